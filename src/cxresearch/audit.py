@@ -1,0 +1,125 @@
+"""The audit: every row of both tables accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+import polars as pl
+
+from cxresearch.errors import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Rows that were not kept for one reason.
+
+    Attributes:
+        table: ``interactions`` or ``retention``.
+        reason: why, as a phrase.
+        rows: how many.
+        examples: the first two row numbers of the source, counted from 1.
+        fault: whether such a row is an error in the data (quarantined) or set aside on purpose.
+    """
+
+    table: str
+    reason: str
+    rows: int
+    examples: tuple[int, ...]
+    fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number worth knowing that is not about rejected rows.
+
+    Attributes:
+        name: what is counted.
+        value: the number or date, as text.
+        note: why it matters; may be empty.
+    """
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was read, kept and set aside.
+
+    Attributes:
+        tables: rows of each entry of [tables], by name.
+        read: rows read, by table: (interactions, retention).
+        kept: rows kept, likewise.
+        findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
+        facts: further numbers, in reading order.
+        quarantine: the faulty rows as text, one frame per table, with ``row`` and ``reason``.
+    """
+
+    tables: tuple[tuple[str, int], ...]
+    read: tuple[tuple[str, int], ...]
+    kept: tuple[tuple[str, int], ...]
+    findings: tuple[Finding, ...]
+    facts: tuple[Fact, ...]
+    quarantine: tuple[tuple[str, pl.DataFrame], ...] = field(repr=False, default=())
+
+    def to_polars(self) -> pl.DataFrame:
+        """One line per number: table, what, rows, examples."""
+        lines = list(self._lines())
+        return pl.DataFrame(lines, schema=["table", "what", "rows", "examples"], orient="row")
+
+    def counts(self) -> tuple[tuple[str, str, int], ...]:
+        """What identifies the data whatever engine or file format it came by: (table, reason, rows), sorted."""
+        found = [(f.table, f.reason, f.rows) for f in self.findings]
+        return tuple(sorted(found + [(t, "kept", n) for t, n in self.kept] + [(t, "read", n) for t, n in self.read]))
+
+    def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
+        """Write the faulty rows as CSV files that only their owner can read; returns their paths.
+
+        Raises:
+            SourceError: the folder cannot be written.
+        """
+        written = []
+        for table, rows in self.quarantine:
+            path = folder / f"{table}.csv"
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                path.touch(mode=0o600)
+                rows.write_csv(path)
+            except OSError as e:
+                raise SourceError(
+                    f"cannot write the quarantined rows to {path}: {e.strerror}; give another folder with --state"
+                ) from None
+            written.append(path)
+        return tuple(written)
+
+    def _lines(self) -> Iterator[tuple[str, str, str, str]]:
+        for name, rows in self.tables:
+            yield name, "rows", f"{rows:,}", ""
+        for table, rows in self.read:
+            yield table, "read", f"{rows:,}", ""
+            for f in self.findings:
+                if f.table == table:
+                    where = "rows " + ", ".join(map(str, f.examples)) if f.examples else ""
+                    yield table, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", f"{f.rows:,}", where
+            yield table, "kept", f"{dict(self.kept)[table]:,}", ""
+        for fact in self.facts:
+            yield "", fact.name, fact.value, fact.note
+
+    def __str__(self) -> str:
+        lines = list(self._lines())
+        wide = [max(len(line[i]) for line in lines) for i in range(3)]
+        return "\n".join(
+            f"{t:<{wide[0]}}  {what:<{wide[1]}}  {n:>{wide[2]}}  {note}".rstrip() for t, what, n, note in lines
+        )
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(t)}</td><th scope='row'>{escape(what)}</th><td>{escape(n)}</td><td>{escape(note)}</td></tr>"
+            for t, what, n, note in self._lines()
+        )
+        head = "<tr><th scope='col'>table</th><th scope='col'>what</th><th scope='col'>rows</th><th scope='col'>where</th></tr>"
+        return f"<table class='cx-audit'><caption>Audit</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"

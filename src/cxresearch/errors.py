@@ -1,0 +1,71 @@
+"""Everything that can go wrong, in the order of the flow.
+
+Each error says what was given, what is allowed and what to do. The fields hold the same facts for programs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CxResearchError(Exception):
+    """The root: catch this to catch all that the package raises on purpose."""
+
+
+class StudyError(CxResearchError):
+    """The study file cannot be read or does not say what it must.
+
+    Attributes:
+        field: the key in question, as ``section.key``; empty when the whole file is meant.
+    """
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class RuleError(StudyError):
+    """A rule or a query in the study file is not in the accepted part of SQL."""
+
+
+class SourceError(CxResearchError):
+    """A table cannot be read: no such file, not what its name says, no such driver."""
+
+
+class DataError(CxResearchError):
+    """The tables were read, and are not fit for a study (a fatal finding of the audit)."""
+
+
+class EngineError(CxResearchError):
+    """An engine is unknown, not installed, or lacks what was asked of it."""
+
+
+class NotTestable(CxResearchError):
+    """The data cannot answer the question, however long one computes.
+
+    Attributes:
+        lacks: what is missing, as a noun phrase that completes "this study cannot say: it lacks ...".
+    """
+
+    def __init__(self, lacks: str) -> None:
+        super().__init__(f"not testable: the study lacks {lacks}")
+        self.lacks = lacks
+
+
+class EstimationError(CxResearchError):
+    """An estimator was asked for something that its risk table does not hold."""
+
+
+class ClaimError(CxResearchError):
+    """A claim is unknown or its entry is not in the grammar of the catalogue."""
+
+
+class ReportError(CxResearchError):
+    """A report could not be written; the last good one, if any, is untouched."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A suggestion to append to a message: ``; did you mean 'x'?``, or nothing when nothing is near."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,22 @@
+"""What a customer had lived through before a day: one small function per history, grouped by how it folds.
+
+A history is data plus three small things. ``marks`` says at which ticks its own columns change. ``fold`` says how those
+run along a customer. ``code`` turns the running columns into a level. Nothing here knows an engine, a file or a clock's
+origin.
+"""
+
+from cxresearch.histories.counts import bad_count, contacts_within, grade_count
+from cxresearch.histories.history import Fold, History, Past, Run
+from cxresearch.histories.latest import age_of_last, last_grade
+
+__all__ = [
+    "Fold",
+    "History",
+    "Past",
+    "Run",
+    "age_of_last",
+    "bad_count",
+    "contacts_within",
+    "grade_count",
+    "last_grade",
+]

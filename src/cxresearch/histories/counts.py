@@ -1,0 +1,133 @@
+"""Histories that add up: how many moments so far, or within a window."""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Frame
+from cxresearch.errors import EstimationError, nearest
+from cxresearch.histories.history import History, Past, Run, band, band_names
+from cxresearch.moments import GRADES
+
+_NEVER = 10**8
+
+
+def bad_count(cap: int = 3) -> History:
+    """How many bad moments so far, up to a cap.
+
+    Args:
+        cap: the highest number told apart; levels are 0 … cap-1, ``cap+`` and, for customers whose beginnings the log
+            does not show, ``unknown``.
+
+    Raises:
+        EstimationError: the cap is not positive.
+    """
+    if cap < 1:
+        raise EstimationError(f"cap must be at least 1, was {cap}")
+    return _count(f"bad_count({cap})", "bad", tuple(range(1, cap + 1)))
+
+
+def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
+    """How many moments of one grade so far, in bands.
+
+    Args:
+        grade: bad, neutral, good or unknown.
+        edges: where bands begin; (1, 3, 6) gives 0, 1-2, 3-5, 6+.
+
+    Raises:
+        EstimationError: no such grade, or edges that do not rise.
+    """
+    return _count(f"grade_count({grade}, {list(edges)})", grade, tuple(edges))
+
+
+def _count(name: str, grade: str, edges: tuple[int, ...]) -> History:
+    code = grade_code(grade)
+    levels = (*band_names(edges), "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        hits = past.moments.filter(nw.col("grade") == code)
+        return [hits.select("customer", "tick", n=nw.lit(1))]
+
+    def level(run: Run) -> nw.Expr:
+        seen = band(run.column("n"), edges)
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+
+    return History(name, levels, ("grade",), marks, {"n": "sum"}, level, cumulative=True)
+
+
+def contacts_within(days: int = 90, edges: tuple[int, ...] = (1, 3, 6), grades: tuple[str, ...] | None = None) -> History:
+    """How many contacts lie in the last `days` days: on day d those on day t with 1 <= d - t <= days.
+
+    Args:
+        days: the window.
+        edges: where bands begin; (1, 3, 6) gives 0, 1-2, 3-5, 6+.
+        grades: count contacts of these grades only; all when not given.
+
+    Returns:
+        The history. While the window reaches back to before a customer was seen, the level is ``unknown``.
+
+    Raises:
+        EstimationError: a window shorter than a day, no such grade, or edges that do not rise.
+    """
+    if days < 1:
+        raise EstimationError(f"days must be at least 1, was {days}")
+    codes = None if grades is None else [grade_code(g) for g in grades]
+    levels = (*band_names(edges), "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        x = past.moments if codes is None else past.moments.filter(nw.col("grade").is_in(codes))
+        first_seen = past.customers.filter(nw.col("unseen") == 1)
+        full = past.clock.on(nw.col("entry") + (days - 1))
+        return [
+            *_band_changes(past, x, days, edges),
+            first_seen.select("customer", full.alias("tick"), full=nw.lit(1)),
+        ]
+
+    def level(run: Run) -> nw.Expr:
+        blind = (run.unseen == 1) & (run.column("full") == 0)
+        return nw.when(blind).then(nw.lit(len(levels) - 1)).otherwise(run.column("n"))
+
+    only = "" if grades is None else f", {list(grades)}"
+    reads = () if grades is None else ("grade",)
+    return History(
+        f"contacts_within({days}, {list(edges)}{only})", levels, reads, marks, {"n": "sum", "full": "sum"}, level
+    )
+
+
+def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> list[Frame]:
+    """Marks of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
+
+    At least e contacts are in the window after contact i iff contact i-e+1 is still in it, and then until that contact
+    leaves or, if later contacts keep the number up, until theirs do.
+    """
+    along, clock = past.along, past.clock
+    x = along.prepare(x)
+    shifts = sorted({n for e in edges for n in (e - 2, e - 1, e, 1, -1)} - {0})
+    x = x.with_columns(**{f"lag{n}": along.shift("day", n) for n in shifts}, lag0=nw.col("day"))
+    held_days = days - clock.lag  # the moment is seen from its tick, and leaves by its own age
+    far = nw.lit(-_NEVER)
+    day = nw.col("day")
+    out = []
+    for e in edges:
+        oldest = nw.coalesce(f"lag{e - 1}", far)
+        end = oldest + held_days
+        reached = end > day
+        before = nw.coalesce(f"lag{e}", far)
+        held = (before + held_days >= day) & (before + held_days > nw.coalesce("lag1", far))
+        following = nw.coalesce("lag-1", nw.lit(_NEVER))
+        kept = nw.coalesce(f"lag{e - 2}", far) + held_days > following if e > 1 else nw.lit(True)
+        gone = clock.on(end + clock.lag)
+        out.append(x.filter(reached & ~held).select("customer", "tick", n=nw.lit(1)))
+        out.append(x.filter(reached & ~((following <= end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1)))
+    return out
+
+
+def grade_code(grade: str) -> int:
+    """The position of a grade.
+
+    Raises:
+        EstimationError: no such grade.
+    """
+    if grade not in GRADES:
+        raise EstimationError(f"no grade {grade!r}{nearest(grade, GRADES) or '; there are: ' + ', '.join(GRADES)}")
+    return GRADES.index(grade)

@@ -1,0 +1,281 @@
+"""The two tables joined: graded moments, customers under follow-up, and an audit that accounts for every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.audit import Audit, Fact, Finding
+from cxresearch.engines import Engine, Frame, engine as engine_named
+from cxresearch.errors import DataError
+from cxresearch.moments import GRADES
+from cxresearch.retention import Window, coded, contract_follow_up, one_per_customer, spells
+from cxresearch.sources import reading, table_rows
+from cxresearch.study import Study
+from cxresearch.tables import (
+    CUSTOMER_REASONS,
+    LOG_REASONS,
+    Raw,
+    day_number,
+    day_text,
+    first_reason,
+    read_customers,
+    read_log,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the rest of the way works on; the frames live on the engine.
+
+    Attributes:
+        study: what they were made from.
+        engine: where the frames live.
+        moments: customer (code), day, second, grade (position in `GRADES`), cx_row.
+        customers: see `cxresearch.retention`.
+        window: the log's own, in days.
+        fixed: names of the fixed covariates in `customers`.
+        audit: every row accounted for.
+    """
+
+    study: Study
+    engine: Engine
+    moments: Frame
+    customers: Frame
+    window: Window
+    fixed: tuple[str, ...]
+    audit: Audit
+
+
+def read_records(study: Study, engine: Engine | str = "polars") -> Records:
+    """Read, check and join the two tables of a study.
+
+    Args:
+        study: from `read_study` or `study_from`.
+        engine: an engine or its name.
+
+    Raises:
+        SourceError: a table cannot be read.
+        DataError: a fatal finding: missing column, wrong type, empty table, no customers in common.
+        RuleError: a rule or query is refused.
+    """
+    if isinstance(engine, str):
+        engine = engine_named(engine)
+    tables = table_rows(study, engine)
+    with reading(study, "interactions"):
+        raw = read_log(study, engine)
+        log = engine.keep(raw.table)
+        window = _window(study, engine, log)
+    if study.retention.kind == "activity":
+        return _activity(study, engine, raw, log, window, tables)
+    with reading(study, "retention"):
+        who = read_customers(study, engine)
+        if who.dated != raw.dated:
+            raise DataError(
+                "interactions.at and retention.start must both hold dates or both integer days: "
+                f"{'dates' if raw.dated else 'integer days'} and {'dates' if who.dated else 'integer days'}"
+            )
+        rows = one_per_customer(engine.keep(who.table), study.retention, engine)
+        rows = engine.keep(contract_follow_up(rows, study.retention, window))
+        findings, read, kept = _count(engine, "retention", rows, CUSTOMER_REASONS)
+    _need_rows(engine, "retention", rows, findings, read, kept, "start")
+    fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.covariates)
+    first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
+    customers = engine.keep(coded(first, engine, *fixed))
+    with reading(study, "interactions"):
+        log = engine.keep(_match(log, customers, window))
+        log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS)
+        _need_rows(engine, "interactions", log, log_findings, log_read, log_kept, "at")
+        moments = engine.keep(_moments(log))
+        quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, log_findings)
+        quarantine += _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
+    audit = Audit(
+        tables,
+        (("interactions", log_read), ("retention", read)),
+        (("interactions", log_kept), ("retention", kept)),
+        (*log_findings, *findings),
+        (
+            *_window_facts(study, window, raw.dated),
+            *_grade_facts(engine, log),
+            *_customer_facts(engine, customers, moments),
+        ),
+        quarantine,
+    )
+    return Records(study, engine, moments, customers, window, fixed, audit)
+
+
+def _activity(
+    study: Study, engine: Engine, raw: Raw, log: Frame, window: Window, tables: tuple[tuple[str, int], ...]
+) -> Records:
+    gap = study.retention.gap_days or 0
+    with reading(study, "interactions"):
+        outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
+        late = first_reason([("outside the log's window", outside)], LOG_REASONS)
+        log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
+        findings, read, kept = _count(engine, "interactions", log, LOG_REASONS)
+        _need_rows(engine, "interactions", log, findings, read, kept, "at")
+        fine = log.filter(nw.col("reason").is_null())
+        everyone = engine.keep(spells(fine, gap, window, engine))
+        observed = everyone.filter(nw.col("entry") < nw.col("exit"))
+        customers = engine.keep(coded(observed, engine, "contacts", "returned"))
+        moments = engine.keep(_moments(fine.join(customers.select("id", "customer"), on="id")))
+        quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)
+        seen = engine.collect(everyone.select(nw.len())).item()
+        lapsed = engine.collect(
+            customers.select(event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum())
+        )
+    n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
+    facts = (
+        *_window_facts(study, window, raw.dated),
+        *_grade_facts(engine, log),
+        Fact("customers", f"{seen:,}", "who appear in kept contacts"),
+        Fact("customers who lapsed", f"{n:,}", f"no contact for more than {gap} days"),
+        Fact("lapsed who came back later", _share(back, n), "what they did then is ignored"),
+    )
+    audit = Audit(tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine)
+    return Records(study, engine, moments, customers, window, (), audit)
+
+
+def _window(study: Study, engine: Engine, log: Frame) -> Window:
+    """The log's window: as declared, else the first and last readable contact of anybody."""
+    seen = log.filter(~nw.col("day").is_null() & ~nw.col("id").is_null())
+    found = engine.collect(seen.select(first=nw.col("day").min(), last=nw.col("day").max()))
+    first, last = found["first"].item(), found["last"].item()
+    if first is None:
+        total = engine.collect(log.select(nw.len())).item()
+        if total == 0:
+            raise DataError("interactions: the table has no rows")
+        given = study.interactions.at_format
+        raise DataError(
+            f"interactions.at: none of {total:,} rows has a customer and a time that can be read"
+            f"{f' as {given!r}' if given else '; say how it is written with at_format'}"
+        )
+    says, kept = study.interactions, study.retention
+    until = kept.observed_until if not isinstance(kept.observed_until, str) else None
+    start, end = day_number(says.log_from), day_number(says.log_until)
+    if kept.kind == "activity" and end is None:
+        end = day_number(until)
+    window = Window(first if start is None else start, last if end is None else end)
+    if window.first >= window.last:
+        raise DataError(
+            f"interactions: the log's window must span at least a day, runs from {window.first} to {window.last}"
+        )
+    return window
+
+
+def _match(log: Frame, customers: Frame, window: Window) -> Frame:
+    """Join each contact to its customer, and complete the reasons that need one."""
+    x = log.join(customers.select("id", "customer", "start", "exit"), on="id", how="left")
+    tests = [
+        ("unknown customer", nw.col("customer").is_null()),
+        ("before the customer's start", nw.col("day") < nw.col("start")),
+        ("after the customer's end", nw.col("day") > nw.col("exit")),
+        ("outside the log's window", (nw.col("day") < window.first) | (nw.col("day") > window.last)),
+    ]
+    return x.with_columns(reason=nw.coalesce("reason", first_reason(tests, LOG_REASONS)))
+
+
+def _moments(log: Frame) -> Frame:
+    return log.filter(nw.col("reason").is_null()).select(
+        "customer", "day", "second", "grade", "cx_row"
+    )
+
+
+def _count(
+    engine: Engine, table: str, rows: Frame, reasons: tuple[tuple[str, bool], ...]
+) -> tuple[tuple[Finding, ...], int, int]:
+    counted = engine.collect(
+        rows.group_by("reason").agg(rows=nw.len(), first=nw.col("cx_row").min())
+    ).sort("reason", nulls_last=True)
+    counts = {r["reason"]: (int(r["rows"]), int(r["first"])) for r in counted.iter_rows(named=True)}
+    findings = []
+    for code, (n, first) in counts.items():
+        if code is None:
+            continue
+        others = rows.filter((nw.col("reason") == code) & (nw.col("cx_row") > first)).select(nw.col("cx_row").min())
+        second = engine.collect(others).item()
+        name, fault = reasons[code]
+        findings.append(Finding(table, name, n, (first,) if second is None else (first, int(second)), fault))
+    kept = counts.get(None, (0, 0))[0]
+    return tuple(findings), sum(n for n, _ in counts.values()), kept
+
+
+def _need_rows(
+    engine: Engine, table: str, rows: Frame, findings: tuple[Finding, ...], read: int, kept: int, time: str
+) -> None:
+    """The fatal findings: an empty table, nobody in common, nothing kept."""
+    if read == 0:
+        raise DataError(f"{table}: the table has no rows")
+    if kept:
+        return
+    most = max(findings, key=lambda f: f.rows)
+    if most.reason == "unknown customer":
+        ids = engine.collect(rows.select("id").head(2))["id"].to_list()
+        raise DataError(
+            "interactions and retention have no customers in common: check that interactions.customer and "
+            f"retention.customer name the same ids (the log's look like {', '.join(repr(i) for i in ids)})"
+        )
+    hint = f"; say how {table}.{time} is written with {time if time == 'at' else 'date'}_format" if "readable" in most.reason else ""
+    raise DataError(
+        f"{table}: none of {read:,} rows can be kept; {most.rows:,} fell to {most.reason!r} "
+        f"(row {most.examples[0]}, for one){hint}"
+    )
+
+
+def _quarantine(
+    engine: Engine, raw: Raw, rows: Frame, table: str, reasons: tuple[tuple[str, bool], ...], findings: tuple[Finding, ...]
+) -> tuple[tuple[str, pl.DataFrame], ...]:
+    if not any(f.fault for f in findings):
+        return ()
+    faults = [i for i, (_, fault) in enumerate(reasons) if fault]
+    bad = rows.filter(nw.col("reason").is_in(faults)).select("cx_row", cx_reason=nw.col("reason"))
+    found = engine.collect(raw.source.join(bad.lazy(), on="cx_row")).sort("cx_row")
+    names = pl.col("cx_reason").replace_strict(dict(enumerate(r for r, _ in reasons)), return_dtype=pl.String)
+    nested = [c for c, t in found.schema.items() if t.is_nested() or t == pl.Binary]
+    others = [c for c in found.columns if c not in ("cx_row", "cx_reason", *nested)]
+    return ((table, found.select(pl.col("cx_row").alias("row"), names.alias("reason"), *others)),)
+
+
+def _window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
+    says = study.interactions
+    ends = ((window.first, says.log_from, "first"), (window.last, says.log_until, "last"))
+    return tuple(
+        Fact(f"log {'from' if which == 'first' else 'until'}", day_text(day, dated=dated),
+             "" if given is not None else f"the {which} contact, as log_{'from' if which == 'first' else 'until'} is not given")
+        for day, given, which in ends
+    )
+
+
+def _grade_facts(engine: Engine, log: Frame) -> tuple[Fact, ...]:
+    kept = log.filter(nw.col("reason").is_null())
+    counted = engine.collect(kept.group_by("grade").agg(rows=nw.len()))
+    by = dict(counted.iter_rows())
+    total = sum(by.values())
+    clash = int(engine.collect(kept.select(nw.col("both").cast(nw.Int64).sum())).item() or 0)
+    facts = [Fact(f"{name} moments", _share(by.get(code, 0), total)) for code, name in enumerate(GRADES)]
+    return (*facts, *((Fact("bad and good at once", f"{clash:,}", "counted as bad"),) if clash else ()))
+
+
+def _customer_facts(engine: Engine, customers: Frame, moments: Frame) -> tuple[Fact, ...]:
+    found = engine.collect(
+        customers.select(
+            n=nw.len(), unseen=nw.col("unseen").sum(),
+            defected=(nw.col("event") == 1).cast(nw.Int64).sum(), other=(nw.col("event") == 2).cast(nw.Int64).sum(),
+        )
+    ).row(0, named=True)
+    silent = engine.collect(customers.join(moments.select("customer"), on="customer", how="anti").select(nw.len())).item()
+    last_day = moments.join(customers.select("customer", "exit"), on="customer").filter(nw.col("day") == nw.col("exit"))
+    n = int(found["n"])
+    return (
+        Fact("customers who defected", _share(int(found["defected"] or 0), n)),
+        Fact("customers who left for another cause", _share(int(found["other"] or 0), n), "competing exits"),
+        Fact("customers seen only from after their start", _share(int(found["unseen"] or 0), n), "no counts, no first moments"),
+        Fact("customers without a contact", _share(int(silent), n)),
+        Fact("contacts on the day of leaving", f"{engine.collect(last_day.select(nw.len())).item():,}", "explain nothing"),
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part:,} ({part / whole:.1%})" if whole else f"{part:,}"

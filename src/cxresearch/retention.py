@@ -1,0 +1,150 @@
+"""Who stayed and who left: one follow-up per customer, from contracts or from the contacts alone.
+
+The customers that come out have: customer (code), id, entry, exit, event, start, unseen, group, and the fixed
+covariates. Days are absolute. At risk on day d if entry < d <= exit. The event is a position in `CAUSES`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Engine, Frame
+from cxresearch.study import Retention
+from cxresearch.tables import CUSTOMER_REASONS
+
+CAUSES = ("censored", "defection", "other exit")
+CENSORED, DEFECTION, OTHER = range(3)
+_FAR = 10**7  # a day later than any
+_REASON = {name: i for i, (name, _) in enumerate(CUSTOMER_REASONS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The log's own window, in days: contacts outside it are unseen."""
+
+    first: int
+    last: int
+
+
+def one_per_customer(rows: Frame, says: Retention, engine: Engine) -> Frame:
+    """Put the rows of a customer together; mark those that cannot be.
+
+    Without a contract column, rows that overlap or touch are a conflict and none is kept. With one, they are joined.
+    The first unbroken spell is the follow-up; contracts after a gap are set aside.
+
+    Args:
+        rows: the table of `tables.read_customers`.
+        says: the study's retention section.
+        engine: where the frames live.
+
+    Returns:
+        The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the whole spell, and the
+        later rows of a joined spell have ``joined`` true.
+    """
+    fine = engine.keep(rows.filter(nw.col("reason").is_null()))
+    rejected = rows.filter(~nw.col("reason").is_null()).with_columns(joined=nw.lit(False))
+    total = engine.collect(fine.select(rows=nw.len(), customers=nw.col("id").n_unique()))
+    if total["rows"].item() == total["customers"].item():
+        return nw.concat([fine.with_columns(joined=nw.lit(False)), rejected], how="vertical")
+    along = engine.along("start", "cx_row")
+    x = fine.with_columns(customer=nw.col("id"), until=nw.coalesce("end", nw.lit(_FAR)))
+    x = along.prepare(x.with_columns(backward=-nw.col("until")))
+    x = x.with_columns(reach=-along.min("backward"))
+    x = x.with_columns(before=along.shift("reach", 1))
+    x = x.with_columns(
+        gap=nw.when(nw.col("start") > nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
+        meets=nw.when(nw.col("start") <= nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
+    )
+    x = x.with_columns(spell=along.sum("gap"))
+    first = x.filter(nw.col("spell") == 0)
+    whole = first.group_by("customer").agg(spell_end=nw.col("until").max(), conflict=nw.col("meets").max())
+    ends = first.join(whole, on="customer").filter(nw.col("until") == nw.col("spell_end"))
+    last = ends.group_by("customer").agg(last_row=nw.col("cx_row").max())
+    cause = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
+    cause = cause.select("customer", spell_cause=nw.col("cause"))
+    x = x.join(whole, on="customer").join(cause, on="customer")
+    clash = (nw.col("conflict") == 1) if says.contract is None else nw.lit(False)
+    late = nw.when(nw.col("spell") > 0).then(nw.lit(_REASON["a later contract, after the first had ended"]))
+    x = x.with_columns(
+        joined=(nw.col("spell") == 0) & (nw.col("meets") == 1),
+        end=nw.when(nw.col("spell_end") < _FAR).then(nw.col("spell_end")).cast(nw.Int32),
+        cause=nw.col("spell_cause"),
+        reason=nw.when(clash).then(nw.lit(_REASON["conflicting rows of one customer"])).otherwise(late).cast(nw.Int32),
+    )
+    return nw.concat([x.select(rejected.collect_schema().names()), rejected], how="vertical")
+
+
+def contract_follow_up(rows: Frame, says: Retention, window: Window) -> Frame:
+    """Entry, exit and event of each row; rows never under observation get that reason.
+
+    Args:
+        rows: the table of `one_per_customer`.
+        says: the study's retention section; its causes of defection decide the event.
+        window: the log's own.
+    """
+    until = nw.coalesce("observed_until", nw.lit(window.last))
+    end = nw.coalesce("end", nw.lit(_FAR))
+    x = rows.with_columns(
+        entry=nw.max_horizontal("start", nw.coalesce("observed_from", "start"), nw.lit(window.first)).cast(nw.Int32),
+        exit=nw.min_horizontal(end, until, nw.lit(window.last)).cast(nw.Int32),
+    )
+    defected = nw.col("cause").is_in(list(says.defection)) if says.defection else nw.lit(True)
+    event = nw.when(defected).then(nw.lit(DEFECTION)).otherwise(nw.lit(OTHER))
+    never = nw.lit(_REASON["never under observation"])
+    return x.with_columns(
+        event=nw.when(nw.col("exit") == end).then(event).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
+        unseen=nw.when(nw.col("entry") > nw.col("start")).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32),
+        reason=nw.coalesce("reason", nw.when(nw.col("entry") >= nw.col("exit")).then(never)).cast(nw.Int32),
+    )
+
+
+def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Frame:
+    """Follow-up from contacts alone: the first stretch without a gap.
+
+    A customer has lapsed when nothing follows a contact within `gap_days`. Only contacts at or before the end of the
+    data minus the gap are labelled. The lapse is dated contact + gap (a stopping time); returns afterwards are ignored.
+
+    Args:
+        moments: id, day, second, grade, cx_row.
+        gap_days: days.
+        window: the log's own; its last day is the end of the data.
+        engine: where the frames live.
+
+    Returns:
+        One row per customer: id, start, entry, exit, event, unseen, contacts (labelled ones up to the lapse),
+        returned (1 if a contact follows the lapse).
+    """
+    along = engine.along("day", "cx_row")
+    x = along.prepare(moments.select("day", "cx_row", "id", customer=nw.col("id")))
+    x = x.with_columns(following=nw.coalesce(along.shift("day", -1), nw.lit(_FAR)))
+    labelled = nw.col("day") <= window.last - gap_days
+    x = x.with_columns(
+        lapse=nw.when(labelled & (nw.col("following") > nw.col("day") + gap_days)).then(nw.col("day")),
+        labelled=nw.when(labelled).then(nw.lit(1)).otherwise(nw.lit(0)),
+    )
+    per = x.group_by("id").agg(start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max())
+    x = x.join(per.select("id", first_lapse=nw.col("lapse")), on="id")
+    counted = x.filter(nw.col("day") <= nw.coalesce("first_lapse", nw.lit(_FAR)))
+    counted = counted.group_by("id").agg(contacts=nw.col("labelled").sum().cast(nw.Int32))
+    lapsed = ~nw.col("lapse").is_null()
+    return per.join(counted, on="id").select(
+        "id",
+        nw.col("start").cast(nw.Int32),
+        "contacts",
+        entry=nw.col("start").cast(nw.Int32),
+        exit=nw.coalesce(nw.col("lapse") + gap_days, nw.lit(window.last)).cast(nw.Int32),
+        event=nw.when(lapsed).then(nw.lit(DEFECTION)).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
+        unseen=nw.lit(0).cast(nw.Int32),
+        returned=nw.when(lapsed & (nw.col("last") > nw.col("lapse"))).then(nw.lit(1)).otherwise(nw.lit(0)),
+        cluster=nw.col("id"),
+    )
+
+
+def coded(customers: Frame, engine: Engine, *columns: Any) -> Frame:
+    """Customers with a code each, in the order of their ids, and the group of their cluster."""
+    x = engine.number(engine.group(customers, "cluster"), "id", "customer")
+    keep = ("customer", "id", "start", "entry", "exit", "event", "unseen", "group", *columns)
+    return x.select(*keep)

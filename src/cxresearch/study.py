@@ -1,0 +1,387 @@
+"""The study file: what a company's two tables are called, and what its words mean.
+
+`read_study` turns TOML into a frozen `Study`. Nothing is read from the tables here. Values of environment variables
+are filled in only where a source is opened (`Study.fill`), and taken out again of whatever is printed
+(`Study.redact`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import available_timezones
+
+import msgspec
+
+from cxresearch.errors import StudyError, nearest
+
+LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A section of the study file: its fields are the keys it may hold."""
+
+
+class Info(_Section):
+    """`[study]`: identity and the questions' common horizon."""
+
+    id: str | None = None
+    name: str | None = None
+    horizon_days: int = 365
+    min_cell: int = 10
+
+
+class Format(_Section):
+    """How a text file is written, where it is not plain CSV."""
+
+    separator: str = ","
+    quote: str = '"'
+    encoding: Literal["utf8", "utf8-lossy"] = "utf8"
+    decimal_comma: bool = False
+    skip_rows: int = 0
+    null_values: tuple[str, ...] = ("",)
+
+
+class Table(_Section):
+    """An entry of `[tables]`: a file, or a query over the tables named before it."""
+
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+
+
+class Interactions(_Section):
+    """`[interactions]`: the log, one row per contact."""
+
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+    customer: str = "customer"
+    at: str = "at"
+    at_format: str | None = None
+    time_zone: str = "UTC"
+    touchpoint: str | None = None
+    channel: str | None = None
+    owner: str | None = None
+    agent: str | None = None
+    score: str | None = None
+    scale: tuple[float, float] | None = None
+    level: str | None = None
+    grade: str | None = None
+    attended: str | None = None
+    unattended: tuple[str, ...] = ()
+    log_from: date | int | None = None
+    log_until: date | int | None = None
+
+
+class Moments(_Section):
+    """`[moments]`: which contacts count, and as what."""
+
+    bad: str | None = None
+    neutral: str | None = None
+    good: str | None = None
+    exclude: str | None = None
+    blackout_days: int = 0
+
+
+class Retention(_Section):
+    """`[retention]`: who stayed and who left."""
+
+    kind: Literal["contract", "activity"] = "contract"
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+    customer: str = "customer"
+    start: str = "start"
+    end: str = "end"
+    date_format: str | None = None
+    cause: str | None = None
+    contract: str | None = None
+    defection: tuple[str, ...] = ()
+    observed_from: Any = None  # a column, a date or an integer day
+    observed_until: Any = None
+    segment: str | None = None
+    cluster: str | None = None
+    covariates: tuple[str, ...] = ()
+    gap_days: int | None = None
+    returns: Literal["ignore"] = "ignore"
+
+
+class Decision(_Section):
+    """`[decision]`: how sure one wants to be."""
+
+    level: float = 0.95
+    multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"
+    looks: Literal["fixed"] = "fixed"
+    groups: int = 100
+
+
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """A study: everything the pipeline needs to know, and no data.
+
+    Attributes:
+        info: identity, horizon in days, smallest cell shown.
+        interactions: the log's source and columns.
+        moments: rules that grade a contact.
+        retention: the retention table's source and columns, or the gap that means a customer has lapsed.
+        decision: level, multiplicity and number of jackknife groups.
+        tables: named files and queries that the two sources may use.
+        claims: claims of one's own, as written.
+        folder: where relative sources start.
+        variables: values given for ``${NAME}``; the environment is asked for the others.
+        frames: tables held in memory, by name; they stand in for files of that name.
+    """
+
+    info: Info
+    interactions: Interactions
+    moments: Moments
+    retention: Retention
+    decision: Decision
+    tables: dict[str, Table]
+    claims: tuple[dict[str, Any], ...]
+    folder: Path
+    variables: dict[str, str]
+    frames: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The study's name, or its id, or the folder it lies in."""
+        return self.info.name or self.info.id or self.folder.name
+
+    @property
+    def state(self) -> Path:
+        """The folder that holds what the study leaves between runs."""
+        return self.folder / ".cxresearch"
+
+    def fill(self, template: str, field: str) -> str:
+        """`template` with ``${NAME}`` replaced by values.
+
+        Raises:
+            StudyError: a variable has no value; the message names the variable and the field.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            found = self._value(match[1])
+            if found is None:
+                raise StudyError(
+                    f"{field} uses ${{{match[1]}}}, which has no value: set the environment variable "
+                    f"{match[1]}, or give it on the command line with -D {match[1]}=VALUE",
+                    field=field,
+                )
+            return found
+
+        return _VARIABLE.sub(value, template)
+
+    def redact(self, text: str) -> str:
+        """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
+        templates = [s for s in msgspec.to_builtins(self._templates()) if s]
+        names = {name for template in templates for name in _VARIABLE.findall(template)}
+        values = {name: self._value(name) for name in names}
+        for name, found in sorted(values.items(), key=lambda item: -len(item[1] or "")):
+            if found:
+                text = text.replace(found, f"${{{name}}}")
+        return text
+
+    def _value(self, name: str) -> str | None:
+        return self.variables.get(name, os.environ.get(name))
+
+    def _templates(self) -> list[str | None]:
+        sections = (self.interactions, self.retention, *self.tables.values())
+        return [s.source for s in sections]
+
+
+_SECTIONS: dict[str, type[_Section]] = {
+    "study": Info,
+    "interactions": Interactions,
+    "moments": Moments,
+    "retention": Retention,
+    "decision": Decision,
+}
+
+
+def read_study(path: str | Path, variables: Mapping[str, str] | None = None) -> Study:
+    """Read a study file.
+
+    Args:
+        path: the TOML file.
+        variables: values for ``${NAME}`` in sources; the environment is asked for names not given here.
+
+    Returns:
+        The study, checked. Its tables are not opened yet.
+
+    Raises:
+        StudyError: no such file, not TOML, an unknown key (the nearest known one is named), a value of the wrong
+            type, or settings that contradict each other.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "study.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StudyError(f"no study file {path}") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise StudyError(f"cannot read the study file {path}: {e}") from None
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise StudyError(f"{path} is not valid TOML: {e}") from None
+    return study_from(raw, folder=path.resolve().parent, variables=variables)
+
+
+def study_from(
+    raw: Mapping[str, Any],
+    *,
+    folder: str | Path = ".",
+    variables: Mapping[str, str] | None = None,
+    **frames: Any,
+) -> Study:
+    """Make a study from settings and, if given, tables in memory.
+
+    Args:
+        raw: the sections of a study file, as a mapping.
+        folder: where relative sources start, and where the study keeps its state.
+        variables: values for ``${NAME}`` in sources.
+        frames: Polars frames by name; ``interactions`` and ``retention`` stand in for the two sources, any other name
+            can be used in a query.
+
+    Returns:
+        The study, checked.
+
+    Raises:
+        StudyError: as `read_study`.
+
+    Example:
+        >>> import polars as pl
+        >>> log = pl.DataFrame({"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-03-01"]})
+        >>> study_from({"study": {"name": "two lines"}}, interactions=log, retention=who).name
+        'two lines'
+    """
+    _check_keys("", raw, (*_SECTIONS, "tables", "claims"))
+    parts = {name: _convert(name, raw.get(name, {}), kind) for name, kind in _SECTIONS.items()}
+    tables = raw.get("tables", {})
+    if not isinstance(tables, Mapping):
+        raise StudyError("[tables] must be a table of names, such as tickets = \"tickets.csv\"", field="tables")
+    claims = raw.get("claims", [])
+    if not (isinstance(claims, list) and all(isinstance(c, dict) for c in claims)):
+        raise StudyError("claims must be an array of tables: write each as [[claims]]", field="claims")
+    study = Study(
+        info=parts["study"],
+        interactions=parts["interactions"],
+        moments=parts["moments"],
+        retention=parts["retention"],
+        decision=parts["decision"],
+        tables={k: _table(k, v) for k, v in tables.items()},
+        claims=tuple(claims),
+        folder=Path(folder),
+        variables=dict(variables or {}),
+        frames=dict(frames),
+    )
+    _check(study)
+    return study
+
+
+def _table(name: str, value: object) -> Table:
+    return Table(source=value) if isinstance(value, str) else _convert(f"tables.{name}", value, Table)
+
+
+def _convert(where: str, raw: object, kind: type[_Section]) -> Any:
+    if not isinstance(raw, Mapping):
+        raise StudyError(f"{where} must be a section, written [{where}], was {raw!r}", field=where)
+    _check_keys(where, raw, kind.__struct_fields__)
+    if "format" in raw:
+        _convert(f"{where}.format", raw["format"], Format)
+    try:
+        return msgspec.convert(raw, kind, strict=True)
+    except msgspec.ValidationError as e:
+        said, _, at = str(e).partition(" - at ")
+        field = where + at.strip("`").removeprefix("$")
+        raise StudyError(f"{field}: {said[0].lower()}{said[1:]}", field=field) from None
+
+
+def _check_keys(where: str, raw: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for key in raw:
+        if key in known:
+            continue
+        label = f"[{where}]" if where else "the study file"
+        homes = [s for s, kind in _SECTIONS.items() if s != where and key in kind.__struct_fields__]
+        hint = nearest(key, known) or (f"; it belongs in [{homes[0]}]" if homes else "")
+        raise StudyError(
+            f"unknown key {key!r} in {label}{hint or '; known: ' + ', '.join(known)}",
+            field=f"{where}.{key}" if where else key,
+        )
+
+
+def _check(study: Study) -> None:
+    """What no single key shows: ranges, and keys that need or exclude each other."""
+    log, kept, moments = study.interactions, study.retention, study.moments
+
+    def need(holds: bool, message: str, field: str) -> None:
+        if not holds:
+            raise StudyError(message, field=field)
+
+    need(study.info.horizon_days >= 1, f"study.horizon_days must be at least 1, was {study.info.horizon_days}", "study.horizon_days")
+    need(study.info.min_cell >= 1, f"study.min_cell must be at least 1, was {study.info.min_cell}", "study.min_cell")
+    need(
+        log.time_zone in available_timezones(),
+        f"interactions.time_zone {log.time_zone!r} is no known time zone{nearest(log.time_zone, available_timezones())}",
+        "interactions.time_zone",
+    )
+    need(
+        log.scale is None or log.scale[0] < log.scale[1],
+        f"interactions.scale must rise, such as [1, 5], was {list(log.scale or ())}",
+        "interactions.scale",
+    )
+    need(moments.blackout_days >= 0, f"moments.blackout_days must be 0 or more, was {moments.blackout_days}", "moments.blackout_days")
+    need(
+        moments.neutral in (None, "otherwise") or bool(moments.bad or moments.good),
+        "moments.neutral needs moments.bad or moments.good beside it",
+        "moments.neutral",
+    )
+    for name in ("observed_from", "observed_until"):
+        given = getattr(kept, name)
+        need(
+            given is None or (isinstance(given, str | date | int) and not isinstance(given, bool)),
+            f"retention.{name} must be a column, a date such as 2024-12-31, or an integer day, was {given!r}",
+            f"retention.{name}",
+        )
+    need(0.5 < study.decision.level < 1, f"decision.level must lie between 0.5 and 1, was {study.decision.level}", "decision.level")
+    need(
+        study.decision.groups in (20, 25, 50, 100),
+        f"decision.groups must be 20, 25, 50 or 100 (groups are kept as 100 and put together), was {study.decision.groups}",
+        "decision.groups",
+    )
+    sections: list[tuple[str, Interactions | Retention]] = [("interactions", log)]
+    if kept.kind == "contract":
+        need(kept.gap_days is None, 'retention.gap_days belongs to kind = "activity"', "retention.gap_days")
+        sections.append(("retention", kept))
+    else:
+        need(
+            kept.gap_days is not None and kept.gap_days >= 1,
+            'retention.kind = "activity" needs gap_days, the days without a contact after which a customer has lapsed',
+            "retention.gap_days",
+        )
+        unused = [k for k in ("source", "query", "cause", "contract", "segment", "cluster") if getattr(kept, k)]
+        need(not unused, f'retention.{"".join(unused[:1])} belongs to kind = "contract"', "retention")
+    for name, section in sections:
+        sources = [section.source is not None, section.query is not None, name in study.frames]
+        need(
+            sum(sources) == 1,
+            f"[{name}] needs one source: a file (source = …) or a query (query = …) over [tables]; {sum(sources)} given",
+            f"{name}.source",
+        )
+    for name, table in study.tables.items():
+        need(
+            (table.source is None) != (table.query is None),
+            f"tables.{name} needs either a file name or a query",
+            f"tables.{name}",
+        )
+
+

@@ -1,0 +1,242 @@
+"""Contracts of the two tables: which columns, of which types, and what is wrong with a row on its own.
+
+Both tables come out with a column ``reason``: the position of the first rule that a row breaks, or null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from cxresearch import moments, rules
+from cxresearch.engines import Engine, Frame
+from cxresearch.errors import DataError, StudyError, nearest
+from cxresearch.sources import open_source, section_source
+from cxresearch.study import Study
+
+EPOCH = date(1970, 1, 1).toordinal()
+OPTIONAL = ("touchpoint", "channel", "owner", "agent", "score", "level", "grade", "attended")
+
+# (reason, is it a fault): the order is the order of checking
+LOG_REASONS = (
+    ("no customer", True),
+    ("no time", True),
+    ("time not readable", True),
+    ("exact duplicate", True),
+    ("score off the scale", True),
+    ("excluded by rule", False),
+    ("unknown customer", True),
+    ("before the customer's start", True),
+    ("after the customer's end", True),
+    ("outside the log's window", False),
+)
+CUSTOMER_REASONS = (
+    ("no customer", True),
+    ("no start", True),
+    ("start not readable", True),
+    ("end not readable", True),
+    ("exact duplicate", True),
+    ("end before start", True),
+    ("start = end: never at risk", False),
+    ("conflicting rows of one customer", True),
+    ("a later contract, after the first had ended", False),
+    ("never under observation", False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A source as it came, numbered, and the canonical table made of it.
+
+    Attributes:
+        source: all columns as read, with ``cx_row``.
+        table: canonical columns and ``reason``.
+        dated: whether times are dates rather than integer days.
+    """
+
+    source: Frame
+    table: Frame
+    dated: bool
+
+
+def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[str, bool]]) -> nw.Expr:
+    """The position in `reasons` of the first test, in that order, that holds; else null."""
+    place = {name: i for i, (name, _) in enumerate(reasons)}
+    ordered = sorted(tests, key=lambda t: place[t[0]], reverse=True)
+    return reduce(
+        lambda rest, t: nw.when(t[1]).then(nw.lit(place[t[0]])).otherwise(rest), ordered, nw.lit(None)
+    ).cast(nw.Int32)
+
+
+def read_log(study: Study, engine: Engine) -> Raw:
+    """The interaction log: row, customer (text), day, second, grade, both, reason.
+
+    Raises:
+        DataError: a column is missing or of the wrong type, or no time can be read.
+        RuleError: a rule is refused.
+    """
+    says = study.interactions
+    source = engine.rows(open_source(study, engine, "interactions"))
+    schema = dict(source.collect_schema())
+    named = {c: getattr(says, c) for c in OPTIONAL if getattr(says, c)}
+    columns = _resolve(study, "interactions", schema, {"customer": says.customer, "at": says.at, **named}, OPTIONAL)
+    _check_types(schema, columns, "interactions", score=says.score is not None or says.scale is not None)
+    frame = engine.repeats(source, [c for c in schema if c != "cx_row"])
+    frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
+    aliases = {c: s for c, s in columns.items() if c != s}
+    used = _rule_columns(study)
+    for clash in [c for c, s in aliases.items() if c in schema and c in used]:
+        raise StudyError(
+            f"a rule names {clash!r}, which is a column of the log and also the canonical name of "
+            f"{aliases[clash]!r}: rename one of them", field="moments",
+        )
+    frame = frame.with_columns(**{c: nw.col(s) for c, s in aliases.items()}, cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]]))
+    visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
+    visible.pop("cx_row")
+    tests = [
+        ("no customer", nw.col("cx_customer").is_null()),
+        ("no time", nw.col(columns["at"]).is_null()),
+        ("time not readable", nw.col("cx_day").is_null()),
+        ("exact duplicate", nw.col("cx_repeat")),
+    ]
+    if "score" in columns and says.scale:
+        tests.append(("score off the scale", (nw.col("score") < says.scale[0]) | (nw.col("score") > says.scale[1])))
+    if study.moments.exclude is not None:
+        tests.append(("excluded by rule", rules.rule(study.moments.exclude, "moments.exclude", visible).holds))
+    table = frame.select(
+        "cx_row",
+        nw.col("cx_customer").alias("id"),
+        nw.col("cx_day").alias("day"),
+        nw.col("cx_second").alias("second"),
+        moments.grade(study, visible).alias("grade"),
+        moments.both(study, visible).alias("both"),
+        first_reason(tests, LOG_REASONS).alias("reason"),
+    )
+    return Raw(source, table, not schema[columns["at"]].is_integer())
+
+
+def read_customers(study: Study, engine: Engine) -> Raw:
+    """The retention table of a contract study, before its rows are put together per customer.
+
+    Columns: cx_row, id, start, end (days; null = still a customer), cause, contract, cluster, segment,
+    observed_from, observed_until (days or null), the covariates, reason.
+
+    Raises:
+        DataError: a column is missing or of the wrong type.
+    """
+    says = study.retention
+    source = engine.rows(open_source(study, engine, "retention"))
+    schema = dict(source.collect_schema())
+    named = {c: getattr(says, c) for c in ("cause", "contract", "segment", "cluster") if getattr(says, c)}
+    dates = {c: v for c in ("observed_from", "observed_until") if isinstance(v := getattr(says, c), str)}
+    wanted = {"customer": says.customer, "start": says.start, "end": says.end, **named, **dates}
+    optional = ("cause", "segment", "cluster")
+    columns = _resolve(study, "retention", schema, {**wanted, **{c: c for c in says.covariates}}, optional)
+    _check_types(schema, columns, "retention")
+    frame = engine.repeats(source, [c for c in schema if c != "cx_row"])
+    for name in ("start", "end", *dates):
+        frame = engine.instant(frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}")
+    tests = [
+        ("no customer", nw.col("cx_customer").is_null()),
+        ("no start", nw.col(columns["start"]).is_null()),
+        ("start not readable", nw.col("cx_start_day").is_null()),
+        ("end not readable", nw.col("cx_end_day").is_null() & ~_blank(nw.col(columns["end"]), schema[columns["end"]])),
+        ("exact duplicate", nw.col("cx_repeat")),
+        ("end before start", nw.col("cx_end_day") < nw.col("cx_start_day")),
+        ("start = end: never at risk", nw.col("cx_end_day") == nw.col("cx_start_day")),
+    ]
+    frame = frame.with_columns(cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]]))
+    nothing = nw.lit(None).cast(nw.String)
+    texts = {c: nw.col(columns[c]).cast(nw.String) if c in columns else nothing for c in ("cause", "contract", "segment")}
+    cluster = identity(nw.col(columns["cluster"]), schema[columns["cluster"]]) if "cluster" in columns else nothing
+    days = {c: nw.col(f"cx_{c}_day") if c in dates else _day_literal(getattr(says, c)) for c in ("observed_from", "observed_until")}
+    table = frame.select(
+        "cx_row",
+        nw.col("cx_customer").alias("id"),
+        nw.col("cx_start_day").alias("start"),
+        nw.col("cx_end_day").alias("end"),
+        **texts,
+        cluster=nw.coalesce(cluster, nw.col("cx_customer")),
+        **{k: v.cast(nw.Int32) for k, v in days.items()},
+        **{c: nw.col(columns[c]).cast(nw.String) for c in says.covariates},
+        reason=first_reason(tests, CUSTOMER_REASONS),
+    )
+    return Raw(source, table, not schema[columns["start"]].is_integer())
+
+
+def day_number(value: date | int | None) -> int | None:
+    """A date or integer day as a day number."""
+    if value is None or isinstance(value, int):
+        return value
+    return value.toordinal() - EPOCH
+
+
+def day_text(day: int, *, dated: bool) -> str:
+    """A day number as it is printed: a date, or the integer itself."""
+    return date.fromordinal(day + EPOCH).isoformat() if dated else str(day)
+
+
+def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    """The canonical text of an id: 17, 17.0 and "17" are one; blanks around it do not count; empty is null."""
+    if dtype.is_float():
+        column = column.cast(nw.Int64)
+    text = column.cast(nw.String).str.strip_chars()
+    return nw.when(text != "").then(text)
+
+
+def _blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    return column.is_null() | (column.str.strip_chars() == "") if dtype == nw.String else column.is_null()
+
+
+def _day_literal(value: Any) -> nw.Expr:
+    return nw.lit(None) if value is None or isinstance(value, str) else nw.lit(day_number(value))
+
+
+def _rule_columns(study: Study) -> set[str]:
+    says = study.moments
+    written = [(says.bad, "bad"), (says.good, "good"), (says.exclude, "exclude")]
+    written += [(says.neutral, "neutral")] if says.neutral != "otherwise" else []
+    return {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
+
+
+def _resolve(
+    study: Study, where: str, schema: Mapping[str, Any], named: Mapping[str, str], optional: Sequence[str]
+) -> dict[str, str]:
+    """Canonical name to column: as named, else under its own name where there is one."""
+    for canonical, column in named.items():
+        if column not in schema:
+            there = [c for c in schema if c != "cx_row"]
+            raise DataError(
+                f"{where}.{canonical}: {section_source(study, where)} has no column {column!r}"
+                f"{nearest(column, there) or ''}; it has: {', '.join(there)}"
+            )
+    return {**{c: c for c in optional if c in schema}, **named}
+
+
+def _check_types(
+    schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], where: str, *, score: bool = False
+) -> None:
+    if score and "score" in columns and not schema[columns["score"]].is_numeric():
+        held = _called(schema[columns["score"]])
+        raise DataError(f"{where}.score: the column {columns['score']!r} must hold numbers, holds {held}")
+    for canonical in ("customer", "at", "start", "end", "observed_from", "observed_until"):
+        column = columns.get(canonical)
+        if column is None:
+            continue
+        dtype = schema[column]
+        if canonical == "customer":
+            fits, wanted = dtype == nw.String or dtype.is_numeric() or dtype in (nw.Categorical, nw.Enum), "text or whole numbers"
+        else:
+            fits = dtype == nw.String or dtype.is_integer() or dtype in (nw.Date, nw.Datetime)
+            wanted = "times, dates, ISO text or integer days"
+        if not fits:
+            raise DataError(f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}")
+
+
+def _called(dtype: nw.dtypes.DType) -> str:
+    return "text" if dtype == nw.String else str(dtype).lower()
