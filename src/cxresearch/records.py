@@ -119,7 +119,7 @@ def _activity(
         fine = log.filter(nw.col("reason").is_null())
         everyone = engine.keep(spells(fine, gap, window, engine))
         observed = everyone.filter(nw.col("entry") < nw.col("exit"))
-        customers = engine.keep(coded(observed, engine, "contacts", "returned"))
+        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned"))
         moments = engine.keep(_moments(fine.join(customers.select("id", "customer"), on="id")))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)
         seen = engine.collect(everyone.select(nw.len())).item()

@@ -114,7 +114,7 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
         engine: where the frames live.
 
     Returns:
-        One row per customer: id, start, entry, exit, event, unseen, contacts (labelled ones up to the lapse),
+        One row per customer: id, start, entry, exit, event, unseen, cx_contacts (labelled ones up to the lapse),
         returned (1 if a contact follows the lapse).
     """
     along = engine.along("day", "cx_row")
@@ -128,12 +128,12 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
     per = x.group_by("id").agg(start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max())
     x = x.join(per.select("id", first_lapse=nw.col("lapse")), on="id")
     counted = x.filter(nw.col("day") <= nw.coalesce("first_lapse", nw.lit(_FAR)))
-    counted = counted.group_by("id").agg(contacts=nw.col("labelled").sum().cast(nw.Int32))
+    counted = counted.group_by("id").agg(cx_contacts=nw.col("labelled").sum().cast(nw.Int32))
     lapsed = ~nw.col("lapse").is_null()
     return per.join(counted, on="id").select(
         "id",
         nw.col("start").cast(nw.Int32),
-        "contacts",
+        "cx_contacts",
         entry=nw.col("start").cast(nw.Int32),
         exit=nw.coalesce(nw.col("lapse") + gap_days, nw.lit(window.last)).cast(nw.Int32),
         event=nw.when(lapsed).then(nw.lit(DEFECTION)).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
@@ -146,5 +146,5 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
 def coded(customers: Frame, engine: Engine, *columns: Any) -> Frame:
     """Customers with a code each, in the order of their ids, and the group of their cluster."""
     x = engine.number(engine.group(customers, "cluster"), "id", "customer")
-    keep = ("customer", "id", "start", "entry", "exit", "event", "unseen", "group", *columns)
+    keep = ("customer", "id", "start", "entry", "exit", "event", "unseen", "group", "cluster", *columns)
     return x.select(*keep)

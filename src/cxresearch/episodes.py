@@ -1,0 +1,306 @@
+"""(start, stop] rows of one claim, and what turns a clock or a transition into another question.
+
+A claim is a projection of the timeline. Clocks and competing transitions transform episodes, so a history never knows
+a clock: `since` subtracts an origin, `until` turns a transition into an exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.clocks import Clock, ContactClock, DayClock
+from cxresearch.engines import Engine, Frame
+from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.histories import History
+from cxresearch.records import Records
+from cxresearch.retention import CAUSES
+from cxresearch.timeline import timeline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+_RESERVED = frozenset(
+    "customer group cluster start stop event time tick entered left censored end origin entry exit crossed following "
+    "previous first_state segment".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Customers who are not in a risk set, and why; they are shown, not dropped silently.
+
+    Attributes:
+        reason: why, as a phrase.
+        customers: how many.
+    """
+
+    reason: str
+    customers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """Rows (customer, group, cluster, start, stop, event, one level position per history, fixed covariates).
+
+    The state holds on the days d with start < d <= stop; the event, a position in `causes`, is at stop. Rows with
+    start = stop are states reached on the day of leaving: nobody is at risk in them.
+
+    Attributes:
+        frame: the rows, on the engine.
+        histories: name to history, for the level names.
+        fixed: names of the fixed covariates.
+        causes: names of the events; position 0 is "still there when last seen".
+        clock: what start and stop count.
+        engine: where the frame lives.
+        asides: customers left out, with the reason.
+    """
+
+    frame: Frame
+    histories: Mapping[str, History]
+    fixed: tuple[str, ...]
+    causes: tuple[str, ...]
+    clock: str
+    engine: Engine
+    asides: tuple[Aside, ...] = ()
+
+    def levels(self, history: str) -> tuple[str, ...]:
+        """The level names of a history.
+
+        Raises:
+            EstimationError: no such history.
+        """
+        if history not in self.histories:
+            raise EstimationError(f"no history {history!r}{nearest(history, self.histories)}")
+        return self.histories[history].levels
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows at risk with level names, sorted by customer and start."""
+        rows = self.engine.collect(self.frame.filter(nw.col("start") < nw.col("stop")))
+        named = [_names(h, self.levels(h)) for h in self.histories] + [_names("event", self.causes)]
+        return rows.with_columns(named).sort("customer", "start")
+
+    def to_lifelines(self) -> pd.DataFrame:
+        """The rows as `lifelines.CoxTimeVaryingFitter` wants them: id, start, stop, event, dummies.
+
+        ``event`` is true where the cause is defection. Each history and fixed covariate becomes 0/1 columns named
+        ``name[level]``, without its first level.
+        """
+        rows = self.to_polars()
+        columns: list[pl.Expr] = []
+        for name in (*self.histories, *self.fixed):
+            levels = self.levels(name) if name in self.histories else tuple(rows[name].unique().sort().to_list())
+            present = set(rows[name].unique().to_list())
+            columns += [
+                (pl.col(name) == level).cast(pl.Float64).alias(f"{name}[{level}]") for level in levels[1:] if level in present
+            ]
+        return rows.select(
+            pl.col("customer").alias("id"), "start", "stop", (pl.col("event") == "defection").alias("event"), *columns
+        ).to_pandas()
+
+
+def _names(column: str, names: tuple[str, ...]) -> pl.Expr:
+    return pl.col(column).replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+
+
+def clock_of(records: Records, name: str | None = None) -> Clock:
+    """The clock of that name; by default tenure for a contract study, contacts for an activity study.
+
+    Raises:
+        EstimationError: no such clock.
+        NotTestable: the contact clock on a contract study.
+    """
+    activity = records.study.retention.kind == "activity"
+    name = name or ("contact" if activity else "tenure")
+    if name == "contact":
+        if not activity:
+            raise NotTestable("retention derived from the contacts, which the contact clock is for")
+        return ContactClock()
+    if name == "tenure":
+        return DayClock(lag=records.study.moments.blackout_days)
+    raise EstimationError(f"clock must be 'tenure' or 'contact', was {name!r}")
+
+
+def states(records: Records, histories: Mapping[str, History], clock: Clock) -> Frame:
+    """The timeline of these histories, computed once for all that is made of it."""
+    customers = records.customers.select("customer", "entry", "exit", "unseen")
+    return records.engine.keep(timeline(records.moments, customers, histories, clock, records.engine))
+
+
+def episodes(
+    records: Records,
+    histories: Mapping[str, History],
+    *,
+    fixed: tuple[str, ...] = (),
+    clock: Clock | None = None,
+    line: Frame | None = None,
+) -> Episodes:
+    """The episodes of some histories.
+
+    Args:
+        records: from `read_records`.
+        histories: column name to history.
+        fixed: fixed covariates to carry along.
+        clock: from `clock_of`; the study's own when not given.
+        line: a timeline that holds these columns, if there is one already.
+
+    Raises:
+        EstimationError: no such fixed covariate.
+    """
+    for name in histories:
+        if name in _RESERVED or name.startswith(("cx_", "before_")):
+            raise EstimationError(f"{name!r} is a column of every table: call the history something else")
+    for name in fixed:
+        if name not in records.fixed:
+            known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
+            raise EstimationError(f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}")
+    engine = records.engine
+    clock = clock or clock_of(records)
+    line = states(records, histories, clock) if line is None else line
+    contact = isinstance(clock, ContactClock)
+    x = line.select("customer", "tick", *histories)
+    if contact:
+        x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
+    along = engine.along("tick")
+    x = along.prepare(x)
+    x = x.with_columns(**{f"before_{h}": along.shift(h, 1) for h in histories}, previous=along.shift("tick", 1))
+    changed = nw.col("previous").is_null()
+    for h in histories:
+        changed = changed | (nw.col(h) != nw.col(f"before_{h}"))
+    x = along.prepare(x.filter(changed).select("customer", "tick", *histories))
+    x = x.with_columns(stop=along.shift("tick", -1))
+    who = records.customers.select(*_needed(contact), *fixed)
+    x = x.join(who, on="customer")
+    x = x.with_columns(
+        end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
+        origin=nw.lit(0) if contact else nw.col("start"),
+    )
+    x = x.filter(nw.col("tick") <= nw.col("end")).with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
+    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
+    x = x.select(
+        "customer",
+        "group",
+        "cluster",
+        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
+        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
+        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
+        *histories,
+        *fixed,
+    )
+    return Episodes(x, dict(histories), fixed, CAUSES, clock.name, engine)
+
+
+def _needed(contact: bool) -> tuple[str, ...]:
+    return ("customer", "group", "cluster", "start", "exit", "event", *(("cx_contacts",) if contact else ()))
+
+
+def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
+    """Only the time spent in these levels of each history named."""
+    x = eps.frame
+    for name, wanted in levels.items():
+        positions = [_position(eps, name, level) for level in wanted]
+        x = x.filter(nw.col(name).is_in(positions))
+    return replace(eps, frame=x)
+
+
+def whole_only(eps: Episodes) -> Episodes:
+    """Only customers whose beginnings the log shows: those without the level ``unknown`` in any cumulative history."""
+    cumulative = [n for n, h in eps.histories.items() if h.cumulative]
+    x = eps.frame
+    for name in cumulative:
+        x = x.filter(nw.col(name) != len(eps.levels(name)) - 1)
+    seen, all_ = _customers(eps, x), _customers(eps, eps.frame)
+    left = Aside("seen only from after their start: the log does not show their first moments", all_ - seen)
+    return replace(eps, frame=x, asides=(*eps.asides, *((left,) if left.customers else ())))
+
+
+def since(eps: Episodes, history: str, level: str, *, below: str | None = None) -> Episodes:
+    """Another clock: time 0 is the day on which a cumulative history reached a level; at risk from there on.
+
+    Args:
+        eps: on the tenure clock.
+        history: a cumulative history.
+        level: the level reached at time 0.
+        below: leave out customers who stood at or above this level at time 0 already.
+
+    Returns:
+        The episodes, with asides for customers who left on that very day and for those left out by `below`.
+
+    Raises:
+        EstimationError: no such history or level, or a history that can also fall.
+    """
+    if not eps.histories.get(history, _RISING).cumulative:
+        raise EstimationError(f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time")
+    position, unknown = _position(eps, history, level), len(eps.levels(history)) - 1
+    reached = (nw.col(history) >= position) & (nw.col(history) != unknown)
+    x = eps.engine.keep(eps.frame)
+    origins = x.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
+    last = x.group_by("customer").agg(end=nw.col("stop").max())
+    at_origin = x.join(origins, on="customer").filter(nw.col("start") == nw.col("origin"))
+    state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
+    origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
+    on_the_day = nw.col("origin") == nw.col("end")
+    too_far = nw.col("first_state") >= (_position(eps, history, below) if below else unknown)
+    counts = eps.engine.collect(
+        origins.select(
+            left=on_the_day.cast(nw.Int64).sum(), beyond=(too_far & ~on_the_day).cast(nw.Int64).sum()
+        )
+    ).row(0, named=True)
+    x = x.join(origins.filter(~on_the_day & ~too_far).select("customer", "origin"), on="customer")
+    x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
+    x = x.with_columns(start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin"))
+    asides = (
+        Aside(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
+        Aside(f"reached {history} {below} on the same day as {level}", int(counts["beyond"] or 0)),
+    )
+    named = replace(eps, frame=x, clock=f"days since {history} {level}")
+    return replace(named, asides=(*eps.asides, *(a for a in asides if a.customers)))
+
+
+def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
+    """A transition as a competing exit: the row before it ends with `cause`, and the rows from it on go.
+
+    The state changes for the days after a moment, so leaving on the very day of the transition stays leaving.
+    """
+    position = _position(eps, history, level)
+    along = eps.engine.along("start")
+    crossed = nw.when(nw.col(history) >= position).then(nw.lit(1)).otherwise(nw.lit(0))
+    x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed))
+    x = x.with_columns(following=along.shift("crossed", -1))
+    code = len(eps.causes)
+    x = x.with_columns(event=nw.when(nw.col("following") == 1).then(nw.lit(code)).otherwise(nw.col("event")).cast(nw.Int32))
+    return replace(eps, frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"), causes=(*eps.causes, cause))
+
+
+def final(eps: Episodes) -> Episodes:
+    """What a naive analysis does: each customer's last level, as if it had held from the beginning.
+
+    One row per customer. This looks ahead, on purpose: it is shown beside the right answer, never as one.
+    """
+    along = eps.engine.along("start")
+    x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")))
+    ends = x.group_by("customer").agg(entry=nw.col("start").min(), end=nw.col("stop").max())
+    x = x.join(ends, on="customer").filter(nw.col("stop") == nw.col("end"))
+    return replace(eps, frame=x.with_columns(start=nw.col("entry")).drop("entry", "end"))
+
+
+_RISING = History("", ("",), (), lambda _: [], {}, lambda _: nw.lit(0), cumulative=True)
+
+
+def _position(eps: Episodes, history: str, level: str) -> int:
+    levels = eps.levels(history)
+    if level not in levels:
+        raise EstimationError(f"{history} has no level {level!r}; it has: {', '.join(levels)}")
+    return levels.index(level)
+
+
+def _customers(eps: Episodes, x: Frame) -> int:
+    at_risk = x.filter(nw.col("start") < nw.col("stop"))
+    return int(eps.engine.collect(at_risk.select(n=nw.col("customer").n_unique())).item() or 0)
+
+

@@ -1,0 +1,316 @@
+"""The risk table: one sufficient statistic for every estimator.
+
+``(group, time, pattern) -> entered, left, events by cause``. Flows are stored, numbers at risk derived: at risk at t are
+all who entered before t less all who left before t. Tables of disjoint clusters add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from hashlib import sha256
+from html import escape
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cxresearch.engines import GROUPS, Frame
+from cxresearch.episodes import Aside, Episodes
+from cxresearch.errors import EstimationError, nearest
+
+FLOWS = ("entered", "left")
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A categorical of a risk table.
+
+    Attributes:
+        name: as in the table's flows.
+        levels: level names; the first is the reference of dummies.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskTable:
+    """Flows by group, time and pattern.
+
+    Risk tables hold small cells: they are as confidential as the data.
+
+    Attributes:
+        flows: sorted rows group, time, one level position per feature, entered, left, one count per cause (the first
+            cause is "censored": last seen, still there).
+        features: the categoricals, in column order.
+        causes: names of the count columns after entered and left.
+        clock: what time counts.
+        population: rows group, customers, clusters: how many took part.
+        asides: customers left out of the risk set, with the reason.
+    """
+
+    flows: pl.DataFrame
+    features: tuple[Feature, ...]
+    causes: tuple[str, ...]
+    clock: str
+    population: pl.DataFrame
+    asides: tuple[Aside, ...] = ()
+
+    @property
+    def customers(self) -> int:
+        """Customers who took part."""
+        return int(self.population["customers"].sum())
+
+    def events(self, cause: str) -> int:
+        """How many exits of a cause there were."""
+        return int(self.flows[self._cause(cause)].sum())
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name.
+
+        Raises:
+            EstimationError: there is none.
+        """
+        for f in self.features:
+            if f.name == name:
+                return f
+        names = [f.name for f in self.features]
+        raise EstimationError(f"the table has no feature {name!r}{nearest(name, names)}; it has: {', '.join(names)}")
+
+    def where(self, **levels: Sequence[str]) -> RiskTable:
+        """The time spent in these levels; leaving for another level is leaving."""
+        keep = pl.lit(value=True)
+        for name, wanted in levels.items():
+            feature = self.feature(name)
+            for level in wanted:
+                if level not in feature.levels:
+                    raise EstimationError(f"{name} has no level {level!r}; it has: {', '.join(feature.levels)}")
+            keep = keep & pl.col(name).is_in([feature.levels.index(w) for w in wanted])
+        return replace(self, flows=self.flows.filter(keep))
+
+    def only(self, *names: str) -> RiskTable:
+        """The same table with fewer features: the others are summed over."""
+        kept = tuple(self.feature(n) for n in names)
+        return replace(self, flows=_sum(self.flows, names, self.causes), features=kept)
+
+    def without_group(self, group: int) -> RiskTable:
+        """The table without one of the jackknife's groups."""
+        keep = pl.col("group") != group
+        return replace(self, flows=self.flows.filter(keep), population=self.population.filter(keep))
+
+    def coarsen(self, groups: int) -> RiskTable:
+        """Put the 100 stored groups together into fewer: group modulo `groups`."""
+        flows = self.flows.with_columns(pl.col("group") % groups)
+        population = self.population.with_columns(pl.col("group") % groups).group_by("group").sum().sort("group")
+        return replace(
+            self, flows=_sum(flows, tuple(f.name for f in self.features), self.causes), population=population
+        )
+
+    def __add__(self, other: RiskTable) -> RiskTable:
+        """The table of both; right only when no cluster is in both."""
+        if (self.causes, self.clock) != (other.causes, other.clock) or [f.name for f in self.features] != [
+            f.name for f in other.features
+        ]:
+            raise EstimationError("only tables with the same clock, causes and features add up")
+        features = tuple(_union(a, b) for a, b in zip(self.features, other.features, strict=True))
+        flows = pl.concat([_recode(t, features) for t in (self, other)])
+        population = pl.concat([self.population, other.population]).group_by("group").sum().sort("group")
+        reasons = dict.fromkeys(a.reason for a in (*self.asides, *other.asides))
+        asides = tuple(
+            Aside(r, sum(a.customers for a in (*self.asides, *other.asides) if a.reason == r)) for r in reasons
+        )
+        names = tuple(f.name for f in features)
+        return RiskTable(_sum(flows, names, self.causes), features, self.causes, self.clock, population, asides)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RiskTable):
+            return NotImplemented
+        alike = (self.features, self.causes, self.clock, self.asides) == (
+            other.features, other.causes, other.clock, other.asides,
+        )
+        return alike and self.flows.equals(other.flows) and self.population.equals(other.population)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def fingerprint(self) -> str:
+        """A digest of the flows, equal for equal tables whatever engine made them."""
+        digest = sha256()
+        for f in self.features:
+            digest.update(repr((f.name, f.levels)).encode())
+        for column in self.flows.columns:
+            digest.update(column.encode())
+            digest.update(self.flows[column].to_numpy().astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def to_polars(self) -> pl.DataFrame:
+        """The flows with level names."""
+        return self.flows.with_columns(
+            pl.col(f.name).replace_strict(dict(enumerate(f.levels)), return_dtype=pl.String) for f in self.features
+        )
+
+    def __repr__(self) -> str:
+        shape = ", ".join(f"{f.name} ({len(f.levels)})" for f in self.features)
+        events = ", ".join(f"{self.events(c):,} {c}" for c in self.causes)
+        return f"RiskTable({self.customers:,} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{escape(repr(self))}</code>"
+
+    def _cause(self, cause: str) -> str:
+        if cause not in self.causes:
+            raise EstimationError(f"the table has no cause {cause!r}{nearest(cause, self.causes)}; it has: {', '.join(self.causes)}")
+        return cause
+
+
+def risk_table(eps: Episodes) -> RiskTable:
+    """Count episodes into a risk table, on their engine.
+
+    Args:
+        eps: the episodes of one claim.
+    """
+    x = eps.engine.keep(eps.frame.filter(nw.col("start") < nw.col("stop")))
+    names = (*eps.histories, *eps.fixed)
+    zero, one = nw.lit(0), nw.lit(1)
+    entered = x.select("group", *names, time=nw.col("start"), entered=one, left=zero, **dict.fromkeys(_columns(eps), zero))
+    exits = {c: (nw.col("event") == i).cast(nw.Int32) for i, c in enumerate(_columns(eps))}
+    left = x.select("group", *names, time=nw.col("stop"), entered=zero, left=one, **exits)
+    counted = nw.concat([_ints(entered, eps), _ints(left, eps)], how="vertical").group_by("group", "time", *names)
+    flows = eps.engine.collect(counted.agg(*(nw.col(c).sum().cast(nw.Int64) for c in (*FLOWS, *_columns(eps)))))
+    flows = flows.rename(dict(zip(_columns(eps), eps.causes, strict=True)))
+    features, flows = _features(flows, eps)
+    flows = _sum(flows, names, eps.causes)
+    who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
+    population = eps.engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
+    return RiskTable(flows, features, eps.causes, eps.clock, population, eps.asides)
+
+
+def from_rows(
+    rows: pl.DataFrame,
+    features: Sequence[str],
+    *,
+    cause: str = "event",
+    causes: Sequence[str] = ("censored", "defection"),
+    customer: str = "id",
+    levels: Mapping[str, Sequence[str]] | None = None,
+) -> RiskTable:
+    """A risk table from (start, stop] rows made elsewhere.
+
+    Args:
+        rows: start, stop (integers), the customer, the position of the event in `causes` (0 while still there), and the
+            features. Each distinct value of a feature is a level; numbers stay usable as linear terms.
+        features: the columns to keep.
+        cause: the column of the event.
+        causes: names of the events.
+        customer: the column of the customer, also the cluster.
+        levels: level order by feature, where sorting the values is not right.
+
+    Raises:
+        EstimationError: a row that does not end after it starts.
+    """
+    if rows.filter(pl.col("start") >= pl.col("stop")).height:
+        raise EstimationError("every row must end after it starts: start < stop")
+    found, codes = [], []
+    for name in features:
+        values = rows[name].unique().sort()
+        order = list(levels[name]) if levels and name in levels else [_text(v) for v in values.to_list()]
+        text = {_text(v): v for v in values.to_list()}
+        found.append(Feature(name, tuple(order)))
+        codes.append(
+            pl.col(name).replace_strict({text[t]: i for i, t in enumerate(order) if t in text}, return_dtype=pl.Int64)
+        )
+    group = (pl.col(customer).rank("dense") % GROUPS).cast(pl.Int64).alias("group")
+    last = pl.col("stop") == pl.col("stop").max().over(customer)
+    exits = [
+        ((pl.col(cause).cast(pl.Int64) == i) & (last if i == 0 else pl.lit(value=True))).cast(pl.Int64).alias(c)
+        for i, c in enumerate(causes)
+    ]
+    x = rows.with_columns(group, *codes).with_columns(exits)
+    a = x.select("group", pl.col("start").alias("time"), *features, entered=pl.lit(1), left=pl.lit(0), **dict.fromkeys(causes, pl.lit(0)))
+    b = x.select("group", pl.col("stop").alias("time"), *features, *causes, entered=pl.lit(0), left=pl.lit(1)).select(a.columns)
+    population = x.group_by("group").agg(pl.col(customer).n_unique().cast(pl.Int64).alias("customers"))
+    population = population.with_columns(clusters=pl.col("customers")).sort("group")
+    flows = pl.concat([a.with_columns(pl.col("time").cast(pl.Int64)), b.with_columns(pl.col("time").cast(pl.Int64))], how="vertical_relaxed")
+    return RiskTable(_sum(flows, tuple(features), tuple(causes)), tuple(found), tuple(causes), "tenure", population)
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """Numbers at risk and events on a grid of times, for one stratum.
+
+    Attributes:
+        times: shape (T,), ascending; only times with an event or the end of somebody's follow-up.
+        at_risk: shape (T,), all who entered before the time less all who left before it.
+        events: shape (causes, T).
+    """
+
+    times: NDArray[np.int64]
+    at_risk: NDArray[np.float64]
+    events: NDArray[np.float64]
+
+
+def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
+    """Sum a table over its patterns and derive the numbers at risk.
+
+    Args:
+        table: any table.
+        causes: the causes to count, in this order.
+    """
+    by_time = table.flows.group_by("time").agg(pl.col(*FLOWS, *table.causes).sum()).sort("time")
+    net = (by_time["entered"] - by_time["left"]).to_numpy().astype(np.float64)
+    before = np.concatenate([[0.0], np.cumsum(net)[:-1]]) if len(net) else net
+    events = np.array([by_time[c].to_numpy() for c in causes], dtype=np.float64).reshape(len(causes), len(net))
+    return AtRisk(by_time["time"].to_numpy().astype(np.int64), before, events)
+
+
+def _columns(eps: Episodes) -> list[str]:
+    return [f"cause_{i}" for i in range(len(eps.causes))]
+
+
+def _ints(x: Frame, eps: Episodes) -> Frame:
+    counts = {c: nw.col(c).cast(nw.Int64) for c in ("time", "group", *FLOWS, *_columns(eps))}
+    return x.with_columns(**counts).select("group", "time", *eps.histories, *eps.fixed, *FLOWS, *_columns(eps))
+
+
+def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], pl.DataFrame]:
+    """Level names of the histories as they are; of fixed covariates, the sorted values found."""
+    features = [Feature(n, h.levels) for n, h in eps.histories.items()]
+    for name in eps.fixed:
+        flows = flows.with_columns(pl.col(name).fill_null("unknown"))
+        values = tuple(flows[name].unique().sort().to_list())
+        features.append(Feature(name, values))
+        flows = flows.with_columns(pl.col(name).replace_strict({v: i for i, v in enumerate(values)}, return_dtype=pl.Int64))
+    return tuple(features), flows
+
+
+def _sum(flows: pl.DataFrame, names: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+    key = ["group", "time", *names]
+    counts = [*FLOWS, *causes]
+    summed = flows.group_by(key).agg(pl.col(counts).sum())
+    return summed.select(pl.col(key + counts).cast(pl.Int64)).sort(key)
+
+
+def _union(a: Feature, b: Feature) -> Feature:
+    if a.levels == b.levels:
+        return a
+    return Feature(a.name, tuple(sorted({*a.levels, *b.levels})))
+
+
+def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
+    def position(old: Feature, new: Feature) -> pl.Expr:
+        codes = {i: new.levels.index(level) for i, level in enumerate(old.levels)}
+        return pl.col(old.name).replace_strict(codes, return_dtype=pl.Int64)
+
+    return table.flows.with_columns(position(o, n) for o, n in zip(table.features, features, strict=True))
+
+
+def _text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def total(tables: Sequence[RiskTable]) -> RiskTable:
+    """The sum of tables of disjoint clusters."""
+    return reduce(lambda a, b: a + b, tables)
