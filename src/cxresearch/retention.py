@@ -44,37 +44,65 @@ def one_per_customer(rows: Frame, says: Retention, engine: Engine) -> Frame:
         The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the whole spell, and the
         later rows of a joined spell have ``joined`` true.
     """
+    if says.contract is None:
+        rows = engine.keep(_mark_conflicts(rows, engine))
     fine = engine.keep(rows.filter(nw.col("reason").is_null()))
     rejected = rows.filter(~nw.col("reason").is_null()).with_columns(joined=nw.lit(False))
-    total = engine.collect(fine.select(rows=nw.len(), customers=nw.col("id").n_unique()))
-    if total["rows"].item() == total["customers"].item():
+    if not _several(fine, engine):
         return nw.concat([fine.with_columns(joined=nw.lit(False)), rejected], how="vertical")
     along = engine.along("start", "cx_row")
-    x = fine.with_columns(customer=nw.col("id"), until=nw.coalesce("end", nw.lit(_FAR)))
-    x = along.prepare(x.with_columns(backward=-nw.col("until")))
-    x = x.with_columns(reach=-along.min("backward"))
-    x = x.with_columns(before=along.shift("reach", 1))
+    x = _reach(fine, engine)
     x = x.with_columns(
         gap=nw.when(nw.col("start") > nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
         meets=nw.when(nw.col("start") <= nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     x = x.with_columns(spell=along.sum("gap"))
     first = x.filter(nw.col("spell") == 0)
-    whole = first.group_by("customer").agg(spell_end=nw.col("until").max(), conflict=nw.col("meets").max())
+    whole = first.group_by("customer").agg(spell_end=nw.col("until").max())
     ends = first.join(whole, on="customer").filter(nw.col("until") == nw.col("spell_end"))
     last = ends.group_by("customer").agg(last_row=nw.col("cx_row").max())
     cause = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
     cause = cause.select("customer", spell_cause=nw.col("cause"))
     x = x.join(whole, on="customer").join(cause, on="customer")
-    clash = (nw.col("conflict") == 1) if says.contract is None else nw.lit(False)
     late = nw.when(nw.col("spell") > 0).then(nw.lit(_REASON["a later contract, after the first had ended"]))
     x = x.with_columns(
         joined=(nw.col("spell") == 0) & (nw.col("meets") == 1),
         end=nw.when(nw.col("spell_end") < _FAR).then(nw.col("spell_end")).cast(nw.Int32),
         cause=nw.col("spell_cause"),
-        reason=nw.when(clash).then(nw.lit(_REASON["conflicting rows of one customer"])).otherwise(late).cast(nw.Int32),
+        reason=late.cast(nw.Int32),
     )
     return nw.concat([x.select(rejected.collect_schema().names()), rejected], how="vertical")
+
+
+def _several(rows: Frame, engine: Engine) -> bool:
+    """Whether a customer has more than one row."""
+    total = engine.collect(rows.select(rows=nw.len(), customers=nw.col("id").n_unique()))
+    return bool(total["rows"].item() != total["customers"].item())
+
+
+def _reach(rows: Frame, engine: Engine) -> Frame:
+    """The rows by start, with ``until`` (their end) and ``before`` (how far the customer's earlier rows reach)."""
+    along = engine.along("start", "cx_row")
+    until = nw.max_horizontal("start", nw.coalesce("end", nw.lit(_FAR)))
+    x = along.prepare(rows.with_columns(customer=nw.col("id"), until=until, backward=-until))
+    x = x.with_columns(reach=-along.min("backward"))
+    return x.with_columns(before=along.shift("reach", 1))
+
+
+def _mark_conflicts(rows: Frame, engine: Engine) -> Frame:
+    """Rows of one customer that overlap or touch contradict each other, and so do all rows of that customer."""
+    readable = ("end before start", "start = end: never at risk")
+    stands = nw.col("reason").is_null() | nw.col("reason").is_in([_REASON[r] for r in readable])
+    candidates = rows.filter(stands)
+    if not _several(candidates, engine):
+        return rows
+    x = _reach(candidates, engine)
+    clash = x.filter(nw.col("start") <= nw.col("before")).select("id").unique().with_columns(clash=nw.lit(1))
+    x = rows.join(clash, on="id", how="left")
+    hit = ~nw.col("clash").is_null() & stands
+    conflict = nw.lit(_REASON["conflicting rows of one customer"])
+    reason = nw.when(hit).then(conflict).otherwise(nw.col("reason")).cast(nw.Int32)
+    return x.with_columns(reason=reason).select(rows.collect_schema().names())
 
 
 def contract_follow_up(rows: Frame, says: Retention, window: Window) -> Frame:

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines import GROUPS, Frame
+from cxresearch.engines import Frame, Polars
 from cxresearch.episodes import Aside, Episodes
 from cxresearch.errors import EstimationError, nearest
 
@@ -222,7 +222,8 @@ def from_rows(
         codes.append(
             pl.col(name).replace_strict({text[t]: i for i, t in enumerate(order) if t in text}, return_dtype=pl.Int64)
         )
-    group = (pl.col(customer).rank("dense") % GROUPS).cast(pl.Int64).alias("group")
+    ids = rows.select(pl.col(customer).cast(pl.String).alias("cx_id"))
+    group = Polars().collect(Polars().group(nw.from_native(ids), "cx_id"))["group"]
     last = pl.col("stop") == pl.col("stop").max().over(customer)
     exits = [
         ((pl.col(cause).cast(pl.Int64) == i) & (last if i == 0 else pl.lit(value=True))).cast(pl.Int64).alias(c)

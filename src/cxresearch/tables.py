@@ -41,9 +41,9 @@ CUSTOMER_REASONS = (
     ("start not readable", True),
     ("end not readable", True),
     ("exact duplicate", True),
+    ("conflicting rows of one customer", True),
     ("end before start", True),
     ("start = end: never at risk", False),
-    ("conflicting rows of one customer", True),
     ("a later contract, after the first had ended", False),
     ("never under observation", False),
 )

@@ -1,0 +1,172 @@
+"""From a risk table to the arrays of a regression: who is at risk and who leaves, by time and covariate pattern."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cxresearch.errors import EstimationError
+from cxresearch.risk_table import Feature, RiskTable
+
+Array = NDArray[np.float64]
+_LINEAR = re.compile(r"linear\((\w+)\)")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """The arrays of a regression on a risk table.
+
+    Attributes:
+        terms: shape (p,): names of the columns of `x`.
+        x: shape (P, p): covariates of each pattern.
+        at_risk: shape (R, P): customers at risk, for each (stratum, event time) and pattern.
+        events: shape (R, P): events.
+        flows: the sparse form, to leave out groups.
+    """
+
+    terms: tuple[str, ...]
+    x: Array
+    at_risk: Array
+    events: Array
+    flows: Flows
+
+    def without(self, group: int) -> tuple[Array, Array]:
+        """Numbers at risk and events without one group."""
+        at_risk, events = self.flows.dense(self.at_risk.shape, group)
+        return self.at_risk - at_risk, self.events - events
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flows:
+    """Where each flow lands in the dense arrays.
+
+    Attributes:
+        group: shape (F,): group of the flow, ascending.
+        enter_row: shape (F,): first row (stratum, event time) at which the net inflow counts; -1 if none does.
+        event_row: shape (F,): row of its own time; -1 where that is no event time.
+        pattern: shape (F,).
+        net: shape (F,): entered less left.
+        events: shape (F,).
+        block: shape (R,): the stratum of each row, ascending.
+    """
+
+    group: NDArray[np.int64]
+    enter_row: NDArray[np.int64]
+    event_row: NDArray[np.int64]
+    pattern: NDArray[np.int64]
+    net: Array
+    events: Array
+    block: NDArray[np.int64]
+
+    def dense(self, shape: tuple[int, ...], group: int | None = None) -> tuple[Array, Array]:
+        """Numbers at risk and events, each of `shape` (R, P), of one group or of all."""
+        part = slice(None)
+        if group is not None:
+            part = slice(*np.searchsorted(self.group, [group, group + 1]))
+        at_risk, events = np.zeros(shape), np.zeros(shape)
+        for target, rows, counts in ((at_risk, self.enter_row, self.net), (events, self.event_row, self.events)):
+            used = rows[part] >= 0
+            np.add.at(target, (rows[part][used], self.pattern[part][used]), counts[part][used])
+        edges = np.flatnonzero(np.diff(self.block, prepend=-1, append=-1))
+        for a, b in zip(edges[:-1], edges[1:], strict=True):
+            np.cumsum(at_risk[a:b], axis=0, out=at_risk[a:b])
+        return at_risk, events
+
+
+def design(table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause: str) -> Design:
+    """Lay a risk table out for a regression.
+
+    Args:
+        table: any table whose features include those named.
+        terms: a feature's name for dummies against its first level seen, ``linear(name)`` for its levels as numbers,
+            ``a:b`` for products.
+        strata: features whose levels have a baseline each; not to be used as terms.
+        cause: the event.
+
+    Raises:
+        EstimationError: an unknown feature or cause, a level that is no number in a linear term, a stratum that is also
+            a term, or no events.
+    """
+    used = list(dict.fromkeys(name for term in terms for name in _features_of(term)))
+    clash = [s for s in strata if s in used]
+    if clash:
+        raise EstimationError(f"{clash[0]!r} cannot be a term and a stratum at once")
+    if table.events(cause) == 0:
+        raise EstimationError(f"the table has no events of the cause {cause!r}")
+    flows = table.only(*used, *strata).flows.sort("group", "time")
+    patterns = flows.select(used).unique(maintain_order=False).sort(used) if used else pl.DataFrame({"": [0]})
+    code = _codes(flows, used, patterns)
+    block = _codes(flows, list(strata), flows.select(list(strata)).unique().sort(list(strata))) if strata else np.zeros(flows.height, np.int64)
+    time = flows["time"].to_numpy()
+    counted = flows[cause].to_numpy().astype(np.float64)
+    net = (flows["entered"] - flows["left"]).to_numpy().astype(np.float64)
+    width = int(time.max()) - int(time.min()) + 2
+    key = block * width + (time - time.min())
+    rows = np.unique(key[counted > 0])
+    enter = np.searchsorted(rows, key, side="right")
+    enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
+    own = np.searchsorted(rows, key)
+    own = np.where((own < len(rows)) & (rows[np.minimum(own, len(rows) - 1)] == key), own, -1)
+    sparse = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
+    at_risk, events = sparse.dense((len(rows), patterns.height))
+    seen = {f: patterns[f].to_numpy()[at_risk.sum(axis=0) > 0] for f in used}
+    names, columns = [], []
+    for term in terms:
+        for name, column in _columns(term, table, patterns, seen):
+            names.append(name)
+            columns.append(column)
+    x = np.column_stack(columns) if columns else np.zeros((patterns.height, 0))
+    return Design(tuple(names), x, at_risk, events, sparse)
+
+
+def _features_of(term: str) -> list[str]:
+    return [m[1] if (m := _LINEAR.fullmatch(part.strip())) else part.strip() for part in term.split(":")]
+
+
+def _codes(flows: pl.DataFrame, names: list[str], patterns: pl.DataFrame) -> NDArray[np.int64]:
+    if not names:
+        return np.zeros(flows.height, np.int64)
+    numbered = patterns.with_row_index("cx_code")
+    return flows.select(names).join(numbered, on=names, how="left", maintain_order="left")["cx_code"].to_numpy().astype(np.int64)
+
+
+def _columns(
+    term: str, table: RiskTable, patterns: pl.DataFrame, seen: dict[str, NDArray[np.int64]]
+) -> list[tuple[str, Array]]:
+    columns: list[tuple[str, Array]] = [("", np.ones(patterns.height))]
+    for part in term.split(":"):
+        columns = [
+            (f"{a}:{b}" if a else b, u * v) for a, u in columns for b, v in _main(part.strip(), table, patterns, seen)
+        ]
+    return columns
+
+
+def _main(
+    part: str, table: RiskTable, patterns: pl.DataFrame, seen: dict[str, NDArray[np.int64]]
+) -> list[tuple[str, Array]]:
+    linear = _LINEAR.fullmatch(part)
+    name = linear[1] if linear else part
+    feature, codes = table.feature(name), patterns[name].to_numpy()
+    if linear:
+        used = set(seen[name].tolist())
+        values = np.array([_number(feature, i) if i in used else 0.0 for i in range(len(feature.levels))])
+        return [(part, values[codes])]
+    levels = sorted(set(seen[name].tolist()))
+    return [(f"{name}[{feature.levels[i]}]", (codes == i).astype(np.float64)) for i in levels[1:]]
+
+
+def _number(feature: Feature, position: int) -> float:
+    """A level as a number; a last level such as 3+ counts as 3."""
+    level = feature.levels[position]
+    try:
+        return float(level.removesuffix("+"))
+    except ValueError:
+        raise EstimationError(
+            f"linear({feature.name}) needs levels that are numbers; {level!r} is none: leave it out with "
+            f"table.where({feature.name}=[...]), or use dummies"
+        ) from None

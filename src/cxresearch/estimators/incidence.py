@@ -1,0 +1,173 @@
+"""Cumulative incidence with ties, delayed entry and competing causes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxresearch.errors import NotTestable
+from cxresearch.estimators.intervals import cloglog, inverse_cloglog, quantile
+from cxresearch.estimators.jackknife import enough_groups, jackknife
+from cxresearch.estimators.results import Incidence, Vector
+from cxresearch.risk_table import RiskTable, at_risk
+
+_POINTS = 200  # times at which the band around a curve is computed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """The bare estimate.
+
+    Attributes:
+        times: shape (T,).
+        incidence: shape (C, T): by cause, in the order asked for.
+        at_risk: shape (T,).
+        survival: shape (T,): probability to be still there after each time.
+        events: shape (C, T).
+    """
+
+    times: NDArray[np.int64]
+    incidence: NDArray[np.float64]
+    at_risk: Vector
+    survival: Vector
+    events: NDArray[np.float64]
+
+
+def incidence(
+    table: RiskTable,
+    cause: str = "defection",
+    *,
+    min_cell: int = 10,
+    level: float = 0.95,
+    errors: Literal["jackknife", "model"] = "jackknife",
+    groups: int = 100,
+) -> Incidence:
+    """Tied Aalen–Johansen incidence of a cause; with a single cause, one minus Kaplan–Meier.
+
+    Args:
+        table: its features are summed over; take `RiskTable.where` for a part of it.
+        cause: whose incidence.
+        min_cell: the estimate starts where that many are at risk, and is conditional on being there by then; the support
+            ends where the data are worth fewer customers than this (at risk / probability to be still there).
+        level: confidence level of the pointwise limits, symmetric in log(-log(1 - p)).
+        errors: delete-a-group jackknife, or the Greenwood-type variance.
+        groups: most groups to use.
+
+    Raises:
+        EstimationError: no such cause.
+        NotTestable: never `min_cell` at risk, or too few for a jackknife.
+
+    References:
+        Aalen & Johansen (1978), Scandinavian Journal of Statistics 5, 141-150; Betensky & Schoenfeld (2001),
+        Biometrics 57, 282-286.
+    """
+    table.events(cause)
+    if errors == "jackknife":
+        table = enough_groups(table.only(), cause, groups)
+    causes = (cause, *(c for c in table.causes[1:] if c != cause))
+    start = first_time(table, min_cell)
+    curve = aalen_johansen(table, causes, start)
+    se_model = _greenwood(curve)
+    value = curve.incidence[0]
+    if errors == "jackknife":
+        keep = np.unique(np.linspace(0, len(curve.times) - 1, min(_POINTS, len(curve.times))).astype(int))
+        points = curve.times[keep]
+
+        def without(group: int) -> Vector:
+            less = aalen_johansen(table.without_group(group), causes, start)
+            return np.array([cloglog(v) for v in step(less.times, less.incidence[0], points)])
+
+        count = int(table.population["group"].max()) + 1
+        se = jackknife(np.array([cloglog(v) for v in value[keep]]), without, count).se
+        half = quantile(level, count) * np.interp(curve.times, points, se)
+    else:
+        count = 0
+        inside = (value > 0) & (value < 1)
+        slope = np.where(inside, -np.log1p(-np.where(inside, value, 0.5)) * (1 - value), 1.0)
+        half = quantile(level, 0) * se_model / slope
+    middle = np.array([cloglog(v) for v in value])
+    none = value <= 0
+    low = np.where(none, 0.0, [inverse_cloglog(a) for a in middle - half])
+    high = np.where(none, 0.0, [inverse_cloglog(b) for b in middle + half])
+    return Incidence(
+        cause, table.clock, curve.times.astype(np.float64), value, low, high, curve.at_risk, se_model,
+        start, support(curve, min_cell), level, count,
+    )
+
+
+def first_time(table: RiskTable, min_cell: int) -> int:
+    """The first time after which at least `min_cell` are at risk.
+
+    Raises:
+        NotTestable: there is none.
+    """
+    by_time = at_risk(table, table.causes)
+    enough = np.flatnonzero(by_time.at_risk >= min_cell)
+    if not len(enough):
+        raise NotTestable(f"{min_cell} customers at risk at any one time")
+    return int(by_time.times[enough[0] - 1])  # at risk at a time are those who entered before it
+
+
+def aalen_johansen(table: RiskTable, causes: tuple[str, ...], start: int = 0) -> Curve:
+    """The estimate, conditional on being at risk after `start`; no errors.
+
+    Args:
+        table: its features are summed over.
+        causes: all causes that end a follow-up; what is left out is treated as censoring.
+        start: times up to here do not count.
+    """
+    found = at_risk(table, causes)
+    used = (found.times > start) & (found.at_risk > 0)
+    times, risk, events = found.times[used], found.at_risk[used], found.events[:, used]
+    return curve_of(times, risk, events)
+
+
+def curve_of(times: NDArray[np.int64], risk: Vector, events: NDArray[np.float64]) -> Curve:
+    """Aalen–Johansen from numbers at risk and events, which may be weighted."""
+    hazard = np.where(risk > 0, events / np.where(risk > 0, risk, 1.0), 0.0)
+    survival = np.cumprod(1 - np.minimum(hazard.sum(axis=0), 1.0))
+    before = np.concatenate([[1.0], survival[:-1]]) if len(times) else survival
+    return Curve(times, np.cumsum(before * hazard, axis=1), risk, survival, events)
+
+
+def support(curve: Curve, min_cell: int) -> int:
+    """The last time at which the data can speak.
+
+    At risk / probability to be still there is what the data are worth: all customers as long as nobody is censored,
+    however many have left by then. Once nobody is left by events alone, every later horizon is known.
+    """
+    if not len(curve.times):
+        return 0
+    before = np.concatenate([[1.0], curve.survival[:-1]])
+    worth = np.where(before > 0, curve.at_risk / np.where(before > 0, before, 1.0), np.inf)
+    enough = np.flatnonzero(worth >= min_cell)
+    if not len(enough):
+        return 0
+    last = enough[-1]
+    if last == len(curve.times) - 1 and curve.survival[-1] <= 1e-12:
+        return 10**6
+    return int(curve.times[last])
+
+
+def step(times: NDArray[np.int64], values: Vector, points: NDArray[np.int64]) -> Vector:
+    """A step function, 0 before its first time, at some points."""
+    at = np.searchsorted(times, points, side="right") - 1
+    return np.where(at >= 0, values[np.maximum(at, 0)] if len(values) else 0.0, 0.0)
+
+
+def _greenwood(curve: Curve) -> Vector:
+    """Greenwood-type standard error of the first cause's incidence at each time."""
+    own, everyone = curve.events[0], curve.events.sum(axis=0)
+    n, f = curve.at_risk, curve.incidence[0]
+    before = np.concatenate([[1.0], curve.survival[:-1]])
+    left = n - everyone
+    a = np.cumsum(np.where(left > 0, everyone / np.where(left > 0, n * left, 1.0), 0.0))
+    weight = np.where(left > 0, everyone / np.where(left > 0, n * left, 1.0), 0.0)
+    b, b2 = np.cumsum(weight * f), np.cumsum(weight * f**2)
+    c = np.cumsum(before**2 * (n - own) * own / n**3)
+    d, e = np.cumsum(before * own / n**2), np.cumsum(f * before * own / n**2)
+    variance = f**2 * a - 2 * f * b + b2 + c - 2 * (f * d - e)
+    return np.sqrt(np.maximum(variance, 0.0))

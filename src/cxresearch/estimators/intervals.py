@@ -1,0 +1,58 @@
+"""Intervals on the scale where an estimate is nearly normal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+_TINY = 1e-12
+
+
+def quantile(level: float, groups: int) -> float:
+    """The two-sided quantile: t with groups - 1 degrees of freedom, normal if there are no groups."""
+    p = 0.5 + level / 2
+    return float(stats.t.ppf(p, groups - 1) if groups else stats.norm.ppf(p))
+
+
+def two_sided_p(distance: float, groups: int) -> float:
+    """The largest level at which an interval still reaches a point `distance` standard errors away."""
+    return float(2 * (stats.t.sf(abs(distance), groups - 1) if groups else stats.norm.sf(abs(distance))))
+
+
+def log_interval(coef: float, se: float, level: float, groups: int) -> tuple[float, float]:
+    """Limits of a hazard ratio from a log hazard ratio and its error."""
+    half = quantile(level, groups) * se
+    return math.exp(min(coef - half, 700)), math.exp(min(coef + half, 700))
+
+
+def cloglog(p: float) -> float:
+    """log(-log(1 - p)), kept finite at 0 and 1."""
+    p = min(max(p, _TINY), 1 - _TINY)
+    return math.log(-math.log1p(-p))
+
+
+def inverse_cloglog(x: float) -> float:
+    """1 - exp(-exp(x))."""
+    return -math.expm1(-math.exp(min(x, 700)))
+
+
+def logit(p: float) -> float:
+    """log(p / (1 - p)), kept finite at 0 and 1."""
+    p = min(max(p, _TINY), 1 - _TINY)
+    return math.log(p / (1 - p))
+
+
+def expit(x: float) -> float:
+    """1 / (1 + exp(-x))."""
+    return float(1 / (1 + np.exp(-x)))
+
+
+SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
+    "log": (math.log, lambda x: math.exp(min(x, 700))),
+    "cloglog": (cloglog, inverse_cloglog),
+    "logit": (logit, expit),
+    "identity": (float, float),
+}

@@ -1,0 +1,89 @@
+"""The six sums of Efron's method, safe for any number of tied events.
+
+With u_l = S - (l/d) Q for l = 0 … d-1, where S is the risk set's weight and Q that of the d events:
+L = Σ log u, A = Σ 1/u, B = Σ (l/d)/u, C = Σ 1/u², D = Σ (l/d)/u², E = Σ (l/d)²/u².
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma, gammaln, polygamma
+
+Vector = NDArray[np.float64]
+_DIRECT = 64  # that many terms and fewer are summed one by one
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
+
+
+def tie_sums(S: Vector, Q: Vector, d: NDArray[np.int64]) -> NDArray[np.float64]:
+    """L, A, B, C, D and E for each risk set.
+
+    Args:
+        S: shape (R,): total weight at risk, at least `Q`.
+        Q: shape (R,): weight of the events, positive.
+        d: shape (R,): number of events, at least 1.
+
+    Returns:
+        Shape (6, R). Relative error below 1e-9.
+    """
+    out = np.empty((6, len(S)))
+    z = S * d / Q
+    direct = d <= _DIRECT
+    closed = ~direct & (z < 8 * d)  # beyond, the closed form loses digits to cancellation
+    for part, way in ((direct, _directly), (closed, _in_closed_form), (~direct & ~closed, _by_quadrature)):
+        if part.any():
+            out[:, part] = way(S[part], Q[part], d[part].astype(np.float64))
+    return out
+
+
+def _terms(u: NDArray[np.float64], share: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    return [np.log(u), 1 / u, share / u, 1 / u**2, share / u**2, share**2 / u**2]
+
+
+def _directly(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
+    step = np.arange(int(d.max()))
+    used = step < d[:, None]
+    share = np.where(used, step / d[:, None], 0.0)
+    u = np.where(used, S[:, None] - share * Q[:, None], 1.0)
+    return np.array([np.where(used, t, 0.0).sum(axis=1) for t in _terms(u, share)])
+
+
+def _in_closed_form(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
+    z = np.maximum(S * d / Q, d)
+    one = digamma(z + 1) - digamma(z - d + 1)  # Σ 1/(z-l)
+    two = polygamma(1, z - d + 1) - polygamma(1, z + 1)  # Σ 1/(z-l)²
+    a = d / Q
+    return np.array(
+        [
+            d * np.log(Q / d) + gammaln(z + 1) - gammaln(z - d + 1),
+            a * one,
+            (z * one - d) / Q,
+            a**2 * two,
+            a / Q * (z * two - one),
+            (d - 2 * z * one + z**2 * two) / Q**2,
+        ]
+    )
+
+
+def _by_quadrature(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
+    """Gauss–Legendre on [-1/2, d-1/2], less (f'(d-1/2) - f'(-1/2)) / 24."""
+    x = (d[:, None] - 1) / 2 + d[:, None] / 2 * _NODES
+    share = x / d[:, None]
+    whole = np.array([(t * _WEIGHTS).sum(axis=1) * d / 2 for t in _terms(S[:, None] - share * Q[:, None], share)])
+    return whole - (_slopes(S, Q, d, d - 0.5) - _slopes(S, Q, d, np.full_like(d, -0.5))) / 24
+
+
+def _slopes(S: Vector, Q: Vector, d: Vector, x: Vector) -> NDArray[np.float64]:
+    """Derivatives of the six terms with respect to l, at l = x."""
+    s, q = x / d, Q / d
+    u = S - s * Q
+    return np.array(
+        [
+            -q / u,
+            q / u**2,
+            1 / (d * u) + s * q / u**2,
+            2 * q / u**3,
+            1 / (d * u**2) + 2 * s * q / u**3,
+            2 * s / (d * u**2) + 2 * s**2 * q / u**3,
+        ]
+    )
