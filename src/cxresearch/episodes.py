@@ -234,32 +234,46 @@ def since(eps: Episodes, history: str, level: str, *, below: str | None = None) 
     Raises:
         EstimationError: no such history or level, or a history that can also fall.
     """
+    eps = replace(eps, frame=eps.engine.keep(eps.frame))
+    origins, asides = first_reach(eps, history, level, below=below)
+    x = eps.frame.join(origins.select("customer", "origin"), on="customer")
+    x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
+    x = x.with_columns(start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin"))
+    clock = f"days since {history} {level}"
+    return replace(eps, frame=x.drop("origin"), clock=clock, asides=(*eps.asides, *asides))
+
+
+def first_reach(
+    eps: Episodes, history: str, level: str, *, below: str | None = None
+) -> tuple[Frame, tuple[Aside, ...]]:
+    """When each customer first reached a level of a cumulative history, and was still there after that day.
+
+    Returns:
+        Rows (customer, origin, end), both on the clock of `eps`; and the customers left out: those who left on the very
+        day, and those who stood at `below` or above at once.
+
+    Raises:
+        EstimationError: no such history or level, or a history that can also fall.
+    """
     if not eps.histories.get(history, _RISING).cumulative:
         raise EstimationError(f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time")
     position, unknown = _position(eps, history, level), len(eps.levels(history)) - 1
     reached = (nw.col(history) >= position) & (nw.col(history) != unknown)
-    x = eps.engine.keep(eps.frame)
-    origins = x.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
-    last = x.group_by("customer").agg(end=nw.col("stop").max())
-    at_origin = x.join(origins, on="customer").filter(nw.col("start") == nw.col("origin"))
+    origins = eps.frame.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
+    last = eps.frame.group_by("customer").agg(end=nw.col("stop").max())
+    at_origin = eps.frame.join(origins, on="customer").filter(nw.col("start") == nw.col("origin"))
     state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
     origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
     on_the_day = nw.col("origin") == nw.col("end")
     too_far = nw.col("first_state") >= (_position(eps, history, below) if below else unknown)
     counts = eps.engine.collect(
-        origins.select(
-            left=on_the_day.cast(nw.Int64).sum(), beyond=(too_far & ~on_the_day).cast(nw.Int64).sum()
-        )
+        origins.select(left=on_the_day.cast(nw.Int64).sum(), beyond=(too_far & ~on_the_day).cast(nw.Int64).sum())
     ).row(0, named=True)
-    x = x.join(origins.filter(~on_the_day & ~too_far).select("customer", "origin"), on="customer")
-    x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
-    x = x.with_columns(start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin"))
     asides = (
         Aside(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
         Aside(f"reached {history} {below} on the same day as {level}", int(counts["beyond"] or 0)),
     )
-    named = replace(eps, frame=x, clock=f"days since {history} {level}")
-    return replace(named, asides=(*eps.asides, *(a for a in asides if a.customers)))
+    return origins.filter(~on_the_day & ~too_far), tuple(a for a in asides if a.customers)
 
 
 def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:

@@ -78,7 +78,9 @@ class Flows:
         return at_risk, events
 
 
-def design(table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause: str) -> Design:
+def design(
+    table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause: str, *, every_time: bool = False
+) -> Design:
     """Lay a risk table out for a regression.
 
     Args:
@@ -87,6 +89,7 @@ def design(table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause:
             ``a:b`` for products.
         strata: features whose levels have a baseline each; not to be used as terms.
         cause: the event.
+        every_time: a row for every whole time up to the last, not only for those with an event.
 
     Raises:
         EstimationError: an unknown feature or cause, a level that is no number in a linear term, a stratum that is also
@@ -108,6 +111,8 @@ def design(table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause:
     width = int(time.max()) - int(time.min()) + 2
     key = block * width + (time - time.min())
     rows = np.unique(key[counted > 0])
+    if every_time:
+        rows = np.concatenate([np.arange(key[block == b].min() + 1, key[block == b].max() + 1) for b in np.unique(block)])
     enter = np.searchsorted(rows, key, side="right")
     enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
     own = np.searchsorted(rows, key)

@@ -1,0 +1,175 @@
+"""How many more leave after a moment than comparable customers without one.
+
+Comparators of each day weigh as much as the customers exposed on that day, so both groups enter with the same tenure
+and stratum, and leave observation alike. Both incidences are Aalen–Johansen estimates; the excess is their difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cxresearch.errors import NotTestable
+from cxresearch.estimators.incidence import Curve, curve_of, step, support
+from cxresearch.estimators.intervals import cloglog
+from cxresearch.estimators.jackknife import CHOICES, MIN_CLUSTERS, MIN_EVENTS, estimate, jackknife
+from cxresearch.estimators.results import Estimate, Result, Vector
+from cxresearch.matched import MatchedTable
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Excess(Result):
+    """Incidence after the moment, among comparators, and the difference, at one horizon.
+
+    Attributes:
+        exposed: incidence after the moment.
+        comparators: incidence without one, standardised to the exposed's days and strata.
+        excess: exposed less comparators.
+        customers: exposed customers.
+        dropped: exposed customers on days without a comparator; in neither group.
+        horizon: days.
+        times: shape (T,): days since.
+        exposed_curve: shape (T,).
+        comparators_curve: shape (T,).
+    """
+
+    exposed: Estimate
+    comparators: Estimate
+    excess: Estimate
+    customers: int
+    dropped: int
+    horizon: int
+    times: Vector
+    exposed_curve: Vector
+    comparators_curve: Vector
+
+
+def excess(
+    table: MatchedTable, horizon: int, *, cause: str = "defection", min_cell: int = 10, level: float = 0.95, groups: int = 100
+) -> Excess:
+    """Estimate the excess at a horizon.
+
+    Args:
+        table: from `matched_table`.
+        horizon: days after the moment.
+        cause: whose incidence; other causes compete.
+        min_cell: least number of customers the data must be worth at the horizon.
+        level: confidence level; delete-a-group jackknife.
+        groups: most groups to use.
+
+    Raises:
+        NotTestable: nobody exposed or comparable, a horizon beyond the follow-up, or too few for a jackknife.
+    """
+    if table.exposed.height == 0 or table.spans.height == 0:
+        raise NotTestable("customers with such a moment and comparable ones without")
+    count = _groups(table, cause, groups)
+    arrays = _Arrays(table, horizon, table.causes.index(cause), count)
+    a, b, dropped = arrays.curves(None)
+    end = min(support(c, min_cell) for c in (a, b))
+    if horizon > end:
+        raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {end})")
+
+    def values(pair: tuple[Curve, Curve, int]) -> Vector:
+        p, q = (float(c.incidence[0][-1]) for c in pair[:2])
+        return np.array([cloglog(p), cloglog(q), p - q])
+
+    found = jackknife(values((a, b, 0)), lambda g: values(arrays.curves(g)), count)
+    p, q = float(a.incidence[0][-1]), float(b.incidence[0][-1])
+    parts = [
+        estimate(v, s, scale=scale, level=level, groups=count)
+        for v, s, scale in zip((p, q, p - q), found.se, ("cloglog", "cloglog", "identity"), strict=True)
+    ]
+    days = np.arange(horizon + 1, dtype=np.int64)
+    return Excess(
+        *parts, int(table.exposed["customers"].sum()), dropped, horizon, days.astype(np.float64),
+        step(a.times, a.incidence[0], days), step(b.times, b.incidence[0], days),
+    )
+
+
+def _groups(table: MatchedTable, cause: str, most: int) -> int:
+    position = table.causes.index(cause)
+    own = table.exposed.filter(pl.col("event") == position)
+    for groups in (g for g in CHOICES if g <= most):
+        clusters = np.bincount(table.population["group"].to_numpy() % groups, table.population["clusters"].to_numpy(), groups)
+        events = np.bincount(own["group"].to_numpy() % groups, own["customers"].to_numpy(), groups)
+        if clusters.min() >= MIN_CLUSTERS and events.min() >= MIN_EVENTS:
+            return groups
+    raise NotTestable(
+        f"customers with such a moment enough for an error: {int(table.population['customers'].sum()):,} had one and "
+        f"{int(own['customers'].sum()):,} left, 20 groups of {MIN_CLUSTERS} and {MIN_EVENTS} are needed"
+    )
+
+
+class _Arrays:
+    """The table as arrays (stratum, day, time), and the same less one group."""
+
+    def __init__(self, table: MatchedTable, horizon: int, own: int, groups: int) -> None:
+        strata = pl.concat([table.exposed["stratum"], table.spans["stratum"]]).unique().sort()
+        code = {s: i for i, s in enumerate(strata.to_list())}
+        self.days = int(table.exposed["day"].max()) + 1  # type: ignore[arg-type]
+        self.horizon, self.strata = horizon, len(code)
+        causes = np.where(np.arange(len(table.causes)) == own, 1, 2)
+        causes[0] = 0
+        self.exposed = _columns(table.exposed, code, causes, groups)
+        spans = table.spans.filter(pl.col("first") < self.days)
+        self.spans = _columns(spans, code, causes, groups)
+        self.by_group = [self._expand(self.spans, g) for g in range(groups)]
+        shape = (3, self.strata, self.days, horizon + 2)
+        self.total = np.zeros(shape)
+        for part in self.by_group:
+            np.add.at(self.total, part[:4], part[4])
+
+    def _expand(self, spans: dict[str, NDArray[np.int64]], group: int) -> tuple[NDArray[np.int64], ...]:
+        """One entry per comparator and day: event, stratum, day, time (beyond the horizon: horizon + 1), customers."""
+        own = spans["group"] == group
+        first, last = spans["first"][own], np.minimum(spans["last"][own], self.days)
+        length = last - first
+        row = np.repeat(np.arange(len(first)), length)
+        day = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        time = spans["end"][own][row] - day
+        event = np.where(time > self.horizon, 0, spans["event"][own][row])
+        return event, spans["stratum"][own][row], day, np.minimum(time, self.horizon + 1), spans["customers"][own][row]
+
+    def curves(self, without: int | None) -> tuple[Curve, Curve, int]:
+        """Exposed and comparators; the number of exposed customers whom nobody matches."""
+        members = self.total.sum(axis=(0, 3))
+        keep = slice(None) if without is None else self.exposed["group"] != without
+        e = {k: v[keep] for k, v in self.exposed.items()}
+        if without is not None:
+            less = self.by_group[without]
+            np.subtract.at(members, less[1:3], less[4])
+        weight = np.zeros_like(members)
+        np.add.at(weight, (e["stratum"], e["day"]), e["customers"])
+        matched = members > 0
+        weight = np.where(matched, weight / np.where(matched, members, 1.0), 0.0)
+        counts = np.einsum("sd,csdt->ct", weight, self.total, optimize=True)
+        if without is not None:
+            np.subtract.at(counts, (less[0], less[3]), weight[less[1], less[2]] * less[4])
+        used = matched[e["stratum"], e["day"]]
+        own = np.zeros((3, self.horizon + 2))
+        time = np.minimum(e["time"], self.horizon + 1)
+        event = np.where(e["time"] > self.horizon, 0, e["event"])
+        np.add.at(own, (event[used], time[used]), e["customers"][used])
+        return self._curve(own), self._curve(counts), int(e["customers"][~used].sum())
+
+    def _curve(self, ends: Array) -> Curve:
+        """From ends of follow-up by cause and time; the last column is still there after the horizon."""
+        gone = ends.sum(axis=0)
+        risk = gone[::-1].cumsum()[::-1]
+        times = np.arange(1, self.horizon + 1)
+        return curve_of(times, np.maximum(risk[1:-1], 0.0), np.maximum(ends[1:, 1:-1], 0.0))
+
+
+def _columns(
+    rows: pl.DataFrame, code: dict[str, int], causes: NDArray[np.int64], groups: int
+) -> dict[str, NDArray[np.int64]]:
+    found = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns if c != "stratum"}
+    found["stratum"] = np.array([code[s] for s in rows["stratum"].to_list()], dtype=np.int64)
+    found["group"] = found["group"] % groups
+    found["event"] = causes[found["event"]]
+    return found

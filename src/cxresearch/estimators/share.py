@@ -1,0 +1,81 @@
+"""A proportion with a named denominator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from statsmodels.stats.proportion import proportion_confint
+
+from cxresearch.errors import NotTestable
+from cxresearch.estimators.intervals import logit
+from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
+from cxresearch.estimators.results import Estimate, Result, Vector
+from cxresearch.risk_table import RiskTable
+
+
+@dataclass(frozen=True, slots=True)
+class Share(Result):
+    """A share of customers.
+
+    Attributes:
+        estimate: the share with its interval.
+        part: how many count.
+        whole: how many there are.
+    """
+
+    estimate: Estimate
+    part: int
+    whole: int
+
+
+def share(
+    table: RiskTable,
+    part: dict[str, tuple[str, ...]],
+    *,
+    among: dict[str, tuple[str, ...]] | None = None,
+    causes: tuple[str, ...] | None = None,
+    level: float = 0.95,
+) -> Share:
+    """The share of customers who were in some levels when their follow-up ended.
+
+    Counts stand as they were strictly before the last day.
+
+    Args:
+        table: a risk table; every customer's follow-up ends in it once.
+        part: levels by feature that count.
+        among: levels by feature that make the denominator; everybody when not given.
+        causes: ends of follow-up that make the denominator, such as ("defection",); all when not given.
+        level: confidence level. Wilson's interval, or the jackknife where customers share clusters.
+
+    Raises:
+        NotTestable: the denominator is empty, or too few clusters for a jackknife.
+        EstimationError: an unknown feature, level or cause.
+    """
+    ends = table.causes if causes is None else causes
+    for cause in ends:
+        table.events(cause)
+    whole_rows = table.where(**(among or {}))
+    part_rows = whole_rows.where(**part)
+
+    def counts(t: RiskTable) -> int:
+        return int(t.flows.select(pl.sum_horizontal(ends).sum()).item() or 0)
+
+    k, n = counts(part_rows), counts(whole_rows)
+    if n == 0:
+        raise NotTestable("customers in the denominator")
+    if int(table.population["clusters"].sum()) == table.customers:
+        low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
+        error = float("nan") if k in (0, n) else (n / (k * (n - k))) ** 0.5
+        return Share(Estimate(k / n, float(low), float(high), level, error, error, "logit", 0), k, n)
+    grouped = enough_groups(whole_rows, ends[0] if len(ends) == 1 else "censored")
+    inside = grouped.where(**part)
+    count = int(grouped.population["group"].max()) + 1
+
+    def without(group: int) -> Vector:
+        a, b = counts(inside.without_group(group)), counts(grouped.without_group(group))
+        return np.array([logit(a / b)])
+
+    se = float(jackknife(np.array([logit(k / n)]), without, count).se[0])
+    return Share(estimate(k / n, se, scale="logit", level=level, groups=count), k, n)

@@ -1,0 +1,95 @@
+"""Who could be compared with whom: the additive table behind an excess.
+
+Exposed customers reach a level (their first bad moment) on a tenure day. Comparators of that day are at risk, of the
+same stratum, have not reached the level, and had a recent contact; they are followed whatever happens to them later.
+A customer is a comparator on many days, so the table stores spans of days instead of pairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.episodes import Aside, Episodes, first_reach
+from cxresearch.errors import EstimationError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MatchedTable:
+    """Counts by group and stratum; tables of disjoint clusters add up.
+
+    Attributes:
+        exposed: group, stratum, day (tenure at time 0), time (days until the end of follow-up), event, customers.
+        spans: group, stratum, first, last (comparable on the days first <= u < last), end (tenure), event, customers.
+        causes: names of the events; position 0 is "censored".
+        population: rows group, customers, clusters of the exposed.
+        asides: customers left out, with the reason.
+    """
+
+    exposed: pl.DataFrame
+    spans: pl.DataFrame
+    causes: tuple[str, ...]
+    population: pl.DataFrame
+    asides: tuple[Aside, ...]
+
+    def __add__(self, other: MatchedTable) -> MatchedTable:
+        """The table of both; right only when no cluster is in both."""
+        if self.causes != other.causes:
+            raise EstimationError("only tables with the same causes add up")
+        population = pl.concat([self.population, other.population]).group_by("group").sum().sort("group")
+        return MatchedTable(
+            _sum(pl.concat([self.exposed, other.exposed])),
+            _sum(pl.concat([self.spans, other.spans])),
+            self.causes,
+            population,
+            (*self.asides, *other.asides),
+        )
+
+
+def matched_table(eps: Episodes, history: str, level: str, recent: str, *, below: str | None = None) -> MatchedTable:
+    """Count exposed customers and their comparators.
+
+    Args:
+        eps: episodes on the tenure clock, of customers seen from their start; its fixed covariates are the strata.
+        history: a cumulative history, such as the number of bad moments.
+        level: reaching it is the exposure.
+        recent: a history of contacts in a window; comparators have at least one.
+        below: exposed customers who stood at this level or above at once are left out.
+
+    Raises:
+        EstimationError: no such history or level.
+    """
+    engine = eps.engine
+    frame = engine.keep(eps.frame)
+    eps = Episodes(frame, eps.histories, eps.fixed, eps.causes, eps.clock, engine, eps.asides)
+    stratum = nw.concat_str([nw.col(f).fill_null("unknown") for f in eps.fixed], separator="\x1f") if eps.fixed else nw.lit("")
+    ends = frame.filter(nw.col("event") >= 0).select(
+        "customer", "group", "cluster", "event", end=nw.col("stop"), stratum=stratum
+    )
+    ends = engine.keep(ends)
+    origins, asides = first_reach(eps, history, level, below=below)
+    exposed = engine.keep(origins.select("customer", "origin").join(ends, on="customer"))
+    counted = exposed.select(
+        "group", "stratum", "event", day=nw.col("origin"), time=nw.col("end") - nw.col("origin")
+    )
+    keys = ("group", "stratum", "day", "time", "event")
+    exposed_rows = engine.collect(counted.group_by(*keys).agg(customers=nw.len())).select(*keys, "customers")
+    reached = eps.levels(history).index(level)
+    unknown = len(eps.levels(recent)) - 1
+    comparable = (nw.col(history) < reached) & (nw.col(recent) > 0) & (nw.col(recent) < unknown)
+    spans = frame.filter(comparable & (nw.col("start") < nw.col("stop")))
+    spans = spans.select("customer", first=nw.col("start"), last=nw.col("stop"))
+    spans = spans.join(ends.select("customer", "group", "stratum", "end", "event"), on="customer")
+    keys = ("group", "stratum", "first", "last", "end", "event")
+    span_rows = engine.collect(spans.group_by(*keys).agg(customers=nw.len())).select(*keys, "customers")
+    who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
+    population = engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
+    return MatchedTable(_sum(exposed_rows), _sum(span_rows), eps.causes, population, (*eps.asides, *asides))
+
+
+def _sum(rows: pl.DataFrame) -> pl.DataFrame:
+    keys = [c for c in rows.columns if c != "customers"]
+    numbers = [pl.col(c).cast(pl.Int64) for c in rows.columns if c != "stratum"]
+    return rows.with_columns(numbers).group_by(keys).agg(pl.col("customers").sum()).sort(keys)
