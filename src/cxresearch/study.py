@@ -18,17 +18,15 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from cxresearch import strict
 from cxresearch.errors import StudyError, nearest
+from cxresearch.strict import Section
 
 LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A section of the study file: its fields are the keys it may hold."""
-
-
-class Info(_Section):
+class Info(Section):
     """`[study]`: identity and the questions' common horizon."""
 
     id: str | None = None
@@ -37,7 +35,7 @@ class Info(_Section):
     min_cell: int = 10
 
 
-class Format(_Section):
+class Format(Section):
     """How a text file is written, where it is not plain CSV."""
 
     separator: str = ","
@@ -48,7 +46,7 @@ class Format(_Section):
     null_values: tuple[str, ...] = ("",)
 
 
-class Table(_Section):
+class Table(Section):
     """An entry of `[tables]`: a file, or a query over the tables named before it."""
 
     source: str | None = None
@@ -56,7 +54,7 @@ class Table(_Section):
     format: Format = Format()
 
 
-class Interactions(_Section):
+class Interactions(Section):
     """`[interactions]`: the log, one row per contact."""
 
     source: str | None = None
@@ -80,7 +78,7 @@ class Interactions(_Section):
     log_until: date | int | None = None
 
 
-class Moments(_Section):
+class Moments(Section):
     """`[moments]`: which contacts count, and as what."""
 
     bad: str | None = None
@@ -90,7 +88,7 @@ class Moments(_Section):
     blackout_days: int = 0
 
 
-class Retention(_Section):
+class Retention(Section):
     """`[retention]`: who stayed and who left."""
 
     kind: Literal["contract", "activity"] = "contract"
@@ -113,7 +111,7 @@ class Retention(_Section):
     returns: Literal["ignore"] = "ignore"
 
 
-class Decision(_Section):
+class Decision(Section):
     """`[decision]`: how sure one wants to be."""
 
     level: float = 0.95
@@ -196,7 +194,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return [s.source for s in sections]
 
 
-_SECTIONS: dict[str, type[_Section]] = {
+_SECTIONS: dict[str, type[Section]] = {
     "study": Info,
     "interactions": Interactions,
     "moments": Moments,
@@ -264,8 +262,8 @@ def study_from(
         >>> study_from({"study": {"name": "two lines"}}, interactions=log, retention=who).name
         'two lines'
     """
-    _check_keys("", raw, (*_SECTIONS, "tables", "claims"))
-    parts = {name: _convert(name, raw.get(name, {}), kind) for name, kind in _SECTIONS.items()}
+    strict.check_keys("", raw, (*_SECTIONS, "tables", "claims"), elsewhere=_homes)
+    parts = {n: strict.convert(n, raw.get(n, {}), kind, elsewhere=_homes) for n, kind in _SECTIONS.items()}
     tables = raw.get("tables", {})
     if not isinstance(tables, Mapping):
         raise StudyError("[tables] must be a table of names, such as tickets = \"tickets.csv\"", field="tables")
@@ -288,35 +286,13 @@ def study_from(
     return study
 
 
+def _homes(key: str) -> list[str]:
+    """The sections a key belongs to."""
+    return [name for name, kind in _SECTIONS.items() if key in kind.__struct_fields__]
+
+
 def _table(name: str, value: object) -> Table:
-    return Table(source=value) if isinstance(value, str) else _convert(f"tables.{name}", value, Table)
-
-
-def _convert(where: str, raw: object, kind: type[_Section]) -> Any:
-    if not isinstance(raw, Mapping):
-        raise StudyError(f"{where} must be a section, written [{where}], was {raw!r}", field=where)
-    _check_keys(where, raw, kind.__struct_fields__)
-    if "format" in raw:
-        _convert(f"{where}.format", raw["format"], Format)
-    try:
-        return msgspec.convert(raw, kind, strict=True)
-    except msgspec.ValidationError as e:
-        said, _, at = str(e).partition(" - at ")
-        field = where + at.strip("`").removeprefix("$")
-        raise StudyError(f"{field}: {said[0].lower()}{said[1:]}", field=field) from None
-
-
-def _check_keys(where: str, raw: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for key in raw:
-        if key in known:
-            continue
-        label = f"[{where}]" if where else "the study file"
-        homes = [s for s, kind in _SECTIONS.items() if s != where and key in kind.__struct_fields__]
-        hint = nearest(key, known) or (f"; it belongs in [{homes[0]}]" if homes else "")
-        raise StudyError(
-            f"unknown key {key!r} in {label}{hint or '; known: ' + ', '.join(known)}",
-            field=f"{where}.{key}" if where else key,
-        )
+    return Table(source=value) if isinstance(value, str) else strict.convert(f"tables.{name}", value, Table)
 
 
 def _check(study: Study) -> None:

@@ -5,7 +5,7 @@ run along a customer. ``code`` turns the running columns into a level. Nothing h
 origin.
 """
 
-from cxresearch.histories.counts import bad_count, contacts_within, grade_count
+from cxresearch.histories.counts import bad_count, contact_count, contacts_within, grade_count
 from cxresearch.histories.history import Fold, History, Past, Run
 from cxresearch.histories.latest import age_of_last, last_grade
 
@@ -16,6 +16,7 @@ __all__ = [
     "Run",
     "age_of_last",
     "bad_count",
+    "contact_count",
     "contacts_within",
     "grade_count",
     "last_grade",

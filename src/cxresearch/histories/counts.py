@@ -40,28 +40,47 @@ def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
     return _count(f"grade_count({grade}, {list(edges)})", grade, tuple(edges))
 
 
-def _count(name: str, grade: str, edges: tuple[int, ...]) -> History:
-    code = grade_code(grade)
+def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
+    """How many contacts of any grade so far, in bands.
+
+    Args:
+        edges: where bands begin; (1, 2, 5, 10) gives 0, 1, 2-4, 5-9, 10+.
+
+    Raises:
+        EstimationError: edges that do not rise.
+    """
+    return _count(f"contact_count({list(edges)})", None, tuple(edges))
+
+
+def _count(name: str, grade: str | None, edges: tuple[int, ...]) -> History:
+    code = None if grade is None else grade_code(grade)
     levels = (*band_names(edges), "unknown")
 
     def marks(past: Past) -> list[Frame]:
-        hits = past.moments.filter(nw.col("grade") == code)
+        hits = past.moments if code is None else past.moments.filter(nw.col("grade") == code)
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), edges)
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
-    return History(name, levels, ("grade",), marks, {"n": "sum"}, level, cumulative=True)
+    reads = () if code is None else ("grade",)
+    return History(name, levels, reads, marks, {"n": "sum"}, level, cumulative=True)
 
 
-def contacts_within(days: int = 90, edges: tuple[int, ...] = (1, 3, 6), grades: tuple[str, ...] | None = None) -> History:
+def contacts_within(
+    days: int = 90,
+    edges: tuple[int, ...] = (1, 3, 6),
+    grades: tuple[str, ...] | None = None,
+    frozen_at: str | None = None,
+) -> History:
     """How many contacts lie in the last `days` days: on day d those on day t with 1 <= d - t <= days.
 
     Args:
         days: the window.
         edges: where bands begin; (1, 3, 6) gives 0, 1-2, 3-5, 6+.
         grades: count contacts of these grades only; all when not given.
+        frozen_at: a grade: from the first moment of that grade on, the level stays what it was just before.
 
     Returns:
         The history. While the window reaches back to before a customer was seen, the level is ``unknown``.
@@ -73,22 +92,29 @@ def contacts_within(days: int = 90, edges: tuple[int, ...] = (1, 3, 6), grades: 
         raise EstimationError(f"days must be at least 1, was {days}")
     codes = None if grades is None else [grade_code(g) for g in grades]
     levels = (*band_names(edges), "unknown")
+    stop = None if frozen_at is None else grade_code(frozen_at)
 
     def marks(past: Past) -> list[Frame]:
         x = past.moments if codes is None else past.moments.filter(nw.col("grade").is_in(codes))
         first_seen = past.customers.filter(nw.col("unseen") == 1)
         full = past.clock.on(nw.col("entry") + (days - 1))
-        return [
-            *_band_changes(past, x, days, edges),
-            first_seen.select("customer", full.alias("tick"), full=nw.lit(1)),
-        ]
+        changes = _band_changes(past, x, days, edges)
+        if stop is not None:
+            first = past.moments.filter(nw.col("grade") == stop).group_by("customer").agg(first=nw.col("tick").min())
+            changes = [
+                c.join(first, on="customer", how="left")
+                .filter(nw.col("first").is_null() | (nw.col("tick") < nw.col("first")))
+                .drop("first")
+                for c in changes
+            ]
+        return [*changes, first_seen.select("customer", full.alias("tick"), full=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         blind = (run.unseen == 1) & (run.column("full") == 0)
         return nw.when(blind).then(nw.lit(len(levels) - 1)).otherwise(run.column("n"))
 
-    only = "" if grades is None else f", {list(grades)}"
-    reads = () if grades is None else ("grade",)
+    only = ("" if grades is None else f", {list(grades)}") + ("" if frozen_at is None else f", frozen at {frozen_at}")
+    reads = ("grade",) if grades or frozen_at else ()
     return History(
         f"contacts_within({days}, {list(edges)}{only})", levels, reads, marks, {"n": "sum", "full": "sum"}, level
     )

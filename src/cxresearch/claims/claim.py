@@ -1,0 +1,288 @@
+"""A claim is data: the grammar of the catalogue, the same as `[[claims]]` in a study file."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+import msgspec
+
+from cxresearch import histories, strict
+from cxresearch.claims.verdict import Region, parse_region
+from cxresearch.errors import ClaimError, EstimationError, StudyError, nearest
+from cxresearch.histories import History
+from cxresearch.strict import Section
+
+HISTORIES: dict[str, Callable[..., History]] = {
+    name: getattr(histories, name) for name in histories.__all__ if name[0].islower()
+}
+
+
+class Since(Section):
+    """A clock that starts when a history reaches a level."""
+
+    since: str
+    level: str
+    below: str | None = None
+
+
+class Until(Section):
+    """A transition that ends the follow-up, as a cause of its own."""
+
+    history: str
+    level: str
+    cause: str
+
+
+class Model(Section):
+    """A regression: terms, and strata where the study has them."""
+
+    terms: tuple[str, ...]
+    strata: tuple[str, ...] = ()
+
+
+class Comparators(Section):
+    """Whom the exposed are compared with: at risk, same stratum, below `level`, with a recent contact."""
+
+    history: str
+    level: str
+    recent: str
+    below: str | None = None
+
+
+class Published(Section):
+    """A number somebody else has published."""
+
+    value: str
+    says: str
+    source: str
+
+
+class Text(Section):
+    """The plain sentence of each verdict; names in braces are filled in."""
+
+    supported: str
+    contradicted: str
+    undecided: str
+    not_testable: str
+
+
+class Reading(Section):
+    """One number that a claim can be read as.
+
+    Attributes:
+        id: short name, unique in its claim.
+        label: what the number is, in plain words.
+        shape: how it is computed.
+        primary: whether the verdict rests on it; one per claim.
+        describes: a number shown beside others and not tried itself.
+        event: the cause that counts.
+        clock: the study's own, or days since a history reached a level.
+        until: a competing transition.
+        horizon_days: a number, ``study``, or ``support`` for as far as the data reach.
+        ratio_to: report incidence / (incidence + incidence of this cause).
+        model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive analyses do.
+        compare, part: of an excess; `part` is ``excess`` or ``comparators``.
+        count, among, ends: of a share; levels that count, levels and ends of follow-up in the denominator.
+        region: where the claim says the number lies.
+        smallest_effect: the smallest hazard ratio above one (or its inverse below) that matters.
+        alternative: the value at which more data are planned for.
+        requires: readings that must be supported too.
+        ladder: rungs of adjustment, as readings; two that contradict each other leave the claim undecided.
+    """
+
+    id: str
+    label: str
+    shape: Literal["incidence", "excess", "hazard_contrast", "share"]
+    primary: bool = False
+    describes: bool = False
+    event: str = "defection"
+    clock: Since | None = None
+    until: Until | None = None
+    horizon_days: Any = "study"
+    ratio_to: str | None = None
+    model: Model | None = None
+    contrast: dict[str, float] = {}
+    final: bool = False
+    compare: Comparators | None = None
+    part: Literal["excess", "comparators"] = "excess"
+    count: dict[str, tuple[str, ...]] = {}
+    among: dict[str, tuple[str, ...]] = {}
+    ends: tuple[str, ...] = ()
+    region: str | None = None
+    smallest_effect: float | None = None
+    alternative: float | None = None
+    requires: tuple[str, ...] = ()
+    ladder: tuple[str, ...] = ()
+
+
+class Claim(Section):
+    """An entry of the catalogue.
+
+    Attributes:
+        id: short name.
+        statement: the claim in our own words.
+        source: who says so.
+        retention: kinds of retention on which it makes sense.
+        cell: the history whose levels must all have enough expected events.
+        histories: name to function and parameters.
+        readings: the numbers it can be read as.
+        base_rate: the reading that says what happens anyway.
+        naive: the reading a naive analysis would report.
+        change_our_mind: what would.
+        notes: what the number does not say.
+        published: what others found.
+        text: the four sentences.
+    """
+
+    id: str
+    statement: str
+    source: str
+    histories: dict[str, dict[str, Any]]
+    readings: tuple[Reading, ...]
+    text: Text
+    retention: tuple[str, ...] = ("contract", "activity")
+    cell: str | None = None
+    base_rate: str | None = None
+    naive: str | None = None
+    change_our_mind: str = ""
+    notes: tuple[str, ...] = ()
+    published: tuple[Published, ...] = ()
+
+    @property
+    def primary(self) -> Reading:
+        """The reading the verdict rests on."""
+        return next(r for r in self.readings if r.primary)
+
+    def reading(self, reading_id: str) -> Reading:
+        """The reading of that id.
+
+        Raises:
+            ClaimError: there is none.
+        """
+        for r in self.readings:
+            if r.id == reading_id:
+                return r
+        ids = [r.id for r in self.readings]
+        raise ClaimError(f"{self.id}: no reading {reading_id!r}{nearest(reading_id, ids)}")
+
+    def history(self, name: str) -> History:
+        """The history behind a name.
+
+        Raises:
+            ClaimError: unknown name, function or parameter.
+        """
+        where = f"claims.{self.id}.histories.{name}"
+        if name not in self.histories:
+            raise ClaimError(f"claims.{self.id}: no history {name!r}{nearest(name, self.histories)}")
+        spec = {k: tuple(v) if isinstance(v, list) else v for k, v in self.histories[name].items()}
+        use = spec.pop("use", None)
+        if use not in HISTORIES:
+            raise ClaimError(f"{where}: use must name a history{nearest(str(use), HISTORIES)}; there are: {', '.join(HISTORIES)}")
+        known = inspect.signature(HISTORIES[use]).parameters
+        for key in spec:
+            if key not in known:
+                raise ClaimError(f"{where}: {use} has no parameter {key!r}{nearest(key, known) or '; it has: ' + ', '.join(known)}")
+        try:
+            return HISTORIES[use](**spec)
+        except (EstimationError, TypeError) as e:
+            raise ClaimError(f"{where}: {e}") from None
+
+
+def names_used(reading: Reading) -> tuple[str, ...]:
+    """The histories and covariates a reading mentions, in order."""
+    found = [*reading.count, *reading.among]
+    if reading.clock:
+        found.append(reading.clock.since)
+    if reading.until:
+        found.append(reading.until.history)
+    if reading.compare:
+        found += [reading.compare.history, reading.compare.recent]
+    for term in reading.model.terms if reading.model else ():
+        found += [part.removeprefix("linear(").removesuffix(")") for part in term.split(":")]
+    return tuple(dict.fromkeys(found))
+
+
+def parse_claim(raw: Mapping[str, Any]) -> Claim:
+    """A claim from an entry of the catalogue or of a study file.
+
+    Raises:
+        ClaimError: the entry is not in the grammar; the message names the field and what is allowed.
+    """
+    name = str(raw.get("id", "?"))
+    where = f"claims.{name}"
+    try:
+        for i, reading in enumerate(raw.get("readings", [])):
+            strict.convert(f"{where}.readings.{reading.get('id', i) if isinstance(reading, dict) else i}", reading, Reading)
+        claim = strict.convert(where, raw, Claim)
+    except StudyError as e:
+        raise ClaimError(str(e)) from None
+    _check(claim)
+    return claim
+
+
+def _check(claim: Claim) -> None:
+    where = f"claims.{claim.id}"
+    ids = [r.id for r in claim.readings]
+    if len(set(ids)) < len(ids):
+        raise ClaimError(f"{where}.readings: two readings share an id")
+    if sum(r.primary for r in claim.readings) != 1:
+        raise ClaimError(f"{where}.readings: exactly one reading must say primary = true")
+    for name in claim.histories:
+        claim.history(name)
+    for role in ("base_rate", "naive"):
+        if (named := getattr(claim, role)) is not None:
+            claim.reading(named)
+    for r in claim.readings:
+        if r.region is None and not r.describes:
+            raise ClaimError(f"{where}.readings.{r.id}: needs a region, such as region = \"> 1\", or describes = true")
+        if r.region is not None:
+            region(claim, r)
+        for other in (*r.requires, *r.ladder):
+            claim.reading(other)
+        needed = {"hazard_contrast": "model", "excess": "compare", "share": "count"}.get(r.shape)
+        if needed and not getattr(r, needed):
+            raise ClaimError(f"{where}.readings.{r.id}: the shape {r.shape} needs {needed}")
+        if r.horizon_days not in ("study", "support") and not (isinstance(r.horizon_days, int) and r.horizon_days > 0):
+            raise ClaimError(f"{where}.readings.{r.id}.horizon_days must be a number of days, 'study' or 'support'")
+        for name in names_used(r):
+            if name not in claim.histories:
+                raise ClaimError(f"{where}.readings.{r.id}: no history {name!r}{nearest(name, claim.histories)}")
+
+
+def region(claim: Claim, reading: Reading) -> Region:
+    """Where the claim says the number of a reading lies.
+
+    Raises:
+        ClaimError: the region cannot be read.
+    """
+    effect = reading.smallest_effect
+    if effect is None and reading.shape == "hazard_contrast":
+        effect = 1.10
+    try:
+        return parse_region(reading.region or "", effect)
+    except ValueError as e:
+        raise ClaimError(f"claims.{claim.id}.readings.{reading.id}.region: {e}") from None
+
+
+@cache
+def catalogue() -> tuple[Claim, ...]:
+    """Every claim the package knows, in the order of the catalogue."""
+    text = files("cxresearch.claims").joinpath("catalog.toml").read_text(encoding="utf-8")
+    return tuple(parse_claim(raw) for raw in tomllib.loads(text)["claims"])
+
+
+def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
+    """The catalogue and a study's own claims; an own one with a known id takes its place."""
+    mine = {c.id: c for c in map(parse_claim, own)}
+    known = tuple(mine.pop(c.id, c) for c in catalogue())
+    return (*known, *mine.values())
+
+
+def to_builtins(claim: Claim) -> Any:
+    """The claim as plain values, for fingerprints."""
+    return msgspec.to_builtins(claim)

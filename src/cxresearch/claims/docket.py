@@ -1,0 +1,257 @@
+"""Claims on trial: compute every reading, decide, correct for their number, and say it in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
+
+from cxresearch.claims.claim import Claim, Reading, claims_of, names_used, region
+from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
+from cxresearch.claims.shapes import Bench, Found, activity, compute
+from cxresearch.claims.verdict import benjamini_hochberg, decide, holm, more_events
+from cxresearch.engines import Engine
+from cxresearch.errors import ClaimError, NotTestable, nearest
+from cxresearch.moments import GRADES
+from cxresearch.records import Records, read_records
+from cxresearch.study import Study
+from cxresearch.tables import day_text
+
+MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
+Progress = Callable[[str], None]
+
+
+def evaluate(
+    study: Study | Records,
+    claims: Sequence[str] | None = None,
+    *,
+    engine: Engine | str = "polars",
+    progress: Progress | None = None,
+) -> Docket:
+    """Try claims on a study.
+
+    Args:
+        study: a study, or its records if they are read already.
+        claims: ids; all of the catalogue and the study's own when not given.
+        engine: where the tables are read; ignored for records.
+        progress: called with a line before each step.
+
+    Returns:
+        The docket: a trial per claim, in the order asked for.
+
+    Raises:
+        ClaimError: an unknown id.
+        StudyError, SourceError, DataError, RuleError: as `read_records`.
+    """
+    say = progress or (lambda _: None)
+    own = study.study.claims if isinstance(study, Records) else study.claims
+    chosen = choose(claims_of(own), claims)
+    say("reading and checking the two tables")
+    records = study if isinstance(study, Records) else read_records(study, engine)
+    used = [c.history(n) for c in chosen for r in c.readings for n in names_used(r)]
+    bench = Bench(records, {h.name: h for h in used})
+    trials = []
+    for claim in chosen:
+        say(f"trying {claim.id}")
+        trials.append(_try(bench, claim))
+    settings = records.study.decision
+    trials = _family(trials, settings.multiplicity, 1 - settings.level)
+    dated = "-" in dict((f.name, f.value) for f in records.audit.facts).get("log from", "")
+    return Docket(
+        records.study.name,
+        version("cxresearch"),
+        _fingerprint(bench),
+        day_text(records.window.first, dated=dated),
+        day_text(records.window.last, dated=dated),
+        settings.level,
+        settings.multiplicity,
+        records.study.info.min_cell,
+        tuple(trials),
+        records.audit,
+    )
+
+
+def choose(known: Sequence[Claim], ids: Sequence[str] | None) -> tuple[Claim, ...]:
+    """The claims of those ids, or all.
+
+    Raises:
+        ClaimError: an unknown id; the nearest known one is named.
+    """
+    if ids is None:
+        return tuple(known)
+    by = {c.id: c for c in known}
+    for claim in ids:
+        if claim not in by:
+            raise ClaimError(f"no claim {claim!r}{nearest(claim, by) or '; there are: ' + ', '.join(by)}")
+    return tuple(by[c] for c in dict.fromkeys(ids))
+
+
+def lacks(claim: Claim, study: Study) -> str:
+    """What a study lacks for a claim, as far as the study file shows; empty if it can be tried."""
+    if study.retention.kind not in claim.retention:
+        return "an end of the relation: retention is derived from the contacts alone"
+    return ""
+
+
+def _try(bench: Bench, claim: Claim) -> Trial:
+    missing = lacks(claim, bench.records.study)
+    readings = sorted(claim.readings, key=lambda r: not r.primary)
+    found: dict[str, Found] = {}
+    rows: dict[str, Evidence] = {}
+    for reading in readings:
+        try:
+            if missing:
+                raise NotTestable(missing)
+            _need_bad_moments(bench, claim, reading)
+            found[reading.id] = compute(bench, claim, reading)
+            rows[reading.id] = _decided(bench, claim, reading, found[reading.id])
+        except NotTestable as e:
+            rows[reading.id] = _untestable(claim, reading, e.lacks)
+    primary = claim.primary
+    rows[primary.id] = _gated(claim, primary, rows)
+    tried = tuple(rows[r.id] for r in readings if not r.describes)
+    base, naive = (_beside(claim, name, found) for name in (claim.base_rate, claim.naive))
+    sentence = _sentence(claim, rows[primary.id], base, found.get(primary.id))
+    caution = _caution(naive, rows[primary.id])
+    return Trial(claim, tried, base, naive, sentence, caution, activity(bench) if caution else ())
+
+
+def _need_bad_moments(bench: Bench, claim: Claim, reading: Reading) -> None:
+    """A history of a grade that nobody has is no history."""
+    counts = {f.name: f.value for f in bench.records.audit.facts}
+    for name in names_used(reading):
+        grade = claim.histories[name].get("grade", "bad" if claim.histories[name].get("use") == "bad_count" else None)
+        if grade in GRADES and counts.get(f"{grade} moments", "").split(" ")[0] == "0":
+            raise NotTestable(f"{grade} moments: no contact is graded {grade}")
+
+
+def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evidence:
+    if reading.region is None:
+        return _row(claim, reading, found, "undecided", "", None)
+    where = region(claim, reading)
+    decision = decide(found.estimate, where)
+    reason = decision.reason
+    if decision.verdict == "undecided":
+        more = more_events(found.estimate, where, found.events, reading.alternative)
+        if more:
+            reason += f"; about {_round(more):,} more defections would decide it if the truth were {_target(reading, where)}"
+    p = None if math.isnan(decision.p) else decision.p
+    return _row(claim, reading, found, decision.verdict, reason, p, _warnings(bench))
+
+
+def _target(reading: Reading, where: object) -> str:
+    effect = getattr(where, "effect", math.nan)
+    return f"{effect:.2f}" if not math.isnan(effect) else f"{reading.alternative:g}"
+
+
+def _round(n: int) -> int:
+    digits = max(len(str(n)) - 2, 0)
+    return round(n, -digits)
+
+
+def _row(
+    claim: Claim, reading: Reading, found: Found, verdict: str, reason: str, p: float | None, warnings: tuple[str, ...] = ()
+) -> Evidence:
+    return Evidence(
+        claim.id, reading.id, reading.label, reading.primary, verdict, verdict, reason, found.estimate, p, None,  # type: ignore[arg-type]
+        found.unit, reading.region or "", found.customers, found.events, found.horizon_days, "", warnings,
+        found.series, found.asides,
+    )
+
+
+def _untestable(claim: Claim, reading: Reading, missing: str) -> Evidence:
+    return Evidence(
+        claim.id, reading.id, reading.label, reading.primary, "not testable", "not testable", "", None, None, None,
+        {"share": "share", "incidence": "share", "excess": "difference of shares"}.get(reading.shape, "hazard ratio"),
+        reading.region or "", 0, 0, None, missing, (), (), (),
+    )
+
+
+def _gated(claim: Claim, primary: Reading, rows: dict[str, Evidence]) -> Evidence:
+    """What else must hold before a primary reading is believed."""
+    row = rows[primary.id]
+    if row.verdict == "supported":
+        for other in (rows[r] for r in primary.requires):
+            p = max((x for x in (row.p, other.p) if x is not None), default=None)
+            if other.verdict == "not testable":
+                return replace(row, verdict="undecided", verdict_family="undecided", reason=f"no comparison: {other.lacks}")
+            if other.verdict == "contradicted":
+                why = "fewer leave than among comparable customers without a bad moment"
+                return replace(row, verdict="contradicted", verdict_family="contradicted", reason=why, p=other.p)
+            if other.verdict == "undecided":
+                why = "as many may leave without a bad moment"
+                return replace(row, verdict="undecided", verdict_family="undecided", reason=why, p=p)
+            row = replace(row, p=p)
+    rungs = [rows[r] for r in primary.ladder]
+    opposite = {"supported": "contradicted", "contradicted": "supported"}.get(row.verdict)
+    turned = [e for e in rungs if e.verdict == opposite]
+    if turned:
+        why = f"the answer turns with what is held equal: {shown(row)}; {shown(turned[0])} as {turned[0].label}"
+        return replace(row, verdict="undecided", verdict_family="undecided", reason=why)
+    return row
+
+
+def _caution(naive: Beside | None, row: Evidence) -> str:
+    """Why the naive answer is no verdict, where it says the opposite of harm."""
+    if naive is None or naive.unit != "hazard ratio" or naive.high >= 1 or row.estimate is None:
+        return ""
+    return (
+        f"Taken naively, customers who ever had a bad moment left less: {number(naive.value, naive.unit)} times the rate of the "
+        "others. That is no verdict on bad moments. Whoever stays longer and makes contact more often has more chances "
+        "to meet one; the comparison mistakes the fruit of staying for its cause. Counted in time, from the bad moment "
+        f"on and among customers with as many contacts, the rate is {number(row.estimate.value, row.unit)} times that of the others."
+    )
+
+
+def _warnings(bench: Bench) -> tuple[str, ...]:
+    facts = {f.name: f.value for f in bench.records.audit.facts}
+    unknown = facts.get("unknown moments", "")
+    share = float(unknown.partition("(")[2].rstrip("%)") or 0) / 100
+    if share > MANY_UNKNOWN:
+        return (f"{share:.0%} of the moments have no grade: counts are of recorded bad moments only",)
+    return ()
+
+
+def _beside(claim: Claim, name: str | None, found: dict[str, Found]) -> Beside | None:
+    if name is None or name not in found:
+        return None
+    e = found[name].estimate
+    return Beside(e.value, e.low, e.high, claim.reading(name).label, found[name].unit)
+
+
+def _sentence(claim: Claim, row: Evidence, base: Beside | None, found: Found | None) -> str:
+    template = getattr(claim.text, row.verdict.replace(" ", "_"))
+    words = {"lacks": row.lacks, "reason": row.reason, "base": number(base.value, base.unit) if base else "an unknown share"}
+    if found is not None and row.estimate is not None:
+        e = row.estimate
+        words |= {k: number(v, row.unit) for k, v in (("estimate", e.value), ("low", e.low), ("high", e.high))}
+        words |= {"horizon": str(row.horizon_days), "customers": f"{row.customers:,}", "events": f"{row.events:,}"}
+    return str(template).format_map(_Words(words))
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        raise ClaimError(f"the sentence of a verdict names {{{key}}}; it may name: {', '.join(self)}")
+
+
+def _family(trials: list[Trial], method: str, alpha: float) -> list[Trial]:
+    """Verdicts over the family of primary readings; what is not testable counts as p = 1."""
+    ps = [1.0 if (p := t.primary.p) is None else p for t in trials]
+    adjust = {"holm": holm, "benjamini-hochberg": benjamini_hochberg}.get(method, list)
+    out = []
+    for trial, raw, p in zip(trials, ps, adjust(ps), strict=True):
+        row = trial.primary
+        if row.p is not None:
+            family = row.verdict if row.verdict in ("undecided", "not testable") or p <= alpha or raw > alpha else "undecided"
+            row = replace(row, p_family=float(p), verdict_family=family)
+        out.append(replace(trial, readings=(row, *trial.readings[1:])))
+    return out
+
+
+def _fingerprint(bench: Bench) -> str:
+    digest = sha256(repr(bench.records.audit.counts()).encode())
+    for key in sorted(bench.tables):
+        digest.update(bench.tables[key].fingerprint().encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,344 @@
+"""A shape is code: how the number of a reading is computed from records. A claim is data and has no code of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from cxresearch.claims.claim import Claim, Reading, Since, names_used
+from cxresearch.claims.evidence import Activity, Series
+from cxresearch.clocks import Clock, ContactClock, DayClock
+from cxresearch.engines import Frame
+from cxresearch.episodes import Aside, Episodes, clock_of, episodes, final, since, states, until, whole_only
+from cxresearch.errors import NotTestable
+from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.discrete import grouped_hazards
+from cxresearch.estimators.excess import Excess, excess
+from cxresearch.estimators.expected import expected_events
+from cxresearch.estimators.incidence import aalen_johansen, incidence, step
+from cxresearch.estimators.intervals import logit
+from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
+from cxresearch.estimators.results import CoxFit, Estimate, Incidence
+from cxresearch.estimators.share import share
+from cxresearch.histories import History, bad_count, contact_count
+from cxresearch.matched import matched_table
+from cxresearch.records import Records
+from cxresearch.risk_table import RiskTable, risk_table
+
+MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The number of a reading.
+
+    Attributes:
+        estimate: with its interval.
+        unit: ``share``, ``hazard ratio`` or ``difference of shares``.
+        customers: at risk.
+        events: that count.
+        horizon_days: None where there is none.
+        series: curves behind it.
+        asides: customers left out.
+    """
+
+    estimate: Estimate
+    unit: str
+    customers: int
+    events: int
+    horizon_days: int | None = None
+    series: tuple[Series, ...] = ()
+    asides: tuple[Aside, ...] = ()
+
+
+@dataclass(slots=True)
+class Bench:
+    """One study on trial: what several readings share is made once.
+
+    Attributes:
+        records: the study's data.
+        histories: every history the docket needs, by its own name; they lie on one timeline per clock.
+        tables: the risk tables made so far, for the fingerprint.
+    """
+
+    records: Records
+    histories: Mapping[str, History]
+    tables: dict[str, RiskTable] = field(default_factory=dict)
+    _lines: dict[tuple[str, int], Frame] = field(default_factory=dict)
+    _made: dict[str, object] = field(default_factory=dict)
+
+    def strata(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        """The strata a study has."""
+        return tuple(s for s in wanted if s in self.records.fixed)
+
+    def episodes(self, histories: Mapping[str, History], clock: Clock, fixed: tuple[str, ...]) -> Episodes:
+        """Episodes of some histories, projected from the docket's timeline; customers seen from their start."""
+        key = (clock.name, clock.lag)
+        columns = {name: f"h{i}" for i, name in enumerate(self.histories)}
+        if key not in self._lines:
+            self._lines[key] = states(self.records, {c: self.histories[n] for n, c in columns.items()}, clock)
+        renamed = {name: columns[h.name] for name, h in histories.items()}
+        import narwhals.stable.v2 as nw
+
+        line = self._lines[key].select("customer", "tick", **{n: nw.col(c) for n, c in renamed.items()})
+        found = whole_only(episodes(self.records, histories, fixed=fixed, clock=clock, line=line))
+        return replace(found, frame=self.records.engine.keep(found.frame))
+
+    def table(self, key: str, make: Callable[[], Episodes]) -> RiskTable:
+        """The risk table of that key, counted once."""
+        if key not in self.tables:
+            self.tables[key] = risk_table(make())
+        return self.tables[key]
+
+    def once(self, key: str, make: Callable[[], Excess]) -> Excess:
+        """A result that two readings share."""
+        if key not in self._made:
+            self._made[key] = make()
+        found = self._made[key]
+        assert isinstance(found, Excess)  # noqa: S101 - one kind of result is kept here
+        return found
+
+
+def compute(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    """The number of a reading.
+
+    Raises:
+        NotTestable: the data cannot give it.
+    """
+    return _SHAPES[reading.shape](bench, claim, reading)
+
+
+def activity(bench: Bench) -> tuple[Activity, ...]:
+    """How many customers had a bad moment and how many left, by their number of contacts in all."""
+    histories = {"contacts": contact_count(), "bad": bad_count(1)}
+    clock = _tenure(bench, blackout=False)
+    line = states(bench.records, histories, clock)
+    table = risk_table(whole_only(episodes(bench.records, histories, clock=clock, line=line)))
+    rows = []
+    for level in table.feature("contacts").levels[:-1]:
+        band = table.where(contacts=[level])
+        ends = [sum(t.events(c) for c in t.causes) for t in (band, band.where(bad=["1+"]))]
+        rows.append(Activity(level, ends[0], ends[1], band.events("defection")))
+    return tuple(r for r in rows if r.customers)
+
+
+def _histories(claim: Claim, reading: Reading) -> dict[str, History]:
+    return {name: claim.history(name) for name in names_used(reading)}
+
+
+def _key(*parts: object) -> str:
+    return repr(parts)
+
+
+def _tenure(bench: Bench, *, blackout: bool) -> DayClock:
+    return DayClock(bench.records.study.moments.blackout_days if blackout else 0)
+
+
+def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    histories = _histories(claim, reading)
+    clock, fixed = _tenure(bench, blackout=reading.clock is None), ()
+    key = _key("incidence", [h.name for h in histories.values()], reading.clock, reading.until, clock.lag)
+
+    def make() -> Episodes:
+        eps = bench.episodes(histories, clock, fixed)
+        if reading.clock:
+            eps = since(eps, reading.clock.since, reading.clock.level, below=reading.clock.below)
+        if reading.until:
+            eps = until(eps, reading.until.history, reading.until.level, reading.until.cause)
+        return eps
+
+    table = bench.table(key, make)
+    if reading.among:
+        table = table.where(**reading.among)
+    if table.flows.height == 0:
+        raise NotTestable(_nobody(reading.clock))
+    settings = bench.records.study
+    curve = incidence(
+        table, reading.event, min_cell=settings.info.min_cell, level=settings.decision.level,
+        groups=settings.decision.groups,
+    )
+    horizon = _horizon(bench, reading, curve)
+    if reading.clock:
+        _expect_events(bench, claim, reading)
+    events = _events_by(table, reading.event, horizon)
+    found = curve.at(horizon)
+    if reading.ratio_to:
+        found = _ratio(table, reading, horizon, settings.decision.level, settings.decision.groups, curve.start)
+        events += _events_by(table, reading.ratio_to, horizon)
+    else:
+        found = _at(table, curve, horizon, reading.event, settings.decision.groups)
+    bands = Series(reading.label, *(tuple(float(x) for x in v) for v in _thin(curve)))
+    return Found(found, "share", table.customers, events, horizon, (bands,), table.asides)
+
+
+def _at(table: RiskTable, curve: Incidence, horizon: int, cause: str, groups: int) -> Estimate:
+    """The incidence at a horizon with its own jackknife error."""
+    grouped = enough_groups(table.only(), cause, groups)
+    from cxresearch.estimators.intervals import cloglog
+
+    causes = (cause, *(c for c in table.causes[1:] if c != cause))
+    point = np.array([horizon])
+
+    def value(t: RiskTable) -> np.ndarray:
+        c = aalen_johansen(t, causes, curve.start)
+        return np.array([cloglog(float(step(c.times, c.incidence[0], point)[0]))])
+
+    count = int(grouped.population["group"].max()) + 1
+    se = float(jackknife(value(grouped), lambda g: value(grouped.without_group(g)), count).se[0])
+    at = curve.at(horizon)
+    return estimate(at.value, se, scale="cloglog", level=curve.level, groups=count, se_model=at.se_model)
+
+
+def _ratio(table: RiskTable, reading: Reading, horizon: int, level: float, groups: int, start: int) -> Estimate:
+    grouped = enough_groups(table.only(), reading.event, groups)
+    other = reading.ratio_to or ""
+    causes = (reading.event, other, *(c for c in table.causes[1:] if c not in (reading.event, other)))
+    point = np.array([horizon])
+
+    def value(t: RiskTable) -> np.ndarray:
+        c = aalen_johansen(t, causes, start)
+        a, b = (float(step(c.times, c.incidence[i], point)[0]) for i in (0, 1))
+        return np.array([logit(a / (a + b)) if a + b > 0 else 0.0])
+
+    count = int(grouped.population["group"].max()) + 1
+    whole = value(grouped)
+    se = float(jackknife(whole, lambda g: value(grouped.without_group(g)), count).se[0])
+    from cxresearch.estimators.intervals import expit
+
+    return estimate(expit(float(whole[0])), se, scale="logit", level=level, groups=count)
+
+
+def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    compare = reading.compare
+    assert compare is not None  # noqa: S101 - the grammar checks it
+    settings = bench.records.study
+    horizon = settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
+    histories = _histories(claim, reading)
+
+    def make() -> Excess:
+        eps = bench.episodes(histories, _tenure(bench, blackout=False), bench.strata(("segment",)))
+        table = matched_table(eps, compare.history, compare.level, compare.recent, below=compare.below)
+        return excess(
+            table, horizon, cause=reading.event, min_cell=settings.info.min_cell, level=settings.decision.level,
+            groups=settings.decision.groups,
+        )
+
+    found = bench.once(_key("excess", [h.name for h in histories.values()], compare, horizon, reading.event), make)
+    days = tuple(float(d) for d in found.times)
+    series = (
+        Series("after a first bad moment", days, tuple(map(float, found.exposed_curve))),
+        Series("comparable customers without one", days, tuple(map(float, found.comparators_curve))),
+    )
+    asides = (Aside("nobody to compare with on that day", found.dropped),) if found.dropped else ()
+    events = round(found.exposed.value * found.customers)
+    if reading.part == "comparators":
+        return Found(found.comparators, "share", found.customers, events, horizon, series, asides)
+    return Found(found.excess, "difference of shares", found.customers, events, horizon, series, asides)
+
+
+def _hazard_contrast(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    model = reading.model
+    assert model is not None  # noqa: S101 - the grammar checks it
+    histories, strata = _histories(claim, reading), bench.strata(model.strata)
+    clock = clock_of(bench.records)
+    key = _key("hazard", [(n, h.name) for n, h in histories.items()], strata, reading.final, clock.name)
+
+    def make() -> Episodes:
+        eps = bench.episodes(histories, clock, strata)
+        return final(eps) if reading.final else eps
+
+    table = bench.table(key, make)
+    if table.flows.height == 0 or table.events(reading.event) == 0:
+        raise NotTestable("defections among customers seen from their start")
+    for name in [n for n in histories if n == claim.cell or n in {t.partition("[")[0] for t in reading.contrast}]:
+        _expect(table, name, reading, strata)
+    settings = bench.records.study.decision
+    fit = fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock)
+    found = contrast(fit, reading.contrast)
+    return Found(found, "hazard ratio", table.customers, table.events(reading.event), None, (), table.asides)
+
+
+def fit_hazards(
+    table: RiskTable, terms: tuple[str, ...], strata: tuple[str, ...], event: str, level: float, groups: int, clock: Clock
+) -> CoxFit:
+    """Cox on days; the grouped-time model on contacts, where nearly everybody shares few times."""
+    if isinstance(clock, ContactClock):
+        return grouped_hazards(table, terms, strata=strata, cause=event, level=level, groups=groups)
+    return cox(table, terms, strata=strata, cause=event, level=level, groups=groups)
+
+
+def _share(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    histories = _histories(claim, reading)
+    clock = _tenure(bench, blackout=False)
+    key = _key("share", [(n, h.name) for n, h in histories.items()], clock.lag)
+    table = bench.table(key, lambda: bench.episodes(histories, clock, ()))
+    level = bench.records.study.decision.level
+    found = share(
+        table, {k: tuple(v) for k, v in reading.count.items()}, among=dict(reading.among) or None,
+        causes=reading.ends or None, level=level,
+    )
+    return Found(found.estimate, "share", found.whole, found.part, None, (), table.asides)
+
+
+def _horizon(bench: Bench, reading: Reading, curve: Incidence) -> int:
+    if reading.horizon_days == "support":
+        return min(int(curve.support), int(curve.times[-1]))
+    horizon = bench.records.study.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
+    gap = bench.records.study.retention.gap_days
+    if gap is not None and horizon <= gap:
+        raise NotTestable(f"a horizon beyond the gap of {gap} days that defines a lapse")
+    return horizon
+
+
+def _expect(table: RiskTable, name: str, reading: Reading, strata: tuple[str, ...]) -> None:
+    """Enough expected events in the reference level and in every level of the contrast."""
+    counts = expected_events(table, name, reading.event, strata)
+    by = dict(zip(counts["level"], counts["expected"], strict=True))
+    wanted = [t.partition("[")[2].removesuffix("]") for t in reading.contrast if t.startswith(f"{name}[")]
+    for level in (table.feature(name).levels[0], *wanted):
+        if by.get(level, 0.0) < MIN_EXPECTED:
+            raise NotTestable(
+                f"events enough where {name} is {level}: {by.get(level, 0.0):.1f} would be expected, {MIN_EXPECTED} are needed"
+            )
+
+
+def _expect_events(bench: Bench, claim: Claim, reading: Reading) -> None:
+    """After the origin, as many events as a verdict needs would be expected at everybody's hazard."""
+    origin = reading.clock
+    assert origin is not None  # noqa: S101 - called with a clock only
+    histories = {origin.since: claim.history(origin.since)}
+    clock = _tenure(bench, blackout=False)
+    table = bench.table(_key("share", [(n, h.name) for n, h in histories.items()], clock.lag), lambda: bench.episodes(histories, clock, ()))
+    counts = expected_events(table, origin.since, reading.event)
+    levels = table.feature(origin.since).levels
+    stop = levels.index(reading.until.level) if reading.until else len(levels)
+    inside = counts["expected"][levels.index(origin.level) : stop].sum()
+    if inside < MIN_EXPECTED:
+        raise NotTestable(
+            f"events enough after a first bad moment: {inside:.1f} would be expected, {MIN_EXPECTED} are needed"
+        )
+
+
+def _events_by(table: RiskTable, cause: str, horizon: int) -> int:
+    import polars as pl
+
+    return int(table.flows.filter(pl.col("time") <= horizon)[cause].sum())
+
+
+def _nobody(clock: Since | None) -> str:
+    return f"customers who reached {clock.since} {clock.level} and were seen from their start" if clock else "customers at risk"
+
+
+def _thin(curve: Incidence) -> tuple[np.ndarray, ...]:
+    """At most 200 points of a curve, with the origin."""
+    keep = np.unique(np.linspace(0, len(curve.times) - 1, min(200, len(curve.times))).astype(int))
+    return tuple(np.concatenate([[float(curve.start) if i == 0 else 0.0], v[keep]]) for i, v in enumerate((curve.times, curve.incidence, curve.low, curve.high)))
+
+
+_SHAPES: dict[str, Callable[[Bench, Claim, Reading], Found]] = {
+    "incidence": _incidence,
+    "excess": _excess,
+    "hazard_contrast": _hazard_contrast,
+    "share": _share,
+}

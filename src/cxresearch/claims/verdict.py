@@ -1,0 +1,153 @@
+"""From an estimate to a verdict: a claim states a region, an interval lies inside, outside or across its edge."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import stats
+
+from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
+from cxresearch.estimators.results import Estimate
+
+Verdict = Literal["supported", "contradicted", "undecided", "not testable"]
+_NUMBER = r"-?\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a claim says a number lies: between two edges, one of which may be infinite.
+
+    Attributes:
+        text: as written.
+        low: lower edge.
+        high: upper edge.
+        effect: for a region that begins at "no difference", where an effect begins to matter; NaN if not declared.
+    """
+
+    text: str
+    low: float
+    high: float
+    effect: float = math.nan
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The finite edges."""
+        return tuple(e for e in (self.low, self.high) if math.isfinite(e))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its grounds.
+
+    Attributes:
+        verdict: one of the four.
+        reason: in plain words; may be empty.
+        p: the largest level at which the interval still straddles the edge that decides; NaN if there is no estimate.
+    """
+
+    verdict: Verdict
+    reason: str
+    p: float
+
+
+def parse_region(text: str, smallest_effect: float | None = None) -> Region:
+    """Read ``>= 0.925``, ``> 1``, ``< 1/3`` or ``in [0.8, 1.25]``.
+
+    Args:
+        text: the region.
+        smallest_effect: a ratio above one; it makes a region that begins at 1 a directional one.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    one = re.fullmatch(rf"\s*(>=|>|<=|<)\s*({_NUMBER})\s*", text)
+    if one:
+        edge = _value(one[2])
+        upward = one[1].startswith(">")
+        effect = math.nan
+        if smallest_effect is not None and edge == 1:
+            effect = smallest_effect if upward else 1 / smallest_effect
+        return Region(text.strip(), edge if upward else -math.inf, math.inf if upward else edge, effect)
+    both = re.fullmatch(rf"\s*in\s*\[\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\]\s*", text)
+    if both and _value(both[1]) < _value(both[2]):
+        return Region(text.strip(), _value(both[1]), _value(both[2]))
+    raise ValueError(f"{text!r} is no region; write one such as '>= 0.925', '> 1', '< 1/3' or 'in [0.8, 1.25]'")
+
+
+def _value(text: str) -> float:
+    above, _, below = text.partition("/")
+    return float(above) / float(below or 1)
+
+
+def decide(found: Estimate, region: Region) -> Decision:
+    """Hold an interval against a region.
+
+    Supported: the interval lies inside. Contradicted: it lies wholly outside or, for a directional claim, wholly short
+    of the smallest effect that matters (a precise null contradicts). Undecided: otherwise.
+    """
+    inside = found.low >= region.low and found.high <= region.high
+    outside = found.high < region.low or found.low > region.high
+    upward = math.isfinite(region.low)
+    short = not math.isnan(region.effect) and (found.high < region.effect if upward else found.low > region.effect)
+    p = _p(found, region)
+    if inside:
+        return Decision("supported", "but negligible: short of the smallest effect that matters" if short else "", p)
+    if outside:
+        return Decision("contradicted", "", p)
+    if short:
+        return Decision("contradicted", "any effect is short of the smallest that matters", p)
+    return Decision("undecided", "the interval reaches across the edge of the claim", p)
+
+
+def _p(found: Estimate, region: Region) -> float:
+    """From the distance, in standard errors, by which the estimate lies on the deciding side of an edge."""
+    if math.isnan(found.se) or found.se <= 0:
+        return math.nan
+    forward = SCALES[found.scale][0]
+    value, upward = forward(found.value), math.isfinite(region.low)
+    sides = [value - forward(region.low)] if upward else []
+    sides += [forward(region.high) - value] if math.isfinite(region.high) else []
+    inside = min(sides)
+    short = 0.0 if math.isnan(region.effect) else (forward(region.effect) - value) * (1 if upward else -1)
+    return two_sided_p(max(abs(inside), short, 0.0) / found.se, found.groups)
+
+
+def more_events(found: Estimate, region: Region, events: int, alternative: float | None, power: float = 0.8) -> int | None:
+    """How many events more would decide, if the truth were the declared alternative.
+
+    Args:
+        found: the estimate; only its error is used, never its value.
+        region: the claim's.
+        events: events so far.
+        alternative: the value planned for; the smallest effect that matters where there is one.
+        power: the chance to decide.
+
+    Returns:
+        The number, or None if no alternative is declared.
+    """
+    target = region.effect if not math.isnan(region.effect) else alternative
+    if target is None or not region.edges or not found.se > 0 or not events:
+        return None
+    forward = SCALES[found.scale][0]
+    distance = min(abs(forward(target) - forward(e)) for e in region.edges)
+    wanted = distance / (quantile(found.level, found.groups) + float(stats.norm.ppf(power)))
+    return max(0, math.ceil(events * (found.se / wanted) ** 2) - events) if wanted > 0 else None
+
+
+def holm(ps: list[float]) -> list[float]:
+    """Holm's adjusted p-values."""
+    return _adjusted(ps, "holm")
+
+
+def benjamini_hochberg(ps: list[float]) -> list[float]:
+    """Benjamini and Hochberg's adjusted p-values."""
+    return _adjusted(ps, "fdr_bh")
+
+
+def _adjusted(ps: list[float], method: str) -> list[float]:
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(ps, method=method)[1]] if ps else []
