@@ -85,7 +85,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers = engine.keep(coded(first, engine, *fixed))
     with reading(study, "interactions"):
-        log = engine.keep(_match(log, customers, window))
+        log = engine.keep(_match(log, rows, customers, window))
         log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS)
         _need_rows(engine, "interactions", log, log_findings, log_read, log_kept, "at")
         moments = engine.keep(_moments(log))
@@ -165,12 +165,15 @@ def _window(study: Study, engine: Engine, log: Frame) -> Window:
     return window
 
 
-def _match(log: Frame, customers: Frame, window: Window) -> Frame:
+def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
     """Join each contact to its customer, and complete the reasons that need one."""
-    x = log.join(customers.select("id", "customer", "start", "exit"), on="id", how="left")
+    known = rows.filter(~nw.col("id").is_null()).group_by("id").agg(nw.col("start").min())
+    x = log.join(known.with_columns(known=nw.lit(1)), on="id", how="left")
+    x = x.join(customers.select("id", "customer", "exit"), on="id", how="left")
     tests = [
-        ("unknown customer", nw.col("customer").is_null()),
+        ("unknown customer", nw.col("known").is_null()),
         ("before the customer's start", nw.col("day") < nw.col("start")),
+        ("customer set aside", nw.col("customer").is_null()),
         ("after the customer's end", nw.col("day") > nw.col("exit")),
         ("outside the log's window", (nw.col("day") < window.first) | (nw.col("day") > window.last)),
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from heapq import heappop, heappush
 from hashlib import sha256
 from html import escape
 
@@ -103,9 +104,11 @@ class RiskTable:
         return replace(self, flows=self.flows.filter(keep), population=self.population.filter(keep))
 
     def coarsen(self, groups: int) -> RiskTable:
-        """Put the 100 stored groups together into fewer: group modulo `groups`."""
-        flows = self.flows.with_columns(pl.col("group") % groups)
-        population = self.population.with_columns(pl.col("group") % groups).group_by("group").sum().sort("group")
+        """Put the 100 stored groups together into fewer, of about as many clusters each."""
+        bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int64)
+        population = self.population.with_columns(bins).group_by("group").sum().sort("group")
+        known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))
+        flows = known.with_columns(bins)
         return replace(
             self, flows=_sum(flows, tuple(f.name for f in self.features), self.causes), population=population
         )
@@ -265,6 +268,22 @@ def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
     before = np.concatenate([[0.0], np.cumsum(net)[:-1]]) if len(net) else net
     events = np.array([by_time[c].to_numpy() for c in causes], dtype=np.float64).reshape(len(causes), len(net))
     return AtRisk(by_time["time"].to_numpy().astype(np.int64), before, events)
+
+
+def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:
+    """Stored group to one of `groups` bins: the largest first, each into the bin with the fewest clusters so far.
+
+    Args:
+        population: rows group, customers, clusters.
+        groups: how many bins.
+    """
+    filled = [(0, i) for i in range(groups)]
+    bins: dict[int, int] = {}
+    for group, clusters in population.sort(["clusters", "group"], descending=[True, False]).select("group", "clusters").iter_rows():
+        count, least = heappop(filled)
+        bins[group] = least
+        heappush(filled, (count + clusters, least))
+    return bins
 
 
 def _columns(eps: Episodes) -> list[str]:

@@ -32,6 +32,7 @@ LOG_REASONS = (
     ("excluded by rule", False),
     ("unknown customer", True),
     ("before the customer's start", True),
+    ("customer set aside", False),
     ("after the customer's end", True),
     ("outside the log's window", False),
 )

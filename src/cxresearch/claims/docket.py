@@ -113,7 +113,7 @@ def _try(bench: Bench, claim: Claim) -> Trial:
     rows[primary.id] = _gated(claim, primary, rows)
     tried = tuple(rows[r.id] for r in readings if not r.describes)
     base, naive = (_beside(claim, name, found) for name in (claim.base_rate, claim.naive))
-    sentence = _sentence(claim, rows[primary.id], base, found.get(primary.id))
+    sentence = _sentence(claim, rows[primary.id], base, found)
     caution = _caution(naive, rows[primary.id])
     return Trial(claim, tried, base, naive, sentence, caution, activity(bench) if caution else ())
 
@@ -221,14 +221,19 @@ def _beside(claim: Claim, name: str | None, found: dict[str, Found]) -> Beside |
     return Beside(e.value, e.low, e.high, claim.reading(name).label, found[name].unit)
 
 
-def _sentence(claim: Claim, row: Evidence, base: Beside | None, found: Found | None) -> str:
-    template = getattr(claim.text, row.verdict.replace(" ", "_"))
-    words = {"lacks": row.lacks, "reason": row.reason, "base": number(base.value, base.unit) if base else "an unknown share"}
-    if found is not None and row.estimate is not None:
+def _sentence(claim: Claim, row: Evidence, base: Beside | None, found: dict[str, Found]) -> str:
+    """The sentence of the verdict, filled in; a reading's own id in braces is its number."""
+    words = {"lacks": row.lacks, "reason": row.reason, "base": number(base.value, base.unit) if base else "unknown"}
+    for reading, other in found.items():
+        words[reading] = number(other.estimate.value, other.unit)
+        if other.unit == "difference of shares":
+            words[reading] = f"{abs(100 * other.estimate.value):.1f} points {'more' if other.estimate.value >= 0 else 'fewer'}"
+    if row.estimate is not None:
         e = row.estimate
         words |= {k: number(v, row.unit) for k, v in (("estimate", e.value), ("low", e.low), ("high", e.high))}
         words |= {"horizon": str(row.horizon_days), "customers": f"{row.customers:,}", "events": f"{row.events:,}"}
-    return str(template).format_map(_Words(words))
+    unknown = {r.id: "an unknown number" for r in claim.readings}
+    return str(getattr(claim.text, row.verdict.replace(" ", "_"))).format_map(_Words(unknown | words))
 
 
 class _Words(dict[str, str]):

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.intervals import cloglog
-from cxresearch.estimators.jackknife import CHOICES, MIN_CLUSTERS, MIN_EVENTS, estimate, jackknife
+from cxresearch.estimators.jackknife import enough_bins, estimate, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.matched import MatchedTable
+from cxresearch.risk_table import balanced
 
 Array = NDArray[np.float64]
 
@@ -67,8 +68,10 @@ def excess(
     """
     if table.exposed.height == 0 or table.spans.height == 0:
         raise NotTestable("customers with such a moment and comparable ones without")
-    count = _groups(table, cause, groups)
-    arrays = _Arrays(table, horizon, table.causes.index(cause), count)
+    own = table.causes.index(cause)
+    left = table.exposed.filter(pl.col("event") == own).group_by("group").agg(events=pl.col("customers").sum())
+    count = enough_bins(table.population, left, groups)
+    arrays = Arrays(table, horizon, own, count)
     a, b, dropped = arrays.curves(None)
     end = min(support(c, min_cell) for c in (a, b))
     if horizon > end:
@@ -91,21 +94,7 @@ def excess(
     )
 
 
-def _groups(table: MatchedTable, cause: str, most: int) -> int:
-    position = table.causes.index(cause)
-    own = table.exposed.filter(pl.col("event") == position)
-    for groups in (g for g in CHOICES if g <= most):
-        clusters = np.bincount(table.population["group"].to_numpy() % groups, table.population["clusters"].to_numpy(), groups)
-        events = np.bincount(own["group"].to_numpy() % groups, own["customers"].to_numpy(), groups)
-        if clusters.min() >= MIN_CLUSTERS and events.min() >= MIN_EVENTS:
-            return groups
-    raise NotTestable(
-        f"customers with such a moment enough for an error: {int(table.population['customers'].sum()):,} had one and "
-        f"{int(own['customers'].sum()):,} left, 20 groups of {MIN_CLUSTERS} and {MIN_EVENTS} are needed"
-    )
-
-
-class _Arrays:
+class Arrays:
     """The table as arrays (stratum, day, time), and the same less one group."""
 
     def __init__(self, table: MatchedTable, horizon: int, own: int, groups: int) -> None:
@@ -113,11 +102,12 @@ class _Arrays:
         code = {s: i for i, s in enumerate(strata.to_list())}
         self.days = int(table.exposed["day"].max()) + 1  # type: ignore[arg-type]
         self.horizon, self.strata = horizon, len(code)
+        bins = balanced(_everyone(table), groups)
         causes = np.where(np.arange(len(table.causes)) == own, 1, 2)
         causes[0] = 0
-        self.exposed = _columns(table.exposed, code, causes, groups)
+        self.exposed = _columns(table.exposed, code, causes, bins)
         spans = table.spans.filter(pl.col("first") < self.days)
-        self.spans = _columns(spans, code, causes, groups)
+        self.spans = _columns(spans, code, causes, bins)
         self.by_group = [self._expand(self.spans, g) for g in range(groups)]
         shape = (3, self.strata, self.days, horizon + 2)
         self.total = np.zeros(shape)
@@ -165,11 +155,18 @@ class _Arrays:
         return curve_of(times, np.maximum(risk[1:-1], 0.0), np.maximum(ends[1:, 1:-1], 0.0))
 
 
+def _everyone(table: MatchedTable) -> pl.DataFrame:
+    """The exposed by stored group; groups with comparators only count as empty."""
+    others = table.spans.select("group").unique().join(table.population, on="group", how="anti")
+    empty = others.with_columns(customers=pl.lit(0, pl.Int64), clusters=pl.lit(0, pl.Int64))
+    return pl.concat([table.population, empty])
+
+
 def _columns(
-    rows: pl.DataFrame, code: dict[str, int], causes: NDArray[np.int64], groups: int
+    rows: pl.DataFrame, code: dict[str, int], causes: NDArray[np.int64], bins: dict[int, int]
 ) -> dict[str, NDArray[np.int64]]:
     found = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns if c != "stratum"}
     found["stratum"] = np.array([code[s] for s in rows["stratum"].to_list()], dtype=np.int64)
-    found["group"] = found["group"] % groups
+    found["group"] = np.array([bins[g] for g in found["group"].tolist()], dtype=np.int64)
     found["event"] = causes[found["event"]]
     return found

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.engines import GROUPS
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.estimators.results import Estimate, Vector
-from cxresearch.risk_table import RiskTable
+from cxresearch.risk_table import RiskTable, balanced
 
 MIN_CLUSTERS, MIN_EVENTS = 20, 5  # in every group
 CHOICES = (100, 50, 25, 20)
@@ -48,16 +49,33 @@ def enough_groups(table: RiskTable, cause: str, most: int = GROUPS) -> RiskTable
     Raises:
         NotTestable: fewer than 20 such groups can be made.
     """
-    events = table.flows.group_by("group").agg(events=_total(table, cause))
-    both = table.population.join(events, on="group", how="left").fill_null(0)
-    group, clusters, counts = (both[c].to_numpy() for c in ("group", "clusters", "events"))
+    table.events(cause)  # names a wrong cause
+    events = table.flows.group_by("group").agg(events=pl.col(cause).sum())
+    choice = enough_bins(table.population, events, most)
+    return table.coarsen(choice)
+
+
+def enough_bins(population: pl.DataFrame, events: pl.DataFrame, most: int = GROUPS) -> int:
+    """How many bins keep 20 clusters and 5 events in each.
+
+    Args:
+        population: rows group, customers, clusters.
+        events: rows group, events.
+        most: no more than this.
+
+    Raises:
+        NotTestable: fewer than 20.
+    """
+    both = population.join(events, on="group", how="left").fill_null(0)
     for groups in (g for g in CHOICES if g <= most):
-        by_group = [np.bincount(group % groups, weights=w, minlength=groups) for w in (clusters, counts)]
-        if by_group[0].min() >= MIN_CLUSTERS and by_group[1].min() >= MIN_EVENTS:
-            return table.coarsen(groups)
+        bins = pl.col("group").replace_strict(balanced(population, groups), return_dtype=pl.Int64)
+        sums = both.with_columns(bins).group_by("group").agg(pl.col("clusters", "events").sum())
+        enough = sums.height == groups and sums["clusters"].min() >= MIN_CLUSTERS and sums["events"].min() >= MIN_EVENTS  # type: ignore[operator]
+        if enough:
+            return groups
     raise NotTestable(
-        f"customers and events enough for an error: 20 groups of {MIN_CLUSTERS} customers and {MIN_EVENTS} events each "
-        f"are needed, there are {int(clusters.sum()):,} customers and {int(counts.sum()):,} events in all"
+        f"customers and events enough for an error: {CHOICES[-1]} groups of {MIN_CLUSTERS} customers and {MIN_EVENTS} "
+        f"events each are needed, there are {both['clusters'].sum():,} customers and {both['events'].sum():,} events in all"
     )
 
 
@@ -81,10 +99,3 @@ def estimate(
     forward, back = SCALES[scale]
     middle, half = forward(value), quantile(level, groups) * se
     return Estimate(value, back(middle - half), back(middle + half), level, se, se_model, scale, groups)
-
-
-def _total(table: RiskTable, cause: str) -> object:
-    import polars as pl
-
-    table.events(cause)  # names a wrong cause
-    return pl.col(cause).sum()
