@@ -10,7 +10,7 @@ import polars as pl
 
 import cxresearch as cx
 from cxresearch.records import Records, read_records
-from cxresearch.risk_table import RiskTable
+from cxresearch.risk import RiskTable
 
 CONTACTS = {"customer": pl.String, "at": pl.Datetime("us"), "grade": pl.String, "row": pl.Int64}
 CUSTOMERS = {

@@ -5,26 +5,134 @@ The way of the data, module by module::
     study       the study file            rules       its SQL rules and queries
     engines     Polars, DuckDB            sources     files, folders, frames
     tables      contracts of the tables   moments     contacts graded
-    retention   who stayed, who left      records     both joined, with the audit
-    clocks      days, contacts            histories/  what a customer had lived through
-    timeline    all histories in time     episodes    (start, stop] rows of one claim
-    risk_table  one sufficient statistic  matched     who could be compared with whom
+    retention   who stayed, who left      accounting  every row accounted for
+    records     both tables joined        clocks      days, contacts
+    histories/  what had been lived       timeline    all histories in time
+    episode     (start, stop] rows        risk        the risk table, one sufficient statistic
+    matched     who compares with whom    explore     from a study to a table in one call
     estimators/ risk table to numbers     claims/     numbers to verdicts
     charts      results to pictures       report/     notebooks to pages
 """
 
-from cxresearch.audit import Audit, Finding
-from cxresearch.errors import (
-    ClaimError,
-    CxResearchError,
-    DataError,
-    EngineError,
-    EstimationError,
-    NotTestable,
-    ReportError,
-    RuleError,
-    SourceError,
-    StudyError,
-)
-from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within, grade_count, last_grade
-from cxresearch.study import Study, read_study, study_from
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cxresearch.accounting import Audit, Finding
+    from cxresearch.claims.claim import Claim, catalogue
+    from cxresearch.claims.docket import evaluate
+    from cxresearch.claims.evidence import Docket, Evidence, Trial
+    from cxresearch.episode import Episodes
+    from cxresearch.errors import (
+        ClaimError,
+        CxResearchError,
+        DataError,
+        EngineError,
+        EstimationError,
+        NotTestable,
+        ReportError,
+        RuleError,
+        SourceError,
+        StudyError,
+    )
+    from cxresearch.estimators.cox import contrast, cox
+    from cxresearch.estimators.discrete import grouped_hazards
+    from cxresearch.estimators.incidence import incidence
+    from cxresearch.estimators.share import share
+    from cxresearch.explore import audit, episodes, risk_table
+    from cxresearch.histories import (
+        age_of_last,
+        bad_count,
+        contact_count,
+        contacts_within,
+        grade_count,
+        last_grade,
+    )
+    from cxresearch.records import Records, read_records
+    from cxresearch.risk import RiskTable
+    from cxresearch.study import Study, read_study, study_from
+
+# where each public name lives; a module is imported when a name of it is first used, so that importing stays fast
+_HOMES = {
+    "accounting": ("Audit", "Finding"),
+    "claims.claim": ("Claim", "catalogue"),
+    "claims.docket": ("evaluate",),
+    "claims.evidence": ("Docket", "Evidence", "Trial"),
+    "episode": ("Episodes",),
+    "errors": (
+        "ClaimError",
+        "CxResearchError",
+        "DataError",
+        "EngineError",
+        "EstimationError",
+        "NotTestable",
+        "ReportError",
+        "RuleError",
+        "SourceError",
+        "StudyError",
+    ),
+    "estimators.cox": ("contrast", "cox"),
+    "estimators.discrete": ("grouped_hazards",),
+    "estimators.incidence": ("incidence",),
+    "estimators.share": ("share",),
+    "explore": ("audit", "episodes", "risk_table"),
+    "histories": ("age_of_last", "bad_count", "contact_count", "contacts_within", "grade_count", "last_grade"),
+    "records": ("Records", "read_records"),
+    "risk": ("RiskTable",),
+    "study": ("Study", "read_study", "study_from"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Audit",
+    "Claim",
+    "ClaimError",
+    "CxResearchError",
+    "DataError",
+    "Docket",
+    "EngineError",
+    "Episodes",
+    "EstimationError",
+    "Evidence",
+    "Finding",
+    "NotTestable",
+    "Records",
+    "ReportError",
+    "RiskTable",
+    "RuleError",
+    "SourceError",
+    "Study",
+    "StudyError",
+    "Trial",
+    "age_of_last",
+    "audit",
+    "bad_count",
+    "catalogue",
+    "contact_count",
+    "contacts_within",
+    "contrast",
+    "cox",
+    "episodes",
+    "evaluate",
+    "grade_count",
+    "grouped_hazards",
+    "incidence",
+    "last_grade",
+    "read_records",
+    "read_study",
+    "risk_table",
+    "share",
+    "study_from",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'cxresearch' has no attribute {name!r}")
+    return getattr(import_module(f"cxresearch.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

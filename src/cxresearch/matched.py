@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.episodes import Aside, Episodes, first_reach
+from cxresearch.episode import Aside, Episodes, first_reach
 from cxresearch.errors import EstimationError
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.audit import Audit, Fact, Finding
+from cxresearch.accounting import Audit, Fact, Finding
 from cxresearch.engines import Engine, Frame, engine as engine_named
 from cxresearch.errors import DataError
 from cxresearch.moments import GRADES

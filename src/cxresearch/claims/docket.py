@@ -13,7 +13,7 @@ from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, 
 from cxresearch.claims.shapes import Bench, Found, activity, compute
 from cxresearch.claims.verdict import benjamini_hochberg, decide, holm, more_events
 from cxresearch.engines import Engine
-from cxresearch.errors import ClaimError, NotTestable, nearest
+from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
 from cxresearch.moments import GRADES
 from cxresearch.records import Records, read_records
 from cxresearch.study import Study
@@ -109,6 +109,8 @@ def _try(bench: Bench, claim: Claim) -> Trial:
             rows[reading.id] = _decided(bench, claim, reading, found[reading.id])
         except NotTestable as e:
             rows[reading.id] = _untestable(claim, reading, e.lacks)
+        except EstimationError as e:
+            rows[reading.id] = _untestable(claim, reading, f"a model that can be fitted: {e}")
     primary = claim.primary
     rows[primary.id] = _gated(claim, primary, rows)
     tried = tuple(rows[r.id] for r in readings if not r.describes)

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.audit import Audit
+from cxresearch.accounting import Audit
 from cxresearch.claims.claim import Claim
 from cxresearch.claims.verdict import Verdict
-from cxresearch.episodes import Aside
+from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError, nearest
 from cxresearch.estimators.results import Estimate
 

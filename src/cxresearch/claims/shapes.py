@@ -10,7 +10,7 @@ from cxresearch.claims.claim import Claim, Reading, Since, names_used
 from cxresearch.claims.evidence import Activity, Series
 from cxresearch.clocks import Clock, ContactClock, DayClock
 from cxresearch.engines import Frame
-from cxresearch.episodes import Aside, Episodes, clock_of, episodes, final, since, states, until, whole_only
+from cxresearch.episode import Aside, Episodes, clock_of, episodes, final, since, states, until, whole_only
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
@@ -24,7 +24,7 @@ from cxresearch.estimators.share import share
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.matched import matched_table
 from cxresearch.records import Records
-from cxresearch.risk_table import RiskTable, risk_table
+from cxresearch.risk import RiskTable, risk_table
 
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
 

@@ -15,7 +15,7 @@ from cxresearch.estimators.intervals import log_interval
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.estimators.ties import tie_sums
-from cxresearch.risk_table import RiskTable
+from cxresearch.risk import RiskTable
 
 Ties = Literal["efron", "breslow"]
 _STEPS, _HALVINGS = 50, 30

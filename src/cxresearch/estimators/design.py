@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
-from cxresearch.risk_table import Feature, RiskTable
+from cxresearch.risk import Feature, RiskTable
 
 Array = NDArray[np.float64]
 _LINEAR = re.compile(r"linear\((\w+)\)")

@@ -18,7 +18,7 @@ from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Array, design
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import CoxFit
-from cxresearch.risk_table import RiskTable
+from cxresearch.risk import RiskTable
 
 _STEPS = 60
 

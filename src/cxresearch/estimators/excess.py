@@ -18,7 +18,7 @@ from cxresearch.estimators.intervals import cloglog
 from cxresearch.estimators.jackknife import enough_bins, estimate, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.matched import MatchedTable
-from cxresearch.risk_table import balanced
+from cxresearch.risk import balanced
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from cxresearch.estimators.design import design
-from cxresearch.risk_table import RiskTable
+from cxresearch.risk import RiskTable
 
 
 def expected_events(table: RiskTable, feature: str, cause: str = "defection", strata: tuple[str, ...] = ()) -> pl.DataFrame:

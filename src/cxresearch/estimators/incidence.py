@@ -12,7 +12,7 @@ from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import cloglog, inverse_cloglog, quantile
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Incidence, Vector
-from cxresearch.risk_table import RiskTable, at_risk
+from cxresearch.risk import RiskTable, at_risk
 
 _POINTS = 200  # times at which the band around a curve is computed
 

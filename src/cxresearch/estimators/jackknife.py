@@ -17,7 +17,7 @@ from cxresearch.engines import GROUPS
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.estimators.results import Estimate, Vector
-from cxresearch.risk_table import RiskTable, balanced
+from cxresearch.risk import RiskTable, balanced
 
 MIN_CLUSTERS, MIN_EVENTS = 20, 5  # in every group
 CHOICES = (100, 50, 25, 20)

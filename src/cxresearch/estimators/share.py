@@ -12,7 +12,7 @@ from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import logit
 from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
-from cxresearch.risk_table import RiskTable
+from cxresearch.risk import RiskTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.engines import Frame, Polars
-from cxresearch.episodes import Aside, Episodes
+from cxresearch.episode import Aside, Episodes
 from cxresearch.errors import EstimationError, nearest
 
 FLOWS = ("entered", "left")

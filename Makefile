@@ -1,0 +1,46 @@
+# make report   makes the environment, writes the sample study, renders its report to reports/
+# make test     makes the environment, runs the tests that need nothing but Python
+# make check    lint, types
+# make lab      opens JupyterLab in the environment
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: report test check lab lock clean
+
+report: $(READY)
+	@mkdir -p reports
+	@$(BIN)/cxresearch sample reports/sample-study --force >/dev/null
+	@$(BIN)/cxresearch report reports/sample-study/study.toml --out reports
+	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
+
+test: $(READY)
+	@$(BIN)/python -m pytest -m "not browser" -n 2 -q
+
+check: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+lab: $(READY)
+	@$(BIN)/jupyter lab notebooks
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . ; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
+	fi
+	@touch $(READY)
+
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --all-extras --group dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist

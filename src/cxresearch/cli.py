@@ -1,0 +1,180 @@
+"""The command line. Heavy imports happen inside the commands, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cxresearch.errors import CxResearchError, EstimationError, ReportError
+
+if TYPE_CHECKING:
+    from cxresearch.accounting import Audit
+    from cxresearch.study import Study
+
+FAILED, WRONG = 1, 2  # something failed; wrong usage or wrong input
+_ENGINES = ("polars", "polars-lazy", "duckdb")
+
+
+class _Commands(click.Group):
+    """Turns the package's errors into one line and an exit status."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ReportError, EstimationError) as e:
+            _fail(str(e), FAILED)
+        except CxResearchError as e:
+            _fail(str(e), WRONG)
+        except BrokenPipeError:
+            _fail("", FAILED)
+        except MemoryError:
+            _fail("not enough memory for this study", FAILED)
+
+
+def _fail(message: str, status: int) -> None:
+    if message:
+        click.echo(f"cxresearch: {message}", err=True)
+    sys.exit(status)
+
+
+def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    for value in values:
+        if "=" not in value:
+            raise click.BadParameter(f"{value!r} is not NAME=VALUE")
+    return dict(v.split("=", 1) for v in values)
+
+
+_study = click.argument("study", type=click.Path(path_type=Path))
+_define = click.option(
+    "-D", "--define", "variables", multiple=True, callback=_pairs, metavar="NAME=VALUE",
+    help="Value of ${NAME} in the study's sources; the environment is asked otherwise.",
+)
+_engine = click.option("--engine", type=click.Choice(_ENGINES), default="polars", show_default=True, help="Where tables are read.")
+_state = click.option(
+    "--state", type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what is kept between runs, quarantined rows among it.  [default: .cxresearch beside the study]",
+)
+_claim = click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="cxresearch")
+def main() -> None:
+    """Customer-experience claims on trial against your own data."""
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def sample(folder: Path, *, force: bool) -> None:
+    """Write the bundled sample study (synthetic) to FOLDER."""
+    from cxresearch.bundled import copy_sample
+
+    for path in copy_sample(folder, force=force):
+        click.echo(path)
+
+
+@main.command()
+@_study
+@_define
+@_engine
+@_state
+def audit(study: Path, variables: dict[str, str], engine: str, state: Path | None) -> None:
+    """Account for every row of a study's two tables."""
+    from cxresearch.explore import audit as audited
+
+    loaded = _read(study, variables)
+    found = audited(loaded, engine=engine)
+    click.echo(str(found))
+    _quarantine(found, loaded, state)
+
+
+@main.command()
+@click.argument("study", type=click.Path(path_type=Path), required=False)
+@_define
+def claims(study: Path | None, variables: dict[str, str]) -> None:
+    """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
+    from cxresearch.claims.claim import catalogue, claims_of
+    from cxresearch.claims.docket import lacks
+
+    loaded = _read(study, variables) if study else None
+    for claim in claims_of(loaded.claims) if loaded else catalogue():
+        missing = lacks(claim, loaded) if loaded else ""
+        mark = "" if loaded is None else ("– " if missing else "✔ ")
+        click.echo(f"{mark}{claim.id}\n    {claim.statement}\n    {claim.source}")
+        if missing:
+            click.echo(f"    cannot be tried: lacks {missing}")
+
+
+@main.command()
+@_study
+@_claim
+@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), help="Write the verdicts as JSON; - for standard output.")
+@_define
+@_engine
+@_state
+def evaluate(
+    study: Path, claims: tuple[str, ...], json_file: Path | None, variables: dict[str, str], engine: str, state: Path | None
+) -> None:
+    """Try claims on a study: verdicts as a table, and as JSON."""
+    from cxresearch.claims.docket import evaluate as tried
+
+    loaded = _read(study, variables)
+    docket = tried(loaded, list(claims) or None, engine=engine, progress=_progress())
+    if json_file is None or str(json_file) != "-":
+        click.echo(str(docket))
+    _quarantine(docket.audit, loaded, state)
+    if json_file is not None:
+        try:
+            with click.open_file(str(json_file), "w", encoding="utf-8", atomic=str(json_file) != "-") as out:
+                out.write(docket.to_json())
+        except OSError as e:
+            raise ReportError(f"cannot write {json_file}: {e.strerror}") from None
+
+
+@main.command()
+@_study
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), show_default=True, help="Where the pages go.")
+@click.option("--notebook", "notebooks", multiple=True, metavar="NAME", default=("verdicts",), show_default=True, help="May be repeated.")
+@_claim
+@_define
+@_engine
+@_state
+def report(
+    study: Path, out: Path, notebooks: tuple[str, ...], claims: tuple[str, ...], variables: dict[str, str], engine: str, state: Path | None
+) -> None:
+    """Run the notebooks and write self-contained HTML pages and an index."""
+    from cxresearch.report.run import report as run
+
+    loaded = _read(study, variables)
+    pages = run(
+        study, out, notebooks=notebooks, claims=list(claims) or None, engine=engine, variables=variables,
+        state=state or loaded.state, progress=_progress(),
+    )
+    for page in pages:
+        click.echo(page)
+
+
+def _read(study: Path, variables: dict[str, str]) -> Study:
+    from cxresearch.study import read_study
+
+    return read_study(study, variables)
+
+
+def _quarantine(found: Audit, study: Study, state: Path | None) -> None:
+    for path in found.write_quarantine((state or study.state) / "quarantine"):
+        click.echo(f"quarantined rows: {path}", err=True)
+
+
+def _progress() -> Callable[[str], None]:
+    """A line that is overwritten on a terminal, plain lines in a log."""
+    if not sys.stderr.isatty():
+        return lambda line: click.echo(f"cxresearch: {line}", err=True)
+    from tqdm import tqdm
+
+    bar = tqdm(bar_format="{desc} {elapsed}", leave=False, file=sys.stderr)
+    return lambda line: bar.set_description_str(line, refresh=True)

@@ -1,0 +1,85 @@
+"""From a study to a table in one call: the way a data scientist takes it in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cxresearch.accounting import Audit
+from cxresearch.engines import Engine
+from cxresearch.episode import Episodes, clock_of
+from cxresearch.episode import episodes as episodes_of
+from cxresearch.histories import History
+from cxresearch.records import Records, read_records
+from cxresearch.risk import RiskTable
+from cxresearch.risk import risk_table as count
+from cxresearch.study import Study
+
+
+def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:
+    """Read both tables of a study and account for every row.
+
+    Args:
+        study: a study, or its records.
+        engine: where the tables are read.
+
+    Raises:
+        SourceError: a table cannot be read.
+        DataError: a fatal finding.
+    """
+    return _records(study, engine).audit
+
+
+def episodes(
+    study: Study | Records,
+    *,
+    strata: Sequence[str] = (),
+    clock: str | None = None,
+    engine: Engine | str = "polars",
+    **histories: History,
+) -> Episodes:
+    """(start, stop] rows of every customer for some histories.
+
+    Args:
+        study: a study, or its records (read once, used often).
+        strata: fixed covariates to keep: ``segment`` or a covariate of the study.
+        clock: ``tenure`` (days since the start) or ``contact`` (activity studies); the study's own when not given.
+        engine: where the tables are read; ignored for records.
+        histories: column name to history, such as ``bad=cx.bad_count(3)``.
+
+    Returns:
+        The episodes; `Episodes.to_lifelines` and `Episodes.to_polars` bring them into memory.
+
+    Raises:
+        EstimationError: no such clock or covariate.
+        SourceError, DataError: as `audit`.
+    """
+    records = _records(study, engine)
+    return episodes_of(records, histories, fixed=tuple(strata), clock=clock_of(records, clock))
+
+
+def risk_table(
+    study: Study | Records,
+    *,
+    strata: Sequence[str] = (),
+    clock: str | None = None,
+    engine: Engine | str = "polars",
+    **histories: History,
+) -> RiskTable:
+    """The risk table of a study for some histories; what every estimator takes.
+
+    Args and errors as `episodes`.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-05", "2024-02-01"], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-05", "2024-01-07"], "end": ["2024-01-30", None]})
+        >>> study = cx.study_from({}, interactions=log, retention=who)
+        >>> cx.risk_table(study, bad=cx.bad_count(1))
+        RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)
+    """
+    return count(episodes(study, strata=strata, clock=clock, engine=engine, **histories))
+
+
+def _records(study: Study | Records, engine: Engine | str) -> Records:
+    return study if isinstance(study, Records) else read_records(study, engine)
