@@ -8,71 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.along import Along as Along
+from cxresearch.along import AlongSorted
 from cxresearch.errors import EngineError, nearest
-from cxresearch.study import Format
+from cxresearch.study import EARLIEST, LATEST, Format
+from cxresearch.times import duck_time, polars_time
 
 if TYPE_CHECKING:
     import duckdb
 
-    Frame = nw.LazyFrame[Any] | nw.DataFrame[Any]
+    Frame = nw.LazyFrame[Any]  # or a DataFrame, which has the methods that are used
 else:
     Frame = object
 
 GROUPS = 100  # always this many in a stored table, or tables do not add; coarsened at estimation
-_TIMES = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
-_TIMES_DUCK = ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
-_OFFSET = r"[0-9](Z|[+-][0-9]{2}:?[0-9]{2})$"
-
-
-class Along:
-    """Walking along a customer's rows: a window over (customer, order). For lazy engines."""
-
-    def __init__(self, *order: str) -> None:
-        self.order = list(order)
-
-    def prepare(self, frame: Frame) -> Frame:
-        """The frame, made ready for the walk."""
-        return frame
-
-    def _over(self, e: nw.Expr) -> nw.Expr:
-        return e.over("customer", order_by=self.order)
-
-    def shift(self, column: str, n: int) -> nw.Expr:
-        """The value n rows earlier (later, if negative) of the same customer; null where there is none."""
-        return self._over(nw.col(column).shift(n))
-
-    def sum(self, column: str) -> nw.Expr:
-        """The running sum; a null adds nothing."""
-        return self._over(nw.col(column).fill_null(0).cum_sum()).cast(nw.Int64)
-
-    def last(self, column: str) -> nw.Expr:
-        """The last value so far that is not null."""
-        return self._over(nw.col(column).fill_null(strategy="forward"))
-
-    def min(self, column: str) -> nw.Expr:
-        """The least value so far; null where the row itself has none, so follow it with `last`."""
-        return self._over(nw.col(column).cum_min())
-
-
-class AlongSorted(Along):
-    """The same for eager Polars: sort once, then a neighbour belongs to the same customer or it does not."""
-
-    def prepare(self, frame: Frame) -> Frame:
-        """The frame sorted by customer and order."""
-        return frame.sort("customer", *self.order)
-
-    def shift(self, column: str, n: int) -> nw.Expr:
-        """As `Along.shift`."""
-        return nw.when(nw.col("customer") == nw.col("customer").shift(n)).then(nw.col(column).shift(n))
-
-    def _over(self, e: nw.Expr) -> nw.Expr:
-        return e.over("customer")
+_LEADING_ZERO = r"^[+-]?0[0-9]"
 
 
 class Engine(Protocol):
@@ -94,13 +50,23 @@ class Engine(Protocol):
         """Run a query that `rules.query` has passed."""
 
     def rows(self, raw: Any) -> Frame:
-        """Number the rows from 1, as they stand, in ``cx_row``; hand the table over to Narwhals."""
+        """Number the rows from 1, as they stand, in ``cx_row``; hand the table over to Narwhals.
+
+        Types that an engine knows and the pipeline does not become ones it does.
+        """
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """Number the rows from 0 in the order of `by`, in a column `name`."""
 
     def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
-        """Add ``{name}_day`` (since 1970-01-01) and ``{name}_second`` (of the day), local; null where unreadable."""
+        """Add ``{name}_day`` (since 1970-01-01) and ``{name}_second`` (of the day), local; null where unreadable.
+
+        A day before `EARLIEST` or after `LATEST` is unreadable: it is a slip (a year of two digits, a number such as
+        20240131 or 1704067200 in a column of days).
+        """
+
+    def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
+        """Turn times with a zone into local ones without."""
 
     def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
         """Add ``cx_repeat``: whether an earlier row is equal in all `columns`."""
@@ -128,73 +94,93 @@ class Polars:
         return pl.scan_parquet(list(paths), hive_partitioning=hive, glob=False)
 
     def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> pl.LazyFrame:
-        """As `Engine.csv`."""
-        return pl.scan_csv(
-            list(paths),
-            separator=fmt.separator,
-            quote_char=fmt.quote or None,
-            encoding=fmt.encoding,
-            decimal_comma=fmt.decimal_comma,
-            skip_rows=fmt.skip_rows,
-            null_values=list(fmt.null_values),
-            infer_schema_length=None,
-            schema_overrides=dict.fromkeys(text, pl.String),
-            glob=False,
-        )
+        """As `Engine.csv`; numbers with leading zeros, or too long for an integer, are text as well."""
+
+        def scan(types: Mapping[str, Any], infer: int | None) -> pl.LazyFrame:
+            return pl.scan_csv(
+                list(paths),
+                separator=fmt.separator,
+                quote_char=fmt.quote or None,
+                encoding=fmt.encoding,
+                decimal_comma=fmt.decimal_comma,
+                skip_rows=fmt.skip_rows,
+                null_values=list(fmt.null_values),
+                infer_schema_length=infer,
+                schema_overrides=types,
+                glob=False,
+            )
+
+        types = dict(scan(dict.fromkeys(text, pl.String), None).collect_schema())
+        types |= {c: pl.String() for c, t in types.items() if t == pl.Int128}
+        whole = [c for c, t in types.items() if t == pl.Int64]
+        if whole:
+            as_text = scan({**types, **dict.fromkeys(whole, pl.String)}, 0)
+            padded = as_text.select(pl.col(whole).str.contains(_LEADING_ZERO).any()).collect().row(0, named=True)
+            types |= {c: pl.String() for c, found in padded.items() if found}
+        return scan(types, 0)
 
     def frame(self, data: Any) -> pl.LazyFrame:
         """As `Engine.frame`."""
-        return nw.from_native(data).lazy().collect("polars").to_native().lazy()
+        taken: pl.DataFrame = nw.from_native(data).lazy().collect("polars").to_native()
+        return taken.lazy()
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> pl.LazyFrame:
         """As `Engine.query`."""
-        return pl.SQLContext(dict(tables)).execute(sql)
+        found: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(sql)
+        return found
 
     def rows(self, raw: pl.LazyFrame) -> Frame:
         """As `Engine.rows`."""
-        return nw.from_native(raw.with_row_index("cx_row", offset=1).with_columns(pl.col("cx_row").cast(pl.Int64)))
+        numbered = _plain(raw).with_row_index("cx_row", offset=1)
+        return _frame(numbered.with_columns(pl.col("cx_row").cast(pl.Int64)))
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """As `Engine.number`."""
         native = nw.to_native(frame).sort(by).with_row_index(name)
-        return nw.from_native(native.with_columns(pl.col(name).cast(pl.Int64)))
+        return _frame(native.with_columns(pl.col(name).cast(pl.Int64)))
 
     def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
         """As `Engine.instant`."""
         native, x, kind = nw.to_native(frame), pl.col(column), frame.collect_schema()[column]
         if kind.is_integer():
-            return nw.from_native(native.with_columns(x.cast(pl.Int32).alias(f"{name}_day"), pl.lit(0, pl.Int32).alias(f"{name}_second")))
-        if kind == nw.String:
-            x = _parse_polars(x.str.strip_chars(), fmt, zone)
-        elif kind == nw.Date:
-            x = x.cast(pl.Datetime("us"))
-        elif getattr(kind, "time_zone", None):
-            x = x.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-        x = x.cast(pl.Datetime("us"))
-        day = x.dt.epoch("s").floordiv(86_400)
-        return nw.from_native(
+            day, second = x, pl.lit(0)
+        else:
+            if kind in (nw.Categorical, nw.Enum):
+                x, kind = x.cast(pl.String), nw.String()
+            if kind == nw.String:
+                x = polars_time(x.str.strip_chars(), fmt, zone)
+            x = _local(x, kind, zone).cast(pl.Datetime("us"))
+            day = x.dt.epoch("s").floordiv(86_400)
+            second = x.dt.epoch("s") - day * 86_400
+        there = day.is_between(EARLIEST, LATEST)
+        return _frame(
             native.with_columns(
-                day.cast(pl.Int32).alias(f"{name}_day"),
-                (x.dt.epoch("s") - day * 86_400).cast(pl.Int32).alias(f"{name}_second"),
+                pl.when(there).then(day).cast(pl.Int32).alias(f"{name}_day"),
+                pl.when(there).then(second).cast(pl.Int32).alias(f"{name}_second"),
             )
         )
 
+    def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
+        """As `Engine.local`."""
+        kinds = frame.collect_schema()
+        return _frame(nw.to_native(frame).with_columns(_local(pl.col(c), kinds[c], zone) for c in columns))
+
     def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
         """As `Engine.repeats`."""
-        return nw.from_native(nw.to_native(frame).with_columns(cx_repeat=~pl.struct(columns).is_first_distinct()))
+        return _frame(nw.to_native(frame).with_columns(cx_repeat=~pl.struct(columns).is_first_distinct()))
 
     def group(self, frame: Frame, column: str) -> Frame:
         """As `Engine.group`."""
         import polars_hash as plh
 
         digest = plh.col(column).nchash.md5().str.slice(0, 8).str.to_integer(base=16)
-        return nw.from_native(nw.to_native(frame).with_columns(group=(digest % GROUPS).cast(pl.Int64)))
+        return _frame(nw.to_native(frame).with_columns(group=(digest % GROUPS).cast(pl.Int64)))
 
     def keep(self, frame: Frame) -> Frame:
         """As `Engine.keep`."""
         native = nw.to_native(frame)
         native = native.collect() if isinstance(native, pl.LazyFrame) else native
-        return nw.from_native(native.lazy() if self.lazy else native)
+        return _frame(native.lazy() if self.lazy else native)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
@@ -202,19 +188,20 @@ class Polars:
         return native.collect() if isinstance(native, pl.LazyFrame) else native
 
 
-def _parse_polars(x: pl.Expr, fmt: str | None, zone: str) -> pl.Expr:
-    if fmt is not None:
-        dated = x.str.to_date(fmt, strict=False).cast(pl.Datetime("us"))
-        return dated if not any(c in fmt for c in "HIMSTf") else x.str.to_datetime(fmt, strict=False, time_unit="us")
-    x = x.str.replace("T", " ", literal=True)
-    plain = pl.coalesce(*(x.str.to_datetime(f, strict=False, time_unit="us") for f in _TIMES[:2]),
-                        x.str.to_date(_TIMES[2], strict=False).cast(pl.Datetime("us")))
-    offset = pl.when(x.str.contains(_OFFSET)).then(x.str.replace("Z$", "+00:00"))
-    zoned = [
-        offset.str.to_datetime(f, strict=False, time_unit="us", time_zone="UTC")
-        for f in ("%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z")
-    ]
-    return pl.coalesce(plain, pl.coalesce(*zoned).dt.convert_time_zone(zone).dt.replace_time_zone(None))
+def _frame(native: Any) -> Frame:
+    found: Frame = nw.from_native(native)
+    return found
+
+
+def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Types that DuckDB or Narwhals would not take: 128-bit integers, and columns without a value."""
+    kinds = frame.collect_schema()
+    casts = {c: pl.String if t == pl.Null else pl.Float64 for c, t in kinds.items() if t in (pl.Null, pl.Int128, pl.UInt128)}
+    return frame.with_columns(pl.col(c).cast(t) for c, t in casts.items()) if casts else frame
+
+
+def _local(x: pl.Expr, kind: Any, zone: str) -> pl.Expr:
+    return x.dt.convert_time_zone(zone).dt.replace_time_zone(None) if getattr(kind, "time_zone", None) else x
 
 
 class DuckDB:
@@ -228,7 +215,10 @@ class DuckDB:
             import duckdb
         except ModuleNotFoundError:
             raise EngineError("the engine duckdb is not installed: pip install 'cxresearch[duckdb]'") from None
-        self.connection: duckdb.DuckDBPyConnection = duckdb.connect()
+        # a query sees the declared tables only: no variable of this program, no extension fetched, no local time zone
+        shut = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
+        self.connection: duckdb.DuckDBPyConnection = duckdb.connect(config=shut)
+        self.connection.execute("set timezone = 'UTC'")
         self._numbers = itertools.count()
 
     def _relation(self, sql: str) -> duckdb.DuckDBPyRelation:
@@ -236,32 +226,30 @@ class DuckDB:
 
     def _over(self, frame: Frame, columns: str) -> Frame:
         """The frame with further columns, given as SQL."""
-        relation = nw.to_native(frame)
-        return nw.from_native(relation.project(f"*, {columns}"))
+        return _frame(nw.to_native(frame).project(f"*, {columns}"))
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """As `Engine.parquet`."""
         return self.connection.read_parquet(list(paths), hive_partitioning=hive, union_by_name=False)
 
     def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
-        """As `Engine.csv`: types are read off by Polars, so that both engines see the same table."""
-        types = {pl.String: "VARCHAR", pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.Boolean: "BOOLEAN"}
-        schema = Polars().csv(paths, fmt, text).collect_schema()
-        if set(schema.dtypes()) <= set(types) and not fmt.decimal_comma and fmt.encoding == "utf8":
-            return self.connection.read_csv(
-                list(paths), header=True, sep=fmt.separator, quotechar=fmt.quote, skiprows=fmt.skip_rows,
-                na_values=list(fmt.null_values), auto_detect=False,
-                columns={n: types[t.base_type()] for n, t in schema.items()},
-            )
-        return self.frame(Polars().csv(paths, fmt, text))
+        """As `Engine.csv`, read by Polars, so that both engines see the same table."""
+        return self._take(Polars().csv(paths, fmt, text))
 
     def frame(self, data: Any) -> Any:
         """As `Engine.frame`."""
+        return self._take(Polars().frame(data))
+
+    def _take(self, data: pl.LazyFrame) -> Any:
+        """Copy a lazy frame piece by piece."""
         name = f"frame_{next(self._numbers)}"
-        taken = Polars().frame(data).collect().to_arrow()
-        self.connection.register("taken", taken)
-        self.connection.execute(f"create table {name} as select * from taken")
-        self.connection.unregister("taken")
+        pieces = _plain(data).collect_batches(maintain_order=True)
+        empty = pl.DataFrame(schema=_plain(data).collect_schema())
+        for i, piece in enumerate(itertools.chain([empty], pieces)):
+            self.connection.register("taken", piece.to_arrow())
+            into = f"insert into {name}" if i else f"create table {name} as"
+            self.connection.execute(f"{into} select * from taken")
+            self.connection.unregister("taken")
         return self.connection.table(name)
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> Any:
@@ -272,7 +260,10 @@ class DuckDB:
 
     def rows(self, raw: Any) -> Frame:
         """As `Engine.rows`."""
-        return nw.from_native(raw.project("row_number() over () as cx_row, *"))
+        casts = {"TIMESTAMPTZ_NS": "timestamptz", '"NULL"': "varchar", "HUGEINT": "double", "UHUGEINT": "double"}
+        plain = [f"cast({_quoted(c)} as {casts[t]}) as {_quoted(c)}" if (t := str(kind)) in casts else _quoted(c)
+                 for c, kind in zip(raw.columns, raw.types, strict=True)]
+        return _frame(raw.project(", ".join(["row_number() over () as cx_row", *plain])))
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """As `Engine.number`."""
@@ -282,18 +273,31 @@ class DuckDB:
         """As `Engine.instant`."""
         kind, x = frame.collect_schema()[column], _quoted(column)
         if kind.is_integer():
-            return self._over(frame, f"cast({x} as integer) as {name}_day, cast(0 as integer) as {name}_second")
-        if kind == nw.String:
-            x = _parse_duck(f"trim({x})", fmt, zone)
-        elif getattr(kind, "time_zone", None):
-            x = f"timezone('{zone}', {x})"
-        at = f"cast({x} as timestamp)"
-        day = f"date_diff('day', date '1970-01-01', cast({at} as date))"
+            day, second = x, "0"
+        else:
+            if kind in (nw.Categorical, nw.Enum):
+                x, kind = f"cast({x} as varchar)", nw.String()
+            if kind == nw.String:
+                x = duck_time(rf"regexp_replace({x}, '^\s+|\s+$', '', 'g')", fmt, zone)
+            elif getattr(kind, "time_zone", None):
+                x = f"timezone('{zone}', {x})"
+            at = f"cast({x} as timestamp)"
+            day = f"date_diff('day', date '1970-01-01', cast({at} as date))"
+            second = f"date_diff('second', date_trunc('day', {at}), date_trunc('second', {at}))"
+        there = f"{day} between {EARLIEST} and {LATEST}"
         return self._over(
             frame,
-            f"cast({day} as integer) as {name}_day, "
-            f"cast(date_diff('second', date_trunc('day', {at}), date_trunc('second', {at})) as integer) as {name}_second",
+            f"cast(case when {there} then {day} end as integer) as {name}_day, "
+            f"cast(case when {there} then {second} end as integer) as {name}_second",
         )
+
+    def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
+        """As `Engine.local`."""
+        zoned = [c for c in columns if getattr(frame.collect_schema()[c], "time_zone", None)]
+        if not zoned:
+            return frame
+        here = ", ".join(f"timezone('{zone}', {_quoted(c)}) as {_quoted(c)}" for c in zoned)
+        return _frame(nw.to_native(frame).project(f"* replace ({here})"))
 
     def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
         """As `Engine.repeats`."""
@@ -310,7 +314,7 @@ class DuckDB:
         """As `Engine.keep`."""
         name = f"kept_{next(self._numbers)}"
         nw.to_native(frame).create(name)
-        return nw.from_native(self.connection.table(name))
+        return _frame(self.connection.table(name))
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones."""
@@ -323,17 +327,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _parse_duck(x: str, fmt: str | None, zone: str) -> str:
-    if fmt is not None:
-        fmt = fmt.replace("%.f", ".%f").replace("'", "''")
-        return f"try_strptime({x}, '{fmt}')"
-    x = f"replace({x}, 'T', ' ')"
-    plain = "[" + ", ".join(f"'{f}'" for f in _TIMES_DUCK) + "]"
-    offset = f"case when regexp_matches({x}, '{_OFFSET}') then timezone('{zone}', try_cast({x} as timestamptz)) end"
-    return f"coalesce(try_strptime({x}, {plain}), {offset})"
-
-
-_ENGINES = {"polars": Polars, "polars-lazy": lambda: Polars(lazy=True), "duckdb": DuckDB}
+_ENGINES: dict[str, Callable[[], Engine]] = {"polars": Polars, "polars-lazy": lambda: Polars(lazy=True), "duckdb": DuckDB}
 
 
 def engine(name: str = "polars") -> Engine:
@@ -347,9 +341,18 @@ def engine(name: str = "polars") -> Engine:
     return _ENGINES[name]()
 
 
-def reading_errors() -> tuple[type[Exception], ...]:
+def reading_errors() -> tuple[type[BaseException], ...]:
     """What the engines raise when a file or a query is not what it should be."""
-    found: list[type[Exception]] = [pl.exceptions.PolarsError, OSError, UnicodeDecodeError]
+    import pyarrow
+
+    found: list[type[BaseException]] = [
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+        nw.exceptions.NarwhalsError,
+        pyarrow.ArrowException,
+        OSError,
+        UnicodeDecodeError,
+    ]
     with contextlib.suppress(ModuleNotFoundError):
         import duckdb
 

@@ -7,12 +7,14 @@ only, declared tables only, no function that opens a file) and handed to the eng
 
 from __future__ import annotations
 
+import logging
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import narwhals.stable.v2 as nw
 import sqlglot
@@ -20,6 +22,9 @@ from sqlglot import expressions as exp
 
 from cxresearch.errors import RuleError, nearest
 
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # what it would say is said in a RuleError
+_LONGEST = 100_000  # characters; a list of values is better put into a table
+_BIG = 2**63
 _COMPARE: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.EQ: operator.eq,
     exp.NEQ: operator.ne,
@@ -32,7 +37,7 @@ _ARITHMETIC: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.Add: operator.add,
     exp.Sub: operator.sub,
     exp.Mul: operator.mul,
-    exp.Div: operator.truediv,
+    exp.Div: lambda a, b: a / nw.when(b != 0).then(b),  # divided by zero is null, as in DuckDB
 }
 _TEXT: dict[type[exp.Expression], Callable[[nw.Expr], nw.Expr]] = {
     exp.Lower: lambda x: x.str.to_lowercase(),
@@ -41,6 +46,9 @@ _TEXT: dict[type[exp.Expression], Callable[[nw.Expr], nw.Expr]] = {
     exp.Length: lambda x: x.str.len_chars(),
 }
 _SAFE_FUNCTIONS = {"DATE_DIFF", "REGEXP_MATCHES", "STRFTIME", "TRY_STRPTIME", "EPOCH"}
+# known to the parser, and reaching outside the tables or different from run to run
+_UNSAFE_FUNCTIONS = re.compile(r"Read|File|^Current|^Session|^Rand|Uuid|^AI[A-Z]|^Host$|^NetFunc$|Url|Version|^Local")
+_WRITES = (exp.Command, exp.Into, exp.DML, exp.DDL, exp.TableSample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """An expression and what kind of thing it is: number, text, boolean, time or unknown."""
+    """An expression and what kind of thing it is: number, text, boolean, time, unknown (a null) or other."""
 
     expr: Any
     kind: str
@@ -78,39 +86,74 @@ def columns_of(sql: str, field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(c.name for c in _parse(sql, field).find_all(exp.Column)))
 
 
-def rule(sql: str, field: str, schema: Mapping[str, nw.dtypes.DType]) -> Rule:
+def rule(
+    sql: str,
+    field: str,
+    schema: Mapping[str, nw.dtypes.DType],
+    *,
+    names: Mapping[str, str] | None = None,
+    zone: str = "UTC",
+) -> Rule:
     """Parse a condition and check it against the columns there are.
 
     Args:
         sql: a condition in DuckDB's SQL: comparisons, AND, OR, NOT, IN, BETWEEN, IS NULL, LIKE, CASE, COALESCE,
             arithmetic, LOWER, UPPER, TRIM, LENGTH, ABS, and literals.
         field: where it stands, for messages.
-        schema: column name to type.
+        schema: column name, as a rule may write it, to type.
+        names: such a name to the column's own, where they differ.
+        zone: times written with an offset are brought here.
 
     Raises:
         RuleError: not in the accepted part of SQL, an unknown column, or unlike things compared.
     """
     tree = _parse(sql, field)
-    compiled = _Compiler(sql, field, schema).value(tree)
+    try:
+        compiled = _Compiler(sql, field, schema, names or {}, zone).value(tree)
+    except RecursionError:
+        raise _too_long(sql, field) from None
     if compiled.kind not in ("boolean", "unknown"):
-        raise RuleError(f"{field}: {sql!r} is a {compiled.kind}, not a condition", field=field)
+        raise RuleError(
+            f"{field}: {_short(sql)} is {_article(compiled.kind)}, not a condition such as stars <= 2", field=field
+        )
     return Rule(sql, field, columns_of(sql, field), compiled.expr)
 
 
 def _parse(sql: str, field: str) -> exp.Expression:
+    if len(sql) > _LONGEST:
+        raise _too_long(sql, field)
     try:
-        return sqlglot.parse_one(sql, dialect="duckdb")
+        found = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
     except sqlglot.errors.SqlglotError as e:
         said = re.sub(r"\x1b\[\d+m", "", str(e)).splitlines()[0]
-        raise RuleError(f"{field}: cannot read {sql!r} as SQL: {said}", field=field) from None
+        raise RuleError(f"{field}: cannot read {_short(sql)} as SQL: {said}", field=field) from None
+    except RecursionError:
+        raise _too_long(sql, field) from None
+    if len(found) != 1:
+        held = f"{len(found)} statements" if found else "nothing"
+        raise RuleError(f"{field}: {_short(sql)} holds {held}; write one, without a semicolon", field=field)
+    return found[0]
+
+
+def _too_long(sql: str, field: str) -> RuleError:
+    return RuleError(
+        f"{field}: {_short(sql)} is too long or too deeply nested; write IN (…) for many values, or join a table", field=field
+    )
+
+
+def _short(sql: str) -> str:
+    text = " ".join(sql.split())
+    return repr(text if len(text) <= 120 else text[:117] + "…")
 
 
 class _Compiler:
-    def __init__(self, sql: str, field: str, schema: Mapping[str, nw.dtypes.DType]) -> None:
-        self.sql, self.field, self.schema = sql, field, schema
+    def __init__(
+        self, sql: str, field: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str], zone: str
+    ) -> None:
+        self.sql, self.field, self.schema, self.names, self.zone = sql, field, schema, names, zone
 
     def refuse(self, why: str) -> RuleError:
-        return RuleError(f"{self.field}: {why} (in {self.sql!r})", field=self.field)
+        return RuleError(f"{self.field}: {why} (in {_short(self.sql)})", field=self.field)
 
     def value(self, node: exp.Expression) -> _Value:  # noqa: PLR0911 - one return per kind of node
         kind = type(node)
@@ -121,20 +164,21 @@ class _Compiler:
         if isinstance(node, exp.Literal | exp.Boolean | exp.Null):
             return self.literal(node)
         if isinstance(node, exp.And | exp.Or):
-            a, b = self.boolean(node.this), self.boolean(node.expression)
-            return _Value(a & b if isinstance(node, exp.And) else a | b, "boolean")
+            return _Value(_joined([self.boolean(n) for n in node.flatten()], type(node)), "boolean")
         if isinstance(node, exp.Not):
             return _Value(~self.boolean(node.this), "boolean")
         if kind in _COMPARE:
             return _Value(_COMPARE[kind](*self.pair(node.this, node.expression)), "boolean")
         if kind in _ARITHMETIC:
             a, b = self.pair(node.this, node.expression, "number")
-            return _Value(_ARITHMETIC[kind](a, b), "number")
+            return _Value(_ARITHMETIC[kind](a.cast(nw.Float64), b.cast(nw.Float64)), "number")
         if isinstance(node, exp.Neg):
             return _Value(nw.lit(0) - self.typed(node.this, "number"), "number")
         if isinstance(node, exp.Abs):
             return _Value(self.typed(node.this, "number").abs(), "number")
         if kind in _TEXT:
+            if any(value for name, value in node.args.items() if name != "this" and isinstance(value, str | exp.Expression)):
+                raise self.refuse(f"{node.sql(dialect='duckdb')}: {kind.__name__.upper()} takes one text")
             return _Value(_TEXT[kind](self.typed(node.this, "text")), "number" if kind is exp.Length else "text")
         if isinstance(node, exp.Is):
             return self.is_(node)
@@ -153,13 +197,29 @@ class _Compiler:
             return _Value(nw.coalesce(*(p.expr for p in parts)), self.common(parts))
         if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
             return self.time_literal(node)
-        raise self.refuse(f"{node.sql(dialect='duckdb')!r} is not among what a rule may use")
+        raise self.refuse(
+            f"{_short(node.sql(dialect='duckdb'))} is not among what a rule may use: comparisons, AND, OR, NOT, IN, BETWEEN, "
+            "IS NULL, LIKE, CASE WHEN, COALESCE, arithmetic, LOWER, UPPER, TRIM, LENGTH, ABS, literals"
+        )
 
     def column(self, node: exp.Column) -> _Value:
         name = node.name
+        if node.table:
+            raise self.refuse(f"{node.sql(dialect='duckdb')!r}: write the column alone, without what stands before the dot")
         if name not in self.schema:
-            raise self.refuse(f"no column {name!r}{nearest(name, self.schema) or '; there are: ' + ', '.join(self.schema)}")
-        return _Value(nw.col(name), _kind(self.schema[name]))
+            quoted = "; a text is written in single quotes" if node.this.quoted else ""
+            near = nearest(name, self.schema) or "; there are: " + ", ".join(self.schema)
+            raise self.refuse(f"no column {name!r}{near}{quoted}")
+        dtype, column = self.schema[name], nw.col(self.names.get(name, name))
+        if dtype.is_float():
+            column = nw.when(~column.is_nan()).then(column).cast(nw.Float64)  # not a number: nothing is known
+        elif dtype.is_integer() and dtype not in (nw.UInt64, nw.Int128, nw.UInt128):
+            column = column.cast(nw.Int64)  # narrow integers would overflow on some engines
+        elif dtype.is_numeric():
+            column = column.cast(nw.Float64)
+        elif dtype in (nw.Categorical, nw.Enum):
+            column = column.cast(nw.String)
+        return _Value(column, _kind(dtype))
 
     def literal(self, node: exp.Expression) -> _Value:
         if isinstance(node, exp.Boolean):
@@ -169,14 +229,17 @@ class _Compiler:
         if node.is_string:
             return _Value(nw.lit(str(node.this)), "text")
         text = str(node.this)
-        return _Value(nw.lit(int(text) if re.fullmatch(r"\d+", text) else float(text)), "number")
+        whole = re.fullmatch(r"\d+", text) and int(text) < _BIG
+        return _Value(nw.lit(int(text) if whole else float(text)), "number")
 
     def boolean(self, node: exp.Expression) -> Any:
         return self.typed(node, "boolean")
 
     def typed(self, node: exp.Expression, kind: str) -> Any:
         v = self.value(node)
-        if v.kind not in (kind, "unknown"):
+        if v.kind == "unknown":
+            return v.expr.cast({"boolean": nw.Boolean(), "number": nw.Float64(), "text": nw.String()}[kind])
+        if v.kind != kind:
             raise self.refuse(f"{node.sql(dialect='duckdb')} is {_article(v.kind)}, {_article(kind)} is needed")
         return v.expr
 
@@ -185,33 +248,43 @@ class _Compiler:
         if "time" in (x.kind, y.kind) and "text" in (x.kind, y.kind):
             x, y = (_Value(self.instant(n), "time") if v.kind == "text" else v for n, v in ((a, x), (b, y)))
         if kind and {x.kind, y.kind} - {kind, "unknown"}:
-            raise self.refuse(f"{a.sql()} and {b.sql()} must be {kind}s, were {x.kind} and {y.kind}")
+            raise self.refuse(f"{_sql(a)} and {_sql(b)} must be {kind}s, were {x.kind} and {y.kind}")
+        if "other" in (x.kind, y.kind):
+            raise self.refuse(f"{_sql(a if x.kind == 'other' else b)} holds values that a rule can only ask IS NULL")
         if "unknown" not in (x.kind, y.kind) and x.kind != y.kind:
             raise self.refuse(
-                f"{a.sql(dialect='duckdb')} is {_article(x.kind)} and {b.sql(dialect='duckdb')} is {_article(y.kind)}: "
+                f"{_sql(a)} is {_article(x.kind)} and {_sql(b)} is {_article(y.kind)}: "
                 "they cannot be compared"
             )
         return x.expr, y.expr
 
     def instant(self, node: exp.Expression) -> nw.Expr:
+        if not node.is_string:
+            raise self.refuse(f"{_sql(node)} is text and is compared with a time; write a time such as '2024-12-31 18:00'")
+        return self.time(str(node.this))
+
+    def time(self, text: str) -> nw.Expr:
         try:
-            return nw.lit(datetime.fromisoformat(str(node.this)))
+            at = datetime.fromisoformat(text)
         except ValueError:
-            raise self.refuse(f"{node.sql()} is compared with a time and is no ISO date") from None
+            raise self.refuse(f"{text!r} is compared with a time and is no ISO date such as 2024-12-31") from None
+        return nw.lit(at if at.tzinfo is None else at.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None))
 
     def time_literal(self, node: exp.Cast) -> _Value:
         text, to = str(node.this.this), node.to.this
-        try:
-            if to == exp.DataType.Type.DATE:
+        if to == exp.DataType.Type.DATE:
+            try:
                 return _Value(nw.lit(date.fromisoformat(text)), "time")
-            if to in (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.DATETIME, exp.DataType.Type.TIMESTAMPNTZ):
-                return _Value(nw.lit(datetime.fromisoformat(text)), "time")
-        except ValueError:
-            raise self.refuse(f"{text!r} is no ISO date") from None
+            except ValueError:
+                raise self.refuse(f"{text!r} is no ISO date such as 2024-12-31") from None
+        if to in (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.DATETIME, exp.DataType.Type.TIMESTAMPNTZ):
+            return _Value(self.time(text), "time")
         raise self.refuse(f"a cast to {to.value} is not among what a rule may use")
 
     def is_(self, node: exp.Is) -> _Value:
         if isinstance(node.expression, exp.Null):
+            if isinstance(node.this, exp.Null):
+                return _Value(nw.lit(True), "boolean")
             return _Value(self.value(node.this).expr.is_null(), "boolean")
         if isinstance(node.expression, exp.Boolean):
             same = self.boolean(node.this) == nw.lit(bool(node.expression.this))
@@ -221,11 +294,7 @@ class _Compiler:
     def in_(self, node: exp.In) -> _Value:
         if node.args.get("query") or not node.expressions:
             raise self.refuse("IN needs a list of values")
-        hits = [operator.eq(*self.pair(node.this, e)) for e in node.expressions]
-        found = hits[0]
-        for hit in hits[1:]:
-            found = found | hit
-        return _Value(found, "boolean")
+        return _Value(_joined([operator.eq(*self.pair(node.this, e)) for e in node.expressions], exp.Or), "boolean")
 
     def like(self, node: exp.Like | exp.ILike) -> _Value:
         if not node.expression.is_string:
@@ -234,7 +303,7 @@ class _Compiler:
         pattern = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in str(node.expression.this))
         if isinstance(node, exp.ILike):
             text, pattern = text.str.to_lowercase(), pattern.lower()
-        return _Value(text.str.contains(f"^{pattern}$"), "boolean")
+        return _Value(text.str.contains(f"(?s)^{pattern}$"), "boolean")
 
     def case(self, node: exp.Case) -> _Value:
         if node.this is not None:
@@ -254,18 +323,31 @@ class _Compiler:
         return kinds.pop() if kinds else "unknown"
 
 
+def _joined(parts: Sequence[Any], how: type[exp.Expression]) -> Any:
+    """Put together pair by pair, so that a thousand alternatives are ten deep."""
+    op = operator.and_ if how is exp.And else operator.or_
+    while len(parts) > 1:
+        pairs = [op(a, b) for a, b in zip(parts[::2], parts[1::2], strict=False)]
+        parts = [*pairs, parts[-1]] if len(parts) % 2 else pairs
+    return parts[0]
+
+
+def _sql(node: exp.Expression) -> str:
+    return node.sql(dialect="duckdb")
+
+
 def _article(kind: str) -> str:
-    return {"text": "text", "unknown": "unknown"}.get(kind, f"a {kind}")
+    return {"text": "text", "unknown": "unknown", "other": "of another kind"}.get(kind, f"a {kind}")
 
 
 def _kind(dtype: nw.dtypes.DType) -> str:
     if dtype.is_numeric():
         return "number"
-    if dtype.is_temporal():
+    if dtype in (nw.Date, nw.Datetime):
         return "time"
     if dtype == nw.Boolean:
         return "boolean"
-    return "text" if dtype in (nw.String, nw.Categorical, nw.Enum) else "unknown"
+    return "text" if dtype in (nw.String, nw.Categorical, nw.Enum) else "other"
 
 
 def query(sql: str, field: str, tables: tuple[str, ...]) -> str:
@@ -283,15 +365,35 @@ def query(sql: str, field: str, tables: tuple[str, ...]) -> str:
     tree = _parse(sql, field)
     if not isinstance(tree, exp.Query):
         raise RuleError(f"{field}: a query must be one SELECT, was {tree.key.upper()}", field=field)
+    try:
+        _check_reads(tree, field, tables)
+        return tree.sql(dialect="duckdb", identify=True)
+    except RecursionError:
+        raise _too_long(sql, field) from None
+
+
+def _check_reads(tree: exp.Expression, field: str, tables: tuple[str, ...]) -> None:
+    def refuse(what: str, why: str) -> RuleError:
+        return RuleError(f"{field}: {what} {why}", field=field)
+
     local = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
+    for name in local:
+        # under another name, a file could be opened where the name is out of sight
+        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise refuse(f"WITH {name!r}", "must be named by letters, digits and _")
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.name not in {*tables, *local}:
-            name = table.sql(dialect="duckdb")
             hint = nearest(table.name, (*tables, *local)) or f"; declared under [tables]: {', '.join(tables) or 'none'}"
-            raise RuleError(f"{field}: {name} is not a declared table{hint}", field=field)
-    for call in tree.find_all(exp.Anonymous):
-        if call.name.upper() not in _SAFE_FUNCTIONS:
-            raise RuleError(f"{field}: the function {call.name} is not among what a query may use", field=field)
-    for node in tree.find_all(exp.ReadCSV, exp.ReadParquet, exp.Command, exp.Into):
-        raise RuleError(f"{field}: {node.sql(dialect='duckdb')[:60]} reaches outside the declared tables", field=field)
-    return tree.sql(dialect="duckdb", identify=True)
+            raise refuse(_sql(table), f"is not a declared table{hint}")
+    for call in tree.find_all(exp.Func):
+        anonymous = isinstance(call, exp.Anonymous)
+        name = call.name if anonymous else type(call).__name__
+        unsafe = name.upper() not in _SAFE_FUNCTIONS if anonymous else _UNSAFE_FUNCTIONS.search(name)
+        if unsafe:
+            raise refuse(
+                f"the function {_short(name if anonymous else _sql(call))}",
+                "is not among what a query may use: it is unknown, reaches outside the declared tables or differs by run",
+            )
+    for node in tree.find_all(*_WRITES):
+        if not isinstance(node, exp.Query):
+            raise refuse(_short(_sql(node)), "is more than reading the declared tables")

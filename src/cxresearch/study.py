@@ -23,6 +23,7 @@ from cxresearch.errors import StudyError, nearest
 from cxresearch.strict import Section
 
 LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
+EARLIEST, LATEST = -354_285, 2_932_896  # days that count as days: the years 1000 to 9999
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 

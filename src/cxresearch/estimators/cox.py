@@ -152,23 +152,26 @@ def _derivatives(x: Array, n: Array, e: Array, ties: Ties, beta: Array) -> tuple
     d = e.sum(axis=1)
     here = d > 0
     n, e, d = n[here], e[here], d[here]
-    xx = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
-    nr, er = n * r, e * r
-    S0, S1, S2 = nr.sum(axis=1), nr @ x, nr @ xx
-    p = x.shape[1]
+    nr = n * r
+    S0, S1 = nr.sum(axis=1), nr @ x
     if ties == "breslow":
         loglik = float((e @ eta).sum() - (d * (np.log(S0) + shift)).sum())
         mean = S1 / S0[:, None]
         score = (e @ x).sum(axis=0) - d @ mean
-        information = (d / S0) @ S2 - ((mean * d[:, None]).T @ mean).reshape(-1)
-        return loglik, score, information.reshape(p, p)
-    Q0, Q1, Q2 = er.sum(axis=1), er @ x, er @ xx
+        return loglik, score, _second(x, (d / S0) @ nr) - (mean * d[:, None]).T @ mean
+    er = e * r
+    Q0, Q1 = er.sum(axis=1), er @ x
     L, A, B, C, D, E = tie_sums(S0, Q0, d.astype(np.int64))
     loglik = float((e @ eta).sum() - (L + d * shift).sum())
     score = (e @ x).sum(axis=0) - (A @ S1 - B @ Q1)
     cross = (S1 * D[:, None]).T @ Q1
     products = (S1 * C[:, None]).T @ S1 - cross - cross.T + (Q1 * E[:, None]).T @ Q1
-    return loglik, score, (A @ S2 - B @ Q2).reshape(p, p) - products
+    return loglik, score, _second(x, A @ nr - B @ er) - products
+
+
+def _second(x: Array, weight: Array) -> NDArray[np.float64]:
+    """Σ over patterns of weight · x xᵀ: sums over risk sets come first, so no matrix per risk set is needed."""
+    return np.asarray((x * weight[:, None]).T @ x)
 
 
 def _maximise(x: Array, n: Array, e: Array, ties: Ties, start: Array) -> _Top:

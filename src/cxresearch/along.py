@@ -1,0 +1,55 @@
+"""Walking along a customer's rows in time: a window for lazy engines, a sort and a comparison for eager Polars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import narwhals.stable.v2 as nw
+
+if TYPE_CHECKING:
+    Frame = nw.LazyFrame[Any]
+
+
+class Along:
+    """Walking along a customer's rows: a window over (customer, order). For lazy engines."""
+
+    def __init__(self, *order: str) -> None:
+        self.order = list(order)
+
+    def prepare(self, frame: Frame) -> Frame:
+        """The frame, made ready for the walk."""
+        return frame
+
+    def _over(self, e: nw.Expr) -> nw.Expr:
+        return e.over("customer", order_by=self.order)
+
+    def shift(self, column: str, n: int) -> nw.Expr:
+        """The value n rows earlier (later, if negative) of the same customer; null where there is none."""
+        return self._over(nw.col(column).shift(n))
+
+    def sum(self, column: str) -> nw.Expr:
+        """The running sum; a null adds nothing."""
+        return self._over(nw.col(column).fill_null(0).cum_sum()).cast(nw.Int64)
+
+    def last(self, column: str) -> nw.Expr:
+        """The last value so far that is not null."""
+        return self._over(nw.col(column).fill_null(strategy="forward"))
+
+    def min(self, column: str) -> nw.Expr:
+        """The least value so far; null where the row itself has none, so follow it with `last`."""
+        return self._over(nw.col(column).cum_min())
+
+
+class AlongSorted(Along):
+    """The same for eager Polars: sort once, then a neighbour belongs to the same customer or it does not."""
+
+    def prepare(self, frame: Frame) -> Frame:
+        """The frame sorted by customer and order."""
+        return frame.sort("customer", *self.order)
+
+    def shift(self, column: str, n: int) -> nw.Expr:
+        """As `Along.shift`."""
+        return nw.when(nw.col("customer") == nw.col("customer").shift(n)).then(nw.col(column).shift(n))
+
+    def _over(self, e: nw.Expr) -> nw.Expr:
+        return e.over("customer")

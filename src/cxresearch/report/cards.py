@@ -1,0 +1,73 @@
+"""The first screen: the question, and a card per claim."""
+
+from __future__ import annotations
+
+from cxresearch.claims.evidence import Docket, Trial
+from cxresearch.report.strip import strip
+from cxresearch.report.words import beside, first_part, headline, period, spread, text, verdict, why
+
+QUESTION = "Which sayings about customer experience hold in our own data?"
+_ORDER = ("supported", "contradicted", "undecided", "not testable")
+
+
+def first_screen(docket: Docket, title: str = "") -> str:
+    """The question in one sentence and a card per claim.
+
+    Args:
+        docket: the claims, tried.
+        title: the question; a general one if not given.
+
+    Returns:
+        HTML; all text in it is escaped.
+    """
+    cards = "".join(_card(t) for t in docket)
+    return (
+        f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
+        f"<h1>{text(title or QUESTION)}</h1>"
+        f'<p class="cx-lead">{text(_tally(docket))} Data from {text(period(docket.data_from, docket.data_until))}.</p></header>'
+        f'<div class="cx-cards">{cards}</div>'
+    )
+
+
+def _tally(docket: Docket) -> str:
+    found = [t.verdict for t in docket]
+    parts = [f"{found.count(v)} {v}" for v in _ORDER if v in found]
+    claims = "1 claim was" if len(found) == 1 else f"{len(found)} claims were"
+    return f"{claims} put on trial: {', '.join(parts)}."
+
+
+def _card(trial: Trial) -> str:
+    e = trial.primary
+    kind = trial.verdict.replace(" ", "-")
+    return (
+        f'<article class="cx-card cx-card-{kind}"><p class="cx-says">The claim</p>'
+        f'<h2 class="cx-statement"><a href="#claim-{text(trial.claim.id)}">{text(trial.claim.statement)}</a></h2>'
+        f"<p>{verdict(trial.verdict)}</p>{_found(trial)}{_facts(trial)}"
+        f'<p class="cx-more"><a href="#claim-{text(trial.claim.id)}">{"Why it could not be tried" if e.estimate is None else "The evidence"}'
+        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p></article>'
+    )
+
+
+def _found(trial: Trial) -> str:
+    e = trial.primary
+    if e.estimate is None:
+        return f'<p class="cx-sentence">{text(trial.sentence)}</p>'
+    reason = why(e)
+    because = f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
+    return (
+        f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
+        f'<span class="cx-interval">{text(spread(e))}</span></p>{strip(trial)}'
+        f'<p class="cx-sentence">{text(first_part(trial.sentence, e))}</p>{because}'
+    )
+
+
+def _facts(trial: Trial) -> str:
+    rows = []
+    if trial.base_rate:
+        rows.append(("Happens anyway", beside(trial.base_rate), trial.base_rate.label))
+    if trial.naive:
+        rows.append(("Counted naively", beside(trial.naive), trial.naive.label))
+    items = "".join(f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>" for k, v, label in rows)
+    return f'<dl class="cx-facts">{items}</dl>' if rows else ""
+
+

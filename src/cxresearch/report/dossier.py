@@ -1,0 +1,128 @@
+"""What stands behind a card: a section per claim, in blocks between which the charts go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cxresearch.charts import claimed
+from cxresearch.claims.claim import region
+from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number
+from cxresearch.report.words import beside, count, limits, text, verdict
+
+
+def opening(docket: Docket, trial: Trial) -> str:
+    """What the claim says, who says it, the verdict, and the readings side by side."""
+    claim, e = trial.claim, trial.primary
+    family = ""
+    if e.verdict_family != e.verdict:
+        family = (
+            f'<p class="cx-note">Several claims were tried at once. Allowing for that ({text(docket.multiplicity)}), '
+            f"this verdict is {verdict(e.verdict_family)}</p>"
+        )
+    return (
+        f'<h2 class="cx-claim" id="claim-{text(claim.id)}">{text(claim.statement)}</h2>'
+        f'<p class="cx-source">Said by: {text(claim.source)}</p>'
+        f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(trial.sentence)}</span></p>{family}'
+        f"{_warnings(trial.readings)}{_table(docket, trial)}"
+    )
+
+
+def naive(trial: Trial) -> str:
+    """What a naive analysis would have said, and why it is no verdict; empty if there is nothing to say."""
+    if trial.naive is None:
+        return ""
+    found = trial.naive
+    caution = f'<p class="cx-caution">{text(trial.caution)}</p>' if trial.caution else ""
+    return (
+        "<h3>What a naive analysis would have said</h3>"
+        f"<p><strong>{text(beside(found))}</strong> ({text(limits(found.low, found.high, found.unit))}): {text(found.label)}.</p>{caution}"
+    )
+
+
+def closing(docket: Docket, trial: Trial) -> str:
+    """Customers left out, what others found, what would change our mind, and what could not be tested."""
+    claim = trial.claim
+    asides = dict.fromkeys((a.reason, a.customers) for e in trial.readings for a in e.asides)
+    published = "".join(
+        f"<li><strong>{text(p.value)}</strong> {text(p.says)} <cite>({text(p.source)})</cite></li>" for p in claim.published
+    )
+    untested = [e for e in trial.readings if e.verdict == "not testable" and e.lacks]
+    parts = (
+        ("What would change our mind", f"<p>{text(claim.change_our_mind)}</p>" if claim.change_our_mind else ""),
+        ("What the number does not say", _list(text(n) for n in claim.notes)),
+        (
+            "Customers left out of the comparison",
+            _list(f"{text(count(n, docket.min_cell))}: {text(reason)}" for reason, n in asides),
+        ),
+        ("What others have published", f"<ul>{published}</ul>" if published else ""),
+        ("What could not be tested, and why", _untested(untested)),
+    )
+    return "".join(f"<h3>{title}</h3>{body}" for title, body in parts if body)
+
+
+def _table(docket: Docket, trial: Trial) -> str:
+    rows = "".join(_reading(docket, trial, e) for e in trial.readings if e.estimate is not None)
+    if not rows:
+        return ""
+    rows += _beside_row("What happens anyway", trial.base_rate)
+    if trial.naive and trial.naive.label not in {e.label for e in trial.readings}:
+        rows += _beside_row("Counted naively", trial.naive)
+    heads = ("What was counted", f"In these data ({docket.level:.0%} interval)", "The claim says", "Verdict", "Customers", "Cases")
+    head = "".join(f'<th scope="col">{text(h)}</th>' for h in heads)
+    return (
+        '<div class="cx-scroll" tabindex="0" role="region" aria-label="Table of readings"><table class="cx-readings">'
+        "<caption>The same claim can be read in several ways. The verdict rests on the first, which was fixed beforehand."
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
+    assert e.estimate is not None  # noqa: S101 - rows are made for readings with a number
+    where = claimed(region(trial.claim, trial.claim.reading(e.reading)), e.unit) if e.region else "–"
+    horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
+    cells = (
+        ("In these data", _number(e.estimate.value, e.estimate.low, e.estimate.high, e.unit)),
+        ("The claim says", text(where)),
+        ("Verdict", verdict(e.verdict)),
+        ("Customers", text(count(e.customers, docket.min_cell))),
+        ("Cases", text(count(e.events, docket.min_cell))),
+    )
+    return (
+        f'<tr{" class=cx-primary" if e.primary else ""}><th scope="row">{text(e.label)}{horizon}</th>'
+        + "".join(f'<td data-label="{text(name)}">{value}</td>' for name, value in cells)
+        + "</tr>"
+    )
+
+
+def _beside_row(title: str, found: Beside | None) -> str:
+    if found is None:
+        return ""
+    return (
+        f'<tr class="cx-beside"><th scope="row">{title}: {text(found.label)}</th>'
+        f'<td data-label="In these data">{_number(found.value, found.low, found.high, found.unit)}</td>'
+        '<td class="cx-empty" colspan="4"></td></tr>'
+    )
+
+
+def _number(value: float, low: float, high: float, unit: str) -> str:
+    return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit))})</span>"
+
+
+def _warnings(readings: Iterable[Evidence]) -> str:
+    found = dict.fromkeys(w for e in readings for w in e.warnings)
+    return "".join(f'<p class="cx-note">{text(w)}.</p>' for w in found)
+
+
+def _list(items: Iterable[str]) -> str:
+    found = "".join(f"<li>{item}</li>" for item in items)
+    return f"<ul>{found}</ul>" if found else ""
+
+
+def _untested(readings: list[Evidence]) -> str:
+    """Readings that lack the same thing are told together."""
+    by: dict[str, list[str]] = {}
+    for e in readings:
+        by.setdefault(e.lacks, []).append(e.label)
+    return "".join(
+        f"<p>The study lacks {text(lacks)}. Hence no answer to:</p>{_list(text(label) for label in labels)}" for lacks, labels in by.items()
+    )

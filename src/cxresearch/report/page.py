@@ -1,0 +1,231 @@
+"""An executed notebook becomes one HTML file that needs nothing else: no network, no script to be read, no second file.
+
+Scripts and styles are allowed by their hashes only (Content-Security-Policy), so a script that came in with the data
+stays dead. Vega runs on its interpreter, which needs no ``eval``.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import pass_context
+from latex2mathml.converter import convert as to_mathml
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from cxresearch.errors import ReportError
+from cxresearch.report import renderer, show
+
+_TEMPLATE = files("cxresearch.report").joinpath("template")
+_FORMS = (renderer.MIME, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
+_NETWORK = {"src", "href", "srcset", "poster", "data", "action", "formaction", "background", "ping"}
+
+
+class Exporter(HTMLExporter):  # type: ignore[misc]
+    """nbconvert's exporter for such a page."""
+
+    export_from_notebook = None
+
+    @property
+    def default_config(self) -> Config:
+        """Charts in our own form come before any other form of the same output."""
+        c = super().default_config
+        c.NbConvertBase.display_data_priority = list(_FORMS)
+        return c
+
+    def _template_name_default(self) -> str:
+        return "template"
+
+    @property
+    def extra_template_basedirs(self) -> list[str]:
+        """Where the template lies, then nbconvert's own."""
+        return [str(Path(str(_TEMPLATE)).parent), *super()._default_extra_template_basedirs()]
+
+    @pass_context
+    def markdown2html(self, _context: Any, source: str) -> str:
+        """Markdown with its maths as MathML."""
+        return str(MarkdownWithMath(renderer=_MathML(escape=False, exclude_anchor_links=True)).render(source))
+
+
+class _MathML(IPythonRenderer):  # type: ignore[misc]
+    def inline_math(self, body: str) -> str:
+        return str(to_mathml(body))
+
+    def block_math(self, body: str) -> str:
+        return str(to_mathml(body, display="block"))
+
+
+def page(notebook: NotebookNode, *, name: str) -> str:
+    """The page of an executed notebook.
+
+    Args:
+        notebook: with its outputs; charts as `renderer.bundle` sends them. Not changed.
+        name: its name, for the title where the notebook gives none.
+
+    Returns:
+        HTML in one piece.
+
+    Raises:
+        ReportError: the page would load something from elsewhere.
+    """
+    charts = list(_charts(notebook))
+    script = _script() if charts else ""
+    found = summary(notebook)
+    title = notebook.metadata.get("title", name)
+    resources = {
+        "metadata": {"name": name},
+        "cx_title": f"{title} · {found['docket']['study']}" if found else title,
+        "cx_style": _TEMPLATE.joinpath("page.css").read_text(encoding="utf-8"),
+        "cx_script": script,
+        "cx_stills": {_key(spec): _stills(spec) for spec in charts},
+        "cx_key": _key,
+        "cx_mime": renderer.MIME,
+    }
+    exporter = Exporter()
+    body, _ = exporter.from_notebook_node(notebook, resources)
+    parsed = _parse(body)
+    body = body.replace("<!--CONTENTS-->", _contents(parsed.headings))
+    _check(parsed, body, script)
+    return body.replace("<!--CSP-->", _policy(parsed, script), 1)
+
+
+def standalone(title: str, body: str) -> str:
+    """A page around HTML that is ready, without a script: the same looks, the same policy."""
+    from html import escape
+
+    style = _TEMPLATE.joinpath("page.css").read_text(encoding="utf-8")
+    whole = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<!--CSP-->\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="color-scheme" content="light dark">\n<title>{escape(title)}</title>\n<style>{style}</style>\n'
+        f'</head>\n<body>\n<main id="main">{body}</main>\n</body>\n</html>\n'
+    )
+    parsed = _parse(whole)
+    _check(parsed, whole, "")
+    return whole.replace("<!--CSP-->", _policy(parsed, ""), 1)
+
+
+def summary(notebook: NotebookNode) -> dict[str, Any] | None:
+    """The verdicts an executed notebook has shown, as `show.summary` sends them; None if it showed none."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            found = output.get("data", {}).get(show.MIME)
+            if found is not None:
+                return dict(found)
+    return None
+
+
+def _charts(notebook: NotebookNode) -> Any:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if renderer.MIME in output.get("data", {}):
+                yield output.data[renderer.MIME]
+
+
+def _key(spec: Any) -> str:
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+
+def _stills(spec: Any) -> tuple[str, str]:
+    """A chart's still pictures as base64, for a phone and for wider screens and paper."""
+    plain = json.loads(json.dumps(spec))
+    narrow, wide = (renderer.still(plain, w).encode() for w in (renderer.NARROW, renderer.WIDE))
+    return base64.b64encode(narrow).decode(), base64.b64encode(wide).decode()
+
+
+@cache
+def _script() -> str:
+    """Vega and the few lines that bring the charts to life, as one script."""
+    import vl_convert as vlc
+
+    return str(vlc.javascript_bundle(_TEMPLATE.joinpath("charts.js").read_text(encoding="utf-8")))
+
+
+class _Parsed(HTMLParser):
+    """What the policy and the checks need to know of a page."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.styles: list[str] = []
+        self.attributes: set[str] = set()
+        self.addresses: list[str] = []
+        self.headings: list[tuple[str, str]] = []
+        self._inside = ""
+        self._id = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "style":
+                self.attributes.add(value or "")
+            # a link that is clicked is no load
+            if name in _NETWORK and value and not value.startswith(("data:", "#")) and tag != "a":
+                self.addresses.append(f"<{tag} {name}={value[:80]!r}>")
+        self._inside = tag
+        if tag == "style":
+            self.styles.append("")
+        if tag == "h2":
+            self._id = dict(attrs).get("id") or ""
+            if self._id:
+                self.headings.append((self._id, ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "h2":
+            self._id = ""
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "style":
+            self.styles[-1] += data
+        elif self._id:
+            name, text = self.headings[-1]
+            self.headings[-1] = (name, text + data)
+
+
+def _parse(body: str) -> _Parsed:
+    parsed = _Parsed()
+    parsed.feed(body)
+    parsed.close()
+    return parsed
+
+
+def _contents(headings: list[tuple[str, str]]) -> str:
+    from html import escape
+
+    items = "".join(f'<li><a href="#{escape(i)}">{escape(" ".join(t.split()))}</a></li>' for i, t in headings)
+    return f"<ol>{items}</ol>" if items else ""
+
+
+def _check(parsed: _Parsed, body: str, script: str) -> None:
+    if parsed.addresses:
+        raise ReportError(f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone")
+    if script and body.count(script) != 1:
+        raise ReportError("the charts' script was altered on its way into the page; its hash would not match")
+
+
+def _policy(parsed: _Parsed, script: str) -> str:
+    """Nothing may be loaded, and only our own script may run, whatever the outputs of the notebook hold."""
+    styles = sorted({_hash(s) for s in (*parsed.styles, *parsed.attributes)})
+    allowed = " ".join([*styles, *(["'unsafe-hashes'"] if parsed.attributes else [])]) or "'none'"
+    rules = (
+        "default-src 'none'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        f"script-src {_hash(script) if script else chr(39) + 'none' + chr(39)}",
+        f"style-src {allowed}",
+    )
+    return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,107 @@
+"""Where the numbers come from: every row accounted for, and what made the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cxresearch.accounting import Audit
+from cxresearch.claims.evidence import Docket
+from cxresearch.report.words import day, guarded, period, text
+
+_TITLES = {"interactions": "contacts", "retention": "customers"}
+
+
+def audit(docket: Docket) -> str:
+    """Rows read, kept, quarantined and set aside, with the reasons; no row and no customer is named."""
+    found = docket.audit
+    sources = "".join(f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>' for n, rows in found.tables)
+    facts = "".join(
+        f'<tr><th scope="row">{text(f.name)}</th><td class="cx-num">{text(_fact(f.name, f.value, docket.min_cell))}</td>'
+        f"<td>{text(f.note)}</td></tr>"
+        for f in found.facts
+    )
+    return (
+        '<h2 id="audit">The data: every row accounted for</h2>'
+        + _rows(found)
+        + _table("What the tables hold", ("what", "how many", "note"), facts)
+        + (_table("Files and queries read", ("name", "rows"), sources) if sources else "")
+    )
+
+
+def _rows(found: Audit) -> str:
+    kept = dict(found.kept)
+    lines = []
+    for table, rows in found.read:
+        title = _TITLES.get(table, table)
+        lines.append((title, "rows read", rows, "cx-total"))
+        for f in found.findings:
+            if f.table == table:
+                lines.append((title, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", -f.rows, ""))
+        lines.append((title, "rows kept", kept[table], "cx-total"))
+    body = "".join(
+        f'<tr{f" class={kind}" if kind else ""}><td>{text(title)}</td><th scope="row">{text(what)}</th>'
+        f'<td class="cx-num">{text(f"{n:,}".replace("-", "−"))}</td></tr>'
+        for title, what, n, kind in lines
+    )
+    return _table("From the rows read to the rows kept; faulty rows are quarantined, others set aside on purpose", ("table", "what", "rows"), body)
+
+
+def _fact(name: str, value: str, min_cell: int) -> str:
+    if name.startswith("log "):
+        return day(value)
+    about_contacts = name.endswith(" moments") or name.startswith(("contacts", "bad and good"))
+    return value if about_contacts else guarded(value, min_cell)
+
+
+def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> str:
+    """How the verdicts are found, in short, and what it takes to make the page again.
+
+    Args:
+        docket: the claims, tried.
+        notebook: its name.
+        parameters: what it was told; of a path only the last part is shown.
+    """
+    told = ", ".join(f"{k} = {_short(v)}" for k, v in parameters.items())
+    rows = (
+        ("Study", docket.study),
+        ("Data", period(docket.data_from, docket.data_until)),
+        ("Program", f"cxresearch {docket.version}"),
+        ("Fingerprint of the data", docket.fingerprint),
+        ("Confidence level", f"{docket.level:.0%}, several claims at once: {docket.multiplicity}"),
+        ("Smallest count shown", str(docket.min_cell)),
+        ("Notebook", notebook),
+        ("Parameters", told),
+        ("Made", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+    )
+    items = "".join(f"<div><dt>{text(k)}</dt><dd>{text(v)}</dd></div>" for k, v in rows)
+    return (
+        '<h2 id="method">Method and provenance</h2>'
+        "<p>Each claim says where a number should lie. The number is counted in time: what a customer had lived through "
+        "before a day explains what happened on it, never the other way round. Its interval comes from leaving out one "
+        "group of customers after the other.</p>"
+        "<ul><li><strong>Supported</strong>: the whole interval lies where the claim says.</li>"
+        "<li><strong>Contradicted</strong>: the whole interval lies elsewhere, or shows an effect too small to matter.</li>"
+        "<li><strong>Undecided</strong>: neither; the page says what is missing.</li>"
+        "<li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li></ul>"
+        "<p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways "
+        f'the data do not show.</p><dl class="cx-provenance">{items}</dl>'
+    )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "all"
+    shown = str(value)
+    return Path(shown).name if "/" in shown or "\\" in shown else shown
+
+
+def _table(caption: str, heads: tuple[str, ...], body: str) -> str:
+    numeric = {"rows", "how many"}
+    head = "".join(f'<th scope="col"{" class=cx-num" if h in numeric else ""}>{text(h)}</th>' for h in heads)
+    return (
+        f'<div class="cx-scroll cx-accounts" tabindex="0" role="region" aria-label="{text(caption)}"><table><caption>{text(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

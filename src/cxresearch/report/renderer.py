@@ -1,0 +1,60 @@
+"""How a chart leaves the kernel: as data, never with a library or an address.
+
+A notebook's output must be JSON under a type that ends in ``+json``, or nbformat refuses it (Altair's own ``mimetype``
+renderer ends in ``.json``). Three forms go out side by side and each reader takes the one it knows: ours for the page,
+compiled Vega 5 for JupyterLab, whose built-in renderer is interactive but stops there, and an SVG for everything else.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+MIME = "application/vnd.cxresearch.chart.v1+json"
+LAB_MIME = "application/vnd.vega.v5+json"
+WIDE, NARROW = 680, 340  # pixels of the still pictures, for a laptop or paper and for a phone
+_LAB_SCHEMA = "https://vega.github.io/schema/vega/v5.json"
+
+
+def enable() -> None:
+    """Make Altair show charts this way; call it once in a notebook."""
+    import altair as alt
+
+    alt.renderers.register("cxresearch", bundle)
+    alt.renderers.enable("cxresearch")
+
+
+def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """All forms of a chart, by type.
+
+    Args:
+        spec: a Vega-Lite specification.
+    """
+    import vl_convert as vlc
+
+    still_spec = _wide(spec, WIDE)
+    return {
+        MIME: spec,
+        LAB_MIME: vlc.vegalite_to_vega(spec, vl_version=_version()) | {"$schema": _LAB_SCHEMA},
+        "image/svg+xml": vlc.vegalite_to_svg(still_spec, vl_version=_version()),
+        "text/plain": f"[chart] {spec.get('description', 'without a description')}",
+    }
+
+
+def still(spec: dict[str, Any], width: int) -> str:
+    """A chart as SVG text of that width, for readers without scripts and for paper."""
+    import vl_convert as vlc
+
+    return str(vlc.vegalite_to_svg(_wide(spec, width), vl_version=_version()))
+
+
+def _wide(spec: dict[str, Any], width: int) -> dict[str, Any]:
+    if spec.get("width") != "container":
+        return spec
+    return copy.deepcopy(spec) | {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+
+
+def _version() -> str:
+    import altair as alt
+
+    return ".".join(str(alt.SCHEMA_VERSION).removeprefix("v").split(".")[:2])

@@ -1,0 +1,60 @@
+"""A claim and its number on one line, as a picture of few bytes that needs no script."""
+
+from __future__ import annotations
+
+import math
+
+from cxresearch.charts import claimed
+from cxresearch.claims.claim import region
+from cxresearch.claims.evidence import Evidence, Trial, number
+
+WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
+
+
+def strip(trial: Trial) -> str:
+    """Where the claim says the number lies (shaded), and where it lies with its interval.
+
+    Args:
+        trial: the claim, tried.
+
+    Returns:
+        An inline SVG, or nothing where there is no number.
+    """
+    e = trial.primary
+    if e.estimate is None or not all(map(math.isfinite, (e.estimate.value, e.estimate.low, e.estimate.high))):
+        return ""
+    where = region(trial.claim, trial.claim.reading(e.reading))
+    low, high = _ends(e, where.edges)
+
+    def at(value: float) -> float:
+        value = min(max(value, low), high)
+        part = math.log(value / low) / math.log(high / low) if e.unit == "hazard ratio" else (value - low) / (high - low)
+        return round(_LEFT + part * (_RIGHT - _LEFT), 1)
+
+    a, b = at(max(where.low, low)), at(min(where.high, high))
+    value, left, right = (at(v) for v in (e.estimate.value, e.estimate.low, e.estimate.high))
+    told = f"The claim says {claimed(where, e.unit)}; in these data {number(e.estimate.value, e.unit)}."
+    edge = where.edges[0]
+    anchor = "start" if at(edge) < WIDTH / 3 else "end" if at(edge) > 2 * WIDTH / 3 else "middle"
+    mark = "" if e.unit != "hazard ratio" else "×"
+    return (
+        f'<svg class="cx-strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
+        f'<rect class="cx-strip-claim" x="{a}" y="4" width="{max(b - a, 2):.1f}" height="20"/>'
+        f'<line class="cx-strip-axis" x1="{_LEFT}" y1="24" x2="{_RIGHT}" y2="24"/>'
+        f'<line class="cx-strip-edge" x1="{at(edge)}" y1="4" x2="{at(edge)}" y2="28"/>'
+        f'<line class="cx-strip-interval" x1="{left}" y1="14" x2="{max(right, left + 0.5)}" y2="14"/>'
+        f'<circle class="cx-strip-value" cx="{value}" cy="14" r="5.5"/>'
+        f'<text x="{at(edge)}" y="41" text-anchor="{anchor}">the claim: {claimed(where, e.unit)}{mark}</text></svg>'
+    )
+
+
+def _ends(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
+    assert e.estimate is not None  # noqa: S101 - asked for drawn numbers only
+    values = (e.estimate.low, e.estimate.high, *edges)
+    if e.unit == "share":
+        return 0.0, 1.0
+    if e.unit == "hazard ratio":
+        reach = max(*(abs(math.log(v)) for v in values if v > 0), math.log(2)) * 1.1
+        return math.exp(-reach), math.exp(reach)
+    reach = max(*(abs(v) for v in values), 0.05) * 1.2
+    return -reach, reach

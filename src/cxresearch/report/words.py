@@ -1,0 +1,81 @@
+"""Numbers, dates and verdicts as a reader meets them; every text is escaped on its way into a page."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from html import escape
+
+from cxresearch.claims.evidence import SYMBOLS, Beside, Evidence, number
+from cxresearch.claims.verdict import Verdict
+
+text = escape
+_MONTHS = "January February March April May June July August September October November December".split()
+
+
+def count(n: int, min_cell: int) -> str:
+    """A number of customers, or that it is too small to show."""
+    return f"fewer than {min_cell}" if n < min_cell else f"{n:,}"
+
+
+def guarded(value: str, min_cell: int) -> str:
+    """A number of customers that is text already, with a share behind it perhaps."""
+    found = re.match(r"[\d,]+", value)
+    if found and int(found[0].replace(",", "")) < min_cell:
+        return f"fewer than {min_cell}"
+    return value
+
+
+def day(value: str) -> str:
+    """An ISO date as it is said; anything else, such as a day's number, as it is."""
+    try:
+        found = date.fromisoformat(value)
+    except ValueError:
+        return f"day {value}" if value.lstrip("-").isdigit() else value
+    return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
+
+
+def period(first: str, last: str) -> str:
+    """From when to when."""
+    return f"{day(first)} to {day(last)}"
+
+
+def verdict(found: Verdict) -> str:
+    """The verdict as a badge: symbol, word, and a class for its colour."""
+    kind = found.replace(" ", "-")
+    return f'<span class="cx-verdict cx-{kind}"><span class="cx-sign" aria-hidden="true">{SYMBOLS[found]}</span> {text(found.capitalize())}</span>'
+
+
+def headline(value: float, unit: str) -> str:
+    """The number of a card: ``31%``, ``1.41×``, ``+2.4 points``."""
+    return f"{number(value, unit)}×" if unit == "hazard ratio" else number(value, unit)
+
+
+def beside(found: Beside) -> str:
+    """A number to hold another against, as short as on a card."""
+    return f"{headline(found.value, found.unit)}{' the rate' if found.unit == 'hazard ratio' else ''}"
+
+
+def limits(low: float, high: float, unit: str) -> str:
+    """An interval: ``28% to 34%``, ``+7.3 to +11.6 points``."""
+    first = number(low, unit)
+    return f"{first.removesuffix(' points')} to {number(high, unit)}"
+
+
+def spread(e: Evidence) -> str:
+    """The interval of an estimate."""
+    return "" if e.estimate is None else limits(e.estimate.low, e.estimate.high, e.unit)
+
+
+def why(e: Evidence) -> str:
+    """The ground of a verdict without its numbers, for the first screen."""
+    return re.split(r"[:;]", e.reason or e.lacks)[0].strip()
+
+
+def first_part(sentence: str, e: Evidence) -> str:
+    """The sentence of a verdict without the part that gives the reason, which may hold further intervals."""
+    if not e.reason or e.reason not in sentence:
+        return sentence
+    head = sentence[: sentence.index(e.reason)]
+    stop = max(head.rfind(". "), head.rfind("; "))
+    return head[:stop].rstrip() + "." if stop > 0 else head

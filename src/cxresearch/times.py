@@ -1,0 +1,89 @@
+"""Times written as text: one grammar for all engines, so that no engine's own leniency shows.
+
+Without a format: ISO dates, with or without a time of day, a fraction and an offset (``Z``, ``UTC``, ``+02``,
+``+02:00``, ``+0200``). With one: the directives in `DIRECTIVES`, as in Python's ``strptime``.
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+DIRECTIVES = "%Y %y %m %d %j %b %B %a %A %H %I %M %S %f %p %z %%"
+# a later second than 59 and an offset beyond 14 hours are no times, though some engines take them
+_ISO = (
+    r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
+    r"([T ][0-9]{1,2}:[0-9]{1,2}(:[0-5]?[0-9]([.,][0-9]{1,9})?)?( ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?)?$"
+)
+_DAY = r"^([0-9]+-[0-9]+-[0-9]+)"
+_CLOCK = r"[T ]([0-9]+:[0-9]+(:[0-9]+)?)"
+_OFFSET = r":[0-9.,]+ ?([+-][0-9:]+)$"
+_UTC = r"(Z|UTC)$"
+_FRACTION = r"(:[0-9]{2})[.][0-9]+"  # days and seconds are all that is kept
+
+
+def unknown_directives(fmt: str) -> list[str]:
+    """What in a format is not in `DIRECTIVES`; ``%.f`` is taken for ``.%f``."""
+    return [d for d in re.findall(r"%.?", fmt.replace("%.f", ".%f")) if d not in DIRECTIVES.split()]
+
+
+def _without_fraction(fmt: str) -> tuple[str, bool]:
+    fmt = fmt.replace("%.f", ".%f")
+    return fmt.replace(":%S.%f", ":%S"), ":%S.%f" in fmt
+
+
+def polars_time(x: pl.Expr, fmt: str | None, zone: str) -> pl.Expr:
+    """Text as local time without a zone; null where it cannot be read.
+
+    Args:
+        x: text, blanks stripped.
+        fmt: how it is written; ISO when not given.
+        zone: times with an offset are brought here.
+    """
+    if fmt is None:
+        x = pl.when(x.str.contains(_ISO)).then(x)
+        text = pl.concat_str(x.str.extract(_DAY, 1), pl.coalesce(x.str.extract(_CLOCK, 1), pl.lit("00:00")), separator=" ")
+        local = pl.coalesce(
+            text.str.to_datetime(f, strict=False, time_unit="us") for f in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+        )
+        offset = x.str.extract(_OFFSET, 1)
+        hours = offset.str.slice(1, 2).cast(pl.Int64)
+        minutes = pl.when(offset.str.len_chars() > 3).then(offset.str.slice(-2)).otherwise(pl.lit("0")).cast(pl.Int64)
+        east = (60 * hours + minutes) * pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
+        east = pl.when(x.str.contains(_UTC)).then(0).otherwise(east)
+        zoned = (local - pl.duration(minutes=east)).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        return pl.when(east.is_null()).then(local).otherwise(zoned.dt.replace_time_zone(None))
+    fmt, fraction = _without_fraction(fmt)
+    x = x.str.replace(_FRACTION, "${1}") if fraction else x
+    if "%z" in fmt:
+        zoned = x.str.to_datetime(fmt, strict=False, time_unit="us", time_zone="UTC").dt.convert_time_zone(zone)
+        return zoned.dt.replace_time_zone(None)
+    if re.search("%[HIMSpf]", fmt):
+        return x.str.to_datetime(fmt.replace(".%f", "%.f"), strict=False, time_unit="us")
+    return x.str.to_date(fmt, strict=False).cast(pl.Datetime("us"))
+
+
+def duck_time(x: str, fmt: str | None, zone: str) -> str:
+    """The same in DuckDB's SQL.
+
+    Args:
+        x: SQL for the text, blanks stripped.
+        fmt: how it is written; ISO when not given.
+        zone: times with an offset are brought here.
+    """
+    if fmt is None:
+        iso = f"(case when regexp_matches({x}, '{_ISO}') then {x} end)"
+        text = f"regexp_extract({iso}, '{_DAY}', 1) || ' ' || coalesce(nullif(regexp_extract({iso}, '{_CLOCK}', 1), ''), '00:00')"
+        local = f"try_strptime({text}, ['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M'])"
+        offset = f"nullif(regexp_extract({iso}, '{_OFFSET}', 1), '')"
+        minutes = f"case when length({offset}) > 3 then cast({offset}[-2:] as bigint) else 0 end"
+        east = f"(60 * cast({offset}[2:3] as bigint) + {minutes}) * case when {offset}[1] = '-' then -1 else 1 end"
+        east = f"(case when regexp_matches({iso}, '{_UTC}') then 0 else {east} end)"
+        zoned = f"timezone('{zone}', timezone('UTC', {local} - to_minutes({east})))"
+        return f"(case when {east} is null then {local} else {zoned} end)"
+    fmt, fraction = _without_fraction(fmt)
+    if fraction:
+        x = f"regexp_replace({x}, '{_FRACTION}', '\\1')"
+    parsed = f"try_strptime({x}, '{fmt.replace(chr(39), chr(39) * 2)}')"
+    return f"timezone('{zone}', {parsed})" if "%z" in fmt else parsed

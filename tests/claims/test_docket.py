@@ -1,0 +1,195 @@
+"""Claims on trial in worlds whose truth is known."""
+
+import json
+
+import polars as pl
+import pytest
+from cxresearch import study_from
+from cxresearch.claims.claim import catalogue, parse_claim
+from cxresearch.claims.docket import evaluate
+from cxresearch.errors import ClaimError
+from cxresearch.records import read_records
+from cxresearch.study import Study
+from cxresearch.worlds import World, simulate
+
+
+def study_of(world: World, customers: int = 3_000, seed: int = 11, **sections) -> Study:
+    """A study of a synthetic company."""
+    made = simulate(world, customers, seed)
+    raw = {
+        "study": {"name": "a world"},
+        "interactions": {"score": "stars", "scale": [1, 5]},
+        "moments": {"exclude": "touchpoint = 'cancellation'"},
+        "retention": {"cause": "reason", "defection": ["switched"], "segment": "plan", "cluster": "household"},
+    }
+    return study_from(raw | sections, interactions=made.interactions, retention=made.customers)
+
+
+HARM = World(hr_bad=(1.0, 1.8, 2.6, 3.5), busy_stay=-0.5)
+NULL = World(bad_share=0.06)
+
+
+@pytest.fixture(scope="module")
+def harm():
+    """A world in which bad moments drive customers away, and busy customers stay."""
+    return evaluate(study_of(HARM))
+
+
+@pytest.fixture(scope="module")
+def null():
+    """A world in which moments do nothing."""
+    return evaluate(study_of(NULL))
+
+
+def test_harm_is_found_although_the_naive_sign_is_wrong(harm):
+    trial = harm["bad-moments-drive-away"]
+    assert trial.verdict == "supported"
+    assert 1.6 < trial.primary.estimate.value < 2.9
+    assert trial.naive.value < 1
+    assert "no verdict on bad moments" in trial.caution
+    assert [a.contacts for a in trial.activity][-1] == "10+"
+    shares = [a.with_bad / a.customers for a in trial.activity]
+    assert shares == sorted(shares)
+
+
+def test_null_world_is_not_called_harm(null):
+    trial = null["bad-moments-drive-away"]
+    assert trial.verdict in ("contradicted", "undecided")
+    assert trial.primary.estimate.low < 1 < trial.primary.estimate.high * 1.2
+
+
+def test_the_headline_comes_out_where_bad_moments_do_nothing(null):
+    trial = null["three-strikes"]
+    assert trial["fewer-than-three-of-defectors"].estimate.value > 0.925
+    assert trial.naive.value == trial["fewer-than-three-of-defectors"].estimate.value
+    assert trial.verdict != "supported"
+    excess = trial["excess"].estimate
+    assert excess.low < 0 < excess.high
+
+
+def test_excess_is_found(harm):
+    assert harm["three-strikes"]["excess"].verdict == "supported"
+    assert harm["three-strikes"].verdict == "contradicted"
+
+
+def test_as_many_leave_without():
+    # nearly everybody leaves within the year, bad moment or not: the share alone would support the claim
+    world = World(base_hazard=0.013, bad_share=0.04, proneness_variance=0.1, contact_rate=1 / 25, other_hazard=0.0)
+    trial = evaluate(study_of(world, 6_000), ["three-strikes"])["three-strikes"]
+    assert trial.primary.estimate.low > 0.925
+    assert trial.verdict == "undecided"
+    assert trial.primary.reason == "as many may leave without a bad moment"
+
+
+def test_same_docket_on_every_engine(harm):
+    for engine in ("polars-lazy", "duckdb"):
+        other = evaluate(study_of(HARM), engine=engine)
+        assert other.fingerprint == harm.fingerprint
+        for mine, theirs in zip(harm, other, strict=True):
+            for a, b in zip(mine.readings, theirs.readings, strict=True):
+                assert a.verdict == b.verdict
+                assert a.estimate.value == pytest.approx(b.estimate.value, rel=1e-12)
+                assert a.estimate.low == pytest.approx(b.estimate.low, rel=1e-10)
+
+
+def test_documented_json(harm):
+    found = json.loads(harm.to_json())
+    assert list(found) == ["study", "fingerprint", "version", "verdicts"]
+    keys = (
+        "claim reading primary verdict verdict_family reason estimate ci_low ci_high level interval ci_fixed_low "
+        "ci_fixed_high p p_family se se_model unit region customers events horizon_days base_rate naive lacks warnings"
+    ).split()
+    for row in found["verdicts"]:
+        assert set(row) == set(keys)
+    first = found["verdicts"][0]
+    assert (first["claim"], first["primary"], first["level"]) == ("three-strikes", True, 0.95)
+    assert first["base_rate"]["label"].startswith("comparable customers")
+
+
+def test_family_of_verdicts(harm):
+    p = [t.primary.p for t in harm]
+    family = [t.primary.p_family for t in harm]
+    assert all(b >= a for a, b in zip(p, family, strict=True))
+
+
+def test_too_few_customers_is_said_not_guessed():
+    docket = evaluate(study_of(HARM, 150))
+    for trial in docket:
+        assert trial.verdict == "not testable"
+        assert "20 groups of 20 customers" in trial.sentence or "expected" in trial.sentence
+
+
+def test_a_study_without_bad_moments():
+    log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-01", "2024-03-01"], "grade": ["good", "good"]})
+    who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-01"] * 2, "end": ["2024-02-01", None]})
+    docket = evaluate(study_from({}, interactions=log, retention=who))
+    assert {t.verdict for t in docket} == {"not testable"}
+    assert "no contact is graded bad" in docket["three-strikes"].sentence
+
+
+def test_records_are_read_once_and_used_often():
+    records = read_records(study_of(HARM))
+    assert evaluate(records).fingerprint == evaluate(study_of(HARM)).fingerprint
+
+
+def test_every_sentence_of_the_catalogue_can_be_filled():
+    known = {"estimate", "low", "high", "horizon", "base", "lacks", "reason", "customers", "events"}
+    for claim in catalogue():
+        for sentence in (claim.text.supported, claim.text.contradicted, claim.text.undecided, claim.text.not_testable):
+            names = {part.partition("}")[0] for part in sentence.split("{")[1:]}
+            assert names <= known | {r.id for r in claim.readings}
+
+
+def entry(**changes):
+    """A claim of one's own that is well written, with changes."""
+    raw = {
+        "id": "mine",
+        "statement": "Two contacts a quarter keep a customer.",
+        "source": "us",
+        "histories": {"contacts": {"use": "contacts_within", "days": 90, "edges": [2]}},
+        "readings": [
+            {
+                "id": "hazard", "label": "hazard with two contacts or more", "shape": "hazard_contrast", "primary": True,
+                "model": {"terms": ["contacts"]}, "contrast": {"contacts[2+]": 1}, "region": "< 1",
+            }
+        ],
+        "text": {"supported": "yes {estimate}", "contradicted": "no", "undecided": "?", "not_testable": "{lacks}"},
+    }  # fmt: skip
+    return raw | changes
+
+
+def test_a_claim_of_ones_own():
+    trial = evaluate(study_of(World(busy_stay=-1.0), claims=[entry()]), ["mine"])["mine"]
+    assert trial.verdict == "supported"
+    assert trial.sentence.startswith("yes 0.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"histories": {"contacts": {"use": "contacts_witin"}}}, "did you mean 'contacts_within'"),
+        ({"histories": {"contacts": {"use": "contacts_within", "dayz": 9}}}, "did you mean 'days'"),
+        ({"histories": {"other": {"use": "bad_count"}}}, "no history 'contacts'"),
+        ({"statment": "x"}, "did you mean 'statement'"),
+        ({"readings": []}, "exactly one reading must say primary"),
+    ],
+)
+def test_wrong_claims_name_the_field_and_the_fix(changes, message):
+    with pytest.raises(ClaimError, match=message):
+        parse_claim(entry(**changes))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("region", "about 1", "write one such as"),
+        ("shape", "hazard", "invalid enum value"),
+        ("horizon_days", -3, "a number of days"),
+        ("region", None, "needs a region"),
+    ],
+)
+def test_wrong_readings_name_the_field(field, value, message):
+    raw = entry()
+    raw["readings"][0][field] = value
+    with pytest.raises(ClaimError, match=message):
+        parse_claim(raw)

@@ -1,0 +1,77 @@
+"""From an interval to a verdict."""
+
+import math
+
+import pytest
+from cxresearch.claims.verdict import decide, holm, more_events, parse_region
+from cxresearch.estimators.jackknife import estimate
+
+
+def ratio(value: float, se: float, groups: int = 100):
+    """A hazard ratio with an error on the log scale."""
+    return estimate(value, se, scale="log", level=0.95, groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("value", "se", "region", "verdict"),
+    [
+        (1.5, 0.1, "> 1", "supported"),
+        (1.05, 0.01, "> 1", "supported"),  # beyond 1, though short of 1.10: negligible
+        (1.0, 0.02, "> 1", "contradicted"),  # a precise null contradicts
+        (0.7, 0.1, "> 1", "contradicted"),
+        (1.05, 0.10, "> 1", "undecided"),
+        (1.0, 0.2, "> 1", "undecided"),
+        (0.5, 0.1, "< 1", "supported"),
+        (1.0, 0.02, "< 1", "contradicted"),
+        (0.95, 0.1, "< 1", "undecided"),
+        (1.0, 0.05, "in [0.8, 1.25]", "supported"),
+        (2.0, 0.05, "in [0.8, 1.25]", "contradicted"),
+        (1.25, 0.05, "in [0.8, 1.25]", "undecided"),
+    ],
+)
+def test_ratios(value, se, region, verdict):
+    assert decide(ratio(value, se), parse_region(region, 1.10)).verdict == verdict
+
+
+def test_negligible_is_said():
+    assert "negligible" in decide(ratio(1.05, 0.01), parse_region("> 1", 1.10)).reason
+
+
+def test_p_is_where_the_interval_touches_the_edge():
+    found = ratio(1.5, 0.1)
+    p = decide(found, parse_region("> 1", 1.10)).p
+    touching = estimate(1.5, 0.1, scale="log", level=1 - p, groups=100)
+    assert touching.low == pytest.approx(1.0)
+    null = ratio(1.0, 0.02)
+    p = decide(null, parse_region("> 1", 1.10)).p
+    assert estimate(1.0, 0.02, scale="log", level=1 - p, groups=100).high == pytest.approx(1.10)
+
+
+@pytest.mark.parametrize("value", [0.5, 0.9, 1.0, 1.04, 1.1, 1.3, 2.0])
+@pytest.mark.parametrize("se", [0.005, 0.05, 0.3])
+def test_p_and_verdict_agree(value, se):
+    decision = decide(ratio(value, se), parse_region("> 1", 1.10))
+    assert (decision.p < 0.05) == (decision.verdict != "undecided")
+
+
+def test_more_events_never_looks_at_the_estimate():
+    region = parse_region("> 1", 1.10)
+    assert more_events(ratio(1.02, 0.1), region, 400, None) == more_events(ratio(1.3, 0.1), region, 400, None)
+    # 2.8 standard errors between 1 and 1.10 need an error of 0.034, that is (0.1 / 0.034)² as many events
+    n = more_events(estimate(1.0, 0.1, scale="log", level=0.95, groups=0), region, 400, None)
+    assert n == pytest.approx(400 * (0.1 / (math.log(1.1) / 2.8016)) ** 2 - 400, rel=0.01)
+    assert more_events(ratio(1.0, 0.1), parse_region(">= 0.925"), 400, None) is None
+
+
+@pytest.mark.parametrize("text", ["", "1", ">", "> x", "in [2, 1]", "≥ 1", "> 1 and < 2"])
+def test_regions_that_are_none(text):
+    with pytest.raises(ValueError, match="write one such as"):
+        parse_region(text)
+
+
+def test_fractions_are_read():
+    assert parse_region("> 1/3").low == pytest.approx(1 / 3)
+
+
+def test_holm():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])

@@ -1,0 +1,15 @@
+"""How many random studies to try: a hundred by default, a thousand where CX_EXAMPLES says so."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "studies",
+    max_examples=int(os.environ.get("CX_EXAMPLES", "60")),
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("studies")

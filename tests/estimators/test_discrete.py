@@ -1,0 +1,40 @@
+"""The grouped-time model against R's glm and against statsmodels."""
+
+import numpy as np
+import polars as pl
+import pytest
+import statsmodels.api as sm
+from cxresearch.errors import EstimationError
+from cxresearch.estimators.discrete import grouped_hazards
+
+from tests.estimators.golden import grouped_table, read
+
+
+def test_as_in_r():
+    wanted = read("cloglog.csv").filter(pl.col("term").str.starts_with("ba"))
+    fit = grouped_hazards(grouped_table(), ["bad", "band"], jackknifed=False, min_events=1)
+    np.testing.assert_allclose(fit.coef, wanted["coef"], atol=1e-8)
+    np.testing.assert_allclose(fit.se_model, wanted["se"], atol=1e-8)
+
+
+def test_pooled_baselines_as_in_statsmodels():
+    cells = read("cloglog_table.csv", bad=pl.String, band=pl.String).filter(pl.col("v") >= 29)
+    x = np.column_stack([np.ones(cells.height), cells["bad"] == "1+", cells["band"] == "3+"]).astype(float)
+    link = sm.families.Binomial(link=sm.families.links.CLogLog())
+    theirs = sm.GLM(np.column_stack([cells["d"], cells["n"] - cells["d"]]), x, family=link).fit(tol=1e-14)
+    late = grouped_table()
+    late = type(late)(late.flows.filter(pl.col("time") >= 28), *(getattr(late, f) for f in ("features", "causes", "clock", "population")))
+    late = type(late)(
+        late.flows.filter(~((pl.col("time") == 28) & (pl.col("left") > 0))), late.features, late.causes, late.clock, late.population
+    )
+    ours = grouped_hazards(late, ["bad", "band"], jackknifed=False, min_events=10**6)
+    np.testing.assert_allclose(ours.coef, theirs.params[1:], atol=1e-7)
+
+
+def test_no_maximum_is_said():
+    table = grouped_table()
+    only_good = table.flows.with_columns(defection=pl.when(pl.col("bad") == 0).then(0).otherwise(pl.col("defection")))
+    with pytest.raises(EstimationError, match="no maximum"):
+        grouped_hazards(
+            type(table)(only_good, table.features, table.causes, table.clock, table.population), ["bad"], jackknifed=False
+        )

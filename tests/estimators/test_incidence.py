@@ -1,0 +1,81 @@
+"""Incidence against R's survfit."""
+
+import numpy as np
+import polars as pl
+import pytest
+from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.incidence import incidence
+from cxresearch.risk import from_rows
+
+from tests.estimators.golden import CAUSES, cohort, cohort_table, read
+
+
+@pytest.mark.parametrize("segment", ["basic", "business", "family", "plus"])
+@pytest.mark.parametrize("cause", ["defection", "other"])
+def test_aalen_johansen_as_in_r(segment, cause):
+    wanted = read("incidence.csv").filter((pl.col("segment") == segment) & (pl.col("cause") == cause))
+    assert wanted.height > 10
+    name = {"other": "other exit"}.get(cause, cause)
+    found = incidence(cohort_table().where(segment=[segment]), name, min_cell=1, errors="model")
+    np.testing.assert_allclose([found.at(t).value for t in wanted["time"]], wanted["pstate"], atol=1e-12)
+    # R's error is the infinitesimal jackknife by customer, ours Greenwood's: alike, not equal
+    errors = np.array([found.at(t).se_model for t in wanted["time"]])
+    np.testing.assert_allclose(errors, wanted["std_err"], rtol=0.03)
+
+
+@pytest.mark.parametrize("segment", ["basic", "business", "family", "plus"])
+def test_kaplan_meier_as_in_r(segment):
+    wanted = read("km.csv").filter(pl.col("segment") == segment)
+    rows = cohort().filter(pl.col("segment") == segment)
+    one = from_rows(rows.with_columns(event=(pl.col("cause") == 1).cast(pl.Int64)), [])
+    found = incidence(one, min_cell=1, errors="model")
+    np.testing.assert_allclose([1 - found.at(t).value for t in wanted["time"]], wanted["surv"], atol=1e-12)
+    np.testing.assert_allclose([found.at(t).se_model for t in wanted["time"]], wanted["std_err"], atol=1e-12)
+
+
+def test_jackknife_band_is_near_the_model():
+    found = incidence(cohort_table())
+    model = incidence(cohort_table(), errors="model")
+    assert found.groups == 100
+    for t in (90, 180, 365):
+        ratio = (found.at(t).high - found.at(t).low) / (model.at(t).high - model.at(t).low)
+        assert 0.7 < ratio < 1.3
+    assert (np.diff(found.incidence) >= 0).all()
+    assert ((found.low <= found.incidence) & (found.incidence <= found.high)).all()
+
+
+def test_beyond_the_support():
+    found = incidence(cohort_table(), errors="model")
+    with pytest.raises(NotTestable, match="follow-up to 5000"):
+        found.at(5_000)
+
+
+def test_everybody_gone_is_known_for_good():
+    # twelve customers, all leave by day 6: the incidence at day 100 is 1, not unknown
+    rows = pl.DataFrame({"id": range(12), "start": [0] * 12, "stop": [1 + i % 6 for i in range(12)], "event": [1] * 12})
+    found = incidence(from_rows(rows, []), errors="model")
+    assert found.at(100).value == 1.0
+
+
+def test_few_left_by_events_do_not_end_the_support():
+    # nobody is censored before day 50; seven of a hundred remain, and their number is no reason to be silent
+    stop = [1 + i % 40 if i < 93 else 50 for i in range(100)]
+    rows = pl.DataFrame({"id": range(100), "start": [0] * 100, "stop": stop, "event": [int(s < 50) for s in stop]})
+    found = incidence(from_rows(rows, []), errors="model")
+    assert found.at(50).value == pytest.approx(0.93)
+
+
+def test_starts_where_enough_are_at_risk():
+    # one early customer entered at 0, the others at 10: what happens before they come does not count
+    rows = pl.DataFrame({"id": range(31), "start": [0] + [10] * 30, "stop": [5] + [20 + i for i in range(30)], "event": [1] * 31})
+    found = incidence(from_rows(rows, []), errors="model")
+    assert found.start == 10
+    assert found.at(19).value == 0.0
+    with pytest.raises(NotTestable, match="50 customers at risk"):
+        incidence(from_rows(rows, []), errors="model", min_cell=50)
+
+
+def test_unknown_cause():
+    with pytest.raises(EstimationError, match="no cause 'defectoin'; did you mean 'defection'"):
+        incidence(cohort_table(), "defectoin")
+    assert set(CAUSES) == set(cohort_table().causes)

@@ -1,0 +1,155 @@
+"""Random studies, from raw rows to flows and estimates, against plain loops that share nothing with the pipeline."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from cxresearch.clocks import DayClock
+from cxresearch.episode import clock_of, episodes, since, until, whole_only
+from cxresearch.errors import DataError, EstimationError
+from cxresearch.estimators.cox import cox
+from cxresearch.estimators.excess import Arrays
+from cxresearch.estimators.incidence import aalen_johansen, step
+from cxresearch.histories import age_of_last, bad_count, contacts_within, grade_count, last_grade
+from cxresearch.matched import matched_table
+from cxresearch.risk import risk_table
+from hypothesis import given
+
+from tests import oracle
+from tests.pipeline import flows_of, records_of
+from tests.small_studies import activity_studies, contract_studies
+
+ENGINES = ("polars", "polars-lazy", "duckdb")
+OURS = {
+    "bad": bad_count(3),
+    "neutral": grade_count("neutral", (1, 2, 3)),
+    "contacts": contacts_within(90),
+    "lately": contacts_within(20, (1, 2, 4), ("bad", "unknown")),
+    "last": last_grade(),
+    "age": age_of_last("bad", (10, 30, 90)),
+}
+THEIRS = {
+    "bad": oracle.bad_count(3),
+    "neutral": oracle.grade_count("neutral", (1, 2, 3)),
+    "contacts": oracle.contacts_within(90),
+    "lately": oracle.contacts_within(20, (1, 2, 4), ["bad", "unknown"]),
+    "last": oracle.last_grade(),
+    "age": oracle.age_of_last("bad", (10, 30, 90)),
+}
+
+
+def plain(flows):
+    """The oracle's flows with their zeros left out."""
+    kept = {(k[0], k[1], tuple(k[2])): Counter({c: n for c, n in v.items() if n}) for k, v in flows.items()}
+    return {k: v for k, v in kept.items() if v}
+
+
+def kept(contacts, customers, settings, engine):
+    """The records, or None if nothing at all can be kept."""
+    try:
+        return records_of(contacts, customers, settings, engine)
+    except DataError:
+        return None
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=contract_studies())
+def test_tenure_clock(engine, study):
+    contacts, customers, settings = study
+    records = kept(contacts, customers, settings, engine)
+    if records is None:
+        return
+    table = risk_table(episodes(records, OURS, fixed=("segment",)))
+    assert flows_of(table) == plain(oracle.flows(contacts, customers, settings, THEIRS, segment=True))
+    everyone = oracle.read_contract(contacts, customers, settings)
+    assert sum(f.rows for f in records.audit.findings if f.table == "interactions") + dict(records.audit.kept)[
+        "interactions"
+    ] == len(contacts)
+    assert dict(records.audit.kept)["interactions"] == everyone.contact_rows["kept"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=contract_studies())
+def test_since_the_first_bad_moment(engine, study):
+    contacts, customers, settings = study
+    records = kept(contacts, customers, settings, engine)
+    if records is None:
+        return
+    whole = whole_only(episodes(records, {"bad": bad_count(3)}, fixed=("segment",), clock=DayClock()))
+    for competing in (True, False):
+        eps = since(whole, "bad", "1", below="3+")
+        asides = {a.reason: a.customers for a in eps.asides}
+        if competing:
+            eps = until(eps, "bad", "3+", "third bad moment")
+        table = risk_table(eps)
+        flows, aside = oracle.since_first_bad(contacts, customers, settings, competing=competing, segment=True)
+        assert flows_of(table) == plain(flows)
+        assert asides.get("left on the day they reached bad 1", 0) == aside["left on the day"]
+        assert asides.get("reached bad 3+ on the same day as 1", 0) == aside["third on the first day"]
+        if not table.flows.height:
+            continue
+        causes = ("defection", "other exit", *(["third bad moment"] if competing else []))
+        ours = aalen_johansen(table, causes)
+        renamed = [{"other exit": "other"}.get(c, c) for c in causes]
+        theirs = oracle.aalen_johansen(flows, renamed)
+        for horizon in (5, 30, 90):
+            for i, cause in enumerate(renamed):
+                at = float(step(ours.times, ours.incidence[i], np.array([horizon]))[0])
+                assert at == pytest.approx(float(oracle.incidence_at(theirs, cause, horizon)), abs=1e-10)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=activity_studies())
+def test_contacts_alone(engine, study):
+    contacts, settings = study[0], study[-1]
+    records = kept(contacts, None, settings, engine)
+    if records is None:
+        return
+    for ours, theirs in (("contact", "contact"), ("tenure", "day")):
+        table = risk_table(episodes(records, OURS, clock=clock_of(records, ours)))
+        assert flows_of(table) == plain(oracle.activity_flows(contacts, settings, THEIRS, clock=theirs))
+
+
+@given(study=contract_studies())
+def test_matched_comparators(study):
+    contacts, customers, settings = study
+    records = kept(contacts, customers, settings, "polars")
+    if records is None:
+        return
+    histories = {"bad": bad_count(3), "recent": contacts_within(90)}
+    eps = whole_only(episodes(records, histories, fixed=("segment",), clock=DayClock()))
+    table = matched_table(eps, "bad", "1", "recent", below="3+")
+    for horizon in (20, 60):
+        wanted = oracle.matched_incidence(contacts, customers, settings, horizon)
+        if wanted.exposed is None or wanted.comparators is None:
+            continue
+        a, b, dropped = Arrays(table, horizon, 1, 100).curves(None)
+        assert float(a.incidence[0][-1]) == pytest.approx(float(wanted.exposed), abs=1e-10)
+        assert float(b.incidence[0][-1]) == pytest.approx(float(wanted.comparators), abs=1e-10)
+        assert dropped == wanted.dropped
+
+
+@given(study=contract_studies())
+def test_cox_coefficients(study):
+    contacts, customers, settings = study
+    records = kept(contacts, customers, settings, "polars")
+    if records is None:
+        return
+    rows = oracle.tenure_episodes(contacts, customers, settings, {"bad": oracle.bad_count(1)})
+    if not any(e.code == "defection" and e.pattern[0] != "unknown" for e in rows):
+        return
+    plain_rows = oracle.cox_rows([e for e in rows if e.pattern[0] != "unknown"], [(0, "1+")])
+    try:
+        coef, se, loglik = oracle.cox_fit(plain_rows, "efron")
+    except (ArithmeticError, ValueError):
+        return  # no finite maximum, or nobody to compare
+    table = risk_table(episodes(records, {"bad": bad_count(1)})).where(bad=["0", "1+"])
+    try:
+        fit = cox(table, ["bad"], errors="model")
+    except EstimationError:
+        return
+    if fit.penalised:
+        return
+    assert fit.coef[0] == pytest.approx(coef[0], abs=1e-7)
+    assert fit.loglik == pytest.approx(loglik, abs=1e-9)
+    assert fit.se_model[0] == pytest.approx(se[0], rel=1e-5)
