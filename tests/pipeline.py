@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -64,5 +63,3 @@ def flows_of(table: RiskTable) -> dict[tuple[Any, ...], Counter[str]]:
         key = (row["group"], row["time"], tuple(row[f.name] for f in table.features))
         found[key] = Counter({rename.get(c, c): row[c] for c in counts if row[c]})
     return found
-
-

@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given
+
 from cxresearch.clocks import DayClock
 from cxresearch.episode import clock_of, episodes, since, until, whole_only
 from cxresearch.errors import DataError, EstimationError
@@ -13,8 +15,6 @@ from cxresearch.estimators.incidence import aalen_johansen, step
 from cxresearch.histories import age_of_last, bad_count, contacts_within, grade_count, last_grade
 from cxresearch.matched import matched_table
 from cxresearch.risk import risk_table
-from hypothesis import given
-
 from tests import oracle
 from tests.pipeline import flows_of, records_of
 from tests.small_studies import activity_studies, contract_studies

@@ -6,18 +6,24 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
-from cxresearch.episode import episodes
-from cxresearch.errors import DataError, EstimationError
-from cxresearch.histories import age_of_last, bad_count, contacts_within, last_grade
-from cxresearch.risk import RiskTable, from_rows, risk_table, total
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from cxresearch.episode import episodes
+from cxresearch.errors import DataError, EstimationError
+from cxresearch.histories import age_of_last, bad_count, contacts_within, last_grade
+from cxresearch.risk import RiskTable, risk_table, total
+from cxresearch.rows import from_rows
 from tests import oracle
 from tests.pipeline import records_of
 from tests.small_studies import contract_studies
 
-HISTORIES = {"bad": bad_count(2), "contacts": contacts_within(60), "last": last_grade(), "age": age_of_last("bad", (7, 30))}
+HISTORIES = {
+    "bad": bad_count(2),
+    "contacts": contacts_within(60),
+    "last": last_grade(),
+    "age": age_of_last("bad", (7, 30)),
+}
 
 
 def table_of(contacts, customers, settings) -> RiskTable:
@@ -33,9 +39,7 @@ def fixed_window(contacts, customers, settings):
     """The same settings with the log's window written down, so that a part of the study has the window of the whole."""
     days = [c["at"].date() for c in contacts if c["at"] and c["customer"]]
     assume(bool(days))
-    return replace(
-        settings, log_from=settings.log_from or min(days), log_until=settings.log_until or max(days)
-    )
+    return replace(settings, log_from=settings.log_from or min(days), log_until=settings.log_until or max(days))
 
 
 @given(study=contract_studies(), cut=st.integers(1, 99))
@@ -76,7 +80,11 @@ def test_moments_on_the_exit_day_have_no_effect(study):
     kept = oracle.read_contract(contacts, customers, settings).customers
     day_zero = oracle.date.fromordinal
     more = [
-        {"customer": c.customer, "at": oracle.datetime.combine(day_zero(c.exit), oracle.datetime.min.time()) + timedelta(hours=h), "grade": "bad"}
+        {
+            "customer": c.customer,
+            "at": oracle.datetime.combine(day_zero(c.exit), oracle.datetime.min.time()) + timedelta(hours=h),
+            "grade": "bad",
+        }
         for c in kept
         for h in (1, 13)
     ]
@@ -95,7 +103,9 @@ def test_numbers_at_risk_balance(study, days):
 
 
 def test_sums_refuse_unlike_tables():
-    rows = pl.DataFrame({"id": [1, 2], "start": [0, 0], "stop": [3, 4], "event": [1, 0], "a": ["x", "y"], "b": ["x", "y"]})
+    rows = pl.DataFrame(
+        {"id": [1, 2], "start": [0, 0], "stop": [3, 4], "event": [1, 0], "a": ["x", "y"], "b": ["x", "y"]}
+    )
     with pytest.raises(EstimationError, match="same clock, causes and features"):
         from_rows(rows, ["a"]) + from_rows(rows, ["b"])
     with pytest.raises(EstimationError, match="end after it starts"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
@@ -20,7 +21,8 @@ class Finding:
         table: ``interactions`` or ``retention``.
         reason: why, as a phrase.
         rows: how many.
-        examples: the first two row numbers of the source, counted from 1.
+        examples: the first two row numbers of the source, counted from 1; empty where the source is a query, whose
+            rows have no order.
         fault: whether such a row is an error in the data (quarantined) or set aside on purpose.
     """
 
@@ -56,7 +58,8 @@ class Audit:
         kept: rows kept, likewise.
         findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
         facts: further numbers, in reading order.
-        quarantine: the faulty rows as text, one frame per table, with ``row`` and ``reason``.
+        quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
+            has one of these names is called ``reason in the source``.
     """
 
     tables: tuple[tuple[str, int], ...]
@@ -79,16 +82,21 @@ class Audit:
     def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
         """Write the faulty rows as CSV files that only their owner can read; returns their paths.
 
+        Files of an earlier audit are replaced, or removed where there is nothing at fault any more.
+
         Raises:
             SourceError: the folder cannot be written.
         """
         written = []
-        for table, rows in self.quarantine:
-            path = folder / f"{table}.csv"
+        for table in ("interactions", "retention"):
+            path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
             try:
+                path.unlink(missing_ok=True)  # what an earlier audit left, and whoever could read it
+                if rows is None:
+                    continue
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                path.touch(mode=0o600)
-                rows.write_csv(path)
+                with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                    rows.write_csv(file)
             except OSError as e:
                 raise SourceError(
                     f"cannot write the quarantined rows to {path}: {e.strerror}; give another folder with --state"

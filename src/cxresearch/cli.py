@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,38 +31,59 @@ class _Commands(click.Group):
         except CxResearchError as e:
             _fail(str(e), WRONG)
         except BrokenPipeError:
-            _fail("", FAILED)
+            # whoever read has gone; nothing is left to be said, not even by the last flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(FAILED)
         except MemoryError:
             _fail("not enough memory for this study", FAILED)
+        except RecursionError:
+            _fail("a rule, query or claim of this study is too deeply nested", WRONG)
 
 
 def _fail(message: str, status: int) -> None:
-    if message:
-        click.echo(f"cxresearch: {message}", err=True)
+    click.echo(f"cxresearch: {' '.join(message.split())}", err=True)
     sys.exit(status)
 
 
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         if "=" not in value:
-            raise click.BadParameter(f"{value!r} is not NAME=VALUE")
+            raise click.BadParameter(
+                "one is not written NAME=VALUE"
+            )  # and may be a password, so it is not shown
     return dict(v.split("=", 1) for v in values)
 
 
 _study = click.argument("study", type=click.Path(path_type=Path))
 _define = click.option(
-    "-D", "--define", "variables", multiple=True, callback=_pairs, metavar="NAME=VALUE",
+    "-D",
+    "--define",
+    "variables",
+    multiple=True,
+    callback=_pairs,
+    metavar="NAME=VALUE",
     help="Value of ${NAME} in the study's sources; the environment is asked otherwise.",
 )
-_engine = click.option("--engine", type=click.Choice(_ENGINES), default="polars", show_default=True, help="Where tables are read.")
+_engine = click.option(
+    "--engine",
+    type=click.Choice(_ENGINES),
+    default="polars",
+    show_default=True,
+    help="Where tables are read.",
+)
 _state = click.option(
-    "--state", type=click.Path(path_type=Path, file_okay=False),
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
     help="Folder for what is kept between runs, quarantined rows among it.  [default: .cxresearch beside the study]",
 )
-_claim = click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
+_claim = click.option(
+    "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
+)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="cxresearch")
 def main() -> None:
     """Customer-experience claims on trial against your own data."""
@@ -113,12 +135,22 @@ def claims(study: Path | None, variables: dict[str, str]) -> None:
 @main.command()
 @_study
 @_claim
-@click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), help="Write the verdicts as JSON; - for standard output.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write the verdicts as JSON; - for standard output.",
+)
 @_define
 @_engine
 @_state
 def evaluate(
-    study: Path, claims: tuple[str, ...], json_file: Path | None, variables: dict[str, str], engine: str, state: Path | None
+    study: Path,
+    claims: tuple[str, ...],
+    json_file: Path | None,
+    variables: dict[str, str],
+    engine: str,
+    state: Path | None,
 ) -> None:
     """Try claims on a study: verdicts as a table, and as JSON."""
     from cxresearch.claims.docket import evaluate as tried
@@ -132,28 +164,56 @@ def evaluate(
         try:
             with click.open_file(str(json_file), "w", encoding="utf-8", atomic=str(json_file) != "-") as out:
                 out.write(docket.to_json())
+        except BrokenPipeError:
+            raise
         except OSError as e:
             raise ReportError(f"cannot write {json_file}: {e.strerror}") from None
 
 
 @main.command()
 @_study
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("reports"), show_default=True, help="Where the pages go.")
-@click.option("--notebook", "notebooks", multiple=True, metavar="NAME", default=("verdicts",), show_default=True, help="May be repeated.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    help="Where the pages go.",
+)
+@click.option(
+    "--notebook",
+    "notebooks",
+    multiple=True,
+    metavar="NAME",
+    default=("verdicts",),
+    show_default=True,
+    help="May be repeated.",
+)
 @_claim
 @_define
 @_engine
 @_state
 def report(
-    study: Path, out: Path, notebooks: tuple[str, ...], claims: tuple[str, ...], variables: dict[str, str], engine: str, state: Path | None
+    study: Path,
+    out: Path,
+    notebooks: tuple[str, ...],
+    claims: tuple[str, ...],
+    variables: dict[str, str],
+    engine: str,
+    state: Path | None,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index."""
     from cxresearch.report.run import report as run
 
     loaded = _read(study, variables)
     pages = run(
-        study, out, notebooks=notebooks, claims=list(claims) or None, engine=engine, variables=variables,
-        state=state or loaded.state, progress=_progress(),
+        study,
+        out,
+        notebooks=notebooks,
+        claims=list(claims) or None,
+        engine=engine,
+        variables=variables,
+        state=state or loaded.state,
+        progress=_progress(),
     )
     for page in pages:
         click.echo(page)

@@ -20,8 +20,13 @@ _CONTACTS = 2**20  # contacts one customer may have
 class Clock(Protocol):
     """Ticks and days."""
 
-    name: str
-    lag: int
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def lag(self) -> int:
+        """The blackout, in days."""
 
     def mark(self, moments: Frame, engine: Engine) -> Frame:
         """The moments with ``tick``: when each takes effect."""

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.along import Along as Along
-from cxresearch.along import AlongSorted
+from cxresearch.along import Along, AlongSorted
 from cxresearch.errors import EngineError, nearest
-from cxresearch.study import EARLIEST, LATEST, Format
-from cxresearch.times import duck_time, polars_time
+from cxresearch.study import Format
+from cxresearch.times import EARLIEST, LATEST, duck_time, polars_time
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     Frame = nw.LazyFrame[Any]  # or a DataFrame, which has the methods that are used
 else:
     Frame = object
+
+__all__ = ["GROUPS", "Along", "AlongSorted", "DuckDB", "Engine", "Frame", "Polars", "engine", "reading_errors"]
 
 GROUPS = 100  # always this many in a stored table, or tables do not add; coarsened at estimation
 _LEADING_ZERO = r"^[+-]?0[0-9]"
@@ -110,7 +111,8 @@ class Polars:
                 glob=False,
             )
 
-        types = dict(scan(dict.fromkeys(text, pl.String), None).collect_schema())
+        types = dict(scan({}, None).collect_schema())
+        types |= {c: pl.String() for c in text if c in types}
         types |= {c: pl.String() for c, t in types.items() if t == pl.Int128}
         whole = [c for c, t in types.items() if t == pl.Int64]
         if whole:
@@ -216,7 +218,7 @@ class DuckDB:
         except ModuleNotFoundError:
             raise EngineError("the engine duckdb is not installed: pip install 'cxresearch[duckdb]'") from None
         # a query sees the declared tables only: no variable of this program, no extension fetched, no local time zone
-        shut = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
+        shut: dict[str, Any] = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
         self.connection: duckdb.DuckDBPyConnection = duckdb.connect(config=shut)
         self.connection.execute("set timezone = 'UTC'")
         self._numbers = itertools.count()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -26,8 +26,28 @@ if TYPE_CHECKING:
 
 
 _RESERVED = frozenset(
-    "customer group cluster start stop event time tick entered left censored end origin entry exit crossed following "
-    "previous first_state segment".split()
+    [
+        "customer",
+        "group",
+        "cluster",
+        "start",
+        "stop",
+        "event",
+        "time",
+        "tick",
+        "entered",
+        "left",
+        "censored",
+        "end",
+        "origin",
+        "entry",
+        "exit",
+        "crossed",
+        "following",
+        "previous",
+        "first_state",
+        "segment",
+    ]
 )
 
 
@@ -97,10 +117,16 @@ class Episodes:
             levels = self.levels(name) if name in self.histories else tuple(rows[name].unique().sort().to_list())
             present = set(rows[name].unique().to_list())
             columns += [
-                (pl.col(name) == level).cast(pl.Float64).alias(f"{name}[{level}]") for level in levels[1:] if level in present
+                (pl.col(name) == level).cast(pl.Float64).alias(f"{name}[{level}]")
+                for level in levels[1:]
+                if level in present
             ]
         return rows.select(
-            pl.col("customer").alias("id"), "start", "stop", (pl.col("event") == "defection").alias("event"), *columns
+            pl.col("customer").alias("id"),
+            "start",
+            "stop",
+            (pl.col("event") == "defection").alias("event"),
+            *columns,
         ).to_pandas()
 
 
@@ -158,7 +184,9 @@ def episodes(
     for name in fixed:
         if name not in records.fixed:
             known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
-            raise EstimationError(f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}")
+            raise EstimationError(
+                f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
+            )
     engine = records.engine
     clock = clock or clock_of(records)
     line = states(records, histories, clock) if line is None else line
@@ -180,18 +208,15 @@ def episodes(
         end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
         origin=nw.lit(0) if contact else nw.col("start"),
     )
-    x = x.filter(nw.col("tick") <= nw.col("end")).with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
+    x = x.filter(nw.col("tick") <= nw.col("end")).with_columns(
+        stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end")
+    )
     ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
-    x = x.select(
-        "customer",
-        "group",
-        "cluster",
+    x = x.with_columns(
         start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
         stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
         event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
-        *histories,
-        *fixed,
-    )
+    ).select("customer", "group", "cluster", "start", "stop", "event", *histories, *fixed)
     return Episodes(x, dict(histories), fixed, CAUSES, clock.name, engine)
 
 
@@ -287,8 +312,12 @@ def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
     x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed))
     x = x.with_columns(following=along.shift("crossed", -1))
     code = len(eps.causes)
-    x = x.with_columns(event=nw.when(nw.col("following") == 1).then(nw.lit(code)).otherwise(nw.col("event")).cast(nw.Int32))
-    return replace(eps, frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"), causes=(*eps.causes, cause))
+    x = x.with_columns(
+        event=nw.when(nw.col("following") == 1).then(nw.lit(code)).otherwise(nw.col("event")).cast(nw.Int32)
+    )
+    return replace(
+        eps, frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"), causes=(*eps.causes, cause)
+    )
 
 
 def final(eps: Episodes) -> Episodes:
@@ -316,5 +345,3 @@ def _position(eps: Episodes, history: str, level: str) -> int:
 def _customers(eps: Episodes, x: Frame) -> int:
     at_risk = x.filter(nw.col("start") < nw.col("stop"))
     return int(eps.engine.collect(at_risk.select(n=nw.col("customer").n_unique())).item() or 0)
-
-

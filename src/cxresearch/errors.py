@@ -41,7 +41,7 @@ class EngineError(CxResearchError):
     """An engine is unknown, not installed, or lacks what was asked of it."""
 
 
-class NotTestable(CxResearchError):
+class NotTestable(CxResearchError):  # noqa: N818 - an answer, not a mistake
     """The data cannot answer the question, however long one computes.
 
     Attributes:

@@ -73,7 +73,8 @@ def risk_table(
         >>> import polars as pl
         >>> import cxresearch as cx
         >>> log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-05", "2024-02-01"], "grade": ["bad", "good"]})
-        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-05", "2024-01-07"], "end": ["2024-01-30", None]})
+        >>> starts, ends = ["2024-01-05", "2024-01-07"], ["2024-01-30", None]
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": starts, "end": ends})
         >>> study = cx.study_from({}, interactions=log, retention=who)
         >>> cx.risk_table(study, bad=cx.bad_count(1))
         RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)

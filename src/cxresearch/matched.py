@@ -64,16 +64,18 @@ def matched_table(eps: Episodes, history: str, level: str, recent: str, *, below
     engine = eps.engine
     frame = engine.keep(eps.frame)
     eps = Episodes(frame, eps.histories, eps.fixed, eps.causes, eps.clock, engine, eps.asides)
-    stratum = nw.concat_str([nw.col(f).fill_null("unknown") for f in eps.fixed], separator="\x1f") if eps.fixed else nw.lit("")
+    stratum = (
+        nw.concat_str([nw.col(f).fill_null("unknown") for f in eps.fixed], separator="\x1f")
+        if eps.fixed
+        else nw.lit("")
+    )
     ends = frame.filter(nw.col("event") >= 0).select(
         "customer", "group", "cluster", "event", end=nw.col("stop"), stratum=stratum
     )
     ends = engine.keep(ends)
     origins, asides = first_reach(eps, history, level, below=below)
     exposed = engine.keep(origins.select("customer", "origin").join(ends, on="customer"))
-    counted = exposed.select(
-        "group", "stratum", "event", day=nw.col("origin"), time=nw.col("end") - nw.col("origin")
-    )
+    counted = exposed.select("group", "stratum", "event", day=nw.col("origin"), time=nw.col("end") - nw.col("origin"))
     keys = ("group", "stratum", "day", "time", "event")
     exposed_rows = engine.collect(counted.group_by(*keys).agg(customers=nw.len())).select(*keys, "customers")
     reached = eps.levels(history).index(level)
@@ -82,8 +84,8 @@ def matched_table(eps: Episodes, history: str, level: str, recent: str, *, below
     spans = frame.filter(comparable & (nw.col("start") < nw.col("stop")))
     spans = spans.select("customer", first=nw.col("start"), last=nw.col("stop"))
     spans = spans.join(ends.select("customer", "group", "stratum", "end", "event"), on="customer")
-    keys = ("group", "stratum", "first", "last", "end", "event")
-    span_rows = engine.collect(spans.group_by(*keys).agg(customers=nw.len())).select(*keys, "customers")
+    span = ("group", "stratum", "first", "last", "end", "event")
+    span_rows = engine.collect(spans.group_by(*span).agg(customers=nw.len())).select(*span, "customers")
     who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     population = engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
     return MatchedTable(_sum(exposed_rows), _sum(span_rows), eps.causes, population, (*eps.asides, *asides))

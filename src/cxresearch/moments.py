@@ -34,7 +34,7 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
     if not (scored or {"grade", "level"} & set(schema) or says.bad or says.good):
         raise DataError(
             "no contact can be graded: under [interactions], name a score column and its scale, or a level or grade "
-            "column; or write rules such as bad = \"stars <= 2\" under [moments]"
+            'column; or write rules such as bad = "stars <= 2" under [moments]'
         )
     code = _by_score(study, names) if scored else nw.lit(None)
     if "level" in schema:
@@ -43,14 +43,20 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
         code = nw.coalesce(_by_name(names.get("grade", "grade"), {g: i for i, g in enumerate(GRADES)}), code)
     if says.neutral == "otherwise":
         code = nw.lit(NEUTRAL)
-    for sql, name, value in ((says.neutral, "neutral", NEUTRAL), (says.good, "good", GOOD), (says.bad, "bad", BAD)):
+    for sql, name, value in (
+        (says.neutral, "neutral", NEUTRAL),
+        (says.good, "good", GOOD),
+        (says.bad, "bad", BAD),
+    ):
         if sql is not None and sql != "otherwise":
             held = condition(study, name, schema, names).holds
             code = nw.when(held).then(nw.lit(value)).otherwise(code)
     return nw.coalesce(code, nw.lit(UNKNOWN)).cast(nw.Int32)
 
 
-def condition(study: Study, name: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> rules.Rule:
+def condition(
+    study: Study, name: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]
+) -> rules.Rule:
     """One of the rules under [moments], checked; schema and names as in `grade`.
 
     Raises:
@@ -90,5 +96,7 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
     else:
         middle = (low + high) / 2
         bad, good = score < middle, score > middle
-    graded = nw.when(bad).then(nw.lit(BAD)).otherwise(nw.when(good).then(nw.lit(GOOD)).otherwise(nw.lit(NEUTRAL)))
+    graded = (
+        nw.when(bad).then(nw.lit(BAD)).otherwise(nw.when(good).then(nw.lit(GOOD)).otherwise(nw.lit(NEUTRAL)))
+    )
     return nw.when(score >= low, score <= high).then(graded)  # neither null nor not-a-number

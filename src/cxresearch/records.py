@@ -8,8 +8,9 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.accounting import Audit, Fact, Finding
-from cxresearch.engines import Engine, Frame, engine as engine_named
-from cxresearch.errors import DataError
+from cxresearch.engines import Engine, Frame
+from cxresearch.engines import engine as engine_named
+from cxresearch.errors import DataError, nearest
 from cxresearch.moments import GRADES
 from cxresearch.retention import Window, coded, contract_follow_up, one_per_customer, spells
 from cxresearch.sources import reading, table_rows
@@ -67,7 +68,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     with reading(study, "interactions"):
         raw = read_log(study, engine)
         log = engine.keep(raw.table)
-        window = _window(study, engine, log)
+        window = _window(study, engine, log, raw.dated)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, tables)
     with reading(study, "retention"):
@@ -77,17 +78,18 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
                 "interactions.at and retention.start must both hold dates or both integer days: "
                 f"{'dates' if raw.dated else 'integer days'} and {'dates' if who.dated else 'integer days'}"
             )
+        _check_literals(study, raw.dated, "retention", ("observed_from", "observed_until"))
         rows = one_per_customer(engine.keep(who.table), study.retention, engine)
         rows = engine.keep(contract_follow_up(rows, study.retention, window))
-        findings, read, kept = _count(engine, "retention", rows, CUSTOMER_REASONS)
-    _need_rows(engine, "retention", rows, findings, read, kept, "start")
+        findings, read, kept = _count(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
+    _need_rows(study, engine, "retention", rows, findings, read, kept)
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.covariates)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers = engine.keep(coded(first, engine, *fixed))
     with reading(study, "interactions"):
         log = engine.keep(_match(log, rows, customers, window))
-        log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS)
-        _need_rows(engine, "interactions", log, log_findings, log_read, log_kept, "at")
+        log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS, raw.ordered)
+        _need_rows(study, engine, "interactions", log, log_findings, log_read, log_kept, rows)
         moments = engine.keep(_moments(log))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, log_findings)
         quarantine += _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
@@ -99,6 +101,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
         (
             *_window_facts(study, window, raw.dated),
             *_grade_facts(engine, log),
+            *_cause_facts(study, engine, rows),
             *_customer_facts(engine, customers, moments),
         ),
         quarantine,
@@ -114,12 +117,18 @@ def _activity(
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
         log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
-        findings, read, kept = _count(engine, "interactions", log, LOG_REASONS)
-        _need_rows(engine, "interactions", log, findings, read, kept, "at")
+        findings, read, kept = _count(engine, "interactions", log, LOG_REASONS, raw.ordered)
+        _need_rows(study, engine, "interactions", log, findings, read, kept)
         fine = log.filter(nw.col("reason").is_null())
         everyone = engine.keep(spells(fine, gap, window, engine))
         observed = everyone.filter(nw.col("entry") < nw.col("exit"))
         customers = engine.keep(coded(observed, engine, "cx_contacts", "returned"))
+        under = int(engine.collect(customers.select(nw.len())).item())
+        if not under:
+            raise DataError(
+                f"interactions: all {kept:,} contacts lie on the last day of the log ({day_text(window.last, dated=raw.dated)}): "
+                "nobody is under observation; give log_until, or a longer log"
+            )
         moments = engine.keep(_moments(fine.join(customers.select("id", "customer"), on="id")))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)
         seen = engine.collect(everyone.select(nw.len())).item()
@@ -131,6 +140,7 @@ def _activity(
         *_window_facts(study, window, raw.dated),
         *_grade_facts(engine, log),
         Fact("customers", f"{seen:,}", "who appear in kept contacts"),
+        *((Fact("customers never under observation", _share(seen - under, seen), "first seen on the last day"),) if seen > under else ()),
         Fact("customers who lapsed", f"{n:,}", f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", _share(back, n), "what they did then is ignored"),
     )
@@ -138,7 +148,7 @@ def _activity(
     return Records(study, engine, moments, customers, window, (), audit)
 
 
-def _window(study: Study, engine: Engine, log: Frame) -> Window:
+def _window(study: Study, engine: Engine, log: Frame, dated: bool) -> Window:
     """The log's window: as declared, else the first and last readable contact of anybody."""
     seen = log.filter(~nw.col("day").is_null() & ~nw.col("id").is_null())
     found = engine.collect(seen.select(first=nw.col("day").min(), last=nw.col("day").max()))
@@ -150,9 +160,12 @@ def _window(study: Study, engine: Engine, log: Frame) -> Window:
         given = study.interactions.at_format
         raise DataError(
             f"interactions.at: none of {total:,} rows has a customer and a time that can be read"
-            f"{f' as {given!r}' if given else '; say how it is written with at_format'}"
+            f"{f' as {given!r}; look at at_format' if given else '; say how it is written with at_format'}"
         )
     says, kept = study.interactions, study.retention
+    _check_literals(study, dated, "interactions", ("log_from", "log_until"))
+    if kept.kind == "activity":
+        _check_literals(study, dated, "retention", ("observed_until",))
     until = kept.observed_until if not isinstance(kept.observed_until, str) else None
     start, end = day_number(says.log_from), day_number(says.log_until)
     if kept.kind == "activity" and end is None:
@@ -160,9 +173,21 @@ def _window(study: Study, engine: Engine, log: Frame) -> Window:
     window = Window(first if start is None else start, last if end is None else end)
     if window.first >= window.last:
         raise DataError(
-            f"interactions: the log's window must span at least a day, runs from {window.first} to {window.last}"
+            "interactions: the log's window must span at least a day, runs from "
+            f"{day_text(window.first, dated=dated)} to {day_text(window.last, dated=dated)}; say log_from and log_until"
         )
     return window
+
+
+def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, ...]) -> None:
+    """What the study file says about days is said as the log says it."""
+    for name in names:
+        given = getattr(getattr(study, section), name)
+        if given is not None and not isinstance(given, str) and isinstance(given, int) == dated:
+            raise DataError(
+                f"{section}.{name} is {given}, and interactions.at holds {'dates' if dated else 'integer days'}: "
+                f"write it as {'a date such as 2024-12-31' if dated else 'an integer day'}"
+            )
 
 
 def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
@@ -187,7 +212,7 @@ def _moments(log: Frame) -> Frame:
 
 
 def _count(
-    engine: Engine, table: str, rows: Frame, reasons: tuple[tuple[str, bool], ...]
+    engine: Engine, table: str, rows: Frame, reasons: tuple[tuple[str, bool], ...], ordered: bool
 ) -> tuple[tuple[Finding, ...], int, int]:
     counted = engine.collect(
         rows.group_by("reason").agg(rows=nw.len(), first=nw.col("cx_row").min())
@@ -197,16 +222,26 @@ def _count(
     for code, (n, first) in counts.items():
         if code is None:
             continue
+        name, fault = reasons[code]
+        if not ordered:
+            findings.append(Finding(table, name, n, (), fault))
+            continue
         others = rows.filter((nw.col("reason") == code) & (nw.col("cx_row") > first)).select(nw.col("cx_row").min())
         second = engine.collect(others).item()
-        name, fault = reasons[code]
         findings.append(Finding(table, name, n, (first,) if second is None else (first, int(second)), fault))
     kept = counts.get(None, (0, 0))[0]
     return tuple(findings), sum(n for n, _ in counts.values()), kept
 
 
 def _need_rows(
-    engine: Engine, table: str, rows: Frame, findings: tuple[Finding, ...], read: int, kept: int, time: str
+    study: Study,
+    engine: Engine,
+    table: str,
+    rows: Frame,
+    findings: tuple[Finding, ...],
+    read: int,
+    kept: int,
+    customers: Frame | None = None,
 ) -> None:
     """The fatal findings: an empty table, nobody in common, nothing kept."""
     if read == 0:
@@ -214,17 +249,24 @@ def _need_rows(
     if kept:
         return
     most = max(findings, key=lambda f: f.rows)
-    if most.reason == "unknown customer":
-        ids = engine.collect(rows.select("id").head(2))["id"].to_list()
+    if most.reason == "unknown customer" and customers is not None:
         raise DataError(
             "interactions and retention have no customers in common: check that interactions.customer and "
-            f"retention.customer name the same ids (the log's look like {', '.join(repr(i) for i in ids)})"
+            f"retention.customer name the same ids (the log's look like {_ids(engine, rows)}, "
+            f"those of the customers like {_ids(engine, customers)})"
         )
-    hint = f"; say how {table}.{time} is written with {time if time == 'at' else 'date'}_format" if "readable" in most.reason else ""
-    raise DataError(
-        f"{table}: none of {read:,} rows can be kept; {most.rows:,} fell to {most.reason!r} "
-        f"(row {most.examples[0]}, for one){hint}"
-    )
+    where = f" (row {most.examples[0]}, for one)" if most.examples else ""
+    field, fmt = ("at", "at_format") if table == "interactions" else ("start", "date_format")
+    hint = f"; say how {table}.{field} is written with {fmt}" if "readable" in most.reason else ""
+    if most.reason == "outside the log's window":
+        says = study.interactions
+        hint = f"; log_from is {says.log_from or 'not given'}, log_until is {says.log_until or 'not given'}"
+    raise DataError(f"{table}: none of {read:,} rows can be kept; {most.rows:,} fell to {most.reason!r}{where}{hint}")
+
+
+def _ids(engine: Engine, rows: Frame) -> str:
+    known = engine.collect(rows.filter(~nw.col("id").is_null()).select(nw.col("id").min().alias("a"), nw.col("id").max().alias("b")))
+    return ", ".join(dict.fromkeys(repr(i) for i in known.row(0)))
 
 
 def _quarantine(
@@ -234,11 +276,23 @@ def _quarantine(
         return ()
     faults = [i for i, (_, fault) in enumerate(reasons) if fault]
     bad = rows.filter(nw.col("reason").is_in(faults)).select("cx_row", cx_reason=nw.col("reason"))
-    found = engine.collect(raw.source.join(bad.lazy(), on="cx_row")).sort("cx_row")
+    # the source is read again, lazily, and joined to the few rows at fault
+    found = engine.collect(raw.source.lazy().join(bad.lazy(), on="cx_row")).sort("cx_row")
     names = pl.col("cx_reason").replace_strict(dict(enumerate(r for r, _ in reasons)), return_dtype=pl.String)
-    nested = [c for c, t in found.schema.items() if t.is_nested() or t == pl.Binary]
+    nested = [c for c, t in found.schema.items() if t.is_nested() or t in (pl.Binary, pl.Object)]
     others = [c for c in found.columns if c not in ("cx_row", "cx_reason", *nested)]
-    return ((table, found.select(pl.col("cx_row").alias("row"), names.alias("reason"), *others)),)
+    first = "row" if raw.ordered else "row of the query"
+    own = {"reason": _free("reason", others), first: _free(first, others)}
+    columns = [pl.col(c).alias(own.get(c, c)) for c in others]
+    return ((table, found.select(pl.col("cx_row").alias(first), names.alias("reason"), *columns)),)
+
+
+def _free(name: str, taken: list[str]) -> str:
+    """What a column of the source is called beside the quarantine's own of that name."""
+    name = f"{name} in the source"
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
@@ -259,6 +313,18 @@ def _grade_facts(engine: Engine, log: Frame) -> tuple[Fact, ...]:
     clash = int(engine.collect(kept.select(nw.col("both").cast(nw.Int64).sum())).item() or 0)
     facts = [Fact(f"{name} moments", _share(by.get(code, 0), total)) for code, name in enumerate(GRADES)]
     return (*facts, *((Fact("bad and good at once", f"{clash:,}", "counted as bad"),) if clash else ()))
+
+
+def _cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
+    """Causes of defection that nobody left for: most likely a slip of the pen."""
+    wanted = study.retention.defection
+    if not wanted:
+        return ()
+    left = rows.filter(~nw.col("cause").is_null()).select("cause").unique()
+    seen = engine.collect(left)["cause"].to_list()
+    return tuple(
+        Fact(f"customers who left for {c!r}", "0", f"listed under defection{nearest(c, seen)}") for c in wanted if c not in seen
+    )
 
 
 def _customer_facts(engine: Engine, customers: Frame, moments: Frame) -> tuple[Fact, ...]:

@@ -1,16 +1,16 @@
 """The risk table: one sufficient statistic for every estimator.
 
-``(group, time, pattern) -> entered, left, events by cause``. Flows are stored, numbers at risk derived: at risk at t are
-all who entered before t less all who left before t. Tables of disjoint clusters add up.
+``(group, time, pattern) -> entered, left, events by cause``. Flows are stored, numbers at risk
+derived: at risk at t are all who entered before t less all who left before t. Tables of disjoint clusters add up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from heapq import heappop, heappush
 from hashlib import sha256
+from heapq import heappop, heappush
 from html import escape
 
 import narwhals.stable.v2 as nw
@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines import Frame, Polars
+from cxresearch.engines import Frame
 from cxresearch.episode import Aside, Episodes
 from cxresearch.errors import EstimationError, nearest
 
@@ -65,6 +65,11 @@ class RiskTable:
     def customers(self) -> int:
         """Customers who took part."""
         return int(self.population["customers"].sum())
+
+    @property
+    def groups(self) -> int:
+        """Groups in which somebody took part."""
+        return self.population.height
 
     def events(self, cause: str) -> int:
         """How many exits of a cause there were."""
@@ -133,7 +138,10 @@ class RiskTable:
         if not isinstance(other, RiskTable):
             return NotImplemented
         alike = (self.features, self.causes, self.clock, self.asides) == (
-            other.features, other.causes, other.clock, other.asides,
+            other.features,
+            other.causes,
+            other.clock,
+            other.asides,
         )
         return alike and self.flows.equals(other.flows) and self.population.equals(other.population)
 
@@ -165,7 +173,9 @@ class RiskTable:
 
     def _cause(self, cause: str) -> str:
         if cause not in self.causes:
-            raise EstimationError(f"the table has no cause {cause!r}{nearest(cause, self.causes)}; it has: {', '.join(self.causes)}")
+            raise EstimationError(
+                f"the table has no cause {cause!r}{nearest(cause, self.causes)}; it has: {', '.join(self.causes)}"
+            )
         return cause
 
 
@@ -178,7 +188,9 @@ def risk_table(eps: Episodes) -> RiskTable:
     x = eps.engine.keep(eps.frame.filter(nw.col("start") < nw.col("stop")))
     names = (*eps.histories, *eps.fixed)
     zero, one = nw.lit(0), nw.lit(1)
-    entered = x.select("group", *names, time=nw.col("start"), entered=one, left=zero, **dict.fromkeys(_columns(eps), zero))
+    entered = x.select(
+        "group", *names, time=nw.col("start"), entered=one, left=zero, **dict.fromkeys(_columns(eps), zero)
+    )
     exits = {c: (nw.col("event") == i).cast(nw.Int32) for i, c in enumerate(_columns(eps))}
     left = x.select("group", *names, time=nw.col("stop"), entered=zero, left=one, **exits)
     counted = nw.concat([_ints(entered, eps), _ints(left, eps)], how="vertical").group_by("group", "time", *names)
@@ -189,56 +201,6 @@ def risk_table(eps: Episodes) -> RiskTable:
     who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     population = eps.engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
     return RiskTable(flows, features, eps.causes, eps.clock, population, eps.asides)
-
-
-def from_rows(
-    rows: pl.DataFrame,
-    features: Sequence[str],
-    *,
-    cause: str = "event",
-    causes: Sequence[str] = ("censored", "defection"),
-    customer: str = "id",
-    levels: Mapping[str, Sequence[str]] | None = None,
-) -> RiskTable:
-    """A risk table from (start, stop] rows made elsewhere.
-
-    Args:
-        rows: start, stop (integers), the customer, the position of the event in `causes` (0 while still there), and the
-            features. Each distinct value of a feature is a level; numbers stay usable as linear terms.
-        features: the columns to keep.
-        cause: the column of the event.
-        causes: names of the events.
-        customer: the column of the customer, also the cluster.
-        levels: level order by feature, where sorting the values is not right.
-
-    Raises:
-        EstimationError: a row that does not end after it starts.
-    """
-    if rows.filter(pl.col("start") >= pl.col("stop")).height:
-        raise EstimationError("every row must end after it starts: start < stop")
-    found, codes = [], []
-    for name in features:
-        values = rows[name].unique().sort()
-        order = list(levels[name]) if levels and name in levels else [_text(v) for v in values.to_list()]
-        text = {_text(v): v for v in values.to_list()}
-        found.append(Feature(name, tuple(order)))
-        codes.append(
-            pl.col(name).replace_strict({text[t]: i for i, t in enumerate(order) if t in text}, return_dtype=pl.Int64)
-        )
-    ids = rows.select(pl.col(customer).cast(pl.String).alias("cx_id"))
-    group = Polars().collect(Polars().group(nw.from_native(ids), "cx_id"))["group"]
-    last = pl.col("stop") == pl.col("stop").max().over(customer)
-    exits = [
-        ((pl.col(cause).cast(pl.Int64) == i) & (last if i == 0 else pl.lit(value=True))).cast(pl.Int64).alias(c)
-        for i, c in enumerate(causes)
-    ]
-    x = rows.with_columns(group, *codes).with_columns(exits)
-    a = x.select("group", pl.col("start").alias("time"), *features, entered=pl.lit(1), left=pl.lit(0), **dict.fromkeys(causes, pl.lit(0)))
-    b = x.select("group", pl.col("stop").alias("time"), *features, *causes, entered=pl.lit(0), left=pl.lit(1)).select(a.columns)
-    population = x.group_by("group").agg(pl.col(customer).n_unique().cast(pl.Int64).alias("customers"))
-    population = population.with_columns(clusters=pl.col("customers")).sort("group")
-    flows = pl.concat([a.with_columns(pl.col("time").cast(pl.Int64)), b.with_columns(pl.col("time").cast(pl.Int64))], how="vertical_relaxed")
-    return RiskTable(_sum(flows, tuple(features), tuple(causes)), tuple(found), tuple(causes), "tenure", population)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +241,9 @@ def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:
     """
     filled = [(0, i) for i in range(groups)]
     bins: dict[int, int] = {}
-    for group, clusters in population.sort(["clusters", "group"], descending=[True, False]).select("group", "clusters").iter_rows():
+    for group, clusters in (
+        population.sort(["clusters", "group"], descending=[True, False]).select("group", "clusters").iter_rows()
+    ):
         count, least = heappop(filled)
         bins[group] = least
         heappush(filled, (count + clusters, least))
@@ -302,7 +266,9 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
         flows = flows.with_columns(pl.col(name).fill_null("unknown"))
         values = tuple(flows[name].unique().sort().to_list())
         features.append(Feature(name, values))
-        flows = flows.with_columns(pl.col(name).replace_strict({v: i for i, v in enumerate(values)}, return_dtype=pl.Int64))
+        flows = flows.with_columns(
+            pl.col(name).replace_strict({v: i for i, v in enumerate(values)}, return_dtype=pl.Int64)
+        )
     return tuple(features), flows
 
 
@@ -325,10 +291,6 @@ def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
         return pl.col(old.name).replace_strict(codes, return_dtype=pl.Int64)
 
     return table.flows.with_columns(position(o, n) for o, n in zip(table.features, features, strict=True))
-
-
-def _text(value: object) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
 
 
 def total(tables: Sequence[RiskTable]) -> RiskTable:

@@ -1,30 +1,27 @@
-"""Rules and queries of a study file: one SQL dialect, parsed, checked, and given to every engine with one meaning.
+"""Rules of a study file: conditions in SQL, given to every engine with one meaning.
 
 A rule is a condition over a row of the log. It becomes a Narwhals expression node by node, so a node without an entry
-here is refused, and no engine's own reading of SQL can differ. A query shapes untidy tables. It is checked (reading
-only, declared tables only, no function that opens a file) and handed to the engine as text.
+here is refused, and no engine's own reading of SQL can differ.
 """
 
 from __future__ import annotations
 
-import logging
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import narwhals.stable.v2 as nw
-import sqlglot
 from sqlglot import expressions as exp
 
 from cxresearch.errors import RuleError, nearest
+from cxresearch.sql import parse, short, too_long, written
 
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # what it would say is said in a RuleError
-_LONGEST = 100_000  # characters; a list of values is better put into a table
 _BIG = 2**63
+_DEEPEST = 100  # conditions within conditions
 _COMPARE: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.EQ: operator.eq,
     exp.NEQ: operator.ne,
@@ -45,10 +42,6 @@ _TEXT: dict[type[exp.Expression], Callable[[nw.Expr], nw.Expr]] = {
     exp.Trim: lambda x: x.str.strip_chars(),
     exp.Length: lambda x: x.str.len_chars(),
 }
-_SAFE_FUNCTIONS = {"DATE_DIFF", "REGEXP_MATCHES", "STRFTIME", "TRY_STRPTIME", "EPOCH"}
-# known to the parser, and reaching outside the tables or different from run to run
-_UNSAFE_FUNCTIONS = re.compile(r"Read|File|^Current|^Session|^Rand|Uuid|^AI[A-Z]|^Host$|^NetFunc$|Url|Version|^Local")
-_WRITES = (exp.Command, exp.Into, exp.DML, exp.DDL, exp.TableSample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +76,7 @@ class _Value:
 
 def columns_of(sql: str, field: str) -> tuple[str, ...]:
     """The columns a rule names, in the order of their first mention."""
-    return tuple(dict.fromkeys(c.name for c in _parse(sql, field).find_all(exp.Column)))
+    return tuple(dict.fromkeys(c.name for c in parse(sql, field).find_all(exp.Column)))
 
 
 def rule(
@@ -107,43 +100,16 @@ def rule(
     Raises:
         RuleError: not in the accepted part of SQL, an unknown column, or unlike things compared.
     """
-    tree = _parse(sql, field)
+    tree = parse(sql, field)
     try:
         compiled = _Compiler(sql, field, schema, names or {}, zone).value(tree)
     except RecursionError:
-        raise _too_long(sql, field) from None
+        raise too_long(sql, field) from None
     if compiled.kind not in ("boolean", "unknown"):
         raise RuleError(
-            f"{field}: {_short(sql)} is {_article(compiled.kind)}, not a condition such as stars <= 2", field=field
+            f"{field}: {short(sql)} is {_article(compiled.kind)}, not a condition such as stars <= 2", field=field
         )
     return Rule(sql, field, columns_of(sql, field), compiled.expr)
-
-
-def _parse(sql: str, field: str) -> exp.Expression:
-    if len(sql) > _LONGEST:
-        raise _too_long(sql, field)
-    try:
-        found = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
-    except sqlglot.errors.SqlglotError as e:
-        said = re.sub(r"\x1b\[\d+m", "", str(e)).splitlines()[0]
-        raise RuleError(f"{field}: cannot read {_short(sql)} as SQL: {said}", field=field) from None
-    except RecursionError:
-        raise _too_long(sql, field) from None
-    if len(found) != 1:
-        held = f"{len(found)} statements" if found else "nothing"
-        raise RuleError(f"{field}: {_short(sql)} holds {held}; write one, without a semicolon", field=field)
-    return found[0]
-
-
-def _too_long(sql: str, field: str) -> RuleError:
-    return RuleError(
-        f"{field}: {_short(sql)} is too long or too deeply nested; write IN (…) for many values, or join a table", field=field
-    )
-
-
-def _short(sql: str) -> str:
-    text = " ".join(sql.split())
-    return repr(text if len(text) <= 120 else text[:117] + "…")
 
 
 class _Compiler:
@@ -151,11 +117,21 @@ class _Compiler:
         self, sql: str, field: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str], zone: str
     ) -> None:
         self.sql, self.field, self.schema, self.names, self.zone = sql, field, schema, names, zone
+        self.depth = 0
+
+    def value(self, node: exp.Expression) -> _Value:
+        """A node, deep or not; what is deeper than engines can follow is refused."""
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise too_long(self.sql, self.field)
+        found = self.compiled(node)
+        self.depth -= 1
+        return found
 
     def refuse(self, why: str) -> RuleError:
-        return RuleError(f"{self.field}: {why} (in {_short(self.sql)})", field=self.field)
+        return RuleError(f"{self.field}: {why} (in {short(self.sql)})", field=self.field)
 
-    def value(self, node: exp.Expression) -> _Value:  # noqa: PLR0911 - one return per kind of node
+    def compiled(self, node: exp.Expression) -> _Value:  # noqa: PLR0911, PLR0912 - one branch per kind of node
         kind = type(node)
         if isinstance(node, exp.Paren):
             return self.value(node.this)
@@ -164,7 +140,8 @@ class _Compiler:
         if isinstance(node, exp.Literal | exp.Boolean | exp.Null):
             return self.literal(node)
         if isinstance(node, exp.And | exp.Or):
-            return _Value(_joined([self.boolean(n) for n in node.flatten()], type(node)), "boolean")
+            parts = [self.boolean(cast(exp.Expression, n)) for n in node.flatten()]
+            return _Value(_joined(parts, type(node)), "boolean")
         if isinstance(node, exp.Not):
             return _Value(~self.boolean(node.this), "boolean")
         if kind in _COMPARE:
@@ -178,7 +155,7 @@ class _Compiler:
             return _Value(self.typed(node.this, "number").abs(), "number")
         if kind in _TEXT:
             if any(value for name, value in node.args.items() if name != "this" and isinstance(value, str | exp.Expression)):
-                raise self.refuse(f"{node.sql(dialect='duckdb')}: {kind.__name__.upper()} takes one text")
+                raise self.refuse(f"{written(node)}: {kind.__name__.upper()} takes one text")
             return _Value(_TEXT[kind](self.typed(node.this, "text")), "number" if kind is exp.Length else "text")
         if isinstance(node, exp.Is):
             return self.is_(node)
@@ -198,14 +175,14 @@ class _Compiler:
         if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
             return self.time_literal(node)
         raise self.refuse(
-            f"{_short(node.sql(dialect='duckdb'))} is not among what a rule may use: comparisons, AND, OR, NOT, IN, BETWEEN, "
+            f"{short(written(node))} is not among what a rule may use: comparisons, AND, OR, NOT, IN, BETWEEN, "
             "IS NULL, LIKE, CASE WHEN, COALESCE, arithmetic, LOWER, UPPER, TRIM, LENGTH, ABS, literals"
         )
 
     def column(self, node: exp.Column) -> _Value:
         name = node.name
         if node.table:
-            raise self.refuse(f"{node.sql(dialect='duckdb')!r}: write the column alone, without what stands before the dot")
+            raise self.refuse(f"{written(node)!r}: write the column alone, without what stands before the dot")
         if name not in self.schema:
             quoted = "; a text is written in single quotes" if node.this.quoted else ""
             near = nearest(name, self.schema) or "; there are: " + ", ".join(self.schema)
@@ -240,7 +217,7 @@ class _Compiler:
         if v.kind == "unknown":
             return v.expr.cast({"boolean": nw.Boolean(), "number": nw.Float64(), "text": nw.String()}[kind])
         if v.kind != kind:
-            raise self.refuse(f"{node.sql(dialect='duckdb')} is {_article(v.kind)}, {_article(kind)} is needed")
+            raise self.refuse(f"{written(node)} is {_article(v.kind)}, {_article(kind)} is needed")
         return v.expr
 
     def pair(self, a: exp.Expression, b: exp.Expression, kind: str | None = None) -> tuple[Any, Any]:
@@ -248,19 +225,19 @@ class _Compiler:
         if "time" in (x.kind, y.kind) and "text" in (x.kind, y.kind):
             x, y = (_Value(self.instant(n), "time") if v.kind == "text" else v for n, v in ((a, x), (b, y)))
         if kind and {x.kind, y.kind} - {kind, "unknown"}:
-            raise self.refuse(f"{_sql(a)} and {_sql(b)} must be {kind}s, were {x.kind} and {y.kind}")
+            raise self.refuse(f"{written(a)} and {written(b)} must be {kind}s, were {x.kind} and {y.kind}")
         if "other" in (x.kind, y.kind):
-            raise self.refuse(f"{_sql(a if x.kind == 'other' else b)} holds values that a rule can only ask IS NULL")
+            raise self.refuse(f"{written(a if x.kind == 'other' else b)} holds values that a rule can only ask IS NULL")
         if "unknown" not in (x.kind, y.kind) and x.kind != y.kind:
             raise self.refuse(
-                f"{_sql(a)} is {_article(x.kind)} and {_sql(b)} is {_article(y.kind)}: "
+                f"{written(a)} is {_article(x.kind)} and {written(b)} is {_article(y.kind)}: "
                 "they cannot be compared"
             )
         return x.expr, y.expr
 
     def instant(self, node: exp.Expression) -> nw.Expr:
         if not node.is_string:
-            raise self.refuse(f"{_sql(node)} is text and is compared with a time; write a time such as '2024-12-31 18:00'")
+            raise self.refuse(f"{written(node)} is text and is compared with a time; write a time such as '2024-12-31 18:00'")
         return self.time(str(node.this))
 
     def time(self, text: str) -> nw.Expr:
@@ -332,10 +309,6 @@ def _joined(parts: Sequence[Any], how: type[exp.Expression]) -> Any:
     return parts[0]
 
 
-def _sql(node: exp.Expression) -> str:
-    return node.sql(dialect="duckdb")
-
-
 def _article(kind: str) -> str:
     return {"text": "text", "unknown": "unknown", "other": "of another kind"}.get(kind, f"a {kind}")
 
@@ -348,52 +321,3 @@ def _kind(dtype: nw.dtypes.DType) -> str:
     if dtype == nw.Boolean:
         return "boolean"
     return "text" if dtype in (nw.String, nw.Categorical, nw.Enum) else "other"
-
-
-def query(sql: str, field: str, tables: tuple[str, ...]) -> str:
-    """Check a query and return it in a plain form with quoted names.
-
-    Args:
-        sql: one SELECT (joins, unions and WITH included) over `tables`, in DuckDB's SQL.
-        field: where it stands, for messages.
-        tables: the names it may read.
-
-    Raises:
-        RuleError: more than one statement, anything but reading, an undeclared table, or a function that could reach
-            outside the declared tables.
-    """
-    tree = _parse(sql, field)
-    if not isinstance(tree, exp.Query):
-        raise RuleError(f"{field}: a query must be one SELECT, was {tree.key.upper()}", field=field)
-    try:
-        _check_reads(tree, field, tables)
-        return tree.sql(dialect="duckdb", identify=True)
-    except RecursionError:
-        raise _too_long(sql, field) from None
-
-
-def _check_reads(tree: exp.Expression, field: str, tables: tuple[str, ...]) -> None:
-    def refuse(what: str, why: str) -> RuleError:
-        return RuleError(f"{field}: {what} {why}", field=field)
-
-    local = {cte.alias_or_name for cte in tree.find_all(exp.CTE)}
-    for name in local:
-        # under another name, a file could be opened where the name is out of sight
-        if not re.fullmatch(r"[A-Za-z_]\w*", name):
-            raise refuse(f"WITH {name!r}", "must be named by letters, digits and _")
-    for table in tree.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier) or table.db or table.name not in {*tables, *local}:
-            hint = nearest(table.name, (*tables, *local)) or f"; declared under [tables]: {', '.join(tables) or 'none'}"
-            raise refuse(_sql(table), f"is not a declared table{hint}")
-    for call in tree.find_all(exp.Func):
-        anonymous = isinstance(call, exp.Anonymous)
-        name = call.name if anonymous else type(call).__name__
-        unsafe = name.upper() not in _SAFE_FUNCTIONS if anonymous else _UNSAFE_FUNCTIONS.search(name)
-        if unsafe:
-            raise refuse(
-                f"the function {_short(name if anonymous else _sql(call))}",
-                "is not among what a query may use: it is unknown, reaches outside the declared tables or differs by run",
-            )
-    for node in tree.find_all(*_WRITES):
-        if not isinstance(node, exp.Query):
-            raise refuse(_short(_sql(node)), "is more than reading the declared tables")

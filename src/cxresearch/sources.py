@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +13,20 @@ from typing import Any
 import msgspec
 import narwhals.stable.v2 as nw
 
-from cxresearch import rules
-from cxresearch.engines import Engine, Polars, reading_errors
+from cxresearch import queries
+from cxresearch.engines import Engine, reading_errors
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.study import Format, Interactions, Retention, Study, Table
 
 _PARQUET = (".parquet", ".pq")
 _TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+# what an engine says, and what to do about it
+_ADVICE = (
+    ("(?i)invalid utf-?8", 'save it as UTF-8, or say encoding = "utf8-lossy" under format'),
+    ("(?i)more fields than|malformed", "look at quotes and separators; say under format how it is written"),
+    ("(?i)schema (names|lengths) differ|extra columns|missing column", "all files of a table must have the same columns"),
+    ("(?i)empty csv", "it has no line with column names"),
+)
 
 
 @contextmanager
@@ -25,9 +35,14 @@ def reading(study: Study, field: str) -> Iterator[None]:
     try:
         yield
     except reading_errors() as e:
-        lines = [line.strip() for line in str(e).splitlines() if line.strip()]
-        said = lines[0] if lines else type(e).__name__
-        raise SourceError(study.redact(f"{field}: cannot be read: {said}")) from None
+        said = _first_line(study.redact(str(e))) or type(e).__name__
+        raise SourceError(f"{field}: cannot be read: {said}") from None
+
+
+def _first_line(said: str) -> str:
+    lines = ["".join(c if c.isprintable() else "?" for c in line).strip() for line in said.splitlines()]
+    advice = next((f"; {do}" for pattern, do in _ADVICE if re.search(pattern, said)), "")
+    return next((line for line in lines if line), "")[:300] + advice
 
 
 def open_source(study: Study, engine: Engine, where: str) -> Any:
@@ -40,7 +55,7 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
     """
     section: Interactions | Retention = getattr(study, where)
     if where in study.frames:
-        return engine.frame(study.frames[where])
+        return _frame(study, engine, where)
     if section.query is not None:
         return _query(study, engine, section.query, f"{where}.query", _tables(study, engine))
     text = [section.customer]
@@ -59,7 +74,8 @@ def table_rows(study: Study, engine: Engine) -> tuple[tuple[str, int], ...]:
 
 
 def _tables(study: Study, engine: Engine) -> dict[str, Any]:
-    opened = {name: engine.frame(f) for name, f in study.frames.items() if name not in ("interactions", "retention")}
+    given = [name for name in study.frames if name not in ("interactions", "retention")]
+    opened = {name: _frame(study, engine, name) for name in given}
     for name, table in study.tables.items():
         opened[name] = _table(study, engine, name, table, opened)
     return opened
@@ -71,16 +87,38 @@ def _table(study: Study, engine: Engine, name: str, table: Table, before: dict[s
     return _file(study, engine, table.source or "", table.format, f"tables.{name}", [])
 
 
+def _frame(study: Study, engine: Engine, name: str) -> Any:
+    with reading(study, name):
+        try:
+            return engine.frame(study.frames[name])
+        except (TypeError, AttributeError):
+            kind = type(study.frames[name]).__name__
+            raise SourceError(f"{name}: a table in memory must be a Polars frame, was {kind}") from None
+
+
 def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str, Any]) -> Any:
-    checked = rules.query(sql, field, tuple(tables))
+    checked = queries.query(sql, field, tuple(tables))
     with reading(study, field):
-        return engine.query(checked, tables)
+        found = engine.query(checked, tables)
+        nw.from_native(found).collect_schema()  # an unknown column shows here
+    return found
 
 
 def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, text: list[str]) -> Any:
     if "://" in template:
-        raise SourceError(f"{field}: databases are not read yet; export {template!r} to Parquet and name that file")
-    files, hive = _local_files(study.folder / Path(study.fill(template, field)).expanduser(), template, field)
+        raise SourceError(
+            f"{field}: {template!r} is an address; only files are read: export the table to Parquet and name that file"
+        )
+    filled = study.fill(template, field)
+    try:
+        files, hive = _local_files(study.folder, filled)
+        empty = [f for f in files if Path(f).stat().st_size == 0]
+    except (OSError, ValueError, RuntimeError, NotImplementedError) as e:
+        raise SourceError(study.redact(f"{field}: {template!r} cannot be looked up: {_strerror(e)}")) from None
+    if not files:
+        raise SourceError(f"{field}: no file {template!r} (relative names start at the study file's folder)")
+    if empty:
+        raise SourceError(f"{field}: {template!r} is empty: a file of 0 bytes")
     kinds = {_kind(f) for f in files}
     if len(kinds) != 1 or None in kinds:
         raise SourceError(
@@ -91,38 +129,58 @@ def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, 
         if kinds == {"parquet"}:
             raw = engine.parquet(files, hive=hive)
         else:
-            if any(f.endswith((".tsv", ".tsv.gz")) for f in files) and fmt.separator == ",":
+            _need_text(files[0], template, field)
+            if any(f.lower().endswith((".tsv", ".tsv.gz")) for f in files) and fmt.separator == ",":
                 fmt = msgspec.structs.replace(fmt, separator="\t")
-            known = Polars().csv(files, fmt, []).collect_schema()
-            raw = engine.csv(files, fmt, [c for c in text if c in known])
+            raw = engine.csv(files, fmt, text)
         nw.from_native(raw).collect_schema()  # a file that is not what its name says shows here
     return raw
 
 
+def _strerror(e: Exception) -> str:
+    return getattr(e, "strerror", None) or str(e)
+
+
+def _need_text(path: str, template: str, field: str) -> None:
+    """Engines take much for text that is none, and find columns in it."""
+    try:
+        with gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb") as file:
+            head = file.read(4096)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise SourceError(f"{field}: {template!r} is not a whole gzip file: write it again") from None
+    if b"\0" in head:
+        raise SourceError(f"{field}: {template!r} is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8")
+    if b"\r" in head and b"\n" not in head:
+        raise SourceError(f"{field}: {template!r} has line ends of an old kind (CR alone): save it with LF or CR LF")
+
+
 def _kind(path: str) -> str | None:
-    if path.endswith(_PARQUET):
+    if path.lower().endswith(_PARQUET):
         return "parquet"
-    return "text" if path.endswith(_TEXT) else None
+    return "text" if path.lower().endswith(_TEXT) else None
 
 
-def _local_files(place: Path, template: str, field: str) -> tuple[list[str], bool]:
+def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
     """The files meant, in order, and whether folder names such as ``year=2024`` are columns."""
+    place = folder / Path(name).expanduser()
     if place.is_dir():
-        files = sorted(p for p in place.rglob("*.parquet") if not p.name.startswith(("_", ".")))
         start = place
-    elif any(c in str(place) for c in "*?["):
-        parts = place.parts
-        fixed = next(i for i, part in enumerate(parts) if any(c in part for c in "*?["))
-        start = Path(*parts[:fixed])
-        files = sorted(p for p in start.glob(str(Path(*parts[fixed:]))) if p.is_file())
+        found = [p for p in place.rglob("*") if p.suffix.lower() in _PARQUET and _seen(p.relative_to(place))]
+    elif place.exists() or not any(c in name for c in "*?["):
+        found, start = [place] if place.exists() else [], place.parent
     else:
-        files, start = [place] if place.exists() else [], place.parent
-    if not files:
-        raise SourceError(f"{field}: no file {template!r} (relative names start at the study file's folder)")
-    for file in files:
-        if file.stat().st_size == 0:
-            raise SourceError(f"{field}: {template!r} is empty")
+        # only the name may be a pattern, not the folder that the study lies in
+        parts = Path(name).expanduser().parts
+        fixed = next(i for i, part in enumerate(parts) if any(c in part for c in "*?["))
+        start = folder.joinpath(*parts[:fixed])
+        found = [p for p in start.glob(str(Path(*parts[fixed:]))) if p.is_file()]
+    files = sorted(found)
     return [str(f) for f in files], any("=" in part for f in files for part in f.relative_to(start).parts[:-1])
+
+
+def _seen(path: Path) -> bool:
+    """Not what a program keeps beside the data, such as ``_metadata`` or ``.cache/``."""
+    return not any(part.startswith((".", "_")) for part in path.parts)
 
 
 def section_source(study: Study, where: str) -> str:

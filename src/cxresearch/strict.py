@@ -32,7 +32,9 @@ def convert(
         StudyError: not a mapping, an unknown key, a missing one, or a value of the wrong type.
     """
     if not isinstance(raw, Mapping):
-        raise StudyError(f"{where} must be a section with keys of its own, was {raw!r}", field=where)
+        raise StudyError(
+            f"{where} must be a section with keys of its own, written [{where}], was {raw!r}", field=where
+        )
     check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
     for field in msgspec.structs.fields(kind):
         if isinstance(field.type, type) and issubclass(field.type, Section) and field.name in raw:
@@ -46,7 +48,11 @@ def convert(
 
 
 def check_keys(
-    where: str, raw: Mapping[str, Any], known: Iterable[str], *, elsewhere: Callable[[str], list[str]] | None = None
+    where: str,
+    raw: Mapping[str, Any],
+    known: Iterable[str],
+    *,
+    elsewhere: Callable[[str], list[str]] | None = None,
 ) -> None:
     """Every key of `raw` is known.
 
@@ -59,7 +65,8 @@ def check_keys(
             continue
         label = f"[{where}]" if where else "the study file"
         homes = [h for h in elsewhere(key) if h != where] if elsewhere else []
-        hint = nearest(key, known) or (f"; it belongs in [{homes[0]}]" if homes else "")
+        places = " or ".join(f"[{h}]" for h in homes)
+        hint = f"; it belongs in {places}" if homes else nearest(key, known)
         raise StudyError(
             f"unknown key {key!r} in {label}{hint or '; known: ' + ', '.join(known)}",
             field=f"{where}.{key}" if where else key,

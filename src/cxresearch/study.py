@@ -14,20 +14,18 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import available_timezones
 
 import msgspec
 
-from cxresearch import strict
-from cxresearch.errors import StudyError, nearest
-from cxresearch.strict import Section
+from cxresearch import checks, strict
+from cxresearch.errors import StudyError
+from cxresearch.strict import S, Section
 
 LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
-EARLIEST, LATEST = -354_285, 2_932_896  # days that count as days: the years 1000 to 9999
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Info(Section):
+class Info(Section, frozen=True, kw_only=True):
     """`[study]`: identity and the questions' common horizon."""
 
     id: str | None = None
@@ -36,7 +34,7 @@ class Info(Section):
     min_cell: int = 10
 
 
-class Format(Section):
+class Format(Section, frozen=True, kw_only=True):
     """How a text file is written, where it is not plain CSV."""
 
     separator: str = ","
@@ -47,7 +45,7 @@ class Format(Section):
     null_values: tuple[str, ...] = ("",)
 
 
-class Table(Section):
+class Table(Section, frozen=True, kw_only=True):
     """An entry of `[tables]`: a file, or a query over the tables named before it."""
 
     source: str | None = None
@@ -55,7 +53,7 @@ class Table(Section):
     format: Format = Format()
 
 
-class Interactions(Section):
+class Interactions(Section, frozen=True, kw_only=True):
     """`[interactions]`: the log, one row per contact."""
 
     source: str | None = None
@@ -79,7 +77,7 @@ class Interactions(Section):
     log_until: date | int | None = None
 
 
-class Moments(Section):
+class Moments(Section, frozen=True, kw_only=True):
     """`[moments]`: which contacts count, and as what."""
 
     bad: str | None = None
@@ -89,7 +87,7 @@ class Moments(Section):
     blackout_days: int = 0
 
 
-class Retention(Section):
+class Retention(Section, frozen=True, kw_only=True):
     """`[retention]`: who stayed and who left."""
 
     kind: Literal["contract", "activity"] = "contract"
@@ -112,7 +110,7 @@ class Retention(Section):
     returns: Literal["ignore"] = "ignore"
 
 
-class Decision(Section):
+class Decision(Section, frozen=True, kw_only=True):
     """`[decision]`: how sure one wants to be."""
 
     level: float = 0.95
@@ -148,6 +146,13 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     frames: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """The study by its name; never what a variable holds."""
+        return f"Study({self.name!r}, folder={str(self.folder)!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("name", self.name)]
+
     @property
     def name(self) -> str:
         """The study's name, or its id, or the folder it lies in."""
@@ -167,9 +172,9 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
         def value(match: re.Match[str]) -> str:
             found = self._value(match[1])
-            if found is None:
+            if not found:
                 raise StudyError(
-                    f"{field} uses ${{{match[1]}}}, which has no value: set the environment variable "
+                    f"{field} uses ${{{match[1]}}}, which {'is empty' if found == '' else 'has no value'}: set the environment variable "
                     f"{match[1]}, or give it on the command line with -D {match[1]}=VALUE",
                     field=field,
                 )
@@ -179,20 +184,21 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
-        templates = [s for s in msgspec.to_builtins(self._templates()) if s]
-        names = {name for template in templates for name in _VARIABLE.findall(template)}
-        values = {name: self._value(name) for name in names}
-        for name, found in sorted(values.items(), key=lambda item: -len(item[1] or "")):
-            if found:
-                text = text.replace(found, f"${{{name}}}")
+        names = {name for template in self._templates() for name in _VARIABLE.findall(template)}
+        values = {name: self._value(name) or "" for name in names}
+        for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
+            # a path may have been taken apart or its ~ spelt out before somebody echoed it
+            for shown in {value, str(Path(value).expanduser()), str(Path(value))} - {"", "."} if value else ():
+                text = text.replace(shown, f"${{{name}}}")
         return text
 
     def _value(self, name: str) -> str | None:
         return self.variables.get(name, os.environ.get(name))
 
-    def _templates(self) -> list[str | None]:
+    def _templates(self) -> list[str]:
+        sections: tuple[Interactions | Retention | Table, ...]
         sections = (self.interactions, self.retention, *self.tables.values())
-        return [s.source for s in sections]
+        return [s.source for s in sections if s.source]
 
 
 _SECTIONS: dict[str, type[Section]] = {
@@ -219,18 +225,21 @@ def read_study(path: str | Path, variables: Mapping[str, str] | None = None) -> 
             type, or settings that contradict each other.
     """
     path = Path(path)
-    if path.is_dir():
-        path = path / "study.toml"
     try:
-        text = path.read_text(encoding="utf-8")
+        path = path / "study.toml" if path.is_dir() else path
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise StudyError(f"no study file {path}") from None
-    except (OSError, UnicodeDecodeError) as e:
-        raise StudyError(f"cannot read the study file {path}: {e}") from None
+        raise StudyError(f"no study file {path}: give the path of a TOML file, or of a folder with a study.toml") from None
+    except UnicodeDecodeError as e:
+        raise StudyError(f"{path} is not text in UTF-8 (byte {e.start}): a study file is TOML, saved as UTF-8") from None
+    except (OSError, ValueError) as e:
+        raise StudyError(f"cannot read the study file {path}: {getattr(e, 'strerror', None) or e}") from None
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
         raise StudyError(f"{path} is not valid TOML: {e}") from None
+    except RecursionError:
+        raise StudyError(f"{path} is not valid TOML: too deeply nested") from None
     return study_from(raw, folder=path.resolve().parent, variables=variables)
 
 
@@ -264,7 +273,10 @@ def study_from(
         'two lines'
     """
     strict.check_keys("", raw, (*_SECTIONS, "tables", "claims"), elsewhere=_homes)
-    parts = {n: strict.convert(n, raw.get(n, {}), kind, elsewhere=_homes) for n, kind in _SECTIONS.items()}
+
+    def section(name: str, kind: type[S]) -> S:
+        return strict.convert(name, raw.get(name, {}), kind, elsewhere=_homes)
+
     tables = raw.get("tables", {})
     if not isinstance(tables, Mapping):
         raise StudyError("[tables] must be a table of names, such as tickets = \"tickets.csv\"", field="tables")
@@ -272,93 +284,26 @@ def study_from(
     if not (isinstance(claims, list) and all(isinstance(c, dict) for c in claims)):
         raise StudyError("claims must be an array of tables: write each as [[claims]]", field="claims")
     study = Study(
-        info=parts["study"],
-        interactions=parts["interactions"],
-        moments=parts["moments"],
-        retention=parts["retention"],
-        decision=parts["decision"],
+        info=section("study", Info),
+        interactions=section("interactions", Interactions),
+        moments=section("moments", Moments),
+        retention=section("retention", Retention),
+        decision=section("decision", Decision),
         tables={k: _table(k, v) for k, v in tables.items()},
         claims=tuple(claims),
         folder=Path(folder),
         variables=dict(variables or {}),
         frames=dict(frames),
     )
-    _check(study)
+    checks.check(study)
     return study
 
 
 def _homes(key: str) -> list[str]:
     """The sections a key belongs to."""
-    return [name for name, kind in _SECTIONS.items() if key in kind.__struct_fields__]
+    homes = [name for name, kind in _SECTIONS.items() if key in kind.__struct_fields__]
+    return homes + ["interactions.format", "retention.format"] * (key in Format.__struct_fields__)
 
 
 def _table(name: str, value: object) -> Table:
     return Table(source=value) if isinstance(value, str) else strict.convert(f"tables.{name}", value, Table)
-
-
-def _check(study: Study) -> None:
-    """What no single key shows: ranges, and keys that need or exclude each other."""
-    log, kept, moments = study.interactions, study.retention, study.moments
-
-    def need(holds: bool, message: str, field: str) -> None:
-        if not holds:
-            raise StudyError(message, field=field)
-
-    need(study.info.horizon_days >= 1, f"study.horizon_days must be at least 1, was {study.info.horizon_days}", "study.horizon_days")
-    need(study.info.min_cell >= 1, f"study.min_cell must be at least 1, was {study.info.min_cell}", "study.min_cell")
-    need(
-        log.time_zone in available_timezones(),
-        f"interactions.time_zone {log.time_zone!r} is no known time zone{nearest(log.time_zone, available_timezones())}",
-        "interactions.time_zone",
-    )
-    need(
-        log.scale is None or log.scale[0] < log.scale[1],
-        f"interactions.scale must rise, such as [1, 5], was {list(log.scale or ())}",
-        "interactions.scale",
-    )
-    need(moments.blackout_days >= 0, f"moments.blackout_days must be 0 or more, was {moments.blackout_days}", "moments.blackout_days")
-    need(
-        moments.neutral in (None, "otherwise") or bool(moments.bad or moments.good),
-        "moments.neutral needs moments.bad or moments.good beside it",
-        "moments.neutral",
-    )
-    for name in ("observed_from", "observed_until"):
-        given = getattr(kept, name)
-        need(
-            given is None or (isinstance(given, str | date | int) and not isinstance(given, bool)),
-            f"retention.{name} must be a column, a date such as 2024-12-31, or an integer day, was {given!r}",
-            f"retention.{name}",
-        )
-    need(0.5 < study.decision.level < 1, f"decision.level must lie between 0.5 and 1, was {study.decision.level}", "decision.level")
-    need(
-        study.decision.groups in (20, 25, 50, 100),
-        f"decision.groups must be 20, 25, 50 or 100 (groups are kept as 100 and put together), was {study.decision.groups}",
-        "decision.groups",
-    )
-    sections: list[tuple[str, Interactions | Retention]] = [("interactions", log)]
-    if kept.kind == "contract":
-        need(kept.gap_days is None, 'retention.gap_days belongs to kind = "activity"', "retention.gap_days")
-        sections.append(("retention", kept))
-    else:
-        need(
-            kept.gap_days is not None and kept.gap_days >= 1,
-            'retention.kind = "activity" needs gap_days, the days without a contact after which a customer has lapsed',
-            "retention.gap_days",
-        )
-        unused = [k for k in ("source", "query", "cause", "contract", "segment", "cluster") if getattr(kept, k)]
-        need(not unused, f'retention.{"".join(unused[:1])} belongs to kind = "contract"', "retention")
-    for name, section in sections:
-        sources = [section.source is not None, section.query is not None, name in study.frames]
-        need(
-            sum(sources) == 1,
-            f"[{name}] needs one source: a file (source = …) or a query (query = …) over [tables]; {sum(sources)} given",
-            f"{name}.source",
-        )
-    for name, table in study.tables.items():
-        need(
-            (table.source is None) != (table.query is None),
-            f"tables.{name} needs either a file name or a query",
-            f"tables.{name}",
-        )
-
-

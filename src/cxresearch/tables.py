@@ -20,11 +20,16 @@ from cxresearch.sources import open_source, section_source
 from cxresearch.study import Study
 
 EPOCH = date(1970, 1, 1).toordinal()
+_INTERNAL = ("cx_row", "cx_day", "cx_second", "cx_repeat", "cx_customer", "cx_reason")
+_DATES = ("start", "end", "observed_from", "observed_until")
+_OWN = {*_INTERNAL, *(f"cx_{c}_{part}" for c in _DATES for part in ("day", "second"))}
+_EXACT = 2.0**53  # beyond it, a float is no longer every whole number
 OPTIONAL = ("touchpoint", "channel", "owner", "agent", "score", "level", "grade", "attended")
 
 # (reason, is it a fault): the order is the order of checking
 LOG_REASONS = (
     ("no customer", True),
+    ("customer is no whole number", True),
     ("no time", True),
     ("time not readable", True),
     ("exact duplicate", True),
@@ -38,9 +43,11 @@ LOG_REASONS = (
 )
 CUSTOMER_REASONS = (
     ("no customer", True),
+    ("customer is no whole number", True),
     ("no start", True),
     ("start not readable", True),
     ("end not readable", True),
+    ("observation not readable", True),
     ("exact duplicate", True),
     ("conflicting rows of one customer", True),
     ("end before start", True),
@@ -58,11 +65,13 @@ class Raw:
         source: all columns as read, with ``cx_row``.
         table: canonical columns and ``reason``.
         dated: whether times are dates rather than integer days.
+        ordered: whether row numbers mean something to the reader of the source; those of a query do not.
     """
 
     source: Frame
     table: Frame
     dated: bool
+    ordered: bool
 
 
 def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[str, bool]]) -> nw.Expr:
@@ -82,43 +91,49 @@ def read_log(study: Study, engine: Engine) -> Raw:
         RuleError: a rule is refused.
     """
     says = study.interactions
-    source = engine.rows(open_source(study, engine, "interactions"))
-    schema = dict(source.collect_schema())
+    source, schema, ordered = _opened(study, engine, "interactions")
     named = {c: getattr(says, c) for c in OPTIONAL if getattr(says, c)}
     columns = _resolve(study, "interactions", schema, {"customer": says.customer, "at": says.at, **named}, OPTIONAL)
     _check_types(schema, columns, "interactions", score=says.score is not None or says.scale is not None)
-    frame = engine.repeats(source, [c for c in schema if c != "cx_row"])
-    frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
-    aliases = {c: s for c, s in columns.items() if c != s}
+    if says.scale is not None and "score" not in columns:
+        raise DataError(
+            "interactions.scale is given and there is no score: name its column, as in score = \"stars\"; the log has: "
+            + ", ".join(schema)
+        )
     used = _rule_columns(study)
-    for clash in [c for c, s in aliases.items() if c in schema and c in used]:
+    for clash in [c for c, s in columns.items() if c != s and c in schema and c in used]:
         raise StudyError(
             f"a rule names {clash!r}, which is a column of the log and also the canonical name of "
-            f"{aliases[clash]!r}: rename one of them", field="moments",
+            f"{columns[clash]!r}: rename one of them", field="moments",
         )
-    frame = frame.with_columns(**{c: nw.col(s) for c, s in aliases.items()}, cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]]))
+    frame = engine.repeats(source, list(schema))
+    frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
+    frame = engine.local(frame, [c for c in schema if c in {columns.get(u, u) for u in used}], says.time_zone)
+    who, dtype = nw.col(columns["customer"]), schema[columns["customer"]]
+    frame = frame.with_columns(cx_customer=identity(who, dtype))
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
-    visible.pop("cx_row")
     tests = [
-        ("no customer", nw.col("cx_customer").is_null()),
-        ("no time", nw.col(columns["at"]).is_null()),
+        *_customer_tests(who, dtype),
+        ("no time", _blank(nw.col(columns["at"]), schema[columns["at"]])),
         ("time not readable", nw.col("cx_day").is_null()),
         ("exact duplicate", nw.col("cx_repeat")),
     ]
     if "score" in columns and says.scale:
-        tests.append(("score off the scale", (nw.col("score") < says.scale[0]) | (nw.col("score") > says.scale[1])))
+        score = nw.col(columns["score"])
+        score = nw.when(~score.is_nan()).then(score) if schema[columns["score"]].is_float() else score
+        tests.append(("score off the scale", (score < says.scale[0]) | (score > says.scale[1])))
     if study.moments.exclude is not None:
-        tests.append(("excluded by rule", rules.rule(study.moments.exclude, "moments.exclude", visible).holds))
+        tests.append(("excluded by rule", moments.condition(study, "exclude", visible, columns).holds))
     table = frame.select(
         "cx_row",
         nw.col("cx_customer").alias("id"),
         nw.col("cx_day").alias("day"),
         nw.col("cx_second").alias("second"),
-        moments.grade(study, visible).alias("grade"),
-        moments.both(study, visible).alias("both"),
+        moments.grade(study, visible, columns).alias("grade"),
+        moments.both(study, visible, columns).alias("both"),
         first_reason(tests, LOG_REASONS).alias("reason"),
     )
-    return Raw(source, table, not schema[columns["at"]].is_integer())
+    return Raw(source, table, not schema[columns["at"]].is_integer(), ordered)
 
 
 def read_customers(study: Study, engine: Engine) -> Raw:
@@ -131,22 +146,26 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         DataError: a column is missing or of the wrong type.
     """
     says = study.retention
-    source = engine.rows(open_source(study, engine, "retention"))
-    schema = dict(source.collect_schema())
+    source, schema, ordered = _opened(study, engine, "retention")
     named = {c: getattr(says, c) for c in ("cause", "contract", "segment", "cluster") if getattr(says, c)}
     dates = {c: v for c in ("observed_from", "observed_until") if isinstance(v := getattr(says, c), str)}
     wanted = {"customer": says.customer, "start": says.start, "end": says.end, **named, **dates}
     optional = ("cause", "segment", "cluster")
     columns = _resolve(study, "retention", schema, {**wanted, **{c: c for c in says.covariates}}, optional)
     _check_types(schema, columns, "retention")
-    frame = engine.repeats(source, [c for c in schema if c != "cx_row"])
+    _check_alike(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
+    frame = engine.repeats(source, list(schema))
     for name in ("start", "end", *dates):
         frame = engine.instant(frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}")
+    unread = {
+        c: nw.col(f"cx_{c}_day").is_null() & ~_blank(nw.col(columns[c]), schema[columns[c]]) for c in ("end", *dates)
+    }
     tests = [
-        ("no customer", nw.col("cx_customer").is_null()),
-        ("no start", nw.col(columns["start"]).is_null()),
+        *_customer_tests(nw.col(columns["customer"]), schema[columns["customer"]]),
+        ("no start", _blank(nw.col(columns["start"]), schema[columns["start"]])),
         ("start not readable", nw.col("cx_start_day").is_null()),
-        ("end not readable", nw.col("cx_end_day").is_null() & ~_blank(nw.col(columns["end"]), schema[columns["end"]])),
+        ("end not readable", unread["end"]),
+        *(("observation not readable", unread[c]) for c in dates),
         ("exact duplicate", nw.col("cx_repeat")),
         ("end before start", nw.col("cx_end_day") < nw.col("cx_start_day")),
         ("start = end: never at risk", nw.col("cx_end_day") == nw.col("cx_start_day")),
@@ -167,7 +186,25 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         **{c: nw.col(columns[c]).cast(nw.String) for c in says.covariates},
         reason=first_reason(tests, CUSTOMER_REASONS),
     )
-    return Raw(source, table, not schema[columns["start"]].is_integer())
+    return Raw(source, table, not schema[columns["start"]].is_integer(), ordered)
+
+
+def _opened(study: Study, engine: Engine, where: str) -> tuple[Frame, dict[str, Any], bool]:
+    """The source with its rows numbered, its columns, and whether its row numbers stand."""
+    ordered = where in study.frames or getattr(study, where).query is None
+    raw = open_source(study, engine, where)
+    for column in nw.from_native(raw).collect_schema():
+        if column.lower() in _OWN:
+            raise DataError(
+                f"{where}: {section_source(study, where)} has a column {column!r}, a name that is used otherwise: rename it"
+            )
+    source = engine.rows(raw)
+    schema = dict(source.collect_schema())
+    schema.pop("cx_row")
+    if not ordered:
+        # a query may give its rows in another order each time, and the numbers must keep their rows
+        source = engine.keep(source)
+    return source, schema, ordered
 
 
 def day_number(value: date | int | None) -> int | None:
@@ -184,13 +221,33 @@ def day_text(day: int, *, dated: bool) -> str:
 
 def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
     """The canonical text of an id: 17, 17.0 and "17" are one; blanks around it do not count; empty is null."""
-    if dtype.is_float():
-        column = column.cast(nw.Int64)
+    if _inexact(dtype):
+        column = column.cast(nw.Float64)
+        column = nw.when(column > -_EXACT, column < _EXACT).then(column)
+        whole = column.cast(nw.Int64)
+        column = nw.when(whole.cast(nw.Float64) == column).then(whole)
     text = column.cast(nw.String).str.strip_chars()
+    if dtype == nw.String:
+        # what pandas makes of whole numbers among missing ones, once they are written as text
+        text = nw.when(text.str.contains(r"^-?[0-9]+[.]0+$")).then(text.str.replace_all(r"[.]0+$", "")).otherwise(text)
     return nw.when(text != "").then(text)
 
 
+def _inexact(dtype: nw.dtypes.DType) -> bool:
+    return dtype.is_float() or (dtype == nw.Decimal and getattr(dtype, "scale", 1) != 0)
+
+
+def _customer_tests(column: nw.Expr, dtype: nw.dtypes.DType) -> list[tuple[str, nw.Expr]]:
+    missing = nw.col("cx_customer").is_null()
+    if not _inexact(dtype):
+        return [("no customer", missing)]
+    absent = column.is_null() | column.cast(nw.Float64).is_nan()
+    return [("no customer", absent), ("customer is no whole number", missing)]
+
+
 def _blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    if dtype in (nw.Categorical, nw.Enum):
+        column, dtype = column.cast(nw.String), nw.String()
     return column.is_null() | (column.str.strip_chars() == "") if dtype == nw.String else column.is_null()
 
 
@@ -211,10 +268,14 @@ def _resolve(
     """Canonical name to column: as named, else under its own name where there is one."""
     for canonical, column in named.items():
         if column not in schema:
-            there = [c for c in schema if c != "cx_row"]
+            hint = "; a date is written without quotes" if canonical.startswith("observed") else ""
             raise DataError(
                 f"{where}.{canonical}: {section_source(study, where)} has no column {column!r}"
-                f"{nearest(column, there) or ''}; it has: {', '.join(there)}"
+                f"{nearest(column, schema)}{hint}; it has: {_listed(schema)}"
+            )
+        if f"{column}_duplicated_0" in schema:
+            raise DataError(
+                f"{where}.{canonical}: {section_source(study, where)} has two columns {column!r}: rename one of them"
             )
     return {**{c: c for c in optional if c in schema}, **named}
 
@@ -233,10 +294,28 @@ def _check_types(
         if canonical == "customer":
             fits, wanted = dtype == nw.String or dtype.is_numeric() or dtype in (nw.Categorical, nw.Enum), "text or whole numbers"
         else:
-            fits = dtype == nw.String or dtype.is_integer() or dtype in (nw.Date, nw.Datetime)
+            fits = dtype.is_integer() or dtype in (nw.String, nw.Date, nw.Datetime, nw.Categorical, nw.Enum)
             wanted = "times, dates, ISO text or integer days"
         if not fits:
             raise DataError(f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}")
+
+
+def _check_alike(
+    engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+) -> None:
+    """All times of one table are dates, or all are integer days; a column without a value is either."""
+    start = columns["start"]
+    for canonical, column in columns.items():
+        alike = schema[column].is_integer() == schema[start].is_integer()
+        if not alike and engine.collect(source.select(nw.col(column).count())).item():
+            raise DataError(
+                f"retention.start and retention.{canonical} must both hold dates or both integer days: the columns "
+                f"{start!r} and {column!r} hold {_called(schema[start])} and {_called(schema[column])}"
+            )
+
+
+def _listed(schema: Mapping[str, Any]) -> str:
+    return ", ".join(list(schema)[:40]) + (f" and {len(schema) - 40} more" if len(schema) > 40 else "")
 
 
 def _called(dtype: nw.dtypes.DType) -> str:

@@ -40,7 +40,11 @@ def timeline(moments: Frame, customers: Frame, histories: Mapping[str, History],
     frames = [births]
     for name, history in unique.items():
         for marks in history.marks(past):
-            own = {c: nw.col(c).cast(nw.Int64).alias(f"{label[name]}_{c}") for c in history.fold if c in marks.collect_schema().names()}
+            own = {
+                c: nw.col(c).cast(nw.Int64).alias(f"{label[name]}_{c}")
+                for c in history.fold
+                if c in marks.collect_schema().names()
+            }
             frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own.values()))
     if isinstance(clock, ContactClock):
         frames.append(marked.select("customer", "tick"))

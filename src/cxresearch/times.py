@@ -10,6 +10,7 @@ import re
 
 import polars as pl
 
+EARLIEST, LATEST = -354_285, 2_932_896  # days that count as days: the years 1000 to 9999
 DIRECTIVES = "%Y %y %m %d %j %b %B %a %A %H %I %M %S %f %p %z %%"
 # a later second than 59 and an offset beyond 14 hours are no times, though some engines take them
 _ISO = (

@@ -1,7 +1,7 @@
 """Synthetic customers with a known truth.
 
-A world moves day by day, all customers at once: contacts happen, some go badly, and whoever is still there leaves with a
-hazard that depends on what happened strictly before the day. Every effect is a named parameter.
+A world moves day by day, all customers at once: contacts happen, some go badly, and whoever is still there leaves
+with a hazard that depends on what happened strictly before the day. Every effect is a named parameter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ from cxresearch.errors import EstimationError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 FIRST_DAY = date(2023, 1, 1)
-_TOUCHPOINTS = (("call", "phone"), ("chat", "web"), ("bill", "letter"), ("delivery", "person"), ("app", "app"))
+_TOUCHPOINTS = (
+    ("call", "phone"),
+    ("chat", "web"),
+    ("bill", "letter"),
+    ("delivery", "person"),
+    ("app", "app"),
+)
 _DESK = len(_TOUCHPOINTS)
 
 
@@ -124,7 +130,17 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
         who += [contacts, desk]
         when += [np.full(len(contacts) + len(desk), day)]
         grades += [grade, np.full(len(desk), 4)]
-    return _tables(rng, world, np.concatenate(who), np.concatenate(when), np.concatenate(grades), start, end, cause, segment)
+    return _tables(
+        rng,
+        world,
+        np.concatenate(who),
+        np.concatenate(when),
+        np.concatenate(grades),
+        start,
+        end,
+        cause,
+        segment,
+    )
 
 
 def _gamma(rng: np.random.Generator, variance: float, n: int) -> Floats:
@@ -158,7 +174,9 @@ def _tables(
     names = np.array([*(t for t, _ in _TOUCHPOINTS), "cancellation"])
     channels = np.array([*(c for _, c in _TOUCHPOINTS), "phone"])
     spread = rng.random(len(who))
-    stars = np.select([grade == 0, grade == 1, grade == 2, grade == 4], [1 + (spread < 0.5), 3, 4 + (spread < 0.5), 1], 0)
+    stars = np.select(
+        [grade == 0, grade == 1, grade == 2, grade == 4], [1 + (spread < 0.5), 3, 4 + (spread < 0.5), 1], 0
+    )
     second = rng.integers(8 * 3600, 20 * 3600, len(who))
     order = np.lexsort((second, when, who))
     interactions = pl.DataFrame(
@@ -178,7 +196,9 @@ def _tables(
             "customer": ids,
             "start": [days[d] for d in start],
             "end": [days[d] if left else None for d, left in zip(end, gone, strict=True)],
-            "reason": [("switched", "moved away")[c - 1] if left else None for c, left in zip(cause, gone, strict=True)],
+            "reason": [
+                ("switched", "moved away")[c - 1] if left else None for c, left in zip(cause, gone, strict=True)
+            ],
             "plan": np.array(["basic", "plus", "family"])[segment % 3],
             "household": [f"H{h:06d}" for h in rng.permutation(n) // 2 * 2],
         },

@@ -4,6 +4,7 @@ import json
 
 import polars as pl
 import pytest
+
 from cxresearch import study_from
 from cxresearch.claims.claim import catalogue, parse_claim
 from cxresearch.claims.docket import evaluate
@@ -20,7 +21,12 @@ def study_of(world: World, customers: int = 3_000, seed: int = 11, **sections) -
         "study": {"name": "a world"},
         "interactions": {"score": "stars", "scale": [1, 5]},
         "moments": {"exclude": "touchpoint = 'cancellation'"},
-        "retention": {"cause": "reason", "defection": ["switched"], "segment": "plan", "cluster": "household"},
+        "retention": {
+            "cause": "reason",
+            "defection": ["switched"],
+            "segment": "plan",
+            "cluster": "household",
+        },
     }
     return study_from(raw | sections, interactions=made.interactions, retention=made.customers)
 
@@ -95,10 +101,34 @@ def test_same_docket_on_every_engine(harm):
 def test_documented_json(harm):
     found = json.loads(harm.to_json())
     assert list(found) == ["study", "fingerprint", "version", "verdicts"]
-    keys = (
-        "claim reading primary verdict verdict_family reason estimate ci_low ci_high level interval ci_fixed_low "
-        "ci_fixed_high p p_family se se_model unit region customers events horizon_days base_rate naive lacks warnings"
-    ).split()
+    keys = [
+        "claim",
+        "reading",
+        "primary",
+        "verdict",
+        "verdict_family",
+        "reason",
+        "estimate",
+        "ci_low",
+        "ci_high",
+        "level",
+        "interval",
+        "ci_fixed_low",
+        "ci_fixed_high",
+        "p",
+        "p_family",
+        "se",
+        "se_model",
+        "unit",
+        "region",
+        "customers",
+        "events",
+        "horizon_days",
+        "base_rate",
+        "naive",
+        "lacks",
+        "warnings",
+    ]
     for row in found["verdicts"]:
         assert set(row) == set(keys)
     first = found["verdicts"][0]
@@ -135,7 +165,12 @@ def test_records_are_read_once_and_used_often():
 def test_every_sentence_of_the_catalogue_can_be_filled():
     known = {"estimate", "low", "high", "horizon", "base", "lacks", "reason", "customers", "events"}
     for claim in catalogue():
-        for sentence in (claim.text.supported, claim.text.contradicted, claim.text.undecided, claim.text.not_testable):
+        for sentence in (
+            claim.text.supported,
+            claim.text.contradicted,
+            claim.text.undecided,
+            claim.text.not_testable,
+        ):
             names = {part.partition("}")[0] for part in sentence.split("{")[1:]}
             assert names <= known | {r.id for r in claim.readings}
 

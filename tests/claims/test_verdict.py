@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from cxresearch.claims.verdict import decide, holm, more_events, parse_region
 from cxresearch.estimators.jackknife import estimate
 

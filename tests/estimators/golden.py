@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import polars as pl
-from cxresearch.risk import Feature, RiskTable, from_rows
+
+from cxresearch.risk import Feature, RiskTable
+from cxresearch.rows import from_rows
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CAUSES = ("censored", "defection", "other exit")

@@ -4,10 +4,11 @@ import lifelines
 import numpy as np
 import polars as pl
 import pytest
+
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
-from cxresearch.risk import RiskTable, from_rows
-
+from cxresearch.risk import RiskTable
+from cxresearch.rows import from_rows
 from tests import oracle
 from tests.estimators.golden import cohort, cohort_table, read
 
@@ -89,14 +90,22 @@ def test_cohort_as_in_lifelines():
         frame, id_col="id", start_col="start", stop_col="stop", event_col="event",
         fit_options={"precision": 1e-12},
     )  # fmt: skip
-    ours = cox(from_rows(some, ["bad"], cause="cause", causes=("censored", "defection", "other exit")), ["bad"], errors="model")
+    ours = cox(
+        from_rows(some, ["bad"], cause="cause", causes=("censored", "defection", "other exit")),
+        ["bad"],
+        errors="model",
+    )
     np.testing.assert_allclose(ours.coef, theirs.params_.to_numpy(), rtol=0, atol=1e-6)
     np.testing.assert_allclose(ours.se_model, theirs.standard_errors_.to_numpy(), rtol=0, atol=1e-6)
 
 
 def test_score_is_zero_at_the_fit():
     rows = cohort().filter(pl.col("id") <= 500)
-    fit = cox(from_rows(rows, ["bad"], cause="cause", causes=("censored", "defection", "other exit")), ["bad"], errors="model")
+    fit = cox(
+        from_rows(rows, ["bad"], cause="cause", causes=("censored", "defection", "other exit")),
+        ["bad"],
+        errors="model",
+    )
     assert not fit.penalised
     plain = [
         oracle.CoxRow(r["start"], r["stop"], r["cause"] == 1, tuple(float(r["bad"] == t[4:-1]) for t in fit.terms))
@@ -111,7 +120,10 @@ def separated() -> RiskTable:
     """Nobody leaves in level b: its log hazard ratio has no maximum."""
     rows = pl.DataFrame({"id": range(200), "start": [0] * 200, "stop": [1 + i % 50 for i in range(200)]})
     rows = rows.with_columns(x=pl.when(pl.col("id") % 4 == 0).then(pl.lit("b")).otherwise(pl.lit("a")))
-    return from_rows(rows.with_columns(event=pl.when((pl.col("x") == "a") & (pl.col("id") % 3 == 0)).then(1).otherwise(0)), ["x"])
+    return from_rows(
+        rows.with_columns(event=pl.when((pl.col("x") == "a") & (pl.col("id") % 3 == 0)).then(1).otherwise(0)),
+        ["x"],
+    )
 
 
 def test_monotone_likelihood_is_penalised():
@@ -124,7 +136,7 @@ def test_monotone_likelihood_is_penalised():
 def test_firth_is_at_the_top_of_the_penalised_likelihood():
     table = separated()
     fit = cox(table, ["x"], errors="model")
-    from cxresearch.estimators.cox import _derivatives  # noqa: PLC2701 - the definition, evaluated beside the optimum
+    from cxresearch.estimators.cox import _derivatives
     from cxresearch.estimators.design import design
 
     d = design(table, ["x"], (), "defection")
@@ -159,7 +171,10 @@ def test_what_cannot_be_asked():
     with pytest.raises(EstimationError, match="needs levels that are numbers"):
         cox(table, ["linear(segment)"], errors="model")
     with pytest.raises(NotTestable, match="20 groups of 20 customers"):
-        cox(from_rows(cohort().filter(pl.col("id") < 300), ["bad"], cause="cause", causes=table.causes), ["bad"])
+        cox(
+            from_rows(cohort().filter(pl.col("id") < 300), ["bad"], cause="cause", causes=table.causes),
+            ["bad"],
+        )
     with pytest.raises(EstimationError, match="no term 'bda"):
         contrast(cox(table, ["bad"], errors="model"), {"bda[1]": 1})
 

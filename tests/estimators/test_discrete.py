@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 import statsmodels.api as sm
+
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.discrete import grouped_hazards
-
 from tests.estimators.golden import grouped_table, read
 
 
@@ -23,9 +23,16 @@ def test_pooled_baselines_as_in_statsmodels():
     link = sm.families.Binomial(link=sm.families.links.CLogLog())
     theirs = sm.GLM(np.column_stack([cells["d"], cells["n"] - cells["d"]]), x, family=link).fit(tol=1e-14)
     late = grouped_table()
-    late = type(late)(late.flows.filter(pl.col("time") >= 28), *(getattr(late, f) for f in ("features", "causes", "clock", "population")))
     late = type(late)(
-        late.flows.filter(~((pl.col("time") == 28) & (pl.col("left") > 0))), late.features, late.causes, late.clock, late.population
+        late.flows.filter(pl.col("time") >= 28),
+        *(getattr(late, f) for f in ("features", "causes", "clock", "population")),
+    )
+    late = type(late)(
+        late.flows.filter(~((pl.col("time") == 28) & (pl.col("left") > 0))),
+        late.features,
+        late.causes,
+        late.clock,
+        late.population,
     )
     ours = grouped_hazards(late, ["bad", "band"], jackknifed=False, min_events=10**6)
     np.testing.assert_allclose(ours.coef, theirs.params[1:], atol=1e-7)
@@ -36,5 +43,7 @@ def test_no_maximum_is_said():
     only_good = table.flows.with_columns(defection=pl.when(pl.col("bad") == 0).then(0).otherwise(pl.col("defection")))
     with pytest.raises(EstimationError, match="no maximum"):
         grouped_hazards(
-            type(table)(only_good, table.features, table.causes, table.clock, table.population), ["bad"], jackknifed=False
+            type(table)(only_good, table.features, table.causes, table.clock, table.population),
+            ["bad"],
+            jackknifed=False,
         )

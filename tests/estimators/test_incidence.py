@@ -3,10 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
+
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.incidence import incidence
-from cxresearch.risk import from_rows
-
+from cxresearch.rows import from_rows
 from tests.estimators.golden import CAUSES, cohort, cohort_table, read
 
 
@@ -67,7 +67,14 @@ def test_few_left_by_events_do_not_end_the_support():
 
 def test_starts_where_enough_are_at_risk():
     # one early customer entered at 0, the others at 10: what happens before they come does not count
-    rows = pl.DataFrame({"id": range(31), "start": [0] + [10] * 30, "stop": [5] + [20 + i for i in range(30)], "event": [1] * 31})
+    rows = pl.DataFrame(
+        {
+            "id": range(31),
+            "start": [0] + [10] * 30,
+            "stop": [5] + [20 + i for i in range(30)],
+            "event": [1] * 31,
+        }
+    )
     found = incidence(from_rows(rows, []), errors="model")
     assert found.start == 10
     assert found.at(19).value == 0.0

@@ -2,8 +2,8 @@
 
 import numpy as np
 import polars as pl
-from cxresearch.estimators.ties import tie_sums
 
+from cxresearch.estimators.ties import tie_sums
 from tests.estimators.golden import read
 
 
@@ -25,6 +25,13 @@ def test_ways_agree_where_they_meet():
             S = z * Q
             u = S - np.arange(d) / d * Q
             share = np.arange(d) / d
-            direct = [np.log(u).sum(), (1 / u).sum(), (share / u).sum(), (1 / u**2).sum(), (share / u**2).sum(), (share**2 / u**2).sum()]
+            direct = [
+                np.log(u).sum(),
+                (1 / u).sum(),
+                (share / u).sum(),
+                (1 / u**2).sum(),
+                (share / u**2).sum(),
+                (share**2 / u**2).sum(),
+            ]
             found = tie_sums(np.array([S]), np.array([Q]), np.array([d]))[:, 0]
             np.testing.assert_allclose(found, direct, rtol=1e-8)

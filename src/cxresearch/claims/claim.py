@@ -22,7 +22,7 @@ HISTORIES: dict[str, Callable[..., History]] = {
 }
 
 
-class Since(Section):
+class Since(Section, frozen=True):
     """A clock that starts when a history reaches a level."""
 
     since: str
@@ -30,7 +30,7 @@ class Since(Section):
     below: str | None = None
 
 
-class Until(Section):
+class Until(Section, frozen=True):
     """A transition that ends the follow-up, as a cause of its own."""
 
     history: str
@@ -38,14 +38,14 @@ class Until(Section):
     cause: str
 
 
-class Model(Section):
+class Model(Section, frozen=True):
     """A regression: terms, and strata where the study has them."""
 
     terms: tuple[str, ...]
     strata: tuple[str, ...] = ()
 
 
-class Comparators(Section):
+class Comparators(Section, frozen=True):
     """Whom the exposed are compared with: at risk, same stratum, below `level`, with a recent contact."""
 
     history: str
@@ -54,7 +54,7 @@ class Comparators(Section):
     below: str | None = None
 
 
-class Published(Section):
+class Published(Section, frozen=True):
     """A number somebody else has published."""
 
     value: str
@@ -62,16 +62,20 @@ class Published(Section):
     source: str
 
 
-class Text(Section):
-    """The plain sentence of each verdict; names in braces are filled in."""
+class Text(Section, frozen=True):
+    """The plain sentence of each verdict; names in braces are filled in.
+
+    `caution` says why the naive answer is no verdict; it is shown where the naive answer decides otherwise.
+    """
 
     supported: str
     contradicted: str
     undecided: str
     not_testable: str
+    caution: str = ""
 
 
-class Reading(Section):
+class Reading(Section, frozen=True):
     """One number that a claim can be read as.
 
     Attributes:
@@ -85,7 +89,8 @@ class Reading(Section):
         until: a competing transition.
         horizon_days: a number, ``study``, or ``support`` for as far as the data reach.
         ratio_to: report incidence / (incidence + incidence of this cause).
-        model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive analyses do.
+        model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive
+            analyses do.
         compare, part: of an excess; `part` is ``excess`` or ``comparators``.
         count, among, ends: of a share; levels that count, levels and ends of follow-up in the denominator.
         region: where the claim says the number lies.
@@ -106,12 +111,12 @@ class Reading(Section):
     horizon_days: Any = "study"
     ratio_to: str | None = None
     model: Model | None = None
-    contrast: dict[str, float] = {}
+    contrast: dict[str, float] = msgspec.field(default_factory=dict)
     final: bool = False
     compare: Comparators | None = None
     part: Literal["excess", "comparators"] = "excess"
-    count: dict[str, tuple[str, ...]] = {}
-    among: dict[str, tuple[str, ...]] = {}
+    count: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    among: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ends: tuple[str, ...] = ()
     region: str | None = None
     smallest_effect: float | None = None
@@ -120,7 +125,7 @@ class Reading(Section):
     ladder: tuple[str, ...] = ()
 
 
-class Claim(Section):
+class Claim(Section, frozen=True):
     """An entry of the catalogue.
 
     Attributes:
@@ -182,11 +187,15 @@ class Claim(Section):
         spec = {k: tuple(v) if isinstance(v, list) else v for k, v in self.histories[name].items()}
         use = spec.pop("use", None)
         if use not in HISTORIES:
-            raise ClaimError(f"{where}: use must name a history{nearest(str(use), HISTORIES)}; there are: {', '.join(HISTORIES)}")
+            raise ClaimError(
+                f"{where}: use must name a history{nearest(str(use), HISTORIES)}; there are: {', '.join(HISTORIES)}"
+            )
         known = inspect.signature(HISTORIES[use]).parameters
         for key in spec:
             if key not in known:
-                raise ClaimError(f"{where}: {use} has no parameter {key!r}{nearest(key, known) or '; it has: ' + ', '.join(known)}")
+                raise ClaimError(
+                    f"{where}: {use} has no parameter {key!r}{nearest(key, known) or '; it has: ' + ', '.join(known)}"
+                )
         try:
             return HISTORIES[use](**spec)
         except (EstimationError, TypeError) as e:
@@ -217,7 +226,11 @@ def parse_claim(raw: Mapping[str, Any]) -> Claim:
     where = f"claims.{name}"
     try:
         for i, reading in enumerate(raw.get("readings", [])):
-            strict.convert(f"{where}.readings.{reading.get('id', i) if isinstance(reading, dict) else i}", reading, Reading)
+            strict.convert(
+                f"{where}.readings.{reading.get('id', i) if isinstance(reading, dict) else i}",
+                reading,
+                Reading,
+            )
         claim = strict.convert(where, raw, Claim)
     except StudyError as e:
         raise ClaimError(str(e)) from None
@@ -234,24 +247,29 @@ def _check(claim: Claim) -> None:
         raise ClaimError(f"{where}.readings: exactly one reading must say primary = true")
     for name in claim.histories:
         claim.history(name)
-    for role in ("base_rate", "naive"):
-        if (named := getattr(claim, role)) is not None:
+    for named in (claim.base_rate, claim.naive):
+        if named is not None:
             claim.reading(named)
     for r in claim.readings:
-        if r.region is None and not r.describes:
-            raise ClaimError(f"{where}.readings.{r.id}: needs a region, such as region = \"> 1\", or describes = true")
-        if r.region is not None:
-            region(claim, r)
-        for other in (*r.requires, *r.ladder):
-            claim.reading(other)
-        needed = {"hazard_contrast": "model", "excess": "compare", "share": "count"}.get(r.shape)
-        if needed and not getattr(r, needed):
-            raise ClaimError(f"{where}.readings.{r.id}: the shape {r.shape} needs {needed}")
-        if r.horizon_days not in ("study", "support") and not (isinstance(r.horizon_days, int) and r.horizon_days > 0):
-            raise ClaimError(f"{where}.readings.{r.id}.horizon_days must be a number of days, 'study' or 'support'")
-        for name in names_used(r):
-            if name not in claim.histories:
-                raise ClaimError(f"{where}.readings.{r.id}: no history {name!r}{nearest(name, claim.histories)}")
+        _check_reading(claim, r)
+
+
+def _check_reading(claim: Claim, r: Reading) -> None:
+    where = f"claims.{claim.id}.readings.{r.id}"
+    if r.region is None and not r.describes:
+        raise ClaimError(f'{where}: needs a region, such as region = "> 1", or describes = true')
+    if r.region is not None:
+        region(claim, r)
+    for other in (*r.requires, *r.ladder):
+        claim.reading(other)
+    needed = {"hazard_contrast": "model", "excess": "compare", "share": "count"}.get(r.shape)
+    if needed and not getattr(r, needed):
+        raise ClaimError(f"{where}: the shape {r.shape} needs {needed}")
+    if r.horizon_days not in ("study", "support") and not (isinstance(r.horizon_days, int) and r.horizon_days > 0):
+        raise ClaimError(f"{where}.horizon_days must be a number of days, 'study' or 'support'")
+    for name in names_used(r):
+        if name not in claim.histories:
+            raise ClaimError(f"{where}: no history {name!r}{nearest(name, claim.histories)}")
 
 
 def region(claim: Claim, reading: Reading) -> Region:

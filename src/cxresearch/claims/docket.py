@@ -11,7 +11,7 @@ from importlib.metadata import version
 from cxresearch.claims.claim import Claim, Reading, claims_of, names_used, region
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
 from cxresearch.claims.shapes import Bench, Found, activity, compute
-from cxresearch.claims.verdict import benjamini_hochberg, decide, holm, more_events
+from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
 from cxresearch.moments import GRADES
@@ -58,7 +58,7 @@ def evaluate(
         trials.append(_try(bench, claim))
     settings = records.study.decision
     trials = _family(trials, settings.multiplicity, 1 - settings.level)
-    dated = "-" in dict((f.name, f.value) for f in records.audit.facts).get("log from", "")
+    dated = "-" in {f.name: f.value for f in records.audit.facts}.get("log from", "")
     return Docket(
         records.study.name,
         version("cxresearch"),
@@ -101,9 +101,10 @@ def _try(bench: Bench, claim: Claim) -> Trial:
     found: dict[str, Found] = {}
     rows: dict[str, Evidence] = {}
     for reading in readings:
+        if missing:
+            rows[reading.id] = _untestable(claim, reading, missing)
+            continue
         try:
-            if missing:
-                raise NotTestable(missing)
             _need_bad_moments(bench, claim, reading)
             found[reading.id] = compute(bench, claim, reading)
             rows[reading.id] = _decided(bench, claim, reading, found[reading.id])
@@ -112,12 +113,15 @@ def _try(bench: Bench, claim: Claim) -> Trial:
         except EstimationError as e:
             rows[reading.id] = _untestable(claim, reading, f"a model that can be fitted: {e}")
     primary = claim.primary
-    rows[primary.id] = _gated(claim, primary, rows)
+    rows[primary.id] = _gated(primary, rows)
     tried = tuple(rows[r.id] for r in readings if not r.describes)
     base, naive = (_beside(claim, name, found) for name in (claim.base_rate, claim.naive))
-    sentence = _sentence(claim, rows[primary.id], base, found)
-    caution = _caution(naive, rows[primary.id])
-    return Trial(claim, tried, base, naive, sentence, caution, activity(bench) if caution else ())
+    verdict = rows[primary.id].verdict.replace(" ", "_")
+    sentence = _filled(getattr(claim.text, verdict), claim, rows[primary.id], base, found)
+    if not (claim.text.caution and _differs(claim, rows)):
+        return Trial(claim, tried, base, naive, sentence)
+    caution = _filled(claim.text.caution, claim, rows[primary.id], base, found)
+    return Trial(claim, tried, base, naive, sentence, caution, activity(bench))
 
 
 def _need_bad_moments(bench: Bench, claim: Claim, reading: Reading) -> None:
@@ -138,13 +142,15 @@ def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evid
     if decision.verdict == "undecided":
         more = more_events(found.estimate, where, found.events, reading.alternative)
         if more:
-            reason += f"; about {_round(more):,} more defections would decide it if the truth were {_target(reading, where)}"
+            reason += (
+                f"; about {_round(more):,} more defections would decide it if the truth were {_target(reading, where)}"
+            )
     p = None if math.isnan(decision.p) else decision.p
-    return _row(claim, reading, found, decision.verdict, reason, p, _warnings(bench))
+    return _row(claim, reading, found, decision.verdict, reason, p, (*_warnings(bench), *found.warnings))
 
 
-def _target(reading: Reading, where: object) -> str:
-    effect = getattr(where, "effect", math.nan)
+def _target(reading: Reading, where: Region) -> str:
+    effect = where.effect
     return f"{effect:.2f}" if not math.isnan(effect) else f"{reading.alternative:g}"
 
 
@@ -154,31 +160,74 @@ def _round(n: int) -> int:
 
 
 def _row(
-    claim: Claim, reading: Reading, found: Found, verdict: str, reason: str, p: float | None, warnings: tuple[str, ...] = ()
+    claim: Claim,
+    reading: Reading,
+    found: Found,
+    verdict: Verdict,
+    reason: str,
+    p: float | None,
+    warnings: tuple[str, ...] = (),
 ) -> Evidence:
     return Evidence(
-        claim.id, reading.id, reading.label, reading.primary, verdict, verdict, reason, found.estimate, p, None,  # type: ignore[arg-type]
-        found.unit, reading.region or "", found.customers, found.events, found.horizon_days, "", warnings,
-        found.series, found.asides,
+        claim.id,
+        reading.id,
+        reading.label,
+        reading.primary,
+        verdict,
+        verdict,
+        reason,
+        found.estimate,
+        p,
+        None,
+        found.unit,
+        reading.region or "",
+        found.customers,
+        found.events,
+        found.horizon_days,
+        "",
+        warnings,
+        found.series,
+        found.asides,
     )
 
 
 def _untestable(claim: Claim, reading: Reading, missing: str) -> Evidence:
     return Evidence(
-        claim.id, reading.id, reading.label, reading.primary, "not testable", "not testable", "", None, None, None,
+        claim.id,
+        reading.id,
+        reading.label,
+        reading.primary,
+        "not testable",
+        "not testable",
+        "",
+        None,
+        None,
+        None,
         {"share": "share", "incidence": "share", "excess": "difference of shares"}.get(reading.shape, "hazard ratio"),
-        reading.region or "", 0, 0, None, missing, (), (), (),
+        reading.region or "",
+        0,
+        0,
+        None,
+        missing,
+        (),
+        (),
+        (),
     )
 
 
-def _gated(claim: Claim, primary: Reading, rows: dict[str, Evidence]) -> Evidence:
+def _gated(primary: Reading, rows: dict[str, Evidence]) -> Evidence:
     """What else must hold before a primary reading is believed."""
     row = rows[primary.id]
     if row.verdict == "supported":
         for other in (rows[r] for r in primary.requires):
             p = max((x for x in (row.p, other.p) if x is not None), default=None)
             if other.verdict == "not testable":
-                return replace(row, verdict="undecided", verdict_family="undecided", reason=f"no comparison: {other.lacks}")
+                return replace(
+                    row,
+                    verdict="undecided",
+                    verdict_family="undecided",
+                    reason=f"no comparison: {other.lacks}",
+                )
             if other.verdict == "contradicted":
                 why = "fewer leave than among comparable customers without a bad moment"
                 return replace(row, verdict="contradicted", verdict_family="contradicted", reason=why, p=other.p)
@@ -195,16 +244,12 @@ def _gated(claim: Claim, primary: Reading, rows: dict[str, Evidence]) -> Evidenc
     return row
 
 
-def _caution(naive: Beside | None, row: Evidence) -> str:
-    """Why the naive answer is no verdict, where it says the opposite of harm."""
-    if naive is None or naive.unit != "hazard ratio" or naive.high >= 1 or row.estimate is None:
-        return ""
-    return (
-        f"Taken naively, customers who ever had a bad moment left less: {number(naive.value, naive.unit)} times the rate of the "
-        "others. That is no verdict on bad moments. Whoever stays longer and makes contact more often has more chances "
-        "to meet one; the comparison mistakes the fruit of staying for its cause. Counted in time, from the bad moment "
-        f"on and among customers with as many contacts, the rate is {number(row.estimate.value, row.unit)} times that of the others."
-    )
+def _differs(claim: Claim, rows: dict[str, Evidence]) -> bool:
+    """Whether the naive answer decides, and otherwise than the primary reading."""
+    naive, primary = rows.get(claim.naive or ""), rows[claim.primary.id]
+    if naive is None or naive.verdict not in ("supported", "contradicted"):
+        return False
+    return primary.verdict not in (naive.verdict, "not testable")
 
 
 def _warnings(bench: Bench) -> tuple[str, ...]:
@@ -223,19 +268,29 @@ def _beside(claim: Claim, name: str | None, found: dict[str, Found]) -> Beside |
     return Beside(e.value, e.low, e.high, claim.reading(name).label, found[name].unit)
 
 
-def _sentence(claim: Claim, row: Evidence, base: Beside | None, found: dict[str, Found]) -> str:
-    """The sentence of the verdict, filled in; a reading's own id in braces is its number."""
-    words = {"lacks": row.lacks, "reason": row.reason, "base": number(base.value, base.unit) if base else "unknown"}
+def _filled(template: str, claim: Claim, row: Evidence, base: Beside | None, found: dict[str, Found]) -> str:
+    """A sentence with its numbers; a reading's own id in braces is its number."""
+    words = {
+        "lacks": row.lacks,
+        "reason": row.reason,
+        "base": number(base.value, base.unit) if base else "unknown",
+    }
     for reading, other in found.items():
         words[reading] = number(other.estimate.value, other.unit)
         if other.unit == "difference of shares":
-            words[reading] = f"{abs(100 * other.estimate.value):.1f} points {'more' if other.estimate.value >= 0 else 'fewer'}"
+            words[reading] = (
+                f"{abs(100 * other.estimate.value):.1f} points {'more' if other.estimate.value >= 0 else 'fewer'}"
+            )
     if row.estimate is not None:
         e = row.estimate
         words |= {k: number(v, row.unit) for k, v in (("estimate", e.value), ("low", e.low), ("high", e.high))}
-        words |= {"horizon": str(row.horizon_days), "customers": f"{row.customers:,}", "events": f"{row.events:,}"}
+        words |= {
+            "horizon": str(row.horizon_days),
+            "customers": f"{row.customers:,}",
+            "events": f"{row.events:,}",
+        }
     unknown = {r.id: "an unknown number" for r in claim.readings}
-    return str(getattr(claim.text, row.verdict.replace(" ", "_"))).format_map(_Words(unknown | words))
+    return template.format_map(_Words(unknown | words))
 
 
 class _Words(dict[str, str]):
@@ -251,7 +306,11 @@ def _family(trials: list[Trial], method: str, alpha: float) -> list[Trial]:
     for trial, raw, p in zip(trials, ps, adjust(ps), strict=True):
         row = trial.primary
         if row.p is not None:
-            family = row.verdict if row.verdict in ("undecided", "not testable") or p <= alpha or raw > alpha else "undecided"
+            family = (
+                row.verdict
+                if row.verdict in ("undecided", "not testable") or p <= alpha or raw > alpha
+                else "undecided"
+            )
             row = replace(row, p_family=float(p), verdict_family=family)
         out.append(replace(trial, readings=(row, *trial.readings[1:])))
     return out

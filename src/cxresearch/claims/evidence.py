@@ -174,8 +174,9 @@ class Trial:
             for e in self.readings
         )
         head = "".join(f"<th scope='col'>{h}</th>" for h in ("reading", "estimate", "the claim", "verdict"))
+        verdict = f"{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}"
         return (
-            f"<p><strong>{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}</strong>. {escape(self.sentence)}</p>"
+            f"<p><strong>{verdict}</strong>. {escape(self.sentence)}</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
 
@@ -229,7 +230,12 @@ class Docket:
             "fingerprint": self.fingerprint,
             "version": self.version,
             "verdicts": [
-                {**_row(e), "level": self.level, "base_rate": _beside(t, e, "base_rate"), "naive": _beside(t, e, "naive")}
+                {
+                    **_row(e),
+                    "level": self.level,
+                    "base_rate": _beside(t, e, "base_rate"),
+                    "naive": _beside(t, e, "naive"),
+                }
                 for t in self.trials
                 for e in t.readings
             ],
@@ -284,7 +290,9 @@ class Docket:
             for t in self.trials
         )
         head = "".join(f"<th scope='col'>{h}</th>" for h in ("claim", "verdict", "estimate", "in words"))
-        return f"<table><caption>{escape(self.study)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return (
+            f"<table><caption>{escape(self.study)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
 
 
 def number(value: float, unit: str) -> str:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+import narwhals.stable.v2 as nw
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from cxresearch.claims.claim import Claim, Reading, Since, names_used
 from cxresearch.claims.evidence import Activity, Series
 from cxresearch.clocks import Clock, ContactClock, DayClock
 from cxresearch.engines import Frame
 from cxresearch.episode import Aside, Episodes, clock_of, episodes, final, since, states, until, whole_only
-from cxresearch.errors import NotTestable
+from cxresearch.errors import ClaimError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.expected import expected_events
-from cxresearch.estimators.incidence import aalen_johansen, incidence, step
-from cxresearch.estimators.intervals import logit
-from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
+from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.estimators.share import share
 from cxresearch.histories import History, bad_count, contact_count
@@ -26,6 +29,7 @@ from cxresearch.matched import matched_table
 from cxresearch.records import Records
 from cxresearch.risk import RiskTable, risk_table
 
+T = TypeVar("T")
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
 
 
@@ -41,6 +45,7 @@ class Found:
         horizon_days: None where there is none.
         series: curves behind it.
         asides: customers left out.
+        warnings: what to bear in mind.
     """
 
     estimate: Estimate
@@ -50,6 +55,7 @@ class Found:
     horizon_days: int | None = None
     series: tuple[Series, ...] = ()
     asides: tuple[Aside, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,7 +72,8 @@ class Bench:
     histories: Mapping[str, History]
     tables: dict[str, RiskTable] = field(default_factory=dict)
     _lines: dict[tuple[str, int], Frame] = field(default_factory=dict)
-    _made: dict[str, object] = field(default_factory=dict)
+    _excesses: dict[str, Excess] = field(default_factory=dict)
+    _fits: dict[str, CoxFit] = field(default_factory=dict)
 
     def strata(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
         """The strata a study has."""
@@ -79,8 +86,6 @@ class Bench:
         if key not in self._lines:
             self._lines[key] = states(self.records, {c: self.histories[n] for n, c in columns.items()}, clock)
         renamed = {name: columns[h.name] for name, h in histories.items()}
-        import narwhals.stable.v2 as nw
-
         line = self._lines[key].select("customer", "tick", **{n: nw.col(c) for n, c in renamed.items()})
         found = whole_only(episodes(self.records, histories, fixed=fixed, clock=clock, line=line))
         return replace(found, frame=self.records.engine.keep(found.frame))
@@ -92,12 +97,23 @@ class Bench:
         return self.tables[key]
 
     def once(self, key: str, make: Callable[[], Excess]) -> Excess:
-        """A result that two readings share."""
-        if key not in self._made:
-            self._made[key] = make()
-        found = self._made[key]
-        assert isinstance(found, Excess)  # noqa: S101 - one kind of result is kept here
-        return found
+        """A comparison that two readings share."""
+        if key not in self._excesses:
+            self._excesses[key] = make()
+        return self._excesses[key]
+
+    def fit(self, key: str, make: Callable[[], CoxFit]) -> CoxFit:
+        """A model that several readings look at."""
+        if key not in self._fits:
+            self._fits[key] = make()
+        return self._fits[key]
+
+
+def _given(part: T | None) -> T:
+    """A part that the grammar of the catalogue demands of the shape."""
+    if part is None:
+        raise ClaimError("a reading lacks what its shape needs")
+    return part
 
 
 def compute(bench: Bench, claim: Claim, reading: Reading) -> Found:
@@ -155,63 +171,32 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
         raise NotTestable(_nobody(reading.clock))
     settings = bench.records.study
     curve = incidence(
-        table, reading.event, min_cell=settings.info.min_cell, level=settings.decision.level,
+        table,
+        reading.event,
+        min_cell=settings.info.min_cell,
+        level=settings.decision.level,
         groups=settings.decision.groups,
     )
     horizon = _horizon(bench, reading, curve)
     if reading.clock:
         _expect_events(bench, claim, reading)
     events = _events_by(table, reading.event, horizon)
-    found = curve.at(horizon)
-    if reading.ratio_to:
-        found = _ratio(table, reading, horizon, settings.decision.level, settings.decision.groups, curve.start)
-        events += _events_by(table, reading.ratio_to, horizon)
-    else:
-        found = _at(table, curve, horizon, reading.event, settings.decision.groups)
+    events += _events_by(table, reading.ratio_to, horizon) if reading.ratio_to else 0
+    found = incidence_at(
+        table,
+        horizon,
+        reading.event,
+        against=reading.ratio_to,
+        min_cell=settings.info.min_cell,
+        level=settings.decision.level,
+        groups=settings.decision.groups,
+    )
     bands = Series(reading.label, *(tuple(float(x) for x in v) for v in _thin(curve)))
     return Found(found, "share", table.customers, events, horizon, (bands,), table.asides)
 
 
-def _at(table: RiskTable, curve: Incidence, horizon: int, cause: str, groups: int) -> Estimate:
-    """The incidence at a horizon with its own jackknife error."""
-    grouped = enough_groups(table.only(), cause, groups)
-    from cxresearch.estimators.intervals import cloglog
-
-    causes = (cause, *(c for c in table.causes[1:] if c != cause))
-    point = np.array([horizon])
-
-    def value(t: RiskTable) -> np.ndarray:
-        c = aalen_johansen(t, causes, curve.start)
-        return np.array([cloglog(float(step(c.times, c.incidence[0], point)[0]))])
-
-    count = int(grouped.population["group"].max()) + 1
-    se = float(jackknife(value(grouped), lambda g: value(grouped.without_group(g)), count).se[0])
-    at = curve.at(horizon)
-    return estimate(at.value, se, scale="cloglog", level=curve.level, groups=count, se_model=at.se_model)
-
-
-def _ratio(table: RiskTable, reading: Reading, horizon: int, level: float, groups: int, start: int) -> Estimate:
-    grouped = enough_groups(table.only(), reading.event, groups)
-    other = reading.ratio_to or ""
-    causes = (reading.event, other, *(c for c in table.causes[1:] if c not in (reading.event, other)))
-    point = np.array([horizon])
-
-    def value(t: RiskTable) -> np.ndarray:
-        c = aalen_johansen(t, causes, start)
-        a, b = (float(step(c.times, c.incidence[i], point)[0]) for i in (0, 1))
-        return np.array([logit(a / (a + b)) if a + b > 0 else 0.0])
-
-    count = int(grouped.population["group"].max()) + 1
-    whole = value(grouped)
-    se = float(jackknife(whole, lambda g: value(grouped.without_group(g)), count).se[0])
-    from cxresearch.estimators.intervals import expit
-
-    return estimate(expit(float(whole[0])), se, scale="logit", level=level, groups=count)
-
-
 def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    compare = reading.compare
-    assert compare is not None  # noqa: S101 - the grammar checks it
+    compare = _given(reading.compare)
     settings = bench.records.study
     horizon = settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
     histories = _histories(claim, reading)
@@ -220,7 +205,11 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
         eps = bench.episodes(histories, _tenure(bench, blackout=False), bench.strata(("segment",)))
         table = matched_table(eps, compare.history, compare.level, compare.recent, below=compare.below)
         return excess(
-            table, horizon, cause=reading.event, min_cell=settings.info.min_cell, level=settings.decision.level,
+            table,
+            horizon,
+            cause=reading.event,
+            min_cell=settings.info.min_cell,
+            level=settings.decision.level,
             groups=settings.decision.groups,
         )
 
@@ -238,8 +227,7 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
 
 def _hazard_contrast(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    model = reading.model
-    assert model is not None  # noqa: S101 - the grammar checks it
+    model = _given(reading.model)
     histories, strata = _histories(claim, reading), bench.strata(model.strata)
     clock = clock_of(bench.records)
     key = _key("hazard", [(n, h.name) for n, h in histories.items()], strata, reading.final, clock.name)
@@ -254,13 +242,23 @@ def _hazard_contrast(bench: Bench, claim: Claim, reading: Reading) -> Found:
     for name in [n for n in histories if n == claim.cell or n in {t.partition("[")[0] for t in reading.contrast}]:
         _expect(table, name, reading, strata)
     settings = bench.records.study.decision
-    fit = fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock)
+    fit = bench.fit(
+        _key(key, model.terms, reading.event),
+        lambda: fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock),
+    )
     found = contrast(fit, reading.contrast)
-    return Found(found, "hazard ratio", table.customers, table.events(reading.event), None, (), table.asides)
+    warnings = ("a level has no events or nothing else: Firth's penalty was used",) if fit.penalised else ()
+    return Found(found, "hazard ratio", table.customers, table.events(reading.event), None, (), table.asides, warnings)
 
 
 def fit_hazards(
-    table: RiskTable, terms: tuple[str, ...], strata: tuple[str, ...], event: str, level: float, groups: int, clock: Clock
+    table: RiskTable,
+    terms: tuple[str, ...],
+    strata: tuple[str, ...],
+    event: str,
+    level: float,
+    groups: int,
+    clock: Clock,
 ) -> CoxFit:
     """Cox on days; the grouped-time model on contacts, where nearly everybody shares few times."""
     if isinstance(clock, ContactClock):
@@ -275,8 +273,11 @@ def _share(bench: Bench, claim: Claim, reading: Reading) -> Found:
     table = bench.table(key, lambda: bench.episodes(histories, clock, ()))
     level = bench.records.study.decision.level
     found = share(
-        table, {k: tuple(v) for k, v in reading.count.items()}, among=dict(reading.among) or None,
-        causes=reading.ends or None, level=level,
+        table,
+        {k: tuple(v) for k, v in reading.count.items()},
+        among=dict(reading.among) or None,
+        causes=reading.ends or None,
+        level=level,
     )
     return Found(found.estimate, "share", found.whole, found.part, None, (), table.asides)
 
@@ -297,19 +298,22 @@ def _expect(table: RiskTable, name: str, reading: Reading, strata: tuple[str, ..
     by = dict(zip(counts["level"], counts["expected"], strict=True))
     wanted = [t.partition("[")[2].removesuffix("]") for t in reading.contrast if t.startswith(f"{name}[")]
     for level in (table.feature(name).levels[0], *wanted):
-        if by.get(level, 0.0) < MIN_EXPECTED:
+        few = by.get(level, 0.0)
+        if few < MIN_EXPECTED:
             raise NotTestable(
-                f"events enough where {name} is {level}: {by.get(level, 0.0):.1f} would be expected, {MIN_EXPECTED} are needed"
+                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed"
             )
 
 
 def _expect_events(bench: Bench, claim: Claim, reading: Reading) -> None:
     """After the origin, as many events as a verdict needs would be expected at everybody's hazard."""
-    origin = reading.clock
-    assert origin is not None  # noqa: S101 - called with a clock only
+    origin = _given(reading.clock)
     histories = {origin.since: claim.history(origin.since)}
     clock = _tenure(bench, blackout=False)
-    table = bench.table(_key("share", [(n, h.name) for n, h in histories.items()], clock.lag), lambda: bench.episodes(histories, clock, ()))
+    table = bench.table(
+        _key("share", [(n, h.name) for n, h in histories.items()], clock.lag),
+        lambda: bench.episodes(histories, clock, ()),
+    )
     counts = expected_events(table, origin.since, reading.event)
     levels = table.feature(origin.since).levels
     stop = levels.index(reading.until.level) if reading.until else len(levels)
@@ -321,19 +325,24 @@ def _expect_events(bench: Bench, claim: Claim, reading: Reading) -> None:
 
 
 def _events_by(table: RiskTable, cause: str, horizon: int) -> int:
-    import polars as pl
-
     return int(table.flows.filter(pl.col("time") <= horizon)[cause].sum())
 
 
 def _nobody(clock: Since | None) -> str:
-    return f"customers who reached {clock.since} {clock.level} and were seen from their start" if clock else "customers at risk"
+    return (
+        f"customers who reached {clock.since} {clock.level} and were seen from their start"
+        if clock
+        else "customers at risk"
+    )
 
 
-def _thin(curve: Incidence) -> tuple[np.ndarray, ...]:
+def _thin(curve: Incidence) -> tuple[NDArray[np.float64], ...]:
     """At most 200 points of a curve, with the origin."""
     keep = np.unique(np.linspace(0, len(curve.times) - 1, min(200, len(curve.times))).astype(int))
-    return tuple(np.concatenate([[float(curve.start) if i == 0 else 0.0], v[keep]]) for i, v in enumerate((curve.times, curve.incidence, curve.low, curve.high)))
+    return tuple(
+        np.concatenate([[float(curve.start) if i == 0 else 0.0], v[keep]])
+        for i, v in enumerate((curve.times, curve.incidence, curve.low, curve.high))
+    )
 
 
 _SHAPES: dict[str, Callable[[Bench, Claim, Reading], Found]] = {

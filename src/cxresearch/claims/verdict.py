@@ -115,7 +115,9 @@ def _p(found: Estimate, region: Region) -> float:
     return two_sided_p(max(abs(inside), short, 0.0) / found.se, found.groups)
 
 
-def more_events(found: Estimate, region: Region, events: int, alternative: float | None, power: float = 0.8) -> int | None:
+def more_events(
+    found: Estimate, region: Region, events: int, alternative: float | None, power: float = 0.8
+) -> int | None:
     """How many events more would decide, if the truth were the declared alternative.
 
     Args:

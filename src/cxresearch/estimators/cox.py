@@ -58,7 +58,9 @@ def cox(
         (2001), Biometrics 57, 114-119.
     """
     if ties not in ("efron", "breslow"):
-        raise EstimationError(f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}")
+        raise EstimationError(
+            f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}"
+        )
     if errors == "jackknife":
         table = enough_groups(table, cause, groups)
     d = design(table, terms, strata, cause)
@@ -67,14 +69,16 @@ def cox(
     p = len(d.terms)
     se, replicates = np.full(p, np.nan), np.empty((0, p))
     if errors == "jackknife":
-        count = int(table.population["group"].max()) + 1
 
         def without(group: int) -> Array:
-            return _maximise(d.x, *d.without(group), ties, top.beta).beta
+            n, e = d.without(group)
+            if top.penalised:
+                return _firth(d.x, n, e, ties, top.beta).beta
+            return _maximise(d.x, n, e, ties, top.beta).beta
 
-        pseudo = jackknife(top.beta, without, count)
+        pseudo = jackknife(top.beta, without, table.groups)
         se, replicates = pseudo.se, pseudo.replicates
-    covariance = np.linalg.pinv(top.information)
+    covariance = np.asarray(np.linalg.pinv(top.information), dtype=np.float64)
     return CoxFit(
         terms=d.terms,
         coef=top.beta,
@@ -110,7 +114,9 @@ def contrast(fit: CoxFit, weights: Mapping[str, float]) -> Estimate:
             feature = term.partition("[")[0]
             if any(t.startswith(f"{feature}[") for t in fit.terms):
                 raise NotTestable(f"customers at risk in {term}")
-            raise EstimationError(f"the fit has no term {term!r}{nearest(term, fit.terms)}; it has: {', '.join(fit.terms)}")
+            raise EstimationError(
+                f"the fit has no term {term!r}{nearest(term, fit.terms)}; it has: {', '.join(fit.terms)}"
+            )
         w[fit.terms.index(term)] = weight
     value = float(w @ fit.coef)
     model = float(np.sqrt(w @ fit.covariance @ w))
@@ -185,22 +191,21 @@ def _maximise(x: Array, n: Array, e: Array, ties: Ties, start: Array) -> _Top:
             if np.isfinite(new[0]) and new[0] >= loglik - 1e-12 * abs(loglik):
                 break
             step = step / 2
-        gain = new[0] - loglik
         beta, (loglik, score, information) = beta + step, new
         spread = float(np.abs(step).max())
         if float(np.abs(x @ beta).max()) > _DIVERGED and spread > 0.1:
             return _firth(x, n, e, ties)
-        if spread < 1e-11 or (abs(gain) <= 1e-14 * abs(loglik) and spread < 1e-9):
+        if spread < 1e-7:  # Newton doubles the digits: what is left is below 1e-13
             break
     else:
         return _firth(x, n, e, ties)
     return _Top(beta, information, loglik, penalised=False)
 
 
-def _firth(x: Array, n: Array, e: Array, ties: Ties) -> _Top:
+def _firth(x: Array, n: Array, e: Array, ties: Ties, start: Array | None = None) -> _Top:
     """Maximise loglik + log|information| / 2; the penalty's slope by central differences."""
     p = x.shape[1]
-    beta = np.zeros(p)
+    beta = np.zeros(p) if start is None else start.copy()
     h = 1e-4
 
     def penalty(b: Array) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -68,12 +69,10 @@ class Flows:
         part = slice(None)
         if group is not None:
             part = slice(*np.searchsorted(self.group, [group, group + 1]))
-        at_risk, events = np.zeros(shape), np.zeros(shape)
-        for target, rows, counts in ((at_risk, self.enter_row, self.net), (events, self.event_row, self.events)):
-            used = rows[part] >= 0
-            np.add.at(target, (rows[part][used], self.pattern[part][used]), counts[part][used])
-        edges = np.flatnonzero(np.diff(self.block, prepend=-1, append=-1))
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        at_risk = _scatter(shape, self.enter_row[part], self.pattern[part], self.net[part])
+        events = _scatter(shape, self.event_row[part], self.pattern[part], self.events[part])
+        edges = np.flatnonzero(np.diff(self.block, prepend=-1, append=-1)).tolist()
+        for a, b in pairwise(edges):
             np.cumsum(at_risk[a:b], axis=0, out=at_risk[a:b])
         return at_risk, events
 
@@ -101,10 +100,10 @@ def design(
         raise EstimationError(f"{clash[0]!r} cannot be a term and a stratum at once")
     if table.events(cause) == 0:
         raise EstimationError(f"the table has no events of the cause {cause!r}")
-    flows = table.only(*used, *strata).flows.sort("group", "time")
-    patterns = flows.select(used).unique(maintain_order=False).sort(used) if used else pl.DataFrame({"": [0]})
-    code = _codes(flows, used, patterns)
-    block = _codes(flows, list(strata), flows.select(list(strata)).unique().sort(list(strata))) if strata else np.zeros(flows.height, np.int64)
+    names = [f.name for f in table.features]
+    flows = (table if set(names) == {*used, *strata} else table.only(*used, *strata)).flows
+    code, patterns = _codes(flows, [table.feature(f) for f in used])
+    block, _ = _codes(flows, [table.feature(f) for f in strata])
     time = flows["time"].to_numpy()
     counted = flows[cause].to_numpy().astype(np.float64)
     net = (flows["entered"] - flows["left"]).to_numpy().astype(np.float64)
@@ -112,11 +111,15 @@ def design(
     key = block * width + (time - time.min())
     rows = np.unique(key[counted > 0])
     if every_time:
-        rows = np.concatenate([np.arange(key[block == b].min() + 1, key[block == b].max() + 1) for b in np.unique(block)])
-    enter = np.searchsorted(rows, key, side="right")
+        rows = np.concatenate(
+            [np.arange(key[block == b].min() + 1, key[block == b].max() + 1) for b in np.unique(block)]
+        )
+    mark = np.zeros(int(key.max()) + 2, np.int64)
+    mark[rows] = 1
+    upto = np.cumsum(mark)  # rows at or before a key
+    enter = upto[key]
     enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
-    own = np.searchsorted(rows, key)
-    own = np.where((own < len(rows)) & (rows[np.minimum(own, len(rows) - 1)] == key), own, -1)
+    own = np.where(mark[key] == 1, upto[key] - 1, -1)
     sparse = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
     at_risk, events = sparse.dense((len(rows), patterns.height))
     seen = {f: patterns[f].to_numpy()[at_risk.sum(axis=0) > 0] for f in used}
@@ -129,15 +132,31 @@ def design(
     return Design(tuple(names), x, at_risk, events, sparse)
 
 
+def _scatter(shape: tuple[int, ...], rows: NDArray[np.int64], patterns: NDArray[np.int64], counts: Array) -> Array:
+    """Sum counts into an array of `shape`; a row of -1 is nowhere."""
+    used = rows >= 0
+    cells = rows[used] * shape[1] + patterns[used]
+    summed = np.bincount(cells, counts[used], minlength=shape[0] * shape[1])
+    return summed.astype(np.float64).reshape(shape)
+
+
 def _features_of(term: str) -> list[str]:
     return [m[1] if (m := _LINEAR.fullmatch(part.strip())) else part.strip() for part in term.split(":")]
 
 
-def _codes(flows: pl.DataFrame, names: list[str], patterns: pl.DataFrame) -> NDArray[np.int64]:
-    if not names:
-        return np.zeros(flows.height, np.int64)
-    numbered = patterns.with_row_index("cx_code")
-    return flows.select(names).join(numbered, on=names, how="left", maintain_order="left")["cx_code"].to_numpy().astype(np.int64)
+def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[NDArray[np.int64], pl.DataFrame]:
+    """Combinations of levels that occur, numbered in order: the number of every flow, and the table of combinations."""
+    if not features:
+        return np.zeros(flows.height, np.int64), pl.DataFrame({"": [0]})
+    key = np.zeros(flows.height, np.int64)
+    for f in features:
+        key = key * len(f.levels) + flows[f.name].to_numpy()
+    occurs = np.bincount(key)
+    found, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0) - 1)[key]
+    levels: dict[str, NDArray[np.int64]] = {}
+    for f in reversed(features):
+        found, levels[f.name] = np.divmod(found, len(f.levels))
+    return code.astype(np.int64), pl.DataFrame({f.name: levels[f.name] for f in features})
 
 
 def _columns(

@@ -65,15 +65,29 @@ def grouped_hazards(
     beta = theta[rows:]
     se, replicates = np.full(p, np.nan), np.empty((0, p))
     if jackknifed:
-        def without(group: int) -> Array:
-            return _maximise(d.x, *(pool @ part for part in d.without(group)), theta)[0][rows:]
 
-        found = jackknife(beta, without, int(table.population["group"].max()) + 1)
+        def without(group: int) -> Array:
+            n, e = d.without(group)
+            return _maximise(d.x, pool @ n, pool @ e, theta)[0][rows:]
+
+        found = jackknife(beta, without, table.groups)
         se, replicates = found.se, found.replicates
-    covariance = np.linalg.pinv(information)
+    covariance = np.asarray(np.linalg.pinv(information), dtype=np.float64)
     return CoxFit(
-        d.terms, beta, np.sqrt(np.maximum(np.diag(covariance), 0)), se, covariance, loglik, int(d.events.sum()),
-        "grouped", tuple(strata), cause, False, level, len(replicates), replicates,
+        d.terms,
+        beta,
+        np.sqrt(np.maximum(np.diag(covariance), 0)),
+        se,
+        covariance,
+        loglik,
+        int(d.events.sum()),
+        "grouped",
+        tuple(strata),
+        cause,
+        False,
+        level,
+        len(replicates),
+        replicates,
     )
 
 
@@ -108,7 +122,9 @@ def _maximise(x: Array, n: Array, e: Array, start: Array) -> tuple[Array, NDArra
     """
     rows = len(n)
     theta = start.copy()
-    live = (e.sum(axis=1) > 0) & (e.sum(axis=1) < n.sum(axis=1))  # a time at which nobody or everybody left says nothing
+    live = (e.sum(axis=1) > 0) & (
+        e.sum(axis=1) < n.sum(axis=1)
+    )  # a time at which nobody or everybody left says nothing
     loglik, score_a, score_b, w = _scoring(x, n, e, theta, live)
     for _ in range(_STEPS):
         a = np.where(live, w.sum(axis=1), 1.0)
@@ -131,9 +147,7 @@ def _maximise(x: Array, n: Array, e: Array, start: Array) -> tuple[Array, NDArra
     raise EstimationError("the grouped-time likelihood has no maximum: a level has all or none of the events")
 
 
-def _scoring(
-    x: Array, n: Array, e: Array, theta: Array, live: NDArray[np.bool_]
-) -> tuple[float, Array, Array, Array]:
+def _scoring(x: Array, n: Array, e: Array, theta: Array, live: NDArray[np.bool_]) -> tuple[float, Array, Array, Array]:
     """Log-likelihood, scores for baselines and coefficients, and Fisher weights of each cell."""
     eta = np.clip(theta[: len(n), None] + (x @ theta[len(n) :])[None, :], -30, 4)
     hazard = np.exp(eta)

@@ -51,7 +51,13 @@ class Excess(Result):
 
 
 def excess(
-    table: MatchedTable, horizon: int, *, cause: str = "defection", min_cell: int = 10, level: float = 0.95, groups: int = 100
+    table: MatchedTable,
+    horizon: int,
+    *,
+    cause: str = "defection",
+    min_cell: int = 10,
+    level: float = 0.95,
+    groups: int = 100,
 ) -> Excess:
     """Estimate the excess at a horizon.
 
@@ -89,8 +95,15 @@ def excess(
     ]
     days = np.arange(horizon + 1, dtype=np.int64)
     return Excess(
-        *parts, int(table.exposed["customers"].sum()), dropped, horizon, days.astype(np.float64),
-        step(a.times, a.incidence[0], days), step(b.times, b.incidence[0], days),
+        parts[0],
+        parts[1],
+        parts[2],
+        int(table.exposed["customers"].sum()),
+        dropped,
+        horizon,
+        days.astype(np.float64),
+        step(a.times, a.incidence[0], days),
+        step(b.times, b.incidence[0], days),
     )
 
 
@@ -123,7 +136,13 @@ class Arrays:
         day = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
         time = spans["end"][own][row] - day
         event = np.where(time > self.horizon, 0, spans["event"][own][row])
-        return event, spans["stratum"][own][row], day, np.minimum(time, self.horizon + 1), spans["customers"][own][row]
+        return (
+            event,
+            spans["stratum"][own][row],
+            day,
+            np.minimum(time, self.horizon + 1),
+            spans["customers"][own][row],
+        )
 
     def curves(self, without: int | None) -> tuple[Curve, Curve, int]:
         """Exposed and comparators; the number of exposed customers whom nobody matches."""

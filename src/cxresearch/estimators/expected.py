@@ -9,7 +9,9 @@ from cxresearch.estimators.design import design
 from cxresearch.risk import RiskTable
 
 
-def expected_events(table: RiskTable, feature: str, cause: str = "defection", strata: tuple[str, ...] = ()) -> pl.DataFrame:
+def expected_events(
+    table: RiskTable, feature: str, cause: str = "defection", strata: tuple[str, ...] = ()
+) -> pl.DataFrame:
     """Exposure times the pooled hazard of each stratum and time, by level of a feature.
 
     Zero observed where many are expected is evidence; few expected is none, whatever was observed.

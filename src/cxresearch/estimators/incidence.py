@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.intervals import cloglog, inverse_cloglog, quantile
-from cxresearch.estimators.jackknife import enough_groups, jackknife
-from cxresearch.estimators.results import Incidence, Vector
+from cxresearch.estimators.intervals import SCALES, cloglog, inverse_cloglog, quantile
+from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
+from cxresearch.estimators.results import Estimate, Incidence, Vector
 from cxresearch.risk import RiskTable, at_risk
 
 _POINTS = 200  # times at which the band around a curve is computed
@@ -50,7 +50,7 @@ def incidence(
     Args:
         table: its features are summed over; take `RiskTable.where` for a part of it.
         cause: whose incidence.
-        min_cell: the estimate starts where that many are at risk, and is conditional on being there by then; the support
+        min_cell: the estimate starts where that many are at risk, and is conditional on being there; the support
             ends where the data are worth fewer customers than this (at risk / probability to be still there).
         level: confidence level of the pointwise limits, symmetric in log(-log(1 - p)).
         errors: delete-a-group jackknife, or the Greenwood-type variance.
@@ -80,7 +80,7 @@ def incidence(
             less = aalen_johansen(table.without_group(group), causes, start)
             return np.array([cloglog(v) for v in step(less.times, less.incidence[0], points)])
 
-        count = int(table.population["group"].max()) + 1
+        count = table.groups
         se = jackknife(np.array([cloglog(v) for v in value[keep]]), without, count).se
         half = quantile(level, count) * np.interp(curve.times, points, se)
     else:
@@ -93,9 +93,70 @@ def incidence(
     low = np.where(none, 0.0, [inverse_cloglog(a) for a in middle - half])
     high = np.where(none, 0.0, [inverse_cloglog(b) for b in middle + half])
     return Incidence(
-        cause, table.clock, curve.times.astype(np.float64), value, low, high, curve.at_risk, se_model,
-        start, support(curve, min_cell), level, count,
+        cause,
+        table.clock,
+        curve.times.astype(np.float64),
+        value,
+        low,
+        high,
+        curve.at_risk,
+        se_model,
+        start,
+        support(curve, min_cell),
+        level,
+        count,
     )
+
+
+def incidence_at(
+    table: RiskTable,
+    horizon: int,
+    cause: str = "defection",
+    *,
+    against: str | None = None,
+    min_cell: int = 10,
+    level: float = 0.95,
+    groups: int = 100,
+) -> Estimate:
+    """The incidence of a cause at one horizon, with its own jackknife error.
+
+    Args:
+        table: its features are summed over.
+        horizon: time on the table's clock.
+        cause: whose incidence.
+        against: another cause; the number is then incidence / (incidence + incidence of that cause).
+        min_cell: as `incidence`.
+        level: confidence level.
+        groups: most groups to use.
+
+    Raises:
+        EstimationError: no such cause.
+        NotTestable: a horizon beyond the support, or too few customers or events for a jackknife.
+    """
+    scale = "cloglog" if against is None else "logit"
+    forward, back = SCALES[scale]
+    first = (cause,) if against is None else (cause, against)
+    causes = (*first, *(c for c in table.causes[1:] if c not in first))
+    start = first_time(table, min_cell)
+    whole = aalen_johansen(table, causes, start)
+    end = support(whole, min_cell)
+    if horizon > end:
+        raise NotTestable(f"follow-up to {horizon} (it ends at {end} on the {table.clock} clock)")
+    grouped = enough_groups(table.only(), cause, groups)
+    point = np.array([horizon])
+
+    def value(curve: Curve) -> Vector:
+        parts = [float(step(curve.times, curve.incidence[i], point)[0]) for i in range(len(first))]
+        share = parts[0] if against is None else parts[0] / sum(parts) if sum(parts) > 0 else 0.0
+        return np.array([forward(share)])
+
+    found = jackknife(
+        value(whole),
+        lambda g: value(aalen_johansen(grouped.without_group(g), causes, start)),
+        grouped.groups,
+    )
+    middle, se = float(found.value[0]), float(found.se[0])
+    return estimate(back(middle), se, scale=scale, level=level, groups=found.groups)
 
 
 def first_time(table: RiskTable, min_cell: int) -> int:
@@ -155,7 +216,9 @@ def support(curve: Curve, min_cell: int) -> int:
 def step(times: NDArray[np.int64], values: Vector, points: NDArray[np.int64]) -> Vector:
     """A step function, 0 before its first time, at some points."""
     at = np.searchsorted(times, points, side="right") - 1
-    return np.where(at >= 0, values[np.maximum(at, 0)] if len(values) else 0.0, 0.0)
+    if not len(values):
+        return np.zeros(len(points))
+    return np.asarray(np.where(at >= 0, values[np.maximum(at, 0)], 0.0), dtype=np.float64)
 
 
 def _greenwood(curve: Curve) -> Vector:
@@ -170,4 +233,4 @@ def _greenwood(curve: Curve) -> Vector:
     c = np.cumsum(before**2 * (n - own) * own / n**3)
     d, e = np.cumsum(before * own / n**2), np.cumsum(f * before * own / n**2)
     variance = f**2 * a - 2 * f * b + b2 + c - 2 * (f * d - e)
-    return np.sqrt(np.maximum(variance, 0.0))
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)

@@ -70,12 +70,13 @@ def enough_bins(population: pl.DataFrame, events: pl.DataFrame, most: int = GROU
     for groups in (g for g in CHOICES if g <= most):
         bins = pl.col("group").replace_strict(balanced(population, groups), return_dtype=pl.Int64)
         sums = both.with_columns(bins).group_by("group").agg(pl.col("clusters", "events").sum())
-        enough = sums.height == groups and sums["clusters"].min() >= MIN_CLUSTERS and sums["events"].min() >= MIN_EVENTS  # type: ignore[operator]
-        if enough:
+        enough = (pl.col("clusters") >= MIN_CLUSTERS) & (pl.col("events") >= MIN_EVENTS)
+        if sums.filter(enough).height == groups:
             return groups
     raise NotTestable(
-        f"customers and events enough for an error: {CHOICES[-1]} groups of {MIN_CLUSTERS} customers and {MIN_EVENTS} "
-        f"events each are needed, there are {both['clusters'].sum():,} customers and {both['events'].sum():,} events in all"
+        f"customers and events enough for an error: {CHOICES[-1]} groups of {MIN_CLUSTERS} customers and "
+        f"{MIN_EVENTS} events each are needed, there are {both['clusters'].sum():,} customers and "
+        f"{both['events'].sum():,} events in all"
     )
 
 

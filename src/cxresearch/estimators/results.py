@@ -35,13 +35,16 @@ class Result:
 
     def _repr_html_(self) -> str:
         frame = self.to_polars()
-        varying = [c for c in frame.columns if frame[c].dtype != pl.List and (frame.height == 1 or frame[c].n_unique() > 1)]
+        varying = [
+            c for c in frame.columns if frame[c].dtype != pl.List and (frame.height == 1 or frame[c].n_unique() > 1)
+        ]
         head = "".join(f"<th scope='col'>{escape(c)}</th>" for c in varying)
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(_shown(v))}</td>" for v in row) + "</tr>"
             for row in frame.select(varying).head(60).iter_rows()
         )
-        return f"<table><caption>{escape(type(self).__name__)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        caption = f"<caption>{escape(type(self).__name__)}</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,8 @@ class Incidence(Result):
         i = int(np.searchsorted(self.times, horizon, side="right")) - 1
         if i < 0:
             return Estimate(0.0, 0.0, 0.0, self.level, 0.0, 0.0, "cloglog", self.groups)
-        values = (float(v[i]) for v in (self.incidence, self.low, self.high))
-        return Estimate(*values, self.level, float("nan"), float(self.se_model[i]), "cloglog", self.groups)
+        value, low, high = (float(v[i]) for v in (self.incidence, self.low, self.high))
+        return Estimate(value, low, high, self.level, float("nan"), float(self.se_model[i]), "cloglog", self.groups)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import logit
-from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
+from cxresearch.estimators.jackknife import enough_bins, estimate, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.risk import RiskTable
 
@@ -69,13 +69,13 @@ def share(
         low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
         error = float("nan") if k in (0, n) else (n / (k * (n - k))) ** 0.5
         return Share(Estimate(k / n, float(low), float(high), level, error, error, "logit", 0), k, n)
-    grouped = enough_groups(whole_rows, ends[0] if len(ends) == 1 else "censored")
+    in_group = whole_rows.flows.group_by("group").agg(events=pl.sum_horizontal(ends).sum())
+    grouped = whole_rows.coarsen(enough_bins(table.population, in_group))
     inside = grouped.where(**part)
-    count = int(grouped.population["group"].max()) + 1
 
     def without(group: int) -> Vector:
         a, b = counts(inside.without_group(group)), counts(grouped.without_group(group))
         return np.array([logit(a / b)])
 
-    se = float(jackknife(np.array([logit(k / n)]), without, count).se[0])
-    return Share(estimate(k / n, se, scale="logit", level=level, groups=count), k, n)
+    se = float(jackknife(np.array([logit(k / n)]), without, grouped.groups).se[0])
+    return Share(estimate(k / n, se, scale="logit", level=level, groups=grouped.groups), k, n)

@@ -41,11 +41,11 @@ def _terms(u: NDArray[np.float64], share: NDArray[np.float64]) -> list[NDArray[n
 
 
 def _directly(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
-    step = np.arange(int(d.max()))
-    used = step < d[:, None]
-    share = np.where(used, step / d[:, None], 0.0)
-    u = np.where(used, S[:, None] - share * Q[:, None], 1.0)
-    return np.array([np.where(used, t, 0.0).sum(axis=1) for t in _terms(u, share)])
+    count = d.astype(np.int64)
+    row = np.repeat(np.arange(len(d)), count)
+    first = np.cumsum(count) - count
+    share = (np.arange(len(row)) - first[row]) / d[row]
+    return np.array([np.add.reduceat(t, first) for t in _terms(S[row] - share * Q[row], share)])
 
 
 def _in_closed_form(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:

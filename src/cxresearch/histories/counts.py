@@ -116,7 +116,12 @@ def contacts_within(
     only = ("" if grades is None else f", {list(grades)}") + ("" if frozen_at is None else f", frozen at {frozen_at}")
     reads = ("grade",) if grades or frozen_at else ()
     return History(
-        f"contacts_within({days}, {list(edges)}{only})", levels, reads, marks, {"n": "sum", "full": "sum"}, level
+        f"contacts_within({days}, {list(edges)}{only})",
+        levels,
+        reads,
+        marks,
+        {"n": "sum", "full": "sum"},
+        level,
     )
 
 
@@ -144,7 +149,9 @@ def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> li
         kept = nw.coalesce(f"lag{e - 2}", far) + held_days > following if e > 1 else nw.lit(True)
         gone = clock.on(end + clock.lag)
         out.append(x.filter(reached & ~held).select("customer", "tick", n=nw.lit(1)))
-        out.append(x.filter(reached & ~((following <= end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1)))
+        out.append(
+            x.filter(reached & ~((following <= end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1))
+        )
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 from typing import Literal
 
 import narwhals.stable.v2 as nw
@@ -77,10 +78,10 @@ def band_names(edges: tuple[int, ...]) -> tuple[str, ...]:
     Raises:
         EstimationError: the edges do not rise from 1 on.
     """
-    if not edges or edges[0] < 1 or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+    if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
         raise EstimationError(f"edges must rise and start at 1 or more, such as (1, 3, 6), were {edges}")
     first = ("0",) if edges[0] == 1 else (f"0-{edges[0] - 1}",)
-    inner = tuple(f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in zip(edges, edges[1:], strict=False))
+    inner = tuple(f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in pairwise(edges))
     return (*first, *inner, f"{edges[-1]}+")
 
 

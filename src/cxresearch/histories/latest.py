@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
@@ -51,7 +53,7 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
         EstimationError: no such grade, or edges that do not rise.
     """
     code = grade_code(grade)
-    if not edges or edges[0] < 1 or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+    if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
         raise EstimationError(f"edges must rise and be at least 1, such as (30, 90, 365), were {edges}")
     starts = (0, *(e + 1 for e in edges))
     names = tuple(f"{a}-{b}" for a, b in zip(starts, edges, strict=False))
@@ -71,5 +73,10 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
         return nw.when(last.is_null()).then(none).otherwise(1 + band(age, tuple(e + 1 for e in edges)))
 
     return History(
-        f"age_of_last({grade}, {list(edges)})", levels, ("grade",), marks, {"last": "last", "aged": "sum"}, level
+        f"age_of_last({grade}, {list(edges)})",
+        levels,
+        ("grade",),
+        marks,
+        {"last": "last", "aged": "sum"},
+        level,
     )

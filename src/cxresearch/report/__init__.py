@@ -1,4 +1,4 @@
-"""From notebooks to pages: parameters are checked, the notebook is run, its charts and blocks become one offline file.
+"""From notebooks to pages: parameters are checked, a notebook runs, what it shows becomes one offline file.
 
 ::
 

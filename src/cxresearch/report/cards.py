@@ -24,7 +24,8 @@ def first_screen(docket: Docket, title: str = "") -> str:
     return (
         f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
         f"<h1>{text(title or QUESTION)}</h1>"
-        f'<p class="cx-lead">{text(_tally(docket))} Data from {text(period(docket.data_from, docket.data_until))}.</p></header>'
+        f'<p class="cx-lead">{text(_tally(docket))} '
+        f"Data from {text(period(docket.data_from, docket.data_until))}.</p></header>"
         f'<div class="cx-cards">{cards}</div>'
     )
 
@@ -38,12 +39,13 @@ def _tally(docket: Docket) -> str:
 
 def _card(trial: Trial) -> str:
     e = trial.primary
-    kind = trial.verdict.replace(" ", "-")
+    kind, place = trial.verdict.replace(" ", "-"), f"#claim-{text(trial.claim.id)}"
+    more = "Why it could not be tried" if e.estimate is None else "The evidence"
     return (
         f'<article class="cx-card cx-card-{kind}"><p class="cx-says">The claim</p>'
-        f'<h2 class="cx-statement"><a href="#claim-{text(trial.claim.id)}">{text(trial.claim.statement)}</a></h2>'
+        f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
         f"<p>{verdict(trial.verdict)}</p>{_found(trial)}{_facts(trial)}"
-        f'<p class="cx-more"><a href="#claim-{text(trial.claim.id)}">{"Why it could not be tried" if e.estimate is None else "The evidence"}'
+        f'<p class="cx-more"><a href="{place}">{more}'
         f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p></article>'
     )
 
@@ -53,7 +55,9 @@ def _found(trial: Trial) -> str:
     if e.estimate is None:
         return f'<p class="cx-sentence">{text(trial.sentence)}</p>'
     reason = why(e)
-    because = f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
+    because = (
+        f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
+    )
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
         f'<span class="cx-interval">{text(spread(e))}</span></p>{strip(trial)}'
@@ -67,7 +71,7 @@ def _facts(trial: Trial) -> str:
         rows.append(("Happens anyway", beside(trial.base_rate), trial.base_rate.label))
     if trial.naive:
         rows.append(("Counted naively", beside(trial.naive), trial.naive.label))
-    items = "".join(f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>" for k, v, label in rows)
+    items = "".join(
+        f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>" for k, v, label in rows
+    )
     return f'<dl class="cx-facts">{items}</dl>' if rows else ""
-
-

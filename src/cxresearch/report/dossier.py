@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from cxresearch.charts import claimed
 from cxresearch.claims.claim import region
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number
-from cxresearch.report.words import beside, count, limits, text, verdict
+from cxresearch.report.words import beside, count, limits, table, text, verdict
 
 
 def opening(docket: Docket, trial: Trial) -> str:
@@ -16,8 +16,8 @@ def opening(docket: Docket, trial: Trial) -> str:
     family = ""
     if e.verdict_family != e.verdict:
         family = (
-            f'<p class="cx-note">Several claims were tried at once. Allowing for that ({text(docket.multiplicity)}), '
-            f"this verdict is {verdict(e.verdict_family)}</p>"
+            '<p class="cx-note">Several claims were tried at once. Allowing for that '
+            f"({text(docket.multiplicity)}), this verdict is {verdict(e.verdict_family)}</p>"
         )
     return (
         f'<h2 class="cx-claim" id="claim-{text(claim.id)}">{text(claim.statement)}</h2>'
@@ -35,7 +35,8 @@ def naive(trial: Trial) -> str:
     caution = f'<p class="cx-caution">{text(trial.caution)}</p>' if trial.caution else ""
     return (
         "<h3>What a naive analysis would have said</h3>"
-        f"<p><strong>{text(beside(found))}</strong> ({text(limits(found.low, found.high, found.unit))}): {text(found.label)}.</p>{caution}"
+        f"<p><strong>{text(beside(found))}</strong> ({text(limits(found.low, found.high, found.unit))}): "
+        f"{text(found.label)}.</p>{caution}"
     )
 
 
@@ -44,11 +45,15 @@ def closing(docket: Docket, trial: Trial) -> str:
     claim = trial.claim
     asides = dict.fromkeys((a.reason, a.customers) for e in trial.readings for a in e.asides)
     published = "".join(
-        f"<li><strong>{text(p.value)}</strong> {text(p.says)} <cite>({text(p.source)})</cite></li>" for p in claim.published
+        f"<li><strong>{text(p.value)}</strong> {text(p.says)} <cite>({text(p.source)})</cite></li>"
+        for p in claim.published
     )
     untested = [e for e in trial.readings if e.verdict == "not testable" and e.lacks]
     parts = (
-        ("What would change our mind", f"<p>{text(claim.change_our_mind)}</p>" if claim.change_our_mind else ""),
+        (
+            "What would change our mind",
+            f"<p>{text(claim.change_our_mind)}</p>" if claim.change_our_mind else "",
+        ),
         ("What the number does not say", _list(text(n) for n in claim.notes)),
         (
             "Customers left out of the comparison",
@@ -67,17 +72,20 @@ def _table(docket: Docket, trial: Trial) -> str:
     rows += _beside_row("What happens anyway", trial.base_rate)
     if trial.naive and trial.naive.label not in {e.label for e in trial.readings}:
         rows += _beside_row("Counted naively", trial.naive)
-    heads = ("What was counted", f"In these data ({docket.level:.0%} interval)", "The claim says", "Verdict", "Customers", "Cases")
-    head = "".join(f'<th scope="col">{text(h)}</th>' for h in heads)
-    return (
-        '<div class="cx-scroll" tabindex="0" role="region" aria-label="Table of readings"><table class="cx-readings">'
-        "<caption>The same claim can be read in several ways. The verdict rests on the first, which was fixed beforehand."
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    heads = (
+        "What was counted",
+        f"In these data ({docket.level:.0%} interval)",
+        "The claim says",
+        "Verdict",
+        "Customers",
+        "Cases",
     )
+    caption = "The same claim can be read in several ways. The verdict rests on the first, fixed beforehand."
+    return table(caption, heads, rows, kind="cx-readings")
 
 
 def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
-    assert e.estimate is not None  # noqa: S101 - rows are made for readings with a number
+    assert e.estimate is not None
     where = claimed(region(trial.claim, trial.claim.reading(e.reading)), e.unit) if e.region else "–"
     horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
     cells = (
@@ -124,5 +132,6 @@ def _untested(readings: list[Evidence]) -> str:
     for e in readings:
         by.setdefault(e.lacks, []).append(e.label)
     return "".join(
-        f"<p>The study lacks {text(lacks)}. Hence no answer to:</p>{_list(text(label) for label in labels)}" for lacks, labels in by.items()
+        f"<p>The study lacks {text(lacks)}. Hence no answer to:</p>{_list(text(label) for label in labels)}"
+        for lacks, labels in by.items()
     )

@@ -1,7 +1,7 @@
-"""An executed notebook becomes one HTML file that needs nothing else: no network, no script to be read, no second file.
+"""An executed notebook becomes one HTML file that needs nothing else: no network, no second file.
 
-Scripts and styles are allowed by their hashes only (Content-Security-Policy), so a script that came in with the data
-stays dead. Vega runs on its interpreter, which needs no ``eval``.
+Scripts and styles are allowed by their hashes only (Content-Security-Policy), so a script that came in with
+the data stays dead. Vega runs on its interpreter, which needs no ``eval``.
 """
 
 from __future__ import annotations
@@ -20,34 +20,41 @@ from latex2mathml.converter import convert as to_mathml
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
+from traitlets import default
 from traitlets.config import Config
 
 from cxresearch.errors import ReportError
 from cxresearch.report import renderer, show
 
 _TEMPLATE = files("cxresearch.report").joinpath("template")
-_FORMS = (renderer.MIME, "text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/latex", "text/plain")
-_NETWORK = {"src", "href", "srcset", "poster", "data", "action", "formaction", "background", "ping"}
+_FORMS = (
+    renderer.MIME,
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "image/png",
+    "image/jpeg",
+    "text/latex",
+    "text/plain",
+)
+_LOADS = {"src", "href", "xlink:href", "srcset", "poster", "data", "action", "formaction", "background"}
 
 
-class Exporter(HTMLExporter):  # type: ignore[misc]
+class Exporter(HTMLExporter):
     """nbconvert's exporter for such a page."""
-
-    export_from_notebook = None
 
     @property
     def default_config(self) -> Config:
         """Charts in our own form come before any other form of the same output."""
-        c = super().default_config
+        c: Config = super().default_config
         c.NbConvertBase.display_data_priority = list(_FORMS)
         return c
 
     def _template_name_default(self) -> str:
         return "template"
 
-    @property
-    def extra_template_basedirs(self) -> list[str]:
-        """Where the template lies, then nbconvert's own."""
+    @default("extra_template_basedirs")
+    def _our_template_comes_first(self) -> list[str]:
         return [str(Path(str(_TEMPLATE)).parent), *super()._default_extra_template_basedirs()]
 
     @pass_context
@@ -56,7 +63,7 @@ class Exporter(HTMLExporter):  # type: ignore[misc]
         return str(MarkdownWithMath(renderer=_MathML(escape=False, exclude_anchor_links=True)).render(source))
 
 
-class _MathML(IPythonRenderer):  # type: ignore[misc]
+class _MathML(IPythonRenderer):
     def inline_math(self, body: str) -> str:
         return str(to_mathml(body))
 
@@ -90,10 +97,10 @@ def page(notebook: NotebookNode, *, name: str) -> str:
         "cx_key": _key,
         "cx_mime": renderer.MIME,
     }
-    exporter = Exporter()
+    exporter = Exporter()  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, resources)
     parsed = _parse(body)
-    body = body.replace("<!--CONTENTS-->", _contents(parsed.headings))
+    body = body.replace("<!--CONTENTS-->", _contents(parsed.headings), 1)
     _check(parsed, body, script)
     return body.replace("<!--CSP-->", _policy(parsed, script), 1)
 
@@ -106,7 +113,8 @@ def standalone(title: str, body: str) -> str:
     whole = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<!--CSP-->\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta name="color-scheme" content="light dark">\n<title>{escape(title)}</title>\n<style>{style}</style>\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n"
         f'</head>\n<body>\n<main id="main">{body}</main>\n</body>\n</html>\n'
     )
     parsed = _parse(whole)
@@ -167,7 +175,7 @@ class _Parsed(HTMLParser):
             if name == "style":
                 self.attributes.add(value or "")
             # a link that is clicked is no load
-            if name in _NETWORK and value and not value.startswith(("data:", "#")) and tag != "a":
+            if name in _LOADS and value and not value.startswith(("data:", "#")) and tag != "a":
                 self.addresses.append(f"<{tag} {name}={value[:80]!r}>")
         self._inside = tag
         if tag == "style":
@@ -207,7 +215,11 @@ def _contents(headings: list[tuple[str, str]]) -> str:
 
 def _check(parsed: _Parsed, body: str, script: str) -> None:
     if parsed.addresses:
-        raise ReportError(f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone")
+        raise ReportError(
+            f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone"
+        )
+    if any(f in s.lower() for s in (*parsed.styles, *parsed.attributes) for f in ("url(", "@import")):
+        raise ReportError("a style of the page would load from elsewhere; a page must stand alone")
     if script and body.count(script) != 1:
         raise ReportError("the charts' script was altered on its way into the page; its hash would not match")
 

@@ -43,28 +43,32 @@ def checked(given: Mapping[str, Any], takes: Iterable[str] | None = None) -> dic
     """Values for a notebook, plain enough for its kernel: texts, numbers and lists of texts.
 
     Args:
-        given: values by name. Tuples and sets become lists, paths and dates text: papermill would make text of the
-            first two without a word. None leaves a notebook's own value.
+        given: values by name. Tuples and sets become lists, paths and dates text: papermill would make text
+            of the first two without a word. None leaves a notebook's own value.
         takes: the names in the notebook's parameters cell; all that are declared if not given.
 
     Returns:
         The values to pass, in the order of the declaration.
 
     Raises:
-        ReportError: an unknown name (the nearest is suggested), one the notebook does not take, or a value of the wrong
-            kind.
+        ReportError: an unknown name (the nearest is suggested), one the notebook does not take, or a value of
+            the wrong kind.
     """
     known = tuple(_BY_NAME) if takes is None else tuple(takes)
     for name in given:
         if name not in _BY_NAME:
-            raise ReportError(f"no parameter {name!r}{nearest(name, _BY_NAME) or '; there are: ' + ', '.join(_BY_NAME)}")
+            raise ReportError(
+                f"no parameter {name!r}{nearest(name, _BY_NAME) or '; there are: ' + ', '.join(_BY_NAME)}"
+            )
         if name not in known:
             raise ReportError(f"the notebook takes no parameter {name!r}; it takes: {', '.join(known)}")
     values = {p.name: _plain(p, given[p.name]) for p in PARAMETERS if given.get(p.name) is not None}
     for name, value in values.items():
         allowed = _BY_NAME[name].allowed
         if allowed and value not in allowed:
-            raise ReportError(f"{name} must be one of {', '.join(allowed)}, was {value!r}{nearest(str(value), allowed)}")
+            raise ReportError(
+                f"{name} must be one of {', '.join(allowed)}, was {value!r}{nearest(str(value), allowed)}"
+            )
     return values
 
 
@@ -76,7 +80,9 @@ def declared(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in _BY_NAME:
-            raise ReportError(f"the notebook's parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}")
+            raise ReportError(
+                f"the parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}"
+            )
 
 
 def _plain(parameter: Parameter, value: Any) -> Any:

@@ -9,44 +9,63 @@ from typing import Any
 
 from cxresearch.accounting import Audit
 from cxresearch.claims.evidence import Docket
-from cxresearch.report.words import day, guarded, period, text
+from cxresearch.report.words import day, guarded, period, table, text
 
+_KIND, _NUMERIC = "cx-accounts", ("rows", "how many")
+_METHOD = """<p>Each claim says where a number should lie. The number is counted in time: what a customer had
+lived through before a day explains what happened on it, never the other way round. Its interval comes from
+leaving out one group of customers after the other.</p>
+<ul>
+<li><strong>Supported</strong>: the whole interval lies where the claim says.</li>
+<li><strong>Contradicted</strong>: it lies elsewhere, or shows an effect too small to matter.</li>
+<li><strong>Undecided</strong>: neither; the page says what is missing.</li>
+<li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li>
+</ul>
+<p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways
+the data do not show.</p>"""
 _TITLES = {"interactions": "contacts", "retention": "customers"}
 
 
 def audit(docket: Docket) -> str:
     """Rows read, kept, quarantined and set aside, with the reasons; no row and no customer is named."""
     found = docket.audit
-    sources = "".join(f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>' for n, rows in found.tables)
+    sources = "".join(
+        f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>' for n, rows in found.tables
+    )
     facts = "".join(
-        f'<tr><th scope="row">{text(f.name)}</th><td class="cx-num">{text(_fact(f.name, f.value, docket.min_cell))}</td>'
-        f"<td>{text(f.note)}</td></tr>"
+        f'<tr><th scope="row">{text(f.name)}</th>'
+        f'<td class="cx-num">{text(_fact(f.name, f.value, docket.min_cell))}</td><td>{text(f.note)}</td></tr>'
         for f in found.facts
     )
     return (
         '<h2 id="audit">The data: every row accounted for</h2>'
         + _rows(found)
-        + _table("What the tables hold", ("what", "how many", "note"), facts)
-        + (_table("Files and queries read", ("name", "rows"), sources) if sources else "")
+        + table("What the tables hold", ("what", "how many", "note"), facts, kind=_KIND, numeric=_NUMERIC)
+        + (
+            table("Files and queries read", ("name", "rows"), sources, kind=_KIND, numeric=_NUMERIC)
+            if sources
+            else ""
+        )
     )
 
 
 def _rows(found: Audit) -> str:
     kept = dict(found.kept)
     lines = []
-    for table, rows in found.read:
-        title = _TITLES.get(table, table)
+    for name, rows in found.read:
+        title = _TITLES.get(name, name)
         lines.append((title, "rows read", rows, "cx-total"))
         for f in found.findings:
-            if f.table == table:
+            if f.table == name:
                 lines.append((title, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", -f.rows, ""))
-        lines.append((title, "rows kept", kept[table], "cx-total"))
+        lines.append((title, "rows kept", kept[name], "cx-total"))
     body = "".join(
         f'<tr{f" class={kind}" if kind else ""}><td>{text(title)}</td><th scope="row">{text(what)}</th>'
         f'<td class="cx-num">{text(f"{n:,}".replace("-", "−"))}</td></tr>'
         for title, what, n, kind in lines
     )
-    return _table("From the rows read to the rows kept; faulty rows are quarantined, others set aside on purpose", ("table", "what", "rows"), body)
+    caption = "From the rows read to the rows kept; faulty rows are quarantined, others set aside on purpose"
+    return table(caption, ("table", "what", "rows"), body, kind=_KIND, numeric=_NUMERIC)
 
 
 def _fact(name: str, value: str, min_cell: int) -> str:
@@ -77,18 +96,7 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Made", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
     )
     items = "".join(f"<div><dt>{text(k)}</dt><dd>{text(v)}</dd></div>" for k, v in rows)
-    return (
-        '<h2 id="method">Method and provenance</h2>'
-        "<p>Each claim says where a number should lie. The number is counted in time: what a customer had lived through "
-        "before a day explains what happened on it, never the other way round. Its interval comes from leaving out one "
-        "group of customers after the other.</p>"
-        "<ul><li><strong>Supported</strong>: the whole interval lies where the claim says.</li>"
-        "<li><strong>Contradicted</strong>: the whole interval lies elsewhere, or shows an effect too small to matter.</li>"
-        "<li><strong>Undecided</strong>: neither; the page says what is missing.</li>"
-        "<li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li></ul>"
-        "<p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways "
-        f'the data do not show.</p><dl class="cx-provenance">{items}</dl>'
-    )
+    return f'<h2 id="method">Method and provenance</h2>{_METHOD}<dl class="cx-provenance">{items}</dl>'
 
 
 def _short(value: Any) -> str:
@@ -96,12 +104,3 @@ def _short(value: Any) -> str:
         return ", ".join(map(str, value)) or "all"
     shown = str(value)
     return Path(shown).name if "/" in shown or "\\" in shown else shown
-
-
-def _table(caption: str, heads: tuple[str, ...], body: str) -> str:
-    numeric = {"rows", "how many"}
-    head = "".join(f'<th scope="col"{" class=cx-num" if h in numeric else ""}>{text(h)}</th>' for h in heads)
-    return (
-        f'<div class="cx-scroll cx-accounts" tabindex="0" role="region" aria-label="{text(caption)}"><table><caption>{text(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )

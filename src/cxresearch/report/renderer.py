@@ -1,8 +1,9 @@
 """How a chart leaves the kernel: as data, never with a library or an address.
 
-A notebook's output must be JSON under a type that ends in ``+json``, or nbformat refuses it (Altair's own ``mimetype``
-renderer ends in ``.json``). Three forms go out side by side and each reader takes the one it knows: ours for the page,
-compiled Vega 5 for JupyterLab, whose built-in renderer is interactive but stops there, and an SVG for everything else.
+A notebook's output must be JSON under a type that ends in ``+json``, or nbformat refuses it (Altair's own
+``mimetype`` renderer ends in ``.json``). Three forms go out side by side and each reader takes the one it
+knows: ours for the page; compiled Vega 5 for JupyterLab, whose built-in renderer is interactive but stops at
+that version; an SVG for everything else.
 """
 
 from __future__ import annotations

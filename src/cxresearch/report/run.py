@@ -1,10 +1,11 @@
-"""Runs notebooks and publishes their pages. A page is the last good one or the new one, never half of either."""
+"""Runs notebooks and publishes their pages. A page is the last good one or the new one, never half of one."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,27 @@ from cxresearch.report.parameters import checked, declared
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 _ENGINE = "cxresearch"
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A notebook to run.
+
+    Attributes:
+        name: its name.
+        path: where it lies.
+        values: its parameters.
+        folder: where it runs.
+        variables: for its environment.
+        keep: where it goes if it fails.
+    """
+
+    name: str
+    path: Path
+    values: Mapping[str, Any]
+    folder: Path
+    variables: Mapping[str, str]
+    keep: Path
 
 
 def report(
@@ -37,7 +59,7 @@ def report(
         notebooks: their names.
         claims: ids of claims; all if not given.
         engine: where tables are read.
-        variables: values for ``${NAME}`` in the study file. They reach the kernel through its environment only.
+        variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
         state: folder for what is kept between runs; ``.cxresearch`` beside the study if not given.
         title: the question at the top of the page.
         progress: called with a line before each step.
@@ -46,8 +68,8 @@ def report(
         The files written: a page per notebook, in their order, then the index.
 
     Raises:
-        ReportError: a parameter is wrong, a notebook fails (the failed one is kept under the state folder), or the
-            pages cannot be written. Pages that are there already stay as they are.
+        ReportError: a parameter is wrong, a notebook fails (it is kept under the state folder), or the pages
+            cannot be written. Pages that are there already stay as they are.
         StudyError: the study file cannot be read.
     """
     from cxresearch.report.page import page, summary
@@ -59,16 +81,17 @@ def report(
     file = file / "study.toml" if file.is_dir() else file
     loaded = read_study(file, variables)
     given = {"study": file.name, "claims": claims, "engine": engine, "title": title}
-    plans = [(name, *_plan(name, given)) for name in notebooks]
     keep = (Path(state) if state is not None else loaded.state) / "failed"
+    jobs = [_Job(name, *_plan(name, given), file.parent, dict(variables or {}), keep) for name in notebooks]
     entries, pages = [], []
     with tempfile.TemporaryDirectory(prefix="cxresearch-") as work:
-        for name, path, values in plans:
-            say(f"running the notebook {name}")
-            done = _run(name, path, values, Path(work), file.parent, dict(variables or {}), keep, say)
-            say(f"making the page {name}.html")
-            pages.append((f"{name}.html", page(done, name=name)))
-            entries.append(Entry(f"{name}.html", str(done.metadata.get("title", name)), summary(done)))
+        for job in jobs:
+            say(f"running the notebook {job.name}")
+            done = _run(job, Path(work), say)
+            say(f"making the page {job.name}.html")
+            pages.append((f"{job.name}.html", page(done, name=job.name)))
+            title_there = str(done.metadata.get("title", job.name))
+            entries.append(Entry(f"{job.name}.html", title_there, summary(done)))
     pages.append(("index.html", index(entries)))
     return publish(Path(out), pages)
 
@@ -105,19 +128,12 @@ def _plan(name: str, given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
     if "study" not in takes:
         raise ReportError(f"the notebook {name} needs a cell tagged parameters that sets study")
     declared(takes)
-    return path, checked({k: v for k, v in given.items() if v is not None and (k in takes or k == "claims")}, takes)
+    return path, checked(
+        {k: v for k, v in given.items() if v is not None and (k in takes or k == "claims")}, takes
+    )
 
 
-def _run(
-    name: str,
-    path: Path,
-    values: Mapping[str, Any],
-    work: Path,
-    folder: Path,
-    variables: Mapping[str, str],
-    keep: Path,
-    say: Progress,
-) -> Any:
+def _run(job: _Job, work: Path, say: Progress) -> Any:
     """The executed notebook; a failed one is kept and told of."""
     import nbformat
     from nbclient.exceptions import DeadKernelError
@@ -125,34 +141,51 @@ def _run(
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
     _register()
+    name, variables = job.name, job.variables
     output = work / f"{name}.ipynb"
     environment = {**os.environ, **variables, "IPYTHONDIR": str(work / "ipython")}
     try:
         execute_notebook(
-            str(path), str(output), parameters=dict(values), engine_name=_ENGINE, kernel_name=KERNEL, progress_bar=False,
-            cwd=str(folder), environment=environment, say=say,
+            str(job.path),
+            str(output),
+            parameters=dict(job.values),
+            engine_name=_ENGINE,
+            kernel_name=KERNEL,
+            progress_bar=False,
+            cwd=str(job.folder),
+            environment=environment,
+            say=say,
         )
     except PapermillExecutionError as e:
-        done = nbformat.read(output, as_version=4)
+        done = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
         message = _redacted(f"{e.ename}: {e.evalue}", variables).strip().splitlines()
-        kept = _keep(output, keep, variables)
+        kept = _keep(output, job.keep, variables)
         cell = _position(done, e.source)
-        raise ReportError(f"notebook {name}, cell {cell}: {message[0] if message else 'failed'}; kept: {kept}") from None
+        raise ReportError(
+            f"notebook {name}, cell {cell}: {message[0] if message else 'failed'}; kept: {kept}"
+        ) from None
     except (PapermillException, DeadKernelError, RuntimeError) as e:
         first = _redacted(str(e), variables).strip().splitlines()
         raise ReportError(f"notebook {name}: {first[0] if first else type(e).__name__}") from None
-    return nbformat.read(output, as_version=4)
+    return nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
 
 
 def _register() -> None:
-    """papermill's own engine, with two differences: variables go into the kernel's environment, progress to us."""
+    """Papermill's engine, but variables enter the kernel's environment and progress comes here."""
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
-        def execute_managed_notebook(  # type: ignore[override]
-            cls, nb_man: Any, kernel_name: str, *, environment: Mapping[str, str], say: Progress, start_timeout: int = 60, **_: Any
+        def execute_managed_notebook(
+            cls,
+            nb_man: Any,
+            kernel_name: str,
+            *,
+            environment: Mapping[str, str],
+            say: Progress,
+            start_timeout: int = 60,
+            **_: Any,
         ) -> Any:
             code = [i for i, c in enumerate(nb_man.nb.cells) if c.cell_type == "code"]
 
@@ -161,7 +194,11 @@ def _register() -> None:
                     say(f"cell {code.index(cell_index) + 1} of {len(code)}")
 
             client = PapermillNotebookClient(
-                nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, on_cell_start=starts, config=_transport()
+                nb_man,
+                kernel_name=kernel_name,
+                startup_timeout=start_timeout,
+                on_cell_start=starts,
+                config=_transport(),
             )
             return client.execute(env=dict(environment))
 
@@ -179,7 +216,14 @@ def _position(notebook: Any, source: str) -> int:
     """The number of a cell as the notebook is shipped: what papermill has put in does not count."""
     added = {"injected-parameters", "papermill-error-cell-tag"}
     own = [c for c in notebook.cells if not added & set(c.metadata.get("tags", ()))]
-    return next((i for i, c in enumerate(own, 1) if c.source == source and any(o.output_type == "error" for o in c.get("outputs", ()))), 0)
+    return next(
+        (
+            i
+            for i, c in enumerate(own, 1)
+            if c.source == source and any(o.output_type == "error" for o in c.get("outputs", ()))
+        ),
+        0,
+    )
 
 
 def _keep(output: Path, keep: Path, variables: Mapping[str, str]) -> str:

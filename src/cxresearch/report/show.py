@@ -1,4 +1,4 @@
-"""What a notebook calls: open the study, show the blocks. Blocks and charts go out in the order of the page."""
+"""What a notebook calls: open the study, show the blocks and charts in the order of the page."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def first_screen(docket: Docket, title: str = "") -> None:
 
 
 def trial(docket: Docket, found: Trial) -> None:
-    """A claim's section: what it says, the readings as table and charts, the naive answer, what is left open."""
+    """A claim's section: what it says, the readings, charts, the naive answer, what stays open."""
     from IPython.display import display
 
     from cxresearch import charts
@@ -48,13 +48,13 @@ def trial(docket: Docket, found: Trial) -> None:
     renderer.enable()
     _html(dossier.opening(docket, found))
     for unit in charts.units(found):
-        display(charts.readings(found, unit))
+        display(charts.readings(found, unit))  # type: ignore[no-untyped-call]
     for e in found.readings:
         if e.series and (e.primary or e.unit == "difference of shares"):
-            display(charts.curves(e, found))
+            display(charts.curves(e, found))  # type: ignore[no-untyped-call]
     _html(dossier.naive(found))
     if found.activity:
-        display(charts.activity(found, docket.min_cell))
+        display(charts.activity(found, docket.min_cell))  # type: ignore[no-untyped-call]
     _html(dossier.closing(docket, found))
 
 
@@ -73,7 +73,7 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> N
 
 
 def summary(docket: Docket, title: str = "") -> dict[str, Any]:
-    """What the index needs of a docket: the documented JSON, the date of the data, and the claims in words."""
+    """What the index needs of a docket: the documented JSON, the date of the data, the claims in words."""
     return {
         "docket": docket.to_dict(),
         "data_from": docket.data_from,
@@ -91,4 +91,4 @@ def _html(block: str) -> None:
 def _send(data: dict[str, Any]) -> None:
     from IPython.display import display
 
-    display(data, raw=True)
+    display(data, raw=True)  # type: ignore[no-untyped-call]

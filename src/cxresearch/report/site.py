@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cxresearch.report.words import headline, limits, period, text, verdict
+from cxresearch.report.words import headline, limits, period, table, text, verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,7 @@ def _entry(entry: Entry) -> str:
         for v in entry.summary["docket"]["verdicts"]
         if v["primary"]
     )
-    head = "".join(f'<th scope="col">{h}</th>' for h in ("Claim", "Verdict", "In these data"))
-    return (
-        f'{link}<div class="cx-scroll" tabindex="0" role="region" aria-label="Verdicts"><table><caption>Data from {text(when)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return link + table(f"Data from {when}", ("Claim", "Verdict", "In these data"), rows)
 
 
 def _row(file: str, v: dict[str, Any], statement: str) -> str:

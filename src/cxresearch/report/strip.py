@@ -28,12 +28,17 @@ def strip(trial: Trial) -> str:
 
     def at(value: float) -> float:
         value = min(max(value, low), high)
-        part = math.log(value / low) / math.log(high / low) if e.unit == "hazard ratio" else (value - low) / (high - low)
+        part = (
+            math.log(value / low) / math.log(high / low)
+            if e.unit == "hazard ratio"
+            else (value - low) / (high - low)
+        )
         return round(_LEFT + part * (_RIGHT - _LEFT), 1)
 
     a, b = at(max(where.low, low)), at(min(where.high, high))
     value, left, right = (at(v) for v in (e.estimate.value, e.estimate.low, e.estimate.high))
-    told = f"The claim says {claimed(where, e.unit)}; in these data {number(e.estimate.value, e.unit)}."
+    says = claimed(where, e.unit)
+    told = f"The claim says {says}; in these data {number(e.estimate.value, e.unit)}."
     edge = where.edges[0]
     anchor = "start" if at(edge) < WIDTH / 3 else "end" if at(edge) > 2 * WIDTH / 3 else "middle"
     mark = "" if e.unit != "hazard ratio" else "×"
@@ -44,12 +49,12 @@ def strip(trial: Trial) -> str:
         f'<line class="cx-strip-edge" x1="{at(edge)}" y1="4" x2="{at(edge)}" y2="28"/>'
         f'<line class="cx-strip-interval" x1="{left}" y1="14" x2="{max(right, left + 0.5)}" y2="14"/>'
         f'<circle class="cx-strip-value" cx="{value}" cy="14" r="5.5"/>'
-        f'<text x="{at(edge)}" y="41" text-anchor="{anchor}">the claim: {claimed(where, e.unit)}{mark}</text></svg>'
+        f'<text x="{at(edge)}" y="41" text-anchor="{anchor}">the claim: {says}{mark}</text></svg>'
     )
 
 
 def _ends(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
-    assert e.estimate is not None  # noqa: S101 - asked for drawn numbers only
+    assert e.estimate is not None
     values = (e.estimate.low, e.estimate.high, *edges)
     if e.unit == "share":
         return 0.0, 1.0

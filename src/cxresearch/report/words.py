@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import date
 from html import escape
 
@@ -10,7 +11,7 @@ from cxresearch.claims.evidence import SYMBOLS, Beside, Evidence, number
 from cxresearch.claims.verdict import Verdict
 
 text = escape
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = ["Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec."]
 
 
 def count(n: int, min_cell: int) -> str:
@@ -43,7 +44,8 @@ def period(first: str, last: str) -> str:
 def verdict(found: Verdict) -> str:
     """The verdict as a badge: symbol, word, and a class for its colour."""
     kind = found.replace(" ", "-")
-    return f'<span class="cx-verdict cx-{kind}"><span class="cx-sign" aria-hidden="true">{SYMBOLS[found]}</span> {text(found.capitalize())}</span>'
+    sign = f'<span class="cx-sign" aria-hidden="true">{SYMBOLS[found]}</span>'
+    return f'<span class="cx-verdict cx-{kind}">{sign} {text(found.capitalize())}</span>'
 
 
 def headline(value: float, unit: str) -> str:
@@ -79,3 +81,23 @@ def first_part(sentence: str, e: Evidence) -> str:
     head = sentence[: sentence.index(e.reason)]
     stop = max(head.rfind(". "), head.rfind("; "))
     return head[:stop].rstrip() + "." if stop > 0 else head
+
+
+def table(
+    caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()
+) -> str:
+    """A table that scrolls by itself where it is too wide, with caption and scope.
+
+    Args:
+        caption: above the table.
+        heads: of the columns.
+        body: rows, as HTML.
+        kind: a class for its looks.
+        numeric: heads of columns whose numbers stand to the right.
+    """
+    head = "".join(f'<th scope="col"{" class=cx-num" if h in numeric else ""}>{text(h)}</th>' for h in heads)
+    return (
+        f'<div class="cx-scroll {kind}" tabindex="0" role="region" aria-label="{text(caption)}">'
+        f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )

@@ -1,0 +1,226 @@
+"""The readings of a claim side by side: numbers, intervals, and where the claim says they lie."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+import altair as alt
+
+from cxresearch.charts.look import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    Chart,
+    claimed,
+    finish,
+    percent,
+    region_of,
+    values,
+)
+from cxresearch.claims.evidence import Beside, Evidence, Trial, number
+from cxresearch.claims.verdict import Region
+from cxresearch.estimators.results import Estimate
+
+ROLES = {
+    "the reading the verdict rests on": (BLUE, "circle"),
+    "another reading": (GREY, "circle"),
+    "what happens anyway": (GREEN, "diamond"),
+    "the naive answer": (ORANGE, "square"),
+}
+AXES = {
+    "share": "share of customers",
+    "hazard ratio": "rate of leaving, compared with the others (1 = the same)",
+    "difference of shares": "points more (+) or fewer (−) who left",
+}
+STEP = 68  # height of a reading: two lines of text, then the interval
+_ROOM = {"difference of shares": 158}  # pixels for the numbers to the right of the intervals; else 128
+_TICKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 20, 50)
+_PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
+
+
+def readings(trial: Trial, unit: str) -> Chart:
+    """Every reading of a claim in one unit: number, interval, and where the claim says it lies.
+
+    Args:
+        trial: the claim, tried.
+        unit: ``share``, ``hazard ratio`` or ``difference of shares``; one of `units`.
+
+    Returns:
+        A chart with a row per reading; the base rate and the naive answer stand out by colour and shape.
+    """
+    rows = _rows(trial, unit)
+    low, high = _domain(rows, unit)
+    for r in rows:
+        if r["from"] is not None:
+            r["from"], r["to"] = max(r["from"], low), min(r["to"], high)
+    scale = alt.Scale(
+        type="log" if unit == "hazard ratio" else "linear",
+        domain=[low, high],
+        range=[6, alt.ExprRef(f"width - {_ROOM.get(unit, 128)}")],
+        nice=False,
+    )
+    ticks = [t for t in _TICKS if low <= t <= high] if unit == "hazard ratio" else alt.Undefined
+    label = "format(datum.value, '~r')" if unit == "hazard ratio" else percent(signed=unit != "share")
+    axis = alt.Axis(
+        title=AXES[unit],
+        values=ticks,
+        labelExpr=label,
+        tickCount=5,
+        labelOverlap=True,
+        titleAlign="left",
+        titleAnchor="start",
+    )
+    x = alt.X("value:Q", scale=scale, axis=axis)
+    y = alt.Y("row:O", axis=None, scale=alt.Scale(padding=0))
+    base = alt.Chart().encode(y=y)
+    colour = alt.Color("role:N", scale=_scale(0), legend=None)
+    tooltip = [
+        alt.Tooltip("name:N", title="what"),
+        alt.Tooltip("shown:N", title="in these data"),
+        alt.Tooltip("role:N", title="this is"),
+        alt.Tooltip("claimed:N", title="the claim says"),
+        alt.Tooltip("verdict:N", title="verdict"),
+    ]
+    inside = base.transform_filter("datum.from !== null")
+    layers = [
+        inside.mark_rect(color=BLUE, opacity=0.13, aria=False).encode(
+            x=alt.X("from:Q", scale=scale, axis=axis), x2="to:Q"
+        ),
+        inside.transform_filter("datum.edge !== null")
+        .mark_tick(color=BLUE, thickness=1.5, size=STEP, aria=False)
+        .encode(x="edge:Q"),
+        base.mark_text(
+            align="left",
+            baseline="top",
+            yOffset=alt.ExprRef("2 - 15 * datum.lines"),
+            lineBreak="\n",
+            fontSize=13,
+            lineHeight=15,
+            aria=False,
+        ).encode(x=alt.value(0), text="label:N"),
+        base.mark_rule(strokeWidth=3, yOffset=18, aria=False).encode(
+            x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour
+        ),
+        base.mark_point(filled=True, opacity=1, size=120, yOffset=18).encode(
+            x=x,
+            color=colour,
+            shape=alt.Shape("role:N", scale=_scale(1), legend=None),
+            tooltip=tooltip,
+            description="alt:N",
+        ),
+        base.mark_text(
+            align="right", baseline="middle", yOffset=18, fontSize=13, fontWeight="bold", aria=False
+        ).encode(x=alt.value(alt.ExprRef("width")), text="short:N"),
+    ]
+    if unit != "share":
+        none = 1.0 if unit == "hazard ratio" else 0.0
+        rule = alt.Chart(values([{"x": none}])).mark_rule(
+            color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False
+        )
+        layers.insert(0, rule.encode(x=alt.X("x:Q", scale=scale, axis=axis)))
+    told = "; ".join(f"{r['name']}: {r['shown']}" for r in rows)
+    where = next((r["claimed"] for r in rows if r["claimed"] != "–"), "")
+    shaded = f"Shaded: where the claim says the number lies ({where})." if where else ""
+    legend = _legend({r["role"] for r in rows})
+    return finish(
+        alt.layer(*layers, data=values(rows)),
+        title="The readings side by side"
+        if unit == units(trial)[0]
+        else f"Other readings: {AXES[unit].partition(',')[0]}",
+        caption=f"{shaded} {legend}".strip(),
+        description=f"Numbers with intervals for the claim “{trial.claim.statement}” {shaded} {told}.",
+        height=STEP * len(rows),
+    )
+
+
+def units(trial: Trial) -> tuple[str, ...]:
+    """The units in which a claim has numbers to draw, that of its primary reading first."""
+    found = [e.unit for e in trial.readings if _drawn(e)]
+    return tuple(dict.fromkeys(found))
+
+
+def _rows(trial: Trial, unit: str) -> list[dict[str, Any]]:
+    naive = trial.naive.label if trial.naive else ""
+    rows = []
+    for e in trial.readings:
+        if e.unit == unit and _drawn(e):
+            role = _PRIMARY if e.primary else _NAIVE if e.label == naive else _OTHER
+            found = e.estimate
+            assert found is not None
+            rows.append(_row(e.label, role, found, unit) | _tried(region_of(trial, e), unit, e.verdict))
+    seen = {r["name"] for r in rows}
+    for role, beside in ((_BASE, trial.base_rate), (_NAIVE, trial.naive)):
+        if beside is not None and beside.unit == unit and beside.label not in seen and _finite(beside):
+            rows.append(_row(beside.label, role, beside, unit) | _tried(None, unit, "–"))
+    return [{"row": i, **r} for i, r in enumerate(rows)]
+
+
+def _row(name: str, role: str, found: Estimate | Beside, unit: str) -> dict[str, Any]:
+    value, low, high = found.value, found.low, found.high
+    spread = f"{number(low, unit)} to {number(high, unit)}"
+    lines = wrap({_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name, 46)[:3]
+    return {
+        "name": name,
+        "label": "\n".join(lines),
+        "lines": len(lines),
+        "role": role,
+        "value": round(value, 5),
+        "low": round(low, 5),
+        "high": round(high, 5),
+        "shown": f"{number(value, unit)} ({spread})",
+        "short": _short(value, low, high, unit),
+        "alt": f"{name}: {number(value, unit)}, interval {spread}",
+    }
+
+
+def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
+    """What the claim says of a number; ends without a limit are cut to the axis later."""
+    low, high = (where.low, where.high) if where else (None, None)
+    return {
+        "from": low,
+        "to": high,
+        "edge": where.edges[0] if where else None,
+        "claimed": claimed(where, unit),
+        "verdict": verdict,
+    }
+
+
+def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]:
+    ends = [v for r in rows for v in (r["low"], r["high"], r["edge"]) if v is not None]
+    if unit == "share":
+        return 0.0, 1.0
+    if unit == "hazard ratio":
+        return max(min(*ends, 1.0) / 1.15, 0.02), min(max(*ends, 1.0) * 1.15, 60.0)
+    reach = max(max(abs(v) for v in ends) * 1.2, 0.02)
+    return -reach, reach
+
+
+def _drawn(e: Evidence) -> bool:
+    return e.estimate is not None and _finite(e.estimate) and (e.unit != "hazard ratio" or e.estimate.low > 0)
+
+
+def _finite(found: Estimate | Beside) -> bool:
+    return all(math.isfinite(v) for v in (found.value, found.low, found.high))
+
+
+def _short(value: float, low: float, high: float, unit: str) -> str:
+    """A number with its interval in few characters: ``31% (28–34)``, ``+9.5 (+7.3 to +11.6)``."""
+    text, a, b = (number(v, unit).removesuffix(" points") for v in (value, low, high))
+    if unit == "difference of shares":
+        return f"{text} ({a} to {b})"
+    return f"{text} ({a.removesuffix('%')}–{b.removesuffix('%')})"
+
+
+def _scale(which: int) -> alt.Scale:
+    return alt.Scale(domain=list(ROLES), range=[style[which] for style in ROLES.values()])
+
+
+def _legend(roles: set[str]) -> str:
+    said = {_PRIMARY: "blue circle", _OTHER: "grey circle", _BASE: "green diamond", _NAIVE: "orange square"}
+    parts = [f"{said[r]}: {r}" for r in ROLES if r in roles]
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if parts else ""

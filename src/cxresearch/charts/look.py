@@ -1,0 +1,91 @@
+"""What all charts share: the page's ink, as wide as the page, and words for those who do not see them.
+
+Text takes the colour of the page it stands on (``currentColor``), so one chart serves a light page, a dark
+one and paper. Colours are Okabe and Ito's, which stay apart for colour-blind readers; shapes and dashes say
+the same again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from cxresearch.claims.claim import region
+from cxresearch.claims.evidence import Evidence, Trial
+from cxresearch.claims.verdict import Region
+
+BLUE, ORANGE, GREEN, GREY = "#0f7bbf", "#d55e00", "#00936b", "#808890"
+Chart = alt.LayerChart | alt.FacetChart  # what Altair says layers make
+
+
+def values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
+    """Rows as a chart's data."""
+    return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
+
+
+def finish(chart: Chart, *, title: str, caption: str, description: str, height: int) -> Chart:
+    """What all charts share: as wide as the page, the page's ink, and words for those who do not see it."""
+    finished: Chart = (
+        chart.properties(
+            width="container",
+            height=height,
+            description=description,
+            usermeta={"title": title, "caption": caption},
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+            padding={"left": 4, "right": 6, "top": 6, "bottom": 4},
+        )
+        .configure(font="system-ui, sans-serif", background="transparent")
+        .configure_view(stroke=None, continuousWidth=680)
+        .configure_axis(
+            labelColor="currentColor",
+            titleColor="currentColor",
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            domainColor="currentColor",
+            domainOpacity=0.4,
+            tickColor="currentColor",
+            tickOpacity=0.4,
+            gridColor="currentColor",
+            gridOpacity=0.12,
+        )
+        .configure_legend(labelColor="currentColor", labelFontSize=13, rowPadding=4)
+        .configure_text(color="currentColor")
+    )
+    return finished
+
+
+def region_of(trial: Trial, e: Evidence) -> Region | None:
+    """Where the claim says the number of a reading lies; None if it says nothing."""
+    return region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
+
+
+def claimed(where: Region | None, unit: str = "share") -> str:
+    """Where a claim says a number lies, in words: ``92.5% or more``.
+
+    Args:
+        where: the region; None if there is none.
+        unit: as `Evidence.unit`.
+    """
+    if where is None:
+        return "–"
+    low, high = (_edge(v, unit) for v in (where.low, where.high))
+    if math.isinf(where.high):
+        return f"{low} or more" if ">=" in where.text else f"more than {low}"
+    if math.isinf(where.low):
+        return f"{high} or less" if "<=" in where.text else f"less than {high}"
+    return f"{low} to {high}"
+
+
+def _edge(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{100 * value:.3g}%"
+    return f"{100 * value:.3g} points" if unit == "difference of shares" else f"{value:.3g}"
+
+
+def percent(*, signed: bool = False) -> str:
+    """The expression that labels an axis of shares: ``40%``, or ``+5`` where points are counted."""
+    return f"format(100 * datum.value, '{'+' if signed else ''}.0f') + '{'' if signed else '%'}'"

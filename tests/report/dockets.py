@@ -1,0 +1,111 @@
+"""Dockets written by hand: what a page must survive, without computing anything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cxresearch.accounting import Audit, Fact, Finding
+from cxresearch.claims.claim import catalogue
+from cxresearch.claims.evidence import Activity, Beside, Docket, Evidence, Series, Trial
+from cxresearch.episode import Aside
+from cxresearch.estimators.results import Estimate
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
+FIRST, SECOND = (next(c for c in catalogue() if c.id == i) for i in ("three-strikes", "bad-moments-drive-away"))
+
+
+def evidence(claim, reading, verdict, unit, numbers=None, **more):
+    found = next(r for r in claim.readings if r.id == reading)
+    made = Estimate(*numbers, 0.95, 0.1, 0.1, "log", 100) if numbers else None
+    values = {
+        "claim": claim.id, "reading": reading, "label": found.label, "primary": found.primary, "verdict": verdict,
+        "verdict_family": verdict, "reason": "", "estimate": made, "p": None, "p_family": None, "unit": unit,
+        "region": found.region or "", "customers": 2731, "events": 611, "horizon_days": None, "lacks": "",
+        "warnings": (), "series": (), "asides": (),
+    }  # fmt: skip
+    return Evidence(**values | more)
+
+
+def curve(name, top, band=True):
+    days = tuple(float(d) for d in range(0, 366, 5))
+    share = tuple(top * d / 365 for d in days)
+    limits = (tuple(0.9 * s for s in share), tuple(1.1 * s for s in share)) if band else ((), ())
+    return Series(name, days, share, *limits)
+
+
+def share_trial():
+    claim = FIRST
+    asides = (Aside("left on the day of their first bad moment", 7),)
+    pair = (curve("after a first bad moment", 0.4, band=False), curve("comparable customers", 0.3, band=False))
+    readings = (
+        evidence(
+            claim, "before-third", "contradicted", "share", (0.25, 0.23, 0.27),
+            horizon_days=365, series=(curve("left", 0.25),), asides=asides,
+        ),
+        evidence(
+            claim, "excess", "supported", "difference of shares", (0.095, 0.073, 0.116), horizon_days=365, series=pair,
+        ),
+        evidence(claim, "defect-or-third", "not testable", "share", lacks="follow-up", customers=0, events=0),
+    )  # fmt: skip
+    base = Beside(0.3, 0.28, 0.32, "comparable customers who left all the same", "share")
+    naive = Beside(0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", "share")
+    return Trial(claim, readings, base, naive, "In these data 25% (23% to 27%) of customers left.")
+
+
+def ratio_trial():
+    claim = SECOND
+    reason = "the answer turns with what is held equal: 1.12 (1.03 to 1.22); 0.94 (0.85 to 1.04) otherwise"
+    readings = (
+        evidence(claim, "adjusted", "undecided", "hazard ratio", (1.12, 1.03, 1.22), reason=reason),
+        evidence(claim, "crude", "undecided", "hazard ratio", (1.05, 0.96, 1.15), customers=9, events=3),
+        evidence(claim, "final-count", "contradicted", "hazard ratio", (0.23, 0.21, 0.24)),
+    )
+    base = Beside(0.78, 0.77, 0.8, "customers without a bad moment who leave", "share")
+    naive = Beside(0.23, 0.21, 0.24, readings[2].label, "hazard ratio")
+    rows = (
+        Activity("0", 400, 0, 300),
+        Activity("1", 2059, 4, 1643),
+        Activity("2-4", 1955, 726, 1429),
+        Activity("5-9", 873, 591, 510),
+        Activity("10+", 1054, 943, 187),
+    )
+    sentence = f"After a bad moment 1.12 times the rate (1.03 to 1.22). That does not decide the claim: {reason}."
+    return Trial(claim, readings, base, naive, sentence, "Taken naively: no verdict.", rows)
+
+
+def untestable_trial():
+    claim = FIRST
+    readings = (evidence(claim, "before-third", "not testable", "share", lacks="an end", customers=0, events=0),)
+    return Trial(claim, readings, None, None, "This study cannot say: it lacks an end.")
+
+
+def docket(*trials, name="A phone company"):
+    audit = Audit(
+        (("tickets", 52_000),),
+        (("interactions", 52_000), ("retention", 4_000)),
+        (("interactions", 51_990), ("retention", 3_999)),
+        (
+            Finding("interactions", "no customer", 8, (3, 17), fault=True),
+            Finding("interactions", "excluded by the study", 2, (), fault=False),
+            Finding("retention", "end before start", 1, (99_123,), fault=True),
+        ),
+        (
+            Fact("log from", "2023-01-03"),
+            Fact("bad moments", "3 (0.0%)"),
+            Fact("customers who left for another cause", "4 (0.1%)", "competing exits"),
+        ),
+    )
+    chosen = trials or (share_trial(), ratio_trial())
+    return Docket(name, "0.1.0", "0123456789abcdef", "2023-01-03", "2024-12-31", 0.95, "holm", 10, tuple(chosen), audit)
+
+
+def hostile_docket():
+    """Markup in every text that comes from a study file or from data."""
+    trial = share_trial()
+    claim = type(trial.claim)(**{
+        f: getattr(trial.claim, f) for f in trial.claim.__struct_fields__
+    } | {"statement": HOSTILE, "source": HOSTILE, "notes": (HOSTILE,), "change_our_mind": HOSTILE})  # fmt: skip
+    readings = tuple(replace(e, warnings=(HOSTILE,), lacks=HOSTILE, label=HOSTILE) for e in trial.readings)
+    beside = replace(trial.base_rate, label=HOSTILE)
+    hostile = replace(trial, claim=claim, readings=readings, base_rate=beside, naive=beside, sentence=HOSTILE)
+    return docket(replace(hostile, caution=HOSTILE), name=HOSTILE)

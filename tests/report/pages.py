@@ -1,0 +1,73 @@
+"""Notebooks with outputs, made without a kernel, and what a parser sees of their pages."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from cxresearch import charts
+from cxresearch.report import dossier, provenance, renderer, show
+from cxresearch.report.cards import first_screen
+from cxresearch.report.page import page
+
+
+def notebook_of(docket, *extra):
+    """What the verdicts notebook would hold after a run on this docket."""
+    data = [{"text/html": first_screen(docket), show.MIME: show.summary(docket)}]
+    for trial in docket:
+        data.append({"text/html": dossier.opening(docket, trial)})
+        data += [renderer.bundle(charts.readings(trial, u).to_dict()) for u in charts.units(trial)]
+        data += [renderer.bundle(charts.curves(e, trial).to_dict()) for e in trial.readings if e.series]
+        data.append({"text/html": dossier.naive(trial)})
+        if trial.activity:
+            data.append(renderer.bundle(charts.activity(trial, docket.min_cell).to_dict()))
+        data.append({"text/html": dossier.closing(docket, trial)})
+    data.append({"text/html": provenance.audit(docket)})
+    data.append(
+        {"text/html": provenance.method(docket, notebook="verdicts", parameters={"study": "/home/me/study.toml"})}
+    )
+    outputs = [new_output("display_data", data=d) for d in (*data, *extra)]
+    cell = new_code_cell("study = 'study.toml'  # a comment", outputs=outputs)
+    return new_notebook(cells=[cell], metadata={"title": "Verdicts"})
+
+
+def page_of(docket, *extra):
+    return page(notebook_of(docket, *extra), name="verdicts")
+
+
+class Seen(HTMLParser):
+    """Elements, attributes and the texts of scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.texts, self._tag = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(tag, k, v) for k, v in attrs]
+        self._tag = tag
+        if tag in {"script", "style"}:
+            self.texts.append((tag, dict(attrs).get("type"), ""))
+
+    def handle_endtag(self, tag):
+        self._tag = ""
+
+    def handle_data(self, data):
+        if self._tag in {"script", "style"}:
+            tag, kind, text = self.texts[-1]
+            self.texts[-1] = (tag, kind, text + data)
+
+
+def policy(text):
+    """The rules of a page's Content-Security-Policy, by name."""
+    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    return {rule.split()[0]: rule.split()[1:] for rule in found[1].split("; ")}
+
+
+def digest(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

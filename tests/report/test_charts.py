@@ -1,0 +1,76 @@
+import json
+
+import pytest
+
+from cxresearch import charts
+from cxresearch.claims.evidence import Activity
+from cxresearch.claims.verdict import parse_region
+from cxresearch.report import renderer
+from tests.report.dockets import ratio_trial, share_trial
+
+
+def made():
+    one, two = share_trial(), ratio_trial()
+    yield from (charts.readings(t, u) for t in (one, two) for u in charts.units(t))
+    yield from (charts.curves(e, one) for e in one.readings if e.series)
+    yield charts.activity(two, 10)
+
+
+@pytest.mark.parametrize("chart", list(made()))
+def test_charts_say_in_words_what_they_show(chart):
+    spec = chart.to_dict()
+    assert any(n in spec["description"] for n in ("25%", "+9.5 points", "40%", "1.12", "58%"))
+    assert spec["usermeta"]["title"]
+    assert spec["width"] == "container"
+
+
+def test_units_in_which_there_are_numbers():
+    assert charts.units(share_trial()) == ("share", "difference of shares")
+
+
+def test_hazard_ratios_lie_on_a_log_axis():
+    spec = json.dumps(charts.readings(ratio_trial(), "hazard ratio").to_dict())
+    assert '"type": "log"' in spec
+    assert '"log"' not in json.dumps(charts.readings(share_trial(), "share").to_dict())
+
+
+def test_naive_and_base_rate_are_told_apart():
+    rows = charts.readings(share_trial(), "share").to_dict()["data"]["values"]
+    assert [r["role"] for r in rows] == [
+        "the reading the verdict rests on",
+        "what happens anyway",
+        "the naive answer",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("region", "unit", "words"),
+    [
+        (">= 0.925", "share", "92.5% or more"),
+        ("> 1", "hazard ratio", "more than 1"),
+        ("< 1/3", "share", "less than 33.3%"),
+        ("in [0.8, 1.25]", "hazard ratio", "0.8 to 1.25"),
+        ("> 0", "difference of shares", "more than 0 points"),
+    ],
+)
+def test_regions_in_words(region, unit, words):
+    assert charts.claimed(parse_region(region), unit) == words
+
+
+def test_small_cells_take_a_second_one_with_them():
+    rows = (Activity("1", 100, 4, 50), Activity("2-4", 100, 40, 95), Activity("5-9", 100, 60, 50))
+    found = charts.shares(rows, 10)
+    assert [s.with_bad for s in found] == [None, None, 0.6]
+    assert [s.left for s in found] == [None, None, 0.5]
+
+
+def test_nothing_hidden_where_all_is_large():
+    rows = (Activity("0", 100, 0, 50), Activity("1", 100, 50, 50))
+    assert [(s.with_bad, s.left) for s in charts.shares(rows, 10)] == [(None, 0.5), (0.5, 0.5)]
+
+
+def test_every_reader_finds_a_form_it_knows():
+    forms = renderer.bundle(charts.activity(ratio_trial(), 10).to_dict())
+    assert list(forms) == [renderer.MIME, renderer.LAB_MIME, "image/svg+xml", "text/plain"]
+    assert forms[renderer.LAB_MIME]["$schema"].endswith("/v5.json")
+    assert forms["image/svg+xml"].startswith("<svg")

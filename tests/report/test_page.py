@@ -1,0 +1,144 @@
+import json
+import re
+
+import pytest
+
+from cxresearch.errors import ReportError
+from cxresearch.report import show
+from cxresearch.report.page import page, summary
+from cxresearch.report.site import Entry, index
+from tests.report.dockets import HOSTILE, docket, hostile_docket, untestable_trial
+from tests.report.pages import Seen, digest, notebook_of, page_of, policy
+
+
+@pytest.fixture(scope="module")
+def text():
+    return page_of(docket())
+
+
+def test_nothing_is_loaded(text):
+    seen = Seen(text)
+    assert "link" not in seen.tags
+    loads = [v for t, k, v in seen.attributes if k in {"src", "srcset", "href"} and t != "a"]
+    assert loads
+    assert all(v.startswith("data:") for v in loads)
+    links = [v for t, k, v in seen.attributes if t == "a" and k == "href"]
+    assert all(v.startswith("#") for v in links)
+
+
+def test_policy_names_every_script_and_style_by_hash(text):
+    seen, rules = Seen(text), policy(text)
+    assert rules["default-src"] == ["'none'"]
+    scripts = [t for tag, kind, t in seen.texts if tag == "script" and kind != "application/json"]
+    assert [digest(s) for s in scripts] == rules["script-src"]
+    assert {digest(t) for tag, _, t in seen.texts if tag == "style"} == set(rules["style-src"])
+    assert not any(k == "style" or k.startswith("on") for _, k, _ in seen.attributes)
+
+
+def test_script_in_an_output_is_not_allowed():
+    text = page_of(docket(), {"text/html": "<script>alert(3)</script>"})
+    assert digest("alert(3)") not in policy(text)["script-src"]
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<img src='https://elsewhere.example/x.png'>",
+        "<link rel='stylesheet' href='//elsewhere.example/x.css'>",
+        "<style>@import 'x.css'</style>",
+        "<style>p{background:url(https://elsewhere.example)}</style>",
+    ],
+)
+def test_output_that_would_load_something_stops_the_page(markup):
+    with pytest.raises(ReportError, match="stand alone"):
+        page_of(docket(), {"text/html": markup})
+
+
+def test_markup_in_names_stays_text():
+    text = page_of(hostile_docket())
+    seen = Seen(text)
+    assert seen.tags.count("script") == 1 + sum(kind == "application/json" for _, kind, _ in seen.texts)
+    assert not any(k.startswith("on") for _, k, _ in seen.attributes)
+    assert HOSTILE not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_markup_in_the_index_stays_text():
+    found = index([Entry("verdicts.html", HOSTILE, show.summary(hostile_docket()))])
+    assert "script" not in Seen(found).tags
+    assert HOSTILE not in found
+
+
+def test_size(text):
+    assert len(text.encode()) < 2_500_000
+
+
+def test_engine_of_the_charts_is_there_once_and_only_with_charts(text):
+    seen = Seen(text)
+    assert seen.tags.count("figure") == 6
+    assert sum(len(t) > 500_000 for tag, _, t in seen.texts if tag == "script") == 1
+    plain = page_of(docket(untestable_trial()))
+    assert "script" not in Seen(plain).tags
+    assert len(plain) < 60_000
+
+
+def test_charts_have_still_pictures_and_words(text):
+    pictures = [v for t, k, v in Seen(text).attributes if t == "img" and k == "alt"]
+    assert len(pictures) == 6
+    assert all(re.search(r"\d", words) for words in pictures)
+
+
+def test_contents_lead_to_headings(text):
+    seen = Seen(text)
+    ids = {v for _, k, v in seen.attributes if k == "id"}
+    links = {v[1:] for t, k, v in seen.attributes if t == "a" and k == "href"}
+    assert {"claim-three-strikes", "claim-bad-moments-drive-away", "audit", "method"} <= links <= ids
+
+
+def test_first_screen_has_one_interval_per_claim(text):
+    cards = re.findall(r'<article class="cx-card.*?</article>', text, re.DOTALL)
+    assert len(cards) == 2
+    assert [set(re.findall(r"\(?([\d.%]+ to [\d.%]+)\)?", c)) for c in cards] == [{"23% to 27%"}, {"1.03 to 1.22"}]
+    assert "the answer turns with what is held equal." in cards[1]
+
+
+def test_not_testable_says_what_is_missing():
+    found = page_of(docket(untestable_trial()))
+    card = re.search(r'<article class="cx-card.*?</article>', found, re.DOTALL)[0]
+    assert "Not testable" in card
+    assert "it lacks an end" in card
+
+
+def test_small_counts_are_not_in_the_page(text):
+    assert "fewer than 10: left on the day" in text
+    assert "competing exits" in text
+    assert "4 (0.1%)" not in text
+    assert not re.search(r"99.?123", text)  # a row number of the source
+    charts = [t for tag, kind, t in Seen(text).texts if kind == "application/json" and "had a bad moment" in t]
+    rows = [r for t in charts for r in json.loads(t)["data"]["values"] if r.get("what") == "had a bad moment"]
+    assert [r["contacts"] for r in rows] == ["2-4", "5-9"]
+
+
+def test_no_path_of_the_machine(text):
+    assert "/home/me" not in text
+    assert "study = study.toml" in text
+
+
+def test_mathematics_is_written_out():
+    notebook = notebook_of(docket(untestable_trial()))
+    from nbformat.v4 import new_markdown_cell
+
+    notebook.cells.append(new_markdown_cell("The rate $\\frac{a}{b}$."))
+    assert "<mfrac>" in page(notebook, name="verdicts")
+
+
+def test_warnings_of_the_kernel_stay_out():
+    from nbformat.v4 import new_output
+
+    notebook = notebook_of(docket(untestable_trial()))
+    notebook.cells[0].outputs.append(new_output("stream", name="stderr", text="/home/me/x.py: warning"))
+    assert "/home/me" not in page(notebook, name="verdicts")
+
+
+def test_summary_is_what_the_notebook_said():
+    assert summary(notebook_of(docket())) == show.summary(docket())

@@ -1,0 +1,46 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from cxresearch.errors import ReportError
+from cxresearch.report.parameters import checked, declared
+
+
+def test_values_become_plain():
+    given = {"claims": ("b", "a"), "study": Path("x.toml"), "title": date(2024, 1, 2)}
+    assert checked(given) == {"study": "x.toml", "claims": ["b", "a"], "title": "2024-01-02"}
+    assert checked({"claims": {"b", "a"}}) == {"claims": ["a", "b"]}
+    assert checked({"claims": "a", "engine": None}) == {"claims": ["a"]}
+
+
+def test_unknown_name_suggests_the_nearest():
+    with pytest.raises(ReportError, match="no parameter 'claim'; did you mean 'claims'"):
+        checked({"claim": ["a"]})
+    with pytest.raises(ReportError, match="there are: study"):
+        checked({"zzz": 1})
+
+
+def test_name_the_notebook_does_not_take():
+    with pytest.raises(ReportError, match="takes no parameter 'claims'; it takes: study"):
+        checked({"claims": ["a"]}, ("study", "engine"))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"claims": [1]}, "claims must be a list of texts"),
+        ({"study": 3}, "study must be a text"),
+        ({"title": True}, "title must be a text"),
+        ({"engine": "polar"}, "engine must be one of polars, .*did you mean 'polars'"),
+    ],
+)
+def test_wrong_kind(given, message):
+    with pytest.raises(ReportError, match=message):
+        checked(given)
+
+
+def test_undeclared_name_in_a_notebook():
+    declared(("study", "engine"))
+    with pytest.raises(ReportError, match="'studdy', which is not declared; did you mean 'study'"):
+        declared(("studdy",))
