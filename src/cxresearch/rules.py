@@ -21,6 +21,9 @@ from cxresearch.errors import RuleError, nearest
 from cxresearch.sql import parse, short, too_long, written
 
 _BIG = 2**63
+# what a node may hold; whatever else a parser puts there would be a meaning that is not carried out
+_PARTS = {"this", "expression", "expressions", "low", "high", "negate", "ifs", "default", "true", "is_string", "to"}
+_PARTS |= {"_type", "is_nvl", "is_null", "table", "db", "catalog", "query"}
 _DEEPEST = 100  # conditions within conditions
 _COMPARE: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.EQ: operator.eq,
@@ -133,6 +136,8 @@ class _Compiler:
 
     def compiled(self, node: exp.Expression) -> _Value:  # noqa: PLR0911, PLR0912 - one branch per kind of node
         kind = type(node)
+        if further := [name for name, value in node.args.items() if value and name not in _PARTS]:
+            raise self.refuse(f"{short(written(node))}: {further[0].upper()} is not among what a rule may use")
         if isinstance(node, exp.Paren):
             return self.value(node.this)
         if isinstance(node, exp.Column):
@@ -280,7 +285,8 @@ class _Compiler:
         pattern = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in str(node.expression.this))
         if isinstance(node, exp.ILike):
             text, pattern = text.str.to_lowercase(), pattern.lower()
-        return _Value(text.str.contains(f"(?s)^{pattern}$"), "boolean")
+        found = text.str.contains(f"(?s)^{pattern}$")
+        return _Value(~found if node.args.get("negate") else found, "boolean")
 
     def case(self, node: exp.Case) -> _Value:
         if node.this is not None:

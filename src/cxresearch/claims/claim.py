@@ -91,7 +91,7 @@ class Reading(Section, frozen=True):
         ratio_to: report incidence / (incidence + incidence of this cause).
         model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive
             analyses do.
-        compare, part: of an excess; `part` is ``excess`` or ``comparators``.
+        compare, part: of an excess; `part` is ``excess``, ``exposed`` or ``comparators``.
         count, among, ends: of a share; levels that count, levels and ends of follow-up in the denominator.
         region: where the claim says the number lies.
         smallest_effect: the smallest hazard ratio above one (or its inverse below) that matters.
@@ -114,7 +114,7 @@ class Reading(Section, frozen=True):
     contrast: dict[str, float] = msgspec.field(default_factory=dict)
     final: bool = False
     compare: Comparators | None = None
-    part: Literal["excess", "comparators"] = "excess"
+    part: Literal["excess", "exposed", "comparators"] = "excess"
     count: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     among: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ends: tuple[str, ...] = ()

@@ -221,8 +221,9 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
     )
     asides = (Aside("nobody to compare with on that day", found.dropped),) if found.dropped else ()
     events = round(found.exposed.value * found.customers)
-    if reading.part == "comparators":
-        return Found(found.comparators, "share", found.customers, events, horizon, series, asides)
+    if reading.part != "excess":
+        share_of = found.comparators if reading.part == "comparators" else found.exposed
+        return Found(share_of, "share", found.customers, events, horizon, series, asides)
     return Found(found.excess, "difference of shares", found.customers, events, horizon, series, asides)
 
 
