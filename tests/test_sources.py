@@ -238,8 +238,9 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path, name, source):
         (tmp_path / source.split("/", maxsplit=1)[0]).write_bytes(content)
     with pytest.raises(SourceError) as caught:
         cx.read_records(study(tmp_path, source), name)
-    assert str(caught.value).startswith("interactions.source")
+    assert str(caught.value).startswith("interactions")
     assert said in str(caught.value)
+    assert repr(source)[1:-1] in str(caught.value)
     assert str(caught.value).isprintable()
 
 

@@ -232,7 +232,18 @@ class DuckDB:
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """As `Engine.parquet`."""
-        return self.connection.read_parquet(list(paths), hive_partitioning=hive, union_by_name=False)
+        if not hive:
+            return self.connection.read_parquet(list(paths), hive_partitioning=False, union_by_name=False)
+        # a month of 01 is a number to Polars and text to DuckDB
+        own = pl.scan_parquet(paths[0], hive_partitioning=False, glob=False).collect_schema()
+        kinds = {pl.Int64: "bigint", pl.Float64: "double", pl.Date: "date", pl.Boolean: "boolean"}
+        named = Polars().parquet(paths, hive=True).collect_schema()
+        types = {n: kinds.get(t.base_type(), "varchar") for n, t in named.items() if n not in own}
+        listed = ", ".join(_text(p) for p in paths)
+        folders = ", ".join(f"{_text(n)}: {t}" for n, t in types.items())
+        columns = ", ".join(map(_quoted, named))
+        source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{folders}}})"
+        return self._relation(f"select {columns} from {source}")
 
     def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
         """As `Engine.csv`, read by Polars, so that both engines see the same table."""
@@ -323,6 +334,10 @@ class DuckDB:
         result: pl.DataFrame = nw.to_native(frame).pl()
         wide = [n for n, t in result.schema.items() if isinstance(t, pl.Decimal) or t == pl.Int128]
         return result.with_columns(pl.col(wide).cast(pl.Int64)) if wide else result
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

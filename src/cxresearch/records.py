@@ -13,7 +13,7 @@ from cxresearch.engines import engine as engine_named
 from cxresearch.errors import DataError, nearest
 from cxresearch.moments import GRADES
 from cxresearch.retention import Window, coded, contract_follow_up, one_per_customer, spells
-from cxresearch.sources import reading, table_rows
+from cxresearch.sources import reading, section_source, table_rows
 from cxresearch.study import Study
 from cxresearch.tables import (
     CUSTOMER_REASONS,
@@ -65,13 +65,13 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     if isinstance(engine, str):
         engine = engine_named(engine)
     tables = table_rows(study, engine)
-    with reading(study, "interactions"):
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine)
         log = engine.keep(raw.table)
         window = _window(study, engine, log, raw.dated)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, tables)
-    with reading(study, "retention"):
+    with reading(study, f"retention ({section_source(study, 'retention')})"):
         who = read_customers(study, engine)
         if who.dated != raw.dated:
             raise DataError(
@@ -86,7 +86,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.covariates)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers = engine.keep(coded(first, engine, *fixed))
-    with reading(study, "interactions"):
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         log = engine.keep(_match(log, rows, customers, window))
         log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS, raw.ordered)
         _need_rows(study, engine, "interactions", log, log_findings, log_read, log_kept, rows)
@@ -113,7 +113,7 @@ def _activity(
     study: Study, engine: Engine, raw: Raw, log: Frame, window: Window, tables: tuple[tuple[str, int], ...]
 ) -> Records:
     gap = study.retention.gap_days or 0
-    with reading(study, "interactions"):
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
         log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))

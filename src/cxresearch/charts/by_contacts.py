@@ -52,9 +52,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         axis=alt.Axis(labelAngle=0),
         scale=alt.Scale(domain=bands),
     )
-    y = alt.Y(
-        "share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=percent(), tickCount=5)
-    )
+    y = alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=percent(), tickCount=5))
     legend = alt.Legend(title=None, orient="top", symbolSize=120)
     colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[ORANGE, BLUE]), legend=legend)
     shape = alt.Shape("what:N", scale=alt.Scale(domain=names, range=["square", "circle"]), legend=legend)
@@ -72,11 +70,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         ),
     ]
     told = "; ".join(f"{r['contacts']} contacts: {r['text']} {r['what']}" for r in rows)
-    few = (
-        f" Shares resting on fewer than {min_cell} customers are not shown."
-        if len(rows) < 2 * len(shown)
-        else ""
-    )
+    few = f" Shares resting on fewer than {min_cell} customers are not shown." if len(rows) < 2 * len(shown) else ""
     return finish(
         alt.layer(*layers, data=values(rows)),
         title="Bad moments and leaving, by number of contacts",

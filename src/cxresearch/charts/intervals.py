@@ -112,9 +112,9 @@ def readings(trial: Trial, unit: str) -> Chart:
             tooltip=tooltip,
             description="alt:N",
         ),
-        base.mark_text(
-            align="right", baseline="middle", yOffset=18, fontSize=13, fontWeight="bold", aria=False
-        ).encode(x=alt.value(alt.ExprRef("width")), text="short:N"),
+        base.mark_text(align="right", baseline="middle", yOffset=18, fontSize=13, fontWeight="bold", aria=False).encode(
+            x=alt.value(alt.ExprRef("width")), text="short:N"
+        ),
     ]
     if unit != "share":
         none = 1.0 if unit == "hazard ratio" else 0.0

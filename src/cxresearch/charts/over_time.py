@@ -67,9 +67,7 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
         alt.Tooltip("share:Q", title="left by then", format=".1%"),
     ]
     if banded:
-        tooltip += [
-            alt.Tooltip(f"{k}:Q", title=t, format=".1%") for k, t in (("low", "from"), ("high", "to"))
-        ]
+        tooltip += [alt.Tooltip(f"{k}:Q", title=t, format=".1%") for k, t in (("low", "from"), ("high", "to"))]
     base = alt.Chart()
     band = base.mark_area(interpolate="step-after", opacity=0.2, aria=False).encode(
         x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q", fill=alt.Fill("series:N", scale=scale, legend=shown)
@@ -93,9 +91,7 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
     title = "Day by day, the two side by side"
     if len(names) == 1:
         title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
-    ends = "; ".join(
-        f"{s.name}: {number(s.y[-1], 'share')} by day {s.x[-1]:.0f}" for s in evidence.series if s.x
-    )
+    ends = "; ".join(f"{s.name}: {number(s.y[-1], 'share')} by day {s.x[-1]:.0f}" for s in evidence.series if s.x)
     caption = "Each step is a day on which somebody left."
     if banded:
         caption += " The band is the interval, day by day."

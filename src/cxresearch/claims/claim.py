@@ -91,18 +91,20 @@ class Reading(Section, frozen=True):
         ratio_to: report incidence / (incidence + incidence of this cause).
         model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive
             analyses do.
+        combine: of an attributable share; feature to weight.
         compare, part: of an excess; `part` is ``excess``, ``exposed`` or ``comparators``.
         count, among, ends: of a share; levels that count, levels and ends of follow-up in the denominator.
         region: where the claim says the number lies.
         smallest_effect: the smallest hazard ratio above one (or its inverse below) that matters.
         alternative: the value at which more data are planned for.
+        not_contradicted: why a number outside the region leaves the claim undecided, where it cannot contradict.
         requires: readings that must be supported too.
         ladder: rungs of adjustment, as readings; two that contradict each other leave the claim undecided.
     """
 
     id: str
     label: str
-    shape: Literal["incidence", "excess", "hazard_contrast", "share"]
+    shape: Literal["incidence", "excess", "hazard_contrast", "attributable", "share"]
     primary: bool = False
     describes: bool = False
     event: str = "defection"
@@ -113,6 +115,7 @@ class Reading(Section, frozen=True):
     model: Model | None = None
     contrast: dict[str, float] = msgspec.field(default_factory=dict)
     final: bool = False
+    combine: dict[str, float] = msgspec.field(default_factory=dict)
     compare: Comparators | None = None
     part: Literal["excess", "exposed", "comparators"] = "excess"
     count: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
@@ -121,6 +124,7 @@ class Reading(Section, frozen=True):
     region: str | None = None
     smallest_effect: float | None = None
     alternative: float | None = None
+    not_contradicted: str = ""
     requires: tuple[str, ...] = ()
     ladder: tuple[str, ...] = ()
 
@@ -262,9 +266,13 @@ def _check_reading(claim: Claim, r: Reading) -> None:
         region(claim, r)
     for other in (*r.requires, *r.ladder):
         claim.reading(other)
-    needed = {"hazard_contrast": "model", "excess": "compare", "share": "count"}.get(r.shape)
+    needed = {"hazard_contrast": "contrast", "attributable": "combine", "excess": "compare", "share": "count"}.get(
+        r.shape
+    )
     if needed and not getattr(r, needed):
         raise ClaimError(f"{where}: the shape {r.shape} needs {needed}")
+    if r.shape in ("hazard_contrast", "attributable") and r.model is None:
+        raise ClaimError(f"{where}: the shape {r.shape} needs model")
     if r.horizon_days not in ("study", "support") and not (isinstance(r.horizon_days, int) and r.horizon_days > 0):
         raise ClaimError(f"{where}.horizon_days must be a number of days, 'study' or 'support'")
     for name in names_used(r):

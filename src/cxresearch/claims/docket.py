@@ -19,6 +19,12 @@ from cxresearch.records import Records, read_records
 from cxresearch.study import Study
 from cxresearch.tables import day_text
 
+_UNITS = {
+    "share": "share",
+    "incidence": "share",
+    "excess": "difference of shares",
+    "attributable": "difference of shares",
+}
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]
 
@@ -138,15 +144,17 @@ def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evid
         return _row(claim, reading, found, "undecided", "", None)
     where = region(claim, reading)
     decision = decide(found.estimate, where)
-    reason = decision.reason
-    if decision.verdict == "undecided":
+    verdict, reason = decision.verdict, decision.reason
+    if verdict == "contradicted" and reading.not_contradicted:
+        verdict, reason = "undecided", reading.not_contradicted
+    elif verdict == "undecided":
         more = more_events(found.estimate, where, found.events, reading.alternative)
         if more:
             reason += (
                 f"; about {_round(more):,} more defections would decide it if the truth were {_target(reading, where)}"
             )
     p = None if math.isnan(decision.p) else decision.p
-    return _row(claim, reading, found, decision.verdict, reason, p, (*_warnings(bench), *found.warnings))
+    return _row(claim, reading, found, verdict, reason, p, (*_warnings(bench), *found.warnings))
 
 
 def _target(reading: Reading, where: Region) -> str:
@@ -203,7 +211,7 @@ def _untestable(claim: Claim, reading: Reading, missing: str) -> Evidence:
         None,
         None,
         None,
-        {"share": "share", "incidence": "share", "excess": "difference of shares"}.get(reading.shape, "hazard ratio"),
+        _UNITS.get(reading.shape, "hazard ratio"),
         reading.region or "",
         0,
         0,

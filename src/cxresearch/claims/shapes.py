@@ -17,6 +17,7 @@ from cxresearch.clocks import Clock, ContactClock, DayClock
 from cxresearch.engines import Frame
 from cxresearch.episode import Aside, Episodes, clock_of, episodes, final, since, states, until, whole_only
 from cxresearch.errors import ClaimError, NotTestable
+from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.excess import Excess, excess
@@ -228,6 +229,24 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
 
 def _hazard_contrast(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    table, fit = _model(bench, claim, reading, tuple(reading.contrast))
+    found = contrast(fit, reading.contrast)
+    return _modelled(table, fit, reading, found, "hazard ratio")
+
+
+def _attributable(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    table, fit = _model(bench, claim, reading, ())
+    unit = "share" if len(reading.combine) == 1 else "difference of shares"
+    return _modelled(table, fit, reading, attributable(table, fit, reading.combine), unit)
+
+
+def _modelled(table: RiskTable, fit: CoxFit, reading: Reading, found: Estimate, unit: str) -> Found:
+    warnings = ("a level has no events or nothing else: Firth's penalty was used",) if fit.penalised else ()
+    return Found(found, unit, table.customers, table.events(reading.event), None, (), table.asides, warnings)
+
+
+def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...]) -> tuple[RiskTable, CoxFit]:
+    """The risk table of a reading and its model; `cells` are the levels that need enough expected events."""
     model = _given(reading.model)
     histories, strata = _histories(claim, reading), bench.strata(model.strata)
     clock = clock_of(bench.records)
@@ -240,16 +259,14 @@ def _hazard_contrast(bench: Bench, claim: Claim, reading: Reading) -> Found:
     table = bench.table(key, make)
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("defections among customers seen from their start")
-    for name in [n for n in histories if n == claim.cell or n in {t.partition("[")[0] for t in reading.contrast}]:
+    for name in [n for n in histories if n == claim.cell or n in {t.partition("[")[0] for t in cells}]:
         _expect(table, name, reading, strata)
     settings = bench.records.study.decision
     fit = bench.fit(
         _key(key, model.terms, reading.event),
         lambda: fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock),
     )
-    found = contrast(fit, reading.contrast)
-    warnings = ("a level has no events or nothing else: Firth's penalty was used",) if fit.penalised else ()
-    return Found(found, "hazard ratio", table.customers, table.events(reading.event), None, (), table.asides, warnings)
+    return table, fit
 
 
 def fit_hazards(
@@ -350,5 +367,6 @@ _SHAPES: dict[str, Callable[[Bench, Claim, Reading], Found]] = {
     "incidence": _incidence,
     "excess": _excess,
     "hazard_contrast": _hazard_contrast,
+    "attributable": _attributable,
     "share": _share,
 }

@@ -157,22 +157,22 @@ def _derivatives(x: Array, n: Array, e: Array, ties: Ties, beta: Array) -> tuple
     r = np.exp(eta - shift)
     d = e.sum(axis=1)
     here = d > 0
-    n, e, d = n[here], e[here], d[here]
-    nr = n * r
-    S0, S1 = nr.sum(axis=1), nr @ x
+    if not here.all():
+        n, e, d = n[here], e[here], d[here]
+    rx = r[:, None] * x
+    S0, S1 = n @ r, n @ rx
     if ties == "breslow":
         loglik = float((e @ eta).sum() - (d * (np.log(S0) + shift)).sum())
         mean = S1 / S0[:, None]
         score = (e @ x).sum(axis=0) - d @ mean
-        return loglik, score, _second(x, (d / S0) @ nr) - (mean * d[:, None]).T @ mean
-    er = e * r
-    Q0, Q1 = er.sum(axis=1), er @ x
+        return loglik, score, _second(x, r * (n.T @ (d / S0))) - (mean * d[:, None]).T @ mean
+    Q0, Q1 = e @ r, e @ rx
     L, A, B, C, D, E = tie_sums(S0, Q0, d.astype(np.int64))
     loglik = float((e @ eta).sum() - (L + d * shift).sum())
     score = (e @ x).sum(axis=0) - (A @ S1 - B @ Q1)
     cross = (S1 * D[:, None]).T @ Q1
     products = (S1 * C[:, None]).T @ S1 - cross - cross.T + (Q1 * E[:, None]).T @ Q1
-    return loglik, score, _second(x, A @ nr - B @ er) - products
+    return loglik, score, _second(x, r * (n.T @ A - e.T @ B)) - products
 
 
 def _second(x: Array, weight: Array) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ origin.
 """
 
 from cxresearch.histories.counts import bad_count, contact_count, contacts_within, grade_count
+from cxresearch.histories.first import first_bad
 from cxresearch.histories.history import Fold, History, Past, Run
 from cxresearch.histories.latest import age_of_last, last_grade
 
@@ -18,6 +19,7 @@ __all__ = [
     "bad_count",
     "contact_count",
     "contacts_within",
+    "first_bad",
     "grade_count",
     "last_grade",
 ]

@@ -55,9 +55,7 @@ def _found(trial: Trial) -> str:
     if e.estimate is None:
         return f'<p class="cx-sentence">{text(trial.sentence)}</p>'
     reason = why(e)
-    because = (
-        f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
-    )
+    because = f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
         f'<span class="cx-interval">{text(spread(e))}</span></p>{strip(trial)}'

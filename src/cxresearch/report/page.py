@@ -215,9 +215,7 @@ def _contents(headings: list[tuple[str, str]]) -> str:
 
 def _check(parsed: _Parsed, body: str, script: str) -> None:
     if parsed.addresses:
-        raise ReportError(
-            f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone"
-        )
+        raise ReportError(f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone")
     if any(f in s.lower() for s in (*parsed.styles, *parsed.attributes) for f in ("url(", "@import")):
         raise ReportError("a style of the page would load from elsewhere; a page must stand alone")
     if script and body.count(script) != 1:

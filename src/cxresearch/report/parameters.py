@@ -80,9 +80,7 @@ def declared(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in _BY_NAME:
-            raise ReportError(
-                f"the parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}"
-            )
+            raise ReportError(f"the parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}")
 
 
 def _plain(parameter: Parameter, value: Any) -> Any:

@@ -41,11 +41,7 @@ def audit(docket: Docket) -> str:
         '<h2 id="audit">The data: every row accounted for</h2>'
         + _rows(found)
         + table("What the tables hold", ("what", "how many", "note"), facts, kind=_KIND, numeric=_NUMERIC)
-        + (
-            table("Files and queries read", ("name", "rows"), sources, kind=_KIND, numeric=_NUMERIC)
-            if sources
-            else ""
-        )
+        + (table("Files and queries read", ("name", "rows"), sources, kind=_KIND, numeric=_NUMERIC) if sources else "")
     )
 
 

@@ -33,10 +33,11 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     """
     import vl_convert as vlc
 
-    still_spec = _wide(spec, WIDE)
+    # JupyterLab's Vega hangs on a width that follows the container, so this form has a width of its own
+    still_spec = _titled(_wide(spec, WIDE))
     return {
         MIME: spec,
-        LAB_MIME: vlc.vegalite_to_vega(spec, vl_version=_version()) | {"$schema": _LAB_SCHEMA},
+        LAB_MIME: vlc.vegalite_to_vega(still_spec, vl_version=_version()) | {"$schema": _LAB_SCHEMA},
         "image/svg+xml": vlc.vegalite_to_svg(still_spec, vl_version=_version()),
         "text/plain": f"[chart] {spec.get('description', 'without a description')}",
     }
@@ -47,6 +48,12 @@ def still(spec: dict[str, Any], width: int) -> str:
     import vl_convert as vlc
 
     return str(vlc.vegalite_to_svg(_wide(spec, width), vl_version=_version()))
+
+
+def _titled(spec: dict[str, Any]) -> dict[str, Any]:
+    """With its title in the picture; on a page it stands above, as text."""
+    title = spec.get("usermeta", {}).get("title")
+    return {**spec, "title": {"text": title, "anchor": "start", "color": "currentColor"}} if title else spec
 
 
 def _wide(spec: dict[str, Any], width: int) -> dict[str, Any]:

@@ -128,9 +128,7 @@ def _plan(name: str, given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
     if "study" not in takes:
         raise ReportError(f"the notebook {name} needs a cell tagged parameters that sets study")
     declared(takes)
-    return path, checked(
-        {k: v for k, v in given.items() if v is not None and (k in takes or k == "claims")}, takes
-    )
+    return path, checked({k: v for k, v in given.items() if v is not None and (k in takes or k == "claims")}, takes)
 
 
 def _run(job: _Job, work: Path, say: Progress) -> Any:

@@ -29,9 +29,7 @@ def strip(trial: Trial) -> str:
     def at(value: float) -> float:
         value = min(max(value, low), high)
         part = (
-            math.log(value / low) / math.log(high / low)
-            if e.unit == "hazard ratio"
-            else (value - low) / (high - low)
+            math.log(value / low) / math.log(high / low) if e.unit == "hazard ratio" else (value - low) / (high - low)
         )
         return round(_LEFT + part * (_RIGHT - _LEFT), 1)
 

@@ -83,9 +83,7 @@ def first_part(sentence: str, e: Evidence) -> str:
     return head[:stop].rstrip() + "." if stop > 0 else head
 
 
-def table(
-    caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()
-) -> str:
+def table(caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()) -> str:
     """A table that scrolls by itself where it is too wide, with caption and scope.
 
     Args:

@@ -1,0 +1,78 @@
+"""The project itself: what its files promise about each other, and that it is quick to import."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import cxresearch as cx
+
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+HEAVY = ("polars", "narwhals", "scipy", "statsmodels", "altair", "papermill", "lifelines", "duckdb", "pandas", "sqlglot")
+LINES = (ROOT / "environment.yml").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_conda_environment_says_what_the_project_says():
+    entries = [line.strip().removeprefix("- ") for line in LINES if line.strip().startswith("- ")]
+    asked = [e for e in entries if re.match(r"[a-z0-9-]+>=", e) and not e.startswith("python>=")]
+    extras = PYPROJECT["optional-dependencies"]
+    assert sorted(asked) == sorted({*PYPROJECT["dependencies"], *extras["duckdb"], *extras["lab"]})
+    assert f"python{PYPROJECT['requires-python']}" in entries
+    assert "-e ." in entries
+
+
+def test_the_lock_names_no_address_and_hashes_every_entry():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*(-i|--index-url|--extra-index-url|--find-links|-e)\b", text, re.M)
+    entries = re.split(r"\n(?=\S)", text.strip())
+    assert len(entries) > 50
+    for entry in entries:
+        assert re.match(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", entry), entry[:80]
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:80]
+    locked = {re.match(r"[A-Za-z0-9._-]+", e)[0].lower() for e in entries}
+    needed = {re.match(r"[A-Za-z0-9._-]+", d)[0].lower() for d in PYPROJECT["dependencies"]}
+    assert needed <= locked
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)
+def test_no_module_is_longer_than_can_be_read(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("code", ["import cxresearch", "from cxresearch.cli import main; main(['--help'], standalone_mode=False)"])
+def test_importing_and_helping_load_nothing_heavy(code):
+    check = f"{code}\nimport sys\nprint('LOADED', *(m for m in {HEAVY!r} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "LOADED"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("name", cx.__all__)
+def test_every_public_name_resolves_and_is_described(name):
+    found = getattr(cx, name)
+    assert found.__doc__
+    # a dataclass without a docstring gets its signature for one
+    assert not found.__doc__.startswith(f"{name}(")
+
+
+def test_public_names_are_sorted_and_complete():
+    assert list(cx.__all__) == sorted(cx.__all__)
+    assert set(dir(cx)) == set(cx.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'audti'"):
+        cx.audti  # noqa: B018
+
+
+def test_the_catalogue_parses():
+    claims = cx.catalogue()
+    assert len({c.id for c in claims}) == len(claims) >= 1
+    for claim in claims:
+        assert claim.statement
+        assert claim.source
+        assert claim.primary.primary
