@@ -387,8 +387,6 @@ def test_times_become_local_days_and_seconds(at, local):
 @pytest.mark.parametrize(
     ("at", "fmt", "local"),
     [
-        ("at", "local"),
-        ("at", "fmt", "local"),
         ("05.02.2024", "%d.%m.%Y", ("2024-02-05", 0)),
         ("5.2.2024 7:08", "%d.%m.%Y %H:%M", ("2024-02-05", 25_680)),
         ("20240205", "%Y%m%d", ("2024-02-05", 0)),

@@ -156,6 +156,9 @@ def evaluate(
     from cxresearch.claims.docket import evaluate as tried
 
     loaded = _read(study, variables)
+    if json_file is not None and str(json_file) != "-" and not json_file.parent.is_dir():
+        # said before the long work, not after it
+        raise ReportError(f"cannot write {json_file}: no folder {json_file.parent}; make it, or name another")
     docket = tried(loaded, list(claims) or None, engine=engine, progress=_progress())
     if json_file is None or str(json_file) != "-":
         click.echo(str(docket))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.design import Array, Design, design
+from cxresearch.estimators.design import Array, Design, Matrix, design
 from cxresearch.estimators.intervals import log_interval
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import CoxFit, Estimate
@@ -141,16 +141,16 @@ def _check_rank(d: Design) -> None:
     """Terms that are sums of others within every risk set cannot be told apart."""
     if not d.terms:
         raise EstimationError("a Cox model needs at least one term")
-    weight = d.at_risk / np.maximum(d.at_risk.sum(axis=1, keepdims=True), 1)
-    mean = weight @ d.x
-    spread = np.einsum("rp,pi,pj->ij", weight, d.x, d.x) - mean.T @ mean
+    total = np.maximum(d.at_risk.sum(axis=1), 1)
+    mean = (d.at_risk @ d.x) / total[:, None]
+    spread = _second(d.x, d.at_risk.T @ (1 / total)) - mean.T @ mean
     scale = np.sqrt(np.maximum(np.diag(spread), 1e-300))
     rank = np.linalg.matrix_rank(spread / np.outer(scale, scale), tol=1e-9)
     if rank < len(d.terms):
         raise EstimationError(f"the terms cannot be told apart: {', '.join(d.terms)} span only {rank} dimensions")
 
 
-def _derivatives(x: Array, n: Array, e: Array, ties: Ties, beta: Array) -> tuple[float, Array, NDArray[np.float64]]:
+def _derivatives(x: Array, n: Matrix, e: Matrix, ties: Ties, beta: Array) -> tuple[float, Array, NDArray[np.float64]]:
     """Log partial likelihood, score and information at beta."""
     eta = x @ beta
     shift = eta.max() if len(eta) else 0.0
@@ -180,7 +180,7 @@ def _second(x: Array, weight: Array) -> NDArray[np.float64]:
     return np.asarray((x * weight[:, None]).T @ x)
 
 
-def _maximise(x: Array, n: Array, e: Array, ties: Ties, start: Array) -> _Top:
+def _maximise(x: Array, n: Matrix, e: Matrix, ties: Ties, start: Array) -> _Top:
     """Newton with step halving; Firth's penalty where the likelihood has no maximum."""
     beta = start.copy()
     loglik, score, information = _derivatives(x, n, e, ties, beta)
@@ -202,7 +202,7 @@ def _maximise(x: Array, n: Array, e: Array, ties: Ties, start: Array) -> _Top:
     return _Top(beta, information, loglik, penalised=False)
 
 
-def _firth(x: Array, n: Array, e: Array, ties: Ties, start: Array | None = None) -> _Top:
+def _firth(x: Array, n: Matrix, e: Matrix, ties: Ties, start: Array | None = None) -> _Top:
     """Maximise loglik + log|information| / 2; the penalty's slope by central differences."""
     p = x.shape[1]
     beta = np.zeros(p) if start is None else start.copy()

@@ -6,15 +6,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from cxresearch.errors import EstimationError
 from cxresearch.risk import Feature, RiskTable
 
 Array = NDArray[np.float64]
+Matrix = Any  # an array or, with many patterns, a SciPy sparse one: most patterns are empty most of the time
+_SPARSE = 100  # patterns from which on the sparse form is used
 _LINEAR = re.compile(r"linear\((\w+)\)")
 
 
@@ -32,13 +36,13 @@ class Design:
 
     terms: tuple[str, ...]
     x: Array
-    at_risk: Array
-    events: Array
+    at_risk: Matrix
+    events: Matrix
     flows: Flows
 
-    def without(self, group: int) -> tuple[Array, Array]:
+    def without(self, group: int) -> tuple[Matrix, Matrix]:
         """Numbers at risk and events without one group."""
-        at_risk, events = self.flows.dense(self.at_risk.shape, group)
+        at_risk, events = self.flows.matrices(self.at_risk.shape, group)
         return self.at_risk - at_risk, self.events - events
 
 
@@ -64,17 +68,22 @@ class Flows:
     events: Array
     block: NDArray[np.int64]
 
-    def dense(self, shape: tuple[int, ...], group: int | None = None) -> tuple[Array, Array]:
+    def matrices(self, shape: tuple[int, ...], group: int | None = None) -> tuple[Matrix, Matrix]:
         """Numbers at risk and events, each of `shape` (R, P), of one group or of all."""
-        part = slice(None)
-        if group is not None:
-            part = slice(*np.searchsorted(self.group, [group, group + 1]))
-        at_risk = _scatter(shape, self.enter_row[part], self.pattern[part], self.net[part])
-        events = _scatter(shape, self.event_row[part], self.pattern[part], self.events[part])
+        part = slice(None) if group is None else slice(*np.searchsorted(self.group, [group, group + 1]))
+        pattern, width, used = self.pattern[part], shape[1], None
+        sparse = shape[1] > _SPARSE
+        if sparse:  # in a small array of the patterns that occur, then spread out
+            used, pattern = np.unique(pattern, return_inverse=True)
+            width = len(used)
+        at_risk = _scatter((shape[0], width), self.enter_row[part], pattern, self.net[part])
+        events = _scatter((shape[0], width), self.event_row[part], pattern, self.events[part])
         edges = np.flatnonzero(np.diff(self.block, prepend=-1, append=-1)).tolist()
         for a, b in pairwise(edges):
             np.cumsum(at_risk[a:b], axis=0, out=at_risk[a:b])
-        return at_risk, events
+        if used is None:
+            return at_risk, events
+        return _spread(at_risk, used, shape), _spread(events, used, shape)
 
 
 def design(
@@ -121,7 +130,7 @@ def design(
     enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
     own = np.where(mark[key] == 1, upto[key] - 1, -1)
     sparse = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
-    at_risk, events = sparse.dense((len(rows), patterns.height))
+    at_risk, events = sparse.matrices((len(rows), patterns.height))
     seen = {f: patterns[f].to_numpy()[at_risk.sum(axis=0) > 0] for f in used}
     names, columns = [], []
     for term in terms:
@@ -138,6 +147,11 @@ def _scatter(shape: tuple[int, ...], rows: NDArray[np.int64], patterns: NDArray[
     cells = rows[used] * shape[1] + patterns[used]
     summed = np.bincount(cells, counts[used], minlength=shape[0] * shape[1])
     return summed.astype(np.float64).reshape(shape)
+
+
+def _spread(small: Array, columns: NDArray[np.int64], shape: tuple[int, ...]) -> Matrix:
+    rows, places = np.nonzero(small)
+    return csr_array((small[rows, places], (rows, columns[places])), shape=shape)
 
 
 def _features_of(term: str) -> list[str]:
