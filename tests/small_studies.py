@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
+
 from tests.oracle import Settings
 
 FIRST_DAY = date(2024, 1, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from tests import oracle
 from tests.oracle import Settings
 from tests.small_studies import activity_studies, contract_studies

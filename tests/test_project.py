@@ -14,7 +14,18 @@ import cxresearch as cx
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-HEAVY = ("polars", "narwhals", "scipy", "statsmodels", "altair", "papermill", "lifelines", "duckdb", "pandas", "sqlglot")
+HEAVY = (
+    "polars",
+    "narwhals",
+    "scipy",
+    "statsmodels",
+    "altair",
+    "papermill",
+    "lifelines",
+    "duckdb",
+    "pandas",
+    "sqlglot",
+)
 LINES = (ROOT / "environment.yml").read_text(encoding="utf-8").splitlines()
 
 
@@ -46,7 +57,9 @@ def test_no_module_is_longer_than_can_be_read(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize("code", ["import cxresearch", "from cxresearch.cli import main; main(['--help'], standalone_mode=False)"])
+@pytest.mark.parametrize(
+    "code", ["import cxresearch", "from cxresearch.cli import main; main(['--help'], standalone_mode=False)"]
+)
 def test_importing_and_helping_load_nothing_heavy(code):
     check = f"{code}\nimport sys\nprint('LOADED', *(m for m in {HEAVY!r} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True)

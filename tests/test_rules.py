@@ -89,7 +89,7 @@ NODES = {
     "text = other": lambda r: eq(r["text"], r["other"]),
     "text < 'b'": lambda r: lt(r["text"], "b"),
     "text = 'it''s'": lambda r: eq(r["text"], "it's"),
-    '"text" = \'call\'': lambda r: eq(r["text"], "call"),
+    "\"text\" = 'call'": lambda r: eq(r["text"], "call"),
     "flag": lambda r: r["flag"],
     "not flag": lambda r: negated(r["flag"]),
     "flag = false": lambda r: eq(r["flag"], False),
@@ -167,13 +167,21 @@ def test_a_node_means_what_python_says(sql):
 def conditions():
     """Random conditions as (SQL, answer of a row), from the grammar."""
     number = st.sampled_from(
-        [("stars", lambda r: r["stars"]), ("price", lambda r: r["price"])]
-        + [(str(n), lambda r, n=n: n) for n in (0, 1, 2, 2.5)]
-        + [("null", lambda r: None)]
+        [
+            ("stars", lambda r: r["stars"]),
+            ("price", lambda r: r["price"]),
+            ("null", lambda r: None),
+            *((str(n), lambda r, n=n: n) for n in (0, 1, 2, 2.5)),
+        ]
     )
     text = st.sampled_from(
-        [("text", lambda r: r["text"]), ("other", lambda r: r["other"]), ("'call'", lambda r: "call")]
-        + [("''", lambda r: ""), ("lower(text)", lambda r: None if r["text"] is None else r["text"].lower())]
+        [
+            ("text", lambda r: r["text"]),
+            ("other", lambda r: r["other"]),
+            ("'call'", lambda r: "call"),
+            ("''", lambda r: ""),
+            ("lower(text)", lambda r: None if r["text"] is None else r["text"].lower()),
+        ]
     )
     compare = st.sampled_from([("=", eq), ("<>", ne), ("<", lt), ("<=", le), (">", gt), (">=", ge)])
 
@@ -263,7 +271,9 @@ def test_canonical_names_lead_to_the_columns_own():
 
 def test_times_with_an_offset_are_brought_to_the_zone_of_the_study():
     noon = {"zone": "Europe/Berlin"}
-    assert held("at >= '2024-01-03T11:00:00Z'", **noon) == [ge(r["at"], datetime(2024, 1, 3, 12)) is True for r in PLAIN]
+    assert held("at >= '2024-01-03T11:00:00Z'", **noon) == [
+        ge(r["at"], datetime(2024, 1, 3, 12)) is True for r in PLAIN
+    ]
     instant = datetime(2024, 1, 3, 11, tzinfo=UTC).isoformat()
     assert held(f"at = timestamp '{instant}'", **noon) == [eq(r["at"], datetime(2024, 1, 3, 12)) is True for r in PLAIN]
 

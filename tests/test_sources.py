@@ -70,8 +70,10 @@ CSV = {
 def test_text_files_are_the_same_table_on_every_engine(tmp_path, name):
     content, fmt, rows = CSV[name]
     (tmp_path / "log.csv").write_bytes(content)
-    found = same_everywhere(study(tmp_path, source="log.csv", format=fmt)) if name != "a name that is empty" else opened(
-        study(tmp_path, source="log.csv", format=fmt), "polars"
+    found = (
+        same_everywhere(study(tmp_path, source="log.csv", format=fmt))
+        if name != "a name that is empty"
+        else opened(study(tmp_path, source="log.csv", format=fmt), "polars")
     )
     assert [row[1:] for row in found.rows()] == rows
     assert found["cx_row"].to_list() == list(range(1, len(rows) + 1))
@@ -137,7 +139,9 @@ def test_folder_names_are_columns(tmp_path):
 
 TICKETS = pl.DataFrame({"ticket": [1, 2, 3], "account": ["007", "x", "007"], "opened": ["2024-01-02"] * 3})
 ACCOUNTS = pl.DataFrame({"account": ["007", "x"], "who": [17, 18]})
-JOINED = "select a.who as customer, t.opened as at, 'bad' as grade from tickets t join accounts a on t.account = a.account"
+JOINED = (
+    "select a.who as customer, t.opened as at, 'bad' as grade from tickets t join accounts a on t.account = a.account"
+)
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -159,7 +163,7 @@ def test_queries_over_files_frames_and_queries(tmp_path, name):
 
 def test_a_query_sees_only_what_stands_before_it(tmp_path):
     made = study(tmp_path, tables={"a": {"query": "from b"}, "b": "x.csv"}, query="from a")
-    with pytest.raises(RuleError, match="tables.a.query: b is not a declared table"):
+    with pytest.raises(RuleError, match=r"tables\.a\.query: b is not a declared table"):
         opened(made, "polars")
 
 
@@ -213,7 +217,10 @@ BROKEN = {
     "head.parquet": (b"PAR1" + bytes(200) + b"\x50\0\0\0PAR1", "cannot be read"),
     "junk.csv": (bytes(range(256)), "is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8"),
     "wide.csv": ("customer,x\n1,2\n".encode("utf-16"), "is not text in UTF-8"),
-    "latin.csv": ("customer,at,grade\nü,2024-01-01,bad\n".encode("latin-1"), 'save it as UTF-8, or say encoding = "utf8-lossy"'),
+    "latin.csv": (
+        "customer,at,grade\nü,2024-01-01,bad\n".encode("latin-1"),
+        'save it as UTF-8, or say encoding = "utf8-lossy"',
+    ),
     "old.csv": (b"customer,x\r1,2\r", "has line ends of an old kind"),
     "long.csv": (b"customer,at,grade\n1,2024-01-01,bad,3\n", "look at quotes and separators"),
     "open.csv": (b'customer,at,grade\n1,2024-01-01,"bad\n2,2024-01-01,bad\n', "look at quotes and separators"),
@@ -267,7 +274,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
     with pytest.raises(SourceError, match=r"interactions.source \(log.csv\): cannot be read: .*Permission denied"):
         cx.read_records(made)
     monkeypatch.setattr("pathlib.Path.stat", denied)
-    with pytest.raises(SourceError, match="'log.csv' cannot be looked up: Permission denied"):
+    with pytest.raises(SourceError, match=r"'log\.csv' cannot be looked up: Permission denied"):
         cx.read_records(made)
 
 
@@ -279,7 +286,8 @@ def test_ids_of_text_integers_and_floats_meet(tmp_path):
         "integers": pl.Series([17, 18]), "floats": pl.Series([17.0, 18.0, None]), "text": pl.Series(["17", " 18 "]),
         "text of floats": pl.Series(["17.0", "18.00"]), "decimals": pl.Series([17, 18]).cast(pl.Decimal(10, 2)),
         "whole decimals": pl.Series([17, 18]).cast(pl.Decimal(20, 0)), "small": pl.Series([17, 18], dtype=pl.UInt8),
-        "categories": pl.Series(["17", "18"], dtype=pl.Categorical), "single": pl.Series([17.0, 18.0], dtype=pl.Float32),
+        "categories": pl.Series(["17", "18"], dtype=pl.Categorical),
+        "single": pl.Series([17.0, 18.0], dtype=pl.Float32),
     }  # fmt: skip
     for ids in kinds.values():
         who = pl.DataFrame({"customer": ids}).with_columns(start=pl.lit("2024-01-01"), end=pl.lit(None, pl.String))
@@ -287,7 +295,9 @@ def test_ids_of_text_integers_and_floats_meet(tmp_path):
             made = cx.study_from({"interactions": {"source": "log.csv"}}, folder=tmp_path, retention=who)
             audit = cx.audit(made, engine=name)
             # 007 is another customer than 7
-            assert [(f.reason, f.rows) for f in audit.findings if f.table == "interactions"] == [("unknown customer", 1)]
+            assert [(f.reason, f.rows) for f in audit.findings if f.table == "interactions"] == [
+                ("unknown customer", 1)
+            ]
 
 
 @pytest.mark.parametrize("name", ENGINES)

@@ -47,14 +47,22 @@ def test_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path, prefix):
 @pytest.mark.parametrize(
     ("raw", "said", "field"),
     [
-        ({"interaction": {}}, "unknown key 'interaction' in the study file; did you mean 'interactions'?", "interaction"),
+        (
+            {"interaction": {}},
+            "unknown key 'interaction' in the study file; did you mean 'interactions'?",
+            "interaction",
+        ),
         ({"study": {"horizn_days": 3}}, "did you mean 'horizon_days'?", "study.horizn_days"),
         ({"moments": {"score": "s"}}, "it belongs in [interactions]", "moments.score"),
         ({"horizon_days": 3}, "it belongs in [study]", "horizon_days"),
         ({"interactions": {"start": "s"}}, "it belongs in [retention]", "interactions.start"),
         ({"interactions": {"separator": ";"}}, "it belongs in [interactions.format]", "interactions.separator"),
         ({"study": {"colour": 1}}, "known: id, name, horizon_days, min_cell", "study.colour"),
-        ({"tables": {"t": {"sorce": "x"}}}, "unknown key 'sorce' in [tables.t]; did you mean 'source'?", "tables.t.sorce"),
+        (
+            {"tables": {"t": {"sorce": "x"}}},
+            "unknown key 'sorce' in [tables.t]; did you mean 'source'?",
+            "tables.t.sorce",
+        ),
         ({"interactions": {"format": {"quotes": "x"}}}, "did you mean 'quote'?", "interactions.format.quotes"),
     ],
 )
@@ -103,7 +111,10 @@ RANGES = [
     ({"interactions": {"scale": [5, 1]}}, "interactions.scale must rise, such as [1, 5], was [5.0, 1.0]"),
     ({"interactions": {"scale": [1, float("inf")]}}, "interactions.scale must rise"),
     ({"interactions": {"scale": [float("nan"), 5]}}, "interactions.scale must rise"),
-    ({"interactions": {"log_from": date(2024, 1, 2), "log_until": date(2024, 1, 1)}}, "log_from must lie before log_until"),
+    (
+        {"interactions": {"log_from": date(2024, 1, 2), "log_until": date(2024, 1, 1)}},
+        "log_from must lie before log_until",
+    ),
     ({"interactions": {"log_from": 3, "log_until": date(2024, 1, 1)}}, "must both be dates or both integer days"),
     ({"interactions": {"log_from": 10**12}}, "interactions.log_from must be"),
     ({"interactions": {"log_until": date(1, 1, 1)}}, "years 1000 to 9999"),
@@ -188,14 +199,14 @@ def test_a_file_that_is_no_study(tmp_path, name):
 
 
 def test_a_path_that_is_no_file(tmp_path):
-    with pytest.raises(StudyError, match="no study file .*nowhere.toml: give the path of a TOML file"):
+    with pytest.raises(StudyError, match=r"no study file .*nowhere\.toml: give the path of a TOML file"):
         cx.read_study(tmp_path / "nowhere.toml")
     with pytest.raises(StudyError, match=r"no study file .*study\.toml"):
         cx.read_study(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(StudyError, match="cannot read the study file"):
         cx.read_study(tmp_path / "file" / "study.toml")
-    with pytest.raises(StudyError, match="cannot read the study file .*: File name too long"):
+    with pytest.raises(StudyError, match=r"cannot read the study file .*: File name too long"):
         cx.read_study(tmp_path / ("x" * 300))
     with pytest.raises(StudyError, match="cannot read the study file"):
         cx.read_study("a\0b")

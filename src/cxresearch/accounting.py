@@ -126,8 +126,9 @@ class Audit:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{escape(t)}</td><th scope='row'>{escape(what)}</th><td>{escape(n)}</td><td>{escape(note)}</td></tr>"
+            f"<tr><td>{escape(t)}</td><th scope='row'>{escape(what)}</th>"
+            f"<td>{escape(n)}</td><td>{escape(note)}</td></tr>"
             for t, what, n, note in self._lines()
         )
-        head = "<tr><th scope='col'>table</th><th scope='col'>what</th><th scope='col'>rows</th><th scope='col'>where</th></tr>"
-        return f"<table class='cx-audit'><caption>Audit</caption><thead>{head}</thead><tbody>{rows}</tbody></table>"
+        head = "".join(f"<th scope='col'>{name}</th>" for name in ("table", "what", "rows", "where"))
+        return f"<table class='cx-audit'><caption>Audit</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

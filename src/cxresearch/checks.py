@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 CENTURY = 36_525
 # names that the pipeline gives to columns of its own
-RESERVED = frozenset(
-    ("customer", "id", "start", "end", "cause", "contract", "cluster", "segment", "observed_from", "observed_until")
-    + ("reason", "entry", "exit", "event", "unseen", "group", "joined", "stop", "day", "second", "grade", "time")
-)
+RESERVED = {
+    *("customer", "id", "start", "end", "cause", "contract", "cluster", "segment", "observed_from", "observed_until"),
+    *("reason", "entry", "exit", "event", "unseen", "group", "joined", "stop", "day", "second", "grade", "time"),
+}
 
 
 def check(study: Study) -> None:
@@ -76,7 +76,11 @@ def _log(study: Study) -> Checks:
     first, last = log.log_from, log.log_until
     if first is not None and last is not None:
         alike = isinstance(first, int) == isinstance(last, int)
-        yield alike, "interactions.log_from and log_until must both be dates or both integer days", "interactions.log_until"
+        yield (
+            alike,
+            "interactions.log_from and log_until must both be dates or both integer days",
+            "interactions.log_until",
+        )
         yield (
             alike and first < last,  # type: ignore[operator]
             f"interactions.log_from must lie before log_until, were {first} and {last}",
@@ -136,7 +140,8 @@ def _sources(study: Study) -> Checks:
         sources = [section.source is not None, section.query is not None, name in study.frames]
         yield (
             sum(sources) == 1,
-            f"[{name}] needs one source: a file (source = …) or a query (query = …) over [tables]; {sum(sources)} given",
+            f"[{name}] needs one source: a file (source = …) or a query (query = …) over [tables]; "
+            f"{sum(sources)} given",
             f"{name}.source",
         )
         yield _named(section.source, f"{name}.source")
@@ -147,7 +152,11 @@ def _tables(study: Study) -> Checks:
     names = [*study.tables, *(f for f in study.frames if f not in ("interactions", "retention"))]
     for name in names:
         same = [n for n in names if n.lower() == name.lower()]
-        yield len(same) == 1, f"tables.{name} is given twice (large and small letters are one): {', '.join(same)}", f"tables.{name}"
+        yield (
+            len(same) == 1,
+            f"tables.{name} is given twice (large and small letters are one): {', '.join(same)}",
+            f"tables.{name}",
+        )
         yield (
             re.fullmatch(r"[A-Za-z_]\w*", name) is not None,
             f"tables.{name}: a table is named by letters, digits and _, as a query writes it",

@@ -198,7 +198,9 @@ def _frame(native: Any) -> Frame:
 def _plain(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Types that DuckDB or Narwhals would not take: 128-bit integers, and columns without a value."""
     kinds = frame.collect_schema()
-    casts = {c: pl.String if t == pl.Null else pl.Float64 for c, t in kinds.items() if t in (pl.Null, pl.Int128, pl.UInt128)}
+    casts = {
+        c: pl.String if t == pl.Null else pl.Float64 for c, t in kinds.items() if t in (pl.Null, pl.Int128, pl.UInt128)
+    }
     return frame.with_columns(pl.col(c).cast(t) for c, t in casts.items()) if casts else frame
 
 
@@ -344,7 +346,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-_ENGINES: dict[str, Callable[[], Engine]] = {"polars": Polars, "polars-lazy": lambda: Polars(lazy=True), "duckdb": DuckDB}
+_ENGINES: dict[str, Callable[[], Engine]] = {
+    "polars": Polars,
+    "polars-lazy": lambda: Polars(lazy=True),
+    "duckdb": DuckDB,
+}
 
 
 def engine(name: str = "polars") -> Engine:

@@ -100,7 +100,7 @@ class Episodes:
         return self.histories[history].levels
 
     def to_polars(self) -> pl.DataFrame:
-        """The rows at risk with level names, sorted by customer and start."""
+        """The rows at risk with level names, sorted by customer and start; ``event`` is null where a state just changes."""
         rows = self.engine.collect(self.frame.filter(nw.col("start") < nw.col("stop")))
         named = [_names(h, self.levels(h)) for h in self.histories] + [_names("event", self.causes)]
         return rows.with_columns(named).sort("customer", "start")
@@ -125,13 +125,13 @@ class Episodes:
             pl.col("customer").alias("id"),
             "start",
             "stop",
-            (pl.col("event") == "defection").alias("event"),
+            (pl.col("event") == "defection").fill_null(value=False).alias("event"),
             *columns,
         ).to_pandas()
 
 
 def _names(column: str, names: tuple[str, ...]) -> pl.Expr:
-    return pl.col(column).replace_strict(dict(enumerate(names)), return_dtype=pl.String)
+    return pl.col(column).replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
 
 
 def clock_of(records: Records, name: str | None = None) -> Clock:

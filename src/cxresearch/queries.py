@@ -61,7 +61,8 @@ def _check_reads(tree: exp.Expression, field: str, tables: tuple[str, ...]) -> N
         if unsafe:
             raise refuse(
                 f"the function {short(name if anonymous else written(call))}",
-                "is not among what a query may use: it is unknown, reaches outside the declared tables or differs by run",
+                "is not among what a query may use: it is unknown, reaches outside the declared tables, "
+                "or differs from run to run",
             )
     for node in tree.find_all(*_WRITES):
         if not isinstance(node, exp.Query):

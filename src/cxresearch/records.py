@@ -126,8 +126,8 @@ def _activity(
         under = int(engine.collect(customers.select(nw.len())).item())
         if not under:
             raise DataError(
-                f"interactions: all {kept:,} contacts lie on the last day of the log ({day_text(window.last, dated=raw.dated)}): "
-                "nobody is under observation; give log_until, or a longer log"
+                f"interactions: all {kept:,} contacts lie on the last day of the log "
+                f"({day_text(window.last, dated=raw.dated)}): nobody is under observation; give log_until, or a longer log"
             )
         moments = engine.keep(_moments(fine.join(customers.select("id", "customer"), on="id")))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)
@@ -140,7 +140,11 @@ def _activity(
         *_window_facts(study, window, raw.dated),
         *_grade_facts(engine, log),
         Fact("customers", f"{seen:,}", "who appear in kept contacts"),
-        *((Fact("customers never under observation", _share(seen - under, seen), "first seen on the last day"),) if seen > under else ()),
+        *(
+            (Fact("customers never under observation", _share(seen - under, seen), "first seen on the last day"),)
+            if seen > under
+            else ()
+        ),
         Fact("customers who lapsed", f"{n:,}", f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", _share(back, n), "what they did then is ignored"),
     )
@@ -265,12 +269,17 @@ def _need_rows(
 
 
 def _ids(engine: Engine, rows: Frame) -> str:
-    known = engine.collect(rows.filter(~nw.col("id").is_null()).select(nw.col("id").min().alias("a"), nw.col("id").max().alias("b")))
-    return ", ".join(dict.fromkeys(repr(i) for i in known.row(0)))
+    known = engine.collect(rows.select(first=nw.col("id").min(), last=nw.col("id").max()))
+    return ", ".join(dict.fromkeys(repr(i) for i in known.row(0) if i is not None)) or "nothing"
 
 
 def _quarantine(
-    engine: Engine, raw: Raw, rows: Frame, table: str, reasons: tuple[tuple[str, bool], ...], findings: tuple[Finding, ...]
+    engine: Engine,
+    raw: Raw,
+    rows: Frame,
+    table: str,
+    reasons: tuple[tuple[str, bool], ...],
+    findings: tuple[Finding, ...],
 ) -> tuple[tuple[str, pl.DataFrame], ...]:
     if not any(f.fault for f in findings):
         return ()
@@ -297,11 +306,14 @@ def _free(name: str, taken: list[str]) -> str:
 
 def _window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
     says = study.interactions
-    ends = ((window.first, says.log_from, "first"), (window.last, says.log_until, "last"))
+    ends = (("from", window.first, says.log_from, "first"), ("until", window.last, says.log_until, "last"))
     return tuple(
-        Fact(f"log {'from' if which == 'first' else 'until'}", day_text(day, dated=dated),
-             "" if given is not None else f"the {which} contact, as log_{'from' if which == 'first' else 'until'} is not given")
-        for day, given, which in ends
+        Fact(
+            f"log {name}",
+            day_text(day, dated=dated),
+            "" if given is not None else f"the {which} contact, as log_{name} is not given",
+        )
+        for name, day, given, which in ends
     )
 
 
@@ -323,7 +335,9 @@ def _cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
     left = rows.filter(~nw.col("cause").is_null()).select("cause").unique()
     seen = engine.collect(left)["cause"].to_list()
     return tuple(
-        Fact(f"customers who left for {c!r}", "0", f"listed under defection{nearest(c, seen)}") for c in wanted if c not in seen
+        Fact(f"customers who left for {c!r}", "0", f"listed under defection{nearest(c, seen)}")
+        for c in wanted
+        if c not in seen
     )
 
 
@@ -334,15 +348,22 @@ def _customer_facts(engine: Engine, customers: Frame, moments: Frame) -> tuple[F
             defected=(nw.col("event") == 1).cast(nw.Int64).sum(), other=(nw.col("event") == 2).cast(nw.Int64).sum(),
         )
     ).row(0, named=True)
-    silent = engine.collect(customers.join(moments.select("customer"), on="customer", how="anti").select(nw.len())).item()
+    without = customers.join(moments.select("customer"), on="customer", how="anti")
+    silent = engine.collect(without.select(nw.len())).item()
     last_day = moments.join(customers.select("customer", "exit"), on="customer").filter(nw.col("day") == nw.col("exit"))
     n = int(found["n"])
     return (
         Fact("customers who defected", _share(int(found["defected"] or 0), n)),
         Fact("customers who left for another cause", _share(int(found["other"] or 0), n), "competing exits"),
-        Fact("customers seen only from after their start", _share(int(found["unseen"] or 0), n), "no counts, no first moments"),
+        Fact(
+            "customers seen only from after their start",
+            _share(int(found["unseen"] or 0), n),
+            "no counts, no first moments",
+        ),
         Fact("customers without a contact", _share(int(silent), n)),
-        Fact("contacts on the day of leaving", f"{engine.collect(last_day.select(nw.len())).item():,}", "explain nothing"),
+        Fact(
+            "contacts on the day of leaving", f"{engine.collect(last_day.select(nw.len())).item():,}", "explain nothing"
+        ),
     )
 
 

@@ -159,7 +159,9 @@ class _Compiler:
         if isinstance(node, exp.Abs):
             return _Value(self.typed(node.this, "number").abs(), "number")
         if kind in _TEXT:
-            if any(value for name, value in node.args.items() if name != "this" and isinstance(value, str | exp.Expression)):
+            if any(
+                value for name, value in node.args.items() if name != "this" and isinstance(value, str | exp.Expression)
+            ):
                 raise self.refuse(f"{written(node)}: {kind.__name__.upper()} takes one text")
             return _Value(_TEXT[kind](self.typed(node.this, "text")), "number" if kind is exp.Length else "text")
         if isinstance(node, exp.Is):
@@ -242,7 +244,9 @@ class _Compiler:
 
     def instant(self, node: exp.Expression) -> nw.Expr:
         if not node.is_string:
-            raise self.refuse(f"{written(node)} is text and is compared with a time; write a time such as '2024-12-31 18:00'")
+            raise self.refuse(
+                f"{written(node)} is text and is compared with a time; write a time such as '2024-12-31 18:00'"
+            )
         return self.time(str(node.this))
 
     def time(self, text: str) -> nw.Expr:

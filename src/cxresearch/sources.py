@@ -23,8 +23,14 @@ _TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 # what an engine says, and what to do about it
 _ADVICE = (
     ("(?i)invalid utf-?8", 'save it as UTF-8, or say encoding = "utf8-lossy" under format'),
-    ("(?i)more fields than|malformed|could not parse", "look at quotes and separators; say under format how it is written"),
-    ("(?i)schema (names|lengths) differ|extra columns|missing column", "all files of a table must have the same columns"),
+    (
+        "(?i)more fields than|malformed|could not parse",
+        "look at quotes and separators; say under format how it is written",
+    ),
+    (
+        "(?i)schema (names|lengths) differ|extra columns|missing column",
+        "all files of a table must have the same columns",
+    ),
     ("(?i)empty csv", "it has no line with column names"),
 )
 

@@ -39,7 +39,8 @@ def parse(sql: str, field: str) -> exp.Expression:
 def too_long(sql: str, field: str) -> RuleError:
     """The error for what is longer or deeper than engines can follow."""
     return RuleError(
-        f"{field}: {short(sql)} is too long or too deeply nested; write IN (…) for many values, or join a table", field=field
+        f"{field}: {short(sql)} is too long or too deeply nested; write IN (…) for many values, or join a table",
+        field=field,
     )
 
 

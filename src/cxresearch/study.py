@@ -173,9 +173,10 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         def value(match: re.Match[str]) -> str:
             found = self._value(match[1])
             if not found:
+                held = "is empty" if found == "" else "has no value"
                 raise StudyError(
-                    f"{field} uses ${{{match[1]}}}, which {'is empty' if found == '' else 'has no value'}: set the environment variable "
-                    f"{match[1]}, or give it on the command line with -D {match[1]}=VALUE",
+                    f"{field} uses ${{{match[1]}}}, which {held}: set the environment variable {match[1]}, or "
+                    f"give it on the command line with -D {match[1]}=VALUE",
                     field=field,
                 )
             return found
@@ -229,9 +230,13 @@ def read_study(path: str | Path, variables: Mapping[str, str] | None = None) -> 
         path = path / "study.toml" if path.is_dir() else path
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise StudyError(f"no study file {path}: give the path of a TOML file, or of a folder with a study.toml") from None
+        raise StudyError(
+            f"no study file {path}: give the path of a TOML file, or of a folder with a study.toml"
+        ) from None
     except UnicodeDecodeError as e:
-        raise StudyError(f"{path} is not text in UTF-8 (byte {e.start}): a study file is TOML, saved as UTF-8") from None
+        raise StudyError(
+            f"{path} is not text in UTF-8 (byte {e.start}): a study file is TOML, saved as UTF-8"
+        ) from None
     except (OSError, ValueError) as e:
         raise StudyError(f"cannot read the study file {path}: {getattr(e, 'strerror', None) or e}") from None
     try:

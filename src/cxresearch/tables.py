@@ -156,7 +156,9 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     _check_alike(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
     frame = engine.repeats(source, list(schema))
     for name in ("start", "end", *dates):
-        frame = engine.instant(frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}")
+        frame = engine.instant(
+            frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}"
+        )
     unread = {
         c: nw.col(f"cx_{c}_day").is_null() & ~_blank(nw.col(columns[c]), schema[columns[c]]) for c in ("end", *dates)
     }
@@ -172,9 +174,14 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     ]
     frame = frame.with_columns(cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]]))
     nothing = nw.lit(None).cast(nw.String)
-    texts = {c: nw.col(columns[c]).cast(nw.String) if c in columns else nothing for c in ("cause", "contract", "segment")}
+    texts = {
+        c: nw.col(columns[c]).cast(nw.String) if c in columns else nothing for c in ("cause", "contract", "segment")
+    }
     cluster = identity(nw.col(columns["cluster"]), schema[columns["cluster"]]) if "cluster" in columns else nothing
-    days = {c: nw.col(f"cx_{c}_day") if c in dates else _day_literal(getattr(says, c)) for c in ("observed_from", "observed_until")}
+    days = {
+        c: nw.col(f"cx_{c}_day") if c in dates else _day_literal(getattr(says, c))
+        for c in ("observed_from", "observed_until")
+    }
     table = frame.select(
         "cx_row",
         nw.col("cx_customer").alias("id"),
@@ -196,7 +203,8 @@ def _opened(study: Study, engine: Engine, where: str) -> tuple[Frame, dict[str, 
     for column in nw.from_native(raw).collect_schema():
         if column.lower() in _OWN:
             raise DataError(
-                f"{where}: {section_source(study, where)} has a column {column!r}, a name that is used otherwise: rename it"
+                f"{where}: {section_source(study, where)} has a column {column!r}, "
+                "a name that is used otherwise: rename it"
             )
     source = engine.rows(raw)
     schema = dict(source.collect_schema())
@@ -292,7 +300,10 @@ def _check_types(
             continue
         dtype = schema[column]
         if canonical == "customer":
-            fits, wanted = dtype == nw.String or dtype.is_numeric() or dtype in (nw.Categorical, nw.Enum), "text or whole numbers"
+            fits, wanted = (
+                dtype == nw.String or dtype.is_numeric() or dtype in (nw.Categorical, nw.Enum),
+                "text or whole numbers",
+            )
         else:
             fits = dtype.is_integer() or dtype in (nw.String, nw.Date, nw.Datetime, nw.Categorical, nw.Enum)
             wanted = "times, dates, ISO text or integer days"

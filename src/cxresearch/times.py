@@ -44,7 +44,9 @@ def polars_time(x: pl.Expr, fmt: str | None, zone: str) -> pl.Expr:
     """
     if fmt is None:
         x = pl.when(x.str.contains(_ISO)).then(x)
-        text = pl.concat_str(x.str.extract(_DAY, 1), pl.coalesce(x.str.extract(_CLOCK, 1), pl.lit("00:00")), separator=" ")
+        text = pl.concat_str(
+            x.str.extract(_DAY, 1), pl.coalesce(x.str.extract(_CLOCK, 1), pl.lit("00:00")), separator=" "
+        )
         local = pl.coalesce(
             text.str.to_datetime(f, strict=False, time_unit="us") for f in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
         )
@@ -75,7 +77,8 @@ def duck_time(x: str, fmt: str | None, zone: str) -> str:
     """
     if fmt is None:
         iso = f"(case when regexp_matches({x}, '{_ISO}') then {x} end)"
-        text = f"regexp_extract({iso}, '{_DAY}', 1) || ' ' || coalesce(nullif(regexp_extract({iso}, '{_CLOCK}', 1), ''), '00:00')"
+        clock = f"coalesce(nullif(regexp_extract({iso}, '{_CLOCK}', 1), ''), '00:00')"
+        text = f"regexp_extract({iso}, '{_DAY}', 1) || ' ' || {clock}"
         local = f"try_strptime({text}, ['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M'])"
         offset = f"nullif(regexp_extract({iso}, '{_OFFSET}', 1), '')"
         minutes = f"case when length({offset}) > 3 then cast({offset}[-2:] as bigint) else 0 end"

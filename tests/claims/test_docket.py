@@ -184,7 +184,7 @@ def entry(**changes):
         "histories": {"contacts": {"use": "contacts_within", "days": 90, "edges": [2]}},
         "readings": [
             {
-                "id": "hazard", "label": "hazard with two contacts or more", "shape": "hazard_contrast", "primary": True,
+                "id": "hazard", "label": "hazard with two contacts", "shape": "hazard_contrast", "primary": True,
                 "model": {"terms": ["contacts"]}, "contrast": {"contacts[2+]": 1}, "region": "< 1",
             }
         ],

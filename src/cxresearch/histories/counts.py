@@ -129,7 +129,8 @@ def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> li
     """Marks of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
 
     At least e contacts are in the window after contact i iff contact i-e+1 is still in it, and then until that contact
-    leaves or, if later contacts keep the number up, until theirs do.
+    leaves or, if later contacts keep the number up, until theirs do. A contact on the very day on which another leaves
+    does not bridge the two: on the contact clock, other contacts of that day may come in between.
     """
     along, clock = past.along, past.clock
     x = along.prepare(x)
@@ -144,13 +145,13 @@ def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> li
         end = oldest + held_days
         reached = end > day
         before = nw.coalesce(f"lag{e}", far)
-        held = (before + held_days >= day) & (before + held_days > nw.coalesce("lag1", far))
+        held = (before + held_days > day) & (before + held_days > nw.coalesce("lag1", far))
         following = nw.coalesce("lag-1", nw.lit(_NEVER))
         kept = nw.coalesce(f"lag{e - 2}", far) + held_days > following if e > 1 else nw.lit(True)
         gone = clock.on(end + clock.lag)
         out.append(x.filter(reached & ~held).select("customer", "tick", n=nw.lit(1)))
         out.append(
-            x.filter(reached & ~((following <= end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1))
+            x.filter(reached & ~((following < end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1))
         )
     return out
 

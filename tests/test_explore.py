@@ -1,0 +1,66 @@
+"""The way a data scientist takes it: study to episodes to lifelines, study to risk table to estimates."""
+
+import lifelines
+import numpy as np
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.worlds import World, simulate
+
+
+@pytest.fixture(scope="module")
+def records():
+    """A small synthetic study, read once."""
+    made = simulate(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3)
+    raw = {
+        "interactions": {"score": "stars", "scale": [1, 5]},
+        "retention": {"cause": "reason", "defection": ["switched"], "segment": "plan"},
+    }
+    return cx.read_records(cx.study_from(raw, interactions=made.interactions, retention=made.customers))
+
+
+def test_lifelines_takes_the_episodes_and_agrees(records):
+    eps = cx.episodes(records, bad=cx.bad_count(2))
+    frame = eps.to_lifelines()
+    assert list(frame.columns) == ["id", "start", "stop", "event", "bad[1]", "bad[2+]", "bad[unknown]"]
+    whole = frame[frame["bad[unknown]"] == 0].drop(columns="bad[unknown]")
+    theirs = lifelines.CoxTimeVaryingFitter(penalizer=0.0).fit(
+        whole, id_col="id", start_col="start", stop_col="stop", event_col="event"
+    )
+    table = cx.risk_table(records, bad=cx.bad_count(2)).where(bad=["0", "1", "2+"])
+    ours = cx.cox(table, ["bad"], errors="model")
+    np.testing.assert_allclose(ours.coef, theirs.params_.to_numpy(), atol=1e-6)
+
+
+def test_episodes_tile_the_follow_up(records):
+    rows = cx.episodes(records, bad=cx.bad_count(1), last=cx.last_grade()).to_polars()
+    assert (rows["start"] < rows["stop"]).all()
+    gaps = rows.with_columns(previous=pl.col("stop").shift(1).over("customer")).drop_nulls("previous")
+    assert (gaps["start"] == gaps["previous"]).all()
+    ends = rows.group_by("customer").agg(
+        pl.col("event").last(), pl.col("event").head(pl.len() - 1).is_null().all().alias("inner")
+    )
+    assert ends["event"].null_count() == 0
+    assert ends["inner"].all()
+
+
+def test_results_show_themselves(records):
+    table = cx.risk_table(records, bad=cx.bad_count(1), strata=["segment"]).where(bad=["0", "1+"])
+    fit = cx.cox(table, ["bad"], strata=["segment"])
+    for result in (fit, cx.incidence(table), cx.share(table, {"bad": ("1+",)}), cx.contrast(fit, {"bad[1+]": 1})):
+        assert "<table>" in result._repr_html_()
+        assert result.to_polars().height >= 1
+        assert result.to_dict()
+    assert "customers" in repr(table)
+
+
+def test_wrong_words(records):
+    with pytest.raises(cx.EstimationError, match="no fixed covariate 'plann'"):
+        cx.risk_table(records, bad=cx.bad_count(1), strata=["plann"])
+    with pytest.raises(cx.EstimationError, match="'tenure' or 'contact'"):
+        cx.risk_table(records, bad=cx.bad_count(1), clock="tenur")
+    with pytest.raises(cx.NotTestable, match="contact clock"):
+        cx.risk_table(records, bad=cx.bad_count(1), clock="contact")
+    with pytest.raises(cx.EstimationError, match="call the history something else"):
+        cx.risk_table(records, time=cx.bad_count(1))
