@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from cxresearch.clocks import DayClock
-from cxresearch.episode import clock_of, episodes, since, until, whole_only
+from cxresearch.episode import clock_of, episodes, since, until
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.excess import Arrays
@@ -75,7 +75,7 @@ def test_since_the_first_bad_moment(engine, study):
     records = kept(contacts, customers, settings, engine)
     if records is None:
         return
-    whole = whole_only(episodes(records, {"bad": bad_count(3)}, fixed=("segment",), clock=DayClock()))
+    whole = episodes(records, {"bad": bad_count(3)}, fixed=("segment",), clock=DayClock(), whole=True)
     for competing in (True, False):
         eps = since(whole, "bad", "1", below="3+")
         asides = {a.reason: a.customers for a in eps.asides}
@@ -117,7 +117,7 @@ def test_matched_comparators(study):
     if records is None:
         return
     histories = {"bad": bad_count(3), "recent": contacts_within(90)}
-    eps = whole_only(episodes(records, histories, fixed=("segment",), clock=DayClock()))
+    eps = episodes(records, histories, fixed=("segment",), clock=DayClock(), whole=True)
     table = matched_table(eps, "bad", "1", "recent", below="3+")
     for horizon in (20, 60):
         wanted = oracle.matched_incidence(contacts, customers, settings, horizon)

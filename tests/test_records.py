@@ -560,6 +560,35 @@ def test_contracts_that_overlap_are_one_and_later_ones_are_set_aside():
     assert found(plain, "retention") == {"conflicting rows of one customer": (4, (1, 2))}
 
 
+LABELS = {
+    "text": ([" x ", "", None], ["x", None, None]),
+    "integers": ([1, 2, None], ["1", "2", None]),
+    "floats": ([1.5, float("nan"), None], ["1.5", None, None]),
+    "booleans": ([True, False, None], ["true", "false", None]),
+    "dates": ([date(2024, 1, 1), None, None], ["2024-01-01", None, None]),
+    "categories": (pl.Series(["x", "y", None], dtype=pl.Categorical), ["x", "y", None]),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_segments_covariates_and_clusters_of_all_kinds(kind):
+    values, labels = LABELS[kind]
+    people = pl.DataFrame({"customer": ["a", "b", "c"], "start": ["2024-01-01"] * 3, "end": [None] * 3, "x": values})
+    people = people.with_columns(age="x")
+    made = study(LOG, people, retention={"segment": "x", "covariates": ["age"], "cluster": "x"})
+    rows = customers(made)
+    assert [r["segment"] for r in rows] == [r["age"] for r in rows] == labels
+    # whoever has no cluster is one of his own
+    assert rows[2]["cluster"] == "c"
+
+
+@pytest.mark.parametrize("value", [datetime(2024, 1, 1), [1], b"x"])
+def test_a_segment_that_cannot_be_a_label(value):
+    people = who(ALWAYS).with_columns(x=pl.lit(value) if not isinstance(value, list) else pl.Series([value]))
+    said = fatal(study(LOG, people, retention={"segment": "x"}))
+    assert "retention.segment: the column 'x' must hold text, numbers, booleans or dates, holds" in said
+
+
 def test_a_cause_nobody_left_for_is_said():
     people = who(("a", "2024-01-01", "2024-05-01", "Switched"), columns=("customer", "start", "end", "cause"))
     made = study(LOG, people, retention={"cause": "cause", "defection": ["switched"]})

@@ -131,4 +131,5 @@ class Audit:
             for t, what, n, note in self._lines()
         )
         head = "".join(f"<th scope='col'>{name}</th>" for name in ("table", "what", "rows", "where"))
-        return f"<table class='cx-audit'><caption>Audit</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+        return f"<table class='cx-audit'><caption>Audit</caption>{table}</table>"

@@ -100,7 +100,7 @@ class Episodes:
         return self.histories[history].levels
 
     def to_polars(self) -> pl.DataFrame:
-        """The rows at risk with level names, sorted by customer and start; ``event`` is null where a state just changes."""
+        """The rows at risk with level names, by customer and start; ``event`` is null where a state just changes."""
         rows = self.engine.collect(self.frame.filter(nw.col("start") < nw.col("stop")))
         named = [_names(h, self.levels(h)) for h in self.histories] + [_names("event", self.causes)]
         return rows.with_columns(named).sort("customer", "start")
@@ -165,6 +165,7 @@ def episodes(
     fixed: tuple[str, ...] = (),
     clock: Clock | None = None,
     line: Frame | None = None,
+    whole: bool = False,
 ) -> Episodes:
     """The episodes of some histories.
 
@@ -174,6 +175,7 @@ def episodes(
         fixed: fixed covariates to carry along.
         clock: from `clock_of`; the study's own when not given.
         line: a timeline that holds these columns, if there is one already.
+        whole: only customers whose beginnings the log shows; the others become an aside.
 
     Raises:
         EstimationError: no such fixed covariate.
@@ -202,7 +204,14 @@ def episodes(
         changed = changed | (nw.col(h) != nw.col(f"before_{h}"))
     x = along.prepare(x.filter(changed).select("customer", "tick", *histories))
     x = x.with_columns(stop=along.shift("tick", -1))
-    who = records.customers.select(*_needed(contact), *fixed)
+    asides: tuple[Aside, ...] = ()
+    everyone = records.customers
+    if whole:
+        unseen = int(engine.collect(everyone.select(nw.col("unseen").sum())).item() or 0)
+        everyone = everyone.filter(nw.col("unseen") == 0)
+        why = "seen only from after their start: the log does not show their first moments"
+        asides = (Aside(why, unseen),) if unseen else ()
+    who = everyone.select(*_needed(contact), *fixed)
     x = x.join(who, on="customer")
     x = x.with_columns(
         end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
@@ -217,7 +226,7 @@ def episodes(
         stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
         event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
     ).select("customer", "group", "cluster", "start", "stop", "event", *histories, *fixed)
-    return Episodes(x, dict(histories), fixed, CAUSES, clock.name, engine)
+    return Episodes(x, dict(histories), fixed, CAUSES, clock.name, engine, asides)
 
 
 def _needed(contact: bool) -> tuple[str, ...]:
@@ -231,17 +240,6 @@ def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
         positions = [_position(eps, name, level) for level in wanted]
         x = x.filter(nw.col(name).is_in(positions))
     return replace(eps, frame=x)
-
-
-def whole_only(eps: Episodes) -> Episodes:
-    """Only customers whose beginnings the log shows: those without the level ``unknown`` in any cumulative history."""
-    cumulative = [n for n, h in eps.histories.items() if h.cumulative]
-    x = eps.frame
-    for name in cumulative:
-        x = x.filter(nw.col(name) != len(eps.levels(name)) - 1)
-    seen, all_ = _customers(eps, x), _customers(eps, eps.frame)
-    left = Aside("seen only from after their start: the log does not show their first moments", all_ - seen)
-    return replace(eps, frame=x, asides=(*eps.asides, *((left,) if left.customers else ())))
 
 
 def since(eps: Episodes, history: str, level: str, *, below: str | None = None) -> Episodes:
@@ -340,8 +338,3 @@ def _position(eps: Episodes, history: str, level: str) -> int:
     if level not in levels:
         raise EstimationError(f"{history} has no level {level!r}; it has: {', '.join(levels)}")
     return levels.index(level)
-
-
-def _customers(eps: Episodes, x: Frame) -> int:
-    at_risk = x.filter(nw.col("start") < nw.col("stop"))
-    return int(eps.engine.collect(at_risk.select(n=nw.col("customer").n_unique())).item() or 0)

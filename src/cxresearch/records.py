@@ -127,7 +127,8 @@ def _activity(
         if not under:
             raise DataError(
                 f"interactions: all {kept:,} contacts lie on the last day of the log "
-                f"({day_text(window.last, dated=raw.dated)}): nobody is under observation; give log_until, or a longer log"
+                f"({day_text(window.last, dated=raw.dated)}): nobody is under observation; "
+                "give log_until, or a longer log"
             )
         moments = engine.keep(_moments(fine.join(customers.select("id", "customer"), on="id")))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)

@@ -153,6 +153,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     optional = ("cause", "segment", "cluster")
     columns = _resolve(study, "retention", schema, {**wanted, **{c: c for c in says.covariates}}, optional)
     _check_types(schema, columns, "retention")
+    _check_labels(schema, {c: columns[c] for c in (*named, *says.covariates)})
     _check_alike(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
     frame = engine.repeats(source, list(schema))
     for name in ("start", "end", *dates):
@@ -175,7 +176,8 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     frame = frame.with_columns(cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]]))
     nothing = nw.lit(None).cast(nw.String)
     texts = {
-        c: nw.col(columns[c]).cast(nw.String) if c in columns else nothing for c in ("cause", "contract", "segment")
+        c: _label(nw.col(columns[c]), schema[columns[c]]) if c in columns else nothing
+        for c in ("cause", "contract", "segment")
     }
     cluster = identity(nw.col(columns["cluster"]), schema[columns["cluster"]]) if "cluster" in columns else nothing
     days = {
@@ -190,7 +192,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         **texts,
         cluster=nw.coalesce(cluster, nw.col("cx_customer")),
         **{k: v.cast(nw.Int32) for k, v in days.items()},
-        **{c: nw.col(columns[c]).cast(nw.String) for c in says.covariates},
+        **{c: _label(nw.col(columns[c]), schema[columns[c]]) for c in says.covariates},
         reason=first_reason(tests, CUSTOMER_REASONS),
     )
     return Raw(source, table, not schema[columns["start"]].is_integer(), ordered)
@@ -238,6 +240,14 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
     if dtype == nw.String:
         # what pandas makes of whole numbers among missing ones, once they are written as text
         text = nw.when(text.str.contains(r"^-?[0-9]+[.]0+$")).then(text.str.replace_all(r"[.]0+$", "")).otherwise(text)
+    return nw.when(text != "").then(text)
+
+
+def _label(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    """What a customer is sorted by, as text: blanks around it do not count; empty and not-a-number are null."""
+    if dtype.is_float():
+        column = nw.when(~column.is_nan()).then(column)
+    text = column.cast(nw.String).str.strip_chars()
     return nw.when(text != "").then(text)
 
 
@@ -309,6 +319,16 @@ def _check_types(
             wanted = "times, dates, ISO text or integer days"
         if not fits:
             raise DataError(f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}")
+
+
+def _check_labels(schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]) -> None:
+    for canonical, column in columns.items():
+        dtype = schema[column]
+        if not (dtype.is_numeric() or dtype in (nw.String, nw.Boolean, nw.Date, nw.Categorical, nw.Enum)):
+            raise DataError(
+                f"retention.{canonical}: the column {column!r} must hold text, numbers, booleans or dates, "
+                f"holds {_called(dtype)}"
+            )
 
 
 def _check_alike(

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from cxresearch.claims.verdict import decide, holm, more_events, parse_region
+from cxresearch.estimators.intervals import wilson
 from cxresearch.estimators.jackknife import estimate
 
 
@@ -52,7 +53,29 @@ def test_p_is_where_the_interval_touches_the_edge():
 @pytest.mark.parametrize("se", [0.005, 0.05, 0.3])
 def test_p_and_verdict_agree(value, se):
     decision = decide(ratio(value, se), parse_region("> 1", 1.10))
-    assert (decision.p < 0.05) == (decision.verdict != "undecided")
+    if decision.verdict == "undecided":
+        assert decision.p >= 0.05
+    else:
+        assert decision.p < 0.05
+
+
+def test_p_belongs_to_the_verdict():
+    # beyond 1 by 2.5 errors, short of 1.10 by 5.5: supported, and its p is that of 1
+    decision = decide(ratio(1.03, 0.012), parse_region("> 1", 1.10))
+    assert decision.verdict == "supported"
+    assert decision.p == pytest.approx(0.0155, abs=5e-4)
+
+
+def test_wilson_and_its_p_agree():
+    found = wilson(0.95, 400, 0.95)
+    touching = wilson(0.95, 400, 1 - decide(found, parse_region(">= 0.925")).p)
+    assert touching.low == pytest.approx(0.925, abs=1e-9)
+
+
+def test_differences_have_a_smallest_effect_too():
+    found = estimate(0.001, 0.002, scale="identity", level=0.95, groups=100)
+    assert decide(found, parse_region("> 0", 0.01)).verdict == "contradicted"
+    assert decide(found, parse_region("> 0")).verdict == "undecided"
 
 
 def test_more_events_never_looks_at_the_estimate():

@@ -149,6 +149,18 @@ def test_firth_is_at_the_top_of_the_penalised_likelihood():
     assert here >= max(penalised(float(fit.coef[0]) + e) for e in (-0.1, -0.001, 0.001, 0.1))
 
 
+def test_a_level_in_one_group_only_does_not_break_the_jackknife():
+    rows = cohort().with_columns(rare=pl.when(pl.col("id") == 7).then(pl.lit("seen")).otherwise(pl.lit("no")))
+    rows = rows.with_columns(cause=pl.when(pl.col("rare") == "seen").then(0).otherwise(pl.col("cause")))
+    table = from_rows(rows, ["bad", "rare"], cause="cause", causes=("censored", "defection", "other exit"))
+    fit = cox(table, ["bad", "rare"])
+    assert fit.penalised  # nobody in that level ever left
+    assert np.isfinite(fit.replicates).all()
+    plain = cox(table, ["bad"])
+    np.testing.assert_allclose(fit.coef[:3], plain.coef, atol=0.01)
+    np.testing.assert_allclose(fit.se[:3], plain.se, rtol=0.05)
+
+
 def test_weights_of_contrasts_and_their_errors():
     fit = cox(cohort_table(), ["bad"])
     one = contrast(fit, {"bad[2]": 1, "bad[1]": -1})

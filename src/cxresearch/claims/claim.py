@@ -54,6 +54,20 @@ class Comparators(Section, frozen=True):
     below: str | None = None
 
 
+class Requirement(Section, frozen=True):
+    """Another reading that must be supported too.
+
+    Attributes:
+        reading: its id.
+        otherwise: why the claim is not supported without it, in plain words.
+        contradicts: whether its being contradicted contradicts the claim; else the claim is undecided.
+    """
+
+    reading: str
+    otherwise: str
+    contradicts: bool = False
+
+
 class Published(Section, frozen=True):
     """A number somebody else has published."""
 
@@ -95,7 +109,8 @@ class Reading(Section, frozen=True):
         compare, part: of an excess; `part` is ``excess``, ``exposed`` or ``comparators``.
         count, among, ends: of a share; levels that count, levels and ends of follow-up in the denominator.
         region: where the claim says the number lies.
-        smallest_effect: the smallest hazard ratio above one (or its inverse below) that matters.
+        smallest_effect: the smallest hazard ratio above one (or its inverse below) that matters; of an excess, the
+            smallest difference of shares.
         alternative: the value at which more data are planned for.
         not_contradicted: why a number outside the region leaves the claim undecided, where it cannot contradict.
         requires: readings that must be supported too.
@@ -125,7 +140,7 @@ class Reading(Section, frozen=True):
     smallest_effect: float | None = None
     alternative: float | None = None
     not_contradicted: str = ""
-    requires: tuple[str, ...] = ()
+    requires: tuple[Requirement, ...] = ()
     ladder: tuple[str, ...] = ()
 
 
@@ -264,7 +279,7 @@ def _check_reading(claim: Claim, r: Reading) -> None:
         raise ClaimError(f'{where}: needs a region, such as region = "> 1", or describes = true')
     if r.region is not None:
         region(claim, r)
-    for other in (*r.requires, *r.ladder):
+    for other in (*(q.reading for q in r.requires), *r.ladder):
         claim.reading(other)
     needed = {"hazard_contrast": "contrast", "attributable": "combine", "excess": "compare", "share": "count"}.get(
         r.shape

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
-from cxresearch.claims.claim import Claim, Reading, claims_of, names_used, region
+from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, names_used, region
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
 from cxresearch.claims.shapes import Bench, Found, activity, compute
 from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
@@ -124,6 +124,8 @@ def _try(bench: Bench, claim: Claim) -> Trial:
     base, naive = (_beside(claim, name, found) for name in (claim.base_rate, claim.naive))
     verdict = rows[primary.id].verdict.replace(" ", "_")
     sentence = _filled(getattr(claim.text, verdict), claim, rows[primary.id], base, found)
+    if verdict == "supported" and (reason := rows[primary.id].reason):
+        sentence += f" ({reason[0].upper()}{reason[1:]}.)"
     if not (claim.text.caution and _differs(claim, rows)):
         return Trial(claim, tried, base, naive, sentence)
     caution = _filled(claim.text.caution, claim, rows[primary.id], base, found)
@@ -226,30 +228,33 @@ def _untestable(claim: Claim, reading: Reading, missing: str) -> Evidence:
 def _gated(primary: Reading, rows: dict[str, Evidence]) -> Evidence:
     """What else must hold before a primary reading is believed."""
     row = rows[primary.id]
-    if row.verdict == "supported":
-        for other in (rows[r] for r in primary.requires):
-            p = max((x for x in (row.p, other.p) if x is not None), default=None)
-            if other.verdict == "not testable":
-                return replace(
-                    row,
-                    verdict="undecided",
-                    verdict_family="undecided",
-                    reason=f"no comparison: {other.lacks}",
-                )
-            if other.verdict == "contradicted":
-                why = "fewer leave than among comparable customers without a bad moment"
-                return replace(row, verdict="contradicted", verdict_family="contradicted", reason=why, p=other.p)
-            if other.verdict == "undecided":
-                why = "as many may leave without a bad moment"
-                return replace(row, verdict="undecided", verdict_family="undecided", reason=why, p=p)
-            row = replace(row, p=p)
+    for requirement in primary.requires:
+        row = _required(row, rows[requirement.reading], requirement)
     rungs = [rows[r] for r in primary.ladder]
     opposite = {"supported": "contradicted", "contradicted": "supported"}.get(row.verdict)
     turned = [e for e in rungs if e.verdict == opposite]
     if turned:
         why = f"the answer turns with what is held equal: {shown(row)}; {shown(turned[0])} as {turned[0].label}"
-        return replace(row, verdict="undecided", verdict_family="undecided", reason=why)
+        return _with(row, "undecided", why, row.p)
     return row
+
+
+def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
+    """The primary reading in the light of one that must be supported too."""
+    if row.verdict not in ("supported", "undecided"):
+        return row
+    if other.verdict == "contradicted" and requirement.contradicts:
+        return _with(row, "contradicted", requirement.otherwise, other.p)
+    if row.verdict == "undecided":
+        return row
+    if other.verdict == "not testable":
+        return _with(row, "undecided", f"no comparison: it lacks {other.lacks}", row.p)
+    p = max((x for x in (row.p, other.p) if x is not None), default=None)
+    return replace(row, p=p) if other.verdict == "supported" else _with(row, "undecided", requirement.otherwise, p)
+
+
+def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evidence:
+    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p)
 
 
 def _differs(claim: Claim, rows: dict[str, Evidence]) -> bool:

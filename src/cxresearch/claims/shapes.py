@@ -15,7 +15,7 @@ from cxresearch.claims.claim import Claim, Reading, Since, names_used
 from cxresearch.claims.evidence import Activity, Series
 from cxresearch.clocks import Clock, ContactClock, DayClock
 from cxresearch.engines import Frame
-from cxresearch.episode import Aside, Episodes, clock_of, episodes, final, since, states, until, whole_only
+from cxresearch.episode import Aside, Episodes, clock_of, episodes, final, since, states, until
 from cxresearch.errors import ClaimError, NotTestable
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import contrast, cox
@@ -88,7 +88,7 @@ class Bench:
             self._lines[key] = states(self.records, {c: self.histories[n] for n, c in columns.items()}, clock)
         renamed = {name: columns[h.name] for name, h in histories.items()}
         line = self._lines[key].select("customer", "tick", **{n: nw.col(c) for n, c in renamed.items()})
-        found = whole_only(episodes(self.records, histories, fixed=fixed, clock=clock, line=line))
+        found = episodes(self.records, histories, fixed=fixed, clock=clock, line=line, whole=True)
         return replace(found, frame=self.records.engine.keep(found.frame))
 
     def table(self, key: str, make: Callable[[], Episodes]) -> RiskTable:
@@ -131,7 +131,7 @@ def activity(bench: Bench) -> tuple[Activity, ...]:
     histories = {"contacts": contact_count(), "bad": bad_count(1)}
     clock = _tenure(bench, blackout=False)
     line = states(bench.records, histories, clock)
-    table = risk_table(whole_only(episodes(bench.records, histories, clock=clock, line=line)))
+    table = risk_table(episodes(bench.records, histories, clock=clock, line=line, whole=True))
     rows = []
     for level in table.feature("contacts").levels[:-1]:
         band = table.where(contacts=[level])
@@ -155,7 +155,7 @@ def _tenure(bench: Bench, *, blackout: bool) -> DayClock:
 def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
     histories = _histories(claim, reading)
     clock, fixed = _tenure(bench, blackout=reading.clock is None), ()
-    key = _key("incidence", [h.name for h in histories.values()], reading.clock, reading.until, clock.lag)
+    key = _key("incidence", [(n, h.name) for n, h in histories.items()], reading.clock, reading.until, clock.lag)
 
     def make() -> Episodes:
         eps = bench.episodes(histories, clock, fixed)
@@ -221,7 +221,7 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
         Series("comparable customers without one", days, tuple(map(float, found.comparators_curve))),
     )
     asides = (Aside("nobody to compare with on that day", found.dropped),) if found.dropped else ()
-    events = round(found.exposed.value * found.customers)
+    events = found.events
     if reading.part != "excess":
         share_of = found.comparators if reading.part == "comparators" else found.exposed
         return Found(share_of, "share", found.customers, events, horizon, series, asides)
@@ -235,7 +235,7 @@ def _hazard_contrast(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
 
 def _attributable(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    table, fit = _model(bench, claim, reading, ())
+    table, fit = _model(bench, claim, reading, tuple(reading.combine))
     unit = "share" if len(reading.combine) == 1 else "difference of shares"
     return _modelled(table, fit, reading, attributable(table, fit, reading.combine), unit)
 
@@ -259,7 +259,8 @@ def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...])
     table = bench.table(key, make)
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("defections among customers seen from their start")
-    for name in [n for n in histories if n == claim.cell or n in {t.partition("[")[0] for t in cells}]:
+    named = {t.removeprefix("linear(").removesuffix(")").partition("[")[0] for t in cells}
+    for name in [n for n in histories if n == claim.cell or n in named]:
         _expect(table, name, reading, strata)
     settings = bench.records.study.decision
     fit = bench.fit(
@@ -311,12 +312,15 @@ def _horizon(bench: Bench, reading: Reading, curve: Incidence) -> int:
 
 
 def _expect(table: RiskTable, name: str, reading: Reading, strata: tuple[str, ...]) -> None:
-    """Enough expected events in the reference level and in every level of the contrast."""
+    """Enough expected events in the reference level and in every level of the contrast, or in all others together."""
     counts = expected_events(table, name, reading.event, strata)
     by = dict(zip(counts["level"], counts["expected"], strict=True))
+    reference = table.feature(name).levels[0]
     wanted = [t.partition("[")[2].removesuffix("]") for t in reading.contrast if t.startswith(f"{name}[")]
-    for level in (table.feature(name).levels[0], *wanted):
-        few = by.get(level, 0.0)
+    cells = {reference: by[reference]} | {level: by.get(level, 0.0) for level in wanted}
+    if not wanted:
+        cells[f"anything but {reference}"] = sum(by.values()) - by[reference]
+    for level, few in cells.items():
         if few < MIN_EXPECTED:
             raise NotTestable(
                 f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed"
@@ -334,12 +338,12 @@ def _expect_events(bench: Bench, claim: Claim, reading: Reading) -> None:
     )
     counts = expected_events(table, origin.since, reading.event)
     levels = table.feature(origin.since).levels
-    stop = levels.index(reading.until.level) if reading.until else len(levels)
+    within = reading.until is not None and reading.until.history == origin.since
+    stop = levels.index(reading.until.level) if reading.until and within else len(levels)
     inside = counts["expected"][levels.index(origin.level) : stop].sum()
     if inside < MIN_EXPECTED:
-        raise NotTestable(
-            f"events enough after a first bad moment: {inside:.1f} would be expected, {MIN_EXPECTED} are needed"
-        )
+        cell = f"from {origin.since} {origin.level} on"
+        raise NotTestable(f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed")
 
 
 def _events_by(table: RiskTable, cause: str, horizon: int) -> int:

@@ -58,7 +58,8 @@ def parse_region(text: str, smallest_effect: float | None = None) -> Region:
 
     Args:
         text: the region.
-        smallest_effect: a ratio above one; it makes a region that begins at 1 a directional one.
+        smallest_effect: a ratio above one, for a region that begins at 1, or a difference above zero, for one that
+            begins at 0: it makes the region a directional one.
 
     Raises:
         ValueError: it cannot be read.
@@ -70,6 +71,8 @@ def parse_region(text: str, smallest_effect: float | None = None) -> Region:
         effect = math.nan
         if smallest_effect is not None and edge == 1:
             effect = smallest_effect if upward else 1 / smallest_effect
+        elif smallest_effect is not None and edge == 0:
+            effect = smallest_effect if upward else -smallest_effect
         return Region(text.strip(), edge if upward else -math.inf, math.inf if upward else edge, effect)
     both = re.fullmatch(rf"\s*in\s*\[\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\]\s*", text)
     if both and _value(both[1]) < _value(both[2]):
@@ -92,27 +95,41 @@ def decide(found: Estimate, region: Region) -> Decision:
     outside = found.high < region.low or found.low > region.high
     upward = math.isfinite(region.low)
     short = not math.isnan(region.effect) and (found.high < region.effect if upward else found.low > region.effect)
-    p = _p(found, region)
+    p_inside, p_outside, p_short = _p(found, region)
     if inside:
-        return Decision("supported", "but negligible: short of the smallest effect that matters" if short else "", p)
+        reason = "but negligible: short of the smallest effect that matters" if short else ""
+        return Decision("supported", reason, p_inside)
     if outside:
-        return Decision("contradicted", "", p)
+        return Decision("contradicted", "", min(p_outside, p_short))
     if short:
-        return Decision("contradicted", "any effect is short of the smallest that matters", p)
-    return Decision("undecided", "the interval reaches across the edge of the claim", p)
+        return Decision("contradicted", "any effect is short of the smallest that matters", p_short)
+    return Decision("undecided", "the interval reaches across the edge of the claim", min(p_inside, p_outside, p_short))
 
 
-def _p(found: Estimate, region: Region) -> float:
-    """From the distance, in standard errors, by which the estimate lies on the deciding side of an edge."""
+def _p(found: Estimate, region: Region) -> tuple[float, float, float]:
+    """The largest level at which the interval reaches out of the region, into it, and up to the smallest effect."""
+    upward = math.isfinite(region.low)
+
+    def beyond(edge: float, *, above: bool) -> float:
+        """The level at which an interval touches an edge that the estimate lies beyond; 1 if it does not."""
+        past = found.value > edge if above else found.value < edge
+        return _touching(found, edge) if past else 1.0
+
+    sides = [beyond(region.low, above=True)] if upward else []
+    sides += [beyond(region.high, above=False)] if math.isfinite(region.high) else []
+    out = [beyond(region.low, above=False)] if upward else []
+    out += [beyond(region.high, above=True)] if math.isfinite(region.high) else []
+    short = 1.0 if math.isnan(region.effect) else beyond(region.effect, above=not upward)
+    return max(sides), min(out), short
+
+
+def _touching(found: Estimate, edge: float) -> float:
+    if found.scale == "wilson":  # Wilson's interval is the score test turned around
+        return two_sided_p((found.value - edge) / math.sqrt(edge * (1 - edge) / found.size), found.groups)
     if math.isnan(found.se) or found.se <= 0:
         return math.nan
     forward = SCALES[found.scale][0]
-    value, upward = forward(found.value), math.isfinite(region.low)
-    sides = [value - forward(region.low)] if upward else []
-    sides += [forward(region.high) - value] if math.isfinite(region.high) else []
-    inside = min(sides)
-    short = 0.0 if math.isnan(region.effect) else (forward(region.effect) - value) * (1 if upward else -1)
-    return two_sided_p(max(abs(inside), short, 0.0) / found.se, found.groups)
+    return two_sided_p((forward(found.value) - forward(edge)) / found.se, found.groups)
 
 
 def more_events(
@@ -131,7 +148,7 @@ def more_events(
         The number, or None if no alternative is declared.
     """
     target = region.effect if not math.isnan(region.effect) else alternative
-    if target is None or not region.edges or not found.se > 0 or not events:
+    if target is None or not region.edges or found.scale not in SCALES or not found.se > 0 or not events:
         return None
     forward = SCALES[found.scale][0]
     distance = min(abs(forward(target) - forward(e)) for e in region.edges)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.design import Array, Design, Matrix, design
 from cxresearch.estimators.intervals import log_interval
-from cxresearch.estimators.jackknife import enough_groups, jackknife
+from cxresearch.estimators.jackknife import Jackknife, enough_groups, jackknife
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.estimators.ties import tie_sums
 from cxresearch.risk import RiskTable
@@ -65,19 +65,15 @@ def cox(
         table = enough_groups(table, cause, groups)
     d = design(table, terms, strata, cause)
     _check_rank(d)
-    top = _maximise(d.x, d.at_risk, d.events, ties, np.zeros(d.x.shape[1]))
     p = len(d.terms)
-    se, replicates = np.full(p, np.nan), np.empty((0, p))
-    if errors == "jackknife":
-
-        def without(group: int) -> Array:
-            n, e = d.without(group)
-            if top.penalised:
-                return _firth(d.x, n, e, ties, top.beta).beta
-            return _maximise(d.x, n, e, ties, top.beta).beta
-
-        pseudo = jackknife(top.beta, without, table.groups)
-        se, replicates = pseudo.se, pseudo.replicates
+    try:
+        top = _maximise(d.x, d.at_risk, d.events, ties, np.zeros(p))
+        se, replicates = np.full(p, np.nan), np.empty((0, p))
+        if errors == "jackknife":
+            top, found = _jackknifed(d, ties, top, table.groups)
+            se, replicates = found.se, found.replicates
+    except np.linalg.LinAlgError as e:
+        raise EstimationError(f"the model with {', '.join(d.terms)} cannot be fitted: {e}") from None
     covariance = np.asarray(np.linalg.pinv(top.information), dtype=np.float64)
     return CoxFit(
         terms=d.terms,
@@ -95,6 +91,28 @@ def cox(
         groups=len(replicates),
         replicates=replicates,
     )
+
+
+def _jackknifed(d: Design, ties: Ties, top: _Top, groups: int) -> tuple[_Top, Jackknife]:
+    """The fit and its replicates, all by one method: if any of them needs Firth's penalty, all get it.
+
+    A term that only one group ever touches keeps its value where that group is left out.
+    """
+
+    def without(group: int) -> _Top:
+        n, e = d.without(group)
+        live = ((n.sum(axis=0) > 0) @ np.abs(d.x)) > 0
+        start, x = top.beta[live], d.x[:, live]
+        part = _firth(x, n, e, ties, start) if top.penalised else _maximise(x, n, e, ties, start)
+        beta = top.beta.copy()
+        beta[live] = part.beta
+        return _Top(beta, part.information, part.loglik, part.penalised)
+
+    tops = [without(g) for g in range(groups)]
+    if not top.penalised and any(t.penalised for t in tops):
+        top = _firth(d.x, d.at_risk, d.events, ties, np.clip(top.beta, -2, 2))
+        tops = [without(g) for g in range(groups)]
+    return top, jackknife(top.beta, lambda g: tops[g].beta, groups)
 
 
 def contrast(fit: CoxFit, weights: Mapping[str, float]) -> Estimate:

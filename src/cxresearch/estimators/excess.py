@@ -31,7 +31,8 @@ class Excess(Result):
         exposed: incidence after the moment.
         comparators: incidence without one, standardised to the exposed's days and strata.
         excess: exposed less comparators.
-        customers: exposed customers.
+        customers: exposed customers with somebody to compare with.
+        events: exposed customers among them who left for the cause by the horizon.
         dropped: exposed customers on days without a comparator; in neither group.
         horizon: days.
         times: shape (T,): days since.
@@ -43,6 +44,7 @@ class Excess(Result):
     comparators: Estimate
     excess: Estimate
     customers: int
+    events: int
     dropped: int
     horizon: int
     times: Vector
@@ -79,6 +81,9 @@ def excess(
     count = enough_bins(table.population, left, groups)
     arrays = Arrays(table, horizon, own, count)
     a, b, dropped = arrays.curves(None)
+    worth = arrays.worth()
+    if worth < min_cell:
+        raise NotTestable(f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed")
     end = min(support(c, min_cell) for c in (a, b))
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {end})")
@@ -98,7 +103,8 @@ def excess(
         parts[0],
         parts[1],
         parts[2],
-        int(table.exposed["customers"].sum()),
+        int(table.exposed["customers"].sum()) - dropped,
+        round(float(a.events[0].sum())),
         dropped,
         horizon,
         days.astype(np.float64),
@@ -165,6 +171,15 @@ class Arrays:
         event = np.where(e["time"] > self.horizon, 0, e["event"])
         np.add.at(own, (event[used], time[used]), e["customers"][used])
         return self._curve(own), self._curve(counts), int(e["customers"][~used].sum())
+
+    def worth(self) -> float:
+        """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
+        members = self.total.sum(axis=(0, 3))
+        weight = np.zeros_like(members)
+        np.add.at(weight, (self.exposed["stratum"], self.exposed["day"]), self.exposed["customers"])
+        used = members > 0
+        squares = (weight[used] ** 2 / members[used]).sum()
+        return float(weight[used].sum() ** 2 / squares) if squares > 0 else 0.0
 
     def _curve(self, ends: Array) -> Curve:
         """From ends of follow-up by cause and time; the last column is still there after the horizon."""

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.intervals import SCALES, cloglog, inverse_cloglog, quantile
+from cxresearch.estimators.intervals import FEW, SCALES, cloglog, inverse_cloglog, quantile, wilson
 from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
 from cxresearch.estimators.results import Estimate, Incidence, Vector
 from cxresearch.risk import RiskTable, at_risk
@@ -142,8 +143,15 @@ def incidence_at(
     end = support(whole, min_cell)
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} (it ends at {end} on the {table.clock} clock)")
-    grouped = enough_groups(table.only(), cause, groups)
     point = np.array([horizon])
+    by_then = table.flows.filter(pl.col("time") <= horizon)
+    cases, others = int(by_then[cause].sum()), int(by_then[against].sum()) if against else table.customers
+    if min(cases, others) < FEW:  # too few to leave out in turn: a proportion of what the data are worth
+        apart = int(table.population["clusters"].sum()) / table.customers  # clusters to a customer
+        size = float(cases + others) if against else min(worth_at(whole, horizon), table.customers)
+        p = [float(step(whole.times, whole.incidence[i], point)[0]) for i in range(len(first))]
+        return wilson(p[0] if against is None else p[0] / max(sum(p), 1e-300), max(size * apart, 1.0), level)
+    grouped = enough_groups(table.only(), cause, groups)
 
     def value(curve: Curve) -> Vector:
         parts = [float(step(curve.times, curve.incidence[i], point)[0]) for i in range(len(first))]
@@ -202,8 +210,7 @@ def support(curve: Curve, min_cell: int) -> int:
     """
     if not len(curve.times):
         return 0
-    before = np.concatenate([[1.0], curve.survival[:-1]])
-    worth = np.where(before > 0, curve.at_risk / np.where(before > 0, before, 1.0), np.inf)
+    worth = _worth(curve)
     enough = np.flatnonzero(worth >= min_cell)
     if not len(enough):
         return 0
@@ -211,6 +218,16 @@ def support(curve: Curve, min_cell: int) -> int:
     if last == len(curve.times) - 1 and curve.survival[-1] <= 1e-12:
         return 10**6
     return int(curve.times[last])
+
+
+def worth_at(curve: Curve, horizon: int) -> float:
+    """What the data are worth at a horizon, in customers."""
+    return float(_worth(curve)[max(int(np.searchsorted(curve.times, horizon, side="right")) - 1, 0)])
+
+
+def _worth(curve: Curve) -> Vector:
+    before = np.concatenate([[1.0], curve.survival[:-1]])
+    return np.where(before > 0, curve.at_risk / np.where(before > 0, before, 1.0), np.inf)
 
 
 def step(times: NDArray[np.int64], values: Vector, points: NDArray[np.int64]) -> Vector:

@@ -58,8 +58,10 @@ class Estimate(Result):
         level: confidence level, such as 0.95.
         se: standard error on `scale`, from the delete-a-group jackknife unless `groups` is 0.
         se_model: model-based standard error on `scale`; NaN where there is none.
-        scale: where the interval is symmetric: ``log``, ``cloglog``, ``logit`` or ``identity``.
+        scale: where the interval is symmetric: ``log``, ``cloglog``, ``logit`` or ``identity``; ``wilson`` for a
+            Wilson interval, whose `se` is on the logit scale.
         groups: groups of the jackknife (degrees of freedom + 1); 0 if the interval rests on the model.
+        size: customers that a Wilson interval rests on; NaN for the others.
     """
 
     value: float
@@ -70,6 +72,7 @@ class Estimate(Result):
     se_model: float
     scale: str
     groups: int
+    size: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.intervals import logit
+from cxresearch.estimators.intervals import FEW, logit, wilson
 from cxresearch.estimators.jackknife import enough_bins, estimate, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.risk import RiskTable
@@ -37,6 +36,7 @@ def share(
     among: dict[str, tuple[str, ...]] | None = None,
     causes: tuple[str, ...] | None = None,
     level: float = 0.95,
+    groups: int = 100,
 ) -> Share:
     """The share of customers who were in some levels when their follow-up ended.
 
@@ -47,7 +47,9 @@ def share(
         part: levels by feature that count.
         among: levels by feature that make the denominator; everybody when not given.
         causes: ends of follow-up that make the denominator, such as ("defection",); all when not given.
-        level: confidence level. Wilson's interval, or the jackknife where customers share clusters.
+        level: confidence level. Wilson's interval, or the jackknife where customers share clusters. With fewer than 20
+            cases or counter-cases it is Wilson's on as many customers as there are clusters to them.
+        groups: most groups of the jackknife.
 
     Raises:
         NotTestable: the denominator is empty, or too few clusters for a jackknife.
@@ -65,12 +67,12 @@ def share(
     k, n = counts(part_rows), counts(whole_rows)
     if n == 0:
         raise NotTestable("customers in the denominator")
-    if int(table.population["clusters"].sum()) == table.customers:
-        low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
-        error = float("nan") if k in (0, n) else (n / (k * (n - k))) ** 0.5
-        return Share(Estimate(k / n, float(low), float(high), level, error, error, "logit", 0), k, n)
+    clusters = int(table.population["clusters"].sum())
+    few = min(k, n - k) < FEW  # a jackknife of few cases says little, and of none nothing
+    if clusters == table.customers or few:
+        return Share(wilson(k / n, n * clusters / table.customers, level), k, n)
     in_group = whole_rows.flows.group_by("group").agg(events=pl.sum_horizontal(ends).sum())
-    grouped = whole_rows.coarsen(enough_bins(table.population, in_group))
+    grouped = whole_rows.coarsen(enough_bins(table.population, in_group, groups))
     inside = grouped.where(**part)
 
     def without(group: int) -> Vector:
