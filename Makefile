@@ -2,13 +2,14 @@
 # make test     makes the environment, runs the tests that need nothing but Python
 # make check    lint, types
 # make lab      opens JupyterLab in the environment
+# make bench    speed as ratios to lifelines, side by side in one run
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: report test check lab lock clean
+.PHONY: report test check lab bench lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -37,6 +38,9 @@ $(READY): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $(READY)
+
+bench: $(READY)
+	@$(BIN)/python benchmarks/bench.py
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -1,4 +1,4 @@
-"""How many random studies to try: a hundred by default, a thousand where CX_EXAMPLES says so."""
+"""How many random studies to try: 25 by default, more where CX_EXAMPLES says so."""
 
 import os
 
@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "studies",
-    max_examples=int(os.environ.get("CX_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("CX_EXAMPLES", "25")),
     deadline=None,
     database=None,
     print_blob=True,

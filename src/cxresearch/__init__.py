@@ -2,16 +2,16 @@
 
 The way of the data, module by module::
 
-    study       the study file            rules       its SQL rules and queries
-    engines     Polars, DuckDB            sources     files, folders, frames
-    tables      contracts of the tables   moments     contacts graded
-    retention   who stayed, who left      accounting  every row accounted for
-    records     both tables joined        clocks      days, contacts
-    histories/  what had been lived       timeline    all histories in time
-    episode     (start, stop] rows        risk        the risk table, one sufficient statistic
-    matched     who compares with whom    explore     from a study to a table in one call
-    estimators/ risk table to numbers     claims/     numbers to verdicts
-    charts      results to pictures       report/     notebooks to pages
+    study, strict, checks   the study file        rules, queries, sql   its conditions and queries
+    engines, along          Polars, DuckDB        sources, times        files, folders, times as text
+    tables                  contracts of both     moments               contacts graded
+    retention               who stayed, who left  accounting            every row accounted for
+    records                 both tables joined    clocks                days, contacts
+    histories/              what had been lived   timeline              all histories in time
+    episode, rows           (start, stop] rows    risk, matched         the additive tables
+    explore                 study to table        estimators/           table to numbers
+    claims/                 numbers to verdicts   charts/               results to pictures
+    report/                 notebooks to pages    worlds                data with a known truth
 """
 
 from __future__ import annotations
