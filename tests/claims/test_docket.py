@@ -188,13 +188,13 @@ def test_excess_is_zero_where_busy_customers_differ_and_moments_do_nothing(busy)
     assert abs(mean) < 2.5 * (sum(e.se**2 for e in excesses) ** 0.5) / 3
 
 
-@pytest.mark.parametrize("busy", [-0.4, 0.4])
-def test_neutral_moments_are_no_threat_where_they_do_nothing(busy):
-    verdicts = [
-        evaluate(study_of(World(busy_stay=busy), 4_000, seed), ["neutral-threat"])["neutral-threat"].verdict
-        for seed in (1, 2)
+def test_neutral_moments_are_no_threat_where_they_do_nothing():
+    found = [
+        evaluate(study_of(World(busy_stay=0.4), 4_000, seed), ["neutral-threat"])["neutral-threat"].primary.estimate
+        for seed in range(100, 104)
     ]
-    assert verdicts == ["undecided"] * 2
+    mean = sum(e.value for e in found) / len(found)
+    assert abs(mean) < 2.5 * sum(e.se**2 for e in found) ** 0.5 / len(found)
 
 
 def test_every_sentence_of_the_catalogue_can_be_filled():

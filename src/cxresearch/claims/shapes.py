@@ -215,10 +215,11 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
         )
 
     found = bench.once(_key("excess", [h.name for h in histories.values()], compare, horizon, reading.event), make)
-    days = tuple(float(d) for d in found.times)
+    keep = _spaced(len(found.times))
+    days = tuple(float(d) for d in found.times[keep])
     series = (
-        Series("after a first bad moment", days, tuple(map(float, found.exposed_curve))),
-        Series("comparable customers without one", days, tuple(map(float, found.comparators_curve))),
+        Series("after a first bad moment", days, tuple(map(float, found.exposed_curve[keep]))),
+        Series("comparable customers without one", days, tuple(map(float, found.comparators_curve[keep]))),
     )
     asides = (Aside("nobody to compare with on that day", found.dropped),) if found.dropped else ()
     events = found.events
@@ -358,9 +359,14 @@ def _nobody(clock: Since | None) -> str:
     )
 
 
+def _spaced(n: int) -> NDArray[np.int64]:
+    """At most a hundred of n places, the first and the last among them: as many as a chart can show."""
+    return np.unique(np.linspace(0, n - 1, min(100, n)).astype(np.int64))
+
+
 def _thin(curve: Incidence) -> tuple[NDArray[np.float64], ...]:
-    """At most 200 points of a curve, with the origin."""
-    keep = np.unique(np.linspace(0, len(curve.times) - 1, min(200, len(curve.times))).astype(int))
+    """Some points of a curve, with the origin."""
+    keep = _spaced(len(curve.times))
     return tuple(
         np.concatenate([[float(curve.start) if i == 0 else 0.0], v[keep]])
         for i, v in enumerate((curve.times, curve.incidence, curve.low, curve.high))
