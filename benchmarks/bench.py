@@ -45,9 +45,9 @@ def cox_against_lifelines() -> dict[str, object]:
     ]
     frame = rows.select("id", "start", "stop", (pl.col("cause") == 1).alias("event"), *dummies).to_pandas()
 
-    def ours() -> object:
+    def ours() -> object:  # neither side makes the groups of a jackknife
         return cox(
-            from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES),
+            from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES, grouped=False),
             ["bad", "contacts"],
             errors="model",
         )
@@ -71,6 +71,7 @@ if __name__ == "__main__":
     results = [cox_against_lifelines()]
     for r in results:
         print(
-            f"{r['what']}: {r['ratio']:.0f} times as fast as {r['against']} ({r['ours_s']:.3f} s, {r['theirs_s']:.1f} s)"
+            f"{r['what']}: {r['ratio']:.0f} times as fast as {r['against']} "
+            f"({r['ours_s']:.3f} s, {r['theirs_s']:.1f} s)"
         )
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")

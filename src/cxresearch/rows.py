@@ -24,6 +24,7 @@ def from_rows(
     causes: Sequence[str] = ("censored", "defection"),
     customer: str = "id",
     levels: Mapping[str, Sequence[str]] | None = None,
+    grouped: bool = True,
 ) -> RiskTable:
     """Count rows into a risk table.
 
@@ -35,6 +36,8 @@ def from_rows(
         causes: names of the events.
         customer: the column of the customer, also the cluster.
         levels: level order by feature, where sorting the values is not right.
+        grouped: assign customers to the 100 groups that a jackknife needs; without, there is one group, and only
+            model-based errors can be had.
 
     Raises:
         EstimationError: a row that does not end after it starts.
@@ -42,7 +45,8 @@ def from_rows(
     start, stop, event = (rows[c].cast(pl.Int64).to_numpy() for c in ("start", "stop", cause))
     if (start >= stop).any():
         raise EstimationError("every row must end after it starts: start < stop")
-    who, groups = _groups(rows[customer])
+    distinct, who = _numbered(rows[customer])
+    groups = _groups(distinct) if grouped else np.zeros(len(distinct), np.int64)
     group = groups[who]
     found, codes = (
         zip(*(_coded(rows[f], (levels or {}).get(f)) for f in features), strict=True) if features else ((), ())
@@ -74,11 +78,10 @@ def from_rows(
     return RiskTable(flows, tuple(found), tuple(causes), "tenure", population.cast(pl.Int64))
 
 
-def _groups(ids: pl.Series) -> tuple[Ints, Ints]:
-    """For every row the customer as a number, and for every customer the group."""
-    distinct, who = _numbered(ids)
-    frame = nw.from_native(pl.LazyFrame({"cx_id": distinct.cast(pl.String)}))
-    return who, Polars().collect(Polars().group(frame, "cx_id"))["group"].to_numpy().astype(np.int64)
+def _groups(customers: pl.Series) -> Ints:
+    """The group of every customer."""
+    frame = nw.from_native(pl.LazyFrame({"cx_id": customers.cast(pl.String)}))
+    return Polars().collect(Polars().group(frame, "cx_id"))["group"].to_numpy().astype(np.int64)
 
 
 def _numbered(values: pl.Series) -> tuple[pl.Series, Ints]:

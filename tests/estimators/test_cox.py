@@ -80,6 +80,17 @@ def test_jackknife_is_near_robust_errors(strata):
     assert np.abs(fit.se / wanted - 1).max() < 0.10
 
 
+def test_without_groups_only_the_model_speaks():
+    causes = ("censored", "defection", "other exit")
+    table = from_rows(cohort(), ["bad"], cause="cause", causes=causes, grouped=False)
+    np.testing.assert_array_equal(
+        cox(table, ["bad"], errors="model").coef,
+        cox(from_rows(cohort(), ["bad"], cause="cause", causes=causes), ["bad"], errors="model").coef,
+    )
+    with pytest.raises(NotTestable):
+        cox(table, ["bad"])
+
+
 def test_cohort_as_in_lifelines():
     some = cohort().filter(pl.col("id") <= 1_500)
     frame = some.select(
