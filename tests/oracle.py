@@ -192,9 +192,7 @@ def under_observation(
     return Customer(row["customer"], row["segment"], group, start, entry, leaving, code)
 
 
-def read_contract(
-    contacts: Sequence[dict[str, Any]], customers: Sequence[dict[str, Any]], settings: Settings
-) -> Study:
+def read_contract(contacts: Sequence[dict[str, Any]], customers: Sequence[dict[str, Any]], settings: Settings) -> Study:
     """Sort every row of both tables into kept or the first reason against it."""
     window = log_window(contacts, settings)
     kept, customer_rows = keep_customers(customers, window, settings)
@@ -744,9 +742,7 @@ def solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[flo
     return result
 
 
-def cox_fit(
-    rows: Sequence[CoxRow], ties: str = "efron", rounds: int = 50
-) -> tuple[list[float], list[float], float]:
+def cox_fit(rows: Sequence[CoxRow], ties: str = "efron", rounds: int = 50) -> tuple[list[float], list[float], float]:
     """Maximise the partial likelihood by Newton steps with halving.
 
     Returns:
@@ -792,9 +788,7 @@ class Matched:
     dropped: int
 
 
-def weighted_incidence(
-    leavers: Sequence[tuple[int, str, Fraction]], cause: str, horizon: int
-) -> Fraction | None:
+def weighted_incidence(leavers: Sequence[tuple[int, str, Fraction]], cause: str, horizon: int) -> Fraction | None:
     """Return the incidence of one cause by the horizon, from (time, code, weight); all enter at time 0."""
     if not leavers:
         return None

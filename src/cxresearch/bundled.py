@@ -32,9 +32,7 @@ def notebook_path(name: str) -> Path:
     """
     known = {p.stem: p for p in bundled("notebooks").glob("*.ipynb")}
     if name not in known:
-        raise ReportError(
-            f"no notebook {name!r}{nearest(name, known) or '; there are: ' + ', '.join(sorted(known))}"
-        )
+        raise ReportError(f"no notebook {name!r}{nearest(name, known) or '; there are: ' + ', '.join(sorted(known))}")
     return known[name]
 
 

@@ -104,7 +104,7 @@ def _retention(study: Study) -> Checks:
         yield kept.gap_days is None, 'retention.gap_days belongs to kind = "activity"', "retention.gap_days"
         yield (
             not kept.defection or kept.cause is not None,
-            "retention.defection lists causes: name the column that holds them, as in cause = \"reason\"",
+            'retention.defection lists causes: name the column that holds them, as in cause = "reason"',
             "retention.defection",
         )
         for name in kept.covariates:

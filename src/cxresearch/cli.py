@@ -48,9 +48,7 @@ def _fail(message: str, status: int) -> None:
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         if "=" not in value:
-            raise click.BadParameter(
-                "one is not written NAME=VALUE"
-            )  # and may be a password, so it is not shown
+            raise click.BadParameter("one is not written NAME=VALUE")  # and may be a password, so it is not shown
     return dict(v.split("=", 1) for v in values)
 
 
@@ -76,14 +74,10 @@ _state = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for what is kept between runs, quarantined rows among it.  [default: .cxresearch beside the study]",
 )
-_claim = click.option(
-    "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
-)
+_claim = click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
 
 
-@click.group(
-    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cxresearch")
 def main() -> None:
     """Customer-experience claims on trial against your own data."""

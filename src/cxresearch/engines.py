@@ -276,8 +276,10 @@ class DuckDB:
     def rows(self, raw: Any) -> Frame:
         """As `Engine.rows`."""
         casts = {"TIMESTAMPTZ_NS": "timestamptz", '"NULL"': "varchar", "HUGEINT": "double", "UHUGEINT": "double"}
-        plain = [f"cast({_quoted(c)} as {casts[t]}) as {_quoted(c)}" if (t := str(kind)) in casts else _quoted(c)
-                 for c, kind in zip(raw.columns, raw.types, strict=True)]
+        plain = [
+            f"cast({_quoted(c)} as {casts[t]}) as {_quoted(c)}" if (t := str(kind)) in casts else _quoted(c)
+            for c, kind in zip(raw.columns, raw.types, strict=True)
+        ]
         return _frame(raw.project(", ".join(["row_number() over () as cx_row", *plain])))
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:

@@ -54,9 +54,7 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
     return nw.coalesce(code, nw.lit(UNKNOWN)).cast(nw.Int32)
 
 
-def condition(
-    study: Study, name: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]
-) -> rules.Rule:
+def condition(study: Study, name: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> rules.Rule:
     """One of the rules under [moments], checked; schema and names as in `grade`.
 
     Raises:
@@ -74,9 +72,7 @@ def both(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str
     return condition(study, "bad", schema, names).holds & condition(study, "good", schema, names).holds
 
 
-_LEVEL_GRADES = {
-    level: BAD if i < 2 else NEUTRAL if i == 2 else GOOD for i, level in enumerate(LEVELS_OF_SERVICE)
-}
+_LEVEL_GRADES = {level: BAD if i < 2 else NEUTRAL if i == 2 else GOOD for i, level in enumerate(LEVELS_OF_SERVICE)}
 
 
 def _by_name(column: str, codes: Mapping[str, int]) -> nw.Expr:
@@ -96,7 +92,5 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
     else:
         middle = (low + high) / 2
         bad, good = score < middle, score > middle
-    graded = (
-        nw.when(bad).then(nw.lit(BAD)).otherwise(nw.when(good).then(nw.lit(GOOD)).otherwise(nw.lit(NEUTRAL)))
-    )
+    graded = nw.when(bad).then(nw.lit(BAD)).otherwise(nw.when(good).then(nw.lit(GOOD)).otherwise(nw.lit(NEUTRAL)))
     return nw.when(score >= low, score <= high).then(graded)  # neither null nor not-a-number

@@ -211,17 +211,15 @@ def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
 
 
 def _moments(log: Frame) -> Frame:
-    return log.filter(nw.col("reason").is_null()).select(
-        "customer", "day", "second", "grade", "cx_row"
-    )
+    return log.filter(nw.col("reason").is_null()).select("customer", "day", "second", "grade", "cx_row")
 
 
 def _count(
     engine: Engine, table: str, rows: Frame, reasons: tuple[tuple[str, bool], ...], ordered: bool
 ) -> tuple[tuple[Finding, ...], int, int]:
-    counted = engine.collect(
-        rows.group_by("reason").agg(rows=nw.len(), first=nw.col("cx_row").min())
-    ).sort("reason", nulls_last=True)
+    counted = engine.collect(rows.group_by("reason").agg(rows=nw.len(), first=nw.col("cx_row").min())).sort(
+        "reason", nulls_last=True
+    )
     counts = {r["reason"]: (int(r["rows"]), int(r["first"])) for r in counted.iter_rows(named=True)}
     findings = []
     for code, (n, first) in counts.items():
@@ -345,8 +343,10 @@ def _cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
 def _customer_facts(engine: Engine, customers: Frame, moments: Frame) -> tuple[Fact, ...]:
     found = engine.collect(
         customers.select(
-            n=nw.len(), unseen=nw.col("unseen").sum(),
-            defected=(nw.col("event") == 1).cast(nw.Int64).sum(), other=(nw.col("event") == 2).cast(nw.Int64).sum(),
+            n=nw.len(),
+            unseen=nw.col("unseen").sum(),
+            defected=(nw.col("event") == 1).cast(nw.Int64).sum(),
+            other=(nw.col("event") == 2).cast(nw.Int64).sum(),
         )
     ).row(0, named=True)
     without = customers.join(moments.select("customer"), on="customer", how="anti")

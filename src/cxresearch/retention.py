@@ -116,9 +116,7 @@ def contract_follow_up(rows: Frame, says: Retention, window: Window) -> Frame:
     until = nw.coalesce("observed_until", nw.lit(window.last))
     end = nw.coalesce("end", nw.lit(_FAR))
     x = rows.with_columns(
-        entry=nw.max_horizontal("start", nw.coalesce("observed_from", "start"), nw.lit(window.first)).cast(
-            nw.Int32
-        ),
+        entry=nw.max_horizontal("start", nw.coalesce("observed_from", "start"), nw.lit(window.first)).cast(nw.Int32),
         exit=nw.min_horizontal(end, until, nw.lit(window.last)).cast(nw.Int32),
     )
     defected = nw.col("cause").is_in(list(says.defection)) if says.defection else nw.lit(True)
@@ -155,9 +153,7 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
         lapse=nw.when(labelled & (nw.col("following") > nw.col("day") + gap_days)).then(nw.col("day")),
         labelled=nw.when(labelled).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
-    per = x.group_by("id").agg(
-        start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max()
-    )
+    per = x.group_by("id").agg(start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max())
     x = x.join(per.select("id", first_lapse=nw.col("lapse")), on="id")
     counted = x.filter(nw.col("day") <= nw.coalesce("first_lapse", nw.lit(_FAR)))
     counted = counted.group_by("id").agg(cx_contacts=nw.col("labelled").sum().cast(nw.Int32))

@@ -237,8 +237,7 @@ class _Compiler:
             raise self.refuse(f"{written(a if x.kind == 'other' else b)} holds values that a rule can only ask IS NULL")
         if "unknown" not in (x.kind, y.kind) and x.kind != y.kind:
             raise self.refuse(
-                f"{written(a)} is {_article(x.kind)} and {written(b)} is {_article(y.kind)}: "
-                "they cannot be compared"
+                f"{written(a)} is {_article(x.kind)} and {written(b)} is {_article(y.kind)}: they cannot be compared"
             )
         return x.expr, y.expr
 

@@ -17,9 +17,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 S = TypeVar("S", bound=Section)
 
 
-def convert(
-    where: str, raw: object, kind: type[S], *, elsewhere: Callable[[str], list[str]] | None = None
-) -> S:
+def convert(where: str, raw: object, kind: type[S], *, elsewhere: Callable[[str], list[str]] | None = None) -> S:
     """A section from plain values.
 
     Args:
@@ -32,9 +30,7 @@ def convert(
         StudyError: not a mapping, an unknown key, a missing one, or a value of the wrong type.
     """
     if not isinstance(raw, Mapping):
-        raise StudyError(
-            f"{where} must be a section with keys of its own, written [{where}], was {raw!r}", field=where
-        )
+        raise StudyError(f"{where} must be a section with keys of its own, written [{where}], was {raw!r}", field=where)
     check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
     for field in msgspec.structs.fields(kind):
         if isinstance(field.type, type) and issubclass(field.type, Section) and field.name in raw:

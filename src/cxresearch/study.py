@@ -284,7 +284,7 @@ def study_from(
 
     tables = raw.get("tables", {})
     if not isinstance(tables, Mapping):
-        raise StudyError("[tables] must be a table of names, such as tickets = \"tickets.csv\"", field="tables")
+        raise StudyError('[tables] must be a table of names, such as tickets = "tickets.csv"', field="tables")
     claims = raw.get("claims", [])
     if not (isinstance(claims, list) and all(isinstance(c, dict) for c in claims)):
         raise StudyError("claims must be an array of tables: write each as [[claims]]", field="claims")

@@ -78,9 +78,9 @@ def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[s
     """The position in `reasons` of the first test, in that order, that holds; else null."""
     place = {name: i for i, (name, _) in enumerate(reasons)}
     ordered = sorted(tests, key=lambda t: place[t[0]], reverse=True)
-    return reduce(
-        lambda rest, t: nw.when(t[1]).then(nw.lit(place[t[0]])).otherwise(rest), ordered, nw.lit(None)
-    ).cast(nw.Int32)
+    return reduce(lambda rest, t: nw.when(t[1]).then(nw.lit(place[t[0]])).otherwise(rest), ordered, nw.lit(None)).cast(
+        nw.Int32
+    )
 
 
 def read_log(study: Study, engine: Engine) -> Raw:
@@ -97,14 +97,15 @@ def read_log(study: Study, engine: Engine) -> Raw:
     _check_types(schema, columns, "interactions", score=says.score is not None or says.scale is not None)
     if says.scale is not None and "score" not in columns:
         raise DataError(
-            "interactions.scale is given and there is no score: name its column, as in score = \"stars\"; the log has: "
+            'interactions.scale is given and there is no score: name its column, as in score = "stars"; the log has: '
             + ", ".join(schema)
         )
     used = _rule_columns(study)
     for clash in [c for c, s in columns.items() if c != s and c in schema and c in used]:
         raise StudyError(
             f"a rule names {clash!r}, which is a column of the log and also the canonical name of "
-            f"{columns[clash]!r}: rename one of them", field="moments",
+            f"{columns[clash]!r}: rename one of them",
+            field="moments",
         )
     frame = engine.repeats(source, list(schema))
     frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)

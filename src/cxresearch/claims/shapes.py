@@ -291,13 +291,14 @@ def _share(bench: Bench, claim: Claim, reading: Reading) -> Found:
     clock = _tenure(bench, blackout=False)
     key = _key("share", [(n, h.name) for n, h in histories.items()], clock.lag)
     table = bench.table(key, lambda: bench.episodes(histories, clock, ()))
-    level = bench.records.study.decision.level
+    settings = bench.records.study.decision
     found = share(
         table,
         {k: tuple(v) for k, v in reading.count.items()},
         among=dict(reading.among) or None,
         causes=reading.ends or None,
-        level=level,
+        level=settings.level,
+        groups=settings.groups,
     )
     return Found(found.estimate, "share", found.whole, found.part, None, (), table.asides)
 

@@ -150,9 +150,7 @@ def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> li
         kept = nw.coalesce(f"lag{e - 2}", far) + held_days > following if e > 1 else nw.lit(True)
         gone = clock.on(end + clock.lag)
         out.append(x.filter(reached & ~held).select("customer", "tick", n=nw.lit(1)))
-        out.append(
-            x.filter(reached & ~((following < end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1))
-        )
+        out.append(x.filter(reached & ~((following < end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1)))
     return out
 
 
