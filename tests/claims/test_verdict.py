@@ -5,8 +5,7 @@ import math
 import pytest
 
 from cxresearch.claims.verdict import decide, holm, more_events, parse_region
-from cxresearch.estimators.intervals import wilson
-from cxresearch.estimators.jackknife import estimate
+from cxresearch.estimators.estimates import estimate, wilson
 
 
 def ratio(value: float, se: float, groups: int = 100):

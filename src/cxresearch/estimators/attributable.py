@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.jackknife import estimate, jackknife
+from cxresearch.estimators.estimates import estimate
+from cxresearch.estimators.jackknife import jackknife
 from cxresearch.estimators.results import CoxFit, Estimate, Vector
 from cxresearch.risk import RiskTable
 

@@ -13,9 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import NotTestable
+from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.intervals import cloglog
-from cxresearch.estimators.jackknife import enough_bins, estimate, jackknife
+from cxresearch.estimators.jackknife import enough_bins, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.matched import MatchedTable
 from cxresearch.risk import balanced

@@ -10,8 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.intervals import FEW, SCALES, cloglog, inverse_cloglog, quantile, wilson
-from cxresearch.estimators.jackknife import enough_groups, estimate, jackknife
+from cxresearch.estimators.estimates import estimate, wilson
+from cxresearch.estimators.intervals import FEW, SCALES, cloglog, inverse_cloglog, quantile
+from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Incidence, Vector
 from cxresearch.risk import RiskTable, at_risk
 

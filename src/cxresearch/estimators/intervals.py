@@ -8,8 +8,6 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from cxresearch.estimators.results import Estimate
-
 _TINY = 1e-12
 FEW = 20  # fewer cases than this are too few to leave out in turn
 
@@ -51,15 +49,6 @@ def logit(p: float) -> float:
 def expit(x: float) -> float:
     """1 / (1 + exp(-x))."""
     return float(1 / (1 + np.exp(-x)))
-
-
-def wilson(p: float, size: float, level: float) -> Estimate:
-    """A proportion with Wilson's interval on `size` customers, which may be fewer than were counted."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    low, high = proportion_confint(p * size, size, alpha=1 - level, method="wilson")
-    error = 1 / math.sqrt(size * p * (1 - p)) if 0 < p < 1 else math.nan
-    return Estimate(p, max(float(low), 0.0), min(float(high), 1.0), level, error, error, "wilson", 0, size)
 
 
 SCALES: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from cxresearch.engines import GROUPS
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.intervals import SCALES, quantile
-from cxresearch.estimators.results import Estimate, Vector
+from cxresearch.estimators.results import Vector
 from cxresearch.risk import RiskTable, balanced
 
 MIN_CLUSTERS, MIN_EVENTS = 20, 5  # in every group
@@ -91,12 +90,3 @@ def jackknife(value: Vector, without: Callable[[int], Vector], groups: int) -> J
     replicates = np.array([without(g) for g in range(groups)]).reshape(groups, len(value))
     spread = replicates - replicates.mean(axis=0)
     return Jackknife(value, replicates, np.sqrt((groups - 1) / groups * (spread**2).sum(axis=0)))
-
-
-def estimate(
-    value: float, se: float, *, scale: str, level: float, groups: int, se_model: float = float("nan")
-) -> Estimate:
-    """An `Estimate` from a value on its natural scale and an error on `scale`."""
-    forward, back = SCALES[scale]
-    middle, half = forward(value), quantile(level, groups) * se
-    return Estimate(value, back(middle - half), back(middle + half), level, se, se_model, scale, groups)

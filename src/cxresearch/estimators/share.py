@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.intervals import FEW, logit, wilson
-from cxresearch.estimators.jackknife import enough_bins, estimate, jackknife
+from cxresearch.estimators.estimates import estimate, wilson
+from cxresearch.estimators.intervals import FEW, logit
+from cxresearch.estimators.jackknife import enough_bins, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.risk import RiskTable
 
