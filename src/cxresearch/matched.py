@@ -48,7 +48,9 @@ class MatchedTable:
         )
 
 
-def matched_table(eps: Episodes, history: str, level: str, recent: str, *, below: str | None = None) -> MatchedTable:
+def matched_table(
+    eps: Episodes, history: str, level: str, recent: str, *, below: str | None = None, alike: str | None = None
+) -> MatchedTable:
     """Count exposed customers and their comparators.
 
     Args:
@@ -57,6 +59,8 @@ def matched_table(eps: Episodes, history: str, level: str, recent: str, *, below
         level: reaching it is the exposure.
         recent: a history of contacts in a window; comparators have at least one.
         below: exposed customers who stood at this level or above at once are left out.
+        alike: a history in which comparators must be at the same level as the exposed after that day, such as the
+            number of contacts so far.
 
     Raises:
         EstimationError: no such history or level.
@@ -74,7 +78,10 @@ def matched_table(eps: Episodes, history: str, level: str, recent: str, *, below
     )
     ends = engine.keep(ends)
     origins, asides = first_reach(eps, history, level, below=below)
-    exposed = engine.keep(origins.select("customer", "origin").join(ends, on="customer"))
+    states = frame.select("customer", "start", "stop", band=_band(alike))
+    exposed = origins.select("customer", "origin").join(ends, on="customer").join(states, on="customer")
+    exposed = exposed.filter((nw.col("start") <= nw.col("origin")) & (nw.col("origin") < nw.col("stop")))
+    exposed = engine.keep(exposed.with_columns(stratum=nw.concat_str(["stratum", "band"], separator="\x1f")))
     counted = exposed.select("group", "stratum", "event", day=nw.col("origin"), time=nw.col("end") - nw.col("origin"))
     keys = ("group", "stratum", "day", "time", "event")
     exposed_rows = engine.collect(counted.group_by(*keys).agg(customers=nw.len())).select(*keys, "customers")
@@ -82,13 +89,18 @@ def matched_table(eps: Episodes, history: str, level: str, recent: str, *, below
     unknown = len(eps.levels(recent)) - 1
     comparable = (nw.col(history) < reached) & (nw.col(recent) > 0) & (nw.col(recent) < unknown)
     spans = frame.filter(comparable & (nw.col("start") < nw.col("stop")))
-    spans = spans.select("customer", first=nw.col("start"), last=nw.col("stop"))
+    spans = spans.select("customer", first=nw.col("start"), last=nw.col("stop"), band=_band(alike))
     spans = spans.join(ends.select("customer", "group", "stratum", "end", "event"), on="customer")
+    spans = spans.with_columns(stratum=nw.concat_str(["stratum", "band"], separator="\x1f"))
     span = ("group", "stratum", "first", "last", "end", "event")
     span_rows = engine.collect(spans.group_by(*span).agg(customers=nw.len())).select(*span, "customers")
     who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     population = engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
     return MatchedTable(_sum(exposed_rows), _sum(span_rows), eps.causes, population, (*eps.asides, *asides))
+
+
+def _band(alike: str | None) -> nw.Expr:
+    return (nw.lit(0) if alike is None else nw.col(alike)).cast(nw.String)
 
 
 def _sum(rows: pl.DataFrame) -> pl.DataFrame:

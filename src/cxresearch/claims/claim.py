@@ -46,12 +46,21 @@ class Model(Section, frozen=True):
 
 
 class Comparators(Section, frozen=True):
-    """Whom the exposed are compared with: at risk, same stratum, below `level`, with a recent contact."""
+    """Whom the exposed are compared with: at risk, same stratum, below `level`, with a recent contact.
+
+    Attributes:
+        history: a cumulative history.
+        level: reaching it is the exposure.
+        recent: a history of contacts in a window; comparators have at least one.
+        below: exposed customers who stood at this level or above at once are left out.
+        alike: a history in which comparators are at the same level on that day.
+    """
 
     history: str
     level: str
     recent: str
     below: str | None = None
+    alike: str | None = None
 
 
 class Requirement(Section, frozen=True):
@@ -229,7 +238,7 @@ def names_used(reading: Reading) -> tuple[str, ...]:
     if reading.until:
         found.append(reading.until.history)
     if reading.compare:
-        found += [reading.compare.history, reading.compare.recent]
+        found += [n for n in (reading.compare.history, reading.compare.recent, reading.compare.alike) if n]
     for term in reading.model.terms if reading.model else ():
         found += [part.removeprefix("linear(").removesuffix(")") for part in term.split(":")]
     return tuple(dict.fromkeys(found))

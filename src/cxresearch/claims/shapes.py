@@ -204,7 +204,9 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
     def make() -> Excess:
         eps = bench.episodes(histories, _tenure(bench, blackout=False), bench.strata(("segment",)))
-        table = matched_table(eps, compare.history, compare.level, compare.recent, below=compare.below)
+        table = matched_table(
+            eps, compare.history, compare.level, compare.recent, below=compare.below, alike=compare.alike
+        )
         return excess(
             table,
             horizon,

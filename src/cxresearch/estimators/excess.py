@@ -115,58 +115,60 @@ def excess(
 
 
 class Arrays:
-    """The table as arrays (stratum, day, time), and the same less one group."""
+    """The table as an array (event, cell, time), and what each group adds to it.
+
+    A cell is a stratum and day on which somebody was exposed; no other day counts.
+    """
 
     def __init__(self, table: MatchedTable, horizon: int, own: int, groups: int) -> None:
         strata = pl.concat([table.exposed["stratum"], table.spans["stratum"]]).unique().sort()
         code = {s: i for i, s in enumerate(strata.to_list())}
         self.days = int(table.exposed["day"].max()) + 1  # type: ignore[arg-type]
-        self.horizon, self.strata = horizon, len(code)
+        self.horizon = horizon
         bins = balanced(_everyone(table), groups)
         causes = np.where(np.arange(len(table.causes)) == own, 1, 2)
         causes[0] = 0
         self.exposed = _columns(table.exposed, code, causes, bins)
-        spans = table.spans.filter(pl.col("first") < self.days)
-        self.spans = _columns(spans, code, causes, bins)
-        self.by_group = [self._expand(self.spans, g) for g in range(groups)]
-        shape = (3, self.strata, self.days, horizon + 2)
-        self.total = np.zeros(shape)
+        cells, self.exposed["cell"] = np.unique(
+            self.exposed["stratum"] * self.days + self.exposed["day"], return_inverse=True
+        )
+        self.place = np.full(len(code) * self.days, -1)
+        self.place[cells] = np.arange(len(cells))
+        spans = _columns(table.spans.filter(pl.col("first") < self.days), code, causes, bins)
+        self.by_group = [self._expand(spans, g) for g in range(groups)]
+        self.total = np.zeros((3, len(cells), horizon + 2))
         for part in self.by_group:
-            np.add.at(self.total, part[:4], part[4])
+            np.add.at(self.total, part[:3], part[3])
+        self.members = self.total.sum(axis=(0, 2))
 
     def _expand(self, spans: dict[str, NDArray[np.int64]], group: int) -> tuple[NDArray[np.int64], ...]:
-        """One entry per comparator and day: event, stratum, day, time (beyond the horizon: horizon + 1), customers."""
+        """One entry per comparator and cell: event, cell, time (beyond the horizon: horizon + 1), customers."""
         own = spans["group"] == group
         first, last = spans["first"][own], np.minimum(spans["last"][own], self.days)
         length = last - first
         row = np.repeat(np.arange(len(first)), length)
         day = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        cell = self.place[spans["stratum"][own][row] * self.days + day]
+        row, day, cell = row[cell >= 0], day[cell >= 0], cell[cell >= 0]
         time = spans["end"][own][row] - day
         event = np.where(time > self.horizon, 0, spans["event"][own][row])
-        return (
-            event,
-            spans["stratum"][own][row],
-            day,
-            np.minimum(time, self.horizon + 1),
-            spans["customers"][own][row],
-        )
+        return event, cell, np.minimum(time, self.horizon + 1), spans["customers"][own][row]
 
     def curves(self, without: int | None) -> tuple[Curve, Curve, int]:
         """Exposed and comparators; the number of exposed customers whom nobody matches."""
-        members = self.total.sum(axis=(0, 3))
+        members = self.members.copy()
         keep = slice(None) if without is None else self.exposed["group"] != without
         e = {k: v[keep] for k, v in self.exposed.items()}
         if without is not None:
             less = self.by_group[without]
-            np.subtract.at(members, less[1:3], less[4])
-        weight = np.zeros_like(members)
-        np.add.at(weight, (e["stratum"], e["day"]), e["customers"])
+            np.subtract.at(members, less[1], less[3])
         matched = members > 0
+        weight = np.bincount(e["cell"], e["customers"], minlength=len(members))
         weight = np.where(matched, weight / np.where(matched, members, 1.0), 0.0)
-        counts = np.einsum("sd,csdt->ct", weight, self.total, optimize=True)
+        counts = weight @ self.total
         if without is not None:
-            np.subtract.at(counts, (less[0], less[3]), weight[less[1], less[2]] * less[4])
-        used = matched[e["stratum"], e["day"]]
+            np.subtract.at(counts, (less[0], less[2]), weight[less[1]] * less[3])
+        used = matched[e["cell"]]
         own = np.zeros((3, self.horizon + 2))
         time = np.minimum(e["time"], self.horizon + 1)
         event = np.where(e["time"] > self.horizon, 0, e["event"])
@@ -175,11 +177,9 @@ class Arrays:
 
     def worth(self) -> float:
         """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
-        members = self.total.sum(axis=(0, 3))
-        weight = np.zeros_like(members)
-        np.add.at(weight, (self.exposed["stratum"], self.exposed["day"]), self.exposed["customers"])
-        used = members > 0
-        squares = (weight[used] ** 2 / members[used]).sum()
+        weight = np.bincount(self.exposed["cell"], self.exposed["customers"], minlength=len(self.members))
+        used = self.members > 0
+        squares = (weight[used] ** 2 / self.members[used]).sum()
         return float(weight[used].sum() ** 2 / squares) if squares > 0 else 0.0
 
     def _curve(self, ends: Array) -> Curve:
