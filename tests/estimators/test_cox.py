@@ -153,7 +153,7 @@ def test_firth_is_at_the_top_of_the_penalised_likelihood():
     d = design(table, ["x"], (), "defection")
 
     def penalised(beta: float) -> float:
-        loglik, _, information = _derivatives(d.x, d.at_risk, d.events, "efron", np.array([beta]))
+        loglik, _, information = _derivatives(d.x, d.sets, d.events, "efron", np.array([beta]))
         return loglik + 0.5 * float(np.log(information[0, 0]))
 
     here = penalised(float(fit.coef[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -23,32 +23,76 @@ _LINEAR = re.compile(r"linear\((\w+)\)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RiskSets:
+    """Who is at risk at each row, kept as who comes and goes: a sum over risk sets costs a step per flow.
+
+    Attributes:
+        net: shape (R, P): customers that a row has more at risk than the row before it in its stratum.
+        block: shape (R,): the stratum of each row, ascending.
+    """
+
+    net: Matrix
+    block: NDArray[np.int64]
+
+    def total(self, weights: Array) -> Array:
+        """For each row the sum over those at risk; `weights` by pattern, shape (P,) or (P, k)."""
+        summed = np.asarray(self.net @ weights, dtype=np.float64)
+        for a, b in self._blocks():
+            np.cumsum(summed[a:b], axis=0, out=summed[a:b])
+        return summed
+
+    def by_pattern(self, weights: Array) -> Array:
+        """For each pattern the sum over the rows at which its customers are at risk; `weights` by row, shape (R,)."""
+        later = weights.astype(np.float64)
+        for a, b in self._blocks():
+            later[a:b] = later[a:b][::-1].cumsum()[::-1]
+        return np.asarray(self.net.T @ later)
+
+    def without(self, part: RiskSets) -> RiskSets:
+        """These without some of their customers."""
+        return RiskSets(self.net - part.net, self.block)
+
+    def at_risk(self) -> Array:
+        """Shape (R, P): how many are at risk."""
+        dense = np.array(self.net.todense() if self._sparse else self.net, dtype=np.float64)
+        for a, b in self._blocks():
+            np.cumsum(dense[a:b], axis=0, out=dense[a:b])
+        return dense
+
+    @property
+    def _sparse(self) -> bool:
+        return not isinstance(self.net, np.ndarray)
+
+    def _blocks(self) -> Iterator[tuple[int, int]]:
+        return pairwise(np.flatnonzero(np.diff(self.block, prepend=-1, append=-1)).tolist())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Design:
     """The arrays of a regression on a risk table.
 
     Attributes:
         terms: shape (p,): names of the columns of `x`.
         x: shape (P, p): covariates of each pattern.
-        at_risk: shape (R, P): customers at risk, for each (stratum, event time) and pattern.
+        sets: risk sets, R rows (stratum, event time) by P patterns.
         events: shape (R, P): events.
-        flows: the sparse form, to leave out groups.
+        flows: where each flow lands, to leave out groups.
     """
 
     terms: tuple[str, ...]
     x: Array
-    at_risk: Matrix
+    sets: RiskSets
     events: Matrix
     flows: Flows
 
-    def without(self, group: int) -> tuple[Matrix, Matrix]:
-        """Numbers at risk and events without one group."""
-        at_risk, events = self.flows.matrices(self.at_risk.shape, group)
-        return self.at_risk - at_risk, self.events - events
+    def of(self, group: int) -> tuple[RiskSets, Matrix]:
+        """Risk sets and events of one group."""
+        return self.flows.matrices(self.events.shape, group)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flows:
-    """Where each flow lands in the dense arrays.
+    """Where each flow lands in the arrays.
 
     Attributes:
         group: shape (F,): group of the flow, ascending.
@@ -68,22 +112,11 @@ class Flows:
     events: Array
     block: NDArray[np.int64]
 
-    def matrices(self, shape: tuple[int, ...], group: int | None = None) -> tuple[Matrix, Matrix]:
-        """Numbers at risk and events, each of `shape` (R, P), of one group or of all."""
+    def matrices(self, shape: tuple[int, ...], group: int | None = None) -> tuple[RiskSets, Matrix]:
+        """Risk sets and events, each of `shape` (R, P), of one group or of all."""
         part = slice(None) if group is None else slice(*np.searchsorted(self.group, [group, group + 1]))
-        pattern, width, used = self.pattern[part], shape[1], None
-        sparse = shape[1] > _SPARSE
-        if sparse:  # in a small array of the patterns that occur, then spread out
-            used, pattern = np.unique(pattern, return_inverse=True)
-            width = len(used)
-        at_risk = _scatter((shape[0], width), self.enter_row[part], pattern, self.net[part])
-        events = _scatter((shape[0], width), self.event_row[part], pattern, self.events[part])
-        edges = np.flatnonzero(np.diff(self.block, prepend=-1, append=-1)).tolist()
-        for a, b in pairwise(edges):
-            np.cumsum(at_risk[a:b], axis=0, out=at_risk[a:b])
-        if used is None:
-            return at_risk, events
-        return _spread(at_risk, used, shape), _spread(events, used, shape)
+        net = _scatter(shape, self.enter_row[part], self.pattern[part], self.net[part])
+        return RiskSets(net, self.block), _scatter(shape, self.event_row[part], self.pattern[part], self.events[part])
 
 
 def design(
@@ -103,16 +136,8 @@ def design(
         EstimationError: an unknown feature or cause, a level that is no number in a linear term, a stratum that is also
             a term, or no events.
     """
-    used = list(dict.fromkeys(name for term in terms for name in _features_of(term)))
-    clash = [s for s in strata if s in used]
-    if clash:
-        raise EstimationError(f"{clash[0]!r} cannot be a term and a stratum at once")
-    if table.events(cause) == 0:
-        raise EstimationError(f"the table has no events of the cause {cause!r}")
-    names = [f.name for f in table.features]
-    flows = (table if set(names) == {*used, *strata} else table.only(*used, *strata)).flows
-    code, patterns = _codes(flows, [table.feature(f) for f in used])
-    block, _ = _codes(flows, [table.feature(f) for f in strata])
+    laid = layout(table, terms, strata, cause)
+    flows, code, block = laid.flows, laid.pattern, laid.stratum
     time = flows["time"].to_numpy()
     counted = flows[cause].to_numpy().astype(np.float64)
     net = (flows["entered"] - flows["left"]).to_numpy().astype(np.float64)
@@ -129,29 +154,77 @@ def design(
     enter = upto[key]
     enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
     own = np.where(mark[key] == 1, upto[key] - 1, -1)
-    sparse = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
-    at_risk, events = sparse.matrices((len(rows), patterns.height))
-    seen = {f: patterns[f].to_numpy()[at_risk.sum(axis=0) > 0] for f in used}
+    landed = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
+    sets, events = landed.matrices((len(rows), laid.patterns.height))
+    names, x = covariates(table, terms, laid.patterns, sets.by_pattern(np.ones(len(rows))) > 0)
+    return Design(names, x, sets, events, landed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The flows of a table with the pattern and the stratum of each.
+
+    Attributes:
+        flows: the rows, summed over features that are neither.
+        pattern: shape (F,): row of `patterns`.
+        patterns: a level position for each feature of the terms.
+        stratum: shape (F,): row of `strata`.
+        strata: a level position for each stratifying feature.
+    """
+
+    flows: pl.DataFrame
+    pattern: NDArray[np.int64]
+    patterns: pl.DataFrame
+    stratum: NDArray[np.int64]
+    strata: pl.DataFrame
+
+
+def layout(table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause: str) -> Layout:
+    """Number the patterns and strata of a table; args and errors as `design`."""
+    used = list(dict.fromkeys(name for term in terms for name in _features_of(term)))
+    clash = [s for s in strata if s in used]
+    if clash:
+        raise EstimationError(f"{clash[0]!r} cannot be a term and a stratum at once")
+    if table.events(cause) == 0:
+        raise EstimationError(f"the table has no events of the cause {cause!r}")
+    names = [f.name for f in table.features]
+    flows = (table if set(names) == {*used, *strata} else table.only(*used, *strata)).flows
+    return Layout(
+        flows, *_codes(flows, [table.feature(f) for f in used]), *_codes(flows, [table.feature(f) for f in strata])
+    )
+
+
+def covariates(
+    table: RiskTable, terms: Sequence[str], patterns: pl.DataFrame, seen: NDArray[np.bool_]
+) -> tuple[tuple[str, ...], Array]:
+    """The columns that the terms make.
+
+    Args:
+        table: whose features they are.
+        terms: as `design`.
+        patterns: of `layout`.
+        seen: shape (P,): patterns with somebody at risk; levels that are in no other get no column.
+
+    Returns:
+        Names, and an array of shape (P, p).
+    """
     names, columns = [], []
+    levels = {c: patterns[c].to_numpy()[seen] for c in patterns.columns}
     for term in terms:
-        for name, column in _columns(term, table, patterns, seen):
+        for name, column in _columns(term, table, patterns, levels):
             names.append(name)
             columns.append(column)
-    x = np.column_stack(columns) if columns else np.zeros((patterns.height, 0))
-    return Design(tuple(names), x, at_risk, events, sparse)
+    return tuple(names), np.column_stack(columns) if columns else np.zeros((patterns.height, 0))
 
 
-def _scatter(shape: tuple[int, ...], rows: NDArray[np.int64], patterns: NDArray[np.int64], counts: Array) -> Array:
-    """Sum counts into an array of `shape`; a row of -1 is nowhere."""
-    used = rows >= 0
-    cells = rows[used] * shape[1] + patterns[used]
-    summed = np.bincount(cells, counts[used], minlength=shape[0] * shape[1])
+def _scatter(shape: tuple[int, ...], rows: NDArray[np.int64], patterns: NDArray[np.int64], counts: Array) -> Matrix:
+    """Sum counts into a matrix of `shape`; a row of -1 is nowhere, and a count of nothing takes no place."""
+    used = (rows >= 0) & (counts != 0)
+    rows, patterns, counts = rows[used], patterns[used], counts[used]
+    if shape[1] > _SPARSE:
+        return csr_array((counts, (rows, patterns)), shape=shape)
+    summed = np.bincount(rows * shape[1] + patterns, counts, minlength=shape[0] * shape[1])
     return summed.astype(np.float64).reshape(shape)
-
-
-def _spread(small: Array, columns: NDArray[np.int64], shape: tuple[int, ...]) -> Matrix:
-    rows, places = np.nonzero(small)
-    return csr_array((small[rows, places], (rows, columns[places])), shape=shape)
 
 
 def _features_of(term: str) -> list[str]:

@@ -58,7 +58,7 @@ def grouped_hazards(
         table = enough_groups(table, cause, groups)
     d = design(table, terms, strata, cause, every_time=True)
     pool = _pool(d.events.sum(axis=1), d.flows.block, min_events)
-    at_risk, events = pool @ d.at_risk, pool @ d.events
+    at_risk, events = pool @ d.sets.at_risk(), pool @ d.events
     start = np.concatenate([_baseline(at_risk, events), np.zeros(len(d.terms))])
     theta, information, loglik = _maximise(d.x, at_risk, events, start)
     p, rows = len(d.terms), len(at_risk)
@@ -67,8 +67,8 @@ def grouped_hazards(
     if jackknifed:
 
         def without(group: int) -> Array:
-            n, e = d.without(group)
-            return _maximise(d.x, pool @ n, pool @ e, theta)[0][rows:]
+            sets, e = d.of(group)
+            return _maximise(d.x, at_risk - pool @ sets.at_risk(), events - pool @ e, theta)[0][rows:]
 
         found = jackknife(beta, without, table.groups)
         se, replicates = found.se, found.replicates

@@ -30,9 +30,9 @@ def expected_events(
     """
     levels = table.feature(feature).levels
     d = design(table, [feature], strata, cause)
-    hazard = d.events.sum(axis=1) / np.maximum(d.at_risk.sum(axis=1), 1)
+    hazard = d.events.sum(axis=1) / np.maximum(d.sets.total(np.ones(len(d.x))), 1)
     codes = table.only(feature, *strata).flows.select(feature).unique().sort(feature)[feature].to_list()
-    expected = dict(zip(codes, hazard @ d.at_risk, strict=True))
+    expected = dict(zip(codes, d.sets.by_pattern(hazard), strict=True))
     observed = dict(zip(codes, d.events.sum(axis=0), strict=True))
     return pl.DataFrame(
         {
