@@ -10,6 +10,8 @@ The way of the data, module by module::
     histories/              what had been lived   timeline              all histories in time
     episode, rows           (start, stop] rows    risk, matched         the additive tables
     explore                 study to table        estimators/           table to numbers
+    moment_counts, curves   first looks           small_cells           what may be shown
+    variants                other definitions     html_tables           objects in JupyterLab
     claims/                 numbers to verdicts   charts/               results to pictures
     report/                 notebooks to pages    worlds                data with a known truth
 """
@@ -21,9 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cxresearch.accounting import Audit, Finding
+    from cxresearch.claims.behind import Behind, behind
     from cxresearch.claims.claim import Claim, catalogue
     from cxresearch.claims.docket import evaluate
     from cxresearch.claims.evidence import Docket, Evidence, Trial
+    from cxresearch.claims.listing import Listing, testable
+    from cxresearch.curves import Curves, after_bad, by_cause, by_level
     from cxresearch.episode import Episodes
     from cxresearch.errors import (
         ClaimError,
@@ -40,8 +45,10 @@ if TYPE_CHECKING:
     from cxresearch.estimators.cox import contrast, cox
     from cxresearch.estimators.discrete import grouped_hazards
     from cxresearch.estimators.incidence import incidence
+    from cxresearch.estimators.poisson import rate_ratios
+    from cxresearch.estimators.rates import rates
     from cxresearch.estimators.share import share
-    from cxresearch.explore import audit, episodes, risk_table
+    from cxresearch.explore import audit, episodes, hazards, risk_table
     from cxresearch.histories import (
         age_of_last,
         bad_count,
@@ -50,16 +57,21 @@ if TYPE_CHECKING:
         grade_count,
         last_grade,
     )
+    from cxresearch.moment_counts import QuickMath, quick_math
     from cxresearch.records import Records, read_records
     from cxresearch.risk import RiskTable
     from cxresearch.study import Study, read_study, study_from
+    from cxresearch.variants import variant
 
 # where each public name lives; a module is imported when a name of it is first used, so that importing stays fast
 _HOMES = {
     "accounting": ("Audit", "Finding"),
+    "claims.behind": ("Behind", "behind"),
     "claims.claim": ("Claim", "catalogue"),
     "claims.docket": ("evaluate",),
     "claims.evidence": ("Docket", "Evidence", "Trial"),
+    "claims.listing": ("Listing", "testable"),
+    "curves": ("Curves", "after_bad", "by_cause", "by_level"),
     "episode": ("Episodes",),
     "errors": (
         "ClaimError",
@@ -76,19 +88,25 @@ _HOMES = {
     "estimators.cox": ("contrast", "cox"),
     "estimators.discrete": ("grouped_hazards",),
     "estimators.incidence": ("incidence",),
+    "estimators.poisson": ("rate_ratios",),
+    "estimators.rates": ("rates",),
     "estimators.share": ("share",),
-    "explore": ("audit", "episodes", "risk_table"),
+    "explore": ("audit", "episodes", "hazards", "risk_table"),
     "histories": ("age_of_last", "bad_count", "contact_count", "contacts_within", "grade_count", "last_grade"),
+    "moment_counts": ("QuickMath", "quick_math"),
     "records": ("Records", "read_records"),
     "risk": ("RiskTable",),
     "study": ("Study", "read_study", "study_from"),
+    "variants": ("variant",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Audit",
+    "Behind",
     "Claim",
     "ClaimError",
+    "Curves",
     "CxResearchError",
     "DataError",
     "Docket",
@@ -97,7 +115,9 @@ __all__ = [
     "EstimationError",
     "Evidence",
     "Finding",
+    "Listing",
     "NotTestable",
+    "QuickMath",
     "Records",
     "ReportError",
     "RiskTable",
@@ -106,9 +126,13 @@ __all__ = [
     "Study",
     "StudyError",
     "Trial",
+    "after_bad",
     "age_of_last",
     "audit",
     "bad_count",
+    "behind",
+    "by_cause",
+    "by_level",
     "catalogue",
     "contact_count",
     "contacts_within",
@@ -118,13 +142,19 @@ __all__ = [
     "evaluate",
     "grade_count",
     "grouped_hazards",
+    "hazards",
     "incidence",
     "last_grade",
+    "quick_math",
+    "rate_ratios",
+    "rates",
     "read_records",
     "read_study",
     "risk_table",
     "share",
     "study_from",
+    "testable",
+    "variant",
 ]
 
 

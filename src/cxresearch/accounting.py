@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 
 import polars as pl
 
 from cxresearch.errors import SourceError
+from cxresearch.html_tables import html_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Fact:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Audit:
     """What was read, kept and set aside.
 
@@ -68,6 +68,10 @@ class Audit:
     findings: tuple[Finding, ...]
     facts: tuple[Fact, ...]
     quarantine: tuple[tuple[str, pl.DataFrame], ...] = field(repr=False, default=())
+
+    def __repr__(self) -> str:
+        kept = dict(self.kept)
+        return f"Audit({', '.join(f'{kept[t]:,} of {n:,} {t} kept' for t, n in self.read)})"
 
     def to_polars(self) -> pl.DataFrame:
         """One line per number: table, what, rows, examples."""
@@ -125,11 +129,5 @@ class Audit:
         )
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(t)}</td><th scope='row'>{escape(what)}</th>"
-            f"<td>{escape(n)}</td><td>{escape(note)}</td></tr>"
-            for t, what, n, note in self._lines()
-        )
-        head = "".join(f"<th scope='col'>{name}</th>" for name in ("table", "what", "rows", "where"))
-        table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-        return f"<table class='cx-audit'><caption>Audit</caption>{table}</table>"
+        rows = ((what, t, n, note) for t, what, n, note in self._lines())
+        return html_table("Audit", ("what", "table", "rows", "where"), rows)

@@ -17,8 +17,10 @@ from cxresearch.clocks import Clock, ContactClock, DayClock
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.histories import History
+from cxresearch.html_tables import html_table
 from cxresearch.records import Records
 from cxresearch.retention import CAUSES
+from cxresearch.small_cells import told
 from cxresearch.timeline import timeline
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ class Aside:
     customers: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Episodes:
     """Rows (customer, group, cluster, start, stop, event, one level position per history, fixed covariates).
 
@@ -88,6 +90,19 @@ class Episodes:
     clock: str
     engine: Engine
     asides: tuple[Aside, ...] = ()
+
+    def __repr__(self) -> str:
+        names = ", ".join((*self.histories, *self.fixed)) or "no histories"
+        return f"Episodes({names} on the {self.clock} clock, on {self.engine.name})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            *((f"history {name}", f"{h.name}: {', '.join(h.levels)}") for name, h in self.histories.items()),
+            *((f"fixed {name}", "as of the entry") for name in self.fixed),
+            ("ends", ", ".join(self.causes)),
+            *((f"not at risk: {a.reason}", told(a.customers)) for a in self.asides),
+        ]
+        return html_table(f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}", ("what", "is"), rows)
 
     def levels(self, history: str) -> tuple[str, ...]:
         """The level names of a history.

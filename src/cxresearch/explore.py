@@ -8,6 +8,8 @@ from cxresearch.accounting import Audit
 from cxresearch.engines import Engine
 from cxresearch.episode import Episodes, clock_of
 from cxresearch.episode import episodes as episodes_of
+from cxresearch.episode import final as final_of
+from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
 from cxresearch.records import Records, read_records
 from cxresearch.risk import RiskTable
@@ -26,7 +28,7 @@ def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:
         SourceError: a table cannot be read.
         DataError: a fatal finding.
     """
-    return _records(study, engine).audit
+    return records_of(study, engine).audit
 
 
 def episodes(
@@ -35,6 +37,7 @@ def episodes(
     strata: Sequence[str] = (),
     clock: str | None = None,
     engine: Engine | str = "polars",
+    whole: bool = False,
     **histories: History,
 ) -> Episodes:
     """(start, stop] rows of every customer for some histories.
@@ -44,6 +47,7 @@ def episodes(
         strata: fixed covariates to keep: ``segment`` or a covariate of the study.
         clock: ``tenure`` (days since the start) or ``contact`` (activity studies); the study's own when not given.
         engine: where the tables are read; ignored for records.
+        whole: leave out customers whose beginnings the log does not show; their counts are ``unknown``.
         histories: column name to history, such as ``bad=cx.bad_count(3)``.
 
     Returns:
@@ -53,8 +57,8 @@ def episodes(
         EstimationError: no such clock or covariate.
         SourceError, DataError: as `audit`.
     """
-    records = _records(study, engine)
-    return episodes_of(records, histories, fixed=tuple(strata), clock=clock_of(records, clock))
+    records = records_of(study, engine)
+    return episodes_of(records, histories, fixed=tuple(strata), clock=clock_of(records, clock), whole=whole)
 
 
 def risk_table(
@@ -63,11 +67,14 @@ def risk_table(
     strata: Sequence[str] = (),
     clock: str | None = None,
     engine: Engine | str = "polars",
+    whole: bool = False,
+    final: bool = False,
     **histories: History,
 ) -> RiskTable:
     """The risk table of a study for some histories; what every estimator takes.
 
-    Args and errors as `episodes`.
+    Args and errors as `episodes`; with `final`, each customer's last level counts as if it had held from the beginning.
+    That looks ahead, as naive analyses do: it is there to be shown beside the right answer.
 
     Example:
         >>> import polars as pl
@@ -79,8 +86,38 @@ def risk_table(
         >>> cx.risk_table(study, bad=cx.bad_count(1))
         RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)
     """
-    return count(episodes(study, strata=strata, clock=clock, engine=engine, **histories))
+    eps = episodes(study, strata=strata, clock=clock, engine=engine, whole=whole, **histories)
+    return count(final_of(eps) if final else eps)
 
 
-def _records(study: Study | Records, engine: Engine | str) -> Records:
+def hazards(
+    table: RiskTable,
+    terms: Sequence[str],
+    *,
+    strata: Sequence[str] = (),
+    cause: str = "defection",
+    level: float = 0.95,
+) -> CoxFit:
+    """Hazard ratios on the table's own clock: Cox on days, the model for grouped time on contacts.
+
+    Args:
+        table: the risk table.
+        terms: as `cxresearch.cox`.
+        strata: features with a baseline hazard each; those that the table does not have are left out.
+        cause: the event.
+        level: confidence level.
+
+    Raises:
+        EstimationError, NotTestable: as `cxresearch.cox`.
+    """
+    from cxresearch.estimators.cox import cox
+    from cxresearch.estimators.discrete import grouped_hazards
+
+    fit = grouped_hazards if table.clock == "contact" else cox
+    known = {f.name for f in table.features}
+    return fit(table, terms, strata=[s for s in strata if s in known], cause=cause, level=level)
+
+
+def records_of(study: Study | Records, engine: Engine | str = "polars") -> Records:
+    """The records of a study; records are passed on as they are."""
     return study if isinstance(study, Records) else read_records(study, engine)

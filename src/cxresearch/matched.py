@@ -14,9 +14,11 @@ import polars as pl
 
 from cxresearch.episode import Aside, Episodes, first_reach
 from cxresearch.errors import EstimationError
+from cxresearch.html_tables import html_table
+from cxresearch.small_cells import hide, told
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MatchedTable:
     """Counts by group and stratum; tables of disjoint clusters add up.
 
@@ -33,6 +35,17 @@ class MatchedTable:
     causes: tuple[str, ...]
     population: pl.DataFrame
     asides: tuple[Aside, ...]
+
+    def __repr__(self) -> str:
+        exposed = int(self.exposed["customers"].sum())
+        return f"MatchedTable({exposed:,} exposed customers, {self.spans.height:,} spans of comparators)"
+
+    def _repr_html_(self) -> str:
+        by = dict(self.exposed.group_by("event").agg(n=pl.col("customers").sum()).iter_rows())
+        counts = [int(by.get(i, 0)) for i in range(len(self.causes))]
+        rows = [(c, told(n)) for c, n in zip(self.causes, hide(counts), strict=True)]
+        notes = [f"{told(a.customers).capitalize()} left out: {a.reason}." for a in self.asides]
+        return html_table(f"{sum(counts):,} exposed customers, by how it ended", ("end", "customers"), rows, notes)
 
     def __add__(self, other: MatchedTable) -> MatchedTable:
         """The table of both; right only when no cluster is in both."""

@@ -11,6 +11,7 @@ from cxresearch.accounting import Audit, Fact, Finding
 from cxresearch.engines import Engine, Frame
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import DataError, nearest
+from cxresearch.html_tables import html_table
 from cxresearch.moments import GRADES
 from cxresearch.retention import Window, coded, contract_follow_up, one_per_customer, spells
 from cxresearch.sources import reading, section_source, table_rows
@@ -27,7 +28,7 @@ from cxresearch.tables import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Records:
     """What the rest of the way works on; the frames live on the engine.
 
@@ -48,6 +49,20 @@ class Records:
     window: Window
     fixed: tuple[str, ...]
     audit: Audit
+
+    def __repr__(self) -> str:
+        kept = ", ".join(f"{n:,} {table}" for table, n in self.audit.kept)
+        return f"Records({self.study.name!r}: {kept}, on {self.engine.name})"
+
+    def _repr_html_(self) -> str:
+        facts = {f.name: f.value for f in self.audit.facts}
+        rows = [
+            *((f"{table} kept", f"{n:,}") for table, n in self.audit.kept),
+            *((name, facts[name]) for name in ("log from", "log until") if name in facts),
+            ("fixed covariates", ", ".join(self.fixed) or "none"),
+            ("read on", self.engine.name),
+        ]
+        return html_table(self.study.name, ("what", "is"), rows)
 
 
 def read_records(study: Study, engine: Engine | str = "polars") -> Records:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from hashlib import sha256
 from heapq import heappop, heappush
-from html import escape
+from math import prod
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from cxresearch.engines import Frame
 from cxresearch.episode import Aside, Episodes
 from cxresearch.errors import EstimationError, nearest
+from cxresearch.html_tables import html_table
+from cxresearch.small_cells import hide, told
 
 FLOWS = ("entered", "left")
 
@@ -169,7 +171,14 @@ class RiskTable:
         return f"RiskTable({self.customers:,} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
 
     def _repr_html_(self) -> str:
-        return f"<code>{escape(repr(self))}</code>"
+        counts = hide([self.events(c) for c in self.causes])
+        rows = [
+            *((f"levels of {f.name}", ", ".join(f.levels)) for f in self.features),
+            *((c, told(n)) for c, n in zip(self.causes, counts, strict=True)),
+            *((f"not at risk: {a.reason}", told(a.customers)) for a in self.asides),
+        ]
+        caption = f"Risk table: {self.customers:,} customers on the {self.clock} clock"
+        return html_table(caption, ("what", "levels, or how many"), rows)
 
     def _cause(self, cause: str) -> str:
         if cause not in self.causes:
@@ -273,10 +282,22 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
 
 
 def _sum(flows: pl.DataFrame, names: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
-    key = ["group", "time", *names]
-    counts = [*FLOWS, *causes]
-    summed = flows.group_by(key).agg(pl.col(counts).sum())
-    return summed.select(pl.col(key + counts).cast(pl.Int64)).sort(key)
+    """One row per group, time and pattern, in that order: by one packed key where it fits into 63 bits."""
+    key, counts = ["group", "time", *names], [*FLOWS, *causes]
+    low, high = (flows.select(getattr(pl.col(key), how)()).row(0) if flows.height else None for how in ("min", "max"))
+    if low is None or high is None or prod(h - a + 1 for a, h in zip(low, high, strict=True)) >= 2**63:
+        summed = flows.group_by(key).agg(pl.col(counts).sum())
+        return summed.select(pl.col(key + counts).cast(pl.Int64)).sort(key)
+    widths = [h - a + 1 for a, h in zip(low, high, strict=True)]
+    packed = pl.lit(0, pl.Int64)
+    for name, least, width in zip(key, low, widths, strict=True):
+        packed = packed * width + (pl.col(name).cast(pl.Int64) - least)
+    summed = flows.select(packed.alias("cx_key"), *counts).group_by("cx_key").agg(pl.col(counts).sum()).sort("cx_key")
+    rest, columns = summed["cx_key"].to_numpy(), {}
+    for name, least, width in reversed(list(zip(key, low, widths, strict=True))):
+        rest, part = np.divmod(rest, width)
+        columns[name] = part + least
+    return pl.DataFrame({n: columns[n] for n in key}).with_columns(summed[c].cast(pl.Int64) for c in counts)
 
 
 def _union(a: Feature, b: Feature) -> Feature:

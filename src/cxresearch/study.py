@@ -19,6 +19,7 @@ import msgspec
 
 from cxresearch import checks, strict
 from cxresearch.errors import StudyError
+from cxresearch.html_tables import html_table
 from cxresearch.strict import S, Section
 
 LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
@@ -149,6 +150,23 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """The study by its name; never what a variable holds."""
         return f"Study({self.name!r}, folder={str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        log, kept, says = self.interactions, self.retention, self.moments
+        rules = ((f"{name} moments", getattr(says, name)) for name in ("bad", "neutral", "good"))
+        rows = [
+            ("interactions", log.source or ("a query" if log.query else "a table in memory")),
+            ("retention", kept.source or f"from the contacts: a gap of {kept.gap_days} days")
+            if kept.kind == "activity"
+            else ("retention", kept.source or ("a query" if kept.query else "a table in memory")),
+            *((name, rule) for name, rule in rules if rule),
+            ("set aside", says.exclude or "nothing"),
+            ("blackout", f"{says.blackout_days} days"),
+            ("horizon", f"{self.info.horizon_days} days"),
+            ("smallest count shown", self.info.min_cell),
+            ("confidence level", f"{self.decision.level:.0%}, several claims: {self.decision.multiplicity}"),
+        ]
+        return html_table(self.name, ("setting", "is"), rows)
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("name", self.name)]

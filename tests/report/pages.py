@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from cxresearch import charts
-from cxresearch.report import dossier, provenance, renderer, show
+from cxresearch.charts import renderer
+from cxresearch.report import dossier, provenance, show
 from cxresearch.report.cards import first_screen
 from cxresearch.report.page import page
 

@@ -5,7 +5,7 @@ import pytest
 from cxresearch import charts
 from cxresearch.claims.evidence import Activity
 from cxresearch.claims.verdict import parse_region
-from cxresearch.report import renderer
+from cxresearch.charts import renderer
 from tests.report.dockets import ratio_trial, share_trial
 
 

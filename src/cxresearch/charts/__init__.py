@@ -3,14 +3,35 @@
 ::
 
     intervals    the readings of a claim side by side    over_time   how a share grows
-    by_contacts  who has bad moments and who leaves      look        what all charts share
+    by_contacts  who has bad moments and who leaves      by_history  who is still there, by what they lived through
+    by_cause     what came first                         ratios      hazard ratios
+    moments      the quick math                          look        what all charts share
+    renderer     how a chart leaves the kernel
 
-Importing this package imports Altair, which takes seconds: import it where a chart is made.
+``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
+themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
 """
 
+from cxresearch.charts.by_cause import competing
 from cxresearch.charts.by_contacts import Shares, activity, shares
+from cxresearch.charts.by_history import retention
 from cxresearch.charts.intervals import readings, units
 from cxresearch.charts.look import claimed
+from cxresearch.charts.moments import bad_moments, grades
 from cxresearch.charts.over_time import curves
+from cxresearch.charts.ratios import hazard_ratios
 
-__all__ = ["Shares", "activity", "claimed", "curves", "readings", "shares", "units"]
+__all__ = [
+    "Shares",
+    "activity",
+    "bad_moments",
+    "claimed",
+    "competing",
+    "curves",
+    "grades",
+    "hazard_ratios",
+    "readings",
+    "retention",
+    "shares",
+    "units",
+]

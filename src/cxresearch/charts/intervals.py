@@ -14,6 +14,7 @@ from cxresearch.charts.look import (
     GREEN,
     GREY,
     ORANGE,
+    TICKS,
     Chart,
     claimed,
     finish,
@@ -38,21 +39,21 @@ AXES = {
 }
 STEP = 68  # height of a reading: two lines of text, then the interval
 _ROOM = {"difference of shares": 158}  # pixels for the numbers to the right of the intervals; else 128
-_TICKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 20, 50)
 _PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
 
 
-def readings(trial: Trial, unit: str) -> Chart:
+def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> Chart:
     """Every reading of a claim in one unit: number, interval, and where the claim says it lies.
 
     Args:
         trial: the claim, tried.
         unit: ``share``, ``hazard ratio`` or ``difference of shares``; one of `units`.
+        only: ids of readings, in the order of the rows; all, and what stands beside them, if not given.
 
     Returns:
         A chart with a row per reading; the base rate and the naive answer stand out by colour and shape.
     """
-    rows = _rows(trial, unit)
+    rows = _rows(trial, unit, only)
     low, high = _domain(rows, unit)
     for r in rows:
         if r["from"] is not None:
@@ -63,7 +64,7 @@ def readings(trial: Trial, unit: str) -> Chart:
         range=[6, alt.ExprRef(f"width - {_ROOM.get(unit, 128)}")],
         nice=False,
     )
-    ticks = [t for t in _TICKS if low <= t <= high] if unit == "hazard ratio" else alt.Undefined
+    ticks = [t for t in TICKS if low <= t <= high] if unit == "hazard ratio" else alt.Undefined
     label = "format(datum.value, '~r')" if unit == "hazard ratio" else percent(signed=unit != "share")
     axis = alt.Axis(
         title=AXES[unit],
@@ -128,9 +129,7 @@ def readings(trial: Trial, unit: str) -> Chart:
     legend = _legend({r["role"] for r in rows})
     return finish(
         alt.layer(*layers, data=values(rows)),
-        title="The readings side by side"
-        if unit == units(trial)[0]
-        else f"Other readings: {AXES[unit].partition(',')[0]}",
+        title=_title(trial, unit, only),
         caption=f"{shaded} {legend}".strip(),
         description=f"Numbers with intervals for the claim “{trial.claim.statement}” {shaded} {told}.",
         height=STEP * len(rows),
@@ -143,10 +142,16 @@ def units(trial: Trial) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _rows(trial: Trial, unit: str) -> list[dict[str, Any]]:
+def _title(trial: Trial, unit: str, only: Sequence[str] | None) -> str:
+    if only is not None:
+        return "What becomes of the number when other things are held equal"
+    return "The readings side by side" if unit == units(trial)[0] else f"Other readings: {AXES[unit].partition(',')[0]}"
+
+
+def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str, Any]]:
     naive = trial.naive.label if trial.naive else ""
     rows = []
-    for e in trial.readings:
+    for e in trial.readings if only is None else [trial[r] for r in only]:
         if e.unit == unit and _drawn(e):
             role = _PRIMARY if e.primary else _NAIVE if e.label == naive else _OTHER
             found = e.estimate
@@ -154,7 +159,7 @@ def _rows(trial: Trial, unit: str) -> list[dict[str, Any]]:
             rows.append(_row(e.label, role, found, unit) | _tried(region_of(trial, e), unit, e.verdict))
     seen = {r["name"] for r in rows}
     for role, beside in ((_BASE, trial.base_rate), (_NAIVE, trial.naive)):
-        if beside is not None and beside.unit == unit and beside.label not in seen and _finite(beside):
+        if only is None and beside is not None and beside.unit == unit and beside.label not in seen and _finite(beside):
             rows.append(_row(beside.label, role, beside, unit) | _tried(None, unit, "–"))
     return [{"row": i, **r} for i, r in enumerate(rows)]
 

@@ -13,11 +13,22 @@ from typing import Any
 
 import altair as alt
 
+from cxresearch.charts import renderer
 from cxresearch.claims.claim import region
 from cxresearch.claims.evidence import Evidence, Trial
 from cxresearch.claims.verdict import Region
 
 BLUE, ORANGE, GREEN, GREY = "#0f7bbf", "#d55e00", "#00936b", "#808890"
+PURPLE, GOLD = "#b5568c", "#a97f00"
+SERIES = (  # colour and dash of the first, second, … curve
+    (BLUE, (1, 0)),
+    (GREEN, (6, 3)),
+    (ORANGE, (2, 2)),
+    (PURPLE, (9, 3, 2, 3)),
+    (GOLD, (4, 2)),
+    (GREY, (1, 3)),
+)
+TICKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 20, 50)  # of hazard ratios
 Chart = alt.LayerChart | alt.FacetChart  # what Altair says layers make
 
 
@@ -26,8 +37,28 @@ def values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
     return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
 
 
+def thinned(count: int, most: int = 150) -> list[int]:
+    """Positions of a curve's points, thinned evenly; first and last stay."""
+    return sorted({round(i * (count - 1) / max(min(count, most) - 1, 1)) for i in range(min(count, most))})
+
+
+def since(clock: str) -> str:
+    """A clock as the title of an axis."""
+    known = {
+        "tenure": "days since the start",
+        "contact": "contacts",
+        "days since bad 1": "days since the first bad moment",
+    }
+    return known.get(clock, clock)
+
+
 def finish(chart: Chart, *, title: str, caption: str, description: str, height: int) -> Chart:
-    """What all charts share: as wide as the page, the page's ink, and words for those who do not see it."""
+    """What all charts share: as wide as the page, the page's ink, and words for those who do not see it.
+
+    Where a kernel shows it and nobody has chosen how, JupyterLab gets a form that it can bring to life offline.
+    """
+    if alt.renderers.active == "default":
+        renderer.enable()
     finished: Chart = (
         chart.properties(
             width="container",

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, percent, region_of, values
+from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, percent, region_of, thinned, values
 from cxresearch.claims.evidence import Evidence, Trial, number
 
 
@@ -31,7 +31,7 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
             "high": _band(s.high, i),
         }
         for s in evidence.series
-        for i in _some(len(s.x))
+        for i in thinned(len(s.x))
     ]
     banded = any(s.low for s in evidence.series)
     where = region_of(trial, evidence) if evidence.unit == "share" else None
@@ -106,11 +106,6 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
 
 def _band(limits: Sequence[float], i: int) -> float | None:
     return round(limits[i], 5) if limits and math.isfinite(limits[i]) else None
-
-
-def _some(count: int, most: int = 150) -> list[int]:
-    """Positions of a curve's points, thinned evenly; first and last stay."""
-    return sorted({round(i * (count - 1) / max(min(count, most) - 1, 1)) for i in range(min(count, most))})
 
 
 def _since(evidence: Evidence, trial: Trial) -> str:

@@ -15,6 +15,7 @@ from cxresearch import histories, strict
 from cxresearch.claims.verdict import Region, parse_region
 from cxresearch.errors import ClaimError, EstimationError, StudyError, nearest
 from cxresearch.histories import History
+from cxresearch.html_tables import html_table
 from cxresearch.strict import Section
 
 HISTORIES: dict[str, Callable[..., History]] = {
@@ -185,6 +186,14 @@ class Claim(Section, frozen=True):
     change_our_mind: str = ""
     notes: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Claim({self.id!r}: {self.statement!r})"
+
+    def _repr_html_(self) -> str:
+        rows = [(r.label, r.shape.replace("_", " "), r.region or "shown beside") for r in self.readings]
+        notes = (f"Said by: {self.source}", f"The verdict rests on: {self.primary.label}.")
+        return html_table(f"{self.id}: {self.statement}", ("reading", "is a", "the claim"), rows, notes)
 
     @property
     def primary(self) -> Reading:

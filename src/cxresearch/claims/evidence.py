@@ -17,6 +17,7 @@ from cxresearch.claims.verdict import Verdict
 from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError, nearest
 from cxresearch.estimators.results import Estimate
+from cxresearch.html_tables import html_table
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
@@ -123,7 +124,7 @@ class Evidence:
     asides: tuple[Aside, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Trial:
     """A claim, tried: its readings, the numbers beside them, and a sentence.
 
@@ -168,20 +169,22 @@ class Trial:
         return pl.DataFrame([_row(e) for e in self.readings], infer_schema_length=None)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row'>{escape(e.label)}</th><td>{escape(shown(e))}</td><td>{escape(e.region)}</td>"
-            f"<td>{SYMBOLS[e.verdict]} {escape(e.verdict)}</td></tr>"
-            for e in self.readings
-        )
-        head = "".join(f"<th scope='col'>{h}</th>" for h in ("reading", "estimate", "the claim", "verdict"))
+        rows = [(e.label, shown(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}") for e in self.readings]
+        beside = ((f"{name}: {b.label}", b) for name, b in self._beside())
+        rows += [(label, number(b.value, b.unit), "–", "–") for label, b in beside]
         verdict = f"{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}"
-        return (
-            f"<p><strong>{verdict}</strong>. {escape(self.sentence)}</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        table = html_table(self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows)
+        return f"<p><strong>{verdict}</strong>. {escape(self.sentence)}</p>{table}"
+
+    def _beside(self) -> tuple[tuple[str, Beside], ...]:
+        pairs = (("what happens anyway", self.base_rate), ("counted naively", self.naive))
+        return tuple((name, b) for name, b in pairs if b is not None)
+
+    def __repr__(self) -> str:
+        return f"Trial({self.claim.id!r}: {self.verdict}, {shown(self.primary)})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Docket:
     """All claims tried on a study.
 
@@ -284,15 +287,13 @@ class Docket:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th scope='row'>{escape(t.claim.id)}</th><td>{SYMBOLS[t.verdict]} {escape(t.verdict)}</td>"
-            f"<td>{escape(shown(t.primary))}</td><td>{escape(t.sentence)}</td></tr>"
-            for t in self.trials
-        )
-        head = "".join(f"<th scope='col'>{h}</th>" for h in ("claim", "verdict", "estimate", "in words"))
-        return (
-            f"<table><caption>{escape(self.study)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        rows = ((t.claim.id, f"{SYMBOLS[t.verdict]} {t.verdict}", shown(t.primary), t.sentence) for t in self.trials)
+        caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
+        return html_table(caption, ("claim", "verdict", "estimate", "in words"), rows)
+
+    def __repr__(self) -> str:
+        found = ", ".join(f"{t.claim.id} {t.verdict}" for t in self.trials)
+        return f"Docket({self.study!r}: {found})"
 
 
 def number(value: float, unit: str) -> str:

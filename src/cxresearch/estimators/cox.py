@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,17 @@ from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.design import Array, Design, Matrix, RiskSets, design
 from cxresearch.estimators.intervals import log_interval
 from cxresearch.estimators.jackknife import Jackknife, enough_groups, jackknife
+from cxresearch.estimators.references import references
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.estimators.ties import tie_sums
 from cxresearch.risk import RiskTable
 
+if TYPE_CHECKING:
+    from cxresearch.estimators.poisson import RateFit
+
 Ties = Literal["efron", "breslow"]
 _STEPS, _HALVINGS = 50, 30
-_NEAR = 1e-4  # a last Newton step no longer than this leaves an error of about its square
+_NEAR = 1e-3  # a last Newton step that moves no log hazard by more leaves an error of about its square
 _DIVERGED = 12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
 
 
@@ -91,6 +95,7 @@ def cox(
         level=level,
         groups=len(replicates),
         replicates=replicates,
+        references=references(table, d.terms),
     )
 
 
@@ -115,10 +120,10 @@ def _without(d: Design, ties: Ties, top: _Top, group: int, sums: _Sums | None) -
     live = ((sets.by_pattern(np.ones(len(sets.block))) > 0) @ np.abs(d.x)) > 0
     if sums is not None and live.all():
         score = _score(sums.less(_sums(d.x, own, own_events, top.beta)), ties)[1]
-        near = top.beta + np.linalg.lstsq(top.information, score, rcond=1e-12)[0]
+        near: Array = top.beta + np.linalg.lstsq(top.information, score, rcond=1e-12)[0]
         loglik, score, information = _derivatives(d.x, sets, events, ties, near)
-        step = np.linalg.lstsq(information, score, rcond=1e-12)[0]
-        if np.isfinite(loglik) and float(np.abs(step).max()) < _NEAR and float(np.abs(d.x @ near).max()) < _DIVERGED:
+        step: Array = np.linalg.lstsq(information, score, rcond=1e-12)[0].astype(np.float64)
+        if np.isfinite(loglik) and _reach(d.x, step) < _NEAR and _reach(d.x, near) < _DIVERGED:
             return _Top(near + step, information, loglik + 0.5 * float(score @ step), penalised=False)
     start, x = top.beta[live], d.x[:, live]
     part = _firth(x, sets, events, ties, start) if top.penalised else _maximise(x, sets, events, ties, start)
@@ -127,11 +132,11 @@ def _without(d: Design, ties: Ties, top: _Top, group: int, sums: _Sums | None) -
     return _Top(beta, part.information, part.loglik, part.penalised)
 
 
-def contrast(fit: CoxFit, weights: Mapping[str, float]) -> Estimate:
+def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
     """A hazard ratio for a weighted sum of coefficients.
 
     Args:
-        fit: from `cox`.
+        fit: from `cox`, `grouped_hazards` or `rate_ratios`, whose ratios are of rates.
         weights: term to weight; ``{"bad[1+]": 1}`` is the hazard ratio of that level against the reference.
 
     Raises:
@@ -260,6 +265,11 @@ def _derivatives(
     return loglik, score, _second(x, r * (sets.by_pattern(w.risk) - e.T @ w.event)) - w.products
 
 
+def _reach(x: Array, beta: Array) -> float:
+    """The largest log hazard ratio that these coefficients make."""
+    return float(np.abs(x @ beta).max(initial=0.0))
+
+
 def _second(x: Array, weight: Array) -> NDArray[np.float64]:
     """Σ over patterns of weight · x xᵀ: sums over risk sets come first, so no matrix per risk set is needed."""
     return np.asarray((x * weight[:, None]).T @ x)
@@ -278,7 +288,7 @@ def _maximise(x: Array, sets: RiskSets, e: Matrix, ties: Ties, start: Array) -> 
             step = step / 2
         beta, (loglik, score, information) = beta + step, new
         spread = float(np.abs(step).max())
-        if float(np.abs(x @ beta).max()) > _DIVERGED and spread > 0.1:
+        if _reach(x, beta) > _DIVERGED and spread > 0.1:
             return _firth(x, sets, e, ties)
         if spread < 1e-7:  # Newton doubles the digits: what is left is below 1e-13
             break

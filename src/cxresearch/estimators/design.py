@@ -64,7 +64,8 @@ class RiskSets:
         return not isinstance(self.net, np.ndarray)
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
-        return pairwise(np.flatnonzero(np.diff(self.block, prepend=-1, append=-1)).tolist())
+        ends = np.flatnonzero(self.block[1:] != self.block[:-1]) + 1
+        return pairwise([0, *ends.tolist(), len(self.block)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +137,9 @@ def design(
         EstimationError: an unknown feature or cause, a level that is no number in a linear term, a stratum that is also
             a term, or no events.
     """
-    laid = layout(table, terms, strata, cause)
+    if table.events(cause) == 0:
+        raise EstimationError(f"the table has no events of the cause {cause!r}")
+    laid = layout(table, terms, strata)
     flows, code, block = laid.flows, laid.pattern, laid.stratum
     time = flows["time"].to_numpy()
     counted = flows[cause].to_numpy().astype(np.float64)
@@ -179,14 +182,12 @@ class Layout:
     strata: pl.DataFrame
 
 
-def layout(table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause: str) -> Layout:
+def layout(table: RiskTable, terms: Sequence[str], strata: Sequence[str]) -> Layout:
     """Number the patterns and strata of a table; args and errors as `design`."""
     used = list(dict.fromkeys(name for term in terms for name in _features_of(term)))
     clash = [s for s in strata if s in used]
     if clash:
         raise EstimationError(f"{clash[0]!r} cannot be a term and a stratum at once")
-    if table.events(cause) == 0:
-        raise EstimationError(f"the table has no events of the cause {cause!r}")
     names = [f.name for f in table.features]
     flows = (table if set(names) == {*used, *strata} else table.only(*used, *strata)).flows
     return Layout(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Array, design
 from cxresearch.estimators.jackknife import enough_groups, jackknife
+from cxresearch.estimators.references import references
 from cxresearch.estimators.results import CoxFit
 from cxresearch.risk import RiskTable
 
@@ -88,6 +89,7 @@ def grouped_hazards(
         level,
         len(replicates),
         replicates,
+        references(table, d.terms),
     )
 
 

@@ -18,13 +18,14 @@ from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.intervals import cloglog
 from cxresearch.estimators.jackknife import enough_bins, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
+from cxresearch.html_tables import html_table
 from cxresearch.matched import MatchedTable
 from cxresearch.risk import balanced
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Excess(Result):
     """Incidence after the moment, among comparators, and the difference, at one horizon.
 
@@ -51,6 +52,17 @@ class Excess(Result):
     times: Vector
     exposed_curve: Vector
     comparators_curve: Vector
+
+    def __repr__(self) -> str:
+        return f"Excess({self.excess} by day {self.horizon}, {self.customers:,} customers against comparable ones)"
+
+    def _repr_html_(self) -> str:
+        parts = (("after the moment", self.exposed), ("comparable customers without one", self.comparators))
+        rows = [(name, *(f"{v:.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
+        points = (f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high))
+        heads = ("customers who left", "share", f"{self.excess.level:.0%} from", "to")
+        notes = (f"{self.customers:,} customers had the moment and somebody to compare with; {self.events:,} left.",)
+        return html_table(f"Left within {self.horizon:,} days", heads, [*rows, ("excess", *points)], notes)
 
 
 def excess(

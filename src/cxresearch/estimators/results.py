@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from html import escape
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from cxresearch.html_tables import html_table
+from cxresearch.small_cells import told
 
 Vector = NDArray[np.float64]
 
@@ -38,13 +40,8 @@ class Result:
         varying = [
             c for c in frame.columns if frame[c].dtype != pl.List and (frame.height == 1 or frame[c].n_unique() > 1)
         ]
-        head = "".join(f"<th scope='col'>{escape(c)}</th>" for c in varying)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(_shown(v))}</td>" for v in row) + "</tr>"
-            for row in frame.select(varying).head(60).iter_rows()
-        )
-        caption = f"<caption>{escape(type(self).__name__)}</caption>"
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        rows = ([_shown(v) for v in row] for row in frame.select(varying).head(60).iter_rows())
+        return html_table(type(self).__name__, varying, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +71,18 @@ class Estimate(Result):
     groups: int
     size: float = float("nan")
 
+    def __str__(self) -> str:
+        """The number with its limits, such as ``1.38 (1.21 to 1.58)``."""
+        return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
-@dataclass(frozen=True, slots=True, eq=False)
+    def _repr_html_(self) -> str:
+        basis = f"jackknife over {self.groups} groups" if self.groups else "model"
+        row = (f"{self.value:.4g}", *(f"{v:.4g}" for v in (self.low, self.high)), _shown(_plain(self.se)), self.scale)
+        heads = ("estimate", f"{self.level:.0%} from", "to", "standard error", "on the scale", "error by")
+        return html_table("Estimate", heads, [(*row, basis)])
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Incidence(Result):
     """Cumulative incidence of one cause (tied Aalen–Johansen).
 
@@ -123,8 +130,24 @@ class Incidence(Result):
         value, low, high = (float(v[i]) for v in (self.incidence, self.low, self.high))
         return Estimate(value, low, high, self.level, float("nan"), float(self.se_model[i]), "cloglog", self.groups)
 
+    def __repr__(self) -> str:
+        times = some_times(self)
+        end = f"; by {times[-1]:,}: {self.at(times[-1])}" if times else ""
+        return f"Incidence({self.cause} on the {self.clock} clock{end})"
 
-@dataclass(frozen=True, slots=True, eq=False)
+    def _repr_html_(self) -> str:
+        rows = []
+        for time in some_times(self):
+            found, later = self.at(time), np.flatnonzero(self.times >= time)
+            risk = told(int(self.at_risk[later[0]])) if len(later) else "–"
+            rows.append((f"{time:,}", f"{found.value:.1%}", f"{found.low:.1%}", f"{found.high:.1%}", risk))
+        heads = ("contacts" if self.clock == "contact" else "days", "left by then", "from", "to", "at risk")
+        limits = f"{self.level:.0%} limits by {f'jackknife over {self.groups} groups' if self.groups else 'the model'}"
+        start = f"Of those still there at {self.start:,}." if self.start else ""
+        return html_table(f"Incidence of {self.cause} on the {self.clock} clock; {limits}", heads, rows, (start,))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CoxFit(Result):
     """A Cox regression on a risk table.
 
@@ -143,6 +166,7 @@ class CoxFit(Result):
         level: confidence level.
         groups: groups of the jackknife; 0 if there was none.
         replicates: shape (groups, p): the coefficients without each group.
+        references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
     """
 
     terms: tuple[str, ...]
@@ -159,25 +183,53 @@ class CoxFit(Result):
     level: float
     groups: int
     replicates: NDArray[np.float64]
+    references: tuple[str, ...] = ()
 
     def to_polars(self) -> pl.DataFrame:
         """One row per coefficient: term, coef, hazard ratio, limits, both errors."""
-        from cxresearch.estimators.intervals import log_interval
+        return coefficients(self, "hazard_ratio")
 
-        errors = np.where(np.isnan(self.se), self.se_model, self.se)
-        limits = [log_interval(c, s, self.level, self.groups) for c, s in zip(self.coef, errors, strict=True)]
-        return pl.DataFrame(
-            {
-                "term": list(self.terms),
-                "coef": self.coef,
-                "hazard_ratio": np.exp(self.coef),
-                "low": [a for a, _ in limits],
-                "high": [b for _, b in limits],
-                "se": self.se,
-                "se_model": self.se_model,
-            },
-            schema_overrides={"low": pl.Float64, "high": pl.Float64},
-        )
+    def __repr__(self) -> str:
+        ratios = ", ".join(f"{t} {h:.2f}" for t, h in zip(self.terms, np.exp(self.coef), strict=True))
+        return f"CoxFit(hazard ratios of {self.cause}: {ratios}; {self.events:,} events)"
+
+    def _repr_html_(self) -> str:
+        table = self.to_polars().select("term", "hazard_ratio", "low", "high", "se").iter_rows()
+        rows = ((term, *(f"{v:.2f}" for v in ratio), _shown(_plain(se))) for term, *ratio, se in table)
+        heads = ("term", "hazard ratio", f"{self.level:.0%} from", "to", "error of its logarithm")
+        against = f"Against {', '.join(self.references)}." if self.references else ""
+        within = f"Compared within {', '.join(self.strata)}." if self.strata else ""
+        method = f"Errors by jackknife over {self.groups} groups." if self.groups else "Errors by the model."
+        firth = "The likelihood has no maximum: Firth's penalty was used." if self.penalised else ""
+        caption = f"Hazard ratios of {self.cause}: {self.events:,} events, ties by {self.ties.title()}"
+        return html_table(caption, heads, rows, (against, within, method, firth))
+
+
+def some_times(curve: Incidence) -> list[int]:
+    """A handful of times at which to read a curve: the usual ones within its reach, and the last."""
+    end = int(min(curve.support, curve.times[-1])) if len(curve.times) else 0
+    usual = (7, 30, 90, 180, 365, 730, 1095, 1825, 3650) if end > 60 else (1, 2, 3, 5, 7, 10, 14, 21, 30, 45)
+    return [*(t for t in usual if curve.start < t < 0.95 * end), *([end] if end > curve.start else [])]
+
+
+def coefficients(fit: Any, ratio: str) -> pl.DataFrame:
+    """The coefficients of a log-linear fit as a table, with `ratio` as the name of their exponentials."""
+    from cxresearch.estimators.intervals import log_interval
+
+    errors = np.where(np.isnan(fit.se), fit.se_model, fit.se)
+    limits = [log_interval(c, s, fit.level, fit.groups) for c, s in zip(fit.coef, errors, strict=True)]
+    return pl.DataFrame(
+        {
+            "term": list(fit.terms),
+            "coef": fit.coef,
+            ratio: np.exp(fit.coef),
+            "low": [a for a, _ in limits],
+            "high": [b for _, b in limits],
+            "se": fit.se,
+            "se_model": fit.se_model,
+        },
+        schema_overrides={"low": pl.Float64, "high": pl.Float64},
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from cxresearch.estimators.estimates import estimate, wilson
 from cxresearch.estimators.intervals import FEW, logit
 from cxresearch.estimators.jackknife import enough_bins, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
+from cxresearch.html_tables import html_table
 from cxresearch.risk import RiskTable
 
 
@@ -28,6 +29,11 @@ class Share(Result):
     estimate: Estimate
     part: int
     whole: int
+
+    def _repr_html_(self) -> str:
+        e = self.estimate
+        row = (f"{e.value:.1%}", f"{e.low:.1%}", f"{e.high:.1%}", f"{self.part:,}", f"{self.whole:,}")
+        return html_table("Share of customers", ("share", f"{e.level:.0%} from", "to", "customers", "of"), [row])
 
 
 def share(

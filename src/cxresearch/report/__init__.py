@@ -4,7 +4,7 @@
 
     parameters   what a notebook may be told        show         what a notebook calls
     run          papermill, then the page           words        numbers, dates and verdicts in words
-    renderer     how a chart leaves the kernel      cards, strip the first screen
-    page         notebook to one offline file       dossier      a section per claim
-    site         the index of the pages             provenance   the audit, and what made the page
+    page         notebook to one offline file       cards, strip the first screen
+    site         the index of the pages             dossier      what stands behind a verdict
+                                                    provenance   the audit, and what made the page
 """

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from cxresearch.claims.evidence import Docket, Trial
+from cxresearch.records import Records
+from cxresearch.report.dossier import ruling
 from cxresearch.report.strip import strip
-from cxresearch.report.words import beside, first_part, headline, period, spread, text, verdict, why
+from cxresearch.report.words import beside, first_part, headline, in_depth, period, spread, text, verdict, why
 
 QUESTION = "Which sayings about customer experience hold in our own data?"
 _ORDER = ("supported", "contradicted", "undecided", "not testable")
@@ -30,6 +32,51 @@ def first_screen(docket: Docket, title: str = "") -> str:
     )
 
 
+def opening(records: Records, title: str) -> str:
+    """The first screen of a page without verdicts.
+
+    Args:
+        records: the study's data.
+        title: what the page is about.
+
+    Returns:
+        HTML; all text in it is escaped.
+    """
+    facts = {f.name: f.value for f in records.audit.facts}
+    kept = dict(records.audit.kept)
+    customers = f" and {kept['retention']:,} customers" if "retention" in kept else ""
+    return (
+        f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
+        f'<p class="cx-lead">{kept["interactions"]:,} contacts{customers}. '
+        f"Data from {text(period(facts['log from'], facts['log until']))}.</p></header>"
+    )
+
+
+def one_claim(docket: Docket, trial: Trial) -> str:
+    """The first screen of a page about one claim.
+
+    Args:
+        docket: the docket it was tried in.
+        trial: the claim, tried.
+
+    Returns:
+        HTML; all text in it is escaped.
+    """
+    e = trial.primary
+    number = ""
+    if e.estimate is not None:
+        number = (
+            f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
+            f'<span class="cx-interval">{text(spread(e))}: {text(e.label)}</span></p>{strip(trial)}'
+        )
+    return (
+        f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
+        f'<h1 id="claim-{text(trial.claim.id)}">{text(trial.claim.statement)}</h1>'
+        f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
+        f"{number}{ruling(docket, trial)}</header>"
+    )
+
+
 def _tally(docket: Docket) -> str:
     found = [t.verdict for t in docket]
     parts = [f"{found.count(v)} {v}" for v in _ORDER if v in found]
@@ -46,7 +93,7 @@ def _card(trial: Trial) -> str:
         f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
         f"<p>{verdict(trial.verdict)}</p>{_found(trial)}{_facts(trial)}"
         f'<p class="cx-more"><a href="{place}">{more}'
-        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p></article>'
+        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>{in_depth(trial.claim.id)}</article>'
     )
 
 

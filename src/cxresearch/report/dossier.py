@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cxresearch.charts import claimed
 from cxresearch.claims.claim import region
-from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number
-from cxresearch.report.words import beside, count, limits, table, text, verdict
+from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
+from cxresearch.report.words import beside, count, in_depth, limits, table, text, verdict, why
 
 
 def opening(docket: Docket, trial: Trial) -> str:
     """What the claim says, who says it, the verdict, and the readings side by side."""
-    claim, e = trial.claim, trial.primary
+    claim = trial.claim
+    return (
+        f'<h2 class="cx-claim" id="claim-{text(claim.id)}">{text(claim.statement)}</h2>'
+        f"{ruling(docket, trial)}{in_depth(claim.id)}{readings(docket, trial)}"
+    )
+
+
+def ruling(docket: Docket, trial: Trial) -> str:
+    """Who says so, the verdict and its sentence."""
+    e = trial.primary
     family = ""
     if e.verdict_family != e.verdict:
         family = (
@@ -20,10 +29,8 @@ def opening(docket: Docket, trial: Trial) -> str:
             f"({text(docket.multiplicity)}), this verdict is {verdict(e.verdict_family)}</p>"
         )
     return (
-        f'<h2 class="cx-claim" id="claim-{text(claim.id)}">{text(claim.statement)}</h2>'
-        f'<p class="cx-source">Said by: {text(claim.source)}</p>'
+        f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
         f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(trial.sentence)}</span></p>{family}'
-        f"{_warnings(trial.readings)}{_table(docket, trial)}"
     )
 
 
@@ -31,13 +38,29 @@ def naive(trial: Trial) -> str:
     """What a naive analysis would have said, and why it is no verdict; empty if there is nothing to say."""
     if trial.naive is None:
         return ""
-    found = trial.naive
     caution = f'<p class="cx-caution">{text(trial.caution)}</p>' if trial.caution else ""
-    return (
-        "<h3>What a naive analysis would have said</h3>"
-        f"<p><strong>{text(beside(found))}</strong> ({text(limits(found.low, found.high, found.unit))}): "
-        f"{text(found.label)}.</p>{caution}"
+    return f"<h3>What a naive analysis would have said</h3>{_said(trial.naive)}{caution}"
+
+
+def anyway(trial: Trial) -> str:
+    """What happens anyway; empty if it could not be computed."""
+    return f"<h3>What happens anyway</h3>{_said(trial.base_rate)}" if trial.base_rate else ""
+
+
+def variants(tried: Mapping[str, Trial]) -> str:
+    """The same claim under several definitions: a row each, number and verdict side by side."""
+    rows = "".join(
+        f'<tr><th scope="row">{text(name)}</th>'
+        f"<td>{text(shown(t.primary))}</td><td>{verdict(t.verdict)}</td>"
+        f"<td>{text(why(t.primary)) or '–'}</td></tr>"
+        for name, t in tried.items()
     )
+    return table("The same claim, with other definitions", ("Definition", "In these data", "Verdict", "Why"), rows)
+
+
+def _said(found: Beside) -> str:
+    spread = text(limits(found.low, found.high, found.unit))
+    return f"<p><strong>{text(beside(found))}</strong> ({spread}): {text(found.label)}.</p>"
 
 
 def closing(docket: Docket, trial: Trial) -> str:
@@ -63,6 +86,11 @@ def closing(docket: Docket, trial: Trial) -> str:
         ("What could not be tested, and why", _untested(untested)),
     )
     return "".join(f"<h3>{title}</h3>{body}" for title, body in parts if body)
+
+
+def readings(docket: Docket, trial: Trial) -> str:
+    """What to bear in mind, and every reading that gave a number, in a table."""
+    return f"{_warnings(trial.readings)}{_table(docket, trial)}"
 
 
 def _table(docket: Docket, trial: Trial) -> str:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from functools import cache
+from html import escape, unescape
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -23,8 +26,9 @@ from nbformat import NotebookNode
 from traitlets import default
 from traitlets.config import Config
 
+from cxresearch.charts import renderer
 from cxresearch.errors import ReportError
-from cxresearch.report import renderer, show
+from cxresearch.report import show
 
 _TEMPLATE = files("cxresearch.report").joinpath("template")
 _FORMS = (
@@ -38,6 +42,9 @@ _FORMS = (
     "text/plain",
 )
 _LOADS = {"src", "href", "xlink:href", "srcset", "poster", "data", "action", "formaction", "background"}
+
+
+_DEPTH = re.compile(r"<!--DEPTH (.*?)-->")
 
 
 class Exporter(HTMLExporter):
@@ -64,6 +71,11 @@ class Exporter(HTMLExporter):
 
 
 class _MathML(IPythonRenderer):
+    def heading(self, text: str, level: int, **_: Any) -> str:
+        """A heading that the contents can lead to."""
+        name = re.sub(r"[^a-z0-9]+", "-", unescape(re.sub(r"<[^>]*>", "", text)).lower()).strip("-")
+        return f'<h{level} id="{escape(name)}">{text}</h{level}>\n'
+
     def inline_math(self, body: str) -> str:
         return str(to_mathml(body))
 
@@ -71,12 +83,13 @@ class _MathML(IPythonRenderer):
         return str(to_mathml(body, display="block"))
 
 
-def page(notebook: NotebookNode, *, name: str) -> str:
+def page(notebook: NotebookNode, *, name: str, depth: Mapping[str, str] | None = None) -> str:
     """The page of an executed notebook.
 
     Args:
         notebook: with its outputs; charts as `renderer.bundle` sends them. Not changed.
         name: its name, for the title where the notebook gives none.
+        depth: id of a claim to the file of its own page, for links.
 
     Returns:
         HTML in one piece.
@@ -87,7 +100,7 @@ def page(notebook: NotebookNode, *, name: str) -> str:
     charts = list(_charts(notebook))
     script = _script() if charts else ""
     found = summary(notebook)
-    title = notebook.metadata.get("title", name)
+    title = title_of(notebook, name)
     resources = {
         "metadata": {"name": name},
         "cx_title": f"{title} · {found['docket']['study']}" if found else title,
@@ -99,16 +112,26 @@ def page(notebook: NotebookNode, *, name: str) -> str:
     }
     exporter = Exporter()  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, resources)
+    body = _DEPTH.sub(lambda found: _link((depth or {}).get(unescape(found[1]), "")), body)
     parsed = _parse(body)
     body = body.replace("<!--CONTENTS-->", _contents(parsed.headings), 1)
     _check(parsed, body, script)
     return body.replace("<!--CSP-->", _policy(parsed, script), 1)
 
 
+def title_of(notebook: NotebookNode, name: str) -> str:
+    """What a page is called: the claim it is about, else what its notebook is called."""
+    found = summary(notebook) or {}
+    about = found.get("claims", {}).get(found.get("about", ""))
+    return str(about["statement"] if about else notebook.metadata.get("title", name))
+
+
+def _link(file: str) -> str:
+    return f'<p class="cx-more"><a href="{escape(file)}">This claim in depth</a></p>' if file else ""
+
+
 def standalone(title: str, body: str) -> str:
     """A page around HTML that is ready, without a script: the same looks, the same policy."""
-    from html import escape
-
     style = _TEMPLATE.joinpath("page.css").read_text(encoding="utf-8")
     whole = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<!--CSP-->\n'
@@ -207,8 +230,6 @@ def _parse(body: str) -> _Parsed:
 
 
 def _contents(headings: list[tuple[str, str]]) -> str:
-    from html import escape
-
     items = "".join(f'<li><a href="#{escape(i)}">{escape(" ".join(t.split()))}</a></li>' for i, t in headings)
     return f"<ol>{items}</ol>" if items else ""
 

@@ -33,6 +33,7 @@ class Parameter:
 PARAMETERS = (
     Parameter("study", "text", "the study file"),
     Parameter("claims", "texts", "ids of claims; none for all"),
+    Parameter("claim", "text", "the id of one claim"),
     Parameter("engine", "text", "where tables are read", ENGINES),
     Parameter("title", "text", "the question at the top of the page"),
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from cxresearch.accounting import Audit
 from cxresearch.claims.evidence import Docket
+from cxresearch.records import Records
 from cxresearch.report.words import day, guarded, period, table, text
 
 _KIND, _NUMERIC = "cx-accounts", ("rows", "how many")
@@ -26,19 +28,24 @@ the data do not show.</p>"""
 _TITLES = {"interactions": "contacts", "retention": "customers"}
 
 
-def audit(docket: Docket) -> str:
-    """Rows read, kept, quarantined and set aside, with the reasons; no row and no customer is named."""
-    found = docket.audit
+def audit(found: Audit, min_cell: int, *, heading: bool = True) -> str:
+    """Rows read, kept, quarantined and set aside, with the reasons; no row and no customer is named.
+
+    Args:
+        found: every row accounted for.
+        min_cell: the smallest count that may be shown.
+        heading: whether the block brings its heading along.
+    """
     sources = "".join(
         f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>' for n, rows in found.tables
     )
     facts = "".join(
         f'<tr><th scope="row">{text(f.name)}</th>'
-        f'<td class="cx-num">{text(_fact(f.name, f.value, docket.min_cell))}</td><td>{text(f.note)}</td></tr>'
+        f'<td class="cx-num">{text(_fact(f.name, f.value, min_cell))}</td><td>{text(f.note)}</td></tr>'
         for f in found.facts
     )
     return (
-        '<h2 id="audit">The data: every row accounted for</h2>'
+        ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
         + _rows(found)
         + table("What the tables hold", ("what", "how many", "note"), facts, kind=_KIND, numeric=_NUMERIC)
         + (table("Files and queries read", ("name", "rows"), sources, kind=_KIND, numeric=_NUMERIC) if sources else "")
@@ -79,7 +86,6 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         notebook: its name.
         parameters: what it was told; of a path only the last part is shown.
     """
-    told = ", ".join(f"{k} = {_short(v)}" for k, v in parameters.items())
     rows = (
         ("Study", docket.study),
         ("Data", period(docket.data_from, docket.data_until)),
@@ -87,12 +93,33 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Fingerprint of the data", docket.fingerprint),
         ("Confidence level", f"{docket.level:.0%}, several claims at once: {docket.multiplicity}"),
         ("Smallest count shown", str(docket.min_cell)),
-        ("Notebook", notebook),
-        ("Parameters", told),
-        ("Made", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+        *_run(notebook, parameters),
     )
+    return f'<h2 id="method">Method and provenance</h2>{_METHOD}{_list(rows)}'
+
+
+def origin(records: Records, *, notebook: str, parameters: Mapping[str, Any]) -> str:
+    """What it takes to make a page again that shows no verdicts; args as `method`."""
+    facts = {f.name: f.value for f in records.audit.facts}
+    rows = (
+        ("Study", records.study.name),
+        ("Data", period(facts["log from"], facts["log until"])),
+        ("Program", f"cxresearch {version('cxresearch')}"),
+        ("Smallest count shown", str(records.study.info.min_cell)),
+        *_run(notebook, parameters),
+    )
+    return f'<h2 id="method">Where the page comes from</h2>{_list(rows)}'
+
+
+def _run(notebook: str, parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    told = ", ".join(f"{k} = {_short(v)}" for k, v in parameters.items())
+    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (("Notebook", notebook), ("Parameters", told), ("Made", made))
+
+
+def _list(rows: Iterable[tuple[str, str]]) -> str:
     items = "".join(f"<div><dt>{text(k)}</dt><dd>{text(v)}</dd></div>" for k, v in rows)
-    return f'<h2 id="method">Method and provenance</h2>{_METHOD}<dl class="cx-provenance">{items}</dl>'
+    return f'<dl class="cx-provenance">{items}</dl>'
 
 
 def _short(value: Any) -> str:

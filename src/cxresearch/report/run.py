@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ class _Job:
     """A notebook to run.
 
     Attributes:
-        name: its name.
+        name: its page's name.
         path: where it lies.
         values: its parameters.
         folder: where it runs.
@@ -53,11 +55,14 @@ def report(
 ) -> tuple[Path, ...]:
     """Run notebooks on a study and publish a page for each, and an index.
 
+    A notebook that is about one claim makes a page for each claim asked for, such as ``claim-three-strikes.html``;
+    without any, one about the claim it names itself.
+
     Args:
         study: the study file.
         out: folder for the pages; made if need be.
         notebooks: their names.
-        claims: ids of claims; all if not given.
+        claims: ids of claims; all if not given, or the notebook's own where it is about one.
         engine: where tables are read.
         variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
         state: folder for what is kept between runs; ``.cxresearch`` beside the study if not given.
@@ -65,33 +70,43 @@ def report(
         progress: called with a line before each step.
 
     Returns:
-        The files written: a page per notebook, in their order, then the index.
+        The files written: the pages, in the order of the notebooks and claims, then the index.
 
     Raises:
         ReportError: a parameter is wrong, a notebook fails (it is kept under the state folder), or the pages
             cannot be written. Pages that are there already stay as they are.
+        ClaimError: no such claim.
         StudyError: the study file cannot be read.
     """
-    from cxresearch.report.page import page, summary
-    from cxresearch.report.site import Entry, index
+    from cxresearch.claims.claim import claims_of
+    from cxresearch.claims.docket import choose
+    from cxresearch.report.page import page, summary, title_of
+    from cxresearch.report.site import Entry, depth_of, index
     from cxresearch.study import read_study
 
     say = progress or (lambda _: None)
     file = Path(study).resolve()
     file = file / "study.toml" if file.is_dir() else file
     loaded = read_study(file, variables)
+    choose(claims_of(loaded.claims), claims)
     given = {"study": file.name, "claims": claims, "engine": engine, "title": title}
     keep = (Path(state) if state is not None else loaded.state) / "failed"
-    jobs = [_Job(name, *_plan(name, given), file.parent, dict(variables or {}), keep) for name in notebooks]
-    entries, pages = [], []
+    plans = [p for name in notebooks for p in _plans(name, given)]
+    if claims and not any({"claims", "claim"} & set(p.values) for p in plans):
+        raise ReportError(f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}")
+    jobs = [_Job(p.page, p.path, p.values, file.parent, dict(variables or {}), keep) for p in plans]
+    _distinct([j.name for j in jobs])
     with tempfile.TemporaryDirectory(prefix="cxresearch-") as work:
+        done = []
         for job in jobs:
             say(f"running the notebook {job.name}")
-            done = _run(job, Path(work), say)
-            say(f"making the page {job.name}.html")
-            pages.append((f"{job.name}.html", page(done, name=job.name)))
-            title_there = str(done.metadata.get("title", job.name))
-            entries.append(Entry(f"{job.name}.html", title_there, summary(done)))
+            done.append((job.name, _run(job, Path(work), say)))
+        entries = [Entry(f"{name}.html", title_of(nb, name), summary(nb)) for name, nb in done]
+        depth = depth_of(entries)
+        pages = []
+        for name, nb in done:
+            say(f"making the page {name}.html")
+            pages.append((f"{name}.html", page(nb, name=name, depth=depth)))
     pages.append(("index.html", index(entries)))
     return publish(Path(out), pages)
 
@@ -119,16 +134,43 @@ def publish(out: Path, pages: Sequence[tuple[str, str]]) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _plan(name: str, given: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
-    """The notebook of that name and what to tell it: what it takes of the parameters given."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A page to be made: from which notebook, with what."""
+
+    page: str
+    path: Path
+    values: Mapping[str, Any]
+
+
+def _plans(name: str, given: Mapping[str, Any]) -> list[_Plan]:
+    """The pages that a notebook makes, and what to tell it for each of them: what it takes of the parameters given."""
     from papermill import inspect_notebook
 
     path = notebook_path(name)
-    takes = tuple(inspect_notebook(str(path)))
-    if "study" not in takes:
+    taken = inspect_notebook(str(path))
+    if "study" not in taken:
         raise ReportError(f"the notebook {name} needs a cell tagged parameters that sets study")
-    declared(takes)
-    return path, checked({k: v for k, v in given.items() if v is not None and (k in takes or k == "claims")}, takes)
+    declared(taken)
+    values = checked({k: v for k, v in given.items() if v is not None and k in taken}, tuple(taken))
+    if "claim" not in taken:
+        return [_Plan(name, path, values)]
+    own = ast.literal_eval(taken["claim"]["default"])
+    return [
+        _Plan(f"{name}-{_file_name(claim)}", path, values | checked({"claim": claim}, tuple(taken)))
+        for claim in dict.fromkeys(given["claims"] or (own,))
+    ]
+
+
+def _file_name(claim: str) -> str:
+    """The id of a claim as part of a file's name, whatever a study file calls it."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", claim).strip("-") or "unnamed"
+
+
+def _distinct(names: Sequence[str]) -> None:
+    twice = [n for n in names if names.count(n) > 1]
+    if twice:
+        raise ReportError(f"two pages would both be called {twice[0]}.html; run them one by one, to different folders")
 
 
 def _run(job: _Job, work: Path, say: Progress) -> Any:

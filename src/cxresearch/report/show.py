@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cxresearch.claims.evidence import Docket, Trial
-from cxresearch.errors import StudyError
+from cxresearch.errors import EstimationError, NotTestable, StudyError
+from cxresearch.records import Records
 from cxresearch.study import Study, read_study
 
 MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
@@ -31,45 +33,139 @@ def study(path: str | Path) -> Study:
 
 def first_screen(docket: Docket, title: str = "") -> None:
     """The question and the cards; the verdicts go along as data, for the index."""
-    from cxresearch.report import renderer
+    from cxresearch.charts import renderer
     from cxresearch.report.cards import first_screen as block
 
     renderer.enable()
     _send({"text/html": block(docket, title), "text/plain": str(docket), MIME: summary(docket, title)})
 
 
-def trial(docket: Docket, found: Trial) -> None:
-    """A claim's section: what it says, the readings, charts, the naive answer, what stays open."""
-    from IPython.display import display
-
-    from cxresearch import charts
-    from cxresearch.report import dossier, renderer
+def opening(records: Records, title: str) -> None:
+    """The first screen of a page without verdicts: the study, what the page is about, the date of the data."""
+    from cxresearch.charts import renderer
+    from cxresearch.report.cards import opening as block
 
     renderer.enable()
+    _html(block(records, title))
+
+
+def trial(docket: Docket, found: Trial) -> None:
+    """A claim's section: what it says, the readings, charts, the naive answer, what stays open."""
+    from cxresearch import charts
+    from cxresearch.report import dossier
+
     _html(dossier.opening(docket, found))
     for unit in charts.units(found):
-        display(charts.readings(found, unit))  # type: ignore[no-untyped-call]
+        _chart(charts.readings(found, unit))
     for e in found.readings:
         if e.series and (e.primary or e.unit == "difference of shares"):
-            display(charts.curves(e, found))  # type: ignore[no-untyped-call]
+            _chart(charts.curves(e, found))
     _html(dossier.naive(found))
     if found.activity:
-        display(charts.activity(found, docket.min_cell))  # type: ignore[no-untyped-call]
+        _chart(charts.activity(found, docket.min_cell))
     _html(dossier.closing(docket, found))
 
 
-def audit(docket: Docket) -> None:
-    """Every row accounted for."""
+def claim(docket: Docket, found: Trial) -> None:
+    """The first screen of a page about one claim: what it says, who says so, the verdict."""
+    from cxresearch.charts import renderer
+    from cxresearch.report.cards import one_claim
+
+    renderer.enable()
+    data = summary(docket) | {"about": found.claim.id}
+    _send({"text/html": one_claim(docket, found), "text/plain": repr(found), MIME: data})
+
+
+def readings(docket: Docket, found: Trial) -> None:
+    """Every reading of a claim: a table, and a chart for each unit."""
+    from cxresearch import charts
+    from cxresearch.report import dossier
+
+    _html(dossier.readings(docket, found))
+    for unit in charts.units(found):
+        _chart(charts.readings(found, unit))
+
+
+def ladder(found: Trial) -> None:
+    """What becomes of the answer when more or less is held equal."""
+    from cxresearch import charts
+
+    rungs = found.claim.primary.ladder
+    drawn = [r for r in (found.primary.reading, *rungs) if found[r].estimate is not None]
+    if len(drawn) < 2:
+        _html("<p>This claim is counted, not modelled: nothing is held equal, and there is no ladder to climb.</p>")
+        return
+    _chart(charts.readings(found, found.primary.unit, only=drawn))
+
+
+def day_by_day(found: Trial) -> None:
+    """The curves behind the readings, where there are any."""
+    from cxresearch import charts
+
+    drawn = [e for e in found.readings if e.series and (e.primary or e.unit == "difference of shares")]
+    for e in drawn:
+        _chart(charts.curves(e, found))
+    if not drawn:
+        _html("<p>The verdict on this claim compares rates and rests on no single curve.</p>")
+
+
+def beside(docket: Docket, found: Trial) -> None:
+    """What happens anyway, and what a naive analysis would have said."""
+    from cxresearch import charts
+    from cxresearch.report import dossier
+
+    _html(dossier.anyway(found) + dossier.naive(found) or "<p>No number stands beside this claim.</p>")
+    if found.activity:
+        _chart(charts.activity(found, docket.min_cell))
+
+
+def closing(docket: Docket, found: Trial) -> None:
+    """Who was left out, what others found, what would change our mind, what could not be tested."""
+    from cxresearch.report import dossier
+
+    _html(dossier.closing(docket, found))
+
+
+def variants(tried: Mapping[str, Trial]) -> None:
+    """The same claim under several definitions, one per row.
+
+    Args:
+        tried: what was changed, in plain words, to the trial.
+    """
+    from cxresearch.report import dossier
+
+    _html(dossier.variants(tried))
+
+
+def audit(found: Docket | Records, *, heading: bool = True) -> None:
+    """Every row accounted for; counts of few customers are hidden."""
     from cxresearch.report.provenance import audit as block
 
-    _html(block(docket))
+    min_cell = found.min_cell if isinstance(found, Docket) else found.study.info.min_cell
+    _html(block(found.audit, min_cell, heading=heading))
 
 
-def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> None:
-    """How the verdicts are found, and what made the page."""
-    from cxresearch.report.provenance import method as block
+def method(found: Docket | Records, *, notebook: str, parameters: Mapping[str, Any]) -> None:
+    """How the verdicts are found, if there are any, and what made the page."""
+    from cxresearch.report import provenance
 
-    _html(block(docket, notebook=notebook, parameters=parameters))
+    if isinstance(found, Docket):
+        _html(provenance.method(found, notebook=notebook, parameters=parameters))
+    else:
+        _html(provenance.origin(found, notebook=notebook, parameters=parameters))
+
+
+@contextmanager
+def if_testable() -> Iterator[None]:
+    """Run what the data may be too few for; where they are, say so and go on."""
+    from cxresearch.report.words import text
+
+    try:
+        yield
+    except NotTestable as e:
+        _html(f'<p class="cx-note">This study cannot say: it lacks {text(e.lacks)}.</p>')
+    except (EstimationError, StudyError) as e:
+        _html(f'<p class="cx-note">This study cannot say: {text(str(e))}.</p>')
 
 
 def summary(docket: Docket, title: str = "") -> dict[str, Any]:
@@ -81,6 +177,15 @@ def summary(docket: Docket, title: str = "") -> dict[str, Any]:
         "title": title,
         "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": t.sentence} for t in docket},
     }
+
+
+def _chart(found: Any) -> None:
+    from IPython.display import display
+
+    from cxresearch.charts import renderer
+
+    renderer.enable()
+    display(found)  # type: ignore[no-untyped-call]
 
 
 def _html(block: str) -> None:

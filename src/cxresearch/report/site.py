@@ -24,27 +24,47 @@ class Entry:
     summary: dict[str, Any] | None
 
 
+def depth_of(entries: Sequence[Entry]) -> dict[str, str]:
+    """Id of a claim to the file of the page that is about it alone."""
+    return {e.summary["about"]: e.file for e in entries if e.summary and "about" in e.summary}
+
+
 def index(entries: Sequence[Entry]) -> str:
     """The index page: one offline file without a script."""
     from cxresearch.report.page import standalone
 
     studies = [e.summary["docket"]["study"] for e in entries if e.summary]
     title = f"Reports: {studies[0]}" if studies else "Reports"
-    body = "".join(_entry(e) for e in entries)
+    deep = [e for e in entries if e.file in depth_of(entries).values()]
+    others = [e for e in entries if e not in deep]
+    body = "".join(_entry(e) for e in others) + (_in_depth(deep) if deep else "")
     return standalone(title, f'<header class="cx-first"><h1>{text(title)}</h1></header>{body}')
+
+
+def _in_depth(entries: Sequence[Entry]) -> str:
+    rows = "".join(_rows(e) for e in entries)
+    return "<h2>Claims in depth</h2>" + table(_data(entries[0]), ("Claim", "Verdict", "In these data"), rows)
+
+
+def _data(entry: Entry) -> str:
+    assert entry.summary is not None
+    return f"Data from {period(entry.summary['data_from'], entry.summary['data_until'])}"
 
 
 def _entry(entry: Entry) -> str:
     link = f'<h2><a href="{text(entry.file)}">{text(entry.title)}</a></h2>'
     if entry.summary is None:
         return link
-    when = period(entry.summary["data_from"], entry.summary["data_until"])
-    rows = "".join(
+    return link + table(_data(entry), ("Claim", "Verdict", "In these data"), _rows(entry))
+
+
+def _rows(entry: Entry) -> str:
+    assert entry.summary is not None
+    return "".join(
         _row(entry.file, v, entry.summary["claims"][v["claim"]]["statement"])
         for v in entry.summary["docket"]["verdicts"]
         if v["primary"]
     )
-    return link + table(f"Data from {when}", ("Claim", "Verdict", "In these data"), rows)
 
 
 def _row(file: str, v: dict[str, Any], statement: str) -> str:

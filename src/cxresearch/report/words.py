@@ -83,6 +83,11 @@ def first_part(sentence: str, e: Evidence) -> str:
     return head[:stop].rstrip() + "." if stop > 0 else head
 
 
+def in_depth(claim: str) -> str:
+    """Where the link to a claim's own page goes, if the report has one; it is filled in when all pages are known."""
+    return f"<!--DEPTH {text(claim)}-->"
+
+
 def table(caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()) -> str:
     """A table that scrolls by itself where it is too wide, with caption and scope.
 

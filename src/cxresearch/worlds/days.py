@@ -6,7 +6,6 @@ with a hazard that depends on what happened strictly before the day. Every effec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -14,6 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
+from cxresearch.worlds.company import Simulated
+from cxresearch.worlds.world import World
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,62 +27,6 @@ _TOUCHPOINTS = (
     ("app", "app"),
 )
 _DESK = len(_TOUCHPOINTS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What is true in a synthetic company. Hazards and rates are per day.
-
-    Attributes:
-        days: length of the log.
-        entry_days: customers start evenly over the first so many days.
-        base_hazard: of defection, for a customer without a moment, in the first segment.
-        segment_ratios: hazard ratio of each segment.
-        hr_bad: hazard ratio by number of bad moments so far: none, one, two, three or more.
-        log_hr_neutral: per neutral moment so far, up to five.
-        log_hr_good: per good moment so far, up to five.
-        other_hazard: of leaving for another cause.
-        contact_rate: contacts, for a customer of average intensity.
-        intensity_variance: between customers (gamma).
-        bad_share: of contacts, for a customer of average proneness.
-        proneness_variance: between customers (gamma).
-        good_share: of the contacts that are not bad.
-        unknown_share: of all contacts, without a score.
-        busy_stay: log hazard ratio per unit of log intensity; negative if busy customers stay.
-        frailty_variance: of the hazard between customers (gamma).
-        desk_share: of those who defect, who say so at the cancellation desk that day: a contact that is a consequence.
-    """
-
-    days: int = 730
-    entry_days: int = 365
-    base_hazard: float = 0.0012
-    segment_ratios: tuple[float, ...] = (1.0, 0.8, 1.3)
-    hr_bad: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
-    log_hr_neutral: float = 0.0
-    log_hr_good: float = 0.0
-    other_hazard: float = 0.0002
-    contact_rate: float = 1 / 25
-    intensity_variance: float = 0.5
-    bad_share: float = 0.15
-    proneness_variance: float = 0.5
-    good_share: float = 0.5
-    unknown_share: float = 0.1
-    busy_stay: float = 0.0
-    frailty_variance: float = 0.0
-    desk_share: float = 0.6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Simulated:
-    """The two tables of a synthetic company.
-
-    Attributes:
-        interactions: customer, at, touchpoint, channel, agent, stars (1 to 5 or null).
-        customers: customer, start, end (null: still there), reason, plan, household.
-    """
-
-    interactions: pl.DataFrame
-    customers: pl.DataFrame
 
 
 def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
@@ -106,6 +51,7 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
     hazard *= np.array(world.segment_ratios)[segment] * np.maximum(intensity, 1e-3) ** world.busy_stay
     bad_ratio = np.array(world.hr_bad)
     counts = np.zeros((3, customers), np.int64)  # bad, neutral, good so far
+    late = np.zeros(customers, np.bool_)  # whether the first bad moment came late
     end = np.full(customers, world.days + 1)
     cause = np.zeros(customers, np.int64)
     there = np.zeros(customers, np.bool_)
@@ -114,7 +60,7 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
     grades: list[Ints] = []
     for day in range(world.days + 1):
         risk = there & (start < day)
-        h = hazard * bad_ratio[np.minimum(counts[0], 3)]
+        h = hazard * bad_ratio[np.minimum(counts[0], 3)] * np.where(late, world.late_ratio, 1.0)
         h = h * np.exp(world.log_hr_neutral * np.minimum(counts[1], 5) + world.log_hr_good * np.minimum(counts[2], 5))
         draw = rng.random(customers)
         defects = risk & (draw < -np.expm1(-h))
@@ -124,8 +70,10 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
         number = np.where(there, rng.poisson(world.contact_rate * intensity), 0)
         contacts = np.repeat(np.arange(customers), number)
         grade = _grades(rng, world, proneness[contacts])
+        none_so_far = counts[0] == 0
         for g in range(3):
             np.add.at(counts[g], contacts[grade == g], 1)
+        late |= none_so_far & (counts[0] > 0) & (day - start > world.late_after)
         desk = np.flatnonzero(defects & (rng.random(customers) < world.desk_share))
         who += [contacts, desk]
         when += [np.full(len(contacts) + len(desk), day)]

@@ -1,0 +1,177 @@
+"""How often verdicts are wrong where the truth is known: python benchmarks/calibration.py [--replicates 400].
+
+Tries each claim in the worlds that are for it, many times over, and writes benchmarks/calibration.csv and
+docs/calibration.md. Seeds are fixed: replicate i of the n-th world has seed 1,000,000 n + i. Finished replicates are
+kept in --work, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # one process per core does more than threads do
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import polars as pl
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from cxresearch.claims.docket import evaluate
+from cxresearch.worlds import KNOWN, known_world, simulate
+
+HERE = Path(__file__).parent
+VERDICTS = ("supported", "contradicted", "undecided", "not testable")
+BAR = 0.05  # wrong verdicts, at most; and 80% decided rightly where the truth is clear
+LARGE, LARGE_RUNS = 100_000, 4
+
+
+def tried(world: str, customers: int, seed: int) -> list[dict[str, object]]:
+    """The claims of a world on one of its companies."""
+    known = known_world(world)
+    study = simulate(known.world, customers, seed).study(world)
+    docket = evaluate(study, [t.claim for t in known.truths], verdicts_only=True)
+    rows = []
+    for trial in docket:
+        e = trial.primary
+        found = {k: None if e.estimate is None else getattr(e.estimate, k) for k in ("value", "low", "high", "se")}
+        rows.append({"world": world, "seed": seed, "claim": trial.claim.id, "verdict": e.verdict, **found})
+    return rows
+
+
+def seeds(world: str, replicates: int) -> list[int]:
+    """Of the replicates of a world."""
+    return [1_000_000 * (1 + list(KNOWN).index(world)) + i for i in range(replicates)]
+
+
+def replicated(
+    worlds: list[str], replicates: int, customers: int, workers: int, kept: Path, first: int = 0
+) -> Iterator[dict[str, object]]:
+    """All replicates, those in `kept` as they were."""
+    done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+    known = {(r["world"], r["seed"]) for r in done}
+    wanted = [(w, s + first) for w in worlds for s in seeds(w, replicates)]
+    # in turn over the worlds, so that a run cut short has as many of each
+    wanted.sort(key=lambda job: job[1] % 1_000_000)
+    jobs = [job for job in wanted if job not in known]
+    yield from (r for r in done if (r["world"], r["seed"]) in set(wanted))
+    with ProcessPoolExecutor(workers) as pool, kept.open("a") as out:
+        futures = [pool.submit(tried, w, customers, s) for w, s in jobs]
+        for i, future in enumerate(futures, 1):
+            rows = future.result()
+            out.write("".join(json.dumps(r) + "\n" for r in rows))
+            out.flush()
+            if i % 50 == 0:
+                print(f"{i} of {len(jobs)}", flush=True)
+            yield from rows
+
+
+def table(rows: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
+    """One row per world and claim: where the truth lies, how often each verdict came, how often it was wrong."""
+    lines = []
+    for known in KNOWN.values():
+        for truth in known.truths:
+            own = rows.filter(world=known.name, claim=truth.claim)
+            if own.height == 0:
+                continue
+            n, counts = own.height, {v: own.filter(verdict=v).height for v in VERDICTS}
+            wrong = sum(counts[v] for v in truth.wrong)
+            right = counts[truth.right] if truth.clear and truth.right else None
+            true = truths.filter(world=known.name, claim=truth.claim)
+            value = float(true["value"].mean()) if true.height else None  # type: ignore[arg-type]
+            held = own.filter(pl.col("low").is_not_null())
+            covered = held.filter(pl.col("low") <= value, pl.col("high") >= value).height if value is not None else None
+            low, high = proportion_confint(wrong, n, method="wilson")
+            lines.append(
+                {
+                    "world": known.name,
+                    "claim": truth.claim,
+                    "truth": truth.place,
+                    "clear": truth.clear,
+                    "true_value": value,
+                    "replicates": n,
+                    **{v.replace(" ", "_"): k for v, k in counts.items()},
+                    "wrong": wrong / n,
+                    "wrong_low": low,
+                    "wrong_high": high,
+                    "within_bar": bool(stats.binom.sf(wrong - 1, n, BAR) >= 0.01),
+                    "decided_rightly": None if right is None else right / n,
+                    "covered": None if covered is None or not held.height else covered / held.height,
+                }
+            )
+    return pl.DataFrame(lines, infer_schema_length=None)
+
+
+def page(found: pl.DataFrame, customers: int) -> str:
+    """The table as Markdown."""
+    head = "| world | claim | truth | true value | supported | contradicted | undecided | not testable | wrong (95%) |"
+    head += " decided rightly | interval holds the truth |"
+    lines = [head, "|" + "---|" * 11]
+    for r in found.iter_rows(named=True):
+        rightly = "" if r["decided_rightly"] is None else f"{r['decided_rightly']:.0%}"
+        truth = f"{r['truth']}, clear" if r["clear"] else r["truth"]
+        true = "" if r["true_value"] is None else f"{r['true_value']:.3f}"
+        covered = "" if r["covered"] is None else f"{r['covered']:.1%}"
+        wrong = f"{r['wrong']:.1%} ({r['wrong_low']:.1%} to {r['wrong_high']:.1%})"
+        cells = (
+            r["world"],
+            r["claim"],
+            truth,
+            true,
+            *(r[v.replace(" ", "_")] for v in VERDICTS),
+            wrong,
+            rightly,
+            covered,
+        )
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    worlds = "\n".join(f"- **{k.name}**: {k.about}" for k in KNOWN.values() if k.name in found["world"].to_list())
+    n = ", ".join(str(v) for v in sorted(found["replicates"].unique()))
+    return PAGE.format(n=n, customers=customers, runs=LARGE_RUNS, large=LARGE, worlds=worlds, table="\n".join(lines))
+
+
+PAGE = """\
+# How often verdicts are wrong
+
+Each world is a synthetic company whose truth is known; each was simulated {n} times with {customers:,} customers, and
+the claims it is for were tried on every one. `make calibrate` makes this page again, from the same seeds.
+
+A verdict is wrong if it supports what is not so or contradicts what is: outside or at no effect *supported*, inside or
+at the smallest effect that matters *contradicted*, at an edge either. The bar is 5%, within binomial error. Where the
+truth is clear at least 80% should be decided rightly. The true value is the limit of the primary reading: the mean of
+{runs} runs of {large:,} customers under the same entry and censoring. In the confounded world that limit need not be
+the effect, which is none; verdicts are judged by the effect.
+
+{worlds}
+
+{table}
+"""
+
+
+def main() -> None:
+    """Replicate, count, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument("--customers", type=int, default=4_000)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--world", action="append", choices=list(KNOWN), help="only this one; may be repeated")
+    parser.add_argument("--work", type=Path, default=HERE / "work", help="where finished replicates are kept")
+    given = parser.parse_args()
+    worlds = given.world or list(KNOWN)
+    given.work.mkdir(parents=True, exist_ok=True)
+    kept = given.work / f"{given.customers}.jsonl"
+    rows = list(replicated(worlds, given.replicates, given.customers, given.workers, kept))
+    kept = given.work / f"{LARGE}.jsonl"
+    large = list(replicated(worlds, LARGE_RUNS, LARGE, given.workers, kept, first=500_000))
+    found = table(*(pl.DataFrame(r, infer_schema_length=None) for r in (rows, large)))
+    found.write_csv(HERE / "calibration.csv", float_precision=4)
+    (HERE.parent / "docs" / "calibration.md").write_text(page(found, given.customers), encoding="utf-8")
+    print(found)
+
+
+if __name__ == "__main__":
+    main()

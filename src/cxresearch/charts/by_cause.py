@@ -1,0 +1,105 @@
+"""Several causes of one clock, stacked: whoever left for one of them cannot leave for another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from cxresearch.charts.by_history import one_clock
+from cxresearch.charts.look import SERIES, Chart, finish, percent, since, thinned, values
+from cxresearch.claims.evidence import number
+from cxresearch.errors import EstimationError
+from cxresearch.estimators.results import Incidence
+from cxresearch.small_cells import MIN_CELL
+
+
+def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> Chart:
+    """The incidences of competing causes, one on top of the other; what is above them has not happened yet.
+
+    Args:
+        causes: name to incidence, of one table, each with the others competing, such as `cxresearch.by_cause` makes.
+        min_cell: no point is drawn where fewer are at risk.
+
+    Returns:
+        The chart; from the bottom in the order given.
+
+    Raises:
+        EstimationError: no causes, more than six, several clocks, or nobody at risk.
+    """
+    clock = one_clock(causes)
+    times = _grid(causes, min_cell)
+    rows: list[dict[str, Any]] = []
+    below = np.zeros(len(times))
+    for name, curve in causes.items():
+        own = _steps(curve, times)
+        for t, a, v in zip(times.tolist(), below.tolist(), own.tolist(), strict=True):
+            row = {"cause": name, "time": t, "from": round(a, 4), "to": round(a + v, 4), "share": round(v, 4)}
+            rows.append(row | {"all": round(a + v, 4)})
+        below = below + own
+    names = list(causes)
+    looks = SERIES[: len(names)]
+    legend = alt.Legend(
+        title=None, orient="top", direction="vertical", labelLimit=600, symbolType="square", values=names[::-1]
+    )
+    colours = alt.Scale(domain=names, range=[c for c, _ in looks])
+    dashes = alt.Scale(domain=names, range=[list(d) for _, d in looks])
+    x = alt.X(
+        "time:Q",
+        title=since(clock),
+        scale=alt.Scale(domain=[0, float(times[-1])], nice=False),
+        axis=alt.Axis(tickCount=6, grid=False),
+    )
+    axis = alt.Axis(title=None, labelExpr=percent(), tickCount=5)
+    top = alt.Y("to:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    tooltip = [
+        alt.Tooltip("cause:N", title="what came first"),
+        alt.Tooltip("time:Q", title=since(clock)),
+        alt.Tooltip("share:Q", title="share by then", format=".1%"),
+        alt.Tooltip("all:Q", title="with those below", format=".1%"),
+    ]
+    base = alt.Chart()
+    layers = [
+        base.mark_area(interpolate="step-after", opacity=0.35, aria=False).encode(
+            x=x, y=top, y2="from:Q", fill=alt.Fill("cause:N", scale=colours, legend=legend)
+        ),
+        base.mark_line(interpolate="step-after", strokeWidth=2, aria=False).encode(
+            x=x,
+            y=top,
+            stroke=alt.Stroke("cause:N", scale=colours, legend=legend),
+            strokeDash=alt.StrokeDash("cause:N", scale=dashes, legend=legend),
+        ),
+        base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(
+            x=x, y=top, detail="cause:N", tooltip=tooltip
+        ),
+    ]
+    unit = "contact" if clock == "contact" else "day"
+    told = "; ".join(f"{n}: {number(float(_steps(c, times)[-1]), 'share')}" for n, c in causes.items())
+    return finish(
+        alt.layer(*layers, data=values(rows)),
+        title="What came first",
+        caption="Each layer is the share to whom that came first, by then; above all layers are those still waiting. "
+        "Where one cause ends the wait for another, neither may be treated as if the customer had just gone out of "
+        "sight.",
+        description=f"Shares of customers by what came first, over time, stacked. By {unit} {times[-1]:,.0f}: {told}.",
+        height=300,
+    )
+
+
+def _grid(causes: Mapping[str, Incidence], min_cell: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """The times at which all causes can be drawn, with their common beginning."""
+    kept = [c.times[(c.at_risk >= min_cell) & (c.times <= c.support)] for c in causes.values()]
+    if any(not len(k) for k in kept):
+        raise EstimationError(f"never {min_cell} customers at risk: there is nothing to draw")
+    every = np.unique(np.concatenate(kept))
+    every = every[every <= min(k[-1] for k in kept)]
+    start = max(c.start for c in causes.values())
+    return np.concatenate([[float(start)], every[thinned(len(every), 100)]])
+
+
+def _steps(curve: Incidence, times: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A step function read at other times; 0 before its first."""
+    at = np.searchsorted(curve.times, times, side="right") - 1
+    return np.asarray(np.where(at >= 0, curve.incidence[np.maximum(at, 0)], 0.0), dtype=np.float64)

@@ -1,0 +1,125 @@
+"""Who is still there, by what they had lived through: curves that share a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import numpy as np
+
+from cxresearch.charts.look import SERIES, Chart, finish, percent, since, thinned, values
+from cxresearch.claims.evidence import number
+from cxresearch.errors import EstimationError
+from cxresearch.estimators.results import Incidence
+from cxresearch.small_cells import MIN_CELL
+
+
+def retention(
+    curves: Mapping[str, Incidence], *, history: str = "bad moments so far", min_cell: int = MIN_CELL
+) -> Chart:
+    """The share not yet lost, over time, a curve per name.
+
+    Args:
+        curves: name to incidence, on one clock, such as `cxresearch.by_level` makes; drawn as one minus incidence.
+        history: what the names are levels of, for the title and the legend.
+        min_cell: no point is drawn where fewer are at risk.
+
+    Returns:
+        The chart, with limits as bands.
+
+    Raises:
+        EstimationError: no curves, more than six, curves on several clocks, or none with enough customers.
+    """
+    clock = one_clock(curves)
+    rows = [r for name, curve in curves.items() for r in _rows(name, curve, min_cell)]
+    if not rows:
+        raise EstimationError(f"no curve has {min_cell} customers at risk at any time: there is nothing to draw")
+    names = [n for n in curves if any(r["level"] == n for r in rows)]
+    looks = SERIES[: len(names)]
+    legend = alt.Legend(title=history, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300)
+    colours = alt.Scale(domain=names, range=[c for c, _ in looks])
+    dashes = alt.Scale(domain=names, range=[list(d) for _, d in looks])
+    x = alt.X(
+        "time:Q",
+        title=since(clock),
+        scale=alt.Scale(domain=[0, max(r["time"] for r in rows)], nice=False),
+        axis=alt.Axis(tickCount=6, grid=False),
+    )
+    axis = alt.Axis(title=None, labelExpr=percent(), tickCount=5)
+    y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    tooltip = [
+        alt.Tooltip("level:N", title=history),
+        alt.Tooltip("time:Q", title=since(clock)),
+        alt.Tooltip("share:Q", title="not lost by then", format=".1%"),
+        alt.Tooltip("low:Q", title="from", format=".1%"),
+        alt.Tooltip("high:Q", title="to", format=".1%"),
+    ]
+    base = alt.Chart()
+    layers = [
+        base.mark_area(interpolate="step-after", opacity=0.12, aria=False).encode(
+            x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q", fill=alt.Fill("level:N", scale=colours, legend=legend)
+        ),
+        base.mark_line(interpolate="step-after", strokeWidth=2.5, aria=False).encode(
+            x=x,
+            y=y,
+            color=alt.Color("level:N", scale=colours, legend=legend),
+            strokeDash=alt.StrokeDash("level:N", scale=dashes, legend=legend),
+        ),
+        base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(
+            x=x, y=y, detail="level:N", tooltip=tooltip
+        ),
+    ]
+    unit = "contact" if clock == "contact" else "day"
+    told = "; ".join(
+        f"{n}: {number(r['share'], 'share')} ({number(r['low'], 'share')} to {number(r['high'], 'share')}) "
+        f"by {unit} {r['time']:,.0f}"
+        for n in names
+        for r in [[r for r in rows if r["level"] == n][-1]]
+    )
+    late = [f"{n} from {unit} {c.start:,} on, of those there then" for n, c in curves.items() if n in names and c.start]
+    caption = (
+        "Customers join a curve after the moment that brings them there and leave it with the next one. "
+        f"Bands are {next(iter(curves.values())).level:.0%} intervals. A curve is drawn while at least {min_cell} "
+        f"customers are in it{': ' if late else ''}{'; '.join(late)}."
+    )
+    return finish(
+        alt.layer(*layers, data=values(rows)),
+        title=f"Not lost yet, by {history}",
+        caption=caption,
+        description=f"Share of customers not lost yet, over time, by {history}. {told}.",
+        height=320,
+    )
+
+
+def one_clock(curves: Mapping[str, Incidence]) -> str:
+    """The clock that all curves share.
+
+    Raises:
+        EstimationError: there are none, more than can be told apart, or several clocks.
+    """
+    clocks = sorted({c.clock for c in curves.values()})
+    if not clocks:
+        raise EstimationError("there is no curve to draw")
+    if len(clocks) > 1:
+        raise EstimationError(f"curves on several clocks do not go into one chart: {', '.join(clocks)}")
+    if len(curves) > len(SERIES):
+        raise EstimationError(f"at most {len(SERIES)} curves can be told apart, were {len(curves)}")
+    return clocks[0]
+
+
+def _rows(name: str, curve: Incidence, min_cell: int) -> list[dict[str, Any]]:
+    drawn = np.flatnonzero((curve.at_risk >= min_cell) & (curve.times <= curve.support))
+    if not len(drawn):
+        return []
+    rows = [
+        {
+            "level": name,
+            "time": float(curve.times[i]),
+            "share": round(1 - float(curve.incidence[i]), 4),
+            "low": round(1 - float(curve.high[i]), 4),
+            "high": round(1 - float(curve.low[i]), 4),
+        }
+        for i in (int(drawn[k]) for k in thinned(len(drawn), 100))
+    ]
+    return [{"level": name, "time": float(curve.start), "share": 1.0, "low": 1.0, "high": 1.0}, *rows]

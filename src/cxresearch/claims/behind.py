@@ -1,0 +1,85 @@
+"""The risk table behind a claim, and what was expected in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cxresearch.claims.claim import Claim, names_used
+from cxresearch.claims.shapes import Bench, compute
+from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.expected import expected_events
+from cxresearch.estimators.results import Result
+from cxresearch.html_tables import html_table
+from cxresearch.records import Records
+from cxresearch.risk import RiskTable
+from cxresearch.small_cells import hide, told
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Behind(Result):
+    """What the primary reading of a claim rests on.
+
+    Attributes:
+        table: its risk table.
+        history: the history that the claim is about.
+        levels: shape (L,): its levels.
+        observed: shape (L,): customers who left while at each level.
+        expected: shape (L,): how many would have, were the rate of leaving the same at all levels on each day.
+        min_cell: the smallest count that may be shown.
+    """
+
+    table: RiskTable
+    history: str
+    levels: tuple[str, ...]
+    observed: tuple[int, ...]
+    expected: tuple[float, ...]
+    min_cell: int
+
+    def __repr__(self) -> str:
+        return f"Behind({self.history}: {', '.join(self.levels)}; {self.table!r})"
+
+    def _repr_html_(self) -> str:
+        shown = hide(self.observed, self.min_cell)
+        rows = (
+            (level, told(n, self.min_cell), "–" if n is None else f"{e:,.0f}")
+            for level, n, e in zip(self.levels, shown, self.expected, strict=True)
+            if n or n is None or e >= 0.5
+        )
+        note = "Expected: had the rate of leaving been the same at all levels on each day."
+        hidden = f"Counts below {self.min_cell} are not shown, nor what would give them away." if None in shown else ""
+        heads = (self.history, "left", "expected")
+        own = html_table(f"Who left while at each level of {self.history}", heads, rows, (note, hidden))
+        return self.table._repr_html_() + own
+
+
+def behind(records: Records, claim: Claim) -> Behind:
+    """The risk table of a claim's primary reading, with observed and expected events by level of its history.
+
+    Args:
+        records: from `cxresearch.read_records`.
+        claim: such as `Trial.claim`.
+
+    Raises:
+        NotTestable: the data cannot give the reading, or it rests on matched customers and not on a risk table.
+        EstimationError: the reading's model cannot be fitted.
+    """
+    primary = claim.primary
+    bench = Bench(records, {h.name: h for h in (claim.history(n) for n in names_used(primary))})
+    compute(bench, claim, primary)
+    if not bench.tables:
+        raise NotTestable("a risk table: this reading compares matched customers")
+    table = next(iter(bench.tables.values()))  # the first made is the reading's own; others are gates
+    named = [n for n in (claim.cell, *primary.contrast, *primary.combine, *names_used(primary)) if n]
+    features = [f.name for f in table.features]
+    history = next((n for n in (x.partition("[")[0] for x in named) if n in features), "")
+    if not history:
+        raise EstimationError(f"{claim.id}: its primary reading names no history of its risk table")
+    counts = expected_events(table, history, primary.event)
+    return Behind(
+        table,
+        history,
+        tuple(counts["level"].to_list()),
+        tuple(int(n) for n in counts["observed"].to_list()),
+        tuple(float(n) for n in counts["expected"].to_list()),
+        records.study.info.min_cell,
+    )

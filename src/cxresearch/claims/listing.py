@@ -1,0 +1,71 @@
+"""Which claims can be tried on a study, and what the others lack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from cxresearch.claims.claim import claims_of
+from cxresearch.claims.docket import lacks
+from cxresearch.estimators.results import Result
+from cxresearch.html_tables import html_table
+from cxresearch.records import Records
+from cxresearch.study import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Result):
+    """Claims, in the order of the catalogue; a study's own come last.
+
+    Attributes:
+        claims: shape (K,): ids.
+        statements: shape (K,).
+        sources: shape (K,): who says so.
+        lacks: shape (K,): what the study lacks; empty where the claim can be tried.
+    """
+
+    claims: tuple[str, ...]
+    statements: tuple[str, ...]
+    sources: tuple[str, ...]
+    lacks: tuple[str, ...]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per claim: claim, statement, source, lacks."""
+        return pl.DataFrame(
+            {
+                "claim": list(self.claims),
+                "statement": list(self.statements),
+                "source": list(self.sources),
+                "lacks": list(self.lacks),
+            },
+            schema=dict.fromkeys(("claim", "statement", "source", "lacks"), pl.String),
+        )
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (statement, claim, f"– lacks {missing}" if missing else "✔ yes")
+            for claim, statement, missing in zip(self.claims, self.statements, self.lacks, strict=True)
+        )
+        number = sum(not missing for missing in self.lacks)
+        caption = f"{number} of {len(self.claims)} claims can be tried, as far as the study file shows"
+        return html_table(caption, ("claim", "id", "can be tried"), rows)
+
+
+def testable(study: Study | Records) -> Listing:
+    """Which claims can be tried on a study, as far as its file shows; the catalogue's and its own.
+
+    Args:
+        study: a study, or its records.
+
+    Raises:
+        ClaimError: a claim of the study's own is not in the grammar.
+    """
+    says = study.study if isinstance(study, Records) else study
+    found = claims_of(says.claims)
+    return Listing(
+        tuple(c.id for c in found),
+        tuple(c.statement for c in found),
+        tuple(c.source for c in found),
+        tuple(lacks(c, says) for c in found),
+    )

@@ -1,0 +1,178 @@
+"""Several incidences side by side: by level of a history, by cause, with what could not be estimated and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from cxresearch.clocks import DayClock
+from cxresearch.episode import episodes, since, until
+from cxresearch.errors import NotTestable
+from cxresearch.estimators.incidence import incidence
+from cxresearch.estimators.results import Incidence, Result, some_times
+from cxresearch.explore import records_of
+from cxresearch.histories import bad_count
+from cxresearch.html_tables import html_table
+from cxresearch.records import Records
+from cxresearch.risk import RiskTable, risk_table
+from cxresearch.small_cells import MIN_CELL
+from cxresearch.study import Study
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Curves(Result, Mapping[str, Incidence]):
+    """Incidences by name, in order.
+
+    Attributes:
+        of: what the names are, such as ``bad`` or ``cause``.
+        names: shape (K,).
+        incidences: shape (K,).
+        lacks: what could not be estimated, and why; may be empty.
+        min_cell: the smallest number at risk that may be shown.
+    """
+
+    of: str
+    names: tuple[str, ...]
+    incidences: tuple[Incidence, ...]
+    lacks: tuple[str, ...]
+    min_cell: int
+
+    def __getitem__(self, name: str) -> Incidence:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.incidences[self.names.index(name)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per name and time: name, times, incidence, limits, at risk."""
+        parts = [
+            pl.DataFrame(
+                {
+                    "name": n,
+                    "time": c.times,
+                    "incidence": c.incidence,
+                    "low": c.low,
+                    "high": c.high,
+                    "at_risk": c.at_risk,
+                }
+            )
+            for n, c in self.items()
+        ]
+        return pl.concat(parts) if parts else pl.DataFrame()
+
+    def __repr__(self) -> str:
+        return f"Curves({self.of}: {', '.join(self.names) or 'none'})"
+
+    def _repr_html_(self) -> str:
+        if not self.names:
+            return html_table("No curve can be drawn", ("what is lacking",), ((why,) for why in self.lacks))
+        first = self.incidences[0]
+        reach = [some_times(c) for c in self.incidences]
+        end = min(times[-1] for times in reach if times)
+        times = sorted({t for times in reach for t in times[:-1] if t < end} | {end})
+        rows = ((n, *(_at(c, t) for t in times)) for n, c in self.items())
+        unit = "contacts" if first.clock == "contact" else "days"
+        return html_table(
+            f"Left by then, by {self.of}, with {first.level:.0%} limits; time in {unit} ({first.clock})",
+            (self.of, *(f"{t:,}" for t in times)),
+            rows,
+            [f"Not estimated: {why}." for why in self.lacks],
+        )
+
+
+def by_level(
+    table: RiskTable, history: str, *, cause: str = "defection", min_cell: int = MIN_CELL, level: float = 0.95
+) -> Curves:
+    """The incidence of a cause while customers are at each level of a history.
+
+    A customer is at risk in a level from the day after reaching it, and leaves the curve on reaching another. All
+    curves share the clock, so at each time customers of equal tenure are compared.
+
+    Args:
+        table: a risk table with that history.
+        history: its name.
+        cause: whose incidence.
+        min_cell: where that many are at risk, a curve begins.
+        level: confidence level.
+
+    Raises:
+        EstimationError: no such history or cause.
+    """
+    levels = [name for name in table.feature(history).levels if name != "unknown"]
+
+    def made(name: str) -> Incidence:
+        return _incidence(table.where(**{history: [name]}), cause, min_cell, level)
+
+    return _curves(history, levels, made, min_cell)
+
+
+def by_cause(table: RiskTable, *, min_cell: int = MIN_CELL, level: float = 0.95) -> Curves:
+    """The incidence of every cause of leaving, each with the others competing; they add up to all who left.
+
+    Args:
+        table: a risk table; its features are summed over.
+        min_cell: where that many are at risk, the curves begin.
+        level: confidence level.
+    """
+    causes = [c for c in table.causes[1:] if table.events(c)]
+    return _curves("cause", causes, lambda c: _incidence(table, c, min_cell, level), min_cell)
+
+
+def after_bad(study: Study | Records, *, nth: int = 1, until_nth: int | None = 3) -> Curves:
+    """What comes after a customer's n-th bad moment: leaving for any cause or, first, a later bad moment.
+
+    Time counts from the day of that moment; customers are at risk from the day after. Only customers whose beginnings
+    the log shows take part.
+
+    Args:
+        study: a study, or its records.
+        nth: the bad moment at time 0.
+        until_nth: a later bad moment that ends the follow-up as a cause of its own; None to follow on.
+
+    Raises:
+        SourceError, DataError: as `cxresearch.audit`.
+    """
+    records = records_of(study)
+    stop = max(until_nth or 0, nth + 1)
+    eps = episodes(records, {"bad": bad_count(stop)}, clock=DayClock(), whole=True)
+    eps = since(eps, "bad", str(nth), below=f"{stop}+")
+    if until_nth is not None:
+        eps = until(eps, "bad", f"{stop}+", f"{_ordinal(stop)} bad moment")
+    return by_cause(risk_table(eps), min_cell=records.study.info.min_cell, level=records.study.decision.level)
+
+
+def _curves(of: str, names: Iterable[str], made: Callable[[str], Incidence], min_cell: int) -> Curves:
+    found: dict[str, Incidence] = {}
+    lacks: list[str] = []
+    for name in names:
+        try:
+            found[name] = made(name)
+        except NotTestable as e:
+            lacks.append(f"{of} {name} lacks {e.lacks}")
+    return Curves(of, tuple(found), tuple(found.values()), tuple(lacks), min_cell)
+
+
+def _incidence(table: RiskTable, cause: str, min_cell: int, level: float) -> Incidence:
+    """With the jackknife's limits or, where customers or events are too few for it, with model-based ones."""
+    try:
+        return incidence(table, cause, min_cell=min_cell, level=level)
+    except NotTestable:
+        return incidence(table, cause, min_cell=min_cell, level=level, errors="model")
+
+
+def _at(curve: Incidence, time: int) -> str:
+    if time > curve.support or time < curve.start:
+        return "–"
+    found = curve.at(time)
+    return f"{found.value:.0%} ({found.low:.0%}–{found.high:.0%})"
+
+
+def _ordinal(n: int) -> str:
+    return {1: "first", 2: "second", 3: "third"}.get(n, f"{n}th")
