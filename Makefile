@@ -2,6 +2,7 @@
 # make test     makes the environment, runs the tests that need nothing but Python
 # make check    lint, types
 # make lab      opens JupyterLab in the environment
+# make calibrate   how often verdicts are wrong, in worlds whose truth is known (hours)
 # make bench    speed as ratios to lifelines, side by side in one run
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: report test check lab bench lock clean
+.PHONY: report test check lab bench calibrate lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -18,7 +19,7 @@ report: $(READY)
 	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not browser" -n 2 -q
+	@$(BIN)/python -m pytest -m "not browser and not spark" -n 2 -q
 
 check: $(READY)
 	@$(BIN)/ruff check .
@@ -42,9 +43,14 @@ $(READY): requirements.lock pyproject.toml
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py
 
+calibrate: $(READY)
+	@$(BIN)/python benchmarks/calibration.py
+
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  --all-extras --group dev pyproject.toml -o requirements.lock
+	  --extra duckdb --extra lab --group dev pyproject.toml -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --extra spark --constraint requirements.lock pyproject.toml -o requirements-spark.lock
 
 clean:
 	rm -rf $(VENV) build dist

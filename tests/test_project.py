@@ -38,18 +38,30 @@ def test_the_conda_environment_says_what_the_project_says():
     assert "-e ." in entries
 
 
-def test_the_lock_names_no_address_and_hashes_every_entry():
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def locked(name):
+    """The entries of a lock, by package."""
+    entries = re.split(r"\n(?=\S)", (ROOT / name).read_text(encoding="utf-8").strip())
+    return {re.match(r"[A-Za-z0-9._-]+", e)[0].lower(): e for e in entries}
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spark.lock"])
+def test_a_lock_names_no_address_and_hashes_every_entry(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
     assert not re.search(r"^\s*(-i|--index-url|--extra-index-url|--find-links|-e)\b", text, re.M)
-    entries = re.split(r"\n(?=\S)", text.strip())
+    entries = locked(name)
     assert len(entries) > 50
-    for entry in entries:
+    for entry in entries.values():
         assert re.match(r"[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", entry), entry[:80]
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry[:80]
-    locked = {re.match(r"[A-Za-z0-9._-]+", e)[0].lower() for e in entries}
     needed = {re.match(r"[A-Za-z0-9._-]+", d)[0].lower() for d in PYPROJECT["dependencies"]}
-    assert needed <= locked
+    assert needed <= set(entries)
+
+
+def test_spark_is_in_a_lock_of_its_own_that_changes_nothing_else():
+    own, with_spark = locked("requirements.lock"), locked("requirements-spark.lock")
+    assert set(with_spark) - set(own) == {"pyspark", "py4j"}
+    assert all(with_spark[name] == own[name] for name in set(with_spark) & set(own))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
@@ -95,7 +96,7 @@ def test_a_name_out_of_scope_finds_no_variable_and_no_file(name, tmp_path, monke
     sql = query("select secret.a from (with secret as (select 2 as a) select * from secret) t, secret", "f", ())
     on = engine(name)
     with pytest.raises(Exception, match="secret"):
-        on.query(sql, {}).collect() if name == "polars" else on.query(sql, {}).pl()
+        on.collect(nw.from_native(on.query(sql, {})))
 
 
 @pytest.mark.parametrize("name", ["polars", "duckdb"])
@@ -104,5 +105,4 @@ def test_dates_in_a_query_do_not_depend_on_the_place_of_the_machine(name, monkey
     on = engine(name)
     at = pl.DataFrame({"at": pl.Series(["2024-01-01T22:00:00"]).str.to_datetime().dt.replace_time_zone("UTC")})
     found = on.query(query("select cast(at as date) as d from t", "f", ("t",)), {"t": on.frame(at)})
-    days = found.collect() if name == "polars" else found.pl()
-    assert str(days["d"][0]) == "2024-01-01"
+    assert str(on.collect(nw.from_native(found))["d"][0]) == "2024-01-01"

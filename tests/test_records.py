@@ -63,7 +63,7 @@ def moments(made: cx.Study) -> list[tuple[object, ...]]:
         ids = records.engine.collect(records.customers.select("customer", "id"))
         rows = records.engine.collect(records.moments).join(ids, on="customer").sort("cx_row")
         answers.append(rows.select("id", "day", "second", "grade").rows())
-    assert answers[0] == answers[1] == answers[2]
+    assert all(answer == answers[0] for answer in answers)
     return answers[0]
 
 
@@ -72,7 +72,7 @@ def customers(made: cx.Study) -> list[dict[str, object]]:
     for name in ENGINES:
         records = read_records(made, name)
         answers.append(records.engine.collect(records.customers).sort("id").to_dicts())
-    assert answers[0] == answers[1] == answers[2]
+    assert all(answer == answers[0] for answer in answers)
     return answers[0]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 from datetime import datetime
 
+import duckdb
 import narwhals.stable.v2 as nw
 import polars as pl
 import pytest
 
 import cxresearch as cx
 from cxresearch.engines import engine
-from cxresearch.errors import RuleError, SourceError
+from cxresearch.errors import EngineError, RuleError, SourceError
 from cxresearch.sources import open_source, section_source, table_rows
 
 ENGINES = ["polars", "polars-lazy", "duckdb"]
@@ -305,3 +306,58 @@ def test_padded_ids_survive_a_query(tmp_path, name):
     (tmp_path / "t.csv").write_text("who,at\n007,2024-01-01\n7,2024-01-02\n")
     made = study(tmp_path, tables={"t": "t.csv"}, query="select who as customer, at from t")
     assert sorted(opened(made, name)["customer"]) == ["007", "7"]
+
+
+def warehouse(folder) -> None:
+    with duckdb.connect(str(folder / "ware house.duckdb")) as made:
+        made.execute(
+            "create table contacts as select 'a' as customer, timestamp '2024-02-01 10:00' as at, 'bad' as grade"
+        )
+        made.execute("insert into contacts select 'a', timestamp '2024-02-02', 'good'")
+        made.execute("create schema crm")
+        made.execute('create table crm."some contacts" as select * from contacts limit 1')
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_tables_of_a_database(tmp_path, name):
+    warehouse(tmp_path)
+    made = study(tmp_path, "duckdb:ware house.duckdb/contacts")
+    assert opened(made, name).rows() == [
+        (1, "a", datetime(2024, 2, 1, 10), "bad"),
+        (2, "a", datetime(2024, 2, 2), "good"),
+    ]
+    assert opened(study(tmp_path, "duckdb:ware house.duckdb/crm.some contacts"), name).height == 1
+    joined = study(
+        tmp_path,
+        tables={
+            "c": "duckdb:ware house.duckdb/contacts",
+            "d": {"source": "duckdb:ware house.duckdb/crm.some contacts"},
+        },
+        query="select c.* from c join d on c.at = d.at",
+    )
+    assert opened(joined, name).height == 1
+    assert cx.audit(made, engine=name).kept == (("interactions", 2), ("retention", 1))
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_tables_of_a_database_that_are_not_there(tmp_path, name):
+    warehouse(tmp_path)
+    (tmp_path / "text.duckdb").write_text("no database")
+    said = {
+        "duckdb:warehouse.duckdb/contacts": r"no file for 'duckdb:warehouse\.duckdb/contacts'",
+        "duckdb:ware house.duckdb": "names no table; write duckdb:file.duckdb/table",
+        "duckdb:ware house.duckdb/": "names no table",
+        "duckdb:ware house.duckdb/contcats": "cannot be read: .*contcats",
+        "duckdb:text.duckdb/contacts": "cannot be read",
+    }
+    for source, message in said.items():
+        with pytest.raises(SourceError, match=message):
+            opened(study(tmp_path, source), name)
+
+
+@pytest.mark.parametrize("name", ["polars", "polars-lazy", "duckdb"])
+def test_only_spark_has_a_catalogue(tmp_path, name):
+    with pytest.raises(
+        EngineError, match=r"'crm\.contacts' is a table of Spark's catalogue: run with the engine spark"
+    ):
+        opened(study(tmp_path, "spark:crm.contacts"), name)

@@ -3,7 +3,7 @@
 The way of the data, module by module::
 
     study, strict, checks   the study file        rules, queries, sql   its conditions and queries
-    engines, along          Polars, DuckDB        sources, times        files, folders, times as text
+    engines/, along         Polars, DuckDB, Spark sources, times        files, databases, times as text
     tables                  contracts of both     moments               contacts graded
     retention               who stayed, who left  accounting            every row accounted for
     records                 both tables joined    clocks                days, contacts

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 
+from cxresearch.packing import packing
+
 if TYPE_CHECKING:
     Frame = nw.LazyFrame[Any]
 
@@ -44,12 +46,29 @@ class AlongSorted(Along):
     """The same for eager Polars: sort once, then a neighbour belongs to the same customer or it does not."""
 
     def prepare(self, frame: Frame) -> Frame:
-        """The frame sorted by customer and order."""
-        return frame.sort("customer", *self.order)
+        """The frame sorted by customer and order; by one packed key where it fits, in a tenth of the time."""
+        native = nw.to_native(frame)
+        pack = packing(native, ("customer", *self.order))
+        if pack is None:
+            return frame.sort("customer", *self.order)
+        found: Frame = nw.from_native(native[native.select(pack.key).to_series().arg_sort()])
+        return found
 
     def shift(self, column: str, n: int) -> nw.Expr:
         """As `Along.shift`."""
         return nw.when(nw.col("customer") == nw.col("customer").shift(n)).then(nw.col(column).shift(n))
+
+    def sum(self, column: str) -> nw.Expr:
+        """As `Along.sum`: the running sum of all, less what it was where the customer begins."""
+        own = nw.col(column).fill_null(0).cast(nw.Int64)
+        first = nw.col("customer").shift(1).is_null() | (nw.col("customer") != nw.col("customer").shift(1))
+        before = nw.when(first).then(own.cum_sum() - own).fill_null(strategy="forward")
+        return own.cum_sum() - before
+
+    def last(self, column: str) -> nw.Expr:
+        """As `Along.last`: the last value of all, if it is the customer's own."""
+        owner = nw.when(~nw.col(column).is_null()).then(nw.col("customer")).fill_null(strategy="forward")
+        return nw.when(owner == nw.col("customer")).then(nw.col(column).fill_null(strategy="forward"))
 
     def _over(self, e: nw.Expr) -> nw.Expr:
         return e.over("customer")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ReportError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from cxresearch.study import Study
 
 FAILED, WRONG = 1, 2  # something failed; wrong usage or wrong input
-_ENGINES = ("polars", "polars-lazy", "duckdb")
 
 
 class _Commands(click.Group):
@@ -64,7 +64,7 @@ _define = click.option(
 )
 _engine = click.option(
     "--engine",
-    type=click.Choice(_ENGINES),
+    type=click.Choice(ENGINES),
     default="polars",
     show_default=True,
     help="Where tables are read.",
@@ -198,7 +198,11 @@ def report(
     engine: str,
     state: Path | None,
 ) -> None:
-    """Run the notebooks and write self-contained HTML pages and an index."""
+    """Run the notebooks and write self-contained HTML pages and an index.
+
+    The notebooks are verdicts (all claims on trial), explore (a look at the data) and claim (one claim in depth: a page
+    for each --claim).
+    """
     from cxresearch.report.run import report as run
 
     loaded = _read(study, variables)
@@ -214,6 +218,32 @@ def report(
     )
     for page in pages:
         click.echo(page)
+
+
+@main.command()
+@click.argument("world", required=False)
+@click.option("--customers", type=click.IntRange(min=1), default=4_000, show_default=True, help="How many.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Equal seeds give equal tables.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where the study goes.  [default: WORLD]")
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def simulate(world: str | None, customers: int, seed: int, out: Path | None, *, force: bool) -> None:
+    """Write a synthetic company whose truth is known; without a WORLD, list the worlds.
+
+    The folder then holds a study and truth.json, which says what is true there of each claim.
+    """
+    from cxresearch.worlds import KNOWN, known_world
+    from cxresearch.worlds import simulate as simulated
+
+    if world is None:
+        for known in KNOWN.values():
+            tried = ", ".join(f"{t.claim} ({t.place}{', clear' if t.clear else ''})" for t in known.truths)
+            click.echo(f"{known.name}\n    {known.about}\n    {tried}")
+        return
+    known = known_world(world)
+    made = simulated(known.world, customers, seed)
+    truth = {**known.to_dict(), "customers": customers, "seed": seed}
+    for path in made.write(out or Path(world), name=f"The world {world} (synthetic)", truth=truth, force=force):
+        click.echo(path)
 
 
 def _read(study: Path, variables: dict[str, str]) -> Study:

@@ -68,8 +68,7 @@ class ContactClock:
     def mark(self, moments: Frame, engine: Engine) -> Frame:
         """As `Clock.mark`."""
         along = engine.along("day", "second", "grade", "cx_row")
-        x = along.prepare(moments.with_columns(one=nw.lit(1)))
-        x = x.with_columns(nth=along.sum("one"))
+        x = moments.with_columns(one=nw.lit(1)).with_columns(nth=along.sum("one"))
         return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop("one", "nth")
 
     def on(self, day: nw.Expr) -> nw.Expr:

@@ -171,7 +171,8 @@ def _at(curve: Incidence, time: int) -> str:
     if time > curve.support or time < curve.start:
         return "–"
     found = curve.at(time)
-    return f"{found.value:.0%} ({found.low:.0%}–{found.high:.0%})"
+    # while nobody has left, there is no error to speak of
+    return f"{found.value:.0%} ({found.low:.0%}–{found.high:.0%})" if found.value > 0 else "0%"
 
 
 def _ordinal(n: int) -> str:

@@ -6,7 +6,7 @@ a clock: `since` subtracts an origin, `until` turns a transition into an exit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,14 @@ class Aside:
 
     reason: str
     customers: int
+
+
+def summed(asides: Iterable[Aside]) -> tuple[Aside, ...]:
+    """One aside per reason, in the order in which the reasons came."""
+    counts: dict[str, int] = {}
+    for a in asides:
+        counts[a.reason] = counts.get(a.reason, 0) + a.customers
+    return tuple(Aside(reason, n) for reason, n in counts.items())
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -13,13 +13,14 @@ def html_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[objec
         caption: above the table.
         heads: of the columns.
         rows: cells, in the order of `heads`.
-        notes: sentences below the table; empty ones are left out.
+        notes: sentences below the table, as one paragraph; empty ones are left out.
     """
     head = "".join(f"<th scope='col'>{escape(h)}</th>" for h in heads)
     body = "".join(_row(row) for row in rows)
-    below = "".join(f"<p>{escape(n)}</p>" for n in notes if n)
+    said = " ".join(n for n in notes if n)
+    below = f"<p class='cx-under'>{escape(said)}</p>" if said else ""
     return (
-        f"<div class='cx-scroll' tabindex='0' role='region' aria-label='{escape(caption, quote=True)}'>"
+        f"<div class='cx-scroll cx-result' tabindex='0' role='region' aria-label='{escape(caption, quote=True)}'>"
         f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f"{below}"
     )

@@ -7,12 +7,13 @@ A customer is a comparator on many days, so the table stores spans of days inste
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.episode import Aside, Episodes, first_reach
+from cxresearch.episode import Aside, Episodes, first_reach, summed
 from cxresearch.errors import EstimationError
 from cxresearch.html_tables import html_table
 from cxresearch.small_cells import hide, told
@@ -49,16 +50,28 @@ class MatchedTable:
 
     def __add__(self, other: MatchedTable) -> MatchedTable:
         """The table of both; right only when no cluster is in both."""
-        if self.causes != other.causes:
-            raise EstimationError("only tables with the same causes add up")
-        population = pl.concat([self.population, other.population]).group_by("group").sum().sort("group")
-        return MatchedTable(
-            _sum(pl.concat([self.exposed, other.exposed])),
-            _sum(pl.concat([self.spans, other.spans])),
-            self.causes,
-            population,
-            (*self.asides, *other.asides),
-        )
+        return total([self, other])
+
+
+def total(tables: Sequence[MatchedTable]) -> MatchedTable:
+    """The sum of tables of disjoint clusters.
+
+    Raises:
+        EstimationError: they have different causes.
+    """
+    first = tables[0]
+    if any(t.causes != first.causes for t in tables):
+        raise EstimationError("only tables with the same causes add up")
+    if len(tables) == 1:
+        return first
+    population = pl.concat([t.population for t in tables]).group_by("group").sum().sort("group")
+    return MatchedTable(
+        _sum(pl.concat([t.exposed for t in tables])),
+        _sum(pl.concat([t.spans for t in tables])),
+        first.causes,
+        population,
+        summed([a for t in tables for a in t.asides]),
+    )
 
 
 def matched_table(

@@ -83,7 +83,7 @@ class QuickMath(Result):
         if n is None:
             return ("–", "–", "–")
         share = n / self.moments if self.moments else 0.0
-        return (f"{n / self.days:.3g}", f"{n / self.years:.3g}" if self.years else "–", f"{share:.1%}")
+        return (f"{n / self.days:,.1f}", f"{n / self.years:,.2f}" if self.years else "–", f"{share:.1%}")
 
 
 def quick_math(study: Study | Records) -> QuickMath:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -35,7 +35,7 @@ class Records:
     Attributes:
         study: what they were made from.
         engine: where the frames live.
-        moments: customer (code), day, second, grade (position in `GRADES`), cx_row.
+        moments: customer (code), day, second, grade (position in `GRADES`), cx_row; arranged by `Engine.arrange`.
         customers: see `cxresearch.retention`.
         window: the log's own, in days.
         fixed: names of the fixed covariates in `customers`.
@@ -53,6 +53,11 @@ class Records:
     def __repr__(self) -> str:
         kept = ", ".join(f"{n:,} {table}" for table, n in self.audit.kept)
         return f"Records({self.study.name!r}: {kept}, on {self.engine.name})"
+
+    def parts(self) -> tuple[Records, ...]:
+        """The same records in parts of disjoint clusters, each of a size that the engine takes in its stride."""
+        parts = self.engine.parts(self.moments, self.customers)
+        return tuple(replace(self, moments=m, customers=c) for m, c in parts)
 
     def _repr_html_(self) -> str:
         facts = {f.name: f.value for f in self.audit.facts}
@@ -105,7 +110,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
         log = engine.keep(_match(log, rows, customers, window))
         log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS, raw.ordered)
         _need_rows(study, engine, "interactions", log, log_findings, log_read, log_kept, rows)
-        moments = engine.keep(_moments(log))
+        moments = engine.arrange(_moments(log))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, log_findings)
         quarantine += _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
     audit = Audit(
@@ -145,7 +150,7 @@ def _activity(
                 f"({day_text(window.last, dated=raw.dated)}): nobody is under observation; "
                 "give log_until, or a longer log"
             )
-        moments = engine.keep(_moments(fine.join(customers.select("id", "customer"), on="id")))
+        moments = engine.arrange(_moments(fine.join(customers.select("id", "customer"), on="id")))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)
         seen = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
@@ -213,8 +218,8 @@ def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, .
 def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
     """Join each contact to its customer, and complete the reasons that need one."""
     known = rows.filter(~nw.col("id").is_null()).group_by("id").agg(nw.col("start").min())
-    x = log.join(known.with_columns(known=nw.lit(1)), on="id", how="left")
-    x = x.join(customers.select("id", "customer", "exit"), on="id", how="left")
+    followed = customers.select("id", "customer", "exit")
+    x = log.join(known.join(followed, on="id", how="left").with_columns(known=nw.lit(1)), on="id", how="left")
     tests = [
         ("unknown customer", nw.col("known").is_null()),
         ("before the customer's start", nw.col("day") < nw.col("start")),

@@ -11,7 +11,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.engines import Engine, Frame
+from cxresearch.engines import GROUPS, Engine, Frame
 from cxresearch.study import Retention
 from cxresearch.tables import CUSTOMER_REASONS
 
@@ -172,7 +172,8 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
 
 
 def coded(customers: Frame, engine: Engine, *columns: Any) -> Frame:
-    """Customers with a code each, in the order of their ids, and the group of their cluster."""
-    x = engine.number(engine.group(customers, "cluster"), "id", "customer")
+    """Customers with a code each, in the order of their groups and ids, and the group of their cluster."""
+    place = nw.concat_str([(nw.col("group") + GROUPS).cast(nw.String), nw.col("id")])  # as many digits for each group
+    x = engine.number(engine.group(customers, "cluster").with_columns(cx_place=place), "cx_place", "customer")
     keep = ("customer", "id", "start", "entry", "exit", "event", "unseen", "group", "cluster", *columns)
     return x.select(*keep)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from hashlib import sha256
 from heapq import heappop, heappush
-from math import prod
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -19,10 +18,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.engines import Frame
-from cxresearch.episode import Aside, Episodes
+from cxresearch.episode import Aside, Episodes, summed
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
-from cxresearch.small_cells import hide, told
+from cxresearch.packing import packing
+from cxresearch.small_cells import MIN_CELL, hide, told
 
 FLOWS = ("entered", "left")
 
@@ -122,19 +122,7 @@ class RiskTable:
 
     def __add__(self, other: RiskTable) -> RiskTable:
         """The table of both; right only when no cluster is in both."""
-        if (self.causes, self.clock) != (other.causes, other.clock) or [f.name for f in self.features] != [
-            f.name for f in other.features
-        ]:
-            raise EstimationError("only tables with the same clock, causes and features add up")
-        features = tuple(_union(a, b) for a, b in zip(self.features, other.features, strict=True))
-        flows = pl.concat([_recode(t, features) for t in (self, other)])
-        population = pl.concat([self.population, other.population]).group_by("group").sum().sort("group")
-        reasons = dict.fromkeys(a.reason for a in (*self.asides, *other.asides))
-        asides = tuple(
-            Aside(r, sum(a.customers for a in (*self.asides, *other.asides) if a.reason == r)) for r in reasons
-        )
-        names = tuple(f.name for f in features)
-        return RiskTable(_sum(flows, names, self.causes), features, self.causes, self.clock, population, asides)
+        return total([self, other])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RiskTable):
@@ -171,11 +159,15 @@ class RiskTable:
         return f"RiskTable({self.customers:,} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
 
     def _repr_html_(self) -> str:
-        counts = hide([self.events(c) for c in self.causes])
+        return self.html()
+
+    def html(self, min_cell: int = MIN_CELL) -> str:
+        """What the table is about, as a table for a page; counts below `min_cell` are hidden."""
+        counts = hide([self.events(c) for c in self.causes], min_cell)
         rows = [
             *((f"levels of {f.name}", ", ".join(f.levels)) for f in self.features),
-            *((c, told(n)) for c, n in zip(self.causes, counts, strict=True)),
-            *((f"not at risk: {a.reason}", told(a.customers)) for a in self.asides),
+            *((c, told(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
+            *((f"not at risk: {a.reason}", told(a.customers, min_cell)) for a in self.asides),
         ]
         caption = f"Risk table: {self.customers:,} customers on the {self.clock} clock"
         return html_table(caption, ("what", "levels, or how many"), rows)
@@ -284,20 +276,12 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
 def _sum(flows: pl.DataFrame, names: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
     """One row per group, time and pattern, in that order: by one packed key where it fits into 63 bits."""
     key, counts = ["group", "time", *names], [*FLOWS, *causes]
-    low, high = (flows.select(getattr(pl.col(key), how)()).row(0) if flows.height else None for how in ("min", "max"))
-    if low is None or high is None or prod(h - a + 1 for a, h in zip(low, high, strict=True)) >= 2**63:
+    pack = packing(flows, key)
+    if pack is None:
         summed = flows.group_by(key).agg(pl.col(counts).sum())
         return summed.select(pl.col(key + counts).cast(pl.Int64)).sort(key)
-    widths = [h - a + 1 for a, h in zip(low, high, strict=True)]
-    packed = pl.lit(0, pl.Int64)
-    for name, least, width in zip(key, low, widths, strict=True):
-        packed = packed * width + (pl.col(name).cast(pl.Int64) - least)
-    summed = flows.select(packed.alias("cx_key"), *counts).group_by("cx_key").agg(pl.col(counts).sum()).sort("cx_key")
-    rest, columns = summed["cx_key"].to_numpy(), {}
-    for name, least, width in reversed(list(zip(key, low, widths, strict=True))):
-        rest, part = np.divmod(rest, width)
-        columns[name] = part + least
-    return pl.DataFrame({n: columns[n] for n in key}).with_columns(summed[c].cast(pl.Int64) for c in counts)
+    summed = flows.select(pack.key.alias("cx_key"), *counts).group_by("cx_key").agg(pl.col(counts).sum()).sort("cx_key")
+    return pl.DataFrame(pack.unpack(summed["cx_key"])).with_columns(summed[c].cast(pl.Int64) for c in counts)
 
 
 def _union(a: Feature, b: Feature) -> Feature:
@@ -315,5 +299,20 @@ def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
 
 
 def total(tables: Sequence[RiskTable]) -> RiskTable:
-    """The sum of tables of disjoint clusters."""
-    return reduce(lambda a, b: a + b, tables)
+    """The sum of tables of disjoint clusters.
+
+    Raises:
+        EstimationError: they differ in clock, causes or features.
+    """
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    alike = {(t.causes, t.clock, tuple(f.name for f in t.features)) for t in tables}
+    if len(alike) > 1:
+        raise EstimationError("only tables with the same clock, causes and features add up")
+    features = tuple(reduce(_union, (t.features[i] for t in tables)) for i in range(len(first.features)))
+    flows = pl.concat([_recode(t, features) for t in tables])
+    population = pl.concat([t.population for t in tables]).group_by("group").sum().sort("group")
+    names = tuple(f.name for f in features)
+    asides = summed(a for t in tables for a in t.asides)
+    return RiskTable(_sum(flows, names, first.causes), features, first.causes, first.clock, population, asides)

@@ -288,7 +288,7 @@ class _Compiler:
         pattern = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in str(node.expression.this))
         if isinstance(node, exp.ILike):
             text, pattern = text.str.to_lowercase(), pattern.lower()
-        found = text.str.contains(f"(?s)^{pattern}$")
+        found = text.str.contains(rf"(?s)^{pattern}\z")  # to Java, $ is also before a last line end
         return _Value(~found if node.args.get("negate") else found, "boolean")
 
     def case(self, node: exp.Case) -> _Value:

@@ -1,4 +1,4 @@
-"""From what a study names to a table on an engine: files, globs, folders, frames in memory, queries over them."""
+"""From what a study names to a table on an engine: files, folders, databases, frames in memory, queries over them."""
 
 from __future__ import annotations
 
@@ -111,6 +111,8 @@ def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str,
 
 
 def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, text: list[str]) -> Any:
+    if template.startswith(("duckdb:", "spark:")) and "://" not in template:
+        return _stored(study, engine, template, field)
     if "://" in template:
         raise SourceError(
             f"{field}: {template!r} is an address; only files are read: export the table to Parquet and name that file"
@@ -140,6 +142,21 @@ def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, 
                 fmt = msgspec.structs.replace(fmt, separator="\t")
             raw = engine.csv(files, fmt, text)
         nw.from_native(raw).collect_schema()  # a file that is not what its name says shows here
+    return raw
+
+
+def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
+    """A table of a database: ``duckdb:folder/file.duckdb/table`` or ``spark:catalog.schema.table``."""
+    kind, _, place = study.fill(template, field).partition(":")
+    name, _, table = place.rpartition("/")
+    file = study.folder / Path(name).expanduser()
+    if kind == "duckdb" and not (name and table):
+        raise SourceError(f"{field}: {template!r} names no table; write duckdb:file.duckdb/table")
+    if kind == "duckdb" and not file.is_file():
+        raise SourceError(f"{field}: no file for {template!r} (relative names start at the study file's folder)")
+    with reading(study, f"{field} ({template})"):
+        raw = engine.database(str(file), table) if kind == "duckdb" else engine.catalogue(place)
+        nw.from_native(raw).collect_schema()  # a table that is not there shows here
     return raw
 
 

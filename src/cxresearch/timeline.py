@@ -19,7 +19,7 @@ def timeline(moments: Frame, customers: Frame, histories: Mapping[str, History],
     """The state of every customer after every tick at which it may change.
 
     Args:
-        moments: customer, day, second, grade, cx_row.
+        moments: customer, day, second, grade, cx_row; as `Engine.arrange` leaves them.
         customers: customer, entry, exit, unseen; days.
         histories: the name of each column to its history.
         clock: ticks.
@@ -33,7 +33,7 @@ def timeline(moments: Frame, customers: Frame, histories: Mapping[str, History],
     unique = {h.name: h for h in histories.values()}
     label = {name: f"h{i}" for i, name in enumerate(unique)}
     order = engine.along("day", "second", "grade", "cx_row")
-    marked = order.prepare(clock.mark(moments, engine))
+    marked = clock.mark(moments, engine)
     who = customers.select("customer", "entry", "exit", "unseen")
     past = Past(marked, who, clock, order)
     births = who.select("customer", tick=clock.on(nw.col("entry")), unseen=nw.col("unseen").cast(nw.Int64))

@@ -7,8 +7,12 @@ Without a format: ISO dates, with or without a time of day, a fraction and an of
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import polars as pl
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
 
 EARLIEST, LATEST = -354_285, 2_932_896  # days that count as days: the years 1000 to 9999
 DIRECTIVES = "%Y %y %m %d %j %b %B %a %A %H %I %M %S %f %p %z %%"
@@ -22,6 +26,13 @@ _CLOCK = r"[T ]([0-9]+:[0-9]+(:[0-9]+)?)"
 _OFFSET = r":[0-9.,]+ ?([+-][0-9:]+)$"
 _UTC = r"(Z|UTC)$"
 _FRACTION = r"(:[0-9]{2})[.][0-9]+"  # days and seconds are all that is kept
+# fmt: off
+_MONTHS = [
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+]
+_WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+# fmt: on
 
 
 def unknown_directives(fmt: str) -> list[str]:
@@ -91,3 +102,83 @@ def duck_time(x: str, fmt: str | None, zone: str) -> str:
         x = f"regexp_replace({x}, '{_FRACTION}', '\\1')"
     parsed = f"try_strptime({x}, '{fmt.replace(chr(39), chr(39) * 2)}')"
     return f"timezone('{zone}', {parsed})" if "%z" in fmt else parsed
+
+
+def spark_time(x: Column, fmt: str | None, zone: str) -> Column:
+    """The same in Spark, whose own formats lack weekdays and are lenient in other places.
+
+    Args:
+        x: text, blanks stripped.
+        fmt: how it is written; ISO when not given.
+        zone: times with an offset are brought here.
+    """
+    from pyspark.sql import functions as sf
+
+    if fmt is None:
+        x = sf.when(x.rlike(_ISO), x)
+        pattern, parts = r"^([0-9]+)-([0-9]+)-([0-9]+)(?:[T ]([0-9]+):([0-9]+)(?::([0-9]+))?)?", "YmdHMS"
+    else:
+        fmt, fraction = _without_fraction(fmt)
+        x = sf.regexp_replace(x, _FRACTION, "$1") if fraction else x
+        pattern, parts = _pattern(fmt)
+
+    def part(directive: str) -> Column:
+        found = sf.regexp_extract(x, pattern, parts.index(directive) + 1) if directive in parts else sf.lit(None)
+        return sf.nullif(found.cast("string"), sf.lit(""))
+
+    def number(directive: str) -> Column:
+        return part(directive).try_cast("int")
+
+    def among(directive: str, names: list[str]) -> Column:
+        place = sf.array_position(
+            sf.array(*(sf.lit(n[:3]) for n in names)), sf.lower(sf.substring(part(directive), 1, 3))
+        )
+        return sf.nullif(place.cast("int"), sf.lit(0))
+
+    short, nothing = number("y"), sf.lit(0)
+    year = sf.coalesce(number("Y"), short + sf.when(short < 70, 2000).otherwise(1900))
+    month = number("m") if "m" in parts else among("b", _MONTHS) if "b" in parts else sf.lit(1)
+    day = number("d") if "d" in parts else sf.lit(1)
+    hour = sf.coalesce(number("H"), number("I"), nothing)
+    if "p" in parts:
+        hour = sf.when(number("I").between(1, 12), number("I") % 12) + sf.when(
+            sf.lower(part("p")) == "pm", 12
+        ).otherwise(0)
+    minute, second = sf.coalesce(number("M"), nothing), sf.coalesce(number("S"), nothing)
+    local = sf.try_make_timestamp_ntz(year, month, day, hour, minute, second)
+    if "j" in parts:
+        later = local + sf.make_dt_interval(number("j") - 1)
+        local = sf.when(sf.year(later) == year, later)
+    if "a" in parts:
+        local = sf.when(sf.weekday(local) + 1 == among("a", _WEEKDAYS), local)
+    if fmt is not None and "z" not in parts:
+        return local
+    offset = sf.nullif(sf.regexp_extract(x, _OFFSET, 1), sf.lit("")) if fmt is None else part("z")
+    digits = sf.regexp_replace(offset, ":", "")
+    minutes = sf.coalesce(sf.substring(digits, 4, 2).try_cast("int"), nothing)
+    east = (60 * sf.substring(digits, 2, 2).try_cast("int") + minutes) * sf.when(digits.startswith("-"), -1).otherwise(
+        1
+    )
+    east = sf.when(x.rlike(_UTC), nothing).otherwise(east) if fmt is None else east
+    utc = local - sf.make_dt_interval(nothing, nothing, east)
+    return sf.when(east.isNull(), local).otherwise(sf.convert_timezone(sf.lit("UTC"), sf.lit(zone), utc))
+
+
+def _pattern(fmt: str) -> tuple[str, str]:
+    """A regular expression for a format, and the directive of each of its groups; names may be cut to three letters."""
+    short = {"b": [m[:3] for m in _MONTHS], "a": [d[:3] for d in _WEEKDAYS]}
+    names = {**short, "B": _MONTHS + short["b"], "A": _WEEKDAYS + short["a"]}
+    digits = {"Y": "[0-9]{4}", "j": "[0-9]{1,3}+", "p": "am|pm", "z": "[+-][0-9]{2}:?[0-9]{2}"}
+    written, parts = "", ""
+    for token in re.findall(r"%.|\s+|.", fmt):
+        directive = token[1:]
+        if token.isspace():
+            written += r"\s+"
+        elif token == "%f":
+            written += "[0-9]{1,9}"
+        elif token[0] != "%" or token == "%%":
+            written += re.escape(token[-1])
+        else:
+            parts += directive.lower() if directive in "BA" else directive
+            written += f"((?i:{digits.get(directive) or '|'.join(names.get(directive, ['[0-9]{1,2}+']))}))"
+    return rf"^{written}\z", parts

@@ -19,7 +19,7 @@ def variant(study: Study, **settings: Any) -> Study:
     Args:
         study: the study as declared.
         settings: key of the study file to value, such as ``blackout_days=14``, ``horizon_days=180`` or
-            ``bad="stars <= 1"``. A key that stands in two sections is written ``retention__source``.
+            ``bad="stars <= 3"``. A key that stands in two sections is written ``retention__source``.
 
     Returns:
         The changed study; the given one stays as it is.

@@ -1,34 +1,18 @@
 """The page as a reader has it: in a browser, without a network, on a phone, on paper, in the dark."""
 
-import shutil
-
 import pytest
 
+from tests.browser.browsers import chromium
 from tests.report.dockets import docket, hostile_docket
 from tests.report.pages import page_of
 
 pytestmark = pytest.mark.browser
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="module", params=["plain", "hostile"])

@@ -32,7 +32,8 @@ def contract(moments, days, engine, blackout=0):
 
 def levels(records, history, clock):
     """(start, stop, level) of customer a."""
-    rows = episodes(records, {"h": history}, clock=clock).to_polars().filter(pl.col("customer") == 0)
+    codes = dict(records.engine.collect(records.customers.select("id", "customer")).iter_rows())
+    rows = episodes(records, {"h": history}, clock=clock).to_polars().filter(pl.col("customer") == codes["a"])
     return list(rows.select("start", "stop", "h").iter_rows())
 
 

@@ -1,11 +1,14 @@
 """Every notebook that ships, found by glob."""
 
+import ast
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from cxresearch.bundled import bundled
+from cxresearch.claims.behind import Behind
+from cxresearch.claims.claim import catalogue
 from cxresearch.errors import StudyError
 from cxresearch.report import show
 from cxresearch.report.parameters import PARAMETERS
@@ -21,7 +24,7 @@ def notebook(request):
 
 
 def test_there_are_notebooks():
-    assert "verdicts" in {p.stem for p in NOTEBOOKS}
+    assert {"verdicts", "explore", "claim"} <= {p.stem for p in NOTEBOOKS}
 
 
 def test_clean(notebook):
@@ -45,6 +48,14 @@ def test_parameters_cell_declares_known_names(notebook):
     assert names <= {p.name for p in PARAMETERS}
 
 
+def test_cells_are_short_and_hold_no_statistics(notebook):
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 8
+            imported = {a.name for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Import) for a in n.names}
+            assert imported <= {"cxresearch"}
+
+
 def test_runs_from_another_folder(notebook, tmp_path, monkeypatch):
     study = small_study(tmp_path / "study")
     elsewhere = tmp_path / "elsewhere"
@@ -54,6 +65,64 @@ def test_runs_from_another_folder(notebook, tmp_path, monkeypatch):
         Path("../study/study.toml"), "out", notebooks=(notebook.stem,), variables={"LOG": str(study.parent / "log.csv")}
     )
     assert pages[0].stat().st_size > 10_000
+    assert pages[0].read_text().count("<h1") == 1
+
+
+def run_here(name, folder, monkeypatch, **parameters):
+    """Run a notebook's cells in this process; what they displayed, as text."""
+    shown = []
+
+    def note(*objects, raw=False, **_):
+        shown.extend(o["text/html"] if raw else o for o in objects)
+
+    monkeypatch.setattr("IPython.display.display", note)
+    monkeypatch.chdir(folder)
+    space = {"display": note}
+    for cell in nbformat.read(bundled("notebooks") / f"{name}.ipynb", as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(cell.source, space)
+            space |= parameters if "parameters" in cell.metadata.get("tags", []) else {}
+    return shown
+
+
+OWN = """
+[[claims]]
+id = "busy stay/2"
+statement = "Two contacts a quarter keep a customer."
+source = "us"
+histories.contacts = { use = "contacts_within", days = 90, edges = [2] }
+text = { supported = "{estimate}.", contradicted = "{estimate}.", undecided = "{reason}", not_testable = "{lacks}" }
+[[claims.readings]]
+id = "hazard"
+label = "hazard of leaving with two contacts or more"
+shape = "hazard_contrast"
+primary = true
+model = { terms = ["contacts"] }
+contrast = { "contacts[2+]" = 1 }
+region = "< 1"
+"""
+
+
+@pytest.mark.parametrize("claim", [*(c.id for c in catalogue()), "busy stay/2"])
+def test_claim_notebook_takes_every_claim(claim, tmp_path, monkeypatch):
+    study = small_study(tmp_path, customers=700 if claim == "busy stay/2" else 120)
+    study.write_text(study.read_text().replace("${LOG}", "log.csv") + OWN)
+    shown = run_here("claim", tmp_path, monkeypatch, study="study.toml", claim=claim)
+    pages = "".join(s for s in shown if isinstance(s, str))
+    assert f'id="claim-{claim}"' in pages
+    assert "moments take effect after two weeks" in pages
+    if claim == "busy stay/2":
+        assert any(isinstance(s, Behind) for s in shown)
+
+
+def test_notebooks_take_a_study_of_contacts_alone(tmp_path, monkeypatch):
+    study = small_study(tmp_path, customers=400)
+    retention = study.read_text().index("[retention]")
+    text = study.read_text()[:retention].replace("${LOG}", "log.csv")
+    study.write_text(text + '[retention]\nkind = "activity"\ngap_days = 60\n')
+    told = run_here("explore", tmp_path, monkeypatch, study="study.toml")
+    assert "A small shop" in "".join(s for s in told if isinstance(s, str))
+    run_here("claim", tmp_path, monkeypatch, study="study.toml")
 
 
 def test_sample_study_is_found_from_any_folder(tmp_path, monkeypatch):

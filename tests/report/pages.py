@@ -27,7 +27,7 @@ def notebook_of(docket, *extra):
         if trial.activity:
             data.append(renderer.bundle(charts.activity(trial, docket.min_cell).to_dict()))
         data.append({"text/html": dossier.closing(docket, trial)})
-    data.append({"text/html": provenance.audit(docket)})
+    data.append({"text/html": provenance.audit(docket.audit, docket.min_cell)})
     data.append(
         {"text/html": provenance.method(docket, notebook="verdicts", parameters={"study": "/home/me/study.toml"})}
     )

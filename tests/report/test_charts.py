@@ -3,9 +3,9 @@ import json
 import pytest
 
 from cxresearch import charts
+from cxresearch.charts import renderer
 from cxresearch.claims.evidence import Activity
 from cxresearch.claims.verdict import parse_region
-from cxresearch.charts import renderer
 from tests.report.dockets import ratio_trial, share_trial
 
 

@@ -15,8 +15,8 @@ def test_values_become_plain():
 
 
 def test_unknown_name_suggests_the_nearest():
-    with pytest.raises(ReportError, match="no parameter 'claim'; did you mean 'claims'"):
-        checked({"claim": ["a"]})
+    with pytest.raises(ReportError, match="no parameter 'claimz'; did you mean 'claim"):
+        checked({"claimz": ["a"]})
     with pytest.raises(ReportError, match="there are: study"):
         checked({"zzz": 1})
 
@@ -31,6 +31,7 @@ def test_name_the_notebook_does_not_take():
     [
         ({"claims": [1]}, "claims must be a list of texts"),
         ({"study": 3}, "study must be a text"),
+        ({"claim": ["a"]}, "claim must be a text"),
         ({"title": True}, "title must be a text"),
         ({"engine": "polar"}, "engine must be one of polars, .*did you mean 'polars'"),
     ],

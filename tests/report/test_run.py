@@ -5,11 +5,20 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from cxresearch.errors import ReportError, StudyError
+from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch.report import run
 from cxresearch.report.run import publish, report
 from tests.report.studies import small_study
 
+OWN_CLAIM = """
+[[claims]]
+id = "ID"
+statement = "s"
+source = "us"
+histories.bad = { use = "bad_count" }
+text = { supported = "s", contradicted = "c", undecided = "u", not_testable = "n" }
+readings = [{ id = "r", label = "l", shape = "share", primary = true, region = "> 0.5", count = { bad = ["0"] } }]
+"""
 SECRET = "log.csv"  # stands in for a password in a source's address
 
 
@@ -60,6 +69,66 @@ def test_nothing_is_left_behind_and_nothing_printed(made, capfd, tmp_path):
     assert "bad-moments-drive-away" not in (tmp_path / "out" / "index.html").read_text()
 
 
+ABOUT_ONE = "study = ''\nclaim = 'one-strike'\nengine = 'polars'"
+SHOWS_IT = """
+import cxresearch as cx
+from cxresearch.report import show
+docket = cx.evaluate(show.study(study), claims=[claim])
+show.claim(docket, docket[claim])
+"""
+
+
+def test_a_page_for_each_claim(tmp_path, monkeypatch):
+    study = small_study(tmp_path / "study")
+    paths = {"claim": notebook(tmp_path, SHOWS_IT, parameters=ABOUT_ONE), "verdicts": run.notebook_path("verdicts")}
+    monkeypatch.setattr(run, "notebook_path", paths.get)
+    given = {"claims": ["three-strikes", "good-moments-build"], "variables": {"LOG": "log.csv"}}
+    pages = report(study, tmp_path / "out", notebooks=("verdicts", "claim"), **given)
+    names = [p.name for p in pages]
+    assert names == ["verdicts.html", "claim-three-strikes.html", "claim-good-moments-build.html", "index.html"]
+    verdicts, deep, _, index = (p.read_text() for p in pages)
+    assert "<title>Nine in ten customers leave" in deep
+    assert 'id="claim-three-strikes"' in deep
+    assert verdicts.count('href="claim-three-strikes.html"') == 2
+    assert index.count('href="claim-three-strikes.html"') == 1
+    assert "DEPTH" not in verdicts
+    assert "Claims in depth" not in index
+
+
+def test_the_notebook_names_a_claim_where_none_is_given(tmp_path, monkeypatch):
+    study = small_study(tmp_path / "study")
+    monkeypatch.setattr(run, "notebook_path", lambda _: notebook(tmp_path, SHOWS_IT, parameters=ABOUT_ONE))
+    pages = report(study, tmp_path / "out", notebooks=("claim",), variables={"LOG": "log.csv"})
+    assert [p.name for p in pages] == ["claim-one-strike.html", "index.html"]
+    assert "Claims in depth" in pages[1].read_text()
+    assert 'href="claim-one-strike.html#claim-one-strike"' in pages[1].read_text()
+
+
+def test_claims_that_no_page_can_be_made_of(tmp_path, monkeypatch):
+    study = small_study(tmp_path / "study")
+    monkeypatch.setattr(run, "_run", lambda *_: pytest.fail("a kernel was started"))
+    with pytest.raises(ClaimError, match="no claim 'three-strike'; did you mean 'three-strikes'"):
+        report(study, tmp_path / "out", claims=["three-strike"])
+    path = notebook(tmp_path, "1", parameters="study = ''")
+    monkeypatch.setattr(run, "notebook_path", lambda _: path)
+    with pytest.raises(ReportError, match="none of these notebooks takes them: own"):
+        report(study, tmp_path / "out", notebooks=("own",), claims=["three-strikes"])
+
+
+def test_ids_make_safe_and_distinct_file_names(tmp_path, monkeypatch):
+    study = small_study(tmp_path / "study")
+    made = []
+    for name in ("../up", "a b", "a/b"):
+        made.append(OWN_CLAIM.replace("ID", name))
+    study.write_text(study.read_text() + "".join(made))
+    path = notebook(tmp_path, "1", parameters=ABOUT_ONE)
+    monkeypatch.setattr(run, "notebook_path", lambda _: path)
+    pages = report(study, tmp_path / "out", notebooks=("claim",), claims=["../up"], variables={"LOG": "log.csv"})
+    assert [p.name for p in pages] == ["claim-up.html", "index.html"]
+    with pytest.raises(ReportError, match=r"two pages would both be called claim-a-b\.html"):
+        report(study, tmp_path / "out", notebooks=("claim",), claims=["a b", "a/b"], variables={"LOG": "log.csv"})
+
+
 def test_failing_cell_is_named_and_kept(tmp_path, monkeypatch):
     study = small_study(tmp_path / "study")
     path = notebook(tmp_path, "1 + 1", "import os\nraise ValueError('no: ' + os.environ['LOG'])", "2 + 2")
@@ -89,7 +158,7 @@ def test_notebook_with_an_undeclared_parameter(tmp_path, monkeypatch):
     study = small_study(tmp_path / "study")
     path = notebook(tmp_path, "1", parameters="study = ''\nclaimz = []")
     monkeypatch.setattr(run, "notebook_path", lambda name: path)
-    with pytest.raises(ReportError, match="'claimz', which is not declared; did you mean 'claims'"):
+    with pytest.raises(ReportError, match="'claimz', which is not declared; did you mean 'claim'"):
         report(study, tmp_path / "out", notebooks=("own",))
 
 

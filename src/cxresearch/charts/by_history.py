@@ -14,6 +14,8 @@ from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Incidence
 from cxresearch.small_cells import MIN_CELL
 
+_WIDE = 0.5  # a band wider than this would hide the others and say nothing
+
 
 def retention(
     curves: Mapping[str, Incidence], *, history: str = "bad moments so far", min_cell: int = MIN_CELL
@@ -37,7 +39,9 @@ def retention(
         raise EstimationError(f"no curve has {min_cell} customers at risk at any time: there is nothing to draw")
     names = [n for n in curves if any(r["level"] == n for r in rows)]
     looks = SERIES[: len(names)]
-    legend = alt.Legend(title=history, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300)
+    legend = alt.Legend(
+        title=history, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300, symbolOpacity=1
+    )
     colours = alt.Scale(domain=names, range=[c for c, _ in looks])
     dashes = alt.Scale(domain=names, range=[list(d) for _, d in looks])
     x = alt.X(
@@ -71,16 +75,13 @@ def retention(
         ),
     ]
     unit = "contact" if clock == "contact" else "day"
-    told = "; ".join(
-        f"{n}: {number(r['share'], 'share')} ({number(r['low'], 'share')} to {number(r['high'], 'share')}) "
-        f"by {unit} {r['time']:,.0f}"
-        for n in names
-        for r in [[r for r in rows if r["level"] == n][-1]]
-    )
+    ends = [[r for r in rows if r["level"] == n][-1] for n in names]
+    told = "; ".join(f"{r['level']}: {_told(r)} by {unit} {r['time']:,.0f}" for r in ends)
     late = [f"{n} from {unit} {c.start:,} on, of those there then" for n, c in curves.items() if n in names and c.start]
     caption = (
         "Customers join a curve after the moment that brings them there and leave it with the next one. "
-        f"Bands are {next(iter(curves.values())).level:.0%} intervals. A curve is drawn while at least {min_cell} "
+        f"Bands are {next(iter(curves.values())).level:.0%} intervals; one that spans more than {_WIDE:.0%} is not "
+        f"drawn. A curve is drawn while at least {min_cell} "
         f"customers are in it{': ' if late else ''}{'; '.join(late)}."
     )
     return finish(
@@ -117,9 +118,21 @@ def _rows(name: str, curve: Incidence, min_cell: int) -> list[dict[str, Any]]:
             "level": name,
             "time": float(curve.times[i]),
             "share": round(1 - float(curve.incidence[i]), 4),
-            "low": round(1 - float(curve.high[i]), 4),
-            "high": round(1 - float(curve.low[i]), 4),
+            **_limits(curve, i),
         }
         for i in (int(drawn[k]) for k in thinned(len(drawn), 100))
     ]
-    return [{"level": name, "time": float(curve.start), "share": 1.0, "low": 1.0, "high": 1.0}, *rows]
+    return [{"level": name, "time": float(curve.start), "share": 1.0, "low": None, "high": None}, *rows]
+
+
+def _limits(curve: Incidence, i: int) -> dict[str, float | None]:
+    """The limits at a point; none where nobody has left yet, or where they say next to nothing."""
+    low, high = 1 - float(curve.high[i]), 1 - float(curve.low[i])
+    if curve.incidence[i] <= 0 or high - low > _WIDE:
+        return {"low": None, "high": None}
+    return {"low": round(low, 4), "high": round(high, 4)}
+
+
+def _told(row: dict[str, Any]) -> str:
+    limits = f" ({number(row['low'], 'share')} to {number(row['high'], 'share')})" if row["low"] is not None else ""
+    return f"{number(row['share'], 'share')}{limits}"

@@ -34,7 +34,7 @@ ROLES = {
 }
 AXES = {
     "share": "share of customers",
-    "hazard ratio": "rate of leaving, compared with the others (1 = the same)",
+    "hazard ratio": "rate of leaving (1 = as the others)",
     "difference of shares": "points more (+) or fewer (−) who left",
 }
 STEP = 68  # height of a reading: two lines of text, then the interval

@@ -40,7 +40,7 @@ def hazard_ratios(fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] |
         r["left"], r["right"] = max(r["low"], low), min(r["high"], high)
     scale = alt.Scale(type="log", domain=[low, high], range=[6, alt.ExprRef(f"width - {_ROOM}")], nice=False)
     axis = alt.Axis(
-        title="rate of leaving, compared with the reference (1 = the same)",
+        title="rate of leaving (1 = as the reference)",
         values=[t for t in TICKS if low <= t <= high],
         labelExpr="format(datum.value, '~r')",
         labelOverlap=True,
@@ -140,7 +140,7 @@ def _caption(fits: Mapping[str, CoxFit], against: set[str]) -> str:
     reference = f"Reference: {', '.join(map(_said, named))}. " if named else ""
     strata = sorted({s for f in fits.values() for s in f.strata})
     within = (
-        f" Compared within {', '.join(strata)}{' where a model says so' if len(fits) > 1 else ''}." if strata else ""
+        f" Compared within {', '.join(strata)}{' where the model says so' if len(fits) > 1 else ''}." if strata else ""
     )
     firth = (
         " Where the likelihood has no maximum, Firth's penalty was used."

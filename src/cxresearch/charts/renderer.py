@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
+from textwrap import wrap
 from typing import Any
 
 MIME = "application/vnd.cxresearch.chart.v1+json"
@@ -57,9 +58,12 @@ def _rounded(svg: str) -> str:
 
 
 def _titled(spec: dict[str, Any]) -> dict[str, Any]:
-    """With its title in the picture; on a page it stands above, as text."""
-    title = spec.get("usermeta", {}).get("title")
-    return {**spec, "title": {"text": title, "anchor": "start", "color": "currentColor"}} if title else spec
+    """With title and caption in the picture; on a page they stand around it, as text."""
+    told = spec.get("usermeta", {})
+    if "title" not in told:
+        return spec
+    ink = {"anchor": "start", "color": "currentColor", "subtitleColor": "currentColor"}
+    return {**spec, "title": {"text": told["title"], "subtitle": wrap(told.get("caption", ""), 105), **ink}}
 
 
 def _wide(spec: dict[str, Any], width: int) -> dict[str, Any]:

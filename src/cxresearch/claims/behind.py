@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cxresearch.claims.claim import Claim, names_used
+from cxresearch.claims.counting import countings
 from cxresearch.claims.shapes import Bench, compute
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.expected import expected_events
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
+from cxresearch.moments import GRADES
 from cxresearch.records import Records
 from cxresearch.risk import RiskTable
 from cxresearch.small_cells import hide, told
@@ -35,6 +37,11 @@ class Behind(Result):
     expected: tuple[float, ...]
     min_cell: int
 
+    @property
+    def label(self) -> str:
+        """The history in words."""
+        return f"{self.history} moments so far" if self.history in GRADES else self.history.replace("_", " ")
+
     def __repr__(self) -> str:
         return f"Behind({self.history}: {', '.join(self.levels)}; {self.table!r})"
 
@@ -47,9 +54,9 @@ class Behind(Result):
         )
         note = "Expected: had the rate of leaving been the same at all levels on each day."
         hidden = f"Counts below {self.min_cell} are not shown, nor what would give them away." if None in shown else ""
-        heads = (self.history, "left", "expected")
-        own = html_table(f"Who left while at each level of {self.history}", heads, rows, (note, hidden))
-        return self.table._repr_html_() + own
+        heads = (self.label, "left", "expected")
+        own = html_table(f"Who left, by {self.label}", heads, rows, (note, hidden))
+        return self.table.html(self.min_cell) + own
 
 
 def behind(records: Records, claim: Claim) -> Behind:
@@ -64,11 +71,11 @@ def behind(records: Records, claim: Claim) -> Behind:
         EstimationError: the reading's model cannot be fitted.
     """
     primary = claim.primary
-    bench = Bench(records, {h.name: h for h in (claim.history(n) for n in names_used(primary))})
-    compute(bench, claim, primary)
-    if not bench.tables:
+    if primary.compare:
         raise NotTestable("a risk table: this reading compares matched customers")
-    table = next(iter(bench.tables.values()))  # the first made is the reading's own; others are gates
+    bench = Bench(records)
+    compute(bench, claim, primary)
+    table = bench.risk(countings(records, claim, primary)[0])
     named = [n for n in (claim.cell, *primary.contrast, *primary.combine, *names_used(primary)) if n]
     features = [f.name for f in table.features]
     history = next((n for n in (x.partition("[")[0] for x in named) if n in features), "")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
 from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, names_used, region
+from cxresearch.claims.counting import Counting, activity_counting, countings
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
 from cxresearch.claims.shapes import Bench, Found, activity, compute
 from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
@@ -16,6 +18,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
 from cxresearch.moments import GRADES
 from cxresearch.records import Records, read_records
+from cxresearch.risk import RiskTable
 from cxresearch.study import Study
 from cxresearch.tables import day_text
 
@@ -60,8 +63,8 @@ def evaluate(
     say("reading and checking the two tables")
     records = study if isinstance(study, Records) else read_records(study, engine)
     wanted = {c.id: _deciding(c) if verdicts_only else c.readings for c in chosen}
-    used = [c.history(n) for c in chosen for r in wanted[c.id] for n in names_used(r)]
-    bench = Bench(records, {h.name: h for h in used})
+    bench = Bench(records)
+    bench.prepare(_planned(bench, chosen, wanted), say)
     trials = []
     for claim in chosen:
         say(f"trying {claim.id}")
@@ -105,6 +108,21 @@ def lacks(claim: Claim, study: Study) -> str:
     return ""
 
 
+def _planned(bench: Bench, chosen: Sequence[Claim], wanted: Mapping[str, Sequence[Reading]]) -> list[Counting]:
+    """Every table that the docket needs, so that one walk along the customers makes them all."""
+    found: list[Counting] = []
+    for claim in chosen:
+        if lacks(claim, bench.records.study):
+            continue
+        for reading in wanted[claim.id]:
+            with suppress(NotTestable):  # said when the reading is tried
+                _need_moments(bench, claim, reading)
+                found += countings(bench.records, claim, reading)
+        if claim.text.caution and claim.naive in {r.id for r in wanted[claim.id]}:
+            found.append(activity_counting())
+    return found
+
+
 def _deciding(claim: Claim) -> tuple[Reading, ...]:
     """The readings that a verdict rests on."""
     primary = claim.primary
@@ -122,7 +140,7 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
             rows[reading.id] = _untestable(claim, reading, missing)
             continue
         try:
-            _need_bad_moments(bench, claim, reading)
+            _need_moments(bench, claim, reading)
             found[reading.id] = compute(bench, claim, reading)
             rows[reading.id] = _decided(bench, claim, reading, found[reading.id])
         except NotTestable as e:
@@ -143,7 +161,7 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
     return Trial(claim, tried, base, naive, sentence, caution, activity(bench))
 
 
-def _need_bad_moments(bench: Bench, claim: Claim, reading: Reading) -> None:
+def _need_moments(bench: Bench, claim: Claim, reading: Reading) -> None:
     """A history of a grade that nobody has is no history."""
     counts = {f.name: f.value for f in bench.records.audit.facts}
     for name in names_used(reading):
@@ -343,5 +361,7 @@ def _family(trials: list[Trial], method: str, alpha: float) -> list[Trial]:
 def _fingerprint(bench: Bench) -> str:
     digest = sha256(repr(bench.records.audit.counts()).encode())
     for key in sorted(bench.tables):
-        digest.update(bench.tables[key].fingerprint().encode())
+        table = bench.tables[key]
+        if isinstance(table, RiskTable):
+            digest.update(table.fingerprint().encode())
     return digest.hexdigest()[:16]

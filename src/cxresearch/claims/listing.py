@@ -14,7 +14,7 @@ from cxresearch.records import Records
 from cxresearch.study import Study
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Listing(Result):
     """Claims, in the order of the catalogue; a study's own come last.
 
@@ -41,6 +41,9 @@ class Listing(Result):
             },
             schema=dict.fromkeys(("claim", "statement", "source", "lacks"), pl.String),
         )
+
+    def __repr__(self) -> str:
+        return f"Listing({sum(not x for x in self.lacks)} of {len(self.claims)} claims can be tried)"
 
     def _repr_html_(self) -> str:
         rows = (

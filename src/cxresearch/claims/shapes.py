@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.claims.claim import Claim, Reading, Since, names_used
+from cxresearch.claims.claim import Claim, Reading, Since
+from cxresearch.claims.counting import Counting, Table, activity_counting, count, countings
 from cxresearch.claims.evidence import Activity, Series
-from cxresearch.clocks import Clock, ContactClock, DayClock
-from cxresearch.engines import Frame
-from cxresearch.episode import Aside, Episodes, clock_of, episodes, final, since, states, until
+from cxresearch.clocks import Clock, ContactClock
+from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError, NotTestable
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import contrast, cox
@@ -25,10 +24,9 @@ from cxresearch.estimators.expected import expected_events
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.estimators.share import share
-from cxresearch.histories import History, bad_count, contact_count
-from cxresearch.matched import matched_table
+from cxresearch.matched import MatchedTable
 from cxresearch.records import Records
-from cxresearch.risk import RiskTable, risk_table
+from cxresearch.risk import RiskTable
 
 T = TypeVar("T")
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
@@ -65,37 +63,42 @@ class Bench:
 
     Attributes:
         records: the study's data.
-        histories: every history the docket needs, by its own name; they lie on one timeline per clock.
-        tables: the risk tables made so far, for the fingerprint.
+        tables: key of a counting to its table, or to why there is none.
     """
 
     records: Records
-    histories: Mapping[str, History]
-    tables: dict[str, RiskTable] = field(default_factory=dict)
-    _lines: dict[tuple[str, int], Frame] = field(default_factory=dict)
+    tables: dict[str, Table | Exception] = field(default_factory=dict)
     _excesses: dict[str, Excess] = field(default_factory=dict)
     _fits: dict[str, CoxFit] = field(default_factory=dict)
 
-    def strata(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
-        """The strata a study has."""
-        return tuple(s for s in wanted if s in self.records.fixed)
+    def prepare(self, wanted: Iterable[Counting], progress: Callable[[str], None] | None = None) -> None:
+        """Count what is not counted yet, all in one go."""
+        missing = [c for c in wanted if c.key not in self.tables]
+        if missing:
+            self.tables |= count(self.records, missing, progress)
 
-    def episodes(self, histories: Mapping[str, History], clock: Clock, fixed: tuple[str, ...]) -> Episodes:
-        """Episodes of some histories, projected from the docket's timeline; customers seen from their start."""
-        key = (clock.name, clock.lag)
-        columns = {name: f"h{i}" for i, name in enumerate(self.histories)}
-        if key not in self._lines:
-            self._lines[key] = states(self.records, {c: self.histories[n] for n, c in columns.items()}, clock)
-        renamed = {name: columns[h.name] for name, h in histories.items()}
-        line = self._lines[key].select("customer", "tick", **{n: nw.col(c) for n, c in renamed.items()})
-        found = episodes(self.records, histories, fixed=fixed, clock=clock, line=line, whole=True)
-        return replace(found, frame=self.records.engine.keep(found.frame))
+    def risk(self, counting: Counting) -> RiskTable:
+        """The risk table of a counting.
 
-    def table(self, key: str, make: Callable[[], Episodes]) -> RiskTable:
-        """The risk table of that key, counted once."""
-        if key not in self.tables:
-            self.tables[key] = risk_table(make())
-        return self.tables[key]
+        Raises:
+            NotTestable, EstimationError: there can be none.
+        """
+        found = self._found(counting)
+        assert isinstance(found, RiskTable)
+        return found
+
+    def matched(self, counting: Counting) -> MatchedTable:
+        """The matched table of a counting; errors as `risk`."""
+        found = self._found(counting)
+        assert isinstance(found, MatchedTable)
+        return found
+
+    def _found(self, counting: Counting) -> Table:
+        self.prepare([counting])
+        found = self.tables[counting.key]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def once(self, key: str, make: Callable[[], Excess]) -> Excess:
         """A comparison that two readings share."""
@@ -128,10 +131,7 @@ def compute(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
 def activity(bench: Bench) -> tuple[Activity, ...]:
     """How many customers had a bad moment and how many left, by their number of contacts in all."""
-    histories = {"contacts": contact_count(), "bad": bad_count(1)}
-    clock = _tenure(bench, blackout=False)
-    line = states(bench.records, histories, clock)
-    table = risk_table(episodes(bench.records, histories, clock=clock, line=line, whole=True))
+    table = bench.risk(activity_counting())
     rows = []
     for level in table.feature("contacts").levels[:-1]:
         band = table.where(contacts=[level])
@@ -140,32 +140,9 @@ def activity(bench: Bench) -> tuple[Activity, ...]:
     return tuple(r for r in rows if r.customers)
 
 
-def _histories(claim: Claim, reading: Reading) -> dict[str, History]:
-    return {name: claim.history(name) for name in names_used(reading)}
-
-
-def _key(*parts: object) -> str:
-    return repr(parts)
-
-
-def _tenure(bench: Bench, *, blackout: bool) -> DayClock:
-    return DayClock(bench.records.study.moments.blackout_days if blackout else 0)
-
-
 def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    histories = _histories(claim, reading)
-    clock, fixed = _tenure(bench, blackout=reading.clock is None), ()
-    key = _key("incidence", [(n, h.name) for n, h in histories.items()], reading.clock, reading.until, clock.lag)
-
-    def make() -> Episodes:
-        eps = bench.episodes(histories, clock, fixed)
-        if reading.clock:
-            eps = since(eps, reading.clock.since, reading.clock.level, below=reading.clock.below)
-        if reading.until:
-            eps = until(eps, reading.until.history, reading.until.level, reading.until.cause)
-        return eps
-
-    table = bench.table(key, make)
+    own, *gates = countings(bench.records, claim, reading)
+    table = bench.risk(own)
     if reading.among:
         table = table.where(**reading.among)
     if table.flows.height == 0:
@@ -179,8 +156,8 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
         groups=settings.decision.groups,
     )
     horizon = _horizon(bench, reading, curve)
-    if reading.clock:
-        _expect_events(bench, claim, reading)
+    for gate in gates:
+        _expect_events(bench.risk(gate), reading)
     events = _events_by(table, reading.event, horizon)
     events += _events_by(table, reading.ratio_to, horizon) if reading.ratio_to else 0
     found = incidence_at(
@@ -197,18 +174,13 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
 
 def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    compare = _given(reading.compare)
     settings = bench.records.study
     horizon = settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
-    histories = _histories(claim, reading)
+    (own,) = countings(bench.records, claim, reading)
 
     def make() -> Excess:
-        eps = bench.episodes(histories, _tenure(bench, blackout=False), bench.strata(("segment",)))
-        table = matched_table(
-            eps, compare.history, compare.level, compare.recent, below=compare.below, alike=compare.alike
-        )
         return excess(
-            table,
+            bench.matched(own),
             horizon,
             cause=reading.event,
             min_cell=settings.info.min_cell,
@@ -216,7 +188,7 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
             groups=settings.decision.groups,
         )
 
-    found = bench.once(_key("excess", [h.name for h in histories.values()], compare, horizon, reading.event), make)
+    found = bench.once(repr((own.key, horizon, reading.event)), make)
     keep = _spaced(len(found.times))
     days = tuple(float(d) for d in found.times[keep])
     series = (
@@ -251,24 +223,17 @@ def _modelled(table: RiskTable, fit: CoxFit, reading: Reading, found: Estimate, 
 def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...]) -> tuple[RiskTable, CoxFit]:
     """The risk table of a reading and its model; `cells` are the levels that need enough expected events."""
     model = _given(reading.model)
-    histories, strata = _histories(claim, reading), bench.strata(model.strata)
-    clock = clock_of(bench.records)
-    key = _key("hazard", [(n, h.name) for n, h in histories.items()], strata, reading.final, clock.name)
-
-    def make() -> Episodes:
-        eps = bench.episodes(histories, clock, strata)
-        return final(eps) if reading.final else eps
-
-    table = bench.table(key, make)
+    (own,) = countings(bench.records, claim, reading)
+    table, clock = bench.risk(own), own.clock
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("defections among customers seen from their start")
     named = {t.removeprefix("linear(").removesuffix(")").partition("[")[0] for t in cells}
-    for name in [n for n in histories if n == claim.cell or n in named]:
-        _expect(table, name, reading, strata)
+    for name in [n for n, _ in own.histories if n == claim.cell or n in named]:
+        _expect(table, name, reading, own.fixed)
     settings = bench.records.study.decision
     fit = bench.fit(
-        _key(key, model.terms, reading.event),
-        lambda: fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock),
+        repr((own.key, model.terms, reading.event)),
+        lambda: fit_hazards(table, model.terms, own.fixed, reading.event, settings.level, settings.groups, clock),
     )
     return table, fit
 
@@ -289,10 +254,8 @@ def fit_hazards(
 
 
 def _share(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    histories = _histories(claim, reading)
-    clock = _tenure(bench, blackout=False)
-    key = _key("share", [(n, h.name) for n, h in histories.items()], clock.lag)
-    table = bench.table(key, lambda: bench.episodes(histories, clock, ()))
+    (own,) = countings(bench.records, claim, reading)
+    table = bench.risk(own)
     settings = bench.records.study.decision
     found = share(
         table,
@@ -331,15 +294,9 @@ def _expect(table: RiskTable, name: str, reading: Reading, strata: tuple[str, ..
             )
 
 
-def _expect_events(bench: Bench, claim: Claim, reading: Reading) -> None:
+def _expect_events(table: RiskTable, reading: Reading) -> None:
     """After the origin, as many events as a verdict needs would be expected at everybody's hazard."""
     origin = _given(reading.clock)
-    histories = {origin.since: claim.history(origin.since)}
-    clock = _tenure(bench, blackout=False)
-    table = bench.table(
-        _key("share", [(n, h.name) for n, h in histories.items()], clock.lag),
-        lambda: bench.episodes(histories, clock, ()),
-    )
     counts = expected_events(table, origin.since, reading.event)
     levels = table.feature(origin.since).levels
     within = reading.until is not None and reading.until.history == origin.since

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Ties = Literal["efron", "breslow"]
 _STEPS, _HALVINGS = 50, 30
 _NEAR = 1e-3  # a last Newton step that moves no log hazard by more leaves an error of about its square
+_CLOSE = 0.5  # a longer step may lead away from the top: better to begin again with care
 _DIVERGED = 12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
 
 
@@ -118,14 +119,18 @@ def _without(d: Design, ties: Ties, top: _Top, group: int, sums: _Sums | None) -
     own, own_events = d.of(group)
     sets, events = d.sets.without(own), d.events - own_events
     live = ((sets.by_pattern(np.ones(len(sets.block))) > 0) @ np.abs(d.x)) > 0
+    start = top.beta
     if sums is not None and live.all():
         score = _score(sums.less(_sums(d.x, own, own_events, top.beta)), ties)[1]
         near: Array = top.beta + np.linalg.lstsq(top.information, score, rcond=1e-12)[0]
         loglik, score, information = _derivatives(d.x, sets, events, ties, near)
         step: Array = np.linalg.lstsq(information, score, rcond=1e-12)[0].astype(np.float64)
-        if np.isfinite(loglik) and _reach(d.x, step) < _NEAR and _reach(d.x, near) < _DIVERGED:
-            return _Top(near + step, information, loglik + 0.5 * float(score @ step), penalised=False)
-    start, x = top.beta[live], d.x[:, live]
+        if np.isfinite(loglik) and _reach(d.x, near + step) < _DIVERGED:
+            if _reach(d.x, step) < _NEAR:
+                return _Top(near + step, information, loglik + 0.5 * float(score @ step), penalised=False)
+            if _reach(d.x, step) < _CLOSE:
+                start = near + step
+    start, x = start[live], d.x[:, live]
     part = _firth(x, sets, events, ties, start) if top.penalised else _maximise(x, sets, events, ties, start)
     beta = top.beta.copy()
     beta[live] = part.beta
@@ -290,11 +295,10 @@ def _maximise(x: Array, sets: RiskSets, e: Matrix, ties: Ties, start: Array) -> 
         spread = float(np.abs(step).max())
         if _reach(x, beta) > _DIVERGED and spread > 0.1:
             return _firth(x, sets, e, ties)
-        if spread < 1e-7:  # Newton doubles the digits: what is left is below 1e-13
-            break
-    else:
-        return _firth(x, sets, e, ties)
-    return _Top(beta, information, loglik, penalised=False)
+        if spread < 1e-4:  # Newton doubles the digits: one step more leaves less than 1e-13
+            last: Array = np.linalg.lstsq(information, score, rcond=1e-12)[0].astype(np.float64)
+            return _Top(beta + last, information, loglik + 0.5 * float(score @ last), penalised=False)
+    return _firth(x, sets, e, ties)
 
 
 def _firth(x: Array, sets: RiskSets, e: Matrix, ties: Ties, start: Array | None = None) -> _Top:

@@ -29,9 +29,10 @@ def expected_events(
         EstimationError: an unknown feature or cause, or no events at all.
     """
     levels = table.feature(feature).levels
+    table = table.only(feature, *strata)
     d = design(table, [feature], strata, cause)
     hazard = d.events.sum(axis=1) / np.maximum(d.sets.total(np.ones(len(d.x))), 1)
-    codes = table.only(feature, *strata).flows.select(feature).unique().sort(feature)[feature].to_list()
+    codes = table.flows.select(feature).unique().sort(feature)[feature].to_list()
     expected = dict(zip(codes, d.sets.by_pattern(hazard), strict=True))
     observed = dict(zip(codes, d.events.sum(axis=0), strict=True))
     return pl.DataFrame(

@@ -140,11 +140,12 @@ class Incidence(Result):
         for time in some_times(self):
             found, later = self.at(time), np.flatnonzero(self.times >= time)
             risk = told(int(self.at_risk[later[0]])) if len(later) else "–"
-            rows.append((f"{time:,}", f"{found.value:.1%}", f"{found.low:.1%}", f"{found.high:.1%}", risk))
+            limits = [f"{v:.1%}" if found.value > 0 else "–" for v in (found.low, found.high)]
+            rows.append((f"{time:,}", f"{found.value:.1%}", *limits, risk))
         heads = ("contacts" if self.clock == "contact" else "days", "left by then", "from", "to", "at risk")
-        limits = f"{self.level:.0%} limits by {f'jackknife over {self.groups} groups' if self.groups else 'the model'}"
+        method = f"{self.level:.0%} limits by {f'jackknife over {self.groups} groups' if self.groups else 'the model'}"
         start = f"Of those still there at {self.start:,}." if self.start else ""
-        return html_table(f"Incidence of {self.cause} on the {self.clock} clock; {limits}", heads, rows, (start,))
+        return html_table(f"Incidence of {self.cause} on the {self.clock} clock; {method}", heads, rows, (start,))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -195,7 +196,7 @@ class CoxFit(Result):
 
     def _repr_html_(self) -> str:
         table = self.to_polars().select("term", "hazard_ratio", "low", "high", "se").iter_rows()
-        rows = ((term, *(f"{v:.2f}" for v in ratio), _shown(_plain(se))) for term, *ratio, se in table)
+        rows = ((t, *(f"{v:.2f}" for v in ratio), "–" if np.isnan(e) else f"{e:.3f}") for t, *ratio, e in table)
         heads = ("term", "hazard ratio", f"{self.level:.0%} from", "to", "error of its logarithm")
         against = f"Against {', '.join(self.references)}." if self.references else ""
         within = f"Compared within {', '.join(self.strata)}." if self.strata else ""

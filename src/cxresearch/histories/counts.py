@@ -133,7 +133,6 @@ def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> li
     does not bridge the two: on the contact clock, other contacts of that day may come in between.
     """
     along, clock = past.along, past.clock
-    x = along.prepare(x)
     shifts = sorted({n for e in edges for n in (e - 2, e - 1, e, 1, -1)} - {0})
     x = x.with_columns(**{f"lag{n}": along.shift("day", n) for n in shifts}, lag0=nw.col("day"))
     held_days = days - clock.lag  # the moment is seen from its tick, and leaves by its own age

@@ -112,7 +112,7 @@ def page(notebook: NotebookNode, *, name: str, depth: Mapping[str, str] | None =
     }
     exporter = Exporter()  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, resources)
-    body = _DEPTH.sub(lambda found: _link((depth or {}).get(unescape(found[1]), "")), body)
+    body = _DEPTH.sub(lambda found: _link(unescape(found[1]), depth or {}), body)
     parsed = _parse(body)
     body = body.replace("<!--CONTENTS-->", _contents(parsed.headings), 1)
     _check(parsed, body, script)
@@ -126,8 +126,13 @@ def title_of(notebook: NotebookNode, name: str) -> str:
     return str(about["statement"] if about else notebook.metadata.get("title", name))
 
 
-def _link(file: str) -> str:
-    return f'<p class="cx-more"><a href="{escape(file)}">This claim in depth</a></p>' if file else ""
+def _link(claim: str, depth: Mapping[str, str]) -> str:
+    hidden = f'<span class="cx-hidden">: {escape(claim)}</span>'
+    return (
+        f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
+        if claim in depth
+        else ""
+    )
 
 
 def standalone(title: str, body: str) -> str:

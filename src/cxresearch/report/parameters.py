@@ -8,9 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from cxresearch.engine_names import ENGINES
 from cxresearch.errors import ReportError, nearest
-
-ENGINES = ("polars", "polars-lazy", "duckdb")
 
 
 @dataclass(frozen=True, slots=True)

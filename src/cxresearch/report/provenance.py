@@ -118,8 +118,8 @@ def _run(notebook: str, parameters: Mapping[str, Any]) -> tuple[tuple[str, str],
 
 
 def _list(rows: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f"<div><dt>{text(k)}</dt><dd>{text(v)}</dd></div>" for k, v in rows)
-    return f'<dl class="cx-provenance">{items}</dl>'
+    body = "".join(f'<tr><th scope="row">{text(k)}</th><td>{text(v)}</td></tr>' for k, v in rows)
+    return table("What made this page", ("what", "is"), body, kind="cx-provenance")
 
 
 def _short(value: Any) -> str:

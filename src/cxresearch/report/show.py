@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cxresearch.claims.behind import Behind
 from cxresearch.claims.evidence import Docket, Trial
 from cxresearch.errors import EstimationError, NotTestable, StudyError
 from cxresearch.records import Records
+from cxresearch.risk import RiskTable
 from cxresearch.study import Study, read_study
 
 MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
@@ -98,15 +100,28 @@ def ladder(found: Trial) -> None:
     _chart(charts.readings(found, found.primary.unit, only=drawn))
 
 
-def day_by_day(found: Trial) -> None:
-    """The curves behind the readings, where there are any."""
-    from cxresearch import charts
+def day_by_day(docket: Docket, found: Trial, behind: Behind | None = None) -> None:
+    """The curves behind the readings and, of the risk table, who is still there by level or what came first.
 
-    drawn = [e for e in found.readings if e.series and (e.primary or e.unit == "difference of shares")]
-    for e in drawn:
-        _chart(charts.curves(e, found))
-    if not drawn:
-        _html("<p>The verdict on this claim compares rates and rests on no single curve.</p>")
+    Args:
+        docket: the docket the claim was tried in.
+        found: the claim, tried.
+        behind: from `cxresearch.behind`, if there is a risk table.
+    """
+    from cxresearch import charts
+    from cxresearch.curves import by_cause, by_level
+
+    for e in found.readings:
+        if e.series and (e.primary or e.unit == "difference of shares"):
+            _chart(charts.curves(e, found))
+    if behind is None:
+        return
+    if behind.table.clock in ("tenure", "contact"):
+        levels = by_level(behind.table, behind.history, min_cell=docket.min_cell, level=docket.level)
+        _chart(charts.retention(levels, history=behind.label, min_cell=docket.min_cell))
+    else:  # the clock starts with a moment, and a later one competes with leaving
+        causes = by_cause(behind.table, min_cell=docket.min_cell, level=docket.level)
+        _chart(charts.competing(causes, min_cell=docket.min_cell))
 
 
 def beside(docket: Docket, found: Trial) -> None:
@@ -143,6 +158,11 @@ def audit(found: Docket | Records, *, heading: bool = True) -> None:
 
     min_cell = found.min_cell if isinstance(found, Docket) else found.study.info.min_cell
     _html(block(found.audit, min_cell, heading=heading))
+
+
+def risk_table(records: Records, table: RiskTable) -> None:
+    """What a risk table is about; counts below the study's smallest are hidden."""
+    _html(table.html(records.study.info.min_cell))
 
 
 def method(found: Docket | Records, *, notebook: str, parameters: Mapping[str, Any]) -> None:

@@ -96,12 +96,17 @@ _FIERCE |= {"proneness_variance": 0.2}
 _LONG = {"days": 1095, "hr_bad": (1.0, 2.5, 2.5, 2.5)}
 
 _WORLDS = (
-    KnownWorld("null", "Moments do nothing: nobody leaves because of one.", World(), _NOTHING),
+    KnownWorld(
+        "null",
+        "Moments do nothing; still about 93% of those who leave have had fewer than three bad ones.",
+        World(bad_share=0.06),
+        _NOTHING,
+    ),
     KnownWorld(
         "confounded",
         "Moments do nothing, but busy customers have more of every kind and stay longer.",
         World(busy_stay=-0.5),
-        _NOTHING,
+        _NOTHING[:3],
     ),
     KnownWorld(
         "frailty",
@@ -121,7 +126,6 @@ _WORLDS = (
         World(hr_bad=(1.0, 1.6, 1.6, 1.6), log_hr_neutral=0.1),
         (
             Truth("neutral-threat", "edge"),
-            Truth("good-moments-build", "inside"),
             Truth("bad-moments-drive-away", "inside", clear=True),
         ),
     ),
@@ -132,7 +136,6 @@ _WORLDS = (
         (
             Truth("bad-moments-drive-away", "inside", clear=True),
             Truth("neutral-threat", "outside", clear=True),
-            Truth("good-moments-build", "no effect"),
         ),
     ),
     KnownWorld(

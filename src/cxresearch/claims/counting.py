@@ -1,0 +1,155 @@
+"""What has to be counted for a reading, as data; and the counting itself, some of the customers at a time.
+
+Tables of disjoint clusters add up, so customers go through in parts that fit into memory, and each part walks along its
+timeline once for all claims of a docket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.claims.claim import Claim, Comparators, Reading, Since, Until, names_used
+from cxresearch.clocks import Clock, DayClock
+from cxresearch.engines import Frame
+from cxresearch.episode import Episodes, clock_of, episodes, final, since, states, until
+from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.histories import History, bad_count, contact_count
+from cxresearch.matched import MatchedTable, matched_table
+from cxresearch.matched import total as total_matched
+from cxresearch.records import Records
+from cxresearch.risk import RiskTable, risk_table, total
+
+Table = RiskTable | MatchedTable
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A table to be made: which histories, on which clock, and what is done with the episodes.
+
+    Attributes:
+        histories: the name a claim uses, and the history.
+        clock: ticks of the timeline.
+        fixed: fixed covariates to carry along.
+        since: another origin of time.
+        until: a transition that ends the follow-up.
+        final: last levels as if they had held from the start.
+        compare: count matched customers instead of flows.
+    """
+
+    histories: tuple[tuple[str, History], ...]
+    clock: Clock
+    fixed: tuple[str, ...] = ()
+    since: Since | None = None
+    until: Until | None = None
+    final: bool = False
+    compare: Comparators | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells two tables apart."""
+        named = [(name, history.name) for name, history in self.histories]
+        steps = (self.fixed, self.since, self.until, self.final, self.compare)
+        return repr((named, self.clock.name, self.clock.lag, *steps))
+
+
+def countings(records: Records, claim: Claim, reading: Reading) -> tuple[Counting, ...]:
+    """The tables a reading needs, its own first; others are gates.
+
+    Raises:
+        NotTestable: a clock that the study does not have.
+    """
+    own = tuple((name, claim.history(name)) for name in names_used(reading))
+    days = DayClock(0)
+    if reading.shape == "incidence":
+        if reading.clock is None:
+            lagged = DayClock(records.study.moments.blackout_days)
+            return (Counting(own, lagged, until=reading.until),)
+        origin = reading.clock.since
+        gate = Counting(((origin, claim.history(origin)),), days)
+        return (Counting(own, days, since=reading.clock, until=reading.until), gate)
+    if reading.shape == "excess":
+        return (Counting(own, days, strata(records, ("segment",)), compare=reading.compare),)
+    if reading.shape == "share":
+        return (Counting(own, days),)
+    wanted = reading.model.strata if reading.model else ()
+    return (Counting(own, clock_of(records), strata(records, wanted), final=reading.final),)
+
+
+def activity_counting() -> Counting:
+    """Contacts and bad moments in all, for who has bad moments and who leaves."""
+    return Counting((("contacts", contact_count()), ("bad", bad_count(1))), DayClock(0))
+
+
+def strata(records: Records, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """Those strata that the study has."""
+    return tuple(s for s in wanted if s in records.fixed)
+
+
+def count(
+    records: Records, wanted: Iterable[Counting], progress: Callable[[str], None] | None = None
+) -> dict[str, Table | Exception]:
+    """Make tables, each part of the customers walked along once.
+
+    Args:
+        records: the study's data.
+        wanted: what to count; equal ones are counted once.
+        progress: called with a line for each part, if there are several.
+
+    Returns:
+        Key to table, or to the error that says why there is none.
+    """
+    by_key = {c.key: c for c in wanted}
+    clocks = {(c.clock.name, c.clock.lag): c.clock for c in by_key.values()}
+    found: dict[str, list[Table]] = {key: [] for key in by_key}
+    failed: dict[str, Table | Exception] = {}
+    parts = records.parts()
+    for i, part in enumerate(parts, 1):
+        if progress and len(parts) > 1:
+            progress(f"counting, part {i} of {len(parts)}")
+        for clock in clocks.values():
+            own = {key: c for key, c in by_key.items() if (c.clock.name, c.clock.lag) == (clock.name, clock.lag)}
+            line = _Line(part, clock, [h for c in own.values() for _, h in c.histories])
+            for key, counting in own.items():
+                if key in failed:
+                    continue
+                try:
+                    found[key].append(_counted(line, counting))
+                except (NotTestable, EstimationError) as e:
+                    failed[key] = e
+    return {key: failed[key] if key in failed else _total(found[key]) for key in by_key}
+
+
+class _Line:
+    """The timeline of a part on one clock: every history of a docket, computed once."""
+
+    def __init__(self, records: Records, clock: Clock, histories: Iterable[History]) -> None:
+        unique = {h.name: h for h in histories}
+        self.records, self.clock = records, clock
+        self.columns = {name: f"h{i}" for i, name in enumerate(unique)}
+        self.frame: Frame = states(records, {self.columns[n]: h for n, h in unique.items()}, clock)
+
+    def episodes(self, histories: Mapping[str, History], fixed: tuple[str, ...]) -> Episodes:
+        """Episodes of some histories, of customers seen from their start."""
+        line = self.frame.select("customer", "tick", **{n: nw.col(self.columns[h.name]) for n, h in histories.items()})
+        found = episodes(self.records, histories, fixed=fixed, clock=self.clock, line=line, whole=True)
+        return replace(found, frame=self.records.engine.keep(found.frame))
+
+
+def _counted(line: _Line, wanted: Counting) -> Table:
+    eps = line.episodes(dict(wanted.histories), wanted.fixed)
+    if wanted.compare:
+        who = wanted.compare
+        return matched_table(eps, who.history, who.level, who.recent, below=who.below, alike=who.alike)
+    if wanted.since:
+        eps = since(eps, wanted.since.since, wanted.since.level, below=wanted.since.below)
+    if wanted.until:
+        eps = until(eps, wanted.until.history, wanted.until.level, wanted.until.cause)
+    return risk_table(final(eps) if wanted.final else eps)
+
+
+def _total(tables: list[Table]) -> Table:
+    risk = [t for t in tables if isinstance(t, RiskTable)]
+    return total(risk) if risk else total_matched([t for t in tables if isinstance(t, MatchedTable)])

@@ -1,0 +1,178 @@
+"""DuckDB in this process."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.along import Along
+from cxresearch.engines.polars import Polars, plain
+from cxresearch.engines.protocol import GROUPS, Frame, framed, no_catalogue
+from cxresearch.errors import EngineError
+from cxresearch.study import Format
+from cxresearch.times import EARLIEST, LATEST, duck_time
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class DuckDB:
+    """DuckDB in this process; every frame is a relation of one connection."""
+
+    name = "duckdb"
+    along: type[Along] = Along
+
+    def __init__(self) -> None:
+        try:
+            import duckdb
+        except ModuleNotFoundError:
+            raise EngineError("the engine duckdb is not installed: pip install 'cxresearch[duckdb]'") from None
+        # a query sees the declared tables only: no variable of this program, no extension fetched, no local time zone
+        shut: dict[str, Any] = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
+        self.connection: duckdb.DuckDBPyConnection = duckdb.connect(config=shut)
+        self.connection.execute("set timezone = 'UTC'")
+        self._numbers = itertools.count()
+
+    def _relation(self, sql: str) -> duckdb.DuckDBPyRelation:
+        return self.connection.sql(sql)
+
+    def _over(self, frame: Frame, columns: str) -> Frame:
+        """The frame with further columns, given as SQL."""
+        return framed(nw.to_native(frame).project(f"*, {columns}"))
+
+    def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
+        """As `Engine.parquet`."""
+        if not hive:
+            return self.connection.read_parquet(list(paths), hive_partitioning=False, union_by_name=False)
+        # a month of 01 is a number to Polars and text to DuckDB
+        own = pl.scan_parquet(paths[0], hive_partitioning=False, glob=False).collect_schema()
+        kinds = {pl.Int64: "bigint", pl.Float64: "double", pl.Date: "date", pl.Boolean: "boolean"}
+        named = Polars().parquet(paths, hive=True).collect_schema()
+        types = {n: kinds.get(t.base_type(), "varchar") for n, t in named.items() if n not in own}
+        listed = ", ".join(_text(p) for p in paths)
+        folders = ", ".join(f"{_text(n)}: {t}" for n, t in types.items())
+        columns = ", ".join(map(_quoted, named))
+        source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{folders}}})"
+        return self._relation(f"select {columns} from {source}")
+
+    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
+        """As `Engine.csv`, read by Polars, so that both engines see the same table."""
+        return self._take(Polars().csv(paths, fmt, text))
+
+    def database(self, path: str, table: str) -> Any:
+        """As `Engine.database`."""
+        name = f"file_{next(self._numbers)}"
+        self.connection.execute(f"attach {_text(path)} as {name} (read_only)")
+        return self._relation(f"select * from {name}.{'.'.join(map(_quoted, table.split('.')))}")
+
+    def catalogue(self, table: str) -> Any:
+        """As `Engine.catalogue`."""
+        raise no_catalogue(table)
+
+    def frame(self, data: Any) -> Any:
+        """As `Engine.frame`."""
+        return self._take(Polars().frame(data))
+
+    def _take(self, data: pl.LazyFrame) -> Any:
+        """Copy a lazy frame piece by piece."""
+        name = f"frame_{next(self._numbers)}"
+        pieces = plain(data).collect_batches(maintain_order=True)
+        empty = pl.DataFrame(schema=plain(data).collect_schema())
+        for i, piece in enumerate(itertools.chain([empty], pieces)):
+            self.connection.register("taken", piece.to_arrow())
+            into = f"insert into {name}" if i else f"create table {name} as"
+            self.connection.execute(f"{into} select * from taken")
+            self.connection.unregister("taken")
+        return self.connection.table(name)
+
+    def query(self, sql: str, tables: Mapping[str, Any]) -> Any:
+        """As `Engine.query`."""
+        for name, relation in tables.items():
+            relation.create_view(name, replace=True)
+        return self._relation(sql)
+
+    def rows(self, raw: Any) -> Frame:
+        """As `Engine.rows`."""
+        casts = {"TIMESTAMPTZ_NS": "timestamptz", '"NULL"': "varchar", "HUGEINT": "double", "UHUGEINT": "double"}
+        plain = [
+            f"cast({_quoted(c)} as {casts[t]}) as {_quoted(c)}" if (t := str(kind)) in casts else _quoted(c)
+            for c, kind in zip(raw.columns, raw.types, strict=True)
+        ]
+        return framed(raw.project(", ".join(["row_number() over () as cx_row", *plain])))
+
+    def number(self, frame: Frame, by: str, name: str) -> Frame:
+        """As `Engine.number`."""
+        return self._over(frame, f"row_number() over (order by {_quoted(by)}) - 1 as {_quoted(name)}")
+
+    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+        """As `Engine.instant`."""
+        kind, x = frame.collect_schema()[column], _quoted(column)
+        if kind.is_integer():
+            day, second = x, "0"
+        else:
+            if kind in (nw.Categorical, nw.Enum):
+                x, kind = f"cast({x} as varchar)", nw.String()
+            if kind == nw.String:
+                x = duck_time(rf"regexp_replace({x}, '^\s+|\s+$', '', 'g')", fmt, zone)
+            elif getattr(kind, "time_zone", None):
+                x = f"timezone('{zone}', {x})"
+            at = f"cast({x} as timestamp)"
+            day = f"date_diff('day', date '1970-01-01', cast({at} as date))"
+            second = f"date_diff('second', date_trunc('day', {at}), date_trunc('second', {at}))"
+        there = f"{day} between {EARLIEST} and {LATEST}"
+        return self._over(
+            frame,
+            f"cast(case when {there} then {day} end as integer) as {name}_day, "
+            f"cast(case when {there} then {second} end as integer) as {name}_second",
+        )
+
+    def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
+        """As `Engine.local`."""
+        zoned = [c for c in columns if getattr(frame.collect_schema()[c], "time_zone", None)]
+        if not zoned:
+            return frame
+        here = ", ".join(f"timezone('{zone}', {_quoted(c)}) as {_quoted(c)}" for c in zoned)
+        return framed(nw.to_native(frame).project(f"* replace ({here})"))
+
+    def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
+        """As `Engine.repeats`."""
+        same = ", ".join(_quoted(c) for c in columns)
+        return self._over(frame, f"row_number() over (partition by {same} order by cx_row) > 1 as cx_repeat")
+
+    def group(self, frame: Frame, column: str) -> Frame:
+        """As `Engine.group`."""
+        return self._over(
+            frame, f"cast(('0x' || substr(md5({_quoted(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\""
+        )
+
+    def keep(self, frame: Frame) -> Frame:
+        """As `Engine.keep`."""
+        name = f"kept_{next(self._numbers)}"
+        nw.to_native(frame).create(name)
+        return framed(self.connection.table(name))
+
+    def arrange(self, moments: Frame) -> Frame:
+        """As `Engine.arrange`; windows order for themselves."""
+        return self.keep(moments)
+
+    def parts(self, moments: Frame, customers: Frame) -> tuple[tuple[Frame, Frame], ...]:
+        """As `Engine.parts`; the engine minds its memory itself."""
+        return ((moments, customers),)
+
+    def collect(self, frame: Frame) -> pl.DataFrame:
+        """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones."""
+        result: pl.DataFrame = nw.to_native(frame).pl()
+        wide = [n for n, t in result.schema.items() if isinstance(t, pl.Decimal) or t == pl.Int128]
+        return result.with_columns(pl.col(wide).cast(pl.Int64)) if wide else result
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,190 @@
+"""Local Polars: the default, which needs no server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.along import Along, AlongSorted
+from cxresearch.engines.protocol import GROUPS, Frame, framed, no_catalogue
+from cxresearch.packing import packing
+from cxresearch.study import Format
+from cxresearch.times import EARLIEST, LATEST, polars_time
+
+PART = 3_000_000  # contacts whose timeline is held in memory at once
+_LEADING_ZERO = r"^[+-]?0[0-9]"
+
+
+class Polars:
+    """Local Polars. `lazy` uses window functions on lazy frames; else the walk is a sort and a comparison."""
+
+    def __init__(self, *, lazy: bool = False) -> None:
+        self.name = "polars-lazy" if lazy else "polars"
+        self.lazy = lazy
+        self.along: type[Along] = Along if lazy else AlongSorted
+
+    def parquet(self, paths: Sequence[str], *, hive: bool) -> pl.LazyFrame:
+        """As `Engine.parquet`."""
+        return pl.scan_parquet(list(paths), hive_partitioning=hive, glob=False)
+
+    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> pl.LazyFrame:
+        """As `Engine.csv`; numbers with leading zeros, or too long for an integer, are text as well."""
+
+        def scan(types: Mapping[str, Any], infer: int | None) -> pl.LazyFrame:
+            return pl.scan_csv(
+                list(paths),
+                separator=fmt.separator,
+                quote_char=fmt.quote or None,
+                encoding=fmt.encoding,
+                decimal_comma=fmt.decimal_comma,
+                skip_rows=fmt.skip_rows,
+                null_values=list(fmt.null_values),
+                infer_schema_length=infer,
+                schema_overrides=types,
+                glob=False,
+            )
+
+        types = dict(scan({}, None).collect_schema())
+        types |= {c: pl.String() for c in text if c in types}
+        types |= {c: pl.String() for c, t in types.items() if t == pl.Int128}
+        whole = [c for c, t in types.items() if t == pl.Int64]
+        if whole:
+            as_text = scan({**types, **dict.fromkeys(whole, pl.String)}, 0)
+            padded = as_text.select(pl.col(whole).str.contains(_LEADING_ZERO).any()).collect().row(0, named=True)
+            types |= {c: pl.String() for c, found in padded.items() if found}
+        return scan(types, 0)
+
+    def database(self, path: str, table: str) -> pl.LazyFrame:
+        """As `Engine.database`; DuckDB reads it."""
+        from cxresearch.engines.duckdb import DuckDB
+
+        read: pl.DataFrame = DuckDB().database(path, table).pl()
+        return read.lazy()
+
+    def catalogue(self, table: str) -> pl.LazyFrame:
+        """As `Engine.catalogue`."""
+        raise no_catalogue(table)
+
+    def frame(self, data: Any) -> pl.LazyFrame:
+        """As `Engine.frame`."""
+        taken: pl.DataFrame = nw.from_native(data).lazy().collect("polars").to_native()
+        return taken.lazy()
+
+    def query(self, sql: str, tables: Mapping[str, Any]) -> pl.LazyFrame:
+        """As `Engine.query`."""
+        found: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(sql)
+        return found
+
+    def rows(self, raw: pl.LazyFrame) -> Frame:
+        """As `Engine.rows`."""
+        numbered = plain(raw).with_row_index("cx_row", offset=1)
+        return framed(numbered.with_columns(pl.col("cx_row").cast(pl.Int64)))
+
+    def number(self, frame: Frame, by: str, name: str) -> Frame:
+        """As `Engine.number`."""
+        native = nw.to_native(frame).sort(by).with_row_index(name)
+        return framed(native.with_columns(pl.col(name).cast(pl.Int64)))
+
+    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+        """As `Engine.instant`."""
+        native, x, kind = nw.to_native(frame), pl.col(column), frame.collect_schema()[column]
+        if kind.is_integer():
+            day, second = x, pl.lit(0)
+        else:
+            if kind in (nw.Categorical, nw.Enum):
+                x, kind = x.cast(pl.String), nw.String()
+            if kind == nw.String:
+                x = polars_time(x.str.strip_chars(), fmt, zone)
+            x = _local(x, kind, zone).cast(pl.Datetime("us"))
+            day = x.dt.epoch("s").floordiv(86_400)
+            second = x.dt.epoch("s") - day * 86_400
+        there = day.is_between(EARLIEST, LATEST)
+        return framed(
+            native.with_columns(
+                pl.when(there).then(day).cast(pl.Int32).alias(f"{name}_day"),
+                pl.when(there).then(second).cast(pl.Int32).alias(f"{name}_second"),
+            )
+        )
+
+    def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
+        """As `Engine.local`."""
+        kinds = frame.collect_schema()
+        return framed(nw.to_native(frame).with_columns(_local(pl.col(c), kinds[c], zone) for c in columns))
+
+    def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
+        """As `Engine.repeats`: hashes of all rows first, then the values of the few whose hash occurs twice."""
+        native = nw.to_native(frame).lazy()
+        pieces = native.select("cx_row", *columns).collect_batches(maintain_order=True)
+        parts = [pl.DataFrame({"cx_row": p["cx_row"], "hash": p.drop("cx_row").hash_rows()}) for p in pieces]
+        hashed = pl.concat([pl.DataFrame(schema={"cx_row": pl.Int64, "hash": pl.UInt64}), *parts])
+        ordered = hashed["hash"].sort()
+        twice = ordered.filter(ordered == ordered.shift(1)).unique()
+        suspects = hashed.filter(pl.col("hash").is_in(twice.implode()))["cx_row"]
+        again = native.filter(pl.col("cx_row").is_in(suspects.implode()))
+        again = again.select("cx_row", cx_repeat=~pl.struct(columns).is_first_distinct()).filter("cx_repeat")
+        repeated = again.collect()["cx_row"]
+        return framed(native.with_columns(cx_repeat=pl.col("cx_row").is_in(repeated.implode())))
+
+    def group(self, frame: Frame, column: str) -> Frame:
+        """As `Engine.group`."""
+        import polars_hash as plh
+
+        digest = plh.col(column).nchash.md5().str.slice(0, 8).str.to_integer(base=16)
+        return framed(nw.to_native(frame).with_columns(group=(digest % GROUPS).cast(pl.Int64)))
+
+    def keep(self, frame: Frame) -> Frame:
+        """As `Engine.keep`."""
+        native = nw.to_native(frame)
+        native = native.collect() if isinstance(native, pl.LazyFrame) else native
+        return framed(native.lazy() if self.lazy else native)
+
+    def arrange(self, moments: Frame) -> Frame:
+        """As `Engine.arrange`."""
+        kept = self.keep(moments)
+        if self.lazy:
+            return kept
+        native = nw.to_native(kept)
+        order = ("customer", "day", "second", "grade")
+        pack = packing(native, order) if native["cx_row"].is_sorted() else None
+        if pack is None:
+            return framed(native.sort(*order, "cx_row"))
+        return framed(native[native.select(pl.arg_sort_by(pack.key, maintain_order=True)).to_series()])
+
+    def parts(self, moments: Frame, customers: Frame) -> list[tuple[Frame, Frame]]:
+        """As `Engine.parts`: slices, since customers are numbered group by group."""
+        m, c = nw.to_native(moments), nw.to_native(customers)
+        if self.lazy or m.height <= PART:
+            return [(moments, customers)]
+        ends = c.group_by("group").agg(pl.col("customer").max()).sort("group")["customer"]
+        found, start = [], 0
+        for end in ends.to_list():
+            stop = int(m["customer"].search_sorted(end, side="right"))
+            if stop - start >= PART or end == ends[-1]:
+                found.append((start, stop, end))
+                start = stop
+        parts, first = [], 0
+        for a, b, end in found:
+            parts.append((framed(m[a:b]), framed(c.filter(pl.col("customer").is_between(first, end)))))
+            first = end + 1
+        return parts
+
+    def collect(self, frame: Frame) -> pl.DataFrame:
+        """As `Engine.collect`."""
+        native = nw.to_native(frame)
+        return native.collect() if isinstance(native, pl.LazyFrame) else native
+
+
+def plain(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Types that another engine or Narwhals would not take: 128-bit integers, and columns without a value."""
+    kinds = frame.collect_schema()
+    casts = {
+        c: pl.String if t == pl.Null else pl.Float64 for c, t in kinds.items() if t in (pl.Null, pl.Int128, pl.UInt128)
+    }
+    return frame.with_columns(pl.col(c).cast(t) for c, t in casts.items()) if casts else frame
+
+
+def _local(x: pl.Expr, kind: Any, zone: str) -> pl.Expr:
+    return x.dt.convert_time_zone(zone).dt.replace_time_zone(None) if getattr(kind, "time_zone", None) else x

@@ -1,0 +1,97 @@
+"""What the pipeline asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.along import Along
+from cxresearch.errors import EngineError
+from cxresearch.study import Format
+
+if TYPE_CHECKING:
+    Frame = nw.LazyFrame[Any]  # or a DataFrame, which has the methods that are used
+else:
+    Frame = object
+
+GROUPS = 100  # always this many in a stored table, or tables do not add; coarsened at estimation
+
+
+class Engine(Protocol):
+    """What the pipeline asks of an engine. `raw` is the engine's own lazy frame; all else is Narwhals."""
+
+    name: str
+    along: type[Along]
+
+    def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
+        """Open Parquet files as one table; with `hive`, folder names such as ``year=2024`` are columns."""
+
+    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
+        """Open text files as one table; the columns in `text` stay text, whatever they look like."""
+
+    def database(self, path: str, table: str) -> Any:
+        """Open a table (no view) of a DuckDB file, which is not written to."""
+
+    def catalogue(self, table: str) -> Any:
+        """Open a table that the engine itself knows by name.
+
+        Raises:
+            EngineError: it knows none.
+        """
+
+    def frame(self, data: Any) -> Any:
+        """Take a Polars frame."""
+
+    def query(self, sql: str, tables: Mapping[str, Any]) -> Any:
+        """Run a query that `rules.query` has passed."""
+
+    def rows(self, raw: Any) -> Frame:
+        """Number the rows from 1, as they stand, in ``cx_row``; hand the table over to Narwhals.
+
+        Types that an engine knows and the pipeline does not become ones it does.
+        """
+
+    def number(self, frame: Frame, by: str, name: str) -> Frame:
+        """Number the rows from 0 in the order of `by`, in a column `name`."""
+
+    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+        """Add ``{name}_day`` (since 1970-01-01) and ``{name}_second`` (of the day), local; null where unreadable.
+
+        A day before `EARLIEST` or after `LATEST` is unreadable: it is a slip (a year of two digits, a number such as
+        20240131 or 1704067200 in a column of days).
+        """
+
+    def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
+        """Turn times with a zone into local ones without."""
+
+    def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
+        """Add ``cx_repeat``: whether an earlier row is equal in all `columns`."""
+
+    def group(self, frame: Frame, column: str) -> Frame:
+        """Add ``group``: md5 of the text in `column`, first 8 hex digits, modulo 100."""
+
+    def keep(self, frame: Frame) -> Frame:
+        """Compute now, so that later steps do not compute it again."""
+
+    def arrange(self, moments: Frame) -> Frame:
+        """Compute now, by customer, day, second, grade and row where the walk along them needs that order."""
+
+    def parts(self, moments: Frame, customers: Frame) -> Sequence[tuple[Frame, Frame]]:
+        """Moments and customers, arranged, in parts of whole groups that are small enough to be worked on in memory."""
+
+    def collect(self, frame: Frame) -> pl.DataFrame:
+        """Bring a small result into memory."""
+
+
+def no_catalogue(table: str) -> EngineError:
+    """The error of an engine that has no tables of its own."""
+    return EngineError(f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file")
+
+
+def framed(native: Any) -> Frame:
+    """An engine's own frame, handed over to Narwhals."""
+    found: Frame = nw.from_native(native)
+    return found

@@ -1,0 +1,76 @@
+"""What the other engines are held to, on Spark: the same tests, with Spark beside Polars."""
+
+import inspect
+
+import narwhals.stable.v2 as nw
+import pytest
+
+from cxresearch.engines import engine
+from tests import test_queries, test_records, test_rules, test_sources
+from tests.histories import test_histories
+
+pytestmark = pytest.mark.spark
+ENGINES = ["polars", "spark"]
+ASKING = {
+    "audits",
+    "customers",
+    "fatal",
+    "found",
+    "held",
+    "local_times",
+    "moments",
+    "on_every_engine",
+    "same_everywhere",
+}
+ASKING |= {"ENGINES"}
+ABOUT_OTHERS = {"test_kinds_of_text_files", "test_text_files_are_the_same_table_on_every_engine"}  # read by Polars
+
+
+def cases(module):
+    """The module's tests with their parameters; where one is the name of an engine, it is Spark."""
+    for name, test in vars(module).items():
+        if not name.startswith("test_") or not inspect.isfunction(test) or hasattr(test, "hypothesis"):
+            continue
+        given = [{}]
+        for mark in (m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"):
+            names = (
+                [n.strip() for n in mark.args[0].split(",")] if isinstance(mark.args[0], str) else list(mark.args[0])
+            )
+            values = list(mark.args[1])
+            values = ["spark"] if any(isinstance(v, str) and v == "polars" for v in values) else values
+            rows = [v if len(names) > 1 else (v,) for v in values]
+            given = [{**before, **dict(zip(names, row, strict=True))} for before in given for row in rows]
+        for i, values in enumerate(given):
+            yield pytest.param(module, test, values, id=f"{module.__name__.rpartition('.')[2]}-{name[5:]}-{i}")
+
+
+def asked(case) -> bool:
+    """Whether a test asks more than one engine, or the one named."""
+    _, test, given = case.values
+    return any(isinstance(v, str) and v == "spark" for v in given.values()) or bool(
+        ASKING & set(names_of(test.__code__))
+    )
+
+
+def names_of(code):
+    yield from code.co_names
+    for inner in code.co_consts:
+        if inspect.iscode(inner):
+            yield from names_of(inner)
+
+
+def spark_answer(numbered, condition):
+    on = engine("spark")
+    rows = nw.from_native(on.frame(numbered))
+    return on.collect(rows.select("n", hit=condition))
+
+
+ALL = [c for m in (test_records, test_sources, test_queries, test_rules, test_histories) for c in cases(m) if asked(c)]
+
+
+@pytest.mark.parametrize(("module", "test", "given"), [c for c in ALL if c.values[1].__name__ not in ABOUT_OTHERS])
+def test_as_on_the_other_engines(module, test, given, request, monkeypatch):
+    monkeypatch.setattr(module, "ENGINES", ENGINES, raising=False)
+    monkeypatch.setattr(test_rules, "MORE", [spark_answer])
+    fixtures = {n: request.getfixturevalue(n) for n in inspect.signature(test).parameters if n not in given}
+    test(**given, **fixtures)

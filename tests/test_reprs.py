@@ -1,0 +1,119 @@
+"""What a data scientist sees of every public object: a table that is accessible, and one line of text."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+import cxresearch as cx
+from cxresearch.claims.claim import claims_of
+from cxresearch.estimators.excess import excess
+from cxresearch.estimators.incidence import incidence_at
+from cxresearch.matched import matched_table
+from cxresearch.worlds import World, simulate
+
+HOSTILE = "<script>alert('x')</script>&\""
+
+
+@pytest.fixture(scope="module")
+def records():
+    made = simulate(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3)
+    raw = {
+        "study": {"name": HOSTILE},
+        "interactions": {"score": "stars", "scale": [1, 5]},
+        "retention": {"cause": "reason", "defection": ["switched"], "segment": "plan"},
+    }
+    return cx.read_records(cx.study_from(raw, interactions=made.interactions, retention=made.customers))
+
+
+def made(records):
+    """One of each public object."""
+    eps = cx.episodes(records, strata=["segment"], bad=cx.bad_count(3), recent=cx.contacts_within(1, (1,)), whole=True)
+    table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1), whole=True)
+    fit = cx.cox(table, ["bad"], strata=["segment"])
+    matched = matched_table(eps, "bad", "1", "recent", below="3+")
+    docket = cx.evaluate(records, claims=["bad-moments-drive-away"])
+    claim = next(iter(claims_of(())))
+    hostile = type(claim)(
+        **{f: getattr(claim, f) for f in claim.__struct_fields__} | {"statement": HOSTILE, "source": HOSTILE}
+    )
+    return {
+        "study": records.study, "records": records, "audit": records.audit, "episodes": eps, "table": table,
+        "incidence": cx.incidence(table), "estimate": incidence_at(table, 180), "fit": fit,
+        "share": cx.share(table, {"bad": ("1+",)}), "contrast": cx.contrast(fit, {"bad[1+]": 1}),
+        "matched": matched, "excess": excess(matched, 90), "docket": docket, "trial": docket.trials[0],
+        "claim": hostile, "quick": cx.quick_math(records), "curves": cx.by_level(table, "bad"),
+        "testable": cx.testable(records), "behind": cx.behind(records, docket.trials[0].claim),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def objects(records):
+    return made(records)
+
+
+NAMES = (
+    "study", "records", "audit", "episodes", "table", "incidence", "estimate", "fit", "share", "contrast", "matched",
+    "excess", "docket", "trial", "claim", "quick", "curves", "testable", "behind",
+)  # fmt: skip
+
+
+class Seen(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.scopes = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "th":
+            self.scopes.append(dict(attrs).get("scope"))
+
+
+def test_every_kind_is_here(objects):
+    assert set(objects) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rich_form_is_an_accessible_table(objects, name):
+    html = objects[name]._repr_html_()
+    seen = Seen(html)
+    assert seen.tags.count("table") >= 1
+    assert seen.tags.count("caption") == seen.tags.count("table")
+    assert {"col", "row"} == set(seen.scopes)
+    assert "script" not in seen.tags
+    assert HOSTILE not in html
+    assert seen.tags.count("tr") <= 70
+    assert "style=" not in html
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_form_is_one_line(objects, name):
+    text = repr(objects[name])
+    assert "\n" not in text
+    assert len(text) < 900
+    assert not re.search(r"array\(|shape:|┌", text)
+
+
+def test_numbers_that_matter_are_in_the_tables(objects):
+    fit = objects["fit"]
+    ratio, low, high = fit.to_polars().select("hazard_ratio", "low", "high").row(0)
+    shown = fit._repr_html_()
+    assert all(f"<td>{v:.2f}</td>" in shown for v in (ratio, low, high))
+    assert "Against bad[0]." in shown
+    curve = objects["incidence"]
+    assert f"<td>{curve.at(180).value:.1%}</td>" in curve._repr_html_()
+    assert curve._repr_html_().count("<tr>") < 12
+    assert f"{objects['share'].estimate.value:.1%}" in objects["share"]._repr_html_()
+    assert f"{100 * objects['excess'].excess.value:+.1f} points" in objects["excess"]._repr_html_()
+
+
+def test_few_customers_are_not_counted_out(objects):
+    table = objects["table"].where(bad=["1+"])
+    few = [c for c in table.causes if table.events(c)][:1]
+    assert few
+    small = type(table)(table.flows.head(12), table.features, table.causes, table.clock, table.population, table.asides)
+    counts = [small.events(c) for c in small.causes]
+    assert any(0 < n < 10 for n in counts)
+    assert not any(f"<td>{n}</td>" in small._repr_html_() for n in counts if 0 < n < 10)
+    assert not any(f"<td>{n:,}</td>" in table.html(10**6) for n in (table.events(c) for c in table.causes) if n)

@@ -1,0 +1,167 @@
+"""Synthetic companies: the same for the same seed, with the effects that they say they have."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+
+from cxresearch.claims.claim import catalogue
+from cxresearch.claims.docket import evaluate
+from cxresearch.errors import ClaimError, EstimationError
+from cxresearch.study import read_study
+from cxresearch.worlds import KNOWN, World, known_world, simulate
+from cxresearch.worlds.days import FIRST_DAY
+
+SEEDS = (101, 102, 103)  # fixed before the first run
+
+
+def test_equal_seeds_give_equal_tables():
+    a, b, c = (simulate(World(), 300, seed) for seed in (5, 5, 6))
+    assert a.interactions.equals(b.interactions)
+    assert a.customers.equals(b.customers)
+    assert not a.customers.equals(c.customers)
+
+
+def test_no_customers():
+    with pytest.raises(EstimationError, match="customers must be at least 1, was 0"):
+        simulate(World(), 0)
+
+
+def days(column: str) -> pl.Expr:
+    return (pl.col(column).cast(pl.Date) - FIRST_DAY).dt.total_days()
+
+
+def histories(world: World, customers: int = 20_000, seed: int = 1) -> pl.DataFrame:
+    """One row per customer and day at risk: bad moments before the day, tenure at the first of them, whether they left.
+
+    By loops over customers: nothing is shared with the pipeline.
+    """
+    made = simulate(world, customers, seed)
+    log = made.interactions.filter(pl.col("touchpoint") != "cancellation", pl.col("stars") <= 2)
+    bad = dict(log.with_columns(day=days("at")).group_by("customer").agg("day").iter_rows())
+    rows = []
+    who = made.customers.with_columns(start=days("start"), end=days("end"))
+    for customer, start, end, reason in who.select("customer", "start", "end", "reason").iter_rows():
+        last = world.days if end is None else end
+        own = sorted(bad.get(customer, []))
+        edges = [start, *(d for d in own if d < last), last]
+        for k, (a, b) in enumerate(zip(edges, edges[1:], strict=False)):
+            if b > a:
+                left = reason == "switched" and b == last
+                rows.append((k, own[0] - start if own else -1, b - a, left, a - start))
+    return pl.DataFrame(rows, schema=["bad", "first", "days", "left", "since"], orient="row")
+
+
+def rate(rows: pl.DataFrame) -> float:
+    return float(rows["left"].sum() / rows["days"].sum())
+
+
+def test_hazard_by_bad_moments_so_far_is_as_planted():
+    world = World(hr_bad=(1.0, 1.5, 2.0, 3.0), segment_ratios=(1.0,), bad_share=0.2)
+    rows = histories(world)
+    base = rate(rows.filter(bad=0))
+    assert base == pytest.approx(world.base_hazard, rel=0.06)
+    for k, ratio in ((1, 1.5), (2, 2.0)):
+        assert rate(rows.filter(bad=k)) / base == pytest.approx(ratio, rel=0.1)
+    assert rate(rows.filter(pl.col("bad") >= 3)) / base == pytest.approx(3.0, rel=0.1)
+
+
+def test_a_late_first_bad_moment_weighs_as_planted():
+    world = World(days=1095, hr_bad=(1.0, 2.0, 2.0, 2.0), late_ratio=0.5, segment_ratios=(1.0,))
+    rows = histories(world).filter(pl.col("bad") > 0)
+    early, late = (rate(rows.filter(pl.col("first") > 365 if late else pl.col("first") <= 365)) for late in (0, 1))
+    assert late / early == pytest.approx(0.5, rel=0.12)
+
+
+def test_nobody_makes_contact_after_leaving_or_before_starting():
+    made = simulate(replace(KNOWN["confounded"].world, days=400), 2_000, 3)
+    both = made.interactions.join(made.customers, on="customer").with_columns(pl.col("at").cast(pl.Date))
+    assert both.filter(pl.col("at") < pl.col("start")).height == 0
+    assert both.filter(pl.col("at") > pl.col("end")).height == 0
+    desk = both.filter(pl.col("touchpoint") == "cancellation")
+    assert (desk["at"] == desk["end"]).all()
+    assert desk.height > 50
+
+
+def test_busy_customers_stay_in_the_confounded_world():
+    made = simulate(KNOWN["confounded"].world, 4_000, 3)
+    first_month = made.interactions.join(made.customers, on="customer").filter(
+        pl.col("at").cast(pl.Date) - pl.col("start") <= pl.duration(days=60)
+    )
+    contacts = first_month.group_by("customer").len()
+    both = made.customers.join(contacts, on="customer", how="left").with_columns(pl.col("len").fill_null(0))
+    left = both.with_columns(left=(pl.col("reason") == "switched").fill_null(value=False))
+    busy, quiet = (left.filter(c)["left"].mean() for c in (pl.col("len") >= 4, pl.col("len") == 0))
+    assert busy < quiet - 0.05
+
+
+@pytest.mark.parametrize("known", KNOWN.values(), ids=list(KNOWN))
+def test_known_worlds_speak_of_the_catalogue(known):
+    ids = {c.id for c in catalogue()}
+    assert known.about.endswith(".")
+    assert len({t.claim for t in known.truths}) == len(known.truths) > 0
+    for truth in known.truths:
+        assert truth.claim in ids
+        assert truth.right not in truth.wrong
+        assert truth.right or not truth.clear
+
+
+def test_every_claim_has_worlds_on_both_sides_and_at_the_edge():
+    places = {c.id: {t.place for k in KNOWN.values() for t in k.truths if t.claim == c.id} for c in catalogue()}
+    for claim, found in places.items():
+        assert found & {"edge", "no effect"}, claim
+        assert found & {"inside", "smallest effect"}, claim
+        assert found & {"outside", "no effect"}, claim
+    clear = {t.claim for k in KNOWN.values() for t in k.truths if t.clear}
+    assert clear == set(places)
+
+
+def test_unknown_world():
+    with pytest.raises(ClaimError, match="no world 'nul'; did you mean 'null'"):
+        known_world("nul")
+
+
+def test_written_company_is_a_study_with_its_truth(tmp_path):
+    known = KNOWN["half"]
+    made = simulate(known.world, 200, 1)
+    paths = made.write(tmp_path / "w", name="half", truth=known.to_dict())
+    study = read_study(paths[0])
+    table = evaluate(study, ["one-strike"], verdicts_only=True)
+    here = evaluate(made.study("half"), ["one-strike"], verdicts_only=True)
+    assert table.fingerprint == here.fingerprint
+    truth = json.loads(paths[3].read_text())
+    assert truth["claims"][0] == {
+        "claim": "one-strike",
+        "place": "edge",
+        "clear": False,
+        "wrong": ["supported", "contradicted"],
+        "right": None,
+    }
+    assert truth["parameters"]["hr_bad"][1] == known.world.hr_bad[1]
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """Each claim on three companies of 4,000 customers in each of its worlds: (truth, verdict)."""
+    found = []
+    for known in KNOWN.values():
+        for seed in SEEDS:
+            study = simulate(known.world, 4_000, seed).study()
+            docket = evaluate(study, [t.claim for t in known.truths], verdicts_only=True)
+            found += [(t, docket[t.claim].verdict) for t in known.truths]
+    return found
+
+
+def test_verdicts_are_seldom_wrong(verdicts):
+    wrong = sum(verdict in truth.wrong for truth, verdict in verdicts)
+    assert wrong <= stats.binom.ppf(0.99, len(verdicts), 0.05)
+
+
+def test_clear_truths_are_found(verdicts):
+    clear = [(truth, verdict) for truth, verdict in verdicts if truth.clear]
+    rightly = np.mean([verdict == truth.right for truth, verdict in clear])
+    assert len(clear) >= 40
+    assert rightly >= 0.8
