@@ -106,7 +106,7 @@ def test_contacts_alone(engine, study):
     if records is None:
         return
     for ours, theirs in (("contact", "contact"), ("tenure", "day")):
-        table = risk_table(episodes(records, OURS, clock=clock_of(records, ours)))
+        table = risk_table(episodes(records, OURS, clock=clock_of(records.study, ours)))
         assert flows_of(table) == plain(oracle.activity_flows(contacts, settings, THEIRS, clock=theirs))
 
 

@@ -801,7 +801,7 @@ def test_rows_of_a_query_have_no_numbers_worth_showing():
             assert {"no customer": customer is None, "unknown customer": customer == "b"}.get(
                 reason, at == "soon" or reason == "exact duplicate"
             )
-    assert counts[0] == counts[1] == counts[2]
+    assert all(count == counts[0] for count in counts)
     with pytest.raises(DataError, match="can be kept; 20 fell to 'start not readable'; say how"):
         cx.audit(
             cx.study_from(

@@ -72,7 +72,8 @@ _engine = click.option(
 _state = click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what is kept between runs, quarantined rows among it.  [default: .cxresearch beside the study]",
+    help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
+    "[default: .cxresearch beside the study]",
 )
 _claim = click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
 
@@ -103,10 +104,10 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
     """Account for every row of a study's two tables."""
     from cxresearch.explore import audit as audited
 
-    loaded = _read(study, variables)
+    loaded = _read(study, variables, state)
     found = audited(loaded, engine=engine)
     click.echo(str(found))
-    _quarantine(found, loaded, state)
+    _quarantine(found, loaded)
 
 
 @main.command()
@@ -149,14 +150,14 @@ def evaluate(
     """Try claims on a study: verdicts as a table, and as JSON."""
     from cxresearch.claims.docket import evaluate as tried
 
-    loaded = _read(study, variables)
+    loaded = _read(study, variables, state)
     if json_file is not None and str(json_file) != "-" and not json_file.parent.is_dir():
         # said before the long work, not after it
         raise ReportError(f"cannot write {json_file}: no folder {json_file.parent}; make it, or name another")
     docket = tried(loaded, list(claims) or None, engine=engine, progress=_progress())
     if json_file is None or str(json_file) != "-":
         click.echo(str(docket))
-    _quarantine(docket.audit, loaded, state)
+    _quarantine(docket.audit, loaded)
     if json_file is not None:
         try:
             with click.open_file(str(json_file), "w", encoding="utf-8", atomic=str(json_file) != "-") as out:
@@ -205,7 +206,7 @@ def report(
     """
     from cxresearch.report.run import report as run
 
-    loaded = _read(study, variables)
+    loaded = _read(study, variables, state)
     pages = run(
         study,
         out,
@@ -213,7 +214,7 @@ def report(
         claims=list(claims) or None,
         engine=engine,
         variables=variables,
-        state=state or loaded.state,
+        state=loaded.state,
         progress=_progress(),
     )
     for page in pages:
@@ -246,14 +247,14 @@ def simulate(world: str | None, customers: int, seed: int, out: Path | None, *, 
         click.echo(path)
 
 
-def _read(study: Path, variables: dict[str, str]) -> Study:
+def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> Study:
     from cxresearch.study import read_study
 
-    return read_study(study, variables)
+    return read_study(study, variables, state=state)
 
 
-def _quarantine(found: Audit, study: Study, state: Path | None) -> None:
-    for path in found.write_quarantine((state or study.state) / "quarantine"):
+def _quarantine(found: Audit, study: Study) -> None:
+    for path in found.write_quarantine(study.state / "quarantine"):
         click.echo(f"quarantined rows: {path}", err=True)
 
 

@@ -21,6 +21,7 @@ from cxresearch.html_tables import html_table
 from cxresearch.records import Records
 from cxresearch.retention import CAUSES
 from cxresearch.small_cells import told
+from cxresearch.study import Study
 from cxresearch.timeline import timeline
 
 if TYPE_CHECKING:
@@ -157,21 +158,21 @@ def _names(column: str, names: tuple[str, ...]) -> pl.Expr:
     return pl.col(column).replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
 
 
-def clock_of(records: Records, name: str | None = None) -> Clock:
+def clock_of(study: Study, name: str | None = None) -> Clock:
     """The clock of that name; by default tenure for a contract study, contacts for an activity study.
 
     Raises:
         EstimationError: no such clock.
         NotTestable: the contact clock on a contract study.
     """
-    activity = records.study.retention.kind == "activity"
+    activity = study.retention.kind == "activity"
     name = name or ("contact" if activity else "tenure")
     if name == "contact":
         if not activity:
             raise NotTestable("retention derived from the contacts, which the contact clock is for")
         return ContactClock()
     if name == "tenure":
-        return DayClock(lag=records.study.moments.blackout_days)
+        return DayClock(lag=study.moments.blackout_days)
     raise EstimationError(f"clock must be 'tenure' or 'contact', was {name!r}")
 
 
@@ -213,7 +214,7 @@ def episodes(
                 f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
             )
     engine = records.engine
-    clock = clock or clock_of(records)
+    clock = clock or clock_of(records.study)
     line = states(records, histories, clock) if line is None else line
     contact = isinstance(clock, ContactClock)
     x = line.select("customer", "tick", *histories)

@@ -58,7 +58,7 @@ def episodes(
         SourceError, DataError: as `audit`.
     """
     records = records_of(study, engine)
-    return episodes_of(records, histories, fixed=tuple(strata), clock=clock_of(records, clock), whole=whole)
+    return episodes_of(records, histories, fixed=tuple(strata), clock=clock_of(records.study, clock), whole=whole)
 
 
 def risk_table(

@@ -112,7 +112,8 @@ def rule(
         raise RuleError(
             f"{field}: {short(sql)} is {_article(compiled.kind)}, not a condition such as stars <= 2", field=field
         )
-    return Rule(sql, field, columns_of(sql, field), compiled.expr)
+    condition = compiled.expr.cast(nw.Boolean()) if compiled.kind == "unknown" else compiled.expr
+    return Rule(sql, field, columns_of(sql, field), condition)
 
 
 class _Compiler:

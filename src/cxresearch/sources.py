@@ -160,6 +160,25 @@ def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
     return raw
 
 
+def input_files(study: Study) -> list[Path] | None:
+    """Every file a study reads, in order; None if something else is read, or a file is not there."""
+    sections: tuple[Interactions | Retention | Table, ...]
+    sections = (study.interactions, study.retention, *study.tables.values())
+    templates = [s.source for s in sections if s.source]
+    if study.frames or any(t.startswith(("duckdb:", "spark:")) or "://" in t for t in templates):
+        return None
+    found: list[Path] = []
+    for template in templates:
+        try:
+            files, _ = _local_files(study.folder, study.fill(template, "source"))
+        except (StudyError, OSError, ValueError, RuntimeError, NotImplementedError):
+            return None
+        if not files:
+            return None
+        found += map(Path, files)
+    return found
+
+
 def _strerror(e: Exception) -> str:
     return getattr(e, "strerror", None) or str(e)
 

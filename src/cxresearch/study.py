@@ -132,6 +132,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         tables: named files and queries that the two sources may use.
         claims: claims of one's own, as written.
         folder: where relative sources start.
+        state: folder for what is kept between runs.
         variables: values given for ``${NAME}``; the environment is asked for the others.
         frames: tables held in memory, by name; they stand in for files of that name.
     """
@@ -144,6 +145,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, Table]
     claims: tuple[dict[str, Any], ...]
     folder: Path
+    state: Path
     variables: dict[str, str]
     frames: dict[str, Any]
 
@@ -175,11 +177,6 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The study's name, or its id, or the folder it lies in."""
         return self.info.name or self.info.id or self.folder.name
-
-    @property
-    def state(self) -> Path:
-        """The folder that holds what the study leaves between runs."""
-        return self.folder / ".cxresearch"
 
     def fill(self, template: str, field: str) -> str:
         """`template` with ``${NAME}`` replaced by values.
@@ -229,12 +226,16 @@ _SECTIONS: dict[str, type[Section]] = {
 }
 
 
-def read_study(path: str | Path, variables: Mapping[str, str] | None = None) -> Study:
+def read_study(
+    path: str | Path, variables: Mapping[str, str] | None = None, *, state: str | Path | None = None
+) -> Study:
     """Read a study file.
 
     Args:
         path: the TOML file.
         variables: values for ``${NAME}`` in sources; the environment is asked for names not given here.
+        state: folder for what is kept between runs; when not given, the environment variable ``CXRESEARCH_STATE``, or
+            ``.cxresearch`` beside the study.
 
     Returns:
         The study, checked. Its tables are not opened yet.
@@ -263,7 +264,7 @@ def read_study(path: str | Path, variables: Mapping[str, str] | None = None) -> 
         raise StudyError(f"{path} is not valid TOML: {e}") from None
     except RecursionError:
         raise StudyError(f"{path} is not valid TOML: too deeply nested") from None
-    return study_from(raw, folder=path.resolve().parent, variables=variables)
+    return study_from(raw, folder=path.resolve().parent, variables=variables, state=state)
 
 
 def study_from(
@@ -271,14 +272,16 @@ def study_from(
     *,
     folder: str | Path = ".",
     variables: Mapping[str, str] | None = None,
+    state: str | Path | None = None,
     **frames: Any,
 ) -> Study:
     """Make a study from settings and, if given, tables in memory.
 
     Args:
         raw: the sections of a study file, as a mapping.
-        folder: where relative sources start, and where the study keeps its state.
+        folder: where relative sources start.
         variables: values for ``${NAME}`` in sources.
+        state: as `read_study`.
         frames: Polars frames by name; ``interactions`` and ``retention`` stand in for the two sources, any other name
             can be used in a query.
 
@@ -315,6 +318,7 @@ def study_from(
         tables={k: _table(k, v) for k, v in tables.items()},
         claims=tuple(claims),
         folder=Path(folder),
+        state=Path(state or os.environ.get("CXRESEARCH_STATE") or Path(folder) / ".cxresearch"),
         variables=dict(variables or {}),
         frames=dict(frames),
     )

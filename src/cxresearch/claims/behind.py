@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cxresearch.claims.claim import Claim, names_used
-from cxresearch.claims.counting import countings
 from cxresearch.claims.shapes import Bench, compute
+from cxresearch.claims.store import Store
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.expected import expected_events
 from cxresearch.estimators.results import Result
@@ -73,9 +73,9 @@ def behind(records: Records, claim: Claim) -> Behind:
     primary = claim.primary
     if primary.compare:
         raise NotTestable("a risk table: this reading compares matched customers")
-    bench = Bench(records)
+    bench = Bench(Store(records))
     compute(bench, claim, primary)
-    table = bench.risk(countings(records, claim, primary)[0])
+    table = bench.store.risk(bench.countings(claim, primary)[0])
     named = [n for n in (claim.cell, *primary.contrast, *primary.combine, *names_used(primary)) if n]
     features = [f.name for f in table.features]
     history = next((n for n in (x.partition("[")[0] for x in named) if n in features), "")

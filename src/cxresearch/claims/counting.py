@@ -21,6 +21,7 @@ from cxresearch.matched import MatchedTable, matched_table
 from cxresearch.matched import total as total_matched
 from cxresearch.records import Records
 from cxresearch.risk import RiskTable, risk_table, total
+from cxresearch.study import Study
 
 Table = RiskTable | MatchedTable
 
@@ -55,8 +56,14 @@ class Counting:
         return repr((named, self.clock.name, self.clock.lag, *steps))
 
 
-def countings(records: Records, claim: Claim, reading: Reading) -> tuple[Counting, ...]:
+def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Reading) -> tuple[Counting, ...]:
     """The tables a reading needs, its own first; others are gates.
+
+    Args:
+        study: its retention and blackout settle the clock.
+        fixed: the fixed covariates it has; strata that it lacks are left out.
+        claim: of the reading.
+        reading: to be computed.
 
     Raises:
         NotTestable: a clock that the study does not have.
@@ -65,17 +72,17 @@ def countings(records: Records, claim: Claim, reading: Reading) -> tuple[Countin
     days = DayClock(0)
     if reading.shape == "incidence":
         if reading.clock is None:
-            lagged = DayClock(records.study.moments.blackout_days)
+            lagged = DayClock(study.moments.blackout_days)
             return (Counting(own, lagged, until=reading.until),)
         origin = reading.clock.since
         gate = Counting(((origin, claim.history(origin)),), days)
         return (Counting(own, days, since=reading.clock, until=reading.until), gate)
     if reading.shape == "excess":
-        return (Counting(own, days, strata(records, ("segment",)), compare=reading.compare),)
+        return (Counting(own, days, _had(fixed, ("segment",)), compare=reading.compare),)
     if reading.shape == "share":
         return (Counting(own, days),)
     wanted = reading.model.strata if reading.model else ()
-    return (Counting(own, clock_of(records), strata(records, wanted), final=reading.final),)
+    return (Counting(own, clock_of(study), _had(fixed, wanted), final=reading.final),)
 
 
 def activity_counting() -> Counting:
@@ -83,9 +90,8 @@ def activity_counting() -> Counting:
     return Counting((("contacts", contact_count()), ("bad", bad_count(1))), DayClock(0))
 
 
-def strata(records: Records, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """Those strata that the study has."""
-    return tuple(s for s in wanted if s in records.fixed)
+def _had(fixed: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(s for s in wanted if s in fixed)
 
 
 def count(

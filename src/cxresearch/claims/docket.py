@@ -10,14 +10,15 @@ from hashlib import sha256
 from importlib.metadata import version
 
 from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, names_used, region
-from cxresearch.claims.counting import Counting, activity_counting, countings
+from cxresearch.claims.counting import Counting, activity_counting
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
 from cxresearch.claims.shapes import Bench, Found, activity, compute
+from cxresearch.claims.store import Store
 from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
 from cxresearch.moments import GRADES
-from cxresearch.records import Records, read_records
+from cxresearch.records import Records
 from cxresearch.risk import RiskTable
 from cxresearch.study import Study
 from cxresearch.tables import day_text
@@ -38,6 +39,7 @@ def evaluate(
     *,
     engine: Engine | str = "polars",
     verdicts_only: bool = False,
+    keep: bool = True,
     progress: Progress | None = None,
 ) -> Docket:
     """Try claims on a study.
@@ -48,6 +50,8 @@ def evaluate(
         engine: where the tables are read; ignored for records.
         verdicts_only: compute only what the verdicts rest on: the primary readings, what they require, and their
             ladders. Quicker, where the same claims are tried on many data sets; sentences lack the other numbers.
+        keep: keep risk tables in the study's state folder, and take from there what an earlier run has kept of the
+            same inputs; only where the inputs are files.
         progress: called with a line before each step.
 
     Returns:
@@ -60,29 +64,28 @@ def evaluate(
     say = progress or (lambda _: None)
     own = study.study.claims if isinstance(study, Records) else study.claims
     chosen = choose(claims_of(own), claims)
-    say("reading and checking the two tables")
-    records = study if isinstance(study, Records) else read_records(study, engine)
+    store = Store(study, engine, keep=keep, progress=say)
     wanted = {c.id: _deciding(c) if verdicts_only else c.readings for c in chosen}
-    bench = Bench(records)
-    bench.prepare(_planned(bench, chosen, wanted), say)
+    bench = Bench(store)
+    store.prepare(_planned(bench, chosen, wanted))
     trials = []
     for claim in chosen:
         say(f"trying {claim.id}")
         trials.append(_try(bench, claim, wanted[claim.id]))
-    settings = records.study.decision
+    settings = store.study.decision
     trials = _family(trials, settings.multiplicity, 1 - settings.level)
-    dated = "-" in {f.name: f.value for f in records.audit.facts}.get("log from", "")
+    dated = "-" in {f.name: f.value for f in store.audit.facts}.get("log from", "")
     return Docket(
-        records.study.name,
+        store.study.name,
         version("cxresearch"),
         _fingerprint(bench),
-        day_text(records.window.first, dated=dated),
-        day_text(records.window.last, dated=dated),
+        day_text(store.window.first, dated=dated),
+        day_text(store.window.last, dated=dated),
         settings.level,
         settings.multiplicity,
-        records.study.info.min_cell,
+        store.study.info.min_cell,
         tuple(trials),
-        records.audit,
+        store.audit,
     )
 
 
@@ -112,12 +115,12 @@ def _planned(bench: Bench, chosen: Sequence[Claim], wanted: Mapping[str, Sequenc
     """Every table that the docket needs, so that one walk along the customers makes them all."""
     found: list[Counting] = []
     for claim in chosen:
-        if lacks(claim, bench.records.study):
+        if lacks(claim, bench.study):
             continue
         for reading in wanted[claim.id]:
             with suppress(NotTestable):  # said when the reading is tried
                 _need_moments(bench, claim, reading)
-                found += countings(bench.records, claim, reading)
+                found += bench.countings(claim, reading)
         if claim.text.caution and claim.naive in {r.id for r in wanted[claim.id]}:
             found.append(activity_counting())
     return found
@@ -131,7 +134,7 @@ def _deciding(claim: Claim) -> tuple[Reading, ...]:
 
 
 def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
-    missing = lacks(claim, bench.records.study)
+    missing = lacks(claim, bench.study)
     readings = sorted(wanted, key=lambda r: not r.primary)
     found: dict[str, Found] = {}
     rows: dict[str, Evidence] = {}
@@ -163,7 +166,7 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
 
 def _need_moments(bench: Bench, claim: Claim, reading: Reading) -> None:
     """A history of a grade that nobody has is no history."""
-    counts = {f.name: f.value for f in bench.records.audit.facts}
+    counts = {f.name: f.value for f in bench.store.audit.facts}
     for name in names_used(reading):
         grade = claim.histories[name].get("grade", "bad" if claim.histories[name].get("use") == "bad_count" else None)
         if grade in GRADES and counts.get(f"{grade} moments", "").split(" ")[0] == "0":
@@ -295,7 +298,7 @@ def _differs(claim: Claim, rows: dict[str, Evidence]) -> bool:
 
 
 def _warnings(bench: Bench) -> tuple[str, ...]:
-    facts = {f.name: f.value for f in bench.records.audit.facts}
+    facts = {f.name: f.value for f in bench.store.audit.facts}
     unknown = facts.get("unknown moments", "")
     share = float(unknown.partition("(")[2].rstrip("%)") or 0) / 100
     if share > MANY_UNKNOWN:
@@ -359,9 +362,9 @@ def _family(trials: list[Trial], method: str, alpha: float) -> list[Trial]:
 
 
 def _fingerprint(bench: Bench) -> str:
-    digest = sha256(repr(bench.records.audit.counts()).encode())
-    for key in sorted(bench.tables):
-        table = bench.tables[key]
+    digest = sha256(repr(bench.store.audit.counts()).encode())
+    for key in sorted(bench.store.tables):
+        table = bench.store.tables[key]
         if isinstance(table, RiskTable):
             digest.update(table.fingerprint().encode())
     return digest.hexdigest()[:16]

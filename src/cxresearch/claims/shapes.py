@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,8 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.claims.claim import Claim, Reading, Since
-from cxresearch.claims.counting import Counting, Table, activity_counting, count, countings
+from cxresearch.claims.counting import Counting, activity_counting, countings
 from cxresearch.claims.evidence import Activity, Series
+from cxresearch.claims.store import Store
 from cxresearch.clocks import Clock, ContactClock
 from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError, NotTestable
@@ -24,9 +25,8 @@ from cxresearch.estimators.expected import expected_events
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.estimators.share import share
-from cxresearch.matched import MatchedTable
-from cxresearch.records import Records
 from cxresearch.risk import RiskTable
+from cxresearch.study import Study
 
 T = TypeVar("T")
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
@@ -62,43 +62,21 @@ class Bench:
     """One study on trial: what several readings share is made once.
 
     Attributes:
-        records: the study's data.
-        tables: key of a counting to its table, or to why there is none.
+        store: the study and its tables.
     """
 
-    records: Records
-    tables: dict[str, Table | Exception] = field(default_factory=dict)
+    store: Store
     _excesses: dict[str, Excess] = field(default_factory=dict)
     _fits: dict[str, CoxFit] = field(default_factory=dict)
 
-    def prepare(self, wanted: Iterable[Counting], progress: Callable[[str], None] | None = None) -> None:
-        """Count what is not counted yet, all in one go."""
-        missing = [c for c in wanted if c.key not in self.tables]
-        if missing:
-            self.tables |= count(self.records, missing, progress)
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.store.study
 
-    def risk(self, counting: Counting) -> RiskTable:
-        """The risk table of a counting.
-
-        Raises:
-            NotTestable, EstimationError: there can be none.
-        """
-        found = self._found(counting)
-        assert isinstance(found, RiskTable)
-        return found
-
-    def matched(self, counting: Counting) -> MatchedTable:
-        """The matched table of a counting; errors as `risk`."""
-        found = self._found(counting)
-        assert isinstance(found, MatchedTable)
-        return found
-
-    def _found(self, counting: Counting) -> Table:
-        self.prepare([counting])
-        found = self.tables[counting.key]
-        if isinstance(found, Exception):
-            raise found
-        return found
+    def countings(self, claim: Claim, reading: Reading) -> tuple[Counting, ...]:
+        """The tables a reading needs, its own first."""
+        return countings(self.study, self.store.fixed, claim, reading)
 
     def once(self, key: str, make: Callable[[], Excess]) -> Excess:
         """A comparison that two readings share."""
@@ -131,7 +109,7 @@ def compute(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
 def activity(bench: Bench) -> tuple[Activity, ...]:
     """How many customers had a bad moment and how many left, by their number of contacts in all."""
-    table = bench.risk(activity_counting())
+    table = bench.store.risk(activity_counting())
     rows = []
     for level in table.feature("contacts").levels[:-1]:
         band = table.where(contacts=[level])
@@ -141,13 +119,13 @@ def activity(bench: Bench) -> tuple[Activity, ...]:
 
 
 def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    own, *gates = countings(bench.records, claim, reading)
-    table = bench.risk(own)
+    own, *gates = bench.countings(claim, reading)
+    table = bench.store.risk(own)
     if reading.among:
         table = table.where(**reading.among)
     if table.flows.height == 0:
         raise NotTestable(_nobody(reading.clock))
-    settings = bench.records.study
+    settings = bench.study
     curve = incidence(
         table,
         reading.event,
@@ -157,7 +135,7 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
     )
     horizon = _horizon(bench, reading, curve)
     for gate in gates:
-        _expect_events(bench.risk(gate), reading)
+        _expect_events(bench.store.risk(gate), reading)
     events = _events_by(table, reading.event, horizon)
     events += _events_by(table, reading.ratio_to, horizon) if reading.ratio_to else 0
     found = incidence_at(
@@ -174,13 +152,13 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
 
 
 def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    settings = bench.records.study
+    settings = bench.study
     horizon = settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
-    (own,) = countings(bench.records, claim, reading)
+    (own,) = bench.countings(claim, reading)
 
     def make() -> Excess:
         return excess(
-            bench.matched(own),
+            bench.store.matched(own),
             horizon,
             cause=reading.event,
             min_cell=settings.info.min_cell,
@@ -223,14 +201,14 @@ def _modelled(table: RiskTable, fit: CoxFit, reading: Reading, found: Estimate, 
 def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...]) -> tuple[RiskTable, CoxFit]:
     """The risk table of a reading and its model; `cells` are the levels that need enough expected events."""
     model = _given(reading.model)
-    (own,) = countings(bench.records, claim, reading)
-    table, clock = bench.risk(own), own.clock
+    (own,) = bench.countings(claim, reading)
+    table, clock = bench.store.risk(own), own.clock
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("defections among customers seen from their start")
     named = {t.removeprefix("linear(").removesuffix(")").partition("[")[0] for t in cells}
     for name in [n for n, _ in own.histories if n == claim.cell or n in named]:
         _expect(table, name, reading, own.fixed)
-    settings = bench.records.study.decision
+    settings = bench.study.decision
     fit = bench.fit(
         repr((own.key, model.terms, reading.event)),
         lambda: fit_hazards(table, model.terms, own.fixed, reading.event, settings.level, settings.groups, clock),
@@ -254,9 +232,9 @@ def fit_hazards(
 
 
 def _share(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    (own,) = countings(bench.records, claim, reading)
-    table = bench.risk(own)
-    settings = bench.records.study.decision
+    (own,) = bench.countings(claim, reading)
+    table = bench.store.risk(own)
+    settings = bench.study.decision
     found = share(
         table,
         {k: tuple(v) for k, v in reading.count.items()},
@@ -271,8 +249,8 @@ def _share(bench: Bench, claim: Claim, reading: Reading) -> Found:
 def _horizon(bench: Bench, reading: Reading, curve: Incidence) -> int:
     if reading.horizon_days == "support":
         return min(int(curve.support), int(curve.times[-1]))
-    horizon = bench.records.study.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
-    gap = bench.records.study.retention.gap_days
+    horizon = bench.study.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
+    gap = bench.study.retention.gap_days
     if gap is not None and horizon <= gap:
         raise NotTestable(f"a horizon beyond the gap of {gap} days that defines a lapse")
     return horizon

@@ -87,10 +87,10 @@ def report(
     say = progress or (lambda _: None)
     file = Path(study).resolve()
     file = file / "study.toml" if file.is_dir() else file
-    loaded = read_study(file, variables)
+    loaded = read_study(file, variables, state=state)
     choose(claims_of(loaded.claims), claims)
     given = {"study": file.name, "claims": claims, "engine": engine, "title": title}
-    keep = (Path(state) if state is not None else loaded.state) / "failed"
+    keep = loaded.state.resolve() / "failed"
     plans = [p for name in notebooks for p in _plans(name, given)]
     if claims and not any({"claims", "claim"} & set(p.values) for p in plans):
         raise ReportError(f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}")
@@ -183,7 +183,8 @@ def _run(job: _Job, work: Path, say: Progress) -> Any:
     _register()
     name, variables = job.name, job.variables
     output = work / f"{name}.ipynb"
-    environment = {**os.environ, **variables, "IPYTHONDIR": str(work / "ipython")}
+    own = {"IPYTHONDIR": str(work / "ipython"), "CXRESEARCH_STATE": str(job.keep.parent)}
+    environment = {**os.environ, **variables, **own}
     try:
         execute_notebook(
             str(job.path),
