@@ -1,26 +1,45 @@
-"""Speed as ratios, measured side by side in one run: python benchmarks/bench.py.
+"""Speed and memory as ratios, measured side by side in one run: python benchmarks/bench.py [--large].
 
-Prints a table and writes benchmarks/results.json. Times differ between machines and hours; ratios much less.
+Prints a table and writes benchmarks/results.json. Times differ between machines and hours; ratios much less. R is
+measured where Rscript and its package survival are installed.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import shutil
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-
-import lifelines
-import polars as pl
-
-from cxresearch.estimators.cox import cox
-from cxresearch.rows import from_rows
+from typing import Any
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import lifelines
+import numpy as np
+import polars as pl
+from company import company
+from lifelines.utils import add_covariate_to_timeline
+from task import CATALOGUE
+
+from cxresearch.episode import episodes
+from cxresearch.estimators.cox import cox
+from cxresearch.histories import bad_count, contacts_within
+from cxresearch.records import read_records
+from cxresearch.rows import from_rows
+from cxresearch.study import read_study
+
 EPISODES = HERE.parent / "tests" / "golden" / "cohort_episodes.csv.gz"
 CAUSES = ("censored", "defection", "other exit")
+SMALL, MIDDLE, BIG, LARGE = 10_000, 100_000, 1_000_000, 10_000_000
+Row = dict[str, Any]
 
 
 def seconds(work: Callable[[], object], runs: int) -> float:
@@ -35,7 +54,20 @@ def seconds(work: Callable[[], object], runs: int) -> float:
     return statistics.median(times)
 
 
-def cox_against_lifelines() -> dict[str, object]:
+def process(task: str, folder: Path, engine: str = "polars", runs: int = 1) -> Row:
+    """A task in processes of its own: the run with the median time."""
+    command = [sys.executable, str(HERE / "task.py"), task, str(folder), engine]
+    found = [json.loads(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(runs)]
+    return sorted(found, key=lambda r: r["seconds"])[runs // 2]
+
+
+def row(what: str, ratio: float, bar: str, **more: Any) -> Row:
+    """A line of the table."""
+    print(f"{what}: {ratio:.3g} (bar {bar}){''.join(f', {k} {v}' for k, v in more.items())}", flush=True)
+    return {"what": what, "ratio": ratio, "bar": bar, **more}
+
+
+def cox_against_lifelines() -> Row:
     """From the same episodes of 20,000 customers to six coefficients with model-based errors."""
     rows = pl.read_csv(EPISODES, schema_overrides={"bad": pl.String, "contacts": pl.String})
     dummies = [
@@ -46,32 +78,165 @@ def cox_against_lifelines() -> dict[str, object]:
     frame = rows.select("id", "start", "stop", (pl.col("cause") == 1).alias("event"), *dummies).to_pandas()
 
     def ours() -> object:  # neither side makes the groups of a jackknife
-        return cox(
-            from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES, grouped=False),
-            ["bad", "contacts"],
-            errors="model",
-        )
+        table = from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES, grouped=False)
+        return cox(table, ["bad", "contacts"], errors="model")
 
     def theirs() -> object:
         fitter = lifelines.CoxTimeVaryingFitter(penalizer=0.0)
         return fitter.fit(frame, id_col="id", start_col="start", stop_col="stop", event_col="event")
 
-    a, b = seconds(ours, 7), seconds(theirs, 1)
-    return {
-        "what": "Cox from episodes, 20,000 customers",
-        "against": "lifelines CoxTimeVaryingFitter",
-        "ours_s": a,
-        "theirs_s": b,
-        "ratio": b / a,
-    }
+    ratio = seconds(theirs, 1) / seconds(ours, 7)
+    return row("Cox from episodes, 20,000 customers, faster than CoxTimeVaryingFitter", ratio, "200 x")
+
+
+def cox_against_r(folder: Path) -> Row:
+    """From the same episodes of a large company to four coefficients with model-based errors."""
+    records = read_records(read_study(folder))
+    histories = {"bad": bad_count(1), "contacts": contacts_within(90)}
+    eps = episodes(records, histories, fixed=("segment",))
+    frame = records.engine.collect(eps.frame)
+    frame = frame.filter(pl.col("start") < pl.col("stop"), pl.col("bad") < 2, pl.col("contacts") < 4)
+    frame = frame.with_columns(
+        event=pl.col("event").clip(0), segment=pl.col("segment").rank("dense").cast(pl.Int64)
+    ).select("customer", "start", "stop", "event", "bad", "contacts", "segment")
+
+    def ours() -> object:
+        table = from_rows(frame, ["bad", "contacts", "segment"], causes=CAUSES, customer="customer", grouped=False)
+        return cox(table, ["bad", "contacts"], strata=["segment"], errors="model").coef
+
+    with tempfile.TemporaryDirectory() as there:
+        for name in ("start", "stop", "bad", "contacts", "segment"):
+            frame[name].to_numpy().astype("<i4").tofile(Path(there) / f"{name}.bin")
+        (frame["event"] == 1).to_numpy().astype("<i4").tofile(Path(there) / "event.bin")
+        took, *coefs = _rscript("coxph", there)
+    apart = float(np.abs(np.array(coefs) - np.asarray(ours())).max())
+    what = f"Cox from {frame.height:,} episodes, faster than R coxph"
+    return row(what, took / seconds(ours, 3), "30 x", largest_difference=f"{apart:.1e}")
+
+
+def episodes_against_others(folder: Path) -> list[Row]:
+    """From the two tables to rows of the number of bad moments so far."""
+    ours = process("episodes", folder, runs=3)["seconds"]
+    records = read_records(read_study(folder))
+    who = records.engine.collect(records.customers).sort("customer")
+    moments = records.engine.collect(records.moments)
+    bad = moments.filter(pl.col("grade") == 0).join(who.select("customer", "start", "entry", "exit"), on="customer")
+    bad = bad.filter(pl.col("day") < pl.col("exit")).select("customer", day=pl.col("day") - pl.col("start"))
+    rows = []
+    if shutil.which("Rscript"):
+        with tempfile.TemporaryDirectory() as there:
+            for name, column in (
+                ("entry", who["entry"] - who["start"]),
+                ("exit", who["exit"] - who["start"]),
+                ("gone", (who["event"] == 1).cast(pl.Int32)),
+                ("who", bad["customer"] + 1),
+                ("day", bad["day"]),
+            ):
+                column.to_numpy().astype("<i4").tofile(Path(there) / f"{name}.bin")
+            took, _ = _rscript("tmerge", there)
+        rows.append(row(f"logs to episodes, {who.height:,} customers, faster than R tmerge", took / ours, "30 x"))
+    few = 2_000  # the time of lifelines grows with the customers, or faster
+    base = who.head(few).select("customer", start=pl.lit(0.0), stop=(pl.col("exit") - pl.col("start")).cast(pl.Float64))
+    base = base.with_columns(event=pl.Series(who.head(few)["event"] == 1)).to_pandas()
+    counts = bad.filter(pl.col("customer") < few).with_columns(pl.col("day").cast(pl.Float64), bad=pl.lit(1))
+    counts = counts.to_pandas()
+    start = time.perf_counter()
+    add_covariate_to_timeline(base, counts, "customer", "day", "event", cumulative_sum=True, cumulative_sum_prefix="")
+    theirs = (time.perf_counter() - start) * who.height / few
+    what = f"logs to episodes, {who.height:,} customers, faster than lifelines (from {few:,})"
+    return [*rows, row(what, theirs / ours, "30 x")]
+
+
+def claims_over_scan(folder: Path) -> list[Row]:
+    """Verdicts of one claim, and of a docket, over the time of reading their columns."""
+    scan = process("scan", folder, runs=3)
+    sort = process("sort", folder, runs=3)["seconds"]
+    rows = []
+    for claim, bar in (("crude", "15 x"), ("adjusted", "40 x")):
+        found = process(claim, folder)
+        rows.append(
+            row(
+                f"{claim} claim with jackknife, {scan['rows']:,} contacts, over a raw scan",
+                found["seconds"] / scan["seconds"],
+                bar,
+                over_a_packed_sort=round(found["seconds"] / sort, 1),
+                peak_gib=round(found["peak_gib"], 2),
+            )
+        )
+    alone = {c: process(c, folder)["seconds"] for c in CATALOGUE}
+    whole = process("docket", folder)
+    dearest = max(alone, key=alone.__getitem__)
+    rows.append(
+        row(f"docket of six over its dearest claim alone ({dearest})", whole["seconds"] / alone[dearest], "2 x")
+    )
+    rows.append(row("peak memory of the docket, GiB", whole["peak_gib"], "3 GiB"))
+    return rows
+
+
+def start_up() -> Row:
+    """What the first line of help costs beyond an empty Python program."""
+    program = str(Path(sys.executable).parent / "cxresearch")
+
+    def run(*command: str) -> Callable[[], object]:
+        return lambda: subprocess.run(command, capture_output=True, check=True)
+
+    extra = seconds(run(program, "--help"), 9) - seconds(run(sys.executable, "-c", "pass"), 9)
+    return row("cxresearch --help over an empty program, seconds more", extra, "0.25 s")
+
+
+def engines(folder: Path) -> list[Row]:
+    """Whether every engine says the same, and how long it takes."""
+    wanted = ["polars", "polars-lazy", "duckdb"]
+    if shutil.which("java"):
+        wanted.append("spark")
+    found = {}
+    for name in wanted:
+        try:
+            found[name] = process("adjusted", folder, name)
+        except subprocess.CalledProcessError as e:
+            print(f"{name}: {e.stderr.decode().strip().splitlines()[-1]}")
+    first = found["polars"]
+    return [
+        row(
+            f"{name} over polars, one adjusted claim",
+            r["seconds"] / first["seconds"],
+            "none",
+            same_tables=r["fingerprint"] == first["fingerprint"],
+            same_verdict=r["verdicts"] == first["verdicts"],
+        )
+        for name, r in found.items()
+        if name != "polars"
+    ]
+
+
+def _rscript(task: str, folder: str) -> list[float]:
+    command = ["Rscript", str(HERE / "peers.R"), task, folder]
+    return [float(x) for x in subprocess.run(command, capture_output=True, check=True).stdout.split()]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true", help="also 10,000,000 customers: hours, and 30 GB of disk")
+    parser.add_argument("--customers", type=int, default=BIG, help="of the largest company")
+    parser.add_argument("--data", type=Path, default=HERE / "work", help="where companies are kept")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    made = {n: company(given.data / str(n), n).parent for n in (SMALL, min(MIDDLE, given.customers), given.customers)}
+    big = made[given.customers]
+    results = [start_up(), cox_against_lifelines()]
+    results += episodes_against_others(made[min(MIDDLE, given.customers)])
+    if shutil.which("Rscript"):
+        results.append(cox_against_r(big))
+    results += engines(made[SMALL])
+    results += claims_over_scan(big)
+    if given.large:
+        large = company(given.data / str(LARGE), LARGE).parent
+        a, b = process("adjusted", big), process("adjusted", large)
+        results.append(row("ten times the contacts, times as long", b["seconds"] / a["seconds"], "11 x"))
+        results.append(row("peak memory at ten times the contacts, GiB", b["peak_gib"], "4 GiB"))
+    (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    results = [cox_against_lifelines()]
-    for r in results:
-        print(
-            f"{r['what']}: {r['ratio']:.0f} times as fast as {r['against']} "
-            f"({r['ours_s']:.3f} s, {r['theirs_s']:.1f} s)"
-        )
-    (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    main()

@@ -1,0 +1,84 @@
+"""One measured task in a process of its own: python benchmarks/task.py TASK FOLDER [ENGINE]; prints JSON.
+
+Imports come before the clock starts, so that a ratio compares work and not start-up.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import statsmodels.stats.multitest
+import statsmodels.stats.proportion  # noqa: F401 - as above
+
+from cxresearch.claims.docket import evaluate
+from cxresearch.episode import episodes
+from cxresearch.histories import bad_count
+from cxresearch.records import read_records
+from cxresearch.study import read_study
+
+CATALOGUE = (
+    "three-strikes",
+    "one-strike",
+    "judgment-day",
+    "bad-moments-drive-away",
+    "good-moments-build",
+    "neutral-threat",
+)
+
+
+def scan(folder: Path, _: str) -> object:
+    """Read the columns that a claim needs."""
+    log = pl.scan_parquet(folder / "interactions" / "*.parquet").select("customer", "at", "stars").collect()
+    return {"rows": log.height}
+
+
+def sort(folder: Path, _: str) -> object:
+    """Sort one packed integer per contact."""
+    rows = int(pl.scan_parquet(folder / "interactions" / "*.parquet").select(pl.len()).collect().item())
+    keys = pl.Series(np.random.default_rng(1).integers(0, 2**60, rows))
+    start = time.perf_counter()
+    keys.sort()
+    return {"seconds": time.perf_counter() - start}
+
+
+def to_episodes(folder: Path, engine: str) -> object:
+    """From the two tables to (start, stop] rows of the number of bad moments so far."""
+    records = read_records(read_study(folder), engine)
+    frame = records.engine.collect(episodes(records, {"bad": bad_count(3)}).frame)
+    return {"rows": frame.height}
+
+
+def docket(folder: Path, engine: str, claims: tuple[str, ...] = CATALOGUE) -> object:
+    """Verdicts, from the two tables on."""
+    found = evaluate(read_study(folder), list(claims), engine=engine, keep=False)
+    return {"fingerprint": found.fingerprint, "verdicts": {t.claim.id: t.verdict for t in found}}
+
+
+TASKS: dict[str, Callable[[Path, str], object]] = {
+    "scan": scan,
+    "sort": sort,
+    "episodes": to_episodes,
+    "docket": docket,
+}
+
+
+def main() -> None:
+    """Run the task, print what it took."""
+    name, folder, *rest = sys.argv[1:]
+    engine = rest[0] if rest else "polars"
+    start = time.perf_counter()
+    found = TASKS[name](Path(folder), engine) if name in TASKS else docket(Path(folder), engine, (name,))
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps({"task": name, "seconds": seconds, "peak_gib": peak} | dict(found)))  # type: ignore[call-overload]
+
+
+if __name__ == "__main__":
+    main()
