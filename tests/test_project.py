@@ -61,7 +61,9 @@ def test_a_lock_names_no_address_and_hashes_every_entry(name):
 def test_spark_is_in_a_lock_of_its_own_that_changes_nothing_else():
     own, with_spark = locked("requirements.lock"), locked("requirements-spark.lock")
     assert set(with_spark) - set(own) == {"pyspark", "py4j"}
-    assert all(with_spark[name] == own[name] for name in set(with_spark) & set(own))
+    for name in set(with_spark) & set(own):  # the markers tell who needs it, and may differ
+        assert with_spark[name].split()[0] == own[name].split()[0]
+        assert re.findall("sha256:[0-9a-f]+", with_spark[name]) == re.findall("sha256:[0-9a-f]+", own[name])
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from datetime import datetime
 
 import duckdb
@@ -361,3 +362,10 @@ def test_only_spark_has_a_catalogue(tmp_path, name):
         EngineError, match=r"'crm\.contacts' is a table of Spark's catalogue: run with the engine spark"
     ):
         opened(study(tmp_path, "spark:crm.contacts"), name)
+
+
+def test_an_engine_that_is_not_installed_says_how_to_have_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.delitem(sys.modules, "cxresearch.engines.spark", raising=False)
+    with pytest.raises(EngineError, match=r"the engine spark is not installed: pip install 'cxresearch\[spark\]'"):
+        engine("spark")

@@ -12,8 +12,9 @@ The way of the data, module by module::
     explore                 study to table        estimators/           table to numbers
     moment_counts, curves   first looks           small_cells           what may be shown
     variants                other definitions     html_tables           objects in JupyterLab
+    packing                 columns in an integer cache                 tables kept between runs
     claims/                 numbers to verdicts   charts/               results to pictures
-    report/                 notebooks to pages    worlds                data with a known truth
+    report/                 notebooks to pages    worlds/               data with a known truth
 """
 
 from __future__ import annotations

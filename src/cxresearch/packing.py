@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from functools import reduce
 
-import numpy as np
 import polars as pl
 
 
@@ -17,27 +16,25 @@ class Packing:
     Attributes:
         columns: their names, the first one weighs most.
         low: the least value of each.
-        widths: how many values each may have.
+        bits: room for each.
     """
 
     columns: tuple[str, ...]
     low: tuple[int, ...]
-    widths: tuple[int, ...]
+    bits: tuple[int, ...]
 
     @property
     def key(self) -> pl.Expr:
         """The packed integer; orders rows as the columns do."""
-        key = pl.lit(0, pl.Int64)
-        for name, least, width in zip(self.columns, self.low, self.widths, strict=True):
-            key = key * width + (pl.col(name).cast(pl.Int64) - least)
-        return key
+        first, *rest = (pl.col(n).cast(pl.Int64) - a for n, a in zip(self.columns, self.low, strict=True))
+        return reduce(lambda key, part: key * (1 << part[1]) + part[0], zip(rest, self.bits[1:], strict=True), first)
 
     def unpack(self, key: pl.Series) -> dict[str, pl.Series]:
         """The columns again."""
         rest, found = key.to_numpy(), {}
-        for name, least, width in reversed(list(zip(self.columns, self.low, self.widths, strict=True))):
-            rest, part = np.divmod(rest, width)
-            found[name] = pl.Series(name, part + least, dtype=pl.Int64)
+        for name, least, bits in reversed(list(zip(self.columns, self.low, self.bits, strict=True))):
+            found[name] = pl.Series(name, (rest & ((1 << bits) - 1)) + least, dtype=pl.Int64)
+            rest = rest >> bits
         return {name: found[name] for name in self.columns}
 
 
@@ -46,5 +43,5 @@ def packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
     if not frame.height or not all(frame.schema[c].is_integer() and not frame[c].null_count() for c in columns):
         return None
     low, high = (frame.select(getattr(pl.col(columns), how)()).row(0) for how in ("min", "max"))
-    widths = tuple(h - a + 1 for a, h in zip(low, high, strict=True))
-    return Packing(tuple(columns), tuple(low), widths) if prod(widths) < 2**63 else None
+    bits = tuple(int(h - a).bit_length() for a, h in zip(low, high, strict=True))
+    return Packing(tuple(columns), tuple(low), bits) if sum(bits) <= 63 else None

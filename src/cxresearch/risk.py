@@ -112,6 +112,8 @@ class RiskTable:
 
     def coarsen(self, groups: int) -> RiskTable:
         """Put the 100 stored groups together into fewer, of about as many clusters each."""
+        if self.population["group"].to_list() == list(range(groups)):
+            return self
         bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int64)
         population = self.population.with_columns(bins).group_by("group").sum().sort("group")
         known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))

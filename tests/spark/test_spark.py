@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import narwhals.stable.v2 as nw
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 
 import cxresearch as cx
+from cxresearch.bundled import copy_sample
 from cxresearch.claims.docket import evaluate
 from cxresearch.engines import engine
 from cxresearch.errors import EngineError, SourceError
@@ -64,7 +65,7 @@ def test_the_sample_study(partitions):
 def test_the_docket_of_the_sample_study():
     study = cx.read_study(SAMPLE)
     claims = ["bad-moments-drive-away", "one-strike"]
-    ours, theirs = (evaluate(study, claims, engine=name) for name in ("spark", "polars"))
+    ours, theirs = (evaluate(study, claims, engine=name, keep=False) for name in ("spark", "polars"))
     assert ours.fingerprint == theirs.fingerprint
     assert ours.to_json() == theirs.to_json()
 
@@ -123,7 +124,9 @@ def test_rows_keep_their_numbers_however_a_table_is_split(tmp_path, kind, partit
     made = untidy_study(tmp_path, source)
     ours, theirs = (cx.audit(made, engine=name) for name in ("spark", "polars"))
     same_audits(ours, theirs)
-    assert {f.reason for f in ours.findings} > {"time not readable", "exact duplicate", "score off the scale"}
+    assert {f.reason for f in ours.findings} > {"time not readable", "score off the scale"}
+    # rows of two folders differ in the folder
+    assert ("exact duplicate" in {f.reason for f in ours.findings}) == (kind != "hive")
 
 
 def test_names_that_spark_would_pass_over_or_take_for_patterns(tmp_path):
@@ -143,12 +146,12 @@ def test_names_that_spark_would_pass_over_or_take_for_patterns(tmp_path):
 
 def test_columns_that_spark_cannot_name():
     frame = pl.DataFrame({"customer": ["a"], "at": ["2024-02-01"], "call.grade": ["bad"]})
-    made = cx.study_from({}, interactions=frame, retention=WHO)
+    window = {"log_from": date(2024, 1, 1)}
+    made = cx.study_from({"interactions": window}, interactions=frame, retention=WHO)
     with pytest.raises(EngineError, match=r"no column whose name holds a dot or a backtick, as 'call\.grade'"):
         cx.audit(made, engine="spark")
-    shaped = cx.study_from(
-        {"interactions": {"query": 'select customer, at, "call.grade" as grade from log'}}, log=frame, retention=WHO
-    )
+    query = 'select customer, at, "call.grade" as grade from log'
+    shaped = cx.study_from({"interactions": {"query": query, **window}}, log=frame, retention=WHO)
     assert dict(cx.audit(shaped, engine="spark").kept)["interactions"] == 1
 
 
@@ -217,7 +220,7 @@ FORMATS = {
     "%Y-%m-%d %I:%M %p": ["2024-02-05 10:00 pm", "2024-02-05 12:00 AM", "2024-02-05 12:00 PM", "2024-02-05 13:00 PM"],
     "%Y-%m-%d %H:%M:%S": ["2024-02-05 10:00:59", "2024-02-05 10:00:5", "2024-02-05 24:00:00", "2024-02-05  1:02:03"],
     "%Y-%m-%d %H:%M%z": ["2024-02-05 10:00Z", "2024-02-05 10:00+03:30", "2024-02-05 23:00-0330", "2024-02-05 10:00+03"],
-    "100%% x %Y": ["100% x 2024", "100% X 2024"],
+    "100%% x %Y-%m-%d": ["100% x 2024-02-03", "100% X 2024-02-03"],
     "%Y-%m": ["2024-02"],
     "%m-%d": ["02-05"],
     "%Y.%m.%d (%H.%M.%S)": ["2024.02.05 (10.11.12)", "2024x02x05 (10.11.12)"],
@@ -235,10 +238,14 @@ def test_times_in_a_format_as_polars_reads_them(fmt):
 
 def test_a_session_of_its_own_is_quiet_and_leaves_nothing_behind(tmp_path):
     """The command line without a caller: one line on standard error, that of the Java machine."""
+    copy_sample(tmp_path / "study")
+    (tmp_path / "empty").mkdir()
     code = "import sys; from cxresearch.cli import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "audit", SAMPLE, "--engine", "spark", "--state", tmp_path / "state"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
-    here = subprocess.run([*command[:5], SAMPLE], capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert done.stdout == here.stdout
-    assert [line for line in done.stderr.splitlines() if "incubator" not in line] == []
-    assert list(tmp_path.iterdir()) == []
+    command = [sys.executable, "-c", code, "audit", tmp_path / "study", "--engine"]
+    spark, polars = (
+        subprocess.run([*command, name], capture_output=True, text=True, cwd=tmp_path / "empty", check=True)
+        for name in ("spark", "polars")
+    )
+    assert spark.stdout == polars.stdout
+    assert [line for line in spark.stderr.splitlines() if "incubator" not in line] == []
+    assert list((tmp_path / "empty").iterdir()) == []

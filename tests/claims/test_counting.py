@@ -1,0 +1,84 @@
+"""A docket's tables, counted in one walk: in parts or whole, announced or on demand."""
+
+import polars as pl
+import pytest
+
+from cxresearch.claims.claim import catalogue
+from cxresearch.claims.counting import count, countings
+from cxresearch.claims.docket import evaluate
+from cxresearch.claims.store import Store
+from cxresearch.engines import polars as engine
+from cxresearch.errors import EstimationError
+from cxresearch.matched import MatchedTable
+from cxresearch.records import read_records
+from cxresearch.risk import RiskTable
+from cxresearch.worlds import World, simulate
+
+
+@pytest.fixture(scope="module")
+def records():
+    return read_records(simulate(World(hr_bad=(1.0, 2.0, 2.0, 2.0), busy_stay=-0.3), 1_500, 4).study())
+
+
+def wanted(records):
+    return [
+        c for claim in catalogue() for r in claim.readings for c in countings(records.study, records.fixed, claim, r)
+    ]
+
+
+def same(a, b):
+    if isinstance(a, RiskTable):
+        return a == b
+    assert isinstance(a, MatchedTable)
+    frames = ("exposed", "spans", "population")
+    alike = all(getattr(a, f).equals(getattr(b, f)) for f in frames)
+    return alike and (a.causes, a.asides) == (b.causes, b.asides)
+
+
+@pytest.mark.parametrize("part", [3_000, 9_001])
+def test_parts_add_up_to_the_whole(records, monkeypatch, part):
+    whole = count(records, wanted(records))
+    monkeypatch.setattr(engine, "PART", part)
+    assert len(records.parts()) > 2
+    said = []
+    parts = count(records, wanted(records), said.append)
+    assert parts.keys() == whole.keys()
+    assert all(same(parts[k], whole[k]) for k in whole)
+    assert said[-1] == f"counting, part {len(said)} of {len(said)}"
+
+
+def test_parts_hold_whole_clusters_and_every_row_once(records, monkeypatch):
+    monkeypatch.setattr(engine, "PART", 1)
+    collect = records.engine.collect
+    parts = [(collect(p.moments), collect(p.customers)) for p in records.parts()]
+    moments, customers = (pl.concat(frames) for frames in zip(*parts, strict=True))
+    assert moments.equals(collect(records.moments))
+    assert customers.sort("customer").equals(collect(records.customers).sort("customer"))
+    clusters = [set(c["cluster"]) for _, c in parts]
+    assert sum(map(len, clusters)) == len(set.union(*clusters))
+    for m, c in parts:
+        assert set(m["customer"]) <= set(c["customer"])
+
+
+def test_a_table_that_was_not_announced_is_counted_when_asked_for(records):
+    store = Store(records)
+    counting = wanted(records)[0]
+    assert counting.key not in store.tables
+    assert store.risk(counting).customers > 0
+    assert counting.key in store.tables
+
+
+def test_an_error_belongs_to_its_own_table(records):
+    claim = next(c for c in catalogue() if c.id == "bad-moments-drive-away")
+    good = countings(records.study, records.fixed, claim, claim.primary)[0]
+    bad = type(good)(good.histories, good.clock, ("colour",))
+    found = count(records, [good, bad])
+    assert isinstance(found[bad.key], EstimationError)
+    assert isinstance(found[good.key], RiskTable)
+
+
+def test_verdicts_do_not_depend_on_the_parts(records, monkeypatch):
+    claims = ["three-strikes", "bad-moments-drive-away"]
+    whole = evaluate(records, claims, verdicts_only=True)
+    monkeypatch.setattr(engine, "PART", 500)
+    assert evaluate(records, claims, verdicts_only=True).to_json() == whole.to_json()
