@@ -198,7 +198,9 @@ def test_evaluate_one_claim_to_a_file(world, tmp_path):
 def test_evaluate_writes_only_json_to_standard_output(world, tmp_path):
     prints = []
     for engine in ENGINES:
-        done = real("evaluate", world, "--claim", CLAIM, "--json", "-", "--engine", engine, "--state", tmp_path)
+        done = real(
+            "evaluate", world, "--claim", CLAIM, "--json", "-", "--engine", engine, "--state", tmp_path / engine
+        )
         assert done.returncode == 0, done.stderr
         found = no_odd_numbers(done.stdout)
         keys_of(found)

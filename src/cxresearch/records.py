@@ -109,7 +109,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         log = engine.keep(_match(log, rows, customers, window))
         log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS, raw.ordered)
-        _need_rows(study, engine, "interactions", log, log_findings, log_read, log_kept, rows)
+        _need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, rows)
         moments = engine.arrange(_moments(log))
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, log_findings)
         quarantine += _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
@@ -219,7 +219,8 @@ def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
     """Join each contact to its customer, and complete the reasons that need one."""
     known = rows.filter(~nw.col("id").is_null()).group_by("id").agg(nw.col("start").min())
     followed = customers.select("id", "customer", "exit")
-    x = log.join(known.join(followed, on="id", how="left").with_columns(known=nw.lit(1)), on="id", how="left")
+    whose = known.join(followed, on="id", how="left").with_columns(known=nw.lit(1))
+    x = log.lazy().join(whose.lazy(), on="id", how="left")  # lazily, so that ids are not carried along
     tests = [
         ("unknown customer", nw.col("known").is_null()),
         ("before the customer's start", nw.col("day") < nw.col("start")),
@@ -227,7 +228,8 @@ def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
         ("after the customer's end", nw.col("day") > nw.col("exit")),
         ("outside the log's window", (nw.col("day") < window.first) | (nw.col("day") > window.last)),
     ]
-    return x.with_columns(reason=nw.coalesce("reason", first_reason(tests, LOG_REASONS)))
+    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
+    return x.select("cx_row", "customer", "day", "second", "grade", "both", reason=reason)
 
 
 def _moments(log: Frame) -> Frame:

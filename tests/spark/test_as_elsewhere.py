@@ -29,6 +29,7 @@ ABOUT_OTHERS = {
     "test_text_files_are_the_same_table_on_every_engine",
     # translated to Spark's SQL, a name given within is known without; what is found is no table of anybody's
     "test_a_name_out_of_scope_finds_no_variable_and_no_file",
+    "test_only_spark_has_a_catalogue",
     # many questions of one kind, each of which takes long to plan
     "test_a_thousand_alternatives_are_no_trouble",
 }

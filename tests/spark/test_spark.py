@@ -88,6 +88,11 @@ def test_random_studies_of_contacts_alone(study):
     studies.test_contacts_alone.hypothesis.inner_test("spark", study)
 
 
+def pieces(raw) -> int:
+    """In how many pieces a table is read."""
+    return raw.selectExpr("spark_partition_id() as piece").distinct().count()
+
+
 def untidy(days: int) -> pl.DataFrame:
     """Rows with faults at known places, many times over, so that they land in several pieces."""
     at = [f"2024-{1 + d // 28 % 12:02}-{1 + d % 28:02} 10:{d % 60:02}" for d in range(days)]
@@ -98,12 +103,13 @@ def untidy(days: int) -> pl.DataFrame:
     return pl.concat([log, log.slice(11, 5)])
 
 
-def untidy_study(folder: Path, source: str) -> cx.Study:
+def untidy_study(folder: Path, source: str, frame: pl.DataFrame | None = None) -> cx.Study:
     who = pl.DataFrame({"customer": [f"c{i}" for i in range(90)]}).with_columns(
         start=pl.lit("2024-01-01"), end=pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("2024-08-01"))
     )
-    raw = {"interactions": {"source": source, "score": "stars", "scale": [1, 5]}}
-    return cx.study_from(raw, folder=folder, retention=who)
+    raw = {"interactions": {"score": "stars", "scale": [1, 5], **({"source": source} if frame is None else {})}}
+    frames = {"retention": who, **({} if frame is None else {"interactions": frame})}
+    return cx.study_from(raw, folder=folder, **frames)
 
 
 @pytest.mark.parametrize("partitions", [1, 7], indirect=True)
@@ -122,6 +128,7 @@ def test_rows_keep_their_numbers_however_a_table_is_split(tmp_path, kind, partit
             frame.slice(i * 1700, 1700).write_parquet(part / f"{i:02}.parquet", row_group_size=300 + 100 * i)
     source = {"csv": "log.csv", "parquet": "*.parquet", "several": "log/*", "hive": "log"}[kind]
     made = untidy_study(tmp_path, source)
+    assert kind == "csv" or pieces(open_source(made, engine("spark"), "interactions")) > 2
     ours, theirs = (cx.audit(made, engine=name) for name in ("spark", "polars"))
     same_audits(ours, theirs)
     assert {f.reason for f in ours.findings} > {"time not readable", "score off the scale"}
@@ -170,6 +177,7 @@ def test_frames_of_the_callers_session_are_taken_where_they_are(session):
         r.engine.collect(r.moments).sort("grade").select("day", "second", "grade").rows() for r in (ours, theirs)
     ]
     assert moments[0] == moments[1]
+    assert type(session).getActiveSession() is session
     assert session.conf.get("spark.sql.session.timeZone") == "Pacific/Kiritimati"
     assert not session.catalog.listTables("global_temp") or all(
         not t.name.startswith("cx_") for t in session.catalog.listTables("global_temp")
@@ -197,6 +205,14 @@ def test_a_query_sees_no_table_of_the_catalogue(session):
     found = on.query('select count(*) as n from "t"', {"t": on.frame(pl.DataFrame({"x": [1]}))})
     assert on.collect(nw.from_native(found))["n"].item() == 1
     assert session.table("t").count() == 3
+
+
+def test_the_callers_session_is_the_active_one_afterwards(session):
+    made = cx.study_from({}, interactions=pl.DataFrame({"customer": ["a"]}), retention=WHO)
+    with pytest.raises(cx.DataError):
+        cx.audit(made, engine="spark")
+    cx.audit(untidy_study(Path(), "", untidy(2_000)), engine="spark")
+    assert type(session).getActiveSession() is session
 
 
 @pytest.mark.parametrize("partitions", [1, 7], indirect=True)

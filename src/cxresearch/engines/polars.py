@@ -138,7 +138,7 @@ class Polars:
     def keep(self, frame: Frame) -> Frame:
         """As `Engine.keep`."""
         native = nw.to_native(frame)
-        native = native.collect() if isinstance(native, pl.LazyFrame) else native
+        native = native.collect(engine="streaming") if isinstance(native, pl.LazyFrame) else native
         return framed(native.lazy() if self.lazy else native)
 
     def arrange(self, moments: Frame) -> Frame:

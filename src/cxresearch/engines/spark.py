@@ -50,6 +50,7 @@ _LOCAL = {
 }
 _PLACE = 33  # an increasing id is the partition's number above so many bits, and the row's place in it below
 _DECLARED = "cx_declared_"  # before the names of a query: a table of the catalogue has no such name
+_BESIDE: WeakKeyDictionary[SparkSession, SparkSession] = WeakKeyDictionary()  # sessions of our own to their callers
 _NO_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -60,13 +61,21 @@ class Spark:
     along: type[Along] = Along
 
     def __init__(self) -> None:
-        self.session = _session()
+        self._caller = _caller()
+        self.session = _beside(self._caller)
         # tables as they were opened, to the same with a column that numbers their rows
         self._numbered: WeakKeyDictionary[DataFrame, tuple[DataFrame, str]] = WeakKeyDictionary()
         self._names = itertools.count()
 
+    def _mine(self, frame: Frame) -> DataFrame:
+        """The engine's own frame; its session is made the active one, whose settings say which names are equal."""
+        _activate(self.session)
+        native: DataFrame = nw.to_native(frame)
+        return native
+
     def parquet(self, paths: Sequence[str], *, hive: bool) -> DataFrame:
         """As `Engine.parquet`. Rows are numbered file by file, so the number of a row is the same on every engine."""
+        _activate(self.session)
         paths = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - the same name, not where a link leads
         if any(os.path.basename(p).startswith(("_", ".")) for p in paths):  # noqa: PTH119
             return self._take(Polars().parquet(paths, hive=hive))  # Spark would pass over them in silence
@@ -130,6 +139,7 @@ class Spark:
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> DataFrame:
         """As `Engine.query`."""
+        _activate(self.session)
         for name, table in tables.items():
             table.createOrReplaceTempView(_DECLARED + name)
         tree = sqlglot.parse_one(sql, dialect="duckdb")
@@ -146,6 +156,7 @@ class Spark:
 
         The rows of a query, and of a frame of Spark, are numbered by partition as they come.
         """
+        _activate(self.session)
         dotted = [c for c in raw.columns if "." in c or "`" in c]
         if dotted:
             raise EngineError(
@@ -161,7 +172,7 @@ class Spark:
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """As `Engine.number`."""
-        return framed(self._in_order(nw.to_native(frame).orderBy(_quoted(by)), name, 0))
+        return framed(self._in_order(self._mine(frame).orderBy(_quoted(by)), name, 0))
 
     def _in_order(self, native: DataFrame, name: str, first: int) -> DataFrame:
         """Number the rows as they stand, without bringing them to one machine: counts by partition come first."""
@@ -179,7 +190,7 @@ class Spark:
 
     def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
         """As `Engine.instant`."""
-        native, kind = nw.to_native(frame), frame.collect_schema()[column]
+        native, kind = self._mine(frame), frame.collect_schema()[column]
         x = sf.col(_quoted(column))
         if kind.is_integer():
             day, second = x, sf.lit(0)
@@ -198,21 +209,21 @@ class Spark:
         """As `Engine.local`."""
         kinds = frame.collect_schema()
         here = {c: _local(sf.col(_quoted(c)), kinds[c], zone) for c in columns}
-        return framed(nw.to_native(frame).withColumns(here)) if here else frame
+        return framed(self._mine(frame).withColumns(here)) if here else frame
 
     def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
         """As `Engine.repeats`."""
         same = Window.partitionBy(*(sf.col(_quoted(c)) for c in columns)).orderBy("cx_row")
-        return framed(nw.to_native(frame).withColumn("cx_repeat", sf.row_number().over(same) > 1))
+        return framed(self._mine(frame).withColumn("cx_repeat", sf.row_number().over(same) > 1))
 
     def group(self, frame: Frame, column: str) -> Frame:
         """As `Engine.group`."""
         digits = sf.substring(sf.md5(sf.col(_quoted(column))), 1, 8)
-        return framed(nw.to_native(frame).withColumn("group", sf.conv(digits, 16, 10).cast("bigint") % GROUPS))
+        return framed(self._mine(frame).withColumn("group", sf.conv(digits, 16, 10).cast("bigint") % GROUPS))
 
     def keep(self, frame: Frame) -> Frame:
         """As `Engine.keep`: on the executors, or in the checkpoint directory if the session has one."""
-        return framed(self._kept(nw.to_native(frame)))
+        return framed(self._kept(self._mine(frame)))
 
     def _kept(self, native: DataFrame) -> DataFrame:
         # a plan that has been kept is short again; those of many histories would take longer to plan than to run
@@ -229,15 +240,19 @@ class Spark:
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
-        return pl.DataFrame(nw.to_native(frame).toArrow())
+        found = pl.DataFrame(self._mine(frame).toArrow())
+        _activate(self._caller)
+        return found
 
 
-def _session() -> SparkSession:
-    """A session with settings of our own beside the active one; a local one where there is none."""
+def _caller() -> SparkSession:
+    """The active session; a local one where there is none."""
     if is_remote():
         raise EngineError("the engine spark needs a session in this process: it has not been tried on Spark Connect")
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)  # what it says is raised as well
     found = SparkSession.getActiveSession()
+    if found in _BESIDE:  # left there by what ended in an error
+        return _BESIDE[found]
     if found is None:
         log = f"-Dlog4j2.configurationFile={files('cxresearch.engines').joinpath('log4j2.properties')}"
         local = {**_LOCAL, "spark.driver.extraJavaOptions": log}
@@ -247,11 +262,22 @@ def _session() -> SparkSession:
         except (PySparkException, OSError) as e:
             said = next(iter(str(e).splitlines()), "")
             raise EngineError(f"the engine spark does not start: {said} It needs Java 17 or later") from None
-    session = found.newSession()
-    for name, value in {**found.conf.getAll, **_SETTINGS}.items():
+    return found
+
+
+def _beside(caller: SparkSession) -> SparkSession:
+    """A session with settings of our own, and the caller's elsewhere."""
+    session = caller.newSession()
+    for name, value in {**caller.conf.getAll, **_SETTINGS}.items():
         if session.conf.isModifiable(name) or name.startswith("spark.sql.catalog."):
             session.conf.set(name, value)
+    _BESIDE[session] = caller
     return session
+
+
+def _activate(session: SparkSession) -> None:
+    if SparkSession.getActiveSession() is not session:
+        session.createDataFrame([], "nothing int")  # who makes a frame becomes the active session
 
 
 def _known(x: Column, kind: pl.DataType) -> Column:
