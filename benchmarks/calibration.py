@@ -28,7 +28,7 @@ from cxresearch.worlds import KNOWN, known_world, simulate
 HERE = Path(__file__).parent
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
 BAR = 0.05  # wrong verdicts, at most; and 80% decided rightly where the truth is clear
-LARGE, LARGE_RUNS = 100_000, 4
+LARGE, LARGE_RUNS = 100_000, 2
 
 
 def tried(world: str, customers: int, seed: int) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from cxresearch.charts import claimed
 from cxresearch.claims.claim import region
@@ -39,7 +40,7 @@ def strip(trial: Trial) -> str:
     told = f"The claim says {says}; in these data {number(e.estimate.value, e.unit)}."
     edge = where.edges[0]
     anchor = "start" if at(edge) < WIDTH / 3 else "end" if at(edge) > 2 * WIDTH / 3 else "middle"
-    mark = "" if e.unit != "hazard ratio" else "×"
+    shown = re.sub(r"[\d.]+", r"\g<0>×", says) if e.unit == "hazard ratio" else says
     return (
         f'<svg class="cx-strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
         f'<rect class="cx-strip-claim" x="{a}" y="4" width="{max(b - a, 2):.1f}" height="20"/>'
@@ -47,7 +48,7 @@ def strip(trial: Trial) -> str:
         f'<line class="cx-strip-edge" x1="{at(edge)}" y1="4" x2="{at(edge)}" y2="28"/>'
         f'<line class="cx-strip-interval" x1="{left}" y1="14" x2="{max(right, left + 0.5)}" y2="14"/>'
         f'<circle class="cx-strip-value" cx="{value}" cy="14" r="5.5"/>'
-        f'<text x="{at(edge)}" y="41" text-anchor="{anchor}">the claim: {says}{mark}</text></svg>'
+        f'<text x="{at(edge)}" y="41" text-anchor="{anchor}">the claim: {shown}</text></svg>'
     )
 
 
