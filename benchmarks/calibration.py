@@ -28,6 +28,7 @@ from cxresearch.worlds import KNOWN, known_world, simulate
 HERE = Path(__file__).parent
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
 BAR = 0.05  # wrong verdicts, at most; and 80% decided rightly where the truth is clear
+EMPTY = {"world": pl.String, "claim": pl.String, "value": pl.Float64}
 LARGE, LARGE_RUNS = 100_000, 2
 
 
@@ -94,6 +95,7 @@ def table(rows: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
                     "truth": truth.place,
                     "clear": truth.clear,
                     "true_value": value,
+                    "median_estimate": own["value"].median(),
                     "replicates": n,
                     **{v.replace(" ", "_"): k for v, k in counts.items()},
                     "wrong": wrong / n,
@@ -108,30 +110,31 @@ def table(rows: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
 
 
 def page(found: pl.DataFrame, customers: int) -> str:
-    """The table as Markdown."""
-    head = "| world | claim | truth | true value | supported | contradicted | undecided | not testable | wrong (95%) |"
-    head += " decided rightly | interval holds the truth |"
-    lines = [head, "|" + "---|" * 11]
+    """The table as Markdown; what no large run has found is left out."""
+    limits = found["true_value"].null_count() < found.height
+    columns = ["world", "claim", "truth", "median estimate", *VERDICTS, "wrong (95%)", "decided rightly"]
+    columns += ["true value", "interval holds it"] if limits else []
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for r in found.iter_rows(named=True):
-        rightly = "" if r["decided_rightly"] is None else f"{r['decided_rightly']:.0%}"
-        truth = f"{r['truth']}, clear" if r["clear"] else r["truth"]
-        true = "" if r["true_value"] is None else f"{r['true_value']:.3f}"
-        covered = "" if r["covered"] is None else f"{r['covered']:.1%}"
-        wrong = f"{r['wrong']:.1%} ({r['wrong_low']:.1%} to {r['wrong_high']:.1%})"
-        cells = (
+        cells = [
             r["world"],
             r["claim"],
-            truth,
-            true,
+            f"{r['truth']}, clear" if r["clear"] else r["truth"],
+            _told(r["median_estimate"], ".3f"),
             *(r[v.replace(" ", "_")] for v in VERDICTS),
-            wrong,
-            rightly,
-            covered,
-        )
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+            f"{r['wrong']:.1%} ({r['wrong_low']:.1%} to {r['wrong_high']:.1%})",
+            _told(r["decided_rightly"], ".0%"),
+        ]
+        cells += [_told(r["true_value"], ".3f"), _told(r["covered"], ".1%")] if limits else []
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     worlds = "\n".join(f"- **{k.name}**: {k.about}" for k in KNOWN.values() if k.name in found["world"].to_list())
     n = ", ".join(str(v) for v in sorted(found["replicates"].unique()))
-    return PAGE.format(n=n, customers=customers, runs=LARGE_RUNS, large=LARGE, worlds=worlds, table="\n".join(lines))
+    said = LIMITS.format(large=LARGE) if limits else ""
+    return PAGE.format(n=n, customers=customers, limits=said, worlds=worlds, table="\n".join(lines))
+
+
+def _told(value: float | None, how: str) -> str:
+    return "" if value is None else format(value, how)
 
 
 PAGE = """\
@@ -142,14 +145,17 @@ the claims it is for were tried on every one. `make calibrate` makes this page a
 
 A verdict is wrong if it supports what is not so or contradicts what is: outside or at no effect *supported*, inside or
 at the smallest effect that matters *contradicted*, at an edge either. The bar is 5%, within binomial error. Where the
-truth is clear at least 80% should be decided rightly. The true value is the limit of the primary reading: the mean of
-{runs} runs of {large:,} customers under the same entry and censoring. In the confounded world that limit need not be
-the effect, which is none; verdicts are judged by the effect.
+truth is clear at least 80% should be decided rightly. In the confounded world the reading's limit need not be the
+effect, which is none; verdicts are judged by the effect.{limits}
 
 {worlds}
 
 {table}
 """
+
+
+LIMITS = """ The true value is the limit of the primary reading: the mean of
+large runs of {large:,} customers each, under the same entry and censoring."""
 
 
 def main() -> None:
@@ -159,6 +165,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--world", action="append", choices=list(KNOWN), help="only this one; may be repeated")
+    parser.add_argument("--limits", type=int, default=LARGE_RUNS, help="large runs that find the true values")
     parser.add_argument("--work", type=Path, default=HERE / "work", help="where finished replicates are kept")
     given = parser.parse_args()
     worlds = given.world or list(KNOWN)
@@ -166,8 +173,9 @@ def main() -> None:
     kept = given.work / f"{given.customers}.jsonl"
     rows = list(replicated(worlds, given.replicates, given.customers, given.workers, kept))
     kept = given.work / f"{LARGE}.jsonl"
-    large = list(replicated(worlds, LARGE_RUNS, LARGE, given.workers, kept, first=500_000))
-    found = table(*(pl.DataFrame(r, infer_schema_length=None) for r in (rows, large)))
+    large = list(replicated(worlds, given.limits, LARGE, given.workers, kept, first=500_000))
+    truths = pl.DataFrame(large, infer_schema_length=None) if large else pl.DataFrame(schema=EMPTY)
+    found = table(pl.DataFrame(rows, infer_schema_length=None), truths)
     found.write_csv(HERE / "calibration.csv", float_precision=4)
     (HERE.parent / "docs" / "calibration.md").write_text(page(found, given.customers), encoding="utf-8")
     print(found)

@@ -11,7 +11,7 @@ from cxresearch.claims.docket import evaluate
 from cxresearch.errors import ClaimError
 from cxresearch.records import read_records
 from cxresearch.study import Study
-from cxresearch.worlds import World, simulate
+from cxresearch.worlds import KNOWN, World, simulate
 
 
 def study_of(world: World, customers: int = 3_000, seed: int = 11, **sections) -> Study:
@@ -32,7 +32,7 @@ def study_of(world: World, customers: int = 3_000, seed: int = 11, **sections) -
 
 
 HARM = World(hr_bad=(1.0, 1.8, 2.6, 3.5), busy_stay=-0.5)
-NULL = World(bad_share=0.06)
+NULL = KNOWN["null"].world
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def test_null_world_is_not_called_harm(null):
 
 def test_the_headline_comes_out_where_bad_moments_do_nothing(null):
     trial = null["three-strikes"]
-    assert trial["fewer-than-three-of-defectors"].estimate.value > 0.925
+    assert trial["fewer-than-three-of-defectors"].estimate.value == pytest.approx(0.93, abs=0.02)
+    assert "The base rate shows how little that says" in trial.caution
     assert trial.naive.value == trial["fewer-than-three-of-defectors"].estimate.value
     assert trial.verdict != "supported"
     excess = trial["excess"].estimate

@@ -290,11 +290,15 @@ def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evid
 
 
 def _differs(claim: Claim, rows: dict[str, Evidence]) -> bool:
-    """Whether the naive answer decides, and otherwise than the primary reading."""
+    """Whether the naive number points otherwise than the verdict; beside an open verdict, whether it decides."""
     naive, primary = rows.get(claim.naive or ""), rows[claim.primary.id]
-    if naive is None or naive.verdict not in ("supported", "contradicted"):
+    if naive is None or naive.estimate is None or naive.verdict == "not testable" or not naive.region:
         return False
-    return primary.verdict not in (naive.verdict, "not testable")
+    if primary.verdict == "undecided":
+        return naive.verdict in ("supported", "contradicted")
+    where = region(claim, claim.reading(naive.reading))
+    says = "supported" if where.low <= naive.estimate.value <= where.high else "contradicted"
+    return primary.verdict in ("supported", "contradicted") and says != primary.verdict
 
 
 def _warnings(bench: Bench) -> tuple[str, ...]:

@@ -99,7 +99,7 @@ _WORLDS = (
     KnownWorld(
         "null",
         "Moments do nothing; still about 93% of those who leave have had fewer than three bad ones.",
-        World(bad_share=0.06),
+        World(bad_share=0.075),
         _NOTHING,
     ),
     KnownWorld(
