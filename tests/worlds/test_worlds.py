@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from cxresearch.worlds import KNOWN, World, known_world, simulate
 from cxresearch.worlds.days import FIRST_DAY
 
 SEEDS = (101, 102, 103)  # fixed before the first run
+ROOT = Path(__file__).parents[2]
 
 
 def test_equal_seeds_give_equal_tables():
@@ -166,3 +168,12 @@ def test_clear_truths_are_found(verdicts):
     rightly = np.mean([verdict == truth.right for truth, verdict in clear])
     assert len(clear) == len(SEEDS) * sum(t.clear for k in KNOWN.values() for t in k.truths)
     assert rightly >= 0.8
+
+
+def test_the_committed_calibration_is_of_these_worlds_and_within_the_bar():
+    table = pl.read_csv(ROOT / "benchmarks" / "calibration.csv")
+    wanted = {(k.name, t.claim, t.place, t.clear) for k in KNOWN.values() for t in k.truths}
+    assert set(table.select("world", "claim", "truth", "clear").iter_rows()) == wanted
+    assert table["replicates"].to_list() == [400] * len(wanted)
+    assert table["within_bar"].all()
+    assert table.filter("clear")["decided_rightly"].min() >= 0.8
