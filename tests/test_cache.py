@@ -80,15 +80,44 @@ def test_a_touched_file_is_not(folder, reads):
     assert len(reads) == 1
 
 
-def test_settings_left_of_the_tables_count_and_others_do_not(folder, reads):
+TABLES = """
+[tables.log]
+source = "interactions.parquet"
+[tables.contacts]
+query = "select * from log where stars > 0"
+"""
+SETTINGS = {
+    "scale": ("scale = [1, 5]", "scale = [1, 9]"),
+    "bad": ("[moments]", '[moments]\nbad = "stars <= 3"'),
+    "exclude": ("exclude = \"touchpoint = 'cancellation'\"", 'exclude = "stars = 4"'),
+    "blackout": ("[moments]", "[moments]\nblackout_days = 7"),
+    "defection": ('defection = ["switched"]', 'defection = ["switched", "moved away"]'),
+    "query": ("select * from contacts", "select * from contacts where channel <> 'phone'"),
+    "table": ("stars > 0", "stars > 1"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), SETTINGS.values(), ids=SETTINGS)
+def test_settings_left_of_the_tables_count(folder, reads, old, new):
+    file = folder / "study.toml"
+    text = file.read_text().replace('source = "interactions.parquet"', 'query = "select * from contacts"') + TABLES
+    assert text.count(old) == 1
+    file.write_text(text)
+    first = tried(folder)
+    file.write_text(text.replace(old, new))
+    assert cache.opened(cx.read_study(folder)).reading() is None
+    second = tried(folder)
+    assert len(reads) == 2
+    assert second.fingerprint != first.fingerprint
+    assert second.to_json() == tried(folder, keep=False).to_json()
+
+
+def test_settings_right_of_the_tables_do_not(folder, reads):
     tried(folder)
     text = (folder / "study.toml").read_text()
     (folder / "study.toml").write_text(text.replace("horizon_days = 365", "horizon_days = 180"))
     tried(folder)
     assert len(reads) == 1
-    (folder / "study.toml").write_text(text.replace("[moments]", "[moments]\nblackout_days = 7"))
-    tried(folder)
-    assert len(reads) == 2
 
 
 def test_changed_modules_count(folder, reads, monkeypatch):

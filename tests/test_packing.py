@@ -14,7 +14,8 @@ def test_orders_and_comes_back(rows):
     frame = pl.DataFrame(rows, schema=["a", "b", "c"], orient="row")
     pack = packing(frame, ["a", "b", "c"])
     key = frame.select(pack.key.alias("key"))["key"]
-    assert pl.DataFrame(pack.unpack(key)).equals(frame)
+    assert pack.unpack(key.to_numpy()).equals(frame)
+    assert pack.unpack(key.to_numpy(), small=True).equals(frame.cast(pl.Int32))
     assert frame.with_columns(key=key).sort("key").drop("key").equals(frame.sort("a", "b", "c"))
 
 
@@ -26,7 +27,9 @@ def test_what_does_not_fit_is_not_packed():
     assert packing(pl.DataFrame({"a": [1, None]}), ["a"]) is None
     assert packing(pl.DataFrame({"a": []}, schema={"a": pl.Int64}), ["a"]) is None
     edge = pl.DataFrame({"a": [0, 2**62], "b": [0, 0]})
-    assert packing(edge, ["a", "b"]).unpack(edge.select(packing(edge, ["a", "b"]).key).to_series())["a"].to_list() == [
+    assert packing(edge, ["a", "b"]).unpack(edge.select(packing(edge, ["a", "b"]).key).to_series().to_numpy())[
+        "a"
+    ].to_list() == [
         0,
         2**62,
     ]

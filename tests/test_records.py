@@ -61,7 +61,7 @@ def moments(made: cx.Study) -> list[tuple[object, ...]]:
     for name in ENGINES:
         records = read_records(made, name)
         ids = records.engine.collect(records.customers.select("customer", "id"))
-        rows = records.engine.collect(records.moments).join(ids, on="customer").sort("cx_row")
+        rows = records.engine.collect(records.moments).join(ids, on="customer").sort("id", "day", "second", "grade")
         answers.append(rows.select("id", "day", "second", "grade").rows())
     assert all(answer == answers[0] for answer in answers)
     return answers[0]
@@ -370,11 +370,12 @@ def test_two_columns_of_one_name(tmp_path):
 
 def local_times(at, **says):
     """The local day and second of each time; a study in Berlin."""
-    contacts = pl.DataFrame({"customer": "a", "at": at, "grade": "bad"}).with_row_index("n")
+    ids = [f"a{i:03}" for i in range(len(at))]
+    contacts = pl.DataFrame({"customer": ids, "at": at, "grade": "bad"})
     log_of_a_century = {"log_from": date(1900, 1, 1), "log_until": date(2100, 1, 1)}
     made = study(
         contacts,
-        who(("a", "1900-01-01", None)),
+        who(*((i, "1900-01-01", None) for i in ids)),
         interactions={"time_zone": "Europe/Berlin", **log_of_a_century, **says},
     )
     return [((date(1970, 1, 1) + timedelta(days=d)).isoformat(), second) for _, d, second, _ in moments(made)]
@@ -577,9 +578,20 @@ def test_segments_covariates_and_clusters_of_all_kinds(kind):
     people = people.with_columns(age="x")
     made = study(LOG, people, retention={"segment": "x", "covariates": ["age"], "cluster": "x"})
     rows = customers(made)
-    assert [r["segment"] for r in rows] == [r["age"] for r in rows] == labels
+    levels = read_records(made).levels
+    named = ["unknown" if label is None else label for label in labels]
+    assert [levels["segment"][r["segment"]] for r in rows] == [levels["age"][r["age"]] for r in rows] == named
+    assert levels["segment"] == tuple(sorted(set(named)))
     # whoever has no cluster is one of his own
-    assert rows[2]["cluster"] == "c"
+    assert len({r["cluster"] for r in rows}) == 3
+
+
+def test_a_cluster_is_one_for_all_its_customers():
+    people = pl.DataFrame({"customer": ["a", "b", "c", "d"], "start": ["2024-01-01"] * 4, "end": [None] * 4})
+    people = people.with_columns(cluster=pl.Series(["x", "y", "x", None]))
+    a, b, c, d = customers(study(LOG, people, retention={"cluster": "cluster"}))
+    assert (a["cluster"], a["group"]) == (c["cluster"], c["group"])
+    assert len({r["cluster"] for r in (a, b, d)}) == 3
 
 
 @pytest.mark.parametrize("value", [datetime(2024, 1, 1), [1], b"x"])

@@ -41,6 +41,14 @@ class Along:
         """The least value so far; null where the row itself has none, so follow it with `last`."""
         return self._over(nw.col(column).cum_min())
 
+    def merge(self, frame: Frame, columns: tuple[str, ...]) -> Frame:
+        """One row per customer and tick, each column carried forward; made ready for the walk.
+
+        Every column must have a value at one tick that all columns share; before it, the columns mean nothing.
+        """
+        x = self.prepare(frame.group_by("customer", *self.order).agg(*(nw.col(c).max() for c in columns)))
+        return x.with_columns(**{c: self.last(c) for c in columns})
+
 
 class AlongSorted(Along):
     """The same for eager Polars: sort once, then a neighbour belongs to the same customer or it does not."""
@@ -69,6 +77,12 @@ class AlongSorted(Along):
         """As `Along.last`: the last value of all, if it is the customer's own."""
         owner = nw.when(~nw.col(column).is_null()).then(nw.col("customer")).fill_null(strategy="forward")
         return nw.when(owner == nw.col("customer")).then(nw.col(column).fill_null(strategy="forward"))
+
+    def merge(self, frame: Frame, columns: tuple[str, ...]) -> Frame:
+        """As `Along.merge`: carried forward over everything, then the last of the rows of one tick."""
+        x = self.prepare(frame).with_columns(nw.col(*columns).fill_null(strategy="forward"))
+        following = [nw.col(c) != nw.col(c).shift(-1) for c in ("customer", *self.order)]
+        return x.filter(nw.any_horizontal(*following, ignore_nulls=False).fill_null(True))
 
     def _over(self, e: nw.Expr) -> nw.Expr:
         return e.over("customer")

@@ -67,7 +67,7 @@ class ContactClock:
 
     def mark(self, moments: Frame, engine: Engine) -> Frame:
         """As `Clock.mark`."""
-        along = engine.along("day", "second", "grade", "cx_row")
+        along = engine.along("day", "second", "grade")
         x = moments.with_columns(one=nw.lit(1)).with_columns(nth=along.sum("one"))
         return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop("one", "nth")
 

@@ -22,7 +22,7 @@ from cxresearch.records import Records
 from cxresearch.retention import CAUSES
 from cxresearch.small_cells import told
 from cxresearch.study import Study
-from cxresearch.timeline import timeline
+from cxresearch.timeline import Timeline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def summed(asides: Iterable[Aside]) -> tuple[Aside, ...]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Episodes:
-    """Rows (customer, group, cluster, start, stop, event, one level position per history, fixed covariates).
+    """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
 
     The state holds on the days d with start < d <= stop; the event, a position in `causes`, is at stop. Rows with
     start = stop are states reached on the day of leaving: nobody is at risk in them.
@@ -85,7 +85,7 @@ class Episodes:
     Attributes:
         frame: the rows, on the engine.
         histories: name to history, for the level names.
-        fixed: names of the fixed covariates.
+        fixed: name of each fixed covariate to its level names.
         causes: names of the events; position 0 is "still there when last seen".
         clock: what start and stop count.
         engine: where the frame lives.
@@ -94,7 +94,7 @@ class Episodes:
 
     frame: Frame
     histories: Mapping[str, History]
-    fixed: tuple[str, ...]
+    fixed: Mapping[str, tuple[str, ...]]
     causes: tuple[str, ...]
     clock: str
     engine: Engine
@@ -113,20 +113,22 @@ class Episodes:
         ]
         return html_table(f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}", ("what", "is"), rows)
 
-    def levels(self, history: str) -> tuple[str, ...]:
-        """The level names of a history.
+    def levels(self, name: str) -> tuple[str, ...]:
+        """The level names of a history or fixed covariate.
 
         Raises:
-            EstimationError: no such history.
+            EstimationError: there is none of that name.
         """
-        if history not in self.histories:
-            raise EstimationError(f"no history {history!r}{nearest(history, self.histories)}")
-        return self.histories[history].levels
+        if name in self.fixed:
+            return self.fixed[name]
+        if name not in self.histories:
+            raise EstimationError(f"no history {name!r}{nearest(name, self.histories)}")
+        return self.histories[name].levels
 
     def to_polars(self) -> pl.DataFrame:
         """The rows at risk with level names, by customer and start; ``event`` is null where a state just changes."""
         rows = self.engine.collect(self.frame.filter(nw.col("start") < nw.col("stop")))
-        named = [_names(h, self.levels(h)) for h in self.histories] + [_names("event", self.causes)]
+        named = [_names(n, self.levels(n)) for n in (*self.histories, *self.fixed)] + [_names("event", self.causes)]
         return rows.with_columns(named).sort("customer", "start")
 
     def to_lifelines(self) -> pd.DataFrame:
@@ -138,7 +140,7 @@ class Episodes:
         rows = self.to_polars()
         columns: list[pl.Expr] = []
         for name in (*self.histories, *self.fixed):
-            levels = self.levels(name) if name in self.histories else tuple(rows[name].unique().sort().to_list())
+            levels = self.levels(name)
             present = set(rows[name].unique().to_list())
             columns += [
                 (pl.col(name) == level).cast(pl.Float64).alias(f"{name}[{level}]")
@@ -176,10 +178,9 @@ def clock_of(study: Study, name: str | None = None) -> Clock:
     raise EstimationError(f"clock must be 'tenure' or 'contact', was {name!r}")
 
 
-def states(records: Records, histories: Mapping[str, History], clock: Clock) -> Frame:
-    """The timeline of these histories, computed once for all that is made of it."""
-    customers = records.customers.select("customer", "entry", "exit", "unseen")
-    return records.engine.keep(timeline(records.moments, customers, histories, clock, records.engine))
+def timeline(records: Records, clock: Clock) -> Timeline:
+    """What all episodes of these records on one clock are made of."""
+    return Timeline(records.moments, records.customers, clock, records.engine)
 
 
 def episodes(
@@ -188,7 +189,7 @@ def episodes(
     *,
     fixed: tuple[str, ...] = (),
     clock: Clock | None = None,
-    line: Frame | None = None,
+    line: Timeline | None = None,
     whole: bool = False,
 ) -> Episodes:
     """The episodes of some histories.
@@ -198,7 +199,7 @@ def episodes(
         histories: column name to history.
         fixed: fixed covariates to carry along.
         clock: from `clock_of`; the study's own when not given.
-        line: a timeline that holds these columns, if there is one already.
+        line: the timeline of these records on this clock, if there is one already.
         whole: only customers whose beginnings the log shows; the others become an aside.
 
     Raises:
@@ -215,19 +216,9 @@ def episodes(
             )
     engine = records.engine
     clock = clock or clock_of(records.study)
-    line = states(records, histories, clock) if line is None else line
     contact = isinstance(clock, ContactClock)
-    x = line.select("customer", "tick", *histories)
-    if contact:
-        x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
-    along = engine.along("tick")
-    x = along.prepare(x)
-    x = x.with_columns(**{f"before_{h}": along.shift(h, 1) for h in histories}, previous=along.shift("tick", 1))
-    changed = nw.col("previous").is_null()
-    for h in histories:
-        changed = changed | (nw.col(h) != nw.col(f"before_{h}"))
-    x = along.prepare(x.filter(changed).select("customer", "tick", *histories))
-    x = x.with_columns(stop=along.shift("tick", -1))
+    x = (line or timeline(records, clock)).states(histories)
+    x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     asides: tuple[Aside, ...] = ()
     everyone = records.customers
     if whole:
@@ -240,21 +231,26 @@ def episodes(
     x = x.with_columns(
         end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
         origin=nw.lit(0) if contact else nw.col("start"),
+        cx_first=nw.lit(0) if contact else nw.col("entry"),
     )
-    x = x.filter(nw.col("tick") <= nw.col("end")).with_columns(
-        stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end")
+    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
+    x = x.filter(
+        (nw.col("tick") <= nw.col("end"))
+        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
     )
+    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
     ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
     x = x.with_columns(
         start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
         stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
         event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
     ).select("customer", "group", "cluster", "start", "stop", "event", *histories, *fixed)
-    return Episodes(x, dict(histories), fixed, CAUSES, clock.name, engine, asides)
+    levels = {name: records.levels[name] for name in fixed}
+    return Episodes(x, dict(histories), levels, CAUSES, clock.name, engine, asides)
 
 
 def _needed(contact: bool) -> tuple[str, ...]:
-    return ("customer", "group", "cluster", "start", "exit", "event", *(("cx_contacts",) if contact else ()))
+    return ("customer", "group", "cluster", "start", "entry", "exit", "event", *(("cx_contacts",) if contact else ()))
 
 
 def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:

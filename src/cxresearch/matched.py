@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.engines import Frame
 from cxresearch.episode import Aside, Episodes, first_reach, summed
 from cxresearch.errors import EstimationError
 from cxresearch.html_tables import html_table
@@ -94,39 +95,44 @@ def matched_table(
     engine = eps.engine
     frame = engine.keep(eps.frame)
     eps = Episodes(frame, eps.histories, eps.fixed, eps.causes, eps.clock, engine, eps.asides)
-    stratum = (
-        nw.concat_str([nw.col(f).fill_null("unknown") for f in eps.fixed], separator="\x1f")
-        if eps.fixed
-        else nw.lit("")
+    fixed = tuple(eps.fixed)
+    ends = engine.keep(
+        frame.filter(nw.col("event") >= 0).select("customer", "group", "cluster", "event", *fixed, end=nw.col("stop"))
     )
-    ends = frame.filter(nw.col("event") >= 0).select(
-        "customer", "group", "cluster", "event", end=nw.col("stop"), stratum=stratum
-    )
-    ends = engine.keep(ends)
     origins, asides = first_reach(eps, history, level, below=below)
-    states = frame.select("customer", "start", "stop", band=_band(alike))
+    states = frame.select("customer", "start", "stop", cx_band=_band(alike))
     exposed = origins.select("customer", "origin").join(ends, on="customer").join(states, on="customer")
     exposed = exposed.filter((nw.col("start") <= nw.col("origin")) & (nw.col("origin") < nw.col("stop")))
-    exposed = engine.keep(exposed.with_columns(stratum=nw.concat_str(["stratum", "band"], separator="\x1f")))
-    counted = exposed.select("group", "stratum", "event", day=nw.col("origin"), time=nw.col("end") - nw.col("origin"))
-    keys = ("group", "stratum", "day", "time", "event")
-    exposed_rows = engine.collect(counted.group_by(*keys).agg(customers=nw.len())).select(*keys, "customers")
+    exposed = engine.keep(exposed)
+    at = exposed.with_columns(
+        cx_day=nw.col("origin"), cx_time=nw.col("end") - nw.col("origin"), cx_event=nw.col("event")
+    )
+    exposed_rows = _counted(eps, at, ("day", "time", "event"))
     reached = eps.levels(history).index(level)
     unknown = len(eps.levels(recent)) - 1
     comparable = (nw.col(history) < reached) & (nw.col(recent) > 0) & (nw.col(recent) < unknown)
     spans = frame.filter(comparable & (nw.col("start") < nw.col("stop")))
-    spans = spans.select("customer", first=nw.col("start"), last=nw.col("stop"), band=_band(alike))
-    spans = spans.join(ends.select("customer", "group", "stratum", "end", "event"), on="customer")
-    spans = spans.with_columns(stratum=nw.concat_str(["stratum", "band"], separator="\x1f"))
-    span = ("group", "stratum", "first", "last", "end", "event")
-    span_rows = engine.collect(spans.group_by(*span).agg(customers=nw.len())).select(*span, "customers")
+    spans = spans.select("customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(alike))
+    ended = ends.select("customer", "group", *fixed, cx_end=nw.col("end"), cx_event=nw.col("event"))
+    spans = spans.join(ended, on="customer")
+    span_rows = _counted(eps, spans, ("first", "last", "end", "event"))
     who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     population = engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
     return MatchedTable(_sum(exposed_rows), _sum(span_rows), eps.causes, population, (*eps.asides, *asides))
 
 
+def _counted(eps: Episodes, rows: Frame, columns: tuple[str, ...]) -> pl.DataFrame:
+    """Customers by group, stratum (names of the fixed covariates, and the band) and some columns."""
+    keys = ("group", *eps.fixed, "cx_band", *(f"cx_{c}" for c in columns))
+    found = eps.engine.tally(rows.select(nw.col(*keys).cast(nw.Int32)), keys)
+    names = [pl.col(c).replace_strict(dict(enumerate(v)), return_dtype=pl.String) for c, v in eps.fixed.items()]
+    stratum = pl.concat_str([*(names or [pl.lit("")]), pl.col("cx_band")], separator="\x1f")
+    own = {c: pl.col(f"cx_{c}") for c in columns}
+    return found.select("group", stratum=stratum, **own, customers=pl.col("rows"))
+
+
 def _band(alike: str | None) -> nw.Expr:
-    return (nw.lit(0) if alike is None else nw.col(alike)).cast(nw.String)
+    return nw.lit(0) if alike is None else nw.col(alike)
 
 
 def _sum(rows: pl.DataFrame) -> pl.DataFrame:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.accounting import Audit, Fact, Finding
-from cxresearch.engines import Engine, Frame
+from cxresearch.engines import Engine, Frame, Moments, Whole
 from cxresearch.engines import engine as engine_named
-from cxresearch.errors import DataError, nearest
+from cxresearch.errors import DataError
+from cxresearch.facts import cause_facts, customer_facts, grade_facts, share, tallied, window_facts
 from cxresearch.html_tables import html_table
 from cxresearch.moments import GRADES
-from cxresearch.retention import Window, coded, contract_follow_up, one_per_customer, spells
+from cxresearch.retention import Window, coded, contract_follow_up, leveled, one_per_customer, spells
 from cxresearch.sources import reading, section_source, table_rows
 from cxresearch.study import Study
 from cxresearch.tables import (
@@ -35,29 +38,44 @@ class Records:
     Attributes:
         study: what they were made from.
         engine: where the frames live.
-        moments: customer (code), day, second, grade (position in `GRADES`), cx_row; arranged by `Engine.arrange`.
-        customers: see `cxresearch.retention`.
+        contacts: customer (code), day, second, grade (position in `GRADES`); and 0 or 1: `both`, whether the rules call
+            it bad and good at once, and `leaving`, whether it is of the day on which the customer left.
+        customers: see `cxresearch.retention`; fixed covariates are positions among their levels.
         window: the log's own, in days.
-        fixed: names of the fixed covariates in `customers`.
+        levels: name of each fixed covariate to the names of its levels.
         audit: every row accounted for.
     """
 
     study: Study
     engine: Engine
-    moments: Frame
+    contacts: Moments
     customers: Frame
     window: Window
-    fixed: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
     audit: Audit
 
     def __repr__(self) -> str:
         kept = ", ".join(f"{n:,} {table}" for table, n in self.audit.kept)
         return f"Records({self.study.name!r}: {kept}, on {self.engine.name})"
 
-    def parts(self) -> tuple[Records, ...]:
-        """The same records in parts of disjoint clusters, each of a size that the engine takes in its stride."""
-        parts = self.engine.parts(self.moments, self.customers)
-        return tuple(replace(self, moments=m, customers=c) for m, c in parts)
+    @property
+    def moments(self) -> Frame:
+        """All contacts in one frame."""
+        return self.contacts.frame()
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Names of the fixed covariates."""
+        return tuple(self.levels)
+
+    def parts(self) -> tuple[Callable[[], Records], ...]:
+        """How to get the same records in parts of disjoint clusters, each of a size that memory takes in its stride."""
+
+        def made(part: Callable[[], tuple[Frame, Frame]]) -> Records:
+            moments, customers = part()
+            return replace(self, contacts=Whole(moments), customers=customers)
+
+        return tuple(partial(made, part) for part in self.contacts.parts(self.customers))
 
     def _repr_html_(self) -> str:
         facts = {f.name: f.value for f in self.audit.facts}
@@ -87,8 +105,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     tables = table_rows(study, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine)
-        log = engine.keep(raw.table)
-        window = _window(study, engine, log, raw.dated)
+        log, window = _held(study, engine, raw)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, tables)
     with reading(study, f"retention ({section_source(study, 'retention')})"):
@@ -105,13 +122,14 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     _need_rows(study, engine, "retention", rows, findings, read, kept)
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.covariates)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
-    customers = engine.keep(coded(first, engine, *fixed))
+    customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
-        log = engine.keep(_match(log, rows, customers, window))
-        log_findings, log_read, log_kept = _count(engine, "interactions", log, LOG_REASONS, raw.ordered)
+        asides, contacts = _settled(engine, _match(log, rows, customers, window), customers, window)
+        told = tallied(engine, contacts, customers)
+        log_findings, log_rejected, _ = _count(engine, "interactions", asides, LOG_REASONS, raw.ordered)
+        log_read, log_kept = log_rejected + told.contacts, told.contacts
         _need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, rows)
-        moments = engine.arrange(_moments(log))
-        quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, log_findings)
+        quarantine = _quarantine(engine, raw, asides, "interactions", LOG_REASONS, log_findings)
         quarantine += _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
     audit = Audit(
         tables,
@@ -119,14 +137,14 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
         (("interactions", log_kept), ("retention", kept)),
         (*log_findings, *findings),
         (
-            *_window_facts(study, window, raw.dated),
-            *_grade_facts(engine, log),
-            *_cause_facts(study, engine, rows),
-            *_customer_facts(engine, customers, moments),
+            *window_facts(study, window, raw.dated),
+            *grade_facts(told),
+            *cause_facts(study, engine, rows),
+            *customer_facts(engine, customers, told),
         ),
         quarantine,
     )
-    return Records(study, engine, moments, customers, window, fixed, audit)
+    return Records(study, engine, contacts, customers, window, levels, audit)
 
 
 def _activity(
@@ -150,7 +168,8 @@ def _activity(
                 f"({day_text(window.last, dated=raw.dated)}): nobody is under observation; "
                 "give log_until, or a longer log"
             )
-        moments = engine.arrange(_moments(fine.join(customers.select("id", "customer"), on="id")))
+        whose = fine.join(customers.select("id", "customer"), on="id").with_columns(leaving=nw.lit(0))
+        _, contacts = _settled(engine, whose, customers, window)
         quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)
         seen = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
@@ -158,26 +177,42 @@ def _activity(
         )
     n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
     facts = (
-        *_window_facts(study, window, raw.dated),
-        *_grade_facts(engine, log),
+        *window_facts(study, window, raw.dated),
+        *grade_facts(tallied(engine, contacts, customers)),
         Fact("customers", f"{seen:,}", "who appear in kept contacts"),
         *(
-            (Fact("customers never under observation", _share(seen - under, seen), "first seen on the last day"),)
+            (Fact("customers never under observation", share(seen - under, seen), "first seen on the last day"),)
             if seen > under
             else ()
         ),
         Fact("customers who lapsed", f"{n:,}", f"no contact for more than {gap} days"),
-        Fact("lapsed who came back later", _share(back, n), "what they did then is ignored"),
+        Fact("lapsed who came back later", share(back, n), "what they did then is ignored"),
     )
     audit = Audit(tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine)
-    return Records(study, engine, moments, customers, window, (), audit)
+    return Records(study, engine, contacts, customers, window, {}, audit)
 
 
-def _window(study: Study, engine: Engine, log: Frame, dated: bool) -> Window:
+def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
+    """The log's canonical table, made ready to be gone through again, and its window."""
+    ends = {"first": nw.col("day").min(), "last": nw.col("day").max()}
+    if engine.rereads and raw.plain is not None:
+        # ids that stand in the source as they are compared need not be looked at again, row by row
+        log = raw.plain
+        found = engine.collect(_seen(log).select(**ends, odd=nw.col("odd").cast(nw.Int32).max()))
+        if not found["odd"].item():
+            return log, _window(study, engine, log, raw.dated, found)
+    log = raw.table if engine.rereads else engine.keep(raw.table)
+    return log, _window(study, engine, log, raw.dated, engine.collect(_seen(log).select(**ends)))
+
+
+def _seen(log: Frame) -> Frame:
+    """Contacts of anybody at a time that can be read."""
+    return log.filter(~nw.col("day").is_null() & ~nw.col("id").is_null())
+
+
+def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.DataFrame) -> Window:
     """The log's window: as declared, else the first and last readable contact of anybody."""
-    seen = log.filter(~nw.col("day").is_null() & ~nw.col("id").is_null())
-    found = engine.collect(seen.select(first=nw.col("day").min(), last=nw.col("day").max()))
-    first, last = found["first"].item(), found["last"].item()
+    first, last = seen["first"].item(), seen["last"].item()
     if first is None:
         total = engine.collect(log.select(nw.len())).item()
         if total == 0:
@@ -229,11 +264,23 @@ def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
         ("outside the log's window", (nw.col("day") < window.first) | (nw.col("day") > window.last)),
     ]
     reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    return x.select("cx_row", "customer", "day", "second", "grade", "both", reason=reason)
+    return x.with_columns(leaving=(nw.col("day") == nw.col("exit")).cast(nw.Int32), reason=reason)
 
 
-def _moments(log: Frame) -> Frame:
-    return log.filter(nw.col("reason").is_null()).select("customer", "day", "second", "grade", "cx_row")
+def _settled(engine: Engine, log: Frame, customers: Frame, window: Window) -> tuple[Frame, Moments]:
+    """Rows with a reason, and the contacts that have none in the order of customers and time."""
+    last = engine.collect(customers.select(nw.col("customer").max())).item()
+    bounds = {
+        "customer": (0, int(last or 0)),
+        "day": (window.first, window.last),
+        "second": (0, 86_400),  # one more than there are: some clocks know a leap second
+        "grade": (0, len(GRADES) - 1),
+        "both": (0, 1),
+        "leaving": (0, 1),
+    }
+    return engine.settle(
+        log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds), bounds
+    )
 
 
 def _count(
@@ -323,72 +370,3 @@ def _free(name: str, taken: list[str]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
-    says = study.interactions
-    ends = (("from", window.first, says.log_from, "first"), ("until", window.last, says.log_until, "last"))
-    return tuple(
-        Fact(
-            f"log {name}",
-            day_text(day, dated=dated),
-            "" if given is not None else f"the {which} contact, as log_{name} is not given",
-        )
-        for name, day, given, which in ends
-    )
-
-
-def _grade_facts(engine: Engine, log: Frame) -> tuple[Fact, ...]:
-    kept = log.filter(nw.col("reason").is_null())
-    counted = engine.collect(kept.group_by("grade").agg(rows=nw.len()))
-    by = dict(counted.iter_rows())
-    total = sum(by.values())
-    clash = int(engine.collect(kept.select(nw.col("both").cast(nw.Int64).sum())).item() or 0)
-    facts = [Fact(f"{name} moments", _share(by.get(code, 0), total)) for code, name in enumerate(GRADES)]
-    return (*facts, *((Fact("bad and good at once", f"{clash:,}", "counted as bad"),) if clash else ()))
-
-
-def _cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
-    """Causes of defection that nobody left for: most likely a slip of the pen."""
-    wanted = study.retention.defection
-    if not wanted:
-        return ()
-    left = rows.filter(~nw.col("cause").is_null()).select("cause").unique()
-    seen = engine.collect(left)["cause"].to_list()
-    return tuple(
-        Fact(f"customers who left for {c!r}", "0", f"listed under defection{nearest(c, seen)}")
-        for c in wanted
-        if c not in seen
-    )
-
-
-def _customer_facts(engine: Engine, customers: Frame, moments: Frame) -> tuple[Fact, ...]:
-    found = engine.collect(
-        customers.select(
-            n=nw.len(),
-            unseen=nw.col("unseen").sum(),
-            defected=(nw.col("event") == 1).cast(nw.Int64).sum(),
-            other=(nw.col("event") == 2).cast(nw.Int64).sum(),
-        )
-    ).row(0, named=True)
-    without = customers.join(moments.select("customer"), on="customer", how="anti")
-    silent = engine.collect(without.select(nw.len())).item()
-    last_day = moments.join(customers.select("customer", "exit"), on="customer").filter(nw.col("day") == nw.col("exit"))
-    n = int(found["n"])
-    return (
-        Fact("customers who defected", _share(int(found["defected"] or 0), n)),
-        Fact("customers who left for another cause", _share(int(found["other"] or 0), n), "competing exits"),
-        Fact(
-            "customers seen only from after their start",
-            _share(int(found["unseen"] or 0), n),
-            "no counts, no first moments",
-        ),
-        Fact("customers without a contact", _share(int(silent), n)),
-        Fact(
-            "contacts on the day of leaving", f"{engine.collect(last_day.select(nw.len())).item():,}", "explain nothing"
-        ),
-    )
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{part:,} ({part / whole:.1%})" if whole else f"{part:,}"

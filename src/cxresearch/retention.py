@@ -1,17 +1,18 @@
 """Who stayed and who left: one follow-up per customer, from contracts or from the contacts alone.
 
-The customers that come out have: customer (code), id, entry, exit, event, start, unseen, group, and the fixed
-covariates. Days are absolute. At risk on day d if entry < d <= exit. The event is a position in `CAUSES`.
+The customers that come out have: customer (code), id, entry, exit, event, start, unseen, group, cluster (code), and the
+fixed covariates. Days are absolute. At risk on day d if entry < d <= exit. The event is a position in `CAUSES`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import narwhals.stable.v2 as nw
+import polars as pl
 
-from cxresearch.engines import GROUPS, Engine, Frame
+from cxresearch.engines import GROUPS, Engine, Frame, framed
 from cxresearch.study import Retention
 from cxresearch.tables import CUSTOMER_REASONS
 
@@ -171,9 +172,31 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
     )
 
 
-def coded(customers: Frame, engine: Engine, *columns: Any) -> Frame:
-    """Customers with a code each, in the order of their groups and ids, and the group of their cluster."""
+def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
+    """Customers with a code each, in the order of their groups and ids, and the code and group of their cluster."""
     place = nw.concat_str([(nw.col("group") + GROUPS).cast(nw.String), nw.col("id")])  # as many digits for each group
     x = engine.number(engine.group(customers, "cluster").with_columns(cx_place=place), "cx_place", "customer")
-    keep = ("customer", "id", "start", "entry", "exit", "event", "unseen", "group", "cluster", *columns)
-    return x.select(*keep)
+    keep = ("id", "start", "entry", "exit", "event", "unseen", "group", "cluster", *columns)
+    x = engine.keep(x.select(nw.col("customer").cast(nw.Int32), *keep))
+    shared = (nw.col("cluster") != nw.col("id")).cast(nw.Int32).max()
+    if not engine.collect(x.select(shared=shared))["shared"].item():
+        return x.with_columns(cluster=nw.col("customer"))
+    clusters = engine.number(x.select("cluster").unique(), "cluster", "cx_code")
+    clusters = clusters.with_columns(nw.col("cx_code").cast(nw.Int32))
+    return x.lazy().join(clusters.lazy(), on="cluster").drop("cluster").rename({"cx_code": "cluster"})
+
+
+def leveled(customers: Frame, fixed: Sequence[str], engine: Engine) -> tuple[Frame, dict[str, tuple[str, ...]]]:
+    """Customers with their fixed covariates as positions among the sorted values found; no value is ``unknown``."""
+    levels = {}
+    for name in fixed:
+        customers = customers.with_columns(nw.col(name).fill_null("unknown"))
+        found = engine.collect(customers.select(name).unique())[name].sort()
+        levels[name] = tuple(found.to_list())
+        codes = framed(
+            engine.frame(
+                pl.DataFrame({name: found, "cx_code": range(len(found))}, {name: pl.String, "cx_code": pl.Int32})
+            )
+        )
+        customers = customers.lazy().join(codes, on=name).drop(name).rename({"cx_code": name})
+    return engine.keep(customers), levels

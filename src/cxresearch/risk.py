@@ -17,11 +17,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines import Frame
 from cxresearch.episode import Aside, Episodes, summed
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
-from cxresearch.packing import packing
+from cxresearch.packing import sums
 from cxresearch.small_cells import MIN_CELL, hide, told
 
 FLOWS = ("entered", "left")
@@ -103,7 +102,7 @@ class RiskTable:
     def only(self, *names: str) -> RiskTable:
         """The same table with fewer features: the others are summed over."""
         kept = tuple(self.feature(n) for n in names)
-        return replace(self, flows=_sum(self.flows, names, self.causes), features=kept)
+        return replace(self, flows=sums(self.flows, ("group", "time", *names), (*FLOWS, *self.causes)), features=kept)
 
     def without_group(self, group: int) -> RiskTable:
         """The table without one of the jackknife's groups."""
@@ -117,10 +116,8 @@ class RiskTable:
         bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int64)
         population = self.population.with_columns(bins).group_by("group").sum().sort("group")
         known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))
-        flows = known.with_columns(bins)
-        return replace(
-            self, flows=_sum(flows, tuple(f.name for f in self.features), self.causes), population=population
-        )
+        keys = ("group", "time", *(f.name for f in self.features))
+        return replace(self, flows=sums(known.with_columns(bins), keys, (*FLOWS, *self.causes)), population=population)
 
     def __add__(self, other: RiskTable) -> RiskTable:
         """The table of both; right only when no cluster is in both."""
@@ -190,17 +187,20 @@ def risk_table(eps: Episodes) -> RiskTable:
     """
     x = eps.engine.keep(eps.frame.filter(nw.col("start") < nw.col("stop")))
     names = (*eps.histories, *eps.fixed)
-    zero, one = nw.lit(0), nw.lit(1)
-    entered = x.select(
-        "group", *names, time=nw.col("start"), entered=one, left=zero, **dict.fromkeys(_columns(eps), zero)
+    # what happens to a row at a time: 0 entered, 1 left for another state, from 2 on left for a cause
+    entered = x.select("group", *names, time=nw.col("start"), flow=nw.lit(0).cast(nw.Int32))
+    left = x.select("group", *names, time=nw.col("stop"), flow=(nw.col("event") + 2).cast(nw.Int32))
+    keys = ("group", "time", *names)
+    moves = nw.concat([entered, left], how="vertical").with_columns(nw.col(*keys).cast(nw.Int32))
+    rows = eps.engine.tally(moves, (*keys, "flow"))
+    flows = rows.select(
+        *keys,
+        entered=pl.col("rows") * (pl.col("flow") == 0),
+        left=pl.col("rows") * (pl.col("flow") > 0),
+        **{cause: pl.col("rows") * (pl.col("flow") == i + 2) for i, cause in enumerate(eps.causes)},
     )
-    exits = {c: (nw.col("event") == i).cast(nw.Int32) for i, c in enumerate(_columns(eps))}
-    left = x.select("group", *names, time=nw.col("stop"), entered=zero, left=one, **exits)
-    counted = nw.concat([_ints(entered, eps), _ints(left, eps)], how="vertical").group_by("group", "time", *names)
-    flows = eps.engine.collect(counted.agg(*(nw.col(c).sum().cast(nw.Int64) for c in (*FLOWS, *_columns(eps)))))
-    flows = flows.rename(dict(zip(_columns(eps), eps.causes, strict=True)))
     features, flows = _features(flows, eps)
-    flows = _sum(flows, names, eps.causes)
+    flows = sums(flows, keys, (*FLOWS, *eps.causes))
     who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     population = eps.engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
     return RiskTable(flows, features, eps.causes, eps.clock, population, eps.asides)
@@ -253,37 +253,15 @@ def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:
     return bins
 
 
-def _columns(eps: Episodes) -> list[str]:
-    return [f"cause_{i}" for i in range(len(eps.causes))]
-
-
-def _ints(x: Frame, eps: Episodes) -> Frame:
-    counts = {c: nw.col(c).cast(nw.Int64) for c in ("time", "group", *FLOWS, *_columns(eps))}
-    return x.with_columns(**counts).select("group", "time", *eps.histories, *eps.fixed, *FLOWS, *_columns(eps))
-
-
 def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], pl.DataFrame]:
-    """Level names of the histories as they are; of fixed covariates, the sorted values found."""
+    """Level names of the histories as they are; of fixed covariates, those found."""
     features = [Feature(n, h.levels) for n, h in eps.histories.items()]
-    for name in eps.fixed:
-        flows = flows.with_columns(pl.col(name).fill_null("unknown"))
-        values = tuple(flows[name].unique().sort().to_list())
-        features.append(Feature(name, values))
-        flows = flows.with_columns(
-            pl.col(name).replace_strict({v: i for i, v in enumerate(values)}, return_dtype=pl.Int64)
-        )
+    for name, levels in eps.fixed.items():
+        found = flows[name].unique().sort().to_list()
+        features.append(Feature(name, tuple(levels[i] for i in found)))
+        place = pl.col(name).replace_strict({code: i for i, code in enumerate(found)}, return_dtype=pl.Int64)
+        flows = flows.with_columns(place)
     return tuple(features), flows
-
-
-def _sum(flows: pl.DataFrame, names: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
-    """One row per group, time and pattern, in that order: by one packed key where it fits into 63 bits."""
-    key, counts = ["group", "time", *names], [*FLOWS, *causes]
-    pack = packing(flows, key)
-    if pack is None:
-        summed = flows.group_by(key).agg(pl.col(counts).sum())
-        return summed.select(pl.col(key + counts).cast(pl.Int64)).sort(key)
-    summed = flows.select(pack.key.alias("cx_key"), *counts).group_by("cx_key").agg(pl.col(counts).sum()).sort("cx_key")
-    return pl.DataFrame(pack.unpack(summed["cx_key"])).with_columns(summed[c].cast(pl.Int64) for c in counts)
 
 
 def _union(a: Feature, b: Feature) -> Feature:
@@ -315,6 +293,6 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
     features = tuple(reduce(_union, (t.features[i] for t in tables)) for i in range(len(first.features)))
     flows = pl.concat([_recode(t, features) for t in tables])
     population = pl.concat([t.population for t in tables]).group_by("group").sum().sort("group")
-    names = tuple(f.name for f in features)
+    flows = sums(flows, ("group", "time", *(f.name for f in features)), (*FLOWS, *first.causes))
     asides = summed(a for t in tables for a in t.asides)
-    return RiskTable(_sum(flows, names, first.causes), features, first.causes, first.clock, population, asides)
+    return RiskTable(flows, features, first.causes, first.clock, population, asides)

@@ -23,6 +23,7 @@ EPOCH = date(1970, 1, 1).toordinal()
 _INTERNAL = ("cx_row", "cx_day", "cx_second", "cx_repeat", "cx_customer", "cx_reason")
 _DATES = ("start", "end", "observed_from", "observed_until")
 _OWN = {*_INTERNAL, *(f"cx_{c}_{part}" for c in _DATES for part in ("day", "second"))}
+_ODD = r"^$|^\s|\s$|[.]0+$"  # text that `identity` may change
 _EXACT = 2.0**53  # beyond it, a float is no longer every whole number
 OPTIONAL = ("touchpoint", "channel", "owner", "agent", "score", "level", "grade", "attended")
 
@@ -64,6 +65,7 @@ class Raw:
     Attributes:
         source: all columns as read, with ``cx_row``.
         table: canonical columns and ``reason``.
+        plain: of a log whose ids are text, the same with the ids as they stand, and ``odd``: whether that is wrong.
         dated: whether times are dates rather than integer days.
         ordered: whether row numbers mean something to the reader of the source; those of a query do not.
     """
@@ -72,6 +74,7 @@ class Raw:
     table: Frame
     dated: bool
     ordered: bool
+    plain: Frame | None = None
 
 
 def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[str, bool]]) -> nw.Expr:
@@ -84,7 +87,7 @@ def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[s
 
 
 def read_log(study: Study, engine: Engine) -> Raw:
-    """The interaction log: row, customer (text), day, second, grade, both, reason.
+    """The interaction log: cx_row, id (text), day, second, grade, both, reason.
 
     Raises:
         DataError: a column is missing or of the wrong type, or no time can be read.
@@ -107,11 +110,10 @@ def read_log(study: Study, engine: Engine) -> Raw:
             f"{columns[clash]!r}: rename one of them",
             field="moments",
         )
-    frame = engine.repeats(source, list(schema))
+    frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
     frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
     frame = engine.local(frame, [c for c in schema if c in {columns.get(u, u) for u in used}], says.time_zone)
     who, dtype = nw.col(columns["customer"]), schema[columns["customer"]]
-    frame = frame.with_columns(cx_customer=identity(who, dtype))
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
     tests = [
         *_customer_tests(who, dtype),
@@ -125,16 +127,22 @@ def read_log(study: Study, engine: Engine) -> Raw:
         tests.append(("score off the scale", (score < says.scale[0]) | (score > says.scale[1])))
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", moments.condition(study, "exclude", visible, columns).holds))
-    table = frame.select(
-        "cx_row",
-        nw.col("cx_customer").alias("id"),
-        nw.col("cx_day").alias("day"),
-        nw.col("cx_second").alias("second"),
-        moments.grade(study, visible, columns).alias("grade"),
-        moments.both(study, visible, columns).alias("both"),
-        first_reason(tests, LOG_REASONS).alias("reason"),
-    )
-    return Raw(source, table, not schema[columns["at"]].is_integer(), ordered)
+
+    def table(who: nw.Expr, **more: nw.Expr) -> Frame:
+        return frame.with_columns(cx_customer=who).select(
+            "cx_row",
+            nw.col("cx_customer").alias("id"),
+            nw.col("cx_day").alias("day"),
+            nw.col("cx_second").alias("second"),
+            moments.grade(study, visible, columns).alias("grade"),
+            moments.both(study, visible, columns).alias("both"),
+            first_reason(tests, LOG_REASONS).alias("reason"),
+            **more,
+        )
+
+    plain = table(who, odd=who.str.contains(_ODD)) if dtype == nw.String else None
+    dated = not schema[columns["at"]].is_integer()
+    return Raw(source, table(identity(who, dtype)), dated, ordered, plain)
 
 
 def read_customers(study: Study, engine: Engine) -> Raw:
@@ -156,7 +164,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     _check_types(schema, columns, "retention")
     _check_labels(schema, {c: columns[c] for c in (*named, *says.covariates)})
     _check_alike(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
-    frame = engine.repeats(source, list(schema))
+    frame = engine.repeats(source, list(schema), [columns["customer"], columns["start"]])
     for name in ("start", "end", *dates):
         frame = engine.instant(
             frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}"

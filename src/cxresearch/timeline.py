@@ -1,7 +1,7 @@
-"""All histories of a docket on one timeline.
+"""When the states of customers change: one walk per history, shared by all that is asked of it.
 
-marks of all histories and a birth per customer → take effect, not after the exit → clipped to the entry → one row per
-(customer, tick) → running columns → a level per history.
+marks of a history and a birth per customer → one row per (customer, tick) → running columns → its level → the ticks at
+which the level changes. Several histories together are their changes put side by side.
 """
 
 from __future__ import annotations
@@ -15,58 +15,68 @@ from cxresearch.engines import Engine, Frame
 from cxresearch.histories import History, Past, Run
 
 
-def timeline(moments: Frame, customers: Frame, histories: Mapping[str, History], clock: Clock, engine: Engine) -> Frame:
-    """The state of every customer after every tick at which it may change.
+class Timeline:
+    """The changes of state of some customers, on one clock.
 
     Args:
-        moments: customer, day, second, grade, cx_row; as `Engine.arrange` leaves them.
-        customers: customer, entry, exit, unseen; days.
-        histories: the name of each column to its history.
+        moments: customer, day, second, grade; in the order of customers and time where the engine's walk needs it.
+        customers: customer, entry, unseen; days.
         clock: ticks.
         engine: where the frames live.
-
-    Returns:
-        Rows (customer, tick, one level position per history): the state that holds for the days after `tick`. Changes
-        on the exit day itself are kept (they explain nothing, but a first moment on that day is counted); later ones
-        are not. Sorted by customer and tick where the engine's walk needs it.
     """
-    unique = {h.name: h for h in histories.values()}
-    label = {name: f"h{i}" for i, name in enumerate(unique)}
-    order = engine.along("day", "second", "grade", "cx_row")
-    marked = clock.mark(moments, engine)
-    who = customers.select("customer", "entry", "exit", "unseen")
-    past = Past(marked, who, clock, order)
-    births = who.select("customer", tick=clock.on(nw.col("entry")), unseen=nw.col("unseen").cast(nw.Int64))
-    frames = [births]
-    for name, history in unique.items():
+
+    def __init__(self, moments: Frame, customers: Frame, clock: Clock, engine: Engine) -> None:
+        self.clock, self._engine = clock, engine
+        self._customers = customers.select("customer", "entry", "unseen")
+        self._moments = engine.keep(clock.mark(moments, engine))
+        self._changes: dict[str, Frame] = {}
+
+    def states(self, histories: Mapping[str, History]) -> Frame:
+        """The state of every customer after every tick at which one of the histories changes.
+
+        Returns:
+            Rows (customer, tick, one level position per history), in the order that a walk along them needs. The state
+            holds for the days after `tick` (on the contact clock: after so many contacts). Rows before a customer's
+            entry, where there are any, mean nothing.
+        """
+        along = self._engine.along("tick")
+        found = [self._of(h).rename({"level": name}) for name, h in histories.items()]
+        if not found:
+            return along.prepare(self._births().select("customer", "tick"))
+        return found[0] if len(found) == 1 else along.merge(nw.concat(found, how="diagonal"), tuple(histories))
+
+    def _births(self) -> Frame:
+        tick = self.clock.on(nw.col("entry"))
+        return self._customers.select("customer", tick=tick, unseen=nw.col("unseen").cast(nw.Int64))
+
+    def _of(self, history: History) -> Frame:
+        """Rows (customer, tick, level): where the level of one history changes."""
+        if history.name not in self._changes:
+            self._changes[history.name] = self._engine.keep(self._walked(history))
+        return self._changes[history.name]
+
+    def _walked(self, history: History) -> Frame:
+        contact = isinstance(self.clock, ContactClock)
+        past = Past(self._moments, self._customers, self.clock, self._engine.along("day", "second", "grade"))
+        frames = [self._births()]
         for marks in history.marks(past):
-            own = {
-                c: nw.col(c).cast(nw.Int64).alias(f"{label[name]}_{c}")
-                for c in history.fold
-                if c in marks.collect_schema().names()
-            }
-            frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own.values()))
-    if isinstance(clock, ContactClock):
-        frames.append(marked.select("customer", "tick"))
-    x = nw.concat(frames, how="diagonal").join(who.select("customer", "entry", "exit"), on="customer")
-    x = x.filter(clock.day(nw.col("tick")) <= nw.col("exit"))
-    x = x.with_columns(tick=nw.max_horizontal("tick", clock.on(nw.col("entry")))).drop("entry", "exit")
-    fold = {f"{label[n]}_{c}": how for n, h in unique.items() for c, how in h.fold.items()}
-    gather = {"sum": lambda c: c.sum(), "last": lambda c: c.max(), "min": lambda c: c.min()}
-    x = x.group_by("customer", "tick").agg(
-        nw.col("unseen").max(), *(gather[how](nw.col(c)).cast(nw.Int64).alias(c) for c, how in fold.items())
-    )
-    along = engine.along("tick")
-    x = along.prepare(x)
-    walk = {"sum": along.sum, "last": along.last, "min": along.min}
-    x = x.with_columns(unseen=along.last("unseen"), **{c: walk[how](c) for c, how in fold.items()})
-    extremes = [c for c, how in fold.items() if how == "min"]
-    if extremes:
-        x = x.with_columns(**{c: along.last(c) for c in extremes})
-    day = clock.day(nw.col("tick"))
-
-    def level(history: History) -> nw.Expr:
-        prefix = label[history.name]
-        return history.code(Run(lambda c: nw.col(f"{prefix}_{c}"), day, nw.col("unseen"))).cast(nw.Int64)
-
-    return x.select("customer", "tick", **{name: level(h) for name, h in histories.items()})
+            own = [nw.col(c).cast(nw.Int64) for c in history.fold if c in marks.collect_schema().names()]
+            frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own))
+        if contact:
+            frames.append(self._moments.select("customer", "tick"))
+        gather = {"sum": lambda c: c.sum(), "last": lambda c: c.max(), "min": lambda c: c.min()}
+        x = nw.concat(frames, how="diagonal").group_by("customer", "tick")
+        own = [gather[how](nw.col(c)).cast(nw.Int64).alias(c) for c, how in history.fold.items()]
+        along = self._engine.along("tick")
+        walk = {"sum": along.sum, "last": along.last, "min": along.min}
+        x = along.prepare(x.agg(nw.col("unseen").max(), *own))
+        x = x.with_columns(unseen=along.last("unseen"), **{c: walk[how](c) for c, how in history.fold.items()})
+        least = [c for c, how in history.fold.items() if how == "min"]
+        if least:
+            x = x.with_columns(**{c: along.last(c) for c in least})
+        level = history.code(Run(nw.col, self.clock.day(nw.col("tick")), nw.col("unseen")))
+        x = x.select("customer", "tick", level=level.cast(nw.Int32))
+        if contact:
+            x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
+        x = x.with_columns(before=along.shift("level", 1))
+        return x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before"))).drop("before")

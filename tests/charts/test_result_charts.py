@@ -79,6 +79,15 @@ def test_retention_tells_and_draws_one_minus_incidence():
     assert "1 from day 7 on, of those there then" in chart.to_dict()["usermeta"]["caption"]
 
 
+@pytest.mark.parametrize("name", ["retention", "competing"])
+def test_curves_are_steps_with_bands_up_to_the_last_time(name):
+    spec = ALL[name]().to_dict()
+    marks = [(layer["mark"]["type"], layer["mark"].get("interpolate")) for layer in spec["layer"]]
+    assert marks == [("area", "step-after"), ("line", "step-after"), ("point", None)]
+    assert all(layer["encoding"]["x"]["scale"]["domain"] == [0, 40] for layer in spec["layer"])
+    assert [("tooltip" in layer["encoding"]) for layer in spec["layer"]] == [False, False, True]
+
+
 def test_no_point_where_few_are_at_risk_or_beyond_the_support():
     assert max(r["time"] for r in data(charts.retention(BY_BAD)) if r["level"] == "1") == 20
     assert max(r["time"] for r in data(charts.retention(BY_BAD, min_cell=35)) if r["level"] == "1") == 10

@@ -7,7 +7,7 @@ from cxresearch.claims.claim import catalogue
 from cxresearch.claims.counting import count, countings
 from cxresearch.claims.docket import evaluate
 from cxresearch.claims.store import Store
-from cxresearch.engines import polars as engine
+from cxresearch.engines import packed
 from cxresearch.errors import EstimationError
 from cxresearch.matched import MatchedTable
 from cxresearch.records import read_records
@@ -38,19 +38,19 @@ def same(a, b):
 @pytest.mark.parametrize("part", [3_000, 9_001])
 def test_parts_add_up_to_the_whole(records, monkeypatch, part):
     whole = count(records, wanted(records))
-    monkeypatch.setattr(engine, "PART", part)
+    monkeypatch.setattr(packed, "PART", part)
     assert len(records.parts()) > 2
     said = []
     parts = count(records, wanted(records), said.append)
     assert parts.keys() == whole.keys()
     assert all(same(parts[k], whole[k]) for k in whole)
-    assert said[-1] == f"counting, part {len(said)} of {len(said)}"
+    assert said[-1] == f"counted part {len(said)} of {len(said)}"
 
 
 def test_parts_hold_whole_clusters_and_every_row_once(records, monkeypatch):
-    monkeypatch.setattr(engine, "PART", 1)
+    monkeypatch.setattr(packed, "PART", 1)
     collect = records.engine.collect
-    parts = [(collect(p.moments), collect(p.customers)) for p in records.parts()]
+    parts = [(collect(p.moments), collect(p.customers)) for p in (part() for part in records.parts())]
     moments, customers = (pl.concat(frames) for frames in zip(*parts, strict=True))
     assert moments.equals(collect(records.moments))
     assert customers.sort("customer").equals(collect(records.customers).sort("customer"))
@@ -80,5 +80,5 @@ def test_an_error_belongs_to_its_own_table(records):
 def test_verdicts_do_not_depend_on_the_parts(records, monkeypatch):
     claims = ["three-strikes", "bad-moments-drive-away"]
     whole = evaluate(records, claims, verdicts_only=True)
-    monkeypatch.setattr(engine, "PART", 500)
+    monkeypatch.setattr(packed, "PART", 500)
     assert evaluate(records, claims, verdicts_only=True).to_json() == whole.to_json()

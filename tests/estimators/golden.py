@@ -1,5 +1,6 @@
 """The committed numbers from R, and the tables they belong to."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -21,9 +22,17 @@ def cohort() -> pl.DataFrame:
     return read("cohort_episodes.csv.gz", bad=pl.String, contacts=pl.String)
 
 
-def cohort_table() -> RiskTable:
-    """Their risk table."""
-    return from_rows(cohort(), ["bad", "contacts", "segment"], cause="cause", causes=CAUSES)
+def cohort_table(
+    rows: pl.DataFrame | None = None, features: Sequence[str] = ("bad", "contacts", "segment"), *, grouped: bool = True
+) -> RiskTable:
+    """Their risk table; of some of the episodes, if they are given."""
+    return from_rows(cohort() if rows is None else rows, features, cause="cause", causes=CAUSES, grouped=grouped)
+
+
+def heart_table(name: str = "jasa1") -> RiskTable:
+    """The Stanford heart data; half days of the one half-integer time become days, which no likelihood notices."""
+    rows = read(f"{name}.csv").with_columns((pl.col("start", "stop") * 2).cast(pl.Int64))
+    return from_rows(rows, ["age", "surgery", "transplant"])
 
 
 def grouped_table() -> RiskTable:

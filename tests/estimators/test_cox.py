@@ -7,20 +7,16 @@ import pytest
 
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.jackknife import enough_groups
 from cxresearch.risk import RiskTable
 from cxresearch.rows import from_rows
 from tests import oracle
-from tests.estimators.golden import cohort, cohort_table, read
+from tests.estimators.golden import cohort, cohort_table, heart_table, read
+from tests.estimators.tables import separated
 
 # R's own iterations stop at a relative change of 1e-9 unless told otherwise; the scripts ask for more, and the
 # remaining difference is rounding
 TOLERANCE = 1e-8
-
-
-def heart(name: str) -> RiskTable:
-    """The Stanford heart data; half days of the one half-integer time become days, which no likelihood notices."""
-    rows = read(f"{name}.csv").with_columns((pl.col("start", "stop") * 2).cast(pl.Int64))
-    return from_rows(rows, ["age", "surgery", "transplant"])
 
 
 @pytest.mark.parametrize(
@@ -49,14 +45,14 @@ def test_heart_data_as_in_r(data, model, terms, strata, ties):
         (pl.col("data") == data) & (pl.col("model") == model) & (pl.col("ties") == ties)
     )
     assert wanted.height == len(terms), "the golden file holds this model"
-    fit = cox(heart(data), terms, strata=strata, ties=ties, errors="model")
+    fit = cox(heart_table(data), terms, strata=strata, ties=ties, errors="model")
     np.testing.assert_allclose(fit.coef, wanted["coef"], rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(fit.se_model, wanted["se"], rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(fit.loglik, wanted["loglik"][0], rtol=1e-10)
 
 
 def test_numbers_printed_in_the_literature():
-    assert cox(heart("heart"), ["linear(transplant)"], errors="model").coef[0] == pytest.approx(0.12714, abs=5e-6)
+    assert cox(heart_table("heart"), ["linear(transplant)"], errors="model").coef[0] == pytest.approx(0.12714, abs=5e-6)
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
@@ -81,11 +77,9 @@ def test_jackknife_is_near_robust_errors(strata):
 
 
 def test_without_groups_only_the_model_speaks():
-    causes = ("censored", "defection", "other exit")
-    table = from_rows(cohort(), ["bad"], cause="cause", causes=causes, grouped=False)
+    table = cohort_table(grouped=False)
     np.testing.assert_array_equal(
-        cox(table, ["bad"], errors="model").coef,
-        cox(from_rows(cohort(), ["bad"], cause="cause", causes=causes), ["bad"], errors="model").coef,
+        cox(table, ["bad"], errors="model").coef, cox(cohort_table(), ["bad"], errors="model").coef
     )
     with pytest.raises(NotTestable):
         cox(table, ["bad"])
@@ -101,22 +95,14 @@ def test_cohort_as_in_lifelines():
         frame, id_col="id", start_col="start", stop_col="stop", event_col="event",
         fit_options={"precision": 1e-12},
     )  # fmt: skip
-    ours = cox(
-        from_rows(some, ["bad"], cause="cause", causes=("censored", "defection", "other exit")),
-        ["bad"],
-        errors="model",
-    )
+    ours = cox(cohort_table(some), ["bad"], errors="model")
     np.testing.assert_allclose(ours.coef, theirs.params_.to_numpy(), rtol=0, atol=1e-6)
     np.testing.assert_allclose(ours.se_model, theirs.standard_errors_.to_numpy(), rtol=0, atol=1e-6)
 
 
 def test_score_is_zero_at_the_fit():
     rows = cohort().filter(pl.col("id") <= 500)
-    fit = cox(
-        from_rows(rows, ["bad"], cause="cause", causes=("censored", "defection", "other exit")),
-        ["bad"],
-        errors="model",
-    )
+    fit = cox(cohort_table(rows), ["bad"], errors="model")
     assert not fit.penalised
     plain = [
         oracle.CoxRow(r["start"], r["stop"], r["cause"] == 1, tuple(float(r["bad"] == t[4:-1]) for t in fit.terms))
@@ -127,25 +113,18 @@ def test_score_is_zero_at_the_fit():
     assert fit.loglik == pytest.approx(float(oracle.cox_loglik(list(map(float, fit.coef)), plain, "efron")), rel=1e-12)
 
 
-def separated() -> RiskTable:
-    """Nobody leaves in level b: its log hazard ratio has no maximum."""
-    rows = pl.DataFrame({"id": range(200), "start": [0] * 200, "stop": [1 + i % 50 for i in range(200)]})
-    rows = rows.with_columns(x=pl.when(pl.col("id") % 4 == 0).then(pl.lit("b")).otherwise(pl.lit("a")))
-    return from_rows(
-        rows.with_columns(event=pl.when((pl.col("x") == "a") & (pl.col("id") % 3 == 0)).then(1).otherwise(0)),
-        ["x"],
-    )
+ONLY_A_LEAVES = (pl.col("x") == "a") & (pl.col("id") % 3 == 0)
 
 
 def test_monotone_likelihood_is_penalised():
-    fit = cox(separated(), ["x"], errors="model")
+    fit = cox(separated(ONLY_A_LEAVES), ["x"], errors="model")
     assert fit.penalised
     assert -8 < fit.coef[0] < -1
     assert fit.se_model[0] < 3
 
 
 def test_firth_is_at_the_top_of_the_penalised_likelihood():
-    table = separated()
+    table = separated(ONLY_A_LEAVES)
     fit = cox(table, ["x"], errors="model")
     from cxresearch.estimators.cox import _derivatives
     from cxresearch.estimators.design import design
@@ -163,13 +142,45 @@ def test_firth_is_at_the_top_of_the_penalised_likelihood():
 def test_a_level_in_one_group_only_does_not_break_the_jackknife():
     rows = cohort().with_columns(rare=pl.when(pl.col("id") == 7).then(pl.lit("seen")).otherwise(pl.lit("no")))
     rows = rows.with_columns(cause=pl.when(pl.col("rare") == "seen").then(0).otherwise(pl.col("cause")))
-    table = from_rows(rows, ["bad", "rare"], cause="cause", causes=("censored", "defection", "other exit"))
+    table = cohort_table(rows, ["bad", "rare"])
     fit = cox(table, ["bad", "rare"])
     assert fit.penalised  # nobody in that level ever left
     assert np.isfinite(fit.replicates).all()
     plain = cox(table, ["bad"])
     np.testing.assert_allclose(fit.coef[:3], plain.coef, atol=0.01)
     np.testing.assert_allclose(fit.se[:3], plain.se, rtol=0.05)
+
+
+def few(kept: str | None = None) -> RiskTable:
+    """480 customers in three levels, four of them in the last: leaving out a group can take half of that level.
+
+    Args:
+        kept: a level that nobody leaves.
+    """
+    who = np.arange(480)
+    level = np.select([who % 120 == 7, who % 3 == 0], ["rare", "some"], "none")
+    mean = np.select([level == "rare", level == "some"], [10, 20], 40)
+    leaves = np.ceil(-mean * np.log((who + 1) * 0.6180339887 % 1)).astype(int)  # spread evenly, as if drawn
+    event = (leaves <= 60) & (level != kept)
+    rows = pl.DataFrame(
+        {"id": who, "start": 0 * who, "stop": leaves.clip(1, 60), "event": event.astype(int), "level": level}
+    ).with_columns(half=pl.when(pl.col("id") % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")))
+    return from_rows(rows, ["level", "half"], levels={"level": ["none", "some", "rare"]})
+
+
+@pytest.mark.parametrize("kept", [None, "rare"])
+@pytest.mark.parametrize("strata", [(), ("half",)])
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_replicates_are_fits_without_a_group(ties, strata, kept):
+    fit = cox(few(kept), ["level"], strata=strata, ties=ties, groups=20)
+    table = enough_groups(few(kept), "defection", 20)
+    assert fit.groups == table.groups == 20
+    fresh = [cox(table.without_group(g), ["level"], strata=strata, ties=ties, errors="model") for g in range(20)]
+    assert {f.penalised for f in [fit, *fresh]} == {kept is not None}
+    wanted = np.array([f.coef for f in fresh])
+    assert np.abs(wanted - fit.coef).max() > 0.1  # far enough for a step or two to miss
+    # a second step of up to a thousandth leaves about its square
+    np.testing.assert_allclose(fit.replicates, wanted, rtol=0, atol=1e-6)
 
 
 def test_weights_of_contrasts_and_their_errors():
@@ -194,10 +205,7 @@ def test_what_cannot_be_asked():
     with pytest.raises(EstimationError, match="needs levels that are numbers"):
         cox(table, ["linear(segment)"], errors="model")
     with pytest.raises(NotTestable, match="20 groups of 20 customers"):
-        cox(
-            from_rows(cohort().filter(pl.col("id") < 300), ["bad"], cause="cause", causes=table.causes),
-            ["bad"],
-        )
+        cox(cohort_table(cohort().filter(pl.col("id") < 300)), ["bad"])
     with pytest.raises(EstimationError, match="no term 'bda"):
         contrast(cox(table, ["bad"], errors="model"), {"bda[1]": 1})
 
@@ -205,8 +213,7 @@ def test_what_cannot_be_asked():
 @pytest.mark.parametrize("factor", [2, 7])
 def test_scale_of_time_does_not_matter(factor):
     rows = cohort().filter(pl.col("id") <= 800)
-    causes = ("censored", "defection", "other exit")
-    a = cox(from_rows(rows, ["bad"], cause="cause", causes=causes), ["bad"], errors="model")
+    a = cox(cohort_table(rows), ["bad"], errors="model")
     stretched = rows.with_columns(pl.col("start", "stop") * factor)
-    b = cox(from_rows(stretched, ["bad"], cause="cause", causes=causes), ["bad"], errors="model")
+    b = cox(cohort_table(stretched), ["bad"], errors="model")
     np.testing.assert_allclose(a.coef, b.coef, atol=1e-12)

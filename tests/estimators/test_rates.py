@@ -19,7 +19,8 @@ from cxresearch.histories import bad_count
 from cxresearch.risk import RiskTable, risk_table
 from cxresearch.rows import from_rows
 from tests import oracle
-from tests.estimators.golden import CAUSES, cohort, cohort_table, read
+from tests.estimators.golden import cohort, cohort_table, heart_table, read
+from tests.estimators.tables import separated
 from tests.pipeline import records_of
 from tests.small_studies import contract_studies
 
@@ -28,14 +29,9 @@ OF_COHORT = (0, 30, 90, 180, 365, 730)
 OF_HEART = (0, 60, 180, 730, 3598)  # in half days: two of the heart data's times are no whole days
 
 
-def heart() -> RiskTable:
-    rows = read("jasa1.csv").with_columns((pl.col("start", "stop") * 2).cast(pl.Int64))
-    return from_rows(rows, ["age", "surgery", "transplant"])
-
-
 @pytest.mark.parametrize(
     ("data", "table", "breaks", "stratum", "unit"),
-    [("heart", heart, OF_HEART, "surgery", 2), ("cohort", cohort_table, OF_COHORT, "segment", 1)],
+    [("heart", heart_table, OF_HEART, "surgery", 2), ("cohort", cohort_table, OF_COHORT, "segment", 1)],
 )
 def test_rates_as_in_r(data, table, breaks, stratum, unit):
     wanted = read("rates.csv", level=pl.String).filter(pl.col("data") == data)
@@ -81,7 +77,7 @@ def golden(data: str, model: str, strata: tuple[str, ...]) -> pl.DataFrame:
 @pytest.mark.parametrize(("data", "model", "terms", "strata"), MODELS)
 def test_ratios_as_in_r(data, model, terms, strata):
     wanted = golden(data, model, strata)
-    table, breaks, unit = (heart(), OF_HEART, 2) if data == "heart" else (cohort_table(), OF_COHORT, 1)
+    table, breaks, unit = (heart_table(), OF_HEART, 2) if data == "heart" else (cohort_table(), OF_COHORT, 1)
     fit = rate_ratios(table, terms, breaks=breaks, strata=strata, errors="model")
     assert wanted["term"].to_list() == [
         t.replace("[", "").replace("]", "").replace("linear(", "").replace(")", "") for t in fit.terms
@@ -135,7 +131,7 @@ def test_errors_by_customer_as_in_statsmodels():
         offset=np.log(rows["days"].to_numpy()),
     )
     theirs = model.fit(cov_type="cluster", cov_kwds={"groups": rows["id"].to_numpy()})
-    ours = rate_ratios(from_rows(some, ["bad"], cause="cause", causes=CAUSES), ["bad"], breaks=edges)
+    ours = rate_ratios(cohort_table(some), ["bad"], breaks=edges)
     np.testing.assert_allclose(ours.coef, theirs.params[2:], atol=1e-8)
     assert np.abs(ours.se / theirs.bse[2:] - 1).max() < 0.15
 
@@ -169,10 +165,8 @@ def test_days_counted_one_by_one(study, edges):
 
 
 def parts() -> tuple[RiskTable, RiskTable]:
-    def made(which: pl.Expr) -> RiskTable:
-        return from_rows(cohort().filter(which), ["bad"], cause="cause", causes=CAUSES)
-
-    return made(pl.col("id") % 2 == 0), made(pl.col("id") % 2 == 1)
+    odd = cohort()["id"] % 2 == 1
+    return cohort_table(cohort().filter(~odd)), cohort_table(cohort().filter(odd))
 
 
 def test_tables_that_add_up_have_rates_that_do():
@@ -205,7 +199,7 @@ def test_finer_intervals_have_the_same_sums():
 def test_another_unit_of_time_changes_rates_and_no_ratio(factor):
     rows = cohort().filter(pl.col("id") <= 3_000)
     stretched = rows.with_columns(pl.col("start", "stop") * factor)
-    a, b = (from_rows(r, ["bad"], cause="cause", causes=CAUSES) for r in (rows, stretched))
+    a, b = (cohort_table(r) for r in (rows, stretched))
     breaks = (0, 100, 700)
     scaled = tuple(factor * x for x in breaks)
     one, other = rates(a, breaks=breaks), rates(b, breaks=scaled)
@@ -218,7 +212,7 @@ def test_another_unit_of_time_changes_rates_and_no_ratio(factor):
 
 
 def test_days_as_intervals_are_cox_with_breslow():
-    some = from_rows(cohort().filter(pl.col("id") <= 500), ["bad"], cause="cause", causes=CAUSES)
+    some = cohort_table(cohort().filter(pl.col("id") <= 500))
     days = tuple(range(int(some.flows["time"].max()) + 1))
     ours = rate_ratios(some, ["bad"], breaks=days, errors="model")
     theirs = cox(some, ["bad"], ties="breslow", errors="model")
@@ -259,15 +253,6 @@ def test_nothing_at_all_happened():
         rates(from_rows(rows, []))
 
 
-def separated(event: pl.Expr) -> RiskTable:
-    rows = pl.DataFrame({"id": range(200), "start": [0] * 200, "stop": [1 + i % 50 for i in range(200)]})
-    rows = rows.with_columns(
-        x=pl.when(pl.col("id") % 4 == 0).then(pl.lit("b")).otherwise(pl.lit("a")),
-        y=pl.when(pl.col("id") % 5 == 0).then(pl.lit("q")).otherwise(pl.lit("p")),
-    )
-    return from_rows(rows.with_columns(event=event.cast(pl.Int64)), ["x", "y"])
-
-
 @pytest.mark.parametrize("which", ["a", "b"])
 def test_a_level_without_events_is_named(which):
     table = separated((pl.col("x") == which) & (pl.col("id") % 3 == 0))
@@ -289,7 +274,7 @@ def test_events_of_a_level_in_one_group_are_no_ground_for_a_jackknife():
     leavers = rows.filter((pl.col("rare") == "seen") & (pl.col("cause") == 1))["id"].unique().sort()
     one = (pl.col("rare") == "seen") & (pl.col("id") != leavers[0])
     rows = rows.with_columns(cause=pl.when(one).then(0).otherwise(pl.col("cause")))
-    table = from_rows(rows, ["rare"], cause="cause", causes=CAUSES)
+    table = cohort_table(rows, ["rare"])
     with pytest.raises(NotTestable, match=r"events of rare\[seen\] in more than one group"):
         rate_ratios(table, ["rare"])
     assert rate_ratios(table, ["rare"], errors="model").events == table.events("defection")
@@ -340,4 +325,4 @@ def test_what_cannot_be_asked():
     with pytest.raises(EstimationError, match="at least one term"):
         rate_ratios(table, [], errors="model")
     with pytest.raises(NotTestable, match="20 groups of 20 customers"):
-        rates(from_rows(cohort().filter(pl.col("id") < 300), ["bad"], cause="cause", causes=CAUSES))
+        rates(cohort_table(cohort().filter(pl.col("id") < 300)))

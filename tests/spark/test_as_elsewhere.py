@@ -6,10 +6,11 @@ import narwhals.stable.v2 as nw
 import pytest
 
 from cxresearch.engines import engine
-from tests import test_queries, test_records, test_rules, test_sources
+from tests import test_along, test_queries, test_records, test_rules, test_sources
 from tests.histories import test_histories
 
 pytestmark = pytest.mark.spark
+MODULES = (test_along, test_records, test_sources, test_queries, test_rules, test_histories)
 ENGINES = ["polars", "spark"]
 ASKING = {
     "audits",
@@ -74,7 +75,7 @@ def spark_answer(numbered, condition):
     return on.collect(rows.select("n", hit=condition))
 
 
-ALL = [c for m in (test_records, test_sources, test_queries, test_rules, test_histories) for c in cases(m) if asked(c)]
+ALL = [c for m in MODULES for c in cases(m) if asked(c)]
 
 
 @pytest.mark.parametrize(("module", "test", "given"), [c for c in ALL if c.values[1].__name__ not in ABOUT_OTHERS])

@@ -5,8 +5,8 @@
     intervals    the readings of a claim side by side    over_time   how a share grows
     by_contacts  who has bad moments and who leaves      by_history  who is still there, by what they lived through
     by_cause     what came first                         ratios      hazard ratios
-    moments      the quick math                          look        what all charts share
-    renderer     how a chart leaves the kernel
+    moments      the quick math                          steps       what charts of curves share
+    look         what all charts share                   renderer    how a chart leaves the kernel
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.

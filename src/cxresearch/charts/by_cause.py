@@ -8,8 +8,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from cxresearch.charts.by_history import one_clock
-from cxresearch.charts.look import SERIES, Chart, finish, percent, since, thinned, values
+from cxresearch.charts.look import Chart, finish, since, thinned, values
+from cxresearch.charts.steps import one_clock, shares_up, steps, time_along, told_apart
 from cxresearch.claims.evidence import number
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Incidence
@@ -40,41 +40,28 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
             rows.append(row | {"all": round(a + v, 4)})
         below = below + own
     names = list(causes)
-    looks = SERIES[: len(names)]
     legend = alt.Legend(
         title=None, orient="top", direction="vertical", labelLimit=600, symbolType="square", values=names[::-1]
     )
-    colours = alt.Scale(domain=names, range=[c for c, _ in looks])
-    dashes = alt.Scale(domain=names, range=[list(d) for _, d in looks])
-    x = alt.X(
-        "time:Q",
-        title=since(clock),
-        scale=alt.Scale(domain=[0, float(times[-1])], nice=False),
-        axis=alt.Axis(tickCount=6, grid=False),
-    )
-    axis = alt.Axis(title=None, labelExpr=percent(), tickCount=5)
-    top = alt.Y("to:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    colours, dashes = told_apart(names)
+    top = alt.Y("to:Q", scale=alt.Scale(domain=[0, 1]), axis=shares_up())
     tooltip = [
         alt.Tooltip("cause:N", title="what came first"),
         alt.Tooltip("time:Q", title=since(clock)),
         alt.Tooltip("share:Q", title="share by then", format=".1%"),
         alt.Tooltip("all:Q", title="with those below", format=".1%"),
     ]
-    base = alt.Chart()
-    layers = [
-        base.mark_area(interpolate="step-after", opacity=0.35, aria=False).encode(
-            x=x, y=top, y2="from:Q", fill=alt.Fill("cause:N", scale=colours, legend=legend)
-        ),
-        base.mark_line(interpolate="step-after", strokeWidth=2, aria=False).encode(
-            x=x,
-            y=top,
-            stroke=alt.Stroke("cause:N", scale=colours, legend=legend),
-            strokeDash=alt.StrokeDash("cause:N", scale=dashes, legend=legend),
-        ),
-        base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(
-            x=x, y=top, detail="cause:N", tooltip=tooltip
-        ),
-    ]
+    layers = steps(
+        {"x": time_along("time", since(clock), float(times[-1])), "y": top},
+        line={
+            "stroke": alt.Stroke("cause:N", scale=colours, legend=legend),
+            "strokeDash": alt.StrokeDash("cause:N", scale=dashes, legend=legend),
+        },
+        point={"detail": "cause:N", "tooltip": tooltip},
+        band={"y2": "from:Q", "fill": alt.Fill("cause:N", scale=colours, legend=legend)},
+        opacity=0.35,
+        width=2,
+    )
     unit = "contact" if clock == "contact" else "day"
     told = "; ".join(f"{n}: {number(float(_steps(c, times)[-1]), 'share')}" for n, c in causes.items())
     return finish(

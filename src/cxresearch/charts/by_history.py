@@ -8,7 +8,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 
-from cxresearch.charts.look import SERIES, Chart, finish, percent, since, thinned, values
+from cxresearch.charts.look import Chart, finish, since, thinned, values
+from cxresearch.charts.steps import one_clock, shares_up, steps, time_along, told_apart
 from cxresearch.claims.evidence import number
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Incidence
@@ -38,19 +39,12 @@ def retention(
     if not rows:
         raise EstimationError(f"no curve has {min_cell} customers at risk at any time: there is nothing to draw")
     names = [n for n in curves if any(r["level"] == n for r in rows)]
-    looks = SERIES[: len(names)]
     legend = alt.Legend(
         title=history, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300, symbolOpacity=1
     )
-    colours = alt.Scale(domain=names, range=[c for c, _ in looks])
-    dashes = alt.Scale(domain=names, range=[list(d) for _, d in looks])
-    x = alt.X(
-        "time:Q",
-        title=since(clock),
-        scale=alt.Scale(domain=[0, max(r["time"] for r in rows)], nice=False),
-        axis=alt.Axis(tickCount=6, grid=False),
-    )
-    axis = alt.Axis(title=None, labelExpr=percent(), tickCount=5)
+    colours, dashes = told_apart(names)
+    x = time_along("time", since(clock), max(r["time"] for r in rows))
+    axis = shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
     tooltip = [
         alt.Tooltip("level:N", title=history),
@@ -59,21 +53,17 @@ def retention(
         alt.Tooltip("low:Q", title="from", format=".1%"),
         alt.Tooltip("high:Q", title="to", format=".1%"),
     ]
-    base = alt.Chart()
-    layers = [
-        base.mark_area(interpolate="step-after", opacity=0.12, aria=False).encode(
-            x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q", fill=alt.Fill("level:N", scale=colours, legend=legend)
-        ),
-        base.mark_line(interpolate="step-after", strokeWidth=2.5, aria=False).encode(
-            x=x,
-            y=y,
-            color=alt.Color("level:N", scale=colours, legend=legend),
-            strokeDash=alt.StrokeDash("level:N", scale=dashes, legend=legend),
-        ),
-        base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(
-            x=x, y=y, detail="level:N", tooltip=tooltip
-        ),
-    ]
+    fill = alt.Fill("level:N", scale=colours, legend=legend)
+    layers = steps(
+        {"x": x, "y": y},
+        line={
+            "color": alt.Color("level:N", scale=colours, legend=legend),
+            "strokeDash": alt.StrokeDash("level:N", scale=dashes, legend=legend),
+        },
+        point={"detail": "level:N", "tooltip": tooltip},
+        band={"y": alt.Y("low:Q", axis=axis), "y2": "high:Q", "fill": fill},
+        opacity=0.12,
+    )
     unit = "contact" if clock == "contact" else "day"
     ends = [[r for r in rows if r["level"] == n][-1] for n in names]
     told = "; ".join(f"{r['level']}: {_told(r)} by {unit} {r['time']:,.0f}" for r in ends)
@@ -91,22 +81,6 @@ def retention(
         description=f"Share of customers not lost yet, over time, by {history}. {told}.",
         height=320,
     )
-
-
-def one_clock(curves: Mapping[str, Incidence]) -> str:
-    """The clock that all curves share.
-
-    Raises:
-        EstimationError: there are none, more than can be told apart, or several clocks.
-    """
-    clocks = sorted({c.clock for c in curves.values()})
-    if not clocks:
-        raise EstimationError("there is no curve to draw")
-    if len(clocks) > 1:
-        raise EstimationError(f"curves on several clocks do not go into one chart: {', '.join(clocks)}")
-    if len(curves) > len(SERIES):
-        raise EstimationError(f"at most {len(SERIES)} curves can be told apart, were {len(curves)}")
-    return clocks[0]
 
 
 def _rows(name: str, curve: Incidence, min_cell: int) -> list[dict[str, Any]]:

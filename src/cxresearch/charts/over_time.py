@@ -8,7 +8,8 @@ from typing import Any
 
 import altair as alt
 
-from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, percent, region_of, thinned, values
+from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, region_of, thinned, values
+from cxresearch.charts.steps import shares_up, steps, time_along, told_apart
 from cxresearch.claims.evidence import Evidence, Trial, number
 
 
@@ -38,16 +39,10 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
     edges = [e for e in (where.edges if where else ()) if 0 < e < 1]
     top = 1.0 if edges else min(1.0, 1.15 * max((max(r["share"], r["high"] or 0) for r in rows), default=1.0))
     last = max((r["day"] for r in rows), default=1)
-    axis = alt.Axis(title=None, labelExpr=percent(), tickCount=5)
-    x = alt.X(
-        "day:Q",
-        title=_since(evidence, trial),
-        scale=alt.Scale(domain=[0, last], nice=False),
-        axis=alt.Axis(tickCount=6, grid=False),
-    )
+    x, axis = time_along("day", _since(evidence, trial), last), shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
     names = [s.name for s in evidence.series]
-    scale = alt.Scale(domain=names, range=[ORANGE, BLUE, GREEN][: len(names)])
+    colours, dashes = told_apart(names, (ORANGE, BLUE, GREEN))
     legend = alt.Legend(
         title=None,
         orient="top",
@@ -57,10 +52,6 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
         symbolStrokeWidth=3,
     )
     shown = legend if len(names) > 1 else None
-    colour = alt.Color("series:N", scale=scale, legend=shown)
-    dashes = alt.StrokeDash(
-        "series:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2]][: len(names)]), legend=shown
-    )
     tooltip = [
         alt.Tooltip("series:N", title="who"),
         alt.Tooltip("day:Q", title="day"),
@@ -68,17 +59,17 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
     ]
     if banded:
         tooltip += [alt.Tooltip(f"{k}:Q", title=t, format=".1%") for k, t in (("low", "from"), ("high", "to"))]
-    base = alt.Chart()
-    band = base.mark_area(interpolate="step-after", opacity=0.2, aria=False).encode(
-        x=x, y=alt.Y("low:Q", axis=axis), y2="high:Q", fill=alt.Fill("series:N", scale=scale, legend=shown)
+    fill = alt.Fill("series:N", scale=colours, legend=shown)
+    layers = steps(
+        {"x": x, "y": y},
+        line={
+            "color": alt.Color("series:N", scale=colours, legend=shown),
+            "strokeDash": alt.StrokeDash("series:N", scale=dashes, legend=shown),
+        },
+        point={"tooltip": tooltip},
+        band={"y": alt.Y("low:Q", axis=axis), "y2": "high:Q", "fill": fill} if banded else None,
+        opacity=0.2,
     )
-    layers: list[alt.Chart] = [
-        *([band] if banded else []),
-        base.mark_line(interpolate="step-after", strokeWidth=2.5, aria=False).encode(
-            x=x, y=y, color=colour, strokeDash=dashes
-        ),
-        base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(x=x, y=y, tooltip=tooltip),
-    ]
     if edges:
         data = values([{"edge": e, "text": f"the claim: {claimed(where)}"} for e in edges])
         rule = alt.Chart(data)

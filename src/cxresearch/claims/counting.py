@@ -7,14 +7,13 @@ timeline once for all claims of a docket.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-
-import narwhals.stable.v2 as nw
+from functools import partial
 
 from cxresearch.claims.claim import Claim, Comparators, Reading, Since, Until, names_used
 from cxresearch.clocks import Clock, DayClock
-from cxresearch.engines import Frame
-from cxresearch.episode import Episodes, clock_of, episodes, final, since, states, until
+from cxresearch.episode import clock_of, episodes, final, since, timeline, until
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.matched import MatchedTable, matched_table
@@ -22,8 +21,10 @@ from cxresearch.matched import total as total_matched
 from cxresearch.records import Records
 from cxresearch.risk import RiskTable, risk_table, total
 from cxresearch.study import Study
+from cxresearch.timeline import Timeline
 
 Table = RiskTable | MatchedTable
+AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,44 +109,39 @@ def count(
         Key to table, or to the error that says why there is none.
     """
     by_key = {c.key: c for c in wanted}
-    clocks = {(c.clock.name, c.clock.lag): c.clock for c in by_key.values()}
     found: dict[str, list[Table]] = {key: [] for key in by_key}
     failed: dict[str, Table | Exception] = {}
     parts = records.parts()
-    for i, part in enumerate(parts, 1):
-        if progress and len(parts) > 1:
-            progress(f"counting, part {i} of {len(parts)}")
-        for clock in clocks.values():
-            own = {key: c for key, c in by_key.items() if (c.clock.name, c.clock.lag) == (clock.name, clock.lag)}
-            line = _Line(part, clock, [h for c in own.values() for _, h in c.histories])
-            for key, counting in own.items():
-                if key in failed:
-                    continue
-                try:
-                    found[key].append(_counted(line, counting))
-                except (NotTestable, EstimationError) as e:
-                    failed[key] = e
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for i, counted in enumerate(pool.map(partial(_part, by_key), parts), 1):
+            if progress and len(parts) > 1:
+                progress(f"counted part {i} of {len(parts)}")
+            for key, table in counted.items():
+                if isinstance(table, Exception):
+                    failed[key] = table
+                else:
+                    found[key].append(table)
     return {key: failed[key] if key in failed else _total(found[key]) for key in by_key}
 
 
-class _Line:
-    """The timeline of a part on one clock: every history of a docket, computed once."""
+def _part(wanted: Mapping[str, Counting], part: Callable[[], Records]) -> dict[str, Table | Exception]:
+    """The tables of a part; its customers are walked along once on each clock."""
+    records = part()
+    found: dict[str, Table | Exception] = {}
+    lines: dict[Clock, Timeline] = {}
+    for key, counting in wanted.items():
+        try:
+            line = lines.get(counting.clock) or timeline(records, counting.clock)
+            lines[counting.clock] = line
+            found[key] = _counted(records, line, counting)
+        except (NotTestable, EstimationError) as e:
+            found[key] = e
+    return found
 
-    def __init__(self, records: Records, clock: Clock, histories: Iterable[History]) -> None:
-        unique = {h.name: h for h in histories}
-        self.records, self.clock = records, clock
-        self.columns = {name: f"h{i}" for i, name in enumerate(unique)}
-        self.frame: Frame = states(records, {self.columns[n]: h for n, h in unique.items()}, clock)
 
-    def episodes(self, histories: Mapping[str, History], fixed: tuple[str, ...]) -> Episodes:
-        """Episodes of some histories, of customers seen from their start."""
-        line = self.frame.select("customer", "tick", **{n: nw.col(self.columns[h.name]) for n, h in histories.items()})
-        found = episodes(self.records, histories, fixed=fixed, clock=self.clock, line=line, whole=True)
-        return replace(found, frame=self.records.engine.keep(found.frame))
-
-
-def _counted(line: _Line, wanted: Counting) -> Table:
-    eps = line.episodes(dict(wanted.histories), wanted.fixed)
+def _counted(records: Records, line: Timeline, wanted: Counting) -> Table:
+    eps = episodes(records, dict(wanted.histories), fixed=wanted.fixed, clock=wanted.clock, line=line, whole=True)
+    eps = replace(eps, frame=records.engine.keep(eps.frame))
     if wanted.compare:
         who = wanted.compare
         return matched_table(eps, who.history, who.level, who.recent, below=who.below, alike=who.alike)

@@ -16,10 +16,23 @@ from cxresearch.along import Along, AlongSorted
 from cxresearch.engine_names import ENGINES
 from cxresearch.engines.duckdb import DuckDB
 from cxresearch.engines.polars import Polars
-from cxresearch.engines.protocol import GROUPS, Engine, Frame
+from cxresearch.engines.protocol import GROUPS, Engine, Frame, Moments, Whole, framed
 from cxresearch.errors import EngineError, nearest
 
-__all__ = ["GROUPS", "Along", "AlongSorted", "DuckDB", "Engine", "Frame", "Polars", "engine", "reading_errors"]
+__all__ = [
+    "GROUPS",
+    "Along",
+    "AlongSorted",
+    "DuckDB",
+    "Engine",
+    "Frame",
+    "Moments",
+    "Polars",
+    "Whole",
+    "engine",
+    "framed",
+    "reading_errors",
+]
 
 
 def _spark() -> Engine:

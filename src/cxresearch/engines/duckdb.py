@@ -11,7 +11,7 @@ import polars as pl
 
 from cxresearch.along import Along
 from cxresearch.engines.polars import Polars, plain
-from cxresearch.engines.protocol import GROUPS, Frame, framed, no_catalogue
+from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, duck_time
@@ -25,6 +25,7 @@ class DuckDB:
 
     name = "duckdb"
     along: type[Along] = Along
+    rereads = False
 
     def __init__(self) -> None:
         try:
@@ -138,7 +139,7 @@ class DuckDB:
         here = ", ".join(f"timezone('{zone}', {_quoted(c)}) as {_quoted(c)}" for c in zoned)
         return framed(nw.to_native(frame).project(f"* replace ({here})"))
 
-    def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
+    def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:  # noqa: ARG002
         """As `Engine.repeats`."""
         same = ", ".join(_quoted(c) for c in columns)
         return self._over(frame, f"row_number() over (partition by {same} order by cx_row) > 1 as cx_repeat")
@@ -155,13 +156,15 @@ class DuckDB:
         nw.to_native(frame).create(name)
         return framed(self.connection.table(name))
 
-    def arrange(self, moments: Frame) -> Frame:
-        """As `Engine.arrange`; windows order for themselves."""
-        return self.keep(moments)
+    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """As `Engine.settle`; windows order for themselves, and the engine minds its memory."""
+        kept = self.keep(log)
+        fine = nw.col("reason").is_null()
+        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds))
 
-    def parts(self, moments: Frame, customers: Frame) -> tuple[tuple[Frame, Frame], ...]:
-        """As `Engine.parts`; the engine minds its memory itself."""
-        return ((moments, customers),)
+    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.tally`."""
+        return tallied(self, frame, keys)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import narwhals.stable.v2 as nw
+import numpy as np
 import polars as pl
 
 from cxresearch.along import Along, AlongSorted
-from cxresearch.engines.protocol import GROUPS, Frame, framed, no_catalogue
-from cxresearch.packing import packing
+from cxresearch.engines.packed import Packed, gathered, twice
+from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
+from cxresearch.packing import between, sums
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, polars_time
 
-PART = 3_000_000  # contacts whose timeline is held in memory at once
 _LEADING_ZERO = r"^[+-]?0[0-9]"
 
 
@@ -25,6 +26,7 @@ class Polars:
         self.name = "polars-lazy" if lazy else "polars"
         self.lazy = lazy
         self.along: type[Along] = Along if lazy else AlongSorted
+        self.rereads = not lazy
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> pl.LazyFrame:
         """As `Engine.parquet`."""
@@ -114,18 +116,21 @@ class Polars:
         kinds = frame.collect_schema()
         return framed(nw.to_native(frame).with_columns(_local(pl.col(c), kinds[c], zone) for c in columns))
 
-    def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
-        """As `Engine.repeats`: hashes of all rows first, then the values of the few whose hash occurs twice."""
+    def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:
+        """As `Engine.repeats`: by hashes of a few columns, then of all, then by the values of the few rows left."""
         native = nw.to_native(frame).lazy()
-        pieces = native.select("cx_row", *columns).collect_batches(maintain_order=True)
-        parts = [pl.DataFrame({"cx_row": p["cx_row"], "hash": p.drop("cx_row").hash_rows()}) for p in pieces]
-        hashed = pl.concat([pl.DataFrame(schema={"cx_row": pl.Int64, "hash": pl.UInt64}), *parts])
-        ordered = hashed["hash"].sort()
-        twice = ordered.filter(ordered == ordered.shift(1)).unique()
-        suspects = hashed.filter(pl.col("hash").is_in(twice.implode()))["cx_row"]
-        again = native.filter(pl.col("cx_row").is_in(suspects.implode()))
-        again = again.select("cx_row", cx_repeat=~pl.struct(columns).is_first_distinct()).filter("cx_repeat")
-        repeated = again.collect()["cx_row"]
+        few = pl.struct(apart).hash()
+        pieces = _pieces(native.select(few))
+        doubtful = twice(gathered((p.to_series() for p in pieces), np.uint64))
+        if doubtful.is_empty():
+            return framed(native.with_columns(cx_repeat=pl.lit(value=False)))
+        among = native.filter(few.is_in(doubtful.implode())).select("cx_row", *columns)
+        rows = [p["cx_row"].to_frame().with_columns(hash=p.drop("cx_row").hash_rows()) for p in _pieces(among)]
+        hashed = pl.concat(rows)
+        suspects = hashed.filter(pl.col("hash").is_in(twice(hashed["hash"].to_numpy().copy()).implode()))["cx_row"]
+        again = native.filter(pl.col("cx_row").is_in(suspects.implode())).select("cx_row", *columns)
+        equal = again.collect().sort("cx_row").select("cx_row", later=~pl.struct(columns).is_first_distinct())
+        repeated = equal.filter("later")["cx_row"]
         return framed(native.with_columns(cx_repeat=pl.col("cx_row").is_in(repeated.implode())))
 
     def group(self, frame: Frame, column: str) -> Frame:
@@ -141,35 +146,32 @@ class Polars:
         native = native.collect(engine="streaming") if isinstance(native, pl.LazyFrame) else native
         return framed(native.lazy() if self.lazy else native)
 
-    def arrange(self, moments: Frame) -> Frame:
-        """As `Engine.arrange`."""
-        kept = self.keep(moments)
-        if self.lazy:
-            return kept
-        native = nw.to_native(kept)
-        order = ("customer", "day", "second", "grade")
-        pack = packing(native, order) if native["cx_row"].is_sorted() else None
-        if pack is None:
-            return framed(native.sort(*order, "cx_row"))
-        return framed(native[native.select(pl.arg_sort_by(pack.key, maintain_order=True)).to_series()])
+    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """As `Engine.settle`: a contact is one integer, whatever the order of the rows."""
+        pack = between(bounds)
+        if self.lazy or pack is None:
+            kept = self.keep(log)
+            found = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
+            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(found)
+        asides = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
+        fine = pl.col("reason").is_null()
+        rows = nw.to_native(log).lazy().select("cx_row", "reason", cx_key=pl.when(fine).then(pack.key))
 
-    def parts(self, moments: Frame, customers: Frame) -> list[tuple[Frame, Frame]]:
-        """As `Engine.parts`: slices, since customers are numbered group by group."""
-        m, c = nw.to_native(moments), nw.to_native(customers)
-        if self.lazy or m.height <= PART:
-            return [(moments, customers)]
-        ends = c.group_by("group").agg(pl.col("customer").max()).sort("group")["customer"]
-        found, start = [], 0
-        for end in ends.to_list():
-            stop = int(m["customer"].search_sorted(end, side="right"))
-            if stop - start >= PART or end == ends[-1]:
-                found.append((start, stop, end))
-                start = stop
-        parts, first = [], 0
-        for a, b, end in found:
-            parts.append((framed(m[a:b]), framed(c.filter(pl.col("customer").is_between(first, end)))))
-            first = end + 1
-        return parts
+        def keys() -> Iterator[pl.Series]:
+            for piece in _pieces(rows):
+                asides.append(piece.filter(~fine).select("cx_row", "reason"))
+                yield piece["cx_key"]
+
+        found = gathered(keys(), np.int64)
+        found.sort()
+        return framed(pl.concat(asides).sort("cx_row")), Packed(found, pack)
+
+    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.tally`."""
+        native = nw.to_native(frame)
+        if isinstance(native, pl.LazyFrame):
+            return tallied(self, frame, keys)
+        return sums(native.select(*keys).with_columns(rows=pl.lit(1, pl.Int32)), keys, ["rows"])
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
@@ -184,6 +186,11 @@ def plain(frame: pl.LazyFrame) -> pl.LazyFrame:
         c: pl.String if t == pl.Null else pl.Float64 for c, t in kinds.items() if t in (pl.Null, pl.Int128, pl.UInt128)
     }
     return frame.with_columns(pl.col(c).cast(t) for c, t in casts.items()) if casts else frame
+
+
+def _pieces(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """The rows in pieces, in any order: each must say where it belongs."""
+    return frame.collect_batches(maintain_order=False)
 
 
 def _local(x: pl.Expr, kind: Any, zone: str) -> pl.Expr:

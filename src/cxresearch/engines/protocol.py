@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import narwhals.stable.v2 as nw
@@ -20,11 +21,40 @@ else:
 GROUPS = 100  # always this many in a stored table, or tables do not add; coarsened at estimation
 
 
+Bounds = Mapping[str, tuple[int, int]]
+
+
+class Moments(Protocol):
+    """Contacts in the order of customers and time, and the same in parts that are worked on one after the other."""
+
+    def frame(self) -> Frame:
+        """All of them."""
+
+    def parts(self, customers: Frame) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """How to get the moments and customers of each part: whole groups, as few as memory asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Contacts in one frame, in one part."""
+
+    moments: Frame
+
+    def frame(self) -> Frame:
+        """As `Moments.frame`."""
+        return self.moments
+
+    def parts(self, customers: Frame) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """As `Moments.parts`."""
+        return [lambda: (self.moments, customers)]
+
+
 class Engine(Protocol):
     """What the pipeline asks of an engine. `raw` is the engine's own lazy frame; all else is Narwhals."""
 
     name: str
     along: type[Along]
+    rereads: bool  # whether going through a source again is better than keeping it
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """Open Parquet files as one table; with `hive`, folder names such as ``year=2024`` are columns."""
@@ -67,8 +97,8 @@ class Engine(Protocol):
     def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
         """Turn times with a zone into local ones without."""
 
-    def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
-        """Add ``cx_repeat``: whether an earlier row is equal in all `columns`."""
+    def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:
+        """Add ``cx_repeat``: whether an earlier row is equal in all `columns`; hardly any two are in those `apart`."""
 
     def group(self, frame: Frame, column: str) -> Frame:
         """Add ``group``: md5 of the text in `column`, first 8 hex digits, modulo 100."""
@@ -76,11 +106,19 @@ class Engine(Protocol):
     def keep(self, frame: Frame) -> Frame:
         """Compute now, so that later steps do not compute it again."""
 
-    def arrange(self, moments: Frame) -> Frame:
-        """Compute now, by customer, day, second, grade and row where the walk along them needs that order."""
+    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """Go through the rows of a log, once.
 
-    def parts(self, moments: Frame, customers: Frame) -> Sequence[tuple[Frame, Frame]]:
-        """Moments and customers, arranged, in parts of whole groups that are small enough to be worked on in memory."""
+        Args:
+            log: cx_row, reason, and whole numbers.
+            bounds: column to its least and greatest value where there is no reason; rows are arranged by these columns.
+
+        Returns:
+            The rows with a reason (cx_row, reason), and the columns of those without.
+        """
+
+    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+        """How many ``rows`` there are by whole numbers in `keys`: a small result, sorted by them."""
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """Bring a small result into memory."""
@@ -89,6 +127,12 @@ class Engine(Protocol):
 def no_catalogue(table: str) -> EngineError:
     """The error of an engine that has no tables of its own."""
     return EngineError(f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file")
+
+
+def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+    """`Engine.tally` by a query."""
+    found = engine.collect(frame.group_by(*keys).agg(rows=nw.len()))
+    return found.select(pl.col(*keys, "rows").cast(pl.Int64)).sort(*keys)
 
 
 def framed(native: Any) -> Frame:

@@ -25,7 +25,7 @@ from sqlglot import expressions as exp
 
 from cxresearch.along import Along
 from cxresearch.engines.polars import Polars, plain
-from cxresearch.engines.protocol import GROUPS, Frame, framed
+from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, tallied
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, spark_time
@@ -59,6 +59,7 @@ class Spark:
 
     name = "spark"
     along: type[Along] = Along
+    rereads = False
 
     def __init__(self) -> None:
         self._caller = _caller()
@@ -211,7 +212,7 @@ class Spark:
         here = {c: _local(sf.col(_quoted(c)), kinds[c], zone) for c in columns}
         return framed(self._mine(frame).withColumns(here)) if here else frame
 
-    def repeats(self, frame: Frame, columns: Sequence[str]) -> Frame:
+    def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:  # noqa: ARG002
         """As `Engine.repeats`."""
         same = Window.partitionBy(*(sf.col(_quoted(c)) for c in columns)).orderBy("cx_row")
         return framed(self._mine(frame).withColumn("cx_repeat", sf.row_number().over(same) > 1))
@@ -230,13 +231,15 @@ class Spark:
         lasting = self.session.sparkContext.getCheckpointDir() is not None
         return native.checkpoint() if lasting else native.localCheckpoint()
 
-    def arrange(self, moments: Frame) -> Frame:
-        """As `Engine.arrange`; windows order for themselves."""
-        return self.keep(moments)
+    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """As `Engine.settle`; windows order for themselves, and the engine minds its memory."""
+        kept = self.keep(log)
+        fine = nw.col("reason").is_null()
+        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds))
 
-    def parts(self, moments: Frame, customers: Frame) -> tuple[tuple[Frame, Frame], ...]:
-        """As `Engine.parts`; the engine minds its memory itself."""
-        return ((moments, customers),)
+    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.tally`."""
+        return tallied(self, frame, keys)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.design import Array, Design, Matrix, RiskSets, design
 from cxresearch.estimators.intervals import log_interval
-from cxresearch.estimators.jackknife import Jackknife, enough_groups, jackknife
+from cxresearch.estimators.jackknife import Jackknife, enough_groups, jackknife, jackknife_error
 from cxresearch.estimators.references import references
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.estimators.ties import tie_sums
@@ -160,11 +160,7 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         w[fit.terms.index(term)] = weight
     value = float(w @ fit.coef)
     model = float(np.sqrt(w @ fit.covariance @ w))
-    if fit.groups:
-        spread = fit.replicates @ w
-        se = float(np.sqrt((fit.groups - 1) / fit.groups * ((spread - spread.mean()) ** 2).sum()))
-    else:
-        se = model
+    se = float(jackknife_error(fit.replicates @ w)) if fit.groups else model
     low, high = log_interval(value, se, fit.level, fit.groups)
     return Estimate(float(np.exp(value)), low, high, fit.level, se, model, "log", fit.groups)
 

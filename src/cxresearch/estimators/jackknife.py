@@ -88,5 +88,15 @@ def jackknife(value: Vector, without: Callable[[int], Vector], groups: int) -> J
         groups: how many.
     """
     replicates = np.array([without(g) for g in range(groups)]).reshape(groups, len(value))
+    return Jackknife(value, replicates, jackknife_error(replicates))
+
+
+def jackknife_error(replicates: NDArray[np.float64]) -> Vector:
+    """The standard error, sqrt((G-1)/G · Σ (replicate - mean)²), of estimates without each of G groups.
+
+    Args:
+        replicates: shape (G, …): one row per group left out.
+    """
+    groups = len(replicates)
     spread = replicates - replicates.mean(axis=0)
-    return Jackknife(value, replicates, np.sqrt((groups - 1) / groups * (spread**2).sum(axis=0)))
+    return np.asarray(np.sqrt((groups - 1) / groups * (spread**2).sum(axis=0)), dtype=np.float64)

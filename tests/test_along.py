@@ -1,0 +1,87 @@
+"""Walking along customers' rows, by windows or by a sort and a comparison: what plain loops find, on every engine."""
+
+import itertools
+
+import narwhals.stable.v2 as nw
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxresearch.engines import engine
+
+ENGINES = ["polars", "polars-lazy", "duckdb"]
+KEY = ("customer", "day", "second")
+SHIFTS = {"two_back": 2, "back": 1, "ahead": -1, "two_ahead": -2}
+CASES = {
+    "nulls first, right after another's values": [(1, 4, 0, 5), (1, 5, 0, 8), (2, 0, 0, None), (2, 3, 0, 7)],
+    "nothing, between two who have something": [(1, 4, 0, 5), (2, 1, 0, None), (2, 2, 0, None), (3, 1, 0, -2)],
+    "a single row each": [(1, 4, 0, 5), (2, 1, 0, None), (3, 7, 0, 2), (4, 1, 0, -6)],
+    "nulls before all else": [(1, 1, 0, None), (1, 2, 0, None), (1, 3, 0, 2), (2, 1, 0, None), (2, 2, 0, 4)],
+    "nulls between": [(1, 1, 0, 3), (1, 2, 0, None), (1, 3, 0, 1), (1, 4, 0, None), (1, 5, 0, 2)],
+    "out of order": [(2, 7, 3, 1), (1, 5, 0, 6), (2, 7, 1, None), (2, 8, 0, None), (2, 6, 9, 2), (1, 4, 9, -3)],
+    "nobody has anything": [(1, 1, 0, None), (2, 1, 0, None), (2, 2, 0, None)],
+    "below nought": [(-2, -5, 0, None), (-2, -4, 0, -1), (-1, -9, 0, None), (0, 0, 0, 3)],
+    "too wide to be packed": [(2**40, 2**40, 0, 3), (0, 0, 0, None), (2**40, 0, 0, None), (0, 1, 0, 4)],
+}
+ROWS = st.lists(
+    st.tuples(st.integers(-2, 3), st.integers(0, 4), st.integers(0, 3), st.none() | st.integers(-9, 9)),
+    max_size=25,
+    unique_by=lambda row: row[:3],
+)
+
+
+def looped(rows):
+    """What a walk finds at every row, by customer, day and second."""
+    found = {}
+    for _, own in itertools.groupby(sorted(rows, key=lambda row: row[:3]), key=lambda row: row[0]):
+        walk = list(own)
+        values = [row[3] for row in walk]
+        for i, row in enumerate(walk):
+            so_far = [v for v in values[: i + 1] if v is not None]
+            least = min(so_far, default=None)
+            found[row[:3]] = {
+                "sum": sum(so_far),
+                "last": so_far[-1] if so_far else None,
+                "min": None if row[3] is None else least,
+                "least": least,
+                **{name: values[i - n] if 0 <= i - n < len(walk) else None for name, n in SHIFTS.items()},
+            }
+    return found
+
+
+def walked(rows, name, kind=pl.Int64):
+    """The same by an engine's own walk."""
+    at = engine(name)
+    along = at.along("day", "second")
+    schema = {**dict.fromkeys((*KEY, "value"), pl.Int64), "customer": kind}
+    x = along.prepare(at.keep(at.rows(at.frame(pl.DataFrame(rows, schema=schema, orient="row")))))
+    x = x.with_columns(
+        sum=along.sum("value"),
+        last=along.last("value"),
+        min=along.min("value"),
+        **{name: along.shift("value", n) for name, n in SHIFTS.items()},
+    )
+    x = x.with_columns(least=along.last("min"))
+    found = at.collect(x.select(*KEY, *(nw.col(c).cast(nw.Int64) for c in ("sum", "last", "min", "least", *SHIFTS))))
+    return {tuple(row[k] for k in KEY): {c: v for c, v in row.items() if c not in KEY} for row in found.to_dicts()}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("rows", CASES.values(), ids=CASES)
+def test_every_engine_walks_as_a_loop_does(rows, name):
+    wanted = looped(rows)
+    assert len(wanted) == len(rows)
+    assert walked(rows, name) == wanted
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_customers_may_have_names(name):
+    rows = [("b", 2, 0, None), ("b", 3, 0, 7), ("a", 4, 0, 5), ("a", 5, 0, 8), ("c", 1, 0, None)]
+    assert walked(rows, name, pl.String) == looped(rows)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@given(rows=ROWS)
+def test_random_walks(name, rows):
+    assert walked(rows, name) == looped(rows)
