@@ -38,21 +38,15 @@ class Tallied:
         return sum(self.grades)
 
 
-def tallied(engine: Engine, contacts: Moments, customers: Frame) -> Tallied:
-    """Count the contacts, part by part."""
-    keys = ("grade", "both", "leaving")
-    counts, people = [pl.DataFrame(schema=dict.fromkeys((*keys, "rows"), pl.Int64))], 0
-    for part in contacts.parts(customers):
-        moments, _ = part()
-        counts.append(engine.tally(moments, keys))
-        people += int(engine.collect(moments.select(nw.col("customer").n_unique())).item() or 0)
-    by = pl.concat(counts)
+def tallied(contacts: Moments) -> Tallied:
+    """Count the contacts."""
+    by = contacts.tally(("grade", "both", "leaving"))
 
     def rows(column: str, value: int) -> int:
         return int(by.filter(pl.col(column) == value)["rows"].sum())
 
     grades = tuple(rows("grade", i) for i in range(len(GRADES)))
-    return Tallied(grades, rows("both", 1), rows("leaving", 1), people)
+    return Tallied(grades, rows("both", 1), rows("leaving", 1), contacts.customers())
 
 
 def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:

@@ -17,6 +17,7 @@ from cxresearch.engines import Frame
 from cxresearch.episode import Aside, Episodes, first_reach, summed
 from cxresearch.errors import EstimationError
 from cxresearch.html_tables import html_table
+from cxresearch.packing import narrow, sums
 from cxresearch.small_cells import hide, told
 
 
@@ -27,6 +28,7 @@ class MatchedTable:
     Attributes:
         exposed: group, stratum, day (tenure at time 0), time (days until the end of follow-up), event, customers.
         spans: group, stratum, first, last (comparable on the days first <= u < last), end (tenure), event, customers.
+        strata: names of the strata; a stratum is a position among them.
         causes: names of the events; position 0 is "censored".
         population: rows group, customers, clusters of the exposed.
         asides: customers left out, with the reason.
@@ -34,6 +36,7 @@ class MatchedTable:
 
     exposed: pl.DataFrame
     spans: pl.DataFrame
+    strata: tuple[str, ...]
     causes: tuple[str, ...]
     population: pl.DataFrame
     asides: tuple[Aside, ...]
@@ -66,9 +69,17 @@ def total(tables: Sequence[MatchedTable]) -> MatchedTable:
     if len(tables) == 1:
         return first
     population = pl.concat([t.population for t in tables]).group_by("group").sum().sort("group")
+    strata = tuple(sorted({s for t in tables for s in t.strata}))
+
+    def summed_up(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+        return _sum(
+            pl.concat([_recode(f, t, strata) for f, t in zip(frames, tables, strict=True)], how="vertical_relaxed")
+        )
+
     return MatchedTable(
-        _sum(pl.concat([t.exposed for t in tables])),
-        _sum(pl.concat([t.spans for t in tables])),
+        summed_up([t.exposed for t in tables]),
+        summed_up([t.spans for t in tables]),
+        strata,
         first.causes,
         population,
         summed([a for t in tables for a in t.asides]),
@@ -117,25 +128,43 @@ def matched_table(
     spans = spans.join(ended, on="customer")
     span_rows = _counted(eps, spans, ("first", "last", "end", "event"))
     who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
-    population = engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
-    return MatchedTable(_sum(exposed_rows), _sum(span_rows), eps.causes, population, (*eps.asides, *asides))
+    population = narrow(engine.collect(who), ["customers", "clusters"]).sort("group")
+    strata = pl.concat([exposed_rows.select(_NAMES), span_rows.select(_NAMES)]).unique().sort(_NAMES)
+    names = tuple(strata[_NAMES].to_list())
+    coded = [_coded(rows, names) for rows in (exposed_rows, span_rows)]
+    return MatchedTable(coded[0], coded[1], names, eps.causes, population, (*eps.asides, *asides))
+
+
+_NAMES = "cx_stratum"
 
 
 def _counted(eps: Episodes, rows: Frame, columns: tuple[str, ...]) -> pl.DataFrame:
-    """Customers by group, stratum (names of the fixed covariates, and the band) and some columns."""
-    keys = ("group", *eps.fixed, "cx_band", *(f"cx_{c}" for c in columns))
+    """Customers by group, name of the stratum (levels of the fixed covariates, and the band) and some columns."""
+    own = [*eps.fixed, "cx_band"]
+    keys = ("group", *own, *(f"cx_{c}" for c in columns))
     found = eps.engine.tally(rows.select(nw.col(*keys).cast(nw.Int32)), keys)
+    distinct = found.select(own).unique()
     names = [pl.col(c).replace_strict(dict(enumerate(v)), return_dtype=pl.String) for c, v in eps.fixed.items()]
-    stratum = pl.concat_str([*(names or [pl.lit("")]), pl.col("cx_band")], separator="\x1f")
-    own = {c: pl.col(f"cx_{c}") for c in columns}
-    return found.select("group", stratum=stratum, **own, customers=pl.col("rows"))
+    text = pl.concat_str([*(names or [pl.lit("")]), pl.col("cx_band")], separator="\x1f")
+    named = found.join(distinct.with_columns(text.alias(_NAMES).cast(pl.Categorical)), on=own)
+    return named.select("group", _NAMES, *(pl.col(f"cx_{c}").alias(c) for c in columns), customers=pl.col("rows"))
+
+
+def _coded(rows: pl.DataFrame, strata: tuple[str, ...]) -> pl.DataFrame:
+    """Rows with positions among the strata instead of their names."""
+    place = pl.col(_NAMES).cast(pl.Enum(strata)).to_physical().cast(pl.Int32)
+    return _sum(rows.with_columns(place.alias(_NAMES)).rename({_NAMES: "stratum"}))
 
 
 def _band(alike: str | None) -> nw.Expr:
     return nw.lit(0) if alike is None else nw.col(alike)
 
 
+def _recode(rows: pl.DataFrame, table: MatchedTable, strata: tuple[str, ...]) -> pl.DataFrame:
+    """Rows with positions among other strata."""
+    places = {i: strata.index(name) for i, name in enumerate(table.strata)}
+    return rows.with_columns(pl.col("stratum").replace_strict(places, return_dtype=pl.Int32))
+
+
 def _sum(rows: pl.DataFrame) -> pl.DataFrame:
-    keys = [c for c in rows.columns if c != "customers"]
-    numbers = [pl.col(c).cast(pl.Int64) for c in rows.columns if c != "stratum"]
-    return rows.with_columns(numbers).group_by(keys).agg(pl.col("customers").sum()).sort(keys)
+    return sums(rows, [c for c in rows.columns if c != "customers"], ["customers"])

@@ -31,6 +31,27 @@ class Packing:
         first, *rest = (pl.col(n).cast(pl.Int64) - a for n, a in zip(self.columns, self.low, strict=True))
         return reduce(lambda key, part: key * (1 << part[1]) + part[0], zip(rest, self.bits[1:], strict=True), first)
 
+    def some(self, columns: Sequence[str]) -> Packing:
+        """How to pack some of the columns, in this order."""
+        places = [self.columns.index(c) for c in columns]
+        return Packing(tuple(columns), tuple(self.low[i] for i in places), tuple(self.bits[i] for i in places))
+
+    def pack(self, values: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """The packed integers of some values, one array per column."""
+        key = np.zeros_like(values[0])
+        for value, least, bits in zip(values, self.low, self.bits, strict=True):
+            key = (key << bits) + (value - least)
+        return key
+
+    def below(self, column: str) -> int:
+        """How many bits lie below a column's."""
+        return sum(self.bits[self.columns.index(column) + 1 :])
+
+    def only(self, key: NDArray[np.int64], column: str) -> NDArray[np.int64]:
+        """One column again."""
+        place = self.columns.index(column)
+        return (key >> self.below(column) & ((1 << self.bits[place]) - 1)) + self.low[place]
+
     def unpack(self, key: NDArray[np.int64], *, small: bool = False) -> pl.DataFrame:
         """The columns again; with `small`, those that fit into 32 bits have no more."""
         rest, found = key, {}
@@ -57,10 +78,19 @@ def between(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
 
 
 def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.DataFrame:
-    """One row per combination of whole numbers in `keys`, sorted, with the sums of `counts`."""
+    """One row per combination of whole numbers in `keys`, sorted, with the sums of `counts`; narrow."""
     pack = packing(frame, keys)
+    exact = [pl.col(c).cast(pl.Int64).sum() for c in counts]
     if pack is None:
-        summed = frame.group_by(keys).agg(pl.col(counts).sum())
-        return summed.select(pl.col(*keys, *counts).cast(pl.Int64)).sort(keys)
-    summed = frame.select(pack.key.alias("cx_key"), *counts).group_by("cx_key").agg(pl.col(counts).sum()).sort("cx_key")
-    return pack.unpack(summed["cx_key"].to_numpy()).with_columns(summed[c].cast(pl.Int64) for c in counts)
+        return narrow(frame.group_by(keys).agg(exact).sort(keys), counts)
+    summed = frame.select(pack.key.alias("cx_key"), *counts).group_by("cx_key").agg(exact).sort("cx_key")
+    return narrow(pack.unpack(summed["cx_key"].to_numpy(), small=True).with_columns(summed[c] for c in counts), counts)
+
+
+def narrow(frame: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
+    """Whole numbers in 32 bits where these hold a column's greatest value, and of counts the sum; else in 64."""
+    most = frame.select(
+        (pl.col(c).cast(pl.Int64).abs().sum() if c in counts else pl.col(c).abs().max()) for c in frame.columns
+    )
+    fits = {c: (n or 0) < 2**31 for c, n in most.row(0, named=True).items()}
+    return frame.with_columns(pl.col(c).cast(pl.Int32 if fit else pl.Int64) for c, fit in fits.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -68,14 +68,17 @@ class Records:
         """Names of the fixed covariates."""
         return tuple(self.levels)
 
-    def parts(self) -> tuple[Callable[[], Records], ...]:
-        """How to get the same records in parts of disjoint clusters, each of a size that memory takes in its stride."""
+    def parts(self, grades: Sequence[int] | None = None) -> tuple[Callable[[], Records], ...]:
+        """How to get the same records in parts of disjoint clusters, each of a size that memory takes in its stride.
+
+        With `grades`, contacts of other grades may be left out.
+        """
 
         def made(part: Callable[[], tuple[Frame, Frame]]) -> Records:
             moments, customers = part()
-            return replace(self, contacts=Whole(moments), customers=customers)
+            return replace(self, contacts=Whole(moments, self.engine), customers=customers)
 
-        return tuple(partial(made, part) for part in self.contacts.parts(self.customers))
+        return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
 
     def _repr_html_(self) -> str:
         facts = {f.name: f.value for f in self.audit.facts}
@@ -125,7 +128,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         asides, contacts = _settled(engine, _match(log, rows, customers, window), customers, window)
-        told = tallied(engine, contacts, customers)
+        told = tallied(contacts)
         log_findings, log_rejected, _ = _count(engine, "interactions", asides, LOG_REASONS, raw.ordered)
         log_read, log_kept = log_rejected + told.contacts, told.contacts
         _need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, rows)
@@ -178,7 +181,7 @@ def _activity(
     n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
     facts = (
         *window_facts(study, window, raw.dated),
-        *grade_facts(tallied(engine, contacts, customers)),
+        *grade_facts(tallied(contacts)),
         Fact("customers", f"{seen:,}", "who appear in kept contacts"),
         *(
             (Fact("customers never under observation", share(seen - under, seen), "first seen on the last day"),)
@@ -353,8 +356,7 @@ def _quarantine(
         return ()
     faults = [i for i, (_, fault) in enumerate(reasons) if fault]
     bad = rows.filter(nw.col("reason").is_in(faults)).select("cx_row", cx_reason=nw.col("reason"))
-    # the source is read again, lazily, and joined to the few rows at fault
-    found = engine.collect(raw.source.lazy().join(bad.lazy(), on="cx_row")).sort("cx_row")
+    found = engine.collect(engine.pick(raw.source, bad)).sort("cx_row")
     names = pl.col("cx_reason").replace_strict(dict(enumerate(r for r, _ in reasons)), return_dtype=pl.String)
     nested = [c for c, t in found.schema.items() if t.is_nested() or t in (pl.Binary, pl.Object)]
     others = [c for c in found.columns if c not in ("cx_row", "cx_reason", *nested)]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cxresearch.episode import Aside, Episodes, summed
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
-from cxresearch.packing import sums
+from cxresearch.packing import narrow, sums
 from cxresearch.small_cells import MIN_CELL, hide, told
 
 FLOWS = ("entered", "left")
@@ -47,7 +47,7 @@ class RiskTable:
 
     Attributes:
         flows: sorted rows group, time, one level position per feature, entered, left, one count per cause (the first
-            cause is "censored": last seen, still there).
+            cause is "censored": last seen, still there); integers.
         features: the categoricals, in column order.
         causes: names of the count columns after entered and left.
         clock: what time counts.
@@ -113,7 +113,7 @@ class RiskTable:
         """Put the 100 stored groups together into fewer, of about as many clusters each."""
         if self.population["group"].to_list() == list(range(groups)):
             return self
-        bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int64)
+        bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int32)
         population = self.population.with_columns(bins).group_by("group").sum().sort("group")
         known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))
         keys = ("group", "time", *(f.name for f in self.features))
@@ -202,7 +202,7 @@ def risk_table(eps: Episodes) -> RiskTable:
     features, flows = _features(flows, eps)
     flows = sums(flows, keys, (*FLOWS, *eps.causes))
     who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
-    population = eps.engine.collect(who).with_columns(pl.all().cast(pl.Int64)).sort("group")
+    population = narrow(eps.engine.collect(who), ["customers", "clusters"]).sort("group")
     return RiskTable(flows, features, eps.causes, eps.clock, population, eps.asides)
 
 
@@ -291,7 +291,7 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
     if len(alike) > 1:
         raise EstimationError("only tables with the same clock, causes and features add up")
     features = tuple(reduce(_union, (t.features[i] for t in tables)) for i in range(len(first.features)))
-    flows = pl.concat([_recode(t, features) for t in tables])
+    flows = pl.concat([_recode(t, features) for t in tables], how="vertical_relaxed")
     population = pl.concat([t.population for t in tables]).group_by("group").sum().sort("group")
     flows = sums(flows, ("group", "time", *(f.name for f in features)), (*FLOWS, *first.causes))
     asides = summed(a for t in tables for a in t.asides)

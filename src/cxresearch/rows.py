@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from cxresearch.engines import GROUPS, Polars
 from cxresearch.errors import EstimationError
-from cxresearch.risk import Feature, RiskTable
+from cxresearch.packing import narrow
+from cxresearch.risk import FLOWS, Feature, RiskTable
 
 Ints = NDArray[np.int64]
 
@@ -71,11 +72,12 @@ def from_rows(
     for name, a, b in zip(("group", "time", *features), (group, start, *codes), (group, stop, *codes), strict=True):
         columns[name] = np.empty(len(cells), np.int64)
         columns[name][comes], columns[name][goes] = a, b
-    flows = pl.DataFrame(columns | dict(zip(("entered", "left", *causes), numbers, strict=True)))
+    counts = dict(zip((*FLOWS, *causes), numbers, strict=True))
+    flows = narrow(pl.DataFrame(columns | counts), list(counts))
     customers = np.bincount(groups, minlength=GROUPS)
     names = np.flatnonzero(customers)
     population = pl.DataFrame({"group": names, "customers": customers[names], "clusters": customers[names]})
-    return RiskTable(flows, tuple(found), tuple(causes), "tenure", population.cast(pl.Int64))
+    return RiskTable(flows, tuple(found), tuple(causes), "tenure", narrow(population, ["customers", "clusters"]))
 
 
 def _groups(customers: pl.Series) -> Ints:

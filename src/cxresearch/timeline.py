@@ -65,11 +65,11 @@ class Timeline:
         if contact:
             frames.append(self._moments.select("customer", "tick"))
         gather = {"sum": lambda c: c.sum(), "last": lambda c: c.max(), "min": lambda c: c.min()}
-        x = nw.concat(frames, how="diagonal").group_by("customer", "tick")
+        rows = nw.concat(frames, how="diagonal").group_by("customer", "tick")
         own = [gather[how](nw.col(c)).cast(nw.Int64).alias(c) for c, how in history.fold.items()]
         along = self._engine.along("tick")
         walk = {"sum": along.sum, "last": along.last, "min": along.min}
-        x = along.prepare(x.agg(nw.col("unseen").max(), *own))
+        x = along.prepare(rows.agg(nw.col("unseen").max(), *own))
         x = x.with_columns(unseen=along.last("unseen"), **{c: walk[how](c) for c, how in history.fold.items()})
         least = [c for c, how in history.fold.items() if how == "min"]
         if least:
@@ -79,4 +79,5 @@ class Timeline:
         if contact:
             x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
         x = x.with_columns(before=along.shift("level", 1))
-        return x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before"))).drop("before")
+        x = x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before")))
+        return x.select("customer", "tick", "level")

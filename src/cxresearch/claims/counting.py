@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cxresearch.claims.claim import Claim, Comparators, Reading, Since, Until, names_used
-from cxresearch.clocks import Clock, DayClock
+from cxresearch.clocks import Clock, ContactClock, DayClock
 from cxresearch.episode import clock_of, episodes, final, since, timeline, until
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
@@ -111,7 +111,7 @@ def count(
     by_key = {c.key: c for c in wanted}
     found: dict[str, list[Table]] = {key: [] for key in by_key}
     failed: dict[str, Table | Exception] = {}
-    parts = records.parts()
+    parts = records.parts(_grades(by_key.values()))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for i, counted in enumerate(pool.map(partial(_part, by_key), parts), 1):
             if progress and len(parts) > 1:
@@ -121,7 +121,19 @@ def count(
                     failed[key] = table
                 else:
                     found[key].append(table)
-    return {key: failed[key] if key in failed else _total(found[key]) for key in by_key}
+    # the parts of a table go when their sum is there
+    return {key: failed[key] if key in failed else _total(found.pop(key)) for key in by_key}
+
+
+def _grades(wanted: Iterable[Counting]) -> tuple[int, ...] | None:
+    """The grades of the contacts that are looked at; None where all are."""
+    looked_at: set[int] = set()
+    for counting in wanted:
+        for _, history in counting.histories:
+            if history.grades is None or isinstance(counting.clock, ContactClock):
+                return None
+            looked_at.update(history.grades)
+    return tuple(sorted(looked_at))
 
 
 def _part(wanted: Mapping[str, Counting], part: Callable[[], Records]) -> dict[str, Table | Exception]:

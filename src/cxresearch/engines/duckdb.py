@@ -150,6 +150,10 @@ class DuckDB:
             frame, f"cast(('0x' || substr(md5({_quoted(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\""
         )
 
+    def pick(self, frame: Frame, rows: Frame) -> Frame:
+        """As `Engine.pick`."""
+        return frame.join(rows, on="cx_row")
+
     def keep(self, frame: Frame) -> Frame:
         """As `Engine.keep`."""
         name = f"kept_{next(self._numbers)}"
@@ -160,7 +164,7 @@ class DuckDB:
         """As `Engine.settle`; windows order for themselves, and the engine minds its memory."""
         kept = self.keep(log)
         fine = nw.col("reason").is_null()
-        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds))
+        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds), self)
 
     def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

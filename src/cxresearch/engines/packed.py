@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import narwhals.stable.v2 as nw
@@ -36,13 +37,14 @@ class Packed:
         """As `Moments.frame`."""
         return framed(self.packing.unpack(self.keys, small=True))
 
-    def parts(self, customers: Frame) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+    def parts(
+        self, customers: Frame, grades: Sequence[int] | None = None
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
         """As `Moments.parts`: customers are numbered group by group, so that a part is a slice."""
         people: pl.DataFrame = nw.to_native(customers)
-        below = sum(self.packing.bits[1:])
         last = people.group_by("group").agg(pl.col("customer").cast(pl.Int64).max()).sort("group")
         ends = last["customer"].to_numpy()
-        cuts = np.searchsorted(self.keys, (ends - self.packing.low[0] + 1) << below)
+        cuts = np.searchsorted(self.keys, (ends - self.packing.low[0] + 1) << self.packing.below("customer"))
         found, first, start = [], 0, 0
         for end, stop in zip(ends.tolist(), cuts.tolist(), strict=True):
             if stop - start >= PART or end == ends[-1]:
@@ -50,10 +52,34 @@ class Packed:
                 start, first = stop, end + 1
 
         def part(start: int, stop: int, first: int, end: int) -> tuple[Frame, Frame]:
-            moments = self.packing.unpack(self.keys[start:stop], small=True)
+            keys = self.keys[start:stop]
+            if grades is not None:
+                keys = keys[np.isin(self.packing.only(keys, "grade"), grades)]
+            moments = self.packing.unpack(keys, small=True)
             return framed(moments), framed(people.filter(pl.col("customer").is_between(first, end)))
 
-        return [lambda p=p: part(*p) for p in found]  # type: ignore[misc]
+        return [partial(part, *p) for p in found]
+
+    def tally(self, columns: Sequence[str]) -> pl.DataFrame:
+        """As `Moments.tally`."""
+        own = self.packing.some(columns)
+        counts = np.zeros(1 << sum(own.bits), np.int64)
+        last = tuple(columns) == self.packing.columns[-len(columns) :]
+        for start in range(0, len(self.keys), PART):
+            keys = self.keys[start : start + PART]
+            packed = keys & len(counts) - 1 if last else own.pack([self.packing.only(keys, c) for c in columns])
+            counts += np.bincount(packed, minlength=len(counts))
+        there = np.flatnonzero(counts)
+        return own.unpack(there).with_columns(rows=pl.Series(counts[there]))
+
+    def customers(self) -> int:
+        """As `Moments.customers`."""
+        below, found, last = self.packing.below("customer"), 0, -1
+        for start in range(0, len(self.keys), PART):
+            customer = self.keys[start : start + PART] >> below
+            found += int(customer[0] != last) + int(np.count_nonzero(customer[1:] != customer[:-1]))
+            last = customer[-1]
+        return found
 
 
 def gathered(pieces: Iterable[pl.Series], kind: type[Kind]) -> NDArray[Kind]:
@@ -69,7 +95,9 @@ def gathered(pieces: Iterable[pl.Series], kind: type[Kind]) -> NDArray[Kind]:
     return found
 
 
-def twice(values: NDArray[np.generic]) -> pl.Series:
-    """The values that occur more than once; sorts them where they are."""
+def twice(values: NDArray[np.generic]) -> tuple[pl.Series, int]:
+    """The values that occur more than once, and how many there are of them in all; sorts them where they are."""
     values.sort()
-    return pl.Series(values[1:][values[1:] == values[:-1]]).unique()
+    same = values[1:] == values[:-1]
+    distinct = pl.Series(values[1:][same]).unique()
+    return distinct, int(np.count_nonzero(same)) + len(distinct)

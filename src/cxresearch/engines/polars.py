@@ -16,6 +16,7 @@ from cxresearch.packing import between, sums
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, polars_time
 
+MANY = 1_000_000  # rows that are not looked at one by one without need
 _LEADING_ZERO = r"^[+-]?0[0-9]"
 
 
@@ -83,7 +84,7 @@ class Polars:
     def rows(self, raw: pl.LazyFrame) -> Frame:
         """As `Engine.rows`."""
         numbered = plain(raw).with_row_index("cx_row", offset=1)
-        return framed(numbered.with_columns(pl.col("cx_row").cast(pl.Int64)))
+        return framed(numbered)
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """As `Engine.number`."""
@@ -117,20 +118,21 @@ class Polars:
         return framed(nw.to_native(frame).with_columns(_local(pl.col(c), kinds[c], zone) for c in columns))
 
     def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:
-        """As `Engine.repeats`: by hashes of a few columns, then of all, then by the values of the few rows left."""
+        """As `Engine.repeats`: by hashes of a few columns, and where many are left of all; then by the values."""
         native = nw.to_native(frame).lazy()
         few = pl.struct(apart).hash()
-        pieces = _pieces(native.select(few))
-        doubtful = twice(gathered((p.to_series() for p in pieces), np.uint64))
-        if doubtful.is_empty():
+        doubtful, rows = twice(gathered((p.to_series() for p in _pieces(native.select(few))), np.uint64))
+        if not rows:
             return framed(native.with_columns(cx_repeat=pl.lit(value=False)))
         among = native.filter(few.is_in(doubtful.implode())).select("cx_row", *columns)
-        rows = [p["cx_row"].to_frame().with_columns(hash=p.drop("cx_row").hash_rows()) for p in _pieces(among)]
-        hashed = pl.concat(rows)
-        suspects = hashed.filter(pl.col("hash").is_in(twice(hashed["hash"].to_numpy().copy()).implode()))["cx_row"]
-        again = native.filter(pl.col("cx_row").is_in(suspects.implode())).select("cx_row", *columns)
-        equal = again.collect().sort("cx_row").select("cx_row", later=~pl.struct(columns).is_first_distinct())
-        repeated = equal.filter("later")["cx_row"]
+        if rows > MANY:
+            pieces = [p.select("cx_row", hash=p.drop("cx_row").hash_rows()) for p in _pieces(among)]
+            hashed = pl.concat(pieces)
+            again, _ = twice(hashed["hash"].to_numpy().copy())
+            suspects = hashed.filter(pl.col("hash").is_in(again.implode()))["cx_row"]
+            among = native.filter(pl.col("cx_row").is_in(suspects.implode())).select("cx_row", *columns)
+        equal = among.collect(engine="streaming").sort("cx_row")
+        repeated = equal.filter(~pl.struct(columns).is_first_distinct())["cx_row"]
         return framed(native.with_columns(cx_repeat=pl.col("cx_row").is_in(repeated.implode())))
 
     def group(self, frame: Frame, column: str) -> Frame:
@@ -139,6 +141,14 @@ class Polars:
 
         digest = plh.col(column).nchash.md5().str.slice(0, 8).str.to_integer(base=16)
         return framed(nw.to_native(frame).with_columns(group=(digest % GROUPS).cast(pl.Int64)))
+
+    def pick(self, frame: Frame, rows: Frame) -> Frame:
+        """As `Engine.pick`; a reader that is asked for rows by number passes over the others."""
+        wanted: pl.DataFrame = nw.to_native(rows).lazy().collect()
+        native = nw.to_native(frame).lazy()
+        place = wanted["cx_row"].cast(native.collect_schema()["cx_row"]).implode()
+        few = native.filter(pl.col("cx_row").is_in(place)).with_columns(pl.col("cx_row").cast(pl.Int64))
+        return framed(few.join(wanted.lazy(), on="cx_row"))
 
     def keep(self, frame: Frame) -> Frame:
         """As `Engine.keep`."""
@@ -152,19 +162,23 @@ class Polars:
         if self.lazy or pack is None:
             kept = self.keep(log)
             found = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
-            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(found)
+            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(found, self)
         asides = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
         fine = pl.col("reason").is_null()
-        rows = nw.to_native(log).lazy().select("cx_row", "reason", cx_key=pl.when(fine).then(pack.key))
+        rows = (
+            nw.to_native(log)
+            .lazy()
+            .select(pl.col("cx_row").cast(pl.Int64), "reason", cx_key=pl.when(fine).then(pack.key))
+        )
 
         def keys() -> Iterator[pl.Series]:
             for piece in _pieces(rows):
                 asides.append(piece.filter(~fine).select("cx_row", "reason"))
                 yield piece["cx_key"]
 
-        found = gathered(keys(), np.int64)
-        found.sort()
-        return framed(pl.concat(asides).sort("cx_row")), Packed(found, pack)
+        sorted_keys = gathered(keys(), np.int64)
+        sorted_keys.sort()
+        return framed(pl.concat(asides).sort("cx_row")), Packed(sorted_keys, pack)
 
     def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

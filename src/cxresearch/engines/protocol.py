@@ -30,8 +30,19 @@ class Moments(Protocol):
     def frame(self) -> Frame:
         """All of them."""
 
-    def parts(self, customers: Frame) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
-        """How to get the moments and customers of each part: whole groups, as few as memory asks for."""
+    def parts(
+        self, customers: Frame, grades: Sequence[int] | None = None
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """How to get the moments and customers of each part: whole groups, as few as memory asks for.
+
+        With `grades`, moments of other grades may be left out.
+        """
+
+    def tally(self, columns: Sequence[str]) -> pl.DataFrame:
+        """How many ``rows`` there are by these columns, sorted by them."""
+
+    def customers(self) -> int:
+        """How many customers have a contact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +50,27 @@ class Whole:
     """Contacts in one frame, in one part."""
 
     moments: Frame
+    engine: Engine
 
     def frame(self) -> Frame:
         """As `Moments.frame`."""
         return self.moments
 
-    def parts(self, customers: Frame) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+    def parts(
+        self,
+        customers: Frame,
+        grades: Sequence[int] | None = None,  # noqa: ARG002 - may is not must
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
         """As `Moments.parts`."""
         return [lambda: (self.moments, customers)]
+
+    def tally(self, columns: Sequence[str]) -> pl.DataFrame:
+        """As `Moments.tally`."""
+        return self.engine.tally(self.moments, columns)
+
+    def customers(self) -> int:
+        """As `Moments.customers`."""
+        return int(self.engine.collect(self.moments.select(nw.col("customer").n_unique())).item() or 0)
 
 
 class Engine(Protocol):
@@ -102,6 +126,9 @@ class Engine(Protocol):
 
     def group(self, frame: Frame, column: str) -> Frame:
         """Add ``group``: md5 of the text in `column`, first 8 hex digits, modulo 100."""
+
+    def pick(self, frame: Frame, rows: Frame) -> Frame:
+        """The rows of a numbered source whose ``cx_row`` is in `rows`, with the columns of both."""
 
     def keep(self, frame: Frame) -> Frame:
         """Compute now, so that later steps do not compute it again."""

@@ -222,6 +222,10 @@ class Spark:
         digits = sf.substring(sf.md5(sf.col(_quoted(column))), 1, 8)
         return framed(self._mine(frame).withColumn("group", sf.conv(digits, 16, 10).cast("bigint") % GROUPS))
 
+    def pick(self, frame: Frame, rows: Frame) -> Frame:
+        """As `Engine.pick`."""
+        return frame.join(rows, on="cx_row")
+
     def keep(self, frame: Frame) -> Frame:
         """As `Engine.keep`: on the executors, or in the checkpoint directory if the session has one."""
         return framed(self._kept(self._mine(frame)))
@@ -235,7 +239,7 @@ class Spark:
         """As `Engine.settle`; windows order for themselves, and the engine minds its memory."""
         kept = self.keep(log)
         fine = nw.col("reason").is_null()
-        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds))
+        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds), self)
 
     def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

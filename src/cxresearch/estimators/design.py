@@ -141,7 +141,7 @@ def design(
         raise EstimationError(f"the table has no events of the cause {cause!r}")
     laid = layout(table, terms, strata)
     flows, code, block = laid.flows, laid.pattern, laid.stratum
-    time = flows["time"].to_numpy()
+    time = flows["time"].to_numpy().astype(np.int64)
     counted = flows[cause].to_numpy().astype(np.float64)
     net = (flows["entered"] - flows["left"]).to_numpy().astype(np.float64)
     width = int(time.max()) - int(time.min()) + 2
@@ -157,7 +157,7 @@ def design(
     enter = upto[key]
     enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
     own = np.where(mark[key] == 1, upto[key] - 1, -1)
-    landed = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
+    landed = Flows(flows["group"].to_numpy().astype(np.int64), enter, own, code, net, counted, rows // width)
     sets, events = landed.matrices((len(rows), laid.patterns.height))
     names, x = covariates(table, terms, laid.patterns, sets.by_pattern(np.ones(len(rows))) > 0)
     return Design(names, x, sets, events, landed)

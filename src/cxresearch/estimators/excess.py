@@ -133,20 +133,18 @@ class Arrays:
     """
 
     def __init__(self, table: MatchedTable, horizon: int, own: int, groups: int) -> None:
-        strata = pl.concat([table.exposed["stratum"], table.spans["stratum"]]).unique().sort()
-        code = {s: i for i, s in enumerate(strata.to_list())}
         self.days = int(table.exposed["day"].max()) + 1  # type: ignore[arg-type]
         self.horizon = horizon
         bins = balanced(_everyone(table), groups)
         causes = np.where(np.arange(len(table.causes)) == own, 1, 2)
         causes[0] = 0
-        self.exposed = _columns(table.exposed, code, causes, bins)
+        self.exposed = _columns(table.exposed, causes, bins)
         cells, self.exposed["cell"] = np.unique(
             self.exposed["stratum"] * self.days + self.exposed["day"], return_inverse=True
         )
-        self.place = np.full(len(code) * self.days, -1)
+        self.place = np.full(len(table.strata) * self.days, -1)
         self.place[cells] = np.arange(len(cells))
-        spans = _columns(table.spans.filter(pl.col("first") < self.days), code, causes, bins)
+        spans = _columns(table.spans.filter(pl.col("first") < self.days), causes, bins)
         self.by_group = [self._expand(spans, g) for g in range(groups)]
         self.total = np.zeros((3, len(cells), horizon + 2))
         for part in self.by_group:
@@ -205,15 +203,14 @@ class Arrays:
 def _everyone(table: MatchedTable) -> pl.DataFrame:
     """The exposed by stored group; groups with comparators only count as empty."""
     others = table.spans.select("group").unique().join(table.population, on="group", how="anti")
-    empty = others.with_columns(customers=pl.lit(0, pl.Int64), clusters=pl.lit(0, pl.Int64))
-    return pl.concat([table.population, empty])
+    empty = others.with_columns(customers=pl.lit(0), clusters=pl.lit(0))
+    return pl.concat([table.population, empty], how="vertical_relaxed")
 
 
-def _columns(
-    rows: pl.DataFrame, code: dict[str, int], causes: NDArray[np.int64], bins: dict[int, int]
-) -> dict[str, NDArray[np.int64]]:
-    found = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns if c != "stratum"}
-    found["stratum"] = np.array([code[s] for s in rows["stratum"].to_list()], dtype=np.int64)
-    found["group"] = np.array([bins[g] for g in found["group"].tolist()], dtype=np.int64)
+def _columns(rows: pl.DataFrame, causes: NDArray[np.int64], bins: dict[int, int]) -> dict[str, NDArray[np.int64]]:
+    found = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns}
+    bin_of = np.full(max(bins) + 1, -1)
+    bin_of[list(bins)] = list(bins.values())
+    found["group"] = bin_of[found["group"]]
     found["event"] = causes[found["event"]]
     return found

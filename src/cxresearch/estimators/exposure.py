@@ -61,7 +61,7 @@ def cells_of(laid: Layout, cause: str, edges: tuple[int, ...]) -> Cells:
         cause: whose events.
         edges: from `edges_of`.
     """
-    flows, time = laid.flows, laid.flows["time"].to_numpy()
+    flows, time = laid.flows, laid.flows["time"].to_numpy().astype(np.int64)
     groups, group = np.unique(flows["group"].to_numpy(), return_inverse=True)
     net = (flows["entered"] - flows["left"]).to_numpy().astype(np.float64)
     events = flows[cause].to_numpy().astype(np.float64)

@@ -65,7 +65,8 @@ def _count(name: str, grade: str | None, edges: tuple[int, ...]) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     reads = () if code is None else ("grade",)
-    return History(name, levels, reads, marks, {"n": "sum"}, level, cumulative=True)
+    grades = None if code is None else (code,)
+    return History(name, levels, reads, marks, {"n": "sum"}, level, grades, cumulative=True)
 
 
 def contacts_within(
@@ -122,6 +123,7 @@ def contacts_within(
         marks,
         {"n": "sum", "full": "sum"},
         level,
+        None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
     )
 
 

@@ -51,4 +51,4 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
 
     name = f"first_bad({long_tenure_days}, {fresh_days})"
     fold = {"came": "last", "day": "last", "aged": "sum"}
-    return History(name, levels, ("grade",), marks, fold, level)  # type: ignore[arg-type]
+    return History(name, levels, ("grade",), marks, fold, level, (bad,))  # type: ignore[arg-type]

@@ -60,6 +60,7 @@ class History:
         marks: past to frames of (customer, tick, own columns).
         fold: own column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or ``min``.
         code: running columns to level position.
+        grades: positions of the grades it looks at; all when not given.
         cumulative: whether the level can only rise, so that reaching one is a moment in time.
     """
 
@@ -69,6 +70,7 @@ class History:
     marks: Callable[[Past], list[Frame]]
     fold: Mapping[str, Fold]
     code: Callable[[Run], nw.Expr]
+    grades: tuple[int, ...] | None = None
     cumulative: bool = False
 
 

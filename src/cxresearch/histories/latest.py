@@ -79,4 +79,5 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
         marks,
         {"last": "last", "aged": "sum"},
         level,
+        (code,),
     )
