@@ -123,7 +123,7 @@ def test_matched_comparators(study):
         wanted = oracle.matched_incidence(contacts, customers, settings, horizon)
         if wanted.exposed is None or wanted.comparators is None:
             continue
-        a, b, dropped = Arrays(table, horizon, 1, 100).curves(None)
+        a, b, dropped = Arrays(table, horizon, 1, 100).curves()[0]
         assert float(a.incidence[0][-1]) == pytest.approx(float(wanted.exposed), abs=1e-10)
         assert float(b.incidence[0][-1]) == pytest.approx(float(wanted.comparators), abs=1e-10)
         assert dropped == wanted.dropped

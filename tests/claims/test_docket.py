@@ -158,6 +158,21 @@ def test_a_study_without_bad_moments():
     assert "no contact is graded bad" in docket["three-strikes"].sentence
 
 
+@pytest.mark.parametrize("missing", ["unknown", "good"])
+def test_a_grade_that_nobody_has_is_not_held_equal(missing):
+    """Where every contact is rated, nothing need be held equal about contacts that are not; likewise for good ones."""
+    world = World(hr_bad=(1.0, 1.6, 2.2, 3.0), unknown_share=0.0 if missing == "unknown" else 0.1)
+    rules = {"interactions": {}, "moments": {"bad": "stars <= 2", "neutral": "stars >= 3"}}
+    made = study_of(world, 12_000, **({} if missing == "unknown" else rules))
+    build, threat = evaluate(made, ["good-moments-build", "neutral-threat"])
+    assert threat.verdict == "contradicted", threat.sentence
+    assert {row.reading for row in threat.readings if row.verdict == "not testable"} == set()
+    if missing == "unknown":
+        assert build.verdict != "not testable", build.sentence
+    else:
+        assert "no contact is graded good" in build.sentence
+
+
 def test_records_are_read_once_and_used_often():
     records = read_records(study_of(HARM))
     assert evaluate(records).fingerprint == evaluate(study_of(HARM)).fingerprint

@@ -241,6 +241,14 @@ class Claim(Section, frozen=True):
 
 def names_used(reading: Reading) -> tuple[str, ...]:
     """The histories and covariates a reading mentions, in order."""
+    found = [*subjects(reading, contrasts=False)]
+    for term in reading.model.terms if reading.model else ():
+        found += features(term)
+    return tuple(dict.fromkeys(found))
+
+
+def subjects(reading: Reading, *, contrasts: bool = True) -> tuple[str, ...]:
+    """The histories a reading is about; others of its model are only held equal."""
     found = [*reading.count, *reading.among]
     if reading.clock:
         found.append(reading.clock.since)
@@ -248,9 +256,14 @@ def names_used(reading: Reading) -> tuple[str, ...]:
         found.append(reading.until.history)
     if reading.compare:
         found += [n for n in (reading.compare.history, reading.compare.recent, reading.compare.alike) if n]
-    for term in reading.model.terms if reading.model else ():
-        found += [part.removeprefix("linear(").removesuffix(")") for part in term.split(":")]
+    if contrasts:
+        found += [name for term in (*reading.contrast, *reading.combine) for name in features(term)]
     return tuple(dict.fromkeys(found))
+
+
+def features(term: str) -> tuple[str, ...]:
+    """The features of a term such as ``bad``, ``bad[1+]``, ``linear(bad)`` or ``bad:contacts``."""
+    return tuple(part.removeprefix("linear(").removesuffix(")").partition("[")[0] for part in term.split(":"))
 
 
 def parse_claim(raw: Mapping[str, Any]) -> Claim:

@@ -9,7 +9,9 @@ from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
-from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, names_used, region
+from msgspec import structs
+
+from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, features, region, subjects
 from cxresearch.claims.counting import Counting, activity_counting
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
 from cxresearch.claims.shapes import Bench, Found, activity, compute
@@ -17,7 +19,6 @@ from cxresearch.claims.store import Store
 from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
-from cxresearch.moments import GRADES
 from cxresearch.records import Records
 from cxresearch.risk import RiskTable
 from cxresearch.study import Study
@@ -119,8 +120,7 @@ def _planned(bench: Bench, chosen: Sequence[Claim], wanted: Mapping[str, Sequenc
             continue
         for reading in wanted[claim.id]:
             with suppress(NotTestable):  # said when the reading is tried
-                _need_moments(bench, claim, reading)
-                found += bench.countings(claim, reading)
+                found += bench.countings(claim, _as_graded(bench, claim, reading))
         if claim.text.caution and claim.naive in {r.id for r in wanted[claim.id]}:
             found.append(activity_counting())
     return found
@@ -143,8 +143,7 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
             rows[reading.id] = _untestable(claim, reading, missing)
             continue
         try:
-            _need_moments(bench, claim, reading)
-            found[reading.id] = compute(bench, claim, reading)
+            found[reading.id] = compute(bench, claim, _as_graded(bench, claim, reading))
             rows[reading.id] = _decided(bench, claim, reading, found[reading.id])
         except NotTestable as e:
             rows[reading.id] = _untestable(claim, reading, e.lacks)
@@ -164,13 +163,26 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
     return Trial(claim, tried, base, naive, sentence, caution, activity(bench))
 
 
-def _need_moments(bench: Bench, claim: Claim, reading: Reading) -> None:
-    """A history of a grade that nobody has is no history."""
+def _as_graded(bench: Bench, claim: Claim, reading: Reading) -> Reading:
+    """The reading without what would be held equal of grades that nobody has.
+
+    Raises:
+        NotTestable: it is about such a grade.
+    """
     counts = {f.name: f.value for f in bench.store.audit.facts}
-    for name in names_used(reading):
-        grade = claim.histories[name].get("grade", "bad" if claim.histories[name].get("use") == "bad_count" else None)
-        if grade in GRADES and counts.get(f"{grade} moments", "").split(" ")[0] == "0":
+
+    def nobody_has(name: str) -> str:
+        says = claim.histories.get(name, {})
+        grade = says.get("grade", "bad" if says.get("use") in ("bad_count", "first_bad") else "")
+        return grade if counts.get(f"{grade} moments", "").split(" ")[0] == "0" else ""
+
+    for name in subjects(reading):
+        if grade := nobody_has(name):
             raise NotTestable(f"{grade} moments: no contact is graded {grade}")
+    if reading.model is None:
+        return reading
+    terms = tuple(t for t in reading.model.terms if not any(map(nobody_has, features(t))))
+    return structs.replace(reading, model=structs.replace(reading.model, terms=terms))
 
 
 def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evidence:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.claims.claim import Claim, Reading, Since
+from cxresearch.claims.claim import Claim, Reading, Since, features
 from cxresearch.claims.counting import Counting, activity_counting, countings
 from cxresearch.claims.evidence import Activity, Series
 from cxresearch.claims.store import Store
@@ -205,7 +205,7 @@ def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...])
     table, clock = bench.store.risk(own), own.clock
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("defections among customers seen from their start")
-    named = {t.removeprefix("linear(").removesuffix(")").partition("[")[0] for t in cells}
+    named = {name for term in cells for name in features(term)}
     for name in [n for n, _ in own.histories if n == claim.cell or n in named]:
         _expect(table, name, reading, own.fixed)
     settings = bench.study.decision

@@ -93,7 +93,7 @@ def excess(
     left = table.exposed.filter(pl.col("event") == own).group_by("group").agg(events=pl.col("customers").sum())
     count = enough_bins(table.population, left, groups)
     arrays = Arrays(table, horizon, own, count)
-    a, b, dropped = arrays.curves(None)
+    (a, b, dropped), *without = arrays.curves()
     worth = arrays.worth()
     if worth < min_cell:
         raise NotTestable(f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed")
@@ -105,7 +105,7 @@ def excess(
         p, q = (float(c.incidence[0][-1]) for c in pair[:2])
         return np.array([cloglog(p), cloglog(q), p - q])
 
-    found = jackknife(values((a, b, 0)), lambda g: values(arrays.curves(g)), count)
+    found = jackknife(values((a, b, 0)), lambda g: values(without[g]), count)
     p, q = float(a.incidence[0][-1]), float(b.incidence[0][-1])
     parts = [
         estimate(v, s, scale=scale, level=level, groups=count)
@@ -145,10 +145,11 @@ class Arrays:
         self.place = np.full(len(table.strata) * self.days, -1)
         self.place[cells] = np.arange(len(cells))
         spans = _columns(table.spans.filter(pl.col("first") < self.days), causes, bins)
+        self.groups, self.shape = groups, (3, len(cells), horizon + 2)
         self.by_group = [self._expand(spans, g) for g in range(groups)]
-        self.total = np.zeros((3, len(cells), horizon + 2))
-        for part in self.by_group:
-            np.add.at(self.total, part[:3], part[3])
+        flat = np.concatenate([(e * len(cells) + cell) * self.shape[2] + t for e, cell, t, _ in self.by_group])
+        customers = np.concatenate([n for _, _, _, n in self.by_group])
+        self.total = np.bincount(flat, customers, 3 * len(cells) * self.shape[2]).reshape(self.shape)
         self.members = self.total.sum(axis=(0, 2))
 
     def _expand(self, spans: dict[str, NDArray[np.int64]], group: int) -> tuple[NDArray[np.int64], ...]:
@@ -164,26 +165,35 @@ class Arrays:
         event = np.where(time > self.horizon, 0, spans["event"][own][row])
         return event, cell, np.minimum(time, self.horizon + 1), spans["customers"][own][row]
 
-    def curves(self, without: int | None) -> tuple[Curve, Curve, int]:
-        """Exposed and comparators; the number of exposed customers whom nobody matches."""
-        members = self.members.copy()
-        keep = slice(None) if without is None else self.exposed["group"] != without
-        e = {k: v[keep] for k, v in self.exposed.items()}
-        if without is not None:
-            less = self.by_group[without]
-            np.subtract.at(members, less[1], less[3])
-        matched = members > 0
-        weight = np.bincount(e["cell"], e["customers"], minlength=len(members))
-        weight = np.where(matched, weight / np.where(matched, members, 1.0), 0.0)
-        counts = weight @ self.total
-        if without is not None:
-            np.subtract.at(counts, (less[0], less[2]), weight[less[1]] * less[3])
-        used = matched[e["cell"]]
-        own = np.zeros((3, self.horizon + 2))
-        time = np.minimum(e["time"], self.horizon + 1)
-        event = np.where(e["time"] > self.horizon, 0, e["event"])
-        np.add.at(own, (event[used], time[used]), e["customers"][used])
-        return self._curve(own), self._curve(counts), int(e["customers"][~used].sum())
+    def curves(self) -> list[tuple[Curve, Curve, int]]:
+        """Exposed, comparators, and how many exposed nobody matches: of all, then without each group."""
+        weights, found = [], []
+        for without in (None, *range(self.groups)):
+            members = self.members
+            keep = slice(None) if without is None else self.exposed["group"] != without
+            e = {k: v[keep] for k, v in self.exposed.items()}
+            if without is not None:
+                _, cell, _, customers = self.by_group[without]
+                members = members - np.bincount(cell, customers, self.shape[1])
+            matched = members > 0
+            weight = np.bincount(e["cell"], e["customers"], self.shape[1])
+            weights.append(np.where(matched, weight / np.where(matched, members, 1.0), 0.0))
+            used = matched[e["cell"]]
+            time = np.minimum(e["time"], self.horizon + 1)[used]
+            event = np.where(e["time"] > self.horizon, 0, e["event"])[used]
+            ends = np.bincount(event * self.shape[2] + time, e["customers"][used], 3 * self.shape[2])
+            found.append((ends.astype(np.float64).reshape(3, -1), int(e["customers"][~used].sum())))
+        # the comparators of all groups at once: one product of matrices
+        counts = [np.array(weights) @ each for each in self.total]
+        curves = []
+        for i, (own, dropped) in enumerate(found):
+            others = np.stack([c[i] for c in counts])
+            if i:
+                event, cell, time, customers = self.by_group[i - 1]
+                less = np.bincount(event * self.shape[2] + time, weights[i][cell] * customers, others.size)
+                others = others - less.reshape(others.shape)
+            curves.append((self._curve(own), self._curve(others), dropped))
+        return curves
 
     def worth(self) -> float:
         """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
