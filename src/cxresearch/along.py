@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import narwhals.stable.v2 as nw
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
-from cxresearch.packing import packing
+from cxresearch.packing import packed, packing, runs
 
 if TYPE_CHECKING:
     Frame = nw.LazyFrame[Any]
+
+Fold = Literal["sum", "last", "min"]  # how a column runs along a customer; `last` is the greatest within one tick
+_NOTHING = 2**62  # no value is that far from 0
 
 
 class Along:
@@ -41,12 +48,18 @@ class Along:
         """The least value so far; null where the row itself has none, so follow it with `last`."""
         return self._over(nw.col(column).cum_min())
 
+    def gather(self, frame: Frame, how: Mapping[str, Fold]) -> Frame:
+        """One row per customer and tick, made ready for the walk: of each column the sum, the greatest or the least."""
+        gathered = {"sum": lambda c: c.sum(), "last": lambda c: c.max(), "min": lambda c: c.min()}
+        columns = [gathered[fold](nw.col(c)).cast(nw.Int64).alias(c) for c, fold in how.items()]
+        return self.prepare(frame.group_by("customer", *self.order).agg(*columns))
+
     def merge(self, frame: Frame, columns: tuple[str, ...]) -> Frame:
         """One row per customer and tick, each column carried forward; made ready for the walk.
 
         Every column must have a value at one tick that all columns share; before it, the columns mean nothing.
         """
-        x = self.prepare(frame.group_by("customer", *self.order).agg(*(nw.col(c).max() for c in columns)))
+        x = self.gather(frame, dict.fromkeys(columns, "last"))
         return x.with_columns(**{c: self.last(c) for c in columns})
 
 
@@ -59,7 +72,24 @@ class AlongSorted(Along):
         pack = packing(native, ("customer", *self.order))
         if pack is None:
             return frame.sort("customer", *self.order)
-        found: Frame = nw.from_native(native[native.select(pack.key).to_series().arg_sort()])
+        key = packed(native, pack)
+        if (key[1:] >= key[:-1]).all():
+            return frame
+        found: Frame = nw.from_native(native[np.argsort(key)])
+        return found
+
+    def gather(self, frame: Frame, how: Mapping[str, Fold]) -> Frame:
+        """As `Along.gather`: sorted, then the rows of a tick lie side by side."""
+        native = nw.to_native(frame)
+        pack = packing(native, ("customer", *self.order))
+        if pack is None:
+            return super().gather(frame, how)
+        key = packed(native, pack)
+        order = np.argsort(key)
+        starts = runs(key[order])
+        rows = native.select("customer", *self.order)[order[starts]]
+        columns = [_reduced(native[c], order, starts, fold) for c, fold in how.items()]
+        found: Frame = nw.from_native(rows.with_columns(columns))
         return found
 
     def shift(self, column: str, n: int) -> nw.Expr:
@@ -86,3 +116,12 @@ class AlongSorted(Along):
 
     def _over(self, e: nw.Expr) -> nw.Expr:
         return e.over("customer")
+
+
+def _reduced(column: pl.Series, order: NDArray[np.int64], starts: NDArray[np.int64], fold: Fold) -> pl.Series:
+    """The sum, the greatest or the least of every run of rows; null where a run has no value."""
+    nothing = {"sum": 0, "last": -_NOTHING, "min": _NOTHING}[fold]
+    reduce = {"sum": np.add, "last": np.maximum, "min": np.minimum}[fold]
+    values = column.cast(pl.Int64).fill_null(nothing).to_numpy()
+    found = pl.Series(column.name, reduce.reduceat(values[order], starts))
+    return found if fold == "sum" else found.set(found == nothing, None)

@@ -80,17 +80,50 @@ def between(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
 def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.DataFrame:
     """One row per combination of whole numbers in `keys`, sorted, with the sums of `counts`; narrow."""
     pack = packing(frame, keys)
-    exact = [pl.col(c).cast(pl.Int64).sum() for c in counts]
     if pack is None:
+        exact = [pl.col(c).cast(pl.Int64).sum() for c in counts]
         return narrow(frame.group_by(keys).agg(exact).sort(keys), counts)
-    summed = frame.select(pack.key.alias("cx_key"), *counts).group_by("cx_key").agg(exact).sort("cx_key")
-    return narrow(pack.unpack(summed["cx_key"].to_numpy(), small=True).with_columns(summed[c] for c in counts), counts)
+    key = packed(frame, pack)
+    order = None if (key[1:] >= key[:-1]).all() else np.argsort(key)
+    ordered = key if order is None else key[order]
+    starts = runs(ordered)
+    found = pack.unpack(ordered[starts], small=True)
+    for c in counts:
+        values = frame[c].to_numpy().astype(np.int64)
+        found = found.with_columns(pl.Series(c, np.add.reduceat(values if order is None else values[order], starts)))
+    return narrow(found, counts)
+
+
+def tally(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """How many ``rows`` there are for each combination of whole numbers in `keys`, sorted; narrow."""
+    pack = packing(frame, keys)
+    if pack is None:
+        return narrow(frame.group_by(keys).agg(rows=pl.len()).sort(keys), ["rows"])
+    key = np.sort(packed(frame, pack))
+    starts = runs(key)
+    found = pack.unpack(key[starts], small=True)
+    return narrow(found.with_columns(rows=pl.Series(np.diff(starts, append=len(key)))), ["rows"])
+
+
+def packed(frame: pl.DataFrame, pack: Packing) -> NDArray[np.int64]:
+    """The packed integers of the rows of a frame."""
+    return frame.select(pack.key).to_series().to_numpy()
+
+
+def runs(key: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where each run of equal values begins."""
+    return np.concatenate([[0], np.flatnonzero(key[1:] != key[:-1]) + 1])
 
 
 def narrow(frame: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
-    """Whole numbers in 32 bits where these hold a column's greatest value, and of counts the sum; else in 64."""
-    most = frame.select(
-        (pl.col(c).cast(pl.Int64).abs().sum() if c in counts else pl.col(c).abs().max()) for c in frame.columns
-    )
-    fits = {c: (n or 0) < 2**31 for c, n in most.row(0, named=True).items()}
-    return frame.with_columns(pl.col(c).cast(pl.Int32 if fit else pl.Int64) for c, fit in fits.items())
+    """Whole numbers in as few bits as hold them; and of counts, in 32 bits, any sum of them.
+
+    Polars adds up 8 and 16 bits in 64, and 32 bits in 32.
+    """
+    most = frame.select(pl.all().cast(pl.Int64).abs().max()).row(0)
+    kinds: dict[str, type[pl.DataType]] = {}
+    for name, greatest in zip(frame.columns, most, strict=True):
+        n = greatest or 0
+        room = int(frame[name].cast(pl.Int64).sum()) if n >= 2**15 and name in counts else n
+        kinds[name] = pl.Int8 if room < 2**7 else pl.Int16 if room < 2**15 else pl.Int32 if room < 2**31 else pl.Int64
+    return frame.with_columns(pl.col(c).cast(kind) for c, kind in kinds.items())

@@ -113,8 +113,8 @@ class RiskTable:
         """Put the 100 stored groups together into fewer, of about as many clusters each."""
         if self.population["group"].to_list() == list(range(groups)):
             return self
-        bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int32)
-        population = self.population.with_columns(bins).group_by("group").sum().sort("group")
+        bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int8)
+        population = _people(self.population.with_columns(bins))
         known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))
         keys = ("group", "time", *(f.name for f in self.features))
         return replace(self, flows=sums(known.with_columns(bins), keys, (*FLOWS, *self.causes)), population=population)
@@ -202,8 +202,7 @@ def risk_table(eps: Episodes) -> RiskTable:
     features, flows = _features(flows, eps)
     flows = sums(flows, keys, (*FLOWS, *eps.causes))
     who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
-    population = narrow(eps.engine.collect(who), ["customers", "clusters"]).sort("group")
-    return RiskTable(flows, features, eps.causes, eps.clock, population, eps.asides)
+    return RiskTable(flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.asides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +270,12 @@ def _union(a: Feature, b: Feature) -> Feature:
 
 
 def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
-    def position(old: Feature, new: Feature) -> pl.Expr:
-        codes = {i: new.levels.index(level) for i, level in enumerate(old.levels)}
-        return pl.col(old.name).replace_strict(codes, return_dtype=pl.Int64)
-
-    return table.flows.with_columns(position(o, n) for o, n in zip(table.features, features, strict=True))
+    codes = {
+        new.name: {i: new.levels.index(level) for i, level in enumerate(old.levels)}
+        for old, new in zip(table.features, features, strict=True)
+        if old.levels != new.levels
+    }
+    return table.flows.with_columns(pl.col(c).replace_strict(m, return_dtype=pl.Int32) for c, m in codes.items())
 
 
 def total(tables: Sequence[RiskTable]) -> RiskTable:
@@ -291,8 +291,14 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
     if len(alike) > 1:
         raise EstimationError("only tables with the same clock, causes and features add up")
     features = tuple(reduce(_union, (t.features[i] for t in tables)) for i in range(len(first.features)))
+    keys, counts = ("group", "time", *(f.name for f in features)), (*FLOWS, *first.causes)
     flows = pl.concat([_recode(t, features) for t in tables], how="vertical_relaxed")
-    population = pl.concat([t.population for t in tables]).group_by("group").sum().sort("group")
-    flows = sums(flows, ("group", "time", *(f.name for f in features)), (*FLOWS, *first.causes))
+    population = pl.concat([t.population for t in tables], how="vertical_relaxed")
+    whole = (population["group"].diff().drop_nulls() > 0).all()  # the parts are whole groups, in order
+    flows = narrow(flows, counts) if whole else sums(flows, keys, counts)
     asides = summed(a for t in tables for a in t.asides)
-    return RiskTable(flows, features, first.causes, first.clock, population, asides)
+    return RiskTable(flows, features, first.causes, first.clock, _people(population), asides)
+
+
+def _people(population: pl.DataFrame) -> pl.DataFrame:
+    return sums(population, ["group"], ["customers", "clusters"])

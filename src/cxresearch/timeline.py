@@ -64,12 +64,9 @@ class Timeline:
             frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own))
         if contact:
             frames.append(self._moments.select("customer", "tick"))
-        gather = {"sum": lambda c: c.sum(), "last": lambda c: c.max(), "min": lambda c: c.min()}
-        rows = nw.concat(frames, how="diagonal").group_by("customer", "tick")
-        own = [gather[how](nw.col(c)).cast(nw.Int64).alias(c) for c, how in history.fold.items()]
         along = self._engine.along("tick")
         walk = {"sum": along.sum, "last": along.last, "min": along.min}
-        x = along.prepare(rows.agg(nw.col("unseen").max(), *own))
+        x = along.gather(nw.concat(frames, how="diagonal"), {"unseen": "last", **history.fold})
         x = x.with_columns(unseen=along.last("unseen"), **{c: walk[how](c) for c, how in history.fold.items()})
         least = [c for c, how in history.fold.items() if how == "min"]
         if least:

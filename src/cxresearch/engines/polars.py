@@ -12,7 +12,7 @@ import polars as pl
 from cxresearch.along import Along, AlongSorted
 from cxresearch.engines.packed import Packed, gathered, twice
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
-from cxresearch.packing import between, sums
+from cxresearch.packing import between, tally
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, polars_time
 
@@ -185,7 +185,7 @@ class Polars:
         native = nw.to_native(frame)
         if isinstance(native, pl.LazyFrame):
             return tallied(self, frame, keys)
-        return sums(native.select(*keys).with_columns(rows=pl.lit(1, pl.Int32)), keys, ["rows"])
+        return tally(native, keys)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""

@@ -11,6 +11,7 @@ import polars as pl
 
 from cxresearch.along import Along
 from cxresearch.errors import EngineError
+from cxresearch.packing import narrow
 from cxresearch.study import Format
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def no_catalogue(table: str) -> EngineError:
 def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
     """`Engine.tally` by a query."""
     found = engine.collect(frame.group_by(*keys).agg(rows=nw.len()))
-    return found.select(pl.col(*keys, "rows").cast(pl.Int64)).sort(*keys)
+    return narrow(found.select(*keys, "rows").sort(*keys), ["rows"])
 
 
 def framed(native: Any) -> Frame:

@@ -7,11 +7,10 @@ origin.
 
 from cxresearch.histories.counts import bad_count, contact_count, contacts_within, grade_count
 from cxresearch.histories.first import first_bad
-from cxresearch.histories.history import Fold, History, Past, Run
+from cxresearch.histories.history import History, Past, Run
 from cxresearch.histories.latest import age_of_last, last_grade
 
 __all__ = [
-    "Fold",
     "History",
     "Past",
     "Run",

@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
-from typing import Literal
 
 import narwhals.stable.v2 as nw
 
+from cxresearch.along import Fold
 from cxresearch.clocks import Clock
 from cxresearch.engines import Along, Frame
 from cxresearch.errors import EstimationError
-
-Fold = Literal["sum", "last", "min"]
 
 
 @dataclass(frozen=True, slots=True)
