@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-DAYS, RATE, PART = 730, 1 / 21, 250_000
+DAYS, RATE, PART = 730, 1 / 16, 250_000
 FIRST = datetime(2022, 1, 1)
 SETTINGS = """\
 [study]

@@ -47,7 +47,7 @@ class RiskTable:
 
     Attributes:
         flows: sorted rows group, time, one level position per feature, entered, left, one count per cause (the first
-            cause is "censored": last seen, still there); integers.
+            cause is "censored": last seen, still there). Integers as narrow as hold them: cast before you calculate.
         features: the categoricals, in column order.
         causes: names of the count columns after entered and left.
         clock: what time counts.
@@ -227,7 +227,7 @@ def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
         table: any table.
         causes: the causes to count, in this order.
     """
-    by_time = table.flows.group_by("time").agg(pl.col(*FLOWS, *table.causes).sum()).sort("time")
+    by_time = table.flows.group_by("time").agg(pl.col(*FLOWS, *table.causes).cast(pl.Int64).sum()).sort("time")
     net = (by_time["entered"] - by_time["left"]).to_numpy().astype(np.float64)
     before = np.concatenate([[0.0], np.cumsum(net)[:-1]]) if len(net) else net
     events = np.array([by_time[c].to_numpy() for c in causes], dtype=np.float64).reshape(len(causes), len(net))

@@ -68,18 +68,22 @@ def evaluate(
     store = Store(study, engine, keep=keep, progress=say)
     wanted = {c.id: _deciding(c) if verdicts_only else c.readings for c in chosen}
     bench = Bench(store)
-    store.prepare(_planned(bench, chosen, wanted))
+    planned = _planned(bench, chosen, wanted)
+    store.prepare([c for countings in planned.values() for c in countings])
+    fingerprint = _fingerprint(bench)
     trials = []
     for claim in chosen:
         say(f"trying {claim.id}")
         trials.append(_try(bench, claim, wanted[claim.id]))
+        done = {c.key for c in planned.pop(claim.id)}
+        store.drop(done - {c.key for countings in planned.values() for c in countings})
     settings = store.study.decision
     trials = _family(trials, settings.multiplicity, 1 - settings.level)
     dated = "-" in {f.name: f.value for f in store.audit.facts}.get("log from", "")
     return Docket(
         store.study.name,
         version("cxresearch"),
-        _fingerprint(bench),
+        fingerprint,
         day_text(store.window.first, dated=dated),
         day_text(store.window.last, dated=dated),
         settings.level,
@@ -112,17 +116,19 @@ def lacks(claim: Claim, study: Study) -> str:
     return ""
 
 
-def _planned(bench: Bench, chosen: Sequence[Claim], wanted: Mapping[str, Sequence[Reading]]) -> list[Counting]:
-    """Every table that the docket needs, so that one walk along the customers makes them all."""
-    found: list[Counting] = []
+def _planned(
+    bench: Bench, chosen: Sequence[Claim], wanted: Mapping[str, Sequence[Reading]]
+) -> dict[str, list[Counting]]:
+    """The tables that each claim needs, so that one walk along the customers makes them all."""
+    found: dict[str, list[Counting]] = {claim.id: [] for claim in chosen}
     for claim in chosen:
         if lacks(claim, bench.study):
             continue
         for reading in wanted[claim.id]:
             with suppress(NotTestable):  # said when the reading is tried
-                found += bench.countings(claim, _as_graded(bench, claim, reading))
+                found[claim.id] += bench.countings(claim, _as_graded(bench, claim, reading))
         if claim.text.caution and claim.naive in {r.id for r in wanted[claim.id]}:
-            found.append(activity_counting())
+            found[claim.id].append(activity_counting())
     return found
 
 

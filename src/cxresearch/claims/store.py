@@ -76,6 +76,11 @@ class Store:
                 self._kept.keep_table(key, table)
         self.tables |= counted
 
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget tables that are not needed any more; asked for again, they are made again."""
+        for key in keys:
+            self.tables.pop(key, None)
+
     def risk(self, counting: Counting) -> RiskTable:
         """The risk table of a counting.
 

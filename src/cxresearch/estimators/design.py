@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from cxresearch.risk import Feature, RiskTable
 
 Array = NDArray[np.float64]
 Matrix = Any  # an array or, with many patterns, a SciPy sparse one: most patterns are empty most of the time
+Ints = NDArray[np.signedinteger[Any]]  # one for each flow, of which there are many: as narrow as they may be
 _SPARSE = 100  # patterns from which on the sparse form is used
 _LINEAR = re.compile(r"linear\((\w+)\)")
 
@@ -105,12 +107,12 @@ class Flows:
         block: shape (R,): the stratum of each row, ascending.
     """
 
-    group: NDArray[np.int64]
-    enter_row: NDArray[np.int64]
-    event_row: NDArray[np.int64]
-    pattern: NDArray[np.int64]
-    net: Array
-    events: Array
+    group: Ints
+    enter_row: Ints
+    event_row: Ints
+    pattern: Ints
+    net: Ints
+    events: Ints
     block: NDArray[np.int64]
 
     def matrices(self, shape: tuple[int, ...], group: int | None = None) -> tuple[RiskSets, Matrix]:
@@ -141,23 +143,24 @@ def design(
         raise EstimationError(f"the table has no events of the cause {cause!r}")
     laid = layout(table, terms, strata)
     flows, code, block = laid.flows, laid.pattern, laid.stratum
-    time = flows["time"].to_numpy().astype(np.int64)
-    counted = flows[cause].to_numpy().astype(np.float64)
-    net = (flows["entered"] - flows["left"]).to_numpy().astype(np.float64)
-    width = int(time.max()) - int(time.min()) + 2
-    key = block * width + (time - time.min())
+    counted = flows[cause].to_numpy()
+    net = flows.select(pl.col("entered").cast(pl.Int32) - pl.col("left")).to_series().to_numpy()
+    first, last = (int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0))
+    width = last - first + 2
+    kind = _holds(laid.strata.height * width)
+    key = block.astype(kind) * width + (flows["time"].to_numpy().astype(kind) - first)
     rows = np.unique(key[counted > 0])
     if every_time:
         rows = np.concatenate(
             [np.arange(key[block == b].min() + 1, key[block == b].max() + 1) for b in np.unique(block)]
         )
-    mark = np.zeros(int(key.max()) + 2, np.int64)
+    mark = np.zeros(int(key.max()) + 2, kind)
     mark[rows] = 1
-    upto = np.cumsum(mark)  # rows at or before a key
+    upto = np.cumsum(mark, dtype=kind)  # rows at or before a key
     enter = upto[key]
     enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
     own = np.where(mark[key] == 1, upto[key] - 1, -1)
-    landed = Flows(flows["group"].to_numpy().astype(np.int64), enter, own, code, net, counted, rows // width)
+    landed = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
     sets, events = landed.matrices((len(rows), laid.patterns.height))
     names, x = covariates(table, terms, laid.patterns, sets.by_pattern(np.ones(len(rows))) > 0)
     return Design(names, x, sets, events, landed)
@@ -176,9 +179,9 @@ class Layout:
     """
 
     flows: pl.DataFrame
-    pattern: NDArray[np.int64]
+    pattern: Ints
     patterns: pl.DataFrame
-    stratum: NDArray[np.int64]
+    stratum: Ints
     strata: pl.DataFrame
 
 
@@ -218,13 +221,13 @@ def covariates(
     return tuple(names), np.column_stack(columns) if columns else np.zeros((patterns.height, 0))
 
 
-def _scatter(shape: tuple[int, ...], rows: NDArray[np.int64], patterns: NDArray[np.int64], counts: Array) -> Matrix:
+def _scatter(shape: tuple[int, ...], rows: Ints, patterns: Ints, counts: Ints) -> Matrix:
     """Sum counts into a matrix of `shape`; a row of -1 is nowhere, and a count of nothing takes no place."""
     used = (rows >= 0) & (counts != 0)
-    rows, patterns, counts = rows[used], patterns[used], counts[used]
+    rows, patterns, counted = rows[used], patterns[used], counts[used].astype(np.float64)
     if shape[1] > _SPARSE:
-        return csr_array((counts, (rows, patterns)), shape=shape)
-    summed = np.bincount(rows * shape[1] + patterns, counts, minlength=shape[0] * shape[1])
+        return csr_array((counted, (rows, patterns)), shape=shape)
+    summed = np.bincount(rows.astype(np.int64) * shape[1] + patterns, counted, minlength=shape[0] * shape[1])
     return summed.astype(np.float64).reshape(shape)
 
 
@@ -232,15 +235,21 @@ def _features_of(term: str) -> list[str]:
     return [m[1] if (m := _LINEAR.fullmatch(part.strip())) else part.strip() for part in term.split(":")]
 
 
-def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[NDArray[np.int64], pl.DataFrame]:
+def _holds(most: int) -> type[np.signedinteger[Any]]:
+    """The kind of integers for numbers below `most`."""
+    return np.int32 if most < 2**31 else np.int64
+
+
+def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[Ints, pl.DataFrame]:
     """Combinations of levels that occur, numbered in order: the number of every flow, and the table of combinations."""
     if not features:
-        return np.zeros(flows.height, np.int64), pl.DataFrame({"": [0]})
-    key = np.zeros(flows.height, np.int64)
+        return np.zeros(flows.height, np.int32), pl.DataFrame({"": [0]})
+    kind = _holds(prod(len(f.levels) for f in features))
+    key = np.zeros(flows.height, kind)
     for f in features:
         key = key * len(f.levels) + flows[f.name].to_numpy()
     occurs = np.bincount(key)
-    found, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0) - 1)[key]
+    found, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0, dtype=kind) - 1)[key]
     levels: dict[str, NDArray[np.int64]] = {}
     for f in reversed(features):
         found, levels[f.name] = np.divmod(found, len(f.levels))

@@ -25,7 +25,7 @@ def edges_of(table: RiskTable, breaks: Sequence[int]) -> tuple[int, ...]:
     Raises:
         EstimationError: they do not rise, or lie beyond the follow-up; or nobody is at risk.
     """
-    seen = table.flows.filter(pl.col("entered") + pl.col("left") > 0)["time"]
+    seen = table.flows.filter((pl.col("entered") > 0) | (pl.col("left") > 0))["time"]
     if seen.is_empty():
         raise EstimationError("the table has nobody at risk")
     first, last = int(seen.min()), int(seen.max())  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def cells_of(laid: Layout, cause: str, edges: tuple[int, ...]) -> Cells:
     """
     flows, time = laid.flows, laid.flows["time"].to_numpy().astype(np.int64)
     groups, group = np.unique(flows["group"].to_numpy(), return_inverse=True)
-    net = (flows["entered"] - flows["left"]).to_numpy().astype(np.float64)
+    net = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series().to_numpy().astype(np.float64)
     events = flows[cause].to_numpy().astype(np.float64)
     sizes = (len(groups), laid.strata.height, len(edges) - 1, laid.patterns.height)
     place = (group * sizes[1] + laid.stratum) * sizes[3] + laid.pattern

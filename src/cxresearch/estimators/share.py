@@ -69,7 +69,7 @@ def share(
     part_rows = whole_rows.where(**part)
 
     def counts(t: RiskTable) -> int:
-        return int(t.flows.select(pl.sum_horizontal(ends).sum()).item() or 0)
+        return sum(t.events(c) for c in ends)
 
     k, n = counts(part_rows), counts(whole_rows)
     if n == 0:
@@ -78,7 +78,8 @@ def share(
     few = min(k, n - k) < FEW  # a jackknife of few cases says little, and of none nothing
     if clusters == table.customers or few:
         return Share(wilson(k / n, n * clusters / table.customers, level), k, n)
-    in_group = whole_rows.flows.group_by("group").agg(events=pl.sum_horizontal(ends).sum())
+    every_end = pl.sum_horizontal(pl.col(*ends).cast(pl.Int64))
+    in_group = whole_rows.flows.group_by("group").agg(events=every_end.sum())
     grouped = whole_rows.coarsen(enough_bins(table.population, in_group, groups))
     inside = grouped.where(**part)
 
