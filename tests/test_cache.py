@@ -73,6 +73,23 @@ def test_changed_content_is_read_again(folder, reads):
     assert len(reads) == 2
 
 
+def test_a_folder_that_is_a_column_counts(folder, reads):
+    log = pl.read_parquet(folder / "interactions.parquet")
+    (folder / "interactions.parquet").unlink()
+    for place in ("log/rated=1", "log/rated=2"):
+        (folder / place).mkdir(parents=True)
+    log.drop("stars").write_parquet(folder / "log/rated=1/part.parquet")
+    log.drop("stars").head(0).write_parquet(folder / "log/rated=2/part.parquet")
+    study = folder / "study.toml"
+    text = study.read_text().replace('"interactions.parquet"', '"log"').replace('"stars"', '"rated"')
+    study.write_text(text)
+    first = tried(folder)
+    (folder / "log/rated=1").rename(folder / "log/rated=5")
+    second = tried(folder)
+    assert len(reads) == 2
+    assert second.fingerprint != first.fingerprint
+
+
 def test_a_touched_file_is_not(folder, reads):
     tried(folder)
     os.utime(folder / "customers.csv", (1, 1))

@@ -134,7 +134,7 @@ def opened(study: Study) -> Cache | None:
 
 
 def digest(files: list[Path], memory: Path) -> str:
-    """A digest of the files' contents, in this order.
+    """A digest of the files' contents, in this order, and of folders that are columns, such as ``year=2024``.
 
     A file whose place, size and time of change are those of an earlier run is not read again.
 
@@ -157,7 +157,7 @@ def digest(files: list[Path], memory: Path) -> str:
             memory.mkdir(parents=True, exist_ok=True, mode=0o700)
             part.write_bytes(msgspec.json.encode(recent))
             part.replace(memory / "inputs.json")
-    return _short(*found.values())
+    return _short(*found.values(), *(part for file in files for part in file.parts[:-1] if "=" in part))
 
 
 def _content(file: Path) -> str:

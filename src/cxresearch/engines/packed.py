@@ -54,7 +54,9 @@ class Packed:
         def part(start: int, stop: int, first: int, end: int) -> tuple[Frame, Frame]:
             keys = self.keys[start:stop]
             if grades is not None:
-                keys = keys[np.isin(self.packing.only(keys, "grade"), grades)]
+                wanted = np.zeros(1 << self.packing.bits[self.packing.columns.index("grade")], np.bool_)
+                wanted[list(grades)] = True
+                keys = keys[wanted[self.packing.only(keys, "grade")]]
             moments = self.packing.unpack(keys, small=True)
             return framed(moments), framed(people.filter(pl.col("customer").is_between(first, end)))
 
