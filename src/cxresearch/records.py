@@ -30,6 +30,8 @@ from cxresearch.tables import (
     read_log,
 )
 
+_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose own cannot be read
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Records:
@@ -126,14 +128,18 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.covariates)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
+    with reading(study, f"retention ({section_source(study, 'retention')})"):
+        quarantine = _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
+    causes, ids = cause_facts(study, engine, rows), _ids(engine, rows)
+    whose = engine.keep(_whose(rows, customers))
+    del rows, first  # before the log is gone through
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
-        asides, contacts = _settled(engine, _match(log, rows, customers, window), customers, window)
+        asides, contacts = _settled(engine, _match(log, whose, window), customers, window)
         told = tallied(contacts)
         log_findings, log_rejected, _ = _count(engine, "interactions", asides, LOG_REASONS, raw.ordered)
         log_read, log_kept = log_rejected + told.contacts, told.contacts
-        _need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, rows)
-        quarantine = _quarantine(engine, raw, asides, "interactions", LOG_REASONS, log_findings)
-        quarantine += _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
+        _need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, ids)
+        quarantine = _quarantine(engine, raw, asides, "interactions", LOG_REASONS, log_findings) + quarantine
     audit = Audit(
         tables,
         (("interactions", log_read), ("retention", read)),
@@ -142,7 +148,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
         (
             *window_facts(study, window, raw.dated),
             *grade_facts(told),
-            *cause_facts(study, engine, rows),
+            *causes,
             *customer_facts(engine, customers, told),
         ),
         quarantine,
@@ -253,14 +259,24 @@ def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, .
             )
 
 
-def _match(log: Frame, rows: Frame, customers: Frame, window: Window) -> Frame:
+def _whose(rows: Frame, customers: Frame) -> Frame:
+    """Every id of the retention table with its first start, and the code and exit of those that are followed."""
+    followed = customers.select("id", "start", "customer", "exit")
+    rejected = rows.filter(~nw.col("id").is_null() & ~nw.col("reason").is_null())
+    others = rejected.group_by("id").agg(other=nw.col("start").min())
+    x = followed.lazy().join(others.lazy(), on="id", how="left")
+    x = x.with_columns(start=nw.min_horizontal("start", nw.coalesce("other", "start"))).drop("other")
+    alone = others.lazy().join(followed.lazy().select("id"), on="id", how="anti")
+    nothing = nw.lit(None).cast(nw.Int32)
+    start = nw.coalesce("other", nw.lit(_LONG_AGO)).cast(nw.Int32)
+    return nw.concat([x, alone.select("id", start=start, customer=nothing, exit=nothing)], how="vertical")
+
+
+def _match(log: Frame, whose: Frame, window: Window) -> Frame:
     """Join each contact to its customer, and complete the reasons that need one."""
-    known = rows.filter(~nw.col("id").is_null()).group_by("id").agg(nw.col("start").min())
-    followed = customers.select("id", "customer", "exit")
-    whose = known.join(followed, on="id", how="left").with_columns(known=nw.lit(1))
     x = log.lazy().join(whose.lazy(), on="id", how="left")  # lazily, so that ids are not carried along
     tests = [
-        ("unknown customer", nw.col("known").is_null()),
+        ("unknown customer", nw.col("start").is_null()),
         ("before the customer's start", nw.col("day") < nw.col("start")),
         ("customer set aside", nw.col("customer").is_null()),
         ("after the customer's end", nw.col("day") > nw.col("exit")),
@@ -316,7 +332,7 @@ def _need_rows(
     findings: tuple[Finding, ...],
     read: int,
     kept: int,
-    customers: Frame | None = None,
+    ids: str = "",
 ) -> None:
     """The fatal findings: an empty table, nobody in common, nothing kept."""
     if read == 0:
@@ -324,11 +340,11 @@ def _need_rows(
     if kept:
         return
     most = max(findings, key=lambda f: f.rows)
-    if most.reason == "unknown customer" and customers is not None:
+    if most.reason == "unknown customer" and ids:
         raise DataError(
             "interactions and retention have no customers in common: check that interactions.customer and "
             f"retention.customer name the same ids (the log's look like {_ids(engine, rows)}, "
-            f"those of the customers like {_ids(engine, customers)})"
+            f"those of the customers like {ids})"
         )
     where = f" (row {most.examples[0]}, for one)" if most.examples else ""
     field, fmt = ("at", "at_format") if table == "interactions" else ("start", "date_format")
