@@ -178,9 +178,20 @@ def clock_of(study: Study, name: str | None = None) -> Clock:
     raise EstimationError(f"clock must be 'tenure' or 'contact', was {name!r}")
 
 
-def timeline(records: Records, clock: Clock) -> Timeline:
-    """What all episodes of these records on one clock are made of."""
-    return Timeline(records.moments, records.customers, clock, records.engine)
+def timeline(records: Records, clock: Clock, histories: Iterable[History] | None = None) -> Timeline:
+    """What episodes of these records on one clock are made of; if of few histories, say so."""
+    grades = None if histories is None else grades_of(histories, clock)
+    return Timeline(records.contacts.frame(grades), records.customers, clock, records.engine)
+
+
+def grades_of(histories: Iterable[History], clock: Clock) -> tuple[int, ...] | None:
+    """Positions of the grades of contacts that are looked at; None where all are."""
+    looked_at: set[int] = set()
+    for history in histories:
+        if history.grades is None or isinstance(clock, ContactClock):
+            return None
+        looked_at.update(history.grades)
+    return tuple(sorted(looked_at))
 
 
 def episodes(
@@ -217,7 +228,7 @@ def episodes(
     engine = records.engine
     clock = clock or clock_of(records.study)
     contact = isinstance(clock, ContactClock)
-    x = (line or timeline(records, clock)).states(histories)
+    x = (line or timeline(records, clock, histories.values())).states(histories)
     x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     asides: tuple[Aside, ...] = ()
     everyone = records.customers

@@ -24,6 +24,7 @@ from cxresearch.packing import narrow, sums
 from cxresearch.small_cells import MIN_CELL, hide, told
 
 FLOWS = ("entered", "left")
+ENTERED, CHANGED = 0, 1  # what a row counts as when it begins, and when it ends in another state; causes come after
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,23 +187,26 @@ def risk_table(eps: Episodes) -> RiskTable:
         eps: the episodes of one claim.
     """
     x = eps.engine.keep(eps.frame.filter(nw.col("start") < nw.col("stop")))
-    names = (*eps.histories, *eps.fixed)
-    # what happens to a row at a time: 0 entered, 1 left for another state, from 2 on left for a cause
-    entered = x.select("group", *names, time=nw.col("start"), flow=nw.lit(0).cast(nw.Int32))
-    left = x.select("group", *names, time=nw.col("stop"), flow=(nw.col("event") + 2).cast(nw.Int32))
-    keys = ("group", "time", *names)
-    moves = nw.concat([entered, left], how="vertical").with_columns(nw.col(*keys).cast(nw.Int32))
-    rows = eps.engine.tally(moves, (*keys, "flow"))
-    flows = rows.select(
-        *keys,
-        entered=pl.col("rows") * (pl.col("flow") == 0),
-        left=pl.col("rows") * (pl.col("flow") > 0),
-        **{cause: pl.col("rows") * (pl.col("flow") == i + 2) for i, cause in enumerate(eps.causes)},
-    )
+    keys = ("group", "time", *eps.histories, *eps.fixed)
+    entered = x.with_columns(time=nw.col("start"), flow=nw.lit(ENTERED))
+    left = x.with_columns(time=nw.col("stop"), flow=nw.col("event") + CHANGED + 1)
+    moves = [f.select(nw.col(*keys, "flow").cast(nw.Int32)) for f in (entered, left)]
+    flows = flows_of(eps.engine.tally(nw.concat(moves, how="vertical"), (*keys, "flow")), keys, eps.causes)
     features, flows = _features(flows, eps)
     flows = sums(flows, keys, (*FLOWS, *eps.causes))
     who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     return RiskTable(flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.asides)
+
+
+def flows_of(counted: pl.DataFrame, keys: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+    """The columns of flows, of rows counted by `keys` and ``flow``: `ENTERED`, or `CHANGED` + 1 + event (-1: none)."""
+    flow, rows = pl.col("flow"), pl.col("rows").cast(pl.Int64)
+    return counted.select(
+        *keys,
+        entered=rows * (flow == ENTERED),
+        left=rows * (flow != ENTERED),
+        **{cause: rows * (flow == CHANGED + 1 + i) for i, cause in enumerate(causes)},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cxresearch.engines import GROUPS, Polars
 from cxresearch.errors import EstimationError
-from cxresearch.packing import narrow
-from cxresearch.risk import FLOWS, Feature, RiskTable
+from cxresearch.packing import narrow, sums, tally
+from cxresearch.risk import CHANGED, ENTERED, FLOWS, Feature, RiskTable, flows_of
 
 Ints = NDArray[np.int64]
 
@@ -48,32 +48,20 @@ def from_rows(
         raise EstimationError("every row must end after it starts: start < stop")
     distinct, who = _numbered(rows[customer])
     groups = _groups(distinct) if grouped else np.zeros(len(distinct), np.int64)
-    group = groups[who]
     found, codes = (
         zip(*(_coded(rows[f], (levels or {}).get(f)) for f in features), strict=True) if features else ((), ())
     )
-    last = np.zeros(len(groups), np.int64)
+    last = np.full(len(groups), np.iinfo(np.int64).min)
     np.maximum.at(last, who, stop)
     ended = np.where((event == 0) & (stop < last[who]), -1, event)  # a change of state is no end of follow-up
-    sizes = [
-        GROUPS,
-        int(stop.max(initial=0)) - int(start.min(initial=0)) + 1,
-        *(len(f.levels) for f in found),
+    states = dict(zip(("group", *features), (groups[who], *codes), strict=True))
+    moves = [
+        pl.DataFrame(states | {"time": time, "flow": flow}).cast(pl.Int64)
+        for time, flow in ((start, np.full(len(start), ENTERED)), (stop, ended + CHANGED + 1))
     ]
-    zero = int(start.min(initial=0))
-    entered = _key([group, start - zero, *codes], sizes)
-    left = _key([group, stop - zero, *codes], sizes)
-    cells, place = np.unique(np.concatenate([entered, left]), return_inverse=True)
-    comes, goes = place[: len(entered)], place[len(entered) :]
-    numbers = [
-        np.bincount(p, minlength=len(cells)) for p in (comes, goes, *(goes[ended == i] for i in range(len(causes))))
-    ]
-    columns = {}
-    for name, a, b in zip(("group", "time", *features), (group, start, *codes), (group, stop, *codes), strict=True):
-        columns[name] = np.empty(len(cells), np.int64)
-        columns[name][comes], columns[name][goes] = a, b
-    counts = dict(zip((*FLOWS, *causes), numbers, strict=True))
-    flows = narrow(pl.DataFrame(columns | counts), list(counts))
+    keys = ("group", "time", *features)
+    counted = tally(pl.concat(moves), (*keys, "flow"))
+    flows = sums(flows_of(counted, keys, causes), keys, (*FLOWS, *causes))
     customers = np.bincount(groups, minlength=GROUPS)
     names = np.flatnonzero(customers)
     population = pl.DataFrame({"group": names, "customers": customers[names], "clusters": customers[names]})
@@ -88,11 +76,16 @@ def _groups(customers: pl.Series) -> Ints:
 
 def _numbered(values: pl.Series) -> tuple[pl.Series, Ints]:
     """The distinct values in order, and the position of every value among them."""
-    if values.dtype != pl.String:
-        found, place = np.unique(values.to_numpy(), return_inverse=True)
-        return pl.Series(values.name, found), place.astype(np.int64)
-    distinct = values.unique().sort()
-    return distinct, values.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).to_numpy()
+    if values.dtype == pl.String:
+        distinct = values.unique().sort()
+        return distinct, values.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).to_numpy()
+    held = values.to_numpy()
+    if values.dtype.is_integer() and len(held) and int(held.max()) - int(held.min()) < 4 * len(held):
+        least = int(held.min())  # close together: a place for each number that may be
+        seen = np.bincount(held.astype(np.int64) - least) > 0
+        return pl.Series(values.name, np.flatnonzero(seen) + least), (np.cumsum(seen) - 1)[held - least]
+    found, place = np.unique(held, return_inverse=True)
+    return pl.Series(values.name, found), place.astype(np.int64)
 
 
 def _coded(values: pl.Series, order: Sequence[str] | None) -> tuple[Feature, Ints]:
@@ -102,14 +95,6 @@ def _coded(values: pl.Series, order: Sequence[str] | None) -> tuple[Feature, Int
     wanted = list(order) if order else names
     place = np.array([wanted.index(n) for n in names], dtype=np.int64)
     return Feature(values.name, tuple(wanted)), place[rank]
-
-
-def _key(parts: Sequence[Ints], sizes: Sequence[int]) -> Ints:
-    """Several positions packed into one integer, the first the most significant."""
-    key = np.zeros(len(parts[0]), np.int64)
-    for part, size in zip(parts, sizes, strict=True):
-        key = key * size + part
-    return key
 
 
 def _text(value: object) -> str:

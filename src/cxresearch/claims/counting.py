@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cxresearch.claims.claim import Claim, Comparators, Reading, Since, Until, names_used
-from cxresearch.clocks import Clock, ContactClock, DayClock
-from cxresearch.episode import clock_of, episodes, final, since, timeline, until
+from cxresearch.clocks import Clock, DayClock
+from cxresearch.episode import clock_of, episodes, final, grades_of, since, timeline, until
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.matched import MatchedTable, matched_table
@@ -126,14 +126,9 @@ def count(
 
 
 def _grades(wanted: Iterable[Counting]) -> tuple[int, ...] | None:
-    """The grades of the contacts that are looked at; None where all are."""
-    looked_at: set[int] = set()
-    for counting in wanted:
-        for _, history in counting.histories:
-            if history.grades is None or isinstance(counting.clock, ContactClock):
-                return None
-            looked_at.update(history.grades)
-    return tuple(sorted(looked_at))
+    """The grades of the contacts that any table looks at; None where all are."""
+    found = [grades_of((h for _, h in c.histories), c.clock) for c in wanted]
+    return None if None in found else tuple(sorted({g for grades in found for g in grades or ()}))
 
 
 def _part(wanted: Mapping[str, Counting], part: Callable[[], Records]) -> dict[str, Table | Exception]:

@@ -33,9 +33,18 @@ class Packed:
     keys: Keys
     packing: Packing
 
-    def frame(self) -> Frame:
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:
         """As `Moments.frame`."""
-        return framed(self.packing.unpack(self.keys, small=True))
+        return framed(self.packing.unpack(self._of(self.keys, grades), small=True))
+
+    def _of(self, keys: Keys, grades: Sequence[int] | None) -> Keys:
+        """Contacts of these grades."""
+        if grades is None:
+            return keys
+        wanted = np.zeros(1 << self.packing.bits[self.packing.columns.index("grade")], np.bool_)
+        wanted[list(grades)] = True
+        found: Keys = keys[wanted[self.packing.only(keys, "grade")]]
+        return found
 
     def parts(
         self, customers: Frame, grades: Sequence[int] | None = None
@@ -52,12 +61,7 @@ class Packed:
                 start, first = stop, end + 1
 
         def part(start: int, stop: int, first: int, end: int) -> tuple[Frame, Frame]:
-            keys = self.keys[start:stop]
-            if grades is not None:
-                wanted = np.zeros(1 << self.packing.bits[self.packing.columns.index("grade")], np.bool_)
-                wanted[list(grades)] = True
-                keys = keys[wanted[self.packing.only(keys, "grade")]]
-            moments = self.packing.unpack(keys, small=True)
+            moments = self.packing.unpack(self._of(self.keys[start:stop], grades), small=True)
             return framed(moments), framed(people.filter(pl.col("customer").is_between(first, end)))
 
         return [partial(part, *p) for p in found]

@@ -28,8 +28,8 @@ Bounds = Mapping[str, tuple[int, int]]
 class Moments(Protocol):
     """Contacts in the order of customers and time, and the same in parts that are worked on one after the other."""
 
-    def frame(self) -> Frame:
-        """All of them."""
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:
+        """All of them; with `grades`, those of other grades may be left out."""
 
     def parts(
         self, customers: Frame, grades: Sequence[int] | None = None
@@ -53,7 +53,7 @@ class Whole:
     moments: Frame
     engine: Engine
 
-    def frame(self) -> Frame:
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:  # noqa: ARG002 - may is not must
         """As `Moments.frame`."""
         return self.moments
 

@@ -74,9 +74,9 @@ def cox(
     p = len(d.terms)
     try:
         top = _maximise(d.x, d.sets, d.events, ties, np.zeros(p))
-        se, replicates = np.full(p, np.nan), np.empty((0, p))
+        se, replicates, logliks = np.full(p, np.nan), np.empty((0, p)), np.empty(0)
         if errors == "jackknife":
-            top, found = _jackknifed(d, ties, top, table.groups)
+            top, found, logliks = _jackknifed(d, ties, top, table.groups)
             se, replicates = found.se, found.replicates
     except np.linalg.LinAlgError as e:
         raise EstimationError(f"the model with {', '.join(d.terms)} cannot be fitted: {e}") from None
@@ -97,17 +97,18 @@ def cox(
         groups=len(replicates),
         replicates=replicates,
         references=references(table, d.terms),
+        logliks=logliks,
     )
 
 
-def _jackknifed(d: Design, ties: Ties, top: _Top, groups: int) -> tuple[_Top, Jackknife]:
-    """The fit and its replicates, all by one method: if any of them needs Firth's penalty, all get it."""
+def _jackknifed(d: Design, ties: Ties, top: _Top, groups: int) -> tuple[_Top, Jackknife, Array]:
+    """The fit, its replicates, their log likelihoods; by one method: if any needs Firth's penalty, all get it."""
     sums = None if top.penalised else _sums(d.x, d.sets, d.events, top.beta)
     tops = [_without(d, ties, top, g, sums) for g in range(groups)]
     if not top.penalised and any(t.penalised for t in tops):
         top = _firth(d.x, d.sets, d.events, ties, np.clip(top.beta, -2, 2))
         tops = [_without(d, ties, top, g, None) for g in range(groups)]
-    return top, jackknife(top.beta, lambda g: tops[g].beta, groups)
+    return top, jackknife(top.beta, lambda g: tops[g].beta, groups), np.array([t.loglik for t in tops])
 
 
 def _without(d: Design, ties: Ties, top: _Top, group: int, sums: _Sums | None) -> _Top:

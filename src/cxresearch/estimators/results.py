@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -167,6 +167,7 @@ class CoxFit(Result):
         level: confidence level.
         groups: groups of the jackknife; 0 if there was none.
         replicates: shape (groups, p): the coefficients without each group.
+        logliks: shape (groups,): the maximised log likelihood without each group; empty where not known.
         references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
     """
 
@@ -185,6 +186,7 @@ class CoxFit(Result):
     groups: int
     replicates: NDArray[np.float64]
     references: tuple[str, ...] = ()
+    logliks: Vector = field(default_factory=lambda: np.empty(0))
 
     def to_polars(self) -> pl.DataFrame:
         """One row per coefficient: term, coef, hazard ratio, limits, both errors."""

@@ -1,0 +1,91 @@
+"""A contest against R's likelihoods, against its own definition written out, and where nothing is to be found."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from cxresearch.errors import EstimationError
+from cxresearch.estimators.contest import contest
+from cxresearch.estimators.cox import cox
+from cxresearch.estimators.jackknife import enough_groups
+from cxresearch.rows import from_rows
+from tests.estimators.golden import cohort_table, read
+
+
+def test_likelihoods_as_in_r():
+    wanted = dict(read("contest.csv").select("terms", "loglik").iter_rows())
+    for terms in wanted:
+        fit = cox(cohort_table(), terms.split(" + "), strata=["segment"], errors="model")
+        assert fit.loglik == pytest.approx(wanted[terms], rel=1e-12)
+
+
+def test_written_out():
+    table = enough_groups(cohort_table(), "defection")
+    found = contest(table, ["bad"], ["contacts"], strata=["segment"])
+
+    def difference(some):
+        a, b = (cox(some, [t], strata=["segment"], errors="model").loglik for t in ("bad", "contacts"))
+        return (a - b) / some.events("defection")
+
+    count = table.groups
+    whole, without = difference(table), np.array([difference(table.without_group(g)) for g in range(count)])
+    assert found.difference.value == pytest.approx(count * whole - (count - 1) * without.mean(), rel=1e-6)
+    spread = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
+    assert found.difference.se == pytest.approx(spread, rel=1e-6)
+    assert found.events == table.events("defection")
+    assert contest(table, ["contacts"], ["bad"], strata=["segment"]).difference.value == -found.difference.value
+
+
+def people(seed, effect=0.0, customers=3_000):
+    """Customers who stay for a random time; `truth` multiplies the hazard, the others mean nothing."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, 2, customers)
+    stop = 1 + rng.exponential(120 / np.exp(effect * truth)).astype(int)
+    rows = pl.DataFrame(
+        {
+            "id": np.arange(customers),
+            "start": 0,
+            "stop": np.minimum(stop, 200),
+            "event": (stop <= 200).astype(int),
+            "truth": truth,
+            "noise": rng.integers(0, 2, customers),
+            "many": rng.integers(0, 12, customers),
+        }
+    )
+    return from_rows(rows, ["truth", "noise", "many"])
+
+
+def test_nothing_against_nothing_is_no_contest():
+    """Eleven useless parameters against one: each fits half a unit by chance, which the correction takes off."""
+    found = [contest(people(seed), ["many"], ["noise"]) for seed in range(12)]
+    raw = [(cox(t, ["many"]).loglik - cox(t, ["noise"]).loglik) / t.events("defection") for t in map(people, range(12))]
+    corrected = np.array([f.difference.value for f in found])
+    error = corrected.std(ddof=1) / np.sqrt(len(corrected))
+    assert abs(corrected.mean()) < 3 * error
+    assert np.mean(raw) > 3 * error  # without the correction the larger model wins
+    assert sum(f.says_something for f in found) <= 2
+
+
+def test_what_matters_wins():
+    found = contest(people(1, effect=0.5), ["truth"], ["many"])
+    assert found.difference.low > 0
+    assert found.says_something
+    assert found.p_first < 1e-6 < 0.01 < found.p_second
+    assert contest(people(1, effect=0.5), ["many"], ["truth"]).difference.high < 0
+
+
+def test_what_is_held_equal_is_in_both():
+    table = people(2, effect=0.5)
+    found = contest(table, ["many"], ["noise"], ["truth"])
+    assert found.joint.terms[-1] == "truth[1]"
+    assert not found.says_something
+
+
+def test_what_cannot_be_asked():
+    table = people(3)
+    with pytest.raises(EstimationError, match="'noise' is in two places"):
+        contest(table, ["noise"], ["many"], ["noise"])
+    with pytest.raises(EstimationError, match="two contestants"):
+        contest(table, ["noise"], [])
+    with pytest.raises(EstimationError, match="cannot be a term and a stratum"):
+        contest(table, ["noise"], ["many"], strata=["noise"])
