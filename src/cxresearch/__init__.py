@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         SourceError,
         StudyError,
     )
+    from cxresearch.estimators.contest import contest
     from cxresearch.estimators.cox import contrast, cox
     from cxresearch.estimators.discrete import grouped_hazards
     from cxresearch.estimators.incidence import incidence
@@ -86,6 +87,7 @@ _HOMES = {
         "SourceError",
         "StudyError",
     ),
+    "estimators.contest": ("contest",),
     "estimators.cox": ("contrast", "cox"),
     "estimators.discrete": ("grouped_hazards",),
     "estimators.incidence": ("incidence",),
@@ -137,6 +139,7 @@ __all__ = [
     "catalogue",
     "contact_count",
     "contacts_within",
+    "contest",
     "contrast",
     "cox",
     "episodes",

@@ -46,6 +46,13 @@ class Model(Section, frozen=True):
     strata: tuple[str, ...] = ()
 
 
+class Contestants(Section, frozen=True):
+    """Two descriptions of the past, as terms: which says more about who leaves."""
+
+    first: tuple[str, ...]
+    second: tuple[str, ...]
+
+
 class Comparators(Section, frozen=True):
     """Whom the exposed are compared with: at risk, same stratum, below `level`, with a recent contact.
 
@@ -113,6 +120,7 @@ class Reading(Section, frozen=True):
         until: a competing transition.
         horizon_days: a number, ``study``, or ``support`` for as far as the data reach.
         ratio_to: report incidence / (incidence + incidence of this cause).
+        contest: of a contest; its `model` holds what is equal in both.
         model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive
             analyses do.
         combine: of an attributable share; feature to weight.
@@ -129,7 +137,7 @@ class Reading(Section, frozen=True):
 
     id: str
     label: str
-    shape: Literal["incidence", "excess", "hazard_contrast", "attributable", "share"]
+    shape: Literal["incidence", "excess", "hazard_contrast", "attributable", "share", "contest"]
     primary: bool = False
     describes: bool = False
     event: str = "defection"
@@ -138,6 +146,7 @@ class Reading(Section, frozen=True):
     horizon_days: Any = "study"
     ratio_to: str | None = None
     model: Model | None = None
+    contest: Contestants | None = None
     contrast: dict[str, float] = msgspec.field(default_factory=dict)
     final: bool = False
     combine: dict[str, float] = msgspec.field(default_factory=dict)
@@ -164,6 +173,7 @@ class Claim(Section, frozen=True):
         retention: kinds of retention on which it makes sense.
         cell: the history whose levels must all have enough expected events.
         histories: name to function and parameters.
+        covariates: names of fixed covariates, such as ``segment``, that readings name as terms.
         readings: the numbers it can be read as.
         base_rate: the reading that says what happens anyway.
         naive: the reading a naive analysis would report.
@@ -180,6 +190,7 @@ class Claim(Section, frozen=True):
     readings: tuple[Reading, ...]
     text: Text
     retention: tuple[str, ...] = ("contract", "activity")
+    covariates: tuple[str, ...] = ()
     cell: str | None = None
     base_rate: str | None = None
     naive: str | None = None
@@ -250,6 +261,8 @@ def names_used(reading: Reading) -> tuple[str, ...]:
 def subjects(reading: Reading, *, contrasts: bool = True) -> tuple[str, ...]:
     """The histories a reading is about; others of its model are only held equal."""
     found = [*reading.count, *reading.among]
+    if reading.contest:
+        found += [name for term in (*reading.contest.first, *reading.contest.second) for name in features(term)]
     if reading.clock:
         found.append(reading.clock.since)
     if reading.until:
@@ -312,18 +325,24 @@ def _check_reading(claim: Claim, r: Reading) -> None:
         region(claim, r)
     for other in (*(q.reading for q in r.requires), *r.ladder):
         claim.reading(other)
-    needed = {"hazard_contrast": "contrast", "attributable": "combine", "excess": "compare", "share": "count"}.get(
-        r.shape
-    )
+    needed = {
+        "hazard_contrast": "contrast",
+        "attributable": "combine",
+        "excess": "compare",
+        "share": "count",
+        "contest": "contest",
+    }.get(r.shape)
     if needed and not getattr(r, needed):
         raise ClaimError(f"{where}: the shape {r.shape} needs {needed}")
-    if r.shape in ("hazard_contrast", "attributable") and r.model is None:
+    if r.shape in ("hazard_contrast", "attributable", "contest") and r.model is None:
         raise ClaimError(f"{where}: the shape {r.shape} needs model")
     if r.horizon_days not in ("study", "support") and not (isinstance(r.horizon_days, int) and r.horizon_days > 0):
         raise ClaimError(f"{where}.horizon_days must be a number of days, 'study' or 'support'")
     for name in names_used(r):
-        if name not in claim.histories:
-            raise ClaimError(f"{where}: no history {name!r}{nearest(name, claim.histories)}")
+        if name not in claim.histories and name not in claim.covariates:
+            raise ClaimError(f"{where}: no history {name!r}{nearest(name, [*claim.histories, *claim.covariates])}")
+        if r.model and name in r.model.strata:
+            raise ClaimError(f"{where}: {name!r} cannot be a term and a stratum at once")
 
 
 def region(claim: Claim, reading: Reading) -> Region:

@@ -69,7 +69,12 @@ def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Readi
     Raises:
         NotTestable: a clock that the study does not have.
     """
-    own = tuple((name, claim.history(name)) for name in names_used(reading))
+    used = names_used(reading)
+    own = tuple((name, claim.history(name)) for name in used if name in claim.histories)
+    given = tuple(name for name in used if name not in claim.histories)
+    for name in given:
+        if name not in fixed:
+            raise NotTestable(f"{name}: no such covariate of its customers")
     days = DayClock(0)
     if reading.shape == "incidence":
         if reading.clock is None:
@@ -83,7 +88,7 @@ def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Readi
     if reading.shape == "share":
         return (Counting(own, days),)
     wanted = reading.model.strata if reading.model else ()
-    return (Counting(own, clock_of(study), _had(fixed, wanted), final=reading.final),)
+    return (Counting(own, clock_of(study), (*_had(fixed, wanted), *given), final=reading.final),)
 
 
 def activity_counting() -> Counting:

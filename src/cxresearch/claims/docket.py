@@ -29,6 +29,7 @@ _UNITS = {
     "incidence": "share",
     "excess": "difference of shares",
     "attributable": "difference of shares",
+    "contest": "log likelihood per departure",
 }
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]
@@ -113,6 +114,11 @@ def lacks(claim: Claim, study: Study) -> str:
     """What a study lacks for a claim, as far as the study file shows; empty if it can be tried."""
     if study.retention.kind not in claim.retention:
         return "an end of the relation: retention is derived from the contacts alone"
+    had = {*(("segment",) if study.retention.segment else ()), *study.retention.covariates}
+    for name in claim.covariates:
+        if name not in had:
+            where = "segment" if name == "segment" else "covariates"
+            return f"{name}: its column is not named under [retention], {where}"
     return ""
 
 
@@ -197,6 +203,8 @@ def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evid
     where = region(claim, reading)
     decision = decide(found.estimate, where)
     verdict, reason = decision.verdict, decision.reason
+    if found.open:
+        return _row(claim, reading, found, "undecided", found.open, None, (*_warnings(bench), *found.warnings))
     if verdict == "contradicted" and reading.not_contradicted:
         verdict, reason = "undecided", reading.not_contradicted
     elif verdict == "undecided":

@@ -92,7 +92,7 @@ class Evidence:
         estimate: the number and its interval; None if not testable.
         p: the largest level at which the interval straddles the edge; None if there is none.
         p_family: after multiplicity; None for other readings than the primary.
-        unit: ``share``, ``hazard ratio`` or ``difference of shares``.
+        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure``.
         region: where the claim says the number lies, as written.
         customers: at risk.
         events: that count.
@@ -303,6 +303,8 @@ def number(value: float, unit: str) -> str:
         return f"{value:.{digits}%}"
     if unit == "difference of shares":
         return f"{100 * value:+.1f} points"
+    if unit == "log likelihood per departure":
+        return f"{value:+.4f}"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 

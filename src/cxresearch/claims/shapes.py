@@ -18,6 +18,7 @@ from cxresearch.clocks import Clock, ContactClock
 from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError, NotTestable
 from cxresearch.estimators.attributable import attributable
+from cxresearch.estimators.contest import contest
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.excess import Excess, excess
@@ -38,13 +39,14 @@ class Found:
 
     Attributes:
         estimate: with its interval.
-        unit: ``share``, ``hazard ratio`` or ``difference of shares``.
+        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure``.
         customers: at risk.
         events: that count.
         horizon_days: None where there is none.
         series: curves behind it.
         asides: customers left out.
         warnings: what to bear in mind.
+        open: why the number cannot decide, whatever it is; empty if it can.
     """
 
     estimate: Estimate
@@ -55,6 +57,7 @@ class Found:
     series: tuple[Series, ...] = ()
     asides: tuple[Aside, ...] = ()
     warnings: tuple[str, ...] = ()
+    open: str = ""
 
 
 @dataclass(slots=True)
@@ -193,6 +196,24 @@ def _attributable(bench: Bench, claim: Claim, reading: Reading) -> Found:
     return _modelled(table, fit, reading, attributable(table, fit, reading.combine), unit)
 
 
+def _contest(bench: Bench, claim: Claim, reading: Reading) -> Found:
+    model, sides = _given(reading.model), _given(reading.contest)
+    (own,) = bench.countings(claim, reading)
+    if isinstance(own.clock, ContactClock):
+        raise NotTestable("an end of the relation: a contest is about days")
+    table, settings = bench.store.risk(own), bench.study.decision
+    if table.flows.height == 0 or table.events(reading.event) == 0:
+        raise NotTestable("defections among customers seen from their start")
+    strata = [s for s in model.strata if s in own.fixed]
+    found = contest(
+        table, sides.first, sides.second, model.terms, strata=strata,
+        cause=reading.event, level=settings.level, groups=settings.groups,
+    )  # fmt: skip
+    why = "" if found.says_something else "neither of the two says anything about who leaves that the other does not"
+    unit, events = "log likelihood per departure", table.events(reading.event)
+    return Found(found.difference, unit, table.customers, events, asides=table.asides, open=why)
+
+
 def _modelled(table: RiskTable, fit: CoxFit, reading: Reading, found: Estimate, unit: str) -> Found:
     warnings = ("a level has no events or nothing else: Firth's penalty was used",) if fit.penalised else ()
     return Found(found, unit, table.customers, table.events(reading.event), None, (), table.asides, warnings)
@@ -209,9 +230,10 @@ def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...])
     for name in [n for n, _ in own.histories if n == claim.cell or n in named]:
         _expect(table, name, reading, own.fixed)
     settings = bench.study.decision
+    strata = tuple(s for s in own.fixed if s in model.strata)
     fit = bench.fit(
         repr((own.key, model.terms, reading.event)),
-        lambda: fit_hazards(table, model.terms, own.fixed, reading.event, settings.level, settings.groups, clock),
+        lambda: fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock),
     )
     return table, fit
 
@@ -316,5 +338,6 @@ _SHAPES: dict[str, Callable[[Bench, Claim, Reading], Found]] = {
     "excess": _excess,
     "hazard_contrast": _hazard_contrast,
     "attributable": _attributable,
+    "contest": _contest,
     "share": _share,
 }
