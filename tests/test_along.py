@@ -85,3 +85,50 @@ def test_customers_may_have_names(name):
 @given(rows=ROWS)
 def test_random_walks(name, rows):
     assert walked(rows, name) == looped(rows)
+
+
+MANY = st.lists(
+    st.tuples(st.integers(-2, 3), st.integers(0, 3), *[st.none() | st.integers(-9, 9)] * 3), min_size=1, max_size=25
+)
+
+
+def ticks(rows, name, work):
+    """What `work` makes of several rows per customer and day, sorted."""
+    at = engine(name)
+    columns = ("customer", "day", "a", "b", "c")
+    frame = at.keep(at.rows(at.frame(pl.DataFrame(rows, dict.fromkeys(columns, pl.Int64), orient="row"))))
+    found = work(at.along("day"), frame.select(*columns))
+    return at.collect(found.select(nw.col(*columns).cast(nw.Int64))).sort("customer", "day").rows()
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@given(rows=MANY)
+def test_rows_of_one_tick_are_put_together(name, rows):
+    def together(values, how):
+        there = [v for v in values if v is not None]
+        return sum(there) if how == "sum" else (max if how == "last" else min)(there, default=None)
+
+    wanted = []
+    for tick, own in itertools.groupby(sorted(rows, key=lambda r: r[:2]), key=lambda r: r[:2]):
+        a, b, c = zip(*(row[2:] for row in own), strict=True)
+        wanted.append((*tick, together(a, "sum"), together(b, "last"), together(c, "min")))
+    assert ticks(rows, name, lambda along, x: along.gather(x, {"a": "sum", "b": "last", "c": "min"})) == wanted
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@given(
+    rows=st.lists(st.tuples(st.integers(-2, 3), st.integers(0, 4), st.integers(0, 2), st.integers(0, 9)), max_size=25)
+)
+def test_columns_are_carried_forward_side_by_side(name, rows):
+    """Each column has one value per tick, and all have one at the customer's first."""
+    changes = {(who, day, column): value for who, day, column, value in rows}
+    changes |= {(who, -1, column): 0 for who in range(-2, 4) for column in range(3)}
+    listed = [
+        (who, day, *(value if i == column else None for i in range(3))) for (who, day, column), value in changes.items()
+    ]
+    wanted, state = [], [0, 0, 0]
+    for tick, own in itertools.groupby(sorted(changes.items()), key=lambda item: item[0][:2]):
+        for (_, _, column), value in own:
+            state[column] = value
+        wanted.append((*tick, *state))
+    assert ticks(listed, name, lambda along, x: along.merge(x, ("a", "b", "c"))) == wanted
