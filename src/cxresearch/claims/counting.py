@@ -6,7 +6,7 @@ timeline once for all claims of a docket.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -117,17 +117,31 @@ def count(
     found: dict[str, list[Table]] = {key: [] for key in by_key}
     failed: dict[str, Table | Exception] = {}
     parts = records.parts(_grades(by_key.values()))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for i, counted in enumerate(pool.map(partial(_part, by_key), parts), 1):
-            if progress and len(parts) > 1:
-                progress(f"counted part {i} of {len(parts)}")
-            for key, table in counted.items():
-                if isinstance(table, Exception):
-                    failed[key] = table
-                else:
-                    found[key].append(table)
+    for i, counted in enumerate(_each(parts, partial(_part, by_key)), 1):
+        if progress and len(parts) > 1:
+            progress(f"counted part {i} of {len(parts)}")
+        for key, table in counted.items():
+            if isinstance(table, Exception):
+                failed[key] = table
+            else:
+                found[key].append(table)
     # the parts of a table go when their sum is there
     return {key: failed[key] if key in failed else _total(found.pop(key)) for key in by_key}
+
+
+def _each(
+    parts: Sequence[Callable[[], Records]], work: Callable[[Callable[[], Records]], dict[str, Table | Exception]]
+) -> Iterator[dict[str, Table | Exception]]:
+    """The parts worked on, in order; a single one here, since an engine's session may belong to a thread."""
+    if len(parts) == 1:
+        yield work(parts[0])
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            yield from pool.map(work, parts)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # else all other parts would be worked on first
+            raise
 
 
 def _grades(wanted: Iterable[Counting]) -> tuple[int, ...] | None:
