@@ -19,7 +19,7 @@ report: $(READY)
 	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not browser and not spark" -n 2 -q
+	@$(BIN)/python -m pytest -m "not browser and not spark and not postgres" -n 2 -q
 
 check: $(READY)
 	@$(BIN)/ruff check .
@@ -51,6 +51,8 @@ lock:
 	  --extra duckdb --extra lab --group dev pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --extra spark --constraint requirements.lock pyproject.toml -o requirements-spark.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --extra postgres --constraint requirements.lock pyproject.toml -o requirements-postgres.lock
 
 clean:
 	rm -rf $(VENV) build dist

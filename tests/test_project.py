@@ -44,7 +44,7 @@ def locked(name):
     return {re.match(r"[A-Za-z0-9._-]+", e)[0].lower(): e for e in entries}
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spark.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spark.lock", "requirements-postgres.lock"])
 def test_a_lock_names_no_address_and_hashes_every_entry(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
@@ -58,12 +58,16 @@ def test_a_lock_names_no_address_and_hashes_every_entry(name):
     assert needed <= set(entries)
 
 
-def test_spark_is_in_a_lock_of_its_own_that_changes_nothing_else():
-    own, with_spark = locked("requirements.lock"), locked("requirements-spark.lock")
-    assert set(with_spark) - set(own) == {"pyspark", "py4j"}
-    for name in set(with_spark) & set(own):  # the markers tell who needs it, and may differ
-        assert with_spark[name].split()[0] == own[name].split()[0]
-        assert re.findall("sha256:[0-9a-f]+", with_spark[name]) == re.findall("sha256:[0-9a-f]+", own[name])
+@pytest.mark.parametrize(
+    ("extra", "adds"),
+    [("spark", {"pyspark", "py4j"}), ("postgres", {"adbc-driver-postgresql", "adbc-driver-manager"})],
+)
+def test_an_extra_is_in_a_lock_of_its_own_that_changes_nothing_else(extra, adds):
+    own, more = locked("requirements.lock"), locked(f"requirements-{extra}.lock")
+    assert set(more) - set(own) == adds
+    for name in set(more) & set(own):  # the markers tell who needs it, and may differ
+        assert more[name].split()[0] == own[name].split()[0]
+        assert re.findall("sha256:[0-9a-f]+", more[name]) == re.findall("sha256:[0-9a-f]+", own[name])
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)

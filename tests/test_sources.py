@@ -28,7 +28,7 @@ def study(folder, where=None, tables=None, **interactions) -> cx.Study:
 
 def opened(made: cx.Study, name: str, where: str = "interactions") -> pl.DataFrame:
     on = engine(name)
-    return on.collect(on.rows(open_source(made, on, where)))
+    return on.collect(on.rows(open_source(made, on, where))).with_columns(pl.col("cx_row").cast(pl.Int64))
 
 
 def same_everywhere(made: cx.Study) -> pl.DataFrame:
@@ -229,7 +229,6 @@ BROKEN = {
     "torn.csv.gz": (b"\x1f\x8b1234", "is not a whole gzip file"),
     "no.csv.gz": (b"customer,x\n", "is not a whole gzip file"),
     "table.xlsx": (b"PK", "is not a kind of file that can be read: name one ending in .parquet"),
-    "postgresql://a:b@c/d": (None, "is an address; only files are read"),
     "s3://bucket/x.parquet": (None, "is an address; only files are read"),
     "nul\0.csv": (None, "no file"),
     "**x/a*.csv": (None, "cannot be looked up"),

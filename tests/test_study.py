@@ -271,7 +271,7 @@ def secret_files(folder):
         "${CX_PW}/nothing.csv", "${CX_PW}/nothing*.csv", "${CX_PW}/junk.parquet", "${CX_PW}/empty.csv",
         "${CX_PW}/ragged.csv", "${CX_PW}/binary.csv", "${CX_PW}/latin.csv", "${CX_PW}/torn.csv.gz", "${CX_PW}/log.csv",
         "${CX_PW}/note.md", "${CX_PW}/bare", "${CX_PW}/log.csv/deeper.csv", "${CX_PW}/**x/y.csv", "${CX_PW}\0.csv",
-        "postgresql://me:${CX_PW}@db/crm", "${CX_PW}" + "x" * 300,
+        "s3://me:${CX_PW}@db/crm", "${CX_PW}" + "x" * 300,
     ],
 )  # fmt: skip
 def test_no_message_holds_a_secret(tmp_path, monkeypatch, engine, source):

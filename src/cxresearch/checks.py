@@ -13,9 +13,12 @@ from cxresearch.errors import StudyError, nearest
 from cxresearch.times import DIRECTIVES, EARLIEST, LATEST, unknown_directives
 
 if TYPE_CHECKING:
-    from cxresearch.study import Format, Study
+    from cxresearch.study import Format, Interactions, Retention, Study, Table
 
 CENTURY = 36_525
+_VARIABLE = r"\$\{\w+\}"
+_SERVERS = ("postgresql://", "postgres://")
+_BOTH = '; both together are for a server: source = "postgresql://…"'
 # names that the pipeline gives to columns of its own
 RESERVED = {
     *("customer", "id", "start", "end", "cause", "contract", "cluster", "segment", "observed_from", "observed_until"),
@@ -138,13 +141,15 @@ def _sources(study: Study) -> Checks:
     for name in names:
         section = getattr(study, name)
         sources = [section.source is not None, section.query is not None, name in study.frames]
+        served = _served(section)
         yield (
-            sum(sources) == 1,
+            sum(sources) - served == 1,
             f"[{name}] needs one source: a file (source = …) or a query (query = …) over [tables]; "
-            f"{sum(sources)} given",
+            f"{sum(sources)} given{_BOTH * (sources[:2] == [True, True])}",
             f"{name}.source",
         )
         yield _named(section.source, f"{name}.source")
+        yield from _server(section, f"{name}.source")
         yield from _format(section.format, f"{name}.format")
 
 
@@ -163,13 +168,41 @@ def _tables(study: Study) -> Checks:
             f"tables.{name}",
         )
     for name, table in study.tables.items():
+        both = table.source is not None and table.query is not None
         yield (
-            (table.source is None) != (table.query is None),
-            f"tables.{name} needs either a file name or a query",
+            (table.source is None) != (table.query is None) or _served(table),
+            f"tables.{name} needs either a file name or a query{_BOTH * both}",
             f"tables.{name}",
         )
         yield _named(table.source, f"tables.{name}")
+        yield from _server(table, f"tables.{name}.source")
         yield from _format(table.format, f"tables.{name}.format")
+
+
+def _served(section: Interactions | Retention | Table) -> bool:
+    """Whether a section puts a query to a server."""
+    source = section.source or ""
+    is_address = source.startswith(_SERVERS) or re.fullmatch(_VARIABLE, source) is not None
+    return is_address and section.query is not None
+
+
+def _server(section: Interactions | Retention | Table, field: str) -> Checks:
+    source = section.source or ""
+    if not source.startswith(_SERVERS):
+        return
+    login = source.partition("://")[2].rpartition("@")[0]
+    passwords = [login.partition(":")[2], *re.findall(r"[?&]\w*password=([^&]*)", source)]
+    yield (
+        all(re.fullmatch(f"({_VARIABLE})?", password) for password in passwords),
+        f"{field} shows a password: write ${{NAME}} in its place, and set the environment variable NAME "
+        "(an @ elsewhere is written %40)",
+        field,
+    )
+    yield (
+        section.query is not None,
+        f'{field}: {source!r} is a server: say beside it what to read, query = "select …"',
+        field,
+    )
 
 
 def _named(source: str | None, field: str) -> tuple[bool, str, str]:

@@ -39,14 +39,24 @@ class Tallied:
 
 
 def tallied(contacts: Moments) -> Tallied:
-    """Count the contacts."""
+    """Count the contacts of the customers."""
     by = contacts.tally(("grade", "both", "leaving"))
+    return Tallied(_grades(by), _rows(by, "both", 1), _rows(by, "leaving", 1), contacts.customers())
 
-    def rows(column: str, value: int) -> int:
-        return int(by.filter(pl.col(column) == value)["rows"].sum())
 
-    grades = tuple(rows("grade", i) for i in range(len(GRADES)))
-    return Tallied(grades, rows("both", 1), rows("leaving", 1), contacts.customers())
+def tallied_log(engine: Engine, log: Frame) -> Tallied:
+    """Count the contacts of a log that have no reason; of customers it says nothing."""
+    fine = log.filter(nw.col("reason").is_null())
+    by = engine.tally(fine.select("grade", nw.col("both").cast(nw.Int32)), ("grade", "both"))
+    return Tallied(_grades(by), _rows(by, "both", 1), 0, 0)
+
+
+def _grades(by: pl.DataFrame) -> tuple[int, ...]:
+    return tuple(_rows(by, "grade", i) for i in range(len(GRADES)))
+
+
+def _rows(by: pl.DataFrame, column: str, value: int) -> int:
+    return int(by.filter(pl.col(column) == value)["rows"].sum())
 
 
 def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:

@@ -13,7 +13,7 @@ from cxresearch.accounting import Audit, Fact, Finding
 from cxresearch.engines import Engine, Frame, Moments, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import DataError
-from cxresearch.facts import cause_facts, customer_facts, grade_facts, share, tallied, window_facts
+from cxresearch.facts import cause_facts, customer_facts, grade_facts, share, tallied, tallied_log, window_facts
 from cxresearch.html_tables import html_table
 from cxresearch.moments import GRADES
 from cxresearch.retention import Window, coded, contract_follow_up, leveled, one_per_customer, spells
@@ -187,7 +187,7 @@ def _activity(
     n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
     facts = (
         *window_facts(study, window, raw.dated),
-        *grade_facts(tallied(contacts)),
+        *grade_facts(tallied_log(engine, log)),
         Fact("customers", f"{seen:,}", "who appear in kept contacts"),
         *(
             (Fact("customers never under observation", share(seen - under, seen), "first seen on the last day"),)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import narwhals.stable.v2 as nw
 
-from cxresearch import queries
+from cxresearch import postgres, queries
 from cxresearch.engines import Engine, reading_errors
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.study import Format, Interactions, Retention, Study, Table
@@ -62,11 +62,13 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
     section: Interactions | Retention = getattr(study, where)
     if where in study.frames:
         return _frame(study, engine, where)
-    if section.query is not None:
-        return _query(study, engine, section.query, f"{where}.query", _tables(study, engine))
     text = [section.customer]
     if isinstance(section, Retention):
         text += [c for c in (section.contract, section.cluster, section.segment, *section.covariates) if c]
+    if section.query is not None and section.source is not None:
+        return _served(study, engine, section.source, section.query, where, text)
+    if section.query is not None:
+        return _query(study, engine, section.query, f"{where}.query", _tables(study, engine))
     return _file(study, engine, section.source or "", section.format, f"{where}.source", text)
 
 
@@ -88,6 +90,8 @@ def _tables(study: Study, engine: Engine) -> dict[str, Any]:
 
 
 def _table(study: Study, engine: Engine, name: str, table: Table, before: dict[str, Any]) -> Any:
+    if table.query is not None and table.source is not None:
+        return _served(study, engine, table.source, table.query, f"tables.{name}", [])
     if table.query is not None:
         return _query(study, engine, table.query, f"tables.{name}.query", before)
     return _file(study, engine, table.source or "", table.format, f"tables.{name}", [])
@@ -110,14 +114,21 @@ def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str,
     return found
 
 
+def _served(study: Study, engine: Engine, source: str, sql: str, where: str, ids: list[str]) -> Any:
+    with reading(study, f"{where}.query"):
+        raw = engine.parquet([str(postgres.fetched(study, engine, source, sql, where, ids))], hive=False)
+        nw.from_native(raw).collect_schema()
+    return raw
+
+
 def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, text: list[str]) -> Any:
     if template.startswith(("duckdb:", "spark:")) and "://" not in template:
         return _stored(study, engine, template, field)
-    if "://" in template:
+    if "://" in template or "://" in (filled := study.fill(template, field)):
         raise SourceError(
             f"{field}: {template!r} is an address; only files are read: export the table to Parquet and name that file"
+            " (of a PostgreSQL server, a query beside the source is asked)"
         )
-    filled = study.fill(template, field)
     try:
         files, hive = _local_files(study.folder, filled)
         empty = [f for f in files if Path(f).stat().st_size == 0]
@@ -165,7 +176,8 @@ def input_files(study: Study) -> list[Path] | None:
     sections: tuple[Interactions | Retention | Table, ...]
     sections = (study.interactions, study.retention, *study.tables.values())
     templates = [s.source for s in sections if s.source]
-    if study.frames or any(t.startswith(("duckdb:", "spark:")) or "://" in t for t in templates):
+    served = any(s.source and s.query for s in sections)
+    if study.frames or served or any(t.startswith(("duckdb:", "spark:")) or "://" in t for t in templates):
         return None
     found: list[Path] = []
     for template in templates:

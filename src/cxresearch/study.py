@@ -11,9 +11,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -200,13 +202,10 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
-        names = {name for template in self._templates() for name in _VARIABLE.findall(template)}
-        values = {name: self._value(name) or "" for name in names}
-        for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
-            # a path may have been taken apart or its ~ spelt out before somebody echoed it
-            for shown in {value, str(Path(value).expanduser()), str(Path(value))} - {"", "."} if value else ():
-                text = text.replace(shown, f"${{{name}}}")
-        return text
+        names = sorted({name for template in self._templates() for name in _VARIABLE.findall(template)})
+        shown = {form: name for name in names for form in _forms(self._value(name) or "")}
+        longest_first = "|".join(re.escape(form) for form in sorted(shown, key=len, reverse=True))
+        return re.sub(longest_first, lambda found: f"${{{shown[found[0]]}}}", text) if shown else text
 
     def _value(self, name: str) -> str | None:
         return self.variables.get(name, os.environ.get(name))
@@ -215,6 +214,21 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         sections: tuple[Interactions | Retention | Table, ...]
         sections = (self.interactions, self.retention, *self.tables.values())
         return [s.source for s in sections if s.source]
+
+
+def _forms(value: str) -> set[str]:
+    """How somebody may echo a value.
+
+    A path may have been taken apart or its ~ spelt out; an address may have been encoded, decoded or taken apart.
+    """
+    login, _, place = value.partition("://")[2].rpartition("@")
+    parts = [*re.split("[:/@?&=#]", login), *re.findall(r"[?&](?:user|\w*password)=([^&]*)", place)]
+    forms = {value, str(Path(value)), *parts}
+    with suppress(RuntimeError):  # no such home
+        forms.add(str(Path(value).expanduser()))
+    forms |= {unquote(form) for form in forms}
+    forms |= {quote(form, safe, errors="surrogateescape") for form in forms for safe in ("", "/", ":/,[]")}
+    return (forms | {form.replace("%20", "+") for form in forms}) - {"", "."}
 
 
 _SECTIONS: dict[str, type[Section]] = {

@@ -209,7 +209,8 @@ def read_customers(study: Study, engine: Engine) -> Raw:
 
 def _opened(study: Study, engine: Engine, where: str) -> tuple[Frame, dict[str, Any], bool]:
     """The source with its rows numbered, its columns, and whether its row numbers stand."""
-    ordered = where in study.frames or getattr(study, where).query is None
+    section = getattr(study, where)
+    ordered = where in study.frames or section.query is None
     raw = open_source(study, engine, where)
     for column in nw.from_native(raw).collect_schema():
         if column.lower() in _OWN:
@@ -220,8 +221,9 @@ def _opened(study: Study, engine: Engine, where: str) -> tuple[Frame, dict[str, 
     source = engine.rows(raw)
     schema = dict(source.collect_schema())
     schema.pop("cx_row")
-    if not ordered:
-        # a query may give its rows in another order each time, and the numbers must keep their rows
+    if not ordered and section.source is None:
+        # a query may give its rows in another order each time, and the numbers must keep their rows; what a server has
+        # answered lies in a file
         source = engine.keep(source)
     return source, schema, ordered
 

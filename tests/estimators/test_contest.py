@@ -13,10 +13,9 @@ from tests.estimators.golden import cohort_table, read
 
 
 def test_likelihoods_as_in_r():
-    wanted = dict(read("contest.csv").select("terms", "loglik").iter_rows())
-    for terms in wanted:
+    for terms, loglik in read("contest.csv").select("terms", "loglik").iter_rows():
         fit = cox(cohort_table(), terms.split(" + "), strata=["segment"], errors="model")
-        assert fit.loglik == pytest.approx(wanted[terms], rel=1e-12)
+        assert fit.loglik == pytest.approx(loglik, rel=1e-12)
 
 
 def test_written_out():

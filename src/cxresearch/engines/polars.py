@@ -55,10 +55,11 @@ class Polars:
         types |= {c: pl.String() for c in text if c in types}
         types |= {c: pl.String() for c, t in types.items() if t == pl.Int128}
         whole = [c for c, t in types.items() if t == pl.Int64]
-        if whole:
-            as_text = scan({**types, **dict.fromkeys(whole, pl.String)}, 0)
-            padded = as_text.select(pl.col(whole).str.contains(_LEADING_ZERO).any()).collect().row(0, named=True)
-            types |= {c: pl.String() for c, found in padded.items() if found}
+        as_text = scan({**types, **dict.fromkeys(whole, pl.String)}, 0)
+        padded = [pl.col(whole).str.contains(_LEADING_ZERO).any()] if whole else []
+        # every column is read once, since a line with too many fields is no error to a reader of few columns
+        read = as_text.select(*padded, *(pl.col(c).null_count() for c in types if c not in whole)).collect()
+        types |= {c: pl.String() for c in whole if read[c].item()}
         return scan(types, 0)
 
     def database(self, path: str, table: str) -> pl.LazyFrame:

@@ -1,0 +1,139 @@
+"""What can be said about a server without one: the study file, the driver that is not there, secrets taken out."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch import postgres
+from cxresearch.errors import SourceError, StudyError
+from cxresearch.sources import input_files
+
+ROOT = Path(__file__).parents[2]
+WHO = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": [None]})
+ADDRESS = "postgresql://${CX_USER}:${CX_PASSWORD}@db/crm"
+
+
+def study(source=ADDRESS, query="select 1", variables=None, **more) -> cx.Study:
+    raw = {"interactions": {"source": source, "query": query}, **more}
+    return cx.study_from({k: v for k, v in raw.items() if v}, retention=WHO, variables=variables)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [ADDRESS, "postgres://${U}@db", "${DATABASE_URL}", "postgresql://reader@db:5432,db2/crm?sslmode=require",
+     "postgresql:///crm?user=${U}&password=${P}", "postgresql://u:@h/d"],
+)  # fmt: skip
+def test_addresses_that_are_taken(source):
+    made = study(source)
+    assert made.interactions.source == source
+    assert input_files(made) is None
+    tables = {"t": {"source": source, "query": "select 1"}}
+    assert input_files(study(tables=tables, interactions={"query": "from t"})) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["postgresql://u:hunter2@h/d", "postgresql://u:${P}hunter2@h/d", "postgresql://u:hunter2/@x@h/d",
+     "postgres://h/d?password=hunter2", "postgres://${U}:${P}@h/d?x=y&sslpassword=hunter2"],
+)  # fmt: skip
+def test_a_password_in_plain_sight_is_refused_and_not_shown(source):
+    for query in ("select 1", None):
+        with pytest.raises(
+            StudyError, match=r"interactions\.source shows a password: write \$\{NAME\} in its place"
+        ) as caught:
+            cx.study_from({"interactions": {"source": source} | ({"query": query} if query else {})}, retention=WHO)
+        assert "hunter2" not in str(caught.value)
+    with pytest.raises(StudyError, match=r"tables\.t\.source shows a password"):
+        cx.study_from({"tables": {"t": source}}, interactions=WHO, retention=WHO)
+
+
+def test_the_page_shows_a_study_that_is_taken():
+    (shown,) = re.findall(
+        r"```toml\n(.*?)```", (ROOT / "docs" / "postgresql.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert cx.study_from(tomllib.loads(shown), retention=WHO).interactions.query.strip().startswith("select")
+
+
+def test_a_server_needs_a_query():
+    with pytest.raises(StudyError, match=r'a server: say beside it what to read, query = "select …"'):
+        cx.study_from({"interactions": {"source": ADDRESS}}, retention=WHO)
+    with pytest.raises(StudyError, match=r"tables\.t\.source: 'postgresql.*query = "):
+        cx.study_from({"tables": {"t": ADDRESS}}, interactions=WHO, retention=WHO)
+    held = cx.study_from({"interactions": {"source": "${URL}"}}, retention=WHO, variables={"URL": "postgresql://h/d"})
+    with pytest.raises(SourceError, match=r"'\$\{URL\}' is an address; .*a query beside the source is asked"):
+        cx.audit(held)
+
+
+@pytest.mark.parametrize("source", ["log.csv", "duckdb:a.duckdb/t", "s3://a/b", "mysql://a/b", "${FOLDER}/log.csv"])
+def test_a_query_beside_anything_else_is_refused(source):
+    with pytest.raises(StudyError, match=r'2 given; both together are for a server: source = "postgresql://…"'):
+        study(source)
+    with pytest.raises(StudyError, match=r"tables\.t needs either a file name or a query; both together are for"):
+        cx.study_from({"tables": {"t": {"source": source, "query": "x"}}}, interactions=WHO, retention=WHO)
+
+
+def test_the_template_is_what_is_shown():
+    made = study(variables={"CX_USER": "bob", "CX_PASSWORD": "hunter2"})
+    assert ADDRESS in made._repr_html_()
+    assert "hunter2" not in f"{made!r} {made._repr_html_()} {made.__rich_repr__()}"
+
+
+def test_a_driver_that_is_not_installed_says_how_to_have_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
+    made = study(variables={"CX_USER": "bob", "CX_PASSWORD": "hunter2"})
+    with pytest.raises(
+        SourceError, match=r"interactions\.source: a server needs its driver: pip install 'cxresearch\[postgres\]'"
+    ):
+        cx.audit(made)
+
+
+def test_a_variable_without_a_value_is_named(monkeypatch):
+    monkeypatch.delenv("CX_USER", raising=False)
+    with pytest.raises(StudyError, match=r"interactions\.source uses \$\{CX_USER\}, which has no value"):
+        cx.audit(study())
+    with pytest.raises(SourceError, match=r"what \$\{URL\} holds is no address: postgresql://user") as caught:
+        cx.audit(study("${URL}", variables={"URL": "mysql://bob:hunter2@h"}))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_no_character_of_a_value_is_taken_for_a_part_of_the_address():
+    values = {
+        "CX_USER": "a@b:c",
+        "CX_PASSWORD": "/?#%41 ü+&=",
+        "HOST": "[::1]:5432,db:1",
+        "SOCKET": "/a b",
+        "DB": "x/y?z",
+    }
+    made = study("postgresql://${CX_USER}:${CX_PASSWORD}@${HOST}/${DB}?host=${SOCKET}", variables=values)
+    assert postgres._address(made, made.interactions.source, "x") == (
+        "postgresql://a%40b%3Ac:%2F%3F%23%2541%20%C3%BC%2B%26%3D@[::1]:5432,db:1/x%2Fy%3Fz?host=%2Fa%20b"
+    )
+
+
+ECHOES = {
+    "as it is": "a b/ü@",
+    "encoded": "a%20b%2F%C3%BC%40",
+    "encoded for a path": "a%20b/%C3%BC%40",
+    "encoded for a form": "a+b%2F%C3%BC%40",
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+def test_an_encoded_value_is_taken_out(echo):
+    made = study(variables={"CX_USER": "CX", "CX_PASSWORD": "a b/ü@"})
+    # the name of one variable holds the value of the other
+    assert made.redact(f"CX <{echo}>") == "${CX_USER} <${CX_PASSWORD}>"
+
+
+def test_the_parts_of_an_address_are_taken_out():
+    made = study("${URL}", variables={"URL": "postgres://bob:p@ss/w%6Frd@db/crm?password=other&sslmode=require"})
+    for part in ("bob", "p@ss", "ss", "w%6Frd", "word", "other", "postgres://bob:p@ss/w%6Frd@db/crm"):
+        assert part not in made.redact(f'invalid "{part}"')
+    assert made.redact("database crm, host db") == "database crm, host db"
