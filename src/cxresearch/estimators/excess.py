@@ -7,6 +7,7 @@ and stratum, and leave observation alike. Both incidences are Aalen–Johansen e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -23,6 +24,7 @@ from cxresearch.matched import MatchedTable
 from cxresearch.risk import balanced
 
 Array = NDArray[np.float64]
+Columns = dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -146,54 +148,64 @@ class Arrays:
         self.place[cells] = np.arange(len(cells))
         spans = _columns(table.spans.filter(pl.col("first") < self.days), causes, bins)
         self.groups, self.shape = groups, (3, len(cells), horizon + 2)
-        self.by_group = [self._expand(spans, g) for g in range(groups)]
+        self.by_group = [self._expand(part) for part in _split(spans, groups)]
         flat = np.concatenate([(e * len(cells) + cell) * self.shape[2] + t for e, cell, t, _ in self.by_group])
         customers = np.concatenate([n for _, _, _, n in self.by_group])
         self.total = np.bincount(flat, customers, 3 * len(cells) * self.shape[2]).reshape(self.shape)
         self.members = self.total.sum(axis=(0, 2))
 
-    def _expand(self, spans: dict[str, NDArray[np.int64]], group: int) -> tuple[NDArray[np.int64], ...]:
+    def _expand(self, spans: Columns) -> tuple[NDArray[np.int64], ...]:
         """One entry per comparator and cell: event, cell, time (beyond the horizon: horizon + 1), customers."""
-        own = spans["group"] == group
-        first, last = spans["first"][own], np.minimum(spans["last"][own], self.days)
+        first, last = spans["first"], np.minimum(spans["last"], self.days)
         length = last - first
         row = np.repeat(np.arange(len(first)), length)
         day = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-        cell = self.place[spans["stratum"][own][row] * self.days + day]
+        cell = self.place[spans["stratum"][row] * self.days + day]
         row, day, cell = row[cell >= 0], day[cell >= 0], cell[cell >= 0]
-        time = spans["end"][own][row] - day
-        event = np.where(time > self.horizon, 0, spans["event"][own][row])
-        return event, cell, np.minimum(time, self.horizon + 1), spans["customers"][own][row]
+        time = spans["end"][row] - day
+        event = np.where(time > self.horizon, 0, spans["event"][row])
+        return event, cell, np.minimum(time, self.horizon + 1), spans["customers"][row]
 
     def curves(self) -> list[tuple[Curve, Curve, int]]:
         """Exposed, comparators, and how many exposed nobody matches: of all, then without each group."""
+        ends, weight = self._ends(self.exposed), self._weight(self.exposed)
+        parts = _split(self.exposed, self.groups)
         weights, found = [], []
         for without in (None, *range(self.groups)):
-            members = self.members
-            keep = slice(None) if without is None else self.exposed["group"] != without
-            e = {k: v[keep] for k, v in self.exposed.items()}
+            members, own, cells = self.members, ends, weight
             if without is not None:
                 _, cell, _, customers = self.by_group[without]
                 members = members - np.bincount(cell, customers, self.shape[1])
+                own, cells = own - self._ends(parts[without]), cells - self._weight(parts[without])
             matched = members > 0
-            weight = np.bincount(e["cell"], e["customers"], self.shape[1])
-            weights.append(np.where(matched, weight / np.where(matched, members, 1.0), 0.0))
-            used = matched[e["cell"]]
-            time = np.minimum(e["time"], self.horizon + 1)[used]
-            event = np.where(e["time"] > self.horizon, 0, e["event"])[used]
-            ends = np.bincount(event * self.shape[2] + time, e["customers"][used], 3 * self.shape[2])
-            found.append((ends.astype(np.float64).reshape(3, -1), int(e["customers"][~used].sum())))
+            weights.append(np.where(matched, cells / np.where(matched, members, 1.0), 0.0))
+            alone = ~matched[self.exposed["cell"]]  # few, and none of those that were left out
+            if without is not None:
+                alone &= self.exposed["group"] != without
+            dropped = {k: v[alone] for k, v in self.exposed.items()}
+            found.append((own - self._ends(dropped), int(dropped["customers"].sum())))
         # the comparators of all groups at once: one product of matrices
         counts = [np.array(weights) @ each for each in self.total]
         curves = []
-        for i, (own, dropped) in enumerate(found):
+        for i, (own, dropped_customers) in enumerate(found):
             others = np.stack([c[i] for c in counts])
             if i:
                 event, cell, time, customers = self.by_group[i - 1]
                 less = np.bincount(event * self.shape[2] + time, weights[i][cell] * customers, others.size)
                 others = others - less.reshape(others.shape)
-            curves.append((self._curve(own), self._curve(others), dropped))
+            curves.append((self._curve(own), self._curve(others), dropped_customers))
         return curves
+
+    def _ends(self, exposed: Columns) -> Array:
+        """Shape (3, horizon + 2): how many of the exposed end by event and time."""
+        time = np.minimum(exposed["time"], self.horizon + 1)
+        event = np.where(exposed["time"] > self.horizon, 0, exposed["event"])
+        ends = np.bincount(event * self.shape[2] + time, exposed["customers"], 3 * self.shape[2])
+        return ends.astype(np.float64).reshape(3, -1)
+
+    def _weight(self, exposed: Columns) -> Array:
+        """Shape (cells,): how many of the exposed belong to each cell."""
+        return np.bincount(exposed["cell"], exposed["customers"], self.shape[1]).astype(np.float64)
 
     def worth(self) -> float:
         """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
@@ -208,6 +220,14 @@ class Arrays:
         risk = gone[::-1].cumsum()[::-1]
         times = np.arange(1, self.horizon + 1)
         return curve_of(times, np.maximum(risk[1:-1], 0.0), np.maximum(ends[1:, 1:-1], 0.0))
+
+
+def _split(rows: Columns, groups: int) -> list[Columns]:
+    """The rows of each group."""
+    order = np.argsort(rows["group"], kind="stable")
+    ordered = {k: v[order] for k, v in rows.items()}
+    cuts = np.searchsorted(ordered["group"], np.arange(groups + 1))
+    return [{k: v[a:b] for k, v in ordered.items()} for a, b in pairwise(cuts.tolist())]
 
 
 def _everyone(table: MatchedTable) -> pl.DataFrame:
