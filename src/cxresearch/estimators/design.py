@@ -117,7 +117,10 @@ class Flows:
 
     def matrices(self, shape: tuple[int, ...], group: int | None = None) -> tuple[RiskSets, Matrix]:
         """Risk sets and events, each of `shape` (R, P), of one group or of all."""
-        part = slice(None) if group is None else slice(*np.searchsorted(self.group, [group, group + 1]))
+        part = slice(None)
+        if group is not None:  # the ends in the array's own kind, or all of it would be cast to theirs
+            ends = np.array([group, group + 1], self.group.dtype)
+            part = slice(*np.searchsorted(self.group, ends).tolist())
         net = _scatter(shape, self.enter_row[part], self.pattern[part], self.net[part])
         return RiskSets(net, self.block), _scatter(shape, self.event_row[part], self.pattern[part], self.events[part])
 

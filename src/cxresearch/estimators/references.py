@@ -19,7 +19,7 @@ def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
     for feature in table.features:
         own = {p.partition("[")[2].removesuffix("]") for p in parts if p.partition("[")[0] == feature.name}
         if own:
-            seen = sorted(set(table.flows[feature.name].to_list()))
+            seen = table.flows[feature.name].unique().sort().to_list()
             first = next((feature.levels[i] for i in seen if feature.levels[i] not in own), feature.levels[0])
             found.append(f"{feature.name}[{first}]")
     return tuple(found)
