@@ -3,7 +3,7 @@
 # make check    lint, types
 # make lab      opens JupyterLab in the environment
 # make calibrate   how often verdicts are wrong, in worlds whose truth is known (hours)
-# make bench    speed as ratios to lifelines, side by side in one run
+# make bench    speed and memory as ratios to lifelines, R and a raw scan, side by side in one run
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv

@@ -1,7 +1,7 @@
 """Speed and memory as ratios, measured side by side in one run: python benchmarks/bench.py [--large].
 
-Prints a table and writes benchmarks/results.json. Times differ between machines and hours; ratios much less. R is
-measured where Rscript and its package survival are installed.
+Prints a table and writes benchmarks/results.json and docs/speed.md. Times differ between machines and hours; ratios
+much less. R is measured where Rscript and its package survival are installed.
 """
 
 from __future__ import annotations
@@ -242,6 +242,16 @@ def main() -> None:
         results.append(row("ten times the contacts, times as long", b["seconds"] / a["seconds"], "11 x"))
         results.append(row("peak memory at ten times the contacts, GiB", b["peak_gib"], "4 GiB"))
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    (HERE.parent / "docs" / "speed.md").write_text(page(results))
+
+
+def page(results: list[Row]) -> str:
+    """The table as a page."""
+    lines = []
+    for found in results:
+        more = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in found.items() if k not in ("what", "ratio", "bar"))
+        lines.append(f"| {found['what']} | {found['ratio']:.3g} | {found['bar']} | {more} |")
+    return (HERE / "speed.head.md").read_text() + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
