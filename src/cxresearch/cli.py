@@ -116,7 +116,7 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 def claims(study: Path | None, variables: dict[str, str]) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
     from cxresearch.claims.claim import catalogue, claims_of
-    from cxresearch.claims.docket import lacks
+    from cxresearch.claims.lacking import lacks
 
     loaded = _read(study, variables) if study else None
     for claim in claims_of(loaded.claims) if loaded else catalogue():

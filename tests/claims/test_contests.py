@@ -6,7 +6,7 @@ import pytest
 
 from cxresearch import ClaimError, evaluate
 from cxresearch.claims.claim import parse_claim
-from cxresearch.claims.docket import lacks
+from cxresearch.claims.lacking import lacks
 from cxresearch.study import study_from
 from cxresearch.worlds import World, simulate
 from tests.claims.test_docket import study_of

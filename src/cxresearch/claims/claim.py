@@ -124,6 +124,7 @@ class Reading(Section, frozen=True):
         model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive
             analyses do.
         combine: of an attributable share; feature to weight.
+        against: the grade that moments are put in the place of; it must occur.
         compare, part: of an excess; `part` is ``excess``, ``exposed`` or ``comparators``.
         count, among, ends: of a share; levels that count, levels and ends of follow-up in the denominator.
         region: where the claim says the number lies.
@@ -150,6 +151,7 @@ class Reading(Section, frozen=True):
     contrast: dict[str, float] = msgspec.field(default_factory=dict)
     final: bool = False
     combine: dict[str, float] = msgspec.field(default_factory=dict)
+    against: Literal["bad", "neutral", "good", "unknown"] | None = None
     compare: Comparators | None = None
     part: Literal["excess", "exposed", "comparators"] = "excess"
     count: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)

@@ -9,11 +9,10 @@ from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
-from msgspec import structs
-
-from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, features, region, subjects
+from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, region
 from cxresearch.claims.counting import Counting, activity_counting
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
+from cxresearch.claims.lacking import as_graded, lacks
 from cxresearch.claims.shapes import Bench, Found, activity, compute
 from cxresearch.claims.store import Store
 from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
@@ -110,18 +109,6 @@ def choose(known: Sequence[Claim], ids: Sequence[str] | None) -> tuple[Claim, ..
     return tuple(by[c] for c in dict.fromkeys(ids))
 
 
-def lacks(claim: Claim, study: Study) -> str:
-    """What a study lacks for a claim, as far as the study file shows; empty if it can be tried."""
-    if study.retention.kind not in claim.retention:
-        return "an end of the relation: retention is derived from the contacts alone"
-    had = {*(("segment",) if study.retention.segment else ()), *study.retention.covariates}
-    for name in claim.covariates:
-        if name not in had:
-            where = "segment" if name == "segment" else "covariates"
-            return f"{name}: its column is not named under [retention], {where}"
-    return ""
-
-
 def _planned(
     bench: Bench, chosen: Sequence[Claim], wanted: Mapping[str, Sequence[Reading]]
 ) -> dict[str, list[Counting]]:
@@ -132,7 +119,7 @@ def _planned(
             continue
         for reading in wanted[claim.id]:
             with suppress(NotTestable):  # said when the reading is tried
-                found[claim.id] += bench.countings(claim, _as_graded(bench, claim, reading))
+                found[claim.id] += bench.countings(claim, as_graded(bench.store.audit, claim, reading))
         if claim.text.caution and claim.naive in {r.id for r in wanted[claim.id]}:
             found[claim.id].append(activity_counting())
     return found
@@ -155,7 +142,7 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
             rows[reading.id] = _untestable(claim, reading, missing)
             continue
         try:
-            found[reading.id] = compute(bench, claim, _as_graded(bench, claim, reading))
+            found[reading.id] = compute(bench, claim, as_graded(bench.store.audit, claim, reading))
             rows[reading.id] = _decided(bench, claim, reading, found[reading.id])
         except NotTestable as e:
             rows[reading.id] = _untestable(claim, reading, e.lacks)
@@ -173,28 +160,6 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
         return Trial(claim, tried, base, naive, sentence)
     caution = _filled(claim.text.caution, claim, rows[primary.id], base, found)
     return Trial(claim, tried, base, naive, sentence, caution, activity(bench))
-
-
-def _as_graded(bench: Bench, claim: Claim, reading: Reading) -> Reading:
-    """The reading without what would be held equal of grades that nobody has.
-
-    Raises:
-        NotTestable: it is about such a grade.
-    """
-    counts = {f.name: f.value for f in bench.store.audit.facts}
-
-    def nobody_has(name: str) -> str:
-        says = claim.histories.get(name, {})
-        grade = says.get("grade", "bad" if says.get("use") in ("bad_count", "first_bad") else "")
-        return grade if counts.get(f"{grade} moments", "").split(" ")[0] == "0" else ""
-
-    for name in subjects(reading):
-        if grade := nobody_has(name):
-            raise NotTestable(f"{grade} moments: no contact is graded {grade}")
-    if reading.model is None:
-        return reading
-    terms = tuple(t for t in reading.model.terms if not any(map(nobody_has, features(t))))
-    return structs.replace(reading, model=structs.replace(reading.model, terms=terms))
 
 
 def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evidence:

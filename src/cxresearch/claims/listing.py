@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.claims.claim import claims_of
-from cxresearch.claims.docket import lacks
+from cxresearch.claims.lacking import lacks
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.records import Records
