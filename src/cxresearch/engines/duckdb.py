@@ -11,7 +11,7 @@ import polars as pl
 
 from cxresearch.along import Along
 from cxresearch.engines.polars import Polars, plain
-from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
+from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, duck_time
@@ -161,10 +161,8 @@ class DuckDB:
         return framed(self.connection.table(name))
 
     def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-        """As `Engine.settle`; windows order for themselves, and the engine minds its memory."""
-        kept = self.keep(log)
-        fine = nw.col("reason").is_null()
-        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds), self)
+        """As `Engine.settle`."""
+        return settled(self, log, bounds)
 
     def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

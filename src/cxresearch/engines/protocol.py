@@ -157,6 +157,13 @@ def no_catalogue(table: str) -> EngineError:
     return EngineError(f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file")
 
 
+def settled(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    """`Engine.settle` where windows order for themselves, and the engine minds its memory."""
+    kept = engine.keep(log)
+    fine = nw.col("reason").is_null()
+    return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds), engine)
+
+
 def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
     """`Engine.tally` by a query."""
     found = engine.collect(frame.group_by(*keys).agg(rows=nw.len()))

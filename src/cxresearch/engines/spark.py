@@ -25,7 +25,7 @@ from sqlglot import expressions as exp
 
 from cxresearch.along import Along
 from cxresearch.engines.polars import Polars, plain
-from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, tallied
+from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, settled, tallied
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, spark_time
@@ -236,10 +236,8 @@ class Spark:
         return native.checkpoint() if lasting else native.localCheckpoint()
 
     def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-        """As `Engine.settle`; windows order for themselves, and the engine minds its memory."""
-        kept = self.keep(log)
-        fine = nw.col("reason").is_null()
-        return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds), self)
+        """As `Engine.settle`."""
+        return settled(self, log, bounds)
 
     def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""
