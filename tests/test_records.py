@@ -586,6 +586,12 @@ def test_segments_covariates_and_clusters_of_all_kinds(kind):
     assert len({r["cluster"] for r in rows}) == 3
 
 
+def test_an_odd_id_counts_wherever_it_stands():
+    """Blanks alone are no customer, on a row without a time as well."""
+    contacts = log(("a", "2024-02-01", "bad"), ("  ", None, "bad"), ("a", None, "bad"))
+    assert found(study(contacts, who(ALWAYS)), "interactions") == {"no customer": (1, (2,)), "no time": (1, (3,))}
+
+
 def test_a_cluster_is_one_for_all_its_customers():
     people = pl.DataFrame({"customer": ["a", "b", "c", "d"], "start": ["2024-01-01"] * 4, "end": [None] * 4})
     people = people.with_columns(cluster=pl.Series(["x", "y", "x", None]))

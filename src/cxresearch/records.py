@@ -203,20 +203,16 @@ def _activity(
 
 def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
     """The log's canonical table, made ready to be gone through again, and its window."""
-    ends = {"first": nw.col("day").min(), "last": nw.col("day").max()}
+    day = nw.when(~nw.col("id").is_null()).then(nw.col("day"))  # of contacts of anybody; null where not readable
+    ends = {"first": day.min(), "last": day.max()}
     if engine.rereads and raw.plain is not None:
         # ids that stand in the source as they are compared need not be looked at again, row by row
         log = raw.plain
-        found = engine.collect(_seen(log).select(**ends, odd=nw.col("odd").cast(nw.Int32).max()))
+        found = engine.collect(log.select(**ends, odd=nw.col("odd").cast(nw.Int32).max()))
         if not found["odd"].item():
             return log, _window(study, engine, log, raw.dated, found)
     log = raw.table if engine.rereads else engine.keep(raw.table)
-    return log, _window(study, engine, log, raw.dated, engine.collect(_seen(log).select(**ends)))
-
-
-def _seen(log: Frame) -> Frame:
-    """Contacts of anybody at a time that can be read."""
-    return log.filter(~nw.col("day").is_null() & ~nw.col("id").is_null())
+    return log, _window(study, engine, log, raw.dated, engine.collect(log.select(**ends)))
 
 
 def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.DataFrame) -> Window:
