@@ -68,7 +68,8 @@ def total(tables: Sequence[MatchedTable]) -> MatchedTable:
         raise EstimationError("only tables with the same causes add up")
     if len(tables) == 1:
         return first
-    population = pl.concat([t.population for t in tables]).group_by("group").sum().sort("group")
+    population = pl.concat([t.population for t in tables], how="vertical_relaxed")
+    population = sums(population, ["group"], ["customers", "clusters"])
     strata = tuple(sorted({s for t in tables for s in t.strata}))
 
     def summed_up(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

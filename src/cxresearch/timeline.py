@@ -42,7 +42,11 @@ class Timeline:
         along = self._engine.along("tick")
         found = [self._of(h).rename({"level": name}) for name, h in histories.items()]
         if not found:
-            return along.prepare(self._births().select("customer", "tick"))
+            births = self._births().select("customer", "tick")
+            if isinstance(self.clock, ContactClock):
+                firsts = self._moments.group_by("customer").agg(nw.col("tick").min())
+                births = firsts.with_columns(tick=ContactClock.number(nw.col("tick")))
+            return along.prepare(births)
         return found[0] if len(found) == 1 else along.merge(nw.concat(found, how="diagonal"), tuple(histories))
 
     def _births(self) -> Frame:

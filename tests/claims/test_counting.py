@@ -10,6 +10,7 @@ from cxresearch.claims.store import Store
 from cxresearch.engines import packed
 from cxresearch.errors import EstimationError
 from cxresearch.matched import MatchedTable
+from cxresearch.packing import narrow
 from cxresearch.records import read_records
 from cxresearch.risk import RiskTable
 from cxresearch.worlds import World, simulate
@@ -45,6 +46,19 @@ def test_parts_add_up_to_the_whole(records, monkeypatch, part):
     assert parts.keys() == whole.keys()
     assert all(same(parts[k], whole[k]) for k in whole)
     assert said[-1] == f"counted part {len(said)} of {len(said)}"
+
+
+def test_matched_parts_of_unlike_sizes_add_up():
+    rows = {"group": [0], "stratum": [0], "day": [1], "time": [2], "event": [1], "customers": [1]}
+    spans = {"group": [0], "stratum": [0], "first": [1], "last": [2], "end": [3], "event": [1], "customers": [1]}
+
+    def part(group, customers):
+        people = pl.DataFrame({"group": [group], "customers": [customers], "clusters": [customers]})
+        frames = [narrow(pl.DataFrame(r).with_columns(group=pl.lit(group)), ["customers"]) for r in (rows, spans)]
+        return MatchedTable(*frames, ("",), ("censored", "defection"), narrow(people, ["customers", "clusters"]), ())
+
+    both = part(0, 100) + part(1, 40_000)
+    assert both.population.rows() == [(0, 100, 100), (1, 40_000, 40_000)]
 
 
 def test_parts_hold_whole_clusters_and_every_row_once(records, monkeypatch):

@@ -88,3 +88,13 @@ def test_what_cannot_be_asked():
         contest(table, ["noise"], [])
     with pytest.raises(EstimationError, match="cannot be a term and a stratum"):
         contest(table, ["noise"], ["many"], strata=["noise"])
+
+
+def test_a_product_is_found_by_its_parts():
+    rng = np.random.default_rng(5)
+    a, b, c = (rng.integers(0, 2, 4_000) for _ in range(3))
+    stop = 1 + rng.exponential(120 / np.exp(0.8 * a * b)).astype(int)
+    rows = pl.DataFrame({"id": np.arange(4_000), "start": 0, "stop": np.minimum(stop, 200), "event": 1 * (stop <= 200)})
+    table = from_rows(rows.with_columns(a=a, b=b, c=c), ["a", "b", "c"])
+    assert contest(table, ["a:b"], ["c"], ["a", "b"]).p_first < 1e-6
+    assert contest(table, ["c"], ["a"], ["b", "a:b"]).p_first > 1e-3  # the product is not the contestant's

@@ -134,7 +134,7 @@ def contest(
 
 def _adds(joint: CoxFit, terms: Sequence[str]) -> float:
     """The p of a Wald test that all coefficients of some terms are zero, their covariance from the jackknife."""
-    places = [i for i, t in enumerate(joint.terms) if any(t == term or t.startswith(f"{term}[") for term in terms)]
+    places = [i for i, column in enumerate(joint.terms) if any(_is_of(column, term) for term in terms)]
     g, p = joint.groups, len(places)
     if not p or p >= g:
         return 1.0
@@ -143,3 +143,11 @@ def _adds(joint: CoxFit, terms: Sequence[str]) -> float:
     covariance = (g - 1) / g * apart.T @ apart
     wald = float(joint.coef[places] @ np.linalg.pinv(covariance) @ joint.coef[places])
     return float(stats.f.sf(wald * (g - p) / (p * (g - 1)), p, g - p))
+
+
+def _is_of(column: str, term: str) -> bool:
+    """Whether a coefficient, such as ``a[1]:b[2]``, belongs to a term, such as ``a:b``."""
+    own, wanted = column.split(":"), [part.strip() for part in term.split(":")]
+    return len(own) == len(wanted) and all(
+        part == name or part.startswith(f"{name}[") for part, name in zip(own, wanted, strict=True)
+    )

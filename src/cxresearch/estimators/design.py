@@ -151,7 +151,9 @@ def design(
     first, last = (int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0))
     width = last - first + 2
     kind = _holds(laid.strata.height * width)
-    key = block.astype(kind) * width + (flows["time"].to_numpy().astype(kind) - first)
+    key = block.astype(kind) * width + flows.select(
+        pl.col("time").cast(pl.Int64) - first
+    ).to_series().to_numpy().astype(kind)
     rows = np.unique(key[counted > 0])
     if every_time:
         rows = np.concatenate(
