@@ -64,3 +64,17 @@ def test_wrong_words(records):
         cx.risk_table(records, bad=cx.bad_count(1), clock="contact")
     with pytest.raises(cx.EstimationError, match="call the history something else"):
         cx.risk_table(records, time=cx.bad_count(1))
+
+
+@pytest.mark.parametrize("name", ["polars", "polars-lazy", "duckdb"])
+def test_episodes_without_histories(name):
+    """Everybody, for as long as they were there: a row each, on contacts as on days."""
+    days = [f"2024-{month:02}-{5 + who:02}" for who in range(3) for month in range(1, 8)]
+    log = pl.DataFrame({"customer": [c for c in "abc" for _ in range(7)], "at": days, "grade": ["good"] * 21})
+    study = cx.study_from({"retention": {"kind": "activity", "gap_days": 60}}, interactions=log)
+    by_contact = cx.episodes(study, engine=name).to_polars()
+    labelled = sum(d <= "2024-05-08" for d in days) // 3  # a gap before the last contact of the log
+    assert by_contact.select("start", "stop").rows() == [(1, labelled + 1)] * 3
+    by_day = cx.episodes(study, engine=name, clock="tenure").to_polars()
+    assert by_day["start"].to_list() == [0, 0, 0]
+    assert cx.risk_table(study, engine=name).customers == 3

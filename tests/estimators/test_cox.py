@@ -217,3 +217,14 @@ def test_scale_of_time_does_not_matter(factor):
     stretched = rows.with_columns(pl.col("start", "stop") * factor)
     b = cox(cohort_table(stretched), ["bad"], errors="model")
     np.testing.assert_allclose(a.coef, b.coef, atol=1e-12)
+
+
+@pytest.mark.parametrize("first", [3_000_000_000, 1_700_000_000_000, -3_000_000_000])
+def test_times_far_from_zero(first):
+    """Only differences of times matter, however many bits the times themselves need."""
+    rng = np.random.default_rng(4)
+    rows = pl.DataFrame({"id": np.arange(200), "stop": rng.integers(1, 90, 200), "x": rng.integers(0, 2, 200)})
+    rows = rows.with_columns(start=0, event=pl.lit(1))
+    far = rows.with_columns(pl.col("start").cast(pl.Int64) + first, pl.col("stop") + first)
+    near, away = (cox(from_rows(r, ["x"]), ["x"], errors="model") for r in (rows, far))
+    assert (away.coef[0], away.loglik) == (near.coef[0], near.loglik)
