@@ -34,7 +34,7 @@ def reads(monkeypatch):
     """How often the tables of a study are read."""
     calls = []
     real = store.read_records
-    monkeypatch.setattr(store, "read_records", lambda *a: (calls.append(1), real(*a))[1])
+    monkeypatch.setattr(store, "read_records", lambda *a, **k: (calls.append(1), real(*a, **k))[1])
     return calls
 
 
@@ -101,7 +101,7 @@ TABLES = """
 [tables.log]
 source = "interactions.parquet"
 [tables.contacts]
-query = "select * from log where stars > 0"
+query = "select customer, at, touchpoint, channel, stars from log where stars > 0"
 """
 SETTINGS = {
     "scale": ("scale = [1, 5]", "scale = [1, 9]"),

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxresearch.packing import packing
+from cxresearch.packing import packing, sums
 
 ROWS = st.lists(st.tuples(*[st.integers(-(2**19), 2**19)] * 3), min_size=1, max_size=30)
 
@@ -33,3 +33,15 @@ def test_what_does_not_fit_is_not_packed():
         0,
         2**62,
     ]
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 2), st.integers(0, 2**31)), min_size=1, max_size=60))
+def test_sums_are_the_same_dense_and_sparse(rows):
+    """Where keys are few they are counted without sorting; both ways are exact and hold no row without a count."""
+    frame = pl.DataFrame(rows, schema=["a", "b", "n"], orient="row")
+    wanted: dict[tuple[int, int], int] = {}
+    for a, b, n in rows:
+        wanted[a, b] = wanted.get((a, b), 0) + n
+    for repeated in (1, 40):  # many rows to a key, or few
+        found = sums(pl.concat([frame] * repeated), ["a", "b"], ["n"])
+        assert list(found.iter_rows()) == [(*k, repeated * v) for k, v in sorted(wanted.items())]

@@ -5,13 +5,15 @@ The way of the data, module by module::
     study, strict, checks   the study file        rules, queries, sql   its conditions and queries
     engines/, along         Polars, DuckDB, Spark sources, postgres     files, databases, a server's answer
     packing                 columns in an integer times                 times as text
-    tables                  contracts of both     moments               contacts graded
-    retention               who stayed, who left  accounting, facts     every row accounted for
+    tables, log             contracts of both     moments, facets       contacts graded, and what else they tell
+    happenings              dated events          retention             who stayed, who left
+    setaside                rows not used         accounting, facts     every row accounted for
     records                 both tables joined    clocks                days, contacts
     histories/              what had been lived   timeline              all histories in time
     episode, rows           (start, stop] rows    risk, matched         the additive tables
     explore                 study to table        estimators/           table to numbers
-    moment_counts, curves   first looks           small_cells           what may be shown
+    agent_counts            with whom             moment_counts, curves first looks
+    small_cells             what may be shown
     variants                other definitions     html_tables           objects in JupyterLab
     cache                   tables kept between runs
     claims/                 numbers to verdicts   charts/               results to pictures

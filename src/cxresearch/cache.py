@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache as once
 from hashlib import blake2b
 from importlib.metadata import version
@@ -21,13 +22,14 @@ import msgspec
 import polars as pl
 
 from cxresearch.accounting import Audit, Fact, Finding
+from cxresearch.agent_counts import AgentTable
 from cxresearch.matched import MatchedTable
 from cxresearch.retention import Window
 from cxresearch.risk import RiskTable
 from cxresearch.sources import input_files
 from cxresearch.study import Study
 
-Table = RiskTable | MatchedTable
+Table = RiskTable | MatchedTable | AgentTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
 # what lies right of the risk tables does not change them
 _RIGHT = ("estimators", "claims", "charts", "report", "worlds")
@@ -35,8 +37,25 @@ _COUNTING = "claims/counting.py"
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known of a study once its tables have been read.
+
+    Attributes:
+        audit: every row accounted for.
+        window: the log's own.
+        fixed: names of the fixed covariates.
+        has: what histories may read.
+    """
+
+    audit: Audit
+    window: Window
+    fixed: tuple[str, ...]
+    has: frozenset[str]
+
+
 class _Plain(msgspec.Struct, frozen=True):
-    """What is known of a study once its tables have been read, without the quarantine."""
+    """A `Reading` without the quarantine."""
 
     tables: tuple[tuple[str, int], ...]
     read: tuple[tuple[str, int], ...]
@@ -47,6 +66,7 @@ class _Plain(msgspec.Struct, frozen=True):
     first: int
     last: int
     fixed: tuple[str, ...]
+    has: frozenset[str]
 
 
 class Cache:
@@ -61,21 +81,21 @@ class Cache:
     def __init__(self, study: Study, folder: Path, inputs: str) -> None:
         self.folder = folder / _short(inputs, _settings(study), _sources())
 
-    def reading(self) -> tuple[Audit, Window, tuple[str, ...]] | None:
-        """Audit, window and fixed covariates, if they are kept."""
+    def reading(self) -> Reading | None:
+        """What has been read, if it is kept."""
         with _missing():
             plain = msgspec.json.decode((self.folder / "reading.json").read_bytes(), type=_Plain)
             held = tuple((t, pl.read_parquet(self.folder / f"quarantine-{t}.parquet")) for t in plain.quarantine)
             audit = Audit(plain.tables, plain.read, plain.kept, plain.findings, plain.facts, held)
-            return audit, Window(plain.first, plain.last), plain.fixed
+            return Reading(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
         return None
 
-    def keep_reading(self, audit: Audit, window: Window, fixed: tuple[str, ...]) -> None:
+    def keep_reading(self, found: Reading) -> None:
         """Keep what `reading` gives."""
+        audit, window = found.audit, found.window
         names = tuple(t for t, _ in audit.quarantine)
-        plain = _Plain(
-            audit.tables, audit.read, audit.kept, audit.findings, audit.facts, names, window.first, window.last, fixed
-        )
+        counts = (audit.tables, audit.read, audit.kept, audit.findings, audit.facts)
+        plain = _Plain(*counts, names, window.first, window.last, found.fixed, found.has)
         for table, frame in audit.quarantine:
             self._write(f"quarantine-{table}.parquet", frame)
         self._write("reading.json", msgspec.json.encode(plain))
@@ -90,7 +110,8 @@ class Cache:
                 for part in msgspec.json.decode(facts)["parts"]
             }
             fields = {k: v for k, v in msgspec.json.decode(facts).items() if k != "parts"} | frames
-            return _made(RiskTable, fields) if "flows" in frames else _made(MatchedTable, fields)
+            kinds: dict[str, type[Table]] = {"flows": RiskTable, "spans": MatchedTable, "counts": AgentTable}
+            return _made(next(kind for part, kind in kinds.items() if part in frames), fields)
         return None
 
     def keep_table(self, key: str, table: Table) -> None:

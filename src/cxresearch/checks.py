@@ -19,6 +19,7 @@ CENTURY = 36_525
 _VARIABLE = r"\$\{\w+\}"
 _SERVERS = ("postgresql://", "postgres://")
 _BOTH = '; both together are for a server: source = "postgresql://…"'
+HAPPENING_TIMES = ("problem_at", "resolved_at", "goodwill_at", "informed_at", "complained_at", "posted_at")
 # names that the pipeline gives to columns of its own
 RESERVED = {
     *("customer", "id", "start", "end", "cause", "contract", "cluster", "segment", "observed_from", "observed_until"),
@@ -73,6 +74,19 @@ def _log(study: Study) -> Checks:
         f"interactions.scale must rise, such as [1, 5], was {[low, high]}",
         "interactions.scale",
     )
+    low, high = log.expectations_scale or (0.0, 1.0)
+    yield (
+        low < high and math.isfinite(low) and math.isfinite(high),
+        f"interactions.expectations_scale must rise, such as [1, 5], was {[low, high]}",
+        "interactions.expectations_scale",
+    )
+    for name in log.known_at_contact:
+        yield (
+            name in HAPPENING_TIMES,
+            f"interactions.known_at_contact: {name!r} is no time of a happening"
+            f"{nearest(name, HAPPENING_TIMES) or '; there are: ' + ', '.join(HAPPENING_TIMES)}",
+            "interactions.known_at_contact",
+        )
     yield _readable(log.at_format, "interactions.at_format")
     for name in ("log_from", "log_until"):
         yield _day(getattr(log, name), f"interactions.{name}", "a date such as 2024-12-31 or an integer day")
@@ -110,15 +124,17 @@ def _retention(study: Study) -> Checks:
             'retention.defection lists causes: name the column that holds them, as in cause = "reason"',
             "retention.defection",
         )
-        for name in kept.covariates:
-            yield (
-                name not in RESERVED and not name.startswith("cx_"),
-                f"retention.covariates: {name!r} is a name that is used otherwise"
-                f"{'; say segment = ' + repr(name) + ' instead' if name == 'segment' else '; rename that column'}",
-                "retention.covariates",
-            )
-        twice = [c for c in kept.covariates if kept.covariates.count(c) > 1]
-        yield not twice, f"retention.covariates names {''.join(map(repr, twice[:1]))} twice", "retention.covariates"
+        for field in ("covariates", "marketing"):
+            names: tuple[str, ...] = getattr(kept, field)
+            for name in names:
+                yield (
+                    name not in RESERVED and not name.startswith("cx_"),
+                    f"retention.{field}: {name!r} is a name that is used otherwise"
+                    f"{'; say segment = ' + repr(name) + ' instead' if name == 'segment' else '; rename that column'}",
+                    f"retention.{field}",
+                )
+            twice = [c for c in names if names.count(c) > 1]
+            yield not twice, f"retention.{field} names {''.join(map(repr, twice[:1]))} twice", f"retention.{field}"
         return
     yield (
         kept.gap_days is not None and 1 <= kept.gap_days <= CENTURY,
@@ -126,8 +142,8 @@ def _retention(study: Study) -> Checks:
         f"a number from 1 to {CENTURY}, was {kept.gap_days}",
         "retention.gap_days",
     )
-    names = ("source", "query", "cause", "contract", "segment", "cluster", "covariates", "defection", "observed_from")
-    for name in names:
+    own = ("source", "query", "cause", "contract", "segment", "cluster", "covariates", "marketing", "defection")
+    for name in (*own, "observed_from"):
         yield not getattr(kept, name), f'retention.{name} belongs to kind = "contract"', f"retention.{name}"
     yield (
         not isinstance(kept.observed_until, str),

@@ -113,16 +113,20 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @_define
-def claims(study: Path | None, variables: dict[str, str]) -> None:
+@_engine
+def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
-    from cxresearch.claims.claim import catalogue, claims_of
-    from cxresearch.claims.lacking import lacks
+    from cxresearch.claims.claim import catalogue
+    from cxresearch.claims.listing import testable
 
-    loaded = _read(study, variables) if study else None
-    for claim in claims_of(loaded.claims) if loaded else catalogue():
-        missing = lacks(claim, loaded) if loaded else ""
-        mark = "" if loaded is None else ("– " if missing else "✔ ")
-        click.echo(f"{mark}{claim.id}\n    {claim.statement}\n    {claim.source}")
+    if study is None:
+        for claim in catalogue():
+            click.echo(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
+        return
+    found = testable(_read(study, variables), engine=engine)
+    for row in found.to_polars().iter_rows(named=True):
+        missing = row["lacks"]
+        click.echo(f"{'– ' if missing else '✔ '}{row['claim']}\n    {row['statement']}\n    {row['source']}")
         if missing:
             click.echo(f"    cannot be tried: lacks {missing}")
 

@@ -181,7 +181,7 @@ def clock_of(study: Study, name: str | None = None) -> Clock:
 def timeline(records: Records, clock: Clock, histories: Iterable[History] | None = None) -> Timeline:
     """What episodes of these records on one clock are made of; if of few histories, say so."""
     grades = None if histories is None else grades_of(histories, clock)
-    return Timeline(records.contacts.frame(grades), records.customers, clock, records.engine)
+    return Timeline(records.contacts.frame(grades), records.customers, clock, records.engine, records.happenings)
 
 
 def grades_of(histories: Iterable[History], clock: Clock) -> tuple[int, ...] | None:

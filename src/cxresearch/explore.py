@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from cxresearch.accounting import Audit
 from cxresearch.engines import Engine
@@ -28,7 +28,7 @@ def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:
         SourceError: a table cannot be read.
         DataError: a fatal finding.
     """
-    return records_of(study, engine).audit
+    return records_of(study, engine, ()).audit
 
 
 def episodes(
@@ -57,7 +57,7 @@ def episodes(
         EstimationError: no such clock or covariate.
         SourceError, DataError: as `audit`.
     """
-    records = records_of(study, engine)
+    records = records_of(study, engine, {name for history in histories.values() for name in history.reads})
     return episodes_of(records, histories, fixed=tuple(strata), clock=clock_of(records.study, clock), whole=whole)
 
 
@@ -118,6 +118,8 @@ def hazards(
     return fit(table, terms, strata=[s for s in strata if s in known], cause=cause, level=level)
 
 
-def records_of(study: Study | Records, engine: Engine | str = "polars") -> Records:
-    """The records of a study; records are passed on as they are."""
-    return study if isinstance(study, Records) else read_records(study, engine)
+def records_of(
+    study: Study | Records, engine: Engine | str = "polars", reads: Collection[str] | None = None
+) -> Records:
+    """The records of a study, with the facets in `reads`; records are passed on as they are."""
+    return study if isinstance(study, Records) else read_records(study, engine, reads=reads)

@@ -80,6 +80,11 @@ def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
     return (*facts, *clash)
 
 
+def unread_facts(times: int) -> tuple[Fact, ...]:
+    """How many times of problems, complaints and the like could not be read."""
+    return (Fact("times of happenings not readable", f"{times:,}", "taken as absent"),) if times else ()
+
+
 def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
     """Causes of defection that nobody left for: most likely a slip of the pen."""
     wanted = study.retention.defection

@@ -77,6 +77,17 @@ def between(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
     return Packing(tuple(bounds), tuple(low for low, _ in bounds.values()), bits) if sum(bits) <= 63 else None
 
 
+def between_two(bounds: Mapping[str, tuple[int, int]]) -> tuple[Packing, Packing] | None:
+    """How to pack columns into two integers, the first ones into the first; None where those do not hold them."""
+    names = list(bounds)
+    for n in range(len(names) - 1, 0, -1):
+        first = between({name: bounds[name] for name in names[:n]})
+        if first is not None:
+            rest = between({name: bounds[name] for name in names[n:]})
+            return (first, rest) if rest else None
+    return None
+
+
 def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.DataFrame:
     """One row per combination of whole numbers in `keys`, sorted, with the sums of `counts`; narrow."""
     pack = packing(frame, keys)
@@ -84,7 +95,12 @@ def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.
         exact = [pl.col(c).cast(pl.Int64).sum() for c in counts]
         return narrow(frame.group_by(keys).agg(exact).sort(keys), counts)
     key = packed(frame, pack)
-    order = None if (key[1:] >= key[:-1]).all() else np.argsort(key)
+    rising = bool((key[1:] >= key[:-1]).all())
+    if not rising and 1 << sum(pack.bits) <= len(key):  # no sum of counts that fit into memory is beyond a float
+        occurs = np.flatnonzero(np.bincount(key))
+        summed = [np.bincount(key, frame[c].to_numpy())[occurs].astype(np.int64) for c in counts]
+        return narrow(pack.unpack(occurs, small=True).with_columns(map(pl.Series, counts, summed)), counts)
+    order = None if rising else np.argsort(key)
     ordered = key if order is None else key[order]
     starts = runs(ordered)
     found = pack.unpack(ordered[starts], small=True)

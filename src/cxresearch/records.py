@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.accounting import Audit, Fact, Finding
+from cxresearch import facets
+from cxresearch.accounting import Audit, Fact
 from cxresearch.engines import Engine, Frame, Moments, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import DataError
-from cxresearch.facts import cause_facts, customer_facts, grade_facts, share, tallied, tallied_log, window_facts
+from cxresearch.facts import (
+    cause_facts,
+    customer_facts,
+    grade_facts,
+    share,
+    tallied,
+    tallied_log,
+    unread_facts,
+    window_facts,
+)
+from cxresearch.happenings import happenings
 from cxresearch.html_tables import html_table
+from cxresearch.log import log_has, read_log
 from cxresearch.moments import GRADES
 from cxresearch.retention import Window, coded, contract_follow_up, leveled, one_per_customer, spells
+from cxresearch.setaside import counted, ids_of, need_rows, quarantine_of
 from cxresearch.sources import reading, section_source, table_rows
 from cxresearch.study import Study
 from cxresearch.tables import (
@@ -27,7 +40,6 @@ from cxresearch.tables import (
     day_text,
     first_reason,
     read_customers,
-    read_log,
 )
 
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose own cannot be read
@@ -40,20 +52,27 @@ class Records:
     Attributes:
         study: what they were made from.
         engine: where the frames live.
-        contacts: customer (code), day, second, grade (position in `GRADES`); and 0 or 1: `both`, whether the rules call
-            it bad and good at once, and `leaving`, whether it is of the day on which the customer left.
+        contacts: customer (code), day, second, grade (position in `GRADES`); 0 or 1: `both`, whether the rules call
+            it bad and good at once, and `leaving`, whether it is of the day on which the customer left; and the facets
+            that were asked for (see `cxresearch.facets`).
+        happenings: see `cxresearch.happenings`.
         customers: see `cxresearch.retention`; fixed covariates are positions among their levels.
         window: the log's own, in days.
         levels: name of each fixed covariate to the names of its levels.
+        names: name of each facet that is a text to the texts, in the order of their positions.
+        has: what histories may read, had all facets been asked for.
         audit: every row accounted for.
     """
 
     study: Study
     engine: Engine
     contacts: Moments
+    happenings: Frame
     customers: Frame
     window: Window
     levels: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, tuple[str, ...]]
+    has: frozenset[str]
     audit: Audit
 
     def __repr__(self) -> str:
@@ -78,7 +97,8 @@ class Records:
 
         def made(part: Callable[[], tuple[Frame, Frame]]) -> Records:
             moments, customers = part()
-            return replace(self, contacts=Whole(moments, self.engine), customers=customers)
+            own = self.happenings.join(customers.select("customer"), on="customer", how="semi")
+            return replace(self, contacts=Whole(moments, self.engine), happenings=own, customers=customers)
 
         return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
 
@@ -93,12 +113,14 @@ class Records:
         return html_table(self.study.name, ("what", "is"), rows)
 
 
-def read_records(study: Study, engine: Engine | str = "polars") -> Records:
+def read_records(study: Study, engine: Engine | str = "polars", *, reads: Collection[str] | None = None) -> Records:
     """Read, check and join the two tables of a study.
 
     Args:
         study: from `read_study` or `study_from`.
         engine: an engine or its name.
+        reads: what histories will read of a contact besides its grade, such as ``score`` or ``attended``; all that the
+            log has when not given.
 
     Raises:
         SourceError: a table cannot be read.
@@ -109,7 +131,7 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
         engine = engine_named(engine)
     tables = table_rows(study, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
-        raw = read_log(study, engine)
+        raw = read_log(study, engine, reads)
         log, window = _held(study, engine, raw)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, tables)
@@ -123,23 +145,25 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
         _check_literals(study, raw.dated, "retention", ("observed_from", "observed_until"))
         rows = one_per_customer(engine.keep(who.table), study.retention, engine)
         rows = engine.keep(contract_follow_up(rows, study.retention, window))
-        findings, read, kept = _count(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
-    _need_rows(study, engine, "retention", rows, findings, read, kept)
-    fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.covariates)
+        findings, read, kept = counted(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
+    need_rows(study, engine, "retention", rows, findings, read, kept)
+    fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
     with reading(study, f"retention ({section_source(study, 'retention')})"):
-        quarantine = _quarantine(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
-    causes, ids = cause_facts(study, engine, rows), _ids(engine, rows)
+        quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
+    causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
     whose = engine.keep(_whose(rows, customers))
     del rows, first  # before the log is gone through
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
-        asides, contacts = _settled(engine, _match(log, whose, window), customers, window)
+        matched = _match(log, whose, window)
+        asides, contacts = _settled(engine, matched, customers, window, raw)
+        happened, unread = happenings(matched, raw.dates, engine)
         told = tallied(contacts)
-        log_findings, log_rejected, _ = _count(engine, "interactions", asides, LOG_REASONS, raw.ordered)
+        log_findings, log_rejected, _ = counted(engine, "interactions", asides, LOG_REASONS, raw.ordered)
         log_read, log_kept = log_rejected + told.contacts, told.contacts
-        _need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, ids)
-        quarantine = _quarantine(engine, raw, asides, "interactions", LOG_REASONS, log_findings) + quarantine
+        need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, ids)
+        quarantine = quarantine_of(engine, raw, asides, "interactions", LOG_REASONS, log_findings) + quarantine
     audit = Audit(
         tables,
         (("interactions", log_read), ("retention", read)),
@@ -148,12 +172,23 @@ def read_records(study: Study, engine: Engine | str = "polars") -> Records:
         (
             *window_facts(study, window, raw.dated),
             *grade_facts(told),
+            *unread_facts(unread),
             *causes,
             *customer_facts(engine, customers, told),
         ),
         quarantine,
     )
-    return Records(study, engine, contacts, customers, window, levels, audit)
+    return Records(study, engine, contacts, happened, customers, window, levels, raw.names, raw.has, audit)
+
+
+def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
+    """What histories may read, going by the columns of a study's log; no row is looked at.
+
+    Raises:
+        SourceError, DataError: as `read_records`.
+    """
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        return log_has(study, engine_named(engine) if isinstance(engine, str) else engine)
 
 
 def _activity(
@@ -164,8 +199,8 @@ def _activity(
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
         log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
-        findings, read, kept = _count(engine, "interactions", log, LOG_REASONS, raw.ordered)
-        _need_rows(study, engine, "interactions", log, findings, read, kept)
+        findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
+        need_rows(study, engine, "interactions", log, findings, read, kept)
         fine = log.filter(nw.col("reason").is_null())
         everyone = engine.keep(spells(fine, gap, window, engine))
         observed = everyone.filter(nw.col("entry") < nw.col("exit"))
@@ -178,8 +213,9 @@ def _activity(
                 "give log_until, or a longer log"
             )
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(leaving=nw.lit(0))
-        _, contacts = _settled(engine, whose, customers, window)
-        quarantine = _quarantine(engine, raw, log, "interactions", LOG_REASONS, findings)
+        _, contacts = _settled(engine, whose, customers, window, raw)
+        happened, unread = happenings(whose, raw.dates, engine)
+        quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         seen = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
             customers.select(event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum())
@@ -188,6 +224,7 @@ def _activity(
     facts = (
         *window_facts(study, window, raw.dated),
         *grade_facts(tallied_log(engine, log)),
+        *unread_facts(unread),
         Fact("customers", f"{seen:,}", "who appear in kept contacts"),
         *(
             (Fact("customers never under observation", share(seen - under, seen), "first seen on the last day"),)
@@ -198,7 +235,7 @@ def _activity(
         Fact("lapsed who came back later", share(back, n), "what they did then is ignored"),
     )
     audit = Audit(tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine)
-    return Records(study, engine, contacts, customers, window, {}, audit)
+    return Records(study, engine, contacts, happened, customers, window, {}, raw.names, raw.has, audit)
 
 
 def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
@@ -282,7 +319,7 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
     return x.with_columns(leaving=(nw.col("day") == nw.col("exit")).cast(nw.Int32), reason=reason)
 
 
-def _settled(engine: Engine, log: Frame, customers: Frame, window: Window) -> tuple[Frame, Moments]:
+def _settled(engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw) -> tuple[Frame, Moments]:
     """Rows with a reason, and the contacts that have none in the order of customers and time."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {
@@ -292,95 +329,8 @@ def _settled(engine: Engine, log: Frame, customers: Frame, window: Window) -> tu
         "grade": (0, len(GRADES) - 1),
         "both": (0, 1),
         "leaving": (0, 1),
+        **facets.bounds(raw.facets, raw.names),
     }
     return engine.settle(
         log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds), bounds
     )
-
-
-def _count(
-    engine: Engine, table: str, rows: Frame, reasons: tuple[tuple[str, bool], ...], ordered: bool
-) -> tuple[tuple[Finding, ...], int, int]:
-    counted = engine.collect(rows.group_by("reason").agg(rows=nw.len(), first=nw.col("cx_row").min())).sort(
-        "reason", nulls_last=True
-    )
-    counts = {r["reason"]: (int(r["rows"]), int(r["first"])) for r in counted.iter_rows(named=True)}
-    findings = []
-    for code, (n, first) in counts.items():
-        if code is None:
-            continue
-        name, fault = reasons[code]
-        if not ordered:
-            findings.append(Finding(table, name, n, (), fault))
-            continue
-        others = rows.filter((nw.col("reason") == code) & (nw.col("cx_row") > first)).select(nw.col("cx_row").min())
-        second = engine.collect(others).item()
-        findings.append(Finding(table, name, n, (first,) if second is None else (first, int(second)), fault))
-    kept = counts.get(None, (0, 0))[0]
-    return tuple(findings), sum(n for n, _ in counts.values()), kept
-
-
-def _need_rows(
-    study: Study,
-    engine: Engine,
-    table: str,
-    rows: Frame,
-    findings: tuple[Finding, ...],
-    read: int,
-    kept: int,
-    ids: str = "",
-) -> None:
-    """The fatal findings: an empty table, nobody in common, nothing kept."""
-    if read == 0:
-        raise DataError(f"{table}: the table has no rows")
-    if kept:
-        return
-    most = max(findings, key=lambda f: f.rows)
-    if most.reason == "unknown customer" and ids:
-        raise DataError(
-            "interactions and retention have no customers in common: check that interactions.customer and "
-            f"retention.customer name the same ids (the log's look like {_ids(engine, rows)}, "
-            f"those of the customers like {ids})"
-        )
-    where = f" (row {most.examples[0]}, for one)" if most.examples else ""
-    field, fmt = ("at", "at_format") if table == "interactions" else ("start", "date_format")
-    hint = f"; say how {table}.{field} is written with {fmt}" if "readable" in most.reason else ""
-    if most.reason == "outside the log's window":
-        says = study.interactions
-        hint = f"; log_from is {says.log_from or 'not given'}, log_until is {says.log_until or 'not given'}"
-    raise DataError(f"{table}: none of {read:,} rows can be kept; {most.rows:,} fell to {most.reason!r}{where}{hint}")
-
-
-def _ids(engine: Engine, rows: Frame) -> str:
-    known = engine.collect(rows.select(first=nw.col("id").min(), last=nw.col("id").max()))
-    return ", ".join(dict.fromkeys(repr(i) for i in known.row(0) if i is not None)) or "nothing"
-
-
-def _quarantine(
-    engine: Engine,
-    raw: Raw,
-    rows: Frame,
-    table: str,
-    reasons: tuple[tuple[str, bool], ...],
-    findings: tuple[Finding, ...],
-) -> tuple[tuple[str, pl.DataFrame], ...]:
-    if not any(f.fault for f in findings):
-        return ()
-    faults = [i for i, (_, fault) in enumerate(reasons) if fault]
-    bad = rows.filter(nw.col("reason").is_in(faults)).select("cx_row", cx_reason=nw.col("reason"))
-    found = engine.collect(engine.pick(raw.source, bad)).sort("cx_row")
-    names = pl.col("cx_reason").replace_strict(dict(enumerate(r for r, _ in reasons)), return_dtype=pl.String)
-    nested = [c for c, t in found.schema.items() if t.is_nested() or t in (pl.Binary, pl.Object)]
-    others = [c for c in found.columns if c not in ("cx_row", "cx_reason", *nested)]
-    first = "row" if raw.ordered else "row of the query"
-    own = {"reason": _free("reason", others), first: _free(first, others)}
-    columns = [pl.col(c).alias(own.get(c, c)) for c in others]
-    return ((table, found.select(pl.col("cx_row").alias(first), names.alias("reason"), *columns)),)
-
-
-def _free(name: str, taken: list[str]) -> str:
-    """What a column of the source is called beside the quarantine's own of that name."""
-    name = f"{name} in the source"
-    while name in taken:
-        name += "_"
-    return name

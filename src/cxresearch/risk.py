@@ -105,6 +105,17 @@ class RiskTable:
         kept = tuple(self.feature(n) for n in names)
         return replace(self, flows=sums(self.flows, ("group", "time", *names), (*FLOWS, *self.causes)), features=kept)
 
+    def after(self, time: int) -> RiskTable:
+        """The time after `time` on the table's clock: who is at risk then comes in at that time."""
+        early = self.flows.filter(pl.col("time") <= time)
+        names = [f.name for f in self.features]
+        net = pl.col("entered").cast(pl.Int64).sum() - pl.col("left").cast(pl.Int64).sum()
+        there = early.group_by("group", *names).agg(entered=net).filter(pl.col("entered") > 0)
+        nothing = {c: pl.lit(0) for c in ("left", *self.causes)}
+        there = there.with_columns(time=pl.lit(time), **nothing).select(self.flows.columns)
+        flows = pl.concat([there, self.flows.filter(pl.col("time") > time)], how="vertical_relaxed")
+        return replace(self, flows=sums(flows, ("group", "time", *names), (*FLOWS, *self.causes)))
+
     def without_group(self, group: int) -> RiskTable:
         """The table without one of the jackknife's groups."""
         keep = pl.col("group") != group
@@ -223,6 +234,10 @@ class AtRisk:
     at_risk: NDArray[np.float64]
     events: NDArray[np.float64]
 
+    def without(self, part: AtRisk) -> AtRisk:
+        """The same without some of the customers, on the same times."""
+        return AtRisk(self.times, self.at_risk - part.at_risk, self.events - part.events)
+
 
 def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
     """Sum a table over its patterns and derive the numbers at risk.
@@ -236,6 +251,23 @@ def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
     before = np.concatenate([[0.0], np.cumsum(net)[:-1]]) if len(net) else net
     events = np.array([by_time[c].to_numpy() for c in causes], dtype=np.float64).reshape(len(causes), len(net))
     return AtRisk(by_time["time"].to_numpy().astype(np.int64), before, events)
+
+
+def at_risk_in_groups(table: RiskTable, causes: Sequence[str]) -> tuple[AtRisk, ...]:
+    """Numbers at risk and events in each of a table's groups 0, 1, …, all on the times of `at_risk`."""
+    times = table.flows["time"].unique().sort()
+    width = len(times)
+    place = table.flows["group"].to_numpy().astype(np.int64) * width
+    place += np.searchsorted(times.to_numpy(), table.flows["time"].to_numpy())
+
+    def counted(column: str) -> NDArray[np.float64]:
+        found = np.bincount(place, table.flows[column].to_numpy(), minlength=table.groups * width)
+        return found.astype(np.float64).reshape(table.groups, width)
+
+    net = counted("entered") - counted("left")
+    before = np.cumsum(net, axis=1) - net
+    events = np.stack([counted(c) for c in causes], axis=1)
+    return tuple(AtRisk(times.to_numpy().astype(np.int64), before[g], events[g]) for g in range(table.groups))
 
 
 def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:

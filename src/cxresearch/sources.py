@@ -64,7 +64,7 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
         return _frame(study, engine, where)
     text = [section.customer]
     if isinstance(section, Retention):
-        text += [c for c in (section.contract, section.cluster, section.segment, *section.covariates) if c]
+        text += [c for c in (section.contract, section.cluster, section.segment, *section.described) if c]
     if section.query is not None and section.source is not None:
         return _served(study, engine, section.source, section.query, where, text)
     if section.query is not None:

@@ -75,7 +75,21 @@ class Interactions(Section, frozen=True, kw_only=True):
     level: str | None = None
     grade: str | None = None
     attended: str | None = None
+    is_problem: str | None = None
+    handoff: str | None = None
+    respect: str | None = None
+    solutions: str | None = None
+    simplicity: str | None = None
+    responsibility: str | None = None
+    problem_at: str | None = None
+    resolved_at: str | None = None
+    goodwill_at: str | None = None
+    informed_at: str | None = None
+    complained_at: str | None = None
+    posted_at: str | None = None
     unattended: tuple[str, ...] = ()
+    expectations_scale: tuple[float, float] | None = None
+    known_at_contact: tuple[str, ...] = ()
     log_from: date | int | None = None
     log_until: date | int | None = None
 
@@ -109,8 +123,14 @@ class Retention(Section, frozen=True, kw_only=True):
     segment: str | None = None
     cluster: str | None = None
     covariates: tuple[str, ...] = ()
+    marketing: tuple[str, ...] = ()
     gap_days: int | None = None
     returns: Literal["ignore"] = "ignore"
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Columns that describe a customer as of entry, besides the segment: covariates, and marketing."""
+        return tuple(dict.fromkeys((*self.covariates, *self.marketing)))
 
 
 class Decision(Section, frozen=True, kw_only=True):

@@ -6,26 +6,25 @@ Both tables come out with a column ``reason``: the position of the first rule th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from cxresearch import moments, rules
+from cxresearch import facets, happenings
 from cxresearch.engines import Engine, Frame
-from cxresearch.errors import DataError, StudyError, nearest
+from cxresearch.errors import DataError, nearest
 from cxresearch.sources import open_source, section_source
 from cxresearch.study import Study
 
 EPOCH = date(1970, 1, 1).toordinal()
 _INTERNAL = ("cx_row", "cx_day", "cx_second", "cx_repeat", "cx_customer", "cx_reason")
 _DATES = ("start", "end", "observed_from", "observed_until")
-_OWN = {*_INTERNAL, *(f"cx_{c}_{part}" for c in _DATES for part in ("day", "second"))}
-_ODD = r"^$|^\s|\s$|[.]0+$"  # text that `identity` may change
+_OWN = {*_INTERNAL, *(f"cx_{c}_{part}" for c in (*_DATES, *happenings.DATES) for part in ("day", "second"))}
+_OWN |= {*(f"cx_{name}" for name in facets.NAMES), "cx_text"}
 _EXACT = 2.0**53  # beyond it, a float is no longer every whole number
-OPTIONAL = ("touchpoint", "channel", "owner", "agent", "score", "level", "grade", "attended")
 
 # (reason, is it a fault): the order is the order of checking
 LOG_REASONS = (
@@ -68,6 +67,10 @@ class Raw:
         plain: of a log whose ids are text, the same with the ids as they stand, and ``odd``: whether that is wrong.
         dated: whether times are dates rather than integer days.
         ordered: whether row numbers mean something to the reader of the source; those of a query do not.
+        names: of a log, the texts behind the positions in columns such as ``touchpoint``.
+        facets: of a log, what is told of a contact besides its grade.
+        dates: of a log, the columns that hold seconds since 1970 of dated events; see `cxresearch.happenings`.
+        has: of a log, what histories may read; see `log_has`.
     """
 
     source: Frame
@@ -75,6 +78,10 @@ class Raw:
     dated: bool
     ordered: bool
     plain: Frame | None = None
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facets: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    has: frozenset[str] = frozenset()
 
 
 def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[str, bool]]) -> nw.Expr:
@@ -84,65 +91,6 @@ def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[s
     return reduce(lambda rest, t: nw.when(t[1]).then(nw.lit(place[t[0]])).otherwise(rest), ordered, nw.lit(None)).cast(
         nw.Int32
     )
-
-
-def read_log(study: Study, engine: Engine) -> Raw:
-    """The interaction log: cx_row, id (text), day, second, grade, both, reason.
-
-    Raises:
-        DataError: a column is missing or of the wrong type, or no time can be read.
-        RuleError: a rule is refused.
-    """
-    says = study.interactions
-    source, schema, ordered = _opened(study, engine, "interactions")
-    named = {c: getattr(says, c) for c in OPTIONAL if getattr(says, c)}
-    columns = _resolve(study, "interactions", schema, {"customer": says.customer, "at": says.at, **named}, OPTIONAL)
-    _check_types(schema, columns, "interactions", score=says.score is not None or says.scale is not None)
-    if says.scale is not None and "score" not in columns:
-        raise DataError(
-            'interactions.scale is given and there is no score: name its column, as in score = "stars"; the log has: '
-            + ", ".join(schema)
-        )
-    used = _rule_columns(study)
-    for clash in [c for c, s in columns.items() if c != s and c in schema and c in used]:
-        raise StudyError(
-            f"a rule names {clash!r}, which is a column of the log and also the canonical name of "
-            f"{columns[clash]!r}: rename one of them",
-            field="moments",
-        )
-    frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
-    frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
-    frame = engine.local(frame, [c for c in schema if c in {columns.get(u, u) for u in used}], says.time_zone)
-    who, dtype = nw.col(columns["customer"]), schema[columns["customer"]]
-    visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
-    tests = [
-        *_customer_tests(who, dtype),
-        ("no time", _blank(nw.col(columns["at"]), schema[columns["at"]])),
-        ("time not readable", nw.col("cx_day").is_null()),
-        ("exact duplicate", nw.col("cx_repeat")),
-    ]
-    if "score" in columns and says.scale:
-        score = nw.col(columns["score"])
-        score = nw.when(~score.is_nan()).then(score) if schema[columns["score"]].is_float() else score
-        tests.append(("score off the scale", (score < says.scale[0]) | (score > says.scale[1])))
-    if study.moments.exclude is not None:
-        tests.append(("excluded by rule", moments.condition(study, "exclude", visible, columns).holds))
-
-    def table(who: nw.Expr, **more: nw.Expr) -> Frame:
-        return frame.with_columns(cx_customer=who).select(
-            "cx_row",
-            nw.col("cx_customer").alias("id"),
-            nw.col("cx_day").alias("day"),
-            nw.col("cx_second").alias("second"),
-            moments.grade(study, visible, columns).alias("grade"),
-            moments.both(study, visible, columns).alias("both"),
-            first_reason(tests, LOG_REASONS).alias("reason"),
-            **more,
-        )
-
-    plain = table(who, odd=who.str.contains(_ODD)) if dtype == nw.String else None
-    dated = not schema[columns["at"]].is_integer()
-    return Raw(source, table(identity(who, dtype)), dated, ordered, plain)
 
 
 def read_customers(study: Study, engine: Engine) -> Raw:
@@ -155,14 +103,15 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         DataError: a column is missing or of the wrong type.
     """
     says = study.retention
-    source, schema, ordered = _opened(study, engine, "retention")
+    source, schema, ordered = opened(study, engine, "retention")
+    kept = says.described
     named = {c: getattr(says, c) for c in ("cause", "contract", "segment", "cluster") if getattr(says, c)}
     dates = {c: v for c in ("observed_from", "observed_until") if isinstance(v := getattr(says, c), str)}
     wanted = {"customer": says.customer, "start": says.start, "end": says.end, **named, **dates}
     optional = ("cause", "segment", "cluster")
-    columns = _resolve(study, "retention", schema, {**wanted, **{c: c for c in says.covariates}}, optional)
-    _check_types(schema, columns, "retention")
-    _check_labels(schema, {c: columns[c] for c in (*named, *says.covariates)})
+    columns = resolve(study, "retention", schema, {**wanted, **{c: c for c in kept}}, optional)
+    check_types(schema, columns, "retention")
+    _check_labels(schema, {c: columns[c] for c in (*named, *kept)})
     _check_alike(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["start"]])
     for name in ("start", "end", *dates):
@@ -170,11 +119,11 @@ def read_customers(study: Study, engine: Engine) -> Raw:
             frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}"
         )
     unread = {
-        c: nw.col(f"cx_{c}_day").is_null() & ~_blank(nw.col(columns[c]), schema[columns[c]]) for c in ("end", *dates)
+        c: nw.col(f"cx_{c}_day").is_null() & ~blank(nw.col(columns[c]), schema[columns[c]]) for c in ("end", *dates)
     }
     tests = [
-        *_customer_tests(nw.col(columns["customer"]), schema[columns["customer"]]),
-        ("no start", _blank(nw.col(columns["start"]), schema[columns["start"]])),
+        *customer_tests(nw.col(columns["customer"]), schema[columns["customer"]]),
+        ("no start", blank(nw.col(columns["start"]), schema[columns["start"]])),
         ("start not readable", nw.col("cx_start_day").is_null()),
         ("end not readable", unread["end"]),
         *(("observation not readable", unread[c]) for c in dates),
@@ -201,13 +150,13 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         **texts,
         cluster=nw.coalesce(cluster, nw.col("cx_customer")),
         **{k: v.cast(nw.Int32) for k, v in days.items()},
-        **{c: _label(nw.col(columns[c]), schema[columns[c]]) for c in says.covariates},
+        **{c: _label(nw.col(columns[c]), schema[columns[c]]) for c in kept},
         reason=first_reason(tests, CUSTOMER_REASONS),
     )
     return Raw(source, table, not schema[columns["start"]].is_integer(), ordered)
 
 
-def _opened(study: Study, engine: Engine, where: str) -> tuple[Frame, dict[str, Any], bool]:
+def opened(study: Study, engine: Engine, where: str, *, numbered: bool = True) -> tuple[Frame, dict[str, Any], bool]:
     """The source with its rows numbered, its columns, and whether its row numbers stand."""
     section = getattr(study, where)
     ordered = where in study.frames or section.query is None
@@ -221,7 +170,7 @@ def _opened(study: Study, engine: Engine, where: str) -> tuple[Frame, dict[str, 
     source = engine.rows(raw)
     schema = dict(source.collect_schema())
     schema.pop("cx_row")
-    if not ordered and section.source is None:
+    if numbered and not ordered and section.source is None:
         # a query may give its rows in another order each time, and the numbers must keep their rows; what a server has
         # answered lies in a file
         source = engine.keep(source)
@@ -266,7 +215,8 @@ def _inexact(dtype: nw.dtypes.DType) -> bool:
     return dtype.is_float() or (dtype == nw.Decimal and getattr(dtype, "scale", 1) != 0)
 
 
-def _customer_tests(column: nw.Expr, dtype: nw.dtypes.DType) -> list[tuple[str, nw.Expr]]:
+def customer_tests(column: nw.Expr, dtype: nw.dtypes.DType) -> list[tuple[str, nw.Expr]]:
+    """Whether a row has no customer, or one that is no whole number where it should be."""
     missing = nw.col("cx_customer").is_null()
     if not _inexact(dtype):
         return [("no customer", missing)]
@@ -274,7 +224,8 @@ def _customer_tests(column: nw.Expr, dtype: nw.dtypes.DType) -> list[tuple[str, 
     return [("no customer", absent), ("customer is no whole number", missing)]
 
 
-def _blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+def blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Whether nothing is written in a column."""
     if dtype in (nw.Categorical, nw.Enum):
         column, dtype = column.cast(nw.String), nw.String()
     return column.is_null() | (column.str.strip_chars() == "") if dtype == nw.String else column.is_null()
@@ -284,14 +235,7 @@ def _day_literal(value: Any) -> nw.Expr:
     return nw.lit(None) if value is None or isinstance(value, str) else nw.lit(day_number(value))
 
 
-def _rule_columns(study: Study) -> set[str]:
-    says = study.moments
-    written = [(says.bad, "bad"), (says.good, "good"), (says.exclude, "exclude")]
-    written += [(says.neutral, "neutral")] if says.neutral != "otherwise" else []
-    return {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
-
-
-def _resolve(
+def resolve(
     study: Study, where: str, schema: Mapping[str, Any], named: Mapping[str, str], optional: Sequence[str]
 ) -> dict[str, str]:
     """Canonical name to column: as named, else under its own name where there is one."""
@@ -309,9 +253,14 @@ def _resolve(
     return {**{c: c for c in optional if c in schema}, **named}
 
 
-def _check_types(
+def check_types(
     schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], where: str, *, score: bool = False
 ) -> None:
+    """Whether ids are ids, times are times and scores are numbers.
+
+    Raises:
+        DataError: they are not.
+    """
     if score and "score" in columns and not schema[columns["score"]].is_numeric():
         held = _called(schema[columns["score"]])
         raise DataError(f"{where}.score: the column {columns['score']!r} must hold numbers, holds {held}")

@@ -12,6 +12,9 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.clocks import Clock, ContactClock
 from cxresearch.engines import Engine, Frame
+from cxresearch.errors import EstimationError
+from cxresearch.facets import FACETS
+from cxresearch.happenings import no_happenings
 from cxresearch.histories import History, Past, Run
 
 
@@ -19,16 +22,22 @@ class Timeline:
     """The changes of state of some customers, on one clock.
 
     Args:
-        moments: customer, day, second, grade; in the order of customers and time where the engine's walk needs it.
-        customers: customer, entry, unseen; days.
+        moments: customer, day, second, grade, facets; in the order of customers and time where the engine's walk needs
+            it.
+        customers: customer, entry, exit, event, cluster, unseen; days.
         clock: ticks.
         engine: where the frames live.
+        happenings: see `cxresearch.happenings`; none when not given.
     """
 
-    def __init__(self, moments: Frame, customers: Frame, clock: Clock, engine: Engine) -> None:
+    def __init__(
+        self, moments: Frame, customers: Frame, clock: Clock, engine: Engine, happenings: Frame | None = None
+    ) -> None:
         self.clock, self._engine = clock, engine
-        self._customers = customers.select("customer", "entry", "unseen")
+        self._customers = customers.select("customer", "entry", "exit", "event", "cluster", "unseen")
         self._moments = engine.keep(clock.mark(moments, engine))
+        dated = no_happenings(engine) if happenings is None else happenings
+        self._happenings = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
         self._changes: dict[str, Frame] = {}
 
     def states(self, histories: Mapping[str, History]) -> Frame:
@@ -61,7 +70,12 @@ class Timeline:
 
     def _walked(self, history: History) -> Frame:
         contact = isinstance(self.clock, ContactClock)
-        past = Past(self._moments, self._customers, self.clock, self._engine.along("day", "second", "grade"))
+        there = self._moments.collect_schema().names()
+        missing = [name for name in history.reads if name in FACETS and name not in there]
+        if missing:
+            raise EstimationError(f"{history.name} needs {missing[0]}, which the log does not have")
+        along = self._engine.along("day", "second", "grade")
+        past = Past(self._moments, self._happenings, self._customers, self.clock, along)
         frames = [self._births()]
         for marks in history.marks(past):
             own = [nw.col(c).cast(nw.Int64) for c in history.fold if c in marks.collect_schema().names()]

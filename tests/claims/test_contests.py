@@ -7,6 +7,7 @@ import pytest
 from cxresearch import ClaimError, evaluate
 from cxresearch.claims.claim import parse_claim
 from cxresearch.claims.lacking import lacks
+from cxresearch.records import columns_of
 from cxresearch.study import study_from
 from cxresearch.worlds import World, simulate
 from tests.claims.test_docket import study_of
@@ -62,7 +63,7 @@ def test_what_a_study_lacks_is_said_before_anything_is_read():
     raw = {"interactions": {"score": "stars", "scale": [1, 5]}, "retention": {"cause": "reason"}, "claims": [PEOPLE]}
     study = study_from(raw, interactions=made.interactions, retention=made.customers)
     said = "segment: its column is not named under [retention], segment"
-    assert lacks(parse_claim(PEOPLE), study) == said
+    assert lacks(parse_claim(PEOPLE), study, columns_of(study)) == said
     (trial,) = evaluate(study, [PEOPLE["id"]])
     assert (trial.verdict, trial.primary.lacks) == ("not testable", said)
 

@@ -1,14 +1,18 @@
 """A docket's tables, counted in one walk: in parts or whole, announced or on demand."""
 
+from contextlib import suppress
+
 import polars as pl
 import pytest
 
+from cxresearch.agent_counts import AgentTable
 from cxresearch.claims.claim import catalogue
 from cxresearch.claims.counting import count, countings
 from cxresearch.claims.docket import evaluate
+from cxresearch.claims.lacking import lacks, suited
 from cxresearch.claims.store import Store
 from cxresearch.engines import packed
-from cxresearch.errors import EstimationError
+from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.matched import MatchedTable
 from cxresearch.packing import narrow
 from cxresearch.records import read_records
@@ -22,14 +26,23 @@ def records():
 
 
 def wanted(records):
-    return [
-        c for claim in catalogue() for r in claim.readings for c in countings(records.study, records.fixed, claim, r)
-    ]
+    """What all claims that the study has the columns for need."""
+    found = []
+    for claim in catalogue():
+        if lacks(claim, records.study, records.has):
+            continue
+        for reading in claim.readings:
+            with suppress(NotTestable):
+                suits = suited(records.study, records.audit, records.has, claim, reading)
+                found += countings(records.study, records.fixed, claim, suits)
+    return found
 
 
 def same(a, b):
     if isinstance(a, RiskTable):
         return a == b
+    if isinstance(a, AgentTable):
+        return a.of == b.of and a.counts.equals(b.counts)
     assert isinstance(a, MatchedTable)
     frames = ("exposed", "spans", "population")
     alike = all(getattr(a, f).equals(getattr(b, f)) for f in frames)

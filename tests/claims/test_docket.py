@@ -138,16 +138,17 @@ def test_documented_json(harm):
 
 
 def test_family_of_verdicts(harm):
-    p = [t.primary.p for t in harm]
-    family = [t.primary.p_family for t in harm]
-    assert all(b >= a for a, b in zip(p, family, strict=True))
+    tried = [t.primary for t in harm if t.primary.p is not None]
+    assert len(tried) > 10
+    assert all(e.p_family >= e.p for e in tried)
 
 
 def test_too_few_customers_is_said_not_guessed():
     docket = evaluate(study_of(HARM, 150))
     for trial in docket:
         assert trial.verdict == "not testable"
-        assert "20 groups of 20 customers" in trial.sentence or "expected" in trial.sentence
+        said = ("20 groups of 20 customers", "expected", "name the column", "say which channels", "marketing", "agents")
+        assert any(words in trial.sentence for words in said), trial.sentence
 
 
 def test_a_study_without_bad_moments():

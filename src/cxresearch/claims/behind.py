@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cxresearch.claims.bench import Bench
 from cxresearch.claims.claim import Claim, names_used
-from cxresearch.claims.shapes import Bench, compute
+from cxresearch.claims.shapes import compute
 from cxresearch.claims.store import Store
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.expected import expected_events

@@ -12,98 +12,28 @@ from typing import Any, Literal
 import msgspec
 
 from cxresearch import histories, strict
+from cxresearch.claims.grammar import (
+    AtRisk,
+    Comparators,
+    Contestants,
+    Model,
+    Published,
+    Requirement,
+    Since,
+    Text,
+    Until,
+    Worst,
+)
 from cxresearch.claims.verdict import Region, parse_region
 from cxresearch.errors import ClaimError, EstimationError, StudyError, nearest
 from cxresearch.histories import History
 from cxresearch.html_tables import html_table
 from cxresearch.strict import Section
 
+SECTIONS = ("tolerance", "what_counts", "problems", "hidden", "levers")  # of the catalogue
 HISTORIES: dict[str, Callable[..., History]] = {
     name: getattr(histories, name) for name in histories.__all__ if name[0].islower()
 }
-
-
-class Since(Section, frozen=True):
-    """A clock that starts when a history reaches a level."""
-
-    since: str
-    level: str
-    below: str | None = None
-
-
-class Until(Section, frozen=True):
-    """A transition that ends the follow-up, as a cause of its own."""
-
-    history: str
-    level: str
-    cause: str
-
-
-class Model(Section, frozen=True):
-    """A regression: terms, and strata where the study has them."""
-
-    terms: tuple[str, ...]
-    strata: tuple[str, ...] = ()
-
-
-class Contestants(Section, frozen=True):
-    """Two descriptions of the past, as terms: which says more about who leaves."""
-
-    first: tuple[str, ...]
-    second: tuple[str, ...]
-
-
-class Comparators(Section, frozen=True):
-    """Whom the exposed are compared with: at risk, same stratum, below `level`, with a recent contact.
-
-    Attributes:
-        history: a cumulative history.
-        level: reaching it is the exposure.
-        recent: a history of contacts in a window; comparators have at least one.
-        below: exposed customers who stood at this level or above at once are left out.
-        alike: a history in which comparators are at the same level on that day.
-    """
-
-    history: str
-    level: str
-    recent: str
-    below: str | None = None
-    alike: str | None = None
-
-
-class Requirement(Section, frozen=True):
-    """Another reading that must be supported too.
-
-    Attributes:
-        reading: its id.
-        otherwise: why the claim is not supported without it, in plain words.
-        contradicts: whether its being contradicted contradicts the claim; else the claim is undecided.
-    """
-
-    reading: str
-    otherwise: str
-    contradicts: bool = False
-
-
-class Published(Section, frozen=True):
-    """A number somebody else has published."""
-
-    value: str
-    says: str
-    source: str
-
-
-class Text(Section, frozen=True):
-    """The plain sentence of each verdict; names in braces are filled in.
-
-    `caution` says why the naive answer is no verdict; it is shown where the naive answer decides otherwise.
-    """
-
-    supported: str
-    contradicted: str
-    undecided: str
-    not_testable: str
-    caution: str = ""
 
 
 class Reading(Section, frozen=True):
@@ -123,10 +53,16 @@ class Reading(Section, frozen=True):
         contest: of a contest; its `model` holds what is equal in both.
         model, contrast, final: of a hazard contrast; `final` takes last levels as fixed covariates, as naive
             analyses do.
+        frailty: of a hazard contrast; a history of fine ages of the last bad moment: the number is the ratio beyond
+            what selection by frailty would give if the effect were constant.
+        after_days: only the time after so many days on the clock.
         combine: of an attributable share; feature to weight.
         against: the grade that moments are put in the place of; it must occur.
         compare, part: of an excess; `part` is ``excess``, ``exposed`` or ``comparators``.
-        count, among, ends: of a share; levels that count, levels and ends of follow-up in the denominator.
+        count, ends: of a share; levels that count, and ends of follow-up in the denominator.
+        among: only customers, or time spent, in these levels.
+        at_risk: of a share; who it is compared with.
+        worst: of a share of moments instead of customers.
         region: where the claim says the number lies.
         smallest_effect: the smallest hazard ratio above one (or its inverse below) that matters; of an excess, the
             smallest difference of shares.
@@ -150,6 +86,8 @@ class Reading(Section, frozen=True):
     contest: Contestants | None = None
     contrast: dict[str, float] = msgspec.field(default_factory=dict)
     final: bool = False
+    frailty: str | None = None
+    after_days: int | None = None
     combine: dict[str, float] = msgspec.field(default_factory=dict)
     against: Literal["bad", "neutral", "good", "unknown"] | None = None
     compare: Comparators | None = None
@@ -157,6 +95,8 @@ class Reading(Section, frozen=True):
     count: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     among: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ends: tuple[str, ...] = ()
+    at_risk: AtRisk | None = None
+    worst: Worst | None = None
     region: str | None = None
     smallest_effect: float | None = None
     alternative: float | None = None
@@ -265,6 +205,7 @@ def subjects(reading: Reading, *, contrasts: bool = True) -> tuple[str, ...]:
     found = [*reading.count, *reading.among]
     if reading.contest:
         found += [name for term in (*reading.contest.first, *reading.contest.second) for name in features(term)]
+    found += [n for n in (reading.frailty, reading.at_risk.alike if reading.at_risk else None) if n]
     if reading.clock:
         found.append(reading.clock.since)
     if reading.until:
@@ -328,10 +269,10 @@ def _check_reading(claim: Claim, r: Reading) -> None:
     for other in (*(q.reading for q in r.requires), *r.ladder):
         claim.reading(other)
     needed = {
-        "hazard_contrast": "contrast",
+        "hazard_contrast": "frailty" if r.frailty else "contrast",
         "attributable": "combine",
         "excess": "compare",
-        "share": "count",
+        "share": "worst" if r.worst else "count",
         "contest": "contest",
     }.get(r.shape)
     if needed and not getattr(r, needed):
@@ -365,8 +306,9 @@ def region(claim: Claim, reading: Reading) -> Region:
 @cache
 def catalogue() -> tuple[Claim, ...]:
     """Every claim the package knows, in the order of the catalogue."""
-    text = files("cxresearch.claims").joinpath("catalog.toml").read_text(encoding="utf-8")
-    return tuple(parse_claim(raw) for raw in tomllib.loads(text)["claims"])
+    folder = files("cxresearch.claims").joinpath("catalogue")
+    texts = [folder.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in SECTIONS]
+    return tuple(parse_claim(raw) for text in texts for raw in tomllib.loads(text)["claims"])
 
 
 def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:

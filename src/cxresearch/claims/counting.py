@@ -10,10 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
+from typing import Any
 
-from cxresearch.claims.claim import Claim, Comparators, Reading, Since, Until, names_used
+from cxresearch.agent_counts import AgentTable, agent_table
+from cxresearch.agent_counts import total as total_agents
+from cxresearch.claims.claim import Claim, Reading, names_used
+from cxresearch.claims.grammar import Comparators, Since, Until, Worst
 from cxresearch.clocks import Clock, DayClock
-from cxresearch.episode import clock_of, episodes, final, grades_of, since, timeline, until
+from cxresearch.episode import Episodes, clock_of, episodes, final, grades_of, since, timeline, until
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.matched import MatchedTable, matched_table
@@ -23,7 +28,7 @@ from cxresearch.risk import RiskTable, risk_table, total
 from cxresearch.study import Study
 from cxresearch.timeline import Timeline
 
-Table = RiskTable | MatchedTable
+Table = RiskTable | MatchedTable | AgentTable
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
 
@@ -39,6 +44,7 @@ class Counting:
         until: a transition that ends the follow-up.
         final: last levels as if they had held from the start.
         compare: count matched customers instead of flows.
+        worst: count contacts by whom they were with instead of flows.
     """
 
     histories: tuple[tuple[str, History], ...]
@@ -48,13 +54,23 @@ class Counting:
     until: Until | None = None
     final: bool = False
     compare: Comparators | None = None
+    worst: Worst | None = None
 
     @property
     def key(self) -> str:
         """What tells two tables apart."""
+        whom = (self.worst.of, self.worst.within) if self.worst else None
+        return repr((*self._rows, self.since, self.until, self.final, self.compare, whom))
+
+    @property
+    def rows(self) -> str:
+        """What tells the episodes apart that tables are counted from."""
+        return repr(self._rows)
+
+    @property
+    def _rows(self) -> tuple[Any, ...]:
         named = [(name, history.name) for name, history in self.histories]
-        steps = (self.fixed, self.since, self.until, self.final, self.compare)
-        return repr((named, self.clock.name, self.clock.lag, *steps))
+        return (named, self.clock.name, self.clock.lag, self.fixed)
 
 
 def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Reading) -> tuple[Counting, ...]:
@@ -86,7 +102,7 @@ def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Readi
     if reading.shape == "excess":
         return (Counting(own, days, _had(fixed, ("segment",)), compare=reading.compare),)
     if reading.shape == "share":
-        return (Counting(own, days),)
+        return (Counting(own, days, worst=reading.worst),)
     wanted = reading.model.strata if reading.model else ()
     return (Counting(own, clock_of(study), (*_had(fixed, wanted), *given), final=reading.final),)
 
@@ -146,7 +162,7 @@ def _each(
 
 def _grades(wanted: Iterable[Counting]) -> tuple[int, ...] | None:
     """The grades of the contacts that any table looks at; None where all are."""
-    found = [grades_of((h for _, h in c.histories), c.clock) for c in wanted]
+    found = [None if c.worst else grades_of((h for _, h in c.histories), c.clock) for c in wanted]
     return None if None in found else tuple(sorted({g for grades in found for g in grades or ()}))
 
 
@@ -155,19 +171,28 @@ def _part(wanted: Mapping[str, Counting], part: Callable[[], Records]) -> dict[s
     records = part()
     found: dict[str, Table | Exception] = {}
     lines: dict[Clock, Timeline] = {}
-    for key, counting in wanted.items():
-        try:
-            line = lines.get(counting.clock) or timeline(records, counting.clock)
-            lines[counting.clock] = line
-            found[key] = _counted(records, line, counting)
-        except (NotTestable, EstimationError) as e:
-            found[key] = e
+    for _, alike in groupby(sorted(wanted.items(), key=lambda w: w[1].rows), key=lambda w: w[1].rows):
+        eps: Episodes | None = None  # those of one kind are made once, and then make room for the next
+        for key, counting in alike:
+            try:
+                if counting.worst:
+                    found[key] = agent_table(records, counting.worst.of, counting.worst.within)
+                    continue
+                line = lines.get(counting.clock) or timeline(records, counting.clock)
+                lines[counting.clock] = line
+                eps = eps or _episodes(records, line, counting)
+                found[key] = _counted(eps, counting)
+            except (NotTestable, EstimationError) as e:
+                found[key] = e
     return found
 
 
-def _counted(records: Records, line: Timeline, wanted: Counting) -> Table:
+def _episodes(records: Records, line: Timeline, wanted: Counting) -> Episodes:
     eps = episodes(records, dict(wanted.histories), fixed=wanted.fixed, clock=wanted.clock, line=line, whole=True)
-    eps = replace(eps, frame=records.engine.keep(eps.frame))
+    return replace(eps, frame=records.engine.keep(eps.frame))
+
+
+def _counted(eps: Episodes, wanted: Counting) -> Table:
     if wanted.compare:
         who = wanted.compare
         return matched_table(eps, who.history, who.level, who.recent, below=who.below, alike=who.alike)
@@ -179,5 +204,7 @@ def _counted(records: Records, line: Timeline, wanted: Counting) -> Table:
 
 
 def _total(tables: list[Table]) -> Table:
+    if isinstance(tables[0], AgentTable):
+        return total_agents([t for t in tables if isinstance(t, AgentTable)])
     risk = [t for t in tables if isinstance(t, RiskTable)]
     return total(risk) if risk else total_matched([t for t in tables if isinstance(t, MatchedTable)])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
-from cxresearch.claims.claim import Claim, Reading, Requirement, claims_of, region
+from cxresearch.claims.bench import Bench, Found
+from cxresearch.claims.claim import Claim, Reading, claims_of, region
 from cxresearch.claims.counting import Counting, activity_counting
-from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
-from cxresearch.claims.lacking import as_graded, lacks
-from cxresearch.claims.shapes import Bench, Found, activity, compute
+from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, shown
+from cxresearch.claims.grammar import Requirement
+from cxresearch.claims.lacking import lacks, reads, suited
+from cxresearch.claims.sentence import filled
+from cxresearch.claims.shapes import activity, compute
 from cxresearch.claims.store import Store
 from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
 from cxresearch.engines import Engine
@@ -65,20 +69,16 @@ def evaluate(
     say = progress or (lambda _: None)
     own = study.study.claims if isinstance(study, Records) else study.claims
     chosen = choose(claims_of(own), claims)
-    store = Store(study, engine, keep=keep, progress=say)
+    store = Store(study, engine, keep=keep, reads=reads(chosen), progress=say)
     wanted = {c.id: _deciding(c) if verdicts_only else c.readings for c in chosen}
     bench = Bench(store)
     planned = _planned(bench, chosen, wanted)
     store.prepare([c for countings in planned.values() for c in countings])
+    store.forget()
     fingerprint = _fingerprint(bench)
-    trials = []
-    for claim in chosen:
-        say(f"trying {claim.id}")
-        trials.append(_try(bench, claim, wanted[claim.id]))
-        done = {c.key for c in planned.pop(claim.id)}
-        store.drop(done - {c.key for countings in planned.values() for c in countings})
+    found = _tried(bench, chosen, wanted, planned, say)
     settings = store.study.decision
-    trials = _family(trials, settings.multiplicity, 1 - settings.level)
+    trials = _family([found[c.id] for c in chosen], settings.multiplicity, 1 - settings.level)
     dated = "-" in {f.name: f.value for f in store.audit.facts}.get("log from", "")
     return Docket(
         store.study.name,
@@ -115,14 +115,52 @@ def _planned(
     """The tables that each claim needs, so that one walk along the customers makes them all."""
     found: dict[str, list[Counting]] = {claim.id: [] for claim in chosen}
     for claim in chosen:
-        if lacks(claim, bench.study):
+        if lacks(claim, bench.study, bench.store.has):
             continue
         for reading in wanted[claim.id]:
             with suppress(NotTestable):  # said when the reading is tried
-                found[claim.id] += bench.countings(claim, as_graded(bench.store.audit, claim, reading))
+                found[claim.id] += bench.countings(claim, _suited(bench, claim, reading))
         if claim.text.caution and claim.naive in {r.id for r in wanted[claim.id]}:
             found[claim.id].append(activity_counting())
     return found
+
+
+def _tried(
+    bench: Bench,
+    chosen: Sequence[Claim],
+    wanted: Mapping[str, Sequence[Reading]],
+    planned: dict[str, list[Counting]],
+    say: Progress,
+) -> dict[str, Trial]:
+    """The trials of all claims, in two rows: large ones one after the other, and beside them the small ones.
+
+    So memory never holds two large ones at once. A table goes with the last claim that needs it.
+    """
+
+    def work(claim: Claim) -> Trial:
+        say(f"trying {claim.id}")
+        return _try(bench, claim, wanted[claim.id])
+
+    size = {claim: sum(bench.store.rows(c) for c in countings) for claim, countings in planned.items()}
+    most = max(size.values(), default=0)
+    found = {}
+    with ThreadPoolExecutor(1) as large, ThreadPoolExecutor(1) as small:
+        running = {(large if 3 * size[c.id] > most else small).submit(work, c): c for c in chosen}
+        try:
+            for done in as_completed(running):
+                claim = running[done].id
+                found[claim] = done.result()
+                own = {c.key for c in planned.pop(claim)}
+                bench.store.drop(own - {c.key for countings in planned.values() for c in countings})
+        except BaseException:
+            large.shutdown(cancel_futures=True)
+            small.shutdown(cancel_futures=True)
+            raise
+    return found
+
+
+def _suited(bench: Bench, claim: Claim, reading: Reading) -> Reading:
+    return suited(bench.study, bench.store.audit, bench.store.has, claim, reading)
 
 
 def _deciding(claim: Claim) -> tuple[Reading, ...]:
@@ -133,7 +171,7 @@ def _deciding(claim: Claim) -> tuple[Reading, ...]:
 
 
 def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
-    missing = lacks(claim, bench.study)
+    missing = lacks(claim, bench.study, bench.store.has)
     readings = sorted(wanted, key=lambda r: not r.primary)
     found: dict[str, Found] = {}
     rows: dict[str, Evidence] = {}
@@ -142,7 +180,7 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
             rows[reading.id] = _untestable(claim, reading, missing)
             continue
         try:
-            found[reading.id] = compute(bench, claim, as_graded(bench.store.audit, claim, reading))
+            found[reading.id] = compute(bench, claim, _suited(bench, claim, reading))
             rows[reading.id] = _decided(bench, claim, reading, found[reading.id])
         except NotTestable as e:
             rows[reading.id] = _untestable(claim, reading, e.lacks)
@@ -153,12 +191,12 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
     tried = tuple(rows[r.id] for r in readings if not r.describes)
     base, naive = (_beside(claim, name, found) for name in (claim.base_rate, claim.naive))
     verdict = rows[primary.id].verdict.replace(" ", "_")
-    sentence = _filled(getattr(claim.text, verdict), claim, rows[primary.id], base, found)
+    sentence = filled(getattr(claim.text, verdict), claim, rows[primary.id], base, found)
     if verdict == "supported" and (reason := rows[primary.id].reason):
         sentence += f" ({reason[0].upper()}{reason[1:]}.)"
     if not (claim.text.caution and _differs(claim, rows)):
         return Trial(claim, tried, base, naive, sentence)
-    caution = _filled(claim.text.caution, claim, rows[primary.id], base, found)
+    caution = filled(claim.text.caution, claim, rows[primary.id], base, found)
     return Trial(claim, tried, base, naive, sentence, caution, activity(bench))
 
 
@@ -306,36 +344,6 @@ def _beside(claim: Claim, name: str | None, found: dict[str, Found]) -> Beside |
         return None
     e = found[name].estimate
     return Beside(e.value, e.low, e.high, claim.reading(name).label, found[name].unit)
-
-
-def _filled(template: str, claim: Claim, row: Evidence, base: Beside | None, found: dict[str, Found]) -> str:
-    """A sentence with its numbers; a reading's own id in braces is its number."""
-    words = {
-        "lacks": row.lacks,
-        "reason": row.reason,
-        "base": number(base.value, base.unit) if base else "unknown",
-    }
-    for reading, other in found.items():
-        words[reading] = number(other.estimate.value, other.unit)
-        if other.unit == "difference of shares":
-            words[reading] = (
-                f"{abs(100 * other.estimate.value):.1f} points {'more' if other.estimate.value >= 0 else 'fewer'}"
-            )
-    if row.estimate is not None:
-        e = row.estimate
-        words |= {k: number(v, row.unit) for k, v in (("estimate", e.value), ("low", e.low), ("high", e.high))}
-        words |= {
-            "horizon": str(row.horizon_days),
-            "customers": f"{row.customers:,}",
-            "events": f"{row.events:,}",
-        }
-    unknown = {r.id: "an unknown number" for r in claim.readings}
-    return template.format_map(_Words(unknown | words))
-
-
-class _Words(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        raise ClaimError(f"the sentence of a verdict names {{{key}}}; it may name: {', '.join(self)}")
 
 
 def _family(trials: list[Trial], method: str, alpha: float) -> list[Trial]:

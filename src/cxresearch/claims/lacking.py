@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Sequence
+
 from msgspec import structs
 
 from cxresearch.accounting import Audit
-from cxresearch.claims.claim import Claim, Reading, features, subjects
+from cxresearch.claims.claim import Claim, Reading, features, names_used, subjects
 from cxresearch.errors import NotTestable
 from cxresearch.moments import GRADES
 from cxresearch.study import Study
 
+MARKETING = "marketing"  # stands for all covariates that a study calls so
+_LOG = "name the column under [interactions]"
+_WORDS = {
+    "score": f"a score and its scale: {_LOG}",
+    "attended": f"whether a person was there: {_LOG}, attended, or say which channels are unattended",
+    "is_problem": f"which contacts were about a problem: {_LOG}, is_problem",
+    "handoff": f"which contacts were handed off: {_LOG}, handoff",
+    "problem_at": f"when problems came: {_LOG}, problem_at",
+    "resolved_at": f"when problems were resolved: {_LOG}, resolved_at",
+    "goodwill_at": f"when goodwill gestures were made: {_LOG}, goodwill_at",
+    "informed_at": f"when customers were told of a problem to come: {_LOG}, informed_at",
+    "complained_at": f"when customers complained: {_LOG}, complained_at",
+    "posted_at": f"when customers posted in public: {_LOG}, posted_at",
+    "household": "households: name the column under [retention], cluster",
+}
+_ALWAYS = {"customer", "day", "second", "grade"}
 
-def lacks(claim: Claim, study: Study) -> str:
-    """What a study lacks for a claim, as far as the study file shows; empty if it can be tried."""
+
+def reads(claims: Iterable[Claim]) -> frozenset[str]:
+    """What the histories of some claims read of a contact besides its grade, and whom contacts are counted by."""
+    named = {name for c in claims for h in c.histories for name in c.history(h).reads}
+    whom = {name for c in claims for r in c.readings if r.worst for name in (r.worst.of, *r.worst.within)}
+    return frozenset(named | whom)
+
+
+def lacks(claim: Claim, study: Study, has: Collection[str]) -> str:
+    """What a study lacks for a claim, as far as the study file and the columns of its log show; empty if nothing.
+
+    Args:
+        claim: the claim.
+        study: the study.
+        has: what histories may read.
+    """
     if study.retention.kind not in claim.retention:
         return "an end of the relation: retention is derived from the contacts alone"
-    had = {*(("segment",) if study.retention.segment else ()), *study.retention.covariates}
+    had = {*(("segment",) if study.retention.segment else ()), *study.retention.described}
     for name in claim.covariates:
-        if name not in had:
+        if name == MARKETING and not study.retention.marketing:
+            return "marketing: name the columns that describe acquisition and campaigns under [retention], marketing"
+        if name != MARKETING and name not in had:
             where = "segment" if name == "segment" else "covariates"
             return f"{name}: its column is not named under [retention], {where}"
-    return ""
+    wanted = (claim.primary, *(claim.reading(r.reading) for r in claim.primary.requires))
+    return next((missing for r in wanted if (missing := _lacks(claim, r, has))), "")
 
 
-def as_graded(audit: Audit, claim: Claim, reading: Reading) -> Reading:
-    """The reading without what would be held equal of grades that nobody has.
+def _lacks(claim: Claim, reading: Reading, has: Collection[str]) -> str:
+    named = [n for name in names_used(reading) if name in claim.histories for n in claim.history(name).reads]
+    if reading.worst:
+        named += [n for n in (reading.worst.of, *reading.worst.within) if n != "month"]
+    missing = next((n for n in named if n not in has and n not in _ALWAYS), None)
+    return "" if missing is None else _WORDS.get(missing, f"{missing}: {_LOG}, {missing}")
+
+
+def suited(study: Study, audit: Audit, has: Collection[str], claim: Claim, reading: Reading) -> Reading:
+    """The reading as it can be tried on a study: marketing by its own names, nothing held equal that nobody has.
 
     Raises:
-        NotTestable: it is about such a grade.
+        NotTestable: it is about a grade that no contact has, or reads what the log does not have.
     """
+    if missing := _lacks(claim, reading, has):
+        raise NotTestable(missing)
     counts = {f.name: f.value for f in audit.facts}
     nobody = {g for g in GRADES if counts.get(f"{g} moments", "").split(" ")[0] == "0"}
 
@@ -39,7 +84,18 @@ def as_graded(audit: Audit, claim: Claim, reading: Reading) -> Reading:
     for grade in (*map(of, subjects(reading)), reading.against):
         if grade in nobody:
             raise NotTestable(f"{grade} moments: no contact is graded {grade}")
-    if reading.model is None:
-        return reading
-    terms = tuple(t for t in reading.model.terms if not nobody & {*map(of, features(t))})
-    return structs.replace(reading, model=structs.replace(reading.model, terms=terms))
+    return _named(study, reading, nobody, of) if reading.model else reading
+
+
+def _named(study: Study, reading: Reading, nobody: set[str], of: Callable[[str], str]) -> Reading:
+    def spelt(terms: Sequence[str]) -> tuple[str, ...]:
+        return tuple(n for t in terms for n in (study.retention.marketing if t == MARKETING else (t,)))
+
+    model, sides = reading.model, reading.contest
+    assert model is not None
+    terms = tuple(t for t in spelt(model.terms) if not nobody & {*map(of, features(t))})
+    named = structs.replace(reading, model=structs.replace(model, terms=terms))
+    if sides is None:
+        return named
+    both = structs.replace(sides, first=spelt(sides.first), second=spelt(sides.second))
+    return structs.replace(named, contest=both)

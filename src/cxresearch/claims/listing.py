@@ -8,9 +8,10 @@ import polars as pl
 
 from cxresearch.claims.claim import claims_of
 from cxresearch.claims.lacking import lacks
+from cxresearch.engines import Engine
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
-from cxresearch.records import Records
+from cxresearch.records import Records, columns_of
 from cxresearch.study import Study
 
 
@@ -51,24 +52,28 @@ class Listing(Result):
             for claim, statement, missing in zip(self.claims, self.statements, self.lacks, strict=True)
         )
         number = sum(not missing for missing in self.lacks)
-        caption = f"{number} of {len(self.claims)} claims can be tried, as far as the study file shows"
+        caption = f"{number} of {len(self.claims)} claims can be tried, as far as study file and columns show"
         return html_table(caption, ("claim", "id", "can be tried"), rows)
 
 
-def testable(study: Study | Records) -> Listing:
-    """Which claims can be tried on a study, as far as its file shows; the catalogue's and its own.
+def testable(study: Study | Records, *, engine: Engine | str = "polars") -> Listing:  # noqa: PT028 - no test
+    """Which claims can be tried on a study, as far as its file and the columns of its log show; no row is counted.
 
     Args:
         study: a study, or its records.
+        engine: where the log is opened; ignored for records.
 
     Raises:
         ClaimError: a claim of the study's own is not in the grammar.
+        SourceError: the log cannot be opened.
+        DataError: a column is missing or of the wrong type.
     """
     says = study.study if isinstance(study, Records) else study
     found = claims_of(says.claims)
+    has = study.has if isinstance(study, Records) else columns_of(says, engine)
     return Listing(
         tuple(c.id for c in found),
         tuple(c.statement for c in found),
         tuple(c.source for c in found),
-        tuple(lacks(c, says) for c in found),
+        tuple(lacks(c, says, has) for c in found),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -27,24 +27,33 @@ class Packed:
 
     Attributes:
         keys: shape (contacts,), sorted.
-        packing: the customer comes first.
+        packing: the customer comes first, and the grade is in it.
+        rest: shape (contacts,), what did not fit into the keys; None if all did.
+        rest_packing: of the rest.
     """
 
     keys: Keys
     packing: Packing
+    rest: Keys | None = None
+    rest_packing: Packing | None = None
 
     def frame(self, grades: Sequence[int] | None = None) -> Frame:
         """As `Moments.frame`."""
-        return framed(self.packing.unpack(self._of(self.keys, grades), small=True))
+        return self._frame(slice(None), grades)
 
-    def _of(self, keys: Keys, grades: Sequence[int] | None) -> Keys:
-        """Contacts of these grades."""
-        if grades is None:
-            return keys
-        wanted = np.zeros(1 << self.packing.bits[self.packing.columns.index("grade")], np.bool_)
-        wanted[list(grades)] = True
-        found: Keys = keys[wanted[self.packing.only(keys, "grade")]]
-        return found
+    def _frame(self, part: slice, grades: Sequence[int] | None) -> Frame:
+        """Some contacts, of these grades."""
+        keys, chosen = self.keys[part], None
+        if grades is not None:
+            wanted = np.zeros(1 << self.packing.bits[self.packing.columns.index("grade")], np.bool_)
+            wanted[list(grades)] = True
+            chosen = wanted[self.packing.only(keys, "grade")]
+        found = self.packing.unpack(keys if chosen is None else keys[chosen], small=True)
+        if self.rest is not None and self.rest_packing is not None:
+            rest = self.rest[part]
+            more = self.rest_packing.unpack(rest if chosen is None else rest[chosen], small=True)
+            found = found.hstack(more)
+        return framed(found)
 
     def parts(
         self, customers: Frame, grades: Sequence[int] | None = None
@@ -61,8 +70,9 @@ class Packed:
                 start, first = stop, end + 1
 
         def part(start: int, stop: int, first: int, end: int) -> tuple[Frame, Frame]:
-            moments = self.packing.unpack(self._of(self.keys[start:stop], grades), small=True)
-            return framed(moments), framed(people.filter(pl.col("customer").is_between(first, end)))
+            return self._frame(slice(start, stop), grades), framed(
+                people.filter(pl.col("customer").is_between(first, end))
+            )
 
         return [partial(part, *p) for p in found]
 
@@ -88,17 +98,33 @@ class Packed:
         return found
 
 
-def gathered(pieces: Iterable[pl.Series], kind: type[Kind]) -> NDArray[Kind]:
-    """All values that are not null, in one array that grows where it is: they are never in memory twice."""
-    found, filled = np.empty(0, kind), 0
-    for piece in pieces:
+class Growing(Generic[Kind]):
+    """Values that come in pieces, in one array that grows where it is: they are never in memory twice."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self._values, self._filled = np.empty(0, kind), 0
+
+    def add(self, piece: pl.Series) -> None:
+        """The values of a piece that are not null."""
         values = piece.drop_nulls().to_numpy()
-        if filled + len(values) > len(found):
-            found.resize(max(filled + len(values), len(found) * 3 // 2), refcheck=False)
-        found[filled : filled + len(values)] = values
-        filled += len(values)
-    found.resize(filled, refcheck=False)
-    return found
+        end = self._filled + len(values)
+        if end > len(self._values):
+            self._values.resize(max(end, len(self._values) * 3 // 2), refcheck=False)
+        self._values[self._filled : end] = values
+        self._filled = end
+
+    def all(self) -> NDArray[Kind]:
+        """All values; nothing can be added any more."""
+        self._values.resize(self._filled, refcheck=False)
+        return self._values
+
+
+def gathered(pieces: Iterable[pl.Series], kind: type[Kind]) -> NDArray[Kind]:
+    """All values of some pieces that are not null."""
+    found = Growing(kind)
+    for piece in pieces:
+        found.add(piece)
+    return found.all()
 
 
 def twice(values: NDArray[np.generic]) -> tuple[pl.Series, int]:

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from cxresearch.along import Along, AlongSorted
-from cxresearch.engines.packed import Packed, gathered, twice
+from cxresearch.engines.packed import Growing, Packed, gathered, twice
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
-from cxresearch.packing import between, tally
+from cxresearch.packing import between, between_two, tally
 from cxresearch.study import Format
 from cxresearch.times import EARLIEST, LATEST, polars_time
 
@@ -160,28 +160,28 @@ class Polars:
         return framed(native.lazy() if self.lazy else native)
 
     def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-        """As `Engine.settle`: a contact is one integer, whatever the order of the rows."""
-        pack = between(bounds)
-        if self.lazy or pack is None:
+        """As `Engine.settle`: a contact is one integer, or two, whatever the order of the rows."""
+        one, two = between(bounds), between_two(bounds)
+        if self.lazy or (one is None and two is None):
             kept = self.keep(log)
             found = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
             return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(found, self)
         asides = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
         fine = pl.col("reason").is_null()
-        rows = (
-            nw.to_native(log)
-            .lazy()
-            .select(pl.col("cx_row").cast(pl.Int64), "reason", cx_key=pl.when(fine).then(pack.key))
-        )
-
-        def keys() -> Iterator[pl.Series]:
-            for piece in _pieces(rows):
-                asides.append(piece.filter(~fine).select("cx_row", "reason"))
-                yield piece["cx_key"]
-
-        sorted_keys = gathered(keys(), np.int64)
-        sorted_keys.sort()
-        return framed(pl.concat(asides).sort("cx_row")), Packed(sorted_keys, pack)
+        packs = [one] if one else list(two or ())
+        columns = {f"cx_key{i}": pl.when(fine).then(pack.key) for i, pack in enumerate(packs)}
+        rows = nw.to_native(log).lazy().select(pl.col("cx_row").cast(pl.Int64), "reason", **columns)
+        growing = {name: Growing(np.int64) for name in columns}
+        for piece in _pieces(rows):
+            asides.append(piece.filter(~fine).select("cx_row", "reason"))
+            for name, column in growing.items():
+                column.add(piece[name])
+        keys, *rest = (column.all() for column in growing.values())
+        if rest:
+            order = np.argsort(keys, kind="stable")
+            return framed(pl.concat(asides).sort("cx_row")), Packed(keys[order], packs[0], rest[0][order], packs[1])
+        keys.sort()
+        return framed(pl.concat(asides).sort("cx_row")), Packed(keys, packs[0])
 
     def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

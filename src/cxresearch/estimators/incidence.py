@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,7 @@ from cxresearch.estimators.estimates import estimate, wilson
 from cxresearch.estimators.intervals import FEW, SCALES, cloglog, inverse_cloglog, quantile
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Incidence, Vector
-from cxresearch.risk import RiskTable, at_risk
+from cxresearch.risk import AtRisk, RiskTable, at_risk, at_risk_in_groups
 
 _POINTS = 200  # times at which the band around a curve is computed
 
@@ -77,10 +78,11 @@ def incidence(
     if errors == "jackknife":
         keep = np.unique(np.linspace(0, len(curve.times) - 1, min(_POINTS, len(curve.times))).astype(int))
         points = curve.times[keep]
+        less = _without_groups(table, causes, start)
 
         def without(group: int) -> Vector:
-            less = aalen_johansen(table.without_group(group), causes, start)
-            return np.array([cloglog(v) for v in step(less.times, less.incidence[0], points)])
+            part = less(group)
+            return np.array([cloglog(v) for v in step(part.times, part.incidence[0], points)])
 
         count = table.groups
         se = jackknife(np.array([cloglog(v) for v in value[keep]]), without, count).se
@@ -159,11 +161,8 @@ def incidence_at(
         share = parts[0] if against is None else parts[0] / sum(parts) if sum(parts) > 0 else 0.0
         return np.array([forward(share)])
 
-    found = jackknife(
-        value(whole),
-        lambda g: value(aalen_johansen(grouped.without_group(g), causes, start)),
-        grouped.groups,
-    )
+    less = _without_groups(grouped, causes, start)
+    found = jackknife(value(whole), lambda g: value(less(g)), grouped.groups)
     middle, se = float(found.value[0]), float(found.se[0])
     return estimate(back(middle), se, scale=scale, level=level, groups=found.groups)
 
@@ -189,10 +188,18 @@ def aalen_johansen(table: RiskTable, causes: tuple[str, ...], start: int = 0) ->
         causes: all causes that end a follow-up; what is left out is treated as censoring.
         start: times up to here do not count.
     """
-    found = at_risk(table, causes)
+    return _after(at_risk(table, causes), start)
+
+
+def _without_groups(table: RiskTable, causes: tuple[str, ...], start: int) -> Callable[[int], Curve]:
+    """The estimate without any one of the groups."""
+    whole, parts = at_risk(table, causes), at_risk_in_groups(table, causes)
+    return lambda group: _after(whole.without(parts[group]), start)
+
+
+def _after(found: AtRisk, start: int) -> Curve:
     used = (found.times > start) & (found.at_risk > 0)
-    times, risk, events = found.times[used], found.at_risk[used], found.events[:, used]
-    return curve_of(times, risk, events)
+    return curve_of(found.times[used], found.at_risk[used], found.events[:, used])
 
 
 def curve_of(times: NDArray[np.int64], risk: Vector, events: NDArray[np.float64]) -> Curve:

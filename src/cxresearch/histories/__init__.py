@@ -1,24 +1,51 @@
-"""What a customer had lived through before a day: one small function per history, grouped by how it folds.
+"""What a customer had lived through before a day: one small function per history, grouped by what it looks at.
 
 A history is data plus three small things. ``marks`` says at which ticks its own columns change. ``fold`` says how those
 run along a customer. ``code`` turns the running columns into a level. Nothing here knows an engine, a file or a clock's
 origin.
+
+    counts     how many moments, so far or lately       problems    whether they are solved, how fast, how
+    first      what came first                          posts       what was said in public
+    latest     the last contact                         household   what others of the household lived through
+    ages       how long ago something was               sequences   what came after what
+    scores     the worst, the mean, the last score      instants    the order of things within a day
 """
 
-from cxresearch.histories.counts import bad_count, contact_count, contacts_within, grade_count
-from cxresearch.histories.first import first_bad
+from cxresearch.histories.ages import age_of_last, age_since
+from cxresearch.histories.counts import bad_count, contact_count, contacts_within, grade_count, moment_count
+from cxresearch.histories.first import first_bad, first_contact
 from cxresearch.histories.history import History, Past, Run
-from cxresearch.histories.latest import age_of_last, last_grade
+from cxresearch.histories.household import household_bad, household_exits
+from cxresearch.histories.latest import last_grade
+from cxresearch.histories.posts import posted
+from cxresearch.histories.problems import first_problem, gesture, problem_severity, problem_state, told
+from cxresearch.histories.scores import last_score, mean_score, worst_score
+from cxresearch.histories.sequences import flipped
 
 __all__ = [
     "History",
     "Past",
     "Run",
     "age_of_last",
+    "age_since",
     "bad_count",
     "contact_count",
     "contacts_within",
     "first_bad",
+    "first_contact",
+    "first_problem",
+    "flipped",
+    "gesture",
     "grade_count",
+    "household_bad",
+    "household_exits",
     "last_grade",
+    "last_score",
+    "mean_score",
+    "moment_count",
+    "posted",
+    "problem_severity",
+    "problem_state",
+    "told",
+    "worst_score",
 ]

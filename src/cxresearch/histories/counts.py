@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
@@ -10,6 +12,7 @@ from cxresearch.histories.history import History, Past, Run, band, band_names
 from cxresearch.moments import GRADES
 
 _NEVER = 10**8
+_MET = ("failed", "kept")  # by the value of an expectation's column
 
 
 def bad_count(cap: int = 3) -> History:
@@ -24,7 +27,7 @@ def bad_count(cap: int = 3) -> History:
     """
     if cap < 1:
         raise EstimationError(f"cap must be at least 1, was {cap}")
-    return _count(f"bad_count({cap})", "bad", tuple(range(1, cap + 1)))
+    return _count(f"bad_count({cap})", {"grade": grade_code("bad")}, tuple(range(1, cap + 1)))
 
 
 def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
@@ -37,7 +40,7 @@ def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
     Raises:
         EstimationError: no such grade, or edges that do not rise.
     """
-    return _count(f"grade_count({grade}, {list(edges)})", grade, tuple(edges))
+    return _count(f"grade_count({grade}, {list(edges)})", {"grade": grade_code(grade)}, tuple(edges))
 
 
 def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
@@ -49,24 +52,77 @@ def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
     Raises:
         EstimationError: edges that do not rise.
     """
-    return _count(f"contact_count({list(edges)})", None, tuple(edges))
+    return _count(f"contact_count({list(edges)})", {}, tuple(edges))
 
 
-def _count(name: str, grade: str | None, edges: tuple[int, ...]) -> History:
-    code = None if grade is None else grade_code(grade)
+def moment_count(
+    edges: tuple[int, ...] = (1,),
+    grade: str | None = None,
+    attended: bool | None = None,
+    is_problem: bool | None = None,
+    handoff: bool | None = None,
+    respect: str | None = None,
+    solutions: str | None = None,
+    simplicity: str | None = None,
+    responsibility: str | None = None,
+) -> History:
+    """How many moments so far for which all that is given holds, in bands.
+
+    What is not known of a moment is neither true nor false, neither kept nor failed.
+
+    Args:
+        edges: where bands begin; (1, 3, 6) gives 0, 1-2, 3-5, 6+.
+        grade: bad, neutral, good or unknown.
+        attended: whether a person was there.
+        is_problem: whether it was about a problem.
+        handoff: whether the customer was handed on.
+        respect: kept or failed, as the three others.
+        solutions: see `respect`.
+        simplicity: see `respect`.
+        responsibility: see `respect`.
+
+    Raises:
+        EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
+    """
+    flags = {"attended": attended, "is_problem": is_problem, "handoff": handoff}
+    expectations = {
+        "respect": respect,
+        "solutions": solutions,
+        "simplicity": simplicity,
+        "responsibility": responsibility,
+    }
+    wanted = {} if grade is None else {"grade": grade_code(grade)}
+    for name, flag in flags.items():
+        if flag is not None:
+            if not isinstance(flag, bool):
+                raise EstimationError(f"{name} must be true or false, was {flag!r}")
+            wanted[name] = int(flag)
+    for name, met in expectations.items():
+        if met is not None:
+            if met not in _MET:
+                raise EstimationError(f"{name} must be 'kept' or 'failed', was {met!r}")
+            wanted[name] = _MET.index(met)
+    given = {"grade": grade, **flags, **expectations}
+    says = "".join(f", {name} {given[name]}".lower() for name in wanted)
+    return _count(f"moment_count({list(edges)}{says})", wanted, tuple(edges))
+
+
+def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> History:
+    """Moments so far whose columns have the values wanted."""
     levels = (*band_names(edges), "unknown")
 
     def marks(past: Past) -> list[Frame]:
-        hits = past.moments if code is None else past.moments.filter(nw.col("grade") == code)
+        hits = past.moments
+        for column, value in wanted.items():
+            hits = hits.filter(nw.col(column) == value)
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), edges)
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
-    reads = () if code is None else ("grade",)
-    grades = None if code is None else (code,)
-    return History(name, levels, reads, marks, {"n": "sum"}, level, grades, cumulative=True)
+    grades = (wanted["grade"],) if "grade" in wanted else None
+    return History(name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True)
 
 
 def contacts_within(

@@ -1,4 +1,4 @@
-"""Histories of the first bad moment: when in the relation it came, and how long ago."""
+"""Histories of what came first: the first contact, and the first bad moment and when in the relation it came."""
 
 from __future__ import annotations
 
@@ -8,6 +8,37 @@ from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.counts import grade_code
 from cxresearch.histories.history import History, Past, Run
+from cxresearch.histories.instants import graded_instant
+from cxresearch.moments import GRADES
+
+
+def first_contact(grade: str = "bad") -> History:
+    """Whether a customer's very first contact was of one grade; it stays what it was.
+
+    Within one second the worse grade comes first.
+
+    Args:
+        grade: bad, neutral, good or unknown.
+
+    Returns:
+        The history with the levels ``none`` (no contact so far), the grade (``unknown grade`` for unknown), ``other``
+        and, for customers whose beginnings the log does not show, ``unknown``.
+
+    Raises:
+        EstimationError: no such grade.
+    """
+    code = grade_code(grade)
+    levels = ("none", "unknown grade" if grade == "unknown" else grade, "other", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        first = past.moments.group_by("customer").agg(nw.col("tick").min(), first=graded_instant().min())
+        same = nw.when(nw.col("first") % len(GRADES) == code).then(nw.lit(1)).otherwise(nw.lit(2))
+        return [first.select("customer", "tick", first=same)]
+
+    def level(run: Run) -> nw.Expr:
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(run.column("first"))
+
+    return History(f"first_contact({grade})", levels, ("second", "grade"), marks, {"first": "sum"}, level)
 
 
 def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:

@@ -20,13 +20,17 @@ class Past:
     """What a history is made from.
 
     Attributes:
-        moments: customer, tick (when the moment takes effect), day, second, grade; ready for a walk `along`.
-        customers: customer, entry and unseen (1 if the log does not reach back to the start); entry in days.
+        moments: customer, tick (when the moment takes effect), day, second, grade, and the columns that are read; ready
+            for a walk `along`.
+        happenings: customer, tick, day, second, kind, took, grade, told; see `cxresearch.happenings`.
+        customers: customer, entry, exit (days), event, cluster, and unseen (1 if the log does not reach back to the
+            start).
         clock: turns days into ticks.
         along: the walk along a customer's moments, in the order of time and, within a second, the worse grade first.
     """
 
     moments: Frame
+    happenings: Frame
     customers: Frame
     clock: Clock
     along: Along
@@ -54,7 +58,7 @@ class History:
     Attributes:
         name: the function and its parameters; equal names mean equal histories.
         levels: level names; a code is a position. ``levels[0]`` holds before the first mark of a customer seen whole.
-        reads: the canonical columns it needs.
+        reads: what it needs besides customer and day: columns of moments, ``happenings`` or ``household``.
         marks: past to frames of (customer, tick, own columns).
         fold: own column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or ``min``.
         code: running columns to level position.

@@ -1,0 +1,91 @@
+"""Histories of the others in a household: customers of one cluster."""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.along import Fold
+from cxresearch.engines import Frame
+from cxresearch.errors import EstimationError, nearest
+from cxresearch.histories.history import History, Past, Run, band, band_names
+from cxresearch.moments import BAD
+from cxresearch.retention import CAUSES
+
+
+def household_exits(cause: str = "defection") -> History:
+    """Whether another member of the household has left before, for one cause.
+
+    Members who leave on the same day have not seen each other leave.
+
+    Args:
+        cause: defection or other exit.
+
+    Returns:
+        The history with the levels ``alone`` (no other member is under follow-up), ``none``, ``1+`` and ``unknown``,
+        which is never reached.
+
+    Raises:
+        EstimationError: no such cause.
+    """
+    known = CAUSES[1:]
+    if cause not in known:
+        raise EstimationError(f"no cause {cause!r}{nearest(cause, known) or '; there are: ' + ', '.join(known)}")
+    code = CAUSES.index(cause)
+
+    def marks(past: Past) -> list[Frame]:
+        who = past.customers.select("customer", "cluster", "entry", "exit", "event")
+        sizes = who.group_by("cluster").agg(members=nw.len())
+        shared = who.join(sizes.filter(nw.col("members") > 1), on="cluster")
+        # the first to leave is enough: whoever leaves then is gone, and for the rest it stays
+        first = who.filter(nw.col("event") == code).group_by("cluster").agg(first=nw.col("exit").min())
+        staying = shared.join(first, on="cluster").filter(nw.col("exit") > nw.col("first"))
+        return [
+            shared.select("customer", past.clock.on(nw.col("entry")).alias("tick"), others=nw.lit(1)),
+            staying.select("customer", past.clock.on(nw.col("first")).alias("tick"), left=nw.lit(1)),
+        ]
+
+    def level(run: Run) -> nw.Expr:
+        left = nw.when(run.column("left") > 0).then(nw.lit(2)).otherwise(nw.lit(1))
+        return nw.when(run.column("others") > 0).then(left).otherwise(nw.lit(0))
+
+    levels = ("alone", "none", "1+", "unknown")
+    fold: dict[str, Fold] = {"others": "sum", "left": "sum"}
+    return History(f"household_exits({cause})", levels, ("household",), marks, fold, level, (), cumulative=True)
+
+
+def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
+    """How many bad moments all members of the household have had so far, the customer included, in bands.
+
+    Args:
+        edges: where bands begin; (1, 2, 3) gives 0, 1, 2, 3+.
+
+    Returns:
+        The history; ``unknown`` where the log does not show the beginnings of some member.
+
+    Raises:
+        EstimationError: edges that do not rise.
+    """
+    levels = (*band_names(tuple(edges)), "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        who = past.customers.select("customer", "cluster", "entry", "unseen")
+        bad = past.moments.filter(nw.col("grade") == BAD)
+        theirs = bad.join(who, on="customer").select("cluster", "day", source=nw.col("customer"))
+        theirs = theirs.join(who.select("customer", "cluster"), on="cluster")
+        theirs = theirs.filter(nw.col("customer") != nw.col("source"))
+        seen = past.clock.on(nw.col("day") + past.clock.lag)  # contacts of others are none of the customer's own
+        hidden = who.filter(nw.col("unseen") == 1).select("cluster").unique()
+        blind = who.join(hidden, on="cluster")
+        return [
+            bad.select("customer", "tick", n=nw.lit(1)),
+            theirs.select("customer", seen.alias("tick"), n=nw.lit(1)),
+            blind.select("customer", past.clock.on(nw.col("entry")).alias("tick"), hidden=nw.lit(1)),
+        ]
+
+    def level(run: Run) -> nw.Expr:
+        count = band(run.column("n"), tuple(edges))
+        return nw.when(run.column("hidden") > 0).then(nw.lit(len(levels) - 1)).otherwise(count)
+
+    fold: dict[str, Fold] = {"n": "sum", "hidden": "sum"}
+    name, reads = f"household_bad({list(edges)})", ("grade", "household")
+    return History(name, levels, reads, marks, fold, level, (BAD,), cumulative=True)

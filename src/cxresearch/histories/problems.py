@@ -1,0 +1,185 @@
+"""Histories of problems: whether they are solved, how fast, how bad they were, and what was done about them.
+
+How long a problem took counts from the problem itself; how long it has been open counts from when it took effect, which
+is not before the contact that tells of it.
+"""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.along import Fold
+from cxresearch.engines import Frame
+from cxresearch.errors import EstimationError
+from cxresearch.histories.history import History, Past, Run
+from cxresearch.histories.instants import DAY, graded_instant, happened, instant
+from cxresearch.moments import GRADES
+
+_HOUR = 3_600  # seconds
+_FOR_EVER = 10**12  # seconds, longer than a problem takes that is ever resolved
+_NO_GRADES = ()  # no moment is looked at
+
+
+def first_problem(quick_hours: int = 48) -> History:
+    """What has become of a customer's *first* problem; later ones do not change the state.
+
+    It is open late from the day on which it has been open for `quick_hours`. It is resolved quickly if that took
+    at most `quick_hours`. Of two problems in the same second, the first is the one that takes longer.
+
+    Args:
+        quick_hours: hours within which a resolution is quick.
+
+    Returns:
+        The history with the levels ``none``, ``open``, ``open late``, ``resolved quickly``, ``resolved late`` and, for
+        customers whose beginnings the log does not show, ``unknown``.
+
+    Raises:
+        EstimationError: fewer hours than one.
+    """
+    quick = _seconds(quick_hours)
+    levels = ("none", "open", "open late", "resolved quickly", "resolved late", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        problems = happened(past, "problem").with_columns(at=instant())
+        start = problems.group_by("customer").agg(start=nw.col("at").min())
+        ties = problems.join(start, on="customer").filter(nw.col("at") == nw.col("start"))
+        ever = nw.when(nw.col("took") < 0).then(nw.lit(_FOR_EVER)).otherwise(nw.col("took")).cast(nw.Int64)
+        earliest = [nw.col(c).min() for c in ("tick", "day", "second")]  # all the same
+        first = ties.with_columns(took=ever).group_by("customer").agg(*earliest, nw.col("took").max())
+        # a row that tells of a problem and one that tells of its resolution say the same of how long it took
+        ends = happened(past, "resolved").join(first.select("customer", "took"), on=["customer", "took"])
+        ends = ends.group_by("customer", "took").agg(nw.col("tick").min())
+        how = nw.when(nw.col("took") > quick).then(nw.lit(4)).otherwise(nw.lit(3))
+        return [_rise(first, nw.lit(1)), _rise(_overdue(past, first, quick), nw.lit(2)), _rise(ends, how)]
+
+    def level(run: Run) -> nw.Expr:
+        fallen = run.column("fallen")
+        state = nw.when(fallen.is_null()).then(nw.lit(0)).otherwise(0 - fallen)
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
+
+    name = f"first_problem({quick_hours})"
+    return History(name, levels, ("happenings",), marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True)
+
+
+def _rise(frame: Frame, state: nw.Expr) -> Frame:
+    """A state is never left for a lower one: the greatest so far is the least of the negatives."""
+    return frame.select("customer", "tick", fallen=0 - state)
+
+
+def problem_state(quick_hours: int = 48) -> History:
+    """How a customer's problems stand, all of them together.
+
+    A problem is open late from the day on which it has been open for `quick_hours`. Resolved is who has had problems
+    and has none that is open, and late if the latest resolution took more than `quick_hours`.
+
+    Args:
+        quick_hours: hours within which a resolution is quick.
+
+    Returns:
+        The history with the levels ``none``, ``open`` (some, and none of them late), ``open late`` (some of them),
+        ``resolved``, ``resolved late`` and, for customers whose beginnings the log does not show, ``unknown``.
+
+    Raises:
+        EstimationError: fewer hours than one.
+    """
+    quick = _seconds(quick_hours)
+    levels = ("none", "open", "open late", "resolved", "resolved late", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        problems, ends = happened(past, "problem"), happened(past, "resolved")
+        soon = nw.when(nw.col("took") > quick).then(nw.lit(0)).otherwise(nw.lit(1))
+        return [
+            problems.select("customer", "tick", problems=nw.lit(1), open=nw.lit(1)),
+            _overdue(past, problems, quick).select("customer", "tick", late=nw.lit(1)),
+            ends.select("customer", "tick", open=nw.lit(-1), late=soon - 1, end=instant() * 2 + soon),
+        ]
+
+    def level(run: Run) -> nw.Expr:
+        late = nw.when(run.column("late") > 0).then(nw.lit(2)).otherwise(nw.lit(1))
+        how = nw.when(run.column("end") % 2 == 0).then(nw.lit(4)).otherwise(nw.lit(3))
+        some = nw.when(run.column("open") > 0).then(late).otherwise(how)
+        seen = nw.when(run.column("problems") > 0).then(some).otherwise(nw.lit(0))
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+
+    fold: dict[str, Fold] = {"problems": "sum", "open": "sum", "late": "sum", "end": "last"}
+    return History(f"problem_state({quick_hours})", levels, ("happenings",), marks, fold, level, _NO_GRADES)
+
+
+def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
+    """The problems that take longer, with the tick at which that shows: not before they are seen at all."""
+    slow = problems.filter((nw.col("took") < 0) | (nw.col("took") > quick))
+    due = nw.col("second") + quick
+    day = nw.col("day") + (due - due % DAY) // DAY
+    return slow.with_columns(tick=nw.max_horizontal(past.clock.on(day), nw.col("tick").cast(nw.Int64)))
+
+
+def problem_severity() -> History:
+    """The grade of the contact that told of the last problem.
+
+    Returns:
+        The history with the levels ``none``, ``bad``, ``neutral``, ``good``, ``unknown grade`` and ``unknown``, which
+        holds until the first problem seen of a customer whose beginnings the log does not show.
+    """
+    levels = ("none", *GRADES[:-1], "unknown grade", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        return [happened(past, "problem").select("customer", "tick", last=graded_instant())]
+
+    def level(run: Run) -> nw.Expr:
+        return _since_seen(run, "last", len(levels), run.column("last") % len(GRADES) + 1)
+
+    return History("problem_severity()", levels, ("happenings",), marks, {"last": "last"}, level, _NO_GRADES)
+
+
+def gesture() -> History:
+    """Whether a gesture of goodwill has been made since the last problem, or on its day.
+
+    Returns:
+        The history with the levels ``none`` (no problem so far), ``no gesture``, ``gesture`` and ``unknown``, which
+        holds until the first problem seen of a customer whose beginnings the log does not show.
+    """
+    levels = ("none", "no gesture", "gesture", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        return [
+            happened(past, "problem").select("customer", "tick", problem=nw.col("day")),
+            happened(past, "goodwill").select("customer", "tick", gesture=nw.col("day")),
+        ]
+
+    def level(run: Run) -> nw.Expr:
+        made = nw.when(run.column("gesture") >= run.column("problem")).then(nw.lit(2)).otherwise(nw.lit(1))
+        return _since_seen(run, "problem", len(levels), made)
+
+    fold: dict[str, Fold] = {"problem": "last", "gesture": "last"}
+    return History("gesture()", levels, ("happenings",), marks, fold, level, _NO_GRADES)
+
+
+def told() -> History:
+    """Whether the customer had been told of the last problem before it came.
+
+    Returns:
+        The history with the levels ``none`` (no problem so far), ``told``, ``not told`` and ``unknown``, which holds
+        until the first problem seen of a customer whose beginnings the log does not show.
+    """
+    levels = ("none", "told", "not told", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        last = graded_instant() * 2 + nw.col("told")
+        return [happened(past, "problem").select("customer", "tick", last=last)]
+
+    def level(run: Run) -> nw.Expr:
+        return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
+
+    return History("told()", levels, ("happenings",), marks, {"last": "last"}, level, _NO_GRADES)
+
+
+def _since_seen(run: Run, column: str, levels: int, level: nw.Expr) -> nw.Expr:
+    """The level, once a mark has been set; before it the first one, or the last one where that cannot be known."""
+    none = nw.when(run.unseen == 1).then(nw.lit(levels - 1)).otherwise(nw.lit(0))
+    return nw.when(run.column(column).is_null()).then(none).otherwise(level)
+
+
+def _seconds(quick_hours: int) -> int:
+    if quick_hours < 1:
+        raise EstimationError(f"quick_hours must be at least 1, was {quick_hours}")
+    return quick_hours * _HOUR

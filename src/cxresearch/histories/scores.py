@@ -1,0 +1,85 @@
+"""Histories of the scores that customers gave: the worst, the mean and the last so far, in fifths of the scale."""
+
+from __future__ import annotations
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Frame
+from cxresearch.facets import SCORE
+from cxresearch.histories.history import History, Past, Run, band
+from cxresearch.histories.instants import graded_instant
+
+_FIFTHS = 5
+_EDGES = tuple(SCORE * i // _FIFTHS for i in range(1, _FIFTHS))  # the top of the scale belongs to the highest fifth
+_LEVELS = ("none", *(str(i + 1) for i in range(_FIFTHS)), "unknown")
+_UNKNOWN = len(_LEVELS) - 1
+
+
+def worst_score() -> History:
+    """The fifth of the scale in which the worst score so far lies.
+
+    Contacts without a score are passed over.
+
+    Returns:
+        The history; its levels are ``none``, ``1`` (lowest) to ``5`` and, for customers whose beginnings the log does
+        not show, ``unknown``.
+    """
+
+    def marks(past: Past) -> list[Frame]:
+        return [_scored(past).select("customer", "tick", worst=nw.col("score"))]
+
+    def level(run: Run) -> nw.Expr:
+        worst = run.column("worst")
+        seen = nw.when(worst.is_null()).then(nw.lit(0)).otherwise(1 + band(worst, _EDGES))
+        return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
+
+    return History("worst_score()", _LEVELS, ("score",), marks, {"worst": "min"}, level)
+
+
+def mean_score() -> History:
+    """The fifth of the scale in which the mean of all scores so far lies.
+
+    Whole numbers are compared, so that a mean at an edge is in the upper fifth on every engine. Contacts without a
+    score are passed over.
+
+    Returns:
+        The history; its levels are ``none``, ``1`` (lowest) to ``5`` and, for customers whose beginnings the log does
+        not show, ``unknown``.
+    """
+
+    def marks(past: Past) -> list[Frame]:
+        return [_scored(past).select("customer", "tick", total=nw.col("score"), n=nw.lit(1))]
+
+    def level(run: Run) -> nw.Expr:
+        total, n = run.column("total"), run.column("n")
+        fifth = sum(((total >= e * n).cast(nw.Int64) for e in _EDGES), start=nw.lit(1))
+        seen = nw.when(n == 0).then(nw.lit(0)).otherwise(fifth)
+        return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
+
+    return History("mean_score()", _LEVELS, ("score",), marks, {"total": "sum", "n": "sum"}, level)
+
+
+def last_score() -> History:
+    """The fifth of the scale in which the last score so far lies.
+
+    Contacts without a score are passed over. Within one second the worse grade comes first, and then the lower score.
+
+    Returns:
+        The history; its levels are ``none``, ``1`` (lowest) to ``5`` and ``unknown``, which holds until the first score
+        seen of a customer whose beginnings the log does not show.
+    """
+
+    def marks(past: Past) -> list[Frame]:
+        last = graded_instant() * (SCORE + 1) + nw.col("score")
+        return [_scored(past).select("customer", "tick", last=last)]
+
+    def level(run: Run) -> nw.Expr:
+        last = run.column("last")
+        none = nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
+        return nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE + 1), _EDGES))
+
+    return History("last_score()", _LEVELS, ("second", "grade", "score"), marks, {"last": "last"}, level)
+
+
+def _scored(past: Past) -> Frame:
+    return past.moments.filter(nw.col("score") >= 0)

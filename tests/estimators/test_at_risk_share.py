@@ -1,0 +1,183 @@
+"""Shares of leavers against all at risk with them: plain loops, the logrank test, and what must come out."""
+
+import numpy as np
+import polars as pl
+import pytest
+from statsmodels.duration.survfunc import survdiff
+
+from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.at_risk_share import share_at_risk
+from cxresearch.estimators.share import share
+from cxresearch.risk import balanced
+from cxresearch.rows import _groups, from_rows
+
+CAUSES = ("censored", "defection", "other exit")
+
+
+def changing(seed, customers=1_500):
+    """Customers with one or two states each, delayed entry and two causes; nothing means anything."""
+    rng = np.random.default_rng(seed)
+    start = rng.integers(0, 20, customers)
+    middle, stop = start + rng.integers(1, 30, customers), start + rng.integers(1, 60, customers)
+    two = middle < stop
+    first = pl.DataFrame({"id": np.arange(customers), "start": start, "stop": np.where(two, middle, stop)})
+    both = pl.concat([first, pl.DataFrame({"id": np.arange(customers), "start": middle, "stop": stop}).filter(two)])
+    n = both.height
+    last = both.with_columns(last=pl.col("stop") == pl.col("stop").max().over("id"))["last"].to_numpy()
+    return both.with_columns(
+        event=np.where(last, rng.choice(3, n, p=[0.3, 0.5, 0.2]), 0),
+        silent=rng.choice(["no", "yes"], n, p=[0.3, 0.7]),
+        age=rng.choice(["0-30", "31-90", "91+"], n),
+        segment=rng.choice(["a", "b"], n),
+    )
+
+
+def table_of(rows):
+    return from_rows(rows, ["silent", "age", "segment"], causes=CAUSES)
+
+
+def in_loops(rows, causes=(1,), ages=("0-30", "31-90", "91+"), strata=("segment",)):
+    """Leavers, how many of them count, and the sums of the comparators' shares and of the leavers' own part."""
+    column = {c: rows[c].to_numpy() for c in rows.columns}
+    among = np.isin(column["age"], ages)
+    leavers = counts = alone = 0
+    expected = own = 0.0
+    for i in np.flatnonzero(among & np.isin(column["event"], causes)):
+        t = column["stop"][i]
+        there = among & (column["start"] < t) & (t <= column["stop"])
+        for name in ("age", *strata):
+            there &= column[name] == column[name][i]
+        leaving = (there & (column["stop"] == t) & np.isin(column["event"], causes)).sum()
+        leavers += 1
+        counts += column["silent"][i] == "yes"
+        expected += (column["silent"][there] == "yes").mean()
+        own += leaving / there.sum()
+        alone += leaving == there.sum()
+    return leavers, counts, expected, own, alone
+
+
+@pytest.mark.parametrize(
+    ("causes", "ages", "strata"),
+    [((1,), ("0-30", "31-90", "91+"), ("segment",)), ((1, 2), ("0-30", "31-90"), ()), ((2,), ("31-90", "91+"), ("segment",))],
+)
+def test_as_in_plain_loops(causes, ages, strata):
+    rows = changing(1)
+    table = table_of(rows)
+    names, among = tuple(CAUSES[c] for c in causes), {"age": ages}
+    found = share_at_risk(table, {"silent": ("yes",)}, "age", among=among, causes=names, strata=strata)
+    leavers, counts, expected, own, alone = in_loops(rows, causes, ages, strata)
+    assert (found.whole, found.part, found.alone) == (leavers, counts, alone)
+    assert found.expected == pytest.approx(expected, rel=1e-12)
+    assert found.own == pytest.approx(own / leavers, rel=1e-12)
+    assert found.comparators.value == pytest.approx(expected / leavers, rel=1e-12)
+    assert found.excess.value == pytest.approx((counts - expected) / leavers, rel=1e-9)
+    assert found.exposed == share(table, {"silent": ("yes",)}, among=among, causes=names).estimate
+
+
+def test_jackknife_written_out():
+    rows = changing(2)
+    table = table_of(rows)
+    found = share_at_risk(table, {"silent": ("yes",)}, "age", strata=["segment"], groups=20)
+    bins = balanced(table.population, 20)
+    customers = rows["id"].unique().sort()
+    bin_of = dict(zip(customers, (bins[int(g)] for g in _groups(customers)), strict=True))
+    group = rows["id"].replace_strict(bin_of)
+    parts = np.array([in_loops(rows.filter(group != g))[:3] for g in range(20)])
+    excess, share_of = (parts[:, 1] - parts[:, 2]) / parts[:, 0], parts[:, 2] / parts[:, 0]
+    for estimate, replicates in ((found.excess, excess), (found.comparators, np.log(share_of / (1 - share_of)))):
+        spread = np.sqrt(19 / 20 * ((replicates - replicates.mean()) ** 2).sum())
+        assert estimate.se == pytest.approx(spread, rel=1e-9)
+        assert estimate.groups == 20
+
+
+def test_the_model_error_is_that_of_a_logrank_test():
+    rng = np.random.default_rng(3)
+    n = 1_200
+    stop, event = rng.integers(1, 40, n), rng.integers(0, 2, n)
+    silent, age = rng.integers(0, 2, n), rng.integers(0, 3, n)
+    rows = pl.DataFrame({"id": np.arange(n), "start": 0, "stop": stop, "event": event, "silent": silent, "age": age})
+    found = share_at_risk(from_rows(rows, ["silent", "age"]), {"silent": ("1",)}, "age").excess
+    chi, _ = survdiff(stop, event, silent, strata=age)
+    assert (found.value / found.se_model) ** 2 == pytest.approx(chi, rel=1e-9)
+    assert found.se == pytest.approx(found.se_model, rel=0.25)
+
+
+def at_once(seed, leave, customers=6_000, strata=1):
+    """Customers who leave over 20 days, with the daily chance `leave(silent, age)`; age 1 is silent more often."""
+    rng = np.random.default_rng(seed)
+    age = rng.integers(0, 2, customers)
+    silent = (rng.random(customers) < np.where(age == 1, 0.8, 0.4)).astype(int)
+    days = rng.geometric(leave(silent, age), customers)
+    rows = pl.DataFrame(
+        {
+            "id": np.arange(customers),
+            "start": 0,
+            "stop": np.minimum(days, 20),
+            "event": 1 * (days <= 20),
+            "silent": silent,
+            "age": age,
+            "stratum": np.arange(customers) % strata,
+        }
+    )
+    return from_rows(rows, ["silent", "age", "stratum"])
+
+
+def test_what_is_planted_is_found():
+    """Twice the hazard where silent: of leavers 2q / (1 + q) are silent where q of those at risk are."""
+    found = share_at_risk(at_once(1, lambda silent, age: 0.004 * (1 + silent)), {"silent": ("1",)}, "age")
+    wanted = np.mean([2 * q / (1 + q) - q for q in (0.4, 0.8)])
+    assert found.excess.low < wanted < found.excess.high
+    assert found.excess.low > 0.05
+
+
+def test_alike_takes_away_what_goes_with_age():
+    table = at_once(2, lambda silent, age: 0.004 * (1 + 3 * age))
+    matched = share_at_risk(table, {"silent": ("1",)}, "age").excess
+    assert matched.low < 0 < matched.high
+    crude = share_at_risk(table, {"silent": ("1",)}, "stratum").excess
+    assert crude.low > 0.05
+
+
+def test_chance_leaves_no_excess_however_small_the_risk_sets():
+    """Risk sets of about three: with the leaver among them, nothing is left on average."""
+    found = [
+        share_at_risk(at_once(s, lambda silent, age: 0.02, 1_200, 200), {"silent": ("1",)}, "age", strata=["stratum"])
+        for s in range(20)
+    ]
+    z = np.array([f.excess.value / f.excess.se for f in found])
+    assert abs(z.mean()) < 3 / np.sqrt(len(z))
+    assert 0.6 < z.std() < 1.5
+    assert all(f.own > 0.3 and f.alone > 0 for f in found)
+
+
+def test_leavers_who_all_count_are_no_certainty():
+    rows = changing(4).with_columns(silent=pl.when(pl.col("event") == 1).then(pl.lit("yes")).otherwise("silent"))
+    found = share_at_risk(table_of(rows), {"silent": ("yes",)}, "age")
+    assert found.part == found.whole
+    assert found.exposed.scale == "wilson"
+    assert found.excess.se >= found.excess.se_model > 0
+
+
+def test_what_cannot_be_asked():
+    rows = changing(5)
+    table = table_of(rows)
+    with pytest.raises(EstimationError, match="'age' cannot count and make comparators alike"):
+        share_at_risk(table, {"age": ("0-30",)}, "age")
+    with pytest.raises(EstimationError, match="no feature 'ages'; did you mean 'age'"):
+        share_at_risk(table, {"silent": ("yes",)}, "ages")
+    with pytest.raises(EstimationError, match="no level 'maybe'"):
+        share_at_risk(table, {"silent": ("maybe",)}, "age")
+    with pytest.raises(EstimationError, match="no cause 'defectoin'"):
+        share_at_risk(table, {"silent": ("yes",)}, "age", causes=["defectoin"])
+    with pytest.raises(NotTestable, match="both inside and outside"):
+        share_at_risk(table, {"silent": ("yes", "no")}, "age")
+    with pytest.raises(NotTestable, match="denominator"):
+        share_at_risk(table_of(rows.with_columns(event=0)), {"silent": ("yes",)}, "age")
+    with pytest.raises(NotTestable, match="enough for an error"):
+        share_at_risk(table_of(changing(5, 60)), {"silent": ("yes",)}, "age")
+
+
+def test_it_shows_itself():
+    found = share_at_risk(table_of(changing(6)), {"silent": ("yes",)}, "age")
+    assert "excess over those at risk" in repr(found)
+    assert "at risk with them" in found._repr_html_()
