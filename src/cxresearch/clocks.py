@@ -13,6 +13,7 @@ from typing import Protocol
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame
+from cxresearch.facets import FACETS
 
 _CONTACTS = 2**20  # contacts one customer may have
 
@@ -67,7 +68,9 @@ class ContactClock:
 
     def mark(self, moments: Frame, engine: Engine) -> Frame:
         """As `Clock.mark`."""
-        along = engine.along("day", "second", "grade")
+        told = moments.collect_schema().names()
+        more = (c for c in ("both", "leaving", *sorted(FACETS)) if c in told)
+        along = engine.along("day", "second", "grade", *more)  # alike in all of them, any order is the same
         x = moments.with_columns(one=nw.lit(1)).with_columns(nth=along.sum("one"))
         return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop("one", "nth")
 

@@ -20,7 +20,7 @@ from cxresearch.study import Study
 
 HAPPENINGS = ("problem", "resolved", "goodwill", "complaint", "post")
 DATES = HAPPENING_TIMES
-COLUMNS = ("customer", "day", "second", "kind", "took", "grade", "told")
+COLUMNS = ("customer", "day", "second", "kind", "begun", "took", "grade", "told")
 _OF = {"problem": "problem_at", "resolved": "resolved_at", "goodwill": "goodwill_at", "complaint": "complained_at"}
 _OF["post"] = "posted_at"
 _DAY = 86_400
@@ -97,8 +97,9 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
         engine: where the frames live.
 
     Returns:
-        Rows customer, day, second (when it took effect), kind (position in `HAPPENINGS`), took (seconds from the
-        problem to its resolution; -1 where there is none), grade (of the contact), told (1 if the customer had been
+        Rows customer, day, second (when it took effect), kind (position in `HAPPENINGS`), begun (second since 1970
+        at which the problem itself began; -1 of other kinds), took (seconds from then to its resolution; -1 where there
+        is none), grade (of the contact), told (1 if the customer had been
         informed of the problem before it came); the number comes last.
     """
     if not dates:
@@ -110,14 +111,14 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
     rows = rows.with_columns(**{d: nothing for d in DATES if d not in dates}, unread=unread)
     rows = engine.keep(rows.select("customer", "day", "second", "grade", "unread", *DATES))
     lost = int(engine.collect(rows.select(nw.col("unread").sum())).item() or 0)
-    length = nw.max_horizontal(nw.col("resolved_at") - nw.col("problem_at"), nw.lit(0))
+    solved = nw.max_horizontal("resolved_at", "problem_at")
     both = ~nw.col("resolved_at").is_null() & ~nw.col("problem_at").is_null()
     informed = nw.coalesce(nw.col("informed_at") <= nw.col("problem_at"), nw.lit(False))
     contact = nw.col("day").cast(nw.Int64) * _DAY + nw.col("second")
     rows = rows.with_columns(
-        took=nw.when(both).then(length).otherwise(nw.lit(-1)).cast(nw.Int64),
+        took=nw.when(both).then(solved - nw.col("problem_at")).otherwise(nw.lit(-1)).cast(nw.Int64),
         told=nw.when(informed).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64),
-        resolved_at=nw.when(both).then(nw.col("resolved_at")),  # of no problem, a resolution says nothing
+        resolved_at=nw.when(both).then(solved),  # of no problem, a resolution says nothing
     )
     parts = []
     for kind, name in enumerate(HAPPENINGS):
@@ -127,10 +128,11 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
         paired = name in ("problem", "resolved")
         parts.append(
             own.select(
-                nw.col("customer").cast(nw.Int64),
+                nw.col("customer").cast(nw.Int32),
                 ((when - second) // _DAY).cast(nw.Int64).alias("day"),
                 second.cast(nw.Int64).alias("second"),
                 nw.lit(kind).cast(nw.Int64).alias("kind"),
+                (nw.col("problem_at") if paired else nw.lit(-1)).cast(nw.Int64).alias("begun"),
                 (nw.col("took") if paired else nw.lit(-1)).cast(nw.Int64).alias("took"),
                 nw.col("grade").cast(nw.Int64),
                 (nw.col("told") if name == "problem" else nw.lit(0)).cast(nw.Int64).alias("told"),
@@ -141,7 +143,8 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
 
 def no_happenings(engine: Engine) -> Frame:
     """A frame without a happening."""
-    return engine.keep(framed(engine.frame(pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.Int64)))))
+    kinds = {**dict.fromkeys(COLUMNS, pl.Int64), "customer": pl.Int32}
+    return engine.keep(framed(engine.frame(pl.DataFrame(schema=kinds))))
 
 
 def _seconds(prefix: str) -> nw.Expr:

@@ -9,7 +9,22 @@ from cxresearch import study_from
 from cxresearch.clocks import ContactClock, DayClock
 from cxresearch.episode import episodes
 from cxresearch.errors import EstimationError
-from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within, first_bad, grade_count
+from cxresearch.histories import (
+    age_of_last,
+    age_since,
+    bad_count,
+    contact_count,
+    contacts_within,
+    first_bad,
+    first_contact,
+    first_problem,
+    flipped,
+    grade_count,
+    household_bad,
+    household_exits,
+    moment_count,
+    problem_state,
+)
 from cxresearch.records import read_records
 
 ENGINES = ("polars", "polars-lazy", "duckdb")
@@ -101,4 +116,28 @@ def test_all_contacts_counted(engine):
 )
 def test_what_is_no_history(make):
     with pytest.raises(EstimationError, match=r"must|no grade"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: moment_count(()), "edges must rise"),
+        (lambda: moment_count(grade="awful"), "no grade 'awful'"),
+        (lambda: moment_count(attended="no"), "attended must be true or false, was 'no'"),
+        (lambda: moment_count(handoff=1), "handoff must be true or false, was 1"),
+        (lambda: moment_count(respect=True), "respect must be 'kept' or 'failed', was True"),
+        (lambda: first_contact("awful"), "no grade"),
+        (lambda: age_of_last(None, (3, 2)), "edges must rise"),
+        (lambda: age_since("problems"), "no happening 'problems'"),
+        (lambda: age_since("problem", ()), "edges must rise"),
+        (lambda: first_problem(0), "quick_hours must be at least 1, was 0"),
+        (lambda: problem_state(-1), "quick_hours must be at least 1, was -1"),
+        (lambda: flipped(-1), "days must be at least 0, was -1"),
+        (lambda: household_exits("censored"), "no cause 'censored'"),
+        (lambda: household_bad((0, 1)), "edges must rise"),
+    ],
+)
+def test_what_no_history_can_be_told(make, says):
+    with pytest.raises(EstimationError, match=says):
         make()

@@ -11,7 +11,7 @@ from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.counts import grade_code
 from cxresearch.histories.history import History, Past, Run, band
-from cxresearch.histories.instants import happened, happening_code
+from cxresearch.histories.instants import READS, happened, happening_code
 
 
 def age_of_last(grade: str | None = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> History:
@@ -55,7 +55,7 @@ def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History
     """
     happening_code(happening)
     name = f"age_since({happening}, {list(edges)})"
-    return _age(name, edges, lambda past: happened(past, happening), ("happenings",), ())
+    return _age(name, edges, lambda past: happened(past, happening), READS[happening], ())
 
 
 def _age(

@@ -22,7 +22,7 @@ class Past:
     Attributes:
         moments: customer, tick (when the moment takes effect), day, second, grade, and the columns that are read; ready
             for a walk `along`.
-        happenings: customer, tick, day, second, kind, took, grade, told; see `cxresearch.happenings`.
+        happenings: customer, tick, day, second, kind, begun, took, grade, told; see `cxresearch.happenings`.
         customers: customer, entry, exit (days), event, cluster, and unseen (1 if the log does not reach back to the
             start).
         clock: turns days into ticks.
@@ -58,7 +58,8 @@ class History:
     Attributes:
         name: the function and its parameters; equal names mean equal histories.
         levels: level names; a code is a position. ``levels[0]`` holds before the first mark of a customer seen whole.
-        reads: what it needs besides customer and day: columns of moments, ``happenings`` or ``household``.
+        reads: what it needs besides customer and day: columns of moments, times of
+            happenings, or ``household``.
         marks: past to frames of (customer, tick, own columns).
         fold: own column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or ``min``.
         code: running columns to level position.

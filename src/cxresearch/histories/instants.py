@@ -11,6 +11,13 @@ from cxresearch.histories.history import Past
 from cxresearch.moments import GRADES
 
 DAY = 86_400  # seconds
+READS = {  # what happenings of a kind are made from
+    "problem": ("problem_at",),
+    "resolved": ("problem_at", "resolved_at"),
+    "goodwill": ("goodwill_at",),
+    "complaint": ("complained_at",),
+    "post": ("posted_at",),
+}
 
 
 def instant() -> nw.Expr:

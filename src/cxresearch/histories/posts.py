@@ -29,4 +29,4 @@ def posted() -> History:
         any_post = nw.when(run.column("posts") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 
-    return History("posted()", levels, ("happenings",), marks, {"posts": "sum"}, level, (), cumulative=True)
+    return History("posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True)

@@ -1,7 +1,7 @@
 """Histories of problems: whether they are solved, how fast, how bad they were, and what was done about them.
 
-How long a problem took counts from the problem itself; how long it has been open counts from when it took effect, which
-is not before the contact that tells of it.
+How long a problem has been open, and how long it took, counts from when it began; but nothing takes effect before the
+contact that tells of it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from cxresearch.moments import GRADES
 
 _HOUR = 3_600  # seconds
 _FOR_EVER = 10**12  # seconds, longer than a problem takes that is ever resolved
+_SOLVED = ("problem_at", "resolved_at")
 _NO_GRADES = ()  # no moment is looked at
 
 
@@ -44,10 +45,12 @@ def first_problem(quick_hours: int = 48) -> History:
         start = problems.group_by("customer").agg(start=nw.col("at").min())
         ties = problems.join(start, on="customer").filter(nw.col("at") == nw.col("start"))
         ever = nw.when(nw.col("took") < 0).then(nw.lit(_FOR_EVER)).otherwise(nw.col("took")).cast(nw.Int64)
-        earliest = [nw.col(c).min() for c in ("tick", "day", "second")]  # all the same
-        first = ties.with_columns(took=ever).group_by("customer").agg(*earliest, nw.col("took").max())
-        # a row that tells of a problem and one that tells of its resolution say the same of how long it took
-        ends = happened(past, "resolved").join(first.select("customer", "took"), on=["customer", "took"])
+        length = ties.with_columns(took=ever).group_by("customer").agg(nw.col("took").max())
+        longest = ties.with_columns(took=ever).join(length, on=["customer", "took"])
+        first = longest.group_by("customer", "took").agg(nw.col("tick", "begun").min())
+        # what tells of a problem and what tells of its resolution say the same of when it began and how long it took
+        link = ["customer", "begun", "took"]
+        ends = happened(past, "resolved").join(first.select(*link), on=link)
         ends = ends.group_by("customer", "took").agg(nw.col("tick").min())
         how = nw.when(nw.col("took") > quick).then(nw.lit(4)).otherwise(nw.lit(3))
         return [_rise(first, nw.lit(1)), _rise(_overdue(past, first, quick), nw.lit(2)), _rise(ends, how)]
@@ -58,7 +61,7 @@ def first_problem(quick_hours: int = 48) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_problem({quick_hours})"
-    return History(name, levels, ("happenings",), marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True)
+    return History(name, levels, _SOLVED, marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True)
 
 
 def _rise(frame: Frame, state: nw.Expr) -> Frame:
@@ -102,14 +105,14 @@ def problem_state(quick_hours: int = 48) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"problems": "sum", "open": "sum", "late": "sum", "end": "last"}
-    return History(f"problem_state({quick_hours})", levels, ("happenings",), marks, fold, level, _NO_GRADES)
+    return History(f"problem_state({quick_hours})", levels, _SOLVED, marks, fold, level, _NO_GRADES)
 
 
 def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
     """The problems that take longer, with the tick at which that shows: not before they are seen at all."""
     slow = problems.filter((nw.col("took") < 0) | (nw.col("took") > quick))
-    due = nw.col("second") + quick
-    day = nw.col("day") + (due - due % DAY) // DAY
+    due = nw.col("begun") + quick
+    day = (due - due % DAY) // DAY
     return slow.with_columns(tick=nw.max_horizontal(past.clock.on(day), nw.col("tick").cast(nw.Int64)))
 
 
@@ -128,7 +131,7 @@ def problem_severity() -> History:
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), run.column("last") % len(GRADES) + 1)
 
-    return History("problem_severity()", levels, ("happenings",), marks, {"last": "last"}, level, _NO_GRADES)
+    return History("problem_severity()", levels, ("problem_at",), marks, {"last": "last"}, level, _NO_GRADES)
 
 
 def gesture() -> History:
@@ -151,7 +154,7 @@ def gesture() -> History:
         return _since_seen(run, "problem", len(levels), made)
 
     fold: dict[str, Fold] = {"problem": "last", "gesture": "last"}
-    return History("gesture()", levels, ("happenings",), marks, fold, level, _NO_GRADES)
+    return History("gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES)
 
 
 def told() -> History:
@@ -170,7 +173,7 @@ def told() -> History:
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
 
-    return History("told()", levels, ("happenings",), marks, {"last": "last"}, level, _NO_GRADES)
+    return History("told()", levels, ("problem_at", "informed_at"), marks, {"last": "last"}, level, _NO_GRADES)
 
 
 def _since_seen(run: Run, column: str, levels: int, level: nw.Expr) -> nw.Expr:

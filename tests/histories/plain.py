@@ -1,0 +1,330 @@
+"""What a customer had lived through, in plain loops: everything is looked at anew for every customer and day.
+
+Shares no code with the package. A history is a function of a `View`: what is known of a customer before a day.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+SECONDS = 24 * 60 * 60
+HOUR = 60 * 60
+WORST_FIRST = ("bad", "neutral", "good", "unknown")
+
+
+class Row(NamedTuple):
+    """A row of a log: a contact, and what it tells of; times are seconds since day 0."""
+
+    customer: int
+    at: int
+    grade: str
+    attended: bool | None = None
+    is_problem: bool = False
+    handoff: bool = False
+    score: int | None = None
+    respect: bool | None = None
+    solutions: bool | None = None
+    simplicity: bool | None = None
+    responsibility: bool | None = None
+    problem_at: int | None = None
+    resolved_at: int | None = None
+    goodwill_at: int | None = None
+    complained_at: int | None = None
+    posted_at: int | None = None
+    told: bool = False
+
+    @property
+    def day(self) -> int:
+        """The day of the contact."""
+        return self.at // SECONDS
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where it stands among the contacts of its customer."""
+        return self.at, WORST_FIRST.index(self.grade), -1 if self.score is None else self.score
+
+    def when(self, name: str) -> int | None:
+        """When something took effect: not before the contact that tells of it."""
+        date = getattr(self, f"{name}_at")
+        return None if date is None else max(date, self.at)
+
+    @property
+    def took(self) -> int | None:
+        """Seconds from the problem to its resolution; None if there is none."""
+        return None if self.problem_at is None or self.resolved_at is None else self.resolved_at - self.problem_at
+
+
+@dataclass(frozen=True)
+class Person:
+    """A customer under follow-up on the days entry < d <= exit."""
+
+    customer: int
+    entry: int
+    exit: int
+    event: str
+    cluster: int
+    unseen: bool
+
+
+@dataclass(frozen=True)
+class View:
+    """What may explain a day: the customer's contacts in order, and everything dated up to `known`."""
+
+    person: Person
+    day: int
+    known: int
+    contacts: list[Row]
+    rows: list[Row]
+    people: list[Person]
+
+    def dated(self, name: str) -> list[Row]:
+        """The customer's rows of which one happening is known."""
+        own = [r for r in self.rows if r.customer == self.person.customer and r.when(name) is not None]
+        return [r for r in own if r.when(name) // SECONDS <= self.known]
+
+    @property
+    def others(self) -> list[Person]:
+        """The other members of the household."""
+        return [p for p in self.people if p.cluster == self.person.cluster and p.customer != self.person.customer]
+
+
+History = Callable[[View], str]
+
+
+def band(count: int, edges: tuple[int, ...]) -> str:
+    """Name the band of a count; each edge is the smallest count of the next band."""
+    low = 0
+    for edge in edges:
+        if count < edge:
+            return str(low) if low == edge - 1 else f"{low}-{edge - 1}"
+        low = edge
+    return f"{low}+"
+
+
+def age_band(age: int, edges: tuple[int, ...]) -> str:
+    """Name the band of an age in days; each edge is the largest age of its band."""
+    low = 0
+    for edge in edges:
+        if age <= edge:
+            return f"{low}-{edge}"
+        low = edge + 1
+    return f"{low}+"
+
+
+def moment_count(edges: tuple[int, ...], **wanted: object) -> History:
+    """Count the contacts whose columns have the values wanted."""
+    words = {"kept": True, "failed": False}
+
+    def fits(row: Row) -> bool:
+        return all(getattr(row, name) == words.get(value, value) for name, value in wanted.items())
+
+    return lambda v: "unknown" if v.person.unseen else band(sum(map(fits, v.contacts)), edges)
+
+
+def first_contact(grade: str) -> History:
+    """Compare the grade of the first contact."""
+
+    def history(v: View) -> str:
+        if v.person.unseen:
+            return "unknown"
+        if not v.contacts:
+            return "none"
+        return grade if v.contacts[0].grade == grade else "other"
+
+    return history
+
+
+def fifth(score: Fraction) -> str:
+    """Name the fifth of a scale from 0 to 1000."""
+    return str(min(int(score * 5 / 1000), 4) + 1)
+
+
+def scored(reduce: Callable[[list[int]], Fraction], ever: bool) -> History:
+    """Reduce the scores so far; where `ever`, all of them would have to be known."""
+
+    def history(v: View) -> str:
+        scores = [r.score for r in v.contacts if r.score is not None]
+        if v.person.unseen and (ever or not scores):
+            return "unknown"
+        return fifth(reduce(scores)) if scores else "none"
+
+    return history
+
+
+def age_of_last(edges: tuple[int, ...]) -> History:
+    """Name the age of the last contact."""
+
+    def history(v: View) -> str:
+        if v.contacts:
+            return age_band(v.day - v.contacts[-1].day, edges)
+        return "unknown" if v.person.unseen else "none"
+
+    return history
+
+
+def age_since(happening: str, edges: tuple[int, ...]) -> History:
+    """Name the age of the last happening of a kind."""
+
+    def history(v: View) -> str:
+        days = [r.when(happening) // SECONDS for r in v.dated(happening)]
+        if days:
+            return age_band(v.day - max(days), edges)
+        return "unknown" if v.person.unseen else "none"
+
+    return history
+
+
+def state_of(v: View, problem: Row, hours: int) -> str:
+    """Say how one problem stands that is known."""
+    limit = hours * HOUR
+    late = problem.took is None or problem.took > limit
+    resolved = problem.when("resolved")
+    if resolved is not None and resolved // SECONDS <= v.known:
+        return "resolved late" if late else "resolved"
+    due = problem.problem_at + limit
+    return "open late" if late and due // SECONDS < v.day else "open"
+
+
+def first_problem(hours: int) -> History:
+    """Say how the first problem stands."""
+
+    def history(v: View) -> str:
+        if v.person.unseen:
+            return "unknown"
+        known = v.dated("problem")
+        if not known:
+            return "none"
+        endless = 10**15
+        first = min(known, key=lambda r: (r.when("problem"), -(endless if r.took is None else r.took)))
+        state = state_of(v, first, hours)
+        return "resolved quickly" if state == "resolved" else state
+
+    return history
+
+
+def problem_state(hours: int) -> History:
+    """Say how all problems stand."""
+
+    def history(v: View) -> str:
+        if v.person.unseen:
+            return "unknown"
+        known = v.dated("problem")
+        if not known:
+            return "none"
+        states = [state_of(v, r, hours) for r in known]
+        for state in ("open late", "open"):
+            if state in states:
+                return state
+        last = max(r.when("resolved") for r in known)
+        quick = any(r.when("resolved") == last and s == "resolved" for r, s in zip(known, states, strict=True))
+        return "resolved" if quick else "resolved late"
+
+    return history
+
+
+def last_problem(say: Callable[[View, Row], str]) -> History:
+    """Say something of the last problem: of several in one second, of the one with the best grade."""
+
+    def history(v: View) -> str:
+        known = v.dated("problem")
+        if not known:
+            return "unknown" if v.person.unseen else "none"
+        return say(v, max(known, key=lambda r: (r.when("problem"), WORST_FIRST.index(r.grade), r.told)))
+
+    return history
+
+
+def severity(v: View, problem: Row) -> str:
+    """Name the grade of the contact that told of a problem."""
+    return "unknown grade" if problem.grade == "unknown" else problem.grade
+
+
+def gesture(v: View, problem: Row) -> str:
+    """Say whether a gesture was made on the day of a problem or later."""
+    since = problem.when("problem") // SECONDS
+    made = any(r.when("goodwill") // SECONDS >= since for r in v.dated("goodwill"))
+    return "gesture" if made else "no gesture"
+
+
+def told(v: View, problem: Row) -> str:
+    """Say whether the customer was told of a problem."""
+    return "told" if problem.told else "not told"
+
+
+def flipped(days: int) -> History:
+    """Say whether a good contact follows a bad one within some days."""
+
+    def history(v: View) -> str:
+        if v.person.unseen:
+            return "unknown"
+        grades = [r.grade for r in v.contacts]
+        for i, good in enumerate(v.contacts):
+            for bad in v.contacts[:i]:
+                if (bad.grade, good.grade) == ("bad", "good") and good.day - bad.day <= days:
+                    return "flipped"
+        if "bad" in grades:
+            return "other"
+        return "good alone" if "good" in grades else "none"
+
+    return history
+
+
+def posted(v: View) -> str:
+    """Say whether a post is known since a day at least."""
+    if v.person.unseen:
+        return "unknown"
+    return "posted" if any(r.when("posted") // SECONDS < v.known for r in v.dated("posted")) else "none"
+
+
+def household_exits(cause: str) -> History:
+    """Say whether another member left before the day."""
+
+    def history(v: View) -> str:
+        if not v.others:
+            return "alone"
+        return "1+" if any(p.event == cause and p.exit < v.day for p in v.others) else "none"
+
+    return history
+
+
+def household_bad(edges: tuple[int, ...]) -> History:
+    """Count the bad contacts of all members."""
+
+    def history(v: View) -> str:
+        if v.person.unseen or any(p.unseen for p in v.others):
+            return "unknown"
+        members = {p.customer for p in v.others}
+        theirs = [r for r in v.rows if r.customer in members and r.day <= v.known]
+        return band(sum(r.grade == "bad" for r in [*theirs, *v.contacts]), edges)
+
+    return history
+
+
+def contacts_of(rows: list[Row], customer: int) -> list[Row]:
+    """A customer's contacts in order."""
+    return sorted((r for r in rows if r.customer == customer), key=lambda r: r.place)
+
+
+def by_day(history: History, rows: list[Row], people: list[Person], lag: int) -> dict[tuple[int, int], str]:
+    """Return (customer, day) to level: on day d, what is known was there on day d - 1 - lag."""
+    found = {}
+    for person in people:
+        contacts = contacts_of(rows, person.customer)
+        for day in range(person.entry + 1, person.exit + 1):
+            known = day - 1 - lag
+            so_far = [r for r in contacts if r.day <= known]
+            found[person.customer, day] = history(View(person, day, known, so_far, rows, people))
+    return found
+
+
+def by_contact(history: History, rows: list[Row], people: list[Person]) -> dict[tuple[int, int], str]:
+    """Return (customer, number of contacts so far) to level; what is dated is known by the end of the day."""
+    found = {}
+    for person in people:
+        contacts = contacts_of(rows, person.customer)
+        for number in range(1, len(contacts) + 1):
+            today = contacts[number - 1].day
+            view = View(person, today + 1, today, contacts[:number], rows, people)
+            found[person.customer, number] = history(view)
+    return found

@@ -1,0 +1,146 @@
+"""Random lives, every history, against plain loops that share nothing with the package."""
+
+from collections import Counter
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxresearch import histories
+from cxresearch.histories import (
+    age_of_last,
+    age_since,
+    first_contact,
+    first_problem,
+    flipped,
+    gesture,
+    household_bad,
+    household_exits,
+    last_score,
+    mean_score,
+    moment_count,
+    posted,
+    problem_severity,
+    problem_state,
+    told,
+    worst_score,
+)
+from tests.histories import lives, plain
+
+LAZY = ("polars-lazy", "duckdb")
+EDGES = (3, 10, 30)
+PAIRS = {
+    "moments": (moment_count((1, 3)), plain.moment_count((1, 3))),
+    "remote": (
+        moment_count((1, 2), grade="bad", attended=False),
+        plain.moment_count((1, 2), grade="bad", attended=False),
+    ),
+    "in person": (moment_count(attended=True), plain.moment_count((1,), attended=True)),
+    "handed on": (
+        moment_count(grade="good", handoff=True, is_problem=False),
+        plain.moment_count((1,), grade="good", handoff=True, is_problem=False),
+    ),
+    "broken": (
+        moment_count(respect="kept", responsibility="failed"),
+        plain.moment_count((1,), respect="kept", responsibility="failed"),
+    ),
+    "kept": (
+        moment_count((2,), solutions="kept", simplicity=None),
+        plain.moment_count((2,), solutions="kept"),
+    ),
+    "simple": (moment_count(simplicity="failed"), plain.moment_count((1,), simplicity="failed")),
+    "first bad": (first_contact(), plain.first_contact("bad")),
+    "first good": (first_contact("good"), plain.first_contact("good")),
+    "worst": (worst_score(), plain.scored(lambda s: Fraction(min(s)), ever=True)),
+    "mean": (mean_score(), plain.scored(lambda s: Fraction(sum(s), len(s)), ever=True)),
+    "last": (last_score(), plain.scored(lambda s: Fraction(s[-1]), ever=False)),
+    "age": (age_of_last(None, EDGES), plain.age_of_last(EDGES)),
+    "since problem": (age_since("problem", EDGES), plain.age_since("problem", EDGES)),
+    "since resolved": (age_since("resolved", EDGES), plain.age_since("resolved", EDGES)),
+    "since goodwill": (age_since("goodwill", EDGES), plain.age_since("goodwill", EDGES)),
+    "since complaint": (age_since("complaint", (1, 5)), plain.age_since("complained", (1, 5))),
+    "since post": (age_since("post", (40,)), plain.age_since("posted", (40,))),
+    "first problem": (first_problem(), plain.first_problem(48)),
+    "first problem, a day": (first_problem(24), plain.first_problem(24)),
+    "problems": (problem_state(), plain.problem_state(48)),
+    "severity": (problem_severity(), plain.last_problem(plain.severity)),
+    "gesture": (gesture(), plain.last_problem(plain.gesture)),
+    "told": (told(), plain.last_problem(plain.told)),
+    "flipped": (flipped(), plain.flipped(14)),
+    "flipped at once": (flipped(0), plain.flipped(0)),
+    "posted": (posted(), plain.posted),
+    "exits": (household_exits(), plain.household_exits("defection")),
+    "other exits": (household_exits("other exit"), plain.household_exits("other exit")),
+    "household": (household_bad(), plain.household_bad((1, 2, 3))),
+}
+OURS = {name: ours for name, (ours, _) in PAIRS.items()}
+OLD = {"bad_count", "grade_count", "contact_count", "contacts_within", "first_bad", "last_grade"}  # see other tests
+
+
+def test_every_history_is_tried():
+    tried = {h.name.split("(")[0] for h in OURS.values()}
+    assert tried | OLD == {name for name in histories.__all__ if name.islower()}
+    assert len({h.name for h in OURS.values()}) == len(OURS)
+
+
+def differences(found, wanted):
+    """Where two tables of levels differ; a short list says more than two long dictionaries."""
+    assert found.keys() == wanted.keys()
+    return [(key, found[key], wanted[key]) for key in wanted if found[key] != wanted[key]]
+
+
+@pytest.mark.parametrize("lag", [0, 3])
+@given(seed=st.integers(0, 2**32 - 1))
+def test_day_by_day(lag, seed):
+    agree_by_day(*lives.lives(seed), "polars", lag)
+
+
+@pytest.mark.parametrize("engine", LAZY)
+@pytest.mark.parametrize("lag", [0, 3])
+def test_day_by_day_on_lazy_engines(engine, lag):
+    agree_by_day(*lives.lives(11 + lag, customers=60), engine, lag)
+
+
+def agree_by_day(rows, people, engine, lag):
+    found = lives.by_day(rows, people, engine, OURS, lag)
+    for name, (_, theirs) in PAIRS.items():
+        assert not differences(found[name], plain.by_day(theirs, rows, people, lag)), name
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_contact_by_contact(seed):
+    agree_by_contact(*lives.lives(seed, contacts_alone=True), "polars")
+
+
+@pytest.mark.parametrize("engine", LAZY)
+def test_contact_by_contact_on_lazy_engines(engine):
+    agree_by_contact(*lives.lives(12, contacts_alone=True, customers=60), engine)
+
+
+def agree_by_contact(rows, people, engine):
+    found = lives.by_contact(rows, people, engine, OURS)
+    for name, (_, theirs) in PAIRS.items():
+        assert not differences(found[name], plain.by_contact(theirs, rows, people)), name
+
+
+def test_lives_are_rich_enough():
+    # every level of every history is met somewhere, or the comparisons above would say little
+    met = {name: Counter() for name in PAIRS}
+    for seed in range(60):
+        rows, people = lives.lives(seed)
+        for name, (_, theirs) in PAIRS.items():
+            met[name].update(plain.by_day(theirs, rows, people, 0).values())
+    for name, history in OURS.items():
+        missing = set(history.levels) - set(met[name])
+        assert missing == ({"unknown"} if name in ("exits", "other exits") else set()), name
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_cumulative_histories_only_rise(seed):
+    rows, people = lives.lives(seed)
+    rising = {name: h for name, h in OURS.items() if h.cumulative}
+    for name, found in lives.by_day(rows, people, "polars", rising).items():
+        for (customer, day), level in found.items():
+            before = found.get((customer, day - 1), level)
+            assert rising[name].levels.index(before) <= rising[name].levels.index(level), name
