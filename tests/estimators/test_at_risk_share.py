@@ -58,7 +58,11 @@ def in_loops(rows, causes=(1,), ages=("0-30", "31-90", "91+"), strata=("segment"
 
 @pytest.mark.parametrize(
     ("causes", "ages", "strata"),
-    [((1,), ("0-30", "31-90", "91+"), ("segment",)), ((1, 2), ("0-30", "31-90"), ()), ((2,), ("31-90", "91+"), ("segment",))],
+    [
+        ((1,), ("0-30", "31-90", "91+"), ("segment",)),
+        ((1, 2), ("0-30", "31-90"), ()),
+        ((2,), ("31-90", "91+"), ("segment",)),
+    ],
 )
 def test_as_in_plain_loops(causes, ages, strata):
     rows = changing(1)

@@ -126,7 +126,7 @@ def test_customers_not_seen_whole(engine):
     seen = ((problem_severity(), "bad"), (gesture(), "no gesture"), (told(), "told"), (last_score(), "5"))
     for history, level in seen:
         assert spans(history, rows, late, (), engine) == [(3, "unknown"), (6, level)], history.name
-    for history in (age_since("problem", (3,)), age_of_last(None, (3,))):
+    for history in (age_since("problem", (3,)), age_of_last("any", (3,))):
         assert spans(history, rows, late, (), engine) == [(3, "unknown"), (6, "0-3"), (9, "4+")], history.name
 
 

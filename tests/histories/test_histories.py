@@ -128,7 +128,7 @@ def test_what_is_no_history(make):
         (lambda: moment_count(handoff=1), "handoff must be true or false, was 1"),
         (lambda: moment_count(respect=True), "respect must be 'kept' or 'failed', was True"),
         (lambda: first_contact("awful"), "no grade"),
-        (lambda: age_of_last(None, (3, 2)), "edges must rise"),
+        (lambda: age_of_last("any", (3, 2)), "edges must rise"),
         (lambda: age_since("problems"), "no happening 'problems'"),
         (lambda: age_since("problem", ()), "edges must rise"),
         (lambda: first_problem(0), "quick_hours must be at least 1, was 0"),

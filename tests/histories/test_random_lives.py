@@ -55,7 +55,7 @@ PAIRS = {
     "worst": (worst_score(), plain.scored(lambda s: Fraction(min(s)), ever=True)),
     "mean": (mean_score(), plain.scored(lambda s: Fraction(sum(s), len(s)), ever=True)),
     "last": (last_score(), plain.scored(lambda s: Fraction(s[-1]), ever=False)),
-    "age": (age_of_last(None, EDGES), plain.age_of_last(EDGES)),
+    "age": (age_of_last("any", EDGES), plain.age_of_last(EDGES)),
     "since problem": (age_since("problem", EDGES), plain.age_since("problem", EDGES)),
     "since resolved": (age_since("resolved", EDGES), plain.age_since("resolved", EDGES)),
     "since goodwill": (age_since("goodwill", EDGES), plain.age_since("goodwill", EDGES)),

@@ -119,6 +119,7 @@ class Claim(Section, frozen=True):
         readings: the numbers it can be read as.
         base_rate: the reading that says what happens anyway.
         naive: the reading a naive analysis would report.
+        activity: whether a caution shows who has bad moments and who leaves, by number of contacts.
         change_our_mind: what would.
         notes: what the number does not say.
         published: what others found.
@@ -136,6 +137,7 @@ class Claim(Section, frozen=True):
     cell: str | None = None
     base_rate: str | None = None
     naive: str | None = None
+    activity: bool = False
     change_our_mind: str = ""
     notes: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()

@@ -120,7 +120,7 @@ def _planned(
         for reading in wanted[claim.id]:
             with suppress(NotTestable):  # said when the reading is tried
                 found[claim.id] += bench.countings(claim, _suited(bench, claim, reading))
-        if claim.text.caution and claim.naive in {r.id for r in wanted[claim.id]}:
+        if claim.activity and claim.naive in {r.id for r in wanted[claim.id]}:
             found[claim.id].append(activity_counting())
     return found
 
@@ -197,7 +197,8 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
     if not (claim.text.caution and _differs(claim, rows)):
         return Trial(claim, tried, base, naive, sentence)
     caution = filled(claim.text.caution, claim, rows[primary.id], base, found)
-    return Trial(claim, tried, base, naive, sentence, caution, activity(bench))
+    shown_too = activity(bench) if claim.activity else ()
+    return Trial(claim, tried, base, naive, sentence, caution, shown_too)
 
 
 def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evidence:
@@ -289,19 +290,22 @@ def _untestable(claim: Claim, reading: Reading, missing: str) -> Evidence:
 def _gated(primary: Reading, rows: dict[str, Evidence]) -> Evidence:
     """What else must hold before a primary reading is believed."""
     row = rows[primary.id]
-    for requirement in primary.requires:
-        row = _required(row, rows[requirement.reading], requirement)
     rungs = [rows[r] for r in primary.ladder]
     opposite = {"supported": "contradicted", "contradicted": "supported"}.get(row.verdict)
     turned = [e for e in rungs if e.verdict == opposite]
     if turned:
         why = f"the answer turns with what is held equal: {shown(row)}; {shown(turned[0])} as {turned[0].label}"
-        return _with(row, "undecided", why, row.p)
+        row = _with(row, "undecided", why, row.p)
+    for requirement in primary.requires:
+        row = _required(row, rows[requirement.reading], requirement)
     return row
 
 
 def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
-    """The primary reading in the light of one that must be supported too."""
+    """The primary reading in the light of one that must be supported too, or of a control that must not fail."""
+    if requirement.control:
+        failed = other.verdict == "contradicted" and row.verdict in ("supported", "contradicted")
+        return _with(row, "undecided", requirement.otherwise, row.p) if failed else row
     if row.verdict not in ("supported", "undecided"):
         return row
     if other.verdict == "contradicted" and requirement.contradicts:

@@ -62,11 +62,13 @@ class Requirement(Section, frozen=True):
         reading: its id.
         otherwise: why the claim is not supported without it, in plain words.
         contradicts: whether its being contradicted contradicts the claim; else the claim is undecided.
+        control: a negative control: only its being contradicted counts, and leaves the claim undecided.
     """
 
     reading: str
     otherwise: str
     contradicts: bool = False
+    control: bool = False
 
 
 class Published(Section, frozen=True):

@@ -112,7 +112,8 @@ def beyond_selection(
             help to fit the world.
         among: levels by feature that are looked at, such as at most one bad moment; they must hold the time before the
             moment.
-        strata: features with a baseline hazard each, in the comparison and in the world.
+        strata: features with a baseline hazard each, in the comparison and in the world. What changes along a customer,
+            such as contact intensity, cannot be held equal: selection needs its past, which a table does not hold.
         cause: the event; other causes leave the risk set.
         level: confidence level.
         groups: most groups of the delete-a-group jackknife, which goes over the comparison and the world alike.
@@ -190,7 +191,7 @@ def _near(table: RiskTable, age: str, kinds: _Kinds, strata: Sequence[str]) -> R
     """The time at recent and older ages, with one feature that tells them apart."""
     flows = table.flows.filter(pl.col(age).is_in(kinds.ages.levels[kinds.recent | kinds.older].tolist()))
     soon = pl.col(age).is_in(kinds.ages.levels[kinds.recent].tolist()).cast(pl.Int64)
-    features = (*(f for f in table.features if f.name in strata), Feature(_RECENT, ("0", "1")))
+    features = (*(table.feature(s) for s in strata), Feature(_RECENT, ("0", "1")))
     return replace(table, flows=flows.with_columns(soon.alias(_RECENT)), features=features).only(_RECENT, *strata)
 
 

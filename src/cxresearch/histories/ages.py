@@ -14,13 +14,13 @@ from cxresearch.histories.history import History, Past, Run, band
 from cxresearch.histories.instants import READS, happened, happening_code
 
 
-def age_of_last(grade: str | None = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> History:
+def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> History:
     """How many days ago the last moment of a grade was, in bands.
 
     On day d a moment of day t has the age d - t. Ages count from the moment, whatever the blackout.
 
     Args:
-        grade: bad, neutral, good or unknown; None for the last contact of any grade.
+        grade: bad, neutral, good or unknown; ``any`` for the last contact of any grade.
         edges: the last day of each band; (30, 90, 365) gives 0-30, 31-90, 91-365, 366+.
 
     Returns:
@@ -30,12 +30,12 @@ def age_of_last(grade: str | None = "bad", edges: tuple[int, ...] = (30, 90, 365
     Raises:
         EstimationError: no such grade, or edges that do not rise.
     """
-    code = None if grade is None else grade_code(grade)
+    code = None if grade == "any" else grade_code(grade)
 
     def hits(past: Past) -> Frame:
         return past.moments if code is None else past.moments.filter(nw.col("grade") == code)
 
-    name = f"age_of_last({grade or 'any'}, {list(edges)})"
+    name = f"age_of_last({grade}, {list(edges)})"
     return _age(name, edges, hits, () if code is None else ("grade",), None if code is None else (code,))
 
 
