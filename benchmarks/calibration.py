@@ -1,8 +1,9 @@
 """How often verdicts are wrong where the truth is known: python benchmarks/calibration.py [--replicates 400].
 
 Tries each claim in the worlds that are for it, many times over, and writes benchmarks/calibration.csv and
-docs/calibration.md. Seeds are fixed: replicate i of the n-th world has seed 1,000,000 n + i. Finished replicates are
-kept in --work, so a run that was stopped goes on where it was.
+docs/calibration.md. Seeds are fixed: replicate i of the world with number n has seed 1,000,000 n + i. Finished
+replicates are kept in --work, so a run that was stopped goes on where it was. With --new, --world or --claim only those
+are tried; the others stay as calibration.csv has them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # one process per core does more than threads do
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -27,16 +30,16 @@ from cxresearch.worlds import KNOWN, known_world, simulate
 
 HERE = Path(__file__).parent
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
+COUNTS = tuple(v.replace(" ", "_") for v in VERDICTS)
 BAR = 0.05  # wrong verdicts, at most; and 80% decided rightly where the truth is clear
 EMPTY = {"world": pl.String, "claim": pl.String, "value": pl.Float64}
 LARGE = 100_000
 
 
-def tried(world: str, customers: int, seed: int) -> list[dict[str, object]]:
-    """The claims of a world on one of its companies."""
-    known = known_world(world)
-    study = simulate(known.world, customers, seed).study(world)
-    docket = evaluate(study, [t.claim for t in known.truths], verdicts_only=True)
+def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict[str, object]]:
+    """Some claims on one of a world's companies."""
+    study = simulate(known_world(world).world, customers, seed).study(world)
+    docket = evaluate(study, claims, verdicts_only=True)
     rows = []
     for trial in docket:
         e = trial.primary
@@ -47,22 +50,24 @@ def tried(world: str, customers: int, seed: int) -> list[dict[str, object]]:
 
 def seeds(world: str, replicates: int) -> list[int]:
     """Of the replicates of a world."""
-    return [1_000_000 * (1 + list(KNOWN).index(world)) + i for i in range(replicates)]
+    return [1_000_000 * KNOWN[world].number + i for i in range(replicates)]
 
 
 def replicated(
-    worlds: list[str], replicates: int, customers: int, workers: int, kept: Path, first: int = 0
+    pairs: list[tuple[str, str]], replicates: int, customers: int, workers: int, kept: Path, first: int = 0
 ) -> Iterator[dict[str, object]]:
-    """All replicates, those in `kept` as they were."""
+    """All replicates of these claims in these worlds, those in `kept` as they were."""
     done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-    known = {(r["world"], r["seed"]) for r in done}
-    wanted = [(w, s + first) for w in worlds for s in seeds(w, replicates)]
+    known = {(r["world"], r["seed"], r["claim"]) for r in done}
+    wanted = {(w, s + first, c) for w, c in pairs for s in seeds(w, replicates)}
+    yield from (r for r in done if (r["world"], r["seed"], r["claim"]) in wanted)
+    jobs: dict[tuple[str, int], list[str]] = {}
     # in turn over the worlds, so that a run cut short has as many of each
-    wanted.sort(key=lambda job: job[1] % 1_000_000)
-    jobs = [job for job in wanted if job not in known]
-    yield from (r for r in done if (r["world"], r["seed"]) in set(wanted))
-    with ProcessPoolExecutor(workers) as pool, kept.open("a") as out:
-        futures = [pool.submit(tried, w, customers, s) for w, s in jobs]
+    for world, seed, claim in sorted(wanted - known, key=lambda job: (job[1] % 1_000_000, job)):
+        jobs.setdefault((world, seed), []).append(claim)
+    # a forked process would wait for ever for the threads of the frames library
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, kept.open("a") as out:
+        futures = [pool.submit(tried, w, claims, customers, s) for (w, s), claims in jobs.items()]
         for i, future in enumerate(futures, 1):
             rows = future.result()
             out.write("".join(json.dumps(r) + "\n" for r in rows))
@@ -72,41 +77,51 @@ def replicated(
             yield from rows
 
 
-def table(rows: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
-    """One row per world and claim: where the truth lies, how often each verdict came, how often it was wrong."""
+def table(rows: pl.DataFrame, truths: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """One row per world and claim: where the truth lies, how often each verdict came, how often it was wrong.
+
+    Args:
+        rows: replicates.
+        truths: large runs.
+        before: a table as returned; its rows stand for what has no replicates now.
+    """
     lines = []
     for known in KNOWN.values():
         for truth in known.truths:
             own = rows.filter(world=known.name, claim=truth.claim)
-            if own.height == 0:
+            old = before.filter(world=known.name, claim=truth.claim)
+            if own.height == old.height == 0:
                 continue
-            n, counts = own.height, {v: own.filter(verdict=v).height for v in VERDICTS}
-            wrong = sum(counts[v] for v in truth.wrong)
-            right = counts[truth.right] if truth.clear and truth.right else None
-            true = truths.filter(world=known.name, claim=truth.claim)
-            value = float(true["value"].mean()) if true.height else None  # type: ignore[arg-type]
-            held = own.filter(pl.col("low").is_not_null())
-            covered = held.filter(pl.col("low") <= value, pl.col("high") >= value).height if value is not None else None
+            found = _counted(own, truths) if own.height else old.row(0, named=True)
+            n, wrong = found["replicates"], sum(found[v] for v in truth.wrong)
+            right = found[truth.right] if truth.clear and truth.right else None
             low, high = proportion_confint(wrong, n, method="wilson")
             lines.append(
                 {
-                    "world": known.name,
-                    "claim": truth.claim,
-                    "truth": truth.place,
-                    "clear": truth.clear,
-                    "true_value": value,
-                    "median_estimate": own["value"].median(),
-                    "replicates": n,
-                    **{v.replace(" ", "_"): k for v, k in counts.items()},
+                    **{"world": known.name, "claim": truth.claim, "truth": truth.place, "clear": truth.clear},
+                    **{k: found[k] for k in ("true_value", "median_estimate", "replicates", *COUNTS)},
                     "wrong": wrong / n,
                     "wrong_low": low,
                     "wrong_high": high,
                     "within_bar": bool(stats.binom.sf(wrong - 1, n, BAR) >= 0.01),
                     "decided_rightly": None if right is None else right / n,
-                    "covered": None if covered is None or not held.height else covered / held.height,
+                    "covered": found["covered"],
                 }
             )
     return pl.DataFrame(lines, infer_schema_length=None)
+
+
+def _counted(own: pl.DataFrame, truths: pl.DataFrame) -> dict[str, Any]:
+    """Of the replicates of one claim in one world: verdicts, the median, and how often the interval holds the truth."""
+    true = truths.join(own.select("world", "claim").head(1), on=["world", "claim"])
+    value = float(true["value"].mean()) if true.height else None  # type: ignore[arg-type]
+    held = own.filter(pl.col("low").is_not_null())
+    covered = None
+    if value is not None and held.height:
+        covered = held.filter(pl.col("low") <= value, pl.col("high") >= value).height / held.height
+    counts = {c: own.filter(verdict=v).height for c, v in zip(COUNTS, VERDICTS, strict=True)}
+    median = own["value"].median()
+    return {"true_value": value, "median_estimate": median, "replicates": own.height, **counts, "covered": covered}
 
 
 def page(found: pl.DataFrame, customers: int) -> str:
@@ -121,7 +136,7 @@ def page(found: pl.DataFrame, customers: int) -> str:
             r["claim"],
             f"{r['truth']}, clear" if r["clear"] else r["truth"],
             _told(r["median_estimate"], ".3f"),
-            *(r[v.replace(" ", "_")] for v in VERDICTS),
+            *(r[c] for c in COUNTS),
             f"{r['wrong']:.1%} ({r['wrong_low']:.1%} to {r['wrong_high']:.1%})",
             _told(r["decided_rightly"], ".0%"),
         ]
@@ -165,18 +180,32 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--world", action="append", choices=list(KNOWN), help="only this one; may be repeated")
+    parser.add_argument("--claim", action="append", help="only this one; may be repeated")
+    parser.add_argument("--new", action="store_true", help="only what calibration.csv does not have")
     parser.add_argument("--limits", type=int, default=0, help="large runs to find the true values by")
     parser.add_argument("--work", type=Path, default=HERE / "work", help="where finished replicates are kept")
     given = parser.parse_args()
-    worlds = given.world or list(KNOWN)
+    written = HERE / "calibration.csv"
+    before = pl.read_csv(written, infer_schema_length=None) if written.exists() else pl.DataFrame(schema=EMPTY)
+    there = set(before.select("world", "claim").iter_rows()) if given.new else set()
+    pairs = [
+        (known.name, truth.claim)
+        for known in KNOWN.values()
+        for truth in known.truths
+        if known.name in (given.world or KNOWN)
+        and truth.claim in (given.claim or [truth.claim])
+        and (known.name, truth.claim) not in there
+    ]
     given.work.mkdir(parents=True, exist_ok=True)
     kept = given.work / f"{given.customers}.jsonl"
-    rows = list(replicated(worlds, given.replicates, given.customers, given.workers, kept))
+    rows = list(replicated(pairs, given.replicates, given.customers, given.workers, kept))
     kept = given.work / f"{LARGE}.jsonl"
-    large = list(replicated(worlds, given.limits, LARGE, given.workers, kept, first=500_000))
-    truths = pl.DataFrame(large, infer_schema_length=None) if large else pl.DataFrame(schema=EMPTY)
-    found = table(pl.DataFrame(rows, infer_schema_length=None), truths)
-    found.write_csv(HERE / "calibration.csv", float_precision=4)
+    large = list(replicated(pairs, given.limits, LARGE, given.workers, kept, first=500_000))
+    tries, truths = (
+        pl.DataFrame(r, infer_schema_length=None) if r else pl.DataFrame(schema=EMPTY) for r in (rows, large)
+    )
+    found = table(tries, truths, before)
+    found.write_csv(written, float_precision=4)
     (HERE.parent / "docs" / "calibration.md").write_text(page(found, given.customers), encoding="utf-8")
     print(found)
 

@@ -95,8 +95,10 @@ def test_same_docket_on_every_engine(harm):
         for mine, theirs in zip(harm, other, strict=True):
             for a, b in zip(mine.readings, theirs.readings, strict=True):
                 assert a.verdict == b.verdict
-                assert a.estimate.value == pytest.approx(b.estimate.value, rel=1e-12)
-                assert a.estimate.low == pytest.approx(b.estimate.low, rel=1e-10)
+                assert (a.estimate is None) == (b.estimate is None)
+                if a.estimate is not None:
+                    assert a.estimate.value == pytest.approx(b.estimate.value, rel=1e-10)
+                    assert a.estimate.low == pytest.approx(b.estimate.low, rel=1e-8)
 
 
 def test_documented_json(harm):
@@ -146,6 +148,9 @@ def test_family_of_verdicts(harm):
 def test_too_few_customers_is_said_not_guessed():
     docket = evaluate(study_of(HARM, 150))
     for trial in docket:
+        if trial.claim.id in ("jack", "silent-defection"):  # shares, which need no jackknife
+            assert trial.verdict in ("not testable", "undecided")
+            continue
         assert trial.verdict == "not testable"
         said = ("20 groups of 20 customers", "expected", "name the column", "say which channels", "marketing", "agents")
         assert any(words in trial.sentence for words in said), trial.sentence

@@ -57,13 +57,8 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
     if table.flows.height == 0:
         raise NotTestable(_nobody(reading.clock))
     settings = bench.study
-    curve = incidence(
-        table,
-        reading.event,
-        min_cell=settings.info.min_cell,
-        level=settings.decision.level,
-        groups=settings.decision.groups,
-    )
+    min_cell, level, groups = settings.info.min_cell, settings.decision.level, settings.decision.groups
+    curve = incidence(table, reading.event, min_cell=min_cell, level=level, groups=groups)
     horizon = _horizon(bench, reading, curve)
     for gate in gates:
         expect_events(bench.store.risk(gate), reading)
@@ -74,9 +69,9 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
         horizon,
         reading.event,
         against=reading.ratio_to,
-        min_cell=settings.info.min_cell,
-        level=settings.decision.level,
-        groups=settings.decision.groups,
+        min_cell=min_cell,
+        level=level,
+        groups=groups,
     )
     bands = Series(reading.label, *(tuple(float(x) for x in v) for v in _thin(curve)))
     return Found(found, "share", table.customers, events, horizon, (bands,), table.asides)

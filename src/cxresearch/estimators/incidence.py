@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.estimates import estimate, wilson
 from cxresearch.estimators.intervals import FEW, SCALES, cloglog, inverse_cloglog, quantile
-from cxresearch.estimators.jackknife import enough_groups, jackknife
+from cxresearch.estimators.jackknife import enough_clusters, enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Incidence, Vector
 from cxresearch.risk import AtRisk, RiskTable, at_risk, at_risk_in_groups
 
@@ -56,7 +56,7 @@ def incidence(
         min_cell: the estimate starts where that many are at risk, and is conditional on being there; the support
             ends where the data are worth fewer customers than this (at risk / probability to be still there).
         level: confidence level of the pointwise limits, symmetric in log(-log(1 - p)).
-        errors: delete-a-group jackknife, or the Greenwood-type variance.
+        errors: delete-a-group jackknife, or the Greenwood-type variance; that also where events are too few for groups.
         groups: most groups to use.
 
     Raises:
@@ -68,14 +68,14 @@ def incidence(
         Biometrics 57, 282-286.
     """
     table.events(cause)
-    if errors == "jackknife":
-        table = enough_groups(table.only(), cause, groups)
+    grouped = _grouped(table.only(), cause, groups) if errors == "jackknife" else None
+    table = table if grouped is None else grouped
     causes = (cause, *(c for c in table.causes[1:] if c != cause))
     start = first_time(table, min_cell)
     curve = aalen_johansen(table, causes, start)
     se_model = _greenwood(curve)
     value = curve.incidence[0]
-    if errors == "jackknife":
+    if grouped is not None:
         keep = np.unique(np.linspace(0, len(curve.times) - 1, min(_POINTS, len(curve.times))).astype(int))
         points = curve.times[keep]
         less = _without_groups(table, causes, start)
@@ -149,12 +149,13 @@ def incidence_at(
     point = np.array([horizon])
     by_then = table.flows.filter(pl.col("time") <= horizon)
     cases, others = int(by_then[cause].sum()), int(by_then[against].sum()) if against else table.customers
-    if min(cases, others) < FEW:  # too few to leave out in turn: a proportion of what the data are worth
+    grouped = _grouped(table.only(), cause, groups)
+    if grouped is None or min(cases, others) < FEW:
+        # too few to leave out in turn: a proportion of what the data are worth
         apart = int(table.population["clusters"].sum()) / table.customers  # clusters to a customer
         size = float(cases + others) if against else min(worth_at(whole, horizon), table.customers)
         p = [float(step(whole.times, whole.incidence[i], point)[0]) for i in range(len(first))]
         return wilson(p[0] if against is None else p[0] / max(sum(p), 1e-300), max(size * apart, 1.0), level)
-    grouped = enough_groups(table.only(), cause, groups)
 
     def value(curve: Curve) -> Vector:
         parts = [float(step(curve.times, curve.incidence[i], point)[0]) for i in range(len(first))]
@@ -165,6 +166,20 @@ def incidence_at(
     found = jackknife(value(whole), lambda g: value(less(g)), grouped.groups)
     middle, se = float(found.value[0]), float(found.se[0])
     return estimate(back(middle), se, scale=scale, level=level, groups=found.groups)
+
+
+def _grouped(table: RiskTable, cause: str, groups: int) -> RiskTable | None:
+    """The table with as many groups as a jackknife needs; None if it has customers enough and events too few.
+
+    Raises:
+        NotTestable: too few customers.
+    """
+    try:
+        return enough_groups(table, cause, groups)
+    except NotTestable:
+        if not enough_clusters(table):
+            raise
+        return None
 
 
 def first_time(table: RiskTable, min_cell: int) -> int:

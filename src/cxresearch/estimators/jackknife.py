@@ -54,6 +54,11 @@ def enough_groups(table: RiskTable, cause: str, most: int = GROUPS) -> RiskTable
     return table.coarsen(choice)
 
 
+def enough_clusters(table: RiskTable) -> bool:
+    """Whether there are customers enough for a jackknife, however many of them have the event."""
+    return int(table.population["clusters"].sum()) >= CHOICES[-1] * MIN_CLUSTERS
+
+
 def enough_bins(population: pl.DataFrame, events: pl.DataFrame, most: int = GROUPS) -> int:
     """How many bins keep 20 clusters and 5 events in each.
 

@@ -8,7 +8,8 @@
 
 from cxresearch.worlds.company import Simulated
 from cxresearch.worlds.days import simulate
-from cxresearch.worlds.known import KNOWN, KnownWorld, Truth, known_world
+from cxresearch.worlds.known import KNOWN, known_world
+from cxresearch.worlds.truth import KnownWorld, Truth
 from cxresearch.worlds.world import World
 
 __all__ = ["KNOWN", "KnownWorld", "Simulated", "Truth", "World", "known_world", "simulate"]

@@ -23,6 +23,7 @@ horizon_days = 365
 source = "interactions.parquet"
 score = "stars"
 scale = [1, 5]
+unattended = ["app", "bill"]               # touchpoints without a person
 
 [moments]
 exclude = "touchpoint = 'cancellation'"    # said when leaving: a consequence, not a cause
@@ -34,6 +35,7 @@ cause = "reason"
 defection = ["switched"]                   # "moved away" competes; it is neither loyalty nor defection
 segment = "plan"
 cluster = "household"
+marketing = ["acquisition", "campaign"]    # as of entry
 """
 
 
@@ -42,8 +44,11 @@ class Simulated:
     """The two tables of a synthetic company.
 
     Attributes:
-        interactions: customer, at, touchpoint, channel, agent, stars (1 to 5 or null).
-        customers: customer, start, end (null: still there), reason, plan, household.
+        interactions: customer, at, touchpoint, channel, agent, stars (1 to 5 or null), owner, level; respect,
+            solutions, simplicity, responsibility (1 to 5 or null); handoff, is_problem; problem_at, informed_at,
+            resolved_at, goodwill_at, complained_at, posted_at (null: it did not happen, or not while the customer was
+            there).
+        customers: customer, start, end (null: still there), reason, plan, household, acquisition, campaign.
     """
 
     interactions: pl.DataFrame
