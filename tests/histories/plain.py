@@ -235,6 +235,14 @@ def last_problem(say: Callable[[View, Row], str]) -> History:
     return history
 
 
+def first_severity(v: View) -> str:
+    """Name the grade of the contact that told of the first problem: in one second, the worst."""
+    known = v.dated("problem")
+    if not known:
+        return "unknown" if v.person.unseen else "none"
+    return severity(v, min(known, key=lambda r: (r.when("problem"), WORST_FIRST.index(r.grade))))
+
+
 def severity(v: View, problem: Row) -> str:
     """Name the grade of the contact that told of a problem."""
     return "unknown grade" if problem.grade == "unknown" else problem.grade

@@ -65,6 +65,7 @@ PAIRS = {
     "first problem, a day": (first_problem(24), plain.first_problem(24)),
     "problems": (problem_state(), plain.problem_state(48)),
     "severity": (problem_severity(), plain.last_problem(plain.severity)),
+    "first severity": (problem_severity(first=True), plain.first_severity),
     "gesture": (gesture(), plain.last_problem(plain.gesture)),
     "told": (told(), plain.last_problem(plain.told)),
     "flipped": (flipped(), plain.flipped(14)),

@@ -103,8 +103,10 @@ def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Readi
         return (Counting(own, days, _had(fixed, ("segment",)), compare=reading.compare),)
     if reading.shape == "share":
         return (Counting(own, days, worst=reading.worst),)
-    wanted = reading.model.strata if reading.model else ()
-    return (Counting(own, clock_of(study), (*_had(fixed, wanted), *given), final=reading.final),)
+    kept = (*_had(fixed, reading.model.strata if reading.model else ()), *given)
+    if reading.clock:
+        return (Counting(own, days, kept, since=reading.clock, final=reading.final),)
+    return (Counting(own, clock_of(study), kept, final=reading.final),)
 
 
 def activity_counting() -> Counting:

@@ -116,8 +116,11 @@ def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
     return slow.with_columns(tick=nw.max_horizontal(past.clock.on(day), nw.col("tick").cast(nw.Int64)))
 
 
-def problem_severity() -> History:
+def problem_severity(first: bool = False) -> History:
     """The grade of the contact that told of the last problem.
+
+    Args:
+        first: of the first problem instead.
 
     Returns:
         The history with the levels ``none``, ``bad``, ``neutral``, ``good``, ``unknown grade`` and ``unknown``, which
@@ -131,7 +134,9 @@ def problem_severity() -> History:
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), run.column("last") % len(GRADES) + 1)
 
-    return History("problem_severity()", levels, ("problem_at",), marks, {"last": "last"}, level, _NO_GRADES)
+    fold: dict[str, Fold] = {"last": "min" if first else "last"}
+    name = f"problem_severity({'first' if first else ''})"
+    return History(name, levels, ("problem_at",), marks, fold, level, _NO_GRADES)
 
 
 def gesture() -> History:
