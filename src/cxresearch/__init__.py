@@ -62,6 +62,10 @@ if TYPE_CHECKING:
         grade_count,
         last_grade,
     )
+    from cxresearch.journey.expectations import Scorecard, scorecard
+    from cxresearch.journey.loyalty import LoyaltyShift, loyalty_shift
+    from cxresearch.journey.perception import PerceptionMap, perception_map
+    from cxresearch.journey.service import ServiceLevels, service_levels
     from cxresearch.moment_counts import QuickMath, quick_math
     from cxresearch.records import Records, read_records
     from cxresearch.risk import RiskTable
@@ -99,6 +103,10 @@ _HOMES = {
     "estimators.share": ("share",),
     "explore": ("audit", "episodes", "hazards", "risk_table"),
     "histories": ("age_of_last", "bad_count", "contact_count", "contacts_within", "grade_count", "last_grade"),
+    "journey.expectations": ("Scorecard", "scorecard"),
+    "journey.loyalty": ("LoyaltyShift", "loyalty_shift"),
+    "journey.perception": ("PerceptionMap", "perception_map"),
+    "journey.service": ("ServiceLevels", "service_levels"),
     "moment_counts": ("QuickMath", "quick_math"),
     "records": ("Records", "read_records"),
     "risk": ("RiskTable",),
@@ -122,12 +130,16 @@ __all__ = [
     "Evidence",
     "Finding",
     "Listing",
+    "LoyaltyShift",
     "NotTestable",
+    "PerceptionMap",
     "QuickMath",
     "Records",
     "ReportError",
     "RiskTable",
     "RuleError",
+    "Scorecard",
+    "ServiceLevels",
     "SourceError",
     "Study",
     "StudyError",
@@ -152,12 +164,16 @@ __all__ = [
     "hazards",
     "incidence",
     "last_grade",
+    "loyalty_shift",
+    "perception_map",
     "quick_math",
     "rate_ratios",
     "rates",
     "read_records",
     "read_study",
     "risk_table",
+    "scorecard",
+    "service_levels",
     "share",
     "study_from",
     "testable",

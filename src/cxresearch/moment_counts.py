@@ -1,15 +1,18 @@
-"""The quick math: how many moments per day and customer, and how many of them were bad, neutral, good or unknown."""
+"""The quick math: moments per day, customer and employee, and how many of them were bad, neutral, good or unknown."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.engines import Frame
 from cxresearch.estimators.results import Result
 from cxresearch.explore import records_of
 from cxresearch.html_tables import html_table
+from cxresearch.journey.cells import shown
 from cxresearch.moments import BAD, GRADES
 from cxresearch.records import Records
 from cxresearch.small_cells import classes, hide, told
@@ -36,6 +39,10 @@ class QuickMath(Result):
             classes with few customers are put together.
         customers_by_bad: shape (K,): customers in each class.
         min_cell: the smallest count shown.
+        employees: who are named in the log; None if it was not read with ``agent``.
+        employee_days: days on which an employee had a moment, of all employees together; None likewise.
+        per_employee_day: moments with a named employee, on a day on which that employee had any; None likewise.
+        by_employee: shape (4,): moments with a named employee, by grade; None where hidden; empty likewise.
     """
 
     moments: int
@@ -49,6 +56,10 @@ class QuickMath(Result):
     bad_moments: tuple[str, ...]
     customers_by_bad: tuple[int, ...]
     min_cell: int
+    employees: int | None = None
+    employee_days: int | None = None
+    per_employee_day: float | None = None
+    by_employee: tuple[int | None, ...] = ()
 
     def to_polars(self) -> pl.DataFrame:
         """One row per number: what, of (a grade or a class), number."""
@@ -56,6 +67,7 @@ class QuickMath(Result):
             ("moments", "all", self.moments),
             ("moments per day", "all", self.per_day),
             ("moments per customer and year", "all", self.per_customer_year),
+            *self._of_employees(),
             *(("moments", grade, n) for grade, n in zip(self.grades, self.counts, strict=True)),
             ("customers", "all", self.customers),
             *(
@@ -65,29 +77,60 @@ class QuickMath(Result):
         ]
         return pl.DataFrame(rows, schema={"what": pl.String, "of": pl.String, "number": pl.Float64}, orient="row")
 
+    def _of_employees(self) -> list[tuple[str, str, float | None]]:
+        if self.employees is None:
+            return []
+        by = zip(self.grades, self.by_employee, strict=True)
+        return [
+            ("employees", "all", self.employees),
+            ("moments per employee and day", "all", self.per_employee_day),
+            *(("moments with a named employee", grade, n) for grade, n in by),
+        ]
+
     def _repr_html_(self) -> str:
         grades = (
-            (f"{grade} moments", told(n, self.min_cell), *self._rates(n))
-            for grade, n in zip(self.grades, self.counts, strict=True)
+            (f"{grade} moments", told(n, self.min_cell), *self._rates(n, self._each_day(n, i)))
+            for i, (grade, n) in enumerate(zip(self.grades, self.counts, strict=True))
         )
-        whole = ("all moments", f"{self.moments:,}", *self._rates(self.moments))
-        hidden = f"Counts below {self.min_cell} are not shown." if None in self.counts else ""
+        whole = ("all moments", f"{self.moments:,}", *self._rates(self.moments, self.per_employee_day))
+        hidden = None in (*self.counts, *self.by_employee)
         return html_table(
             f"The quick math: {self.customers:,} customers over {self.days:,} days",
-            ("what", "how many", "a day", "a customer and year", "share"),
+            ("what", "how many", "a day", "a customer and year", *self._named("an employee and day"), "share"),
             (whole, *grades),
-            (hidden,),
+            (f"Counts below {self.min_cell} are not shown." if hidden else "", self._who()),
         )
 
-    def _rates(self, n: int | None) -> tuple[str, str, str]:
+    def _who(self) -> str:
+        if not self.employees:
+            return ""
+        return (
+            f"Of {self.employees:,} employees, on the {self.employee_days:,} days on which one of them had a moment; "
+            "moments with nobody named are left out there."
+        )
+
+    def _named(self, *cells: str) -> tuple[str, ...]:
+        """Cells of a column that is there if employees are named."""
+        return cells if self.employees else ()
+
+    def _each_day(self, n: int | None, grade: int) -> float | None:
+        mine = self.by_employee[grade] if self.employees else None
+        return None if n is None or mine is None or not self.employee_days else mine / self.employee_days
+
+    def _rates(self, n: int | None, each: float | None) -> tuple[str, ...]:
+        day = "–" if each is None else f"{each:,.2f}"
         if n is None:
-            return ("–", "–", "–")
+            return ("–", "–", *self._named("–"), "–")
         share = n / self.moments if self.moments else 0.0
-        return (f"{n / self.days:,.1f}", f"{n / self.years:,.2f}" if self.years else "–", f"{share:.1%}")
+        yearly = f"{n / self.years:,.2f}" if self.years else "–"
+        return (f"{n / self.days:,.1f}", yearly, *self._named(day), f"{share:.1%}")
 
 
 def quick_math(study: Study | Records) -> QuickMath:
     """Count the moments of a study, and its customers by their number of bad moments.
+
+    Where the log names the employee (``agent``), moments per employee and day are those of a day on which the employee
+    had any: a day off is no slow day.
 
     Args:
         study: a study, or its records.
@@ -105,7 +148,7 @@ def quick_math(study: Study | Records) -> QuickMath:
         >>> quick.moments, quick.bad_moments, quick.customers_by_bad
         (2, ('0', '1+'), (1, 1))
     """
-    records = records_of(study, reads=())
+    records = records_of(study, reads=("agent",))
     engine, moments, customers = records.engine, records.moments, records.customers
     min_cell = records.study.info.min_cell
     graded = dict(engine.collect(moments.group_by("grade").agg(n=nw.len())).iter_rows())
@@ -133,4 +176,22 @@ def quick_math(study: Study | Records) -> QuickMath:
         tuple(name for name, _ in bands),
         tuple(n for _, n in bands),
         min_cell,
+        *_employees(records, moments, counts),
     )
+
+
+def _employees(
+    records: Records, moments: Frame, counts: Sequence[int]
+) -> tuple[int | None, int | None, float | None, tuple[int | None, ...]]:
+    """Employees, their days, moments on such a day, and their moments by grade."""
+    if "agent" not in moments.collect_schema().names():
+        return None, None, None, ()
+    mine = moments.filter(nw.col("agent") >= 0)
+    by_grade = dict(records.engine.collect(mine.group_by("grade").agg(n=nw.len())).iter_rows())
+    pairs = mine.select("agent", "day").unique()
+    found = records.engine.collect(pairs.select(days=nw.len(), agents=nw.col("agent").n_unique()))
+    agents, days = int(found["agents"].item() or 0), int(found["days"].item() or 0)
+    named = [int(by_grade.get(i, 0)) for i in range(len(GRADES))]
+    nobody = [n - m for n, m in zip(counts, named, strict=True)]
+    told_of, _ = shown([named, nobody], records.study.info.min_cell)
+    return agents, days, sum(named) / days if days else None, told_of

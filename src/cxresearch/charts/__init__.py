@@ -5,7 +5,8 @@
     intervals    the readings of a claim side by side    over_time   how a share grows
     by_contacts  who has bad moments and who leaves      by_history  who is still there, by what they lived through
     by_cause     what came first                         ratios      hazard ratios
-    moments      the quick math                          steps       what charts of curves share
+    moments      the quick math                          journey     touchpoints, levels, scorecard, loyalty
+    steps        what charts of curves share
     look         what all charts share                   renderer    how a chart leaves the kernel
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
@@ -16,6 +17,7 @@ from cxresearch.charts.by_cause import competing
 from cxresearch.charts.by_contacts import Shares, activity, shares
 from cxresearch.charts.by_history import retention
 from cxresearch.charts.intervals import readings, units
+from cxresearch.charts.journey import loyalty_shift, perception_map, scorecard, service_levels
 from cxresearch.charts.look import claimed
 from cxresearch.charts.moments import bad_moments, grades
 from cxresearch.charts.over_time import curves
@@ -30,8 +32,12 @@ __all__ = [
     "curves",
     "grades",
     "hazard_ratios",
+    "loyalty_shift",
+    "perception_map",
     "readings",
     "retention",
+    "scorecard",
+    "service_levels",
     "shares",
     "units",
 ]

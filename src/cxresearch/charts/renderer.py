@@ -49,12 +49,23 @@ def still(spec: dict[str, Any], width: int) -> str:
     """A chart as SVG text of that width, for readers without scripts and for paper."""
     import vl_convert as vlc
 
-    return _rounded(str(vlc.vegalite_to_svg(_wide(spec, width), vl_version=_version())))
+    return _slim(str(vlc.vegalite_to_svg(_wide(spec, width), vl_version=_version())))
 
 
-def _rounded(svg: str) -> str:
-    """Coordinates to a tenth of a pixel, in paths alone: half the size, and nobody sees it."""
-    return re.sub(r'(?<= d=")[^"]+', lambda path: re.sub(r"(\.\d)\d+", r"\1", path[0]), svg)
+_SILENT = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"| (?:\w+-)?opacity="1"')
+_NOTHING = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<g(?: [^>]*)?></g>|<g(?: [^>]*)?/>')
+
+
+def _slim(svg: str) -> str:
+    """What a picture does not show is left out, and coordinates go to a tenth of a pixel: less than half the size.
+
+    What is said to readers who cannot see it stands beside the picture.
+    """
+    svg = re.sub(r'(?<= d=")[^"]+|(?<=translate\()[^)]+', lambda at: re.sub(r"(\.\d)\d+", r"\1", at[0]), svg)
+    svg, found = _SILENT.sub("", svg), 1
+    while found:  # what held nothing but such things is empty then
+        svg, found = _NOTHING.subn("", svg)
+    return svg
 
 
 def _titled(spec: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,10 @@
+"""What the sources would have a company look at: instruments, not claims.
+
+::
+
+    perception    the map of touchpoints            service        the six levels of service
+    expectations  the scorecard of the four         loyalty        what a moment does to the chance to stay
+    places        touchpoints told apart            contributions  what goes with bad moments at each of them
+    weakest       which of them is named            at_touchpoints the history behind it
+    counted       records and their counts          cells          small cells of a two-way table
+"""

@@ -1,0 +1,262 @@
+"""The loyalty question: after this moment, by how much is the chance another that the customer stays?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from cxresearch.claims.gates import MIN_EXPECTED
+from cxresearch.episode import clock_of
+from cxresearch.errors import NotTestable
+from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.discrete import grouped_hazards
+from cxresearch.estimators.estimates import estimate
+from cxresearch.estimators.expected import expected_events
+from cxresearch.estimators.jackknife import jackknife_error
+from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector
+from cxresearch.explore import records_of
+from cxresearch.histories import contacts_within, grade_count
+from cxresearch.html_tables import html_table
+from cxresearch.journey.counted import counted, has_column, strata_of, tallied
+from cxresearch.journey.perception import in_order
+from cxresearch.journey.staying import comes_back, still_there
+from cxresearch.moments import GRADES
+from cxresearch.records import Records
+from cxresearch.risk import RiskTable
+from cxresearch.small_cells import hide, told
+from cxresearch.study import Study
+
+_CAUSE, _CONTACTS, _EVERYWHERE = "defection", "contacts", "all moments"
+_CAP = (1, 2, 3, 4, 5)
+_AGAINST = ("neutral", "good", "bad")  # what a moment is held against: the first of which there are enough
+
+
+@dataclass(frozen=True, slots=True)
+class Shift(Result):
+    """By how much the chance to stay is another after some moments.
+
+    Attributes:
+        of: a grade, a touchpoint, or ``all moments``.
+        moments: how many; None where hidden.
+        change: of the chance, a difference of shares; None where the data cannot give it.
+    """
+
+    of: str
+    moments: int | None
+    change: Estimate | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LoyaltyShift(Result):
+    """The chance that a customer stays, and by how much it is another after a moment.
+
+    Attributes:
+        stays: the chance, over all customers.
+        meaning: what staying is, such as ``still there after 365 days``.
+        against: the grade of the moment that others are held against.
+        hazard_ratios: shape (4,): of one more bad, neutral, good, unknown moment in place of one of that grade; None
+            where there are too few.
+        grades: shape (4,): the change by grade.
+        touchpoints: shape (K,): the change by touchpoint, averaged over its moments, in the order of first contact;
+            empty where the log names none.
+        everywhere: the change averaged over all moments.
+        customers: in the model.
+        level: confidence level.
+        min_cell: the smallest count shown.
+    """
+
+    stays: Estimate
+    meaning: str
+    against: str
+    hazard_ratios: tuple[Estimate | None, ...]
+    grades: tuple[Shift, ...]
+    touchpoints: tuple[Shift, ...]
+    everywhere: Shift
+    customers: int
+    level: float
+    min_cell: int
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per grade, touchpoint and for all moments: kind, of, moments, change, limits."""
+        kinds = (("grade", self.grades), ("touchpoint", self.touchpoints), ("all", (self.everywhere,)))
+        rows = [
+            (kind, s.of, s.moments, *((s.change.value, s.change.low, s.change.high) if s.change else (None,) * 3))
+            for kind, shifts in kinds
+            for s in shifts
+        ]
+        numbers = dict.fromkeys(("change", "low", "high"), pl.Float64)
+        return pl.DataFrame(rows, {"kind": pl.String, "of": pl.String, "moments": pl.Int64, **numbers}, orient="row")
+
+    def __repr__(self) -> str:
+        change = _points(self.everywhere.change)
+        return f"LoyaltyShift({self.stays.value:.0%} {self.meaning}; {change} points after a moment, on average)"
+
+    def _repr_html_(self) -> str:
+        stays = f"{self.stays.value:.0%} ({self.stays.low:.0%} to {self.stays.high:.0%}) are {self.meaning}"
+        named = (
+            *((f"{s.of} moments", s) for s in self.grades if s.moments != 0),
+            *((s.of, s) for s in self.touchpoints),
+            (self.everywhere.of, self.everywhere),
+        )
+        return html_table(
+            f"{stays}. After one more moment it is so many points more or fewer",
+            ("after", "moments", f"points, against a {self.against} moment"),
+            (
+                (name, told(s.moments, self.min_cell), "–" if s.of == self.against else _points(s.change))
+                for name, s in named
+            ),
+            (f"Limits at {self.level:.0%}.", "An association, not an effect."),
+        )
+
+
+def loyalty_shift(study: Study | Records) -> LoyaltyShift:
+    """By how much the chance that a customer stays is another after a moment, by grade and by touchpoint.
+
+    With a contract, staying is to be there after the study's horizon, whatever others leave for; without one, to come
+    back within the gap. That chance, over all customers, is moved by the hazard ratio of one more moment of a grade in
+    place of a neutral one (a good one, where there are too few neutral ones), the other moments and the contacts of the
+    last 90 days equal, within the segment. A touchpoint gets the average over the grades of its moments.
+
+    What this does not say: that a moment *made* the difference (customers with bad moments may differ in ways the data
+    do not show); what becomes of any one customer; nor that touchpoints differ in more than the grades of their
+    moments, since a bad moment counts alike wherever it was (`cxresearch.perception_map` tells these apart).
+
+    Args:
+        study: a study, or its records.
+
+    Returns:
+        The chance and its changes. Errors by the jackknife; the grades of a touchpoint's moments are held fixed.
+
+    Raises:
+        NotTestable: too few customers or defections, a horizon beyond the follow-up, or one grade alone.
+        EstimationError: moments of several grades that always come together.
+        SourceError, DataError: as `cxresearch.audit`.
+
+    References:
+        Shep Hyken, Manage Every Moment, for the question; Kott (2001), Journal of Official Statistics 17, 521-526.
+    """
+    records = records_of(study, reads=("touchpoint",))
+    info, level = records.study.info, records.study.decision.level
+    found = _model(records)
+    groups = found.fit.groups
+    if found.table.clock == "contact":
+        chance = comes_back(found.table, records.study.retention.gap_days or 0, groups)
+    else:
+        chance = still_there(found.table, info.horizon_days, groups, info.min_cell)
+    moved = {g: chance.moved(found.logs(g)) for g in found.grades}
+    by_place, names = _counts(records)
+    by_grade = [int(n) for n in by_place.sum(axis=0)]
+
+    def shift(of: str, moments: int | None, counts: Mapping[str, int]) -> Shift:
+        weights = {g: counts.get(g, 0) for g in moved}
+        whole = sum(weights.values())
+        if not whole:
+            return Shift(of, moments, None)
+        values: Vector = np.sum([weights[g] / whole * moved[g] for g in moved], axis=0)
+        se = float(jackknife_error(values[1:]))
+        return Shift(of, moments, estimate(float(values[0]), se, scale="identity", level=level, groups=groups))
+
+    counts = [dict(zip(GRADES, row.tolist(), strict=True)) for row in by_place]
+    told_of = hide(by_grade, info.min_cell)
+    return LoyaltyShift(
+        chance.estimate(level),
+        chance.meaning,
+        found.against,
+        tuple(found.ratio(g) if g in found.grades else None for g in GRADES),
+        tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, told_of, strict=True)),
+        tuple(shift(name, sum(row.values()), row) for name, row in zip(names, counts, strict=True) if name),
+        shift(_EVERYWHERE, sum(by_grade), dict(zip(GRADES, by_grade, strict=True))),
+        found.table.customers,
+        level,
+        info.min_cell,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    """The hazard by the number of moments of each grade so far.
+
+    Attributes:
+        table: the risk table.
+        fit: the model; moments of the grade `against` are no term of it on the contact clock, where the number of all
+            moments is the time.
+        grades: of which there are enough.
+        against: the grade that others are held against.
+    """
+
+    table: RiskTable
+    fit: CoxFit
+    grades: tuple[str, ...]
+    against: str
+
+    def logs(self, grade: str) -> Vector:
+        """Shape (1 + groups,): the log hazard ratio of a moment in place of one held against; then without each."""
+        both = np.vstack([self.fit.coef, self.fit.replicates])
+        found = np.zeros(len(both))
+        for term, weight in self._weights(grade).items():
+            found += weight * both[:, self.fit.terms.index(term)]
+        return found
+
+    def ratio(self, grade: str) -> Estimate:
+        """The hazard ratio with its interval."""
+        return contrast(self.fit, self._weights(grade))
+
+    def _weights(self, grade: str) -> dict[str, float]:
+        terms = {} if grade == self.against else {_term(grade): 1.0, _term(self.against): -1.0}
+        return {t: w for t, w in terms.items() if t in self.fit.terms}
+
+
+def _model(records: Records) -> _Model:
+    settings, strata, clock = records.study.decision, strata_of(records), clock_of(records.study)
+    histories = {_name(g): grade_count(g, _CAP) for g in GRADES}
+    table = counted(records, {**histories, _CONTACTS: contacts_within(90)}, clock, strata)
+    if table.events(_CAUSE) == 0:
+        raise NotTestable("defections among customers seen from their start")
+    known = tuple(g for g in GRADES if _expected(table, g, strata) >= MIN_EXPECTED)
+    against = next((g for g in _AGAINST if g in known), "")
+    if len(known) < 2 or not against:
+        raise NotTestable("moments enough of two grades to compare")
+    contact = table.clock == "contact"
+    terms = [_term(g) for g in known if not (contact and g == against)]
+    model = grouped_hazards if contact else cox
+    fit = model(table, [*terms, _CONTACTS], strata=strata, cause=_CAUSE, level=settings.level, groups=settings.groups)
+    return _Model(table, fit, known, against)
+
+
+def _expected(table: RiskTable, grade: str, strata: tuple[str, ...]) -> float:
+    """Defections expected after a first moment of a grade."""
+    counts = expected_events(table, _name(grade), _CAUSE, strata)
+    return float(counts.filter(pl.col("level") != "0")["expected"].sum())
+
+
+def _counts(records: Records) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Moments by touchpoint and grade, in the order of first contact; one row without a name if the log names none."""
+    if "touchpoint" not in records.has or not has_column(records, "touchpoint"):
+        by = dict(tallied(records, "grade").iter_rows())
+        return np.array([[by.get(g, 0) for g in range(len(GRADES))]]), ("",)
+    cells = {(p, g): n for p, g, n in tallied(records, "touchpoint", "grade").iter_rows()}
+    try:
+        places = in_order(records)
+    except NotTestable:
+        rows = [[sum(n for (_, h), n in cells.items() if h == g) for g in range(len(GRADES))]]
+        return np.array(rows), ("",)
+    rows = [[sum(cells.get((p, g), 0) for p in place.positions) for g in range(len(GRADES))] for place, _ in places]
+    return np.array(rows), tuple(place.name for place, _ in places)
+
+
+def _name(grade: str) -> str:
+    return f"each_{grade}"
+
+
+def _term(grade: str) -> str:
+    return f"linear({_name(grade)})"
+
+
+def _points(change: Estimate | None) -> str:
+    if change is None:
+        return "–"
+    value, low, high = (100 * v for v in (change.value, change.low, change.high))
+    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"

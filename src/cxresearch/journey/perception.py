@@ -1,0 +1,271 @@
+"""The perception-point map: what customers pass, in which order, how it goes there, and what goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from cxresearch.estimators.results import Estimate, Result
+from cxresearch.html_tables import html_table
+from cxresearch.journey.cells import shown
+from cxresearch.journey.contributions import contributions
+from cxresearch.journey.counted import facet_records, has_column, tallied
+from cxresearch.journey.places import MOST, Place, first_days, places_of
+from cxresearch.journey.weakest import WeakestPoint, weakest_point
+from cxresearch.moments import GRADES
+from cxresearch.records import Records
+from cxresearch.small_cells import told
+from cxresearch.study import LEVELS_OF_SERVICE, Study
+
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Touchpoint(Result):
+    """One row of a map: a touchpoint, or the rare ones put together.
+
+    Attributes:
+        name: as in the log; ``other`` for several, ``not recorded`` for contacts without one.
+        single: whether it is one touchpoint with a name.
+        first_day: median day of tenure of customers' first contact there; None where too few are seen from their start.
+        owners: functions responsible for enough moments there to be shown, the one with most first.
+        moments: contacts there.
+        customers: who had one there.
+        grades: shape (4,): moments that were bad, neutral, good, unknown; None where hidden.
+        levels: shape (7,): moments of each level of service, criminal to unbelievable, and unknown; None where hidden;
+            empty where the log has no levels.
+        share: of the defections that goes with bad moments there; None where the data cannot give it.
+        hazard_ratio: of customers with a bad moment there so far against those without; None likewise.
+        lacks: what the study lacks for these two; empty where it lacks nothing.
+    """
+
+    name: str
+    single: bool
+    first_day: float | None
+    owners: tuple[str, ...]
+    moments: int
+    customers: int
+    grades: tuple[int | None, ...]
+    levels: tuple[int | None, ...]
+    share: Estimate | None
+    hazard_ratio: Estimate | None
+    lacks: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PerceptionMap(Result):
+    """The touchpoints in the order in which customers first meet them.
+
+    Attributes:
+        touchpoints: shape (K,): by the day of first contact; those that are no single touchpoint come last.
+        weakest: the one that is named.
+        clock: of the model: ``tenure`` or ``contact``.
+        customers: in the model: those whose beginnings the log shows.
+        left_out: customers who are not.
+        defections: in the model.
+        level: confidence level of all intervals together.
+        level_each: confidence level of each.
+        min_cell: the smallest count shown.
+    """
+
+    touchpoints: tuple[Touchpoint, ...]
+    weakest: WeakestPoint
+    clock: str
+    customers: int
+    left_out: int
+    defections: int
+    level: float
+    level_each: float
+    min_cell: int
+
+    def __getitem__(self, name: str) -> Touchpoint:
+        """The touchpoint of that name."""
+        for touchpoint in self.touchpoints:
+            if touchpoint.name == name:
+                return touchpoint
+        raise KeyError(name)
+
+    @property
+    def has_levels(self) -> bool:
+        """Whether the log tells the level of service."""
+        return any(t.levels for t in self.touchpoints)
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per touchpoint; counts by grade and level, the share and the hazard ratio with their limits."""
+        return pl.DataFrame([self._row(t) for t in self.touchpoints], infer_schema_length=None)
+
+    def _row(self, t: Touchpoint) -> dict[str, object]:
+        levels = zip((*LEVELS_OF_SERVICE, f"{_UNKNOWN} level"), t.levels, strict=True) if t.levels else ()
+        numbers = {"share": t.share, "hazard_ratio": t.hazard_ratio}
+        limits = {
+            f"{name}{part}": getattr(e, field) if e else None
+            for name, e in numbers.items()
+            for part, field in (("", "value"), ("_low", "low"), ("_high", "high"))
+        }
+        return {
+            "touchpoint": t.name,
+            "first_day": t.first_day,
+            "owners": ", ".join(t.owners),
+            "moments": t.moments,
+            "customers": t.customers,
+            **dict(zip(GRADES, t.grades, strict=True)),
+            **dict(levels),
+            **limits,
+            "lacks": t.lacks,
+        }
+
+    def __repr__(self) -> str:
+        return f"PerceptionMap({', '.join(t.name for t in self.touchpoints)}; {self.weakest.sentence})"
+
+    def _repr_html_(self) -> str:
+        owners = any(t.owners for t in self.touchpoints)
+        heads = (
+            *("touchpoint", *(("owner",) if owners else ())),
+            *("first met on day", "moments", "customers", "hazard ratio", "share of the defections"),
+        )
+        rows = (
+            (
+                *(t.name, *((", ".join(t.owners) or "–",) if owners else ())),
+                "–" if t.first_day is None else f"{t.first_day:,.0f}",
+                f"{t.moments:,}",
+                f"{t.customers:,}",
+                _said(t.hazard_ratio, ".2f"),
+                _said(t.share, ".1%"),
+            )
+            for t in self.touchpoints
+        )
+        return (
+            html_table("The touchpoints, by the day of first contact", heads, rows, self._notes())
+            + self._split("How the moments there went", GRADES, [t.grades for t in self.touchpoints])
+            + (
+                self._split(
+                    "Levels of service there", (*LEVELS_OF_SERVICE, _UNKNOWN), [t.levels for t in self.touchpoints]
+                )
+                if self.has_levels
+                else ""
+            )
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        hidden = any(None in (*t.grades, *t.levels) for t in self.touchpoints)
+        lacking = [f"{t.name}: no share, for lack of {t.lacks}." for t in self.touchpoints if t.lacks]
+        return (
+            "Day: of tenure, the median over customers. Hazard ratio: of those with a bad moment there so far.",
+            f"Limits hold together at {self.level:.0%}.",
+            f"From {told(self.defections, self.min_cell)} defections of {self.customers:,} customers.",
+            f"Not among these, as the log does not show their beginnings: {told(self.left_out, self.min_cell)}."
+            if self.left_out
+            else "",
+            f"Counts below {self.min_cell} are not shown, nor what would give them away." if hidden else "",
+            *lacking,
+        )
+
+    def _split(self, caption: str, heads: Sequence[str], counts: Sequence[Sequence[int | None]]) -> str:
+        """The shares of a touchpoint's moments."""
+        rows = ((t.name, *(_part(n, t.moments) for n in row)) for t, row in zip(self.touchpoints, counts, strict=True))
+        return html_table(caption, ("touchpoint", *heads), rows)
+
+
+def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap:
+    """Map the touchpoints: their order, volume, grades and levels, and what goes with bad moments at each.
+
+    The order is that of the median day of tenure on which customers first had a contact there. The share of defections
+    that goes with bad moments at a touchpoint is an attributable share from one hazard model of all of them, contacts
+    of the last 90 days equal and within the segment (on the contact clock where the study is derived from contacts). It
+    is a share of hazard: what goes with bad moments there, not what would be saved without them. Shares overlap, and
+    need not add up.
+
+    Args:
+        study: a study, or its records.
+        most: rows at most; the rarest touchpoints beyond are put together, as are those with fewer moments or customers
+            than the study may show.
+
+    Returns:
+        The map, with the weakest point named.
+
+    Raises:
+        NotTestable: the log names no touchpoint, or none is frequent enough to be shown.
+        EstimationError: records that were read without touchpoints.
+        SourceError, DataError: as `cxresearch.audit`.
+
+    References:
+        Ron Kaufman, Uplifting Blog, on perception points; Bruzzi et al. (1985), American Journal of Epidemiology 122,
+        904-914.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = {"customer": ["a", "b"], "at": [3, 9], "touchpoint": ["bill", "call"], "grade": ["bad", "good"]}
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [3, 4], "end": [30, None]})
+        >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=pl.DataFrame(log), retention=who)
+        >>> found = cx.perception_map(study)
+        >>> [(t.name, t.first_day, t.grades) for t in found.touchpoints]
+        [('bill', 0.0, (1, 0, 0, 0)), ('call', 5.0, (0, 0, 1, 0))]
+        >>> found.weakest.name
+        ''
+    """
+    records = facet_records(study, "touchpoint", ("owner", "level"))
+    places, days = zip(*in_order(records, most=most), strict=True)
+    found = contributions(records, places)
+    grades = _split(records, places, "grade", range(len(GRADES)))
+    levels = _split(records, places, "level", (*range(len(LEVELS_OF_SERVICE)), -1))
+    owners = _owners(records, places)
+    rows = zip(places, days, owners, grades, levels, found.shares, found.ratios, found.lacks, strict=True)
+    return PerceptionMap(
+        tuple(
+            Touchpoint(p.name, p.single, day, own, p.moments, p.customers, g, lv, share, ratio, lacks)
+            for p, day, own, g, lv, share, ratio, lacks in rows
+        ),
+        weakest_point(places, found),
+        found.table.clock,
+        found.table.customers,
+        sum(a.customers for a in found.table.asides),
+        found.events,
+        found.level,
+        found.level_each,
+        records.study.info.min_cell,
+    )
+
+
+def in_order(records: Records, *, most: int = MOST) -> tuple[tuple[Place, float | None], ...]:
+    """The touchpoints with the median day of first contact, in that order; what is no single touchpoint comes last."""
+    places = places_of(records, "touchpoint", most=most)
+    found = zip(places, first_days(records, "touchpoint", places), strict=True)
+    return tuple(sorted(found, key=lambda f: (not f[0].single, f[1] is None, f[1] or 0.0, f[0].name)))
+
+
+def _split(
+    records: Records, places: Sequence[Place], column: str, values: Sequence[int]
+) -> tuple[tuple[int | None, ...], ...]:
+    """Moments of each place by the values of a column, small ones hidden; nothing where the log lacks the column."""
+    if not has_column(records, column):
+        return ((),) * len(places)
+    by = {(p, v): n for p, v, n in tallied(records, "touchpoint", column).iter_rows()}
+    counts = [[sum(by.get((p, v), 0) for p in place.positions) for v in values] for place in places]
+    return shown(counts, records.study.info.min_cell)
+
+
+def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...], ...]:
+    """Who is responsible for enough moments of each place to be shown, most first."""
+    if not has_column(records, "owner"):
+        return ((),) * len(places)
+    names, least = records.names["owner"], records.study.info.min_cell
+    by = list(tallied(records, "touchpoint", "owner").iter_rows())
+    found = []
+    for place in places:
+        mine: dict[str, int] = {}
+        for p, owner, n in by:
+            if p in place.positions and owner >= 0:
+                mine[names[owner]] = mine.get(names[owner], 0) + n
+        found.append(tuple(sorted((o for o, n in mine.items() if n >= least), key=lambda o: (-mine[o], o))))
+    return tuple(found)
+
+
+def _part(n: int | None, whole: int) -> str:
+    return "not shown" if n is None else f"{n / whole:.0%}"
+
+
+def _said(found: Estimate | None, form: str) -> str:
+    return "–" if found is None else f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"
