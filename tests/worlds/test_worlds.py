@@ -73,6 +73,12 @@ def test_the_sample_is_made_by_its_recipe_and_stays_as_it_is(tmp_path):
     assert (kept / "interactions.parquet").stat().st_size < 1_500_000
 
 
+def test_the_hazard_looks_closer_only_where_it_has_to():
+    assert not any(KNOWN[name].world.closer for name in CALIBRATED)
+    assert World(hr_handoff=1.1).closer
+    assert not World(handoff_share=0.5).closer
+
+
 def test_no_customers():
     with pytest.raises(EstimationError, match="customers must be at least 1, was 0"):
         simulate(World(), 0)
@@ -193,12 +199,14 @@ def test_written_company_is_a_study_with_its_truth(tmp_path):
 
 
 def test_verdicts_are_seldom_wrong_and_clear_truths_are_found():
-    """Each claim on one company of 4,000 customers in each of its worlds."""
+    """Each claim on one company of 4,000 customers in each world where it is clear or at the edge."""
     found = []
     for known in KNOWN.values():
-        study = simulate(known.world, 4_000, SEED).study()
-        docket = evaluate(study, [t.claim for t in known.truths], verdicts_only=True)
-        found += [(t, docket[t.claim].verdict) for t in known.truths]
+        truths = [t for t in known.truths if t.clear or t.place == "edge"]
+        if not truths:
+            continue  # no claims named would be all claims
+        docket = evaluate(simulate(known.world, 4_000, SEED).study(), [t.claim for t in truths], verdicts_only=True)
+        found += [(t, docket[t.claim].verdict) for t in truths]
     assert sum(verdict in truth.wrong for truth, verdict in found) <= stats.binom.ppf(0.99, len(found), 0.05)
     clear = [(truth, verdict) for truth, verdict in found if truth.clear]
     assert np.mean([verdict == truth.right for truth, verdict in clear]) >= 0.8

@@ -53,7 +53,10 @@ def still(spec: dict[str, Any], width: int) -> str:
 
 
 _SILENT = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"| (?:\w+-)?opacity="1"')
-_NOTHING = re.compile(r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<g(?: [^>]*)?></g>|<g(?: [^>]*)?/>')
+_NOTHING = re.compile(
+    r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<\w+ [^>]* opacity="0"[^>]*/>|<g(?: [^>]*)?></g>|<g(?: [^>]*)?/>'
+)
+_LETTERS = ' font-family="system-ui, sans-serif" font-size="12px"'
 
 
 def _slim(svg: str) -> str:
@@ -61,7 +64,8 @@ def _slim(svg: str) -> str:
 
     What is said to readers who cannot see it stands beside the picture.
     """
-    svg = re.sub(r'(?<= d=")[^"]+|(?<=translate\()[^)]+', lambda at: re.sub(r"(\.\d)\d+", r"\1", at[0]), svg)
+    svg = re.sub(r'(?<= d=")[^"]+|(?<=translate\()[^)]+', lambda at: re.sub(r"\.0\d*|(\.\d)\d+", r"\1", at[0]), svg)
+    svg = svg.replace(_LETTERS, "").replace("<svg", f"<svg{_LETTERS}", 1)
     svg, found = _SILENT.sub("", svg), 1
     while found:  # what held nothing but such things is empty then
         svg, found = _NOTHING.subn("", svg)

@@ -12,7 +12,14 @@ origin.
 """
 
 from cxresearch.histories.ages import age_of_last, age_since
-from cxresearch.histories.counts import bad_count, contact_count, contacts_within, grade_count, moment_count
+from cxresearch.histories.counts import (
+    bad_count,
+    contact_count,
+    contacts_before,
+    contacts_within,
+    grade_count,
+    moment_count,
+)
 from cxresearch.histories.first import first_bad, first_contact
 from cxresearch.histories.history import History, Past, Run
 from cxresearch.histories.household import household_bad, household_exits
@@ -30,6 +37,7 @@ __all__ = [
     "age_since",
     "bad_count",
     "contact_count",
+    "contacts_before",
     "contacts_within",
     "first_bad",
     "first_contact",

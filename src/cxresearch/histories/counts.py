@@ -107,6 +107,31 @@ def moment_count(
     return _count(f"moment_count({list(edges)}{says})", wanted, tuple(edges))
 
 
+def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> History:
+    """How many contacts lie more than `days` days back, in bands: on day d those on day t with d - t > days.
+
+    Args:
+        days: contacts so recent do not count.
+        edges: where bands begin; (1, 3, 6) gives 0, 1-2, 3-5, 6+.
+
+    Raises:
+        EstimationError: fewer days than one, or edges that do not rise.
+    """
+    if days < 1:
+        raise EstimationError(f"days must be at least 1, was {days}")
+    levels = (*band_names(tuple(edges)), "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        return [past.moments.select("customer", past.clock.on(nw.col("day") + days).alias("tick"), n=nw.lit(1))]
+
+    def level(run: Run) -> nw.Expr:
+        seen = band(run.column("n"), tuple(edges))
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+
+    name = f"contacts_before({days}, {list(edges)})"
+    return History(name, levels, (), marks, {"n": "sum"}, level, cumulative=True)
+
+
 def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> History:
     """Moments so far whose columns have the values wanted."""
     levels = (*band_names(edges), "unknown")

@@ -2,8 +2,11 @@
 
 ::
 
-    world    what is true, as named parameters        days     a company, day by day
-    company  its two tables, as a study or as files  known    worlds with a name, and what is true there
+    world     what is true, as named parameters        days    a company, day by day
+    contacts  the contacts of a day                    lived   what customers have lived through, and what it does
+    tables    arrays into frames                       company the two tables, as a study or as files
+    truth     what is true of claims in a world        known   worlds with a name
+    tolerance, what_counts, problems, hidden, levers   the named worlds, by the sections of the catalogue
 """
 
 from cxresearch.worlds.company import Simulated
