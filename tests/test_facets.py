@@ -129,7 +129,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
     assert (first.columns, rest.columns) == (("customer", "day", "second", "grade"), ("score",))
     assert between_two({"a": (0, 2**62), "b": (0, 2**62), "c": (0, 2**62)}) is None
     monkeypatch.setattr("cxresearch.engines.polars.between", lambda _: None)
-    monkeypatch.setattr("cxresearch.engines.polars.between_two", lambda b: _halves(b))
+    monkeypatch.setattr("cxresearch.engines.polars.between_two", _halves)
     monkeypatch.setattr(packed, "PART", 1)
     two = records("polars")
     assert two.contacts.rest is not None

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 import cxresearch as cx
+from cxresearch.agent_counts import agent_table
 from cxresearch.claims.claim import claims_of
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.incidence import incidence_at
@@ -32,6 +33,9 @@ def made(records):
     table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1), whole=True)
     fit = cx.cox(table, ["bad"], strata=["segment"])
     matched = matched_table(eps, "bad", "1", "recent", below="3+")
+    ages = cx.risk_table(
+        records, age=cx.age_of_last("bad", (90,)), complaint=cx.age_since("complaint", (90,)), whole=True
+    )
     docket = cx.evaluate(records, claims=["bad-moments-drive-away"])
     claim = next(iter(claims_of(())))
     hostile = type(claim)(
@@ -43,6 +47,11 @@ def made(records):
         "share": cx.share(table, {"bad": ("1+",)}), "contrast": cx.contrast(fit, {"bad[1+]": 1}),
         "matched": matched, "excess": excess(matched, 90), "docket": docket, "trial": docket.trials[0],
         "claim": hostile, "quick": cx.quick_math(records), "curves": cx.by_level(table, "bad"),
+        "perception": cx.perception_map(records), "levels": cx.service_levels(records),
+        "scorecard": cx.scorecard(records), "loyalty": cx.loyalty_shift(records),
+        "worst": cx.worst_share(agent_table(records, "agent", ("touchpoint", "month")).counts, draws=100),
+        "agents": agent_table(records, "agent", ("touchpoint", "month")),
+        "leavers": cx.share_at_risk(ages, {"complaint": ("none",)}, "age", among={"age": ("0-90", "91+")}),
         "testable": cx.testable(records), "behind": cx.behind(records, docket.trials[0].claim),
     }  # fmt: skip
 
@@ -55,6 +64,7 @@ def objects(records):
 NAMES = (
     "study", "records", "audit", "episodes", "table", "incidence", "estimate", "fit", "share", "contrast", "matched",
     "excess", "docket", "trial", "claim", "quick", "curves", "testable", "behind",
+    "perception", "levels", "scorecard", "loyalty", "worst", "agents", "leavers",
 )  # fmt: skip
 
 

@@ -16,7 +16,8 @@ The way of the data, module by module::
     small_cells             what may be shown
     variants                other definitions     html_tables           objects in JupyterLab
     cache                   tables kept between runs
-    claims/                 numbers to verdicts   charts/               results to pictures
+    claims/                 numbers to verdicts   journey/              touchpoints, levels, scorecard
+    charts/                 results to pictures
     report/                 notebooks to pages    worlds/               data with a known truth
 """
 
@@ -46,9 +47,12 @@ if TYPE_CHECKING:
         SourceError,
         StudyError,
     )
+    from cxresearch.estimators.at_risk_share import share_at_risk
+    from cxresearch.estimators.concentration import worst_share
     from cxresearch.estimators.contest import contest
     from cxresearch.estimators.cox import contrast, cox
     from cxresearch.estimators.discrete import grouped_hazards
+    from cxresearch.estimators.fading import beyond_selection
     from cxresearch.estimators.incidence import incidence
     from cxresearch.estimators.poisson import rate_ratios
     from cxresearch.estimators.rates import rates
@@ -56,11 +60,28 @@ if TYPE_CHECKING:
     from cxresearch.explore import audit, episodes, hazards, risk_table
     from cxresearch.histories import (
         age_of_last,
+        age_since,
         bad_count,
         contact_count,
+        contacts_before,
         contacts_within,
+        first_bad,
+        first_contact,
+        first_problem,
+        flipped,
+        gesture,
         grade_count,
+        household_bad,
+        household_exits,
         last_grade,
+        last_score,
+        mean_score,
+        moment_count,
+        posted,
+        problem_severity,
+        problem_state,
+        told,
+        worst_score,
     )
     from cxresearch.journey.expectations import Scorecard, scorecard
     from cxresearch.journey.loyalty import LoyaltyShift, loyalty_shift
@@ -94,15 +115,42 @@ _HOMES = {
         "SourceError",
         "StudyError",
     ),
+    "estimators.at_risk_share": ("share_at_risk",),
+    "estimators.concentration": ("worst_share",),
     "estimators.contest": ("contest",),
     "estimators.cox": ("contrast", "cox"),
     "estimators.discrete": ("grouped_hazards",),
+    "estimators.fading": ("beyond_selection",),
     "estimators.incidence": ("incidence",),
     "estimators.poisson": ("rate_ratios",),
     "estimators.rates": ("rates",),
     "estimators.share": ("share",),
     "explore": ("audit", "episodes", "hazards", "risk_table"),
-    "histories": ("age_of_last", "bad_count", "contact_count", "contacts_within", "grade_count", "last_grade"),
+    "histories": (
+        "age_of_last",
+        "age_since",
+        "bad_count",
+        "contact_count",
+        "contacts_before",
+        "contacts_within",
+        "first_bad",
+        "first_contact",
+        "first_problem",
+        "flipped",
+        "gesture",
+        "grade_count",
+        "household_bad",
+        "household_exits",
+        "last_grade",
+        "last_score",
+        "mean_score",
+        "moment_count",
+        "posted",
+        "problem_severity",
+        "problem_state",
+        "told",
+        "worst_score",
+    ),
     "journey.expectations": ("Scorecard", "scorecard"),
     "journey.loyalty": ("LoyaltyShift", "loyalty_shift"),
     "journey.perception": ("PerceptionMap", "perception_map"),
@@ -146,26 +194,42 @@ __all__ = [
     "Trial",
     "after_bad",
     "age_of_last",
+    "age_since",
     "audit",
     "bad_count",
     "behind",
+    "beyond_selection",
     "by_cause",
     "by_level",
     "catalogue",
     "contact_count",
+    "contacts_before",
     "contacts_within",
     "contest",
     "contrast",
     "cox",
     "episodes",
     "evaluate",
+    "first_bad",
+    "first_contact",
+    "first_problem",
+    "flipped",
+    "gesture",
     "grade_count",
     "grouped_hazards",
     "hazards",
+    "household_bad",
+    "household_exits",
     "incidence",
     "last_grade",
+    "last_score",
     "loyalty_shift",
+    "mean_score",
+    "moment_count",
     "perception_map",
+    "posted",
+    "problem_severity",
+    "problem_state",
     "quick_math",
     "rate_ratios",
     "rates",
@@ -175,9 +239,13 @@ __all__ = [
     "scorecard",
     "service_levels",
     "share",
+    "share_at_risk",
     "study_from",
     "testable",
+    "told",
     "variant",
+    "worst_score",
+    "worst_share",
 ]
 
 

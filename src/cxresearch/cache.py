@@ -32,7 +32,7 @@ from cxresearch.study import Study
 Table = RiskTable | MatchedTable | AgentTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
 # what lies right of the risk tables does not change them
-_RIGHT = ("estimators", "claims", "charts", "report", "worlds")
+_RIGHT = ("estimators", "claims", "journey", "charts", "report", "worlds")
 _COUNTING = "claims/counting.py"
 T = TypeVar("T")
 

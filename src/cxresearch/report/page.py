@@ -188,7 +188,6 @@ def _address(svg: str) -> str:
     return f"data:image/svg+xml,{quote(single, _PLAIN)}"
 
 
-
 @cache
 def _script() -> str:
     """Vega and the few lines that bring the charts to life, as one script."""
