@@ -22,7 +22,7 @@ from cxresearch.charts.look import (
     region_of,
     values,
 )
-from cxresearch.claims.evidence import Beside, Evidence, Trial, number
+from cxresearch.claims.evidence import CONTEST, Beside, Evidence, Trial, number
 from cxresearch.claims.verdict import Region
 from cxresearch.estimators.results import Estimate
 
@@ -35,13 +35,13 @@ ROLES = {
 AXES = {
     "share": "share of customers",
     "hazard ratio": "rate of leaving (1 = as the others)",
-    "difference of shares": "points more (+) or fewer (−) who left",
-    "log likelihood per departure": "log likelihood per departure (+: the first says more)",
+    "difference of shares": "points more (+) or fewer (−)",
+    CONTEST: "how much more (+) or less (−) probable by the first description",
 }
 STEP = 68  # height of a reading: two lines of text, then the interval
 _ROOM = {
     "difference of shares": 158,
-    "log likelihood per departure": 188,
+    CONTEST: 188,
 }  # pixels for the numbers to the right of the intervals; else 128
 _PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
 
@@ -69,8 +69,10 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         nice=False,
     )
     ticks = [t for t in TICKS if low <= t <= high] if unit == "hazard ratio" else alt.Undefined
-    plain = unit in ("hazard ratio", "log likelihood per departure")
-    label = "format(datum.value, '~r')" if plain else percent(signed=unit != "share")
+    label = {
+        "hazard ratio": "format(datum.value, '~r')",
+        CONTEST: "format(exp(datum.value) - 1, '+.2~%')",
+    }.get(unit, percent(signed=unit != "share"))
     axis = alt.Axis(
         title=AXES[unit],
         values=ticks,
@@ -205,7 +207,7 @@ def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]
         return 0.0, 1.0
     if unit == "hazard ratio":
         return max(min(*ends, 1.0) / 1.15, 0.02), min(max(*ends, 1.0) * 1.15, 60.0)
-    reach = max(max(abs(v) for v in ends) * 1.2, 0.002 if unit == "log likelihood per departure" else 0.02)
+    reach = max(max(abs(v) for v in ends) * 1.2, 0.002 if unit == CONTEST else 0.02)
     return -reach, reach
 
 
@@ -220,7 +222,7 @@ def _finite(found: Estimate | Beside) -> bool:
 def _short(value: float, low: float, high: float, unit: str) -> str:
     """A number with its interval in few characters: ``31% (28–34)``, ``+9.5 (+7.3 to +11.6)``."""
     text, a, b = (number(v, unit).removesuffix(" points") for v in (value, low, high))
-    if unit.startswith(("difference", "log")):
+    if unit in ("difference of shares", CONTEST):
         return f"{text} ({a} to {b})"
     return f"{text} ({a.removesuffix('%')}–{b.removesuffix('%')})"
 

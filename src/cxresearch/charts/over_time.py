@@ -83,7 +83,7 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
     if len(names) == 1:
         title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
     ends = "; ".join(f"{s.name}: {number(s.y[-1], 'share')} by day {s.x[-1]:.0f}" for s in evidence.series if s.x)
-    caption = "Each step is a day on which somebody left."
+    caption = "Each step is a day on which it happened to somebody."
     if banded:
         caption += " The band is the interval, day by day."
     return finish(

@@ -29,7 +29,7 @@ class Found:
 
     Attributes:
         estimate: with its interval.
-        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure``.
+        unit: as `Evidence.unit`.
         customers: at risk.
         events: that count.
         horizon_days: None where there is none.

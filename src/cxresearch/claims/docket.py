@@ -13,7 +13,7 @@ from importlib.metadata import version
 from cxresearch.claims.bench import Bench, Found
 from cxresearch.claims.claim import Claim, Reading, claims_of, region
 from cxresearch.claims.counting import Counting, activity_counting
-from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, shown
+from cxresearch.claims.evidence import CONTEST, Beside, Docket, Evidence, Trial, shown
 from cxresearch.claims.grammar import Requirement
 from cxresearch.claims.lacking import lacks, reads, suited
 from cxresearch.claims.sentence import filled
@@ -32,7 +32,7 @@ _UNITS = {
     "incidence": "share",
     "excess": "difference of shares",
     "attributable": "difference of shares",
-    "contest": "log likelihood per departure",
+    "contest": CONTEST,
 }
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]

@@ -19,6 +19,7 @@ from cxresearch.errors import ClaimError, nearest
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
 
+CONTEST = "log likelihood per departure"  # said as how much more probable one side makes each departure
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
 
@@ -92,7 +93,7 @@ class Evidence:
         estimate: the number and its interval; None if not testable.
         p: the largest level at which the interval straddles the edge; None if there is none.
         p_family: after multiplicity; None for other readings than the primary.
-        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure``.
+        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure`` (`CONTEST`).
         region: where the claim says the number lies, as written.
         customers: at risk.
         events: that count.
@@ -297,14 +298,14 @@ class Docket:
 
 
 def number(value: float, unit: str) -> str:
-    """A number as it is said: 31%, +2.4 points, 1.41."""
+    """A number as it is said: 31%, +2.4 points, 1.41; of a contest +1.5%, how much more probable a departure is."""
     if unit == "share":
         digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
         return f"{value:.{digits}%}"
     if unit == "difference of shares":
         return f"{100 * value:+.1f} points"
-    if unit == "log likelihood per departure":
-        return f"{value:+.4f}"
+    if unit == CONTEST:
+        return f"{100 * math.expm1(value):+.1f}%"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cxresearch.claims.bench import Bench, Found, given, spaced
 from cxresearch.claims.claim import Claim, Reading, features
 from cxresearch.claims.counting import activity_counting
-from cxresearch.claims.evidence import Activity, Series
+from cxresearch.claims.evidence import CONTEST, Activity, Series
 from cxresearch.claims.gates import expect, expect_events
 from cxresearch.claims.grammar import Since
 from cxresearch.claims.shares import share_of
@@ -150,8 +150,8 @@ def _contest(bench: Bench, claim: Claim, reading: Reading) -> Found:
         cause=reading.event, level=settings.level, groups=settings.groups,
     )  # fmt: skip
     why = "" if found.says_something else "neither of the two says anything about who leaves that the other does not"
-    unit, events = "log likelihood per departure", table.events(reading.event)
-    return Found(found.difference, unit, table.customers, events, asides=table.asides, open=why)
+    events = table.events(reading.event)
+    return Found(found.difference, CONTEST, table.customers, events, asides=table.asides, open=why)
 
 
 def _modelled(table: RiskTable, fit: CoxFit, reading: Reading, found: Estimate, unit: str) -> Found:

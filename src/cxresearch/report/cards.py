@@ -22,7 +22,7 @@ def first_screen(docket: Docket, title: str = "") -> str:
     Returns:
         HTML; all text in it is escaped.
     """
-    cards = "".join(_card(t) for t in docket)
+    cards = "".join(_card(docket, t) for t in docket)
     return (
         f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
         f"<h1>{text(title or QUESTION)}</h1>"
@@ -81,17 +81,24 @@ def _tally(docket: Docket) -> str:
     found = [t.verdict for t in docket]
     parts = [f"{found.count(v)} {v}" for v in _ORDER if v in found]
     claims = "1 claim was" if len(found) == 1 else f"{len(found)} claims were"
-    return f"{claims} put on trial: {', '.join(parts)}."
+    open_then = sum(t.primary.verdict_family != t.verdict for t in docket)
+    several = f" Allowing for so many at once, {open_then} of them {'is' if open_then == 1 else 'are'} undecided."
+    return f"{claims} put on trial: {', '.join(parts)}.{several if open_then else ''}"
 
 
-def _card(trial: Trial) -> str:
+def _card(docket: Docket, trial: Trial) -> str:
     e = trial.primary
+    family = ""
+    if e.verdict_family != e.verdict:
+        family = (
+            f' <span class="cx-family">but {text(e.verdict_family)} allowing for {len(docket)} claims at once</span>'
+        )
     kind, place = trial.verdict.replace(" ", "-"), f"#claim-{text(trial.claim.id)}"
     more = "Why it could not be tried" if e.estimate is None else "The evidence"
     return (
         f'<article class="cx-card cx-card-{kind}"><p class="cx-says">The claim</p>'
         f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
-        f"<p>{verdict(trial.verdict)}</p>{_found(trial)}{_facts(trial)}"
+        f"<p>{verdict(trial.verdict)}{family}</p>{_found(trial)}{_facts(trial)}"
         f'<p class="cx-more"><a href="{place}">{more}'
         f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>{in_depth(trial.claim.id)}</article>'
     )

@@ -64,7 +64,7 @@ def _said(found: Beside) -> str:
 
 
 def closing(docket: Docket, trial: Trial) -> str:
-    """Customers left out, what others found, what would change our mind, and what could not be tested."""
+    """Customers left out, what others found, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
     asides = dict.fromkeys((a.reason, a.customers) for e in trial.readings for a in e.asides)
     published = "".join(
@@ -74,7 +74,7 @@ def closing(docket: Docket, trial: Trial) -> str:
     untested = [e for e in trial.readings if e.verdict == "not testable" and e.lacks]
     parts = (
         (
-            "What would change our mind",
+            "What would contradict the claim",
             f"<p>{text(claim.change_our_mind)}</p>" if claim.change_our_mind else "",
         ),
         ("What the number does not say", _list(text(n) for n in claim.notes)),

@@ -135,7 +135,7 @@ def beside(docket: Docket, found: Trial) -> None:
 
 
 def closing(docket: Docket, found: Trial) -> None:
-    """Who was left out, what others found, what would change our mind, what could not be tested."""
+    """Who was left out, what others found, what would contradict the claim, what could not be tested."""
     from cxresearch.report import dossier
 
     _html(dossier.closing(docket, found))

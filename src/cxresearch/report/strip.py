@@ -7,7 +7,7 @@ import re
 
 from cxresearch.charts import claimed
 from cxresearch.claims.claim import region
-from cxresearch.claims.evidence import Evidence, Trial, number
+from cxresearch.claims.evidence import CONTEST, Evidence, Trial, number
 
 WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
 
@@ -60,5 +60,5 @@ def _ends(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
     if e.unit == "hazard ratio":
         reach = max(*(abs(math.log(v)) for v in values if v > 0), math.log(2)) * 1.1
         return math.exp(-reach), math.exp(reach)
-    reach = max(*(abs(v) for v in values), 0.002 if e.unit == "log likelihood per departure" else 0.05) * 1.2
+    reach = max(*(abs(v) for v in values), 0.002 if e.unit == CONTEST else 0.05) * 1.2
     return -reach, reach
