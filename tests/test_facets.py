@@ -46,7 +46,7 @@ def log():
             "problem_at": ["2024-01-05 11:00:00", None, None, "2024-01-08 13:00:00", None, "2024-06-01 00:00:00"],
             "resolved_at": ["2024-01-06 11:00:01", "2024-01-07 00:00:00", None, "soon", None, None],
             "goodwill_at": [None, "2024-01-01 00:00:00", None, None, None, None],
-            "informed_at": ["2024-01-05 11:00:00", None, None, "2024-01-08 14:00:00", None, None],
+            "informed_at": ["2024-01-05 10:59:59", None, None, "2024-01-08 14:00:00", None, None],
             "posted_at": [None, None, "2024-02-01 10:00:00", None, "2024-02-01 10:00:00", None],
         }
     )

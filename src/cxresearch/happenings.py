@@ -113,7 +113,7 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
     lost = int(engine.collect(rows.select(nw.col("unread").sum())).item() or 0)
     solved = nw.max_horizontal("resolved_at", "problem_at")
     both = ~nw.col("resolved_at").is_null() & ~nw.col("problem_at").is_null()
-    informed = nw.coalesce(nw.col("informed_at") <= nw.col("problem_at"), nw.lit(False))
+    informed = nw.coalesce(nw.col("informed_at") < nw.col("problem_at"), nw.lit(False))
     contact = nw.col("day").cast(nw.Int64) * _DAY + nw.col("second")
     rows = rows.with_columns(
         took=nw.when(both).then(solved - nw.col("problem_at")).otherwise(nw.lit(-1)).cast(nw.Int64),

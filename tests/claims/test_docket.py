@@ -85,7 +85,7 @@ def test_as_many_leave_without():
     trial = evaluate(study_of(world, 6_000), ["three-strikes"])["three-strikes"]
     assert trial.primary.estimate.low > 0.925
     assert trial.verdict == "undecided"
-    assert trial.primary.reason == "as many leave without a bad moment"
+    assert trial.primary.reason == "it is not shown that more leave than would without a bad moment"
 
 
 def test_same_docket_on_every_engine(harm):
@@ -230,7 +230,7 @@ def test_every_sentence_of_the_catalogue_can_be_filled():
             claim.text.undecided,
             claim.text.not_testable,
         ):
-            names = {part.partition("}")[0] for part in sentence.split("{")[1:]}
+            names = {part.partition("}")[0].partition(":")[0] for part in sentence.split("{")[1:]}
             assert names <= known | {r.id for r in claim.readings}
 
 

@@ -16,7 +16,7 @@ WORLD = replace(KNOWN["look-ahead"].world, resolution_days=50.0)
 @pytest.fixture(scope="module")
 def company():
     """Resolving a problem does nothing; but whoever leaves early has not seen it resolved."""
-    return simulate(WORLD, 6_000, 5)
+    return simulate(WORLD, 6_000, 3)
 
 
 def test_a_final_flag_seems_to_save_customers(company):

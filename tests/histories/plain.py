@@ -122,6 +122,15 @@ def moment_count(edges: tuple[int, ...], **wanted: object) -> History:
     return lambda v: "unknown" if v.person.unseen else band(sum(map(fits, v.contacts)), edges)
 
 
+def contacts_before(days: int, edges: tuple[int, ...]) -> History:
+    """Count the contacts that lie more than some days back."""
+
+    def history(v: View) -> str:
+        return "unknown" if v.person.unseen else band(sum(v.day - r.day > days for r in v.contacts), edges)
+
+    return history
+
+
 def first_contact(grade: str) -> History:
     """Compare the grade of the first contact."""
 

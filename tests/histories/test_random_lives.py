@@ -11,6 +11,7 @@ from cxresearch import histories
 from cxresearch.histories import (
     age_of_last,
     age_since,
+    contacts_before,
     first_contact,
     first_problem,
     flipped,
@@ -64,6 +65,7 @@ PAIRS = {
     "first problem": (first_problem(), plain.first_problem(48)),
     "first problem, a day": (first_problem(24), plain.first_problem(24)),
     "problems": (problem_state(), plain.problem_state(48)),
+    "before": (contacts_before(20, (1, 3)), plain.contacts_before(20, (1, 3))),
     "severity": (problem_severity(), plain.last_problem(plain.severity)),
     "first severity": (problem_severity(first=True), plain.first_severity),
     "gesture": (gesture(), plain.last_problem(plain.gesture)),

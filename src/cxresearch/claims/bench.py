@@ -30,7 +30,7 @@ class Found:
     Attributes:
         estimate: with its interval.
         unit: as `Evidence.unit`.
-        customers: at risk.
+        customers: as `Evidence.customers`.
         events: that count.
         horizon_days: None where there is none.
         series: curves behind it.

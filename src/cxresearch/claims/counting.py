@@ -104,9 +104,7 @@ def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Readi
     if reading.shape == "share":
         return (Counting(own, days, worst=reading.worst),)
     kept = (*_had(fixed, reading.model.strata if reading.model else ()), *given)
-    if reading.clock:
-        return (Counting(own, days, kept, since=reading.clock, final=reading.final),)
-    return (Counting(own, clock_of(study), kept, final=reading.final),)
+    return (Counting(own, clock_of(study), kept, since=reading.clock, final=reading.final),)
 
 
 def activity_counting() -> Counting:

@@ -95,7 +95,8 @@ class Evidence:
         p_family: after multiplicity; None for other readings than the primary.
         unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure`` (`CONTEST`).
         region: where the claim says the number lies, as written.
-        customers: at risk.
+        customers: in the table behind the number; the reading may look at a part of their time. Of a share of moments,
+            those whom contacts were with.
         events: that count.
         horizon_days: None where there is none.
         lacks: what the study lacks, if not testable; else empty.

@@ -28,6 +28,8 @@ from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.risk import RiskTable
 
+_EVENTS = {"bad": "bad moment"}  # what a history counts, where its name does not say
+
 
 def compute(bench: Bench, claim: Claim, reading: Reading) -> Found:
     """The number of a reading.
@@ -93,10 +95,10 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
         )
 
     found = bench.once(repr((own.key, horizon, reading.event)), make)
-    keep = spaced(len(found.times))
+    keep, first = spaced(len(found.times)), given(reading.compare).history
     days = tuple(float(d) for d in found.times[keep])
     series = (
-        Series("after a first bad moment", days, tuple(map(float, found.exposed_curve[keep]))),
+        Series(f"after a first {_EVENTS.get(first, first)}", days, tuple(map(float, found.exposed_curve[keep]))),
         Series("comparable customers without one", days, tuple(map(float, found.comparators_curve[keep]))),
     )
     asides = (Aside("nobody to compare with on that day", found.dropped),) if found.dropped else ()

@@ -124,6 +124,8 @@ def _p(found: Estimate, region: Region) -> tuple[float, float, float]:
 
 
 def _touching(found: Estimate, edge: float) -> float:
+    if found.scale == "wilson" and not 0 < edge < 1:
+        return 0.0  # with a single case, or a single other, the share is not there
     if found.scale == "wilson":  # Wilson's interval is the score test turned around
         return two_sided_p((found.value - edge) / math.sqrt(edge * (1 - edge) / found.size), found.groups)
     if math.isnan(found.se) or found.se <= 0:

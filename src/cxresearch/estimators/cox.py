@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -76,7 +76,7 @@ def cox(
         top = _maximise(d.x, d.sets, d.events, ties, np.zeros(p))
         se, replicates, logliks = np.full(p, np.nan), np.empty((0, p)), np.empty(0)
         if errors == "jackknife":
-            top, found, logliks = _jackknifed(d, ties, top, table.groups)
+            found, logliks = _jackknifed(d, ties, top, table.groups)
             se, replicates = found.se, found.replicates
     except np.linalg.LinAlgError as e:
         raise EstimationError(f"the model with {', '.join(d.terms)} cannot be fitted: {e}") from None
@@ -101,41 +101,40 @@ def cox(
     )
 
 
-def _jackknifed(d: Design, ties: Ties, top: _Top, groups: int) -> tuple[_Top, Jackknife, Array]:
-    """The fit, its replicates, their log likelihoods; by one method: if any needs Firth's penalty, all get it."""
+def _jackknifed(d: Design, ties: Ties, top: _Top, groups: int) -> tuple[Jackknife, Array]:
+    """The replicates of a fit, and their log likelihoods."""
     sums = None if top.penalised else _sums(d.x, d.sets, d.events, top.beta)
     tops = [_without(d, ties, top, g, sums) for g in range(groups)]
-    if not top.penalised and any(t.penalised for t in tops):
-        top = _firth(d.x, d.sets, d.events, ties, np.clip(top.beta, -2, 2))
-        tops = [_without(d, ties, top, g, None) for g in range(groups)]
-    return top, jackknife(top.beta, lambda g: tops[g].beta, groups), np.array([t.loglik for t in tops])
+    return jackknife(top.beta, lambda g: tops[g].beta, groups), np.array([t.loglik for t in tops])
 
 
 def _without(d: Design, ties: Ties, top: _Top, group: int, sums: _Sums | None) -> _Top:
     """The fit without a group; a term that no other group touches keeps its value.
 
     Sums over customers subtract, so a first step from the whole fit costs no more than the group's own customers; a
-    second, exact Newton step from there leaves an error of the square of its length.
+    second, exact Newton step from there leaves an error of the square of its length. Where the whole fit has a maximum
+    and this one has none, since all events of some level are in the group, the first step stands, as in the
+    infinitesimal jackknife: a penalty would move all coefficients for the sake of one.
     """
     own, own_events = d.of(group)
     sets, events = d.sets.without(own), d.events - own_events
     live = ((sets.by_pattern(np.ones(len(sets.block))) > 0) @ np.abs(d.x)) > 0
-    start = top.beta
-    if sums is not None and live.all():
-        score = _score(sums.less(_sums(d.x, own, own_events, top.beta)), ties)[1]
-        near: Array = top.beta + np.linalg.lstsq(top.information, score, rcond=1e-12)[0]
-        loglik, score, information = _derivatives(d.x, sets, events, ties, near)
-        step: Array = np.linalg.lstsq(information, score, rcond=1e-12)[0].astype(np.float64)
-        if np.isfinite(loglik) and _reach(d.x, near + step) < _DIVERGED:
-            if _reach(d.x, step) < _NEAR:
-                return _Top(near + step, information, loglik + 0.5 * float(score @ step), penalised=False)
-            if _reach(d.x, step) < _CLOSE:
-                start = near + step
-    start, x = start[live], d.x[:, live]
-    part = _firth(x, sets, events, ties, start) if top.penalised else _maximise(x, sets, events, ties, start)
-    beta = top.beta.copy()
+    x, beta = d.x[:, live], top.beta.copy()
+    if sums is None:
+        part = _firth(x, sets, events, ties, beta[live])
+        beta[live] = part.beta
+        return replace(part, beta=beta)
+    score = _score(sums.less(_sums(d.x, own, own_events, top.beta)), ties)[1][live]
+    first = beta[live] + np.linalg.lstsq(top.information[np.ix_(live, live)], score, rcond=1e-12)[0]
+    loglik, score, information = _derivatives(x, sets, events, ties, first)
+    step: Array = np.linalg.lstsq(information, score, rcond=1e-12)[0].astype(np.float64)
+    part = _Top(first + step, information, loglik + 0.5 * float(score @ step), penalised=False)
+    if not np.isfinite(loglik) or _reach(x, part.beta) >= _DIVERGED or _reach(x, step) >= _NEAR:
+        start = part.beta if np.isfinite(loglik) and _reach(x, step) < _CLOSE else beta[live]
+        found = _climb(x, sets, events, ties, start)
+        part = replace(part, beta=first) if found is None else found
     beta[live] = part.beta
-    return _Top(beta, part.information, part.loglik, part.penalised)
+    return replace(part, beta=beta)
 
 
 def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
@@ -278,7 +277,13 @@ def _second(x: Array, weight: Array) -> NDArray[np.float64]:
 
 
 def _maximise(x: Array, sets: RiskSets, e: Matrix, ties: Ties, start: Array) -> _Top:
-    """Newton with step halving; Firth's penalty where the likelihood has no maximum."""
+    """The maximum of the likelihood; with Firth's penalty where it has none."""
+    found = _climb(x, sets, e, ties, start)
+    return _firth(x, sets, e, ties) if found is None else found
+
+
+def _climb(x: Array, sets: RiskSets, e: Matrix, ties: Ties, start: Array) -> _Top | None:
+    """Newton with step halving; None where the likelihood has no maximum."""
     beta = start.copy()
     loglik, score, information = _derivatives(x, sets, e, ties, beta)
     for _ in range(_STEPS):
@@ -291,11 +296,11 @@ def _maximise(x: Array, sets: RiskSets, e: Matrix, ties: Ties, start: Array) -> 
         beta, (loglik, score, information) = beta + step, new
         spread = float(np.abs(step).max())
         if _reach(x, beta) > _DIVERGED and spread > 0.1:
-            return _firth(x, sets, e, ties)
+            return None
         if spread < 1e-4:  # Newton doubles the digits: one step more leaves less than 1e-13
             last: Array = np.linalg.lstsq(information, score, rcond=1e-12)[0].astype(np.float64)
             return _Top(beta + last, information, loglik + 0.5 * float(score @ last), penalised=False)
-    return _firth(x, sets, e, ties)
+    return None
 
 
 def _firth(x: Array, sets: RiskSets, e: Matrix, ties: Ties, start: Array | None = None) -> _Top:

@@ -79,7 +79,7 @@ def enough_bins(population: pl.DataFrame, events: pl.DataFrame, most: int = GROU
             return groups
     raise NotTestable(
         f"customers and events enough for an error: {CHOICES[-1]} groups of {MIN_CLUSTERS} customers and "
-        f"{MIN_EVENTS} events each are needed, there are {both['clusters'].sum():,} customers and "
+        f"{MIN_EVENTS} events each are needed, there are {both['clusters'].sum():,} (of a household, one) and "
         f"{both['events'].sum():,} events in all"
     )
 

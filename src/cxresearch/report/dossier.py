@@ -116,11 +116,13 @@ def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     assert e.estimate is not None
     where = claimed(region(trial.claim, trial.claim.reading(e.reading)), e.unit) if e.region else "–"
     horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
+    worst = trial.claim.reading(e.reading).worst
+    who = f" {text(worst.of)}s" if worst else ""
     cells = (
         ("In these data", _number(e.estimate.value, e.estimate.low, e.estimate.high, e.unit)),
         ("The claim says", text(where)),
         ("Verdict", verdict(e.verdict)),
-        ("Customers", text(count(e.customers, docket.min_cell))),
+        ("Customers", f"{text(count(e.customers, docket.min_cell))}{who}"),
         ("Cases", text(count(e.events, docket.min_cell))),
     )
     return (

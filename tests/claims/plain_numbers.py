@@ -1,0 +1,487 @@
+"""Estimators over a cell for every customer and day: sums over risk sets, written out.
+
+Shares no code with the package. `mask` says which customer-days are looked at; a departure counts where its day is.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tests.claims.plain import DEFECTION, OTHER, UNKNOWN, Contact, Grid, Life
+
+Terms = dict[str, Grid]
+MIN_CELL = 10
+LAST_STEP = 1e-5  # of Newton's method; its square is left
+
+
+def left(life: Life, cause: int) -> Grid:
+    """Whether a customer leaves on that day for that cause."""
+    return (np.arange(life.size[1]) == life.exit[:, None]) & (life.event == cause)[:, None]
+
+
+def at_exit(life: Life, grid: Grid) -> np.ndarray:
+    """Return the last state of everybody."""
+    return grid[np.arange(len(life.exit)), life.exit]
+
+
+def at_last(life: Life, terms: Terms) -> Terms:
+    """Take everybody's last state for all of the follow-up, as naive analyses do."""
+    return {name: np.broadcast_to(at_exit(life, grid)[:, None], life.size) for name, grid in terms.items()}
+
+
+def on_clock(life: Life, origin: dict[int, int], terms: Terms) -> tuple[Life, Terms]:
+    """Count days from an origin instead of the start; customers without one are never at risk."""
+    shift = np.array([origin.get(i, -1) for i in range(len(life.name))])
+    days = np.arange(life.size[1]) + np.maximum(shift, 0)[:, None]
+    rows = np.arange(len(life.name))[:, None]
+    there = np.where(shift >= 0, np.maximum(life.exit - shift, 0), 0)
+    moved = {name: grid[rows, np.minimum(days, life.size[1] - 1)] for name, grid in terms.items()}
+    size = int(there.max()) + 2
+    return replace(life, entry=np.zeros_like(shift), exit=there), {name: g[:, :size] for name, g in moved.items()}
+
+
+def looked_at(life: Life, mask: Grid | None) -> Grid:
+    """Say which customer-days a number is about: customers seen from their start, at risk, and in the mask.
+
+    The design asks for the start of numbers about counts and first moments, and leaves it open for windows and ages.
+    """
+    seen = life.at_risk & ~life.unseen[:, None]
+    return seen if mask is None else seen & mask
+
+
+# Cox models
+
+
+@dataclass
+class Fit:
+    """A model: coefficients by name (``bad=1``, ``sour``), and what it was fitted to."""
+
+    coef: dict[str, float]
+    loglik: float
+    customers: int
+    events: int
+
+    def ratio(self, weights: dict[str, float]) -> float:
+        """Return exp of a weighted sum of coefficients."""
+        return float(np.exp(sum(w * self[name] for name, w in weights.items())))
+
+    def __getitem__(self, name: str) -> float:
+        return self.coef.get(name, 0.0)  # of a reference level: zero
+
+
+@dataclass
+class Sets:
+    """The risk sets of a model: rows of equal customers at a time of departures in a stratum.
+
+    `time` numbers the risk sets; `there` and `gone` say how many of a row are at risk and leave; `x` is the design.
+    `row_of` and `who` say which row every customer of every risk set is in, and `who_left` likewise.
+    """
+
+    names: list[str]
+    x: np.ndarray
+    time: np.ndarray
+    row_of: np.ndarray
+    who: np.ndarray
+    gone_row: np.ndarray
+    who_left: np.ndarray
+    customers: int
+
+
+def risk_sets(life: Life, terms: Terms, linear: Terms, strata: np.ndarray | None, mask: Grid | None) -> Sets:
+    """Collect everybody at risk on every day somebody leaves, in the same stratum, where all terms are known."""
+    seen = looked_at(life, mask)
+    for grid in (*terms.values(), *linear.values()):
+        seen = seen & (grid >= 0)
+    lost = seen & left(life, DEFECTION)
+    strata = np.zeros(len(life.name)) if strata is None else strata
+    who, row_days, stratum_of, gone = [], [], [], []
+    sets = 0
+    for s in np.unique(strata):
+        own = strata == s
+        for u in np.flatnonzero((lost & own[:, None]).any(axis=0)):
+            there = np.flatnonzero(own & seen[:, u])
+            who.append(there)
+            row_days.append(np.full(len(there), u))
+            stratum_of.append(np.full(len(there), sets))
+            gone.append(lost[there, u])
+            sets += 1
+    people, days, time, leaves = map(np.concatenate, (who, row_days, stratum_of, gone))
+    raw = [grid[people, days] for grid in (*terms.values(), *linear.values())]
+    key = time.astype(np.int64)
+    for values in raw:
+        key = key * (int(values.max()) + 1) + values  # equal customers have equal keys
+    _, first, row_of = np.unique(key, return_index=True, return_inverse=True)
+    cases = np.column_stack([time[first], *(values[first] for values in raw)])
+    names: list[str] = []
+    columns: list[np.ndarray] = []
+    for k, (name, grid) in enumerate(terms.items()):
+        present = np.unique(grid[seen])
+        for level in present[1:]:
+            names.append(f"{name}={level}")
+            columns.append(cases[:, 1 + k] == level)
+    for k, name in enumerate(linear):
+        names.append(name)
+        columns.append(cases[:, 1 + len(terms) + k])
+    x = np.column_stack(columns).astype(float) if columns else np.zeros((len(cases), 0))
+    customers = int(seen.any(axis=1).sum())
+    return Sets(names, x, cases[:, 0], row_of, people, row_of[leaves], people[leaves], customers)
+
+
+def fit(sets: Sets, keep: np.ndarray | None = None, start: np.ndarray | None = None) -> Fit:
+    """Maximise Efron's partial likelihood by Newton's method.
+
+    Args:
+        sets: the risk sets.
+        keep: shape (N,): which customers to look at; all by default.
+        start: where to begin.
+    """
+    rows = len(sets.x)
+    if keep is None:
+        there = np.bincount(sets.row_of, minlength=rows).astype(float)
+        gone = np.bincount(sets.gone_row, minlength=rows).astype(float)
+    else:
+        there = np.bincount(sets.row_of[keep[sets.who]], minlength=rows).astype(float)
+        gone = np.bincount(sets.gone_row[keep[sets.who_left]], minlength=rows).astype(float)
+    first = np.flatnonzero(np.r_[True, np.diff(sets.time) > 0])
+    d = np.add.reduceat(gone, first).astype(int)
+    # one line for each departure: its risk set, and how much of the departures with it is already gone
+    of = np.repeat(np.arange(len(d)), d)
+    part = np.concatenate([np.arange(k) / k for k in d if k > 0])
+    beta = np.zeros(sets.x.shape[1]) if start is None else start.copy()
+    set_of_row = np.repeat(np.arange(len(first)), np.diff(np.r_[first, rows]))
+    for _ in range(60):
+        eta = sets.x @ beta
+        w = np.exp(eta)
+        s0, q0 = np.add.reduceat(there * w, first), np.add.reduceat(gone * w, first)
+        u = s0[of] - part * q0[of]
+        loglik = gone @ eta - np.log(u).sum()
+        s1 = np.add.reduceat((there * w)[:, None] * sets.x, first, axis=0)
+        q1 = np.add.reduceat((gone * w)[:, None] * sets.x, first, axis=0)
+        v = (s1[of] - part[:, None] * q1[of]) / u[:, None]
+        a = np.bincount(of, 1 / u, minlength=len(first))
+        b = np.bincount(of, part / u, minlength=len(first))
+        weight = w * (there * a[set_of_row] - gone * b[set_of_row])
+        information = sets.x.T @ (weight[:, None] * sets.x) - v.T @ v
+        score = gone @ sets.x - v.sum(axis=0)
+        step = np.linalg.solve(information, score)
+        step *= min(1.0, 2.0 / np.abs(step).max(initial=1e-9))
+        beta = beta + step
+        if np.abs(step).max(initial=0) < LAST_STEP:
+            loglik += 0.5 * score @ step  # what the last step adds, but for its third power
+            break
+    if not np.isfinite(beta).all() or np.abs(beta).max(initial=0) > 12:
+        message = "no finite maximum"
+        raise ArithmeticError(message)
+    found = dict(zip(sets.names, map(float, beta), strict=True))
+    return Fit(found, float(loglik), sets.customers, int(d.sum()))
+
+
+def cox(
+    life: Life,
+    terms: Terms,
+    linear: Terms | None = None,
+    strata: np.ndarray | None = None,
+    mask: Grid | None = None,
+    *,
+    final: bool = False,
+) -> Fit:
+    """Fit a Cox model on tenure.
+
+    Args:
+        life: the customers.
+        terms: histories with a coefficient for each level but the lowest one met.
+        linear: histories as numbers.
+        strata: shape (N,).
+        mask: which customer-days are looked at.
+        final: take everybody's last state for all of the follow-up, as naive analyses do.
+    """
+    linear = linear or {}
+    if final:
+        terms, linear = at_last(life, terms), at_last(life, linear)
+        mask = None if mask is None else at_last(life, {"": mask})[""]
+    return fit(risk_sets(life, terms, linear, strata, mask))
+
+
+# Contests
+
+
+@dataclass
+class Contest:
+    """The difference of two log likelihoods per departure, before and after the correction by groups."""
+
+    plain: float
+    corrected: float
+    se: float
+    groups: int
+    customers: int
+    events: int
+
+
+def bins_of(life: Life, groups: int) -> np.ndarray:
+    """Put the 100 groups together: the largest first, each where there are the fewest clusters so far.
+
+    Clusters are those of customers seen from their start. Of equal ones the first comes first.
+    """
+    clusters = {c: int(g) for c, g, u in zip(life.cluster, life.group, life.unseen, strict=True) if not u}
+    size = np.bincount(list(clusters.values()), minlength=100)
+    filled, bin_of = np.zeros(groups, dtype=int), np.zeros(100, dtype=int)
+    for g in sorted(range(100), key=lambda g: (-size[g], g)):
+        bin_of[g] = int(np.argmin(filled))
+        filled[bin_of[g]] += size[g]
+    return bin_of[life.group]
+
+
+def contest(
+    life: Life,
+    first: tuple[Terms, Terms],
+    second: tuple[Terms, Terms],
+    equal: Terms,
+    strata: np.ndarray | None,
+    mask: Grid | None = None,
+    groups: int = 20,
+    *,
+    final: bool = False,
+) -> Contest:
+    """Compare two descriptions, each (terms, linear), on the customer-days where all of both are known."""
+    if final:
+        first, second = ((at_last(life, one), at_last(life, other)) for one, other in (first, second))
+        equal, mask = at_last(life, equal), None if mask is None else at_last(life, {"": mask})[""]
+    seen = np.ones(life.size, dtype=bool) if mask is None else mask
+    for grid in (g for side in (first, second) for part in side for g in part.values()):
+        seen = seen & (grid >= 0)
+    sides = [risk_sets(life, {**equal, **side[0]}, side[1], strata, seen) for side in (first, second)]
+    whole = [fit(s) for s in sides]
+    theta = (whole[0].loglik - whole[1].loglik) / whole[0].events
+    bins = bins_of(life, groups)
+    without = []
+    for g in range(groups):
+        a, b = (fit(s, bins != g, np.array(list(w.coef.values()))) for s, w in zip(sides, whole, strict=True))
+        without.append((a.loglik - b.loglik) / a.events)
+    found = np.array(without)
+    corrected = groups * theta - (groups - 1) * found.mean()
+    se = np.sqrt((groups - 1) / groups * ((found - found.mean()) ** 2).sum())
+    return Contest(theta, corrected, float(se), groups, whole[0].customers, whole[0].events)
+
+
+# Incidences
+
+
+@dataclass
+class Incidence:
+    """An incidence, who was followed, and how many left by that cause by then."""
+
+    value: float
+    customers: int
+    events: int
+
+
+def aalen_johansen(risk: np.ndarray, cause: np.ndarray, others: np.ndarray, horizon: int) -> float:
+    """Return the incidence of a cause by the horizon from numbers per day (index 0 is day 0)."""
+    there, found = 1.0, 0.0
+    for day in range(1, min(horizon + 1, len(risk))):
+        if risk[day] > 0:
+            found += there * cause[day] / risk[day]
+            there *= 1 - (cause[day] + others[day]) / risk[day]
+    return found
+
+
+def supported(risk: np.ndarray, gone: np.ndarray, horizon: int) -> bool:
+    """Whether the data are worth enough customers up to the horizon: those at risk by the share still there."""
+    there = 1.0
+    for day in range(int(np.argmax(risk > 0)), horizon + 1):
+        if there > 0 and risk[day] / there < MIN_CELL:
+            return False
+        there *= 1 - gone[day] / risk[day] if risk[day] else 1.0
+    return True
+
+
+def on_tenure(life: Life, mask: Grid, horizon: int) -> Incidence | None:
+    """Incidence of leaving on the clock of tenure, counted while in the mask; None beyond the support."""
+    seen = looked_at(life, mask)
+    lost, other = seen & left(life, DEFECTION), seen & left(life, OTHER)
+    risk = seen.sum(axis=0)
+    risk[: int(np.argmax(risk >= MIN_CELL))] = 0  # it starts where enough are at risk
+    if not supported(risk, lost.sum(axis=0) + other.sum(axis=0), horizon):
+        return None
+    value = aalen_johansen(risk, lost.sum(axis=0), other.sum(axis=0), horizon)
+    return Incidence(value, int(seen.any(axis=1).sum()), int(lost[:, : horizon + 1].sum()))
+
+
+def since(
+    life: Life,
+    origin: dict[int, int],
+    ends: dict[int, int],
+    horizon: int,
+    *,
+    of_ends: bool = False,
+    whole: bool = False,
+) -> tuple[Incidence, Incidence]:
+    """Incidences of leaving and of a competing transition since an origin.
+
+    Args:
+        life: the customers.
+        origin: customer to the day the clock starts.
+        ends: customer to the day of the transition, where there is one.
+        horizon: the last day that counts.
+        of_ends: return the transition's first.
+        whole: count events however late.
+    """
+    size = life.size[1]
+    risk, lost, ended, other = (np.zeros(size + 1) for _ in range(4))
+    followed = 0
+    for i, o in origin.items():
+        stop = int(life.exit[i])
+        if o >= stop:
+            continue
+        followed += 1
+        turn = ends.get(i, 10**9)
+        last = min(stop, turn)
+        risk[1 : last - o + 1] += 1
+        if turn < stop:
+            ended[last - o] += 1
+        elif life.event[i] == DEFECTION:
+            lost[last - o] += 1
+        elif life.event[i] == OTHER:
+            other[last - o] += 1
+    upto = size if whole else horizon
+    a = Incidence(aalen_johansen(risk, lost, ended + other, upto), followed, int(lost[: upto + 1].sum()))
+    b = Incidence(aalen_johansen(risk, ended, lost + other, upto), followed, int(ended[: upto + 1].sum()))
+    return (b, a) if of_ends else (a, b)
+
+
+@dataclass
+class Excess:
+    """What is left after matching: incidences of leaving among the exposed and their comparators."""
+
+    exposed: float
+    comparators: float
+    customers: int
+    events: int
+
+    @property
+    def value(self) -> float:
+        """The difference."""
+        return self.exposed - self.comparators
+
+
+def excess(life: Life, state: Grid, level: int, below: int | None, horizon: int, so_far: Grid) -> Excess:
+    """Follow customers from the day they first reach a level, and others with a contact that day who have not.
+
+    Comparators are seen from their start, below the level, of the same segment and with about as many contacts,
+    still there after that day. They are followed whatever happens, and weigh together as much as the exposed.
+    """
+    met = np.zeros(life.size, dtype=bool)
+    for c in life.contacts:
+        if c.day + 1 < life.size[1]:
+            met[c.who, c.day + 1] = True
+    u = np.arange(life.size[1])
+    there = (u <= life.exit[:, None]) & ~life.unseen[:, None]
+    exposed = defaultdict(list)
+    for i in np.flatnonzero(~life.unseen):
+        reached = np.flatnonzero(state[i] >= level)
+        if not len(reached) or reached[0] > life.exit[i] or reached[0] == 0:
+            continue
+        day = int(reached[0])
+        if below is None or state[i, day] < below:
+            exposed[day, life.segment[i], int(so_far[i, day])].append(i)
+    size = life.size[1] + 1
+    tables = [np.zeros((3, size)) for _ in range(2)]
+    matched = lost = 0
+    for (day, segment, many), own in exposed.items():
+        others = there[:, day] & met[:, day] & (state[:, day] < level) & (so_far[:, day] == many)
+        others &= life.segment == segment
+        if not others.any():
+            continue
+        matched += len(own)
+        weight = len(own) / others.sum()
+        for table, who, each in ((tables[0], own, 1.0), (tables[1], np.flatnonzero(others), weight)):
+            for i in who:
+                stop = int(life.exit[i]) - (day - 1)
+                table[0, 1 : stop + 1] += each
+                if life.event[i] == DEFECTION:
+                    table[1, stop] += each
+                    lost += table is tables[0] and stop <= horizon
+                elif life.event[i] == OTHER:
+                    table[2, stop] += each
+    a, b = (aalen_johansen(*table, horizon) for table in tables)
+    return Excess(a, b, matched, lost)
+
+
+# Shares
+
+
+@dataclass
+class Share:
+    """A part of a whole."""
+
+    part: int
+    whole: int
+
+    @property
+    def value(self) -> float:
+        """The proportion."""
+        return self.part / self.whole
+
+
+def share(life: Life, whole: np.ndarray, part: np.ndarray, cause: int | None = None) -> Share:
+    """Count customers, or those who left for a cause."""
+    whole = whole if cause is None else whole & (life.event == cause)
+    return Share(int((whole & part).sum()), int(whole.sum()))
+
+
+def at_risk_share(life: Life, among: Grid, counts: Grid, alike: Grid) -> tuple[float, float]:
+    """Return the mean share that counts among those at risk with each leaver, and the leavers' own share less it.
+
+    At risk with him are all on the same day of tenure, himself too, at the same level of `alike`.
+    """
+    seen = looked_at(life, among)
+    own, theirs = [], []
+    for i in np.flatnonzero(life.event == DEFECTION):
+        u = life.exit[i]
+        if seen[i, u]:
+            with_him = seen[:, u] & (alike[:, u] == alike[i, u])
+            own.append(counts[i, u])
+            theirs.append(counts[with_him, u].mean())
+    return float(np.mean(theirs)), float(np.mean(own) - np.mean(theirs))
+
+
+# Agents
+
+
+def worst_part(life: Life, part: float, within_of: Sequence[str]) -> float:
+    """Return the share of bad moments at the worst agents, ranked on one half of the customers, measured on the other.
+
+    Ranked by bad moments less those expected for their cells, per contact; the worst have `part` of all contacts.
+    """
+    graded = [c for c in life.contacts if c.grade != UNKNOWN and c.row["agent"] is not None]
+    half = {c: g % 2 for c, g in zip(life.cluster, life.group, strict=True)}
+    side = [half[life.cluster[c.who]] for c in graded]
+
+    def cell(c: Contact) -> tuple[object, ...]:
+        return tuple((c.at.year, c.at.month) if w == "month" else c.row[w] for w in within_of)
+
+    shares = []
+    for ranked in (0, 1):
+        rate: dict[tuple[object, ...], list[float]] = defaultdict(list)
+        for c, s in zip(graded, side, strict=True):
+            if s == ranked:
+                rate[cell(c)].append(c.grade == 0)
+        usual = {key: float(np.mean(bad)) for key, bad in rate.items()}
+        excess_of: dict[str, list[float]] = defaultdict(list)
+        volume, bad = defaultdict(float), defaultdict(float)
+        for c, s in zip(graded, side, strict=True):
+            if s == ranked:
+                excess_of[c.row["agent"]].append((c.grade == 0) - usual[cell(c)])
+            else:
+                volume[c.row["agent"]] += 1
+                bad[c.row["agent"]] += c.grade == 0
+        order = sorted(excess_of, key=lambda a: -np.mean(excess_of[a]))
+        left_over, at_worst = part * sum(volume.values()), 0.0
+        for agent in order:
+            taken = min(1.0, left_over / volume[agent]) if volume[agent] else 0.0
+            at_worst += taken * bad[agent]
+            left_over -= taken * volume[agent]
+        shares.append(at_worst / sum(bad.values()))
+    return float(np.mean(shares))

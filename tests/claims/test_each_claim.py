@@ -1,0 +1,214 @@
+"""Every claim of the catalogue on one small company, against what `plain_claims` counts from the raw rows."""
+
+import tomllib
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from importlib.resources import files
+
+import numpy as np
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.claims.claim import SECTIONS
+from cxresearch.estimators.fading import beyond_selection
+from cxresearch.histories import told
+from tests import oracle
+from tests.claims import plain, plain_claims, plain_numbers
+from tests.claims.small_company import FIRST_DAY, LAST, STUDY, make_company
+
+# what simulates a world of its own or permutes is checked where its estimator is
+SIMULATED = {("thirty-days", "beyond-selection"), ("jack", "by-chance")}
+# twenty models without a group each, as in the contests beside them; the same numbers in another pairing
+LONG = {
+    ("weakest-moment", "worst-or-counts"),
+    ("latest-moment", "last-or-bad"),
+    ("moments-beat-marketing", "with-contacts"),
+    ("unique-customers", "with-contacts"),
+}
+CONTESTS = {"weakest-moment", "latest-moment", "moments-beat-marketing", "unique-customers"}
+
+
+def entries():
+    """The catalogue's entries, with every number that is only shown beside others tried as well."""
+    folder = files("cxresearch.claims").joinpath("catalogue")
+    for section in SECTIONS:
+        for raw in tomllib.loads(folder.joinpath(f"{section}.toml").read_text(encoding="utf-8"))["claims"]:
+            tried = [{"region": "> 0.5", **r, "describes": False} for r in raw["readings"]]
+            yield raw | {"readings": tried}
+
+
+ENTRIES = {raw["id"]: raw for raw in entries()}
+PRIMARY = {name: next(r["id"] for r in raw["readings"] if r.get("primary")) for name, raw in ENTRIES.items()}
+READINGS = {(name, r["id"]): r for name, raw in ENTRIES.items() for r in raw["readings"]}
+OTHERS = [k for k in READINGS if k not in SIMULATED | LONG and k[1] != PRIMARY[k[0]]]
+
+
+@pytest.fixture(scope="module")
+def company():
+    return make_company()
+
+
+@pytest.fixture(scope="module")
+def docket(company):
+    log, people = company.tables()
+    return cx.evaluate(cx.study_from(STUDY | {"claims": list(ENTRIES.values())}, interactions=log, retention=people))
+
+
+@pytest.fixture(scope="module")
+def life(company):
+    return plain.read(company.log, company.people, FIRST_DAY, FIRST_DAY + timedelta(days=LAST))
+
+
+@pytest.fixture(scope="module")
+def past(life):
+    return plain_claims.Past(life)
+
+
+@pytest.fixture(scope="module")
+def wanted(past):
+    """The numbers of a claim, counted when first asked for."""
+    found = {}
+
+    def numbers(claim):
+        if claim not in found:
+            found[claim] = plain_claims.CLAIMS[claim](past)
+        return found[claim]
+
+    return numbers
+
+
+def test_every_claim_is_written_out(wanted):
+    assert set(plain_claims.CLAIMS) == set(ENTRIES)
+    written = {(claim, reading) for claim in ENTRIES for reading in wanted(claim)}
+    assert set(READINGS) - written == SIMULATED | LONG
+    assert not written - set(READINGS)
+
+
+@pytest.mark.parametrize("claim", PRIMARY)
+def test_primary_reading(docket, wanted, claim):
+    found = docket[claim].primary
+    assert found.reading == PRIMARY[claim]
+    assert found.estimate is not None, found.lacks
+    assert found.estimate.value == pytest.approx(wanted(claim)[found.reading].value, rel=1e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize(("claim", "reading"), OTHERS)
+def test_other_readings(docket, wanted, claim, reading):
+    found, number = docket[claim][reading], wanted(claim)[reading]
+    if number is None:
+        assert "horizon" in found.lacks
+        return
+    assert found.estimate is not None, found.lacks
+    # a departure or two in a level: without their group there is none, and all fits get Firth's penalty
+    within = 0.02 if "Firth" in " ".join(found.warnings) else 1e-7
+    assert found.estimate.value == pytest.approx(number.value, rel=within, abs=1e-9)
+
+
+def counts(wanted):
+    """Every reading with a number of customers and of events."""
+    for claim, reading in READINGS:
+        number = wanted(claim).get(reading)
+        if number is not None and number.events is not None:
+            yield claim, reading, number
+
+
+def narrowed(reading):
+    """Whether a reading looks at a part of the time of those in its table."""
+    return reading["shape"] != "share" and bool(reading.get("among") or reading.get("after_days"))
+
+
+def test_events(docket, wanted):
+    said = {(c, r): docket[c][r].events for c, r, _ in counts(wanted)}
+    assert said == {(c, r): number.events for c, r, number in counts(wanted)}
+
+
+def test_customers(docket, wanted):
+    whole = [(c, r, number) for c, r, number in counts(wanted) if not narrowed(READINGS[c, r])]
+    assert len(whole) > 60
+    assert {(c, r): docket[c][r].customers for c, r, _ in whole} == {(c, r): number.customers for c, r, number in whole}
+
+
+def test_estimates_are_away_from_where_nothing_happens(wanted):
+    for claim in ENTRIES:
+        value = wanted(claim)[PRIMARY[claim]].value
+        small, at = (1e-4, 0.0) if claim in CONTESTS or claim == "neutral-threat" else (0.02, 1.0)
+        assert abs(value - at) > small, claim
+
+
+def test_base_rate_and_naive_answer_are_readings(docket, wanted):
+    for trial in docket:
+        for beside, name in ((trial.base_rate, trial.claim.base_rate), (trial.naive, trial.claim.naive)):
+            if beside is not None and (trial.claim.id, name) not in SIMULATED | LONG:
+                assert beside.value == pytest.approx(wanted(trial.claim.id)[name].value, rel=1e-7), trial.claim.id
+
+
+def test_errors_leave_out_the_same_groups(docket, life, past):
+    bad, bins = np.minimum(past.each["bad"], 1), plain_numbers.bins_of(life, 20)
+    sets = plain_numbers.risk_sets(life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None)
+    without = np.array([plain_numbers.fit(sets, bins != g)["bad=1"] for g in range(20)])
+    found = docket["bad-moments-drive-away"].primary.estimate
+    assert found.groups == 20
+    assert found.se == pytest.approx(np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum()), rel=1e-5)
+
+
+def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
+    log, people = company.tables()
+    blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
+    claims = ["bad-moments-drive-away", "tell-the-customer", "no-news"]
+    found = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), claims)
+    past = plain_claims.Past(replace(life, blackout=5))
+    for claim in claims:
+        number = plain_claims.CLAIMS[claim](past)[PRIMARY[claim]]
+        assert found[claim].primary.estimate.value == pytest.approx(number.value, rel=1e-7)
+
+
+def test_a_blackout_holds_on_days_since_a_problem(docket, company):
+    log, people = company.tables()
+    blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
+    found = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), ["resolution-decides"])
+    assert found["resolution-decides"].primary.estimate.value != docket["resolution-decides"].primary.estimate.value
+
+
+PERSON = pl.DataFrame([{"customer": "a", "start": date(2024, 1, 1), "end": None}], schema_overrides={"end": pl.Date})
+
+
+def test_told_when_it_came_is_not_told_beforehand():
+    came = datetime(2024, 1, 11, 9)
+    row = {"customer": "a", "at": came, "grade": "bad", "problem_at": came, "informed_at": came}
+    log = pl.DataFrame([row, row | {"at": datetime(2024, 3, 1), "problem_at": None, "informed_at": None}])
+    study = cx.study_from({}, interactions=log, retention=PERSON)
+    assert cx.episodes(study, told=told()).to_polars()["told"].to_list() == ["not told"]
+
+
+def test_ratio_that_fading_is_held_against(company, past):
+    log, people = company.tables()
+    study = cx.study_from(STUDY, interactions=log, retention=people)
+    age = cx.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
+    table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
+    found = beyond_selection(table, "age", among={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
+    ours = plain.age_of_last(past.life, plain.BAD, (30, 180))
+    once = (past.each["bad"] == 1) & (ours <= 2)
+    fit = plain_numbers.cox(past.life, {"age": ours}, strata=past.segment, mask=once)
+    assert found.value == pytest.approx(fit.ratio({"age=2": -1}), rel=1e-7)
+
+
+def test_the_oracles_own_cox_fit(life, past):
+    """Against the likelihood as it is defined, customer by customer, on a few of them."""
+    some = np.zeros(len(life.name), dtype=bool)
+    some[::25] = True
+    bad = np.minimum(past.each["bad"], 1)
+    mask = np.broadcast_to(some[:, None], life.size)
+    ours = plain_numbers.cox(life, {"bad": bad}, strata=past.segment, mask=mask)
+    rows = []
+    for i in np.flatnonzero(some & ~life.unseen):
+        cut = int((bad[i, : life.exit[i] + 1] == 0).sum()) - 1  # the last day without a bad moment
+        left = life.event[i] == plain.DEFECTION
+        if cut > life.entry[i]:
+            rows.append(oracle.CoxRow(life.entry[i], cut, left and cut == life.exit[i], (0.0,), life.segment[i]))
+        if cut < life.exit[i]:
+            rows.append(oracle.CoxRow(max(cut, life.entry[i]), life.exit[i], left, (1.0,), life.segment[i]))
+    coef, _, loglik = oracle.cox_fit(rows)
+    assert ours.events == sum(row.event for row in rows)
+    assert ours["bad=1"] == pytest.approx(coef[0], abs=1e-8)
+    assert ours.loglik == pytest.approx(loglik, abs=1e-8)
