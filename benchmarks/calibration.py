@@ -155,9 +155,10 @@ def _told(value: float | None, how: str) -> str:
 PAGE = """\
 # How often verdicts are wrong
 
-Each world is a synthetic company whose truth is known; it was simulated several times with {customers:,} customers, and
-the claims it is for were tried on every one; the table says how often. Few times show gross errors only: of 10 verdicts,
-none wrong means less than 31% with 95% confidence. `make calibrate` makes this page again, from the same seeds.
+Each world is a synthetic company whose truth is known; it was simulated several times with {customers:,} customers,
+and the claims it is for were tried on every one; the table says how often. Few times show gross errors only: of 10
+verdicts, none wrong means less than 31% with 95% confidence. `make calibrate` makes this page again, from the same
+seeds.
 
 A verdict is wrong if it supports what is not so or contradicts what is: outside or at no effect *supported*, inside or
 at the smallest effect that matters *contradicted*, at an edge either. The bar is 5%, within binomial error. Where the
