@@ -64,7 +64,7 @@ def test_the_sample_study(partitions):
 
 def test_the_docket_of_the_sample_study():
     study = cx.read_study(SAMPLE)
-    claims = ["bad-moments-drive-away", "one-strike"]
+    claims = ["bad-moments-drive-away", "one-strike", "slow-resolution", "silent-defection", "jack"]
     ours, theirs = (evaluate(study, claims, engine=name, keep=False) for name in ("spark", "polars"))
     assert ours.fingerprint == theirs.fingerprint
     assert ours.to_json() == theirs.to_json()
