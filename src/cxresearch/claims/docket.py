@@ -34,6 +34,7 @@ _UNITS = {
     "attributable": "difference of shares",
     "contest": CONTEST,
 }
+MANY_ROWS = 40_000_000  # of all tables: from there on one claim is tried at a time
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]
 
@@ -132,9 +133,10 @@ def _tried(
     planned: dict[str, list[Counting]],
     say: Progress,
 ) -> dict[str, Trial]:
-    """The trials of all claims, in two rows: large ones one after the other, and beside them the small ones.
+    """The trials of all claims: the large ones one after the other, and beside them the small ones.
 
-    So memory never holds two large ones at once. A table goes with the last claim that needs it.
+    Where tables are so large that memory counts, all go one after the other. A table goes with the last claim that
+    needs it.
     """
 
     def work(claim: Claim) -> Trial:
@@ -145,7 +147,8 @@ def _tried(
     most = max(size.values(), default=0)
     found = {}
     with ThreadPoolExecutor(1) as large, ThreadPoolExecutor(1) as small:
-        running = {(large if 3 * size[c.id] > most else small).submit(work, c): c for c in chosen}
+        alone = sum(size.values()) > MANY_ROWS
+        running = {(large if alone or 3 * size[c.id] > most else small).submit(work, c): c for c in chosen}
         try:
             for done in as_completed(running):
                 claim = running[done].id
