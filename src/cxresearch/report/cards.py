@@ -82,7 +82,7 @@ def _tally(docket: Docket) -> str:
     parts = [f"{found.count(v)} {v}" for v in _ORDER if v in found]
     claims = "1 claim was" if len(found) == 1 else f"{len(found)} claims were"
     open_then = sum(t.primary.verdict_family != t.verdict for t in docket)
-    several = f" Allowing for so many at once, {open_then} of them {'is' if open_then == 1 else 'are'} undecided."
+    several = f" Allowing for so many at once, {open_then} more {'is' if open_then == 1 else 'are'} undecided."
     return f"{claims} put on trial: {', '.join(parts)}.{several if open_then else ''}"
 
 
