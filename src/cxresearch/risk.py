@@ -154,8 +154,11 @@ class RiskTable:
         for f in self.features:
             digest.update(repr((f.name, f.levels)).encode())
         for column in self.flows.columns:
-            digest.update(column.encode())
-            digest.update(self.flows[column].to_numpy().astype("<i8").tobytes())
+            values = self.flows[column].to_numpy()
+            most = int(np.abs(values).max(initial=0))  # as narrow as holds them, whatever the column's own kind
+            kind = next((k for k in ("<i1", "<i2", "<i4") if most <= np.iinfo(k).max), "<i8")
+            digest.update(f"{column} {kind}".encode())
+            digest.update(values.astype(kind).tobytes())
         return digest.hexdigest()
 
     def to_polars(self) -> pl.DataFrame:

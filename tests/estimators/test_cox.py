@@ -126,14 +126,14 @@ def test_monotone_likelihood_is_penalised():
 def test_firth_is_at_the_top_of_the_penalised_likelihood():
     table = separated(ONLY_A_LEAVES)
     fit = cox(table, ["x"], errors="model")
-    from cxresearch.estimators.cox import _derivatives
     from cxresearch.estimators.design import design
+    from cxresearch.estimators.partial_likelihood import likelihood
 
     d = design(table, ["x"], (), "defection")
 
     def penalised(beta: float) -> float:
-        loglik, _, information = _derivatives(d.x, d.sets, d.events, "efron", np.array([beta]))
-        return loglik + 0.5 * float(np.log(information[0, 0]))
+        found = likelihood(d.x, d.everyone, "efron", np.array([[beta]]))
+        return float(found.loglik[0] + 0.5 * np.log(found.information[0, 0, 0]))
 
     here = penalised(float(fit.coef[0]))
     assert here >= max(penalised(float(fit.coef[0]) + e) for e in (-0.1, -0.001, 0.001, 0.1))
@@ -164,23 +164,33 @@ def few(kept: str | None = None) -> RiskTable:
     event = (leaves <= 60) & (level != kept)
     rows = pl.DataFrame(
         {"id": who, "start": 0 * who, "stop": leaves.clip(1, 60), "event": event.astype(int), "level": level}
-    ).with_columns(half=pl.when(pl.col("id") % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")))
-    return from_rows(rows, ["level", "half"], levels={"level": ["none", "some", "rare"]})
+    ).with_columns(
+        half=pl.when(pl.col("id") % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")),
+        age=(pl.col("id") % 77 + 20).cast(pl.String),
+    )
+    return from_rows(rows, ["level", "half", "age"], levels={"level": ["none", "some", "rare"]})
 
 
 @pytest.mark.parametrize("kept", [None, "rare"])
 @pytest.mark.parametrize("strata", [(), ("half",)])
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
-def test_replicates_are_fits_without_a_group(ties, strata, kept):
-    fit = cox(few(kept), ["level"], strata=strata, ties=ties, groups=20)
+@pytest.mark.parametrize("terms", [["level"], ["level", "linear(age)"]], ids=["few patterns", "many patterns"])
+def test_replicates_are_fits_without_a_group(terms, ties, strata, kept):
+    fit = cox(few(kept), terms, strata=strata, ties=ties, groups=20)
     table = enough_groups(few(kept), "defection", 20)
     assert fit.groups == table.groups == 20
-    fresh = [cox(table.without_group(g), ["level"], strata=strata, ties=ties, errors="model") for g in range(20)]
+    fresh = [cox(table.without_group(g), terms, strata=strata, ties=ties, errors="model") for g in range(20)]
     assert {f.penalised for f in [fit, *fresh]} == {kept is not None}
     wanted = np.array([f.coef for f in fresh])
     assert np.abs(wanted - fit.coef).max() > 0.1  # far enough for a step or two to miss
     # a second step of up to a thousandth leaves about its square
     np.testing.assert_allclose(fit.replicates, wanted, rtol=0, atol=1e-6)
+
+
+def test_a_batch_of_groups_gives_what_one_after_the_other_gives(monkeypatch):
+    together = cox(few(), ["level", "linear(age)"], groups=20).replicates
+    monkeypatch.setattr("cxresearch.estimators.deletions._AT_ONCE", 1)
+    np.testing.assert_allclose(cox(few(), ["level", "linear(age)"], groups=20).replicates, together, rtol=0, atol=1e-6)
 
 
 def test_weights_of_contrasts_and_their_errors():

@@ -10,6 +10,8 @@ from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
+from threadpoolctl import threadpool_limits
+
 from cxresearch.claims.bench import Bench, Found
 from cxresearch.claims.claim import Claim, Reading, claims_of, region
 from cxresearch.claims.counting import Counting, activity_counting
@@ -34,7 +36,8 @@ _UNITS = {
     "attributable": "difference of shares",
     "contest": CONTEST,
 }
-MANY_ROWS = 40_000_000  # of all tables: from there on one claim is tried at a time
+FEW_ROWS = 20_000_000  # of all tables, counted once for each claim: up to there any two claims are tried together
+MANY_ROWS = 40_000_000  # from there on one claim is tried at a time
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]
 
@@ -133,10 +136,10 @@ def _tried(
     planned: dict[str, list[Counting]],
     say: Progress,
 ) -> dict[str, Trial]:
-    """The trials of all claims: the large ones one after the other, and beside them the small ones.
+    """The trials of all claims, two at a time, the largest first.
 
-    Where tables are so large that memory counts, all go one after the other. A table goes with the last claim that
-    needs it.
+    Where tables are large, no two large ones go together; where memory counts, all go one after the other. A table goes
+    with the last claim that needs it.
     """
 
     def work(claim: Claim) -> Trial:
@@ -144,11 +147,17 @@ def _tried(
         return _try(bench, claim, wanted[claim.id])
 
     size = {claim: sum(bench.store.rows(c) for c in countings) for claim, countings in planned.items()}
-    most = max(size.values(), default=0)
-    found = {}
-    with ThreadPoolExecutor(1) as large, ThreadPoolExecutor(1) as small:
-        alone = sum(size.values()) > MANY_ROWS
-        running = {(large if alone or 3 * size[c.id] > most else small).submit(work, c): c for c in chosen}
+    most, rows = max(size.values(), default=0), sum(size.values())
+    found, running = {}, {}
+    # the many small products of matrices that trials make are quicker each on one core
+    with (
+        threadpool_limits(1 if rows <= MANY_ROWS else None, "blas"),
+        ThreadPoolExecutor(2 if rows <= FEW_ROWS else 1) as large,
+        ThreadPoolExecutor(1) as small,
+    ):
+        for c in sorted(chosen, key=lambda c: -size[c.id]):
+            beside = FEW_ROWS < rows <= MANY_ROWS and 3 * size[c.id] <= most
+            running[(small if beside else large).submit(work, c)] = c
         try:
             for done in as_completed(running):
                 claim = running[done].id

@@ -24,11 +24,12 @@ import numpy as np
 import polars as pl
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.design import Array, design
+from cxresearch.estimators.design import design
 from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.intervals import FEW, logit
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.estimators.share import share
 from cxresearch.html_tables import html_table
 from cxresearch.packing import sums

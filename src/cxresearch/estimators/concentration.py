@@ -35,9 +35,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.design import Array
 from cxresearch.estimators.estimates import estimate, wilson
 from cxresearch.estimators.results import Estimate, Result
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.html_tables import html_table
 
 MIN_AGENTS = 20  # the worst tenth of fewer is one or two people

@@ -3,71 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from cxresearch.errors import EstimationError
+from cxresearch.estimators.risk_sets import Array, Everyone, Flows, Groups, Ints, Matrix, RiskSets
 from cxresearch.risk import Feature, RiskTable
 
-Array = NDArray[np.float64]
-Matrix = Any  # an array or, with many patterns, a SciPy sparse one: most patterns are empty most of the time
-Ints = NDArray[np.signedinteger[Any]]  # one for each flow, of which there are many: as narrow as they may be
-_SPARSE = 100  # patterns from which on the sparse form is used
 _LINEAR = re.compile(r"linear\((\w+)\)")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RiskSets:
-    """Who is at risk at each row, kept as who comes and goes: a sum over risk sets costs a step per flow.
-
-    Attributes:
-        net: shape (R, P): customers that a row has more at risk than the row before it in its stratum.
-        block: shape (R,): the stratum of each row, ascending.
-    """
-
-    net: Matrix
-    block: NDArray[np.int64]
-
-    def total(self, weights: Array) -> Array:
-        """For each row the sum over those at risk; `weights` by pattern, shape (P,) or (P, k)."""
-        summed = np.asarray(self.net @ weights, dtype=np.float64)
-        for a, b in self._blocks():
-            np.cumsum(summed[a:b], axis=0, out=summed[a:b])
-        return summed
-
-    def by_pattern(self, weights: Array) -> Array:
-        """For each pattern the sum over the rows at which its customers are at risk; `weights` by row, shape (R,)."""
-        later = weights.astype(np.float64)
-        for a, b in self._blocks():
-            later[a:b] = later[a:b][::-1].cumsum()[::-1]
-        return np.asarray(self.net.T @ later)
-
-    def without(self, part: RiskSets) -> RiskSets:
-        """These without some of their customers."""
-        return RiskSets(self.net - part.net, self.block)
-
-    def at_risk(self) -> Array:
-        """Shape (R, P): how many are at risk."""
-        dense = np.array(self.net.todense() if self._sparse else self.net, dtype=np.float64)
-        for a, b in self._blocks():
-            np.cumsum(dense[a:b], axis=0, out=dense[a:b])
-        return dense
-
-    @property
-    def _sparse(self) -> bool:
-        return not isinstance(self.net, np.ndarray)
-
-    def _blocks(self) -> Iterator[tuple[int, int]]:
-        ends = np.flatnonzero(self.block[1:] != self.block[:-1]) + 1
-        return pairwise([0, *ends.tolist(), len(self.block)])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,37 +41,14 @@ class Design:
         """Risk sets and events of one group."""
         return self.flows.matrices(self.events.shape, group)
 
+    @property
+    def everyone(self) -> Everyone:
+        """All customers."""
+        return Everyone(self.sets, self.events)
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Flows:
-    """Where each flow lands in the arrays.
-
-    Attributes:
-        group: shape (F,): group of the flow, ascending.
-        enter_row: shape (F,): first row (stratum, event time) at which the net inflow counts; -1 if none does.
-        event_row: shape (F,): row of its own time; -1 where that is no event time.
-        pattern: shape (F,).
-        net: shape (F,): entered less left.
-        events: shape (F,).
-        block: shape (R,): the stratum of each row, ascending.
-    """
-
-    group: Ints
-    enter_row: Ints
-    event_row: Ints
-    pattern: Ints
-    net: Ints
-    events: Ints
-    block: NDArray[np.int64]
-
-    def matrices(self, shape: tuple[int, ...], group: int | None = None) -> tuple[RiskSets, Matrix]:
-        """Risk sets and events, each of `shape` (R, P), of one group or of all."""
-        part = slice(None)
-        if group is not None:  # the ends in the array's own kind, or all of it would be cast to theirs
-            ends = np.array([group, group + 1], self.group.dtype)
-            part = slice(*np.searchsorted(self.group, ends).tolist())
-        net = _scatter(shape, self.enter_row[part], self.pattern[part], self.net[part])
-        return RiskSets(net, self.block), _scatter(shape, self.event_row[part], self.pattern[part], self.events[part])
+    def groups(self, first: int, last: int) -> Groups:
+        """The customers of the groups from `first` to before `last`, each for itself."""
+        return self.flows.groups(self.events.shape, first, last)
 
 
 def design(
@@ -224,16 +150,6 @@ def covariates(
             names.append(name)
             columns.append(column)
     return tuple(names), np.column_stack(columns) if columns else np.zeros((patterns.height, 0))
-
-
-def _scatter(shape: tuple[int, ...], rows: Ints, patterns: Ints, counts: Ints) -> Matrix:
-    """Sum counts into a matrix of `shape`; a row of -1 is nowhere, and a count of nothing takes no place."""
-    used = (rows >= 0) & (counts != 0)
-    rows, patterns, counted = rows[used], patterns[used], counts[used].astype(np.float64)
-    if shape[1] > _SPARSE:
-        return csr_array((counted, (rows, patterns)), shape=shape)
-    summed = np.bincount(rows.astype(np.int64) * shape[1] + patterns, counted, minlength=shape[0] * shape[1])
-    return summed.astype(np.float64).reshape(shape)
 
 
 def _features_of(term: str) -> list[str]:

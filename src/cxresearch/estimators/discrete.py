@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
-from cxresearch.estimators.design import Array, design
+from cxresearch.estimators.design import design
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.references import references
 from cxresearch.estimators.results import CoxFit
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk import RiskTable
 
 _STEPS = 60

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from cxresearch.estimators.design import design
+from cxresearch.errors import EstimationError
 from cxresearch.risk import RiskTable
 
 
@@ -28,17 +31,23 @@ def expected_events(
     Raises:
         EstimationError: an unknown feature or cause, or no events at all.
     """
-    levels = table.feature(feature).levels
-    table = table.only(feature, *strata)
-    d = design(table, [feature], strata, cause)
-    hazard = d.events.sum(axis=1) / np.maximum(d.sets.total(np.ones(len(d.x))), 1)
-    codes = table.flows.select(feature).unique().sort(feature)[feature].to_list()
-    expected = dict(zip(codes, d.sets.by_pattern(hazard), strict=True))
-    observed = dict(zip(codes, d.events.sum(axis=0), strict=True))
+    levels, flows = table.feature(feature).levels, table.flows
+    if table.events(cause) == 0:
+        raise EstimationError(f"the table has no events of the cause {cause!r}")
+    first, last = (int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0))
+    stratum = np.zeros(flows.height, dtype=np.int64)
+    for name in strata:
+        stratum = stratum * len(table.feature(name).levels) + flows[name].to_numpy()
+    shape = (int(stratum.max()) + 1, last - first + 1, len(levels))
+    place = (stratum * shape[1] + flows["time"].to_numpy() - first) * shape[2] + flows[feature].to_numpy()
+
+    def counted(column: str) -> NDArray[np.float64]:
+        return np.bincount(place, flows[column].to_numpy(), minlength=prod(shape)).astype(np.float64).reshape(shape)
+
+    net = counted("entered") - counted("left")
+    at_risk, events = np.cumsum(net, axis=1) - net, counted(cause)
+    hazard = events.sum(axis=2) / np.maximum(at_risk.sum(axis=2), 1)
+    expected = (at_risk * hazard[:, :, None]).sum(axis=(0, 1))
     return pl.DataFrame(
-        {
-            "level": list(levels),
-            "expected": [float(expected.get(i, 0.0)) for i in range(len(levels))],
-            "observed": [int(observed.get(i, 0)) for i in range(len(levels))],
-        }
+        {"level": list(levels), "expected": expected, "observed": events.sum(axis=(0, 1)).astype(np.int64)}
     )

@@ -15,7 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
-from cxresearch.estimators.design import Array, Layout
+from cxresearch.estimators.design import Layout
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk import RiskTable
 
 

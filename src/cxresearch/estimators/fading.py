@@ -35,11 +35,11 @@ from scipy import optimize
 
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
-from cxresearch.estimators.design import Array
 from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.frailty import Ages, Fitted, World, cells_of
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.html_tables import html_table
 from cxresearch.risk import Feature, RiskTable
 

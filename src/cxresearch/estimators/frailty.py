@@ -22,8 +22,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.estimators.design import Array, layout
+from cxresearch.estimators.design import layout
 from cxresearch.estimators.intervals import FEW
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk import RiskTable
 
 _STEPS, _HALVINGS = 200, 30

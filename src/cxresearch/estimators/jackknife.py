@@ -49,9 +49,10 @@ def enough_groups(table: RiskTable, cause: str, most: int = GROUPS) -> RiskTable
         NotTestable: fewer than 20 such groups can be made.
     """
     table.events(cause)  # names a wrong cause
-    events = table.flows.group_by("group").agg(events=pl.col(cause).sum())
-    choice = enough_bins(table.population, events, most)
-    return table.coarsen(choice)
+    counted = np.bincount(table.flows["group"].to_numpy(), table.flows[cause].to_numpy(), minlength=1)
+    found = np.flatnonzero(counted)
+    events = pl.DataFrame({"group": found, "events": counted[found].astype(np.int64)})
+    return table.coarsen(enough_bins(table.population, events, most))
 
 
 def enough_clusters(table: RiskTable) -> bool:
@@ -70,17 +71,19 @@ def enough_bins(population: pl.DataFrame, events: pl.DataFrame, most: int = GROU
     Raises:
         NotTestable: fewer than 20.
     """
-    both = population.join(events, on="group", how="left").fill_null(0)
+    own = dict(events.select("group", "events").iter_rows())
+    groups_of, clusters = population["group"].to_list(), population["clusters"].to_numpy()
+    happened = np.array([own.get(g, 0) for g in groups_of])
     for groups in (g for g in CHOICES if g <= most):
-        bins = pl.col("group").replace_strict(balanced(population, groups), return_dtype=pl.Int64)
-        sums = both.with_columns(bins).group_by("group").agg(pl.col("clusters", "events").sum())
-        enough = (pl.col("clusters") >= MIN_CLUSTERS) & (pl.col("events") >= MIN_EVENTS)
-        if sums.filter(enough).height == groups:
+        bins = balanced(population, groups)
+        place = np.array([bins[g] for g in groups_of], dtype=np.int64)
+        least_clusters, least_events = (np.bincount(place, n, groups).min() for n in (clusters, happened))
+        if least_clusters >= MIN_CLUSTERS and least_events >= MIN_EVENTS:
             return groups
     raise NotTestable(
         f"customers and events enough for an error: {CHOICES[-1]} groups of {MIN_CLUSTERS} customers and "
-        f"{MIN_EVENTS} events each are needed, there are {both['clusters'].sum():,} (of a household, one) and "
-        f"{both['events'].sum():,} events in all"
+        f"{MIN_EVENTS} events each are needed, there are {clusters.sum():,} (of a household, one) and "
+        f"{happened.sum():,} events in all"
     )
 
 

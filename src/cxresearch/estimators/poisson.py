@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from scipy import linalg, optimize
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.design import Array, covariates, layout
+from cxresearch.estimators.design import covariates, layout
 from cxresearch.estimators.exposure import cells_of, edges_of, stratum_names
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.references import references
 from cxresearch.estimators.results import Result, Vector, coefficients
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk import RiskTable
 
 _STEPS = 100

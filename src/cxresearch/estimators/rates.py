@@ -12,11 +12,12 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from cxresearch.estimators.design import Array, layout
+from cxresearch.estimators.design import layout
 from cxresearch.estimators.exposure import cells_of, edges_of, stratum_names
 from cxresearch.estimators.intervals import FEW, quantile
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Result, Vector
+from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk import RiskTable
 
 

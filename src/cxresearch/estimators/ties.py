@@ -28,9 +28,12 @@ def tie_sums(S: Vector, Q: Vector, d: NDArray[np.int64]) -> NDArray[np.float64]:
     """
     out = np.empty((6, len(S)))
     z = S * d / Q
-    direct = d <= _DIRECT
-    closed = ~direct & (z < 8 * d)  # beyond, the closed form loses digits to cancellation
-    for part, way in ((direct, _directly), (closed, _in_closed_form), (~direct & ~closed, _by_quadrature)):
+    single = d == 1
+    direct = (d <= _DIRECT) & ~single
+    many = ~single & ~direct
+    closed = many & (z < 8 * d)  # beyond, the closed form loses digits to cancellation
+    ways = ((single, _alone), (direct, _directly), (closed, _in_closed_form), (many & ~closed, _by_quadrature))
+    for part, way in ways:
         if part.any():
             out[:, part] = way(S[part], Q[part], d[part].astype(np.float64))
     return out
@@ -38,6 +41,11 @@ def tie_sums(S: Vector, Q: Vector, d: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def _terms(u: NDArray[np.float64], share: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     return [np.log(u), 1 / u, share / u, 1 / u**2, share / u**2, share**2 / u**2]
+
+
+def _alone(S: Vector, _Q: Vector, _d: Vector) -> NDArray[np.float64]:
+    none = np.zeros_like(S)
+    return np.array(_terms(S, none))
 
 
 def _directly(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
