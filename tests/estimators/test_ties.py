@@ -17,10 +17,10 @@ def test_against_sixty_digits():
 
 
 def test_ways_agree_where_they_meet():
-    # 64 is summed directly, 65 in closed form; z = 8 d divides closed form and quadrature
+    # 1 alone, to 64 directly, more in closed form or, from S/Q = 8 on, by quadrature; from 64 on a series, to d = 4096
     rng = np.random.default_rng(0)
-    for d in (65, 200, 3_000):
-        for z in (1.0, 1.5, 7.999, 8.001, 1e4, 1e8):
+    for d in (1, 2, 64, 65, 200, 3_000, 4_096, 4_097):
+        for z in (1.0, 1.5, 7.999, 8.001, 63.99, 64.01, 1e3, 1e4, 1e8):
             Q = rng.uniform(0.1, 50)
             S = z * Q
             u = S - np.arange(d) / d * Q

@@ -84,9 +84,7 @@ def _stepped(d: Design, ties: Ties, top: Top, whole: Sums, first: int, last: int
 def _step(information: NDArray[np.float64], slope: Array, live: NDArray[np.bool_]) -> Array:
     """Newton steps along the live terms; not a number where there is none."""
     both = live[:, :, None] & live[:, None, :]
-    sound: NDArray[np.bool_] = np.logical_and(
-        np.isfinite(information).all(axis=(1, 2)), np.isfinite(slope).all(axis=1)
-    )
+    sound: NDArray[np.bool_] = np.logical_and(np.isfinite(information).all(axis=(1, 2)), np.isfinite(slope).all(axis=1))
     used = both & sound[:, None, None]
     step = solve(np.where(used, information, 0.0), np.where(live & sound[:, None], slope, 0.0))
     return np.where(sound[:, None], step, np.nan)

@@ -6,11 +6,14 @@ L = Σ log u, A = Σ 1/u, B = Σ (l/d)/u, C = Σ 1/u², D = Σ (l/d)/u², E = Σ
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln, polygamma
 
 Vector = NDArray[np.float64]
+_SMALL, _ORDERS, _REST = 64, 7, 2.3e-13  # a share of 1/64 to the seventh power
 _DIRECT = 64  # that many terms and fewer are summed one by one
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 
@@ -28,11 +31,18 @@ def tie_sums(S: Vector, Q: Vector, d: NDArray[np.int64]) -> NDArray[np.float64]:
     """
     out = np.empty((6, len(S)))
     z = S * d / Q
-    single = d == 1
-    direct = (d <= _DIRECT) & ~single
-    many = ~single & ~direct
+    alone = d == 1
+    small = ~alone & (S >= _SMALL * Q) & (d <= len(_powers()[0]))
+    direct = ~small & ~alone & (d <= _DIRECT)
+    many = ~small & ~alone & ~direct
     closed = many & (z < 8 * d)  # beyond, the closed form loses digits to cancellation
-    ways = ((single, _alone), (direct, _directly), (closed, _in_closed_form), (many & ~closed, _by_quadrature))
+    ways = (
+        (alone, _alone),
+        (small, _by_series),
+        (direct, _directly),
+        (closed, _in_closed_form),
+        (many & ~closed, _by_quadrature),
+    )
     for part, way in ways:
         if part.any():
             out[:, part] = way(S[part], Q[part], d[part].astype(np.float64))
@@ -44,8 +54,35 @@ def _terms(u: NDArray[np.float64], share: NDArray[np.float64]) -> list[NDArray[n
 
 
 def _alone(S: Vector, _Q: Vector, _d: Vector) -> NDArray[np.float64]:
-    none = np.zeros_like(S)
-    return np.array(_terms(S, none))
+    return np.array(_terms(S, np.zeros_like(S)))
+
+
+@cache
+def _powers() -> NDArray[np.float64]:
+    """Σ (l/d)^k over l = 0 … d-1; shape (orders + 2, most d), the first column for d = 1."""
+    d = np.arange(1, 4097, dtype=np.float64)
+    orders = np.arange(_ORDERS + 2)[:, None]
+    return np.asarray(np.cumsum((d - 1) ** orders, axis=1) / d**orders)
+
+
+def _by_series(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
+    """In powers of Q/S: whoever leaves is a small part of those at risk, nearly always."""
+    share = Q / S
+    n = min(_ORDERS, 1 + int(np.log(_REST) / np.log(share.max())))
+    p = _powers()[: n + 2, d.astype(np.int64) - 1]
+    k = np.arange(n)[:, None]
+    part = share**k
+    once, twice = part / S, (k + 1) * part / S**2
+    return np.array(
+        [
+            d * np.log(S) - (p[1:n] * part[1:] / k[1:]).sum(axis=0),
+            (p[:n] * once).sum(axis=0),
+            (p[1 : n + 1] * once).sum(axis=0),
+            (p[:n] * twice).sum(axis=0),
+            (p[1 : n + 1] * twice).sum(axis=0),
+            (p[2 : n + 2] * twice).sum(axis=0),
+        ]
+    )
 
 
 def _directly(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
