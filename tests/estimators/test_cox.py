@@ -151,7 +151,7 @@ def test_a_level_in_one_group_only_does_not_break_the_jackknife():
     np.testing.assert_allclose(fit.se[:3], plain.se, rtol=0.05)
 
 
-def few(kept: str | None = None) -> RiskTable:
+def few_rows(kept: str | None = None) -> pl.DataFrame:
     """480 customers in three levels, four of them in the last: leaving out a group can take half of that level.
 
     Args:
@@ -164,11 +164,16 @@ def few(kept: str | None = None) -> RiskTable:
     event = (leaves <= 60) & (level != kept)
     rows = pl.DataFrame(
         {"id": who, "start": 0 * who, "stop": leaves.clip(1, 60), "event": event.astype(int), "level": level}
-    ).with_columns(
+    )
+    return rows.with_columns(
         half=pl.when(pl.col("id") % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")),
         age=(pl.col("id") % 77 + 20).cast(pl.String),
     )
-    return from_rows(rows, ["level", "half", "age"], levels={"level": ["none", "some", "rare"]})
+
+
+def few(kept: str | None = None) -> RiskTable:
+    """`few_rows` as a risk table."""
+    return from_rows(few_rows(kept), ["level", "half", "age"], levels={"level": ["none", "some", "rare"]})
 
 
 @pytest.mark.parametrize("kept", [None, "rare"])
@@ -185,6 +190,26 @@ def test_replicates_are_fits_without_a_group(terms, ties, strata, kept):
     assert np.abs(wanted - fit.coef).max() > 0.1  # far enough for a step or two to miss
     # a second step of up to a thousandth leaves about its square
     np.testing.assert_allclose(fit.replicates, wanted, rtol=0, atol=1e-6)
+
+
+def test_without_a_maximum_the_first_step_stands():
+    rows = few_rows().with_columns(
+        event=pl.when((pl.col("level") == "rare") & (pl.col("id") != 7)).then(0).otherwise(pl.col("event"))
+    )
+    levels = {"level": ["none", "some", "rare"]}
+    fit = cox(from_rows(rows, ["level"], levels=levels), ["level"], groups=20)
+    assert not fit.penalised
+    whose = enough_groups(from_rows(rows, ["id"]), "defection", 20).flows.select("group", "id").unique()
+    group = dict(whose.select("id", "group").iter_rows())
+    assert fit.groups == len(set(group.values())) == 20
+    kept = [
+        oracle.CoxRow(0, r["stop"], r["event"] == 1, (float(r["level"] == "some"), float(r["level"] == "rare")))
+        for r in rows.iter_rows(named=True)
+        if group[r["id"]] != group[7]
+    ]
+    assert not any(row.event and row.x[1] for row in kept), "nobody else leaves that level"
+    step = fit.covariance @ np.real(oracle.cox_score(list(map(float, fit.coef)), kept))
+    np.testing.assert_allclose(fit.replicates[group[7]], fit.coef + step, rtol=0, atol=1e-9)
 
 
 def test_a_batch_of_groups_gives_what_one_after_the_other_gives(monkeypatch):

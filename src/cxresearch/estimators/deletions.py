@@ -55,15 +55,13 @@ def _stepped(d: Design, ties: Ties, top: Top, whole: Sums, first: int, last: int
     """Newton steps without each of the groups from `first` to before `last`."""
     own = d.groups(first, last)
     others = Others(d.everyone, own)
-    none = np.zeros((1, len(d.sets.block)))
-    live = np.asarray((others.by_pattern(none + 1, none) > 0) @ np.abs(d.x)) > 0
     slope = score(whole.less(sums(d.x, own, top.beta[None])), ties)[1]
-    near = top.beta + _step(np.broadcast_to(top.information, (last - first, *top.information.shape)), slope, live)
+    near = top.beta + _step(np.broadcast_to(top.information, (last - first, *top.information.shape)), slope)
     beta = near
     for _ in range(_STEPS):
         with np.errstate(divide="ignore", invalid="ignore"):  # where there is no top, steps lead anywhere
             there = likelihood(d.x, others, ties, beta)
-        step = _step(there.information, there.score, live)
+        step = _step(there.information, there.score)
         beta = beta + step
         sound = np.isfinite(np.column_stack([there.loglik, step])).all(axis=1)
         moved = np.where(sound, reach(d.x, step), np.inf)
@@ -75,41 +73,42 @@ def _stepped(d: Design, ties: Ties, top: Top, whole: Sums, first: int, last: int
     for i in range(last - first):
         part = Top(beta[i], there.information[i], float(loglik[i]), penalised=False)
         if not (close[i] and moved[i] < _NEAR):
-            again = _again(d, ties, first + i, live[i], beta[i] if close[i] else top.beta)
+            again = _again(d, ties, first + i, beta[i] if close[i] else top.beta)
             part = replace(part, beta=near[i]) if again is None else again
         found.append(part)
     return found
 
 
-def _step(information: NDArray[np.float64], slope: Array, live: NDArray[np.bool_]) -> Array:
-    """Newton steps along the live terms; not a number where there is none."""
-    both = live[:, :, None] & live[:, None, :]
+def _step(information: NDArray[np.float64], slope: Array) -> Array:
+    """Newton steps; not a number where there is none."""
     sound: NDArray[np.bool_] = np.logical_and(np.isfinite(information).all(axis=(1, 2)), np.isfinite(slope).all(axis=1))
-    used = both & sound[:, None, None]
-    step = solve(np.where(used, information, 0.0), np.where(live & sound[:, None], slope, 0.0))
+    step = solve(np.where(sound[:, None, None], information, 0.0), np.where(sound[:, None], slope, 0.0))
     return np.where(sound[:, None], step, np.nan)
 
 
-def _again(d: Design, ties: Ties, group: int, live: NDArray[np.bool_], start: Array) -> Top | None:
+def _again(d: Design, ties: Ties, group: int, start: Array) -> Top | None:
     """The fit without a group from its start; None where there is no maximum."""
-    found = climb(d.x[:, live], _without(d, group), ties, start[live])
-    if found is None:
-        return None
+    others, live = _without(d, group)
+    found = climb(d.x[:, live], others, ties, start[live])
+    return None if found is None else _whole(found, live, start)
+
+
+def _penalised(d: Design, ties: Ties, top: Top, group: int) -> Top:
+    """The fit with Firth's penalty without a group."""
+    others, live = _without(d, group)
+    return _whole(firth(d.x[:, live], others, ties, top.beta[live]), live, top.beta)
+
+
+def _whole(found: Top, live: NDArray[np.bool_], start: Array) -> Top:
+    """All terms again; those that are not live keep their values."""
     beta = start.copy()
     beta[live] = found.beta
     return replace(found, beta=beta)
 
 
-def _penalised(d: Design, ties: Ties, top: Top, group: int) -> Top:
-    """The fit with Firth's penalty without a group."""
-    others = _without(d, group)
-    live = ((others.sets.by_pattern(np.ones(len(others.sets.block))) > 0) @ np.abs(d.x)) > 0
-    found = firth(d.x[:, live], others, ties, top.beta[live])
-    beta = top.beta.copy()
-    beta[live] = found.beta
-    return replace(found, beta=beta)
-
-
-def _without(d: Design, group: int) -> Everyone:
+def _without(d: Design, group: int) -> tuple[Everyone, NDArray[np.bool_]]:
+    """All customers but those of a group, and the terms that somebody of them is at risk with."""
     own, events = d.of(group)
-    return Everyone(d.sets.without(own), d.events - events)
+    others = Everyone(d.sets.without(own), d.events - events)
+    seen = others.sets.by_pattern(np.ones(len(d.sets.block))) > 0
+    return others, np.asarray(seen @ np.abs(d.x) > 0)
