@@ -71,6 +71,11 @@ def test_wilson_and_its_p_agree():
     assert touching.low == pytest.approx(0.925, abs=1e-9)
 
 
+@pytest.mark.parametrize(("value", "region"), [(0.02, "> 0"), (0.98, "< 1")])
+def test_a_share_that_is_there_at_all_is_beyond_an_edge_of_nothing_and_of_all(value, region):
+    assert decide(wilson(value, 50, 0.95), parse_region(region)).p == 0.0
+
+
 def test_differences_have_a_smallest_effect_too():
     found = estimate(0.001, 0.002, scale="identity", level=0.95, groups=100)
     assert decide(found, parse_region("> 0", 0.01)).verdict == "contradicted"

@@ -3,9 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.incidence import incidence
+from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.rows import from_rows
 from tests.estimators.golden import CAUSES, cohort, cohort_table, read
 
@@ -55,6 +56,22 @@ def test_everybody_gone_is_known_for_good():
     rows = pl.DataFrame({"id": range(12), "start": [0] * 12, "stop": [1 + i % 6 for i in range(12)], "event": [1] * 12})
     found = incidence(from_rows(rows, []), errors="model")
     assert found.at(100).value == 1.0
+
+
+def six_of(customers: int) -> pl.DataFrame:
+    """Rows of customers of whom six left, one after the other, and the others are still there."""
+    who = np.arange(customers)
+    stop = np.where(who < 6, 10 * (who + 1), 100)
+    return pl.DataFrame({"id": who, "start": 0 * who, "stop": stop, "event": (who < 6).astype(int)})
+
+
+def test_few_departures_of_many_customers_are_a_proportion():
+    found = incidence_at(from_rows(six_of(600), []), 90)
+    assert (found.scale, found.value) == ("wilson", pytest.approx(0.01))
+    wanted = proportion_confint(6, 600, 0.05, method="wilson")
+    assert (found.low, found.high) == pytest.approx(wanted, rel=1e-3)
+    with pytest.raises(NotTestable, match="20 groups of 20 customers"):
+        incidence_at(from_rows(six_of(300), []), 90)
 
 
 def test_few_left_by_events_do_not_end_the_support():

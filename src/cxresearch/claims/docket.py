@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -15,13 +14,13 @@ from threadpoolctl import threadpool_limits
 from cxresearch.claims.bench import Bench, Found
 from cxresearch.claims.claim import Claim, Reading, claims_of, region
 from cxresearch.claims.counting import Counting, activity_counting
-from cxresearch.claims.evidence import CONTEST, Beside, Docket, Evidence, Trial, shown
-from cxresearch.claims.grammar import Requirement
+from cxresearch.claims.evidence import CONTEST, Beside, Docket, Evidence, Trial
+from cxresearch.claims.judgement import family, in_the_light_of, naive_differs
 from cxresearch.claims.lacking import lacks, reads, suited
 from cxresearch.claims.sentence import filled
 from cxresearch.claims.shapes import activity, compute
 from cxresearch.claims.store import Store
-from cxresearch.claims.verdict import Region, Verdict, benjamini_hochberg, decide, holm, more_events
+from cxresearch.claims.verdict import Region, Verdict, decide, more_events
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
 from cxresearch.records import Records
@@ -82,7 +81,7 @@ def evaluate(
     fingerprint = _fingerprint(bench)
     found = _tried(bench, chosen, wanted, planned, say)
     settings = store.study.decision
-    trials = _family([found[c.id] for c in chosen], settings.multiplicity, 1 - settings.level)
+    trials = family([found[c.id] for c in chosen], settings.multiplicity, 1 - settings.level)
     dated = "-" in {f.name: f.value for f in store.audit.facts}.get("log from", "")
     return Docket(
         store.study.name,
@@ -199,14 +198,14 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
         except EstimationError as e:
             rows[reading.id] = _untestable(claim, reading, f"a model that can be fitted: {e}")
     primary = claim.primary
-    rows[primary.id] = _gated(primary, rows)
+    rows[primary.id] = in_the_light_of(primary, rows)
     tried = tuple(rows[r.id] for r in readings if not r.describes)
     base, naive = (_beside(claim, name, found) for name in (claim.base_rate, claim.naive))
     verdict = rows[primary.id].verdict.replace(" ", "_")
     sentence = filled(getattr(claim.text, verdict), claim, rows[primary.id], base, found)
     if verdict == "supported" and (reason := rows[primary.id].reason):
         sentence += f" ({reason[0].upper()}{reason[1:]}.)"
-    if not (claim.text.caution and _differs(claim, rows)):
+    if not (claim.text.caution and naive_differs(claim, rows)):
         return Trial(claim, tried, base, naive, sentence)
     caution = filled(claim.text.caution, claim, rows[primary.id], base, found)
     shown_too = activity(bench) if claim.activity else ()
@@ -299,53 +298,6 @@ def _untestable(claim: Claim, reading: Reading, missing: str) -> Evidence:
     )
 
 
-def _gated(primary: Reading, rows: dict[str, Evidence]) -> Evidence:
-    """What else must hold before a primary reading is believed."""
-    row = rows[primary.id]
-    rungs = [rows[r] for r in primary.ladder]
-    opposite = {"supported": "contradicted", "contradicted": "supported"}.get(row.verdict)
-    turned = [e for e in rungs if e.verdict == opposite]
-    if turned:
-        why = f"the answer turns with what is held equal: {shown(row)}; {shown(turned[0])} as {turned[0].label}"
-        row = _with(row, "undecided", why, row.p)
-    for requirement in primary.requires:
-        row = _required(row, rows[requirement.reading], requirement)
-    return row
-
-
-def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
-    """The primary reading in the light of one that must be supported too, or of a control that must not fail."""
-    if requirement.control:
-        failed = other.verdict == "contradicted" and row.verdict in ("supported", "contradicted")
-        return _with(row, "undecided", requirement.otherwise, row.p) if failed else row
-    if row.verdict not in ("supported", "undecided"):
-        return row
-    if other.verdict == "contradicted" and requirement.contradicts:
-        return _with(row, "contradicted", requirement.otherwise, other.p)
-    if row.verdict == "undecided":
-        return row
-    if other.verdict == "not testable":
-        return _with(row, "undecided", f"no comparison: it lacks {other.lacks}", row.p)
-    p = max((x for x in (row.p, other.p) if x is not None), default=None)
-    return replace(row, p=p) if other.verdict == "supported" else _with(row, "undecided", requirement.otherwise, p)
-
-
-def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evidence:
-    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p)
-
-
-def _differs(claim: Claim, rows: dict[str, Evidence]) -> bool:
-    """Whether the naive number points otherwise than the verdict; beside an open verdict, whether it decides."""
-    naive, primary = rows.get(claim.naive or ""), rows[claim.primary.id]
-    if naive is None or naive.estimate is None or naive.verdict == "not testable" or not naive.region:
-        return False
-    if primary.verdict == "undecided":
-        return naive.verdict in ("supported", "contradicted")
-    where = region(claim, claim.reading(naive.reading))
-    says = "supported" if where.low <= naive.estimate.value <= where.high else "contradicted"
-    return primary.verdict in ("supported", "contradicted") and says != primary.verdict
-
-
 def _warnings(bench: Bench) -> tuple[str, ...]:
     facts = {f.name: f.value for f in bench.store.audit.facts}
     unknown = facts.get("unknown moments", "")
@@ -360,24 +312,6 @@ def _beside(claim: Claim, name: str | None, found: dict[str, Found]) -> Beside |
         return None
     e = found[name].estimate
     return Beside(e.value, e.low, e.high, claim.reading(name).label, found[name].unit)
-
-
-def _family(trials: list[Trial], method: str, alpha: float) -> list[Trial]:
-    """Verdicts over the family of primary readings; what is not testable counts as p = 1."""
-    ps = [1.0 if (p := t.primary.p) is None else p for t in trials]
-    adjust = {"holm": holm, "benjamini-hochberg": benjamini_hochberg}.get(method, list)
-    out = []
-    for trial, raw, p in zip(trials, ps, adjust(ps), strict=True):
-        row = trial.primary
-        if row.p is not None:
-            family = (
-                row.verdict
-                if row.verdict in ("undecided", "not testable") or p <= alpha or raw > alpha
-                else "undecided"
-            )
-            row = replace(row, p_family=float(p), verdict_family=family)
-        out.append(replace(trial, readings=(row, *trial.readings[1:])))
-    return out
 
 
 def _fingerprint(bench: Bench) -> str:

@@ -63,9 +63,11 @@ class Packed:
         last = people.group_by("group").agg(pl.col("customer").cast(pl.Int64).max()).sort("group")
         ends = last["customer"].to_numpy()
         cuts = np.searchsorted(self.keys, (ends - self.packing.low[0] + 1) << self.packing.below("customer"))
+        count = -(-len(self.keys) // PART)
+        size = max(len(self.keys), 1) / (count + count % 2 if count > 1 else 1)  # they are worked on two at a time
         found, first, start = [], 0, 0
         for end, stop in zip(ends.tolist(), cuts.tolist(), strict=True):
-            if stop - start >= PART or end == ends[-1]:
+            if stop >= size * (len(found) + 1) or end == ends[-1]:
                 found.append((start, stop, first, end))
                 start, first = stop, end + 1
 

@@ -1,0 +1,87 @@
+"""What the other readings of a claim, and the other claims, make of a verdict."""
+
+import pytest
+from msgspec.structs import replace
+
+from cxresearch.claims.claim import Reading, catalogue
+from cxresearch.claims.evidence import Evidence, Trial
+from cxresearch.claims.grammar import Requirement
+from cxresearch.claims.judgement import family, in_the_light_of
+from cxresearch.estimators.estimates import estimate
+
+VERDICTS = ("supported", "contradicted", "undecided", "not testable")
+CLAIM = next(c for c in catalogue() if c.id == "bad-moments-drive-away")
+
+
+def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
+    """A reading of a claim, decided."""
+    found = None if verdict == "not testable" else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
+    lacks = "a control group" if verdict == "not testable" else ""
+    own = ("a claim", reading, f"as {reading}", reading == "own", verdict, verdict, "")
+    return Evidence(*own, found, p, None, "hazard ratio", "> 1", 1000, 100, None, lacks, (), (), ())
+
+
+def judged(own: str, *, ladder: str = "", requires: tuple[tuple[Requirement, str], ...] = ()) -> Evidence:
+    """The primary reading after the others have been looked at."""
+    rows = {"own": row("own", own)}
+    if ladder:
+        rows["rung"] = row("rung", ladder)
+    rows |= {r.reading: row(r.reading, verdict, 0.03) for r, verdict in requires}
+    primary: Reading = replace(
+        CLAIM.primary, id="own", ladder=("rung",) if ladder else (), requires=tuple(r for r, _ in requires)
+    )
+    return in_the_light_of(primary, rows)
+
+
+@pytest.mark.parametrize("own", VERDICTS)
+@pytest.mark.parametrize("rung", VERDICTS)
+def test_an_answer_that_turns_with_what_is_held_equal_is_open(own, rung):
+    found = judged(own, ladder=rung)
+    turned = {own, rung} == {"supported", "contradicted"}
+    assert found.verdict == found.verdict_family == ("undecided" if turned else own)
+    assert ("turns with what is held equal" in found.reason) == turned
+
+
+@pytest.mark.parametrize("own", VERDICTS)
+@pytest.mark.parametrize("control", VERDICTS)
+def test_a_control_that_fails_leaves_a_verdict_open(own, control):
+    requirement = Requirement("control", otherwise="the control fails", control=True)
+    found = judged(own, requires=((requirement, control),))
+    failed = control == "contradicted" and own in ("supported", "contradicted")
+    assert found.verdict == ("undecided" if failed else own)
+    assert found.reason == ("the control fails" if failed else "")
+    assert found.p == 0.01
+
+
+@pytest.mark.parametrize("own", VERDICTS)
+@pytest.mark.parametrize("other", VERDICTS)
+@pytest.mark.parametrize("contradicts", [True, False])
+def test_what_a_reading_requires(own, other, contradicts):
+    requirement = Requirement("other", otherwise="the other fails", contradicts=contradicts)
+    found = judged(own, requires=((requirement, other),))
+    if own in ("supported", "undecided") and other == "contradicted" and contradicts:
+        assert (found.verdict, found.reason, found.p) == ("contradicted", "the other fails", 0.03)
+    elif own == "supported" and other == "supported":
+        assert (found.verdict, found.p) == ("supported", 0.03)  # both must hold: the larger p
+    elif own == "supported":
+        assert found.verdict == "undecided"
+        assert found.reason == (
+            "no comparison: it lacks a control group" if other == "not testable" else "the other fails"
+        )
+    else:
+        assert (found.verdict, found.reason) == (own, "")
+
+
+def test_a_required_reading_contradicts_although_the_answer_turns():
+    requirement = Requirement("other", otherwise="the other fails", contradicts=True)
+    found = judged("supported", ladder="contradicted", requires=((requirement, "contradicted"),))
+    assert (found.verdict, found.reason) == ("contradicted", "the other fails")
+
+
+def test_all_claims_at_once():
+    trials = [Trial(CLAIM, (row("own", "supported", p),), None, None, "") for p in (0.001, 0.02, 0.04)]
+    trials.append(Trial(CLAIM, (row("own", "not testable", None),), None, None, ""))
+    primaries = [t.primary for t in family(trials, "holm", 0.05)]
+    assert [e.p_family for e in primaries[:3]] == pytest.approx([0.004, 0.06, 0.08])
+    assert [e.verdict_family for e in primaries] == ["supported", "undecided", "undecided", "not testable"]
+    assert [e.verdict for e in primaries] == ["supported"] * 3 + ["not testable"]
