@@ -55,11 +55,12 @@ def _stepped(d: Design, ties: Ties, top: Top, whole: Sums, first: int, last: int
     """Newton steps without each of the groups from `first` to before `last`."""
     own = d.groups(first, last)
     others = Others(d.everyone, own)
-    slope = score(whole.less(sums(d.x, own, top.beta[None])), ties)[1]
+    with np.errstate(divide="ignore", invalid="ignore"):  # where there is no top, steps lead anywhere
+        slope = score(whole.less(sums(d.x, own, top.beta[None])), ties)[1]
     near = top.beta + _step(np.broadcast_to(top.information, (last - first, *top.information.shape)), slope)
     beta = near
     for _ in range(_STEPS):
-        with np.errstate(divide="ignore", invalid="ignore"):  # where there is no top, steps lead anywhere
+        with np.errstate(divide="ignore", invalid="ignore"):
             there = likelihood(d.x, others, ties, beta)
         step = _step(there.information, there.score)
         beta = beta + step

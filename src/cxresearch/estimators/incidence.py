@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.estimates import estimate, wilson
-from cxresearch.estimators.intervals import FEW, SCALES, cloglog, inverse_cloglog, quantile
+from cxresearch.estimators.intervals import FEW, SCALES, cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.jackknife import enough_clusters, enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Incidence, Vector
 from cxresearch.risk import AtRisk, RiskTable, at_risk, at_risk_in_groups
@@ -82,20 +82,20 @@ def incidence(
 
         def without(group: int) -> Vector:
             part = less(group)
-            return np.array([cloglog(v) for v in step(part.times, part.incidence[0], points)])
+            return cloglogs(step(part.times, part.incidence[0], points))
 
         count = table.groups
-        se = jackknife(np.array([cloglog(v) for v in value[keep]]), without, count).se
+        se = jackknife(cloglogs(value[keep]), without, count).se
         half = quantile(level, count) * np.interp(curve.times, points, se)
     else:
         count = 0
         inside = (value > 0) & (value < 1)
         slope = np.where(inside, -np.log1p(-np.where(inside, value, 0.5)) * (1 - value), 1.0)
         half = quantile(level, 0) * se_model / slope
-    middle = np.array([cloglog(v) for v in value])
+    middle = cloglogs(value)
     none = value <= 0
-    low = np.where(none, 0.0, [inverse_cloglog(a) for a in middle - half])
-    high = np.where(none, 0.0, [inverse_cloglog(b) for b in middle + half])
+    low = np.where(none, 0.0, inverse_cloglogs(middle - half))
+    high = np.where(none, 0.0, inverse_cloglogs(middle + half))
     return Incidence(
         cause,
         table.clock,

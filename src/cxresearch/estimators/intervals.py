@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 _TINY = 1e-12
@@ -38,6 +39,16 @@ def cloglog(p: float) -> float:
 def inverse_cloglog(x: float) -> float:
     """1 - exp(-exp(x))."""
     return -math.expm1(-math.exp(min(x, 700)))
+
+
+def cloglogs(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`cloglog` of each."""
+    return np.log(-np.log1p(-np.clip(p, _TINY, 1 - _TINY)))
+
+
+def inverse_cloglogs(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`inverse_cloglog` of each."""
+    return -np.expm1(-np.exp(np.minimum(x, 700)))
 
 
 def logit(p: float) -> float:

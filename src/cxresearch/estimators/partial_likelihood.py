@@ -79,8 +79,7 @@ def sums(x: Array, customers: Customers, beta: Array) -> Sums:
 
 def score(s: Sums, ties: Ties) -> tuple[Array, Array]:
     """Logarithm of the partial likelihood, shape (K,), and score, shape (K, p)."""
-    found = _parts(s, ties)
-    return found.loglik, found.score
+    return _score(s, _over_ties(s, ties))
 
 
 def likelihood(x: Array, customers: Customers, ties: Ties, beta: Array) -> Likelihood:
@@ -92,28 +91,24 @@ def likelihood(x: Array, customers: Customers, ties: Ties, beta: Array) -> Likel
         ties: Efron's or Breslow's method.
         beta: shape (K, p).
     """
-    found = _parts(sums(x, customers, beta), ties)
-    weight = _hazards(x, beta)[0] * customers.by_pattern(found.risk, found.event)
-    return Likelihood(found.loglik, found.score, (x.T * weight[:, None]) @ x - found.products)
+    s = sums(x, customers, beta)
+    over = _over_ties(s, ties)
+    loglik, slope = _score(s, over)
+    weight = _hazards(x, beta)[0] * customers.by_pattern(over.A, over.B)
+    return Likelihood(loglik, slope, (x.T * weight[:, None]) @ x - _products(s, over))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Parts:
-    """What there is at K coefficient vectors.
+class _OverTies:
+    """The sums of `tie_sums`, shape (K, R) each, zero where nobody leaves, and the rows at which several leave."""
 
-    Attributes:
-        loglik: shape (K,).
-        score: shape (K, p).
-        risk: shape (K, R): what each customer at risk adds to the information.
-        event: shape (K, R): what each who leaves takes from it.
-        products: shape (K, p, p): what is taken off in the end.
-    """
-
-    loglik: Array
-    score: Array
-    risk: Array
-    event: Array
-    products: NDArray[np.float64]
+    L: Array
+    A: Array
+    B: Array
+    C: Array
+    D: Array
+    E: Array
+    tied: NDArray[np.intp]
 
 
 def _hazards(x: Array, beta: Array) -> tuple[Array, Array]:
@@ -123,20 +118,28 @@ def _hazards(x: Array, beta: Array) -> tuple[Array, Array]:
     return np.exp(eta), eta
 
 
-def _parts(s: Sums, ties: Ties) -> _Parts:
+def _over_ties(s: Sums, ties: Ties) -> _OverTies:
     here = s.events > 0
-    S0, S1, Q0, Q1 = s.risk[..., 0], s.risk[..., 1:], s.event[..., 0], s.event[..., 1:]
-    d = s.events[here]
+    d, S, Q = s.events[here], s.risk[..., 0][here], s.event[..., 0][here]
     L, A, B, C, D, E = np.zeros((6, *here.shape))
     if ties == "breslow":
-        A[here], L[here] = d / S0[here], d * np.log(S0[here])
-        C[here] = d / S0[here] ** 2
-    else:
-        for into, found in zip((L, A, B, C, D, E), tie_sums(S0[here], Q0[here], d.astype(np.int64)), strict=True):
-            into[here] = found
-    slope = (A[:, None] @ S1 - B[:, None] @ Q1)[:, 0]
-    cross = (S1 * D[..., None]).swapaxes(1, 2) @ Q1
-    products = (
-        (S1 * C[..., None]).swapaxes(1, 2) @ S1 - cross - cross.swapaxes(1, 2) + (Q1 * E[..., None]).swapaxes(1, 2) @ Q1
-    )
-    return _Parts(s.eta - L.sum(axis=1), s.x - slope, A, B, products)
+        L[here], A[here], C[here] = d * np.log(S), d / S, d / S**2
+        return _OverTies(L, A, B, C, D, E, np.empty(0, np.intp))
+    for into, values in zip((L, A, B, C, D, E), tie_sums(S, Q, d.astype(np.int64)), strict=True):
+        into[here] = values
+    return _OverTies(L, A, B, C, D, E, np.flatnonzero((s.events > 1).any(axis=0)))
+
+
+def _score(s: Sums, over: _OverTies) -> tuple[Array, Array]:
+    rows = over.tied  # elsewhere B is zero
+    slope = over.A[:, None] @ s.risk[..., 1:] - over.B[:, None, rows] @ s.event[:, rows, 1:]
+    return s.eta - over.L.sum(axis=1), s.x - slope[:, 0]
+
+
+def _products(s: Sums, over: _OverTies) -> NDArray[np.float64]:
+    """What the information has less than Σ A · Σ r x xᵀ over those at risk and B likewise; shape (K, p, p)."""
+    rows, S1 = over.tied, s.risk[..., 1:]
+    Q1 = s.event[:, rows, 1:]
+    cross = (S1[:, rows] * over.D[:, rows, None]).swapaxes(1, 2) @ Q1
+    within = (Q1 * over.E[:, rows, None]).swapaxes(1, 2) @ Q1
+    return np.asarray((S1 * over.C[..., None]).swapaxes(1, 2) @ S1 - cross - cross.swapaxes(1, 2) + within)

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.html_tables import html_table
-from cxresearch.small_cells import told
+from cxresearch.small_cells import about
 
 Vector = NDArray[np.float64]
 
@@ -136,10 +136,12 @@ class Incidence(Result):
         return f"Incidence({self.cause} on the {self.clock} clock{end})"
 
     def _repr_html_(self) -> str:
+        from cxresearch.coarse_curves import apart
+
         rows = []
-        for time in some_times(self):
+        for time in apart(self, some_times(self)):
             found, later = self.at(time), np.flatnonzero(self.times >= time)
-            risk = told(int(self.at_risk[later[0]])) if len(later) else "–"
+            risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
             limits = [f"{v:.1%}" if found.value > 0 else "–" for v in (found.low, found.high)]
             rows.append((f"{time:,}", f"{found.value:.1%}", *limits, risk))
         heads = ("contacts" if self.clock == "contact" else "days", "left by then", "from", "to", "at risk")
@@ -204,7 +206,7 @@ class CoxFit(Result):
         within = f"Compared within {', '.join(self.strata)}." if self.strata else ""
         method = f"Errors by jackknife over {self.groups} groups." if self.groups else "Errors by the model."
         firth = "The likelihood has no maximum: Firth's penalty was used." if self.penalised else ""
-        caption = f"Hazard ratios of {self.cause}: {self.events:,} events, ties by {self.ties.title()}"
+        caption = f"Hazard ratios of {self.cause}: {about(self.events)} events, ties by {self.ties.title()}"
         return html_table(caption, heads, rows, (against, within, method, firth))
 
 
