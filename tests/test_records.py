@@ -226,6 +226,19 @@ def test_the_quarantine_holds_the_faulty_rows_and_is_private(tmp_path, name):
     assert list(folder.iterdir()) == []
 
 
+def test_a_spreadsheet_finds_no_formula_in_the_quarantine(tmp_path):
+    formulas = ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3"]
+    contacts = log(
+        *(("a", "soon", "bad", f) for f in [*formulas, "-2.5", "+7"]), columns=("customer", "at", "grade", "note")
+    )
+    whole = pl.concat([log(("a", "2024-02-01", "bad", "x"), columns=("customer", "at", "grade", "note")), contacts])
+    (path,) = cx.audit(study(whole, who(ALWAYS))).write_quarantine(tmp_path)
+    held = pl.read_csv(path, infer_schema=False)
+    assert not any(cell and cell[0] in "=@" for row in held.rows() for cell in row)
+    column = held.columns[-1] if "note" not in held.columns else "note"
+    assert held[column].to_list() == [*(f"'{f}" for f in formulas), "-2.5", "+7"]
+
+
 def test_a_quarantine_that_cannot_be_written_says_so(tmp_path):
     audit = cx.audit(study(log(("a", "2024-02-01", "bad"), ("a", "soon", "bad")), who(ALWAYS)))
     (tmp_path / "file").touch()

@@ -1,6 +1,7 @@
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
-from cxresearch.small_cells import classes, hide, told
+from cxresearch.small_cells import about, classes, hide, tellable, told
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,46 @@ def test_sparse_neighbours_share_a_class(counts, found):
 
 def test_counts_in_words():
     assert [told(n, 10) for n in (1204, 9, 0, None)] == ["1,204", "fewer than 10", "0", "not shown"]
+
+
+def wilson(cases, customers):
+    found = proportion_confint(cases, customers, alpha=0.05, method="wilson")
+    return cases / customers, *map(float, found)
+
+
+@pytest.mark.parametrize("customers", [40, 454, 20_000])
+@pytest.mark.parametrize("cases", [3, 9, 10, 11, 20])
+def test_a_share_tells_no_small_count_of_cases_or_of_others(cases, customers):
+    p, low, high = wilson(cases, customers)
+    assert tellable(p, low, high, unit="share") == (cases >= 10)
+    assert tellable(1 - p, 1 - high, 1 - low, unit="share") == (cases >= 10)
+    assert tellable(p, low, high, unit="share", min_cell=3)
+
+
+def test_shares_of_nobody_and_of_all_are_told():
+    assert tellable(0.0, 0.0, 0.02, unit="share")
+    assert tellable(1.0, 0.98, 1.0, unit="share")
+    assert not tellable(0.0, 0.0, 0.3, unit="share", customers=9)
+
+
+def test_a_wide_hazard_ratio_is_told():
+    assert tellable(1.3, 0.4, 4.2, unit="hazard ratio", customers=200, events=40)
+
+
+@pytest.mark.parametrize("few", [{"customers": 3}, {"events": 9}])
+def test_a_number_of_few_is_not_told_whatever_its_unit(few):
+    for unit in ("share", "hazard ratio", "difference of shares"):
+        assert not tellable(0.5, 0.49, 0.51, unit=unit, **few)
+        assert tellable(0.5, 0.49, 0.51, unit=unit, customers=2000, events=1000)
+
+
+def test_what_may_be_worked_out_of_hidden_counts():
+    assert hide((500, 1, 1, 300), 10) == (500, None, None, None)  # two that add up to 2 are 1 and 1
+    assert hide((500, 300, 2, 9), 10) == (500, 300, None, None)
+
+
+def test_round_counts():
+    assert [about(n, 10) for n in (None, 0, 9, 10, 14, 15, 1204)] == [
+        "not shown", "0", "fewer than 10", "about 10", "about 10", "about 20", "about 1,200",
+    ]  # fmt: skip
+    assert about(1204, 1) == "about 1,204"

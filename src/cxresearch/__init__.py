@@ -13,7 +13,7 @@ The way of the data, module by module::
     episode, rows           (start, stop] rows    risk, matched         the additive tables
     explore                 study to table        estimators/           table to numbers
     agent_counts            with whom             moment_counts, curves first looks
-    small_cells             what may be shown
+    small_cells             what may be shown       coarse_curves         of a curve
     variants                other definitions     html_tables           objects in JupyterLab
     cache                   tables kept between runs
     claims/                 numbers to verdicts   journey/              touchpoints, levels, scorecard

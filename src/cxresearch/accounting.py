@@ -100,7 +100,7 @@ class Audit:
                     continue
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                    rows.write_csv(file)
+                    _inert(rows).write_csv(file)
             except OSError as e:
                 raise SourceError(
                     f"cannot write the quarantined rows to {path}: {e.strerror}; give another folder with --state"
@@ -131,3 +131,10 @@ class Audit:
     def _repr_html_(self) -> str:
         rows = ((what, t, n, note) for t, what, n, note in self._lines())
         return html_table("Audit", ("what", "table", "rows", "where"), rows)
+
+
+def _inert(rows: pl.DataFrame) -> pl.DataFrame:
+    """Texts that a spreadsheet would take for a formula begin with an apostrophe; numbers stay."""
+    cell = pl.col(pl.String)
+    formula = cell.str.contains(r"^[=+\-@\t\r]") & ~cell.str.contains(r"^[+-]?[0-9][0-9.,]*$")
+    return rows.with_columns(pl.when(formula).then("'" + cell).otherwise(cell).name.keep())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.clocks import DayClock
+from cxresearch.coarse_curves import coarse
 from cxresearch.episode import episodes, since, until
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.incidence import incidence
@@ -74,16 +75,22 @@ class Curves(Result, Mapping[str, Incidence]):
         if not self.names:
             return html_table("No curve can be drawn", ("what is lacking",), ((why,) for why in self.lacks))
         first = self.incidences[0]
-        reach = [some_times(c) for c in self.incidences]
-        end = min(times[-1] for times in reach if times)
+        shown = {n: coarse(c, self.min_cell) for n, c in self.items()}
+        few = [n for n, c in shown.items() if not len(c.times)]
+        reach = [times for c in shown.values() if (times := some_times(c))]
+        end = min((times[-1] for times in reach), default=0)
         times = sorted({t for times in reach for t in times[:-1] if t < end} | {end})
-        rows = ((n, *(_at(c, t) for t in times)) for n, c in self.items())
+        rows = ((n, *(_at(c, t) if len(c.times) else "–" for t in times)) for n, c in shown.items())
         unit = "contacts" if first.clock == "contact" else "days"
         return html_table(
             f"Left by then, by {self.of}, with {first.level:.0%} limits; time in {unit} ({first.clock})",
             (self.of, *(f"{t:,}" for t in times)),
             rows,
-            [f"Not estimated: {why}." for why in self.lacks],
+            [
+                f"A number changes when at least {self.min_cell} more customers have left.",
+                *(f"Not shown, as fewer than {self.min_cell} left: {n}." for n in few),
+                *(f"Not estimated: {why}." for why in self.lacks),
+            ],
         )
 
 

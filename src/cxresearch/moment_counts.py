@@ -15,7 +15,7 @@ from cxresearch.html_tables import html_table
 from cxresearch.journey.cells import shown
 from cxresearch.moments import BAD, GRADES
 from cxresearch.records import Records
-from cxresearch.small_cells import classes, hide, told
+from cxresearch.small_cells import about, classes, hide, told
 from cxresearch.study import Study
 
 _YEAR = 365.25
@@ -105,8 +105,8 @@ class QuickMath(Result):
         if not self.employees:
             return ""
         return (
-            f"Of {self.employees:,} employees, on the {self.employee_days:,} days on which one of them had a moment; "
-            "moments with nobody named are left out there."
+            f"Of {self.employees:,} employees, on {about(self.employee_days, self.min_cell)} days on which one of them "
+            "had a moment; moments with nobody named are left out there."
         )
 
     def _named(self, *cells: str) -> tuple[str, ...]:

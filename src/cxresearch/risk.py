@@ -21,7 +21,7 @@ from cxresearch.episode import Aside, Episodes, summed
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
 from cxresearch.packing import narrow, sums
-from cxresearch.small_cells import MIN_CELL, hide, told
+from cxresearch.small_cells import MIN_CELL, about, hide, told
 
 FLOWS = ("entered", "left")
 ENTERED, CHANGED = 0, 1  # what a row counts as when it begins, and when it ends in another state; causes come after
@@ -176,15 +176,26 @@ class RiskTable:
         return self.html()
 
     def html(self, min_cell: int = MIN_CELL) -> str:
-        """What the table is about, as a table for a page; counts below `min_cell` are hidden."""
-        counts = hide([self.events(c) for c in self.causes], min_cell)
+        """What the table is about, as a table for a page; counts below `min_cell` are hidden.
+
+        Beside customers who were left out counts are round: those of all customers are told elsewhere.
+        """
+        counts, said = self._shown(min_cell), about if self.asides else told
         rows = [
             *((f"levels of {f.name}", ", ".join(f.levels)) for f in self.features),
-            *((c, told(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
+            *((c, said(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
             *((f"not at risk: {a.reason}", told(a.customers, min_cell)) for a in self.asides),
         ]
-        caption = f"Risk table: {self.customers:,} customers on the {self.clock} clock"
+        caption = f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
         return html_table(caption, ("what", "levels, or how many"), rows)
+
+    def _shown(self, min_cell: int) -> tuple[int | None, ...]:
+        """Exits by cause, small ones hidden; first of all the others goes censored, as who left is told elsewhere."""
+        counts = [self.events(c) for c in self.causes]
+        few = [n for n in counts[1:] if 0 < n < min_cell]
+        if few and counts[0] + sum(few) - len(few) >= min_cell:
+            return (None, *(None if 0 < n < min_cell else n for n in counts[1:]))
+        return hide(counts, min_cell)
 
     def _cause(self, cause: str) -> str:
         if cause not in self.causes:

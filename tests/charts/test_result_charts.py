@@ -1,6 +1,8 @@
 """Charts of results: the words tell the numbers, and what is too small to show is not in the data either."""
 
+import itertools
 import json
+import re
 
 import altair as alt
 import numpy as np
@@ -39,8 +41,8 @@ def quick(counts=(500, 200, 290, 10), classes=("0", "1", "2+"), customers=(60, 3
 
 BY_BAD = {"0": curve((0.1, 0.2, 0.3, 0.4), (90, 80, 70, 60)), "1": curve((0.2, 0.3, 0.4, 0.5), (40, 30, 9, 3), start=7)}
 CAUSES = {
-    "defection": curve((0.1, 0.2, 0.3, 0.35), (90, 50, 20, 12)),
-    "other exit": curve((0.05, 0.06, 0.07, 0.08), (90, 50, 20, 12), cause="other exit"),
+    "defection": curve((0.1, 0.2, 0.3, 0.35), (900, 500, 200, 150)),
+    "other exit": curve((0.05, 0.08, 0.12, 0.16), (900, 500, 200, 150), cause="other exit"),
 }
 ALL = {
     "retention": lambda: charts.retention(BY_BAD),
@@ -74,8 +76,8 @@ def test_retention_tells_and_draws_one_minus_incidence():
     assert drawn["1", 20.0] == pytest.approx(0.7)
     assert drawn["1", 7.0] == 1.0
     limits = next(r for r in rows if r["level"] == "0" and r["time"] == 40)
-    assert (limits["low"], limits["high"]) == (pytest.approx(0.56), pytest.approx(0.64))
-    assert "0: 60% (56% to 64%) by day 40; 1: 70% (67% to 73%) by day 20" in chart.to_dict()["description"]
+    assert (limits["low"], limits["high"]) == (pytest.approx(0.55), pytest.approx(0.65))  # of 90 customers
+    assert "0: 60% (55% to 65%) by day 40; 1: 70% (70% to 70%) by day 20" in chart.to_dict()["description"]
     assert "1 from day 7 on, of those there then" in chart.to_dict()["usermeta"]["caption"]
 
 
@@ -90,11 +92,46 @@ def test_curves_are_steps_with_bands_up_to_the_last_time(name):
 
 def test_no_point_where_few_are_at_risk_or_beyond_the_support():
     assert max(r["time"] for r in data(charts.retention(BY_BAD)) if r["level"] == "1") == 20
-    assert max(r["time"] for r in data(charts.retention(BY_BAD, min_cell=35)) if r["level"] == "1") == 10
-    short = {"0": curve((0.1, 0.2, 0.3, 0.4), (90, 80, 70, 60), support=30)}
+    assert not [r for r in data(charts.retention(BY_BAD, min_cell=30)) if r["level"] == "1"]
+    short = {"0": curve((0.1, 0.2, 0.3, 0.4), (900, 800, 700, 600), support=30)}
     assert max(r["time"] for r in data(charts.retention(short))) == 30
-    few = {"a": curve((0.1, 0.2, 0.3, 0.4), (90, 80, 5, 4)), "b": curve((0.1, 0.1, 0.1, 0.1), (90, 80, 70, 60))}
+    few = {"a": curve((0.1, 0.2, 0.3, 0.4), (900, 800, 5, 4)), "b": curve((0.1,) * 4, (900, 800, 700, 600))}
     assert max(r["time"] for r in data(charts.competing(few))) == 20
+
+
+def one_by_one(customers, *, level=0.95):
+    """A curve of customers who leave one a day, the last of all included."""
+    day = np.arange(1, customers + 1)
+    return curve(day / customers, customers - day + 1, times=day, support=customers)
+
+
+@pytest.mark.parametrize("min_cell", [5, 10])
+def test_no_step_stands_for_fewer_customers_than_may_be_shown(min_cell):
+    lone = one_by_one(60)
+    for drawn, share in (
+        (data(charts.retention({"0": lone}, min_cell=min_cell)), lambda r: 1 - r["share"]),
+        (data(charts.competing({"left": lone}, min_cell=min_cell)), lambda r: r["share"]),
+    ):
+        left = [60 * share(r) for r in drawn]
+        assert len(left) > 3
+        assert all(b - a > min_cell / 2 for a, b in itertools.pairwise(left))  # rounded on top of it
+        assert drawn[-1]["time"] <= 60 - min_cell + 1
+        days = [r["time"] for r in drawn]
+        assert all(b - a >= min_cell for a, b in itertools.pairwise(days))
+
+
+def test_a_curve_that_few_left_is_not_drawn_and_is_named():
+    three = curve((0.01, 0.02, 0.03, 0.03), (100, 99, 98, 97))
+    nobody = curve((0.0,) * 4, (100, 99, 98, 97))
+    found = charts.retention({"0": BY_BAD["0"], "3+": three, "none": nobody}).to_dict()
+    assert {r["level"] for r in found["data"]["values"]} == {"0", "none"}
+    assert found["usermeta"]["caption"].endswith("Too few left to draw 3+.")
+    with pytest.raises(cx.EstimationError, match="10 left"):
+        charts.retention({"3+": three})
+    stacked = charts.competing({"defection": CAUSES["defection"], "other exit": three}).to_dict()
+    assert {r["cause"] for r in stacked["data"]["values"]} == {"defection"}
+    assert "Too few to draw: other exit." in stacked["usermeta"]["caption"]
+    assert "other exit" not in stacked["description"]
 
 
 def test_no_number_at_risk_is_in_the_data():
@@ -106,14 +143,14 @@ def test_competing_causes_are_stacked():
     chart = charts.competing(CAUSES)
     at_end = {r["cause"]: r for r in data(chart) if r["time"] == 40}
     assert (at_end["defection"]["from"], at_end["defection"]["to"]) == (0, pytest.approx(0.35))
-    assert (at_end["other exit"]["from"], at_end["other exit"]["to"]) == (pytest.approx(0.35), pytest.approx(0.43))
-    assert "By day 40: defection: 35%; other exit: 8.0%" in chart.to_dict()["description"]
+    assert (at_end["other exit"]["from"], at_end["other exit"]["to"]) == (pytest.approx(0.35), pytest.approx(0.51))
+    assert "By day 40: defection: 35%; other exit: 16%" in chart.to_dict()["description"]
 
 
 def test_causes_with_other_times_are_read_as_steps():
-    odd = {"a": CAUSES["defection"], "b": curve((0.1, 0.2), (90, 80), times=(15, 40))}
+    odd = {"a": CAUSES["defection"], "b": curve((0.1, 0.2), (900, 800), times=(15, 40))}
     rows = {(r["cause"], r["time"]): r["share"] for r in data(charts.competing(odd))}
-    assert (rows["b", 10.0], rows["b", 15.0], rows["b", 30.0]) == (0, pytest.approx(0.1), pytest.approx(0.1))
+    assert (rows["b", 10.0], rows["b", 15.0], rows["b", 20.0]) == (0, pytest.approx(0.1), pytest.approx(0.1))
     assert rows["a", 15.0] == pytest.approx(0.1)
 
 
@@ -202,3 +239,11 @@ def test_title_and_caption_are_in_the_picture_for_jupyterlab():
     title = renderer.bundle(spec)[renderer.LAB_MIME]["title"]
     assert title["text"] == "Rate of leaving, compared"
     assert "Reference: bad 0" in title["subtitle"][0]
+
+
+def test_a_control_character_in_a_name_does_no_harm():
+    chart = charts.retention({"a\x00b": BY_BAD["0"], "\x1b[31m": BY_BAD["1"]}, history="of\x08 it").to_dict()
+    forms = renderer.bundle(chart)
+    assert not re.search(r"\\u00[01]|[\x00-\x08\x0b-\x1f]", json.dumps(forms))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", renderer.still(chart, 340))
+    assert "a\ufffdb" in forms["image/svg+xml"]

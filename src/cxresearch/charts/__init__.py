@@ -5,7 +5,8 @@
     intervals    the readings of a claim side by side    over_time   how a share grows
     by_contacts  who has bad moments and who leaves      by_history  who is still there, by what they lived through
     by_cause     what came first                         ratios      hazard ratios
-    moments      the quick math                          journey     touchpoints, levels, scorecard, loyalty
+    moments      the quick math                          journey     touchpoints, levels of service
+    line_by_line the scorecard, loyalty
     steps        what charts of curves share
     look         what all charts share                   renderer    how a chart leaves the kernel
 
@@ -17,7 +18,8 @@ from cxresearch.charts.by_cause import competing
 from cxresearch.charts.by_contacts import Shares, activity, shares
 from cxresearch.charts.by_history import retention
 from cxresearch.charts.intervals import readings, units
-from cxresearch.charts.journey import loyalty_shift, perception_map, scorecard, service_levels
+from cxresearch.charts.journey import perception_map, service_levels
+from cxresearch.charts.line_by_line import loyalty_shift, scorecard
 from cxresearch.charts.look import claimed
 from cxresearch.charts.moments import bad_moments, grades
 from cxresearch.charts.over_time import curves

@@ -9,8 +9,9 @@ import altair as alt
 import numpy as np
 
 from cxresearch.charts.look import Chart, finish, since, thinned, values
-from cxresearch.charts.steps import one_clock, shares_up, steps, time_along, told_apart
+from cxresearch.charts.steps import drawn, one_clock, shares_up, steps, time_along, told_apart
 from cxresearch.claims.evidence import number
+from cxresearch.coarse_curves import coarse, grain, rounded
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Incidence
 from cxresearch.small_cells import MIN_CELL
@@ -21,22 +22,26 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
 
     Args:
         causes: name to incidence, of one table, each with the others competing, such as `cxresearch.by_cause` makes.
-        min_cell: no point is drawn where fewer are at risk.
+        min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
 
     Returns:
         The chart; from the bottom in the order given.
 
     Raises:
-        EstimationError: no causes, more than six, several clocks, or nobody at risk.
+        EstimationError: no causes, more than six, several clocks, or too few at risk or leaving.
     """
     clock = one_clock(causes)
+    step = grain(max(float(c.at_risk.max(initial=1.0)) for c in causes.values()), min_cell)
+    given = {name: coarse(c, min_cell) for name, c in causes.items()}
+    few = [name for name, c in given.items() if not len(c.times)]
+    causes = {name: c for name, c in given.items() if len(c.times)}
     times = _grid(causes, min_cell)
     rows: list[dict[str, Any]] = []
     below = np.zeros(len(times))
     for name, curve in causes.items():
-        own = _steps(curve, times)
+        own = np.array([rounded(v, step) for v in _steps(curve, times)])
         for t, a, v in zip(times.tolist(), below.tolist(), own.tolist(), strict=True):
-            row = {"cause": name, "time": t, "from": round(a, 4), "to": round(a + v, 4), "share": round(v, 4)}
+            row = {"cause": name, "time": t, "from": round(a, 4), "to": round(a + v, 4), "share": v}
             rows.append(row | {"all": round(a + v, 4)})
         below = below + own
     names = list(causes)
@@ -69,21 +74,19 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         title="What came first",
         caption="Each layer is the share to whom that came first, by then; above all layers are those still waiting. "
         "Where one cause ends the wait for another, neither may be treated as if the customer had just gone out of "
-        "sight.",
+        f"sight. {drawn(min_cell)}{' Too few to draw: ' * bool(few)}{', '.join(few)}{'.' * bool(few)}",
         description=f"Shares of customers by what came first, over time, stacked. By {unit} {times[-1]:,.0f}: {told}.",
         height=300,
     )
 
 
 def _grid(causes: Mapping[str, Incidence], min_cell: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """The times at which all causes can be drawn, with their common beginning."""
-    kept = [c.times[(c.at_risk >= min_cell) & (c.times <= c.support)] for c in causes.values()]
-    if any(not len(k) for k in kept):
-        raise EstimationError(f"never {min_cell} customers at risk: there is nothing to draw")
-    every = np.unique(np.concatenate(kept))
-    every = every[every <= min(k[-1] for k in kept)]
-    start = max(c.start for c in causes.values())
-    return np.concatenate([[float(start)], every[thinned(len(every), 100)]])
+    """The times at which any cause has a step, with their common beginning, up to the end of the most frequent."""
+    if not causes:
+        raise EstimationError(f"never {min_cell} customers at risk of whom {min_cell} left: there is nothing to draw")
+    every = np.unique(np.concatenate([c.times for c in causes.values()]))
+    every = every[every <= max(causes.values(), key=lambda c: float(c.incidence[-1])).times[-1]]
+    return np.concatenate([[float(max(c.start for c in causes.values()))], every[thinned(len(every), 100)]])
 
 
 def _steps(curve: Incidence, times: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:

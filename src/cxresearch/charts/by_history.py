@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
-import numpy as np
 
 from cxresearch.charts.look import Chart, finish, since, thinned, values
-from cxresearch.charts.steps import one_clock, shares_up, steps, time_along, told_apart
+from cxresearch.charts.steps import drawn, one_clock, shares_up, steps, time_along, told_apart
 from cxresearch.claims.evidence import number
+from cxresearch.coarse_curves import coarse, grain, rounded
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Incidence
 from cxresearch.small_cells import MIN_CELL
@@ -26,7 +26,7 @@ def retention(
     Args:
         curves: name to incidence, on one clock, such as `cxresearch.by_level` makes; drawn as one minus incidence.
         history: what the names are levels of, for the title and the legend.
-        min_cell: no point is drawn where fewer are at risk.
+        min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
 
     Returns:
         The chart, with limits as bands.
@@ -37,7 +37,7 @@ def retention(
     clock = one_clock(curves)
     rows = [r for name, curve in curves.items() for r in _rows(name, curve, min_cell)]
     if not rows:
-        raise EstimationError(f"no curve has {min_cell} customers at risk at any time: there is nothing to draw")
+        raise EstimationError(f"no curve has {min_cell} at risk of whom {min_cell} left: there is nothing to draw")
     names = [n for n in curves if any(r["level"] == n for r in rows)]
     legend = alt.Legend(
         title=history, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300, symbolOpacity=1
@@ -71,8 +71,7 @@ def retention(
     caption = (
         "Customers join a curve after the moment that brings them there and leave it with the next one. "
         f"Bands are {next(iter(curves.values())).level:.0%} intervals; one that spans more than {_WIDE:.0%} is not "
-        f"drawn. A curve is drawn while at least {min_cell} "
-        f"customers are in it{': ' if late else ''}{'; '.join(late)}."
+        f"drawn. {drawn(min_cell)}{' ' if late else ''}{'; '.join(late)}{'.' if late else ''}{_gone(curves, names)}"
     )
     return finish(
         alt.layer(*layers, data=values(rows)),
@@ -84,27 +83,30 @@ def retention(
 
 
 def _rows(name: str, curve: Incidence, min_cell: int) -> list[dict[str, Any]]:
-    drawn = np.flatnonzero((curve.at_risk >= min_cell) & (curve.times <= curve.support))
-    if not len(drawn):
-        return []
+    """The points of a curve; none where fewer left than may be shown."""
+    shown = coarse(curve, min_cell)
+    step = grain(float(curve.at_risk.max(initial=1.0)), min_cell)
     rows = [
-        {
-            "level": name,
-            "time": float(curve.times[i]),
-            "share": round(1 - float(curve.incidence[i]), 4),
-            **_limits(curve, i),
-        }
-        for i in (int(drawn[k]) for k in thinned(len(drawn), 100))
+        {"level": name, "time": float(shown.times[i]), "share": rounded(1 - float(shown.incidence[i]), step)}
+        | _limits(shown, i, step)
+        for i in thinned(len(shown.times), 100)
     ]
-    return [{"level": name, "time": float(curve.start), "share": 1.0, "low": None, "high": None}, *rows]
+    first = {"level": name, "time": float(curve.start), "share": 1.0, "low": None, "high": None}
+    return [first, *rows] if rows else []
 
 
-def _limits(curve: Incidence, i: int) -> dict[str, float | None]:
+def _limits(curve: Incidence, i: int, step: float) -> dict[str, float | None]:
     """The limits at a point; none where nobody has left yet, or where they say next to nothing."""
     low, high = 1 - float(curve.high[i]), 1 - float(curve.low[i])
     if curve.incidence[i] <= 0 or high - low > _WIDE:
         return {"low": None, "high": None}
-    return {"low": round(low, 4), "high": round(high, 4)}
+    return {"low": rounded(low, step), "high": rounded(high, step)}
+
+
+def _gone(curves: Mapping[str, Incidence], names: list[str]) -> str:
+    """Which curves are not drawn."""
+    few = [n for n in curves if n not in names]
+    return f" Too few left to draw {', '.join(few)}." if few else ""
 
 
 def _told(row: dict[str, Any]) -> str:

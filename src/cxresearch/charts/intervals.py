@@ -38,7 +38,8 @@ AXES = {
     "difference of shares": "points more (+) or fewer (−)",
     CONTEST: "how much more (+) or less (−) probable by the first description",
 }
-STEP = 68  # height of a reading: two lines of text, then the interval
+LINE = 15  # height of a line of text
+STEP = 38 + 2 * LINE  # height of a reading: two lines of text, then the interval; higher where one has three
 _ROOM = {
     "difference of shares": 158,
     CONTEST: 188,
@@ -79,9 +80,12 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         labelExpr=label,
         tickCount=5,
         labelOverlap=True,
+        labelSeparation=6,
         titleAlign="left",
         titleAnchor="start",
     )
+    height = STEP + LINE * max(0, max(r["lines"] for r in rows) - 2)
+    below = 18 + (height - STEP) / 2  # where the interval lies, under the middle of its row
     x = alt.X("value:Q", scale=scale, axis=axis)
     y = alt.Y("row:O", axis=None, scale=alt.Scale(padding=0))
     base = alt.Chart().encode(y=y)
@@ -99,30 +103,30 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
             x=alt.X("from:Q", scale=scale, axis=axis), x2="to:Q"
         ),
         inside.transform_filter("datum.edge !== null")
-        .mark_tick(color=BLUE, thickness=1.5, size=STEP, aria=False)
+        .mark_tick(color=BLUE, thickness=1.5, size=height, aria=False)
         .encode(x="edge:Q"),
         base.mark_text(
             align="left",
             baseline="top",
-            yOffset=alt.ExprRef("2 - 15 * datum.lines"),
+            yOffset=alt.ExprRef(f"{below - 16} - {LINE} * datum.lines"),
             lineBreak="\n",
             fontSize=13,
-            lineHeight=15,
+            lineHeight=LINE,
             aria=False,
         ).encode(x=alt.value(0), text="label:N"),
-        base.mark_rule(strokeWidth=3, yOffset=18, aria=False).encode(
+        base.mark_rule(strokeWidth=3, yOffset=below, aria=False).encode(
             x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour
         ),
-        base.mark_point(filled=True, opacity=1, size=120, yOffset=18).encode(
+        base.mark_point(filled=True, opacity=1, size=120, yOffset=below).encode(
             x=x,
             color=colour,
             shape=alt.Shape("role:N", scale=_scale(1), legend=None),
             tooltip=tooltip,
             description="alt:N",
         ),
-        base.mark_text(align="right", baseline="middle", yOffset=18, fontSize=13, fontWeight="bold", aria=False).encode(
-            x=alt.value(alt.ExprRef("width")), text="short:N"
-        ),
+        base.mark_text(
+            align="right", baseline="middle", yOffset=below, fontSize=13, fontWeight="bold", aria=False
+        ).encode(x=alt.value(alt.ExprRef("width")), text="short:N"),
     ]
     if unit != "share":
         none = 1.0 if unit == "hazard ratio" else 0.0
@@ -139,7 +143,7 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         title=_title(trial, unit, only),
         caption=f"{shaded} {legend}".strip(),
         description=f"Numbers with intervals for the claim “{trial.claim.statement}” {shaded} {told}.",
-        height=STEP * len(rows),
+        height=height * len(rows),
     )
 
 
@@ -174,19 +178,22 @@ def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str,
 def _row(name: str, role: str, found: Estimate | Beside, unit: str) -> dict[str, Any]:
     value, low, high = found.value, found.low, found.high
     spread = f"{number(low, unit)} to {number(high, unit)}"
-    lines = wrap({_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name, 46)[:3]
+    lines = wrap({_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name, 46, max_lines=3, placeholder=" …")
     return {
         "name": name,
         "label": "\n".join(lines),
         "lines": len(lines),
         "role": role,
-        "value": round(value, 5),
-        "low": round(low, 5),
-        "high": round(high, 5),
+        **{k: _plain(v, unit) for k, v in (("value", value), ("low", low), ("high", high))},
         "shown": f"{number(value, unit)} ({spread})",
         "short": _short(value, low, high, unit),
         "alt": f"{name}: {number(value, unit)}, interval {spread}",
     }
+
+
+def _plain(value: float, unit: str) -> float:
+    """A number as exact as a picture needs it, and not more."""
+    return round(value, 5 if unit == CONTEST else 3)
 
 
 def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:

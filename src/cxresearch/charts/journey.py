@@ -1,29 +1,24 @@
-"""The journey as pictures: the touchpoints, the levels of service, the scorecard, what a moment does to staying."""
+"""The journey as pictures: the touchpoints in order, and the levels of service."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE, PURPLE, Chart, finish, percent, values
+from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE, PURPLE, START, Chart, finish, percent, tips, values
 from cxresearch.claims.evidence import number
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Estimate
-from cxresearch.journey.expectations import Score, Scorecard
-from cxresearch.journey.loyalty import LoyaltyShift
+from cxresearch.html_tables import isolated
 from cxresearch.journey.perception import PerceptionMap, Touchpoint
 from cxresearch.journey.service import ServiceLevels
 from cxresearch.moments import GRADES
-from cxresearch.small_cells import told as told_of
 
 _GRADES = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE, "not shown": "#c9ced4"}
 _ROW = 72  # height of a touchpoint: its name, then bar and interval, then a line of words
-_LINE = 24
 _MIDDLE = 0.5  # where the right half begins
-_START: dict[str, Any] = {"titleAlign": "left", "titleAnchor": "start", "orient": "bottom"}
 
 
 def perception_map(found: PerceptionMap) -> Chart:
@@ -66,8 +61,8 @@ def _row(i: int, t: Touchpoint, found: PerceptionMap) -> dict[str, Any]:
     shares = "; ".join(f"{p['grade']} {p['text']}" for p in _parts(i, t))
     row = {
         "row": i,
-        "name": t.name,
-        "label": f"{i + 1}  {t.name}",
+        "name": isolated(t.name),
+        "label": f"{i + 1}  {isolated(t.name)}",
         "share": None,
         "low": None,
         "high": None,
@@ -76,7 +71,7 @@ def _row(i: int, t: Touchpoint, found: PerceptionMap) -> dict[str, Any]:
         "mark": "weakest" if weakest else "other",
         "word": word,
         "volume": ("" if t.first_day is None else f"day {t.first_day:,.0f}, ") + f"{t.moments:,} moments",
-        "owner": ", ".join(t.owners) or "–",
+        "owner": ", ".join(map(isolated, t.owners)) or "–",
         "first": "–" if t.first_day is None else f"{t.first_day:,.0f}",
         "moments": f"{t.moments:,}",
         "customers": f"{t.customers:,}",
@@ -89,7 +84,7 @@ def _row(i: int, t: Touchpoint, found: PerceptionMap) -> dict[str, Any]:
         told = f"{row['shown']} of the defections{', ' + word if word else ''}"
     if t.hazard_ratio is not None:
         row["ratio"] = f"{t.hazard_ratio.value:.2f} ({t.hazard_ratio.low:.2f} to {t.hazard_ratio.high:.2f})"
-    return row | {"alt": f"{t.name}: {shares}; {told}"}
+    return row | {"alt": f"{isolated(t.name)}: {shares}; {told}"}
 
 
 def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
@@ -102,7 +97,7 @@ def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
         share = n / t.moments
         text = number(share, "share") + ("" if grade == "not shown" else f" ({n:,})")
         ends = {"from": round(upto / t.moments, 4), "to": round((upto + n) / t.moments, 4)}
-        found.append({"row": i, "name": t.name, "grade": grade, "text": text, **ends})
+        found.append({"row": i, "name": isolated(t.name), "grade": grade, "text": text, **ends})
         upto += n
     return found
 
@@ -110,7 +105,7 @@ def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
 def _bars(parts: Sequence[dict[str, Any]], y: alt.Y) -> alt.Chart:
     seen = [g for g in _GRADES if any(p["grade"] == g for p in parts)]
     scale = alt.Scale(domain=[0, 1], range=[1, alt.ExprRef(f"width * {_MIDDLE} - 14")], nice=False)
-    axis = alt.Axis(title="share of its moments", values=[0, 0.5, 1], labelExpr=percent(), **_START, labelFlush=True)
+    axis = alt.Axis(title="share of its moments", values=[0, 0.5, 1], labelExpr=percent(), **START, labelFlush=True)
     colours = alt.Scale(domain=seen, range=[_GRADES[g] for g in seen])
     legend = alt.Legend(title=None, orient="top", columns=3, symbolType="square")
     titles = {"name": "touchpoint", "grade": "moments that were", "text": "share (how many)"}
@@ -122,7 +117,7 @@ def _bars(parts: Sequence[dict[str, Any]], y: alt.Y) -> alt.Chart:
             x2="to:Q",
             y=y,
             color=alt.Color("grade:N", scale=colours, legend=legend),
-            tooltip=_tips(titles),
+            tooltip=tips(titles),
         )
     )
     return found
@@ -139,7 +134,14 @@ def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
         nice=False,
         zero=False,
     )
-    axis = alt.Axis(title="share of the defections", labelExpr=percent(), tickCount=3, labelOverlap=True, **_START)
+    axis = alt.Axis(
+        title="share of the defections",
+        labelExpr=percent(),
+        tickCount=3,
+        labelOverlap=True,
+        labelSeparation=6,
+        **START,
+    )
     x = alt.X("share:Q", scale=scale, axis=axis)
     kinds = ["weakest", "other"]
     colour = alt.Color("mark:N", scale=alt.Scale(domain=kinds, range=[ORANGE, BLUE]), legend=None)
@@ -175,7 +177,7 @@ def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
             x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=colour
         ),
         known.mark_point(filled=True, opacity=1, size=130, yOffset=2).encode(
-            x=x, color=colour, shape=shape, tooltip=_tips(titles), description="alt:N"
+            x=x, color=colour, shape=shape, tooltip=tips(titles), description="alt:N"
         ),
     ).resolve_scale(color="independent")
     return found
@@ -212,7 +214,7 @@ def service_levels(found: ServiceLevels) -> Chart:
     titles = {"level": "level of service", "text": "moments", "as": "counts as"}
     base = alt.Chart().encode(y=y)
     layers = [
-        base.mark_bar(height={"band": 0.62}).encode(x=x, color=colour, tooltip=_tips(titles), description="text:N"),
+        base.mark_bar(height={"band": 0.62}).encode(x=x, color=colour, tooltip=tips(titles), description="text:N"),
         base.mark_text(align="left", dx=6, fontSize=13, aria=False).encode(x=x, text="text:N"),
     ]
     told = "; ".join(f"{r['level']}: {r['text']}, counts as {r['as']}" for r in rows)
@@ -226,156 +228,6 @@ def service_levels(found: ServiceLevels) -> Chart:
         description=f"Moments by level of service. {told}.",
         height=34 * len(rows),
     )
-
-
-def scorecard(found: Scorecard) -> Chart:
-    """The share of moments in which each expectation was kept, with intervals, a block per function.
-
-    Args:
-        found: from `cxresearch.scorecard`.
-
-    Raises:
-        EstimationError: no share can be shown.
-    """
-    rows = [_kept(s, found) for s in found.scores]
-    drawn = [r for r in rows if r["value"] is not None]
-    if not drawn:
-        raise EstimationError("no share can be shown: there is nothing to draw")
-    heads = [{"line": i * (len(found.expectations) + 1), "label": name} for i, name in enumerate(found.rows)]
-    low = max(math.floor(10 * min(r["low"] for r in drawn) - 0.5) / 10, 0.0)
-    scale = alt.Scale(domain=[low, 1], range=[104, alt.ExprRef("width - 132")], nice=False, zero=False)
-    axis = alt.Axis(title="share kept", labelExpr=percent(), tickCount=4, **_START)
-    told = "; ".join(f"{r['of']}, {r['expectation']}: {r['shown']}" for r in rows)
-    gone = " Where few moments failed or were kept, the share is not shown." if len(drawn) < len(rows) else ""
-    lacks = f" The log does not tell {', '.join(found.lacks)}." if found.lacks else ""
-    return _lines(
-        rows,
-        heads,
-        axis,
-        scale,
-        label="expectation:N",
-        titles={"of": found.by, "expectation": "expectation", "shown": "kept", "answered": "moments with an answer"},
-        texts=(
-            "Expectations kept",
-            f"Bars are {found.level:.0%} intervals, each on its own.{gone}{lacks}",
-            f"Share of moments in which expectations were kept, by {found.by}. {told}.",
-        ),
-    )
-
-
-def loyalty_shift(found: LoyaltyShift) -> Chart:
-    """By how much the chance to stay is another after a moment, by grade and by touchpoint.
-
-    Args:
-        found: from `cxresearch.loyalty_shift`.
-
-    Raises:
-        EstimationError: no change is known.
-    """
-    blocks = [
-        ("by grade of the moment", [s for s in found.grades if s.change and s.of != found.against]),
-        ("by touchpoint, over its moments", [s for s in found.touchpoints if s.change]),
-        ("over all moments", [found.everywhere] if found.everywhere.change else []),
-    ]
-    rows: list[dict[str, Any]] = []
-    heads, line = [], 0
-    for head, shifts in blocks:
-        heads += [{"line": line, "label": head}] if shifts else []
-        for k, s in enumerate(shifts):
-            rows.append({"line": line + 1 + k, "of": s.of, "label": _clipped(s.of), **_points(s.change)})
-        line += 1 + len(shifts) if shifts else 0
-    if not rows:
-        raise EstimationError("no change is known: there is nothing to draw")
-    low, high = min(*(r["low"] for r in rows), 0.0), max(*(r["high"] for r in rows), 0.0)
-    room = 0.06 * (high - low) or 0.01
-    scale = alt.Scale(domain=[low - room, high + room], range=[104, alt.ExprRef("width - 128")], nice=False, zero=False)
-    axis = alt.Axis(title="points", labelExpr=percent(signed=True), tickCount=3, labelOverlap=True, **_START)
-    stays = f"{number(found.stays.value, 'share')} are {found.meaning}"
-    told = "; ".join(f"{r['of']}: {r['shown']} points" for r in rows)
-    return _lines(
-        rows,
-        heads,
-        axis,
-        scale,
-        label="label:N",
-        titles={"of": "after", "shown": "points"},
-        texts=(
-            "How many more or fewer stay after one more moment",
-            f"Of all customers, {stays}. The change is against one more {found.against} moment, contacts equal. Bars "
-            f"are {found.level:.0%} intervals. An association, not an effect: a touchpoint differs by the grades of "
-            "its moments alone.",
-            f"Change of the chance to stay after a moment, against a {found.against} moment. {stays}. {told}.",
-        ),
-        nothing=0.0,
-    )
-
-
-def _lines(
-    rows: Sequence[dict[str, Any]],
-    heads: Sequence[dict[str, Any]],
-    axis: alt.Axis,
-    scale: alt.Scale,
-    *,
-    label: str,
-    titles: dict[str, str],
-    texts: tuple[str, str, str],
-    nothing: float | None = None,
-) -> Chart:
-    """A line per number: its label, its interval, the number; in blocks with a head each."""
-    lines = 1 + max(r["line"] for r in rows)
-    y = alt.Y("line:Q", axis=None, scale=alt.Scale(domain=[lines - 0.4, -0.5], nice=False, zero=False))
-    base = alt.Chart(values(rows)).encode(y=y)
-    known = alt.Chart(values([r for r in rows if r["value"] is not None])).encode(y=y)
-    left = alt.Chart(values(heads)).mark_text(align="left", fontSize=13, fontWeight="bold", aria=False)
-    layers = [
-        left.encode(x=alt.value(0), y=y, text="label:N"),
-        base.mark_text(align="left", fontSize=13, aria=False).encode(x=alt.value(8), text=label),
-        known.mark_rule(strokeWidth=3, color=BLUE, aria=False).encode(
-            x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q"
-        ),
-        known.mark_point(filled=True, opacity=1, size=90, color=BLUE).encode(
-            x=alt.X("value:Q", scale=scale, axis=axis), tooltip=_tips(titles), description="alt:N"
-        ),
-        base.mark_text(align="right", fontSize=13, aria=False).encode(
-            x=alt.value(alt.ExprRef("width")), text="shown:N"
-        ),
-    ]
-    if nothing is not None:
-        rule = alt.Chart(values([{"x": nothing}])).mark_rule(
-            color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False
-        )
-        layers.insert(0, rule.encode(x=alt.X("x:Q", scale=scale, axis=axis)))
-    title, caption, description = texts
-    return finish(alt.layer(*layers), title=title, caption=caption, description=description, height=_LINE * lines)
-
-
-def _kept(s: Score, found: Scorecard) -> dict[str, Any]:
-    width = len(found.expectations)
-    line = found.rows.index(s.of) * (width + 1) + 1 + found.expectations.index(s.expectation)
-    row = {"line": line, "of": s.of, "expectation": s.expectation, "answered": told_of(s.answered, found.min_cell)}
-    if s.kept is None:
-        return row | {"value": None, "low": None, "high": None, "shown": "not shown" if s.answered != 0 else "–"}
-    e = s.kept
-    shown = f"{100 * e.value:.1f}% ({100 * e.low:.1f}–{100 * e.high:.1f})"
-    numbers = {k: round(getattr(e, k), 3) for k in ("value", "low", "high")}
-    return row | numbers | {"shown": shown, "alt": f"{s.of}, {s.expectation}: {shown}"}
-
-
-def _points(change: Estimate | None) -> dict[str, Any]:
-    if change is None:
-        return {}
-    value, low, high = (100 * v for v in (change.value, change.low, change.high))
-    shown = f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
-    numbers = {k: round(getattr(change, k), 4) for k in ("value", "low", "high")}
-    return {**numbers, "shown": shown, "alt": f"{shown} points"}
-
-
-def _clipped(name: str) -> str:
-    return name if len(name) <= 13 else f"{name[:12]}…"
-
-
-def _tips(titles: dict[str, str]) -> list[alt.Tooltip]:
-    return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
 
 
 def _shown(found: Estimate) -> str:

@@ -29,12 +29,18 @@ SERIES = (  # colour and dash of the first, second, … curve
     (GREY, (1, 3)),
 )
 TICKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 20, 50)  # of hazard ratios
+START: dict[str, Any] = {"titleAlign": "left", "titleAnchor": "start", "orient": "bottom"}  # of an axis with a title
 Chart = alt.LayerChart | alt.FacetChart  # what Altair says layers make
 
 
 def values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
     """Rows as a chart's data."""
     return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
+
+
+def tips(titles: Mapping[str, str]) -> list[alt.Tooltip]:
+    """What a pointer is told: field to its title."""
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
 
 
 def thinned(count: int, most: int = 150) -> list[int]:

@@ -9,30 +9,34 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, region_of, thinned, values
-from cxresearch.charts.steps import shares_up, steps, time_along, told_apart
-from cxresearch.claims.evidence import Evidence, Trial, number
+from cxresearch.charts.steps import drawn, shares_up, steps, time_along, told_apart
+from cxresearch.claims.evidence import Evidence, Series, Trial, number
+from cxresearch.coarse_curves import grain, rounded
+from cxresearch.small_cells import MIN_CELL
 
 
-def curves(evidence: Evidence, trial: Trial) -> Chart:
+def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
     """How a share grows with time: the series behind a reading, as steps, with bands where there are any.
 
     Args:
         evidence: a reading with series.
         trial: the claim it belongs to.
+        min_cell: no step stands for fewer customers.
 
     Returns:
         The chart, with the claim's edge as a rule where the reading is a share.
     """
+    step = grain(evidence.customers, min_cell)
     rows: list[dict[str, Any]] = [
         {
             "series": s.name,
             "day": s.x[i],
-            "share": round(s.y[i], 5),
-            "low": _band(s.low, i),
-            "high": _band(s.high, i),
+            "share": rounded(s.y[i], step),
+            "low": _band(s.low, i, step),
+            "high": _band(s.high, i, step),
         }
         for s in evidence.series
-        for i in thinned(len(s.x))
+        for i in _kept(s, evidence, min_cell)
     ]
     banded = any(s.low for s in evidence.series)
     where = region_of(trial, evidence) if evidence.unit == "share" else None
@@ -82,10 +86,9 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
     title = "Day by day, the two side by side"
     if len(names) == 1:
         title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
-    ends = "; ".join(f"{s.name}: {number(s.y[-1], 'share')} by day {s.x[-1]:.0f}" for s in evidence.series if s.x)
-    caption = "Each step is a day on which it happened to somebody."
-    if banded:
-        caption += " The band is the interval, day by day."
+    told = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
+    ends = "; ".join(f"{r['series']}: {number(r['share'], 'share')} by day {r['day']:.0f}" for r in told)
+    caption = f"{drawn(min_cell)}{' The band is the interval, day by day.' if banded else ''}"
     return finish(
         alt.layer(*layers, data=values(rows)),
         title=title,
@@ -95,8 +98,26 @@ def curves(evidence: Evidence, trial: Trial) -> Chart:
     )
 
 
-def _band(limits: Sequence[float], i: int) -> float | None:
-    return round(limits[i], 5) if limits and math.isfinite(limits[i]) else None
+def _kept(series: Series, evidence: Evidence, min_cell: int) -> list[int]:
+    """Positions of a series between which enough customers left; none after which only a few did.
+
+    How many are at risk a series does not say. On average they are the customers who left by the share that they are,
+    and towards the end fewer: of series without a band, whose steps are as they were counted, half as many are taken.
+    """
+    many = [min(evidence.customers, evidence.events / series.y[-1])] if series.y and series.y[-1] > 0 else []
+    least = (1 if series.low else 2) * min_cell / max(many[0], 1.0) if many and min_cell > 1 else 0.0
+    kept = [0]
+    for i in range(1, len(series.y)):
+        if series.y[i] - series.y[kept[-1]] >= least:
+            kept.append(i)
+    if series.y and series.y[-1] == series.y[kept[-1]]:
+        kept.append(len(series.y) - 1)  # nobody left later: the curve goes on
+    kept = sorted(set(kept))
+    return [kept[i] for i in thinned(len(kept))]
+
+
+def _band(limits: Sequence[float], i: int, step: float) -> float | None:
+    return rounded(limits[i], step) if limits and math.isfinite(limits[i]) else None
 
 
 def _since(evidence: Evidence, trial: Trial) -> str:

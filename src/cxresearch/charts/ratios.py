@@ -11,17 +11,21 @@ import altair as alt
 from cxresearch.charts.look import SERIES, TICKS, Chart, finish, values
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.estimators.results import CoxFit
+from cxresearch.small_cells import MIN_CELL
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 _STEP, _ROOM = 24, 128  # height of a row; pixels for the numbers
 
 
-def hazard_ratios(fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] | None = None) -> Chart:
+def hazard_ratios(
+    fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] | None = None, *, min_cell: int = MIN_CELL
+) -> Chart:
     """Hazard ratios on a log axis, a row per coefficient; with several fits, a row per coefficient and fit.
 
     Args:
         fits: from `cxresearch.cox` or `cxresearch.grouped_hazards`; or name to fit.
         features: show the coefficients of these features only; all when not given.
+        min_cell: a ratio that fewer departures may stand behind is not drawn; the caption names it.
 
     Returns:
         The chart; its caption names the reference levels, the confidence level and the strata.
@@ -32,7 +36,8 @@ def hazard_ratios(fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] |
     named = {"": fits} if isinstance(fits, CoxFit) else dict(fits)
     if not 0 < len(named) <= len(SERIES):
         raise EstimationError(f"between 1 and {len(SERIES)} fits can be drawn, were {len(named)}")
-    rows = _rows(named, features)
+    rows = _rows(named, features, min_cell)
+    few = [t for t in _terms(named, features) if not any(r["term"] == _said(t) for r in rows)]
     several = len(named) > 1
     low = max(min(*(r["low"] for r in rows), 1.0) / 1.15, 0.02)
     high = min(max(*(r["high"] for r in rows), 1.0) * 1.15, 60.0)
@@ -44,6 +49,7 @@ def hazard_ratios(fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] |
         values=[t for t in TICKS if low <= t <= high],
         labelExpr="format(datum.value, '~r')",
         labelOverlap=True,
+        labelSeparation=6,
         titleAlign="left",
         titleAnchor="start",
     )
@@ -66,7 +72,7 @@ def hazard_ratios(fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] |
     layers = [
         one.encode(x=alt.X("x:Q", scale=scale, axis=axis)),
         alt.Chart(heads)
-        .mark_text(align="left", fontSize=13, fontWeight="bold", aria=False)
+        .mark_text(align="left", fontSize=13, fontWeight="bold", limit=alt.ExprRef("width"), aria=False)
         .encode(x=alt.value(0), y=y, text="label:N"),
         base.mark_rule(strokeWidth=3, aria=False).encode(
             x=alt.X("left:Q", scale=scale, axis=axis), x2="right:Q", color=colour
@@ -85,29 +91,33 @@ def hazard_ratios(fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] |
     return finish(
         alt.layer(*layers, data=values(rows)),
         title="Rate of leaving, compared",
-        caption=_caption(named, {r["against"] for r in rows}),
+        caption=_caption(named, {r["against"] for r in rows}) + _few(few),
         description=f"Hazard ratios with intervals. {'; '.join(r['alt'] for r in rows)}.",
         height=_STEP * lines,
     )
 
 
-def _rows(fits: Mapping[str, CoxFit], features: Sequence[str] | None) -> list[dict[str, Any]]:
-    """A line for the name of each coefficient, then one per fit that has it."""
+def _terms(fits: Mapping[str, CoxFit], features: Sequence[str] | None) -> list[str]:
+    """The coefficients asked for, in order."""
     terms = list(dict.fromkeys(t for fit in fits.values() for t in fit.terms))
-    if features is not None:
-        known = list(dict.fromkeys(_feature(t) for t in terms))
-        for name in features:
-            if name not in known:
-                raise EstimationError(
-                    f"no fit has {name!r}{nearest(name, known) or '; there are: ' + ', '.join(known)}"
-                )
-        terms = [t for t in terms if _feature(t) in features]
+    if features is None:
+        return terms
+    known = list(dict.fromkeys(_feature(t) for t in terms))
+    for name in features:
+        if name not in known:
+            raise EstimationError(f"no fit has {name!r}{nearest(name, known) or '; there are: ' + ', '.join(known)}")
+    return [t for t in terms if _feature(t) in features]
+
+
+def _rows(fits: Mapping[str, CoxFit], features: Sequence[str] | None, min_cell: int) -> list[dict[str, Any]]:
+    """A line for the name of each coefficient, then one per fit that has it."""
+    terms = _terms(fits, features)
     tables = {name: {r["term"]: r for r in fit.to_polars().iter_rows(named=True)} for name, fit in fits.items()}
     rows: list[dict[str, Any]] = []
     line = 0
     for term in terms:
         found = [(name, tables[name][term]) for name in fits if term in tables[name]]
-        drawn = [(name, r) for name, r in found if math.isfinite(r["low"]) and r["low"] > 0 and r["high"] < math.inf]
+        drawn = [(name, r) for name, r in found if _drawn(r, min_cell)]
         for i, (name, r) in enumerate(drawn):
             against = _against(term, fits[name])
             label = f"{_said(term)}{', against ' + _level(against) if against else ''}"
@@ -132,6 +142,19 @@ def _rows(fits: Mapping[str, CoxFit], features: Sequence[str] | None) -> list[di
     if not rows:
         raise EstimationError("no hazard ratio has an interval that can be drawn")
     return rows
+
+
+def _drawn(row: Mapping[str, Any], min_cell: int) -> bool:
+    """Whether a ratio has an interval, and departures enough behind it.
+
+    Where d customers left at each of two levels, the error of their ratio is at least √(2/d).
+    """
+    bounded = math.isfinite(row["low"]) and row["low"] > 0 and row["high"] < math.inf
+    return bounded and (row["term"].startswith("linear(") or row["se_model"] ** 2 * min_cell <= 2 + 1e-9)
+
+
+def _few(terms: Sequence[str]) -> str:
+    return f" Too few left to show {', '.join(map(_said, terms))}." if terms else ""
 
 
 def _caption(fits: Mapping[str, CoxFit], against: set[str]) -> str:

@@ -13,6 +13,8 @@ import re
 from textwrap import wrap
 from typing import Any
 
+from cxresearch.html_tables import printable
+
 MIME = "application/vnd.cxresearch.chart.v1+json"
 LAB_MIME = "application/vnd.vega.v5+json"
 WIDE, NARROW = 680, 340  # pixels of the still pictures, for a laptop or paper and for a phone
@@ -35,6 +37,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     """
     import vl_convert as vlc
 
+    spec = _printable(spec)
     # JupyterLab's Vega hangs on a width that follows the container, so this form has a width of its own
     still_spec = _titled(_wide(spec, WIDE))
     return {
@@ -49,7 +52,16 @@ def still(spec: dict[str, Any], width: int) -> str:
     """A chart as SVG text of that width, for readers without scripts and for paper."""
     import vl_convert as vlc
 
-    return _slim(str(vlc.vegalite_to_svg(_wide(spec, width), vl_version=_version())))
+    return _slim(str(vlc.vegalite_to_svg(_wide(_printable(spec), width), vl_version=_version())))
+
+
+def _printable(spec: Any) -> Any:
+    """The same without characters that no picture may hold: one of them ends the process that draws it."""
+    if isinstance(spec, dict):
+        return {_printable(k): _printable(v) for k, v in spec.items()}
+    if isinstance(spec, list | tuple):
+        return [_printable(v) for v in spec]
+    return printable(spec) if isinstance(spec, str) else spec
 
 
 _SILENT = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"| (?:\w+-)?opacity="1"')

@@ -36,6 +36,13 @@ def time_along(field: str, title: str, last: float) -> alt.X:
     return alt.X(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6, grid=False))
 
 
+def drawn(min_cell: int) -> str:
+    """What a reader must know of the steps."""
+    if min_cell == 1:
+        return "Each step is a time at which somebody left."
+    return f"A step is drawn when at least {min_cell} more customers have left, and a curve ends where fewer are in it."
+
+
 def shares_up() -> alt.Axis:
     """The axis of shares."""
     return alt.Axis(title=None, labelExpr=percent(), tickCount=5)

@@ -16,6 +16,7 @@ from cxresearch.claims.gates import expect, expect_events
 from cxresearch.claims.grammar import Since
 from cxresearch.claims.shares import share_of
 from cxresearch.clocks import Clock, ContactClock
+from cxresearch.coarse_curves import coarse
 from cxresearch.episode import Aside
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable
@@ -75,7 +76,7 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
         level=level,
         groups=groups,
     )
-    bands = Series(reading.label, *(tuple(float(x) for x in v) for v in _thin(curve)))
+    bands = Series(reading.label, *(tuple(float(x) for x in v) for v in _thin(coarse(curve, min_cell))))
     return Found(found, "share", table.customers, events, horizon, (bands,), table.asides)
 
 

@@ -65,7 +65,8 @@ class Packed:
         cuts = np.searchsorted(self.keys, (ends - self.packing.low[0] + 1) << self.packing.below("customer"))
         count = -(-len(self.keys) // PART)
         size = max(len(self.keys), 1) / (count + count % 2 if count > 1 else 1)  # they are worked on two at a time
-        found, first, start = [], 0, 0
+        found: list[tuple[int, int, int, int]] = []
+        first, start = 0, 0
         for end, stop in zip(ends.tolist(), cuts.tolist(), strict=True):
             if stop >= size * (len(found) + 1) or end == ends[-1]:
                 found.append((start, stop, first, end))

@@ -17,8 +17,8 @@ from cxresearch.journey.cells import hidden
 from cxresearch.journey.counted import facet_records, has_column
 from cxresearch.journey.places import MOST, Place, places_of
 from cxresearch.records import Records
+from cxresearch.small_cells import about
 from cxresearch.small_cells import hide as hide_counts
-from cxresearch.small_cells import told
 from cxresearch.study import Study
 
 _BY = ("owner", "touchpoint", "channel")
@@ -100,7 +100,7 @@ class Scorecard(Result):
             f"Expectations kept, by {self.by}", heads, [(n, *(_kept(s) for s in cells)) for n, cells in rows], notes
         )
         answered = [
-            (n, f"{m:,}", *(told(s.answered, self.min_cell) for s in cells))
+            (n, about(m, self.min_cell), *(about(s.answered, self.min_cell) for s in cells))
             for (n, cells), m in zip(rows, self.moments, strict=True)
         ]
         return kept + html_table(

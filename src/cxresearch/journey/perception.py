@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.estimators.results import Estimate, Result
-from cxresearch.html_tables import html_table
-from cxresearch.journey.cells import shown
+from cxresearch.html_tables import html_table, isolated
 from cxresearch.journey.contributions import contributions
 from cxresearch.journey.counted import facet_records, has_column, tallied
 from cxresearch.journey.places import MOST, Place, first_days, places_of
+from cxresearch.journey.splits import splits
 from cxresearch.journey.weakest import WeakestPoint, weakest_point
 from cxresearch.moments import GRADES
 from cxresearch.records import Records
-from cxresearch.small_cells import told
+from cxresearch.small_cells import about, told
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 
 _UNKNOWN = "unknown"
@@ -127,7 +127,7 @@ class PerceptionMap(Result):
         )
         rows = (
             (
-                *(t.name, *((", ".join(t.owners) or "–",) if owners else ())),
+                *(t.name, *((", ".join(map(isolated, t.owners)) or "–",) if owners else ())),
                 "–" if t.first_day is None else f"{t.first_day:,.0f}",
                 f"{t.moments:,}",
                 f"{t.customers:,}",
@@ -150,17 +150,21 @@ class PerceptionMap(Result):
 
     def _notes(self) -> tuple[str, ...]:
         hidden = any(None in (*t.grades, *t.levels) for t in self.touchpoints)
-        lacking = [f"{t.name}: no share, for lack of {t.lacks}." for t in self.touchpoints if t.lacks]
+        lacking = [f"{isolated(t.name)}: no share, for lack of {t.lacks}." for t in self.touchpoints if t.lacks]
         return (
             "Day: of tenure, the median over customers. Hazard ratio: of those with a bad moment there so far.",
             f"Limits hold together at {self.level:.0%}.",
-            f"From {told(self.defections, self.min_cell)} defections of {self.customers:,} customers.",
+            f"From {self._about(self.defections)} defections of {self._about(self.customers)} customers.",
             f"Not among these, as the log does not show their beginnings: {told(self.left_out, self.min_cell)}."
             if self.left_out
             else "",
             f"Counts below {self.min_cell} are not shown, nor what would give them away." if hidden else "",
             *lacking,
         )
+
+    def _about(self, n: int) -> str:
+        """A count; beside customers who were left out, a round one, as the exact ones of all are told elsewhere."""
+        return about(n, self.min_cell) if self.left_out else told(n, self.min_cell)
 
     def _split(self, caption: str, heads: Sequence[str], counts: Sequence[Sequence[int | None]]) -> str:
         """The shares of a touchpoint's moments."""
@@ -209,8 +213,7 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
     records = facet_records(study, "touchpoint", ("owner", "level"))
     places, days = zip(*in_order(records, most=most), strict=True)
     found = contributions(records, places)
-    grades = _split(records, places, "grade", range(len(GRADES)))
-    levels = _split(records, places, "level", (*range(len(LEVELS_OF_SERVICE)), -1))
+    grades, levels = splits(records, places)
     owners = _owners(records, places)
     rows = zip(places, days, owners, grades, levels, found.shares, found.ratios, found.lacks, strict=True)
     return PerceptionMap(
@@ -234,17 +237,6 @@ def in_order(records: Records, *, most: int = MOST) -> tuple[tuple[Place, float 
     places = places_of(records, "touchpoint", most=most)
     found = zip(places, first_days(records, "touchpoint", places), strict=True)
     return tuple(sorted(found, key=lambda f: (not f[0].single, f[1] is None, f[1] or 0.0, f[0].name)))
-
-
-def _split(
-    records: Records, places: Sequence[Place], column: str, values: Sequence[int]
-) -> tuple[tuple[int | None, ...], ...]:
-    """Moments of each place by the values of a column, small ones hidden; nothing where the log lacks the column."""
-    if not has_column(records, column):
-        return ((),) * len(places)
-    by = {(p, v): n for p, v, n in tallied(records, "touchpoint", column).iter_rows()}
-    counts = [[sum(by.get((p, v), 0) for p in place.positions) for v in values] for place in places]
-    return shown(counts, records.study.info.min_cell)
 
 
 def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...], ...]:

@@ -8,11 +8,11 @@ import polars as pl
 
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
-from cxresearch.journey.cells import shown
+from cxresearch.journey.cells import levels_shown
 from cxresearch.journey.counted import facet_records, tallied
 from cxresearch.moments import GRADES
 from cxresearch.records import Records
-from cxresearch.small_cells import hide, told
+from cxresearch.small_cells import told
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 
 _NAMES = (*LEVELS_OF_SERVICE, "unknown")
@@ -97,14 +97,17 @@ def service_levels(study: Study | Records) -> ServiceLevels:
     codes = (*range(len(LEVELS_OF_SERVICE)), -1)
     grades = [[by.get((code, g), 0) for g in range(len(GRADES))] for code in codes]
     min_cell, whole = records.study.info.min_cell, [sum(row) for row in grades]
-    counts, moments = hide(whole, min_cell), sum(whole)
-    by_grade = shown(grades, min_cell)
+    gone, moments = levels_shown(by, codes, len(GRADES), min_cell), sum(whole)
+    counts = tuple(None if code in gone else n for code, n in zip(codes, whole, strict=True))
     return ServiceLevels(
         _NAMES,
         counts,
         tuple(None if n is None else n / moments for n in counts),
         tuple(_grade(row) for row in grades),
-        tuple((None,) * len(GRADES) if n is None else row for n, row in zip(counts, by_grade, strict=True)),
+        tuple(
+            tuple(None if (code, g) in gone else n for g, n in enumerate(row))
+            for code, row in zip(codes, grades, strict=True)
+        ),
         moments,
         min_cell,
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cxresearch.estimators.results import Estimate, Result
-from cxresearch.html_tables import html_table
+from cxresearch.html_tables import html_table, isolated
 from cxresearch.journey.contributions import Contributions
 from cxresearch.journey.places import Place
 
@@ -39,7 +39,9 @@ class WeakestPoint(Result):
         rows = [("weakest point", self.name or "none stands out")]
         if self.share is not None:
             rows.append(("share of the defections", _spread(self.share)))
-            rows.append(("cannot be told from", ", ".join(self.not_told_from) or "none: it stands apart"))
+            rows.append(
+                ("cannot be told from", ", ".join(map(isolated, self.not_told_from)) or "none: it stands apart")
+            )
         return html_table(self.sentence, ("what", "is"), rows)
 
 
@@ -68,7 +70,7 @@ def weakest_point(places: Sequence[Place], found: Contributions) -> WeakestPoint
             None,
             (),
             f"None stands out: no touchpoint has a share of the defections that is above zero beyond chance. The "
-            f"largest is that of {places[i].name}, {_spread(largest)}.",
+            f"largest is that of {isolated(places[i].name)}, {_spread(largest)}.",
         )
     _, best, share = max(above)
     others = sorted(((s.value, i) for i, s in known if i != best), reverse=True)
@@ -77,7 +79,7 @@ def weakest_point(places: Sequence[Place], found: Contributions) -> WeakestPoint
 
 
 def _sentence(name: str, share: Estimate, others: int, unclear: tuple[str, ...]) -> str:
-    first = f"The weakest point is {name}: {_spread(share)} of the defections go with bad moments there."
+    first = f"The weakest point is {isolated(name)}: {_spread(share)} of the defections go with bad moments there."
     if not others:
         return f"{first} No other touchpoint can be weighed."
     if not unclear:
@@ -88,7 +90,8 @@ def _sentence(name: str, share: Estimate, others: int, unclear: tuple[str, ...])
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    first = ", ".join(map(isolated, names[:-1]))
+    return isolated(names[0]) if len(names) == 1 else f"{first} and {isolated(names[-1])}"
 
 
 def _spread(share: Estimate | None) -> str:

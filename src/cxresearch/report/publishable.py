@@ -1,0 +1,113 @@
+"""What of a docket a page may tell: numbers that rest on too few are taken out, the verdicts stay.
+
+A page goes to many readers, and a count of three customers follows from a share of 1.5% and a total of 200. The docket
+itself, its JSON and the log of a run are for the analyst and stay exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+from string import Formatter
+
+from cxresearch.claims.claim import Claim
+from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial
+from cxresearch.small_cells import rounded, tellable
+
+_OWN = {"estimate", "low", "high", "events", "customers"}  # what a sentence may name of the primary reading
+
+
+def publishable(docket: Docket) -> Docket:
+    """A docket as a page may tell it; one that is so already comes back equal."""
+    return replace(docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket))
+
+
+def publishable_trial(trial: Trial, min_cell: int) -> Trial:
+    """A trial as a page may tell it.
+
+    Where a number rests on fewer than `min_cell` customers or cases, the estimate and its curve go, with a word why,
+    and so do sentences that repeat it. Where customers were left out of a reading its counts are rounded: those of all
+    customers are told elsewhere.
+
+    Args:
+        trial: a claim, tried.
+        min_cell: the smallest count that may be shown.
+    """
+    level = next((e.estimate.level for e in trial.readings if e.estimate), 0.95)
+    gone = {e.reading for e in trial.readings if e.estimate is not None and not _tellable(e, trial.claim, min_cell)}
+    besides = [
+        (name, b) for name, b in ((trial.claim.base_rate, trial.base_rate), (trial.claim.naive, trial.naive)) if b
+    ]
+    few = {name for name, b in besides if name in gone or not _beside(name, b, trial.claim, level, min_cell)}
+    hidden = gone | {name for name in few if name}
+    said = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
+    readings = tuple(_evidence(e, hidden, said, min_cell) for e in trial.readings)
+    template = getattr(trial.claim.text, trial.verdict.replace(" ", "_"))
+    known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
+    spoilt = _names(template, trial, hidden, known)
+    return replace(
+        trial,
+        readings=readings,
+        base_rate=None if trial.claim.base_rate in few else trial.base_rate,
+        naive=None if trial.claim.naive in few else trial.naive,
+        sentence=f"{said[0].upper()}{said[1:]}." if spoilt else _rounded(trial.sentence, trial.primary, readings[0]),
+        caution="" if _names(trial.claim.text.caution or "", trial, hidden, known) else trial.caution,
+    )
+
+
+def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
+    found = e.estimate
+    if found is None:
+        return True
+    return tellable(
+        found.value,
+        found.low,
+        found.high,
+        unit=_unit(e.unit, e.reading, claim),
+        level=found.level,
+        min_cell=min_cell,
+        customers=e.customers,
+        events=e.events,
+    )
+
+
+def _beside(name: str | None, found: Beside, claim: Claim, level: float, min_cell: int) -> bool:
+    unit = _unit(found.unit, name or "", claim)
+    return tellable(found.value, found.low, found.high, unit=unit, level=level, min_cell=min_cell)
+
+
+def _unit(unit: str, reading: str, claim: Claim) -> str:
+    """The unit; a share of the hazard is no share of anybody."""
+    shapes = {r.id: r.shape for r in claim.readings}
+    return "" if shapes.get(reading) == "attributable" else unit
+
+
+def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) -> Evidence:
+    if e.asides and min_cell > 1 and e.estimate is not None:
+        told = "as some customers were left out, counts are rounded"
+        customers, events = (n if n < min_cell else rounded(n, min_cell) for n in (e.customers, e.events))
+        e = replace(e, customers=customers, events=events, warnings=tuple(dict.fromkeys((*e.warnings, told))))
+    if e.reading in hidden and e.estimate is not None:
+        return replace(e, estimate=None, series=(), reason=said, p=None, p_family=None)
+    return replace(e, reason=e.reason.partition(":")[0]) if hidden else e  # its numbers come after it
+
+
+def _rounded(sentence: str, exact: Evidence, told: Evidence) -> str:
+    """A sentence with the counts that are told."""
+    for name in ("customers", "events"):
+        n, m = getattr(exact, name), getattr(told, name)
+        sentence = re.sub(rf"(?<![\d.,]){n:,}(?![\d,.]*\d)", f"about {m:,}", sentence) if n != m else sentence
+    return sentence
+
+
+def _names(template: str, trial: Trial, hidden: Collection[str], known: Collection[str]) -> bool:
+    """Whether a sentence repeats a number that is hidden, or may do so."""
+    if not hidden:
+        return False
+    used = {name for _, name, _, _ in Formatter().parse(template) if name}
+    primary = trial.primary.reading
+    own = primary in hidden and used & (_OWN | {"reason"})
+    base = trial.claim.base_rate in hidden and "base" in used
+    others = {r.id for r in trial.claim.readings} & used
+    return bool(own or base or others & set(hidden) or others - set(known) or "reason" in used)

@@ -1,0 +1,103 @@
+"""What of a docket reaches a page where few stand behind a number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from cxresearch.claims.evidence import Beside
+from cxresearch.episode import Aside
+from cxresearch.report.publishable import publishable, publishable_trial
+from tests.report.dockets import docket, evidence, ratio_trial, share_trial
+
+HIDDEN = "fewer than 10 customers or cases stand behind the number, which is therefore not shown"
+
+
+def with_text(trial, text):
+    """The trial, its claim's sentences being this template."""
+    words = msgspec.structs.replace(trial.claim.text, supported=text, contradicted=text, undecided=text, caution=text)
+    return replace(trial, claim=msgspec.structs.replace(trial.claim, text=words))
+
+
+def test_what_rests_on_many_is_as_it_was():
+    whole = docket()
+    told = publishable(whole)
+    assert told["three-strikes"].base_rate == whole["three-strikes"].base_rate
+    assert told["three-strikes"]["before-third"].estimate == whole["three-strikes"]["before-third"].estimate
+    assert told["bad-moments-drive-away"]["adjusted"] != whole["bad-moments-drive-away"]["adjusted"]  # see below
+
+
+def test_a_docket_twice_published_is_the_same():
+    once = publishable(docket())
+    assert publishable(once) == once
+
+
+@pytest.mark.parametrize("few", [{"events": 3}, {"customers": 9}])
+def test_a_number_of_few_goes_with_its_curve_and_the_verdict_stays(few):
+    trial = share_trial()
+    first = replace(trial.readings[0], **few)
+    told = publishable_trial(replace(trial, readings=(first, *trial.readings[1:])), 10)
+    assert (told.primary.estimate, told.primary.series, told.primary.p) == (None, (), None)
+    assert (told.primary.verdict, told.primary.reason) == ("contradicted", HIDDEN)
+    assert told["excess"].estimate is not None
+
+
+def test_a_share_of_nearly_all_goes():
+    trial = share_trial()
+    few = Beside(0.9934, 0.9807, 0.9978, "those with fewer than three bad moments", "share")  # 451 of 454
+    assert publishable_trial(replace(trial, naive=few), 10).naive is None
+    assert publishable_trial(replace(trial, naive=few), 2).naive == few
+
+
+def test_a_ratio_stays_however_wide_it_is():
+    trial = ratio_trial()
+    first = trial.readings[0]
+    wide = replace(first.estimate, low=0.4, high=3.2, se=0.5, se_model=0.5)
+    told = publishable_trial(replace(trial, readings=(replace(first, estimate=wide), *trial.readings[1:])), 10)
+    assert told.primary.estimate == wide
+
+
+def test_sentences_that_repeat_a_hidden_number_go():
+    trial = share_trial()
+    trial = replace(trial, readings=(replace(trial.readings[0], events=3), *trial.readings[1:]), caution="25% still")
+    assert (
+        publishable_trial(with_text(trial, "Of them {estimate}."), 10).sentence == f"{HIDDEN[0].upper()}{HIDDEN[1:]}."
+    )
+    assert publishable_trial(with_text(trial, "Of them {estimate}."), 10).caution == ""
+    assert publishable_trial(with_text(trial, "Of them many."), 10).sentence == trial.sentence
+    whole = with_text(share_trial(), "Of them {estimate}.")
+    assert publishable_trial(whole, 10).sentence == whole.sentence
+
+
+def test_a_reason_says_no_hidden_number_of_another_reading():
+    told = publishable_trial(ratio_trial(), 10)  # its crude reading rests on nine customers
+    assert told["crude"].estimate is None
+    assert told.primary.reason == "the answer turns with what is held equal"
+    assert "0.94" not in told.sentence
+
+
+def test_counts_beside_customers_who_were_left_out_are_round():
+    trial = with_text(share_trial(), "Of {customers}.")
+    trial = replace(trial, sentence="In these data, of 2,731 customers with 2,7310 things.")
+    told = publishable_trial(trial, 10)
+    assert trial.primary.asides == (Aside("left on the day of their first bad moment", 7),)
+    assert (told.primary.customers, told.primary.events) == (2730, 610)
+    assert told.primary.warnings == ("as some customers were left out, counts are rounded",)
+    assert told.sentence == "In these data, of about 2,730 customers with 2,7310 things."
+    assert publishable_trial(trial, 1).primary == trial.primary
+
+
+def test_a_share_of_hazard_is_a_share_of_nobody():
+    trial = share_trial()
+    reading = next(r for r in trial.claim.readings if r.id == "before-third")
+    small = evidence(trial.claim, "before-third", "undecided", "share", (0.01, 0.001, 0.3), customers=900, events=400)
+    claim = msgspec.structs.replace(
+        trial.claim,
+        readings=tuple(
+            msgspec.structs.replace(r, shape="attributable") if r is reading else r for r in trial.claim.readings
+        ),
+    )
+    assert publishable_trial(replace(trial, readings=(small,)), 10).primary.estimate is None
+    assert publishable_trial(replace(trial, claim=claim, readings=(small,)), 10).primary.estimate == small.estimate
