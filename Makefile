@@ -3,6 +3,7 @@
 # make check    lint, types
 # make lab      opens JupyterLab in the environment
 # make calibrate   how often verdicts are wrong, in worlds whose truth is known (hours)
+# make kills    two hundred reports killed at every step (half an hour)
 # make bench    speed and memory as ratios to lifelines, R and a raw scan, side by side in one run
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: report test check lab bench calibrate lock clean
+.PHONY: report test check lab bench calibrate kills lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -42,6 +43,9 @@ $(READY): requirements.lock pyproject.toml
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py
+
+kills: $(READY)
+	@$(BIN)/python benchmarks/kills.py
 
 calibrate: $(READY)
 	@$(BIN)/python benchmarks/calibration.py

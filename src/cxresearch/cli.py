@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cxresearch.accounting import Audit
     from cxresearch.study import Study
 
-FAILED, WRONG = 1, 2  # something failed; wrong usage or wrong input
+FAILED, WRONG, INTERRUPTED = 1, 2, 130  # something failed; wrong usage or wrong input; stopped by a key press
 
 
 class _Commands(click.Group):
@@ -34,13 +35,15 @@ class _Commands(click.Group):
             # whoever read has gone; nothing is left to be said, not even by the last flush
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
+        except KeyboardInterrupt:
+            _fail("stopped", INTERRUPTED)
         except MemoryError:
             _fail("not enough memory for this study", FAILED)
         except RecursionError:
             _fail("a rule, query or claim of this study is too deeply nested", WRONG)
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     click.echo(f"cxresearch: {' '.join(message.split())}", err=True)
     sys.exit(status)
 
@@ -191,6 +194,25 @@ def evaluate(
     help="May be repeated.",
 )
 @_claim
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    callback=_pairs,
+    metavar="NAME=VALUE",
+    help="What else the notebooks are told, such as title=…; may be repeated.",
+)
+@click.option("--force", is_flag=True, help="Run notebooks for which nothing has changed, too.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0),
+    default=60,
+    show_default=True,
+    metavar="MINUTES",
+    help="How long to wait for another run of this study; 0 stops at once.",
+)
+@click.option("--pdf", "as_pdf", is_flag=True, help="Write each page as a PDF, too; needs Chromium, Chrome or Edge.")
 @_define
 @_engine
 @_state
@@ -199,18 +221,34 @@ def report(
     out: Path,
     notebooks: tuple[str, ...],
     claims: tuple[str, ...],
+    parameters: dict[str, str],
     variables: dict[str, str],
     engine: str,
     state: Path | None,
+    *,
+    force: bool,
+    wait: float,
+    as_pdf: bool,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index.
 
-    The notebooks are verdicts (all claims on trial), explore (a look at the data) and claim (one claim in depth: a page
-    for each --claim).
+    The notebooks are verdicts (all claims on trial), explore (a look at the data), journey (the journey and where it
+    hurts) and claim (one claim in depth: a page for each --claim).
+
+    A page for which nothing has changed stays. A page that cannot be made again stays too, marked as not up to date,
+    and the exit status is 1.
     """
+    from cxresearch.report.parameters import from_text
+    from cxresearch.report.pdf import browser, pdf
     from cxresearch.report.run import report as run
 
-    loaded = _read(study, variables, state)
+    try:
+        told = from_text(parameters)
+    except ReportError as e:
+        _fail(str(e), WRONG)
+    say, tell = _log()
+    if as_pdf:
+        browser()  # said before the long work, not after it
     pages = run(
         study,
         out,
@@ -218,11 +256,18 @@ def report(
         claims=list(claims) or None,
         engine=engine,
         variables=variables,
-        state=loaded.state,
-        progress=_progress(),
+        state=state,
+        parameters=told,
+        force=force,
+        wait=wait,
+        progress=say,
+        tell=tell,
     )
     for page in pages:
         click.echo(page)
+        if as_pdf:
+            say(f"printing {page.name}")
+            click.echo(pdf(page, page.with_suffix(".pdf")))
 
 
 @main.command()
@@ -260,6 +305,27 @@ def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> 
 def _quarantine(found: Audit, study: Study) -> None:
     for path in found.write_quarantine(study.state / "quarantine"):
         click.echo(f"quarantined rows: {path}", err=True)
+
+
+def _log() -> tuple[Callable[[str], None], Callable[[str], None]]:
+    """For each step, and for what is to be read afterwards: on a terminal one line is overwritten and the other stays.
+
+    In a log both are plain lines that begin with the time.
+    """
+    if not sys.stderr.isatty():
+        return _dated, _dated
+    step = _progress()
+
+    def stays(line: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(f"cxresearch: {line}", file=sys.stderr)
+
+    return step, stays
+
+
+def _dated(line: str) -> None:
+    click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
 
 
 def _progress() -> Callable[[str], None]:

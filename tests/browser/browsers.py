@@ -1,4 +1,4 @@
-"""How a browser is started for tests: Debian's Chromium, without a network of its own."""
+"""How a browser is started for tests: Debian's Chromium, without a network of its own; and a page in it."""
 
 import shutil
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PHONE, LAPTOP = {"width": 360, "height": 780}, {"width": 1440, "height": 900}
 
 
 @contextmanager
@@ -26,3 +27,31 @@ def chromium():
             yield found
         finally:
             found.close()
+
+
+class Reader:
+    """A page with what it asked for and what it complained of."""
+
+    def __init__(self, browser, file, *, charts=True, **options):
+        self.context = browser.new_context(offline=True, **options)
+        self.page = self.context.new_page()
+        self.requests, self.complaints = [], []
+        self.page.on("request", lambda r: self.requests.append(r.url))
+        self.page.on("console", lambda m: self.complaints.append(m.text))
+        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.goto(file.as_uri())
+        self.figures = self.page.locator("figure.cx-chart")
+        if charts:
+            self.page.wait_for_function(
+                "() => [...document.querySelectorAll('figure.cx-chart')].every(f => f.dataset.ready || f.dataset.error)"
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()
+
+    def too_wide(self):
+        """By how many pixels the page scrolls sideways."""
+        return max(0, self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))

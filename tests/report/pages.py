@@ -13,7 +13,8 @@ from cxresearch import charts
 from cxresearch.charts import renderer
 from cxresearch.report import dossier, provenance, show
 from cxresearch.report.cards import first_screen
-from cxresearch.report.page import page
+from cxresearch.report.page import page, summary, title_of
+from cxresearch.report.site import Entry, index
 
 
 def notebook_of(docket, *extra):
@@ -34,6 +35,14 @@ def notebook_of(docket, *extra):
     outputs = [new_output("display_data", data=d) for d in (*data, *extra)]
     cell = new_code_cell("study = 'study.toml'  # a comment", outputs=outputs)
     return new_notebook(cells=[cell], metadata={"title": "Verdicts"})
+
+
+def pages_of(notebooks, history=()):
+    """The pages of executed notebooks by name, with an index, as a run would make them."""
+    made = "2026-11-02T06:00:00+00:00"
+    entries = [Entry(f"{n}.html", title_of(nb, n), summary(nb), made) for n, nb in notebooks.items()]
+    found = {n: page(nb, name=n, entries=entries, history=history) for n, nb in notebooks.items()}
+    return found | {"index": index(entries, history)}
 
 
 def page_of(docket, *extra):

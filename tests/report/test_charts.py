@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -74,3 +76,28 @@ def test_every_reader_finds_a_form_it_knows():
     assert list(forms) == [renderer.MIME, renderer.LAB_MIME, "image/svg+xml", "text/plain"]
     assert forms[renderer.LAB_MIME]["$schema"].endswith("/v5.json")
     assert forms["image/svg+xml"].startswith("<svg")
+
+
+@pytest.mark.parametrize(
+    ("label", "lines"), [("short", 2), ("a word of it " * 6, 2), ("a word of it " * 9, 3), ("x" * 300, 3)]
+)
+def test_a_label_of_several_lines_stays_inside_its_row(label, lines):
+    trial = share_trial()
+    trial = replace(trial, readings=(replace(trial.readings[0], label=label), *trial.readings[1:]))
+    spec = charts.readings(trial, "share").to_dict()
+    rows = spec["data"]["values"]
+    row = spec["height"] / len(rows)
+    text = next(layer["mark"] for layer in spec["layer"] if layer["mark"].get("lineBreak"))
+    start, line = re.fullmatch(r"([-\d.]+) - (\d+) \* datum\.lines", text["yOffset"]["expr"]).groups()
+    marker = next(layer["mark"]["yOffset"] for layer in spec["layer"] if layer["mark"]["type"] == "point")
+    longest = max(r["lines"] for r in rows)
+    assert longest == lines
+    assert float(start) - int(line) * longest >= -row / 2  # the first line begins below the row above
+    assert float(start) + 8 <= marker <= row / 2 - 8
+    assert max(len(r["label"]) for r in rows) < 3 * 48
+
+
+def test_a_label_that_is_cut_says_so():
+    trial = share_trial()
+    trial = replace(trial, readings=(replace(trial.readings[0], label="a word of it " * 30), *trial.readings[1:]))
+    assert charts.readings(trial, "share").to_dict()["data"]["values"][0]["label"].endswith("…")

@@ -1,13 +1,19 @@
 import json
 import re
+from dataclasses import replace
 
+import msgspec
 import pytest
 
+from cxresearch.accounting import Audit, Fact
 from cxresearch.errors import ReportError
 from cxresearch.report import show
+from cxresearch.report.cards import first_screen
 from cxresearch.report.page import page, summary
+from cxresearch.report.provenance import audit
 from cxresearch.report.site import Entry, index
-from tests.report.dockets import HOSTILE, docket, hostile_docket, untestable_trial
+from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
+from tests.report.histories import many, without_charts
 from tests.report.pages import Seen, digest, notebook_of, page_of, policy
 
 
@@ -100,6 +106,72 @@ def test_first_screen_has_one_interval_per_claim(text):
     assert len(cards) == 2
     assert [set(re.findall(r"\(?([\d.%]+ to [\d.%]+)\)?", c)) for c in cards] == [{"23% to 27%"}, {"1.03 to 1.22"}]
     assert "the answer turns with what is held equal." in cards[1]
+
+
+def test_many_claims_have_a_list_above_their_cards():
+    assert "All claims at a glance" not in first_screen(many(8))
+    found = first_screen(many(9))
+    listed = re.search(r'<section class="cx-overview".*?</section>', found, re.DOTALL)[0]
+    assert found.index(listed) < found.index('class="cx-cards"')
+    groups = re.findall(r'<h3 id="verdict-([a-z-]+)">.*?<span class="cx-count">(\d+)', listed)
+    assert groups == [("contradicted", "3"), ("undecided", "3"), ("not-testable", "3")]
+    assert listed.count("<li>") == 9
+    assert {f"#card-claim-{i}" for i in range(9)} == set(re.findall(r'href="([^"]*)"', listed))
+    assert listed.count("23% to 27%") == 3
+    assert "†" not in listed
+
+
+def test_list_marks_verdicts_that_several_claims_leave_open():
+    docket = many(9)
+    first = docket.trials[0]
+    held = replace(first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:]))
+    found = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
+    listed = re.search(r'<section class="cx-overview".*?</section>', found, re.DOTALL)[0]
+    assert listed.count("†") == 2
+    assert "† Undecided when all 9 claims are allowed for at once." in listed
+
+
+def test_places_are_named_once_whatever_claims_are_called():
+    docket = without_charts(4)
+    names = ("a b", "a/b", 'a"b', "ä")
+    trials = tuple(
+        replace(t, claim=msgspec.structs.replace(t.claim, id=name)) for t, name in zip(docket, names, strict=True)
+    )
+    seen = Seen(page_of(replace(docket, trials=trials)))
+    ids = [v for _, k, v in seen.attributes if k == "id"]
+    assert len(ids) == len(set(ids))
+    assert not any(re.search(r"\s", i) for i in ids)
+    assert {v[1:] for t, k, v in seen.attributes if t == "a" and k == "href"} <= set(ids)
+
+
+def test_markup_in_the_data_of_charts_does_not_keep_the_script_open():
+    first = share_trial()
+    claim = msgspec.structs.replace(first.claim, statement="<!--<script>")
+    found = page_of(docket(replace(first, claim=claim)))
+    charts = [t for _, kind, t in Seen(found).texts if kind == "application/json"]
+    assert charts
+    assert not any("<" in t for t in charts)
+    assert any("<!--<script>" in json.loads(t)["description"] for t in charts)
+
+
+def test_numbers_of_few_customers_are_told_as_not_shown():
+    first = share_trial()
+    hidden = replace(first.primary, estimate=None, series=(), reason="fewer than 10 customers stand behind it")
+    found = page_of(docket(replace(first, readings=(hidden, *first.readings[1:]))))
+    assert "not shown: fewer than 10 customers stand behind it" in found
+    assert "Why it could not be tried" not in found
+
+
+def test_counts_of_grades_are_hidden_together():
+    facts = tuple(Fact(f"{n} moments", v) for n, v in (("bad", "3 (1%)"), ("neutral", "40 (1%)"), ("good", "900 (1%)")))
+    found = audit(Audit((), (("interactions", 943),), (("interactions", 943),), (), facts), 10)
+    assert found.count("not shown") == 2
+    assert "900 (1%)" in found
+
+
+def test_both_templates_have_one_place_for_a_mark(text):
+    for found in (text, index([Entry("a.html", "a", None)])):
+        assert found.count('<main id="main">') == 1
 
 
 def test_not_testable_says_what_is_missing():

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from cxresearch.errors import ReportError
-from cxresearch.report.parameters import checked, declared
+from cxresearch.report import parameters
+from cxresearch.report.parameters import checked, declared, from_text
 
 
 def test_values_become_plain():
@@ -45,3 +46,16 @@ def test_undeclared_name_in_a_notebook():
     declared(("study", "engine"))
     with pytest.raises(ReportError, match="'studdy', which is not declared; did you mean 'study'"):
         declared(("studdy",))
+
+
+def test_texts_of_a_command_line_become_what_is_declared(monkeypatch):
+    assert from_text({"title": "Why, then?", "claims": "a, b,"}) == {"title": "Why, then?", "claims": ["a", "b"]}
+    monkeypatch.setitem(parameters._BY_NAME, "days", parameters.Parameter("days", "number", "how many"))
+    assert from_text({"days": "-3"}) == {"days": -3}
+    assert from_text({"days": "2.5"}) == {"days": 2.5}
+    with pytest.raises(ReportError, match=r"days must be a number \(how many\), was 'x'"):
+        from_text({"days": "x"})
+    with pytest.raises(ReportError, match="no parameter 'titel'; did you mean 'title'"):
+        from_text({"titel": "x"})
+    with pytest.raises(ReportError, match="study is no parameter here"):
+        from_text({"study": "x"})

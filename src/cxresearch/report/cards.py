@@ -5,15 +5,16 @@ from __future__ import annotations
 from cxresearch.claims.evidence import Docket, Trial
 from cxresearch.records import Records
 from cxresearch.report.dossier import ruling
+from cxresearch.report.marks import mark
+from cxresearch.report.overview import MANY, overview
 from cxresearch.report.strip import strip
-from cxresearch.report.words import beside, first_part, headline, in_depth, period, spread, text, verdict, why
+from cxresearch.report.words import anchor, beside, first_part, headline, period, spread, tally, text, verdict, why
 
 QUESTION = "Which sayings about customer experience hold in our own data?"
-_ORDER = ("supported", "contradicted", "undecided", "not testable")
 
 
 def first_screen(docket: Docket, title: str = "") -> str:
-    """The question in one sentence and a card per claim.
+    """The question in one sentence and a card per claim; above many cards, a list of all claims.
 
     Args:
         docket: the claims, tried.
@@ -23,11 +24,13 @@ def first_screen(docket: Docket, title: str = "") -> str:
         HTML; all text in it is escaped.
     """
     cards = "".join(_card(docket, t) for t in docket)
+    many = len(docket) > MANY
+    above = f'{overview(docket)}<h2 id="cards">The claims one by one</h2>' if many else ""
     return (
         f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
         f"<h1>{text(title or QUESTION)}</h1>"
         f'<p class="cx-lead">{text(_tally(docket))} '
-        f"Data from {text(period(docket.data_from, docket.data_until))}.</p></header>"
+        f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{mark('SINCE')}</header>{above}"
         f'<div class="cx-cards">{cards}</div>'
     )
 
@@ -70,20 +73,19 @@ def one_claim(docket: Docket, trial: Trial) -> str:
             f'<span class="cx-interval">{text(spread(e))}: {text(e.label)}</span></p>{strip(trial)}'
         )
     return (
-        f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
-        f'<h1 id="claim-{text(trial.claim.id)}">{text(trial.claim.statement)}</h1>'
+        f'<header class="cx-first">{mark("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
+        f'<h1 id="{anchor("claim", trial.claim.id)}">{text(trial.claim.statement)}</h1>'
         f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
-        f"{number}{ruling(docket, trial)}</header>"
+        f"{number}{ruling(docket, trial)}{mark('SINCE')}</header>"
     )
 
 
 def _tally(docket: Docket) -> str:
     found = [t.verdict for t in docket]
-    parts = [f"{found.count(v)} {v}" for v in _ORDER if v in found]
     claims = "1 claim was" if len(found) == 1 else f"{len(found)} claims were"
     open_then = sum(t.primary.verdict_family != t.verdict for t in docket)
     several = f" Allowing for so many at once, {open_then} more {'is' if open_then == 1 else 'are'} undecided."
-    return f"{claims} put on trial: {', '.join(parts)}.{several if open_then else ''}"
+    return f"{claims} put on trial: {tally(found)}.{several if open_then else ''}"
 
 
 def _card(docket: Docket, trial: Trial) -> str:
@@ -93,14 +95,15 @@ def _card(docket: Docket, trial: Trial) -> str:
         family = (
             f' <span class="cx-family">but {text(e.verdict_family)} allowing for {len(docket)} claims at once</span>'
         )
-    kind, place = trial.verdict.replace(" ", "-"), f"#claim-{text(trial.claim.id)}"
-    more = "Why it could not be tried" if e.estimate is None else "The evidence"
+    kind, place = trial.verdict.replace(" ", "-"), f"#{anchor('claim', trial.claim.id)}"
+    more = "Why it could not be tried" if trial.verdict == "not testable" else "The evidence"
+    claim = trial.claim.id
     return (
-        f'<article class="cx-card cx-card-{kind}"><p class="cx-says">The claim</p>'
+        f'<article class="cx-card cx-card-{kind}" id="{anchor("card", claim)}"><p class="cx-says">The claim</p>'
         f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
         f"<p>{verdict(trial.verdict)}{family}</p>{_found(trial)}{_facts(trial)}"
         f'<p class="cx-more"><a href="{place}">{more}'
-        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>{in_depth(trial.claim.id)}</article>'
+        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>{mark("DEPTH", claim)}</article>'
     )
 
 

@@ -7,15 +7,18 @@ from collections.abc import Iterable, Mapping
 from cxresearch.charts import claimed
 from cxresearch.claims.claim import region
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
-from cxresearch.report.words import beside, count, in_depth, limits, table, text, verdict, why
+from cxresearch.report.marks import mark
+from cxresearch.report.overview import MANY
+from cxresearch.report.words import anchor, beside, count, limits, table, text, verdict, why
 
 
 def opening(docket: Docket, trial: Trial) -> str:
     """What the claim says, who says it, the verdict, and the readings side by side."""
     claim = trial.claim
+    up = '<p class="cx-more"><a href="#overview">All claims</a></p>' if len(docket) > MANY else ""
     return (
-        f'<h2 class="cx-claim" id="claim-{text(claim.id)}">{text(claim.statement)}</h2>'
-        f"{ruling(docket, trial)}{in_depth(claim.id)}{readings(docket, trial)}"
+        f'<h2 class="cx-claim" id="{anchor("claim", claim.id)}">{text(claim.statement)}</h2>'
+        f"{ruling(docket, trial)}{mark('DEPTH', claim.id)}{up}{readings(docket, trial)}"
     )
 
 
@@ -94,7 +97,7 @@ def readings(docket: Docket, trial: Trial) -> str:
 
 
 def _table(docket: Docket, trial: Trial) -> str:
-    rows = "".join(_reading(docket, trial, e) for e in trial.readings if e.estimate is not None)
+    rows = "".join(_reading(docket, trial, e) for e in trial.readings if e.verdict != "not testable")
     if not rows:
         return ""
     rows += _beside_row("What happens anyway", trial.base_rate)
@@ -113,13 +116,16 @@ def _table(docket: Docket, trial: Trial) -> str:
 
 
 def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
-    assert e.estimate is not None
+    made = e.estimate
+    found = f"<span>not shown: {text(e.reason)}</span>"
+    if made:
+        found = _number(made.value, made.low, made.high, e.unit)
     where = claimed(region(trial.claim, trial.claim.reading(e.reading)), e.unit) if e.region else "–"
     horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
     worst = trial.claim.reading(e.reading).worst
     who = f" {text(worst.of)}s" if worst else ""
     cells = (
-        ("In these data", _number(e.estimate.value, e.estimate.low, e.estimate.high, e.unit)),
+        ("In these data", found),
         ("The claim says", text(where)),
         ("Verdict", verdict(e.verdict)),
         ("Customers", f"{text(count(e.customers, docket.min_cell))}{who}"),

@@ -6,14 +6,12 @@ the data stays dead. Vega runs on its interpreter, which needs no ``eval``.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from html import escape, unescape
-from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,8 +26,9 @@ from traitlets import default
 from traitlets.config import Config
 
 from cxresearch.charts import renderer
-from cxresearch.errors import ReportError
-from cxresearch.report import show
+from cxresearch.report import changes, marks, policy, show
+from cxresearch.report.ledger import Look
+from cxresearch.report.site import Entry, back, depth_of, elsewhere
 
 _TEMPLATE = files("cxresearch.report").joinpath("template")
 _FORMS = (
@@ -42,10 +41,6 @@ _FORMS = (
     "text/latex",
     "text/plain",
 )
-_LOADS = {"src", "href", "xlink:href", "srcset", "poster", "data", "action", "formaction", "background"}
-
-
-_DEPTH = re.compile(r"<!--DEPTH (.*?)-->")
 
 
 class Exporter(HTMLExporter):
@@ -84,13 +79,14 @@ class _MathML(IPythonRenderer):
         return str(to_mathml(body, display="block"))
 
 
-def page(notebook: NotebookNode, *, name: str, depth: Mapping[str, str] | None = None) -> str:
+def page(notebook: NotebookNode, *, name: str, entries: Sequence[Entry] = (), history: Sequence[Look] = ()) -> str:
     """The page of an executed notebook.
 
     Args:
         notebook: with its outputs; charts as `renderer.bundle` sends them. Not changed.
         name: its name, for the title where the notebook gives none.
-        depth: id of a claim to the file of its own page, for links.
+        entries: all pages that will lie beside it, itself included, for links.
+        history: all looks at the study, the present run's last, for what has changed.
 
     Returns:
         HTML in one piece.
@@ -105,19 +101,19 @@ def page(notebook: NotebookNode, *, name: str, depth: Mapping[str, str] | None =
     resources = {
         "metadata": {"name": name},
         "cx_title": f"{title} · {found['docket']['study']}" if found else title,
-        "cx_style": _TEMPLATE.joinpath("page.css").read_text(encoding="utf-8"),
+        "cx_style": _style(),
         "cx_script": script,
         "cx_stills": {_key(spec): _stills(spec) for spec in charts},
         "cx_key": _key,
+        "cx_json": _embedded,
         "cx_mime": renderer.MIME,
+        "cx_pages": elsewhere(entries, f"{name}.html"),
+        "cx_filled": _filler(found, entries, history),
     }
     exporter = Exporter()  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, resources)
-    body = _DEPTH.sub(lambda found: _link(unescape(found[1]), depth or {}), body)
-    parsed = _parse(body)
-    body = body.replace("<!--CONTENTS-->", _contents(parsed.headings), 1)
-    _check(parsed, body, script)
-    return body.replace("<!--CSP-->", _policy(parsed, script), 1)
+    body = body.replace("<!--CONTENTS-->", _contents(policy.Parsed.of(body).headings), 1)
+    return policy.sealed(body, script)
 
 
 def title_of(notebook: NotebookNode, name: str) -> str:
@@ -127,28 +123,46 @@ def title_of(notebook: NotebookNode, name: str) -> str:
     return str(about["statement"] if about else notebook.metadata.get("title", name))
 
 
-def _link(claim: str, depth: Mapping[str, str]) -> str:
+def _filler(found: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[Look]) -> Any:
+    """What fills in the places that wait for the other pages and the ledger."""
+    told = found["claims"] if found else {}
+    about = (found or {}).get("about")
+    statements = {claim: str(said["statement"]) for claim, said in told.items() if about in {None, claim}}
+    compared = changes.since(history, statements)
+    depth = depth_of(entries)
+    by = {
+        "DEPTH": lambda claim: _link(claim, depth),
+        "SINCE": lambda _: changes.told(compared, statements),
+        "BACK": lambda claim: back(entries, claim),
+    }
+    return partial(marks.filled, by=by)
+
+
+def _link(claim: str, depth: dict[str, str]) -> str:
+    if claim not in depth:
+        return ""
     hidden = f'<span class="cx-hidden">: {escape(claim)}</span>'
-    return (
-        f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
-        if claim in depth
-        else ""
-    )
+    return f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
 
 
 def standalone(title: str, body: str) -> str:
-    """A page around HTML that is ready, without a script: the same looks, the same policy."""
-    style = _TEMPLATE.joinpath("page.css").read_text(encoding="utf-8")
-    whole = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<!--CSP-->\n'
+    """A page around HTML that is ready, without a script: the same looks, the same policy.
+
+    Raises:
+        ReportError: the page would load something from elsewhere.
+    """
+    return policy.sealed(
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy.PLACE}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n"
-        f'</head>\n<body>\n<main id="main">{body}</main>\n</body>\n</html>\n'
+        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        f"<title>{escape(title)}</title>\n<style>{_style()}</style>\n"
+        '</head>\n<body>\n<a class="cx-skip" href="#main">Skip to the page</a>\n'
+        f'<main id="main">{body}</main>\n</body>\n</html>\n'
     )
-    parsed = _parse(whole)
-    _check(parsed, whole, "")
-    return whole.replace("<!--CSP-->", _policy(parsed, ""), 1)
+
+
+def _style() -> str:
+    return _TEMPLATE.joinpath("page.css").read_text(encoding="utf-8")
 
 
 def summary(notebook: NotebookNode) -> dict[str, Any] | None:
@@ -175,6 +189,11 @@ def _key(spec: Any) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
 
 
+def _embedded(spec: Any) -> str:
+    """A chart as JSON that no parser of HTML takes for markup, whatever its data hold."""
+    return json.dumps(spec).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
 def _stills(spec: Any) -> tuple[str, str]:
     """A chart's still pictures as addresses of data, for a phone and for wider screens and paper."""
     plain = json.loads(json.dumps(spec))
@@ -196,82 +215,6 @@ def _script() -> str:
     return str(vlc.javascript_bundle(_TEMPLATE.joinpath("charts.js").read_text(encoding="utf-8")))
 
 
-class _Parsed(HTMLParser):
-    """What the policy and the checks need to know of a page."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.styles: list[str] = []
-        self.attributes: set[str] = set()
-        self.addresses: list[str] = []
-        self.headings: list[tuple[str, str]] = []
-        self._inside = ""
-        self._id = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name == "style":
-                self.attributes.add(value or "")
-            # a link that is clicked is no load
-            if name in _LOADS and value and not value.startswith(("data:", "#")) and tag != "a":
-                self.addresses.append(f"<{tag} {name}={value[:80]!r}>")
-        self._inside = tag
-        if tag == "style":
-            self.styles.append("")
-        if tag == "h2":
-            self._id = dict(attrs).get("id") or ""
-            if self._id:
-                self.headings.append((self._id, ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "h2":
-            self._id = ""
-        if tag == self._inside:
-            self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "style":
-            self.styles[-1] += data
-        elif self._id:
-            name, text = self.headings[-1]
-            self.headings[-1] = (name, text + data)
-
-
-def _parse(body: str) -> _Parsed:
-    parsed = _Parsed()
-    parsed.feed(body)
-    parsed.close()
-    return parsed
-
-
 def _contents(headings: list[tuple[str, str]]) -> str:
     items = "".join(f'<li><a href="#{escape(i)}">{escape(" ".join(t.split()))}</a></li>' for i, t in headings)
     return f"<ol>{items}</ol>" if items else ""
-
-
-def _check(parsed: _Parsed, body: str, script: str) -> None:
-    if parsed.addresses:
-        raise ReportError(f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone")
-    if any(f in s.lower() for s in (*parsed.styles, *parsed.attributes) for f in ("url(", "@import")):
-        raise ReportError("a style of the page would load from elsewhere; a page must stand alone")
-    if script and body.count(script) != 1:
-        raise ReportError("the charts' script was altered on its way into the page; its hash would not match")
-
-
-def _policy(parsed: _Parsed, script: str) -> str:
-    """Nothing may be loaded, and only our own script may run, whatever the outputs of the notebook hold."""
-    styles = sorted({_hash(s) for s in (*parsed.styles, *parsed.attributes)})
-    allowed = " ".join([*styles, *(["'unsafe-hashes'"] if parsed.attributes else [])]) or "'none'"
-    rules = (
-        "default-src 'none'",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-        f"script-src {_hash(script) if script else chr(39) + 'none' + chr(39)}",
-        f"style-src {allowed}",
-    )
-    return f'<meta http-equiv="Content-Security-Policy" content="{"; ".join(rules)}">'
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -72,6 +72,36 @@ def checked(given: Mapping[str, Any], takes: Iterable[str] | None = None) -> dic
     return values
 
 
+def from_text(given: Mapping[str, str]) -> dict[str, Any]:
+    """Values as they are written on a command line.
+
+    Args:
+        given: texts by name; items of a list stand between commas.
+
+    Returns:
+        Values by name, of the declared kinds.
+
+    Raises:
+        ReportError: an unknown name (the nearest is suggested), ``study``, which is given otherwise, or a number that
+            is none.
+    """
+    checked(dict.fromkeys(given))
+    if "study" in given:
+        raise ReportError("study is no parameter here: it is the command's argument")
+    return {name: _meant(_BY_NAME[name], value) for name, value in given.items()}
+
+
+def _meant(parameter: Parameter, value: str) -> Any:
+    if parameter.kind == "texts":
+        return [part.strip() for part in value.split(",") if part.strip()]
+    if parameter.kind == "number":
+        try:
+            return int(value) if value.lstrip("+-").isdigit() else float(value)
+        except ValueError:
+            raise ReportError(f"{parameter.name} must be a number ({parameter.help}), was {value!r}") from None
+    return value
+
+
 def declared(names: Iterable[str]) -> None:
     """Check that a notebook's parameters cell holds declared names only.
 

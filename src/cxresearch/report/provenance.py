@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cxresearch.accounting import Audit
+from cxresearch.accounting import Audit, Fact
 from cxresearch.claims.evidence import Docket
 from cxresearch.records import Records
 from cxresearch.report.words import day, guarded, period, table, text
+from cxresearch.small_cells import hide
 
 _KIND, _NUMERIC = "cx-accounts", ("rows", "how many")
 _METHOD = """<p>Each claim says where a number should lie. The number is counted in time: what a customer had
@@ -40,9 +42,8 @@ def audit(found: Audit, min_cell: int, *, heading: bool = True) -> str:
         f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>' for n, rows in found.tables
     )
     facts = "".join(
-        f'<tr><th scope="row">{text(f.name)}</th>'
-        f'<td class="cx-num">{text(_fact(f.name, f.value, min_cell))}</td><td>{text(f.note)}</td></tr>'
-        for f in found.facts
+        f'<tr><th scope="row">{text(f.name)}</th><td class="cx-num">{text(value)}</td><td>{text(f.note)}</td></tr>'
+        for f, value in zip(found.facts, _told(found.facts, min_cell), strict=True)
     )
     return (
         ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
@@ -71,11 +72,21 @@ def _rows(found: Audit) -> str:
     return table(caption, ("table", "what", "rows"), body, kind=_KIND, numeric=_NUMERIC)
 
 
+def _told(facts: Sequence[Fact], min_cell: int) -> list[str]:
+    """What the facts say, without small counts; the grades add up to all moments, so they are hidden together."""
+    grades = [i for i, f in enumerate(facts) if f.name.endswith(" moments") and _counted(f.value) is not None]
+    hidden = hide([_counted(facts[i].value) or 0 for i in grades], min_cell)
+    gone = {i for i, n in zip(grades, hidden, strict=True) if n is None}
+    return ["not shown" if i in gone else _fact(f.name, f.value, min_cell) for i, f in enumerate(facts)]
+
+
 def _fact(name: str, value: str, min_cell: int) -> str:
-    if name.startswith("log "):
-        return day(value)
-    about_contacts = name.endswith(" moments") or name.startswith(("contacts", "bad and good"))
-    return value if about_contacts else guarded(value, min_cell)
+    return day(value) if name.startswith("log ") else guarded(value, min_cell)
+
+
+def _counted(value: str) -> int | None:
+    found = re.match(r"[\d,]+", value)
+    return int(found[0].replace(",", "")) if found else None
 
 
 def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> str:

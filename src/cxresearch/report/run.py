@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-import ast
 import os
-import re
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cxresearch.bundled import notebook_path
-from cxresearch.errors import ReportError
-from cxresearch.report.parameters import checked, declared
-
-KERNEL = "python3"  # always given: it stands for the interpreter that runs this
-_ENGINE = "cxresearch"
-Progress = Callable[[str], None]
+from cxresearch.errors import CxResearchError, ReportError
+from cxresearch.report import shelf as shelves
+from cxresearch.report.issue import INDEX, issue
+from cxresearch.report.ledger import identity
+from cxresearch.report.lock import WAIT, locked
+from cxresearch.report.making import Edition, Run, Say, lasting, make
+from cxresearch.report.plan import Plan, plans
+from cxresearch.report.publish import mark_of, tidy, unfinished
+from cxresearch.report.shelf import moment
+from cxresearch.report.stale import plainly
+from cxresearch.report.stopping import Stopped, Stops, stoppable
+from cxresearch.report.unchanged import inputs, key
+from cxresearch.study import Study, read_study
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """A notebook to run.
+class _Order:
+    """What was asked for.
 
     Attributes:
-        name: its page's name.
-        path: where it lies.
-        values: its parameters.
-        folder: where it runs.
-        variables: for its environment.
-        keep: where it goes if it fails.
+        file: the study file.
+        plans: the pages.
+        claims: ids, to be known.
+        variables: values for ``${NAME}``.
+        force: make pages for which nothing has changed, too.
+        wait: minutes.
     """
 
-    name: str
-    path: Path
-    values: Mapping[str, Any]
-    folder: Path
+    file: Path
+    plans: tuple[Plan, ...]
+    claims: tuple[str, ...]
     variables: Mapping[str, str]
-    keep: Path
+    force: bool
+    wait: float
 
 
 def report(
@@ -51,12 +59,18 @@ def report(
     variables: Mapping[str, str] | None = None,
     state: str | Path | None = None,
     title: str | None = None,
-    progress: Progress | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    force: bool = False,
+    wait: float = WAIT,
+    progress: Say | None = None,
+    tell: Say | None = None,
 ) -> tuple[Path, ...]:
     """Run notebooks on a study and publish a page for each, and an index.
 
     A notebook that is about one claim makes a page for each claim asked for, such as ``claim-three-strikes.html``;
-    without any, one about the claim it names itself.
+    without any, one about the claim it names itself. A page for which nothing has changed stays. Of several pages
+    those that can be made are published, and the others marked as not up to date. Every verdict that is published
+    is recorded in the study's ledger.
 
     Args:
         study: the study file.
@@ -67,222 +81,160 @@ def report(
         variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
         state: folder for what is kept between runs; ``.cxresearch`` beside the study if not given.
         title: the question at the top of the page.
+        parameters: what else the notebooks are told, by name; see `cxresearch.report.parameters`.
+        force: run notebooks for which nothing has changed, too.
+        wait: for how many minutes to wait for another run of this study; 0 not at all.
         progress: called with a line before each step.
+        tell: called with a line for what is to be read after the run.
 
     Returns:
-        The files written: the pages, in the order of the notebooks and claims, then the index.
+        The files that are up to date now: the pages, in the order of the notebooks and claims, then the index.
 
     Raises:
-        ReportError: a parameter is wrong, a notebook fails (it is kept under the state folder), or the pages
-            cannot be written. Pages that are there already stay as they are.
+        ReportError: a parameter is wrong, another run takes too long, the run was stopped, a notebook failed (it is
+            kept under the state folder), or the pages cannot be written. No page is half of one then, and those
+            that should have been remade say that they are not up to date.
         ClaimError: no such claim.
         StudyError: the study file cannot be read.
+        KeyboardInterrupt: it was stopped by a key press.
     """
-    from cxresearch.claims.claim import claims_of
-    from cxresearch.claims.docket import choose
-    from cxresearch.report.page import page, summary, title_of
-    from cxresearch.report.site import Entry, depth_of, index
-    from cxresearch.study import read_study
-
-    say = progress or (lambda _: None)
     file = Path(study).resolve()
     file = file / "study.toml" if file.is_dir() else file
-    loaded = read_study(file, variables, state=state)
-    choose(claims_of(loaded.claims), claims)
-    given = {"study": file.name, "claims": claims, "engine": engine, "title": title}
-    keep = loaded.state.resolve() / "failed"
-    plans = [p for name in notebooks for p in _plans(name, given)]
-    if claims and not any({"claims", "claim"} & set(p.values) for p in plans):
-        raise ReportError(f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}")
-    jobs = [_Job(p.page, p.path, p.values, file.parent, dict(variables or {}), keep) for p in plans]
-    _distinct([j.name for j in jobs])
-    with tempfile.TemporaryDirectory(prefix="cxresearch-") as work:
-        done = []
-        for job in jobs:
-            say(f"running the notebook {job.name}")
-            done.append((job.name, _run(job, Path(work), say)))
-        entries = [Entry(f"{name}.html", title_of(nb, name), summary(nb)) for name, nb in done]
-        depth = depth_of(entries)
-        pages = []
-        for name, nb in done:
-            say(f"making the page {name}.html")
-            pages.append((f"{name}.html", page(nb, name=name, depth=depth)))
-    pages.append(("index.html", index(entries)))
-    return publish(Path(out), pages)
-
-
-def publish(out: Path, pages: Sequence[tuple[str, str]]) -> tuple[Path, ...]:
-    """Write pages, each by a rename; returns their paths.
-
-    Raises:
-        ReportError: the folder cannot be written.
-    """
-    written: list[Path] = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        staged = [(out / f".{name}.{os.getpid()}", out / name, text) for name, text in pages]
+    given = {"study": file.name, "claims": list(claims) if claims else None, "engine": engine, "title": title}
+    planned = plans(notebooks, given, parameters)
+    asked = [*(claims or ()), *(c for p in planned for c in (*p.values.get("claims", ()), p.values.get("claim")) if c)]
+    order = _Order(file, planned, tuple(dict.fromkeys(asked)), dict(variables or {}), force, wait)
+    place = Path(state or os.environ.get("CXRESEARCH_STATE") or file.parent / ".cxresearch").resolve()
+    run = _run(place, Path(out), progress or _quiet, tell or _quiet)
+    with stoppable() as stops:
         try:
-            for part, _, text in staged:
-                part.write_text(text, encoding="utf-8")
-            for part, target, _ in staged:
-                written.append(part.replace(target))
-        finally:
-            for part, _, _ in staged:
-                part.unlink(missing_ok=True)
-    except OSError as e:
-        raise ReportError(f"cannot write the pages to {out}: {e.strerror}") from None
-    return tuple(written)
+            return _report(run, order, stops)
+        except Stopped as e:
+            if e.signal == signal.SIGINT:
+                raise
+            raise ReportError(str(e)) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """A page to be made: from which notebook, with what."""
-
-    page: str
-    path: Path
-    values: Mapping[str, Any]
+def _run(state: Path, out: Path, say: Say, tell: Say) -> Run:
+    """A run that begins now."""
+    now = datetime.now(UTC)
+    run = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
+    return Run(run, f"{now:%Y-%m-%dT%H:%M:%SZ}", state, out, say, tell)
 
 
-def _plans(name: str, given: Mapping[str, Any]) -> list[_Plan]:
-    """The pages that a notebook makes, and what to tell it for each of them: what it takes of the parameters given."""
-    from papermill import inspect_notebook
-
-    path = notebook_path(name)
-    taken = inspect_notebook(str(path))
-    if "study" not in taken:
-        raise ReportError(f"the notebook {name} needs a cell tagged parameters that sets study")
-    declared(taken)
-    values = checked({k: v for k, v in given.items() if v is not None and k in taken}, tuple(taken))
-    if "claim" not in taken:
-        return [_Plan(name, path, values)]
-    own = ast.literal_eval(taken["claim"]["default"])
-    return [
-        _Plan(f"{name}-{_file_name(claim)}", path, values | checked({"claim": claim}, tuple(taken)))
-        for claim in dict.fromkeys(given["claims"] or (own,))
-    ]
+def _quiet(_line: str) -> None:
+    pass
 
 
-def _file_name(claim: str) -> str:
-    """The id of a claim as part of a file's name, whatever a study file calls it."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", claim).strip("-") or "unnamed"
-
-
-def _distinct(names: Sequence[str]) -> None:
-    twice = [n for n in names if names.count(n) > 1]
-    if twice:
-        raise ReportError(f"two pages would both be called {twice[0]}.html; run them one by one, to different folders")
-
-
-def _run(job: _Job, work: Path, say: Progress) -> Any:
-    """The executed notebook; a failed one is kept and told of."""
-    import nbformat
-    from nbclient.exceptions import DeadKernelError
-    from papermill import execute_notebook
-    from papermill.exceptions import PapermillException, PapermillExecutionError
-
-    _register()
-    name, variables = job.name, job.variables
-    output = work / f"{name}.ipynb"
-    own = {"IPYTHONDIR": str(work / "ipython"), "CXRESEARCH_STATE": str(job.keep.parent)}
-    environment = {**os.environ, **variables, **own}
+def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
     try:
-        execute_notebook(
-            str(job.path),
-            str(output),
-            parameters=dict(job.values),
-            engine_name=_ENGINE,
-            kernel_name=KERNEL,
-            progress_bar=False,
-            cwd=str(job.folder),
-            environment=environment,
-            say=say,
-        )
-    except PapermillExecutionError as e:
-        done = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
-        message = _redacted(f"{e.ename}: {e.evalue}", variables).strip().splitlines()
-        kept = _keep(output, job.keep, variables)
-        cell = _position(done, e.source)
-        raise ReportError(
-            f"notebook {name}, cell {cell}: {message[0] if message else 'failed'}; kept: {kept}"
-        ) from None
-    except (PapermillException, DeadKernelError, RuntimeError) as e:
-        first = _redacted(str(e), variables).strip().splitlines()
-        raise ReportError(f"notebook {name}: {first[0] if first else type(e).__name__}") from None
-    return nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
+        _checked(run, order)
+    except CxResearchError as e:
+        if _published(run):
+            with suppress(OSError, ReportError), locked(run.state, wait=0):
+                _not_remade(run, stops, order, e)
+        raise
+    with locked(run.state, wait=order.wait, tell=run.tell):
+        run = _run(run.state, run.out, run.say, run.tell)  # ids sort in the order in which locks are held
+        _ready(run)
+        try:
+            study = _checked(run, order)  # it may have changed while another run was waited for
+            edition = _made(run, order, study, stops)
+        except BaseException as e:
+            with stops.held(), suppress(Exception):  # what went wrong first is what is told
+                _not_remade(run, stops, order, e)
+            raise
+    if edition.failed:
+        raise ReportError("; and ".join(str(e) for _, e in edition.failed))
+    return tuple(run.out / file for file in (*(p.file for p in order.plans), INDEX))
 
 
-def _register() -> None:
-    """Papermill's engine, but variables enter the kernel's environment and progress comes here."""
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import NBClientEngine, papermill_engines
+def _checked(run: Run, order: _Order) -> Study:
+    """The study, its claims known if a page has to be made."""
+    study = read_study(order.file, order.variables, state=run.state)
+    if order.claims and (order.force or _changed(run, order, inputs(order.file, study))):
+        from cxresearch.claims.claim import claims_of
+        from cxresearch.claims.docket import choose
 
-    class Engine(NBClientEngine):  # type: ignore[misc]
-        @classmethod
-        def execute_managed_notebook(
-            cls,
-            nb_man: Any,
-            kernel_name: str,
-            *,
-            environment: Mapping[str, str],
-            say: Progress,
-            start_timeout: int = 60,
-            **_: Any,
-        ) -> Any:
-            code = [i for i, c in enumerate(nb_man.nb.cells) if c.cell_type == "code"]
-
-            def starts(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - called with both by name
-                if cell_index in code:
-                    say(f"cell {code.index(cell_index) + 1} of {len(code)}")
-
-            client = PapermillNotebookClient(
-                nb_man,
-                kernel_name=kernel_name,
-                startup_timeout=start_timeout,
-                on_cell_start=starts,
-                config=_transport(),
-            )
-            return client.execute(env=dict(environment))
-
-    papermill_engines.register(_ENGINE, Engine)
+        choose(claims_of(study.claims), order.claims)
+    return study
 
 
-def _transport() -> Any:
-    """Kernels are spoken to through files where the system can: no port is opened, and none is needed."""
-    from traitlets.config import Config
+def _changed(run: Run, order: _Order, read: str) -> tuple[Plan, ...]:
+    """The pages that do not stand as they are."""
+    shelf = shelves.read(run.state, run.out)
+    beside = {p.file for p in shelf.here()} | {p.file for p in order.plans}
 
-    return Config({"KernelManager": {"transport": "ipc"}}) if os.name == "posix" else Config()
+    def stands(plan: Plan) -> bool:
+        old = shelf.get(plan.file)
+        if old is None or old.stale or not old.key or old.key != key(plan, beside, read):
+            return False
+        return shelf.holds(old.file, old.sha256)
+
+    return tuple(p for p in order.plans if not stands(p))
 
 
-def _position(notebook: Any, source: str) -> int:
-    """The number of a cell as the notebook is shipped: what papermill has put in does not count."""
-    added = {"injected-parameters", "papermill-error-cell-tag"}
-    own = [c for c in notebook.cells if not added & set(c.metadata.get("tags", ()))]
-    return next(
-        (
-            i
-            for i, c in enumerate(own, 1)
-            if c.source == source and any(o.output_type == "error" for o in c.get("outputs", ()))
-        ),
-        0,
+def _ready(run: Run) -> None:
+    """Finish or clear what a killed run has left, and see that pages can be written before the long work."""
+    try:
+        finished = tidy(run.state, run.out)
+    except OSError as e:
+        raise ReportError(f"cannot finish an earlier run that was killed: {e.strerror or e}: {e.filename}") from None
+    if finished:
+        run.tell("an earlier run was killed while it published; its pages are in their places now")
+    try:
+        run.out.mkdir(parents=True, exist_ok=True)
+        probe = run.out / f".probe.{mark_of(run.state)}.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise ReportError(f"cannot write the pages to {run.out}: {e.strerror or e}") from None
+
+
+def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
+    begun, read = time.monotonic(), inputs(order.file, study)
+    todo = order.plans if order.force else _changed(run, order, read)
+    shelf = shelves.read(run.state, run.out)
+    for plan in order.plans:
+        if plan not in todo and (old := shelf.get(plan.file)):
+            since = moment(old.made)
+            run.tell(f"{plan.file}: nothing has changed since {since}; the page stays (--force runs it again)")
+    if not todo and shelf.holds(INDEX, shelf.index):
+        return Edition()
+    edition = make(run, order.file, study, order.variables, todo) if todo else Edition()
+    if inputs(order.file, study) != read:  # they have changed meanwhile, so what the pages were made from is not known
+        read = ""
+
+    def from_what(plan: Plan, beside: Iterable[str]) -> str:
+        return key(plan, beside, read)
+
+    stale = {p.file: e.reason for p, e in edition.failed}
+    try:
+        issue(run, stops, edition, stale=stale, key=from_what, study=identity(study))
+    except OSError as e:
+        where = f"{run.out} and what is kept to {run.state}"
+        raise ReportError(f"cannot write the pages to {where}: {e.strerror or e}") from None
+    if edition.made:
+        names = ", ".join(m.plan.file for m in edition.made)
+        run.tell(f"published {names} and {INDEX} in {run.out} after {lasting(time.monotonic() - begun)}")
+    for lost, error in edition.failed:
+        there = "; the last good page is marked as not up to date" if (run.out / lost.file).exists() else ""
+        run.tell(f"not published: {lost.file}: {error}{there}")
+    return edition
+
+
+def _published(run: Run) -> bool:
+    """Whether pages are known that could be marked."""
+    return bool(shelves.read(run.state, run.out).pages)
+
+
+def _not_remade(run: Run, stops: Stops, order: _Order, error: BaseException) -> None:
+    """Mark the pages that would have been made."""
+    if not _published(run) or unfinished(run.state):
+        return
+    said = str(error) if isinstance(error, CxResearchError | Stopped) else ""
+    reason = (
+        plainly(said, (run.state, run.out.resolve(), order.file.parent))
+        or f"the run ended early ({type(error).__name__})"
     )
-
-
-def _keep(output: Path, keep: Path, variables: Mapping[str, str]) -> str:
-    """Keep a failed notebook where only its owner can read it; returns its place below the study's folder."""
-    target = keep / output.name
-    try:
-        keep.mkdir(parents=True, exist_ok=True, mode=0o700)
-        part = keep / f".{output.name}.{os.getpid()}"
-        part.touch(mode=0o600)
-        part.write_text(_redacted(output.read_text(encoding="utf-8"), variables), encoding="utf-8")
-        part.replace(target)
-    except OSError as e:
-        return f"not kept, {keep} cannot be written ({e.strerror})"
-    return str(target)
-
-
-def _redacted(text: str, variables: Mapping[str, str]) -> str:
-    for name, value in sorted(variables.items(), key=lambda item: -len(item[1])):
-        if value:
-            text = text.replace(value, f"${{{name}}}")
-    return text
+    issue(run, stops, Edition(), stale={p.file: reason for p in order.plans})

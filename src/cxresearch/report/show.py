@@ -11,7 +11,9 @@ from cxresearch.claims.behind import Behind
 from cxresearch.claims.evidence import Docket, Trial
 from cxresearch.errors import EstimationError, NotTestable, StudyError
 from cxresearch.records import Records
+from cxresearch.report.publishable import publishable, publishable_trial
 from cxresearch.risk import RiskTable
+from cxresearch.small_cells import MIN_CELL
 from cxresearch.study import Study, read_study
 
 MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
@@ -39,7 +41,8 @@ def first_screen(docket: Docket, title: str = "") -> None:
     from cxresearch.report.cards import first_screen as block
 
     renderer.enable()
-    _send({"text/html": block(docket, title), "text/plain": str(docket), MIME: summary(docket, title)})
+    told = publishable(docket)
+    _send({"text/html": block(told, title), "text/plain": str(told), MIME: summary(docket, title)})
 
 
 def opening(records: Records, title: str) -> None:
@@ -56,12 +59,13 @@ def trial(docket: Docket, found: Trial) -> None:
     from cxresearch import charts
     from cxresearch.report import dossier
 
+    docket, found = _told(docket, found)
     _html(dossier.opening(docket, found))
     for unit in charts.units(found):
         _chart(charts.readings(found, unit))
     for e in found.readings:
         if e.series and (e.primary or e.unit == "difference of shares"):
-            _chart(charts.curves(e, found))
+            _chart(charts.curves(e, found, min_cell=docket.min_cell))
     _html(dossier.naive(found))
     if found.activity:
         _chart(charts.activity(found, docket.min_cell))
@@ -75,7 +79,8 @@ def claim(docket: Docket, found: Trial) -> None:
 
     renderer.enable()
     data = summary(docket) | {"about": found.claim.id}
-    _send({"text/html": one_claim(docket, found), "text/plain": repr(found), MIME: data})
+    told, shown = _told(docket, found)
+    _send({"text/html": one_claim(told, shown), "text/plain": repr(shown), MIME: data})
 
 
 def readings(docket: Docket, found: Trial) -> None:
@@ -83,15 +88,22 @@ def readings(docket: Docket, found: Trial) -> None:
     from cxresearch import charts
     from cxresearch.report import dossier
 
+    docket, found = _told(docket, found)
     _html(dossier.readings(docket, found))
     for unit in charts.units(found):
         _chart(charts.readings(found, unit))
 
 
-def ladder(found: Trial) -> None:
-    """What becomes of the answer when more or less is held equal."""
+def ladder(found: Trial, *, min_cell: int = MIN_CELL) -> None:
+    """What becomes of the answer when more or less is held equal.
+
+    Args:
+        found: the claim, tried.
+        min_cell: the smallest count that may be shown.
+    """
     from cxresearch import charts
 
+    found = publishable_trial(found, min_cell)
     rungs = found.claim.primary.ladder
     drawn = [r for r in (found.primary.reading, *rungs) if found[r].estimate is not None]
     if len(drawn) < 2:
@@ -111,9 +123,10 @@ def day_by_day(docket: Docket, found: Trial, behind: Behind | None = None) -> No
     from cxresearch import charts
     from cxresearch.curves import by_cause, by_level
 
+    docket, found = _told(docket, found)
     for e in found.readings:
         if e.series and (e.primary or e.unit == "difference of shares"):
-            _chart(charts.curves(e, found))
+            _chart(charts.curves(e, found, min_cell=docket.min_cell))
     if behind is None:
         return
     if behind.table.clock in ("tenure", "contact"):
@@ -129,6 +142,7 @@ def beside(docket: Docket, found: Trial) -> None:
     from cxresearch import charts
     from cxresearch.report import dossier
 
+    docket, found = _told(docket, found)
     _html(dossier.anyway(found) + dossier.naive(found) or "<p>No number stands beside this claim.</p>")
     if found.activity:
         _chart(charts.activity(found, docket.min_cell))
@@ -138,18 +152,19 @@ def closing(docket: Docket, found: Trial) -> None:
     """Who was left out, what others found, what would contradict the claim, what could not be tested."""
     from cxresearch.report import dossier
 
-    _html(dossier.closing(docket, found))
+    _html(dossier.closing(*_told(docket, found)))
 
 
-def variants(tried: Mapping[str, Trial]) -> None:
+def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
     """The same claim under several definitions, one per row.
 
     Args:
         tried: what was changed, in plain words, to the trial.
+        min_cell: the smallest count that may be shown.
     """
     from cxresearch.report import dossier
 
-    _html(dossier.variants(tried))
+    _html(dossier.variants({what: publishable_trial(t, min_cell) for what, t in tried.items()}))
 
 
 def audit(found: Docket | Records, *, heading: bool = True) -> None:
@@ -189,14 +204,23 @@ def if_testable() -> Iterator[None]:
 
 
 def summary(docket: Docket, title: str = "") -> dict[str, Any]:
-    """What the index needs of a docket: the documented JSON, the date of the data, the claims in words."""
+    """What the index and the ledger need of a docket: the documented JSON, the date of the data, the claims in words.
+
+    It goes along with a notebook's output and stays out of the page, so its numbers are exact.
+    """
     return {
         "docket": docket.to_dict(),
         "data_from": docket.data_from,
         "data_until": docket.data_until,
+        "min_cell": docket.min_cell,
         "title": title,
         "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": t.sentence} for t in docket},
     }
+
+
+def _told(docket: Docket, found: Trial) -> tuple[Docket, Trial]:
+    """Docket and trial as a page may tell them."""
+    return publishable(docket), publishable_trial(found, docket.min_cell)
 
 
 def _chart(found: Any) -> None:

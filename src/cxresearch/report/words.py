@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from html import escape
+from urllib.parse import quote
 
 from cxresearch.claims.evidence import SYMBOLS, Beside, Evidence, number
 from cxresearch.claims.verdict import Verdict
 
 text = escape
+VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
 _MONTHS = ["Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec."]
 
 
@@ -36,16 +38,36 @@ def day(value: str) -> str:
     return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
 
 
+def moment(at: str) -> str:
+    """A time in ISO 8601 as it is said, in UTC: ``14 Nov. 2026, 06:00 UTC``; anything else as it is."""
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    return f"{day(found.date().isoformat())}, {found:%H:%M} UTC"
+
+
+def day_of(at: str) -> str:
+    """The day of a time in ISO 8601, as it is said."""
+    return moment(at).rpartition(", ")[0] or at
+
+
 def period(first: str, last: str) -> str:
     """From when to when."""
     return f"{day(first)} to {day(last)}"
 
 
-def verdict(found: Verdict) -> str:
+def verdict(found: str) -> str:
     """The verdict as a badge: symbol, word, and a class for its colour."""
-    kind = found.replace(" ", "-")
-    sign = f'<span class="cx-sign" aria-hidden="true">{SYMBOLS[found]}</span>'
+    kind = found.replace(" ", "-") if found in SYMBOLS else "not-testable"
+    sign = f'<span class="cx-sign" aria-hidden="true">{SYMBOLS.get(found, "–")}</span>'
     return f'<span class="cx-verdict cx-{kind}">{sign} {text(found.capitalize())}</span>'
+
+
+def tally(found: Sequence[str]) -> str:
+    """How many verdicts of each kind: ``6 supported, 10 contradicted``."""
+    return ", ".join(f"{found.count(v)} {v}" for v in VERDICTS if v in found)
 
 
 def headline(value: float, unit: str) -> str:
@@ -83,9 +105,9 @@ def first_part(sentence: str, e: Evidence) -> str:
     return head[:stop].rstrip() + "." if stop > 0 else head
 
 
-def in_depth(claim: str) -> str:
-    """Where the link to a claim's own page goes, if the report has one; it is filled in when all pages are known."""
-    return f"<!--DEPTH {text(claim)}-->"
+def anchor(kind: str, claim: str) -> str:
+    """The name of a claim's place on a page, whatever a study file calls the claim: ``claim-three-strikes``."""
+    return f"{kind}-{quote(claim, safe='', errors='replace')}"
 
 
 def table(caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()) -> str:
@@ -100,7 +122,7 @@ def table(caption: str, heads: Sequence[str], body: str, *, kind: str = "", nume
     """
     head = "".join(f'<th scope="col"{" class=cx-num" if h in numeric else ""}>{text(h)}</th>' for h in heads)
     return (
-        f'<div class="cx-scroll {kind}" tabindex="0" role="region" aria-label="{text(caption)}">'
+        f'<div class="cx-scroll {kind}" tabindex="0" role="group" aria-label="{text(caption)}">'
         f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )

@@ -1,0 +1,86 @@
+"""One run of a study at a time. The lock is the system's: it goes with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cxresearch.errors import ReportError
+
+WAIT = 60.0  # minutes
+_LOCK, _OWNER = "lock", "lock.owner"
+
+
+class BusyError(ReportError):
+    """Another run of this study is under way."""
+
+
+@contextmanager
+def locked(state: Path, *, wait: float = WAIT, tell: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lock of a study's state folder.
+
+    Args:
+        state: the folder; made if need be.
+        wait: for how many minutes to wait for another run; 0 not at all.
+        tell: called with a line if there is another run to wait for.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        BusyError: the other run has not ended in time.
+        ReportError: the folder cannot be written.
+    """
+    lock = FileLock(state / _LOCK, mode=0o600)
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            _wait(lock, state, wait, tell or (lambda _: None))
+        with suppress(OSError):  # the note is for people; the lock holds without it
+            (state / _OWNER).write_text(json.dumps(_me()), encoding="utf-8")
+    except OSError as e:
+        raise ReportError(f"cannot write to the state folder {state}: {e.strerror or e}") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (state / _OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _wait(lock: FileLock, state: Path, minutes: float, tell: Callable[[str], None]) -> None:
+    other = f"another run of this study is under way ({_owner(state)})"
+    if minutes <= 0:
+        raise BusyError(f"{other}; run again when it has ended, or let --wait say for how many minutes to wait for it")
+    tell(f"{other}; waiting")
+    try:
+        lock.acquire(timeout=60 * minutes, poll_interval=0.25)
+    except Timeout:
+        other = (
+            f"another run of this study is under way ({_owner(state)}), and has not ended within {minutes:g} minutes"
+        )
+        raise BusyError(f"{other}; let --wait say for how many minutes to wait for it") from None
+
+
+def _me() -> dict[str, str | int]:
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
+
+
+def _owner(state: Path) -> str:
+    """Who holds the lock, for people."""
+    for _ in range(5):  # the note is written just after the lock is taken
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            found = json.loads((state / _OWNER).read_text(encoding="utf-8"))
+            return f"process {found['pid']} on {found['host']}, since {found['since']} UTC"
+        time.sleep(0.05)
+    return "it has left no note of itself"

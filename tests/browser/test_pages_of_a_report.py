@@ -1,0 +1,168 @@
+"""All pages of a report: accessible, linked, readable from far and near; and as PDF."""
+
+import io
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from pypdf import PdfReader
+
+from cxresearch.errors import ReportError
+from cxresearch.report import pdf as printer
+from cxresearch.report.pdf import pdf
+from tests.browser.browsers import LAPTOP, PHONE, Reader
+
+pytestmark = pytest.mark.browser
+
+REAL = ("index", "verdicts", "explore", "journey", "claim-bad-moments-drive-away")
+MADE = ("index", "stale", "hostile-index", "hostile-verdicts")
+LIMIT = 2_500_000  # bytes of the verdicts page
+
+
+@pytest.fixture(scope="module")
+def axe():
+    return Axe()
+
+
+def violations(axe, browser, file, *, scheme, viewport):
+    # axe is a script of its own, which the page's policy would not let run
+    with Reader(browser, file, color_scheme=scheme, viewport=viewport, bypass_csp=True) as reader:
+        found = axe.run(reader.page).response["violations"]
+        return [(v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"]) for v in found]
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(axe, browser, made, name, viewport, scheme):
+    assert violations(axe, browser, made / f"{name}.html", scheme=scheme, viewport=viewport) == []
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize(("viewport", "scheme"), [(PHONE, "dark"), (LAPTOP, "light")], ids=["phone", "laptop"])
+def test_real_pages_are_accessible(axe, browser, real, name, viewport, scheme):
+    assert violations(axe, browser, real / f"{name}.html", scheme=scheme, viewport=viewport) == []
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_pages_are_whole_fit_and_ask_for_nothing(browser, real, name):
+    with Reader(browser, real / f"{name}.html", viewport=PHONE) as reader:
+        assert reader.complaints == []
+        assert [u for u in reader.requests if not u.startswith(("data:", "file:"))] == []
+        assert sum(u.startswith("file:") for u in reader.requests) == 1
+        assert reader.page.locator("figure[data-error]").count() == 0
+        assert reader.too_wide() == 0
+        reader.page.set_viewport_size(LAPTOP)
+        assert reader.too_wide() == 0
+
+
+def test_size_of_the_page_with_all_claims(real):
+    assert 1_500_000 < (real / "verdicts.html").stat().st_size <= LIMIT
+
+
+def test_all_claims_on_two_screens(browser, real):
+    options = {"java_script_enabled": False, "reduced_motion": "reduce"}
+    with Reader(browser, real / "verdicts.html", charts=False, viewport=LAPTOP, **options) as reader:
+        listed = reader.page.locator(".cx-overview")
+        assert listed.locator("li").count() == 28
+        assert listed.bounding_box()["height"] < LAPTOP["height"]
+        reader.page.set_viewport_size(PHONE)
+        assert listed.bounding_box()["height"] < 2.5 * PHONE["height"]
+        listed.locator("a").last.click()
+        card = reader.page.locator(f"#{reader.page.url.partition('#')[2]}")
+        assert "cx-card" in card.get_attribute("class")
+        assert abs(card.bounding_box()["y"]) < 50
+
+
+def test_from_the_index_to_a_claim_and_back(browser, real):
+    with Reader(browser, real / "index.html", charts=False, java_script_enabled=False) as reader:
+        page = reader.page
+        page.locator("#row-bad-moments-drive-away .cx-deep").click()
+        assert page.url.endswith("claim-bad-moments-drive-away.html")
+        page.locator(".cx-back a", has_text="Verdicts").click()
+        assert page.url.endswith("verdicts.html#card-bad-moments-drive-away")
+        page.locator("#card-bad-moments-drive-away a", has_text="This claim in depth").click()
+        assert page.url.endswith("claim-bad-moments-drive-away.html")
+        page.locator(".cx-back a", has_text="All reports").click()
+        assert page.url.endswith("index.html")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_contents_without_scripts(browser, made, viewport):
+    with Reader(browser, made / "verdicts.html", charts=False, java_script_enabled=False, viewport=viewport) as reader:
+        link = reader.page.locator(".cx-contents a", has_text="Method and provenance")
+        assert link.is_visible() == (viewport is LAPTOP)
+        if viewport is PHONE:
+            reader.page.locator(".cx-contents summary").click()
+        link.click()
+        assert reader.page.url.endswith("#method")
+
+
+def test_runs_unfold_without_scripts(browser, made):
+    with Reader(browser, made / "index.html", charts=False, java_script_enabled=False, viewport=PHONE) as reader:
+        runs = reader.page.locator("#row-claim-0 details")
+        assert not runs.locator("li").first.is_visible()
+        runs.locator("summary").click()
+        assert runs.locator("li").count() == 12
+        assert runs.locator("li").first.is_visible()
+        assert reader.too_wide() == 0
+        assert reader.page.locator("#row-claim-0 svg").bounding_box()["width"] > 100
+
+
+def test_what_has_changed_and_a_stale_mark_are_on_the_first_screen(browser, made):
+    with Reader(browser, made / "stale.html", viewport=PHONE) as reader:
+        mark = reader.page.locator(".cx-stale")
+        assert mark.bounding_box()["y"] + mark.bounding_box()["height"] < PHONE["height"] / 2
+        assert reader.page.locator(".cx-since").bounding_box()["y"] < PHONE["height"]
+        reader.page.emulate_media(media="print")
+        assert mark.is_visible()
+        assert float(mark.evaluate("m => parseFloat(getComputedStyle(m).borderTopWidth)")) >= 2
+
+
+@pytest.mark.parametrize("deficiency", ["protanopia", "deuteranopia", "achromatopsia"])
+def test_verdicts_are_told_apart_without_colours(browser, made, deficiency):
+    with Reader(browser, made / "verdicts.html", charts=False) as reader:
+        session = reader.context.new_cdp_session(reader.page)
+        session.send("Emulation.setEmulatedVisionDeficiency", {"type": deficiency})
+        badges = reader.page.locator(".cx-group h3 .cx-verdict")
+        pictures = {badges.nth(i).screenshot() for i in range(badges.count())}
+        assert len(pictures) == badges.count() == 3
+        signs = reader.page.locator(".cx-group h3 .cx-sign").all_inner_texts()
+        assert len(set(signs)) == 3
+
+
+def test_pdf(real, tmp_path):
+    target = tmp_path / "index.pdf"
+    assert pdf(real / "index.html", target) == target
+    assert [p.name for p in tmp_path.iterdir()] == ["index.pdf"]
+    text = " ".join(p.extract_text() for p in PdfReader(io.BytesIO(target.read_bytes())).pages)
+    assert "A bad moment pushes customers away." in " ".join(text.split())
+    assert "file://" not in text
+
+
+def test_pdf_that_cannot_be_made(tmp_path, monkeypatch):
+    page, target = tmp_path / "a.html", tmp_path / "a.pdf"
+    with pytest.raises(ReportError, match=r"there is no page .*a\.html"):
+        pdf(page, target)
+    page.write_text("<p>a</p>")
+    target.write_text("the last good one")
+    with pytest.raises(ReportError, match="cannot write"):
+        pdf(page, tmp_path / "no such folder" / "a.pdf")
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\necho it broke >&2\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(printer, "browser", lambda: str(broken))
+    with pytest.raises(ReportError, match=r"chromium could not print a\.html: it broke"):
+        pdf(page, target)
+    broken.write_text("#!/bin/sh\nsleep 60\n")
+    monkeypatch.setattr(printer, "SECONDS", 0.2)
+    with pytest.raises(ReportError, match="took more than"):
+        pdf(page, target)
+    assert target.read_text() == "the last good one"
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_no_browser_to_print_with(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(printer, "_ELSEWHERE", ())
+    with pytest.raises(ReportError, match="install one, or open the page in any browser"):
+        printer.browser()

@@ -1,0 +1,59 @@
+"""Dockets of many claims, and what a ledger holds after several runs on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from cxresearch.claims.evidence import Docket
+from cxresearch.report.ledger import Look
+from tests.report.dockets import docket, ratio_trial, share_trial, untestable_trial
+
+FIRST = datetime(2026, 8, 3, 6, 0, tzinfo=UTC)  # a Monday; then every week
+
+
+def many(count: int, *kinds) -> Docket:
+    """A docket of so many claims, of the kinds given in turn; of three kinds if none are given."""
+    kinds = kinds or (share_trial(), ratio_trial(), untestable_trial())
+    return docket(*(_named(kinds[i % len(kinds)], f"claim-{i}") for i in range(count)))
+
+
+def without_charts(count: int) -> Docket:
+    """A docket whose page is made quickly."""
+    return many(count, untestable_trial())
+
+
+def _named(trial, name):
+    claim = msgspec.structs.replace(trial.claim, id=name, statement=f"{trial.claim.statement} ({name})")
+    return replace(trial, claim=claim, readings=tuple(replace(e, claim=name) for e in trial.readings))
+
+
+def look(docket: Docket, trial, run: int, **other) -> Look:
+    """What a run would have recorded of a claim's primary reading."""
+    e = trial.primary
+    value, low, high = (e.estimate.value, e.estimate.low, e.estimate.high) if e.estimate else (None, None, None)
+    at = FIRST + timedelta(weeks=run)
+    found = Look(
+        f"{at:%Y%m%dT%H%M%S}", at.isoformat(), "shop", docket.fingerprint, docket.version, docket.data_from,
+        docket.data_until, e.claim, e.reading, True, e.verdict, e.verdict_family, value, low, high, 0.95, "fixed",
+        e.unit, 0.1, e.customers, e.events,
+    )  # fmt: skip
+    return replace(found, **other)
+
+
+def history_of(docket: Docket, runs: int, before: str = "undecided") -> tuple[Look, ...]:
+    """So many runs; up to the last one, the first claim had another verdict, on earlier data."""
+    earlier = {"fingerprint": "other", "data_until": "2024-11-30"}
+    return tuple(
+        look(
+            docket,
+            t,
+            run,
+            **(earlier if run < runs - 1 else {}),
+            **({"verdict": before} if i == 0 and run < runs - 1 else {}),
+        )
+        for run in range(runs)
+        for i, t in enumerate(docket)
+    )
