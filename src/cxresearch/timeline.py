@@ -6,7 +6,9 @@ which the level changes. Several histories together are their changes put side b
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from threading import Lock
 
 import narwhals.stable.v2 as nw
 
@@ -39,6 +41,7 @@ class Timeline:
         dated = no_happenings(engine) if happenings is None else happenings
         self._happenings = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
         self._changes: dict[str, Frame] = {}
+        self._walking: dict[str, Lock] = defaultdict(Lock)  # several tables may ask for a history at the same time
 
     def states(self, histories: Mapping[str, History]) -> Frame:
         """The state of every customer after every tick at which one of the histories changes.
@@ -64,9 +67,10 @@ class Timeline:
 
     def _of(self, history: History) -> Frame:
         """Rows (customer, tick, level): where the level of one history changes."""
-        if history.name not in self._changes:
-            self._changes[history.name] = self._engine.keep(self._walked(history))
-        return self._changes[history.name]
+        with self._walking[history.name]:
+            if history.name not in self._changes:
+                self._changes[history.name] = self._engine.keep(self._walked(history))
+            return self._changes[history.name]
 
     def _walked(self, history: History) -> Frame:
         contact = isinstance(self.clock, ContactClock)

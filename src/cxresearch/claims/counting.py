@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from threading import Lock
 from typing import Any
 
 from cxresearch.agent_counts import AgentTable, agent_table
@@ -146,15 +147,15 @@ def count(
 
 
 def _each(
-    parts: Sequence[Callable[[], Records]], work: Callable[[Callable[[], Records]], dict[str, Table | Exception]]
+    parts: Sequence[Callable[[], Records]], work: Callable[[Callable[[], Records], int], dict[str, Table | Exception]]
 ) -> Iterator[dict[str, Table | Exception]]:
-    """The parts worked on, in order; a single one here, since an engine's session may belong to a thread."""
+    """The parts worked on, in order; of a single one, several tables at a time."""
     if len(parts) == 1:
-        yield work(parts[0])
+        yield work(parts[0], AT_ONCE)
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:
-            yield from pool.map(work, parts)
+            yield from pool.map(lambda part: work(part, 1), parts)
         except BaseException:
             pool.shutdown(cancel_futures=True)  # else all other parts would be worked on first
             raise
@@ -166,25 +167,39 @@ def _grades(wanted: Iterable[Counting]) -> tuple[int, ...] | None:
     return None if None in found else tuple(sorted({g for grades in found for g in grades or ()}))
 
 
-def _part(wanted: Mapping[str, Counting], part: Callable[[], Records]) -> dict[str, Table | Exception]:
+def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: int) -> dict[str, Table | Exception]:
     """The tables of a part; its customers are walked along once on each clock."""
     records = part()
-    found: dict[str, Table | Exception] = {}
     lines: dict[Clock, Timeline] = {}
-    for _, alike in groupby(sorted(wanted.items(), key=lambda w: w[1].rows), key=lambda w: w[1].rows):
-        eps: Episodes | None = None  # those of one kind are made once, and then make room for the next
-        for key, counting in alike:
+
+    def alike(countings: Sequence[tuple[str, Counting]]) -> dict[str, Table | Exception]:
+        """Those of one kind of episodes, which are made once and then make room for the next."""
+        found: dict[str, Table | Exception] = {}
+        eps: Episodes | None = None
+        for key, counting in countings:
             try:
                 if counting.worst:
                     found[key] = agent_table(records, counting.worst.of, counting.worst.within)
                     continue
-                line = lines.get(counting.clock) or timeline(records, counting.clock)
-                lines[counting.clock] = line
+                with made:
+                    line = lines.get(counting.clock) or timeline(records, counting.clock)
+                    lines[counting.clock] = line
                 eps = eps or _episodes(records, line, counting)
                 found[key] = _counted(eps, counting)
             except (NotTestable, EstimationError) as e:
                 found[key] = e
-    return found
+        return found
+
+    made = Lock()
+    kinds = [list(k) for _, k in groupby(sorted(wanted.items(), key=lambda w: w[1].rows), key=lambda w: w[1].rows)]
+    if at_once == 1 or len(kinds) == 1 or not records.engine.shared:
+        return {key: table for kind in kinds for key, table in alike(kind).items()}
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            return {key: table for tables in pool.map(alike, kinds) for key, table in tables.items()}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _episodes(records: Records, line: Timeline, wanted: Counting) -> Episodes:

@@ -11,9 +11,10 @@ from importlib.metadata import version
 
 from threadpoolctl import threadpool_limits
 
+from cxresearch.accounting import Audit
 from cxresearch.claims.bench import Bench, Found
 from cxresearch.claims.claim import Claim, Reading, claims_of, region
-from cxresearch.claims.counting import Counting, activity_counting
+from cxresearch.claims.counting import Counting, Table, activity_counting
 from cxresearch.claims.evidence import CONTEST, Beside, Docket, Evidence, Trial
 from cxresearch.claims.judgement import family, in_the_light_of, naive_differs
 from cxresearch.claims.lacking import lacks, reads, suited
@@ -35,8 +36,7 @@ _UNITS = {
     "attributable": "difference of shares",
     "contest": CONTEST,
 }
-FEW_ROWS = 20_000_000  # of all tables, counted once for each claim: up to there any two claims are tried together
-MANY_ROWS = 40_000_000  # from there on one claim is tried at a time
+MANY_ROWS = 100_000_000  # of the tables of claims that wait: above, one is tried at a time
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]
 
@@ -78,15 +78,16 @@ def evaluate(
     planned = _planned(bench, chosen, wanted)
     store.prepare([c for countings in planned.values() for c in countings])
     store.forget()
-    fingerprint = _fingerprint(bench)
-    found = _tried(bench, chosen, wanted, planned, say)
+    with ThreadPoolExecutor(1) as beside:
+        fingerprint = beside.submit(_fingerprint, store.audit, dict(store.tables))
+        found = _tried(bench, chosen, wanted, planned, say)
     settings = store.study.decision
     trials = family([found[c.id] for c in chosen], settings.multiplicity, 1 - settings.level)
     dated = "-" in {f.name: f.value for f in store.audit.facts}.get("log from", "")
     return Docket(
         store.study.name,
         version("cxresearch"),
-        fingerprint,
+        fingerprint.result(),
         day_text(store.window.first, dated=dated),
         day_text(store.window.last, dated=dated),
         settings.level,
@@ -135,37 +136,34 @@ def _tried(
     planned: dict[str, list[Counting]],
     say: Progress,
 ) -> dict[str, Trial]:
-    """The trials of all claims, two at a time, the largest first.
+    """The trials of all claims, the largest first: two at a time, or while memory counts one after the other.
 
-    Where tables are large, no two large ones go together; where memory counts, all go one after the other. A table goes
-    with the last claim that needs it.
+    A table goes with the last claim that needs it.
     """
-
-    def work(claim: Claim) -> Trial:
-        say(f"trying {claim.id}")
-        return _try(bench, claim, wanted[claim.id])
-
     size = {claim: sum(bench.store.rows(c) for c in countings) for claim, countings in planned.items()}
-    most, rows = max(size.values(), default=0), sum(size.values())
-    found, running = {}, {}
+    found: dict[str, Trial] = {}
+
+    def work(claim: Claim) -> None:
+        say(f"trying {claim.id}")
+        found[claim.id] = _try(bench, claim, wanted[claim.id])
+
+    def done(claim: Claim) -> None:
+        own = {c.key for c in planned.pop(claim.id)}
+        bench.store.drop(own - {c.key for countings in planned.values() for c in countings})
+
+    waiting = sorted(chosen, key=lambda c: -size[c.id])
+    while waiting and sum(size[c.id] for c in waiting) > MANY_ROWS:
+        work(waiting[0])
+        done(waiting.pop(0))
     # the many small products of matrices that trials make are quicker each on one core
-    with (
-        threadpool_limits(1 if rows <= MANY_ROWS else None, "blas"),
-        ThreadPoolExecutor(2 if rows <= FEW_ROWS else 1) as large,
-        ThreadPoolExecutor(1) as small,
-    ):
-        for c in sorted(chosen, key=lambda c: -size[c.id]):
-            beside = FEW_ROWS < rows <= MANY_ROWS and 3 * size[c.id] <= most
-            running[(small if beside else large).submit(work, c)] = c
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
+        running = {pool.submit(work, c): c for c in waiting}
         try:
-            for done in as_completed(running):
-                claim = running[done].id
-                found[claim] = done.result()
-                own = {c.key for c in planned.pop(claim)}
-                bench.store.drop(own - {c.key for countings in planned.values() for c in countings})
+            for trial in as_completed(running):
+                trial.result()
+                done(running[trial])
         except BaseException:
-            large.shutdown(cancel_futures=True)
-            small.shutdown(cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
             raise
     return found
 
@@ -314,10 +312,10 @@ def _beside(claim: Claim, name: str | None, found: dict[str, Found]) -> Beside |
     return Beside(e.value, e.low, e.high, claim.reading(name).label, found[name].unit)
 
 
-def _fingerprint(bench: Bench) -> str:
-    digest = sha256(repr(bench.store.audit.counts()).encode())
-    for key in sorted(bench.store.tables):
-        table = bench.store.tables[key]
+def _fingerprint(audit: Audit, tables: Mapping[str, Table | Exception]) -> str:
+    digest = sha256(repr(audit.counts()).encode())
+    for key in sorted(tables):
+        table = tables[key]
         if isinstance(table, RiskTable):
             digest.update(table.fingerprint().encode())
     return digest.hexdigest()[:16]

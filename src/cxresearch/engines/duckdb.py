@@ -26,6 +26,7 @@ class DuckDB:
     name = "duckdb"
     along: type[Along] = Along
     rereads = False
+    shared = False
 
     def __init__(self) -> None:
         try:

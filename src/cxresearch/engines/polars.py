@@ -29,6 +29,7 @@ class Polars:
         self.lazy = lazy
         self.along: type[Along] = Along if lazy else AlongSorted
         self.rereads = not lazy
+        self.shared = True
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> pl.LazyFrame:
         """As `Engine.parquet`."""

@@ -80,6 +80,7 @@ class Engine(Protocol):
     name: str
     along: type[Along]
     rereads: bool  # whether going through a source again is better than keeping it
+    shared: bool  # whether several threads may work with it at once
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """Open Parquet files as one table; with `hive`, folder names such as ``year=2024`` are columns."""

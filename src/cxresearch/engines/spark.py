@@ -60,6 +60,7 @@ class Spark:
     name = "spark"
     along: type[Along] = Along
     rereads = False
+    shared = False
 
     def __init__(self) -> None:
         self._caller = _caller()
