@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cxresearch.errors import ReportError, StudyError
+from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch.report import making, plan, whole
 from cxresearch.report.kernel import NotebookError
 from cxresearch.report.ledger import looks
@@ -158,6 +158,13 @@ def test_wrong_usage_marks_nothing(go):
     with pytest.raises(ReportError, match="no parameter"):
         go("verdicts", parameters={"titel": "x"})
     assert go.mark("verdicts.html") is None
+
+
+def test_a_claim_that_nobody_knows_marks_nothing(go):
+    go()
+    with pytest.raises(ClaimError, match="no claim 'nope'"):
+        go(claims=["nope"])
+    assert [go.mark(p.name) for p in go.out.iterdir()] == [None] * 3
 
 
 def test_another_run_is_under_way(go):

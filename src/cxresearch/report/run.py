@@ -128,17 +128,19 @@ def _quiet(_line: str) -> None:
 
 def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
     try:
-        _checked(run, order)
+        study = read_study(order.file, order.variables, state=run.state)
     except CxResearchError as e:
         if _published(run):
             with suppress(OSError, ReportError), locked(run.state, wait=0):
                 _not_remade(run, stops, order, e)
         raise
+    _known(run, order, study)  # a slip of whoever asks marks no page
     with locked(run.state, wait=order.wait, tell=run.tell):
         run = _run(run.state, run.out, run.say, run.tell)  # ids sort in the order in which locks are held
         _ready(run)
         try:
-            study = _checked(run, order)  # it may have changed while another run was waited for
+            study = read_study(order.file, order.variables, state=run.state)  # perhaps changed while waiting
+            _known(run, order, study)
             edition = _made(run, order, study, stops)
         except BaseException as e:
             with stops.held(), suppress(Exception):  # what went wrong first is what is told
@@ -149,15 +151,13 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
     return tuple(run.out / file for file in (*(p.file for p in order.plans), INDEX))
 
 
-def _checked(run: Run, order: _Order) -> Study:
-    """The study, its claims known if a page has to be made."""
-    study = read_study(order.file, order.variables, state=run.state)
+def _known(run: Run, order: _Order, study: Study) -> None:
+    """Whether the claims are known, if a page has to be made."""
     if order.claims and (order.force or _changed(run, order, inputs(order.file, study))):
         from cxresearch.claims.claim import claims_of
         from cxresearch.claims.docket import choose
 
         choose(claims_of(study.claims), order.claims)
-    return study
 
 
 def _changed(run: Run, order: _Order, read: str) -> tuple[Plan, ...]:
