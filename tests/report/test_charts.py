@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from dataclasses import replace
 
@@ -6,9 +7,10 @@ import pytest
 
 from cxresearch import charts
 from cxresearch.charts import renderer
-from cxresearch.claims.evidence import Activity
+from cxresearch.claims.claim import catalogue
+from cxresearch.claims.evidence import CONTEST, Activity
 from cxresearch.claims.verdict import parse_region
-from tests.report.dockets import ratio_trial, share_trial
+from tests.report.dockets import curve, evidence, ratio_trial, share_trial
 
 
 def made():
@@ -101,3 +103,51 @@ def test_a_label_that_is_cut_says_so():
     trial = share_trial()
     trial = replace(trial, readings=(replace(trial.readings[0], label="a word of it " * 30), *trial.readings[1:]))
     assert charts.readings(trial, "share").to_dict()["data"]["values"][0]["label"].endswith("…")
+
+
+def catalogued(claim):
+    return next(c for c in catalogue() if c.id == claim)
+
+
+@pytest.mark.parametrize(
+    ("claim", "reading", "axis", "done"),
+    [
+        ("three-strikes", "before-third", "days since the first bad moment", "left"),
+        ("recovery-paradox", "from-the-start", "days since the first problem", "left"),
+        ("recovery-paradox", "left-before-resolution", "days since the first problem", "left"),
+        ("recovery-paradox", "left-anyway", "days since the start", "left"),
+        ("public-posting", "within-30-days", "days since the first bad moment", "posted"),
+    ],
+)
+def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
+    found = catalogued(claim)
+    row = evidence(found, reading, "undecided", "share", (0.2, 0.1, 0.3), series=(curve("c", 0.2),), horizon_days=31)
+    chart = charts.curves(row, replace(share_trial(), claim=found, readings=(row,))).to_dict()
+    assert f'"title": "{axis}"' in json.dumps(chart)
+    assert f"more customers have {done}," in chart["usermeta"]["caption"]
+    assert "The number is that of day 31; the curve goes on." in chart["usermeta"]["caption"]
+    assert f"customers who {done}," in chart["description"]
+
+
+@pytest.mark.parametrize(
+    ("high", "ticks"),
+    [
+        (0.054, ["-6%", "-4%", "-2%", "0%", "2%", "4%", "6%"]),
+        (0.0009, ["-0.1%", "0%", "0.1%", "0.2%"]),
+        (0.4, ["-20%", "0%", "20%", "40%", "60%"]),
+    ],
+)
+def test_ticks_of_a_contest_are_round(high, ticks):
+    found = catalogued("latest-moment")
+    row = evidence(found, "last-or-history", "undecided", CONTEST, (0.0, -high, high))
+    chart = charts.readings(replace(share_trial(), claim=found, readings=(row,), base_rate=None, naive=None), CONTEST)
+    at = next(layer["encoding"]["x"]["axis"]["values"] for layer in chart.to_dict()["layer"])
+    assert [f"{100 * math.expm1(t):.4g}%" for t in at] == ticks
+
+
+def test_shares_of_moments_are_called_so():
+    found = catalogued("jack")
+    row = evidence(found, "at-the-worst-tenth", "contradicted", "share", (0.11, 0.1, 0.12))
+    of_moments = replace(share_trial(), claim=found, readings=(row,), base_rate=None, naive=None)
+    assert '"title": "share of bad moments"' in json.dumps(charts.readings(of_moments, "share").to_dict())
+    assert '"title": "share of customers"' in json.dumps(charts.readings(share_trial(), "share").to_dict())

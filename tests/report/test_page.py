@@ -6,12 +6,16 @@ import msgspec
 import pytest
 
 from cxresearch.accounting import Audit, Fact
+from cxresearch.claims.verdict import parse_region
+from cxresearch.episode import Aside
 from cxresearch.errors import ReportError
 from cxresearch.report import show
 from cxresearch.report.cards import first_screen
+from cxresearch.report.dossier import closing
 from cxresearch.report.page import page, summary
 from cxresearch.report.provenance import audit
 from cxresearch.report.site import Entry, index
+from cxresearch.report.words import edges, limits
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.pages import Seen, digest, notebook_of, page_of, policy
@@ -128,7 +132,43 @@ def test_list_marks_verdicts_that_several_claims_leave_open():
     found = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     listed = re.search(r'<section class="cx-overview".*?</section>', found, re.DOTALL)[0]
     assert listed.count("†") == 2
-    assert "† Undecided when all 9 claims are allowed for at once." in listed
+    assert "† Undecided when all 9 claims are judged together (stricter)." in listed
+
+
+def test_lead_tells_verdicts_one_by_one_and_all_together():
+    docket = many(9)
+    first = docket.trials[0]
+    held = replace(first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:]))
+    lead = "3 contradicted, 3 undecided, 3 not testable"
+    assert f"9 claims were put on trial: {lead}. Data" in first_screen(docket)
+    together = "all together (stricter): 2 contradicted, 4 undecided, 3 not testable."
+    found = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
+    assert f"Judged one by one: {lead}; {together}" in found
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.906, 1.03, "0.906 to 1.03"),
+        (0.9088, 0.998, "0.9088 to 0.998"),
+        (0.914, 1.2, "0.91 to 1.20"),
+        (0.8, 0.9, "0.80 to 0.90"),
+        (1.0, 1.003, "1.00 to 1.003"),
+    ],
+)
+def test_limits_tell_on_which_side_of_an_edge_they_lie(low, high, said):
+    assert limits(low, high, "hazard ratio", edges(parse_region("< 1", 1.1))) == said
+    assert limits(0.906, 1.0, "hazard ratio") == "0.91 to 1.00"
+
+
+def test_customers_left_out_are_told_without_names_of_histories():
+    first = share_trial()
+    reasons = ("left on the day they reached bad 1", "reached bad 3+ on the same day as 1", "nobody to compare with")
+    row = replace(first.primary, asides=tuple(Aside(r, 20) for r in reasons))
+    found = closing(docket(), replace(first, readings=(row, *first.readings[1:])))
+    assert "20: left on the day of the first bad moment<" in found
+    assert "20: had the first bad moment and the third bad moment on the same day<" in found
+    assert "20: nobody to compare with<" in found
 
 
 def test_places_are_named_once_whatever_claims_are_called():

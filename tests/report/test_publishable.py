@@ -84,7 +84,7 @@ def test_counts_beside_customers_who_were_left_out_are_round():
     told = publishable_trial(trial, 10)
     assert trial.primary.asides == (Aside("left on the day of their first bad moment", 7),)
     assert (told.primary.customers, told.primary.events) == (2730, 610)
-    assert told.primary.warnings == ("as some customers were left out, counts are rounded",)
+    assert told.primary.warnings == ("Counts are rounded to protect customers, because some were left out",)
     assert told.sentence == "In these data, of about 2,730 customers with 2,7310 things."
     assert publishable_trial(trial, 1).primary == trial.primary
 

@@ -88,7 +88,7 @@ def test_no_share_tells_how_many_customers(pages, part, wholes):
     ("words", "whole"),
     [
         (("customers", "rows kept"), 903),
-        (("defections", "events", "defection", "other exit", "censored", "customers who defected"), 458),
+        (("defections", "events", "defection", "other exit", "censored", "customers who left"), 458),
         (("moments",), 3170),
     ],
     ids=["customers", "left", "moments"],

@@ -20,7 +20,7 @@ from cxresearch.charts.by_history import retention
 from cxresearch.charts.intervals import readings, units
 from cxresearch.charts.journey import perception_map, service_levels
 from cxresearch.charts.line_by_line import loyalty_shift, scorecard
-from cxresearch.charts.look import claimed
+from cxresearch.charts.look import claimed, happening
 from cxresearch.charts.moments import bad_moments, grades
 from cxresearch.charts.over_time import curves
 from cxresearch.charts.ratios import hazard_ratios
@@ -33,6 +33,7 @@ __all__ = [
     "competing",
     "curves",
     "grades",
+    "happening",
     "hazard_ratios",
     "loyalty_shift",
     "perception_map",

@@ -69,13 +69,14 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         range=[6, alt.ExprRef(f"width - {_ROOM.get(unit, 128)}")],
         nice=False,
     )
-    ticks = [t for t in TICKS if low <= t <= high] if unit == "hazard ratio" else alt.Undefined
+    fixed = {"hazard ratio": TICKS, CONTEST: _round_ticks(high)}.get(unit)
+    ticks = [t for t in fixed if low <= t <= high] if fixed else alt.Undefined
     label = {
         "hazard ratio": "format(datum.value, '~r')",
         CONTEST: "format(exp(datum.value) - 1, '+.2~%')",
     }.get(unit, percent(signed=unit != "share"))
     axis = alt.Axis(
-        title=AXES[unit],
+        title="share of bad moments" if trial.claim.primary.worst else AXES[unit],
         values=ticks,
         labelExpr=label,
         tickCount=5,
@@ -216,6 +217,13 @@ def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]
         return max(min(*ends, 1.0) / 1.15, 0.02), min(max(*ends, 1.0) * 1.15, 60.0)
     reach = max(max(abs(v) for v in ends) * 1.2, 0.002 if unit == CONTEST else 0.02)
     return -reach, reach
+
+
+def _round_ticks(reach: float) -> tuple[float, ...]:
+    """Round changes of a probability up to about `reach` and down, as logarithms."""
+    most = math.expm1(reach)
+    step = next((s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if most / s < 4), 1.0)
+    return tuple(round(math.log1p(i * step), 8) for i in range(-4, 5) if i * step > -1)
 
 
 def _drawn(e: Evidence) -> bool:

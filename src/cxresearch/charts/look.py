@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts import renderer
-from cxresearch.claims.claim import region
+from cxresearch.claims.claim import Claim, region
 from cxresearch.claims.evidence import Evidence, Trial
 from cxresearch.claims.verdict import Region
 
@@ -98,6 +98,17 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
 def region_of(trial: Trial, e: Evidence) -> Region | None:
     """Where the claim says the number of a reading lies; None if it says nothing."""
     return region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
+
+
+def happening(claim: Claim, history: str, level: str) -> str:
+    """What it is to reach a level of one of a claim's histories: ``the first bad moment``."""
+    use = claim.histories.get(history, {}).get("use")
+    first = {"1": "first", "2": "second", "3": "third"}.get(level.removesuffix("+"))
+    if use == "bad_count" and first:
+        return f"the {first} bad moment"
+    if use == "first_problem" and level in ("open", "resolved quickly"):
+        return "the first problem" if level == "open" else "its resolution"
+    return f"{history} {level}"
 
 
 def claimed(where: Region | None, unit: str = "share") -> str:

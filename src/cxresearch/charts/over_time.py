@@ -8,11 +8,13 @@ from typing import Any
 
 import altair as alt
 
-from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, region_of, thinned, values
+from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, happening, region_of, thinned, values
 from cxresearch.charts.steps import drawn, shares_up, steps, time_along, told_apart
 from cxresearch.claims.evidence import Evidence, Series, Trial, number
 from cxresearch.coarse_curves import grain, rounded
 from cxresearch.small_cells import MIN_CELL
+
+_DONE = {"defection": "left", "public post": "posted"}
 
 
 def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
@@ -27,6 +29,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         The chart, with the claim's edge as a rule where the reading is a share.
     """
     step = grain(evidence.customers, min_cell)
+    done = _DONE.get(trial.claim.reading(evidence.reading).event, "counted")
     rows: list[dict[str, Any]] = [
         {
             "series": s.name,
@@ -59,7 +62,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
     tooltip = [
         alt.Tooltip("series:N", title="who"),
         alt.Tooltip("day:Q", title="day"),
-        alt.Tooltip("share:Q", title="left by then", format=".1%"),
+        alt.Tooltip("share:Q", title=f"{done} by then", format=".1%"),
     ]
     if banded:
         tooltip += [alt.Tooltip(f"{k}:Q", title=t, format=".1%") for k, t in (("low", "from"), ("high", "to"))]
@@ -88,12 +91,14 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
     told = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
     ends = "; ".join(f"{r['series']}: {number(r['share'], 'share')} by day {r['day']:.0f}" for r in told)
-    caption = f"{drawn(min_cell)}{' The band is the interval, day by day.' if banded else ''}"
+    horizon = evidence.horizon_days
+    beyond = f"The number is that of day {horizon:,}; the curve goes on. " if horizon and last > horizon else ""
+    caption = f"{beyond}{drawn(min_cell, done)}{' The band is the interval, day by day.' if banded else ''}"
     return finish(
         alt.layer(*layers, data=values(rows)),
         title=title,
         caption=caption,
-        description=f"Curves of the share of customers who left, over time. {ends}.",
+        description=f"Curves of the share of customers who {done}, over time. {ends}.",
         height=280,
     )
 
@@ -122,4 +127,8 @@ def _band(limits: Sequence[float], i: int, step: float) -> float | None:
 
 def _since(evidence: Evidence, trial: Trial) -> str:
     reading = trial.claim.reading(evidence.reading)
-    return "days since the first bad moment" if reading.clock or reading.compare else "days since the start"
+    if reading.clock:
+        return f"days since {happening(trial.claim, reading.clock.since, reading.clock.level)}"
+    if reading.compare:
+        return f"days since {happening(trial.claim, reading.compare.history, reading.compare.level)}"
+    return "days since the start"

@@ -36,11 +36,12 @@ def time_along(field: str, title: str, last: float) -> alt.X:
     return alt.X(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6, grid=False))
 
 
-def drawn(min_cell: int) -> str:
-    """What a reader must know of the steps."""
+def drawn(min_cell: int, done: str = "left") -> str:
+    """What a reader must know of the steps; `done` is what customers have done there."""
     if min_cell == 1:
-        return "Each step is a time at which somebody left."
-    return f"A step is drawn when at least {min_cell} more customers have left, and a curve ends where fewer are in it."
+        return f"Each step is a time at which somebody {done}."
+    least = f"at least {min_cell} more customers have {done}"
+    return f"A step is drawn when {least}, and a curve ends where fewer are in it."
 
 
 def shares_up() -> alt.Axis:

@@ -223,9 +223,9 @@ def _decided(bench: Bench, claim: Claim, reading: Reading, found: Found) -> Evid
     elif verdict == "undecided":
         more = more_events(found.estimate, where, found.events, reading.alternative)
         if more:
-            reason += (
-                f"; about {_round(more):,} more defections would decide it if the truth were {_target(reading, where)}"
-            )
+            cases = "departures" if reading.event == "defection" and reading.shape != "share" else "cases"
+            truth = _target(reading, where)
+            reason += f"; data on about {_round(more):,} more {cases} would decide it if the truth were {truth}"
     p = None if math.isnan(decision.p) else decision.p
     return _row(claim, reading, found, verdict, reason, p, (*_warnings(bench), *found.warnings))
 

@@ -97,13 +97,15 @@ def decide(found: Estimate, region: Region) -> Decision:
     short = not math.isnan(region.effect) and (found.high < region.effect if upward else found.low > region.effect)
     p_inside, p_outside, p_short = _p(found, region)
     if inside:
-        reason = "but negligible: short of the smallest effect that matters" if short else ""
+        reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
         return Decision("supported", reason, p_inside)
     if outside:
         return Decision("contradicted", "", min(p_outside, p_short))
     if short:
-        return Decision("contradicted", "any effect is short of the smallest that matters", p_short)
-    return Decision("undecided", "the interval reaches across the edge of the claim", min(p_inside, p_outside, p_short))
+        return Decision("contradicted", "any effect is smaller than the smallest taken to matter", p_short)
+    return Decision(
+        "undecided", "the range includes values for and against the claim", min(p_inside, p_outside, p_short)
+    )
 
 
 def _p(found: Estimate, region: Region) -> tuple[float, float, float]:

@@ -76,16 +76,17 @@ def one_claim(docket: Docket, trial: Trial) -> str:
         f'<header class="cx-first">{mark("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
         f'<h1 id="{anchor("claim", trial.claim.id)}">{text(trial.claim.statement)}</h1>'
         f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
-        f"{number}{ruling(docket, trial)}{mark('SINCE')}</header>"
+        f"{number}{ruling(trial)}{mark('SINCE')}</header>"
     )
 
 
 def _tally(docket: Docket) -> str:
     found = [t.verdict for t in docket]
     claims = "1 claim was" if len(found) == 1 else f"{len(found)} claims were"
-    open_then = sum(t.primary.verdict_family != t.verdict for t in docket)
-    several = f" Allowing for so many at once, {open_then} more {'is' if open_then == 1 else 'are'} undecided."
-    return f"{claims} put on trial: {tally(found)}.{several if open_then else ''}"
+    together = [t.primary.verdict_family for t in docket]
+    if found == together:
+        return f"{claims} put on trial: {tally(found)}."
+    return f"{claims} put on trial. Judged one by one: {tally(found)}; all together (stricter): {tally(together)}."
 
 
 def _card(docket: Docket, trial: Trial) -> str:
@@ -93,7 +94,7 @@ def _card(docket: Docket, trial: Trial) -> str:
     family = ""
     if e.verdict_family != e.verdict:
         family = (
-            f' <span class="cx-family">but {text(e.verdict_family)} allowing for {len(docket)} claims at once</span>'
+            f' <span class="cx-family">but {text(e.verdict_family)} when judged with all {len(docket)} claims</span>'
         )
     kind, place = trial.verdict.replace(" ", "-"), f"#{anchor('claim', trial.claim.id)}"
     more = "Why it could not be tried" if trial.verdict == "not testable" else "The evidence"

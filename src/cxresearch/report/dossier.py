@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 
-from cxresearch.charts import claimed
-from cxresearch.claims.claim import region
+from cxresearch.charts import claimed, happening
+from cxresearch.claims.claim import Claim, region
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
 from cxresearch.report.marks import mark
 from cxresearch.report.overview import MANY
-from cxresearch.report.words import anchor, beside, count, limits, table, text, verdict, why
+from cxresearch.report.words import anchor, beside, count, edges, limits, table, text, verdict, why
 
 
 def opening(docket: Docket, trial: Trial) -> str:
@@ -18,18 +19,18 @@ def opening(docket: Docket, trial: Trial) -> str:
     up = '<p class="cx-more"><a href="#overview">All claims</a></p>' if len(docket) > MANY else ""
     return (
         f'<h2 class="cx-claim" id="{anchor("claim", claim.id)}">{text(claim.statement)}</h2>'
-        f"{ruling(docket, trial)}{mark('DEPTH', claim.id)}{up}{readings(docket, trial)}"
+        f"{ruling(trial)}{mark('DEPTH', claim.id)}{up}{readings(docket, trial)}"
     )
 
 
-def ruling(docket: Docket, trial: Trial) -> str:
+def ruling(trial: Trial) -> str:
     """Who says so, the verdict and its sentence."""
     e = trial.primary
     family = ""
     if e.verdict_family != e.verdict:
         family = (
-            '<p class="cx-note">Several claims were tried at once. Allowing for that '
-            f"({text(docket.multiplicity)}), this verdict is {verdict(e.verdict_family)}</p>"
+            f'<p class="cx-note">Judged together with the other claims, more strictly, this verdict is '
+            f"{verdict(e.verdict_family)}</p>"
         )
     return (
         f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
@@ -69,7 +70,7 @@ def _said(found: Beside) -> str:
 def closing(docket: Docket, trial: Trial) -> str:
     """Customers left out, what others found, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
-    asides = dict.fromkeys((a.reason, a.customers) for e in trial.readings for a in e.asides)
+    asides = dict.fromkeys((_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides)
     published = "".join(
         f"<li><strong>{text(p.value)}</strong> {text(p.says)} <cite>({text(p.source)})</cite></li>"
         for p in claim.published
@@ -91,6 +92,18 @@ def closing(docket: Docket, trial: Trial) -> str:
     return "".join(f"<h3>{title}</h3>{body}" for title, body in parts if body)
 
 
+def _left_out(claim: Claim, reason: str) -> str:
+    """Why customers were left out, with what a history reached called by its name."""
+    gone = re.fullmatch(r"left on the day they reached (\S+) (.+)", reason)
+    if gone:
+        return f"left on the day of {happening(claim, gone[1], gone[2])}"
+    at_once = re.fullmatch(r"reached (\S+) (.+) on the same day as (.+)", reason)
+    if at_once is None:
+        return reason
+    name, beyond, level = at_once.groups()
+    return f"had {happening(claim, name, level)} and {happening(claim, name, beyond)} on the same day"
+
+
 def readings(docket: Docket, trial: Trial) -> str:
     """What to bear in mind, and every reading that gave a number, in a table."""
     return f"{_warnings(trial.readings)}{_table(docket, trial)}"
@@ -106,7 +119,7 @@ def _table(docket: Docket, trial: Trial) -> str:
     heads = (
         "What was counted",
         f"In these data ({docket.level:.0%} interval)",
-        "The claim says",
+        "Needed",
         "Verdict",
         "Customers",
         "Cases",
@@ -118,15 +131,16 @@ def _table(docket: Docket, trial: Trial) -> str:
 def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     made = e.estimate
     found = f"<span>not shown: {text(e.reason)}</span>"
+    needed = region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
     if made:
-        found = _number(made.value, made.low, made.high, e.unit)
-    where = claimed(region(trial.claim, trial.claim.reading(e.reading)), e.unit) if e.region else "–"
+        found = _number(made.value, made.low, made.high, e.unit, edges(needed) if needed else ())
+    where = claimed(needed, e.unit)
     horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
     worst = trial.claim.reading(e.reading).worst
     who = f" {text(worst.of)}s" if worst else ""
     cells = (
         ("In these data", found),
-        ("The claim says", text(where)),
+        ("Needed", text(where)),
         ("Verdict", verdict(e.verdict)),
         ("Customers", f"{text(count(e.customers, docket.min_cell))}{who}"),
         ("Cases", text(count(e.events, docket.min_cell))),
@@ -148,8 +162,8 @@ def _beside_row(title: str, found: Beside | None) -> str:
     )
 
 
-def _number(value: float, low: float, high: float, unit: str) -> str:
-    return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit))})</span>"
+def _number(value: float, low: float, high: float, unit: str, against: Collection[float] = ()) -> str:
+    return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit, against))})</span>"
 
 
 def _warnings(readings: Iterable[Evidence]) -> str:

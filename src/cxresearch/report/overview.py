@@ -21,7 +21,7 @@ def overview(docket: Docket) -> str:
     groups = "".join(_group(docket, v) for v in VERDICTS)
     note = ""
     if any(_open_then(t) for t in docket):
-        note = f'<p class="cx-under">† Undecided when all {len(docket)} claims are allowed for at once.</p>'
+        note = f'<p class="cx-under">† Undecided when all {len(docket)} claims are judged together (stricter).</p>'
     return (
         '<section class="cx-overview" aria-labelledby="overview"><h2 id="overview">All claims at a glance</h2>'
         f'<div class="cx-groups">{groups}</div>{note}</section>'

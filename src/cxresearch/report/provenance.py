@@ -17,16 +17,23 @@ from cxresearch.small_cells import hide
 
 _KIND, _NUMERIC = "cx-accounts", ("rows", "how many")
 _METHOD = """<p>Each claim says where a number should lie. The number is counted in time: what a customer had
-lived through before a day explains what happened on it, never the other way round. Its interval comes from
-leaving out one group of customers after the other.</p>
+lived through before a day explains what happened on it, never the other way round. A bad, neutral or good moment is a
+contact graded so by the study's own rules or scores. A rate is the chance to leave on a day, among those still there;
+at 1.69 times the rate, the share that leaves in the end is not 1.69 times as large.{HORIZON}</p>
+<p>The range behind a number, its interval, says how far chance alone may move it. It comes from leaving out one group
+of customers after the other. The smallest effect taken to matter is set by the catalogue: for rates mostly 1.10, or
+0.909 where they should fall.</p>
 <ul>
-<li><strong>Supported</strong>: the whole interval lies where the claim says.</li>
-<li><strong>Contradicted</strong>: it lies elsewhere, or shows an effect too small to matter.</li>
+<li><strong>Supported</strong>: the whole interval lies where the claim says, even if the effect is small.</li>
+<li><strong>Contradicted</strong>: it lies wholly outside, or shows an effect too small to matter.</li>
 <li><strong>Undecided</strong>: neither; the page says what is missing.</li>
 <li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li>
 </ul>
+<p>The more claims are tried, the likelier one passes or fails by chance alone. Judged together, each claim must clear
+a higher bar; one that does not is then undecided.</p>
 <p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways
 the data do not show.</p>"""
+_FACTS = {"customers who defected": "customers who left"}
 _TITLES = {"interactions": "contacts", "retention": "customers"}
 
 
@@ -42,7 +49,8 @@ def audit(found: Audit, min_cell: int, *, heading: bool = True) -> str:
         f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>' for n, rows in found.tables
     )
     facts = "".join(
-        f'<tr><th scope="row">{text(f.name)}</th><td class="cx-num">{text(value)}</td><td>{text(f.note)}</td></tr>'
+        f'<tr><th scope="row">{text(_FACTS.get(f.name, f.name))}</th>'
+        f'<td class="cx-num">{text(value)}</td><td>{text(f.note)}</td></tr>'
         for f, value in zip(found.facts, _told(found.facts, min_cell), strict=True)
     )
     return (
@@ -106,7 +114,19 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Smallest count shown", str(docket.min_cell)),
         *_run(notebook, parameters),
     )
-    return f'<h2 id="method">Method and provenance</h2>{_METHOD}{_list(rows)}'
+    method = _METHOD.replace("{HORIZON}", _horizon(docket))
+    return f'<h2 id="method">Method and provenance</h2>{method}{_list(rows)}'
+
+
+def _horizon(docket: Docket) -> str:
+    """The study's horizon, as far as a reading of the docket tells it."""
+    days = {
+        e.horizon_days
+        for t in docket
+        for e in t.readings
+        if e.horizon_days and t.claim.reading(e.reading).horizon_days == "study"
+    }
+    return "".join(f" The study's horizon is {n} days." for n in days)
 
 
 def origin(records: Records, *, notebook: str, parameters: Mapping[str, Any]) -> str:

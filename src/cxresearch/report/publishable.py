@@ -85,7 +85,7 @@ def _unit(unit: str, reading: str, claim: Claim) -> str:
 
 def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) -> Evidence:
     if e.asides and min_cell > 1 and e.estimate is not None:
-        told = "as some customers were left out, counts are rounded"
+        told = "Counts are rounded to protect customers, because some were left out"
         customers, events = (n if n < min_cell else rounded(n, min_cell) for n in (e.customers, e.events))
         e = replace(e, customers=customers, events=events, warnings=tuple(dict.fromkeys((*e.warnings, told))))
     if e.reading in hidden and e.estimate is not None:
