@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import pytest
@@ -109,7 +110,7 @@ def test_claim_notebook_takes_every_claim(claim, tmp_path, monkeypatch):
     study.write_text(study.read_text().replace("${LOG}", "log.csv") + OWN)
     shown = run_here("claim", tmp_path, monkeypatch, study="study.toml", claim=claim)
     pages = "".join(s for s in shown if isinstance(s, str))
-    assert f'id="claim-{claim}"' in pages
+    assert f'id="claim-{quote(claim, safe="")}"' in pages
     assert "moments take effect after two weeks" in pages
     if claim == "busy stay/2":
         assert any(isinstance(s, Behind) for s in shown)

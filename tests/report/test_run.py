@@ -183,3 +183,10 @@ def test_notebooks_are_told_what_was_asked_for(tmp_path, pretended):
     assert verdicts == {"study": "study.toml", "engine": "polars"} | parameters
     assert explore["study"] == "study.toml"
     assert "claims" not in explore
+
+
+def test_no_port_is_opened_but_where_no_file_can_be_named():
+    from cxresearch.report.kernel import _transport
+
+    assert _transport(Path("/srv/cx")).KernelManager.transport == "ipc"
+    assert "transport" not in _transport(Path("/" + 100 * "x")).KernelManager

@@ -12,7 +12,7 @@ from typing import Any
 
 from cxresearch.errors import ReportError
 from cxresearch.report.plan import Plan
-from cxresearch.report.publish import TOLD, hold
+from cxresearch.report.publish import DEEPEST, TOLD, hold
 from cxresearch.report.redaction import cleared
 from cxresearch.report.stale import plainly
 from cxresearch.report.whole import put
@@ -163,11 +163,15 @@ def _register() -> None:
 
 
 def _transport(sockets: Path) -> Any:
-    """Kernels are spoken to through files where the system can: no port is opened, and none is needed."""
+    """Kernels are spoken to through files where the system can: no port is opened, and none is needed.
+
+    A system's temporary folder may lie too deep for the name of such a file; then ports of this machine must do.
+    """
     from traitlets.config import Config
 
     manager = {"connection_file": str(sockets / "k.json")}
-    return Config({"KernelManager": manager | ({"transport": "ipc"} if os.name == "posix" else {})})
+    files = os.name == "posix" and len(os.fsencode(sockets)) < DEEPEST
+    return Config({"KernelManager": manager | ({"transport": "ipc"} if files else {})})
 
 
 def _position(notebook: Any, source: str) -> int:

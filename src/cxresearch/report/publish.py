@@ -23,6 +23,7 @@ from cxresearch.report.shelf import FOLDER as PAGES
 from cxresearch.report.whole import leftovers, put, sync
 
 WORK = "work"
+DEEPEST = 90  # bytes of a folder's path in which sockets are to lie: the system allows about 104 for theirs
 TOLD = ".told"  # ending of the files that kernels write to
 _NOTE = "publishing.json"
 _OUT, _SOCKETS = "out", "sockets"
@@ -95,7 +96,7 @@ def workplace(state: Path, run: str, out: Path) -> tuple[Path, Path]:
     work.mkdir(parents=True, mode=0o700)
     (work / _OUT).write_bytes(os.fsencode(out.resolve()))
     (work / "tmp").mkdir(mode=0o700)
-    if len(os.fsencode(work)) < 90:  # the system allows about 104 for a socket
+    if len(os.fsencode(work)) < DEEPEST:
         return work, work
     sockets = Path(tempfile.mkdtemp(prefix="cxresearch-"))
     (work / _SOCKETS).write_bytes(os.fsencode(sockets))
