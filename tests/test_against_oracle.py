@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 
 from cxresearch.clocks import DayClock
-from cxresearch.episode import clock_of, episodes, since, until
+from cxresearch.episode import clock_of, episodes, since, timeline, until
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.excess import Arrays
 from cxresearch.estimators.incidence import aalen_johansen, step
-from cxresearch.histories import age_of_last, bad_count, contacts_within, grade_count, last_grade
+from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within, grade_count, last_grade
 from cxresearch.matched import matched_table
 from cxresearch.risk import risk_table
 from tests import oracle
@@ -127,6 +127,49 @@ def test_matched_comparators(study):
         assert float(a.incidence[0][-1]) == pytest.approx(float(wanted.exposed), abs=1e-10)
         assert float(b.incidence[0][-1]) == pytest.approx(float(wanted.comparators), abs=1e-10)
         assert dropped == wanted.dropped
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=contract_studies())
+def test_moments_after_the_exposure_change_no_comparison(engine, study):
+    records = kept(*study, engine)
+    if records is None:
+        return
+    histories = {"bad": bad_count(3), "recent": contacts_within(2, (1,)), "so_far": contact_count((1, 2, 4))}
+    line = timeline(records, DayClock())
+    for level, below in (("1", "2"), ("1", "3+"), ("2", None)):
+        whole, cut = (
+            matched_table(
+                episodes(records, histories, fixed=("segment",), clock=DayClock(), line=each, whole=True),
+                "bad",
+                level,
+                "recent",
+                below=below,
+                alike="so_far",
+            )
+            for each in (line, line.until(histories["bad"], level))
+        )
+        assert all(getattr(whole, f).equals(getattr(cut, f)) for f in ("exposed", "spans", "population"))
+        assert (whole.strata, whole.causes, whole.asides) == (cut.strata, cut.causes, cut.asides)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("clock", ["tenure", "contact"])
+@given(study=activity_studies())
+def test_histories_on_one_walk_are_what_they_are_alone(engine, clock, study):
+    contacts, settings = study[0], study[-1]
+    records = kept(contacts, None, settings, engine)
+    if records is None:
+        return
+    ticks = clock_of(records.study, clock)
+    together = timeline(records, ticks)
+    for history in (bad_count(3), grade_count("bad", (2, 4)), bad_count(1), contact_count((1, 3)), contact_count((2,))):
+        assert history.walk
+        found, alone = (
+            records.engine.collect(line.states({"level": history})).select("customer", "tick", "level")
+            for line in (together, timeline(records, ticks))
+        )
+        assert found.sort("customer", "tick").equals(alone.sort("customer", "tick"))
 
 
 @given(study=contract_studies())

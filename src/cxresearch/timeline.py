@@ -41,6 +41,7 @@ class Timeline:
         dated = no_happenings(engine) if happenings is None else happenings
         self._happenings = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
         self._changes: dict[str, Frame] = {}
+        self._runs: dict[str, Frame] = {}
         self._walking: dict[str, Lock] = defaultdict(Lock)  # several tables may ask for a history at the same time
 
     def states(self, histories: Mapping[str, History]) -> Frame:
@@ -61,6 +62,23 @@ class Timeline:
             return along.prepare(births)
         return found[0] if len(found) == 1 else along.merge(nw.concat(found, how="diagonal"), tuple(histories))
 
+    def until(self, history: History, level: str) -> Timeline:
+        """The same without the moments after the tick at which a customer first reaches a level.
+
+        States up to that tick, and right after it, are as they were; later ones mean nothing.
+
+        Args:
+            history: a cumulative one.
+            level: of the history.
+        """
+        position, unknown = history.levels.index(level), len(history.levels) - 1
+        reached = self._of(history).filter((nw.col("level") >= position) & (nw.col("level") != unknown))
+        last = reached.group_by("customer").agg(cx_last=nw.col("tick").min())
+        early = self._moments.join(last, on="customer", how="left")
+        early = early.filter(nw.col("cx_last").is_null() | (nw.col("tick") <= nw.col("cx_last"))).drop("cx_last")
+        ordered = self._engine.along("day", "second", "grade").prepare(early)
+        return Timeline(ordered, self._customers, self.clock, self._engine, self._happenings)
+
     def _births(self) -> Frame:
         tick = self.clock.on(nw.col("entry"))
         return self._customers.select("customer", tick=tick, unseen=nw.col("unseen").cast(nw.Int64))
@@ -74,6 +92,26 @@ class Timeline:
 
     def _walked(self, history: History) -> Frame:
         contact = isinstance(self.clock, ContactClock)
+        x = self._run(history)
+        level = history.code(Run(nw.col, self.clock.day(nw.col("tick")), nw.col("unseen")))
+        x = x.select("customer", "tick", level=level.cast(nw.Int32))
+        if contact:
+            x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
+        along = self._engine.along("tick")
+        x = x.with_columns(before=along.shift("level", 1))
+        x = x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before")))
+        return x.select("customer", "tick", "level")
+
+    def _run(self, history: History) -> Frame:
+        """Rows (customer, tick, unseen, own columns as they run), in the order of a walk; kept where others need it."""
+        if not history.walk:
+            return self._marked(history)
+        with self._walking[history.walk]:
+            if history.walk not in self._runs:
+                self._runs[history.walk] = self._engine.keep(self._marked(history))
+            return self._runs[history.walk]
+
+    def _marked(self, history: History) -> Frame:
         there = self._moments.collect_schema().names()
         missing = [name for name in history.reads if name in FACETS and name not in there]
         if missing:
@@ -84,7 +122,7 @@ class Timeline:
         for marks in history.marks(past):
             own = [nw.col(c).cast(nw.Int64) for c in history.fold if c in marks.collect_schema().names()]
             frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own))
-        if contact:
+        if isinstance(self.clock, ContactClock):
             frames.append(self._moments.select("customer", "tick"))
         along = self._engine.along("tick")
         walk = {"sum": along.sum, "last": along.last, "min": along.min}
@@ -93,10 +131,4 @@ class Timeline:
         least = [c for c, how in history.fold.items() if how == "min"]
         if least:
             x = x.with_columns(**{c: along.last(c) for c in least})
-        level = history.code(Run(nw.col, self.clock.day(nw.col("tick")), nw.col("unseen")))
-        x = x.select("customer", "tick", level=level.cast(nw.Int32))
-        if contact:
-            x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
-        x = x.with_columns(before=along.shift("level", 1))
-        x = x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before")))
-        return x.select("customer", "tick", "level")
+        return x

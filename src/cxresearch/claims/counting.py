@@ -71,7 +71,8 @@ class Counting:
     @property
     def _rows(self) -> tuple[Any, ...]:
         named = [(name, history.name) for name, history in self.histories]
-        return (named, self.clock.name, self.clock.lag, self.fixed)
+        cut = (self.compare.history, self.compare.level) if self.compare else None
+        return (named, self.clock.name, self.clock.lag, self.fixed, cut)
 
 
 def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Reading) -> tuple[Counting, ...]:
@@ -184,7 +185,7 @@ def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: 
                 with made:
                     line = lines.get(counting.clock) or timeline(records, counting.clock)
                     lines[counting.clock] = line
-                eps = eps or _episodes(records, line, counting)
+                eps = eps or _episodes(records, _needed(line, counting), counting)
                 found[key] = _counted(eps, counting)
             except (NotTestable, EstimationError) as e:
                 found[key] = e
@@ -205,6 +206,12 @@ def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: 
 def _episodes(records: Records, line: Timeline, wanted: Counting) -> Episodes:
     eps = episodes(records, dict(wanted.histories), fixed=wanted.fixed, clock=wanted.clock, line=line, whole=True)
     return replace(eps, frame=records.engine.keep(eps.frame))
+
+
+def _needed(line: Timeline, wanted: Counting) -> Timeline:
+    """As much of the timeline as a table depends on: a comparison looks at nobody's moments after the exposure."""
+    who = wanted.compare
+    return line.until(dict(wanted.histories)[who.history], who.level) if who else line
 
 
 def _counted(eps: Episodes, wanted: Counting) -> Table:

@@ -6,6 +6,7 @@ and stratum, and leave observation alike. Both incidences are Aalen–Johansen e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -146,25 +147,27 @@ class Arrays:
         )
         self.place = np.full(len(table.strata) * self.days, -1)
         self.place[cells] = np.arange(len(cells))
-        spans = _columns(table.spans.filter(pl.col("first") < self.days), causes, bins)
         self.groups, self.shape = groups, (3, len(cells), horizon + 2)
-        self.by_group = [self._expand(part) for part in _split(spans, groups)]
-        flat = np.concatenate([(e * len(cells) + cell) * self.shape[2] + t for e, cell, t, _ in self.by_group])
-        customers = np.concatenate([n for _, _, _, n in self.by_group])
-        self.total = np.bincount(flat, customers, 3 * len(cells) * self.shape[2]).reshape(self.shape)
+        self.by_group = [self._expand(_columns(part, causes, bins)) for part in _in_bins(table.spans, bins, groups)]
+        ends, customers = (np.concatenate(each) for each in zip(*self.by_group, strict=True))
+        self.total = np.bincount(ends, customers, 3 * len(cells) * self.shape[2]).reshape(self.shape)
         self.members = self.total.sum(axis=(0, 2))
 
-    def _expand(self, spans: Columns) -> tuple[NDArray[np.int64], ...]:
-        """One entry per comparator and cell: event, cell, time (beyond the horizon: horizon + 1), customers."""
+    def _expand(self, spans: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """One entry per comparator and cell: its place in the array (time beyond the horizon: horizon + 1); customers.
+
+        Of one group at a time, as a comparator of many days makes many entries.
+        """
         first, last = spans["first"], np.minimum(spans["last"], self.days)
-        length = last - first
+        length = np.maximum(last - first, 0)
         row = np.repeat(np.arange(len(first)), length)
         day = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
         cell = self.place[spans["stratum"][row] * self.days + day]
         row, day, cell = row[cell >= 0], day[cell >= 0], cell[cell >= 0]
         time = spans["end"][row] - day
         event = np.where(time > self.horizon, 0, spans["event"][row])
-        return event, cell, np.minimum(time, self.horizon + 1), spans["customers"][row]
+        _, cells, times = self.shape
+        return (event * cells + cell) * times + np.minimum(time, self.horizon + 1), spans["customers"][row]
 
     def curves(self) -> list[tuple[Curve, Curve, int]]:
         """Exposed, comparators, and how many exposed nobody matches: of all, then without each group."""
@@ -174,8 +177,8 @@ class Arrays:
         for without in (None, *range(self.groups)):
             members, own, cells = self.members, ends, weight
             if without is not None:
-                _, cell, _, customers = self.by_group[without]
-                members = members - np.bincount(cell, customers, self.shape[1])
+                ends_of, customers = self.by_group[without]
+                members = members - np.bincount(self._cell(ends_of), customers, self.shape[1])
                 own, cells = own - self._ends(parts[without]), cells - self._weight(parts[without])
             matched = members > 0
             weights.append(np.where(matched, cells / np.where(matched, members, 1.0), 0.0))
@@ -190,11 +193,15 @@ class Arrays:
         for i, (own, dropped_customers) in enumerate(found):
             others = np.stack([c[i] for c in counts])
             if i:
-                event, cell, time, customers = self.by_group[i - 1]
-                less = np.bincount(event * self.shape[2] + time, weights[i][cell] * customers, others.size)
+                ends_of, customers = self.by_group[i - 1]
+                when = ends_of // (self.shape[1] * self.shape[2]) * self.shape[2] + ends_of % self.shape[2]
+                less = np.bincount(when, weights[i][self._cell(ends_of)] * customers, others.size)
                 others = others - less.reshape(others.shape)
             curves.append((self._curve(own), self._curve(others), dropped_customers))
         return curves
+
+    def _cell(self, place: NDArray[np.int64]) -> NDArray[np.int64]:
+        return place // self.shape[2] % self.shape[1]
 
     def _ends(self, exposed: Columns) -> Array:
         """Shape (3, horizon + 2): how many of the exposed end by event and time."""
@@ -228,6 +235,15 @@ def _split(rows: Columns, groups: int) -> list[Columns]:
     ordered = {k: v[order] for k, v in rows.items()}
     cuts = np.searchsorted(ordered["group"], np.arange(groups + 1))
     return [{k: v[a:b] for k, v in ordered.items()} for a, b in pairwise(cuts.tolist())]
+
+
+def _in_bins(rows: pl.DataFrame, bins: dict[int, int], groups: int) -> Iterator[pl.DataFrame]:
+    """The rows of each of the jackknife's groups; stored groups lie side by side."""
+    stored = rows["group"].to_numpy()
+    for wanted in range(groups):
+        own = sorted(g for g, place in bins.items() if place == wanted)
+        cuts = (np.searchsorted(stored, (g, g + 1)).tolist() for g in own)
+        yield pl.concat([rows.head(0), *(rows[a:b] for a, b in cuts)])
 
 
 def _everyone(table: MatchedTable) -> pl.DataFrame:

@@ -147,7 +147,8 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     grades = (wanted["grade"],) if "grade" in wanted else None
-    return History(name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True)
+    walk = f"count of moments with {dict(sorted(wanted.items()))}"
+    return History(name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True, walk=walk)
 
 
 def contacts_within(

@@ -65,6 +65,8 @@ class History:
         code: running columns to level position.
         grades: positions of the grades it looks at; all when not given.
         cumulative: whether the level can only rise, so that reaching one is a moment in time.
+        walk: a name for its marks and running columns, which histories share that differ in their levels only; they
+            are then walked once.
     """
 
     name: str
@@ -75,6 +77,7 @@ class History:
     code: Callable[[Run], nw.Expr]
     grades: tuple[int, ...] | None = None
     cumulative: bool = False
+    walk: str = ""
 
 
 def band_names(edges: tuple[int, ...]) -> tuple[str, ...]:
