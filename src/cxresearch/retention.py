@@ -175,9 +175,11 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
 def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
     """Customers with a code each, in the order of their groups and ids, and the code and group of their cluster."""
     place = nw.concat_str([(nw.col("group") + GROUPS).cast(nw.String), nw.col("id")])  # as many digits for each group
-    x = engine.number(engine.group(customers, "cluster").with_columns(cx_place=place), "cx_place", "customer")
-    small = (nw.col("customer").cast(nw.Int32), nw.col("event", "unseen").cast(nw.Int8), nw.col("group").cast(nw.Int16))
-    x = engine.keep(x.select(*small, "id", "start", "entry", "exit", "cluster", *columns))
+    small = (nw.col("event", "unseen").cast(nw.Int8), nw.col("group").cast(nw.Int16))
+    x = engine.group(customers, "cluster")
+    x = x.select(*small, "id", "start", "entry", "exit", "cluster", *columns, cx_place=place)
+    x = engine.keep(engine.number(x, "cx_place", "customer").drop("cx_place"))
+    x = x.with_columns(nw.col("customer").cast(nw.Int32))
     shared = (nw.col("cluster") != nw.col("id")).cast(nw.Int32).max()
     if not engine.collect(x.select(shared=shared))["shared"].item():
         return x.with_columns(cluster=nw.col("customer"))

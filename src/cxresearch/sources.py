@@ -14,7 +14,7 @@ import msgspec
 import narwhals.stable.v2 as nw
 
 from cxresearch import postgres, queries
-from cxresearch.engines import Engine, reading_errors
+from cxresearch.engines import Engine, reading_errors, schema_of
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.study import Format, Interactions, Retention, Study, Table
 
@@ -110,14 +110,14 @@ def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str,
     checked = queries.query(sql, field, tuple(tables))
     with reading(study, field):
         found = engine.query(checked, tables)
-        nw.from_native(found).collect_schema()  # an unknown column shows here
+        schema_of(found)  # an unknown column shows here
     return found
 
 
 def _served(study: Study, engine: Engine, source: str, sql: str, where: str, ids: list[str]) -> Any:
     with reading(study, f"{where}.query"):
         raw = engine.parquet([str(postgres.fetched(study, engine, source, sql, where, ids))], hive=False)
-        nw.from_native(raw).collect_schema()
+        schema_of(raw)
     return raw
 
 
@@ -152,7 +152,7 @@ def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, 
             if any(f.lower().endswith((".tsv", ".tsv.gz")) for f in files) and fmt.separator == ",":
                 fmt = msgspec.structs.replace(fmt, separator="\t")
             raw = engine.csv(files, fmt, text)
-        nw.from_native(raw).collect_schema()  # a file that is not what its name says shows here
+        schema_of(raw)  # a file that is not what its name says shows here
     return raw
 
 
@@ -167,7 +167,7 @@ def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
         raise SourceError(f"{field}: no file for {template!r} (relative names start at the study file's folder)")
     with reading(study, f"{field} ({template})"):
         raw = engine.database(str(file), table) if kind == "duckdb" else engine.catalogue(place)
-        nw.from_native(raw).collect_schema()  # a table that is not there shows here
+        schema_of(raw)  # a table that is not there shows here
     return raw
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from cxresearch import facets, happenings
-from cxresearch.engines import Engine, Frame
+from cxresearch.engines import Engine, Frame, schema_of
 from cxresearch.errors import DataError, nearest
 from cxresearch.sources import open_source, section_source
 from cxresearch.study import Study
@@ -161,7 +161,7 @@ def opened(study: Study, engine: Engine, where: str, *, numbered: bool = True) -
     section = getattr(study, where)
     ordered = where in study.frames or section.query is None
     raw = open_source(study, engine, where)
-    for column in nw.from_native(raw).collect_schema():
+    for column in schema_of(raw):
         if column.lower() in _OWN:
             raise DataError(
                 f"{where}: {section_source(study, where)} has a column {column!r}, "

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from cxresearch.accounting import Audit, Fact
+from cxresearch.claims.numbers import CONTEST, held_against, limits
 from cxresearch.claims.verdict import parse_region
 from cxresearch.episode import Aside
 from cxresearch.errors import ReportError
@@ -15,7 +16,6 @@ from cxresearch.report.dossier import closing
 from cxresearch.report.page import page, summary
 from cxresearch.report.provenance import audit
 from cxresearch.report.site import Entry, index
-from cxresearch.report.words import edges, limits
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.pages import Seen, digest, notebook_of, page_of, policy
@@ -157,8 +157,22 @@ def test_lead_tells_verdicts_one_by_one_and_all_together():
     ],
 )
 def test_limits_tell_on_which_side_of_an_edge_they_lie(low, high, said):
-    assert limits(low, high, "hazard ratio", edges(parse_region("< 1", 1.1))) == said
+    assert limits(low, high, "hazard ratio", held_against(parse_region("< 1", 1.1))) == said
     assert limits(0.906, 1.0, "hazard ratio") == "0.91 to 1.00"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "edge", "said"),
+    [
+        (0.503, 0.55, "share", 0.5, "50.3% to 55%"),
+        (0.87, 0.9246, "share", 0.925, "87% to 92.46%"),
+        (0.0002, 0.05, "difference of shares", 0.0, "+0.02 to +5.0 points"),
+        (-0.02, 0.05, "difference of shares", 0.0, "-2.0 to +5.0 points"),
+        (0.0001, 0.015, CONTEST, 0.0, "+0.01% to +1.5%"),
+    ],
+)
+def test_limits_of_other_units_likewise(low, high, unit, edge, said):
+    assert limits(low, high, unit, (edge,)) == said
 
 
 def test_customers_left_out_are_told_without_names_of_histories():

@@ -10,7 +10,7 @@ import numpy as np
 
 from cxresearch.charts.look import Chart, finish, since, thinned, values
 from cxresearch.charts.steps import drawn, one_clock, shares_up, steps, time_along, told_apart
-from cxresearch.claims.evidence import number
+from cxresearch.claims.numbers import number
 from cxresearch.coarse_curves import coarse, grain, rounded
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Incidence

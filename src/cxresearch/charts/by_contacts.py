@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import altair as alt
 
 from cxresearch.charts.look import BLUE, ORANGE, Chart, finish, percent, values
-from cxresearch.claims.evidence import Activity, Trial, number
+from cxresearch.claims.evidence import Activity, Trial
+from cxresearch.claims.numbers import number
 
 
 @dataclass(frozen=True, slots=True)

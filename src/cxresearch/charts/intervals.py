@@ -22,7 +22,8 @@ from cxresearch.charts.look import (
     region_of,
     values,
 )
-from cxresearch.claims.evidence import CONTEST, Beside, Evidence, Trial, number
+from cxresearch.claims.evidence import Beside, Evidence, Trial
+from cxresearch.claims.numbers import CONTEST, number
 from cxresearch.claims.verdict import Region
 from cxresearch.estimators.results import Estimate
 

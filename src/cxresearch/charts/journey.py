@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE, PURPLE, START, Chart, finish, percent, tips, values
-from cxresearch.claims.evidence import number
+from cxresearch.claims.numbers import number
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import isolated

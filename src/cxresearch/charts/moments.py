@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE, PURPLE, Chart, finish, percent, values
-from cxresearch.claims.evidence import number
+from cxresearch.claims.numbers import number
 from cxresearch.errors import EstimationError
 from cxresearch.moment_counts import QuickMath
 

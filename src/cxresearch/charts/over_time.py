@@ -10,7 +10,8 @@ import altair as alt
 
 from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, happening, region_of, thinned, values
 from cxresearch.charts.steps import drawn, shares_up, steps, time_along, told_apart
-from cxresearch.claims.evidence import Evidence, Series, Trial, number
+from cxresearch.claims.evidence import Evidence, Series, Trial
+from cxresearch.claims.numbers import number
 from cxresearch.coarse_curves import grain, rounded
 from cxresearch.small_cells import MIN_CELL
 

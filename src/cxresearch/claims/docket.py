@@ -15,9 +15,10 @@ from cxresearch.accounting import Audit
 from cxresearch.claims.bench import Bench, Found
 from cxresearch.claims.claim import Claim, Reading, claims_of, region
 from cxresearch.claims.counting import Counting, Table, activity_counting
-from cxresearch.claims.evidence import CONTEST, Beside, Docket, Evidence, Trial
+from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial
 from cxresearch.claims.judgement import family, in_the_light_of, naive_differs
 from cxresearch.claims.lacking import lacks, reads, suited
+from cxresearch.claims.numbers import CONTEST
 from cxresearch.claims.sentence import filled
 from cxresearch.claims.shapes import activity, compute
 from cxresearch.claims.store import Store

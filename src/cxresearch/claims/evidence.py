@@ -13,13 +13,13 @@ import polars as pl
 
 from cxresearch.accounting import Audit
 from cxresearch.claims.claim import Claim
-from cxresearch.claims.verdict import Verdict
+from cxresearch.claims.numbers import held_against, limits, number
+from cxresearch.claims.verdict import Verdict, parse_region
 from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError, nearest
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
 
-CONTEST = "log likelihood per departure"  # said as how much more probable one side makes each departure
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
 
@@ -93,7 +93,7 @@ class Evidence:
         estimate: the number and its interval; None if not testable.
         p: the largest level at which the interval straddles the edge; None if there is none.
         p_family: after multiplicity; None for other readings than the primary.
-        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure`` (`CONTEST`).
+        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure``.
         region: where the claim says the number lies, as written.
         customers: in the table behind the number; the reading may look at a part of their time. Of a share of moments,
             those whom contacts were with.
@@ -298,24 +298,12 @@ class Docket:
         return f"Docket({self.study!r}: {found})"
 
 
-def number(value: float, unit: str) -> str:
-    """A number as it is said: 31%, +2.4 points, 1.41; of a contest +1.5%, how much more probable a departure is."""
-    if unit == "share":
-        digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
-        return f"{value:.{digits}%}"
-    if unit == "difference of shares":
-        return f"{100 * value:+.1f} points"
-    if unit == CONTEST:
-        return f"{100 * math.expm1(value):+.1f}%"
-    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
-
-
 def shown(e: Evidence) -> str:
     """An estimate with its interval, as it is printed."""
     if e.estimate is None:
         return "–"
-    low, high = number(e.estimate.low, e.unit), number(e.estimate.high, e.unit)
-    return f"{number(e.estimate.value, e.unit)} ({low} to {high})"
+    edges = held_against(parse_region(e.region)) if e.region else ()
+    return f"{number(e.estimate.value, e.unit)} ({limits(e.estimate.low, e.estimate.high, e.unit, edges)})"
 
 
 def _number(found: Estimate | None, field: str) -> float | None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from cxresearch.claims.bench import Bench, Found, given, spaced
 from cxresearch.claims.claim import Claim, Reading, features
 from cxresearch.claims.counting import activity_counting
-from cxresearch.claims.evidence import CONTEST, Activity, Series
+from cxresearch.claims.evidence import Activity, Series
 from cxresearch.claims.gates import expect, expect_events
 from cxresearch.claims.grammar import Since
+from cxresearch.claims.numbers import CONTEST
 from cxresearch.claims.shares import share_of
 from cxresearch.clocks import Clock, ContactClock
 from cxresearch.coarse_curves import coarse

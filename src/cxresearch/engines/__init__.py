@@ -16,7 +16,7 @@ from cxresearch.along import Along, AlongSorted
 from cxresearch.engine_names import ENGINES
 from cxresearch.engines.duckdb import DuckDB
 from cxresearch.engines.polars import Polars
-from cxresearch.engines.protocol import GROUPS, Engine, Frame, Moments, Whole, framed
+from cxresearch.engines.protocol import GROUPS, Engine, Frame, Moments, Whole, framed, schema_of
 from cxresearch.errors import EngineError, nearest
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "engine",
     "framed",
     "reading_errors",
+    "schema_of",
 ]
 
 

@@ -102,7 +102,10 @@ class Packed:
 
 
 class Growing(Generic[Kind]):
-    """Values that come in pieces, in one array that grows where it is: they are never in memory twice."""
+    """Values that come in pieces, in one array that grows where it is: they are never in memory twice.
+
+    It grows by little, since NumPy fills with zeros, and so takes, all that it adds.
+    """
 
     def __init__(self, kind: type[Kind]) -> None:
         self._values, self._filled = np.empty(0, kind), 0
@@ -112,7 +115,7 @@ class Growing(Generic[Kind]):
         values = piece.drop_nulls().to_numpy()
         end = self._filled + len(values)
         if end > len(self._values):
-            self._values.resize(max(end, len(self._values) * 3 // 2), refcheck=False)
+            self._values.resize(max(end, len(self._values) * 17 // 16), refcheck=False)
         self._values[self._filled : end] = values
         self._filled = end
 

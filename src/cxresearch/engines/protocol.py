@@ -171,6 +171,16 @@ def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
     return narrow(found.select(*keys, "rows").sort(*keys), ["rows"])
 
 
+def schema_of(raw: Any) -> nw.Schema:
+    """The columns of an engine's own table; a Polars scan that was itself asked can no longer pass over rows by number.
+
+    Raises:
+        Exception: the engine's own, where the table cannot be read; see `reading_errors`.
+    """
+    found: nw.Schema = nw.from_native(raw).select(nw.all()).collect_schema()
+    return found
+
+
 def framed(native: Any) -> Frame:
     """An engine's own frame, handed over to Narwhals."""
     found: Frame = nw.from_native(native)

@@ -70,7 +70,7 @@ def one_claim(docket: Docket, trial: Trial) -> str:
     if e.estimate is not None:
         number = (
             f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
-            f'<span class="cx-interval">{text(spread(e))}: {text(e.label)}</span></p>{strip(trial)}'
+            f'<span class="cx-interval">{text(spread(trial))}: {text(e.label)}</span></p>{strip(trial)}'
         )
     return (
         f'<header class="cx-first">{mark("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
@@ -116,7 +116,7 @@ def _found(trial: Trial) -> str:
     because = f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
-        f'<span class="cx-interval">{text(spread(e))}</span></p>{strip(trial)}'
+        f'<span class="cx-interval">{text(spread(trial))}</span></p>{strip(trial)}'
         f'<p class="cx-sentence">{text(first_part(trial.sentence, e))}</p>{because}'
     )
 

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Mapping
 
 from cxresearch.charts import claimed, happening
 from cxresearch.claims.claim import Claim, region
-from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, number, shown
+from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial, shown
+from cxresearch.claims.numbers import held_against, limits, number
 from cxresearch.report.marks import mark
 from cxresearch.report.overview import MANY
-from cxresearch.report.words import anchor, beside, count, edges, limits, table, text, verdict, why
+from cxresearch.report.words import anchor, beside, count, table, text, verdict, why
 
 
 def opening(docket: Docket, trial: Trial) -> str:
@@ -133,7 +134,7 @@ def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     found = f"<span>not shown: {text(e.reason)}</span>"
     needed = region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
     if made:
-        found = _number(made.value, made.low, made.high, e.unit, edges(needed) if needed else ())
+        found = _number(made.value, made.low, made.high, e.unit, held_against(needed))
     where = claimed(needed, e.unit)
     horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
     worst = trial.claim.reading(e.reading).worst

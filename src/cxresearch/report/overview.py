@@ -51,7 +51,7 @@ def _line(trial: Trial) -> str:
     if e.estimate is not None:
         number = (
             f'<span class="cx-found"><strong>{text(headline(e.estimate.value, e.unit))}</strong> '
-            f"<span>{text(spread(e))}</span></span>"
+            f"<span>{text(spread(trial))}</span></span>"
         )
     return (
         f'<li><span><a href="#{anchor("card", trial.claim.id)}">{text(trial.claim.statement)}</a>'

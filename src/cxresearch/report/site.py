@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cxresearch.claims.numbers import limits
 from cxresearch.report import changes, trace
 from cxresearch.report.ledger import Look
-from cxresearch.report.words import anchor, headline, limits, moment, period, table, tally, text, verdict
+from cxresearch.report.words import anchor, headline, moment, period, table, tally, text, verdict
 from cxresearch.small_cells import MIN_CELL, tellable
 
 INDEX = "index.html"
@@ -194,7 +195,7 @@ def _cells(v: Mapping[str, Any], looks: Sequence[Look] | None, *, stale: bool) -
     old = '<br><span class="cx-small">not up to date</span>' if stale else ""
     yield f"<div>{verdict(v['verdict'])}{old}</div>"
     if v["estimate"] is not None:
-        spread = limits(v["ci_low"], v["ci_high"], v["unit"])
+        spread = limits(v["ci_low"], v["ci_high"], v["unit"], trace.edges_of(v["region"]))
         yield f"<span><strong>{text(headline(v['estimate'], v['unit']))}</strong> ({text(spread)})</span>"
     else:
         yield f"The study lacks {text(v['lacks'])}." if v["lacks"] else "not shown: too few customers"

@@ -7,7 +7,8 @@ import re
 
 from cxresearch.charts import claimed
 from cxresearch.claims.claim import region
-from cxresearch.claims.evidence import CONTEST, Evidence, Trial, number
+from cxresearch.claims.evidence import Evidence, Trial
+from cxresearch.claims.numbers import CONTEST, number
 
 WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cxresearch.claims.evidence import SYMBOLS
+from cxresearch.claims.numbers import limits
 from cxresearch.claims.verdict import parse_region
 from cxresearch.report.ledger import Look
-from cxresearch.report.words import day, day_of, headline, limits, text, verdict
+from cxresearch.report.words import day, day_of, headline, text, verdict
 from cxresearch.small_cells import tellable
 
 SHOWN = 12  # runs in the picture and in the list; of earlier ones only the number is said
@@ -30,7 +31,9 @@ def over_runs(looks: Sequence[Look], region: str, unit: str) -> str:
     if not looks:
         return "not tried in a run that is on record"
     last = looks[-SHOWN:]
-    said = "".join(f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x))}</li>" for x in reversed(last))
+    said = "".join(
+        f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x, region))}</li>" for x in reversed(last)
+    )
     many = f"The last {SHOWN} of {len(looks)} runs" if len(looks) > SHOWN else _runs(len(looks))
     return (
         f'{_picture(last, region, unit)}<div><p class="cx-turn">{_turn(looks)}</p>'
@@ -61,10 +64,10 @@ def _runs(n: int) -> str:
     return f"{n} run{'' if n == 1 else 's'}"
 
 
-def _number(look: Look) -> str:
+def _number(look: Look, region: str) -> str:
     if look.estimate is None or look.ci_low is None or look.ci_high is None:
         return ""
-    spread = limits(look.ci_low, look.ci_high, look.unit)
+    spread = limits(look.ci_low, look.ci_high, look.unit, edges_of(region))
     return f"{headline(look.estimate, look.unit)} ({spread}), data until {day(look.data_until)}"
 
 
@@ -99,7 +102,7 @@ def _picture(looks: Sequence[Look], region: str, unit: str) -> str:
         low, high = edges
         top, bottom = scale.y(high), scale.y(low)
         shade = f'<rect class="cx-strip-claim" x="0" y="{top}" width="{width}" height="{max(bottom - top, 2):.1f}"/>'
-    said = "; ".join(f"{day_of(x.at)}: {x.verdict} {_number(x)}".rstrip() for x in looks)
+    said = "; ".join(f"{day_of(x.at)}: {x.verdict} {_number(x, region)}".rstrip() for x in looks)
     return (
         f'<svg class="cx-trace" width="{width}" height="{_HEIGHT + _SIGNS}" viewBox="0 0 {width} {_HEIGHT + _SIGNS}" '
         f'role="img" aria-label="{text(said)}">{shade}{marks}{signs}</svg>'
@@ -112,6 +115,11 @@ def _x(position: int) -> float:
 
 def _finite(look: Look) -> bool:
     return all(v is not None and math.isfinite(v) for v in (look.estimate, look.ci_low, look.ci_high))
+
+
+def edges_of(region: str) -> tuple[float, ...]:
+    """The finite edges of a region as the ledger has it; none where it cannot be read."""
+    return tuple(e for e in _edges(region) or () if math.isfinite(e))
 
 
 def _edges(region: str) -> tuple[float, float] | None:

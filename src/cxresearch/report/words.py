@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from html import escape
 from urllib.parse import quote
 
-from cxresearch.claims.evidence import SYMBOLS, Beside, Evidence, number
-from cxresearch.claims.verdict import Region, Verdict
+from cxresearch.claims.claim import region
+from cxresearch.claims.evidence import SYMBOLS, Beside, Evidence, Trial
+from cxresearch.claims.numbers import held_against, limits, number
+from cxresearch.claims.verdict import Verdict
 
 text = escape
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
@@ -81,39 +82,13 @@ def beside(found: Beside) -> str:
     return f"{headline(found.value, found.unit)}{' the rate' if found.unit == 'hazard ratio' else ''}"
 
 
-def limits(low: float, high: float, unit: str, edges: Collection[float] = ()) -> str:
-    """An interval: ``28% to 34%``, ``+7.3 to +11.6 points``.
-
-    Args:
-        low: lower limit.
-        high: upper limit.
-        unit: as `Evidence.unit`.
-        edges: of a claim; a ratio that two decimals put onto one, or beyond it, gets more of them.
-    """
-    first = _limit(low, unit, edges)
-    return f"{first.removesuffix(' points')} to {_limit(high, unit, edges)}"
-
-
-def _limit(value: float, unit: str, edges: Collection[float]) -> str:
-    """A limit with as many decimals as tell on which side of the edges it lies; these are told with three."""
-    shown = number(value, unit)
-    if unit != "hazard ratio":
-        return shown
-    sides = [(value > e) - (value < e) for e in edges]
-    for said in (shown, f"{value:.3f}", f"{value:.4f}"):
-        if sides == [(float(said) > round(e, 3)) - (float(said) < round(e, 3)) for e in edges]:
-            return said
-    return f"{value:.3f}"
-
-
-def edges(where: Region) -> tuple[float, ...]:
-    """What a limit is held against: the edges of a region, and the smallest effect taken to matter."""
-    return where.edges if math.isnan(where.effect) else (*where.edges, where.effect)
-
-
-def spread(e: Evidence) -> str:
-    """The interval of an estimate."""
-    return "" if e.estimate is None else limits(e.estimate.low, e.estimate.high, e.unit)
+def spread(trial: Trial) -> str:
+    """The interval of a claim's number."""
+    e = trial.primary
+    if e.estimate is None:
+        return ""
+    edges = held_against(region(trial.claim, trial.claim.primary)) if e.region else ()
+    return limits(e.estimate.low, e.estimate.high, e.unit, edges)
 
 
 def why(e: Evidence) -> str:
