@@ -175,11 +175,29 @@ def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...])
         expect(table, name, reading, own.fixed)
     settings = bench.study.decision
     strata = tuple(s for s in own.fixed if s in model.strata)
+    silent = _silent(table, model.terms, named, reading.event)
+    table = table.where(**silent) if silent else table
     fit = bench.once(
-        repr((own.key, model.terms, reading.event, reading.among, reading.after_days)),
+        repr((own.key, model.terms, reading.event, reading.among, reading.after_days, silent)),
         lambda: fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock),
     )
     return table, fit
+
+
+def _silent(table: RiskTable, terms: tuple[str, ...], asked: set[str], event: str) -> dict[str, list[str]]:
+    """Of what is held equal, the levels to keep, where others are without an event.
+
+    The coefficient of a level in which nobody leaves runs off to nothing, and its risk sets say nothing of the other
+    coefficients: without that time they are what they are in the limit.
+    """
+    held = [t for t in terms if features(t) == (t,) and t not in asked and sum(t in features(u) for u in terms) == 1]
+    left = table.flows.filter(pl.col(event) > 0)
+    found = {}
+    for name in held:
+        telling = left[name].unique().sort()
+        if len(telling) < table.flows[name].n_unique():
+            found[name] = [table.feature(name).levels[i] for i in telling]
+    return found
 
 
 def _restricted(table: RiskTable, reading: Reading) -> RiskTable:

@@ -12,6 +12,7 @@ from cxresearch.estimators.risk_sets import Array, Customers
 
 DIVERGED = 12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
 _STEPS, _HALVINGS = 50, 30
+_FAR = 20.0  # no step changes a log hazard ratio by more, or weights could become zero
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +61,7 @@ def climb(x: Array, customers: Customers, ties: Ties, start: Array) -> Top | Non
     here = likelihood(x, customers, ties, beta[None])
     for _ in range(_STEPS):
         step = solve(here.information, here.score)[0]
+        step = step * min(1.0, _FAR / max(float(reach(x, step)), _FAR))
         for _ in range(_HALVINGS):
             new = likelihood(x, customers, ties, (beta + step)[None])
             if np.isfinite(new.loglik[0]) and new.loglik[0] >= here.loglik[0] - 1e-12 * abs(here.loglik[0]):
