@@ -88,7 +88,14 @@ def total(tables: Sequence[MatchedTable]) -> MatchedTable:
 
 
 def matched_table(
-    eps: Episodes, history: str, level: str, recent: str, *, below: str | None = None, alike: str | None = None
+    eps: Episodes,
+    history: str,
+    level: str,
+    recent: str,
+    *,
+    below: str | None = None,
+    alike: str | None = None,
+    others: pl.DataFrame | None = None,
 ) -> MatchedTable:
     """Count exposed customers and their comparators.
 
@@ -100,6 +107,7 @@ def matched_table(
         below: exposed customers who stood at this level or above at once are left out.
         alike: a history in which comparators must be at the same level as the exposed after that day, such as the
             number of contacts so far.
+        others: `comparable` customers of these arguments, if they are counted already.
 
     Raises:
         EstimationError: no such history or level.
@@ -107,10 +115,7 @@ def matched_table(
     engine = eps.engine
     frame = engine.keep(eps.frame)
     eps = Episodes(frame, eps.histories, eps.fixed, eps.causes, eps.clock, engine, eps.asides)
-    fixed = tuple(eps.fixed)
-    ends = engine.keep(
-        frame.filter(nw.col("event") >= 0).select("customer", "group", "cluster", "event", *fixed, end=nw.col("stop"))
-    )
+    ends = _ends(eps)
     origins, asides = first_reach(eps, history, level, below=below)
     states = frame.select("customer", "start", "stop", cx_band=_band(alike))
     exposed = origins.select("customer", "origin").join(ends, on="customer").join(states, on="customer")
@@ -120,14 +125,7 @@ def matched_table(
         cx_day=nw.col("origin"), cx_time=nw.col("end") - nw.col("origin"), cx_event=nw.col("event")
     )
     exposed_rows = _counted(eps, at, ("day", "time", "event"))
-    reached = eps.levels(history).index(level)
-    unknown = len(eps.levels(recent)) - 1
-    comparable = (nw.col(history) < reached) & (nw.col(recent) > 0) & (nw.col(recent) < unknown)
-    spans = frame.filter(comparable & (nw.col("start") < nw.col("stop")))
-    spans = spans.select("customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(alike))
-    ended = ends.select("customer", "group", *fixed, cx_end=nw.col("end"), cx_event=nw.col("event"))
-    spans = spans.join(ended, on="customer")
-    span_rows = _counted(eps, spans, ("first", "last", "end", "event"))
+    span_rows = comparable(eps, history, level, recent, alike=alike) if others is None else others
     who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     population = narrow(engine.collect(who), ["customers", "clusters"]).sort("group")
     strata = pl.concat([exposed_rows.select(_NAMES), span_rows.select(_NAMES)]).unique().sort(_NAMES)
@@ -136,7 +134,27 @@ def matched_table(
     return MatchedTable(coded[0], coded[1], names, eps.causes, population, (*eps.asides, *asides))
 
 
+def comparable(eps: Episodes, history: str, level: str, recent: str, *, alike: str | None = None) -> pl.DataFrame:
+    """Count the comparators of `matched_table`, args and errors likewise; whom they are compared with does not matter.
+
+    Returns:
+        Rows group, name of the stratum, first, last, end, event, customers.
+    """
+    reached, unknown = eps.levels(history).index(level), len(eps.levels(recent)) - 1
+    there = (nw.col(history) < reached) & (nw.col(recent) > 0) & (nw.col(recent) < unknown)
+    spans = eps.frame.filter(there & (nw.col("start") < nw.col("stop")))
+    spans = spans.select("customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(alike))
+    ended = _ends(eps).select("customer", "group", *eps.fixed, cx_end=nw.col("end"), cx_event=nw.col("event"))
+    return _counted(eps, spans.join(ended, on="customer"), ("first", "last", "end", "event"))
+
+
 _NAMES = "cx_stratum"
+
+
+def _ends(eps: Episodes) -> Frame:
+    """When and how each customer's time ends."""
+    own = ("customer", "group", "cluster", "event", *eps.fixed)
+    return eps.engine.keep(eps.frame.filter(nw.col("event") >= 0).select(*own, end=nw.col("stop")))
 
 
 def _counted(eps: Episodes, rows: Frame, columns: tuple[str, ...]) -> pl.DataFrame:

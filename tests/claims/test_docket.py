@@ -2,14 +2,20 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
+from statsmodels.duration.hazard_regression import PHReg
 
 from cxresearch import study_from
 from cxresearch.claims.claim import catalogue, parse_claim
 from cxresearch.claims.docket import evaluate
+from cxresearch.episode import episodes
 from cxresearch.errors import ClaimError
+from cxresearch.estimators.cox import cox
+from cxresearch.histories import bad_count, contact_count
 from cxresearch.records import read_records
+from cxresearch.risk import risk_table
 from cxresearch.study import Study
 from cxresearch.worlds import KNOWN, World, simulate
 
@@ -287,3 +293,34 @@ def test_wrong_readings_name_the_field(field, value, message):
     raw["readings"][0][field] = value
     with pytest.raises(ClaimError, match=message):
         parse_claim(raw)
+
+
+def test_levels_held_equal_in_which_nobody_left_are_left_out():
+    """The ratio is that of the limit in which their hazard is nothing; Firth's penalty would move it."""
+    edges = [1, 5, 30, 60, 90, 120]
+    held = entry(
+        histories={"bad": {"use": "bad_count", "cap": 1}, "so_far": {"use": "contact_count", "edges": edges}},
+        readings=[
+            {
+                "id": "hazard", "label": "hazard after a bad moment", "shape": "hazard_contrast", "primary": True,
+                "model": {"terms": ["bad", "so_far"]}, "contrast": {"bad[1+]": 1}, "region": "> 1",
+            }
+        ],
+    )  # fmt: skip
+    study = study_of(World(hr_bad=(1.0, 2.0, 2.0, 2.0)), claims=[held])
+    records = read_records(study)
+    eps = episodes(records, {"bad": bad_count(1), "so_far": contact_count(tuple(edges))}, whole=True)
+    rows = eps.to_polars().with_columns(left=(pl.col("event") == "defection").fill_null(value=False))
+    by_level = dict(rows.group_by("so_far").agg(pl.col("left").sum()).iter_rows())
+    levels = [level for level, n in by_level.items() if n]
+    assert 2 < len(levels) < len(by_level)
+    assert cox(risk_table(eps), ["bad", "so_far"], errors="model").penalised
+    x = np.column_stack([rows["bad"] == "1+", *(rows["so_far"] == level for level in levels[1:])]).astype(float)
+    nothing = np.where(rows["so_far"].is_in(levels), 0.0, -25.0)
+    peer = PHReg(
+        rows["stop"].to_numpy(), x, rows["left"].to_numpy(), entry=rows["start"].to_numpy() + 1e-6,
+        offset=nothing, ties="efron",
+    ).fit()  # fmt: skip
+    found = evaluate(records, ["mine"])["mine"].primary
+    assert found.estimate.value == pytest.approx(float(np.exp(peer.params[0])), rel=1e-6)
+    assert not found.warnings

@@ -4,6 +4,7 @@ import lifelines
 import numpy as np
 import polars as pl
 import pytest
+from scipy import optimize
 
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
@@ -263,3 +264,24 @@ def test_times_far_from_zero(first):
     far = rows.with_columns(pl.col("start").cast(pl.Int64) + first, pl.col("stop") + first)
     near, away = (cox(from_rows(r, ["x"]), ["x"], errors="model") for r in (rows, far))
     assert (away.coef[0], away.loglik) == (near.coef[0], near.loglik)
+
+
+def test_a_first_step_too_long_for_floating_point_is_shortened():
+    """Two of 40,000 at risk in a level, one of whom leaves first: Newton's first step is in the thousands."""
+    n = 40_000
+    rows = pl.DataFrame(
+        {
+            "id": range(n),
+            "start": [0] * n,
+            "stop": [1, 3, 2, *([3] * (n - 3))],
+            "event": [1, 0, 1, *([0] * (n - 3))],
+            "x": ["b", "b", *(["a"] * (n - 2))],
+        }
+    )
+    fit = cox(from_rows(rows, ["x"]), ["x"], errors="model")
+    found = optimize.minimize_scalar(
+        lambda b: np.log(2 * np.exp(b) + n - 2) - b + np.log(np.exp(b) + n - 2), bounds=(0, 20), method="bounded",
+        options={"xatol": 1e-10},
+    )  # fmt: skip
+    assert not fit.penalised
+    assert fit.coef[0] == pytest.approx(found.x, abs=1e-5)

@@ -14,6 +14,8 @@ from itertools import groupby
 from threading import Lock
 from typing import Any
 
+import polars as pl
+
 from cxresearch.agent_counts import AgentTable, agent_table
 from cxresearch.agent_counts import total as total_agents
 from cxresearch.claims.claim import Claim, Reading, names_used
@@ -22,7 +24,7 @@ from cxresearch.clocks import Clock, DayClock
 from cxresearch.episode import Episodes, clock_of, episodes, final, grades_of, since, timeline, until
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
-from cxresearch.matched import MatchedTable, matched_table
+from cxresearch.matched import MatchedTable, comparable, matched_table
 from cxresearch.matched import total as total_matched
 from cxresearch.records import Records
 from cxresearch.risk import RiskTable, risk_table, total
@@ -143,8 +145,9 @@ def count(
                 failed[key] = table
             else:
                 found[key].append(table)
-    # the parts of a table go when their sum is there
-    return {key: failed[key] if key in failed else _total(found.pop(key)) for key in by_key}
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # the parts of a table go when their sum is there
+        sums = pool.map(lambda key: failed[key] if key in failed else _total(found.pop(key)), by_key)
+        return dict(zip(by_key, sums, strict=True))
 
 
 def _each(
@@ -177,6 +180,7 @@ def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: 
         """Those of one kind of episodes, which are made once and then make room for the next."""
         found: dict[str, Table | Exception] = {}
         eps: Episodes | None = None
+        others: dict[tuple[str, str | None], pl.DataFrame] = {}
         for key, counting in countings:
             try:
                 if counting.worst:
@@ -186,7 +190,7 @@ def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: 
                     line = lines.get(counting.clock) or timeline(records, counting.clock)
                     lines[counting.clock] = line
                 eps = eps or _episodes(records, _needed(line, counting), counting)
-                found[key] = _counted(eps, counting)
+                found[key] = _compared(eps, counting.compare, others) if counting.compare else _counted(eps, counting)
             except (NotTestable, EstimationError) as e:
                 found[key] = e
         return found
@@ -215,14 +219,20 @@ def _needed(line: Timeline, wanted: Counting) -> Timeline:
 
 
 def _counted(eps: Episodes, wanted: Counting) -> Table:
-    if wanted.compare:
-        who = wanted.compare
-        return matched_table(eps, who.history, who.level, who.recent, below=who.below, alike=who.alike)
     if wanted.since:
         eps = since(eps, wanted.since.since, wanted.since.level, below=wanted.since.below)
     if wanted.until:
         eps = until(eps, wanted.until.history, wanted.until.level, wanted.until.cause)
     return risk_table(final(eps) if wanted.final else eps)
+
+
+def _compared(eps: Episodes, who: Comparators, others: dict[tuple[str, str | None], pl.DataFrame]) -> MatchedTable:
+    """A comparison; `others` keeps the comparators for the next one of the same kind."""
+    own = (who.history, who.level, who.recent)
+    kind = (who.recent, who.alike)
+    if kind not in others:
+        others[kind] = comparable(eps, *own, alike=who.alike)
+    return matched_table(eps, *own, below=who.below, alike=who.alike, others=others[kind])
 
 
 def _total(tables: list[Table]) -> Table:

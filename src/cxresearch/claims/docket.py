@@ -37,7 +37,7 @@ _UNITS = {
     "attributable": "difference of shares",
     "contest": CONTEST,
 }
-MANY_ROWS = 100_000_000  # of the tables of claims that wait: above, one is tried at a time
+MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is tried at a time
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]
 
@@ -156,6 +156,7 @@ def _tried(
     while waiting and sum(size[c.id] for c in waiting) > MANY_ROWS:
         work(waiting[0])
         done(waiting.pop(0))
+    waiting[1:] = waiting[:0:-1]  # the smallest beside the largest
     # the many small products of matrices that trials make are quicker each on one core
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
         running = {pool.submit(work, c): c for c in waiting}

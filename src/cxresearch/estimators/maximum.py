@@ -12,7 +12,7 @@ from cxresearch.estimators.risk_sets import Array, Customers
 
 DIVERGED = 12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
 _STEPS, _HALVINGS = 50, 30
-_FAR = 20.0  # no step changes a log hazard ratio by more, or weights could become zero
+_FAR = 5.0  # no step changes a log hazard ratio by more: weights could become zero, and a top be leapt over
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -181,15 +181,13 @@ def contacts_within(
         x = past.moments if codes is None else past.moments.filter(nw.col("grade").is_in(codes))
         first_seen = past.customers.filter(nw.col("unseen") == 1)
         full = past.clock.on(nw.col("entry") + (days - 1))
-        changes = _band_changes(past, x, days, edges)
-        if stop is not None:
+        if stop is None:
+            changes = _band_changes(past, x, days, edges)
+        else:  # contacts from the first of that grade on change nothing before it
             first = past.moments.filter(nw.col("grade") == stop).group_by("customer").agg(first=nw.col("tick").min())
-            changes = [
-                c.join(first, on="customer", how="left")
-                .filter(nw.col("first").is_null() | (nw.col("tick") < nw.col("first")))
-                .drop("first")
-                for c in changes
-            ]
+            early = nw.col("first").is_null() | (nw.col("tick") < nw.col("first"))
+            x = past.along.prepare(x.join(first, on="customer", how="left").filter(early))
+            changes = [c.filter(early).drop("first") for c in _band_changes(past, x, days, edges, "first")]
         return [*changes, first_seen.select("customer", full.alias("tick"), full=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
@@ -209,7 +207,7 @@ def contacts_within(
     )
 
 
-def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> list[Frame]:
+def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...], *more: str) -> list[Frame]:
     """Marks of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
 
     At least e contacts are in the window after contact i iff contact i-e+1 is still in it, and then until that contact
@@ -232,8 +230,9 @@ def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...]) -> li
         following = nw.coalesce("lag-1", nw.lit(_NEVER))
         kept = nw.coalesce(f"lag{e - 2}", far) + held_days > following if e > 1 else nw.lit(True)
         gone = clock.on(end + clock.lag)
-        out.append(x.filter(reached & ~held).select("customer", "tick", n=nw.lit(1)))
-        out.append(x.filter(reached & ~((following < end) & kept)).select("customer", gone.alias("tick"), n=nw.lit(-1)))
+        out.append(x.filter(reached & ~held).select("customer", "tick", *more, n=nw.lit(1)))
+        left = x.filter(reached & ~((following < end) & kept))
+        out.append(left.select("customer", gone.alias("tick"), *more, n=nw.lit(-1)))
     return out
 
 
