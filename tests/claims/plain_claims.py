@@ -17,7 +17,6 @@ from tests.claims.plain import BAD, DEFECTION, GOOD, NEUTRAL, OTHER, UNKNOWN, Gr
 from tests.claims.plain_numbers import Contest, Fit, Incidence, Share, Terms, at_exit, contest, cox, on_tenure, share
 
 HORIZON = 300
-HABIT = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 23, 26, 30, 34, 38, 43, 50, 60, 75, 100)
 MANY = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 25, 30, 40)
 SO_FAR = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 30)
 
@@ -60,11 +59,6 @@ class Past:
     def all(self) -> Grid:
         """All contacts so far, in bands."""
         return banded(count(self.life), MANY)
-
-    @cached_property
-    def habit(self) -> Grid:
-        """All contacts so far, in narrower bands and more of them."""
-        return banded(count(self.life), HABIT)
 
     @cached_property
     def segment(self) -> np.ndarray:
@@ -239,9 +233,7 @@ def bad_moments_drive_away(p: Past) -> Numbers:
     return {
         "adjusted": ratio(cox(p.life, {"bad": bad, "contacts": p.contacts}, strata=p.segment), one),
         "crude": ratio(cox(p.life, {"bad": bad}), one),
-        "habit-equal": ratio(
-            cox(p.life, {"bad": bad, "contacts": p.contacts, "habit": p.habit}, strata=p.segment), one
-        ),
+        "habit-equal": ratio(cox(p.life, {"bad": bad, "contacts": p.contacts, "all": p.all}, strata=p.segment), one),
         "others-equal": ratio(cox(p.life, {"bad": bad, "others": others}, strata=p.segment), one),
         "before-equal": ratio(cox(p.life, {"bad": bad, "before": before}, strata=p.segment), one),
         "in-30-days": ratio(aged, {"age=1": 1}),
@@ -344,7 +336,7 @@ def remote_touchpoints(p: Past) -> Numbers:
     full = cox(p.life, terms, strata=p.segment)
     return {
         "adjusted": ratio(full, {"remote=1": 1}),
-        "habit-equal": ratio(cox(p.life, terms | {"habit": p.habit}, strata=p.segment), {"remote=1": 1}),
+        "habit-equal": ratio(cox(p.life, terms | {"all": p.all}, strata=p.segment), {"remote=1": 1}),
         "crude": ratio(cox(p.life, {"remote": remote}), {"remote=1": 1}),
         "with-a-person": ratio(full, {"person=1": 1}),
         "as-much": ratio(full, {"remote=1": 1, "person=1": -1}),
@@ -470,7 +462,7 @@ def anger_to_appreciation(p: Past) -> Numbers:
         "flipped-over-good-alone": ratio(full, over),
         "crude": ratio(cox(p.life, {"flipped": flipped}), over),
         "habit-equal": ratio(
-            cox(p.life, {"flipped": flipped, "contacts": p.contacts, "habit": p.habit}, strata=p.segment), over
+            cox(p.life, {"flipped": flipped, "contacts": p.contacts, "all": p.all}, strata=p.segment), over
         ),
         "equally-recent": ratio(cox(p.life, recent, strata=p.segment, mask=both), {"flipped=2": 1}),
         "flipped-over-not": ratio(full, {"flipped=2": 1, "flipped=3": -1}),
