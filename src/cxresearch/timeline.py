@@ -1,4 +1,4 @@
-"""When the states of customers change: one walk per history, shared by all that is asked of it.
+"""When the states of customers change: one walk per history, shared by all that is asked of it, and by its like.
 
 marks of a history and a birth per customer → one row per (customer, tick) → running columns → its level → the ticks at
 which the level changes. Several histories together are their changes put side by side.

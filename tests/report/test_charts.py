@@ -8,7 +8,8 @@ import pytest
 from cxresearch import charts
 from cxresearch.charts import renderer
 from cxresearch.claims.claim import catalogue
-from cxresearch.claims.evidence import CONTEST, Activity
+from cxresearch.claims.evidence import Activity
+from cxresearch.claims.numbers import CONTEST
 from cxresearch.claims.verdict import parse_region
 from tests.report.dockets import curve, evidence, ratio_trial, share_trial
 

@@ -137,7 +137,7 @@ def _tried(
     planned: dict[str, list[Counting]],
     say: Progress,
 ) -> dict[str, Trial]:
-    """The trials of all claims, the largest first: two at a time, or while memory counts one after the other.
+    """The trials of all claims, the smallest beside the largest; while memory counts, the largest alone.
 
     A table goes with the last claim that needs it.
     """
