@@ -166,8 +166,8 @@ truth is clear at least 80% should be decided rightly. In the confounded world t
 effect, which is none; verdicts are judged by the effect.
 
 The rows of bad-moments-drive-away, remote-touchpoints, problem-moments, handoffs and anger-to-appreciation were made
-before these were also held to contacts so far (decision 26). That leaves more of them undecided: wrong verdicts can have
-become fewer, and so can right ones.{limits}
+before these were also held to contacts so far (decision 26). That leaves more of them undecided: wrong verdicts can
+have become fewer, and so can right ones.{limits}
 
 {worlds}
 
