@@ -125,6 +125,17 @@ class Episodes:
             raise EstimationError(f"no history {name!r}{nearest(name, self.histories)}")
         return self.histories[name].levels
 
+    def position(self, name: str, level: str) -> int:
+        """Where a level is among those of a history or fixed covariate.
+
+        Raises:
+            EstimationError: there is none of that name, or it has no such level.
+        """
+        levels = self.levels(name)
+        if level not in levels:
+            raise EstimationError(f"{name} has no level {level!r}; it has: {', '.join(levels)}")
+        return levels.index(level)
+
     def to_polars(self) -> pl.DataFrame:
         """The rows at risk with level names, by customer and start; ``event`` is null where a state just changes."""
         rows = self.engine.collect(self.frame.filter(nw.col("start") < nw.col("stop")))
@@ -270,7 +281,7 @@ def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
     """Only the time spent in these levels of each history named."""
     x = eps.frame
     for name, wanted in levels.items():
-        positions = [_position(eps, name, level) for level in wanted]
+        positions = [eps.position(name, level) for level in wanted]
         x = x.filter(nw.col(name).is_in(positions))
     return replace(eps, frame=x)
 
@@ -313,7 +324,7 @@ def first_reach(
     """
     if not eps.histories.get(history, _RISING).cumulative:
         raise EstimationError(f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time")
-    position, unknown = _position(eps, history, level), len(eps.levels(history)) - 1
+    position, unknown = eps.position(history, level), len(eps.levels(history)) - 1
     reached = (nw.col(history) >= position) & (nw.col(history) != unknown)
     origins = eps.frame.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
     last = eps.frame.group_by("customer").agg(end=nw.col("stop").max())
@@ -321,7 +332,7 @@ def first_reach(
     state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
     origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
     on_the_day = nw.col("origin") == nw.col("end")
-    too_far = nw.col("first_state") >= (_position(eps, history, below) if below else unknown)
+    too_far = nw.col("first_state") >= (eps.position(history, below) if below else unknown)
     counts = eps.engine.collect(
         origins.select(left=on_the_day.cast(nw.Int64).sum(), beyond=(too_far & ~on_the_day).cast(nw.Int64).sum())
     ).row(0, named=True)
@@ -337,7 +348,7 @@ def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
 
     The state changes for the days after a moment, so leaving on the very day of the transition stays leaving.
     """
-    position = _position(eps, history, level)
+    position = eps.position(history, level)
     along = eps.engine.along("start")
     crossed = nw.when(nw.col(history) >= position).then(nw.lit(1)).otherwise(nw.lit(0))
     x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed))
@@ -364,10 +375,3 @@ def final(eps: Episodes) -> Episodes:
 
 
 _RISING = History("", ("",), (), lambda _: [], {}, lambda _: nw.lit(0), cumulative=True)
-
-
-def _position(eps: Episodes, history: str, level: str) -> int:
-    levels = eps.levels(history)
-    if level not in levels:
-        raise EstimationError(f"{history} has no level {level!r}; it has: {', '.join(levels)}")
-    return levels.index(level)

@@ -140,7 +140,7 @@ def comparable(eps: Episodes, history: str, level: str, recent: str, *, alike: s
     Returns:
         Rows group, name of the stratum, first, last, end, event, customers.
     """
-    reached, unknown = eps.levels(history).index(level), len(eps.levels(recent)) - 1
+    reached, unknown = eps.position(history, level), len(eps.levels(recent)) - 1
     there = (nw.col(history) < reached) & (nw.col(recent) > 0) & (nw.col(recent) < unknown)
     spans = eps.frame.filter(there & (nw.col("start") < nw.col("stop")))
     spans = spans.select("customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(alike))

@@ -336,3 +336,27 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
         assert trial.verdict == ("undecided" if busy > 0 else "contradicted")
         assert (rows["adjusted"].low > 1) if busy > 0 else (rows["adjusted"].high < 1)
         assert rows["habit-equal"].low < 1 < rows["habit-equal"].high
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"level": "9"}, "bad has no level '9'; it has: 0, 1, 2+"),
+        ({"below": "7"}, "bad has no level '7'; it has: 0, 1, 2+"),
+        ({"history": "last", "level": "bad"}, "last can fall as well as rise"),
+    ],
+)
+def test_a_comparison_by_a_level_that_cannot_be_reached_says_so(changes, why):
+    histories = {
+        "bad": {"use": "bad_count", "cap": 2},
+        "last": {"use": "last_grade"},
+        "recent": {"use": "contacts_within", "days": 1, "edges": [1]},
+    }
+    reading = {
+        "id": "more", "label": "how many more left", "shape": "excess", "primary": True, "region": "> 0",
+        "compare": {"history": "bad", "level": "1", "recent": "recent"} | changes,
+    }  # fmt: skip
+    study = study_of(World(), 500, claims=[entry(histories=histories, readings=[reading])])
+    trial = evaluate(study, ["mine"])["mine"]
+    assert trial.verdict == "not testable"
+    assert why in trial.primary.lacks

@@ -213,9 +213,14 @@ def _episodes(records: Records, line: Timeline, wanted: Counting) -> Episodes:
 
 
 def _needed(line: Timeline, wanted: Counting) -> Timeline:
-    """As much of the timeline as a table depends on: a comparison looks at nobody's moments after the exposure."""
-    who = wanted.compare
-    return line.until(dict(wanted.histories)[who.history], who.level) if who else line
+    """As much of the timeline as a table depends on: a comparison looks at nobody's moments after the exposure.
+
+    A level that nobody can reach is said where the exposed are looked for.
+    """
+    if wanted.compare is None:
+        return line
+    history, level = dict(wanted.histories)[wanted.compare.history], wanted.compare.level
+    return line.until(history, level) if history.cumulative and level in history.levels else line
 
 
 def _counted(eps: Episodes, wanted: Counting) -> Table:

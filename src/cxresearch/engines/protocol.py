@@ -177,7 +177,7 @@ def schema_of(raw: Any) -> nw.Schema:
     Raises:
         Exception: the engine's own, where the table cannot be read; see `reading_errors`.
     """
-    found: nw.Schema = nw.from_native(raw).select(nw.all()).collect_schema()
+    found: nw.Schema = nw.from_native(raw).head(0).collect_schema()
     return found
 
 
