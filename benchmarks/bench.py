@@ -30,12 +30,12 @@ from lifelines.utils import add_covariate_to_timeline
 from task import CATALOGUE
 
 from cxresearch.bundled import copy_sample
-from cxresearch.episode import episodes
 from cxresearch.estimators.cox import cox
 from cxresearch.histories import bad_count, contacts_within
-from cxresearch.records import read_records
-from cxresearch.rows import from_rows
+from cxresearch.risk.episode import episodes
+from cxresearch.risk.rows import from_rows
 from cxresearch.study import read_study
+from cxresearch.tables.records import read_records
 
 EPISODES = HERE.parent / "tests" / "golden" / "cohort_episodes.csv.gz"
 CAUSES = ("censored", "defection", "other exit")

@@ -18,10 +18,10 @@ import statsmodels.stats.multitest
 import statsmodels.stats.proportion  # noqa: F401 - as above
 
 from cxresearch.claims.docket import evaluate
-from cxresearch.episode import episodes
 from cxresearch.histories import bad_count
-from cxresearch.records import read_records
+from cxresearch.risk.episode import episodes
 from cxresearch.study import read_study
+from cxresearch.tables.records import read_records
 
 CATALOGUE = (
     "three-strikes",

@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 import cxresearch as cx
-from cxresearch.records import Records, read_records
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
+from cxresearch.tables.records import Records, read_records
 
 CONTACTS = {"customer": pl.String, "at": pl.Datetime("us"), "grade": pl.String, "row": pl.Int64}
 CUSTOMERS = {

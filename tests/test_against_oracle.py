@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from cxresearch.clocks import DayClock
-from cxresearch.episode import clock_of, episodes, since, timeline, until
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.excess import Arrays
 from cxresearch.estimators.incidence import aalen_johansen, step
 from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within, grade_count, last_grade
-from cxresearch.matched import matched_table
-from cxresearch.risk import risk_table
+from cxresearch.histories.clocks import DayClock
+from cxresearch.risk.episode import clock_of, episodes, since, timeline, until
+from cxresearch.risk.matched import matched_table
+from cxresearch.risk.table import risk_table
 from tests import oracle
 from tests.pipeline import flows_of, records_of
 from tests.small_studies import activity_studies, contract_studies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -73,6 +74,26 @@ def test_an_extra_is_in_a_lock_of_its_own_that_changes_nothing_else(extra, adds)
 @pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)
 def test_no_module_is_longer_than_can_be_read(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+FLOW = (
+    "errors", "engine_names", "bundled", "html_tables", "small_cells", "study", "engines", "tables", "histories",
+    "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli", "__main__",
+    "__init__",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src" / "cxresearch").rglob("*.py")), ids=lambda p: p.name)
+def test_nothing_flows_back(path):
+    def room(name):
+        return FLOW.index(name.removesuffix(".py"))
+
+    own = room(path.relative_to(ROOT / "src" / "cxresearch").parts[0])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "cxresearch":
+            _, *inside = node.module.split(".")
+            for name in inside[:1] or [a.name for a in node.names]:
+                assert room(name) <= own, f"{path.name} imports {name}"
 
 
 @pytest.mark.parametrize(

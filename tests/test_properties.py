@@ -9,11 +9,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cxresearch.episode import episodes
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.histories import age_of_last, bad_count, contacts_within, last_grade
-from cxresearch.risk import RiskTable, risk_table, total
-from cxresearch.rows import from_rows
+from cxresearch.risk.episode import episodes
+from cxresearch.risk.rows import from_rows
+from cxresearch.risk.table import RiskTable, risk_table, total
 from tests import oracle
 from tests.pipeline import records_of
 from tests.small_studies import contract_studies

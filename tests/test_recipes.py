@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from cxresearch.records import read_records
 from cxresearch.study import read_study
+from cxresearch.tables.records import read_records
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
 ENGINES = ("polars", "duckdb")

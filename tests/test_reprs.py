@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 import pytest
 
 import cxresearch as cx
-from cxresearch.agent_counts import agent_table
 from cxresearch.claims.claim import claims_of
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.incidence import incidence_at
-from cxresearch.matched import matched_table
+from cxresearch.risk.agent_counts import agent_table
+from cxresearch.risk.matched import matched_table
 from cxresearch.worlds import World, simulate
 
 HOSTILE = "<script>alert('x')</script>&\""

@@ -1,24 +1,21 @@
 """cxresearch: customer-experience claims on trial against your own data.
 
-The way of the data, module by module::
+The way of the data, from left to right and from top to bottom; each package has a map of its own::
 
-    study, strict, checks   the study file        rules, queries, sql   its conditions and queries
-    engines/, along         Polars, DuckDB, Spark sources, postgres     files, databases, a server's answer
-    packing                 columns in an integer times                 times as text
-    tables, log             contracts of both     moments, facets       contacts graded, and what else they tell
-    happenings              dated events          retention             who stayed, who left
-    setaside                rows not used         accounting, facts     every row accounted for
-    records                 both tables joined    clocks                days, contacts
-    histories/              what had been lived   timeline              all histories in time
-    episode, rows           (start, stop] rows    risk, matched         the additive tables
-    explore                 study to table        estimators/           table to numbers
-    agent_counts            with whom             moment_counts, curves first looks
-    small_cells             what may be shown       coarse_curves         of a curve
-    variants                other definitions     html_tables           objects in JupyterLab
-    cache                   tables kept between runs
-    claims/                 numbers to verdicts   journey/              touchpoints, levels, scorecard
-    charts/                 results to pictures
-    report/                 notebooks to pages    worlds/               data with a known truth
+    study/        the study file, its conditions and queries
+    engines/      Polars, DuckDB and Spark: the one place that knows them
+    tables/       both tables read, graded, joined; every row accounted for
+    histories/    what had been lived before a day, on one timeline
+    risk/         (start, stop] rows, and the additive tables made of them
+    estimators/   tables to numbers
+    claims/       numbers to verdicts
+    journey/      touchpoints, levels of service, the scorecard
+    charts/       results to pictures
+    report/       notebooks to pages
+    worlds/       data with a known truth
+
+`explore` goes from a study to a table in one call, `curves` to curves side by side. `small_cells` says what may be
+shown, `html_tables` how it looks in JupyterLab; `bundled` is what ships with the package.
 """
 
 from __future__ import annotations
@@ -27,14 +24,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cxresearch.accounting import Audit, Finding
     from cxresearch.claims.behind import Behind, behind
     from cxresearch.claims.claim import Claim, catalogue
     from cxresearch.claims.docket import evaluate
     from cxresearch.claims.evidence import Docket, Evidence, Trial
     from cxresearch.claims.listing import Listing, testable
     from cxresearch.curves import Curves, after_bad, by_cause, by_level
-    from cxresearch.episode import Episodes
     from cxresearch.errors import (
         ClaimError,
         CxResearchError,
@@ -85,24 +80,26 @@ if TYPE_CHECKING:
     )
     from cxresearch.journey.expectations import Scorecard, scorecard
     from cxresearch.journey.loyalty import LoyaltyShift, loyalty_shift
+    from cxresearch.journey.moment_counts import QuickMath, quick_math
     from cxresearch.journey.perception import PerceptionMap, perception_map
     from cxresearch.journey.service import ServiceLevels, service_levels
-    from cxresearch.moment_counts import QuickMath, quick_math
-    from cxresearch.records import Records, read_records
-    from cxresearch.risk import RiskTable
+    from cxresearch.risk.episode import Episodes
+    from cxresearch.risk.table import RiskTable
     from cxresearch.study import Study, read_study, study_from
-    from cxresearch.variants import variant
+    from cxresearch.study.variants import variant
+    from cxresearch.tables.accounting import Audit, Finding
+    from cxresearch.tables.records import Records, read_records
 
 # where each public name lives; a module is imported when a name of it is first used, so that importing stays fast
 _HOMES = {
-    "accounting": ("Audit", "Finding"),
+    "tables.accounting": ("Audit", "Finding"),
     "claims.behind": ("Behind", "behind"),
     "claims.claim": ("Claim", "catalogue"),
     "claims.docket": ("evaluate",),
     "claims.evidence": ("Docket", "Evidence", "Trial"),
     "claims.listing": ("Listing", "testable"),
     "curves": ("Curves", "after_bad", "by_cause", "by_level"),
-    "episode": ("Episodes",),
+    "risk.episode": ("Episodes",),
     "errors": (
         "ClaimError",
         "CxResearchError",
@@ -155,11 +152,11 @@ _HOMES = {
     "journey.loyalty": ("LoyaltyShift", "loyalty_shift"),
     "journey.perception": ("PerceptionMap", "perception_map"),
     "journey.service": ("ServiceLevels", "service_levels"),
-    "moment_counts": ("QuickMath", "quick_math"),
-    "records": ("Records", "read_records"),
-    "risk": ("RiskTable",),
+    "journey.moment_counts": ("QuickMath", "quick_math"),
+    "tables.records": ("Records", "read_records"),
+    "risk.table": ("RiskTable",),
     "study": ("Study", "read_study", "study_from"),
-    "variants": ("variant",),
+    "study.variants": ("variant",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -15,8 +15,8 @@ from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ReportError
 
 if TYPE_CHECKING:
-    from cxresearch.accounting import Audit
     from cxresearch.study import Study
+    from cxresearch.tables.accounting import Audit
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130  # something failed; wrong usage or wrong input; stopped by a key press
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.clocks import DayClock
-from cxresearch.coarse_curves import coarse
-from cxresearch.episode import episodes, since, until
 from cxresearch.errors import NotTestable
+from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
 from cxresearch.estimators.results import Incidence, Result, some_times
 from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
+from cxresearch.histories.clocks import DayClock
 from cxresearch.html_tables import html_table
-from cxresearch.records import Records
-from cxresearch.risk import RiskTable, risk_table
+from cxresearch.risk.episode import episodes, since, until
+from cxresearch.risk.table import RiskTable, risk_table
 from cxresearch.small_cells import MIN_CELL
 from cxresearch.study import Study
+from cxresearch.tables.records import Records
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

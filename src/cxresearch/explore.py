@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from cxresearch.accounting import Audit
 from cxresearch.engines import Engine
-from cxresearch.episode import Episodes, clock_of
-from cxresearch.episode import episodes as episodes_of
-from cxresearch.episode import final as final_of
 from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
-from cxresearch.records import Records, read_records
-from cxresearch.risk import RiskTable
-from cxresearch.risk import risk_table as count
+from cxresearch.risk.episode import Episodes, clock_of
+from cxresearch.risk.episode import episodes as episodes_of
+from cxresearch.risk.episode import final as final_of
+from cxresearch.risk.table import RiskTable
+from cxresearch.risk.table import risk_table as count
 from cxresearch.study import Study
+from cxresearch.tables.accounting import Audit
+from cxresearch.tables.records import Records, read_records
 
 
 def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
 MIN_CELL = 10  # where no study says otherwise, as in `study.Info`
@@ -73,6 +73,42 @@ def rounded(count: int, min_cell: int = MIN_CELL) -> int:
 def about(count: int | None, min_cell: int = MIN_CELL) -> str:
     """A rounded count in words: ``about 1,200``."""
     return told(count, min_cell) if count is None or count < min_cell else f"about {rounded(count, min_cell):,}"
+
+
+def apart(counts: Iterable[float], min_cell: int = MIN_CELL) -> tuple[int, ...]:
+    """Positions of a count that only grows, at which it may be read: at least `min_cell` lie between any two of them.
+
+    Args:
+        counts: ascending, such as how many had left by each time.
+        min_cell: the smallest count that may be shown.
+    """
+    kept, upto = [], 0.0
+    for i, count in enumerate(counts):
+        if count - upto >= min_cell - 1e-6:
+            kept.append(i)
+            upto = float(count)
+    return tuple(kept)
+
+
+def grain(customers: float, min_cell: int = MIN_CELL) -> float:
+    """To what shares of so many customers are rounded, so that no difference of two gives a small count away.
+
+    Args:
+        customers: of whom the shares are.
+        min_cell: the smallest count that may be shown.
+
+    Returns:
+        A round number such as 0.002, between a fifth and a half of the share that `min_cell` customers are; at least
+        0.0001.
+    """
+    most = min_cell / (2 * max(customers, 1.0))
+    power = 10.0 ** math.floor(math.log10(most) + 1e-12)
+    return float(min(max(next(f for f in (5, 2, 1) if f * power <= most * (1 + 1e-9)) * power, 1e-4), 0.1))
+
+
+def to_grain(share: float, step: float) -> float:
+    """A share to the nearest step, inside 0 to 1."""
+    return round(min(max(round(share / step) * step, 0.0), 1.0), 4)
 
 
 def tellable(

@@ -12,7 +12,7 @@ import cxresearch as cx
 from cxresearch import charts
 from cxresearch.charts import renderer
 from cxresearch.estimators.results import CoxFit, Incidence
-from cxresearch.moment_counts import QuickMath
+from cxresearch.journey.moment_counts import QuickMath
 
 
 def curve(share, at_risk, *, times=(10, 20, 30, 40), clock="tenure", cause="defection", start=0, support=40):

@@ -7,8 +7,8 @@ import pytest
 from cxresearch import ClaimError, evaluate
 from cxresearch.claims.claim import parse_claim
 from cxresearch.claims.lacking import lacks
-from cxresearch.records import columns_of
 from cxresearch.study import study_from
+from cxresearch.tables.records import columns_of
 from cxresearch.worlds import World, simulate
 from tests.claims.test_docket import study_of
 

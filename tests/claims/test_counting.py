@@ -5,18 +5,18 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
-from cxresearch.agent_counts import AgentTable
 from cxresearch.claims.claim import catalogue
 from cxresearch.claims.counting import count, countings
 from cxresearch.claims.docket import evaluate
 from cxresearch.claims.lacking import lacks, suited
 from cxresearch.claims.store import Store
 from cxresearch.engines import packed
+from cxresearch.engines.packing import narrow
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.matched import MatchedTable
-from cxresearch.packing import narrow
-from cxresearch.records import read_records
-from cxresearch.risk import RiskTable
+from cxresearch.risk.agent_counts import AgentTable
+from cxresearch.risk.matched import MatchedTable
+from cxresearch.risk.table import RiskTable
+from cxresearch.tables.records import read_records
 from cxresearch.worlds import World, simulate
 
 

@@ -10,13 +10,13 @@ from statsmodels.duration.hazard_regression import PHReg
 from cxresearch import study_from
 from cxresearch.claims.claim import catalogue, parse_claim
 from cxresearch.claims.docket import evaluate
-from cxresearch.episode import episodes
 from cxresearch.errors import ClaimError
 from cxresearch.estimators.cox import cox
 from cxresearch.histories import bad_count, contact_count
-from cxresearch.records import read_records
-from cxresearch.risk import risk_table
+from cxresearch.risk.episode import episodes
+from cxresearch.risk.table import risk_table
 from cxresearch.study import Study
+from cxresearch.tables.records import read_records
 from cxresearch.worlds import KNOWN, World, simulate
 
 

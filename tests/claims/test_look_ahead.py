@@ -7,7 +7,7 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import DataError
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
 from cxresearch.worlds import KNOWN, simulate
 
 WORLD = replace(KNOWN["look-ahead"].world, resolution_days=50.0)

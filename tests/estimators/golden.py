@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from cxresearch.risk import Feature, RiskTable
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
+from cxresearch.risk.table import Feature, RiskTable
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CAUSES = ("censored", "defection", "other exit")

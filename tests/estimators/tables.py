@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from cxresearch.risk import RiskTable
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
+from cxresearch.risk.table import RiskTable
 
 
 def separated(event: pl.Expr) -> RiskTable:

@@ -8,8 +8,8 @@ from statsmodels.duration.survfunc import survdiff
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.at_risk_share import share_at_risk
 from cxresearch.estimators.share import share
-from cxresearch.risk import balanced
-from cxresearch.rows import _groups, from_rows
+from cxresearch.risk.rows import _groups, from_rows
+from cxresearch.risk.table import balanced
 
 CAUSES = ("censored", "defection", "other exit")
 

@@ -8,7 +8,7 @@ from cxresearch.errors import EstimationError
 from cxresearch.estimators.contest import contest
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.jackknife import enough_groups
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
 from tests.estimators.golden import cohort_table, read
 
 

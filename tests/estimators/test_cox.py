@@ -9,8 +9,8 @@ from scipy import optimize
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.jackknife import enough_groups
-from cxresearch.risk import RiskTable
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
+from cxresearch.risk.table import RiskTable
 from tests import oracle
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated

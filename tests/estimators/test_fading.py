@@ -8,8 +8,8 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.fading import _kinds, _limit, beyond_selection
 from cxresearch.estimators.jackknife import jackknife_error
-from cxresearch.risk import Feature, balanced
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
+from cxresearch.risk.table import Feature, balanced
 
 EDGES = (7, 14, 30, 60, 90, 180, 365)
 BANDS = ("0-7", "8-14", "15-30", "31-60", "61-90", "91-180", "181-365", "366+")

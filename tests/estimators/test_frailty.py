@@ -6,7 +6,7 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from cxresearch.estimators.frailty import Ages, Cells, Fitted, World, cells_of
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
 
 AGES = Ages(np.array([0, 1, 2, 3, 4]), np.array([0.0, 0, 31, 91, 181]), np.array([0.0, 30, 90, 180, np.inf]))
 EDGES = np.arange(0, 401, 10)

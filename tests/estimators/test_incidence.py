@@ -7,7 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.incidence import incidence, incidence_at
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
 from tests.estimators.golden import CAUSES, cohort, cohort_table, read
 
 

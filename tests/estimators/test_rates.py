@@ -10,14 +10,14 @@ import statsmodels.api as sm
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cxresearch.episode import episodes
 from cxresearch.errors import DataError, EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.poisson import rate_ratios
 from cxresearch.estimators.rates import rates
 from cxresearch.histories import bad_count
-from cxresearch.risk import RiskTable, risk_table
-from cxresearch.rows import from_rows
+from cxresearch.risk.episode import episodes
+from cxresearch.risk.rows import from_rows
+from cxresearch.risk.table import RiskTable, risk_table
 from tests import oracle
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated

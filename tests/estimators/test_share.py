@@ -6,7 +6,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.share import share
-from cxresearch.rows import from_rows
+from cxresearch.risk.rows import from_rows
 
 
 def table_of(ends, levels, clusters=1):

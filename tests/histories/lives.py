@@ -5,10 +5,10 @@ from random import Random
 
 import polars as pl
 
-from cxresearch.clocks import ContactClock, DayClock
 from cxresearch.engines import engine as engine_named
 from cxresearch.engines import framed
-from cxresearch.timeline import Timeline
+from cxresearch.histories.clocks import ContactClock, DayClock
+from cxresearch.histories.timeline import Timeline
 from tests.histories.plain import HOUR, SECONDS, WORST_FIRST, Person, Row, contacts_of
 
 LAST_DAY = 70

@@ -2,7 +2,6 @@
 
 import pytest
 
-from cxresearch.clocks import DayClock
 from cxresearch.histories import (
     age_of_last,
     age_since,
@@ -21,6 +20,7 @@ from cxresearch.histories import (
     told,
     worst_score,
 )
+from cxresearch.histories.clocks import DayClock
 from tests.histories.lives import spans, states
 from tests.histories.plain import HOUR, SECONDS, Person, Row
 

@@ -6,8 +6,6 @@ import polars as pl
 import pytest
 
 from cxresearch import study_from
-from cxresearch.clocks import ContactClock, DayClock
-from cxresearch.episode import episodes
 from cxresearch.errors import EstimationError
 from cxresearch.histories import (
     age_of_last,
@@ -25,7 +23,9 @@ from cxresearch.histories import (
     moment_count,
     problem_state,
 )
-from cxresearch.records import read_records
+from cxresearch.histories.clocks import ContactClock, DayClock
+from cxresearch.risk.episode import episodes
+from cxresearch.tables.records import read_records
 
 ENGINES = ("polars", "polars-lazy", "duckdb")
 START = date(2024, 1, 1)

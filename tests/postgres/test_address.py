@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch import postgres
 from cxresearch.errors import SourceError, StudyError
-from cxresearch.sources import input_files
+from cxresearch.tables import postgres
+from cxresearch.tables.sources import input_files
 
 ROOT = Path(__file__).parents[2]
 WHO = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": [None]})

@@ -24,11 +24,12 @@ import pytest
 from click.testing import CliRunner
 
 import cxresearch as cx
-from cxresearch import cache, postgres
 from cxresearch.cli import main
 from cxresearch.engines import engine
 from cxresearch.errors import SourceError
-from cxresearch.sources import open_source, section_source, table_rows
+from cxresearch.risk import cache
+from cxresearch.tables import postgres
+from cxresearch.tables.sources import open_source, section_source, table_rows
 from tests.postgres.conftest import ADDRESS, PASSWORD, USER
 from tests.spark.conftest import session  # noqa: F401
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cxresearch.accounting import Audit, Fact, Finding
 from cxresearch.claims.claim import catalogue
 from cxresearch.claims.evidence import Activity, Beside, Docket, Evidence, Series, Trial
-from cxresearch.episode import Aside
 from cxresearch.estimators.results import Estimate
+from cxresearch.risk.episode import Aside
+from cxresearch.tables.accounting import Audit, Fact, Finding
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 FIRST, SECOND = (next(c for c in catalogue() if c.id == i) for i in ("three-strikes", "bad-moments-drive-away"))

@@ -5,10 +5,8 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from cxresearch.accounting import Audit, Fact
 from cxresearch.claims.numbers import CONTEST, held_against, limits
 from cxresearch.claims.verdict import parse_region
-from cxresearch.episode import Aside
 from cxresearch.errors import ReportError
 from cxresearch.report import show
 from cxresearch.report.cards import first_screen
@@ -16,6 +14,8 @@ from cxresearch.report.dossier import closing
 from cxresearch.report.page import page, summary
 from cxresearch.report.provenance import audit
 from cxresearch.report.site import Entry, index
+from cxresearch.risk.episode import Aside
+from cxresearch.tables.accounting import Audit, Fact
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.pages import Seen, digest, notebook_of, page_of, policy

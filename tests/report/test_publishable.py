@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from cxresearch.claims.evidence import Beside
-from cxresearch.episode import Aside
 from cxresearch.report.publishable import publishable, publishable_trial
+from cxresearch.risk.episode import Aside
 from tests.report.dockets import docket, evidence, ratio_trial, share_trial
 
 HIDDEN = "fewer than 10 customers or cases stand behind the number, which is therefore not shown"

@@ -6,8 +6,10 @@ import narwhals.stable.v2 as nw
 import pytest
 
 from cxresearch.engines import engine
-from tests import test_along, test_queries, test_records, test_rules, test_sources
+from tests.engines import test_along
 from tests.histories import test_histories
+from tests.study import test_queries, test_rules
+from tests.tables import test_records, test_sources
 
 pytestmark = pytest.mark.spark
 MODULES = (test_along, test_records, test_sources, test_queries, test_rules, test_histories)

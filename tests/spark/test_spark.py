@@ -19,7 +19,7 @@ from cxresearch.claims.docket import evaluate
 from cxresearch.engines import engine
 from cxresearch.errors import EngineError, SourceError
 from cxresearch.histories import age_of_last, bad_count, contacts_within, last_grade
-from cxresearch.sources import open_source
+from cxresearch.tables.sources import open_source
 from tests import test_against_oracle as studies
 from tests.small_studies import activity_studies, contract_studies
 

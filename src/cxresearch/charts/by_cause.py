@@ -11,10 +11,10 @@ import numpy as np
 from cxresearch.charts.look import Chart, finish, since, thinned, values
 from cxresearch.charts.steps import drawn, one_clock, shares_up, steps, time_along, told_apart
 from cxresearch.claims.numbers import number
-from cxresearch.coarse_curves import coarse, grain, rounded
 from cxresearch.errors import EstimationError
+from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
-from cxresearch.small_cells import MIN_CELL
+from cxresearch.small_cells import MIN_CELL, grain, to_grain
 
 
 def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> Chart:
@@ -39,7 +39,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     rows: list[dict[str, Any]] = []
     below = np.zeros(len(times))
     for name, curve in causes.items():
-        own = np.array([rounded(v, step) for v in _steps(curve, times)])
+        own = np.array([to_grain(v, step) for v in _steps(curve, times)])
         for t, a, v in zip(times.tolist(), below.tolist(), own.tolist(), strict=True):
             row = {"cause": name, "time": t, "from": round(a, 4), "to": round(a + v, 4), "share": v}
             rows.append(row | {"all": round(a + v, 4)})

@@ -10,10 +10,10 @@ import altair as alt
 from cxresearch.charts.look import Chart, finish, since, thinned, values
 from cxresearch.charts.steps import drawn, one_clock, shares_up, steps, time_along, told_apart
 from cxresearch.claims.numbers import number
-from cxresearch.coarse_curves import coarse, grain, rounded
 from cxresearch.errors import EstimationError
+from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
-from cxresearch.small_cells import MIN_CELL
+from cxresearch.small_cells import MIN_CELL, grain, to_grain
 
 _WIDE = 0.5  # a band wider than this would hide the others and say nothing
 
@@ -87,7 +87,7 @@ def _rows(name: str, curve: Incidence, min_cell: int) -> list[dict[str, Any]]:
     shown = coarse(curve, min_cell)
     step = grain(float(curve.at_risk.max(initial=1.0)), min_cell)
     rows = [
-        {"level": name, "time": float(shown.times[i]), "share": rounded(1 - float(shown.incidence[i]), step)}
+        {"level": name, "time": float(shown.times[i]), "share": to_grain(1 - float(shown.incidence[i]), step)}
         | _limits(shown, i, step)
         for i in thinned(len(shown.times), 100)
     ]
@@ -100,7 +100,7 @@ def _limits(curve: Incidence, i: int, step: float) -> dict[str, float | None]:
     low, high = 1 - float(curve.high[i]), 1 - float(curve.low[i])
     if curve.incidence[i] <= 0 or high - low > _WIDE:
         return {"low": None, "high": None}
-    return {"low": rounded(low, step), "high": rounded(high, step)}
+    return {"low": to_grain(low, step), "high": to_grain(high, step)}
 
 
 def _gone(curves: Mapping[str, Incidence], names: list[str]) -> str:

@@ -14,7 +14,7 @@ from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import isolated
 from cxresearch.journey.perception import PerceptionMap, Touchpoint
 from cxresearch.journey.service import ServiceLevels
-from cxresearch.moments import GRADES
+from cxresearch.tables.moments import GRADES
 
 _GRADES = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE, "not shown": "#c9ced4"}
 _ROW = 72  # height of a touchpoint: its name, then bar and interval, then a line of words

@@ -9,7 +9,7 @@ import altair as alt
 from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE, PURPLE, Chart, finish, percent, values
 from cxresearch.claims.numbers import number
 from cxresearch.errors import EstimationError
-from cxresearch.moment_counts import QuickMath
+from cxresearch.journey.moment_counts import QuickMath
 
 _GRADES = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE}
 _STEP = 44

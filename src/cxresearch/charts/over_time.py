@@ -12,8 +12,7 @@ from cxresearch.charts.look import BLUE, GREEN, ORANGE, Chart, claimed, finish, 
 from cxresearch.charts.steps import drawn, shares_up, steps, time_along, told_apart
 from cxresearch.claims.evidence import Evidence, Series, Trial
 from cxresearch.claims.numbers import number
-from cxresearch.coarse_curves import grain, rounded
-from cxresearch.small_cells import MIN_CELL
+from cxresearch.small_cells import MIN_CELL, grain, to_grain
 
 _DONE = {"defection": "left", "public post": "posted"}
 
@@ -35,7 +34,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         {
             "series": s.name,
             "day": s.x[i],
-            "share": rounded(s.y[i], step),
+            "share": to_grain(s.y[i], step),
             "low": _band(s.low, i, step),
             "high": _band(s.high, i, step),
         }
@@ -123,7 +122,7 @@ def _kept(series: Series, evidence: Evidence, min_cell: int) -> list[int]:
 
 
 def _band(limits: Sequence[float], i: int, step: float) -> float | None:
-    return rounded(limits[i], step) if limits and math.isfinite(limits[i]) else None
+    return to_grain(limits[i], step) if limits and math.isfinite(limits[i]) else None
 
 
 def _since(evidence: Evidence, trial: Trial) -> str:

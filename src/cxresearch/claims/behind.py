@@ -12,10 +12,10 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.expected import expected_events
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
-from cxresearch.moments import GRADES
-from cxresearch.records import Records
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 from cxresearch.small_cells import hide, told
+from cxresearch.tables.moments import GRADES
+from cxresearch.tables.records import Records
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

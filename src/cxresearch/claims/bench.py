@@ -15,9 +15,9 @@ from cxresearch.claims.claim import Claim, Reading
 from cxresearch.claims.counting import Counting, countings
 from cxresearch.claims.evidence import Series
 from cxresearch.claims.store import Store
-from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError
 from cxresearch.estimators.results import Estimate
+from cxresearch.risk.episode import Aside
 from cxresearch.study import Study
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cxresearch import histories, strict
+from cxresearch import histories
 from cxresearch.claims.grammar import (
     AtRisk,
     Comparators,
@@ -28,7 +28,8 @@ from cxresearch.claims.verdict import Region, parse_region
 from cxresearch.errors import ClaimError, EstimationError, StudyError, nearest
 from cxresearch.histories import History
 from cxresearch.html_tables import html_table
-from cxresearch.strict import Section
+from cxresearch.study import strict
+from cxresearch.study.strict import Section
 
 SECTIONS = ("tolerance", "what_counts", "problems", "hidden", "levers")  # of the catalogue
 HISTORIES: dict[str, Callable[..., History]] = {

@@ -16,20 +16,20 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.agent_counts import AgentTable, agent_table
-from cxresearch.agent_counts import total as total_agents
 from cxresearch.claims.claim import Claim, Reading, names_used
 from cxresearch.claims.grammar import Comparators, Since, Until, Worst
-from cxresearch.clocks import Clock, DayClock
-from cxresearch.episode import Episodes, clock_of, episodes, final, grades_of, since, timeline, until
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
-from cxresearch.matched import MatchedTable, comparable, matched_table
-from cxresearch.matched import total as total_matched
-from cxresearch.records import Records
-from cxresearch.risk import RiskTable, risk_table, total
+from cxresearch.histories.clocks import Clock, DayClock
+from cxresearch.histories.timeline import Timeline
+from cxresearch.risk.agent_counts import AgentTable, agent_table
+from cxresearch.risk.agent_counts import total as total_agents
+from cxresearch.risk.episode import Episodes, clock_of, episodes, final, grades_of, since, timeline, until
+from cxresearch.risk.matched import MatchedTable, comparable, matched_table
+from cxresearch.risk.matched import total as total_matched
+from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
-from cxresearch.timeline import Timeline
+from cxresearch.tables.records import Records
 
 Table = RiskTable | MatchedTable | AgentTable
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy

@@ -11,7 +11,6 @@ from importlib.metadata import version
 
 from threadpoolctl import threadpool_limits
 
-from cxresearch.accounting import Audit
 from cxresearch.claims.bench import Bench, Found
 from cxresearch.claims.claim import Claim, Reading, claims_of, region
 from cxresearch.claims.counting import Counting, Table, activity_counting
@@ -25,10 +24,11 @@ from cxresearch.claims.store import Store
 from cxresearch.claims.verdict import Region, Verdict, decide, more_events
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
-from cxresearch.records import Records
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.tables import day_text
+from cxresearch.tables.accounting import Audit
+from cxresearch.tables.contracts import day_text
+from cxresearch.tables.records import Records
 
 _UNITS = {
     "share": "share",

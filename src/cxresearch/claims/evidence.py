@@ -11,14 +11,14 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.accounting import Audit
 from cxresearch.claims.claim import Claim
 from cxresearch.claims.numbers import held_against, limits, number
 from cxresearch.claims.verdict import Verdict, parse_region
-from cxresearch.episode import Aside
 from cxresearch.errors import ClaimError, nearest
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
+from cxresearch.risk.episode import Aside
+from cxresearch.tables.accounting import Audit
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 

@@ -6,7 +6,7 @@ from cxresearch.claims.bench import given
 from cxresearch.claims.claim import Reading
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.expected import expected_events
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from cxresearch.strict import Section
+from cxresearch.study.strict import Section
 
 
 class Since(Section, frozen=True):

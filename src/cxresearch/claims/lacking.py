@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from msgspec import structs
 
-from cxresearch.accounting import Audit
 from cxresearch.claims.claim import Claim, Reading, features, names_used, subjects
 from cxresearch.errors import NotTestable
-from cxresearch.moments import GRADES
 from cxresearch.study import Study
+from cxresearch.tables.accounting import Audit
+from cxresearch.tables.moments import GRADES
 
 MARKETING = "marketing"  # stands for all covariates that a study calls so
 _LOG = "name the column under [interactions]"

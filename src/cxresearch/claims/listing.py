@@ -11,8 +11,8 @@ from cxresearch.claims.lacking import lacks
 from cxresearch.engines import Engine
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
-from cxresearch.records import Records, columns_of
 from cxresearch.study import Study
+from cxresearch.tables.records import Records, columns_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -16,11 +16,9 @@ from cxresearch.claims.gates import expect, expect_events
 from cxresearch.claims.grammar import Since
 from cxresearch.claims.numbers import CONTEST
 from cxresearch.claims.shares import share_of
-from cxresearch.clocks import Clock, ContactClock
-from cxresearch.coarse_curves import coarse
-from cxresearch.episode import Aside
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable
+from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.contest import contest
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
@@ -28,7 +26,9 @@ from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
-from cxresearch.risk import RiskTable
+from cxresearch.histories.clocks import Clock, ContactClock
+from cxresearch.risk.episode import Aside
+from cxresearch.risk.table import RiskTable
 
 _EVENTS = {"bad": "bad moment"}  # what a history counts, where its name does not say
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 
-from cxresearch.agent_counts import AgentTable
-from cxresearch.cache import Cache, Reading, opened
 from cxresearch.claims.counting import Counting, Table, count
 from cxresearch.engines import Engine
-from cxresearch.matched import MatchedTable
-from cxresearch.records import Records, read_records
-from cxresearch.risk import RiskTable
+from cxresearch.risk.agent_counts import AgentTable
+from cxresearch.risk.cache import Cache, Reading, opened
+from cxresearch.risk.matched import MatchedTable
+from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
+from cxresearch.tables.records import Records, read_records
 
 Progress = Callable[[str], None]
 

@@ -2,6 +2,10 @@
 
 Everything else in the lazy part speaks Narwhals. An engine opens files, runs a checked query, and does the few things
 that Narwhals has no word for: day numbers, hashes, row numbers, repeated rows, and the walk along a customer's days.
+
+    protocol  what an engine can do               duckdb    DuckDB
+    along     the walk along a customer           spark     Spark
+    packing   columns side by side in an integer  polars    Polars; contacts ``packed`` where memory is short
 """
 
 from __future__ import annotations
@@ -12,8 +16,8 @@ from collections.abc import Callable
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.along import Along, AlongSorted
 from cxresearch.engine_names import ENGINES
+from cxresearch.engines.along import Along, AlongSorted
 from cxresearch.engines.duckdb import DuckDB
 from cxresearch.engines.polars import Polars
 from cxresearch.engines.protocol import GROUPS, Engine, Frame, Moments, Whole, framed, schema_of

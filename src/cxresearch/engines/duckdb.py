@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.along import Along
+from cxresearch.engines.along import Along
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
-from cxresearch.times import EARLIEST, LATEST, duck_time
+from cxresearch.study.times import EARLIEST, LATEST, duck_time
 
 if TYPE_CHECKING:
     import duckdb

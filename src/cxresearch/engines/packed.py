@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.engines.packing import Packing
 from cxresearch.engines.protocol import Frame, framed
-from cxresearch.packing import Packing
 
 PART = 1_000_000  # contacts whose histories are held in memory at once
 

@@ -9,12 +9,12 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
-from cxresearch.along import Along, AlongSorted
+from cxresearch.engines.along import Along, AlongSorted
 from cxresearch.engines.packed import Growing, Packed, gathered, twice
+from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
-from cxresearch.packing import between, between_two, tally
 from cxresearch.study import Format
-from cxresearch.times import EARLIEST, LATEST, polars_time
+from cxresearch.study.times import EARLIEST, LATEST, polars_time
 
 FEW = 50  # rows whose numbers are told to a reader one by one
 MANY = 1_000_000  # rows that are not looked at one by one without need

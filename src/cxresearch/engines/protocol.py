@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.along import Along
+from cxresearch.engines.along import Along
+from cxresearch.engines.packing import narrow
 from cxresearch.errors import EngineError
-from cxresearch.packing import narrow
 from cxresearch.study import Format
 
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ from pyspark.sql import functions as sf
 from pyspark.sql.utils import is_remote
 from sqlglot import expressions as exp
 
-from cxresearch.along import Along
+from cxresearch.engines.along import Along
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, settled, tallied
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
-from cxresearch.times import EARLIEST, LATEST, spark_time
+from cxresearch.study.times import EARLIEST, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
 _SETTINGS = {

@@ -23,6 +23,7 @@ from math import prod
 import numpy as np
 import polars as pl
 
+from cxresearch.engines.packing import sums
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.design import design
 from cxresearch.estimators.estimates import estimate
@@ -32,8 +33,7 @@ from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.estimators.share import share
 from cxresearch.html_tables import html_table
-from cxresearch.packing import sums
-from cxresearch.risk import FLOWS, Feature, RiskTable
+from cxresearch.risk.table import FLOWS, Feature, RiskTable
 
 _LEFT = "leaving"  # for any of the causes asked for
 

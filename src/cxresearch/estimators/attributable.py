@@ -18,7 +18,7 @@ from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.jackknife import jackknife
 from cxresearch.estimators.results import CoxFit, Estimate, Vector
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 
 def attributable(table: RiskTable, fit: CoxFit, combine: Mapping[str, float]) -> Estimate:

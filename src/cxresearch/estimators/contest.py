@@ -19,7 +19,7 @@ from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector
 from cxresearch.html_tables import html_table
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -16,7 +16,7 @@ from cxresearch.estimators.maximum import maximise
 from cxresearch.estimators.partial_likelihood import Ties
 from cxresearch.estimators.references import references
 from cxresearch.estimators.results import CoxFit, Estimate
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 if TYPE_CHECKING:
     from cxresearch.estimators.poisson import RateFit

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.risk_sets import Array, Everyone, Flows, Groups, Ints, Matrix, RiskSets
-from cxresearch.risk import Feature, RiskTable
+from cxresearch.risk.table import Feature, RiskTable
 
 _LINEAR = re.compile(r"linear\((\w+)\)")
 

@@ -21,8 +21,8 @@ from cxresearch.estimators.intervals import cloglog
 from cxresearch.estimators.jackknife import enough_bins, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.html_tables import html_table
-from cxresearch.matched import MatchedTable
-from cxresearch.risk import balanced
+from cxresearch.risk.matched import MatchedTable
+from cxresearch.risk.table import balanced
 
 Array = NDArray[np.float64]
 Columns = dict[str, NDArray[np.int64]]

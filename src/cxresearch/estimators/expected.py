@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 
 def expected_events(

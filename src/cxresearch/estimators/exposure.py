@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout
 from cxresearch.estimators.risk_sets import Array
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 
 def edges_of(table: RiskTable, breaks: Sequence[int]) -> tuple[int, ...]:

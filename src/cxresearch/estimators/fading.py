@@ -41,7 +41,7 @@ from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.html_tables import html_table
-from cxresearch.risk import Feature, RiskTable
+from cxresearch.risk.table import Feature, RiskTable
 
 _BAND = re.compile(r"(\d+)(?:-(\d+)|\+)")
 _RECENT = "recent age"  # the feature that is compared

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from cxresearch.estimators.design import layout
 from cxresearch.estimators.intervals import FEW
 from cxresearch.estimators.risk_sets import Array
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 _STEPS, _HALVINGS = 200, 30
 _SPANS = 200  # of tenure, in which those at risk are taken together

@@ -15,7 +15,7 @@ from cxresearch.estimators.estimates import estimate, wilson
 from cxresearch.estimators.intervals import FEW, SCALES, cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.jackknife import enough_clusters, enough_groups, jackknife
 from cxresearch.estimators.results import Estimate, Incidence, Vector
-from cxresearch.risk import AtRisk, RiskTable, at_risk, at_risk_in_groups
+from cxresearch.risk.table import AtRisk, RiskTable, at_risk, at_risk_in_groups
 
 _POINTS = 200  # times at which the band around a curve is computed
 

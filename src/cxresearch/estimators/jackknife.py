@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cxresearch.engines import GROUPS
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.results import Vector
-from cxresearch.risk import RiskTable, balanced
+from cxresearch.risk.table import RiskTable, balanced
 
 MIN_CLUSTERS, MIN_EVENTS = 20, 5  # in every group
 CHOICES = (100, 50, 25, 20)

@@ -26,7 +26,7 @@ from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.references import references
 from cxresearch.estimators.results import Result, Vector, coefficients
 from cxresearch.estimators.risk_sets import Array
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 _STEPS = 100
 

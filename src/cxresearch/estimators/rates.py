@@ -18,7 +18,7 @@ from cxresearch.estimators.intervals import FEW, quantile
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Result, Vector
 from cxresearch.estimators.risk_sets import Array
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +105,7 @@ def rates(
     Example:
         >>> import cxresearch as cx
         >>> import polars as pl
-        >>> from cxresearch.rows import from_rows
+        >>> from cxresearch.risk.rows import from_rows
         >>> rows = pl.DataFrame({"id": [1, 2, 3, 4], "start": [0, 0, 0, 5], "stop": [10, 4, 20, 20]})
         >>> table = from_rows(rows.with_columns(event=pl.Series([1, 1, 0, 0])), [])
         >>> found = cx.rates(table, breaks=(0, 5, 20), errors="model")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 
 def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:

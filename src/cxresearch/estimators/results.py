@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.html_tables import html_table
-from cxresearch.small_cells import about
+from cxresearch.small_cells import about, apart
 
 Vector = NDArray[np.float64]
 
@@ -130,16 +130,21 @@ class Incidence(Result):
         value, low, high = (float(v[i]) for v in (self.incidence, self.low, self.high))
         return Estimate(value, low, high, self.level, float("nan"), float(self.se_model[i]), "cloglog", self.groups)
 
+    @property
+    def left(self) -> Vector:
+        """Shape (T,): how many had left by then, at most: leaving for another cause makes each step stand for more."""
+        before = np.concatenate([[0.0], self.incidence[:-1]])
+        return np.cumsum(np.diff(self.incidence, prepend=0.0) * self.at_risk / np.maximum(1 - before, 1e-12))
+
     def __repr__(self) -> str:
         times = some_times(self)
         end = f"; by {times[-1]:,}: {self.at(times[-1])}" if times else ""
         return f"Incidence({self.cause} on the {self.clock} clock{end})"
 
     def _repr_html_(self) -> str:
-        from cxresearch.coarse_curves import apart
-
-        rows = []
-        for time in apart(self, some_times(self)):
+        rows, times = [], some_times(self)
+        left = np.concatenate([[0.0], self.left])[np.searchsorted(self.times, times, side="right")]
+        for time in (times[i] for i in apart(left)):
             found, later = self.at(time), np.flatnonzero(self.times >= time)
             risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
             limits = [f"{v:.1%}" if found.value > 0 else "–" for v in (found.low, found.high)]

@@ -13,7 +13,7 @@ from cxresearch.estimators.intervals import FEW, logit
 from cxresearch.estimators.jackknife import enough_bins, jackknife
 from cxresearch.estimators.results import Estimate, Result, Vector
 from cxresearch.html_tables import html_table
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 
 
 @dataclass(frozen=True, slots=True)

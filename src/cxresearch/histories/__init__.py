@@ -9,6 +9,8 @@ origin.
     latest     the last contact                         household   what others of the household lived through
     ages       how long ago something was               sequences   what came after what
     scores     the worst, the mean, the last score      instants    the order of things within a day
+
+All of them walk on one ``timeline``, along days or contacts (``clocks``).
 """
 
 from cxresearch.histories.ages import age_of_last, age_since

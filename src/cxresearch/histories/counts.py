@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.history import History, Past, Run, band, band_names
-from cxresearch.moments import GRADES
+from cxresearch.tables.moments import GRADES
 
 _NEVER = 10**8
 _MET = ("failed", "kept")  # by the value of an expectation's column

@@ -9,7 +9,7 @@ from cxresearch.errors import EstimationError
 from cxresearch.histories.counts import grade_code
 from cxresearch.histories.history import History, Past, Run
 from cxresearch.histories.instants import graded_instant
-from cxresearch.moments import GRADES
+from cxresearch.tables.moments import GRADES
 
 
 def first_contact(grade: str = "bad") -> History:

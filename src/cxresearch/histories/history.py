@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.along import Fold
-from cxresearch.clocks import Clock
 from cxresearch.engines import Along, Frame
+from cxresearch.engines.along import Fold
 from cxresearch.errors import EstimationError
+from cxresearch.histories.clocks import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Past:
     Attributes:
         moments: customer, tick (when the moment takes effect), day, second, grade, and the columns that are read; ready
             for a walk `along`.
-        happenings: customer, tick, day, second, kind, begun, took, grade, told; see `cxresearch.happenings`.
+        happenings: customer, tick, day, second, kind, begun, took, grade, told; see `cxresearch.tables.happenings`.
         customers: customer, entry, exit (days), event, cluster, and unseen (1 if the log does not reach back to the
             start).
         clock: turns days into ticks.

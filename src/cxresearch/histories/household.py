@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.along import Fold
 from cxresearch.engines import Frame
+from cxresearch.engines.along import Fold
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.history import History, Past, Run, band, band_names
-from cxresearch.moments import BAD
-from cxresearch.retention import CAUSES
+from cxresearch.tables.moments import BAD
+from cxresearch.tables.retention import CAUSES
 
 
 def household_exits(cause: str = "defection") -> History:

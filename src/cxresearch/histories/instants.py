@@ -6,9 +6,9 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.happenings import HAPPENINGS
 from cxresearch.histories.history import Past
-from cxresearch.moments import GRADES
+from cxresearch.tables.happenings import HAPPENINGS
+from cxresearch.tables.moments import GRADES
 
 DAY = 86_400  # seconds
 READS = {  # what happenings of a kind are made from

@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Frame
 from cxresearch.histories.history import History, Past, Run
 from cxresearch.histories.instants import graded_instant
-from cxresearch.moments import GRADES
+from cxresearch.tables.moments import GRADES
 
 
 def last_grade() -> History:

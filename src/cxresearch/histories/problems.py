@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.along import Fold
 from cxresearch.engines import Frame
+from cxresearch.engines.along import Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.history import History, Past, Run
 from cxresearch.histories.instants import DAY, graded_instant, happened, instant
-from cxresearch.moments import GRADES
+from cxresearch.tables.moments import GRADES
 
 _HOUR = 3_600  # seconds
 _FOR_EVER = 10**12  # seconds, longer than a problem takes that is ever resolved

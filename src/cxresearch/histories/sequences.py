@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.along import Fold
 from cxresearch.engines import Frame
+from cxresearch.engines.along import Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.history import History, Past, Run
-from cxresearch.moments import BAD, GOOD
+from cxresearch.tables.moments import BAD, GOOD
 
 
 def flipped(days: int = 14) -> History:

@@ -7,4 +7,5 @@
     places        touchpoints told apart            contributions  what goes with bad moments at each of them
     weakest       which of them is named            at_touchpoints the history behind it
     counted       records and their counts          cells          small cells of a two-way table
+    moment_counts the quick math
 """

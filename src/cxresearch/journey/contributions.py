@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cxresearch.claims.gates import MIN_EXPECTED
-from cxresearch.episode import clock_of
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import contrast, cox
@@ -21,8 +20,9 @@ from cxresearch.histories import contacts_within
 from cxresearch.journey.at_touchpoints import moments_at
 from cxresearch.journey.counted import counted, strata_of
 from cxresearch.journey.places import Place
-from cxresearch.records import Records
-from cxresearch.risk import RiskTable
+from cxresearch.risk.episode import clock_of
+from cxresearch.risk.table import RiskTable
+from cxresearch.tables.records import Records
 
 _CONTACTS = "contacts"
 _CAUSE = "defection"

@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
-from cxresearch.clocks import Clock
-from cxresearch.episode import episodes, grades_of
+from cxresearch.engines.packing import sums
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.explore import records_of
 from cxresearch.histories import History
-from cxresearch.packing import sums
-from cxresearch.records import Records
-from cxresearch.risk import RiskTable, risk_table, total
+from cxresearch.histories.clocks import Clock
+from cxresearch.risk.episode import episodes, grades_of
+from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
+from cxresearch.tables.records import Records
 
 _CALLED = {"touchpoint": "a touchpoint", "owner": "an owner", "level": "a level of service"}
 

@@ -11,15 +11,15 @@ import polars as pl
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.estimates import wilson
 from cxresearch.estimators.results import Estimate, Result
-from cxresearch.facets import EXPECTATIONS
 from cxresearch.html_tables import html_table
 from cxresearch.journey.cells import hidden
 from cxresearch.journey.counted import facet_records, has_column
 from cxresearch.journey.places import MOST, Place, places_of
-from cxresearch.records import Records
 from cxresearch.small_cells import about
 from cxresearch.small_cells import hide as hide_counts
 from cxresearch.study import Study
+from cxresearch.tables.facets import EXPECTATIONS
+from cxresearch.tables.records import Records
 
 _BY = ("owner", "touchpoint", "channel")
 _ALL = "all"

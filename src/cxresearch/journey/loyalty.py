@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from cxresearch.claims.gates import MIN_EXPECTED
-from cxresearch.episode import clock_of
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
@@ -23,11 +22,12 @@ from cxresearch.html_tables import html_table
 from cxresearch.journey.counted import counted, has_column, strata_of, tallied
 from cxresearch.journey.perception import in_order
 from cxresearch.journey.staying import comes_back, still_there
-from cxresearch.moments import GRADES
-from cxresearch.records import Records
-from cxresearch.risk import RiskTable
+from cxresearch.risk.episode import clock_of
+from cxresearch.risk.table import RiskTable
 from cxresearch.small_cells import hide, told
 from cxresearch.study import Study
+from cxresearch.tables.moments import GRADES
+from cxresearch.tables.records import Records
 
 _CAUSE, _CONTACTS, _EVERYWHERE = "defection", "contacts", "all moments"
 _CAP = (1, 2, 3, 4, 5)

@@ -14,10 +14,10 @@ from cxresearch.journey.counted import facet_records, has_column, tallied
 from cxresearch.journey.places import MOST, Place, first_days, places_of
 from cxresearch.journey.splits import splits
 from cxresearch.journey.weakest import WeakestPoint, weakest_point
-from cxresearch.moments import GRADES
-from cxresearch.records import Records
 from cxresearch.small_cells import about, told
 from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.tables.moments import GRADES
+from cxresearch.tables.records import Records
 
 _UNKNOWN = "unknown"
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from cxresearch.errors import NotTestable
 from cxresearch.journey.counted import tallied
-from cxresearch.records import Records
+from cxresearch.tables.records import Records
 
 NOT_RECORDED, OTHER = "not recorded", "other"
 MOST = 12  # that a page can show one by one

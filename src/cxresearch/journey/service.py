@@ -10,10 +10,10 @@ from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.journey.cells import levels_shown
 from cxresearch.journey.counted import facet_records, tallied
-from cxresearch.moments import GRADES
-from cxresearch.records import Records
 from cxresearch.small_cells import told
 from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.tables.moments import GRADES
+from cxresearch.tables.records import Records
 
 _NAMES = (*LEVELS_OF_SERVICE, "unknown")
 

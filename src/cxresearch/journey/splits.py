@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 from cxresearch.journey.cells import Sum, levels_shown, withheld
 from cxresearch.journey.counted import has_column, tallied
 from cxresearch.journey.places import Place
-from cxresearch.moments import GRADES
-from cxresearch.records import Records
 from cxresearch.small_cells import hide
 from cxresearch.study import LEVELS_OF_SERVICE
+from cxresearch.tables.moments import GRADES
+from cxresearch.tables.records import Records
 
 _Split = tuple[int | None, ...]
 

@@ -12,7 +12,7 @@ from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.incidence import aalen_johansen, first_time, support
 from cxresearch.estimators.jackknife import jackknife_error
 from cxresearch.estimators.results import Estimate, Vector
-from cxresearch.risk import AtRisk, RiskTable, at_risk, at_risk_in_groups
+from cxresearch.risk.table import AtRisk, RiskTable, at_risk, at_risk_in_groups
 
 _CAUSE = "defection"
 _LEAST = 1e-9  # a chance that is not nothing, so that it has powers

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from cxresearch.claims.evidence import Docket, Trial
-from cxresearch.records import Records
 from cxresearch.report.dossier import ruling
 from cxresearch.report.marks import mark
 from cxresearch.report.overview import MANY, overview
 from cxresearch.report.strip import strip
 from cxresearch.report.words import anchor, beside, first_part, headline, period, spread, tally, text, verdict, why
+from cxresearch.tables.records import Records
 
 QUESTION = "Which sayings about customer experience hold in our own data?"
 

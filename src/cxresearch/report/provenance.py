@@ -9,11 +9,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cxresearch.accounting import Audit, Fact
 from cxresearch.claims.evidence import Docket
-from cxresearch.records import Records
 from cxresearch.report.words import day, guarded, period, table, text
 from cxresearch.small_cells import hide
+from cxresearch.tables.accounting import Audit, Fact
+from cxresearch.tables.records import Records
 
 _KIND, _NUMERIC = "cx-accounts", ("rows", "how many")
 _METHOD = """<p>Each claim says where a number should lie. The number is counted in time: what a customer had

@@ -10,11 +10,11 @@ from typing import Any
 from cxresearch.claims.behind import Behind
 from cxresearch.claims.evidence import Docket, Trial
 from cxresearch.errors import EstimationError, NotTestable, StudyError
-from cxresearch.records import Records
 from cxresearch.report.publishable import publishable, publishable_trial
-from cxresearch.risk import RiskTable
+from cxresearch.risk.table import RiskTable
 from cxresearch.small_cells import MIN_CELL
 from cxresearch.study import Study, read_study
+from cxresearch.tables.records import Records
 
 MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
 

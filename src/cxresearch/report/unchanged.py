@@ -43,8 +43,8 @@ def inputs(file: Path, study: Study) -> str:
     Returns:
         The digest; empty where something else than files on this machine is read, or a file is gone.
     """
-    from cxresearch.cache import digest
-    from cxresearch.sources import input_files
+    from cxresearch.risk.cache import digest
+    from cxresearch.tables.sources import input_files
 
     files = input_files(study)
     if files is None:

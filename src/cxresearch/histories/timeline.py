@@ -1,0 +1,134 @@
+"""When the states of customers change: one walk per history, shared by all that is asked of it, and by its like.
+
+marks of a history and a birth per customer → one row per (customer, tick) → running columns → its level → the ticks at
+which the level changes. Several histories together are their changes put side by side.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from threading import Lock
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Engine, Frame
+from cxresearch.errors import EstimationError
+from cxresearch.histories import History, Past, Run
+from cxresearch.histories.clocks import Clock, ContactClock
+from cxresearch.tables.facets import FACETS
+from cxresearch.tables.happenings import no_happenings
+
+
+class Timeline:
+    """The changes of state of some customers, on one clock.
+
+    Args:
+        moments: customer, day, second, grade, facets; in the order of customers and time where the engine's walk needs
+            it.
+        customers: customer, entry, exit, event, cluster, unseen; days.
+        clock: ticks.
+        engine: where the frames live.
+        happenings: see `cxresearch.tables.happenings`; none when not given.
+    """
+
+    def __init__(
+        self, moments: Frame, customers: Frame, clock: Clock, engine: Engine, happenings: Frame | None = None
+    ) -> None:
+        self.clock, self._engine = clock, engine
+        self._customers = customers.select("customer", "entry", "exit", "event", "cluster", "unseen")
+        self._moments = engine.keep(clock.mark(moments, engine))
+        dated = no_happenings(engine) if happenings is None else happenings
+        self._happenings = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
+        self._changes: dict[str, Frame] = {}
+        self._runs: dict[str, Frame] = {}
+        self._walking: dict[str, Lock] = defaultdict(Lock)  # several tables may ask for a history at the same time
+
+    def states(self, histories: Mapping[str, History]) -> Frame:
+        """The state of every customer after every tick at which one of the histories changes.
+
+        Returns:
+            Rows (customer, tick, one level position per history), in the order that a walk along them needs. The state
+            holds for the days after `tick` (on the contact clock: after so many contacts). Rows before a customer's
+            entry, where there are any, mean nothing.
+        """
+        along = self._engine.along("tick")
+        found = [self._of(h).rename({"level": name}) for name, h in histories.items()]
+        if not found:
+            births = self._births().select("customer", "tick")
+            if isinstance(self.clock, ContactClock):
+                firsts = self._moments.group_by("customer").agg(nw.col("tick").min())
+                births = firsts.with_columns(tick=ContactClock.number(nw.col("tick")))
+            return along.prepare(births)
+        return found[0] if len(found) == 1 else along.merge(nw.concat(found, how="diagonal"), tuple(histories))
+
+    def until(self, history: History, level: str) -> Timeline:
+        """The same without the moments after the tick at which a customer first reaches a level.
+
+        States up to that tick, and right after it, are as they were; later ones mean nothing.
+
+        Args:
+            history: a cumulative one.
+            level: of the history.
+        """
+        position, unknown = history.levels.index(level), len(history.levels) - 1
+        reached = self._of(history).filter((nw.col("level") >= position) & (nw.col("level") != unknown))
+        last = reached.group_by("customer").agg(cx_last=nw.col("tick").min())
+        early = self._moments.join(last, on="customer", how="left")
+        early = early.filter(nw.col("cx_last").is_null() | (nw.col("tick") <= nw.col("cx_last"))).drop("cx_last")
+        ordered = self._engine.along("day", "second", "grade").prepare(early)
+        return Timeline(ordered, self._customers, self.clock, self._engine, self._happenings)
+
+    def _births(self) -> Frame:
+        tick = self.clock.on(nw.col("entry"))
+        return self._customers.select("customer", tick=tick, unseen=nw.col("unseen").cast(nw.Int64))
+
+    def _of(self, history: History) -> Frame:
+        """Rows (customer, tick, level): where the level of one history changes."""
+        with self._walking[history.name]:
+            if history.name not in self._changes:
+                self._changes[history.name] = self._engine.keep(self._walked(history))
+            return self._changes[history.name]
+
+    def _walked(self, history: History) -> Frame:
+        contact = isinstance(self.clock, ContactClock)
+        x = self._run(history)
+        level = history.code(Run(nw.col, self.clock.day(nw.col("tick")), nw.col("unseen")))
+        x = x.select("customer", "tick", level=level.cast(nw.Int32))
+        if contact:
+            x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
+        along = self._engine.along("tick")
+        x = x.with_columns(before=along.shift("level", 1))
+        x = x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before")))
+        return x.select("customer", "tick", "level")
+
+    def _run(self, history: History) -> Frame:
+        """Rows (customer, tick, unseen, own columns as they run), in the order of a walk; kept where others need it."""
+        if not history.walk:
+            return self._marked(history)
+        with self._walking[history.walk]:
+            if history.walk not in self._runs:
+                self._runs[history.walk] = self._engine.keep(self._marked(history))
+            return self._runs[history.walk]
+
+    def _marked(self, history: History) -> Frame:
+        there = self._moments.collect_schema().names()
+        missing = [name for name in history.reads if name in FACETS and name not in there]
+        if missing:
+            raise EstimationError(f"{history.name} needs {missing[0]}, which the log does not have")
+        along = self._engine.along("day", "second", "grade")
+        past = Past(self._moments, self._happenings, self._customers, self.clock, along)
+        frames = [self._births()]
+        for marks in history.marks(past):
+            own = [nw.col(c).cast(nw.Int64) for c in history.fold if c in marks.collect_schema().names()]
+            frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own))
+        if isinstance(self.clock, ContactClock):
+            frames.append(self._moments.select("customer", "tick"))
+        along = self._engine.along("tick")
+        walk = {"sum": along.sum, "last": along.last, "min": along.min}
+        x = along.gather(nw.concat(frames, how="diagonal"), {"unseen": "last", **history.fold})
+        x = x.with_columns(unseen=along.last("unseen"), **{c: walk[how](c) for c, how in history.fold.items()})
+        least = [c for c, how in history.fold.items() if how == "min"]
+        if least:
+            x = x.with_columns(**{c: along.last(c) for c in least})
+        return x

@@ -1,0 +1,228 @@
+"""Risk tables kept between runs, under a name made of everything they depend on.
+
+That is the content of the inputs, the part of the study file that says how to read them, what is counted, and the
+modules that do it; never the engine, since all engines give the same tables. A file appears whole by a rename, and what
+cannot be read again is made again, so neither a crash nor two writers do harm.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache as once
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import msgspec
+import polars as pl
+
+from cxresearch.risk.agent_counts import AgentTable
+from cxresearch.risk.matched import MatchedTable
+from cxresearch.risk.table import RiskTable
+from cxresearch.study import Study
+from cxresearch.tables.accounting import Audit, Fact, Finding
+from cxresearch.tables.retention import Window
+from cxresearch.tables.sources import input_files
+
+Table = RiskTable | MatchedTable | AgentTable
+KEPT = 8  # states of the inputs that are kept, the last ones used
+# what lies right of the risk tables does not change them
+_LEFT = ("study", "engines", "tables", "histories", "risk")
+_COUNTING = "claims/counting.py"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known of a study once its tables have been read.
+
+    Attributes:
+        audit: every row accounted for.
+        window: the log's own.
+        fixed: names of the fixed covariates.
+        has: what histories may read.
+    """
+
+    audit: Audit
+    window: Window
+    fixed: tuple[str, ...]
+    has: frozenset[str]
+
+
+class _Plain(msgspec.Struct, frozen=True):
+    """A `Reading` without the quarantine."""
+
+    tables: tuple[tuple[str, int], ...]
+    read: tuple[tuple[str, int], ...]
+    kept: tuple[tuple[str, int], ...]
+    findings: tuple[Finding, ...]
+    facts: tuple[Fact, ...]
+    quarantine: tuple[str, ...]
+    first: int
+    last: int
+    fixed: tuple[str, ...]
+    has: frozenset[str]
+
+
+class Cache:
+    """The tables of one state of a study's inputs.
+
+    Args:
+        study: whose inputs are files.
+        folder: where everything is kept.
+        inputs: from `digest`.
+    """
+
+    def __init__(self, study: Study, folder: Path, inputs: str) -> None:
+        self.folder = folder / _short(inputs, _settings(study), _sources())
+
+    def reading(self) -> Reading | None:
+        """What has been read, if it is kept."""
+        with _missing():
+            plain = msgspec.json.decode((self.folder / "reading.json").read_bytes(), type=_Plain)
+            held = tuple((t, pl.read_parquet(self.folder / f"quarantine-{t}.parquet")) for t in plain.quarantine)
+            audit = Audit(plain.tables, plain.read, plain.kept, plain.findings, plain.facts, held)
+            return Reading(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
+        return None
+
+    def keep_reading(self, found: Reading) -> None:
+        """Keep what `reading` gives."""
+        audit, window = found.audit, found.window
+        names = tuple(t for t, _ in audit.quarantine)
+        counts = (audit.tables, audit.read, audit.kept, audit.findings, audit.facts)
+        plain = _Plain(*counts, names, window.first, window.last, found.fixed, found.has)
+        for table, frame in audit.quarantine:
+            self._write(f"quarantine-{table}.parquet", frame)
+        self._write("reading.json", msgspec.json.encode(plain))
+
+    def table(self, key: str) -> Table | None:
+        """The table of a counting's key, if it is kept."""
+        name = _short(key)
+        with _missing():
+            facts = (self.folder / f"{name}.json").read_bytes()
+            frames = {
+                part: pl.read_parquet(self.folder / f"{name}-{part}.parquet")
+                for part in msgspec.json.decode(facts)["parts"]
+            }
+            fields = {k: v for k, v in msgspec.json.decode(facts).items() if k != "parts"} | frames
+            kinds: dict[str, type[Table]] = {"flows": RiskTable, "spans": MatchedTable, "counts": AgentTable}
+            return _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+        return None
+
+    def keep_table(self, key: str, table: Table) -> None:
+        """Keep a table."""
+        name = _short(key)
+        fields = {f: getattr(table, f) for f in table.__dataclass_fields__}
+        frames = {k: v for k, v in fields.items() if isinstance(v, pl.DataFrame)}
+        for part, frame in frames.items():
+            self._write(f"{name}-{part}.parquet", frame)
+        plain = {k: v for k, v in fields.items() if k not in frames}
+        self._write(f"{name}.json", msgspec.json.encode(plain | {"parts": list(frames)}))
+
+    def _write(self, name: str, what: bytes | pl.DataFrame) -> None:
+        """Whole or not at all; where the folder cannot be written, nothing is kept."""
+        part = self.folder / f".{name}.{os.getpid()}"
+        with suppress(OSError, pl.exceptions.PolarsError):
+            try:
+                if not self.folder.exists():
+                    self.folder.mkdir(parents=True, mode=0o700)
+                    _forget(self.folder.parent)
+                part.touch(mode=0o600)
+                if isinstance(what, bytes):
+                    part.write_bytes(what)
+                else:
+                    what.write_parquet(part)
+                part.replace(self.folder / name)
+            finally:
+                part.unlink(missing_ok=True)
+
+
+def opened(study: Study) -> Cache | None:
+    """The cache of a study in its state folder; None where the inputs are not files on this machine."""
+    files = input_files(study)
+    if files is None:
+        return None
+    folder = study.state / "cache"
+    try:
+        return Cache(study, folder, digest(files, folder))
+    except OSError:
+        return None
+
+
+def digest(files: list[Path], memory: Path) -> str:
+    """A digest of the files' contents, in this order, and of folders that are columns, such as ``year=2024``.
+
+    A file whose place, size and time of change are those of an earlier run is not read again.
+
+    Args:
+        files: the inputs.
+        memory: folder in which earlier digests are kept.
+    """
+    remembered: dict[str, str] = {}
+    with _missing():
+        remembered = msgspec.json.decode((memory / "inputs.json").read_bytes(), type=dict[str, str])
+    found = {}
+    for file in files:
+        stat = file.stat()
+        seen = _short(str(file.resolve()), str(stat.st_size), str(stat.st_mtime_ns), str(stat.st_ino))
+        found[seen] = remembered.get(seen) or _content(file)
+    if found.keys() - remembered.keys():
+        recent = dict(list((remembered | found).items())[-1000:])
+        part = memory / f".inputs.{os.getpid()}"
+        with suppress(OSError):
+            memory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part.write_bytes(msgspec.json.encode(recent))
+            part.replace(memory / "inputs.json")
+    return _short(*found.values(), *(part for file in files for part in file.parts[:-1] if "=" in part))
+
+
+def _content(file: Path) -> str:
+    hashed = blake2b(digest_size=16)
+    with file.open("rb") as opened_file:
+        while block := opened_file.read(1 << 22):
+            hashed.update(block)
+    return hashed.hexdigest()
+
+
+def _short(*parts: str) -> str:
+    return blake2b("\0".join(parts).encode(), digest_size=12).hexdigest()
+
+
+def _settings(study: Study) -> str:
+    """The part of a study that says how its inputs are read and graded."""
+    sections = (study.interactions, study.moments, study.retention, study.tables)
+    return msgspec.json.encode(sections).decode()
+
+
+@once
+def _sources() -> str:
+    """The modules left of the risk tables, and the libraries that they lean on."""
+    home = Path(__file__).parents[1]
+    files = [*(p for room in _LEFT for p in sorted((home / room).rglob("*.py"))), home / _COUNTING]
+    libraries = [f"{name} {version(name)}" for name in ("polars", "narwhals")]
+    return _short(*(p.read_text(encoding="utf-8") for p in files), *libraries)
+
+
+def _forget(folder: Path) -> None:
+    """Drop all but the last states."""
+    states = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True)
+    for old in states[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _missing() -> Iterator[None]:
+    """What is not there, or not whole, is not kept."""
+    with suppress(OSError, msgspec.MsgspecError, pl.exceptions.PolarsError, KeyError, TypeError):
+        yield
+
+
+def _made(kind: type[T], fields: dict[str, Any]) -> T:
+    """A table from its fields; lists become the tuples and dataclasses that its annotations say."""
+    hints = get_type_hints(kind)
+    return kind(**{k: v if isinstance(v, pl.DataFrame) else msgspec.convert(v, hints[k]) for k, v in fields.items()})

@@ -1,0 +1,354 @@
+"""The risk table: one sufficient statistic for every estimator.
+
+``(group, time, pattern) -> entered, left, events by cause``. Flows are stored, numbers at risk
+derived: at risk at t are all who entered before t less all who left before t. Tables of disjoint clusters add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from hashlib import sha256
+from heapq import heappop, heappush
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cxresearch.engines.packing import narrow, sums
+from cxresearch.errors import EstimationError, nearest
+from cxresearch.html_tables import html_table
+from cxresearch.risk.episode import Aside, Episodes, summed
+from cxresearch.small_cells import MIN_CELL, about, hide, told
+
+FLOWS = ("entered", "left")
+ENTERED, CHANGED = 0, 1  # what a row counts as when it begins, and when it ends in another state; causes come after
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A categorical of a risk table.
+
+    Attributes:
+        name: as in the table's flows.
+        levels: level names; the first is the reference of dummies.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskTable:
+    """Flows by group, time and pattern.
+
+    Risk tables hold small cells: they are as confidential as the data.
+
+    Attributes:
+        flows: sorted rows group, time, one level position per feature, entered, left, one count per cause (the first
+            cause is "censored": last seen, still there). Integers as narrow as hold them: cast before you calculate.
+        features: the categoricals, in column order.
+        causes: names of the count columns after entered and left.
+        clock: what time counts.
+        population: rows group, customers, clusters: how many took part.
+        asides: customers left out of the risk set, with the reason.
+    """
+
+    flows: pl.DataFrame
+    features: tuple[Feature, ...]
+    causes: tuple[str, ...]
+    clock: str
+    population: pl.DataFrame
+    asides: tuple[Aside, ...] = ()
+
+    @property
+    def customers(self) -> int:
+        """Customers who took part."""
+        return int(self.population["customers"].sum())
+
+    @property
+    def groups(self) -> int:
+        """Groups in which somebody took part."""
+        return self.population.height
+
+    def events(self, cause: str) -> int:
+        """How many exits of a cause there were."""
+        return int(self.flows[self._cause(cause)].sum())
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name.
+
+        Raises:
+            EstimationError: there is none.
+        """
+        for f in self.features:
+            if f.name == name:
+                return f
+        names = [f.name for f in self.features]
+        raise EstimationError(f"the table has no feature {name!r}{nearest(name, names)}; it has: {', '.join(names)}")
+
+    def where(self, **levels: Sequence[str]) -> RiskTable:
+        """The time spent in these levels; leaving for another level is leaving."""
+        keep = pl.lit(value=True)
+        for name, wanted in levels.items():
+            feature = self.feature(name)
+            for level in wanted:
+                if level not in feature.levels:
+                    raise EstimationError(f"{name} has no level {level!r}; it has: {', '.join(feature.levels)}")
+            keep = keep & pl.col(name).is_in([feature.levels.index(w) for w in wanted])
+        return replace(self, flows=self.flows.filter(keep))
+
+    def only(self, *names: str) -> RiskTable:
+        """The same table with fewer features: the others are summed over."""
+        kept = tuple(self.feature(n) for n in names)
+        return replace(self, flows=sums(self.flows, ("group", "time", *names), (*FLOWS, *self.causes)), features=kept)
+
+    def after(self, time: int) -> RiskTable:
+        """The time after `time` on the table's clock: who is at risk then comes in at that time."""
+        early = self.flows.filter(pl.col("time") <= time)
+        names = [f.name for f in self.features]
+        net = pl.col("entered").cast(pl.Int64).sum() - pl.col("left").cast(pl.Int64).sum()
+        there = early.group_by("group", *names).agg(entered=net).filter(pl.col("entered") > 0)
+        nothing = {c: pl.lit(0) for c in ("left", *self.causes)}
+        there = there.with_columns(time=pl.lit(time), **nothing).select(self.flows.columns)
+        flows = pl.concat([there, self.flows.filter(pl.col("time") > time)], how="vertical_relaxed")
+        return replace(self, flows=sums(flows, ("group", "time", *names), (*FLOWS, *self.causes)))
+
+    def without_group(self, group: int) -> RiskTable:
+        """The table without one of the jackknife's groups."""
+        keep = pl.col("group") != group
+        return replace(self, flows=self.flows.filter(keep), population=self.population.filter(keep))
+
+    def coarsen(self, groups: int) -> RiskTable:
+        """Put the 100 stored groups together into fewer, of about as many clusters each."""
+        if self.population["group"].to_list() == list(range(groups)):
+            return self
+        bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int8)
+        population = _people(self.population.with_columns(bins))
+        known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))
+        keys = ("group", "time", *(f.name for f in self.features))
+        return replace(self, flows=sums(known.with_columns(bins), keys, (*FLOWS, *self.causes)), population=population)
+
+    def __add__(self, other: RiskTable) -> RiskTable:
+        """The table of both; right only when no cluster is in both."""
+        return total([self, other])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RiskTable):
+            return NotImplemented
+        alike = (self.features, self.causes, self.clock, self.asides) == (
+            other.features,
+            other.causes,
+            other.clock,
+            other.asides,
+        )
+        return alike and self.flows.equals(other.flows) and self.population.equals(other.population)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def fingerprint(self) -> str:
+        """A digest of the flows, equal for equal tables whatever engine made them."""
+        digest = sha256()
+        for f in self.features:
+            digest.update(repr((f.name, f.levels)).encode())
+        for column in self.flows.columns:
+            values = self.flows[column].to_numpy()
+            most = int(np.abs(values).max(initial=0))  # as narrow as holds them, whatever the column's own kind
+            kind = next((k for k in ("<i1", "<i2", "<i4") if most <= np.iinfo(k).max), "<i8")
+            digest.update(f"{column} {kind}".encode())
+            digest.update(values.astype(kind).tobytes())
+        return digest.hexdigest()
+
+    def to_polars(self) -> pl.DataFrame:
+        """The flows with level names."""
+        return self.flows.with_columns(
+            pl.col(f.name).replace_strict(dict(enumerate(f.levels)), return_dtype=pl.String) for f in self.features
+        )
+
+    def __repr__(self) -> str:
+        shape = ", ".join(f"{f.name} ({len(f.levels)})" for f in self.features)
+        events = ", ".join(f"{self.events(c):,} {c}" for c in self.causes)
+        return f"RiskTable({self.customers:,} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def html(self, min_cell: int = MIN_CELL) -> str:
+        """What the table is about, as a table for a page; counts below `min_cell` are hidden.
+
+        Beside customers who were left out counts are round: those of all customers are told elsewhere.
+        """
+        counts, said = self._shown(min_cell), about if self.asides else told
+        rows = [
+            *((f"levels of {f.name}", ", ".join(f.levels)) for f in self.features),
+            *((c, said(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
+            *((f"not at risk: {a.reason}", told(a.customers, min_cell)) for a in self.asides),
+        ]
+        caption = f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
+        return html_table(caption, ("what", "levels, or how many"), rows)
+
+    def _shown(self, min_cell: int) -> tuple[int | None, ...]:
+        """Exits by cause, small ones hidden; first of all the others goes censored, as who left is told elsewhere."""
+        counts = [self.events(c) for c in self.causes]
+        few = [n for n in counts[1:] if 0 < n < min_cell]
+        if few and counts[0] + sum(few) - len(few) >= min_cell:
+            return (None, *(None if 0 < n < min_cell else n for n in counts[1:]))
+        return hide(counts, min_cell)
+
+    def _cause(self, cause: str) -> str:
+        if cause not in self.causes:
+            raise EstimationError(
+                f"the table has no cause {cause!r}{nearest(cause, self.causes)}; it has: {', '.join(self.causes)}"
+            )
+        return cause
+
+
+def risk_table(eps: Episodes) -> RiskTable:
+    """Count episodes into a risk table, on their engine.
+
+    Args:
+        eps: the episodes of one claim.
+    """
+    x = eps.engine.keep(eps.frame.filter(nw.col("start") < nw.col("stop")))
+    keys = ("group", "time", *eps.histories, *eps.fixed)
+    entered = x.with_columns(time=nw.col("start"), flow=nw.lit(ENTERED))
+    left = x.with_columns(time=nw.col("stop"), flow=nw.col("event") + CHANGED + 1)
+    moves = [f.select(nw.col(*keys, "flow").cast(nw.Int32)) for f in (entered, left)]
+    flows = flows_of(eps.engine.tally(nw.concat(moves, how="vertical"), (*keys, "flow")), keys, eps.causes)
+    features, flows = _features(flows, eps)
+    flows = sums(flows, keys, (*FLOWS, *eps.causes))
+    who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
+    return RiskTable(flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.asides)
+
+
+def flows_of(counted: pl.DataFrame, keys: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+    """The columns of flows, of rows counted by `keys` and ``flow``: `ENTERED`, or `CHANGED` + 1 + event (-1: none)."""
+    flow, rows = pl.col("flow"), pl.col("rows").cast(pl.Int64)
+    return counted.select(
+        *keys,
+        entered=rows * (flow == ENTERED),
+        left=rows * (flow != ENTERED),
+        **{cause: rows * (flow == CHANGED + 1 + i) for i, cause in enumerate(causes)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AtRisk:
+    """Numbers at risk and events on a grid of times, for one stratum.
+
+    Attributes:
+        times: shape (T,), ascending; only times with an event or the end of somebody's follow-up.
+        at_risk: shape (T,), all who entered before the time less all who left before it.
+        events: shape (causes, T).
+    """
+
+    times: NDArray[np.int64]
+    at_risk: NDArray[np.float64]
+    events: NDArray[np.float64]
+
+    def without(self, part: AtRisk) -> AtRisk:
+        """The same without some of the customers, on the same times."""
+        return AtRisk(self.times, self.at_risk - part.at_risk, self.events - part.events)
+
+
+def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
+    """Sum a table over its patterns and derive the numbers at risk.
+
+    Args:
+        table: any table.
+        causes: the causes to count, in this order.
+    """
+    by_time = table.flows.group_by("time").agg(pl.col(*FLOWS, *table.causes).cast(pl.Int64).sum()).sort("time")
+    net = (by_time["entered"] - by_time["left"]).to_numpy().astype(np.float64)
+    before = np.concatenate([[0.0], np.cumsum(net)[:-1]]) if len(net) else net
+    events = np.array([by_time[c].to_numpy() for c in causes], dtype=np.float64).reshape(len(causes), len(net))
+    return AtRisk(by_time["time"].to_numpy().astype(np.int64), before, events)
+
+
+def at_risk_in_groups(table: RiskTable, causes: Sequence[str]) -> tuple[AtRisk, ...]:
+    """Numbers at risk and events in each of a table's groups 0, 1, …, all on the times of `at_risk`."""
+    times = table.flows["time"].unique().sort()
+    width = len(times)
+    place = table.flows["group"].to_numpy().astype(np.int64) * width
+    place += np.searchsorted(times.to_numpy(), table.flows["time"].to_numpy())
+
+    def counted(column: str) -> NDArray[np.float64]:
+        found = np.bincount(place, table.flows[column].to_numpy(), minlength=table.groups * width)
+        return found.astype(np.float64).reshape(table.groups, width)
+
+    net = counted("entered") - counted("left")
+    before = np.cumsum(net, axis=1) - net
+    events = np.stack([counted(c) for c in causes], axis=1)
+    return tuple(AtRisk(times.to_numpy().astype(np.int64), before[g], events[g]) for g in range(table.groups))
+
+
+def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:
+    """Stored group to one of `groups` bins: the largest first, each into the bin with the fewest clusters so far.
+
+    Args:
+        population: rows group, customers, clusters.
+        groups: how many bins.
+    """
+    filled = [(0, i) for i in range(groups)]
+    bins: dict[int, int] = {}
+    for group, clusters in (
+        population.sort(["clusters", "group"], descending=[True, False]).select("group", "clusters").iter_rows()
+    ):
+        count, least = heappop(filled)
+        bins[group] = least
+        heappush(filled, (count + clusters, least))
+    return bins
+
+
+def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], pl.DataFrame]:
+    """Level names of the histories as they are; of fixed covariates, those found."""
+    features = [Feature(n, h.levels) for n, h in eps.histories.items()]
+    for name, levels in eps.fixed.items():
+        found = flows[name].unique().sort().to_list()
+        features.append(Feature(name, tuple(levels[i] for i in found)))
+        place = pl.col(name).replace_strict({code: i for i, code in enumerate(found)}, return_dtype=pl.Int64)
+        flows = flows.with_columns(place)
+    return tuple(features), flows
+
+
+def _union(a: Feature, b: Feature) -> Feature:
+    if a.levels == b.levels:
+        return a
+    return Feature(a.name, tuple(sorted({*a.levels, *b.levels})))
+
+
+def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
+    codes = {
+        new.name: {i: new.levels.index(level) for i, level in enumerate(old.levels)}
+        for old, new in zip(table.features, features, strict=True)
+        if old.levels != new.levels
+    }
+    return table.flows.with_columns(pl.col(c).replace_strict(m, return_dtype=pl.Int32) for c, m in codes.items())
+
+
+def total(tables: Sequence[RiskTable]) -> RiskTable:
+    """The sum of tables of disjoint clusters.
+
+    Raises:
+        EstimationError: they differ in clock, causes or features.
+    """
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    alike = {(t.causes, t.clock, tuple(f.name for f in t.features)) for t in tables}
+    if len(alike) > 1:
+        raise EstimationError("only tables with the same clock, causes and features add up")
+    features = tuple(reduce(_union, (t.features[i] for t in tables)) for i in range(len(first.features)))
+    keys, counts = ("group", "time", *(f.name for f in features)), (*FLOWS, *first.causes)
+    flows = pl.concat([_recode(t, features) for t in tables], how="vertical_relaxed")
+    population = pl.concat([t.population for t in tables], how="vertical_relaxed")
+    whole = (population["group"].diff().drop_nulls() > 0).all()  # the parts are whole groups, in order
+    flows = narrow(flows, counts) if whole else sums(flows, keys, counts)
+    asides = summed(a for t in tables for a in t.asides)
+    return RiskTable(flows, features, first.causes, first.clock, _people(population), asides)
+
+
+def _people(population: pl.DataFrame) -> pl.DataFrame:
+    return sums(population, ["group"], ["customers", "clusters"])

@@ -1,0 +1,82 @@
+"""Contacts as integers: every way of reading a log on Polars gives the same records as the plain one."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.engines import packed
+from cxresearch.engines import polars as engine
+from cxresearch.engines.packing import between, narrow, sums, tally
+from cxresearch.tables.records import read_records
+from cxresearch.worlds import KNOWN, simulate
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A company with rows at fault: repeats, strangers, ids with blanks."""
+    known = simulate(KNOWN["harm"].world, 400, 2)
+    log = known.interactions
+    odd = log.head(40).with_columns(customer=pl.concat_str(pl.lit(" "), "customer"))
+    strangers = log.head(70).with_columns(customer=pl.lit("nobody"), stars=pl.int_range(70) % 5 + 1)
+    return type(known)(pl.concat([log, log.sample(90, seed=1), odd, strangers]), known.customers)
+
+
+def told(made, name="polars"):
+    records = read_records(made.study(), name)
+    table = cx.risk_table(records, bad=cx.bad_count(2), contacts=cx.contacts_within(90), strata=["segment"])
+    return records.audit.findings, records.audit.facts, [q.rows() for _, q in records.audit.quarantine], table
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"),
+    [
+        (engine, "MANY", 0),  # doubtful rows are hashed in all columns first
+        (engine, "FEW", 10**6),  # numbers of rows are told to the reader one by one
+        (engine, "FEW", 0),
+        (engine, "between", lambda _: None),  # contacts that do not fit into an integer
+        (packed, "PART", 50),  # counted fifty at a time
+    ],
+    ids=["hashed twice", "told one by one", "all looked for", "as columns", "in small parts"],
+)
+def test_every_way_gives_the_same(made, monkeypatch, module, name, value):
+    plain, lazy = told(made), told(made, "polars-lazy")
+    assert plain == lazy
+    monkeypatch.setattr(module, name, value)
+    assert told(made) == plain
+    reasons = {f.reason: f.rows for f in plain[0] if f.table == "interactions"}
+    assert reasons["exact duplicate"] >= 90
+    assert reasons["unknown customer"] > 0
+
+
+def test_contacts_of_other_grades_are_left_out(made):
+    contacts = read_records(made.study()).contacts
+    every, bad = (contacts.frame(g).to_native() for g in (None, [0]))
+    assert bad.equals(every.filter(pl.col("grade") == 0))
+    assert 0 < bad.height < every.height
+    assert contacts.customers() == every["customer"].n_unique()
+    for columns in (("grade", "both", "leaving"), ("grade", "second")):
+        assert contacts.tally(columns).equals(
+            every.group_by(columns).agg(rows=pl.len()).sort(columns).cast(contacts.tally(columns).schema)
+        )
+
+
+def test_numbers_are_as_narrow_as_hold_them():
+    kinds = {n: narrow(pl.DataFrame({"n": [0, n]}), []).schema["n"] for n in (127, 128, 2**15, 2**31)}
+    assert kinds == {127: pl.Int8, 128: pl.Int16, 2**15: pl.Int32, 2**31: pl.Int64}
+    assert narrow(pl.DataFrame({"n": [-128]}), []).schema["n"] == pl.Int16
+    # a sum must be held as well: 32 bits are added up in 32
+    assert narrow(pl.DataFrame({"n": [2**30] * 2}), ["n"]).schema["n"] == pl.Int64
+    many = narrow(pl.DataFrame({"n": [127] * 1_000}), ["n"])
+    assert (many.schema["n"], many["n"].sum()) == (pl.Int8, 127_000)
+
+
+@pytest.mark.parametrize("wide", [1, 2**50])
+def test_sums_and_tallies(wide):
+    rng = np.random.default_rng(1)
+    a, b, n = rng.integers(0, 4, 500) * wide, rng.integers(-3, 3, 500) * wide, rng.integers(0, 9, 500)
+    frame = pl.DataFrame({"a": a, "b": b, "n": n})
+    assert (between({"a": (0, 3 * wide), "b": (-3 * wide, 2 * wide)}) is None) == (wide > 1)
+    wanted = frame.group_by("a", "b").agg(pl.col("n").sum(), rows=pl.len()).sort("a", "b")
+    assert sums(frame, ["a", "b"], ["n"]).rows() == wanted.select("a", "b", "n").rows()
+    assert tally(frame, ["a", "b"]).rows() == wanted.select("a", "b", "rows").rows()

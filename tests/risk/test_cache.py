@@ -1,0 +1,198 @@
+"""What an earlier run has kept is the same as what would be counted, and never in the way."""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.claims import store
+from cxresearch.risk import cache
+from cxresearch.worlds import KNOWN, simulate
+
+CLAIMS = ["one-strike", "bad-moments-drive-away"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("company")
+    known = KNOWN["harm"]
+    simulate(known.world, 1_200, 3).write(folder, name="harm", truth=known.to_dict())
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "study"))
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """How often the tables of a study are read."""
+    calls = []
+    real = store.read_records
+    monkeypatch.setattr(store, "read_records", lambda *a, **k: (calls.append(1), real(*a, **k))[1])
+    return calls
+
+
+def tried(folder, **options):
+    return cx.evaluate(cx.read_study(folder), CLAIMS, verdicts_only=True, **options)
+
+
+def files(folder):
+    return sorted(p for p in (folder / ".cxresearch" / "cache").rglob("*") if p.is_file())
+
+
+def test_second_run_reads_nothing_and_says_the_same(folder, reads):
+    first = tried(folder)
+    assert len(reads) == 1
+    second = tried(folder)
+    assert len(reads) == 1
+    assert second.to_json() == first.to_json()
+    assert str(second.audit) == str(first.audit)
+    assert tried(folder, keep=False).to_json() == first.to_json()
+    assert len(reads) == 2
+
+
+def test_another_claim_counts_only_what_is_new(folder, reads):
+    tried(folder)
+    before = set(files(folder))
+    cx.evaluate(cx.read_study(folder), ["judgment-day"], verdicts_only=True)
+    assert len(reads) == 2
+    assert before < set(files(folder))
+
+
+def test_changed_content_is_read_again(folder, reads):
+    first = tried(folder)
+    customers = pl.read_csv(folder / "customers.csv")
+    customers.head(1_100).write_csv(folder / "customers.csv")
+    assert tried(folder).fingerprint != first.fingerprint
+    assert len(reads) == 2
+
+
+def test_a_folder_that_is_a_column_counts(folder, reads):
+    log = pl.read_parquet(folder / "interactions.parquet")
+    (folder / "interactions.parquet").unlink()
+    for place in ("log/rated=1", "log/rated=2"):
+        (folder / place).mkdir(parents=True)
+    log.drop("stars").write_parquet(folder / "log/rated=1/part.parquet")
+    log.drop("stars").head(0).write_parquet(folder / "log/rated=2/part.parquet")
+    study = folder / "study.toml"
+    text = study.read_text().replace('"interactions.parquet"', '"log"').replace('"stars"', '"rated"')
+    study.write_text(text)
+    first = tried(folder)
+    (folder / "log/rated=1").rename(folder / "log/rated=5")
+    second = tried(folder)
+    assert len(reads) == 2
+    assert second.fingerprint != first.fingerprint
+
+
+def test_a_touched_file_is_not(folder, reads):
+    tried(folder)
+    os.utime(folder / "customers.csv", (1, 1))
+    tried(folder)
+    assert len(reads) == 1
+
+
+TABLES = """
+[tables.log]
+source = "interactions.parquet"
+[tables.contacts]
+query = "select customer, at, touchpoint, channel, stars from log where stars > 0"
+"""
+SETTINGS = {
+    "scale": ("scale = [1, 5]", "scale = [1, 9]"),
+    "bad": ("[moments]", '[moments]\nbad = "stars <= 3"'),
+    "exclude": ("exclude = \"touchpoint = 'cancellation'\"", 'exclude = "stars = 4"'),
+    "blackout": ("[moments]", "[moments]\nblackout_days = 7"),
+    "defection": ('defection = ["switched"]', 'defection = ["switched", "moved away"]'),
+    "query": ("select * from contacts", "select * from contacts where channel <> 'phone'"),
+    "table": ("stars > 0", "stars > 1"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), SETTINGS.values(), ids=SETTINGS)
+def test_settings_left_of_the_tables_count(folder, reads, old, new):
+    file = folder / "study.toml"
+    text = file.read_text().replace('source = "interactions.parquet"', 'query = "select * from contacts"') + TABLES
+    assert text.count(old) == 1
+    file.write_text(text)
+    first = tried(folder)
+    file.write_text(text.replace(old, new))
+    assert cache.opened(cx.read_study(folder)).reading() is None
+    second = tried(folder)
+    assert len(reads) == 2
+    assert second.fingerprint != first.fingerprint
+    assert second.to_json() == tried(folder, keep=False).to_json()
+
+
+def test_settings_right_of_the_tables_do_not(folder, reads):
+    tried(folder)
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").write_text(text.replace("horizon_days = 365", "horizon_days = 180"))
+    tried(folder)
+    assert len(reads) == 1
+
+
+def test_changed_modules_count(folder, reads, monkeypatch):
+    tried(folder)
+    monkeypatch.setattr(cache, "_sources", lambda: "another version")
+    tried(folder)
+    assert len(reads) == 2
+
+
+def test_half_a_file_is_made_again(folder, reads):
+    first = tried(folder)
+    for path in files(folder):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert tried(folder).to_json() == first.to_json()
+    assert len(reads) == 2
+    assert tried(folder).to_json() == first.to_json()
+    assert len(reads) == 2
+
+
+def test_nothing_is_left_half_written_and_only_the_owner_reads(folder):
+    tried(folder)
+    found = files(folder)
+    assert found
+    assert not [p for p in found if p.name.startswith(".")]
+    state = folder / ".cxresearch" / "cache"
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    tables = [p for p in found if p.parent != state]
+    assert {stat.S_IMODE(p.stat().st_mode) for p in tables} == {0o600}
+
+
+def test_state_elsewhere(folder, tmp_path, monkeypatch):
+    cx.evaluate(cx.read_study(folder, state=tmp_path / "there"), ["one-strike"], verdicts_only=True)
+    assert (tmp_path / "there" / "cache").is_dir()
+    assert not (folder / ".cxresearch").exists()
+    monkeypatch.setenv("CXRESEARCH_STATE", str(tmp_path / "third"))
+    cx.evaluate(cx.read_study(folder), ["one-strike"], verdicts_only=True)
+    assert (tmp_path / "third" / "cache").is_dir()
+
+
+def test_a_state_folder_that_cannot_be_made_is_no_obstacle(folder):
+    (folder / ".cxresearch").write_text("in the way")
+    assert tried(folder).fingerprint == tried(folder, keep=False).fingerprint
+
+
+def test_frames_in_memory_are_not_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = simulate(KNOWN["harm"].world, 600, 3).study()
+    cx.evaluate(study, ["one-strike"], verdicts_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_old_states_are_forgotten(folder):
+    state = folder / ".cxresearch" / "cache"
+    for i in range(12):
+        (state / f"old{i:02d}").mkdir(parents=True)
+        os.utime(state / f"old{i:02d}", (i, i))
+    tried(folder)
+    left = [p.name for p in state.iterdir() if p.is_dir()]
+    assert len(left) == cache.KEPT
+    assert "old11" in left
+    assert "old00" not in left
