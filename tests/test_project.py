@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ HEAVY = (
     "pandas",
     "sqlglot",
 )
+MODULES = sorted((ROOT / "src").rglob("*.py"))
 LINES = (ROOT / "environment.yml").read_text(encoding="utf-8").splitlines()
 
 
@@ -71,7 +73,7 @@ def test_an_extra_is_in_a_lock_of_its_own_that_changes_nothing_else(extra, adds)
         assert re.findall("sha256:[0-9a-f]+", more[name]) == re.findall("sha256:[0-9a-f]+", own[name])
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.name)
 def test_no_module_is_longer_than_can_be_read(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
@@ -83,17 +85,29 @@ FLOW = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "src" / "cxresearch").rglob("*.py")), ids=lambda p: p.name)
-def test_nothing_flows_back(path):
-    def room(name):
-        return FLOW.index(name.removesuffix(".py"))
+def imports():
+    """What each module imports of the package, late imports and those for types included."""
+    src = ROOT / "src"
+    modules = {".".join(p.relative_to(src).with_suffix("").parts).removesuffix(".__init__"): p for p in MODULES}
+    for name, path in modules.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "cxresearch":
+                inside = {f"{node.module}.{a.name}" for a in node.names}
+                found |= inside & set(modules) or {node.module}
+        yield name, found - {name}
 
-    own = room(path.relative_to(ROOT / "src" / "cxresearch").parts[0])
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "cxresearch":
-            _, *inside = node.module.split(".")
-            for name in inside[:1] or [a.name for a in node.names]:
-                assert room(name) <= own, f"{path.name} imports {name}"
+
+def test_nothing_flows_back():
+    def room(name):
+        return FLOW.index([*name.split("."), "__init__"][1])
+
+    for name, found in imports():
+        assert all(room(other) <= room(name) for other in found), f"{name} imports {sorted(found)}"
+
+
+def test_no_two_modules_need_each_other():
+    assert list(TopologicalSorter(dict(imports())).static_order())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 import re
 from pathlib import Path
 
-from cxresearch.report.page import page, standalone
+from cxresearch.report.page import page
+from cxresearch.report.sheet import standalone
 from cxresearch.report.stale import marked, plainly, unmarked
 from tests.report.standins import executed
 

@@ -10,9 +10,9 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.engines.along import Along
+from cxresearch.engines.duckdb_files import connected, quoted, stored, text
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
-from cxresearch.errors import EngineError
 from cxresearch.study import Format
 from cxresearch.study.times import EARLIEST, LATEST, duck_time
 
@@ -29,14 +29,7 @@ class DuckDB:
     shared = False
 
     def __init__(self) -> None:
-        try:
-            import duckdb
-        except ModuleNotFoundError:
-            raise EngineError("the engine duckdb is not installed: pip install 'cxresearch[duckdb]'") from None
-        # a query sees the declared tables only: no variable of this program, no extension fetched, no local time zone
-        shut: dict[str, Any] = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
-        self.connection: duckdb.DuckDBPyConnection = duckdb.connect(config=shut)
-        self.connection.execute("set timezone = 'UTC'")
+        self.connection = connected()
         self._numbers = itertools.count()
 
     def _relation(self, sql: str) -> duckdb.DuckDBPyRelation:
@@ -55,9 +48,9 @@ class DuckDB:
         kinds = {pl.Int64: "bigint", pl.Float64: "double", pl.Date: "date", pl.Boolean: "boolean"}
         named = Polars().parquet(paths, hive=True).collect_schema()
         types = {n: kinds.get(t.base_type(), "varchar") for n, t in named.items() if n not in own}
-        listed = ", ".join(_text(p) for p in paths)
-        folders = ", ".join(f"{_text(n)}: {t}" for n, t in types.items())
-        columns = ", ".join(map(_quoted, named))
+        listed = ", ".join(text(p) for p in paths)
+        folders = ", ".join(f"{text(n)}: {t}" for n, t in types.items())
+        columns = ", ".join(map(quoted, named))
         source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{folders}}})"
         return self._relation(f"select {columns} from {source}")
 
@@ -67,9 +60,7 @@ class DuckDB:
 
     def database(self, path: str, table: str) -> Any:
         """As `Engine.database`."""
-        name = f"file_{next(self._numbers)}"
-        self.connection.execute(f"attach {_text(path)} as {name} (read_only)")
-        return self._relation(f"select * from {name}.{'.'.join(map(_quoted, table.split('.')))}")
+        return stored(self.connection, path, table, f"file_{next(self._numbers)}")
 
     def catalogue(self, table: str) -> Any:
         """As `Engine.catalogue`."""
@@ -101,18 +92,18 @@ class DuckDB:
         """As `Engine.rows`."""
         casts = {"TIMESTAMPTZ_NS": "timestamptz", '"NULL"': "varchar", "HUGEINT": "double", "UHUGEINT": "double"}
         plain = [
-            f"cast({_quoted(c)} as {casts[t]}) as {_quoted(c)}" if (t := str(kind)) in casts else _quoted(c)
+            f"cast({quoted(c)} as {casts[t]}) as {quoted(c)}" if (t := str(kind)) in casts else quoted(c)
             for c, kind in zip(raw.columns, raw.types, strict=True)
         ]
         return framed(raw.project(", ".join(["row_number() over () as cx_row", *plain])))
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """As `Engine.number`."""
-        return self._over(frame, f"row_number() over (order by {_quoted(by)}) - 1 as {_quoted(name)}")
+        return self._over(frame, f"row_number() over (order by {quoted(by)}) - 1 as {quoted(name)}")
 
     def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
         """As `Engine.instant`."""
-        kind, x = frame.collect_schema()[column], _quoted(column)
+        kind, x = frame.collect_schema()[column], quoted(column)
         if kind.is_integer():
             day, second = x, "0"
         else:
@@ -137,18 +128,18 @@ class DuckDB:
         zoned = [c for c in columns if getattr(frame.collect_schema()[c], "time_zone", None)]
         if not zoned:
             return frame
-        here = ", ".join(f"timezone('{zone}', {_quoted(c)}) as {_quoted(c)}" for c in zoned)
+        here = ", ".join(f"timezone('{zone}', {quoted(c)}) as {quoted(c)}" for c in zoned)
         return framed(nw.to_native(frame).project(f"* replace ({here})"))
 
     def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:  # noqa: ARG002
         """As `Engine.repeats`."""
-        same = ", ".join(_quoted(c) for c in columns)
+        same = ", ".join(quoted(c) for c in columns)
         return self._over(frame, f"row_number() over (partition by {same} order by cx_row) > 1 as cx_repeat")
 
     def group(self, frame: Frame, column: str) -> Frame:
         """As `Engine.group`."""
         return self._over(
-            frame, f"cast(('0x' || substr(md5({_quoted(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\""
+            frame, f"cast(('0x' || substr(md5({quoted(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\""
         )
 
     def pick(self, frame: Frame, rows: Frame) -> Frame:
@@ -174,11 +165,3 @@ class DuckDB:
         result: pl.DataFrame = nw.to_native(frame).pl()
         wide = [n for n, t in result.schema.items() if isinstance(t, pl.Decimal) or t == pl.Int128]
         return result.with_columns(pl.col(wide).cast(pl.Int64)) if wide else result
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

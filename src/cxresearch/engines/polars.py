@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from cxresearch.engines.along import Along, AlongSorted
+from cxresearch.engines.duckdb_files import connected, stored
 from cxresearch.engines.packed import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
@@ -65,9 +66,7 @@ class Polars:
 
     def database(self, path: str, table: str) -> pl.LazyFrame:
         """As `Engine.database`; DuckDB reads it."""
-        from cxresearch.engines.duckdb import DuckDB
-
-        read: pl.DataFrame = DuckDB().database(path, table).pl()
+        read: pl.DataFrame = stored(connected(), path, table).pl()
         return read.lazy()
 
     def catalogue(self, table: str) -> pl.LazyFrame:

@@ -12,7 +12,7 @@
     cards, overview, strip    the first screen
     dossier                   what stands behind a verdict
     provenance                the audit, and what made the page
-    making, page, policy, marks    an executed notebook to one offline file
+    making, page, sheet, policy, marks  an executed notebook to one offline file
     site, changes, trace      the index, what has changed, each claim over the runs
     ledger                    every look at a claim, kept
     issue, stale, shelf       what a run leaves: pages, marks, what lies in a folder

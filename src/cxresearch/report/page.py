@@ -28,6 +28,7 @@ from traitlets.config import Config
 from cxresearch.charts import renderer
 from cxresearch.report import changes, marks, policy, show
 from cxresearch.report.ledger import Look
+from cxresearch.report.sheet import style
 from cxresearch.report.site import Entry, back, depth_of, elsewhere
 
 _TEMPLATE = files("cxresearch.report").joinpath("template")
@@ -101,7 +102,7 @@ def page(notebook: NotebookNode, *, name: str, entries: Sequence[Entry] = (), hi
     resources = {
         "metadata": {"name": name},
         "cx_title": f"{title} · {found['docket']['study']}" if found else title,
-        "cx_style": _style(),
+        "cx_style": style(),
         "cx_script": script,
         "cx_stills": {_key(spec): _stills(spec) for spec in charts},
         "cx_key": _key,
@@ -143,26 +144,6 @@ def _link(claim: str, depth: dict[str, str]) -> str:
         return ""
     hidden = f'<span class="cx-hidden">: {escape(claim)}</span>'
     return f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
-
-
-def standalone(title: str, body: str) -> str:
-    """A page around HTML that is ready, without a script: the same looks, the same policy.
-
-    Raises:
-        ReportError: the page would load something from elsewhere.
-    """
-    return policy.sealed(
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{policy.PLACE}\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(title)}</title>\n<style>{_style()}</style>\n"
-        '</head>\n<body>\n<a class="cx-skip" href="#main">Skip to the page</a>\n'
-        f'<main id="main">{body}</main>\n</body>\n</html>\n'
-    )
-
-
-def _style() -> str:
-    return _TEMPLATE.joinpath("page.css").read_text(encoding="utf-8")
 
 
 def summary(notebook: NotebookNode) -> dict[str, Any] | None:

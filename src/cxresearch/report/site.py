@@ -9,6 +9,7 @@ from typing import Any
 from cxresearch.claims.numbers import limits
 from cxresearch.report import changes, trace
 from cxresearch.report.ledger import Look
+from cxresearch.report.sheet import standalone
 from cxresearch.report.words import anchor, headline, moment, period, table, tally, text, verdict
 from cxresearch.small_cells import MIN_CELL, tellable
 
@@ -89,8 +90,6 @@ def index(entries: Sequence[Entry], history: Sequence[Look] = ()) -> str:
     Raises:
         ReportError: the page would load something from elsewhere.
     """
-    from cxresearch.report.page import standalone
-
     study = next((e.summary["docket"]["study"] for e in entries if e.summary), "")
     title = f"Reports: {study}" if study else "Reports"
     shown = _shown(entries)

@@ -6,16 +6,8 @@ checks    what they may say                   sql       what both are read with
 times     times written as text               variants  other definitions to try
 """
 
-from cxresearch.study.file import (
-    LEVELS_OF_SERVICE,
-    Format,
-    Interactions,
-    Retention,
-    Study,
-    Table,
-    read_study,
-    study_from,
-)
+from cxresearch.study.file import read_study, study_from
+from cxresearch.study.settings import LEVELS_OF_SERVICE, Format, Interactions, Retention, Study, Table
 
 __all__ = [
     "LEVELS_OF_SERVICE",

@@ -13,7 +13,7 @@ from cxresearch.errors import StudyError, nearest
 from cxresearch.study.times import DIRECTIVES, EARLIEST, LATEST, unknown_directives
 
 if TYPE_CHECKING:
-    from cxresearch.study.file import Format, Interactions, Retention, Study, Table
+    from cxresearch.study.settings import Format, Interactions, Retention, Study, Table
 
 CENTURY = 36_525
 _VARIABLE = r"\$\{\w+\}"

@@ -8,7 +8,7 @@ import msgspec
 
 from cxresearch.errors import StudyError, nearest
 from cxresearch.study import checks, strict
-from cxresearch.study.file import Study
+from cxresearch.study.settings import Study
 
 _SECTIONS = ("info", "moments", "retention", "decision", "interactions")
 

@@ -1,0 +1,247 @@
+"""What a study says: which columns its two tables have, and what its words mean. No data.
+
+Values of environment variables are filled in only where a source is opened (`Study.fill`), and taken out again of
+whatever is printed (`Study.redact`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from cxresearch.errors import StudyError
+from cxresearch.html_tables import html_table
+from cxresearch.study.strict import Section
+
+LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class Info(Section, frozen=True, kw_only=True):
+    """`[study]`: identity and the questions' common horizon."""
+
+    id: str | None = None
+    name: str | None = None
+    horizon_days: int = 365
+    min_cell: int = 10
+
+
+class Format(Section, frozen=True, kw_only=True):
+    """How a text file is written, where it is not plain CSV."""
+
+    separator: str = ","
+    quote: str = '"'
+    encoding: Literal["utf8", "utf8-lossy"] = "utf8"
+    decimal_comma: bool = False
+    skip_rows: int = 0
+    null_values: tuple[str, ...] = ("",)
+
+
+class Table(Section, frozen=True, kw_only=True):
+    """An entry of `[tables]`: a file, or a query over the tables named before it."""
+
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+
+
+class Interactions(Section, frozen=True, kw_only=True):
+    """`[interactions]`: the log, one row per contact."""
+
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+    customer: str = "customer"
+    at: str = "at"
+    at_format: str | None = None
+    time_zone: str = "UTC"
+    touchpoint: str | None = None
+    channel: str | None = None
+    owner: str | None = None
+    agent: str | None = None
+    score: str | None = None
+    scale: tuple[float, float] | None = None
+    level: str | None = None
+    grade: str | None = None
+    attended: str | None = None
+    is_problem: str | None = None
+    handoff: str | None = None
+    respect: str | None = None
+    solutions: str | None = None
+    simplicity: str | None = None
+    responsibility: str | None = None
+    problem_at: str | None = None
+    resolved_at: str | None = None
+    goodwill_at: str | None = None
+    informed_at: str | None = None
+    complained_at: str | None = None
+    posted_at: str | None = None
+    unattended: tuple[str, ...] = ()
+    expectations_scale: tuple[float, float] | None = None
+    known_at_contact: tuple[str, ...] = ()
+    log_from: date | int | None = None
+    log_until: date | int | None = None
+
+
+class Moments(Section, frozen=True, kw_only=True):
+    """`[moments]`: which contacts count, and as what."""
+
+    bad: str | None = None
+    neutral: str | None = None
+    good: str | None = None
+    exclude: str | None = None
+    blackout_days: int = 0
+
+
+class Retention(Section, frozen=True, kw_only=True):
+    """`[retention]`: who stayed and who left."""
+
+    kind: Literal["contract", "activity"] = "contract"
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+    customer: str = "customer"
+    start: str = "start"
+    end: str = "end"
+    date_format: str | None = None
+    cause: str | None = None
+    contract: str | None = None
+    defection: tuple[str, ...] = ()
+    observed_from: Any = None  # a column, a date or an integer day
+    observed_until: Any = None
+    segment: str | None = None
+    cluster: str | None = None
+    covariates: tuple[str, ...] = ()
+    marketing: tuple[str, ...] = ()
+    gap_days: int | None = None
+    returns: Literal["ignore"] = "ignore"
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Columns that describe a customer as of entry, besides the segment: covariates, and marketing."""
+        return tuple(dict.fromkeys((*self.covariates, *self.marketing)))
+
+
+class Decision(Section, frozen=True, kw_only=True):
+    """`[decision]`: how sure one wants to be."""
+
+    level: float = 0.95
+    multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"
+    looks: Literal["fixed"] = "fixed"
+    groups: int = 100
+
+
+class Study(msgspec.Struct, frozen=True, kw_only=True):
+    """A study: everything the pipeline needs to know, and no data.
+
+    Attributes:
+        info: identity, horizon in days, smallest cell shown.
+        interactions: the log's source and columns.
+        moments: rules that grade a contact.
+        retention: the retention table's source and columns, or the gap that means a customer has lapsed.
+        decision: level, multiplicity and number of jackknife groups.
+        tables: named files and queries that the two sources may use.
+        claims: claims of one's own, as written.
+        folder: where relative sources start.
+        state: folder for what is kept between runs.
+        variables: values given for ``${NAME}``; the environment is asked for the others.
+        frames: tables held in memory, by name; they stand in for files of that name.
+    """
+
+    info: Info
+    interactions: Interactions
+    moments: Moments
+    retention: Retention
+    decision: Decision
+    tables: dict[str, Table]
+    claims: tuple[dict[str, Any], ...]
+    folder: Path
+    state: Path
+    variables: dict[str, str]
+    frames: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """The study by its name; never what a variable holds."""
+        return f"Study({self.name!r}, folder={str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        log, kept, says = self.interactions, self.retention, self.moments
+        rules = ((f"{name} moments", getattr(says, name)) for name in ("bad", "neutral", "good"))
+        rows = [
+            ("interactions", log.source or ("a query" if log.query else "a table in memory")),
+            ("retention", kept.source or f"from the contacts: a gap of {kept.gap_days} days")
+            if kept.kind == "activity"
+            else ("retention", kept.source or ("a query" if kept.query else "a table in memory")),
+            *((name, rule) for name, rule in rules if rule),
+            ("set aside", says.exclude or "nothing"),
+            ("blackout", f"{says.blackout_days} days"),
+            ("horizon", f"{self.info.horizon_days} days"),
+            ("smallest count shown", self.info.min_cell),
+            ("confidence level", f"{self.decision.level:.0%}, several claims: {self.decision.multiplicity}"),
+        ]
+        return html_table(self.name, ("setting", "is"), rows)
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("name", self.name)]
+
+    @property
+    def name(self) -> str:
+        """The study's name, or its id, or the folder it lies in."""
+        return self.info.name or self.info.id or self.folder.name
+
+    def fill(self, template: str, field: str) -> str:
+        """`template` with ``${NAME}`` replaced by values.
+
+        Raises:
+            StudyError: a variable has no value; the message names the variable and the field.
+        """
+
+        def value(match: re.Match[str]) -> str:
+            found = self._value(match[1])
+            if not found:
+                held = "is empty" if found == "" else "has no value"
+                raise StudyError(
+                    f"{field} uses ${{{match[1]}}}, which {held}: set the environment variable {match[1]}, or "
+                    f"give it on the command line with -D {match[1]}=VALUE",
+                    field=field,
+                )
+            return found
+
+        return _VARIABLE.sub(value, template)
+
+    def redact(self, text: str) -> str:
+        """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
+        names = sorted({name for template in self._templates() for name in _VARIABLE.findall(template)})
+        shown = {form: name for name in names for form in _forms(self._value(name) or "")}
+        longest_first = "|".join(re.escape(form) for form in sorted(shown, key=len, reverse=True))
+        return re.sub(longest_first, lambda found: f"${{{shown[found[0]]}}}", text) if shown else text
+
+    def _value(self, name: str) -> str | None:
+        return self.variables.get(name, os.environ.get(name))
+
+    def _templates(self) -> list[str]:
+        sections: tuple[Interactions | Retention | Table, ...]
+        sections = (self.interactions, self.retention, *self.tables.values())
+        return [s.source for s in sections if s.source]
+
+
+def _forms(value: str) -> set[str]:
+    """How somebody may echo a value.
+
+    A path may have been taken apart or its ~ spelt out; an address may have been encoded, decoded or taken apart.
+    """
+    login, _, place = value.partition("://")[2].rpartition("@")
+    parts = [*re.split("[:/@?&=#]", login), *re.findall(r"[?&](?:user|\w*password)=([^&]*)", place)]
+    forms = {value, str(Path(value)), *parts}
+    with suppress(RuntimeError):  # no such home
+        forms.add(str(Path(value).expanduser()))
+    forms |= {unquote(form) for form in forms}
+    forms |= {quote(form, safe, errors="surrogateescape") for form in forms for safe in ("", "/", ":/,[]")}
+    return (forms | {form.replace("%20", "+") for form in forms}) - {"", "."}
