@@ -177,3 +177,14 @@ def test_a_shelf_is_that_of_its_folder(tmp_path):
     place.parent.mkdir()
     place.write_text(shelf.text(shelf.Shelf("/another/out", index="x")))
     assert shelf.read(tmp_path, tmp_path / "out").index == ""
+
+
+def test_a_second_study_in_the_same_folder_is_told_what_it_replaces(tmp_path, again, ran):
+    assert not [line for line in again() if "replaced" in line]
+    told = []
+    report(study_of(tmp_path / "other"), again.out, tell=told.append)
+    assert told[0].startswith(f"{again.out} holds pages that no run of this study on record has made (verdicts.html); ")
+    assert told[0].endswith("give each study a folder of its own (--out)")
+    again.study.write_text(again.study.read_text().replace("A small shop", "Another shop"))
+    assert again()[0].startswith(f"{again.out} holds pages of the study 'A small shop'; ")
+    assert not [line for line in again(force=True) if "replaced" in line]

@@ -21,7 +21,7 @@ from cxresearch.report.lock import WAIT, locked
 from cxresearch.report.making import Edition, Run, Say, lasting, make
 from cxresearch.report.plan import Plan, plans
 from cxresearch.report.publish import mark_of, tidy, unfinished
-from cxresearch.report.shelf import moment
+from cxresearch.report.shelf import Shelf, moment
 from cxresearch.report.stale import plainly
 from cxresearch.report.stopping import Stopped, Stops, stoppable
 from cxresearch.report.unchanged import inputs, key
@@ -201,6 +201,7 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
             run.tell(f"{plan.file}: nothing has changed since {since}; the page stays (--force runs it again)")
     if not todo and shelf.holds(INDEX, shelf.index):
         return Edition()
+    _warned(run, shelf, identity(study), todo)
     edition = make(run, order.file, study, order.variables, todo) if todo else Edition()
     if inputs(order.file, study) != read:  # they have changed meanwhile, so what the pages were made from is not known
         read = ""
@@ -221,6 +222,18 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
         there = "; the last good page is marked as not up to date" if (run.out / lost.file).exists() else ""
         run.tell(f"not published: {lost.file}: {error}{there}")
     return edition
+
+
+def _warned(run: Run, shelf: Shelf, study: str, todo: Sequence[Plan]) -> None:
+    """Say so where pages would take the place of another study's."""
+    strange = [p.file for p in todo if (run.out / p.file).exists() and shelf.get(p.file) is None]
+    if shelf.study not in ("", study):
+        whose = f"{run.out} holds pages of the study {shelf.study!r}"
+    elif strange:
+        whose = f"{run.out} holds pages that no run of this study on record has made ({', '.join(strange)})"
+    else:
+        return
+    run.tell(f"{whose}; those of the same name are replaced: give each study a folder of its own (--out)")
 
 
 def _published(run: Run) -> bool:
