@@ -338,6 +338,20 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
         assert rows["habit-equal"].low < 1 < rows["habit-equal"].high
 
 
+@pytest.mark.parametrize("busy", [1.0, -1.0])
+def test_what_tells_who_is_busy_decides_no_contest(busy):
+    """How many moments there were tells who is busy; given that, their grades tell nothing here."""
+    primary = {"moments-beat-marketing": "moments-or-marketing", "latest-moment": "last-or-history"}
+    study = simulate(World(busy_stay=busy), 20_000, 1).study()
+    for trial in evaluate(study, list(primary), verdicts_only=True):
+        rows = {e.reading: e for e in trial.readings}
+        own, equal = rows[primary[trial.claim.id]].estimate, rows["habit-equal"].estimate
+        assert trial.verdict == "undecided"
+        assert trial.primary.reason.startswith("with contacts so far held equal as well it is not shown")
+        assert own.low > 0 or own.high < 0
+        assert abs(equal.value) < abs(own.value) / 3
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

@@ -72,6 +72,21 @@ def test_what_a_reading_requires(own, other, contradicts):
         assert (found.verdict, found.reason) == (own, "")
 
 
+@pytest.mark.parametrize("own", VERDICTS)
+@pytest.mark.parametrize("other", VERDICTS)
+@pytest.mark.parametrize("asked", ["contradicted", "either"])
+def test_what_a_contradiction_requires(own, other, asked):
+    found = judged(own, requires=((Requirement("other", otherwise="the other differs", asked_of=asked), other),))
+    if own not in (("contradicted", "supported") if asked == "either" else (asked,)):
+        assert (found.verdict, found.reason, found.p) == (own, "", 0.01)
+    elif own == other:
+        assert (found.verdict, found.p) == (own, 0.03)
+    else:
+        lacks = other == "not testable"
+        assert found.verdict == found.verdict_family == "undecided"
+        assert found.reason == ("no comparison: it lacks a control group" if lacks else "the other differs")
+
+
 def test_a_required_reading_contradicts_although_the_answer_turns():
     requirement = Requirement("other", otherwise="the other fails", contradicts=True)
     found = judged("supported", ladder="contradicted", requires=((requirement, "contradicted"),))

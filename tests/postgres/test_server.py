@@ -28,6 +28,7 @@ from cxresearch.cli import main
 from cxresearch.engines import engine
 from cxresearch.errors import SourceError
 from cxresearch.risk import cache
+from cxresearch.study.settings import Moments
 from cxresearch.tables import postgres
 from cxresearch.tables.sources import open_source, section_source, table_rows
 from tests.postgres.conftest import ADDRESS, PASSWORD, USER
@@ -355,7 +356,7 @@ def test_nothing_is_left_of_a_study(server, name, files, tmp_path):
     gc.collect()
     with suppress(cx.CxResearchError):
         cx.audit(made.__class__(**{f: getattr(made, f) for f in made.__struct_fields__ if f != "moments"},
-                                moments=cx.study.Moments(bad="nothing = 1")), engine=name)  # fmt: skip
+                                moments=Moments(bad="nothing = 1")), engine=name)  # fmt: skip
     gc.collect()
     assert not list(files.iterdir())
 

@@ -208,7 +208,8 @@ def subjects(reading: Reading, *, contrasts: bool = True) -> tuple[str, ...]:
     found = [*reading.count, *reading.among]
     if reading.contest:
         found += [name for term in (*reading.contest.first, *reading.contest.second) for name in features(term)]
-    found += [n for n in (reading.frailty, reading.at_risk.alike if reading.at_risk else None) if n]
+    found += [reading.frailty] if reading.frailty else []
+    found += [reading.at_risk.alike, *reading.at_risk.strata] if reading.at_risk else []
     if reading.clock:
         found.append(reading.clock.since)
     if reading.until:

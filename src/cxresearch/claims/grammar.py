@@ -56,19 +56,22 @@ class Comparators(Section, frozen=True):
 
 
 class Requirement(Section, frozen=True):
-    """Another reading that must be supported too.
+    """Another reading without which a verdict does not stand.
 
     Attributes:
         reading: its id.
-        otherwise: why the claim is not supported without it, in plain words.
+        otherwise: why the claim is open without it, in plain words.
         contradicts: whether its being contradicted contradicts the claim; else the claim is undecided.
         control: a negative control: only its being contradicted counts, and leaves the claim undecided.
+        asked_of: the verdict that it must share: ``supported``, ``contradicted`` or ``either``; one that it does not
+            share becomes undecided.
     """
 
     reading: str
     otherwise: str
     contradicts: bool = False
     control: bool = False
+    asked_of: Literal["supported", "contradicted", "either"] = "supported"
 
 
 class Published(Section, frozen=True):
@@ -97,10 +100,12 @@ class AtRisk(Section, frozen=True):
 
     Attributes:
         alike: a history in which they are at the same level.
+        strata: further ones, or fixed covariates.
         part: the difference of the two shares, or theirs alone.
     """
 
     alike: str
+    strata: tuple[str, ...] = ()
     part: Literal["excess", "comparators"] = "excess"
 
 

@@ -15,8 +15,8 @@ def in_the_light_of(primary: Reading, rows: Mapping[str, Evidence]) -> Evidence:
     """A primary reading as the others leave it: what else must hold before it is believed.
 
     What is held equal comes first: a reading that turns with it is open. Then, one after the other, what the reading
-    requires: a control that must not fail, or another reading that must be supported too; where that one is
-    contradicted and contradicts the claim, it does so of an open reading as well.
+    requires: a control that must not fail, or another reading that must be supported, or contradicted, too; where that
+    one is contradicted and contradicts the claim, it does so of an open reading as well.
 
     Args:
         primary: the reading that a verdict rests on.
@@ -71,20 +71,19 @@ def family(trials: Sequence[Trial], method: str, alpha: float) -> list[Trial]:
 
 
 def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
-    """The primary reading in the light of one that must be supported too, or of a control that must not fail."""
+    """The primary reading in the light of one that must say so too, or of a control that must not fail."""
     if requirement.control:
         failed = other.verdict == "contradicted" and row.verdict in ("supported", "contradicted")
         return _with(row, "undecided", requirement.otherwise, row.p) if failed else row
-    if row.verdict not in ("supported", "undecided"):
-        return row
-    if other.verdict == "contradicted" and requirement.contradicts:
+    if other.verdict == "contradicted" and requirement.contradicts and row.verdict in ("supported", "undecided"):
         return _with(row, "contradicted", requirement.otherwise, other.p)
-    if row.verdict == "undecided":
+    asked = ("supported", "contradicted") if requirement.asked_of == "either" else (requirement.asked_of,)
+    if row.verdict not in asked:
         return row
     if other.verdict == "not testable":
         return _with(row, "undecided", f"no comparison: it lacks {other.lacks}", row.p)
     p = max((x for x in (row.p, other.p) if x is not None), default=None)
-    return replace(row, p=p) if other.verdict == "supported" else _with(row, "undecided", requirement.otherwise, p)
+    return replace(row, p=p) if other.verdict == row.verdict else _with(row, "undecided", requirement.otherwise, p)
 
 
 def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evidence:

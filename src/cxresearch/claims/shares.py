@@ -35,13 +35,14 @@ def _beside_others(bench: Bench, own: Counting, reading: Reading, at_risk: AtRis
     table = bench.store.risk(own)
     settings = bench.study.decision
     found = bench.once(
-        repr((own.key, reading.count, reading.among, reading.ends, at_risk.alike)),
+        repr((own.key, reading.count, reading.among, reading.ends, at_risk.alike, at_risk.strata)),
         lambda: share_at_risk(
             table,
             dict(reading.count),
             at_risk.alike,
             among=dict(reading.among) or None,
             causes=reading.ends or ("defection",),
+            strata=at_risk.strata,
             level=settings.level,
             groups=settings.groups,
         ),

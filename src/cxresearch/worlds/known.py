@@ -60,6 +60,13 @@ _WORLDS = (
         World(busy_stay=-0.5),
         (*_DIRECTIONS, *no_effect("good-moments-build"), *edge("neutral-threat")),
     ),
+    KnownWorld(
+        14,
+        "hurried",
+        "Moments do nothing, but busy customers have more of every kind and leave sooner.",
+        World(busy_stay=1.0),
+        (*_DIRECTIONS, *no_effect("good-moments-build"), *edge("neutral-threat")),
+    ),
     *what_counts.WORLDS,
     *tolerance.WORLDS,
     *problems.WORLDS,
