@@ -162,12 +162,8 @@ seeds.
 
 A verdict is wrong if it supports what is not so or contradicts what is: outside or at no effect *supported*, inside or
 at the smallest effect that matters *contradicted*, at an edge either. The bar is 5%, within binomial error. Where the
-truth is clear at least 80% should be decided rightly. In the confounded world the reading's limit need not be the
-effect, which is none; verdicts are judged by the effect.
-
-The rows of bad-moments-drive-away, remote-touchpoints, problem-moments, handoffs and anger-to-appreciation were made
-before these were also held to contacts so far (decision 26). That leaves more of them undecided: wrong verdicts can
-have become fewer, and so can right ones.{limits}
+truth is clear at least 80% should be decided rightly. In the worlds confounded and hurried the reading's limit need not
+be the effect, which is none; verdicts are judged by the effect.{limits}
 
 {worlds}
 

@@ -353,6 +353,33 @@ def test_what_tells_who_is_busy_decides_no_contest(busy):
 
 
 @pytest.mark.parametrize(
+    ("claim", "busy", "customers", "alone", "because"),
+    [
+        (
+            "silent-defection",
+            -1.0,
+            20_000,
+            "excess",
+            "among customers with as many bad moments in those 90 days it is ",
+        ),
+        (
+            "anger-to-appreciation",
+            1.0,
+            4_000,
+            "flipped-over-good-alone",
+            "with contacts so far held equal as well it is ",
+        ),
+    ],
+)
+def test_what_busy_customers_have_more_of_decides_nothing(claim, busy, customers, alone, because):
+    trial = evaluate(simulate(World(busy_stay=busy), customers, 1).study(), [claim], verdicts_only=True)[claim]
+    assert trial.verdict == "undecided"
+    assert trial.primary.reason.startswith(because)
+    own = next(e for e in trial.readings if e.reading == alone)
+    assert own.estimate.low > (0 if own.unit == "difference of shares" else 1.1)
+
+
+@pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"level": "9"}, "bad has no level '9'; it has: 0, 1, 2+"),

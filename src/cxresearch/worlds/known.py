@@ -37,6 +37,12 @@ _DIRECTIONS = no_effect(
     "responsibility-sours",
     "handoffs",
 )
+_NOTHING = (  # of moments, whoever is busy
+    *_DIRECTIONS,
+    *no_effect("good-moments-build", "silent-defection"),
+    *edge("neutral-threat", "weakest-moment", "latest-moment", "moments-beat-marketing"),
+    Truth("anger-to-appreciation", "inside"),  # no anger either
+)
 _WORLDS = (
     KnownWorld(
         1,
@@ -58,14 +64,14 @@ _WORLDS = (
         "confounded",
         "Moments do nothing, but busy customers have more of every kind and stay longer.",
         World(busy_stay=-0.5),
-        (*_DIRECTIONS, *no_effect("good-moments-build"), *edge("neutral-threat")),
+        _NOTHING,
     ),
     KnownWorld(
         14,
         "hurried",
         "Moments do nothing, but busy customers have more of every kind and leave sooner.",
         World(busy_stay=1.0),
-        (*_DIRECTIONS, *no_effect("good-moments-build"), *edge("neutral-threat")),
+        _NOTHING,
     ),
     *what_counts.WORLDS,
     *tolerance.WORLDS,
