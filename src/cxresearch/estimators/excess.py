@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.errors import NotTestable
+from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.intervals import cloglog
@@ -89,9 +89,15 @@ def excess(
 
     Raises:
         NotTestable: nobody exposed or comparable, a horizon beyond the follow-up, or too few for a jackknife.
+        EstimationError: no such cause.
     """
+    if cause not in table.causes:
+        raise EstimationError(f"no cause {cause!r}{nearest(cause, table.causes)}; there are: {', '.join(table.causes)}")
     if table.exposed.height == 0 or table.spans.height == 0:
         raise NotTestable("customers with such a moment and comparable ones without")
+    longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
+    if horizon > longest:
+        raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {longest})")
     own = table.causes.index(cause)
     left = table.exposed.filter(pl.col("event") == own).group_by("group").agg(events=pl.col("customers").sum())
     count = enough_bins(table.population, left, groups)

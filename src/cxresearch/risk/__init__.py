@@ -1,6 +1,9 @@
 """From records to the additive tables that every number is made of.
 
-episode  (start, stop] rows                   matched       the exposed and their comparators
-table    rows counted as flows                agent_counts  with whom they spoke
-rows     rows made elsewhere                  cache         tables kept between runs
+::
+
+    names    what a history may be called         matched       the exposed and their comparators
+    episode  (start, stop] rows                   agent_counts  with whom they spoke
+    table    rows counted as flows                cache         tables kept between runs
+    rows     rows made elsewhere
 """

@@ -19,6 +19,7 @@ from cxresearch.histories import History
 from cxresearch.histories.clocks import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.html_tables import html_table
+from cxresearch.risk.names import check_name
 from cxresearch.small_cells import told
 from cxresearch.study import Study
 from cxresearch.tables.records import Records
@@ -26,32 +27,6 @@ from cxresearch.tables.retention import CAUSES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-_RESERVED = frozenset(
-    [
-        "customer",
-        "group",
-        "cluster",
-        "start",
-        "stop",
-        "event",
-        "time",
-        "tick",
-        "entered",
-        "left",
-        "censored",
-        "end",
-        "origin",
-        "entry",
-        "exit",
-        "crossed",
-        "following",
-        "previous",
-        "first_state",
-        "segment",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +202,13 @@ def episodes(
         whole: only customers whose beginnings the log shows; the others become an aside.
 
     Raises:
-        EstimationError: no such fixed covariate.
+        EstimationError: no such fixed covariate, one named twice, or a name that no history can have.
     """
     for name in histories:
-        if name in _RESERVED or name.startswith(("cx_", "before_")):
-            raise EstimationError(f"{name!r} is a column of every table: call the history something else")
+        check_name(name)
     for name in fixed:
+        if fixed.count(name) > 1:
+            raise EstimationError(f"the fixed covariate {name!r} is named twice")
         if name not in records.fixed:
             known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
             raise EstimationError(
@@ -322,8 +298,7 @@ def first_reach(
     Raises:
         EstimationError: no such history or level, or a history that can also fall.
     """
-    if not eps.histories.get(history, _RISING).cumulative:
-        raise EstimationError(f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time")
+    _check_rising(eps, history, level)
     position, unknown = eps.position(history, level), len(eps.levels(history)) - 1
     reached = (nw.col(history) >= position) & (nw.col(history) != unknown)
     origins = eps.frame.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
@@ -347,7 +322,14 @@ def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
     """A transition as a competing exit: the row before it ends with `cause`, and the rows from it on go.
 
     The state changes for the days after a moment, so leaving on the very day of the transition stays leaving.
+
+    Raises:
+        EstimationError: no such history or level, a history that can also fall, or a cause that there is already.
     """
+    if cause in (*eps.causes, *eps.histories):
+        raise EstimationError(f"there is a {cause!r} already: call the cause something else")
+    check_name(cause.replace(" ", "_"))
+    _check_rising(eps, history, level)
     position = eps.position(history, level)
     along = eps.engine.along("start")
     crossed = nw.when(nw.col(history) >= position).then(nw.lit(1)).otherwise(nw.lit(0))
@@ -375,3 +357,8 @@ def final(eps: Episodes) -> Episodes:
 
 
 _RISING = History("", ("",), (), lambda _: [], {}, lambda _: nw.lit(0), cumulative=True)
+
+
+def _check_rising(eps: Episodes, history: str, level: str) -> None:
+    if not eps.histories.get(history, _RISING).cumulative:
+        raise EstimationError(f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time")

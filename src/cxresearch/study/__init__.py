@@ -1,9 +1,12 @@
 """The study file: what a company's two tables are called, what its words mean, and the SQL in it.
 
-file      a study, frozen                     rules     conditions on a row
-strict    keys that are not known             queries   whole tables by SQL
-checks    what they may say                   sql       what both are read with
-times     times written as text               variants  other definitions to try
+::
+
+    settings  what a study says, frozen           rules     conditions on a row
+    strict    keys that are not known             queries   whole tables by SQL
+    checks    values that make no sense           sql       what both are read with
+    file      from TOML to a study                times     times written as text
+    variants  other definitions to try
 """
 
 from cxresearch.study.file import read_study, study_from
