@@ -319,11 +319,12 @@ def first_moment(p: Past) -> Numbers:
 
 @claim("latest-moment")
 def latest_moment(p: Past) -> Numbers:
-    last = plain.last_grade(p.life)
+    last, so_far = plain.last_grade(p.life), banded(count(p.life), (2, 3, 4, 6, 9, 14, 21))
     sides = ({"last": last}, {}), (p.up_to_three("bad", "neutral", "good"), {})
     return {
         "last-or-history": of(contest(p.life, *sides, {"contacts": p.contacts}, p.segment)),
         "crude": of(contest(p.life, *sides, {}, None)),
+        "habit-equal": of(contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, p.segment)),
         "final-states": of(contest(p.life, *sides, {}, None, final=True)),
         "left-anyway": p.left_anyway(p.where(last, 0, 1 + NEUTRAL, 1 + GOOD)),
     }
@@ -493,6 +494,8 @@ def silent_defection(p: Past) -> Numbers:
     age = plain.unless_seen(p.life, plain.age_of_last(p.life, BAD, edges))
     silent, among = p.where(complaint, 0, 4), p.where(age, 1, 2, 3)
     theirs, more = plain_numbers.at_risk_share(p.life, among, silent, age)
+    occasions = within(p.life, 90, (1, 2, 3, 4, 6), (BAD,))
+    _, as_many = plain_numbers.at_risk_share(p.life, among, silent, 10 * age + occasions)
     last, since = at_exit(p.life, age), at_exit(p.life, complaint)
 
     def of_leavers(whole: np.ndarray, part: np.ndarray) -> Number:
@@ -501,6 +504,7 @@ def silent_defection(p: Past) -> Numbers:
     return {
         "silent": of_leavers(np.isin(last, (1, 2, 3)), np.isin(since, (0, 4))),
         "excess": Number(more),
+        "occasions-equal": Number(as_many),
         "at-risk-silent": Number(theirs),
         "in-60-days": of_leavers(np.isin(last, (1, 2)), np.isin(since, (0, 3, 4))),
         "in-30-days": of_leavers(last == 1, np.isin(since, (0, 2, 3, 4))),
@@ -564,9 +568,11 @@ def household_contagion(p: Past) -> Numbers:
 def against_fixed(p: Past, second: Terms, strata: np.ndarray | None) -> Numbers:
     """What own histories tell, less what fixed covariates tell."""
     sides = (p.up_to_three("bad", "neutral", "good"), {}), (second, {})
+    so_far = banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
     return {
         "adjusted": of(contest(p.life, *sides, {"contacts": p.contacts}, strata)),
         "crude": of(contest(p.life, *sides, {}, None)),
+        "habit-equal": of(contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, strata)),
         "final-counts": of(contest(p.life, *sides, {}, None, final=True)),
         "left-anyway": p.left_anyway(p.each["bad"] == 0),
     }

@@ -99,14 +99,14 @@ def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Readi
     if reading.shape == "incidence":
         if reading.clock is None:
             lagged = DayClock(study.moments.blackout_days)
-            return (Counting(own, lagged, until=reading.until),)
+            return (Counting(own, lagged, given, until=reading.until),)
         origin = reading.clock.since
         gate = Counting(((origin, claim.history(origin)),), days)
-        return (Counting(own, days, since=reading.clock, until=reading.until), gate)
+        return (Counting(own, days, given, since=reading.clock, until=reading.until), gate)
     if reading.shape == "excess":
         return (Counting(own, days, _had(fixed, ("segment",)), compare=reading.compare),)
     if reading.shape == "share":
-        return (Counting(own, days, worst=reading.worst),)
+        return (Counting(own, days, given, worst=reading.worst),)
     kept = (*_had(fixed, reading.model.strata if reading.model else ()), *given)
     return (Counting(own, clock_of(study), kept, since=reading.clock, final=reading.final),)
 

@@ -62,7 +62,7 @@ def parse_region(text: str, smallest_effect: float | None = None) -> Region:
             begins at 0: it makes the region a directional one.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: it cannot be read, or an edge is not finite.
     """
     one = re.fullmatch(rf"\s*(>=|>|<=|<)\s*({_NUMBER})\s*", text)
     if one:
@@ -82,7 +82,11 @@ def parse_region(text: str, smallest_effect: float | None = None) -> Region:
 
 def _value(text: str) -> float:
     above, _, below = text.partition("/")
-    return float(above) / float(below or 1)
+    parts = float(above), float(below or 1)
+    if not parts[1] or not all(math.isfinite(p) for p in (*parts, parts[0] / parts[1])):
+        said = text if len(text) <= 20 else f"{text[:20]}…"
+        raise ValueError(f"an edge must be a finite number, was {said}")
+    return parts[0] / parts[1]
 
 
 def decide(found: Estimate, region: Region) -> Decision:
