@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -220,6 +222,91 @@ def test_evaluate_refuses_before_it_computes(world, tmp_path):
     done = run("evaluate", world, "--json", tmp_path)
     assert done.exit_code == 2
     assert "is a directory" in done.stderr
+
+
+def test_json_into_a_pipe_that_has_a_name(world, tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")), daemon=True)
+    reader.start()
+    done = run("evaluate", world, "--claim", CLAIM, "--json", pipe, "--state", tmp_path / "state")
+    assert done.exit_code == 0, done.output
+    reader.join(10)
+    keys_of(no_odd_numbers(*read))
+    assert pipe.is_fifo()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pipe", "state"]
+
+
+def test_json_to_where_standard_output_goes_is_written_after_the_table(world, tmp_path):
+    out = tmp_path / "out.txt"
+    with out.open("w", encoding="utf-8") as file:
+        command = [sys.executable, "-c", "from cxresearch.cli import main; main()", "evaluate", str(world)]
+        more = ["--claim", CLAIM, "--json", str(out), "--state", str(tmp_path / "state")]
+        subprocess.run([*command, *more], stdout=file, stderr=subprocess.DEVNULL, check=True)
+    table, brace, rest = out.read_text(encoding="utf-8").partition("{")
+    assert CLAIM in table
+    keys_of(no_odd_numbers(brace + rest))
+
+
+def test_a_file_is_replaced_as_a_whole(world, tmp_path, monkeypatch):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "v.json").write_text("before")
+    (tmp_path / "real" / "v.json").chmod(0o640)
+    (tmp_path / "link.json").symlink_to("real/v.json")
+    args = ["evaluate", world, "--claim", CLAIM, "--json", tmp_path / "link.json", "--state", tmp_path / "state"]
+    with monkeypatch.context() as broken:
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        broken.setattr(Path, "replace", full)
+        done = run(*args)
+        assert done.exit_code == 1
+        assert done.stderr.endswith(
+            f"cannot write {tmp_path / 'link.json'}: No space left on device; name another file\n"
+        )
+    assert [p.name for p in (tmp_path / "real").iterdir()] == ["v.json"]
+    assert (tmp_path / "real" / "v.json").read_text() == "before"
+    assert run(*args).exit_code == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert (tmp_path / "real" / "v.json").stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in (tmp_path / "real").iterdir()] == ["v.json"]
+    keys_of(no_odd_numbers((tmp_path / "link.json").read_text(encoding="utf-8")))
+
+
+def test_a_name_that_is_no_files_is_refused_before_it_computes(world, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("evaluate", world, "--json", "")
+    assert done.exit_code == 2
+    assert "--json needs the name of a file" in done.stderr
+    for folder in (".", tmp_path):
+        assert run("evaluate", world, "--json", folder).exit_code == 2
+    assert "File name too long" in one_line(run("evaluate", world, "--json", "x" * 300), status=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--seed", "-1"), ("--customers", "99999999999999999999"), ("--customers", "10000001"), ("--customers", "0")],
+)
+def test_a_number_that_no_world_takes(tmp_path, option, value):
+    done = run("simulate", "null", option, value, "--out", tmp_path / "world")
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option}'" in done.stderr
+    assert not (tmp_path / "world").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--notebook", "verdict"], "no notebook 'verdict'; did you mean 'verdicts'?"),
+        (["-p", "tilte=x"], "no parameter 'tilte'; did you mean 'title'?"),
+        (["--notebook", "verdicts", "--notebook", "nope"], "no notebook 'nope'"),
+    ],
+)
+def test_what_a_report_is_told_wrongly_is_wrong_usage(world, tmp_path, args, said):
+    assert said in one_line(run("report", world, "--out", tmp_path / "out", *args))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -79,9 +79,9 @@ def test_no_module_is_longer_than_can_be_read(path):
 
 
 FLOW = (
-    "errors", "engine_names", "bundled", "html_tables", "small_cells", "study", "engines", "tables", "histories",
-    "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli", "__main__",
-    "__init__",
+    "errors", "engine_names", "bundled", "outputs", "html_tables", "small_cells", "study", "engines", "tables",
+    "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli",
+    "__main__", "__init__",
 )  # fmt: skip
 
 

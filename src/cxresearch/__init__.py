@@ -15,7 +15,8 @@ The way of the data, from left to right and from top to bottom; each package has
     worlds/       data with a known truth
 
 `explore` goes from a study to a table in one call, `curves` to curves side by side. `small_cells` says what may be
-shown, `html_tables` how it looks in JupyterLab; `bundled` is what ships with the package.
+shown, `html_tables` how it looks in JupyterLab; `bundled` is what ships with the package, `outputs` writes a
+file that was asked for.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import click
 
 from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ReportError
+from cxresearch.outputs import check_writable, write_whole
 
 if TYPE_CHECKING:
     from cxresearch.study import Study
@@ -53,6 +54,12 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
         if "=" not in value:
             raise click.BadParameter("one is not written NAME=VALUE")  # and may be a password, so it is not shown
     return dict(v.split("=", 1) for v in values)
+
+
+def _named(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
+    if value == "":
+        raise click.UsageError("--json needs the name of a file; - is standard output")
+    return None if value is None else Path(value)
 
 
 _study = click.argument("study", type=click.Path(path_type=Path))
@@ -140,7 +147,9 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
+    callback=_named,
+    metavar="FILE",
     help="Write the verdicts as JSON; - for standard output.",
 )
 @_define
@@ -158,21 +167,17 @@ def evaluate(
     from cxresearch.claims.docket import evaluate as tried
 
     loaded = _read(study, variables, state)
-    if json_file is not None and str(json_file) != "-" and not json_file.parent.is_dir():
-        # said before the long work, not after it
-        raise ReportError(f"cannot write {json_file}: no folder {json_file.parent}; make it, or name another")
+    if json_file is not None and str(json_file) != "-":
+        check_writable(json_file)
     docket = tried(loaded, list(claims) or None, engine=engine, progress=_progress())
     if json_file is None or str(json_file) != "-":
         click.echo(str(docket))
     _quarantine(docket.audit, loaded)
-    if json_file is not None:
-        try:
-            with click.open_file(str(json_file), "w", encoding="utf-8", atomic=str(json_file) != "-") as out:
-                out.write(docket.to_json())
-        except BrokenPipeError:
-            raise
-        except OSError as e:
-            raise ReportError(f"cannot write {json_file}: {e.strerror}") from None
+    if json_file is not None and str(json_file) != "-":
+        write_whole(json_file, docket.to_json())
+    elif json_file is not None:
+        with click.open_file("-", "w", encoding="utf-8") as out:
+            out.write(docket.to_json())
 
 
 @main.command()
@@ -240,10 +245,12 @@ def report(
     """
     from cxresearch.report.parameters import from_text
     from cxresearch.report.pdf import browser, pdf
+    from cxresearch.report.plan import plans
     from cxresearch.report.run import report as run
 
     try:
         told = from_text(parameters)
+        plans(notebooks, {"study": str(study), "claims": list(claims) or None, "engine": engine}, told)
     except ReportError as e:
         _fail(str(e), WRONG)
     say, tell = _log()
@@ -272,8 +279,8 @@ def report(
 
 @main.command()
 @click.argument("world", required=False)
-@click.option("--customers", type=click.IntRange(min=1), default=4_000, show_default=True, help="How many.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Equal seeds give equal tables.")
+@click.option("--customers", type=click.IntRange(1, 10_000_000), default=4_000, show_default=True, help="How many.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seeds give equal tables.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where the study goes.  [default: WORLD]")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def simulate(world: str | None, customers: int, seed: int, out: Path | None, *, force: bool) -> None:

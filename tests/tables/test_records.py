@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -10,8 +11,9 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import DataError, SourceError, StudyError
+from cxresearch.study.times import BLANKS
 from cxresearch.tables.contracts import CUSTOMER_REASONS, LOG_REASONS
-from cxresearch.tables.records import read_records
+from cxresearch.tables.records import columns_of, read_records
 
 ENGINES = ["polars", "polars-lazy", "duckdb"]
 WIDE = {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)}
@@ -369,6 +371,44 @@ FATAL = {
 }
 
 
+NESTED = {"list": [["x"]], "struct": [{"x": 1}], "binary": [b"x"], "duration": [timedelta(days=1)]}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+@pytest.mark.parametrize("column", ["grade", "level", "agent", "touchpoint", "channel", "owner"])
+def test_what_is_neither_text_nor_number_is_no_name(column, kind):
+    contacts = LOG.with_columns(pl.Series(column, NESTED[kind]))
+    said = fatal(study(contacts, who(ALWAYS)))
+    assert said.startswith(
+        f"interactions.{column}: the column {column!r} must hold text or numbers, holds {kind.title()}"
+    )
+    others = contacts.rename({column: "x"}).with_columns(grade=pl.lit("bad"))
+    assert f"interactions.{column}: the column 'x' must" in fatal(
+        study(others, who(ALWAYS), interactions={column: "x"})
+    )
+
+
+NOBODY = {
+    "empty": ([None, None], "interactions.customer: none of 2 rows has a customer: the column 'customer' is empty"),
+    "blank": ([" ", ""], "interactions.customer: none of 2 rows has a customer"),
+    "not whole": ([1.5, 2.5], "interactions.customer: none of 2 rows has a customer"),
+    "elsewhere": (["a", None], "interactions: none of 2 rows has both a customer and a time that can be read"),
+}
+
+
+@pytest.mark.parametrize("what", NOBODY)
+@pytest.mark.parametrize("kind", ["contract", "activity"])
+def test_the_column_at_fault_is_blamed(what, kind):
+    ids, said = NOBODY[what]
+    at = [None if what == "elsewhere" else "2024-02-01", "2024-02-02"]
+    contacts = pl.DataFrame({"customer": pl.Series(ids, dtype=None if any(ids) else pl.String), "at": at})
+    contacts = contacts.with_columns(grade=pl.lit("bad"))
+    if kind == "activity":
+        assert said in fatal(study(contacts, retention={"kind": "activity", "gap_days": 30}))
+    else:
+        assert said in fatal(study(contacts, who(ALWAYS)))
+
+
 @pytest.mark.parametrize("name", FATAL)
 def test_a_fatal_finding_is_one_clear_line(name):
     made, said = FATAL[name]
@@ -379,6 +419,41 @@ def test_two_columns_of_one_name(tmp_path):
     (tmp_path / "log.csv").write_text("customer,at,customer,grade\na,2024-01-01,b,bad\n")
     made = cx.study_from({"interactions": {"source": "log.csv"}}, folder=tmp_path, retention=who(ALWAYS))
     assert "has two columns 'customer': rename one of them" in fatal(made)
+
+
+@pytest.mark.parametrize("says", [{}, {"agent": "agent"}, {"agent": "who"}])
+def test_two_columns_of_one_name_that_would_be_used(tmp_path, says):
+    own = says.get("agent", "agent")
+    (tmp_path / "log.csv").write_text(f"customer,at,grade,{own},{own}\na,2024-02-01,bad,x,y\n")
+    made = cx.study_from({"interactions": {"source": "log.csv", **says}}, folder=tmp_path, retention=who(ALWAYS))
+    assert f"interactions.agent: log.csv has two columns {own!r}: rename one of them" in fatal(made)
+    (tmp_path / "log.csv").write_text("customer,at,grade,note,note\na,2024-02-01,bad,x,y\n")
+    made = cx.study_from({"interactions": {"source": "log.csv", **WIDE}}, folder=tmp_path, retention=who(ALWAYS))
+    assert dict(audits(made).kept)["interactions"] == 1
+
+
+SCORED = {"score": "stars", "scale": [1, 5], "respect": "polite", "source": "log.csv", **WIDE}
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "\u00a0"], ids=ascii)
+def test_scores_that_are_all_missing_are_unknown(tmp_path, nothing):
+    rows = "".join(f"a,2024-02-0{i},{nothing},{nothing}\n" for i in range(1, 4))
+    (tmp_path / "log.csv").write_text("customer,at,stars,polite\n" + rows, encoding="utf-8")
+    made = cx.study_from(
+        {"interactions": SCORED, "moments": {"bad": "stars <= 2"}}, folder=tmp_path, retention=who(ALWAYS)
+    )
+    assert [g for *_, g in moments(made)] == [3, 3, 3]
+    for name in ENGINES:
+        assert read_records(made, name).contacts.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
+        assert {"score", "respect"} <= columns_of(made, name)
+    (tmp_path / "log.csv").write_text(f"customer,at,stars,polite\n{rows}a,2024-02-04,five,\n", encoding="utf-8")
+    assert "interactions.score: the column 'stars' must hold numbers, holds text" in fatal(made)
+
+
+def test_a_header_alone_is_an_empty_table(tmp_path):
+    (tmp_path / "log.csv").write_text("customer,at,stars,polite\n")
+    made = cx.study_from({"interactions": SCORED}, folder=tmp_path, retention=who(ALWAYS))
+    assert fatal(made) == "interactions: the table has no rows"
 
 
 def local_times(at, **says):
@@ -493,6 +568,103 @@ def test_what_is_no_time_is_so_on_every_engine():
     contacts = log(("a", "2024-02-01", "bad"), *(("a", at, "bad") for at in NO_TIMES))
     made = study(contacts, who(ALWAYS))
     assert found(made, "interactions") == {"time not readable": (len(NO_TIMES), (2, 3))}
+
+
+@pytest.mark.parametrize("fmt", ["%d.%m.%Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M %z"])
+def test_words_are_no_times_in_a_format_either(fmt):
+    fine = {"%d.%m.%Y": "01.02.2024", "%Y-%m-%d %H:%M:%S": "2024-02-01 10:00:00"}.get(fmt, "2024-02-01 10:00 +0000")
+    words = ("infinity", "-infinity", "Infinity", " epoch ", "now")
+    contacts = log(("a", fine, "bad"), *(("a", word, "bad") for word in words))
+    made = study(contacts, who(ALWAYS), interactions={"at_format": fmt})
+    assert found(made, "interactions") == {"time not readable": (len(words), (2, 3))}
+
+
+@pytest.mark.parametrize(("at", "fmt"), [("10:20", "%H:%M"), ("01.02. 10:20", "%d.%m. %H:%M"), ("%Y 5", "%%Y %d")])
+def test_a_format_without_a_year_reads_nothing(at, fmt):
+    made = study(log(("a", at, "bad")), who(ALWAYS), interactions={"at_format": fmt})
+    assert f"can be read as {fmt!r}; look at at_format" in fatal(made)
+
+
+def test_blanks_are_what_python_takes_for_blanks():
+    assert set(BLANKS) == {c for c in map(chr, range(sys.maxunicode + 1)) if c.isspace()}
+
+
+@pytest.mark.parametrize("fmt", [None, "%Y-%m-%d"])
+def test_blanks_at_the_ends_of_a_text_do_not_count(fmt):
+    shapes = [f"{b}{{}}" for b in BLANKS] + [f"{{}}{b}" for b in BLANKS] + [f"{b} {{}}{b}{b}" for b in BLANKS]
+    ids = [f"c{i:03}" for i in range(len(shapes))]
+    contacts = pl.DataFrame(
+        {
+            "customer": [s.format(i) for s, i in zip(shapes, ids, strict=True)],
+            "at": [s.format("2024-02-01" if fmt or i % 2 else "2024-02-01T00:00:00Z") for i, s in enumerate(shapes)],
+            "grade": [s.format("Bad") for s in shapes],
+            "agent": [s.format("Ann") for s in shapes],
+            "attended": [s.format("Yes") for s in shapes],
+            "level": [s.format("basic") for s in shapes],
+        }
+    )
+    nothing = contacts.with_columns(customer=pl.Series(b * 2 for b in [*BLANKS] * 3))[: len(BLANKS)]
+    never = contacts.with_columns(at=pl.Series(b * 2 for b in [*BLANKS] * 3))[: len(BLANKS)]
+    people = pl.DataFrame(
+        {
+            "customer": contacts["customer"].reverse(),
+            "start": [s.format("2024-01-01") for s in shapes],
+            "end": [s.format("2024-06-01" if i % 2 else "") for i, s in enumerate(shapes)],
+            "plan": [s.format("x") for s in shapes],
+        }
+    )
+    made = study(
+        pl.concat([contacts, nothing, never]),
+        people,
+        interactions={"at_format": fmt} if fmt else {},
+        retention={"segment": "plan"},
+    )
+    assert moments(made) == [(i, day("2024-02-01"), 0, 0) for i in ids]
+    n, each = len(shapes), len(BLANKS)
+    assert found(made, "interactions") == {
+        "no customer": (each, (n + 1, n + 2)),
+        "no time": (each, (n + each + 1, n + each + 2)),
+    }
+    assert found(made, "retention") == {}
+    for name in ENGINES:
+        records = read_records(made, name)
+        assert (records.names["agent"], records.levels["segment"]) == (("Ann",), ("x",))
+        assert records.contacts.tally(["attended", "agent", "level"]).rows() == [(1, 0, 1, n)]
+
+
+@pytest.mark.parametrize("kind", [pl.Date, pl.Datetime("us"), pl.Datetime("ms"), pl.Datetime("us", "UTC")], ids=str)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_date_that_no_calendar_has_is_quarantined(tmp_path, kind, sign):
+    stored, fine = (pl.Int32, 19_800) if kind == pl.Date else (pl.Int64, 19_800 * 86_400_000_000)
+    fine //= 1000 if kind == pl.Datetime("ms") else 1
+    far = 2**31 - 1 if kind == pl.Date else 2**63 - 1
+    far = sign * (far // 1000 if kind == pl.Datetime("ms") else far)  # Spark reads microseconds
+
+    def dates(*values):
+        return pl.Series(values, dtype=stored).cast(kind)
+
+    people = pl.DataFrame(
+        {"customer": ["a", "b", "c"], "start": dates(fine, fine, far), "end": dates(None, far, fine + fine // 4)}
+    )
+    contacts = pl.DataFrame({"customer": ["a", "a", "b"], "at": dates(fine + fine // 300, far, fine), "grade": "bad"})
+    people.write_parquet(tmp_path / "people.parquet")
+    contacts.write_parquet(tmp_path / "log.parquet")
+    raw = {"interactions": {**WIDE, "source": "log.parquet"}, "retention": {"source": "people.parquet"}}
+    made = cx.study_from(raw, folder=tmp_path)
+    assert found(made, "retention") == {"start not readable": (1, (3,)), "end not readable": (1, (2,))}
+    assert found(made, "interactions") == {"time not readable": (1, (2,)), "customer set aside": (1, (3,))}
+    for name in ENGINES:
+        log_path, people_path = cx.audit(made, engine=name).write_quarantine(tmp_path / name)
+        beyond = f"{'later' if sign > 0 else 'earlier'} than any calendar"
+        assert f"2,time not readable,a,{beyond},bad" in log_path.read_text()
+        assert people_path.read_text().count(beyond) == 2
+        assert "2024-03-18" in people_path.read_text()
+
+
+def test_a_label_that_no_calendar_has_is_unknown():
+    people = who(ALWAYS).with_columns(x=pl.Series([2**31 - 1], dtype=pl.Int32).cast(pl.Date))
+    (row,) = customers(study(LOG, people, retention={"segment": "x"}))
+    assert row["segment"] == 0
 
 
 def test_integer_days():

@@ -252,6 +252,18 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path, name, source):
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("spoilt", [slice(-40, -8), slice(-4, None), slice(-20, None)], ids=["footer", "end", "cut"])
+def test_advice_about_text_is_for_text_files(tmp_path, name, spoilt):
+    FRAME.write_parquet(tmp_path / "log.parquet")
+    whole = bytearray((tmp_path / "log.parquet").read_bytes())
+    whole[spoilt] = b"" if spoilt.start == -20 else b"\xff" * len(whole[spoilt])
+    (tmp_path / "log.parquet").write_bytes(whole)
+    with pytest.raises(SourceError, match=r"it is not a whole Parquet file: write it again$") as caught:
+        cx.read_records(study(tmp_path, "log.parquet"), name)
+    assert "UTF-8" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["polars", "duckdb"])
 def test_files_of_one_table_that_differ(tmp_path, name):
     (tmp_path / "1.csv").write_text("customer,x\n1,2\n")
@@ -364,7 +376,8 @@ def test_only_spark_has_a_catalogue(tmp_path, name):
 
 
 def test_an_engine_that_is_not_installed_says_how_to_have_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyspark", None)
+    for name in ["pyspark", *(m for m in sys.modules if m.startswith("pyspark."))]:  # another test may have loaded it
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "cxresearch.engines.spark", raising=False)
     with pytest.raises(EngineError, match=r"the engine spark is not installed: pip install 'cxresearch\[spark\]'"):
         engine("spark")

@@ -82,6 +82,8 @@ def test_the_hazard_looks_closer_only_where_it_has_to():
 def test_no_customers():
     with pytest.raises(EstimationError, match="customers must be at least 1, was 0"):
         simulate(World(), 0)
+    with pytest.raises(EstimationError, match="seed must be at least 0, was -1"):
+        simulate(World(), 5, -1)
 
 
 def days(column: str) -> pl.Expr:
@@ -212,7 +214,7 @@ def test_verdicts_are_seldom_wrong_and_clear_truths_are_found():
     assert np.mean([verdict == truth.right for truth, verdict in clear]) >= 0.8
 
 
-# tried 400 times in the worlds that are for them; the other claims a few times so far
+# tried 160 to 400 times in the worlds that are for them; the other claims a few times so far
 OFTEN = (
     *("bad-moments-drive-away", "good-moments-build", "neutral-threat", "three-strikes", "one-strike", "judgment-day"),
 )
@@ -223,6 +225,6 @@ def test_the_committed_calibration_is_of_these_worlds_and_within_the_bar():
     wanted = {(k.name, t.claim, t.place, t.clear) for k in KNOWN.values() for t in k.truths}
     assert set(table.select("world", "claim", "truth", "clear").iter_rows()) == wanted
     assert table["replicates"].min() >= 10
-    assert (table.filter(pl.col("claim").is_in(OFTEN))["replicates"] == 400).sum() == 27
+    assert (table.filter(pl.col("claim").is_in(OFTEN))["replicates"] >= 160).sum() == 27
     assert table["within_bar"].all()
     assert table.filter("clear")["decided_rightly"].min() >= 0.8

@@ -14,7 +14,7 @@ from cxresearch.engines.duckdb_files import connected, quoted, stored, text
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
 from cxresearch.study import Format
-from cxresearch.study.times import EARLIEST, LATEST, duck_time
+from cxresearch.study.times import BLANKS, EARLIEST, LATEST, duck_time
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,9 +110,12 @@ class DuckDB:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = f"cast({x} as varchar)", nw.String()
             if kind == nw.String:
-                x = duck_time(rf"regexp_replace({x}, '^\s+|\s+$', '', 'g')", fmt, zone)
-            elif getattr(kind, "time_zone", None):
-                x = f"timezone('{zone}', {x})"
+                x = duck_time(f"trim({x}, {text(BLANKS)})", fmt, zone)
+            else:
+                if getattr(kind, "time_unit", None) != "ns":  # which reach from 1677 to 2262
+                    x = f"(case when {x} between date '0999-12-31' and date '10000-01-02' then {x} end)"
+                if getattr(kind, "time_zone", None):
+                    x = f"timezone('{zone}', {x})"
             at = f"cast({x} as timestamp)"
             day = f"date_diff('day', date '1970-01-01', cast({at} as date))"
             second = f"date_diff('second', date_trunc('day', {at}), date_trunc('second', {at}))"

@@ -15,10 +15,11 @@ from cxresearch.engines.packed import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
 from cxresearch.study import Format
-from cxresearch.study.times import EARLIEST, LATEST, polars_time
+from cxresearch.study.times import BLANKS, EARLIEST, LATEST, polars_time
 
 FEW = 50  # rows whose numbers are told to a reader one by one
 MANY = 1_000_000  # rows that are not looked at one by one without need
+_FAR = 10**7  # days
 _LEADING_ZERO = r"^[+-]?0[0-9]"
 
 
@@ -102,7 +103,9 @@ class Polars:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = x.cast(pl.String), nw.String()
             if kind == nw.String:
-                x = polars_time(x.str.strip_chars(), fmt, zone)
+                x = polars_time(x.str.strip_chars(BLANKS), fmt, zone)
+            else:
+                x = pl.when(in_calendar(x, native.collect_schema()[column])).then(x)
             x = _local(x, kind, zone).cast(pl.Datetime("us"))
             day = x.dt.epoch("s").floordiv(86_400)
             second = x.dt.epoch("s") - day * 86_400
@@ -203,6 +206,20 @@ def plain(frame: pl.LazyFrame) -> pl.LazyFrame:
         c: pl.String if t == pl.Null else pl.Float64 for c, t in kinds.items() if t in (pl.Null, pl.Int128, pl.UInt128)
     }
     return frame.with_columns(pl.col(c).cast(t) for c, t in casts.items()) if casts else frame
+
+
+def in_calendar(x: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """Whether a date or time lies within some thousand years; Polars panics where it turns one far away into anything.
+
+    A file may hold such: the infinity of another program is the greatest integer there is.
+    """
+    units = {"ms": 10**3, "us": 10**6}
+    if isinstance(kind, pl.Date):
+        return x.to_physical().is_between(-_FAR, _FAR)
+    if not isinstance(kind, pl.Datetime) or kind.time_unit not in units:
+        return pl.lit(value=True)  # nanoseconds reach from 1677 to 2262
+    far = _FAR * 86_400 * units[kind.time_unit]
+    return x.to_physical().is_between(-far, far)
 
 
 def _pieces(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:

@@ -28,7 +28,7 @@ from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, settled, tallied
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
-from cxresearch.study.times import EARLIEST, LATEST, spark_time
+from cxresearch.study.times import BLANKS, EARLIEST, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
 _SETTINGS = {
@@ -198,8 +198,9 @@ class Spark:
             day, second = x, sf.lit(0)
         else:
             if kind == nw.String:
-                at = spark_time(sf.regexp_replace(x, r"^\s+|\s+$", ""), fmt, zone)
+                at = spark_time(sf.trim(x, sf.lit(BLANKS)), fmt, zone)
             else:
+                x = sf.when(sf.unix_date(x.cast("date")).between(EARLIEST - 1, LATEST + 1), x)
                 at = _local(x, kind, zone).cast("timestamp_ntz")
             day = sf.unix_date(sf.to_date(at))
             second = sf.hour(at) * 3600 + sf.minute(at) * 60 + sf.second(at)

@@ -42,7 +42,7 @@ _ARITHMETIC: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
 _TEXT: dict[type[exp.Expression], Callable[[nw.Expr], nw.Expr]] = {
     exp.Lower: lambda x: x.str.to_lowercase(),
     exp.Upper: lambda x: x.str.to_uppercase(),
-    exp.Trim: lambda x: x.str.strip_chars(),
+    exp.Trim: lambda x: x.str.strip_chars(" "),  # nothing but spaces, as in DuckDB
     exp.Length: lambda x: x.str.len_chars(),
 }
 

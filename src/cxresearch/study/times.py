@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 EARLIEST, LATEST = -354_285, 2_932_896  # days that count as days: the years 1000 to 9999
+# what counts as blank at the ends of a text, on every engine: what Python's str.strip takes away
+BLANKS = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 DIRECTIVES = "%Y %y %m %d %j %b %B %a %A %H %I %M %S %f %p %z %%"
 # a later second than 59 and an offset beyond 14 hours are no times, though some engines take them
 _ISO = (
@@ -38,6 +43,11 @@ _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 def unknown_directives(fmt: str) -> list[str]:
     """What in a format is not in `DIRECTIVES`; ``%.f`` is taken for ``.%f``."""
     return [d for d in re.findall(r"%.?", fmt.replace("%.f", ".%f")) if d not in DIRECTIVES.split()]
+
+
+def _dated(fmt: str) -> bool:
+    """Whether a format has a year; without one, an engine would make one up."""
+    return not {"%Y", "%y"}.isdisjoint(re.findall("%.", fmt))
 
 
 def _without_fraction(fmt: str) -> tuple[str, bool]:
@@ -68,6 +78,8 @@ def polars_time(x: pl.Expr, fmt: str | None, zone: str) -> pl.Expr:
         east = pl.when(x.str.contains(_UTC)).then(0).otherwise(east)
         zoned = (local - pl.duration(minutes=east)).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
         return pl.when(east.is_null()).then(local).otherwise(zoned.dt.replace_time_zone(None))
+    if not _dated(fmt):
+        return pl.lit(None, pl.Datetime("us"))
     fmt, fraction = _without_fraction(fmt)
     x = x.str.replace(_FRACTION, "${1}") if fraction else x
     if "%z" in fmt:
@@ -97,7 +109,10 @@ def duck_time(x: str, fmt: str | None, zone: str) -> str:
         east = f"(case when regexp_matches({iso}, '{_UTC}') then 0 else {east} end)"
         zoned = f"timezone('{zone}', timezone('UTC', {local} - to_minutes({east})))"
         return f"(case when {east} is null then {local} else {zoned} end)"
+    if not _dated(fmt):
+        return "cast(null as timestamp)"
     fmt, fraction = _without_fraction(fmt)
+    x = f"(case when regexp_matches({x}, '[0-9]') then {x} end)"  # infinity and epoch are times in any format
     if fraction:
         x = f"regexp_replace({x}, '{_FRACTION}', '\\1')"
     parsed = f"try_strptime({x}, '{fmt.replace(chr(39), chr(39) * 2)}')"

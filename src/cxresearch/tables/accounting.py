@@ -59,7 +59,8 @@ class Audit:
         findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
         facts: further numbers, in reading order.
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
-            has one of these names is called ``reason in the source``.
+            has one of these names is called ``reason in the source``, and a date or time that no calendar has is
+            said to be ``later than any calendar``, or earlier.
     """
 
     tables: tuple[tuple[str, int], ...]

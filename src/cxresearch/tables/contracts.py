@@ -16,6 +16,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Engine, Frame, schema_of
 from cxresearch.errors import DataError, nearest
 from cxresearch.study import Study
+from cxresearch.study.times import BLANKS
 from cxresearch.tables import facets, happenings
 from cxresearch.tables.sources import open_source, section_source
 
@@ -196,7 +197,7 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
         column = nw.when(column > -_EXACT, column < _EXACT).then(column)
         whole = column.cast(nw.Int64)
         column = nw.when(whole.cast(nw.Float64) == column).then(whole)
-    text = column.cast(nw.String).str.strip_chars()
+    text = column.cast(nw.String).str.strip_chars(BLANKS)
     if dtype == nw.String:
         # what pandas makes of whole numbers among missing ones, once they are written as text
         text = nw.when(text.str.contains(r"^-?[0-9]+[.]0+$")).then(text.str.replace_all(r"[.]0+$", "")).otherwise(text)
@@ -204,10 +205,13 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
 
 
 def _label(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
-    """What a customer is sorted by, as text: blanks around it do not count; empty and not-a-number are null."""
+    """What a customer is sorted by, as text, without blanks around it; null where it says nothing."""
     if dtype.is_float():
         column = nw.when(~column.is_nan()).then(column)
-    text = column.cast(nw.String).str.strip_chars()
+    if dtype == nw.Date:
+        days = column >= date(1000, 1, 1), column <= date(9999, 12, 31)
+        column = nw.when(*days).then(column)  # others stop an engine
+    text = column.cast(nw.String).str.strip_chars(BLANKS)
     return nw.when(text != "").then(text)
 
 
@@ -228,7 +232,7 @@ def blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
     """Whether nothing is written in a column."""
     if dtype in (nw.Categorical, nw.Enum):
         column, dtype = column.cast(nw.String), nw.String()
-    return column.is_null() | (column.str.strip_chars() == "") if dtype == nw.String else column.is_null()
+    return column.is_null() | (column.str.strip_chars(BLANKS) == "") if dtype == nw.String else column.is_null()
 
 
 def _day_literal(value: Any) -> nw.Expr:
@@ -246,11 +250,13 @@ def resolve(
                 f"{where}.{canonical}: {section_source(study, where)} has no column {column!r}"
                 f"{nearest(column, schema)}{hint}; it has: {_listed(schema)}"
             )
+    columns = {**{c: c for c in optional if c in schema}, **named}
+    for canonical, column in columns.items():
         if f"{column}_duplicated_0" in schema:
             raise DataError(
                 f"{where}.{canonical}: {section_source(study, where)} has two columns {column!r}: rename one of them"
             )
-    return {**{c: c for c in optional if c in schema}, **named}
+    return columns
 
 
 def check_types(

@@ -15,6 +15,7 @@ import polars as pl
 from cxresearch.engines import Engine, Frame, framed
 from cxresearch.errors import DataError
 from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.study.times import BLANKS
 
 FLAGS = ("is_problem", "handoff")
 EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
@@ -50,11 +51,13 @@ def fitting(
 
     Raises:
         DataError: a column that the study names as a flag holds neither true nor false, or one that it names as an
-            expectation no numbers.
+            expectation no numbers; a grade, a level or a name is neither text nor a number, whoever named it.
     """
     kept = {}
     for name, column in columns.items():
         kind, wanted = schema[column], ""
+        if name in ("grade", "level", *NAMES) and (kind.is_nested() or kind in (nw.Binary, nw.Duration, nw.Object)):
+            raise DataError(f"interactions.{name}: the column {column!r} must hold text or numbers, holds {kind}")
         if name in ("attended", *FLAGS) and not (kind == nw.Boolean or kind.is_integer() or kind == nw.String):
             wanted = "true or false"
         if name in EXPECTATIONS and not kind.is_numeric():
@@ -109,7 +112,7 @@ def expressions(
         elif name in EXPECTATIONS:
             made[name] = _kept(column, says.expectations_scale or says.scale or (0.0, 1.0))
         elif name == "level":
-            text = nw.col(column).cast(nw.String).str.strip_chars().str.to_lowercase()
+            text = nw.col(column).cast(nw.String).str.strip_chars(BLANKS).str.to_lowercase()
             made[name] = nw.coalesce(_position(text, LEVELS_OF_SERVICE), _NONE)
         else:
             made[name] = nw.coalesce(f"cx_{name}", _NONE)
@@ -140,7 +143,7 @@ def flag(column: str, kind: nw.dtypes.DType) -> nw.Expr:
         return nw.when(x).then(nw.lit(1)).otherwise(nw.when(~x).then(nw.lit(0)))
     if kind.is_integer():
         return nw.when(x != 0).then(nw.lit(1)).otherwise(nw.when(x == 0).then(nw.lit(0)))
-    text = x.str.strip_chars().str.to_lowercase()
+    text = x.str.strip_chars(BLANKS).str.to_lowercase()
     return nw.when(text.is_in(list(_YES))).then(nw.lit(1)).otherwise(nw.when(text.is_in(list(_NO))).then(nw.lit(0)))
 
 
@@ -168,5 +171,5 @@ def _position(text: nw.Expr, names: Sequence[str]) -> nw.Expr:
 
 
 def _text(column: nw.Expr) -> nw.Expr:
-    text = column.cast(nw.String).str.strip_chars()
+    text = column.cast(nw.String).str.strip_chars(BLANKS)
     return nw.when(text != "").then(text)

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import DataError, StudyError
 from cxresearch.study import Study, rules
+from cxresearch.study.times import BLANKS
 from cxresearch.tables import facets, happenings, moments
 from cxresearch.tables.contracts import (
     LOG_REASONS,
@@ -23,20 +24,20 @@ from cxresearch.tables.contracts import (
 )
 
 OPTIONAL = ("grade", *facets.FACETS, *happenings.DATES)
-_ODD = r"^$|^\s|\s$|[.]0+$"  # text that `identity` may change
+_ODD = rf"^$|^[{BLANKS}]|[{BLANKS}]$|[.]0+$"  # text that `identity` may change
 
 
 def log_has(study: Study, engine: Engine) -> frozenset[str]:
     """What histories may read, going by the log's columns: facets, times of happenings, and ``household``.
 
-    No row is looked at.
+    No row is looked at, except where a column that should hold numbers is text, and may be empty.
 
     Raises:
         SourceError: the log cannot be opened.
         DataError: a column is missing or of the wrong type.
     """
-    _, schema, _ = opened(study, engine, "interactions", numbered=False)
-    return _has(study, _log_columns(study, schema))
+    source, schema, _ = opened(study, engine, "interactions", numbered=False)
+    return _has(study, _log_columns(study, _typed(study, engine, source, schema)))
 
 
 def _has(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
@@ -54,6 +55,19 @@ def _log_columns(study: Study, schema: Mapping[str, nw.dtypes.DType]) -> dict[st
     return facets.fitting(schema, columns, named)
 
 
+def _typed(
+    study: Study, engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType]
+) -> dict[str, nw.dtypes.DType]:
+    """The columns, those of scores that are text without a value as numbers: a text file tells no other type."""
+    scores = {getattr(study.interactions, c) or c for c in ("score", *facets.EXPECTATIONS)}
+    doubtful = [c for c, kind in schema.items() if c in scores and kind == nw.String]
+    if not doubtful:
+        return dict(schema)
+    written = [(nw.col(c).str.strip_chars(BLANKS) != "").cast(nw.Int32).max().alias(c) for c in doubtful]
+    found = engine.collect(source.select(*written))
+    return {**schema, **{c: nw.Float64() for c in doubtful if not found[c].item()}}
+
+
 def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None) -> Raw:
     """The interaction log: cx_row, id (text), day, second, grade, both, reason, the facets, and times of happenings.
 
@@ -67,7 +81,8 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
         RuleError: a rule is refused.
     """
     says = study.interactions
-    source, schema, ordered = opened(study, engine, "interactions")
+    source, stored, ordered = opened(study, engine, "interactions")
+    schema = _typed(study, engine, source, stored)
     columns = _log_columns(study, schema)
     if says.scale is not None and "score" not in columns:
         raise DataError(
@@ -82,6 +97,8 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
             field="moments",
         )
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
+    empty = [c for c, kind in schema.items() if kind != stored[c]]
+    frame = frame.with_columns(**{c: nw.lit(None).cast(nw.Float64) for c in empty}) if empty else frame
     frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
     frame, dates = happenings.dated(frame, engine, study, schema, columns)
     has = _has(study, columns)

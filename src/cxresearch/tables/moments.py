@@ -11,6 +11,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.errors import DataError
 from cxresearch.study import LEVELS_OF_SERVICE, Study, rules
+from cxresearch.study.times import BLANKS
 
 GRADES = ("bad", "neutral", "good", "unknown")
 BAD, NEUTRAL, GOOD, UNKNOWN = range(4)  # worse first: within one second the worse grade comes first
@@ -75,7 +76,7 @@ _LEVEL_GRADES = {level: BAD if i < 2 else NEUTRAL if i == 2 else GOOD for i, lev
 
 
 def _by_name(column: str, codes: Mapping[str, int]) -> nw.Expr:
-    text = nw.col(column).cast(nw.String).str.strip_chars().str.to_lowercase()
+    text = nw.col(column).cast(nw.String).str.strip_chars(BLANKS).str.to_lowercase()
     code: nw.Expr = nw.lit(None)
     for name, value in codes.items():
         code = nw.when(text == name).then(nw.lit(value)).otherwise(code)

@@ -259,11 +259,7 @@ def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.Data
         total = engine.collect(log.select(nw.len())).item()
         if total == 0:
             raise DataError("interactions: the table has no rows")
-        given = study.interactions.at_format
-        raise DataError(
-            f"interactions.at: none of {total:,} rows has a customer and a time that can be read"
-            f"{f' as {given!r}; look at at_format' if given else '; say how it is written with at_format'}"
-        )
+        raise _nothing_read(study, engine, log, total)
     says, kept = study.interactions, study.retention
     _check_literals(study, dated, "interactions", ("log_from", "log_until"))
     if kept.kind == "activity":
@@ -279,6 +275,21 @@ def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.Data
             f"{day_text(window.first, dated=dated)} to {day_text(window.last, dated=dated)}; say log_from and log_until"
         )
     return window
+
+
+def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataError:
+    """What to say of a log without a row that has a customer and a time; the column at fault is blamed."""
+    says = study.interactions
+    there = engine.collect(log.select(ids=nw.col("id").count(), days=nw.col("day").count()))
+    if not there["ids"].item():
+        return DataError(
+            f"interactions.customer: none of {total:,} rows has a customer: the column {says.customer!r} is empty, or "
+            "its numbers are not whole; name another"
+        )
+    if there["days"].item():
+        return DataError(f"interactions: none of {total:,} rows has both a customer and a time that can be read")
+    how = f" as {says.at_format!r}; look at at_format" if says.at_format else "; say how it is written with at_format"
+    return DataError(f"interactions.at: none of {total:,} rows has a customer and a time that can be read{how}")
 
 
 def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, ...]) -> None:

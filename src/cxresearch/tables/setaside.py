@@ -6,6 +6,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.engines import Engine, Frame
+from cxresearch.engines.polars import in_calendar
 from cxresearch.errors import DataError
 from cxresearch.study import Study
 from cxresearch.tables.accounting import Finding
@@ -108,8 +109,24 @@ def quarantine_of(
     others = [c for c in found.columns if c not in ("cx_row", "cx_reason", *nested)]
     first = "row" if raw.ordered else "row of the query"
     own = {"reason": _free("reason", others), first: _free(first, others)}
-    columns = [pl.col(c).alias(own.get(c, c)) for c in others]
+    columns = [_shown(found[c]).alias(own.get(c, c)) for c in others]
     return ((table, found.select(pl.col("cx_row").alias(first), names.alias("reason"), *columns)),)
+
+
+def _shown(column: pl.Series) -> pl.Series:
+    """A column that can be written: one with a date or time beyond the calendar as text."""
+    if not isinstance(column.dtype, pl.Date | pl.Datetime):
+        return column
+    table, there = column.to_frame("x"), in_calendar(pl.col("x"), column.dtype)
+    if table.select((~there).any()).item() is not True:
+        return column
+    # the number itself has another unit on another engine
+    late, early = pl.lit("later than any calendar"), pl.lit("earlier than any calendar")
+    beyond = pl.when(pl.col("x").to_physical() > 0).then(late).otherwise(early)
+    within: pl.Expr = pl.when(there).then(pl.col("x"))
+    within = within.dt.cast_time_unit("us") if column.dtype == pl.Datetime else within  # as every engine has them
+    within = within.dt.to_string("iso:strict")
+    return table.select(pl.when(~there).then(beyond).otherwise(within)).to_series()
 
 
 def _free(name: str, taken: list[str]) -> str:

@@ -22,9 +22,13 @@ _PARQUET = (".parquet", ".pq")
 _TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 # what an engine says, and what to do about it
 _ADVICE = (
-    ("(?i)invalid utf-?8", 'save it as UTF-8, or say encoding = "utf8-lossy" under format'),
     (
-        "(?i)more fields than|malformed|could not parse",
+        "(?i)parquet: file out of specification|no magic bytes|don't know what type",
+        "it is not a whole Parquet file: write it again",
+    ),
+    ("(?i)^(?!.*parquet).*invalid utf-?8", 'save it as UTF-8, or say encoding = "utf8-lossy" under format'),
+    (
+        "(?i)^(?!.*parquet).*(more fields than|malformed|could not parse)",
         "look at quotes and separators; say under format how it is written",
     ),
     (
@@ -41,13 +45,13 @@ def reading(study: Study, field: str) -> Iterator[None]:
     try:
         yield
     except reading_errors() as e:
-        said = _first_line(study.redact(str(e))) or type(e).__name__
+        said = _first_line(study.redact(str(e)), field) or type(e).__name__
         raise SourceError(f"{field}: cannot be read: {said}") from None
 
 
-def _first_line(said: str) -> str:
+def _first_line(said: str, of: str) -> str:
     lines = ["".join(c if c.isprintable() else "?" for c in line).strip() for line in said.splitlines()]
-    advice = next((f"; {do}" for pattern, do in _ADVICE if re.search(pattern, said)), "")
+    advice = next((f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {said}", re.DOTALL)), "")
     return next((line for line in lines if line), "")[:300] + advice
 
 

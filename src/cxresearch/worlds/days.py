@@ -29,10 +29,12 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
         seed: equal seeds give equal tables.
 
     Raises:
-        EstimationError: no customers.
+        EstimationError: no customers, or a negative seed.
     """
     if customers < 1:
         raise EstimationError(f"customers must be at least 1, was {customers}")
+    if seed < 0:
+        raise EstimationError(f"seed must be at least 0, was {seed}")
     rng = np.random.default_rng(seed)
     details, marketing, households, afterwards = (
         np.random.default_rng([seed, k]) for k in (_DETAILS, _MARKETING, _HOUSEHOLDS, _AFTERWARDS)
