@@ -23,7 +23,7 @@ _TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
 # what an engine says, and what to do about it
 _ADVICE = (
     (
-        "(?i)parquet: file out of specification|no magic bytes|don't know what type",
+        "(?i)parquet: file out of specification|no magic bytes|magic bytes not found|don't know what type",
         "it is not a whole Parquet file: write it again",
     ),
     ("(?i)^(?!.*parquet).*invalid utf-?8", 'save it as UTF-8, or say encoding = "utf8-lossy" under format'),
