@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from cxresearch.errors import ReportError, SourceError, nearest
+from cxresearch.errors import ParameterError, SourceError, nearest
 
 _HERE = Path(__file__).resolve().parent
 
@@ -28,11 +28,13 @@ def notebook_path(name: str) -> Path:
     """The notebook of that name.
 
     Raises:
-        ReportError: there is none; the nearest name is suggested.
+        ParameterError: there is none; the nearest name is suggested.
     """
     known = {p.stem: p for p in bundled("notebooks").glob("*.ipynb")}
     if name not in known:
-        raise ReportError(f"no notebook {name!r}{nearest(name, known) or '; there are: ' + ', '.join(sorted(known))}")
+        raise ParameterError(
+            f"no notebook {name!r}{nearest(name, known) or '; there are: ' + ', '.join(sorted(known))}"
+        )
     return known[name]
 
 

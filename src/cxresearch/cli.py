@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from cxresearch.engine_names import ENGINES
-from cxresearch.errors import CxResearchError, EstimationError, ReportError
+from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
 from cxresearch.outputs import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except ParameterError as e:
+            _fail(str(e), WRONG)
         except (ReportError, EstimationError) as e:
             _fail(str(e), FAILED)
         except CxResearchError as e:
@@ -245,14 +247,9 @@ def report(
     """
     from cxresearch.report.parameters import from_text
     from cxresearch.report.pdf import browser, pdf
-    from cxresearch.report.plan import plans
     from cxresearch.report.run import report as run
 
-    try:
-        told = from_text(parameters)
-        plans(notebooks, {"study": str(study), "claims": list(claims) or None, "engine": engine}, told)
-    except ReportError as e:
-        _fail(str(e), WRONG)
+    told = from_text(parameters)
     say, tell = _log()
     if as_pdf:
         browser()  # said before the long work, not after it

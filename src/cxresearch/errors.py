@@ -65,6 +65,10 @@ class ReportError(CxResearchError):
     """A report could not be written; the last good one, if any, is untouched."""
 
 
+class ParameterError(ReportError):
+    """What a report was asked for makes no sense: no such notebook, or a parameter that none takes. Nothing has run."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A suggestion to append to a message: ``; did you mean 'x'?``, or nothing when nothing is near."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cxresearch.engine_names import ENGINES
-from cxresearch.errors import ReportError, nearest
+from cxresearch.errors import ParameterError, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +51,22 @@ def checked(given: Mapping[str, Any], takes: Iterable[str] | None = None) -> dic
         The values to pass, in the order of the declaration.
 
     Raises:
-        ReportError: an unknown name (the nearest is suggested), one the notebook does not take, or a value of
+        ParameterError: an unknown name (the nearest is suggested), one the notebook does not take, or a value of
             the wrong kind.
     """
     known = tuple(_BY_NAME) if takes is None else tuple(takes)
     for name in given:
         if name not in _BY_NAME:
-            raise ReportError(
+            raise ParameterError(
                 f"no parameter {name!r}{nearest(name, _BY_NAME) or '; there are: ' + ', '.join(_BY_NAME)}"
             )
         if name not in known:
-            raise ReportError(f"the notebook takes no parameter {name!r}; it takes: {', '.join(known)}")
+            raise ParameterError(f"the notebook takes no parameter {name!r}; it takes: {', '.join(known)}")
     values = {p.name: _plain(p, given[p.name]) for p in PARAMETERS if given.get(p.name) is not None}
     for name, value in values.items():
         allowed = _BY_NAME[name].allowed
         if allowed and value not in allowed:
-            raise ReportError(
+            raise ParameterError(
                 f"{name} must be one of {', '.join(allowed)}, was {value!r}{nearest(str(value), allowed)}"
             )
     return values
@@ -82,12 +82,12 @@ def from_text(given: Mapping[str, str]) -> dict[str, Any]:
         Values by name, of the declared kinds.
 
     Raises:
-        ReportError: an unknown name (the nearest is suggested), ``study``, which is given otherwise, or a number that
-            is none.
+        ParameterError: an unknown name (the nearest is suggested), ``study``, which is given otherwise, or a number
+            that is none.
     """
     checked(dict.fromkeys(given))
     if "study" in given:
-        raise ReportError("study is no parameter here: it is the command's argument")
+        raise ParameterError("study is no parameter here: it is the command's argument")
     return {name: _meant(_BY_NAME[name], value) for name, value in given.items()}
 
 
@@ -98,7 +98,7 @@ def _meant(parameter: Parameter, value: str) -> Any:
         try:
             return int(value) if value.lstrip("+-").isdigit() else float(value)
         except ValueError:
-            raise ReportError(f"{parameter.name} must be a number ({parameter.help}), was {value!r}") from None
+            raise ParameterError(f"{parameter.name} must be a number ({parameter.help}), was {value!r}") from None
     return value
 
 
@@ -106,11 +106,11 @@ def declared(names: Iterable[str]) -> None:
     """Check that a notebook's parameters cell holds declared names only.
 
     Raises:
-        ReportError: it holds another.
+        ParameterError: it holds another.
     """
     for name in names:
         if name not in _BY_NAME:
-            raise ReportError(f"the parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}")
+            raise ParameterError(f"the parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}")
 
 
 def _plain(parameter: Parameter, value: Any) -> Any:
@@ -123,8 +123,8 @@ def _plain(parameter: Parameter, value: Any) -> Any:
             value = sorted(value, key=str)
         if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
             return list(value)
-        raise ReportError(f"{parameter.name} must be a list of texts ({parameter.help}), was {value!r}")
+        raise ParameterError(f"{parameter.name} must be a list of texts ({parameter.help}), was {value!r}")
     wanted: tuple[type, ...] = (int, float) if parameter.kind == "number" else (str,)
     if not isinstance(value, wanted) or isinstance(value, bool):
-        raise ReportError(f"{parameter.name} must be a {parameter.kind} ({parameter.help}), was {value!r}")
+        raise ParameterError(f"{parameter.name} must be a {parameter.kind} ({parameter.help}), was {value!r}")
     return value

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cxresearch.bundled import notebook_path
-from cxresearch.errors import ReportError
+from cxresearch.errors import ParameterError
 from cxresearch.report.parameters import checked, declared
 
 
@@ -49,7 +49,7 @@ def plans(
         The pages, in the order of the notebooks and claims; no two of one name.
 
     Raises:
-        ReportError: no such notebook, a parameters cell that is missing or holds what is not declared, a
+        ParameterError: no such notebook, a parameters cell that is missing or holds what is not declared, a
             parameter that no notebook takes or with a wrong value, or two pages of one name.
     """
     asked = dict(parameters or {})
@@ -59,11 +59,13 @@ def plans(
     checked(asked, every)
     made = [p for name, path in found for p in _plans(name, path, takes[name], {**given, **asked})]
     if given.get("claims") and not {"claims", "claim"} & set(every):
-        raise ReportError(f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}")
+        raise ParameterError(f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}")
     names = [p.page for p in made]
     twice = [n for n in names if names.count(n) > 1]
     if twice:
-        raise ReportError(f"two pages would both be called {twice[0]}.html; run them one by one, to different folders")
+        raise ParameterError(
+            f"two pages would both be called {twice[0]}.html; run them one by one, to different folders"
+        )
     return tuple(made)
 
 
@@ -89,7 +91,7 @@ def _taken(name: str, path: Path) -> dict[str, Any]:
             if isinstance(target, ast.Name) and isinstance(line, ast.Assign | ast.AnnAssign) and line.value is not None:
                 taken[target.id] = ast.literal_eval(line.value)
     if "study" not in taken:
-        raise ReportError(f"the notebook {name} needs a cell tagged parameters that sets study")
+        raise ParameterError(f"the notebook {name} needs a cell tagged parameters that sets study")
     declared(taken)
     return taken
 

@@ -91,7 +91,8 @@ def report(
         The files that are up to date now: the pages, in the order of the notebooks and claims, then the index.
 
     Raises:
-        ReportError: a parameter is wrong, another run takes too long, the run was stopped, a notebook failed (it is
+        ParameterError: no such notebook, or a wrong parameter; no page is touched.
+        ReportError: another run takes too long, the run was stopped, a notebook failed (it is
             kept under the state folder), or the pages cannot be written. No page is half of one then, and those
             that should have been remade say that they are not up to date.
         ClaimError: no such claim.
