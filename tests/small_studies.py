@@ -1,4 +1,4 @@
-"""Small, nasty, random studies for Hypothesis, in the form `tests/oracle.py` reads.
+"""Small, nasty, random studies for Hypothesis, in the form `tests/reference/oracle.py` reads.
 
 Hypothesis draws a seed and the sizes; `random.Random` does the rest, which keeps a thousand studies cheap.
 What a study must survive is put in on purpose: same-second contacts, contacts on the days of start, entry and
@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.oracle import Settings
+from tests.reference.oracle import Settings
 
 FIRST_DAY = date(2024, 1, 1)
 WINDOW = 200

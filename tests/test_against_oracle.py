@@ -15,8 +15,8 @@ from cxresearch.histories.clocks import DayClock
 from cxresearch.risk.episode import clock_of, episodes, since, timeline, until
 from cxresearch.risk.matched import matched_table
 from cxresearch.risk.table import risk_table
-from tests import oracle
 from tests.pipeline import flows_of, records_of
+from tests.reference import oracle
 from tests.small_studies import activity_studies, contract_studies
 
 ENGINES = ("polars", "polars-lazy", "duckdb")

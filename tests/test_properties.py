@@ -14,8 +14,8 @@ from cxresearch.histories import age_of_last, bad_count, contacts_within, last_g
 from cxresearch.risk.episode import episodes
 from cxresearch.risk.rows import from_rows
 from cxresearch.risk.table import RiskTable, risk_table, total
-from tests import oracle
 from tests.pipeline import records_of
+from tests.reference import oracle
 from tests.small_studies import contract_studies
 
 HISTORIES = {

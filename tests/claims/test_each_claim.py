@@ -1,4 +1,4 @@
-"""Every claim of the catalogue on one small company, against what `plain_claims` counts from the raw rows."""
+"""Every claim of the catalogue on one small company, against what `tests.reference` counts from the raw rows."""
 
 import tomllib
 from dataclasses import replace
@@ -13,9 +13,9 @@ import cxresearch as cx
 from cxresearch.claims.claim import SECTIONS
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.histories import told
-from tests import oracle
-from tests.claims import plain, plain_claims, plain_numbers
 from tests.claims.small_company import FIRST_DAY, LAST, STUDY, make_company
+from tests.reference import claims as written_out
+from tests.reference import estimators, grids, oracle
 
 # what simulates a world of its own or permutes is checked where its estimator is
 SIMULATED = {("thirty-days", "beyond-selection"), ("jack", "by-chance")}
@@ -57,12 +57,12 @@ def docket(company):
 
 @pytest.fixture(scope="module")
 def life(company):
-    return plain.read(company.log, company.people, FIRST_DAY, FIRST_DAY + timedelta(days=LAST))
+    return grids.read(company.log, company.people, FIRST_DAY, FIRST_DAY + timedelta(days=LAST))
 
 
 @pytest.fixture(scope="module")
 def past(life):
-    return plain_claims.Past(life)
+    return written_out.Past(life)
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +72,14 @@ def wanted(past):
 
     def numbers(claim):
         if claim not in found:
-            found[claim] = plain_claims.CLAIMS[claim](past)
+            found[claim] = written_out.CLAIMS[claim](past)
         return found[claim]
 
     return numbers
 
 
 def test_every_claim_is_written_out(wanted):
-    assert set(plain_claims.CLAIMS) == set(ENTRIES)
+    assert set(written_out.CLAIMS) == set(ENTRIES)
     written = {(claim, reading) for claim in ENTRIES for reading in wanted(claim)}
     assert set(READINGS) - written == SIMULATED | LONG
     assert not written - set(READINGS)
@@ -144,9 +144,9 @@ def test_base_rate_and_naive_answer_are_readings(docket, wanted):
 
 
 def test_errors_leave_out_the_same_groups(docket, life, past):
-    bad, bins = np.minimum(past.each["bad"], 1), plain_numbers.bins_of(life, 20)
-    sets = plain_numbers.risk_sets(life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None)
-    without = np.array([plain_numbers.fit(sets, bins != g)["bad=1"] for g in range(20)])
+    bad, bins = np.minimum(past.each["bad"], 1), estimators.bins_of(life, 20)
+    sets = estimators.risk_sets(life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None)
+    without = np.array([estimators.fit(sets, bins != g)["bad=1"] for g in range(20)])
     found = docket["bad-moments-drive-away"].primary.estimate
     assert found.groups == 20
     assert found.se == pytest.approx(np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum()), rel=1e-5)
@@ -157,9 +157,9 @@ def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
     blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
     claims = ["bad-moments-drive-away", "tell-the-customer", "no-news"]
     found = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), claims)
-    past = plain_claims.Past(replace(life, blackout=5))
+    past = written_out.Past(replace(life, blackout=5))
     for claim in claims:
-        number = plain_claims.CLAIMS[claim](past)[PRIMARY[claim]]
+        number = written_out.CLAIMS[claim](past)[PRIMARY[claim]]
         assert found[claim].primary.estimate.value == pytest.approx(number.value, rel=1e-7)
 
 
@@ -187,9 +187,9 @@ def test_ratio_that_fading_is_held_against(company, past):
     age = cx.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
     table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
     found = beyond_selection(table, "age", among={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
-    ours = plain.age_of_last(past.life, plain.BAD, (30, 180))
+    ours = grids.age_of_last(past.life, grids.BAD, (30, 180))
     once = (past.each["bad"] == 1) & (ours <= 2)
-    fit = plain_numbers.cox(past.life, {"age": ours}, strata=past.segment, mask=once)
+    fit = estimators.cox(past.life, {"age": ours}, strata=past.segment, mask=once)
     assert found.value == pytest.approx(fit.ratio({"age=2": -1}), rel=1e-7)
 
 
@@ -199,11 +199,11 @@ def test_the_oracles_own_cox_fit(life, past):
     some[::25] = True
     bad = np.minimum(past.each["bad"], 1)
     mask = np.broadcast_to(some[:, None], life.size)
-    ours = plain_numbers.cox(life, {"bad": bad}, strata=past.segment, mask=mask)
+    ours = estimators.cox(life, {"bad": bad}, strata=past.segment, mask=mask)
     rows = []
     for i in np.flatnonzero(some & ~life.unseen):
         cut = int((bad[i, : life.exit[i] + 1] == 0).sum()) - 1  # the last day without a bad moment
-        left = life.event[i] == plain.DEFECTION
+        left = life.event[i] == grids.DEFECTION
         if cut > life.entry[i]:
             rows.append(oracle.CoxRow(life.entry[i], cut, left and cut == life.exit[i], (0.0,), life.segment[i]))
         if cut < life.exit[i]:

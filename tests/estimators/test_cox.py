@@ -11,9 +11,9 @@ from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.jackknife import enough_groups
 from cxresearch.risk.rows import from_rows
 from cxresearch.risk.table import RiskTable
-from tests import oracle
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated
+from tests.reference import oracle
 
 # R's own iterations stop at a relative change of 1e-9 unless told otherwise; the scripts ask for more, and the
 # remaining difference is rounding

@@ -18,10 +18,10 @@ from cxresearch.histories import bad_count
 from cxresearch.risk.episode import episodes
 from cxresearch.risk.rows import from_rows
 from cxresearch.risk.table import RiskTable, risk_table
-from tests import oracle
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated
 from tests.pipeline import records_of
+from tests.reference import oracle
 from tests.small_studies import contract_studies
 
 TOLERANCE = 1e-8

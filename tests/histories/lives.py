@@ -9,7 +9,7 @@ from cxresearch.engines import engine as engine_named
 from cxresearch.engines import framed
 from cxresearch.histories.clocks import ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
-from tests.histories.plain import HOUR, SECONDS, WORST_FIRST, Person, Row, contacts_of
+from tests.reference.histories import HOUR, SECONDS, WORST_FIRST, Person, Row, contacts_of
 
 LAST_DAY = 70
 CLOCKS = (0, 9 * HOUR, 9 * HOUR, SECONDS - 1)

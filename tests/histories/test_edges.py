@@ -22,7 +22,7 @@ from cxresearch.histories import (
 )
 from cxresearch.histories.clocks import DayClock
 from tests.histories.lives import spans, states
-from tests.histories.plain import HOUR, SECONDS, Person, Row
+from tests.reference.histories import HOUR, SECONDS, Person, Row
 
 DAY = SECONDS
 NOON = 12 * HOUR

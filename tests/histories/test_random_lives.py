@@ -27,55 +27,56 @@ from cxresearch.histories import (
     told,
     worst_score,
 )
-from tests.histories import lives, plain
+from tests.histories import lives
+from tests.reference import histories as written_out
 
 LAZY = ("polars-lazy", "duckdb")
 EDGES = (3, 10, 30)
 PAIRS = {
-    "moments": (moment_count((1, 3)), plain.moment_count((1, 3))),
+    "moments": (moment_count((1, 3)), written_out.moment_count((1, 3))),
     "remote": (
         moment_count((1, 2), grade="bad", attended=False),
-        plain.moment_count((1, 2), grade="bad", attended=False),
+        written_out.moment_count((1, 2), grade="bad", attended=False),
     ),
-    "in person": (moment_count(attended=True), plain.moment_count((1,), attended=True)),
+    "in person": (moment_count(attended=True), written_out.moment_count((1,), attended=True)),
     "handed on": (
         moment_count(grade="good", handoff=True, is_problem=False),
-        plain.moment_count((1,), grade="good", handoff=True, is_problem=False),
+        written_out.moment_count((1,), grade="good", handoff=True, is_problem=False),
     ),
     "broken": (
         moment_count(respect="kept", responsibility="failed"),
-        plain.moment_count((1,), respect="kept", responsibility="failed"),
+        written_out.moment_count((1,), respect="kept", responsibility="failed"),
     ),
     "kept": (
         moment_count((2,), solutions="kept", simplicity=None),
-        plain.moment_count((2,), solutions="kept"),
+        written_out.moment_count((2,), solutions="kept"),
     ),
-    "simple": (moment_count(simplicity="failed"), plain.moment_count((1,), simplicity="failed")),
-    "first bad": (first_contact(), plain.first_contact("bad")),
-    "first good": (first_contact("good"), plain.first_contact("good")),
-    "worst": (worst_score(), plain.scored(lambda s: Fraction(min(s)), ever=True)),
-    "mean": (mean_score(), plain.scored(lambda s: Fraction(sum(s), len(s)), ever=True)),
-    "last": (last_score(), plain.scored(lambda s: Fraction(s[-1]), ever=False)),
-    "age": (age_of_last("any", EDGES), plain.age_of_last(EDGES)),
-    "since problem": (age_since("problem", EDGES), plain.age_since("problem", EDGES)),
-    "since resolved": (age_since("resolved", EDGES), plain.age_since("resolved", EDGES)),
-    "since goodwill": (age_since("goodwill", EDGES), plain.age_since("goodwill", EDGES)),
-    "since complaint": (age_since("complaint", (1, 5)), plain.age_since("complained", (1, 5))),
-    "since post": (age_since("post", (40,)), plain.age_since("posted", (40,))),
-    "first problem": (first_problem(), plain.first_problem(48)),
-    "first problem, a day": (first_problem(24), plain.first_problem(24)),
-    "problems": (problem_state(), plain.problem_state(48)),
-    "before": (contacts_before(20, (1, 3)), plain.contacts_before(20, (1, 3))),
-    "severity": (problem_severity(), plain.last_problem(plain.severity)),
-    "first severity": (problem_severity(first=True), plain.first_severity),
-    "gesture": (gesture(), plain.last_problem(plain.gesture)),
-    "told": (told(), plain.last_problem(plain.told)),
-    "flipped": (flipped(), plain.flipped(14)),
-    "flipped at once": (flipped(0), plain.flipped(0)),
-    "posted": (posted(), plain.posted),
-    "exits": (household_exits(), plain.household_exits("defection")),
-    "other exits": (household_exits("other exit"), plain.household_exits("other exit")),
-    "household": (household_bad(), plain.household_bad((1, 2, 3))),
+    "simple": (moment_count(simplicity="failed"), written_out.moment_count((1,), simplicity="failed")),
+    "first bad": (first_contact(), written_out.first_contact("bad")),
+    "first good": (first_contact("good"), written_out.first_contact("good")),
+    "worst": (worst_score(), written_out.scored(lambda s: Fraction(min(s)), ever=True)),
+    "mean": (mean_score(), written_out.scored(lambda s: Fraction(sum(s), len(s)), ever=True)),
+    "last": (last_score(), written_out.scored(lambda s: Fraction(s[-1]), ever=False)),
+    "age": (age_of_last("any", EDGES), written_out.age_of_last(EDGES)),
+    "since problem": (age_since("problem", EDGES), written_out.age_since("problem", EDGES)),
+    "since resolved": (age_since("resolved", EDGES), written_out.age_since("resolved", EDGES)),
+    "since goodwill": (age_since("goodwill", EDGES), written_out.age_since("goodwill", EDGES)),
+    "since complaint": (age_since("complaint", (1, 5)), written_out.age_since("complained", (1, 5))),
+    "since post": (age_since("post", (40,)), written_out.age_since("posted", (40,))),
+    "first problem": (first_problem(), written_out.first_problem(48)),
+    "first problem, a day": (first_problem(24), written_out.first_problem(24)),
+    "problems": (problem_state(), written_out.problem_state(48)),
+    "before": (contacts_before(20, (1, 3)), written_out.contacts_before(20, (1, 3))),
+    "severity": (problem_severity(), written_out.last_problem(written_out.severity)),
+    "first severity": (problem_severity(first=True), written_out.first_severity),
+    "gesture": (gesture(), written_out.last_problem(written_out.gesture)),
+    "told": (told(), written_out.last_problem(written_out.told)),
+    "flipped": (flipped(), written_out.flipped(14)),
+    "flipped at once": (flipped(0), written_out.flipped(0)),
+    "posted": (posted(), written_out.posted),
+    "exits": (household_exits(), written_out.household_exits("defection")),
+    "other exits": (household_exits("other exit"), written_out.household_exits("other exit")),
+    "household": (household_bad(), written_out.household_bad((1, 2, 3))),
 }
 OURS = {name: ours for name, (ours, _) in PAIRS.items()}
 OLD = {"bad_count", "grade_count", "contact_count", "contacts_within", "first_bad", "last_grade"}  # see other tests
@@ -108,7 +109,7 @@ def test_day_by_day_on_lazy_engines(engine, lag):
 def agree_by_day(rows, people, engine, lag):
     found = lives.by_day(rows, people, engine, OURS, lag)
     for name, (_, theirs) in PAIRS.items():
-        assert not differences(found[name], plain.by_day(theirs, rows, people, lag)), name
+        assert not differences(found[name], written_out.by_day(theirs, rows, people, lag)), name
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -124,7 +125,7 @@ def test_contact_by_contact_on_lazy_engines(engine):
 def agree_by_contact(rows, people, engine):
     found = lives.by_contact(rows, people, engine, OURS)
     for name, (_, theirs) in PAIRS.items():
-        assert not differences(found[name], plain.by_contact(theirs, rows, people)), name
+        assert not differences(found[name], written_out.by_contact(theirs, rows, people)), name
 
 
 def test_lives_are_rich_enough():
@@ -133,7 +134,7 @@ def test_lives_are_rich_enough():
     for seed in range(60):
         rows, people = lives.lives(seed)
         for name, (_, theirs) in PAIRS.items():
-            met[name].update(plain.by_day(theirs, rows, people, 0).values())
+            met[name].update(written_out.by_day(theirs, rows, people, 0).values())
     for name, history in OURS.items():
         missing = set(history.levels) - set(met[name])
         assert missing == ({"unknown"} if name in ("exits", "other exits") else set()), name

@@ -1,4 +1,4 @@
-"""Every claim of the catalogue, written out once more from what it says, on the histories of `plain`.
+"""Every claim of the catalogue, written out once more from what it says, on the histories of `grids`.
 
 One function a claim, found by its id: from a life to the numbers of its readings. Customers and events are given
 where the reading is a regression, an incidence or a share.
@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.claims import plain, plain_numbers
-from tests.claims.plain import BAD, DEFECTION, GOOD, NEUTRAL, OTHER, UNKNOWN, Grid, Life, banded, count, within
-from tests.claims.plain_numbers import Contest, Fit, Incidence, Share, Terms, at_exit, contest, cox, on_tenure, share
+from tests.reference import estimators, grids
+from tests.reference.estimators import Contest, Fit, Incidence, Share, Terms, at_exit, contest, cox, on_tenure, share
+from tests.reference.grids import BAD, DEFECTION, GOOD, NEUTRAL, OTHER, UNKNOWN, Grid, Life, banded, count, within
 
 HORIZON = 300
 MANY = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 25, 30, 40)
@@ -78,22 +78,22 @@ class Past:
     @cached_property
     def since_problem(self) -> Grid:
         """Days since the last problem, in bands."""
-        return plain.age(self.life, plain.days_of(self.life, "problem_at"), (7, 14, 30, 90))
+        return grids.age(self.life, grids.days_of(self.life, "problem_at"), (7, 14, 30, 90))
 
     @cached_property
     def severity(self) -> Grid:
         """Grade of the contact of the last problem."""
-        return plain.severity(self.life)
+        return grids.severity(self.life)
 
     @cached_property
     def problem_state(self) -> Grid:
         """0 none, 1 open, 2 open late, 3 resolved, 4 resolved late."""
-        return plain.problem_state(self.life)
+        return grids.problem_state(self.life)
 
     @cached_property
     def first_problem(self) -> Grid:
         """0 none, 1 open, 2 open late, 3 resolved quickly, 4 resolved late."""
-        return plain.first_problem(self.life)
+        return grids.first_problem(self.life)
 
     def left_anyway(self, mask: Grid) -> Number | None:
         """Customers who leave within the horizon, counted while they are in the mask."""
@@ -127,7 +127,7 @@ def claim(name: str) -> Callable[[Callable[[Past], Numbers]], Callable[[Past], N
 def strikes(p: Past, most: int) -> Numbers:
     """What the two claims about first bad moments have in common: excess and its parts."""
     bad, so_far = count(p.life, grade=BAD), banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
-    found = plain_numbers.excess(p.life, bad, 1, most, HORIZON, so_far)
+    found = estimators.excess(p.life, bad, 1, most, HORIZON, so_far)
     numbers = {
         "excess": Number(found.value, found.customers, found.events),
         "without-a-bad-moment": Number(found.comparators),
@@ -135,7 +135,7 @@ def strikes(p: Past, most: int) -> Numbers:
     }
     if most == 2:
         for days in (30, 90, 180):
-            one = plain_numbers.excess(p.life, bad, 1, most, days, so_far)
+            one = estimators.excess(p.life, bad, 1, most, days, so_far)
             numbers[f"in-{days}-days"] = Number(one.value, one.customers, one.events)
     return numbers
 
@@ -156,7 +156,7 @@ def since_level(
         if not p.life.unseen[i] and (below is None or grid[i, day + 1] < below)
     }
     ends = {i: day for i, day in ends.items() if i in origin and day > origin[i]}
-    return plain_numbers.since(p.life, origin, ends, horizon, **options)
+    return estimators.since(p.life, origin, ends, horizon, **options)
 
 
 @claim("three-strikes")
@@ -194,7 +194,7 @@ def one_strike(p: Past) -> Numbers:
 
 @claim("judgment-day")
 def judgment_day(p: Past) -> Numbers:
-    first = plain.first_bad(p.life)  # 1 early and fresh, 3 late and fresh
+    first = grids.first_bad(p.life)  # 1 early and fresh, 3 late and fresh
     full, crude = cox(p.life, {"first": first, "contacts": p.contacts}, strata=p.segment), cox(p.life, {"first": first})
     return {
         "late-over-early": ratio(full, {"first=3": 1, "first=1": -1}),
@@ -207,7 +207,7 @@ def judgment_day(p: Past) -> Numbers:
 
 @claim("thirty-days")
 def thirty_days(p: Past) -> Numbers:
-    bad, age = p.each["bad"], plain.age_of_last(p.life, BAD, (30, 180))  # 1 is 0-30 days, 2 is 31-180
+    bad, age = p.each["bad"], grids.age_of_last(p.life, BAD, (30, 180))  # 1 is 0-30 days, 2 is 31-180
     once, upto_once = (bad == 1) & p.where(age, 1, 2), p.where(bad, 0, 1)
     against_none = cox(p.life, {"age": age, "contacts": p.contacts}, strata=p.segment, mask=upto_once)
     return {
@@ -225,9 +225,9 @@ def thirty_days(p: Past) -> Numbers:
 @claim("bad-moments-drive-away")
 def bad_moments_drive_away(p: Past) -> Numbers:
     bad = np.minimum(p.each["bad"], 1)
-    age = plain.age_of_last(p.life, BAD, (30, 90, 365))
+    age = grids.age_of_last(p.life, BAD, (30, 90, 365))
     others = within(p.life, 90, (1, 3, 6), (NEUTRAL, GOOD, UNKNOWN))
-    before = plain.frozen_at_bad(p.life, p.contacts)
+    before = grids.frozen_at_bad(p.life, p.contacts)
     aged = cox(p.life, {"age": age, "contacts": p.contacts}, strata=p.segment)
     one = {"bad=1": 1.0}
     return {
@@ -283,7 +283,7 @@ def neutral_threat(p: Past) -> Numbers:
 
 @claim("weakest-moment")
 def weakest_moment(p: Past) -> Numbers:
-    worst, mean, last = (make(p.life) for make in (plain.worst_score, plain.mean_score, plain.last_score))
+    worst, mean, last = (make(p.life) for make in (grids.worst_score, grids.mean_score, grids.last_score))
     scored = worst >= 1
     equal = {"contacts": p.contacts, "so_far": banded(count(p.life), (2, 3, 4, 5, 6, 8, 10, 14, 20))}
     sides = ({"worst": worst}, {}), ({"mean": mean}, {})
@@ -298,7 +298,7 @@ def weakest_moment(p: Past) -> Numbers:
 
 @claim("first-moment")
 def first_moment(p: Past) -> Numbers:
-    first, age = plain.first_contact(p.life), plain.age_of_last(p.life, BAD, (30, 90))  # 1 bad, 2 other
+    first, age = grids.first_contact(p.life), grids.age_of_last(p.life, BAD, (30, 90))  # 1 bad, 2 other
     bad = np.minimum(p.each["bad"], 2)
     once = (bad == 1) & (first >= 1)
     equal = {"first": first, "age": age, "so_far": banded(count(p.life), SO_FAR), "contacts": p.contacts}
@@ -319,7 +319,7 @@ def first_moment(p: Past) -> Numbers:
 
 @claim("latest-moment")
 def latest_moment(p: Past) -> Numbers:
-    last, so_far = plain.last_grade(p.life), banded(count(p.life), (2, 3, 4, 6, 9, 14, 21))
+    last, so_far = grids.last_grade(p.life), banded(count(p.life), (2, 3, 4, 6, 9, 14, 21))
     sides = ({"last": last}, {}), (p.up_to_three("bad", "neutral", "good"), {})
     return {
         "last-or-history": of(contest(p.life, *sides, {"contacts": p.contacts}, p.segment)),
@@ -372,15 +372,15 @@ def problem_moments(p: Past) -> Numbers:
 def since_problem(p: Past, problem: Grid, terms: Terms, asked: Grid, after: int, *, strata: bool = True) -> Fit:
     """Fit a model on days since the first problem, after so many of them."""
     origin = {i: day for i, day in reaching(problem, 1).items() if day < p.life.exit[i]}
-    life, moved = plain_numbers.on_clock(p.life, origin, terms | {"asked": asked})
+    life, moved = estimators.on_clock(p.life, origin, terms | {"asked": asked})
     mask = moved.pop("asked") & (np.arange(life.size[1]) > after)
     return cox(life, moved, strata=p.segment if strata else None, mask=mask)
 
 
 @claim("resolution-decides")
 def resolution_decides(p: Past) -> Numbers:
-    problem = plain.first_problem(p.life, timedelta(days=3_650))  # 1 open, 3 resolved
-    asked, severity = p.where(problem, 1, 3), plain.severity(p.life, first=True)
+    problem = grids.first_problem(p.life, timedelta(days=3_650))  # 1 open, 3 resolved
+    asked, severity = p.where(problem, 1, 3), grids.severity(p.life, first=True)
     terms = {"problem": problem, "contacts": p.contacts}
     severe = terms | {"severity": severity}
     one = {"problem=3": 1.0}
@@ -397,12 +397,12 @@ def resolution_decides(p: Past) -> Numbers:
 def recovery_paradox(p: Past) -> Numbers:
     speed, problem = p.problem_state, p.first_problem
     state = np.select([speed == 2, speed == 4], [1, 3], speed)  # however long it took
-    recency = plain.age(p.life, [(c.who, c.day) for c in p.life.contacts], (7, 30, 60, 180))
+    recency = grids.age(p.life, [(c.who, c.day) for c in p.life.contacts], (7, 30, 60, 180))
     so_many = banded(count(p.life), SO_FAR[1:])
     equal = {"recency": recency, "so_many": so_many, "contacts": p.contacts}
     by_speed = cox(p.life, {"speed": speed, **equal}, strata=p.segment)
     so_far = banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
-    found = plain_numbers.excess(p.life, problem, 1, None, HORIZON, so_far)
+    found = estimators.excess(p.life, problem, 1, None, HORIZON, so_far)
     before, _ = since_level(p, problem, 1, 3, reaching(problem, 3), HORIZON)
     one = {"state=3": 1.0}
     return {
@@ -419,10 +419,10 @@ def recovery_paradox(p: Past) -> Numbers:
 
 @claim("slow-resolution")
 def slow_resolution(p: Past) -> Numbers:
-    problem, week = p.first_problem, plain.first_problem(p.life, timedelta(hours=168))
+    problem, week = p.first_problem, grids.first_problem(p.life, timedelta(hours=168))
     asked, late = p.where(problem, 2, 3), p.where(problem, 3, 4)
     terms = {"problem": problem, "contacts": p.contacts}
-    severe = terms | {"severity": plain.severity(p.life, first=True)}
+    severe = terms | {"severity": grids.severity(p.life, first=True)}
     in_week = {"week": week, "contacts": p.contacts}
     over = {"problem=3": -1.0}
     return {
@@ -438,7 +438,7 @@ def slow_resolution(p: Past) -> Numbers:
 
 @claim("goodwill-gesture")
 def goodwill_gesture(p: Past) -> Numbers:
-    gesture = plain.gesture(p.life)
+    gesture = grids.gesture(p.life)
     asked = p.where(gesture, 1, 2)
     terms = {"gesture": gesture, "since": p.since_problem, "severity": p.severity, "contacts": p.contacts}
     one = {"gesture=2": 1.0}
@@ -453,8 +453,8 @@ def goodwill_gesture(p: Past) -> Numbers:
 
 @claim("anger-to-appreciation")
 def anger_to_appreciation(p: Past) -> Numbers:
-    flipped = plain.flipped(p.life)  # 1 good alone, 2 flipped, 3 other
-    good = plain.age_of_last(p.life, GOOD, (30, 90, 365))
+    flipped = grids.flipped(p.life)  # 1 good alone, 2 flipped, 3 other
+    good = grids.age_of_last(p.life, GOOD, (30, 90, 365))
     full = cox(p.life, {"flipped": flipped, "contacts": p.contacts}, strata=p.segment)
     over = {"flipped=2": 1.0, "flipped=1": -1.0}
     both = p.where(flipped, 1, 2)
@@ -474,7 +474,7 @@ def anger_to_appreciation(p: Past) -> Numbers:
 
 @claim("tell-the-customer")
 def tell_the_customer(p: Past) -> Numbers:
-    told = plain.told(p.life)  # 1 told, 2 not told
+    told = grids.told(p.life)  # 1 told, 2 not told
     asked = p.where(told, 1, 2)
     terms = {"told": told, "since": p.since_problem, "contacts": p.contacts}
     one = {"told=2": -1.0}
@@ -490,12 +490,12 @@ def tell_the_customer(p: Past) -> Numbers:
 @claim("silent-defection")
 def silent_defection(p: Past) -> Numbers:
     edges = (30, 60, 90)
-    complaint = plain.unless_seen(p.life, plain.age(p.life, plain.days_of(p.life, "complained_at"), edges))
-    age = plain.unless_seen(p.life, plain.age_of_last(p.life, BAD, edges))
+    complaint = grids.unless_seen(p.life, grids.age(p.life, grids.days_of(p.life, "complained_at"), edges))
+    age = grids.unless_seen(p.life, grids.age_of_last(p.life, BAD, edges))
     silent, among = p.where(complaint, 0, 4), p.where(age, 1, 2, 3)
-    theirs, more = plain_numbers.at_risk_share(p.life, among, silent, age)
+    theirs, more = estimators.at_risk_share(p.life, among, silent, age)
     occasions = within(p.life, 90, (1, 2, 3, 4, 6), (BAD,))
-    _, as_many = plain_numbers.at_risk_share(p.life, among, silent, 10 * age + occasions)
+    _, as_many = estimators.at_risk_share(p.life, among, silent, 10 * age + occasions)
     last, since = at_exit(p.life, age), at_exit(p.life, complaint)
 
     def of_leavers(whole: np.ndarray, part: np.ndarray) -> Number:
@@ -518,7 +518,7 @@ def no_news(p: Past) -> Numbers:
     late = np.broadcast_to(np.arange(p.life.size[1]) > 90, p.life.size)
     full = cox(p.life, {"contacts": contacts, "good": good}, strata=p.segment, mask=late)
     over_good = {"contacts=1": -1.0, "good=1": -1.0}
-    habit = banded(plain.before(p.life, 90), SO_FAR)
+    habit = banded(grids.before(p.life, 90), SO_FAR)
     alike = {"contacts": contacts, "good": good, "habit": habit}
     final = {"contacts": contacts, "good": good}
     return {
@@ -534,10 +534,10 @@ def no_news(p: Past) -> Numbers:
 
 @claim("public-posting")
 def public_posting(p: Past) -> Numbers:
-    bad, posted = count(p.life, 3, grade=BAD), plain.posted(p.life)
+    bad, posted = count(p.life, 3, grade=BAD), grids.posted(p.life)
     first = {i: day for i, day in reaching(bad, 1).items() if not p.life.unseen[i] and not posted[i, day + 1]}
     posts = {i: day for i, day in reaching(posted, 1).items() if i in first}
-    in_30, in_90 = (plain_numbers.since(p.life, first, posts, days, of_ends=True)[0] for days in (31, 91))
+    in_30, in_90 = (estimators.since(p.life, first, posts, days, of_ends=True)[0] for days in (31, 91))
     last = at_exit(p.life, bad)
     return {
         "within-30-days": of(in_30),
@@ -549,8 +549,8 @@ def public_posting(p: Past) -> Numbers:
 
 @claim("household-contagion")
 def household_contagion(p: Past) -> Numbers:
-    exits, others = (plain.household_exits(p.life, cause) for cause in (DEFECTION, OTHER))  # 0 alone, 1 none, 2 one
-    bad = plain.household_bad(p.life)
+    exits, others = (grids.household_exits(p.life, cause) for cause in (DEFECTION, OTHER))  # 0 alone, 1 none, 2 one
+    bad = grids.household_bad(p.life)
     # where a member's beginnings are unseen, customers are compared with each other; the design is silent on this
     bad = np.where(bad < 0, 4, banded(bad, (1, 2, 3)))
     shared = exits >= 1
@@ -628,9 +628,9 @@ def responsibility_sours(p: Past) -> Numbers:
 @claim("jack")
 def jack(p: Past) -> Numbers:
     return {
-        "at-the-worst-tenth": Number(plain_numbers.worst_part(p.life, 0.1, ("touchpoint", "month"))),
-        "at-the-worst-fifth": Number(plain_numbers.worst_part(p.life, 0.2, ("touchpoint", "month"))),
-        "crude": Number(plain_numbers.worst_part(p.life, 0.1, ())),
+        "at-the-worst-tenth": Number(estimators.worst_part(p.life, 0.1, ("touchpoint", "month"))),
+        "at-the-worst-fifth": Number(estimators.worst_part(p.life, 0.2, ("touchpoint", "month"))),
+        "crude": Number(estimators.worst_part(p.life, 0.1, ())),
     }
 
 

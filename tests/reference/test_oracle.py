@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests import oracle
-from tests.oracle import Settings
+from tests.reference import oracle
+from tests.reference.oracle import Settings
 from tests.small_studies import activity_studies, contract_studies
 
 GOLDEN = Path(__file__).with_name("golden")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tests.claims.plain import DEFECTION, OTHER, UNKNOWN, Contact, Grid, Life
+from tests.reference.grids import DEFECTION, OTHER, UNKNOWN, Contact, Grid, Life
 
 Terms = dict[str, Grid]
 MIN_CELL = 10
