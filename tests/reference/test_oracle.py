@@ -14,7 +14,7 @@ from tests.reference import oracle
 from tests.reference.oracle import Settings
 from tests.small_studies import activity_studies, contract_studies
 
-GOLDEN = Path(__file__).with_name("golden")
+GOLDEN = Path(__file__).parents[1] / "golden"
 FIRST = date(2024, 1, 1)
 LONG = Settings(log_from=FIRST, log_until=FIRST + timedelta(days=1000))
 
