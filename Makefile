@@ -1,5 +1,6 @@
 # make report   makes the environment, writes the sample study, renders its report to reports/
-# make test     makes the environment, runs the tests that need nothing but Python
+# make test     makes the environment, runs the tests one runs before a commit (three minutes on two cores)
+# make test-all everything that needs only Python: long random runs, worlds, kills, notebooks, doctests as well
 # make check    lint, types
 # make lab      opens JupyterLab in the environment
 # make calibrate   how often verdicts are wrong, in worlds whose truth is known (hours)
@@ -10,8 +11,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# neighbours stay together, so that what a module shares is made once; an idle worker takes from the other
+SIDE_BY_SIDE := -n 2 --dist worksteal
 
-.PHONY: report test check lab bench calibrate kills lock clean
+.PHONY: report test test-all check lab bench calibrate kills lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -20,7 +23,12 @@ report: $(READY)
 	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
 
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not browser and not spark and not postgres" -n 2 -q
+	@$(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
+
+test-all: export CX_EXAMPLES := $(or $(CX_EXAMPLES),25)
+test-all: $(READY)
+	@$(BIN)/python -m pytest -m "not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
+	@$(BIN)/python -m pytest --doctest-modules --ignore=src/cxresearch/engines/spark.py -q src/cxresearch
 
 check: $(READY)
 	@$(BIN)/ruff check .

@@ -1,12 +1,23 @@
-"""How many random studies to try: 25 by default, more where CX_EXAMPLES says so; new ones each time with CX_RANDOM."""
+"""What all tests share: how many random studies are tried, and what is made once for all of them.
+
+Ten random studies are tried, or as many as CX_EXAMPLES says (`make test-all`: 25); new ones each time with CX_RANDOM.
+"""
 
 import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
+import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
+
+Made = TypeVar("Made")
 
 settings.register_profile(
     "studies",
-    max_examples=int(os.environ.get("CX_EXAMPLES", "25")),
+    max_examples=int(os.environ.get("CX_EXAMPLES", "10")),
     deadline=None,
     derandomize="CX_RANDOM" not in os.environ,
     database=None,
@@ -14,3 +25,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("studies")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Made]], Made]:
+    """`shared(name, make)` calls `make` once in a run, whichever worker comes first; what it makes can be pickled."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def get(name: str, make: Callable[[], Made]) -> Made:
+        path = Path(folder / f"shared-{name}.pickle")
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                path.write_bytes(pickle.dumps(make()))
+            return pickle.loads(path.read_bytes())
+
+    return get

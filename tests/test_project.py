@@ -78,6 +78,19 @@ def test_no_module_is_longer_than_can_be_read(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_every_marker_is_run_by_somebody():
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    markers = {text.partition(":")[0] for text in tool["pytest"]["ini_options"]["markers"]}
+    make = (ROOT / "Makefile").read_text(encoding="utf-8")
+    quick, everything = (set(re.findall(r"not (\w+)", line)) for line in re.findall(r'-m "(not .*?)"', make))
+    assert quick == markers
+    assert everything == markers - {"slow"}
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "make test-all" in run
+    asked = re.findall(r'tests -m ("[^"]+"|\w+)', run)
+    assert {name for words in asked for name in re.findall(r"\w+", words)} - {"or"} == everything
+
+
 FLOW = (
     "errors", "engine_names", "bundled", "outputs", "html_tables", "small_cells", "study", "engines", "tables",
     "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli",

@@ -49,6 +49,7 @@ def same(a, b):
     return alike and (a.causes, a.asides) == (b.causes, b.asides)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [3_000, 9_001])
 def test_parts_add_up_to_the_whole(records, monkeypatch, part):
     whole = count(records, wanted(records))
@@ -104,8 +105,10 @@ def test_an_error_belongs_to_its_own_table(records):
     assert isinstance(found[good.key], RiskTable)
 
 
-def test_verdicts_do_not_depend_on_the_parts(records, monkeypatch):
+@pytest.mark.parametrize("part", [5_000, pytest.param(500, marks=pytest.mark.slow)])
+def test_verdicts_do_not_depend_on_the_parts(records, monkeypatch, part):
     claims = ["three-strikes", "bad-moments-drive-away"]
     whole = evaluate(records, claims, verdicts_only=True)
-    monkeypatch.setattr(packed, "PART", 500)
+    monkeypatch.setattr(packed, "PART", part)
+    assert len(records.parts()) > 2
     assert evaluate(records, claims, verdicts_only=True).to_json() == whole.to_json()

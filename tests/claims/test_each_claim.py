@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from importlib.resources import files
 
 import numpy as np
@@ -50,9 +51,10 @@ def company():
 
 
 @pytest.fixture(scope="module")
-def docket(company):
+def docket(company, shared):
     log, people = company.tables()
-    return cx.evaluate(cx.study_from(STUDY | {"claims": list(ENTRIES.values())}, interactions=log, retention=people))
+    study = cx.study_from(STUDY | {"claims": list(ENTRIES.values())}, interactions=log, retention=people)
+    return shared("every-claim", lambda: cx.evaluate(study))
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +68,12 @@ def past(life):
 
 
 @pytest.fixture(scope="module")
-def wanted(past):
+def wanted(past, shared):
     """The numbers of a claim, counted when first asked for."""
-    found = {}
-
-    def numbers(claim):
-        if claim not in found:
-            found[claim] = written_out.CLAIMS[claim](past)
-        return found[claim]
-
-    return numbers
+    return cache(lambda claim: shared(f"numbers-{claim}", lambda: written_out.CLAIMS[claim](past)))
 
 
+@pytest.mark.slow
 def test_every_claim_is_written_out(wanted):
     assert set(written_out.CLAIMS) == set(ENTRIES)
     written = {(claim, reading) for claim in ENTRIES for reading in wanted(claim)}
@@ -85,6 +81,7 @@ def test_every_claim_is_written_out(wanted):
     assert not written - set(READINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", PRIMARY)
 def test_primary_reading(docket, wanted, claim):
     found = docket[claim].primary
@@ -93,6 +90,7 @@ def test_primary_reading(docket, wanted, claim):
     assert found.estimate.value == pytest.approx(wanted(claim)[found.reading].value, rel=1e-7, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("claim", "reading"), OTHERS)
 def test_other_readings(docket, wanted, claim, reading):
     found, number = docket[claim][reading], wanted(claim)[reading]
@@ -118,17 +116,20 @@ def narrowed(reading):
     return reading["shape"] != "share" and bool(reading.get("among") or reading.get("after_days"))
 
 
+@pytest.mark.slow
 def test_events(docket, wanted):
     said = {(c, r): docket[c][r].events for c, r, _ in counts(wanted)}
     assert said == {(c, r): number.events for c, r, number in counts(wanted)}
 
 
+@pytest.mark.slow
 def test_customers(docket, wanted):
     whole = [(c, r, number) for c, r, number in counts(wanted) if not narrowed(READINGS[c, r])]
     assert len(whole) > 60
     assert {(c, r): docket[c][r].customers for c, r, _ in whole} == {(c, r): number.customers for c, r, number in whole}
 
 
+@pytest.mark.slow
 def test_estimates_are_away_from_where_nothing_happens(wanted):
     for claim in ENTRIES:
         value = wanted(claim)[PRIMARY[claim]].value
@@ -136,6 +137,7 @@ def test_estimates_are_away_from_where_nothing_happens(wanted):
         assert abs(value - at) > small, claim
 
 
+@pytest.mark.slow
 def test_base_rate_and_naive_answer_are_readings(docket, wanted):
     for trial in docket:
         for beside, name in ((trial.base_rate, trial.claim.base_rate), (trial.naive, trial.claim.naive)):
@@ -143,6 +145,7 @@ def test_base_rate_and_naive_answer_are_readings(docket, wanted):
                 assert beside.value == pytest.approx(wanted(trial.claim.id)[name].value, rel=1e-7), trial.claim.id
 
 
+@pytest.mark.slow
 def test_errors_leave_out_the_same_groups(docket, life, past):
     bad, bins = np.minimum(past.each["bad"], 1), estimators.bins_of(life, 20)
     sets = estimators.risk_sets(life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None)
@@ -163,6 +166,7 @@ def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
         assert found[claim].primary.estimate.value == pytest.approx(number.value, rel=1e-7)
 
 
+@pytest.mark.slow
 def test_a_blackout_holds_on_days_since_a_problem(docket, company):
     log, people = company.tables()
     blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}

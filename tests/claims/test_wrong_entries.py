@@ -78,6 +78,7 @@ def test_every_key_is_some_kinds_own():
     assert {key for keys in KEYS.values() for key in keys} == {*VALUES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", catalogue(), ids=lambda c: c.id)
 def test_keys_of_another_kind_are_refused_in_every_reading(claim):
     raw = to_builtins(claim)

@@ -18,6 +18,7 @@ def test_likelihoods_as_in_r():
         assert fit.loglik == pytest.approx(loglik, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_written_out():
     table = enough_groups(cohort_table(), "defection")
     found = contest(table, ["bad"], ["contacts"], strata=["segment"])

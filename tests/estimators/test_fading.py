@@ -68,6 +68,7 @@ def test_selection_alone_seems_to_fade_and_is_not_believed():
     assert found.beta == pytest.approx(np.log(3), abs=0.1)
 
 
+@pytest.mark.slow
 def test_it_is_right_as_often_as_it_says():
     found = [beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age", groups=20) for s in range(12)]
     z = np.array([np.log(f.beyond.value) / f.beyond.se for f in found])
@@ -106,6 +107,7 @@ def test_without_an_effect_the_variance_does_not_matter():
     assert found.beyond.low < 1 < found.beyond.high
 
 
+@pytest.mark.slow
 def test_segments_with_hazards_of_their_own():
     table = world(6, constant, frailty=1.0, customers=40_000, daily=0.003, segments=2)
     found = beyond_selection(table, "age", strata=["segment"])
@@ -117,6 +119,7 @@ def test_segments_with_hazards_of_their_own():
     assert same.theta == pytest.approx(one.theta, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_observed_is_a_cox_contrast_and_the_error_goes_over_both_parts():
     table = world(7, constant, frailty=1.0, customers=6_000, daily=0.005)
     found = beyond_selection(table, "age", groups=20)

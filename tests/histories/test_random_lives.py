@@ -94,7 +94,7 @@ def differences(found, wanted):
     return [(key, found[key], wanted[key]) for key in wanted if found[key] != wanted[key]]
 
 
-@pytest.mark.parametrize("lag", [0, 3])
+@pytest.mark.parametrize("lag", [0, pytest.param(3, marks=pytest.mark.slow)])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_day_by_day(lag, seed):
     agree_by_day(*lives.lives(seed), "polars", lag)
@@ -112,6 +112,7 @@ def agree_by_day(rows, people, engine, lag):
         assert not differences(found[name], written_out.by_day(theirs, rows, people, lag)), name
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1))
 def test_contact_by_contact(seed):
     agree_by_contact(*lives.lives(seed, contacts_alone=True), "polars")
@@ -140,6 +141,7 @@ def test_lives_are_rich_enough():
         assert missing == ({"unknown"} if name in ("exits", "other exits") else set()), name
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1))
 def test_cumulative_histories_only_rise(seed):
     rows, people = lives.lives(seed)

@@ -130,6 +130,7 @@ def test_intervals_hold_together_and_differences_singly(found):
     assert found["app"].share.level == found.level_each
 
 
+@pytest.mark.slow
 def test_engines_and_parts_agree(monkeypatch):
     study = contract(*company(700, 2))
     ours = cx.perception_map(study).to_dict()

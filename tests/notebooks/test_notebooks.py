@@ -57,6 +57,7 @@ def test_cells_are_short_and_hold_no_statistics(notebook):
             assert imported <= {"cxresearch"}
 
 
+@pytest.mark.slow
 def test_runs_from_another_folder(notebook, tmp_path, monkeypatch):
     study = small_study(tmp_path / "study")
     elsewhere = tmp_path / "elsewhere"
@@ -104,7 +105,11 @@ region = "< 1"
 """
 
 
-@pytest.mark.parametrize("claim", [*(c.id for c in catalogue()), "busy stay/2"])
+QUICK = ("bad-moments-drive-away", "busy stay/2")
+REST = [pytest.param(c.id, marks=pytest.mark.slow) for c in catalogue() if c.id not in QUICK]
+
+
+@pytest.mark.parametrize("claim", [*QUICK, *REST])
 def test_claim_notebook_takes_every_claim(claim, tmp_path, monkeypatch):
     study = small_study(tmp_path, customers=700 if claim == "busy stay/2" else 120)
     study.write_text(study.read_text().replace("${LOG}", "log.csv") + OWN)
@@ -116,6 +121,7 @@ def test_claim_notebook_takes_every_claim(claim, tmp_path, monkeypatch):
         assert any(isinstance(s, Behind) for s in shown)
 
 
+@pytest.mark.slow
 def test_notebooks_take_a_study_of_contacts_alone(tmp_path, monkeypatch):
     study = small_study(tmp_path, customers=400)
     retention = study.read_text().index("[retention]")

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from cxresearch.report import show
 from tests.report.dockets import docket
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 
 
+@pytest.mark.slow
 def test_runs_that_are_killed_and_runs_at_once(tmp_path):
     shown = tmp_path / "shown.json"
     shown.write_text(json.dumps({show.MIME: show.summary(docket()), "text/html": "<p>A verdict.</p>"}))

@@ -369,6 +369,7 @@ def small(tmp_path):
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", ["out", "state"])
 def test_a_disk_that_is_full(go, tmp_path, small, full):
     folder, limit = small

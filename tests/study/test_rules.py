@@ -259,6 +259,7 @@ def test_like_crosses_lines_and_takes_special_characters_as_they_are():
     assert held("x like 'a'", pl.DataFrame({"x": ["a", "a\n", "\na"]})) == [True, False, False]
 
 
+@pytest.mark.slow
 def test_a_thousand_alternatives_are_no_trouble():
     many = " or ".join(f"stars = {i}" for i in range(2, 1500))
     assert held(many) == [r["stars"] is not None and r["stars"] >= 2 for r in PLAIN]
