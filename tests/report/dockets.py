@@ -8,7 +8,7 @@ from cxresearch.claims.claim import catalogue
 from cxresearch.claims.evidence import Activity, Beside, Docket, Evidence, Series, Trial
 from cxresearch.estimators.results import Estimate
 from cxresearch.risk.episode import Aside
-from cxresearch.tables.accounting import Audit, Fact, Finding
+from cxresearch.tables.accounting import Audit, Day, Fact, Finding, Share
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 FIRST, SECOND = (next(c for c in catalogue() if c.id == i) for i in ("three-strikes", "bad-moments-drive-away"))
@@ -90,9 +90,9 @@ def docket(*trials, name="A phone company"):
             Finding("retention", "end before start", 1, (99_123,), fault=True),
         ),
         (
-            Fact("log from", "2023-01-03"),
-            Fact("bad moments", "3 (0.0%)"),
-            Fact("customers who left for another cause", "4 (0.1%)", "competing exits"),
+            Fact("log from", Day(19_360, True)),
+            Fact("bad moments", Share(3, 51_990)),
+            Fact("customers who left for another cause", Share(4, 3_999), "competing exits"),
         ),
     )
     chosen = trials or (share_trial(), ratio_trial())

@@ -15,7 +15,7 @@ from cxresearch.report.page import page, summary
 from cxresearch.report.provenance import audit
 from cxresearch.report.site import Entry, index
 from cxresearch.risk.episode import Aside
-from cxresearch.tables.accounting import Audit, Fact
+from cxresearch.tables.accounting import Audit, Fact, Share
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.pages import Seen, digest, notebook_of, page_of, policy
@@ -217,10 +217,10 @@ def test_numbers_of_few_customers_are_told_as_not_shown():
 
 
 def test_counts_of_grades_are_hidden_together():
-    facts = tuple(Fact(f"{n} moments", v) for n, v in (("bad", "3 (1%)"), ("neutral", "40 (1%)"), ("good", "900 (1%)")))
+    facts = tuple(Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900)))
     found = audit(Audit((), (("interactions", 943),), (("interactions", 943),), (), facts), 10)
     assert found.count("not shown") == 2
-    assert "900 (1%)" in found
+    assert "900 (95.4%)" in found
 
 
 def test_both_templates_have_one_place_for_a_mark(text):

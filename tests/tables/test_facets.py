@@ -103,7 +103,7 @@ def test_happenings_take_effect_at_the_contact_or_later(engine):
         ("b", day + 3, 46_800, problem, -1, 1, 0),  # told too late; when it was resolved cannot be read
         ("b", day + 27, 36_000, post, -1, 3, 0),
     ]
-    facts = {f.name: f.value for f in found.audit.facts}
+    facts = {f.name: str(f.value) for f in found.audit.facts}
     assert facts["times of happenings not readable"] == "1"
 
 

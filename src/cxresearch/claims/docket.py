@@ -26,8 +26,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.tables.accounting import Audit
-from cxresearch.tables.contracts import day_text
+from cxresearch.tables.accounting import Audit, Share
 from cxresearch.tables.records import Records
 
 _UNITS = {
@@ -84,13 +83,12 @@ def evaluate(
         found = _tried(bench, chosen, wanted, planned, say)
     settings = store.study.decision
     trials = family([found[c.id] for c in chosen], settings.multiplicity, 1 - settings.level)
-    dated = "-" in {f.name: f.value for f in store.audit.facts}.get("log from", "")
     return Docket(
         store.study.name,
         version("cxresearch"),
         fingerprint.result(),
-        day_text(store.window.first, dated=dated),
-        day_text(store.window.last, dated=dated),
+        str(store.audit.fact("log from")),
+        str(store.audit.fact("log until")),
         settings.level,
         settings.multiplicity,
         store.study.info.min_cell,
@@ -299,11 +297,9 @@ def _untestable(claim: Claim, reading: Reading, missing: str) -> Evidence:
 
 
 def _warnings(bench: Bench) -> tuple[str, ...]:
-    facts = {f.name: f.value for f in bench.store.audit.facts}
-    unknown = facts.get("unknown moments", "")
-    share = float(unknown.partition("(")[2].rstrip("%)") or 0) / 100
-    if share > MANY_UNKNOWN:
-        return (f"{share:.0%} of the moments have no grade: counts are of recorded bad moments only",)
+    unknown = bench.store.audit.fact("unknown moments")
+    if isinstance(unknown, Share) and unknown.share > MANY_UNKNOWN:
+        return (f"{unknown.share:.0%} of the moments have no grade: counts are of recorded bad moments only",)
     return ()
 
 

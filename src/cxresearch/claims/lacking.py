@@ -9,7 +9,7 @@ from msgspec import structs
 from cxresearch.claims.claim import Claim, Reading, features, names_used, subjects
 from cxresearch.errors import NotTestable
 from cxresearch.study import Study
-from cxresearch.tables.accounting import Audit
+from cxresearch.tables.accounting import Audit, Share
 from cxresearch.tables.moments import GRADES
 
 MARKETING = "marketing"  # stands for all covariates that a study calls so
@@ -74,8 +74,8 @@ def suited(study: Study, audit: Audit, has: Collection[str], claim: Claim, readi
     """
     if missing := _lacks(claim, reading, has):
         raise NotTestable(missing)
-    counts = {f.name: f.value for f in audit.facts}
-    nobody = {g for g in GRADES if counts.get(f"{g} moments", "").split(" ")[0] == "0"}
+    graded = {g: audit.fact(f"{g} moments") for g in GRADES}
+    nobody = {g for g, n in graded.items() if isinstance(n, Share) and n.count == 0}
 
     def of(name: str) -> str:
         says = claim.histories.get(name, {})

@@ -45,13 +45,13 @@ def opening(records: Records, title: str) -> str:
     Returns:
         HTML; all text in it is escaped.
     """
-    facts = {f.name: f.value for f in records.audit.facts}
+    first, last = (str(records.audit.fact(name)) for name in ("log from", "log until"))
     kept = dict(records.audit.kept)
     customers = f" and {kept['retention']:,} customers" if "retention" in kept else ""
     return (
         f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
         f'<p class="cx-lead">{kept["interactions"]:,} contacts{customers}. '
-        f"Data from {text(period(facts['log from'], facts['log until']))}.</p></header>"
+        f"Data from {text(period(first, last))}.</p></header>"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -10,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cxresearch.claims.evidence import Docket
-from cxresearch.report.words import day, guarded, period, table, text
+from cxresearch.report.words import day, period, table, text
 from cxresearch.small_cells import hide
-from cxresearch.tables.accounting import Audit, Fact
+from cxresearch.tables.accounting import Audit, Day, Fact, FactValue, Share
+from cxresearch.tables.moments import GRADES
 from cxresearch.tables.records import Records
 
 _KIND, _NUMERIC = "cx-accounts", ("rows", "how many")
@@ -34,6 +34,7 @@ a higher bar; one that does not is then undecided.</p>
 <p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways
 the data do not show.</p>"""
 _FACTS = {"customers who defected": "customers who left"}
+_GRADES = {f"{grade} moments" for grade in GRADES}
 _TITLES = {"interactions": "contacts", "retention": "customers"}
 
 
@@ -82,19 +83,16 @@ def _rows(found: Audit) -> str:
 
 def _told(facts: Sequence[Fact], min_cell: int) -> list[str]:
     """What the facts say, without small counts; the grades add up to all moments, so they are hidden together."""
-    grades = [i for i, f in enumerate(facts) if f.name.endswith(" moments") and _counted(f.value) is not None]
-    hidden = hide([_counted(facts[i].value) or 0 for i in grades], min_cell)
-    gone = {i for i, n in zip(grades, hidden, strict=True) if n is None}
-    return ["not shown" if i in gone else _fact(f.name, f.value, min_cell) for i, f in enumerate(facts)]
+    grades = [(i, f.value.count) for i, f in enumerate(facts) if f.name in _GRADES and isinstance(f.value, Share)]
+    shown = hide([n for _, n in grades], min_cell)
+    hidden = {i for (i, _), n in zip(grades, shown, strict=True) if n is None}
+    return ["not shown" if i in hidden else _fact(f.value, min_cell) for i, f in enumerate(facts)]
 
 
-def _fact(name: str, value: str, min_cell: int) -> str:
-    return day(value) if name.startswith("log ") else guarded(value, min_cell)
-
-
-def _counted(value: str) -> int | None:
-    found = re.match(r"[\d,]+", value)
-    return int(found[0].replace(",", "")) if found else None
+def _fact(value: FactValue, min_cell: int) -> str:
+    if isinstance(value, Day):
+        return day(str(value))
+    return f"fewer than {min_cell}" if value.count < min_cell else str(value)
 
 
 def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> str:
@@ -131,10 +129,10 @@ def _horizon(docket: Docket) -> str:
 
 def origin(records: Records, *, notebook: str, parameters: Mapping[str, Any]) -> str:
     """What it takes to make a page again that shows no verdicts; args as `method`."""
-    facts = {f.name: f.value for f in records.audit.facts}
+    first, last = (str(records.audit.fact(name)) for name in ("log from", "log until"))
     rows = (
         ("Study", records.study.name),
-        ("Data", period(facts["log from"], facts["log until"])),
+        ("Data", period(first, last)),
         ("Program", f"cxresearch {version('cxresearch')}"),
         ("Smallest count shown", str(records.study.info.min_cell)),
         *_run(notebook, parameters),

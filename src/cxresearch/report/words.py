@@ -23,14 +23,6 @@ def count(n: int, min_cell: int) -> str:
     return f"fewer than {min_cell}" if n < min_cell else f"{n:,}"
 
 
-def guarded(value: str, min_cell: int) -> str:
-    """A number of customers that is text already, with a share behind it perhaps."""
-    found = re.match(r"[\d,]+", value)
-    if found and int(found[0].replace(",", "")) < min_cell:
-        return f"fewer than {min_cell}"
-    return value
-
-
 def day(value: str) -> str:
     """An ISO date as it is said; anything else, such as a day's number, as it is."""
     try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
 from cxresearch.errors import SourceError
@@ -33,18 +35,72 @@ class Finding:
     fault: bool
 
 
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Count(msgspec.Struct, frozen=True, tag=True):
+    """How many.
+
+    Attributes:
+        count: rows, contacts or customers.
+    """
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count:,}"
+
+
+class Share(msgspec.Struct, frozen=True, tag=True):
+    """How many out of a total.
+
+    Attributes:
+        count: rows, contacts or customers.
+        total: of which they are a part; may be 0.
+    """
+
+    count: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """The part of the total, 0 to 1; 0 of an empty total."""
+        return self.count / self.total if self.total else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.count:,} ({self.share:.1%})" if self.total else f"{self.count:,}"
+
+
+class Day(msgspec.Struct, frozen=True, tag=True):
+    """A day.
+
+    Attributes:
+        number: days since 1 January 1970, or the integer that the source gives.
+        is_dated: whether it is a date; otherwise the source counts days by integers.
+    """
+
+    number: int
+    is_dated: bool
+
+    def __str__(self) -> str:
+        return date.fromordinal(self.number + _EPOCH).isoformat() if self.is_dated else str(self.number)
+
+
+FactValue = Count | Share | Day
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """A number worth knowing that is not about rejected rows.
 
     Attributes:
         name: what is counted.
-        value: the number or date, as text.
+        value: the count, share or day; it becomes text where it is shown.
         note: why it matters; may be empty.
     """
 
     name: str
-    value: str
+    value: FactValue
     note: str = ""
 
 
@@ -84,6 +140,10 @@ class Audit:
         found = [(f.table, f.reason, f.rows) for f in self.findings]
         return tuple(sorted(found + [(t, "kept", n) for t, n in self.kept] + [(t, "read", n) for t, n in self.read]))
 
+    def fact(self, name: str) -> FactValue | None:
+        """The value of the fact of this name; None where the audit has none."""
+        return next((f.value for f in self.facts if f.name == name), None)
+
     def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
         """Write the faulty rows as CSV files that only their owner can read; returns their paths.
 
@@ -120,7 +180,7 @@ class Audit:
                     yield table, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", f"{f.rows:,}", where
             yield table, "kept", f"{dict(self.kept)[table]:,}", ""
         for fact in self.facts:
-            yield "", fact.name, fact.value, fact.note
+            yield "", fact.name, str(fact.value), fact.note
 
     def __str__(self) -> str:
         lines = list(self._lines())

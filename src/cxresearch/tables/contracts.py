@@ -185,11 +185,6 @@ def day_number(value: date | int | None) -> int | None:
     return value.toordinal() - EPOCH
 
 
-def day_text(day: int, *, dated: bool) -> str:
-    """A day number as it is printed: a date, or the integer itself."""
-    return date.fromordinal(day + EPOCH).isoformat() if dated else str(day)
-
-
 def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
     """The canonical text of an id: 17, 17.0 and "17" are one; blanks around it do not count; empty is null."""
     if _inexact(dtype):

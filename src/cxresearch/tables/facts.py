@@ -10,8 +10,7 @@ import polars as pl
 from cxresearch.engines import Engine, Frame, Moments
 from cxresearch.errors import nearest
 from cxresearch.study import Study
-from cxresearch.tables.accounting import Fact
-from cxresearch.tables.contracts import day_text
+from cxresearch.tables.accounting import Count, Day, Fact, Share
 from cxresearch.tables.moments import GRADES
 from cxresearch.tables.retention import Window
 
@@ -66,7 +65,7 @@ def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
     return tuple(
         Fact(
             f"log {name}",
-            day_text(day, dated=dated),
+            Day(day, dated),
             "" if given is not None else f"the {which} contact, as log_{name} is not given",
         )
         for name, day, given, which in ends
@@ -75,14 +74,14 @@ def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
 
 def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
     """How many contacts of each grade."""
-    facts = [Fact(f"{name} moments", share(n, kept.contacts)) for name, n in zip(GRADES, kept.grades, strict=True)]
-    clash = (Fact("bad and good at once", f"{kept.both:,}", "counted as bad"),) if kept.both else ()
+    facts = [Fact(f"{name} moments", Share(n, kept.contacts)) for name, n in zip(GRADES, kept.grades, strict=True)]
+    clash = (Fact("bad and good at once", Count(kept.both), "counted as bad"),) if kept.both else ()
     return (*facts, *clash)
 
 
 def unread_facts(times: int) -> tuple[Fact, ...]:
     """How many times of problems, complaints and the like could not be read."""
-    return (Fact("times of happenings not readable", f"{times:,}", "taken as absent"),) if times else ()
+    return (Fact("times of happenings not readable", Count(times), "taken as absent"),) if times else ()
 
 
 def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
@@ -93,7 +92,7 @@ def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
     left = rows.filter(~nw.col("cause").is_null()).select("cause").unique()
     seen = engine.collect(left)["cause"].to_list()
     return tuple(
-        Fact(f"customers who left for {c!r}", "0", f"listed under defection{nearest(c, seen)}")
+        Fact(f"customers who left for {c!r}", Count(0), f"listed under defection{nearest(c, seen)}")
         for c in wanted
         if c not in seen
     )
@@ -111,18 +110,13 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
     ).row(0, named=True)
     n = int(found["n"])
     return (
-        Fact("customers who defected", share(int(found["defected"] or 0), n)),
-        Fact("customers who left for another cause", share(int(found["other"] or 0), n), "competing exits"),
+        Fact("customers who defected", Share(int(found["defected"] or 0), n)),
+        Fact("customers who left for another cause", Share(int(found["other"] or 0), n), "competing exits"),
         Fact(
             "customers seen only from after their start",
-            share(int(found["unseen"] or 0), n),
+            Share(int(found["unseen"] or 0), n),
             "no counts, no first moments",
         ),
-        Fact("customers without a contact", share(n - kept.customers, n)),
-        Fact("contacts on the day of leaving", f"{kept.leaving:,}", "explain nothing"),
+        Fact("customers without a contact", Share(n - kept.customers, n)),
+        Fact("contacts on the day of leaving", Count(kept.leaving), "explain nothing"),
     )
-
-
-def share(part: int, whole: int) -> str:
-    """A count, and what part of the whole it is."""
-    return f"{part:,} ({part / whole:.1%})" if whole else f"{part:,}"

@@ -15,13 +15,12 @@ from cxresearch.errors import DataError
 from cxresearch.html_tables import html_table
 from cxresearch.study import Study
 from cxresearch.tables import facets
-from cxresearch.tables.accounting import Audit, Fact
+from cxresearch.tables.accounting import Audit, Count, Day, Fact, Share
 from cxresearch.tables.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
     Raw,
     day_number,
-    day_text,
     first_reason,
     read_customers,
 )
@@ -29,7 +28,6 @@ from cxresearch.tables.facts import (
     cause_facts,
     customer_facts,
     grade_facts,
-    share,
     tallied,
     tallied_log,
     unread_facts,
@@ -103,7 +101,7 @@ class Records:
         return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
 
     def _repr_html_(self) -> str:
-        facts = {f.name: f.value for f in self.audit.facts}
+        facts = {f.name: str(f.value) for f in self.audit.facts}
         rows = [
             *((f"{table} kept", f"{n:,}") for table, n in self.audit.kept),
             *((name, facts[name]) for name in ("log from", "log until") if name in facts),
@@ -209,7 +207,7 @@ def _activity(
         if not under:
             raise DataError(
                 f"interactions: all {kept:,} contacts lie on the last day of the log "
-                f"({day_text(window.last, dated=raw.dated)}): nobody is under observation; "
+                f"({Day(window.last, raw.dated)}): nobody is under observation; "
                 "give log_until, or a longer log"
             )
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(leaving=nw.lit(0))
@@ -225,14 +223,14 @@ def _activity(
         *window_facts(study, window, raw.dated),
         *grade_facts(tallied_log(engine, log)),
         *unread_facts(unread),
-        Fact("customers", f"{seen:,}", "who appear in kept contacts"),
+        Fact("customers", Count(seen), "who appear in kept contacts"),
         *(
-            (Fact("customers never under observation", share(seen - under, seen), "first seen on the last day"),)
+            (Fact("customers never under observation", Share(seen - under, seen), "first seen on the last day"),)
             if seen > under
             else ()
         ),
-        Fact("customers who lapsed", f"{n:,}", f"no contact for more than {gap} days"),
-        Fact("lapsed who came back later", share(back, n), "what they did then is ignored"),
+        Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
+        Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
     audit = Audit(tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine)
     return Records(study, engine, contacts, happened, customers, window, {}, raw.names, raw.has, audit)
@@ -272,7 +270,7 @@ def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.Data
     if window.first >= window.last:
         raise DataError(
             "interactions: the log's window must span at least a day, runs from "
-            f"{day_text(window.first, dated=dated)} to {day_text(window.last, dated=dated)}; say log_from and log_until"
+            f"{Day(window.first, dated)} to {Day(window.last, dated)}; say log_from and log_until"
         )
     return window
 
