@@ -9,6 +9,7 @@ import cxresearch as cx
 from cxresearch.claims.claim import claims_of
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.incidence import incidence_at
+from cxresearch.html_tables import html_table, styled, unstyled
 from cxresearch.risk.agent_counts import agent_table
 from cxresearch.risk.matched import matched_table
 from cxresearch.worlds import World, simulate
@@ -109,10 +110,10 @@ def test_numbers_that_matter_are_in_the_tables(objects):
     fit = objects["fit"]
     ratio, low, high = fit.to_polars().select("hazard_ratio", "low", "high").row(0)
     shown = fit._repr_html_()
-    assert all(f"<td>{v:.2f}</td>" in shown for v in (ratio, low, high))
+    assert all(f"<td class='cx-num'>{v:.2f}</td>" in shown for v in (ratio, low, high))
     assert "Against bad[0]." in shown
     curve = objects["incidence"]
-    assert f"<td>{curve.at(180).value:.1%}</td>" in curve._repr_html_()
+    assert f">{curve.at(180).value:.1%}</td>" in curve._repr_html_()
     assert curve._repr_html_().count("<tr>") < 12
     assert f"{objects['share'].estimate.value:.1%}" in objects["share"]._repr_html_()
     assert f"{100 * objects['excess'].excess.value:+.1f} points" in objects["excess"]._repr_html_()
@@ -125,5 +126,22 @@ def test_few_customers_are_not_counted_out(objects):
     small = type(table)(table.flows.head(12), table.features, table.causes, table.clock, table.population, table.asides)
     counts = [small.events(c) for c in small.causes]
     assert any(0 < n < 10 for n in counts)
-    assert not any(f"<td>{n}</td>" in small._repr_html_() for n in counts if 0 < n < 10)
-    assert not any(f"<td>{n:,}</td>" in table.html(10**6) for n in (table.events(c) for c in table.causes) if n)
+    assert not any(f">{n}</td>" in small._repr_html_() for n in counts if 0 < n < 10)
+    assert not any(f">{n:,}</td>" in table.html(10**6) for n in (table.events(c) for c in table.causes) if n)
+
+
+def test_numbers_stand_to_the_right_and_text_to_the_left():
+    rows = [("a", "1,234", "12.5% (11.0% to 14.0%)", "0, 1, 2", "2024-01-02"), ("b", "–", "about 20", "7", "2 days")]
+    shown = html_table("Caption", ("what", "count", "share", "levels", "when"), rows)
+    assert re.findall(r"<th scope='col'( class='cx-num')?>(\w+)", shown) == [
+        ("", "what"), (" class='cx-num'", "count"), (" class='cx-num'", "share"), ("", "levels"), ("", "when"),
+    ]  # fmt: skip
+    assert shown.count("<td class='cx-num'>") == 4
+
+
+def test_the_style_is_brought_along_once_and_can_be_taken_out():
+    shown = html_table("Caption", ("what",), [("a",)])
+    assert shown.count("<style>") == styled(shown).count("<style>") == 1
+    assert "<style" not in unstyled(shown + shown)
+    assert "var(--jp-" in shown
+    assert "data-jp-theme-light=false" in shown

@@ -1,11 +1,14 @@
 """The notebooks as a data scientist has them: in JupyterLab, all cells run, charts that answer the pointer."""
 
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -46,6 +49,58 @@ MARK = """(canvas, colours) => {
     return null;
 }"""
 
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+READABLE = 4.5  # contrast of text with its ground (WCAG 2, level AA)
+# contrast of each text in an output with what lies under it: alpha, opacity and the theme's colours taken together
+HARD_TO_READ = """least => {
+    const ctx = Object.assign(document.createElement("canvas"), {width: 1, height: 1})
+        .getContext("2d", {willReadFrequently: true});
+    const rgba = colour => {
+        ctx.clearRect(0, 0, 1, 1); ctx.fillStyle = colour; ctx.fillRect(0, 0, 1, 1);
+        const [r, g, b, a] = ctx.getImageData(0, 0, 1, 1).data;
+        return [r, g, b, a / 255];
+    };
+    const over = ([r, g, b, a], ground) => [r, g, b].map((v, i) => v * a + ground[i] * (1 - a));
+    const up = e => e ? [...up(e.parentElement), e] : [];
+    const light = c => c.map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const found = [];
+    let seen = 0;
+    for (const output of document.querySelectorAll(".jp-OutputArea-output")) {
+        const texts = document.createTreeWalker(output, NodeFilter.SHOW_TEXT);
+        for (let node; (node = texts.nextNode());) {
+            const e = node.parentElement;
+            if (!node.data.trim() || e.closest("style, script, .cx-hidden")) continue;
+            if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+            seen++;
+            const all = up(e), style = getComputedStyle(e);
+            const ground = all.reduce((g, x) => over(rgba(getComputedStyle(x).backgroundColor), g), [255, 255, 255]);
+            const [r, g, b, a] = rgba(e.closest("svg") ? style.fill : style.color);
+            const shown = over([r, g, b, a * all.reduce((o, x) => o * getComputedStyle(x).opacity, 1)], ground);
+            const [low, high] = [light(shown), light(ground)].sort((x, y) => x - y);
+            const contrast = (high + 0.05) / (low + 0.05);
+            if (contrast < least) found.push([node.data.trim().slice(0, 60), contrast]);
+        }
+    }
+    return [seen, found];
+}"""
+# colours of a picture, as red, green, blue, alpha, and how many pixels have each
+COLOURS = """async source => {
+    let canvas = source;
+    if (typeof source === "string") {
+        const image = await createImageBitmap(await (await fetch("data:image/png;base64," + source)).blob());
+        canvas = Object.assign(document.createElement("canvas"), {width: image.width, height: image.height});
+        canvas.getContext("2d").drawImage(image, 0, 0);
+    }
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const counts = new Map();
+    for (let i = 0; i < data.length; i += 4) {
+        const colour = data.slice(i, i + 4).join(" ");
+        counts.set(colour, (counts.get(colour) || 0) + 1);
+    }
+    return [...counts].map(([colour, n]) => [colour.split(" ").map(Number), n]).sort((x, y) => y[1] - x[1]);
+}"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -80,6 +135,9 @@ def lab(folder, tmp_path_factory):
     )
     own = {name: str(home) for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     log = home / "lab.log"
+    settings = home / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"windowingMode": "none"}))  # outputs out of sight are drawn, too
     with log.open("wb") as out:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *told],
@@ -116,7 +174,7 @@ def browser():
         yield found
 
 
-@pytest.fixture(params=["plain", "explore", "claim", "verdicts"])
+@pytest.fixture(scope="module", params=["plain", *sorted(p.stem for p in bundled("notebooks").glob("*.ipynb"))])
 def ran(request, lab, browser):
     """A notebook open in JupyterLab with all cells run; what the page asked for elsewhere is refused and noted."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
@@ -168,10 +226,106 @@ def test_runs_and_its_charts_live(ran, tmp_path_factory):
     outputs = page.evaluate(OUTPUTS)
     assert [o for o in outputs if o["output_type"] == "error"] == []
     made = sum("application/vnd.vega.v5+json" in o.get("data", {}) for o in outputs)
-    assert made >= {"plain": 1, "explore": 5, "claim": 3, "verdicts": 6}[name]
+    assert made >= {"plain": 1, "explore": 5, "claim": 3, "journey": 3, "verdicts": 6}[name]
     found = _tooltip(page)
     shots = Path(os.environ.get("CX_SHOTS") or tmp_path_factory.mktemp("shots"))
     page.screenshot(path=shots / f"lab-{name}.png")
-    expected = {"plain": "hazard ratio", "explore": "moments", "claim": "in these data", "verdicts": "in these data"}
+    expected = {
+        "plain": "hazard ratio",
+        "explore": "moments",
+        "claim": "in these data",
+        "verdicts": "in these data",
+    } | {"journey": "moments"}
     assert expected[name] in found
     assert elsewhere == []
+
+
+def _contrast(one, other):
+    def light(colour):
+        parts = [v / 255 / 12.92 if v / 255 <= 0.04045 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in colour[:3]]
+        return sum(weight * v for weight, v in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _ink(colours):
+    """The ground of a picture, and the share of its pixels that stand out from it as text does."""
+    ground = colours[0][0]
+    inked = sum(n for colour, n in colours if _contrast(colour, ground) >= READABLE)
+    return ground, inked / sum(n for _, n in colours)
+
+
+@pytest.fixture(params=THEMES)
+def themed(request, ran):
+    name, page, _ = ran
+    page.evaluate(
+        "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }", request.param
+    )
+    is_light = "true" if request.param == "JupyterLab Light" else "false"
+    page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
+    page.wait_for_timeout(1500)  # charts are drawn again
+    return name, page, is_light == "true"
+
+
+def test_text_is_readable_in_every_theme(themed):
+    _, page, _ = themed
+    seen, hard = page.evaluate(HARD_TO_READ, READABLE)
+    assert seen > 0
+    assert hard == []
+
+
+def test_charts_have_a_ground_of_their_own(themed):
+    _, page, _ = themed
+    canvases = page.locator(".jp-Notebook .vega-embed canvas").all()
+    assert canvases
+    for canvas in canvases:
+        corner = canvas.evaluate("e => [...e.getContext('2d').getImageData(0, 0, 1, 1).data]")
+        assert corner == [255, 255, 255, 255]
+        ground, inked = _ink(canvas.evaluate(COLOURS))  # where most of it is shaded, the shade
+        assert sum(ground[:3]) > 600
+        assert 0.005 < inked < 0.3
+
+
+def test_still_charts_have_readable_text(ran):
+    _, page, _ = ran
+    pictures = [d["image/svg+xml"] for o in page.evaluate(OUTPUTS) if "image/svg+xml" in (d := o.get("data", {}))]
+    assert pictures
+    for picture in pictures:
+        svg = "".join(picture)
+        assert "currentColor" not in svg
+        colours = set(re.findall(r'<text\b[^>]*\bfill="(#[0-9a-f]{6})"', svg))
+        assert colours
+        assert all(_contrast(bytes.fromhex(c[1:]), (255, 255, 255)) >= READABLE for c in colours)
+
+
+def test_strips_and_pills_have_the_colours_of_the_theme(themed):
+    name, page, is_light = themed
+    strips, pills = page.locator(".jp-Notebook svg.cx-strip"), page.locator(".jp-Notebook .cx-verdict")
+    if name not in ("claim", "verdicts"):
+        assert strips.count() == pills.count() == 0
+        return
+    for strip in strips.all()[:4]:
+        strip.scroll_into_view_if_needed()
+        colours = page.evaluate(COLOURS, b64encode(strip.screenshot()).decode())
+        ground, inked = _ink(colours)
+        assert (sum(ground[:3]) > 600) == is_light
+        assert 0.01 < inked < 0.2  # an interval and a line of text: no box
+    looks = "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).borderRadius]"
+    for background, radius in [pill.evaluate(looks) for pill in pills.all()[:4]]:
+        assert background.startswith("rgb(")
+        assert float(radius.removesuffix("px")) > 4
+
+
+def test_tables_have_text_to_the_left_and_numbers_to_the_right(ran):
+    name, page, _ = ran
+    if name == "plain":
+        page.wait_for_selector(".jp-Notebook .vega-embed")
+        assert page.locator(".jp-Notebook table:visible").count() == 0
+        return
+    placed = page.locator(".jp-Notebook .cx-scroll").first.evaluate(
+        """e => [...document.querySelectorAll(".jp-Notebook .cx-scroll :is(td, th)")]
+            .map(e => [getComputedStyle(e).textAlign, e.classList.contains("cx-num")])"""
+    )
+    assert {align for align, is_number in placed if is_number} == {"right"}
+    assert {align for align, is_number in placed if not is_number} == {"left"}

@@ -4,6 +4,9 @@ A notebook's output must be JSON under a type that ends in ``+json``, or nbforma
 ``mimetype`` renderer ends in ``.json``). Three forms go out side by side and each reader takes the one it
 knows: ours for the page; compiled Vega 5 for JupyterLab, whose built-in renderer is interactive but stops at
 that version; an SVG for everything else.
+
+On a page a chart takes the page's ink (``currentColor``). JupyterLab draws on a canvas or shows a picture, which take
+no ink from what is around them, so there a chart brings dark ink and a light ground along: readable in every theme.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from cxresearch.html_tables import printable
 MIME = "application/vnd.cxresearch.chart.v1+json"
 LAB_MIME = "application/vnd.vega.v5+json"
 WIDE, NARROW = 680, 340  # pixels of the still pictures, for a laptop or paper and for a phone
+INK, GROUND = "#16191d", "#ffffff"  # of a chart outside of a page
 _LAB_SCHEMA = "https://vega.github.io/schema/vega/v5.json"
 
 
@@ -39,7 +43,7 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
 
     spec = _printable(spec)
     # JupyterLab's Vega hangs on a width that follows the container, so this form has a width of its own
-    still_spec = _titled(_wide(spec, WIDE))
+    still_spec = _grounded(_titled(_wide(spec, WIDE)))
     return {
         MIME: spec,
         LAB_MIME: vlc.vegalite_to_vega(still_spec, vl_version=_version()) | {"$schema": _LAB_SCHEMA},
@@ -91,6 +95,20 @@ def _titled(spec: dict[str, Any]) -> dict[str, Any]:
         return spec
     ink = {"anchor": "start", "color": "currentColor", "subtitleColor": "currentColor"}
     return {**spec, "title": {"text": told["title"], "subtitle": wrap(told.get("caption", ""), 105), **ink}}
+
+
+def _grounded(spec: dict[str, Any]) -> dict[str, Any]:
+    """With ink and ground of its own, and some room around."""
+    config = {**spec.get("config", {}), "background": GROUND}
+    return {**_inked(spec), "config": _inked(config), "background": GROUND, "padding": 12}
+
+
+def _inked(spec: Any) -> Any:
+    if isinstance(spec, dict):
+        return {k: v if k in ("data", "datasets") else _inked(v) for k, v in spec.items()}
+    if isinstance(spec, list | tuple):
+        return [_inked(v) for v in spec]
+    return INK if spec == "currentColor" else spec
 
 
 def _wide(spec: dict[str, Any], width: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cxresearch.claims.bench import Bench
 from cxresearch.claims.claim import Claim, names_used
+from cxresearch.claims.lacking import suited
 from cxresearch.claims.shapes import compute
 from cxresearch.claims.store import Store
 from cxresearch.errors import EstimationError, NotTestable
@@ -68,15 +69,19 @@ def behind(records: Records, claim: Claim) -> Behind:
         claim: such as `Trial.claim`.
 
     Raises:
-        NotTestable: the data cannot give the reading, or it rests on matched customers and not on a risk table.
+        NotTestable: the data cannot give the reading, or it rests on matched customers or on counts of contacts and
+            not on a risk table.
         EstimationError: the reading's model cannot be fitted.
     """
-    primary = claim.primary
-    if primary.compare:
-        raise NotTestable("a risk table: this reading compares matched customers")
     bench = Bench(Store(records))
+    primary = suited(bench.study, bench.store.audit, bench.store.has, claim, claim.primary)
+    counting = bench.countings(claim, primary)[0]
+    if counting.compare:
+        raise NotTestable("a risk table: this reading compares matched customers")
+    if counting.worst:
+        raise NotTestable(f"a risk table: this reading counts the contacts of each {counting.worst.of}")
     compute(bench, claim, primary)
-    table = bench.store.risk(bench.countings(claim, primary)[0])
+    table = bench.store.risk(counting)
     named = [n for n in (claim.cell, *primary.contrast, *primary.combine, *names_used(primary)) if n]
     features = [f.name for f in table.features]
     history = next((n for n in (x.partition("[")[0] for x in named) if n in features), "")

@@ -13,6 +13,8 @@ from cxresearch.report.marks import mark
 from cxresearch.report.overview import MANY
 from cxresearch.report.words import anchor, beside, count, table, text, verdict, why
 
+_NUMERIC = ("Customers", "Cases")  # columns of the table of readings whose numbers stand to the right
+
 
 def opening(docket: Docket, trial: Trial) -> str:
     """What the claim says, who says it, the verdict, and the readings side by side."""
@@ -126,7 +128,7 @@ def _table(docket: Docket, trial: Trial) -> str:
         "Cases",
     )
     caption = "The same claim can be read in several ways. The verdict rests on the first, fixed beforehand."
-    return table(caption, heads, rows, kind="cx-readings")
+    return table(caption, heads, rows, kind="cx-readings", numeric=(heads[1], *_NUMERIC))
 
 
 def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
@@ -146,9 +148,13 @@ def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
         ("Customers", f"{text(count(e.customers, docket.min_cell))}{who}"),
         ("Cases", text(count(e.events, docket.min_cell))),
     )
+    right = (cells[0][0], *_NUMERIC) if made else _NUMERIC
     return (
         f'<tr{" class=cx-primary" if e.primary else ""}><th scope="row">{text(e.label)}{horizon}</th>'
-        + "".join(f'<td data-label="{text(name)}">{value}</td>' for name, value in cells)
+        + "".join(
+            f'<td data-label="{text(name)}"{" class=cx-num" if name in right else ""}>{value}</td>'
+            for name, value in cells
+        )
         + "</tr>"
     )
 
@@ -158,7 +164,7 @@ def _beside_row(title: str, found: Beside | None) -> str:
         return ""
     return (
         f'<tr class="cx-beside"><th scope="row">{title}: {text(found.label)}</th>'
-        f'<td data-label="In these data">{_number(found.value, found.low, found.high, found.unit)}</td>'
+        f'<td data-label="In these data" class="cx-num">{_number(found.value, found.low, found.high, found.unit)}</td>'
         '<td class="cx-empty" colspan="4"></td></tr>'
     )
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from functools import cache, partial
+from functools import cache
 from html import escape, unescape
 from importlib.resources import files
 from pathlib import Path
@@ -26,6 +26,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from cxresearch.charts import renderer
+from cxresearch.html_tables import unstyled
 from cxresearch.report import changes, marks, policy, show
 from cxresearch.report.ledger import Look
 from cxresearch.report.sheet import style
@@ -136,7 +137,7 @@ def _filler(found: dict[str, Any] | None, entries: Sequence[Entry], history: Seq
         "SINCE": lambda _: changes.told(compared, statements),
         "BACK": lambda claim: back(entries, claim),
     }
-    return partial(marks.filled, by=by)
+    return lambda block: marks.filled(unstyled(block), by)
 
 
 def _link(claim: str, depth: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from cxresearch.claims.behind import Behind
 from cxresearch.claims.evidence import Docket, Trial
 from cxresearch.errors import EstimationError, NotTestable, StudyError
+from cxresearch.html_tables import styled
 from cxresearch.report.publishable import publishable, publishable_trial
 from cxresearch.risk.table import RiskTable
 from cxresearch.small_cells import MIN_CELL
@@ -42,7 +43,7 @@ def first_screen(docket: Docket, title: str = "") -> None:
 
     renderer.enable()
     told = publishable(docket)
-    _send({"text/html": block(told, title), "text/plain": str(told), MIME: summary(docket, title)})
+    _send({"text/html": styled(block(told, title)), "text/plain": str(told), MIME: summary(docket, title)})
 
 
 def opening(records: Records, title: str) -> None:
@@ -80,7 +81,7 @@ def claim(docket: Docket, found: Trial) -> None:
     renderer.enable()
     data = summary(docket) | {"about": found.claim.id}
     told, shown = _told(docket, found)
-    _send({"text/html": one_claim(told, shown), "text/plain": repr(shown), MIME: data})
+    _send({"text/html": styled(one_claim(told, shown)), "text/plain": repr(shown), MIME: data})
 
 
 def readings(docket: Docket, found: Trial) -> None:
@@ -234,7 +235,7 @@ def _chart(found: Any) -> None:
 
 def _html(block: str) -> None:
     if block:
-        _send({"text/html": block})
+        _send({"text/html": styled(block)})
 
 
 def _send(data: dict[str, Any]) -> None:

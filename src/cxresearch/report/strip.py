@@ -6,11 +6,21 @@ import math
 import re
 
 from cxresearch.charts import claimed
+from cxresearch.charts.look import BLUE
 from cxresearch.claims.claim import region
 from cxresearch.claims.evidence import Evidence, Trial
 from cxresearch.claims.numbers import CONTEST, number
 
 WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
+# The looks where no style sheet knows the classes, as in JupyterLab, whose theme gives the variables; a page's sheet
+# comes before these attributes.
+_INK, _PAPER = "var(--jp-ui-font-color1, currentColor)", "var(--jp-layout-color0, none)"
+_CLAIM = f'fill="{BLUE}" opacity="0.25"'
+_AXIS = f'stroke="{_INK}"'
+_EDGE = f'stroke="{BLUE}" stroke-width="2"'
+_INTERVAL = f'stroke="{_INK}" stroke-width="3" stroke-linecap="round"'
+_VALUE = f'fill="{_INK}" stroke="{_PAPER}" stroke-width="1.5"'
+_TEXT = f'fill="{_INK}" font-size="12.5" font-family="system-ui, sans-serif"'
 
 
 def strip(trial: Trial) -> str:
@@ -42,14 +52,16 @@ def strip(trial: Trial) -> str:
     edge = where.edges[0]
     anchor = "start" if at(edge) < WIDTH / 3 else "end" if at(edge) > 2 * WIDTH / 3 else "middle"
     shown = re.sub(r"[\d.]+", r"\g<0>×", says) if e.unit == "hazard ratio" else says
+    x = at(edge)
     return (
-        f'<svg class="cx-strip" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{told}">'
-        f'<rect class="cx-strip-claim" x="{a}" y="4" width="{max(b - a, 2):.1f}" height="20"/>'
-        f'<line class="cx-strip-axis" x1="{_LEFT}" y1="24" x2="{_RIGHT}" y2="24"/>'
-        f'<line class="cx-strip-edge" x1="{at(edge)}" y1="4" x2="{at(edge)}" y2="28"/>'
-        f'<line class="cx-strip-interval" x1="{left}" y1="14" x2="{max(right, left + 0.5)}" y2="14"/>'
-        f'<circle class="cx-strip-value" cx="{value}" cy="14" r="5.5"/>'
-        f'<text x="{at(edge)}" y="41" text-anchor="{anchor}">the claim: {shown}</text></svg>'
+        f'<svg class="cx-strip" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" overflow="visible" '
+        f'role="img" aria-label="{told}">'
+        f'<rect class="cx-strip-claim" x="{a}" y="4" width="{max(b - a, 2):.1f}" height="20" {_CLAIM}/>'
+        f'<line class="cx-strip-axis" x1="{_LEFT}" y1="24" x2="{_RIGHT}" y2="24" {_AXIS}/>'
+        f'<line class="cx-strip-edge" x1="{x}" y1="4" x2="{x}" y2="28" {_EDGE}/>'
+        f'<line class="cx-strip-interval" x1="{left}" y1="14" x2="{max(right, left + 0.5)}" y2="14" {_INTERVAL}/>'
+        f'<circle class="cx-strip-value" cx="{value}" cy="14" r="5.5" {_VALUE}/>'
+        f'<text x="{x}" y="41" text-anchor="{anchor}" {_TEXT}>the claim: {shown}</text></svg>'
     )
 
 

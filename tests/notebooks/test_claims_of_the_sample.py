@@ -1,0 +1,67 @@
+"""The page of every claim of the catalogue on the sample study, in which every claim can be tried."""
+
+from dataclasses import replace
+
+import pytest
+
+import cxresearch as cx
+from cxresearch.bundled import bundled, copy_sample
+from cxresearch.claims.claim import catalogue
+from cxresearch.report.run import report
+from cxresearch.study import read_study
+from tests.report.in_process import executed
+
+pytestmark = pytest.mark.slow
+
+# what the section on the risk table says of a claim whose verdict rests on none
+NO_RISK_TABLE = {"jack": "it lacks a risk table: this reading counts the contacts of each agent"}
+FEW = 20  # groups of customers left out in turn: a fifth of the usual number, for the same page in less time
+
+
+@pytest.fixture(scope="module")
+def records():
+    study = read_study(bundled("data").joinpath("sample", "study.toml"))
+    return cx.read_records(cx.variant(study, groups=FEW))
+
+
+@pytest.fixture(scope="module")
+def evaluate(records):
+    """`cx.evaluate`, which tries the whole catalogue once for each set of definitions."""
+    dockets, as_ever = {}, cx.evaluate
+
+    def shared(tried, claims=None, **_):
+        study = getattr(tried, "study", tried)
+        key = (study.moments.blackout_days, study.info.horizon_days)
+        if key not in dockets:
+            dockets[key] = as_ever(tried)
+        found = dockets[key]
+        return replace(found, trials=tuple(found[c] for c in claims))
+
+    return shared
+
+
+@pytest.mark.parametrize("claim", [c.id for c in catalogue()])
+def test_claim_page(claim, records, evaluate, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(cx, "read_records", lambda *_: records)
+        patched.setattr(cx, "evaluate", evaluate)
+        notebook = executed(patched, "claim", records.study, claim=claim)
+    outputs = [o.data for c in notebook.cells for o in c.get("outputs", ())]
+    shown = "".join(o.get("text/html", "") for o in outputs)
+    assert f'id="claim-{claim}"' in shown
+    assert shown.count("moments take effect after two weeks") == shown.count("half the horizon") == 1
+    assert sum("image/svg+xml" in o for o in outputs) >= 1
+    if claim in NO_RISK_TABLE:
+        assert NO_RISK_TABLE[claim] in shown
+    else:
+        assert "Who left, by " in shown
+        assert "This study cannot say" not in shown
+
+
+def test_report_on_a_claim_without_a_risk_table(tmp_path):
+    copy_sample(tmp_path / "study")
+    study = tmp_path / "study" / "study.toml"
+    study.write_text(study.read_text() + f"\n[decision]\ngroups = {FEW}\n")
+    page = report(study, tmp_path / "out", notebooks=("claim",), variables={}, claims=("jack",))[0].read_text()
+    assert NO_RISK_TABLE["jack"] in page
+    assert "What stays open" in page
