@@ -19,7 +19,7 @@ from tests.pipeline import flows_of, records_of
 from tests.reference import oracle
 from tests.small_studies import activity_studies, contract_studies
 
-ENGINES = ("polars", "polars-lazy", "duckdb")
+ENGINES = ("polars", "polars-lazy", pytest.param("duckdb", marks=pytest.mark.slow))
 OURS = {
     "bad": bad_count(3),
     "neutral": grade_count("neutral", (1, 2, 3)),
@@ -129,6 +129,7 @@ def test_matched_comparators(study):
         assert dropped == wanted.dropped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @given(study=contract_studies())
 def test_moments_after_the_exposure_change_no_comparison(engine, study):
@@ -153,6 +154,7 @@ def test_moments_after_the_exposure_change_no_comparison(engine, study):
         assert (whole.strata, whole.causes, whole.asides) == (cut.strata, cut.causes, cut.asides)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("clock", ["tenure", "contact"])
 @given(study=activity_studies())

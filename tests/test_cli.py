@@ -456,6 +456,7 @@ def test_a_state_folder_that_cannot_be_written(study, tmp_path):
     assert "give another folder with --state" in one_line(done)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "args", [["audit"], ["claims"], ["evaluate", "--claim", CLAIM, "--json", "-"], ["evaluate", "--claim", CLAIM]]
 )

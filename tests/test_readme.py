@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_python_example(monkeypatch, capsys):
     (code,) = [text for kind, text in BLOCKS if kind == "python"]
     monkeypatch.chdir(ROOT)

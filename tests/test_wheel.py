@@ -6,9 +6,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_sample_and_report_from_a_wheel(tmp_path):
     site, work = tmp_path / "site", tmp_path / "work"
     work.mkdir()

@@ -136,6 +136,7 @@ def test_errors_by_customer_as_in_statsmodels():
     assert np.abs(ours.se / theirs.bse[2:] - 1).max() < 0.15
 
 
+@pytest.mark.slow
 @given(study=contract_studies(), edges=st.sets(st.integers(0, 60), min_size=2, max_size=5))
 def test_days_counted_one_by_one(study, edges):
     contacts, customers, settings = study

@@ -114,6 +114,7 @@ def test_without_a_browser_no_pdf_and_no_long_work(run, monkeypatch):
     assert "a PDF needs Chromium" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_one_line_that_is_overwritten(study, tmp_path):
     code = (
         "import sys\nfrom cxresearch.cli import main\nfrom cxresearch.report import making\n"

@@ -323,6 +323,7 @@ main(["report", {study!r}, "--out", {out!r}, "--state", {state!r}, "--force"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
 def test_a_scheduler_that_stops_the_command(go, tmp_path, number, status):
     study = go.study

@@ -115,6 +115,7 @@ def places(place):
     return (place.data.name, OTHER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["-D", "environment"])
 def test_a_run_that_succeeds(place, given):
     told = {"PLACE": secret_place(place)}
@@ -126,6 +127,7 @@ def test_a_run_that_succeeds(place, given):
     assert not leaks(place.written, out, err, secrets=places(place))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["-D", "environment"])
 def test_a_run_that_cannot_read(place, given):
     (place.data / "log.csv").unlink()
@@ -153,6 +155,7 @@ def test_a_notebook_that_fails_with_a_secret_in_its_error(place, given):
     assert not leaks(place.written, out, err)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed(place):
     served = 'source = "postgresql://reader:${PW}@127.0.0.1:1/crm"\nquery = "select 1"'
     text = (place.study / "study.toml").read_text()

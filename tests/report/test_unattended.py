@@ -73,6 +73,7 @@ def test_the_one_command(home):
     assert done.stdout.split() == [str(home / "reports" / n) for n in ("verdicts.html", "index.html")]
 
 
+@pytest.mark.slow
 def test_cron(home):
     (line,) = blocks("crontab")
     minute, hour, day, month, weekday, command = line.split(None, 5)
@@ -155,6 +156,7 @@ class Dag:
         pass
 
 
+@pytest.mark.slow
 def test_airflow(home, monkeypatch):
     (code,) = blocks("python")
     for name, found in {
@@ -180,6 +182,7 @@ def test_airflow(home, monkeypatch):
     assert "bad-moments-drive-away" in str(ran.cells)
 
 
+@pytest.mark.slow
 def test_github_actions(home, tmp_path):
     (text,) = blocks("yaml")
     found = yaml.safe_load(text)

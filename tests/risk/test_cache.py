@@ -114,6 +114,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new"), SETTINGS.values(), ids=SETTINGS)
 def test_settings_left_of_the_tables_count(folder, reads, old, new):
     file = folder / "study.toml"

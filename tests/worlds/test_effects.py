@@ -17,6 +17,8 @@ import pytest
 from cxresearch.worlds import KNOWN, Simulated, World, simulate
 from cxresearch.worlds.tables import FIRST_DAY
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, Any]
 Marks = Iterator[tuple[int, str]]  # the first day on which a state holds, and the state
 GRADES = {1: "bad", 2: "bad", 3: "neutral", 4: "good", 5: "good", None: "unknown"}

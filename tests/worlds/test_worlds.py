@@ -125,6 +125,7 @@ def test_hazard_by_bad_moments_so_far_is_as_planted():
     assert rate(rows.filter(pl.col("bad") >= 3)) / base == pytest.approx(3.0, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_late_first_bad_moment_weighs_as_planted():
     world = World(days=1095, hr_bad=(1.0, 2.0, 2.0, 2.0), late_ratio=0.5, segment_ratios=(1.0,))
     rows = histories(world).filter(pl.col("bad") > 0)
@@ -200,6 +201,7 @@ def test_written_company_is_a_study_with_its_truth(tmp_path):
     assert truth["parameters"]["hr_bad"][1] == known.world.hr_bad[1]
 
 
+@pytest.mark.slow
 def test_verdicts_are_seldom_wrong_and_clear_truths_are_found():
     """Each claim on one company of 4,000 customers in each world where it is clear or at the edge."""
     found = []
