@@ -41,7 +41,7 @@ def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict
     study = simulate(known_world(world).world, customers, seed).study(world)
     docket = evaluate(study, claims, verdicts_only=True)
     rows = []
-    for trial in docket:
+    for trial in docket.values():
         e = trial.primary
         found = {k: None if e.estimate is None else getattr(e.estimate, k) for k in ("value", "low", "high", "se")}
         rows.append({"world": world, "seed": seed, "claim": trial.claim.id, "verdict": e.verdict, **found})

@@ -34,7 +34,7 @@ def test_lifelines_takes_the_episodes_and_agrees(records):
 
 
 def test_episodes_tile_the_follow_up(records):
-    rows = cx.episodes(records, bad=cx.bad_count(1), last=cx.last_grade()).to_polars()
+    rows = cx.episodes(records, bad=cx.bad_count(1), last=cx.histories.last_grade()).to_polars()
     assert (rows["start"] < rows["stop"]).all()
     gaps = rows.with_columns(previous=pl.col("stop").shift(1).over("customer")).drop_nulls("previous")
     assert (gaps["start"] == gaps["previous"]).all()
@@ -48,7 +48,12 @@ def test_episodes_tile_the_follow_up(records):
 def test_results_show_themselves(records):
     table = cx.risk_table(records, bad=cx.bad_count(1), strata=["segment"]).where(bad=["0", "1+"])
     fit = cx.cox(table, ["bad"], strata=["segment"])
-    for result in (fit, cx.incidence(table), cx.share(table, {"bad": ("1+",)}), cx.contrast(fit, {"bad[1+]": 1})):
+    for result in (
+        fit,
+        cx.incidence(table),
+        cx.estimators.share(table, {"bad": ("1+",)}),
+        cx.contrast(fit, {"bad[1+]": 1}),
+    ):
         assert "<table>" in result._repr_html_()
         assert result.to_polars().height >= 1
         assert result.to_dict()
@@ -56,13 +61,13 @@ def test_results_show_themselves(records):
 
 
 def test_wrong_words(records):
-    with pytest.raises(cx.EstimationError, match="no fixed covariate 'plann'"):
+    with pytest.raises(cx.errors.EstimationError, match="no fixed covariate 'plann'"):
         cx.risk_table(records, bad=cx.bad_count(1), strata=["plann"])
-    with pytest.raises(cx.EstimationError, match="'tenure' or 'contact'"):
+    with pytest.raises(cx.errors.EstimationError, match="'tenure' or 'contact'"):
         cx.risk_table(records, bad=cx.bad_count(1), clock="tenur")
     with pytest.raises(cx.NotTestable, match="contact clock"):
         cx.risk_table(records, bad=cx.bad_count(1), clock="contact")
-    with pytest.raises(cx.EstimationError, match="call the history something else"):
+    with pytest.raises(cx.errors.EstimationError, match="call the history something else"):
         cx.risk_table(records, time=cx.bad_count(1))
 
 

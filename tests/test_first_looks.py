@@ -30,7 +30,7 @@ def moments_of(records):
 
 
 def test_quick_math_counts_what_is_there(records):
-    quick, moments = cx.quick_math(records), moments_of(records)
+    quick, moments = cx.journey.moment_summary(records), moments_of(records)
     assert quick.moments == moments.height == sum(quick.counts)
     assert quick.counts[0] == moments.filter(pl.col("grade") == 0).height
     assert quick.per_day == pytest.approx(moments.height / (records.window.last - records.window.first + 1))
@@ -47,8 +47,8 @@ def test_quick_math_counts_what_is_there(records):
 def test_engines_agree(made, records, engine):
     study = cx.study_from(RAW, interactions=made.interactions, retention=made.customers)
     other = cx.read_records(study, engine)
-    assert cx.quick_math(other) == cx.quick_math(records)
-    ours, theirs = cx.after_bad(records), cx.after_bad(other)
+    assert cx.journey.moment_summary(other) == cx.journey.moment_summary(records)
+    ours, theirs = cx.incidence_after_bad(records), cx.incidence_after_bad(other)
     for cause in ours:
         np.testing.assert_array_equal(ours[cause].incidence, theirs[cause].incidence)
 
@@ -57,7 +57,7 @@ def test_small_counts_leave_no_trace_in_the_quick_math():
     days = [f"2024-01-{d:02d}" for d in range(2, 30)]
     log = pl.DataFrame({"customer": [f"c{i}" for i in range(28)], "at": days, "grade": ["bad"] * 3 + ["good"] * 25})
     who = pl.DataFrame({"customer": [f"c{i}" for i in range(28)], "start": ["2024-01-01"] * 28, "end": [None] * 28})
-    quick = cx.quick_math(cx.study_from({}, interactions=log, retention=who))
+    quick = cx.journey.moment_summary(cx.study_from({}, interactions=log, retention=who))
     assert quick.counts == (None, 0, None, 0)
     assert (quick.bad_moments, quick.customers_by_bad) == (("0+",), (28,))
     shown = quick._repr_html_()
@@ -68,7 +68,7 @@ def test_small_counts_leave_no_trace_in_the_quick_math():
 
 def test_curves_by_level_are_incidences_of_parts_of_the_table(records):
     table = cx.risk_table(records, bad=cx.bad_count(2), whole=True)
-    curves = cx.by_level(table, "bad")
+    curves = cx.incidence_by_level(table, "bad")
     assert list(curves) == ["0", "1", "2+"]
     alone = cx.incidence(table.where(bad=["1"]), errors="model")
     np.testing.assert_array_equal(curves["1"].incidence, alone.incidence)
@@ -76,47 +76,47 @@ def test_curves_by_level_are_incidences_of_parts_of_the_table(records):
 
 
 def test_level_that_cannot_be_estimated_is_named(records):
-    curves = cx.by_level(cx.risk_table(records, bad=cx.bad_count(2), whole=True), "bad", min_cell=100_000)
+    curves = cx.incidence_by_level(cx.risk_table(records, bad=cx.bad_count(2), whole=True), "bad", min_cell=100_000)
     assert len(curves) == 0
     assert curves.lacks[0] == "bad 0 lacks 100000 customers at risk at any one time"
     assert "bad 0 lacks" in curves._repr_html_()
 
 
 def test_competing_causes_add_up_to_all_who_left(records):
-    after = cx.after_bad(records)
+    after = cx.incidence_after_bad(records)
     assert list(after) == ["defection", "other exit", "third bad moment"]
     day = 200
     assert 0.3 < sum(after[c].at(day).value for c in after) < 1
-    alone = cx.after_bad(records, until_nth=None)
+    alone = cx.incidence_after_bad(records, until_nth=None)
     assert list(alone) == ["defection", "other exit"]
     assert alone["defection"].at(day).value > after["defection"].at(day).value
-    assert list(cx.after_bad(records, nth=2))[2:] == ["third bad moment"]
+    assert list(cx.incidence_after_bad(records, nth=2))[2:] == ["third bad moment"]
 
 
 def test_hazards_take_the_model_of_the_clock(records):
     table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1), whole=True)
-    assert cx.hazards(table, ["bad"], strata=["segment", "no such"]).coef == pytest.approx(
+    assert cx.fit_hazard_model(table, ["bad"], strata=["segment", "no such"]).coef == pytest.approx(
         cx.cox(table, ["bad"], strata=["segment"]).coef
     )
-    assert cx.hazards(table, ["bad"]).references == ("bad[0]",)
+    assert cx.fit_hazard_model(table, ["bad"]).references == ("bad[0]",)
     log = pl.DataFrame(moments_of(records).select("customer", at="day", grade=pl.lit("bad")))
     shop = cx.study_from({"retention": {"kind": "activity", "gap_days": 60}}, interactions=log)
-    assert cx.hazards(cx.risk_table(shop, contacts=cx.contact_count((1, 5))), ["contacts"]).ties == "grouped"
+    assert cx.fit_hazard_model(cx.risk_table(shop, contacts=cx.contact_count((1, 5))), ["contacts"]).ties == "grouped"
 
 
 def test_final_levels_look_ahead(records):
-    right = cx.hazards(cx.risk_table(records, bad=cx.bad_count(1), whole=True), ["bad"])
-    naive = cx.hazards(cx.risk_table(records, bad=cx.bad_count(1), whole=True, final=True), ["bad"])
+    right = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True), ["bad"])
+    naive = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True, final=True), ["bad"])
     assert naive.coef[0] < right.coef[0] - 0.3
 
 
 def test_variant_changes_one_setting_and_keeps_the_data(records):
-    other = cx.variant(records.study, blackout_days=14, horizon_days=180, bad="stars <= 3")
+    other = records.study.replace(blackout_days=14, horizon_days=180, bad="stars <= 3")
     assert (other.moments.blackout_days, other.info.horizon_days, other.moments.bad) == (14, 180, "stars <= 3")
     assert other.frames is not None
     assert other.retention == records.study.retention
     assert records.study.moments.blackout_days == 0
-    assert cx.quick_math(other).counts[0] > cx.quick_math(records).counts[0]
+    assert cx.journey.moment_summary(other).counts[0] > cx.journey.moment_summary(records).counts[0]
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ def test_variant_changes_one_setting_and_keeps_the_data(records):
     ],
 )
 def test_variant_that_is_no_study(records, settings, message):
-    with pytest.raises(cx.StudyError, match=message):
-        cx.variant(records.study, **settings)
+    with pytest.raises(cx.errors.StudyError, match=message):
+        records.study.replace(**settings)
 
 
 def test_claims_that_can_be_tried(records):
     found = cx.testable(records)
-    assert found.claims == tuple(c.id for c in cx.catalogue())
+    assert found.claims == tuple(c.id for c in cx.catalogue().values())
     log = pl.DataFrame({"customer": ["a", "a"], "at": [1, 50], "grade": ["bad", "good"]})
     shop = cx.study_from({"retention": {"kind": "activity", "gap_days": 10}}, interactions=log)
     lacks = dict(zip(cx.testable(shop).claims, cx.testable(shop).lacks, strict=True))
@@ -144,7 +144,7 @@ def test_claims_that_can_be_tried(records):
 
 
 def test_what_is_behind_a_claim(records):
-    claims = {c.id: c for c in cx.catalogue()}
+    claims = {c.id: c for c in cx.catalogue().values()}
     found = cx.behind(records, claims["bad-moments-drive-away"])
     assert (found.history, found.label) == ("bad", "bad moments so far")
     assert sum(found.observed) == found.table.events("defection")

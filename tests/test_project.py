@@ -92,8 +92,8 @@ def test_every_marker_is_run_by_somebody():
 
 
 FLOW = (
-    "errors", "engine_names", "bundled", "outputs", "html_tables", "small_cells", "study", "engines", "tables",
-    "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli",
+    "errors", "checks", "engine_names", "bundled", "outputs", "html_tables", "small_cells", "study", "engines",
+    "tables", "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli",
     "__main__", "__init__",
 )  # fmt: skip
 
@@ -143,13 +143,14 @@ def test_every_public_name_resolves_and_is_described(name):
 
 def test_public_names_are_sorted_and_complete():
     assert list(cx.__all__) == sorted(cx.__all__)
-    assert set(dir(cx)) == set(cx.__all__)
+    assert set(cx.__all__) < set(dir(cx))
+    assert len(cx.__all__) <= 28
     with pytest.raises(AttributeError, match="no attribute 'audti'"):
         cx.audti  # noqa: B018
 
 
 def test_the_catalogue_parses():
-    claims = cx.catalogue()
+    claims = cx.catalogue().values()
     assert len({c.id for c in claims}) == len(claims) >= 1
     for claim in claims:
         assert claim.statement

@@ -35,7 +35,10 @@ def made(records):
     fit = cx.cox(table, ["bad"], strata=["segment"])
     matched = matched_table(eps, "bad", "1", "recent", below="3+")
     ages = cx.risk_table(
-        records, age=cx.age_of_last("bad", (90,)), complaint=cx.age_since("complaint", (90,)), whole=True
+        records,
+        age=cx.histories.age_of_last("bad", (90,)),
+        complaint=cx.histories.age_since("complaint", (90,)),
+        whole=True,
     )
     docket = cx.evaluate(records, claims=["bad-moments-drive-away"])
     claim = next(iter(claims_of(())))
@@ -45,14 +48,14 @@ def made(records):
     return {
         "study": records.study, "records": records, "audit": records.audit, "episodes": eps, "table": table,
         "incidence": cx.incidence(table), "estimate": incidence_at(table, 180), "fit": fit,
-        "share": cx.share(table, {"bad": ("1+",)}), "contrast": cx.contrast(fit, {"bad[1+]": 1}),
+        "share": cx.estimators.share(table, {"bad": ("1+",)}), "contrast": cx.contrast(fit, {"bad[1+]": 1}),
         "matched": matched, "excess": excess(matched, 90), "docket": docket, "trial": docket.trials[0],
-        "claim": hostile, "quick": cx.quick_math(records), "curves": cx.by_level(table, "bad"),
-        "perception": cx.perception_map(records), "levels": cx.service_levels(records),
-        "scorecard": cx.scorecard(records), "loyalty": cx.loyalty_shift(records),
-        "worst": cx.worst_share(agent_table(records, "agent", ("touchpoint", "month")).counts, draws=100),
+        "claim": hostile, "quick": cx.journey.moment_summary(records), "curves": cx.incidence_by_level(table, "bad"),
+        "perception": cx.journey.perception_map(records), "levels": cx.journey.service_levels(records),
+        "scorecard": cx.journey.scorecard(records), "loyalty": cx.journey.loyalty_shift(records),
+        "worst": cx.estimators.worst_share(agent_table(records, "agent", ("touchpoint", "month")).counts, draws=100),
         "agents": agent_table(records, "agent", ("touchpoint", "month")),
-        "leavers": cx.share_at_risk(ages, {"complaint": ("none",)}, "age", among={"age": ("0-90", "91+")}),
+        "leavers": cx.estimators.share_at_risk(ages, {"complaint": ("none",)}, "age", among={"age": ("0-90", "91+")}),
         "testable": cx.testable(records), "behind": cx.behind(records, docket.trials[0].claim),
     }  # fmt: skip
 

@@ -132,7 +132,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     from cxresearch.claims.listing import testable
 
     if study is None:
-        for claim in catalogue():
+        for claim in catalogue().values():
             click.echo(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
     found = testable(_read(study, variables), engine=engine)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from cxresearch.checks import lookup
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
@@ -41,9 +42,7 @@ class Curves(Result, Mapping[str, Incidence]):
     min_cell: int
 
     def __getitem__(self, name: str) -> Incidence:
-        if name not in self.names:
-            raise KeyError(name)
-        return self.incidences[self.names.index(name)]
+        return lookup(dict(zip(self.names, self.incidences, strict=True)), name, f"curve by {self.of}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -94,7 +93,7 @@ class Curves(Result, Mapping[str, Incidence]):
         )
 
 
-def by_level(
+def incidence_by_level(
     table: RiskTable, history: str, *, cause: str = "defection", min_cell: int = MIN_CELL, level: float = 0.95
 ) -> Curves:
     """The incidence of a cause while customers are at each level of a history.
@@ -120,7 +119,7 @@ def by_level(
     return _curves(history, levels, made, min_cell)
 
 
-def by_cause(table: RiskTable, *, min_cell: int = MIN_CELL, level: float = 0.95) -> Curves:
+def incidence_by_cause(table: RiskTable, *, min_cell: int = MIN_CELL, level: float = 0.95) -> Curves:
     """The incidence of every cause of leaving, each with the others competing; they add up to all who left.
 
     Args:
@@ -132,7 +131,7 @@ def by_cause(table: RiskTable, *, min_cell: int = MIN_CELL, level: float = 0.95)
     return _curves("cause", causes, lambda c: _incidence(table, c, min_cell, level), min_cell)
 
 
-def after_bad(study: Study | Records, *, nth: int = 1, until_nth: int | None = 3) -> Curves:
+def incidence_after_bad(study: Study | Records, *, nth: int = 1, until_nth: int | None = 3) -> Curves:
     """What comes after a customer's n-th bad moment: leaving for any cause or, first, a later bad moment.
 
     Time counts from the day of that moment; customers are at risk from the day after. Only customers whose beginnings
@@ -152,7 +151,7 @@ def after_bad(study: Study | Records, *, nth: int = 1, until_nth: int | None = 3
     eps = since(eps, "bad", str(nth), below=f"{stop}+")
     if until_nth is not None:
         eps = until(eps, "bad", f"{stop}+", f"{_ordinal(stop)} bad moment")
-    return by_cause(risk_table(eps), min_cell=records.study.info.min_cell, level=records.study.decision.level)
+    return incidence_by_cause(risk_table(eps), min_cell=records.study.info.min_cell, level=records.study.decision.level)
 
 
 def _curves(of: str, names: Iterable[str], made: Callable[[str], Incidence], min_cell: int) -> Curves:

@@ -6,11 +6,50 @@ Each error says what was given, what is allowed and what to do. The fields hold 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
 
 class CxResearchError(Exception):
     """The root: catch this to catch all that the package raises on purpose."""
+
+
+class ArgumentError(CxResearchError, ValueError):
+    """An argument of a public function is of the wrong type or has a value that is not allowed.
+
+    Attributes:
+        argument: its name.
+        given: the value.
+        allowed: what is allowed, as a phrase that completes "must be ...".
+    """
+
+    def __init__(self, argument: str, given: Any, allowed: str, *, words: Collection[str] = ()) -> None:
+        near = nearest(given, words) if isinstance(given, str) else ""
+        super().__init__(f"{argument} must be {allowed}, was {_short(given)}{near}")
+        self.argument = argument
+        self.given = given
+        self.allowed = allowed
+
+
+class UnknownNameError(CxResearchError, KeyError):
+    """Nothing has that name; the nearest known name is suggested.
+
+    Attributes:
+        name: the name that was asked for.
+        known: the names that there are.
+    """
+
+    def __init__(self, name: Any, known: Iterable[str], *, what: str = "entry") -> None:
+        self.name = name
+        self.known = tuple(known)
+        near = nearest(name, self.known) if isinstance(name, str) else ""
+        listed = f"; there are: {', '.join(map(str, self.known)) or 'none'}"
+        self.message = f"no {what} {_short(name)}{near or listed}"
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        """The message, where KeyError would show it in quotes."""
+        return self.message
 
 
 class StudyError(CxResearchError):
@@ -73,3 +112,11 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A suggestion to append to a message: ``; did you mean 'x'?``, or nothing when nothing is near."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _short(given: Any) -> str:
+    """A value on one line; of an object that is no plain value, only its type."""
+    if given is None or isinstance(given, str | bytes | int | float | complex | list | tuple | dict | set | frozenset):
+        shown = repr(given)
+        return shown if len(shown) <= 80 else f"{shown[:77]}..."
+    return f"a {type(given).__name__}"

@@ -90,7 +90,7 @@ def risk_table(
     return count(final_of(eps) if final else eps)
 
 
-def hazards(
+def fit_hazard_model(
     table: RiskTable,
     terms: Sequence[str],
     *,

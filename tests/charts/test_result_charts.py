@@ -12,7 +12,7 @@ import cxresearch as cx
 from cxresearch import charts
 from cxresearch.charts import renderer
 from cxresearch.estimators.results import CoxFit, Incidence
-from cxresearch.journey.moment_counts import QuickMath
+from cxresearch.journey.moment_counts import MomentSummary
 
 
 def curve(share, at_risk, *, times=(10, 20, 30, 40), clock="tenure", cause="defection", start=0, support=40):
@@ -34,7 +34,7 @@ def fit(terms=("bad[1]", "bad[2+]", "contacts[1+]"), coef=(0.4, 0.7, -0.3), **mo
 
 
 def quick(counts=(500, 200, 290, 10), classes=("0", "1", "2+"), customers=(60, 30, 10)):
-    return QuickMath(
+    return MomentSummary(
         1000, 100, 200, 50.0, 5.0, 20.0, ("bad", "neutral", "good", "unknown"), counts, classes, customers, 10
     )
 
@@ -126,7 +126,7 @@ def test_a_curve_that_few_left_is_not_drawn_and_is_named():
     found = charts.retention({"0": BY_BAD["0"], "3+": three, "none": nobody}).to_dict()
     assert {r["level"] for r in found["data"]["values"]} == {"0", "none"}
     assert found["usermeta"]["caption"].endswith("Too few left to draw 3+.")
-    with pytest.raises(cx.EstimationError, match="10 left"):
+    with pytest.raises(cx.errors.EstimationError, match="10 left"):
         charts.retention({"3+": three})
     stacked = charts.competing({"defection": CAUSES["defection"], "other exit": three}).to_dict()
     assert {r["cause"] for r in stacked["data"]["values"]} == {"defection"}
@@ -156,13 +156,13 @@ def test_causes_with_other_times_are_read_as_steps():
 
 @pytest.mark.parametrize("chart", [charts.retention, charts.competing])
 def test_curves_that_do_not_go_together(chart):
-    with pytest.raises(cx.EstimationError, match="no curve"):
+    with pytest.raises(cx.errors.EstimationError, match="no curve"):
         chart({})
-    with pytest.raises(cx.EstimationError, match="several clocks"):
+    with pytest.raises(cx.errors.EstimationError, match="several clocks"):
         chart({"a": BY_BAD["0"], "b": curve((0.1,) * 4, (90,) * 4, clock="contact")})
-    with pytest.raises(cx.EstimationError, match="at most 6"):
+    with pytest.raises(cx.errors.EstimationError, match="at most 6"):
         chart({str(i): BY_BAD["0"] for i in range(7)})
-    with pytest.raises(cx.EstimationError, match="nothing to draw"):
+    with pytest.raises(cx.errors.EstimationError, match="nothing to draw"):
         chart({"a": curve((0.1,) * 4, (3,) * 4)})
 
 
@@ -190,9 +190,9 @@ def test_several_fits_stand_below_each_other():
     assert [(r["term"], r["fit"]) for r in rows] == [("bad 1", "crude"), ("bad 1", "adjusted")]
     assert [r["label"] for r in rows] == ["bad 1, against 0", ""]
     assert len({r["line"] for r in rows}) == 2
-    with pytest.raises(cx.EstimationError, match="no fit has 'badd'; did you mean 'bad'"):
+    with pytest.raises(cx.errors.EstimationError, match="no fit has 'badd'; did you mean 'bad'"):
         charts.hazard_ratios(both, ["badd"])
-    with pytest.raises(cx.EstimationError, match="between 1 and 6 fits"):
+    with pytest.raises(cx.errors.EstimationError, match="between 1 and 6 fits"):
         charts.hazard_ratios({})
 
 

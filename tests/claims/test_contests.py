@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from cxresearch import ClaimError, evaluate
+from cxresearch import evaluate
 from cxresearch.claims.claim import parse_claim
 from cxresearch.claims.lacking import lacks
+from cxresearch.errors import ClaimError
 from cxresearch.study import study_from
 from cxresearch.tables.records import columns_of
 from cxresearch.worlds import World, simulate

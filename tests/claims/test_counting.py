@@ -28,7 +28,7 @@ def records():
 def wanted(records):
     """What all claims that the study has the columns for need."""
     found = []
-    for claim in catalogue():
+    for claim in catalogue().values():
         if lacks(claim, records.study, records.has):
             continue
         for reading in claim.readings:
@@ -97,7 +97,7 @@ def test_a_table_that_was_not_announced_is_counted_when_asked_for(records):
 
 
 def test_an_error_belongs_to_its_own_table(records):
-    claim = next(c for c in catalogue() if c.id == "bad-moments-drive-away")
+    claim = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
     good = countings(records.study, records.fixed, claim, claim.primary)[0]
     bad = type(good)(good.histories, good.clock, ("colour",))
     found = count(records, [good, bad])

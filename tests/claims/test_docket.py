@@ -175,7 +175,7 @@ def test_family_of_verdicts(harm):
 @pytest.mark.slow
 def test_too_few_customers_is_said_not_guessed():
     docket = evaluate(study_of(HARM, 150))
-    for trial in docket:
+    for trial in docket.values():
         if trial.claim.id in ("jack", "silent-defection"):  # shares, which need no jackknife
             assert trial.verdict in ("not testable", "undecided")
             continue
@@ -188,7 +188,7 @@ def test_a_study_without_bad_moments():
     log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-01", "2024-03-01"], "grade": ["good", "good"]})
     who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-01"] * 2, "end": ["2024-02-01", None]})
     docket = evaluate(study_from({}, interactions=log, retention=who))
-    assert {t.verdict for t in docket} == {"not testable"}
+    assert {t.verdict for t in docket.values()} == {"not testable"}
     assert "no contact is graded bad" in docket["three-strikes"].sentence
 
 
@@ -255,7 +255,7 @@ def test_neutral_moments_are_no_threat_where_they_do_nothing():
 
 def test_every_sentence_of_the_catalogue_can_be_filled():
     known = {"estimate", "low", "high", "horizon", "base", "lacks", "reason", "customers", "events"}
-    for claim in catalogue():
+    for claim in catalogue().values():
         for sentence in (
             claim.text.supported,
             claim.text.contradicted,
@@ -358,7 +358,7 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
     """Contacts in the last 90 days tell only in part who is busy; contacts so far tell the rest."""
     claims = ["bad-moments-drive-away", "remote-touchpoints"]
     study = simulate(World(busy_stay=busy), 20_000, 5).study()
-    for trial in evaluate(study, claims, verdicts_only=True):
+    for trial in evaluate(study, claims, verdicts_only=True).values():
         rows = {e.reading: e.estimate for e in trial.readings}
         assert trial.verdict == ("undecided" if busy > 0 else "contradicted")
         assert (rows["adjusted"].low > 1) if busy > 0 else (rows["adjusted"].high < 1)
@@ -371,7 +371,7 @@ def test_what_tells_who_is_busy_decides_no_contest(busy):
     """How many moments there were tells who is busy; given that, their grades tell nothing here."""
     primary = {"moments-beat-marketing": "moments-or-marketing", "latest-moment": "last-or-history"}
     study = simulate(World(busy_stay=busy), 20_000, 1).study()
-    for trial in evaluate(study, list(primary), verdicts_only=True):
+    for trial in evaluate(study, list(primary), verdicts_only=True).values():
         rows = {e.reading: e for e in trial.readings}
         own, equal = rows[primary[trial.claim.id]].estimate, rows["habit-equal"].estimate
         assert trial.verdict == "undecided"

@@ -139,7 +139,7 @@ def test_estimates_are_away_from_where_nothing_happens(wanted):
 
 @pytest.mark.slow
 def test_base_rate_and_naive_answer_are_readings(docket, wanted):
-    for trial in docket:
+    for trial in docket.values():
         for beside, name in ((trial.base_rate, trial.claim.base_rate), (trial.naive, trial.claim.naive)):
             if beside is not None and (trial.claim.id, name) not in SIMULATED | LONG:
                 assert beside.value == pytest.approx(wanted(trial.claim.id)[name].value, rel=1e-7), trial.claim.id
@@ -188,7 +188,7 @@ def test_told_when_it_came_is_not_told_beforehand():
 def test_ratio_that_fading_is_held_against(company, past):
     log, people = company.tables()
     study = cx.study_from(STUDY, interactions=log, retention=people)
-    age = cx.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
+    age = cx.histories.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
     table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
     found = beyond_selection(table, "age", among={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
     ours = grids.age_of_last(past.life, grids.BAD, (30, 180))

@@ -10,7 +10,7 @@ from cxresearch.claims.judgement import family, in_the_light_of
 from cxresearch.estimators.estimates import estimate
 
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
-CLAIM = next(c for c in catalogue() if c.id == "bad-moments-drive-away")
+CLAIM = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
 
 
 def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:

@@ -23,7 +23,7 @@ def staffed():
 
 def test_moments_per_employee_and_day(staffed):
     log, _ = staffed
-    quick = cx.quick_math(contract(*staffed))
+    quick = cx.journey.moment_summary(contract(*staffed))
     rows = [r for r in log.iter_rows(named=True) if r["agent"] is not None]
     days = {(r["agent"], r["at"]) for r in rows}
     assert quick.employees == 4
@@ -41,11 +41,11 @@ def test_moments_per_employee_and_day(staffed):
 
 def test_nobody_named(staffed):
     log, who = staffed
-    quick = cx.quick_math(contract(log.drop("agent"), who))
+    quick = cx.journey.moment_summary(contract(log.drop("agent"), who))
     assert (quick.employees, quick.employee_days, quick.per_employee_day, quick.by_employee) == (None, None, None, ())
     assert "employee" not in quick._repr_html_()
-    assert quick == cx.quick_math(cx.read_records(contract(log, who), reads=()))
-    blank = cx.quick_math(contract(log.with_columns(agent=pl.lit(None, pl.String)), who))
+    assert quick == cx.journey.moment_summary(cx.read_records(contract(log, who), reads=()))
+    blank = cx.journey.moment_summary(contract(log.with_columns(agent=pl.lit(None, pl.String)), who))
     assert (blank.employees, blank.per_employee_day) == (0, None)
     assert "employee" not in blank._repr_html_()
 
@@ -57,7 +57,7 @@ def test_few_moments_without_a_name_are_not_told():
         "grade": ["bad"] * 20 + ["good"] * 20,
         "agent": ["Ann"] * 37 + [None] * 3,
     }
-    quick = cx.quick_math(told(rows))
+    quick = cx.journey.moment_summary(told(rows))
     assert quick.counts == (20, 0, 20, 0)
     assert quick.by_employee == (20, 0, None, 0)  # the three had good ones
 
@@ -65,4 +65,4 @@ def test_few_moments_without_a_name_are_not_told():
 @pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
 def test_engines_agree(staffed, engine):
     study = contract(*staffed)
-    assert cx.quick_math(cx.read_records(study, engine)) == cx.quick_math(study)
+    assert cx.journey.moment_summary(cx.read_records(study, engine)) == cx.journey.moment_summary(study)

@@ -31,12 +31,12 @@ def rated():
 
 def study_of(log, who, **study):
     found = contract(log, who, **study)
-    return cx.variant(found, expectations_scale=[1, 5])
+    return found.replace(expectations_scale=[1, 5])
 
 
 @pytest.fixture(scope="module")
 def card(rated):
-    return cx.scorecard(study_of(*rated))
+    return cx.journey.scorecard(study_of(*rated))
 
 
 def test_shares_are_those_of_the_rows(rated, card):
@@ -81,7 +81,7 @@ def few():
 
 
 def test_small_cells_and_what_would_give_them_away():
-    found = cx.scorecard(told(few(), interactions={"expectations_scale": [1, 5]}))
+    found = cx.journey.scorecard(told(few(), interactions={"expectations_scale": [1, 5]}))
     assert found.rows == ("care", "billing", "other", "all")
     assert [found[r, "respect"].kept is None for r in found.rows] == [True, True, True, False]
     assert [found[r, "respect"].answered for r in found.rows] == [80, 60, 16, 156]
@@ -93,28 +93,30 @@ def test_small_cells_and_what_would_give_them_away():
 
 def test_all_kept_is_no_secret_and_no_certainty():
     columns = few() | {"respect": [5] * 156, "customer": [f"c{i % 20}" for i in range(156)]}
-    found = cx.scorecard(told(columns, interactions={"expectations_scale": [1, 5]}))
+    found = cx.journey.scorecard(told(columns, interactions={"expectations_scale": [1, 5]}))
     kept = found["care", "respect"].kept
     assert (kept.value, kept.high) == (1.0, 1.0)
     assert kept.low == pytest.approx(proportion_confint(20, 20, method="wilson")[0])
 
 
 def test_by_touchpoint(rated):
-    found = cx.scorecard(study_of(*rated), by="touchpoint")
+    found = cx.journey.scorecard(study_of(*rated), by="touchpoint")
     assert set(found.rows) == {"app", "bill", "call", "chat", "all"}
     assert found.by == "touchpoint"
-    with pytest.raises(cx.EstimationError, match="by must be one of owner, touchpoint, channel, was 'ovner'; did you"):
-        cx.scorecard(study_of(*rated), by="ovner")
+    with pytest.raises(
+        cx.errors.EstimationError, match="by must be one of owner, touchpoint, channel, was 'ovner'; did you"
+    ):
+        cx.journey.scorecard(study_of(*rated), by="ovner")
 
 
 def test_what_the_study_lacks_is_named(rated):
     log, who = rated
     with pytest.raises(cx.NotTestable, match="an owner of its contacts: name the column"):
-        cx.scorecard(study_of(log.drop("owner"), who))
+        cx.journey.scorecard(study_of(log.drop("owner"), who))
     with pytest.raises(cx.NotTestable, match=r"respect, solutions, simplicity or responsibility .* expectations_scale"):
-        cx.scorecard(study_of(log.drop("respect", "solutions"), who))
+        cx.journey.scorecard(study_of(log.drop("respect", "solutions"), who))
 
 
 def test_engines_agree(rated, card):
     records = cx.read_records(study_of(*rated), "duckdb")
-    assert cx.scorecard(records).to_dict() == card.to_dict()
+    assert cx.journey.scorecard(records).to_dict() == card.to_dict()

@@ -131,7 +131,7 @@ def test_hidden_counts_have_no_bar_and_no_trace():
     assert [r["kind"] for r in found] == ["bad", "unknown"]
     spec = charts.service_levels(LEVELS).to_dict()
     assert "Counts below 10 are not shown" in spec["usermeta"]["caption"]
-    with pytest.raises(cx.EstimationError, match="too small"):
+    with pytest.raises(cx.errors.EstimationError, match="too small"):
         charts.service_levels(ServiceLevels(("basic",), (None,), (None,), ("bad",), ((None,) * 4,), 4, 10))
 
 
@@ -147,7 +147,7 @@ def test_scorecard_has_a_line_per_cell_and_no_point_for_hidden_ones():
     assert {r["line"] for r in found if "label" in r} == {0, 3}
     assert "does not tell simplicity" in charts.scorecard(CARD).to_dict()["usermeta"]["caption"]
     empty = Scorecard("owner", ("all",), (9,), ("respect",), (Score("all", "respect", None, None),), (), 0.95, 10)
-    with pytest.raises(cx.EstimationError, match="nothing to draw"):
+    with pytest.raises(cx.errors.EstimationError, match="nothing to draw"):
         charts.scorecard(empty)
 
 

@@ -8,5 +8,11 @@ from cxresearch.worlds import World, simulate
 def test_all_instruments_are_the_same():
     study = simulate(World(base_hazard=0.003), 1400, seed=3).study()
     ours, theirs = cx.read_records(study), cx.read_records(study, "spark")
-    for made in (cx.quick_math, cx.service_levels, cx.scorecard, cx.perception_map, cx.loyalty_shift):
+    for made in (
+        cx.journey.moment_summary,
+        cx.journey.service_levels,
+        cx.journey.scorecard,
+        cx.journey.perception_map,
+        cx.journey.loyalty_shift,
+    ):
         assert made(theirs).to_dict() == made(ours).to_dict()

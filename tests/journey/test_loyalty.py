@@ -23,12 +23,12 @@ def harmful():
 
 
 def study_of(log, who):
-    return cx.variant(contract(log, who), cause="reason", defection=["switched"])
+    return contract(log, who).replace(cause="reason", defection=["switched"])
 
 
 @pytest.fixture(scope="module")
 def found(harmful):
-    return cx.loyalty_shift(study_of(*harmful))
+    return cx.journey.loyalty_shift(study_of(*harmful))
 
 
 def chances(who, horizon=200):
@@ -76,7 +76,7 @@ def test_harm_is_found_and_touchpoints_differ_by_their_grades(found):
 
 def test_ratios_are_contrasts_of_a_model_of_all_grades(harmful, found):
     records = cx.read_records(study_of(*harmful))
-    counts = {f"n_{g}": cx.grade_count(g, (1, 2, 3, 4, 5)) for g in GRADES}
+    counts = {f"n_{g}": cx.histories.grade_count(g, (1, 2, 3, 4, 5)) for g in GRADES}
     table = cx.risk_table(records, contacts=cx.contacts_within(90), whole=True, **counts)
     fit = cx.cox(table, [f"linear({n})" for n in counts] + ["contacts"])
     for grade, ratio in zip(GRADES, found.hazard_ratios, strict=True):
@@ -87,7 +87,7 @@ def test_ratios_are_contrasts_of_a_model_of_all_grades(harmful, found):
 
 @pytest.mark.parametrize("busy", [0.0, -0.5], ids=["null", "confounded"])
 def test_where_moments_do_nothing_no_interval_leaves_zero(busy):
-    found = cx.loyalty_shift(contract(*company(1200, 12, busy=busy)))
+    found = cx.journey.loyalty_shift(contract(*company(1200, 12, busy=busy)))
     shifts = [*found.grades, *found.touchpoints, found.everywhere]
     assert all(s.change.low <= 0 <= s.change.high for s in shifts)
 
@@ -95,7 +95,7 @@ def test_where_moments_do_nothing_no_interval_leaves_zero(busy):
 @pytest.mark.slow
 def test_intervals_are_as_wide_as_estimates_spread():
     """The jackknife's error of a change is near the spread of the change over companies of one kind."""
-    found = [cx.loyalty_shift(contract(*company(700, seed, harm_any=1.3))) for seed in range(20, 32)]
+    found = [cx.journey.loyalty_shift(contract(*company(700, seed, harm_any=1.3))) for seed in range(20, 32)]
     values = np.array([f.grades[0].change.value for f in found])
     errors = np.array([f.grades[0].change.se for f in found])
     assert 0.5 < errors.mean() / values.std(ddof=1) < 2
@@ -103,7 +103,7 @@ def test_intervals_are_as_wide_as_estimates_spread():
 
 def test_contacts_alone_ask_who_comes_back():
     log, _ = company(1200, 5)
-    found = cx.loyalty_shift(activity(log))
+    found = cx.journey.loyalty_shift(activity(log))
     assert found.meaning == "back within 40 days of a contact"
     last, lapsed, at_risk = log["at"].max(), 0, 0
     for _, days in log.select("customer", "at").sort("customer", "at").group_by("customer", maintain_order=True):
@@ -124,8 +124,8 @@ def test_contacts_alone_ask_who_comes_back():
 
 def test_without_touchpoints_there_are_grades_all_the_same(harmful):
     log, who = harmful
-    bare = cx.loyalty_shift(study_of(log.drop("touchpoint"), who))
-    whole = cx.loyalty_shift(study_of(log, who))
+    bare = cx.journey.loyalty_shift(study_of(log.drop("touchpoint"), who))
+    whole = cx.journey.loyalty_shift(study_of(log, who))
     assert bare.touchpoints == ()
     assert bare.grades == whole.grades
     assert bare.everywhere.change.value == pytest.approx(whole.everywhere.change.value)
@@ -133,7 +133,7 @@ def test_without_touchpoints_there_are_grades_all_the_same(harmful):
 
 def test_where_there_is_no_neutral_moment_good_ones_are_held_against(harmful):
     log, who = harmful
-    found = cx.loyalty_shift(study_of(log.filter(pl.col("grade").is_in(["bad", "good"])), who))
+    found = cx.journey.loyalty_shift(study_of(log.filter(pl.col("grade").is_in(["bad", "good"])), who))
     assert found.against == "good"
     assert (found.grades[1].moments, found.grades[1].change) == (0, None)
     assert found.hazard_ratios[1] is None
@@ -143,14 +143,14 @@ def test_where_there_is_no_neutral_moment_good_ones_are_held_against(harmful):
 def test_what_cannot_be_said_is_said(harmful):
     log, who = harmful
     with pytest.raises(cx.NotTestable, match="follow-up to 5000 days"):
-        cx.loyalty_shift(cx.variant(study_of(log, who), horizon_days=5000))
+        cx.journey.loyalty_shift(study_of(log, who).replace(horizon_days=5000))
     with pytest.raises(cx.NotTestable, match="moments enough of two grades"):
-        cx.loyalty_shift(study_of(log.filter(pl.col("grade") == "bad"), who))
+        cx.journey.loyalty_shift(study_of(log.filter(pl.col("grade") == "bad"), who))
     with pytest.raises(cx.NotTestable, match="defections among customers seen from their start"):
-        cx.loyalty_shift(told({"customer": ["a", "b"], "at": [3, 9], "grade": ["bad", "good"]}))
+        cx.journey.loyalty_shift(told({"customer": ["a", "b"], "at": [3, 9], "grade": ["bad", "good"]}))
 
 
 def test_engines_agree():
     study = contract(*company(700, 2))
-    ours = cx.loyalty_shift(study).to_dict()
-    assert cx.loyalty_shift(cx.read_records(study, "duckdb")).to_dict() == ours
+    ours = cx.journey.loyalty_shift(study).to_dict()
+    assert cx.journey.loyalty_shift(cx.read_records(study, "duckdb")).to_dict() == ours

@@ -27,7 +27,7 @@ def planted():
 
 @pytest.fixture(scope="module")
 def found(planted):
-    return cx.perception_map(contract(*planted))
+    return cx.journey.perception_map(contract(*planted))
 
 
 def test_volumes_grades_and_order_are_those_of_the_rows(planted, found):
@@ -62,14 +62,14 @@ def test_the_planted_touchpoint_is_found_and_stands_apart(found):
 @pytest.mark.parametrize("more", [{}, {"busy": -0.5}], ids=["null", "confounded"])
 def test_where_no_touchpoint_matters_none_stands_out(more):
     study = contract(*company(1500, 4, **more))
-    found = cx.perception_map(study)
+    found = cx.journey.perception_map(study)
     assert all(t.share.low < 0 < t.share.high for t in found.touchpoints)
     assert (found.weakest.name, found.weakest.share, found.weakest.told_apart) == ("", None, False)
     assert found.weakest.sentence.startswith("None stands out")
 
 
 def test_two_that_harm_alike_are_not_told_apart():
-    found = cx.perception_map(contract(*company(1800, 7, harm=(1.0, 2.2, 2.2, 1.0))))
+    found = cx.journey.perception_map(contract(*company(1800, 7, harm=(1.0, 2.2, 2.2, 1.0))))
     first, second = ("bill", "call") if found.weakest.name == "bill" else ("call", "bill")
     assert found.weakest.name == first
     assert found.weakest.not_told_from == (second,)
@@ -133,17 +133,17 @@ def test_intervals_hold_together_and_differences_singly(found):
 @pytest.mark.slow
 def test_engines_and_parts_agree(monkeypatch):
     study = contract(*company(700, 2))
-    ours = cx.perception_map(study).to_dict()
+    ours = cx.journey.perception_map(study).to_dict()
     for engine in ("polars-lazy", "duckdb"):
-        assert cx.perception_map(cx.read_records(study, engine)).to_dict() == ours
+        assert cx.journey.perception_map(cx.read_records(study, engine)).to_dict() == ours
     monkeypatch.setattr(packed, "PART", 300)
     assert len(cx.read_records(study).parts()) > 5
-    assert cx.perception_map(study).to_dict() == ours
+    assert cx.journey.perception_map(study).to_dict() == ours
 
 
 def test_contacts_alone_are_weighed_on_their_own_clock():
     log, _ = company(1500, 3)
-    found = cx.perception_map(activity(log))
+    found = cx.journey.perception_map(activity(log))
     assert found.clock == "contact"
     assert all(t.share.low < 0 < t.share.high for t in found.touchpoints)
     assert found.weakest.name == ""
@@ -155,7 +155,7 @@ def test_customers_seen_late_are_in_the_volumes_and_not_in_the_model(planted):
     raw = {"interactions": {"log_from": 0, "log_until": DAYS}, "retention": {"observed_from": "seen"}}
     who = who.with_columns(seen=late)
     fine = who.filter(pl.col("end").is_null() | (pl.col("end") > pl.col("start") + 5))
-    found = cx.perception_map(cx.study_from(raw, interactions=log, retention=fine))
+    found = cx.journey.perception_map(cx.study_from(raw, interactions=log, retention=fine))
     assert found.customers + found.left_out == fine.height
     assert found.left_out == fine.filter(pl.col("customer") % 2 == 0).height
     assert sum(t.moments for t in found.touchpoints) > 0.9 * log.height
@@ -175,33 +175,33 @@ def rare(**more):
 
 
 def test_rare_touchpoints_go_together():
-    found = cx.perception_map(told(rare()))
+    found = cx.journey.perception_map(told(rare()))
     assert [(t.name, t.single, t.moments, t.customers) for t in found.touchpoints] == [
         ("call", True, 30, 30),
         ("bill", True, 25, 25),
         ("other", False, 11, 11),
         ("not recorded", False, 12, 12),
     ]
-    few = cx.perception_map(told(rare()), most=2)
+    few = cx.journey.perception_map(told(rare()), most=2)
     assert [(t.name, t.moments) for t in few.touchpoints] == [("call", 30), ("other", 48)]
 
 
 def test_others_that_are_too_few_take_the_rarest_with_them():
     columns = rare(touchpoint=["call"] * 40 + ["bill"] * 33 + ["fax"] * 5)
-    found = cx.perception_map(told(columns))
+    found = cx.journey.perception_map(told(columns))
     assert [(t.name, t.moments) for t in found.touchpoints] == [("call", 40), ("other", 38)]
     named = rare(touchpoint=["other"] * 40 + ["bill"] * 33 + ["fax"] * 5)
-    names = [t.name for t in cx.perception_map(told(named)).touchpoints]
+    names = [t.name for t in cx.journey.perception_map(told(named)).touchpoints]
     assert names == ["other", "other (put together)"]
 
 
 def test_a_touchpoint_that_cannot_be_weighed_says_what_it_lacks():
-    found = cx.perception_map(told(rare()))
+    found = cx.journey.perception_map(told(rare()))
     assert all(t.share is None and t.hazard_ratio is None and t.lacks for t in found.touchpoints)
     assert found.weakest.sentence.startswith("No touchpoint can be weighed: the study lacks defections")
     log, who = company(900, 5)
     place = pl.when(pl.col("customer") % 60 == 0).then(pl.lit("shop")).otherwise("touchpoint")
-    found = cx.perception_map(contract(log.with_columns(touchpoint=place), who))
+    found = cx.journey.perception_map(contract(log.with_columns(touchpoint=place), who))
     assert f"{MIN_EXPECTED} are needed" in found["shop"].lacks
     assert found["bill"].lacks == ""
 
@@ -212,7 +212,7 @@ def test_levels_and_owners_by_touchpoint():
     level = np.array([str(v) for v in LEVELS])[rng.integers(0, 7, log.height)]
     owner = np.where(log["touchpoint"] == "bill", "billing", np.where(rng.random(log.height) < 0.9, "care", "web"))
     log = log.with_columns(level=pl.Series(level).replace("None", None), owner=pl.Series(owner))
-    found = cx.perception_map(contract(log, who))
+    found = cx.journey.perception_map(contract(log, who))
     rows = list(log.iter_rows(named=True))
     for t in found.touchpoints:
         levels = Counter(r["level"] for r in rows if r["touchpoint"] == t.name)
@@ -231,7 +231,7 @@ def test_small_cells_are_nowhere():
         "touchpoint": ["call"] * 30 + ["bill"] * 25,
         "grade": grades,
     }
-    found = cx.perception_map(told(columns))
+    found = cx.journey.perception_map(told(columns))
     assert found["call"].grades == (None, 0, None, 0)
     assert found["bill"].grades == (None, 0, None, 0)
     assert found.to_polars()["bad"].to_list() == [None, None]
@@ -246,12 +246,12 @@ def test_small_cells_are_nowhere():
 def test_what_the_study_lacks_is_named():
     bare = told({"customer": ["a", "b"], "at": [3, 9], "grade": ["bad", "good"]})
     with pytest.raises(cx.NotTestable, match=r'a touchpoint of its contacts: name the column .* touchpoint = "…"'):
-        cx.perception_map(bare)
+        cx.journey.perception_map(bare)
     with pytest.raises(cx.NotTestable, match="at least 10 moments of at least 10 customers"):
-        cx.perception_map(told({"customer": ["a"], "at": [3], "grade": ["bad"], "touchpoint": ["call"]}))
+        cx.journey.perception_map(told({"customer": ["a"], "at": [3], "grade": ["bad"], "touchpoint": ["call"]}))
     blind = cx.read_records(told(rare()), reads=())
-    with pytest.raises(cx.EstimationError, match="read without touchpoint: read them with reads=None"):
-        cx.perception_map(blind)
+    with pytest.raises(cx.errors.EstimationError, match="read without touchpoint: read them with reads=None"):
+        cx.journey.perception_map(blind)
 
 
 def test_a_single_touchpoint_has_nothing_to_be_told_from(planted):

@@ -17,12 +17,12 @@ def levelled(seed, **moments):
     level = pl.Series(np.array(NAMES)[drawn]).replace("unknown", "  ")
     log = log.drop("grade").with_columns(level=level, stars=pl.Series(drawn))
     study = contract(log, who)
-    return (cx.variant(study, **moments) if moments else study), drawn
+    return (study.replace(**moments) if moments else study), drawn
 
 
 def test_levels_are_counted_and_graded_as_usual():
     study, drawn = levelled(1)
-    found = cx.service_levels(study)
+    found = cx.journey.service_levels(study)
     counts = Counter(NAMES[i] for i in drawn.tolist())
     assert found.levels == NAMES
     assert found.counts == tuple(counts[v] for v in NAMES)
@@ -33,7 +33,7 @@ def test_levels_are_counted_and_graded_as_usual():
 
 def test_what_a_level_counts_as_is_what_the_study_says():
     study, drawn = levelled(2, bad="stars <= 2 or customer < 100 and stars = 3")
-    found = cx.service_levels(study)
+    found = cx.journey.service_levels(study)
     assert found.counts_as[:3] == ("bad", "bad", "bad")
     assert found.counts_as[3] == "mostly good"
     bad = found.to_polars().filter(pl.col("level") == "desired")["bad"].item()
@@ -44,7 +44,7 @@ def test_what_a_level_counts_as_is_what_the_study_says():
 def test_small_levels_are_hidden_with_what_would_give_them_away():
     levels = ["basic"] * 4 + ["expected"] * 30 + ["desired"] * 12 + [None] * 20
     rows = {"customer": list(range(66)), "at": list(range(5, 71)), "level": levels}
-    found = cx.service_levels(told(rows))
+    found = cx.journey.service_levels(told(rows))
     assert found.counts == (0, None, 30, None, 0, 0, 20)
     assert found.shares[1] is None
     assert found.grades[1] == found.grades[3] == (None,) * 4
@@ -55,9 +55,9 @@ def test_small_levels_are_hidden_with_what_would_give_them_away():
 
 def test_without_levels():
     with pytest.raises(cx.NotTestable, match=r'a level of service of its contacts: name the column .* level = "…"'):
-        cx.service_levels(contract(*company(50, 1)))
+        cx.journey.service_levels(contract(*company(50, 1)))
 
 
 def test_engines_agree():
     study, _ = levelled(3)
-    assert cx.service_levels(cx.read_records(study, "duckdb")) == cx.service_levels(study)
+    assert cx.journey.service_levels(cx.read_records(study, "duckdb")) == cx.journey.service_levels(study)

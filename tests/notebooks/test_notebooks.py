@@ -106,7 +106,7 @@ region = "< 1"
 
 
 QUICK = ("bad-moments-drive-away", "busy stay/2")
-REST = [pytest.param(c.id, marks=pytest.mark.slow) for c in catalogue() if c.id not in QUICK]
+REST = [pytest.param(c.id, marks=pytest.mark.slow) for c in catalogue().values() if c.id not in QUICK]
 
 
 @pytest.mark.parametrize("claim", [*QUICK, *REST])

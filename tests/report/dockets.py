@@ -11,7 +11,9 @@ from cxresearch.risk.episode import Aside
 from cxresearch.tables.accounting import Audit, Day, Fact, Finding, Share
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
-FIRST, SECOND = (next(c for c in catalogue() if c.id == i) for i in ("three-strikes", "bad-moments-drive-away"))
+FIRST, SECOND = (
+    next(c for c in catalogue().values() if c.id == i) for i in ("three-strikes", "bad-moments-drive-away")
+)
 
 
 def evidence(claim, reading, verdict, unit, numbers=None, **more):

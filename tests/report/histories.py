@@ -55,5 +55,5 @@ def history_of(docket: Docket, runs: int, before: str = "undecided") -> tuple[Lo
             **({"verdict": before} if i == 0 and run < runs - 1 else {}),
         )
         for run in range(runs)
-        for i, t in enumerate(docket)
+        for i, t in enumerate(docket.values())
     )

@@ -20,7 +20,7 @@ from cxresearch.report.site import Entry, index
 def notebook_of(docket, *extra):
     """What the verdicts notebook would hold after a run on this docket."""
     data = [{"text/html": first_screen(docket), show.MIME: show.summary(docket)}]
-    for trial in docket:
+    for trial in docket.values():
         data.append({"text/html": dossier.opening(docket, trial)})
         data += [renderer.bundle(charts.readings(trial, u).to_dict()) for u in charts.units(trial)]
         data += [renderer.bundle(charts.curves(e, trial).to_dict()) for e in trial.readings if e.series]

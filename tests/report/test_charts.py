@@ -107,7 +107,7 @@ def test_a_label_that_is_cut_says_so():
 
 
 def catalogued(claim):
-    return next(c for c in catalogue() if c.id == claim)
+    return next(c for c in catalogue().values() if c.id == claim)
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,8 @@ def test_places_are_named_once_whatever_claims_are_called():
     docket = without_charts(4)
     names = ("a b", "a/b", 'a"b', "ä")
     trials = tuple(
-        replace(t, claim=msgspec.structs.replace(t.claim, id=name)) for t, name in zip(docket, names, strict=True)
+        replace(t, claim=msgspec.structs.replace(t.claim, id=name))
+        for t, name in zip(docket.values(), names, strict=True)
     )
     seen = Seen(page_of(replace(docket, trials=trials)))
     ids = [v for _, k, v in seen.attributes if k == "id"]

@@ -14,7 +14,9 @@ STUDY = simulate(World(), 300, 3).study()
 
 @pytest.fixture(scope="module")
 def eps():
-    return cx.episodes(STUDY, bad=cx.bad_count(2), last=cx.last_grade(), recent=cx.contacts_within(90, edges=(1,)))
+    return cx.episodes(
+        STUDY, bad=cx.bad_count(2), last=cx.histories.last_grade(), recent=cx.contacts_within(90, edges=(1,))
+    )
 
 
 @pytest.mark.parametrize("name", ["", "*", "^a$", "a b", "1st", "rows", "flow", "defection", "cx_bad", "time"])

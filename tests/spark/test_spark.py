@@ -209,7 +209,7 @@ def test_a_query_sees_no_table_of_the_catalogue(session):
 
 def test_the_callers_session_is_the_active_one_afterwards(session):
     made = cx.study_from({}, interactions=pl.DataFrame({"customer": ["a"]}), retention=WHO)
-    with pytest.raises(cx.DataError):
+    with pytest.raises(cx.errors.DataError):
         cx.audit(made, engine="spark")
     cx.audit(untidy_study(Path(), "", untidy(2_000)), engine="spark")
     assert type(session).getActiveSession() is session

@@ -15,7 +15,7 @@ from scipy import stats
 
 from cxresearch.claims.claim import catalogue
 from cxresearch.claims.docket import evaluate
-from cxresearch.errors import ClaimError, EstimationError
+from cxresearch.errors import EstimationError, UnknownNameError
 from cxresearch.study import read_study
 from cxresearch.worlds import KNOWN, World, known_world, simulate
 from cxresearch.worlds.tables import FIRST_DAY
@@ -157,7 +157,7 @@ def test_busy_customers_stay_in_the_confounded_world():
 
 @pytest.mark.parametrize("known", KNOWN.values(), ids=list(KNOWN))
 def test_known_worlds_speak_of_the_catalogue(known):
-    ids = {c.id for c in catalogue()}
+    ids = {c.id for c in catalogue().values()}
     assert known.about.endswith(".")
     assert [k.number for k in KNOWN.values()].count(known.number) == 1
     assert len({t.claim for t in known.truths}) == len(known.truths) > 0
@@ -168,7 +168,9 @@ def test_known_worlds_speak_of_the_catalogue(known):
 
 
 def test_every_claim_has_worlds_on_both_sides_and_at_the_edge():
-    places = {c.id: {t.place for k in KNOWN.values() for t in k.truths if t.claim == c.id} for c in catalogue()}
+    places = {
+        c.id: {t.place for k in KNOWN.values() for t in k.truths if t.claim == c.id} for c in catalogue().values()
+    }
     for claim, found in places.items():
         assert found & {"edge", "no effect"}, claim
         assert found & {"inside", "smallest effect"}, claim
@@ -178,7 +180,7 @@ def test_every_claim_has_worlds_on_both_sides_and_at_the_edge():
 
 
 def test_unknown_world():
-    with pytest.raises(ClaimError, match="no world 'nul'; did you mean 'null'"):
+    with pytest.raises(UnknownNameError, match="no world 'nul'; did you mean 'null'"):
         known_world("nul")
 
 

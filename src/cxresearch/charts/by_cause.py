@@ -21,7 +21,8 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     """The incidences of competing causes, one on top of the other; what is above them has not happened yet.
 
     Args:
-        causes: name to incidence, of one table, each with the others competing, such as `cxresearch.by_cause` makes.
+        causes: name to incidence, of one table, each with the others competing, as
+            `cxresearch.curves.incidence_by_cause` makes.
         min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
 
     Returns:

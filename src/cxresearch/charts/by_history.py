@@ -24,7 +24,7 @@ def retention(
     """The share not yet lost, over time, a curve per name.
 
     Args:
-        curves: name to incidence, on one clock, such as `cxresearch.by_level` makes; drawn as one minus incidence.
+        curves: name to incidence, on one clock, as `cxresearch.incidence_by_level` makes; drawn as one minus incidence.
         history: what the names are levels of, for the title and the legend.
         min_cell: a step is drawn when so many more have left, and none where fewer are at risk.
 

@@ -25,7 +25,7 @@ def perception_map(found: PerceptionMap) -> Chart:
     """The touchpoints in order: how it goes there, and the share of the defections that goes with bad moments.
 
     Args:
-        found: from `cxresearch.perception_map`.
+        found: from `cxresearch.journey.perception_map`.
 
     Returns:
         The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it cannot be told from all
@@ -187,7 +187,7 @@ def service_levels(found: ServiceLevels) -> Chart:
     """How many moments reached each level of service, a bar per level; hidden counts have no bar.
 
     Args:
-        found: from `cxresearch.service_levels`.
+        found: from `cxresearch.journey.service_levels`.
 
     Raises:
         EstimationError: all counts are too small to be shown.

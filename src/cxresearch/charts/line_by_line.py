@@ -24,7 +24,7 @@ def scorecard(found: Scorecard) -> Chart:
     """The share of moments in which each expectation was kept, with intervals, a block per function.
 
     Args:
-        found: from `cxresearch.scorecard`.
+        found: from `cxresearch.journey.scorecard`.
 
     Raises:
         EstimationError: no share can be shown.
@@ -59,7 +59,7 @@ def loyalty_shift(found: LoyaltyShift) -> Chart:
     """By how much the chance to stay is another after a moment, by grade and by touchpoint.
 
     Args:
-        found: from `cxresearch.loyalty_shift`.
+        found: from `cxresearch.journey.loyalty_shift`.
 
     Raises:
         EstimationError: no change is known.

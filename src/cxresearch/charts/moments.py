@@ -9,17 +9,17 @@ import altair as alt
 from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE, PURPLE, Chart, finish, percent, values
 from cxresearch.claims.numbers import number
 from cxresearch.errors import EstimationError
-from cxresearch.journey.moment_counts import QuickMath
+from cxresearch.journey.moment_counts import MomentSummary
 
 _GRADES = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE}
 _STEP = 44
 
 
-def grades(quick: QuickMath) -> Chart:
+def grades(quick: MomentSummary) -> Chart:
     """How many moments of each grade there are, a bar per grade; hidden counts have no bar.
 
     Args:
-        quick: from `cxresearch.quick_math`.
+        quick: from `cxresearch.journey.moment_summary`.
     """
     rows = [
         _bar(grade, n, quick.moments, "moments", f"{n / quick.days:,.1f} a day")
@@ -39,11 +39,11 @@ def grades(quick: QuickMath) -> Chart:
     )
 
 
-def bad_moments(quick: QuickMath) -> Chart:
+def bad_moments(quick: MomentSummary) -> Chart:
     """How many customers had how many bad moments, a bar per class.
 
     Args:
-        quick: from `cxresearch.quick_math`; sparse classes are put together there.
+        quick: from `cxresearch.journey.moment_summary`; sparse classes are put together there.
     """
     rows = [
         _bar(name, n, quick.customers, "customers", "")
@@ -101,5 +101,5 @@ def _bars(
     )
 
 
-def _few(quick: QuickMath, hidden: bool) -> str:
+def _few(quick: MomentSummary, hidden: bool) -> str:
     return f" Counts below {quick.min_cell} are not shown, nor what would give them away." if hidden else ""

@@ -23,7 +23,7 @@ def hazard_ratios(
     """Hazard ratios on a log axis, a row per coefficient; with several fits, a row per coefficient and fit.
 
     Args:
-        fits: from `cxresearch.cox` or `cxresearch.grouped_hazards`; or name to fit.
+        fits: from `cxresearch.cox` or `cxresearch.estimators.grouped_hazards`; or name to fit.
         features: show the coefficients of these features only; all when not given.
         min_cell: a ratio that fewer departures may stand behind is not drawn; the caption names it.
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 
+from cxresearch.checks import lookup
 from cxresearch.claims.checking import check
 from cxresearch.claims.entry import Claim, Reading, features, names_used, region, subjects
 from cxresearch.errors import ClaimError, StudyError
+from cxresearch.html_tables import html_table
 from cxresearch.study import strict
 
 __all__ = [
     "SECTIONS",
+    "Catalogue",
     "Claim",
     "Reading",
     "catalogue",
@@ -55,12 +58,35 @@ def parse_claim(raw: Mapping[str, Any]) -> Claim:
     return claim
 
 
+class Catalogue(Mapping[str, Claim]):
+    """Claims by id, in the order of the catalogue."""
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self._claims = {c.id: c for c in claims}
+
+    def __getitem__(self, claim: str) -> Claim:
+        return lookup(self._claims, claim, "claim in the catalogue")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._claims)
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def __repr__(self) -> str:
+        return f"Catalogue({len(self)} claims: {', '.join(self)})"
+
+    def _repr_html_(self) -> str:
+        rows = ((c.id, c.statement, c.source) for c in self.values())
+        return html_table(f"The catalogue: {len(self)} claims", ("claim", "statement", "source"), rows)
+
+
 @cache
-def catalogue() -> tuple[Claim, ...]:
-    """Every claim the package knows, in the order of the catalogue."""
+def catalogue() -> Catalogue:
+    """Every claim the package knows by id, in the order of the catalogue."""
     folder = files("cxresearch.claims").joinpath("catalogue")
     texts = [folder.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in SECTIONS]
-    return tuple(parse_claim(raw) for text in texts for raw in tomllib.loads(text)["claims"])
+    return Catalogue(parse_claim(raw) for text in texts for raw in tomllib.loads(text)["claims"])
 
 
 def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
@@ -74,7 +100,7 @@ def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
         if claim.id in mine:
             raise ClaimError(f"claims.{claim.id}: two claims of the study have this id; give each an id of its own")
         mine[claim.id] = claim
-    known = tuple(mine.pop(c.id, c) for c in catalogue())
+    known = tuple(mine.pop(c.id, c) for c in catalogue().values())
     return (*known, *mine.values())
 
 

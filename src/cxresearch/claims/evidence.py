@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import polars as pl
 
+from cxresearch.checks import lookup
 from cxresearch.claims.claim import Claim
 from cxresearch.claims.numbers import held_against, limits, number
 from cxresearch.claims.verdict import Verdict, parse_region
-from cxresearch.errors import ClaimError, nearest
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
 from cxresearch.risk.episode import Aside
@@ -127,7 +127,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Trial:
+class Trial(Mapping[str, Evidence]):
     """A claim, tried: its readings, the numbers beside them, and a sentence.
 
     Attributes:
@@ -160,11 +160,13 @@ class Trial:
 
     def __getitem__(self, reading: str) -> Evidence:
         """The evidence of a reading."""
-        for e in self.readings:
-            if e.reading == reading:
-                return e
-        ids = [e.reading for e in self.readings]
-        raise ClaimError(f"{self.claim.id}: no reading {reading!r}{nearest(reading, ids)}")
+        return lookup({e.reading: e for e in self.readings}, reading, f"reading of {self.claim.id}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([e.reading for e in self.readings])
+
+    def __len__(self) -> int:
+        return len(self.readings)
 
     def to_polars(self) -> pl.DataFrame:
         """One row per reading."""
@@ -187,7 +189,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Docket:
+class Docket(Mapping[str, Trial]):
     """All claims tried on a study.
 
     Attributes:
@@ -216,14 +218,10 @@ class Docket:
 
     def __getitem__(self, claim: str) -> Trial:
         """The trial of a claim."""
-        for t in self.trials:
-            if t.claim.id == claim:
-                return t
-        ids = [t.claim.id for t in self.trials]
-        raise ClaimError(f"the docket has no claim {claim!r}{nearest(claim, ids)}; it has: {', '.join(ids)}")
+        return lookup({t.claim.id: t for t in self.trials}, claim, "claim in the docket")
 
-    def __iter__(self) -> Iterator[Trial]:
-        return iter(self.trials)
+    def __iter__(self) -> Iterator[str]:
+        return iter([t.claim.id for t in self.trials])
 
     def __len__(self) -> int:
         return len(self.trials)

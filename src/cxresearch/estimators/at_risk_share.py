@@ -103,7 +103,7 @@ def share_at_risk(
         groups: most groups of the delete-a-group jackknife.
 
     Returns:
-        The share among leavers with the limits of `cxresearch.share`, that of comparators with limits symmetric on the
+        The share among leavers with the limits of `share`, that of comparators with limits symmetric on the
         logit scale, and the excess, symmetric on its own. With fewer than 20 leavers who count, or who do not, a
         jackknife says little: the error of the excess is then not less than that of a logrank test.
 

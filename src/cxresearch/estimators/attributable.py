@@ -29,7 +29,7 @@ def attributable(table: RiskTable, fit: CoxFit, combine: Mapping[str, float]) ->
 
     Args:
         table: the risk table that `fit` was made from.
-        fit: from `cxresearch.cox` or `cxresearch.grouped_hazards`, with a jackknife; each feature in `combine` enters
+        fit: from `cxresearch.cox` or `grouped_hazards`, with a jackknife; each feature in `combine` enters
             it as dummies of its own, against its first level.
         combine: feature to weight; ``{"neutral": 1, "bad": -1}`` is the difference of two fractions.
 

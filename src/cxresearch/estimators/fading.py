@@ -105,7 +105,7 @@ def beyond_selection(
 
     Args:
         table: a risk table on the tenure clock, with customers seen from their start.
-        age: feature of the age of the moment, as `cxresearch.age_of_last` makes it, with ages as fine as can be: its
+        age: feature of the age of the moment, as `histories.age_of_last` makes it, with ages as fine as can be: its
             first level is no moment so far, bands such as ``0-7`` or ``366+`` are ages in days, others are left out.
         recent: the last recent day; a band must end there.
         older: recent ages are compared with those from there to this day; a band must end there, too. Ages beyond

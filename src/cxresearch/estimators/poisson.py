@@ -98,7 +98,7 @@ def rate_ratios(
     Args:
         table: the risk table.
         terms: feature names (dummies), ``linear(name)``, or products ``a:b``, as in `cxresearch.cox`.
-        breaks: edges of the intervals, rising, as in `cxresearch.rates`.
+        breaks: edges of the intervals, rising, as in `cxresearch.estimators.rates`.
         strata: features with baseline rates of their own.
         cause: the event; other causes end the exposure.
         level: confidence level of the limits.
@@ -119,7 +119,9 @@ def rate_ratios(
         generalized linear models, arXiv:1903.01633.
     """
     if not terms:
-        raise EstimationError("rate ratios need at least one term; rates without any are those of cxresearch.rates")
+        raise EstimationError(
+            "rate ratios need at least one term; rates without any are those of cxresearch.estimators.rates"
+        )
     if errors == "jackknife":
         table = enough_groups(table, cause, groups)
     if table.events(cause) == 0:

@@ -108,7 +108,7 @@ def rates(
         >>> from cxresearch.risk.rows import from_rows
         >>> rows = pl.DataFrame({"id": [1, 2, 3, 4], "start": [0, 0, 0, 5], "stop": [10, 4, 20, 20]})
         >>> table = from_rows(rows.with_columns(event=pl.Series([1, 1, 0, 0])), [])
-        >>> found = cx.rates(table, breaks=(0, 5, 20), errors="model")
+        >>> found = cx.estimators.rates(table, breaks=(0, 5, 20), errors="model")
         >>> found.to_polars().select("start", "stop", "events", "exposure").rows()
         [(0, 5, 1, 14), (5, 20, 1, 35)]
         >>> found.rate.round(4).tolist()

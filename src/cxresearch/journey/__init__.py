@@ -9,3 +9,22 @@
     counted       records and their counts          cells          small cells of a two-way table
     moment_counts the quick math
 """
+
+from cxresearch.journey.expectations import Scorecard, scorecard
+from cxresearch.journey.loyalty import LoyaltyShift, loyalty_shift
+from cxresearch.journey.moment_counts import MomentSummary, moment_summary
+from cxresearch.journey.perception import PerceptionMap, perception_map
+from cxresearch.journey.service import ServiceLevels, service_levels
+
+__all__ = [
+    "LoyaltyShift",
+    "MomentSummary",
+    "PerceptionMap",
+    "Scorecard",
+    "ServiceLevels",
+    "loyalty_shift",
+    "moment_summary",
+    "perception_map",
+    "scorecard",
+    "service_levels",
+]

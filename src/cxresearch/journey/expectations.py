@@ -139,7 +139,7 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
         >>> log |= {"owner": ["care"] * 4, "respect": [1, 4, 5, None]}
         >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [None]})
         >>> raw = {"study": {"min_cell": 1}, "interactions": {"expectations_scale": [1, 5]}}
-        >>> card = cx.scorecard(cx.study_from(raw, interactions=pl.DataFrame(log), retention=who))
+        >>> card = cx.journey.scorecard(cx.study_from(raw, interactions=pl.DataFrame(log), retention=who))
         >>> card["care", "respect"].answered, round(card["care", "respect"].kept.value, 2)
         (3, 0.67)
     """

@@ -23,7 +23,7 @@ _MOST = 10  # bad moments from which on customers are not told apart
 
 
 @dataclass(frozen=True, slots=True)
-class QuickMath(Result):
+class MomentSummary(Result):
     """How many moments there are, and who had how many bad ones; small counts are hidden.
 
     Attributes:
@@ -126,7 +126,7 @@ class QuickMath(Result):
         return (f"{n / self.days:,.1f}", yearly, *self._named(day), f"{share:.1%}")
 
 
-def quick_math(study: Study | Records) -> QuickMath:
+def moment_summary(study: Study | Records) -> MomentSummary:
     """Count the moments of a study, and its customers by their number of bad moments.
 
     Where the log names the employee (``agent``), moments per employee and day are those of a day on which the employee
@@ -144,7 +144,7 @@ def quick_math(study: Study | Records) -> QuickMath:
         >>> log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-05", "2024-02-01"], "grade": ["bad", "good"]})
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-05", "2024-01-07"], "end": [None, None]})
         >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=log, retention=who)
-        >>> quick = cx.quick_math(study)
+        >>> quick = cx.journey.moment_summary(study)
         >>> quick.moments, quick.bad_moments, quick.customers_by_bad
         (2, ('0', '1+'), (1, 1))
     """
@@ -164,7 +164,7 @@ def quick_math(study: Study | Records) -> QuickMath:
     top = max(i for i, n in enumerate(having) if n or not i)
     bands = classes(having[: top + 1], min_cell)
     total, days = sum(counts), records.window.last - records.window.first + 1
-    return QuickMath(
+    return MomentSummary(
         total,
         number,
         days,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
+from cxresearch.checks import lookup
 from cxresearch.estimators.results import Estimate, Result
 from cxresearch.html_tables import html_table, isolated
 from cxresearch.journey.contributions import contributions
@@ -55,7 +56,7 @@ class Touchpoint(Result):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PerceptionMap(Result):
+class PerceptionMap(Result, Mapping[str, Touchpoint]):
     """The touchpoints in the order in which customers first meet them.
 
     Attributes:
@@ -82,10 +83,13 @@ class PerceptionMap(Result):
 
     def __getitem__(self, name: str) -> Touchpoint:
         """The touchpoint of that name."""
-        for touchpoint in self.touchpoints:
-            if touchpoint.name == name:
-                return touchpoint
-        raise KeyError(name)
+        return lookup({t.name: t for t in self.touchpoints}, name, "touchpoint")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([t.name for t in self.touchpoints])
+
+    def __len__(self) -> int:
+        return len(self.touchpoints)
 
     @property
     def has_levels(self) -> bool:
@@ -204,7 +208,7 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         >>> log = {"customer": ["a", "b"], "at": [3, 9], "touchpoint": ["bill", "call"], "grade": ["bad", "good"]}
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [3, 4], "end": [30, None]})
         >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=pl.DataFrame(log), retention=who)
-        >>> found = cx.perception_map(study)
+        >>> found = cx.journey.perception_map(study)
         >>> [(t.name, t.first_day, t.grades) for t in found.touchpoints]
         [('bill', 0.0, (1, 0, 0, 0)), ('call', 5.0, (0, 0, 1, 0))]
         >>> found.weakest.name

@@ -88,7 +88,7 @@ def service_levels(study: Study | Records) -> ServiceLevels:
         >>> log = pl.DataFrame({"customer": ["a"] * 3, "at": [2, 3, 4], "level": ["basic", "surprising", None]})
         >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [None]})
         >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=log, retention=who)
-        >>> found = cx.service_levels(study)
+        >>> found = cx.journey.service_levels(study)
         >>> found.counts, found.counts_as[1], found.counts_as[4]
         ((0, 1, 0, 0, 1, 0, 1), 'bad', 'good')
     """

@@ -23,7 +23,7 @@ def first_screen(docket: Docket, title: str = "") -> str:
     Returns:
         HTML; all text in it is escaped.
     """
-    cards = "".join(_card(docket, t) for t in docket)
+    cards = "".join(_card(docket, t) for t in docket.values())
     many = len(docket) > MANY
     above = f'{overview(docket)}<h2 id="cards">The claims one by one</h2>' if many else ""
     return (
@@ -81,9 +81,9 @@ def one_claim(docket: Docket, trial: Trial) -> str:
 
 
 def _tally(docket: Docket) -> str:
-    found = [t.verdict for t in docket]
+    found = [t.verdict for t in docket.values()]
     claims = "1 claim was" if len(found) == 1 else f"{len(found)} claims were"
-    together = [t.primary.verdict_family for t in docket]
+    together = [t.primary.verdict_family for t in docket.values()]
     if found == together:
         return f"{claims} put on trial: {tally(found)}."
     return f"{claims} put on trial. Judged one by one: {tally(found)}; all together (stricter): {tally(together)}."

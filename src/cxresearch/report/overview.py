@@ -20,7 +20,7 @@ def overview(docket: Docket) -> str:
     """
     groups = "".join(_group(docket, v) for v in VERDICTS)
     note = ""
-    if any(_open_then(t) for t in docket):
+    if any(_open_then(t) for t in docket.values()):
         note = f'<p class="cx-under">† Undecided when all {len(docket)} claims are judged together (stricter).</p>'
     return (
         '<section class="cx-overview" aria-labelledby="overview"><h2 id="overview">All claims at a glance</h2>'
@@ -33,7 +33,7 @@ def _open_then(trial: Trial) -> bool:
 
 
 def _group(docket: Docket, which: Verdict) -> str:
-    found = [t for t in docket if t.verdict == which]
+    found = [t for t in docket.values() if t.verdict == which]
     if not found:
         return ""
     kind = which.replace(" ", "-")

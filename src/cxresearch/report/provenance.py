@@ -120,7 +120,7 @@ def _horizon(docket: Docket) -> str:
     """The study's horizon, as far as a reading of the docket tells it."""
     days = {
         e.horizon_days
-        for t in docket
+        for t in docket.values()
         for e in t.readings
         if e.horizon_days and t.claim.reading(e.reading).horizon_days == "study"
     }

@@ -20,7 +20,7 @@ _OWN = {"estimate", "low", "high", "events", "customers"}  # what a sentence may
 
 def publishable(docket: Docket) -> Docket:
     """A docket as a page may tell it; one that is so already comes back equal."""
-    return replace(docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket))
+    return replace(docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values()))
 
 
 def publishable_trial(trial: Trial, min_cell: int) -> Trial:

@@ -122,7 +122,7 @@ def day_by_day(docket: Docket, found: Trial, behind: Behind | None = None) -> No
         behind: from `cxresearch.behind`, if there is a risk table.
     """
     from cxresearch import charts
-    from cxresearch.curves import by_cause, by_level
+    from cxresearch.curves import incidence_by_cause, incidence_by_level
 
     docket, found = _told(docket, found)
     for e in found.readings:
@@ -131,10 +131,10 @@ def day_by_day(docket: Docket, found: Trial, behind: Behind | None = None) -> No
     if behind is None:
         return
     if behind.table.clock in ("tenure", "contact"):
-        levels = by_level(behind.table, behind.history, min_cell=docket.min_cell, level=docket.level)
+        levels = incidence_by_level(behind.table, behind.history, min_cell=docket.min_cell, level=docket.level)
         _chart(charts.retention(levels, history=behind.label, min_cell=docket.min_cell))
     else:  # the clock starts with a moment, and a later one competes with leaving
-        causes = by_cause(behind.table, min_cell=docket.min_cell, level=docket.level)
+        causes = incidence_by_cause(behind.table, min_cell=docket.min_cell, level=docket.level)
         _chart(charts.competing(causes, min_cell=docket.min_cell))
 
 
@@ -215,7 +215,7 @@ def summary(docket: Docket, title: str = "") -> dict[str, Any]:
         "data_until": docket.data_until,
         "min_cell": docket.min_cell,
         "title": title,
-        "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": t.sentence} for t in docket},
+        "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": t.sentence} for t in docket.values()},
     }
 
 

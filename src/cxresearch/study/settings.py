@@ -10,6 +10,7 @@ import os
 import re
 from contextlib import suppress
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote
@@ -195,6 +196,20 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """The study's name, or its id, or the folder it lies in."""
         return self.info.name or self.info.id or self.folder.name
+
+    def replace(self, **settings: Any) -> Study:
+        """The same study with some settings changed and checked; its data are the same.
+
+        Args:
+            settings: key of the study file to value, such as ``blackout_days=14`` or ``bad="stars <= 3"``. A key that
+                stands in two sections is written ``retention__source``.
+
+        Raises:
+            StudyError: no such key, a value of the wrong type, or settings that contradict each other.
+        """
+        # the checks know this class, so it cannot import them when it is loaded
+        changed: Study = import_module("cxresearch.study.variants").replace_settings(self, **settings)
+        return changed
 
     def fill(self, template: str, field: str) -> str:
         """`template` with ``${NAME}`` replaced by values.

@@ -13,7 +13,7 @@ from cxresearch.study.settings import Study
 _SECTIONS = ("info", "moments", "retention", "decision", "interactions")
 
 
-def variant(study: Study, **settings: Any) -> Study:
+def replace_settings(study: Study, **settings: Any) -> Study:
     """A study with some settings changed and checked; its data are the same.
 
     Args:
@@ -33,7 +33,7 @@ def variant(study: Study, **settings: Any) -> Study:
         >>> log = pl.DataFrame({"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]})
         >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-03-01"]})
         >>> study = cx.study_from({}, interactions=log, retention=who)
-        >>> cx.variant(study, blackout_days=14).moments.blackout_days
+        >>> study.replace(blackout_days=14).moments.blackout_days
         14
     """
     changed: dict[str, dict[str, Any]] = {}

@@ -6,7 +6,7 @@ has no closed form the parameters were found by large runs; `benchmarks/calibrat
 
 from __future__ import annotations
 
-from cxresearch.errors import ClaimError, nearest
+from cxresearch.checks import lookup
 from cxresearch.worlds import hidden, levers, problems, tolerance, what_counts
 from cxresearch.worlds.truth import KnownWorld, Truth, edge, no_effect, outside
 from cxresearch.worlds.world import World
@@ -16,11 +16,9 @@ def known_world(name: str) -> KnownWorld:
     """The world of that name.
 
     Raises:
-        ClaimError: there is none; the nearest name is suggested.
+        UnknownNameError: there is none; the nearest name is suggested.
     """
-    if name not in KNOWN:
-        raise ClaimError(f"no world {name!r}{nearest(name, KNOWN) or '; there are: ' + ', '.join(KNOWN)}")
-    return KNOWN[name]
+    return lookup(KNOWN, name, "world")
 
 
 _DIRECTIONS = no_effect(

@@ -1,0 +1,59 @@
+"""Wrong arguments are errors of the package that hold what was given and what is allowed."""
+
+import numpy as np
+import pytest
+
+import cxresearch as cx
+from cxresearch import checks
+from cxresearch.errors import ArgumentError, CxResearchError, UnknownNameError
+
+WRONG = [
+    (lambda v: checks.whole("x", v, 1), [None, "3", True, 1.5, 0, -1, [1]]),
+    (lambda v: checks.fraction("x", v), [None, "0.9", True, 0, 1, float("nan"), -0.5]),
+    (lambda v: checks.flag("x", v), [None, "yes", 1]),
+    (lambda v: checks.text("x", v), [None, 3, ["a"]]),
+    (lambda v: checks.one_of("x", v, ("bad", "good")), [None, 3, "bda", ["bad"]]),
+    (lambda v: checks.names("x", v), [None, "segment", 3, [3], {"a": 1}]),
+    (lambda v: checks.edges("x", v), [None, "1", 3, (), (3, 1), (0, 1), (1, 1), (True,)]),
+    (lambda v: checks.levels("x", v), [None, "a", {"a": "b"}, {1: ["b"]}]),
+    (lambda v: checks.weights("x", v), [None, ["a"], {"a": "b"}, {"a": True}, {"a": float("nan")}]),
+    (lambda v: checks.instance("x", v, cx.Study, "a study"), [None, "study.toml"]),
+]
+
+
+@pytest.mark.parametrize(("check", "given"), [(check, v) for check, values in WRONG for v in values])
+def test_wrong_arguments_are_named(check, given):
+    with pytest.raises(ArgumentError, match=r"^x must be .*, was ") as caught:
+        check(given)
+    assert isinstance(caught.value, ValueError)
+    assert isinstance(caught.value, CxResearchError)
+    assert caught.value.argument == "x"
+    assert caught.value.given is given
+    assert caught.value.allowed
+
+
+def test_numpy_values_are_fine():
+    assert checks.whole("x", np.int64(3), 1) == 3
+    assert checks.edges("x", np.array([1, 3])) == (1, 3)
+    assert checks.fraction("x", np.float64(0.9)) == 0.9
+    assert checks.flag("x", np.True_) is True
+
+
+def test_the_nearest_word_is_suggested():
+    with pytest.raises(ArgumentError, match="did you mean 'good'"):
+        checks.one_of("grade", "god", ("bad", "good"))
+
+
+def test_collections_are_mappings_and_unknown_names_are_key_errors():
+    claims = cx.catalogue()
+    assert "three-strikes" in claims
+    assert "x" not in claims
+    assert claims.get("x") is None
+    assert list(claims) == list(claims.keys()) == [c.id for c in claims.values()]
+    with pytest.raises(KeyError) as caught:
+        claims["three-strike"]
+    assert isinstance(caught.value, UnknownNameError)
+    assert str(caught.value) == "no claim in the catalogue 'three-strike'; did you mean 'three-strikes'?"
+    assert caught.value.name == "three-strike"
+    assert "three-strikes" in caught.value.known
+    assert "28 claims" in claims._repr_html_()
