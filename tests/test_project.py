@@ -93,7 +93,9 @@ def test_every_marker_is_run_by_somebody():
 
 FLOW = (
     "errors", "checks", "engine_names", "bundled", "outputs", "html_tables", "small_cells", "study", "engines",
-    "tables", "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli",
+    "tables", "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds",
+    "report", "cli",
+    "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli",
     "__main__", "__init__",
 )  # fmt: skip
 

@@ -21,7 +21,7 @@ FEW = 20  # groups of customers left out in turn: a fifth of the usual number, f
 @pytest.fixture(scope="module")
 def records():
     study = read_study(bundled("data").joinpath("sample", "study.toml"))
-    return cx.read_records(cx.variant(study, groups=FEW))
+    return cx.read_records(study.replace(groups=FEW))
 
 
 @pytest.fixture(scope="module")
