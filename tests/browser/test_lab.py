@@ -269,9 +269,9 @@ def themed(request, ran):
 
 
 def test_text_is_readable_in_every_theme(themed):
-    _, page, _ = themed
+    name, page, _ = themed
     seen, hard = page.evaluate(HARD_TO_READ, READABLE)
-    assert seen > 0
+    assert (seen == 0) == (name == "plain")  # which shows a chart alone
     assert hard == []
 
 

@@ -171,7 +171,7 @@ def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
             x=alt.value(alt.ExprRef("width")), text="shown:N"
         ),
         base.mark_text(align="right", yOffset=21, fontSize=12, fontWeight="bold", aria=False).encode(
-            x=alt.value(alt.ExprRef("width")), text="word:N", color=alt.value(ORANGE)
+            x=alt.value(alt.ExprRef("width")), text="word:N"
         ),
         known.mark_rule(strokeWidth=3, yOffset=2, aria=False).encode(
             x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=colour
