@@ -13,6 +13,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from tests import studies
+
 Made = TypeVar("Made")
 
 settings.register_profile(
@@ -41,3 +43,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[
             return pickle.loads(path.read_bytes())
 
     return get
+
+
+@pytest.fixture(scope="session")
+def make_study() -> Callable[..., object]:
+    """`make_study(world, customers, seed, **sections)` makes the study of a synthetic company."""
+    return studies.make_study

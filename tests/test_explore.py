@@ -6,18 +6,14 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.worlds import World, simulate
+from cxresearch.worlds import World
 
 
 @pytest.fixture(scope="module")
-def records():
+def records(make_study):
     """A small synthetic study, read once."""
-    made = simulate(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3)
-    raw = {
-        "interactions": {"score": "stars", "scale": [1, 5]},
-        "retention": {"cause": "reason", "defection": ["switched"], "segment": "plan"},
-    }
-    return cx.read_records(cx.study_from(raw, interactions=made.interactions, retention=made.customers))
+    retention = {"cause": "reason", "defection": ["switched"], "segment": "plan"}
+    return cx.read_records(make_study(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3, moments={}, retention=retention))
 
 
 def test_lifelines_takes_the_episodes_and_agrees(records):

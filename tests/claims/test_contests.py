@@ -11,7 +11,7 @@ from cxresearch.errors import ClaimError
 from cxresearch.study import study_from
 from cxresearch.tables.records import columns_of
 from cxresearch.worlds import World, simulate
-from tests.claims.test_docket import study_of
+from tests.studies import make_study
 
 PEOPLE = {
     "id": "people-not-segments",
@@ -50,7 +50,7 @@ WORLDS = {
 
 @pytest.mark.parametrize("verdict", WORLDS)
 def test_the_side_that_matters_wins(verdict):
-    (trial,) = evaluate(study_of(WORLDS[verdict], 6_000, 1, claims=[PEOPLE]), [PEOPLE["id"]])
+    (trial,) = evaluate(make_study(WORLDS[verdict], 6_000, 1, claims=[PEOPLE]), [PEOPLE["id"]]).values()
     assert trial.verdict == verdict, trial.sentence
     if verdict == "undecided":
         assert "neither of the two says anything" in trial.sentence
@@ -65,7 +65,7 @@ def test_what_a_study_lacks_is_said_before_anything_is_read():
     study = study_from(raw, interactions=made.interactions, retention=made.customers)
     said = "segment: its column is not named under [retention], segment"
     assert lacks(parse_claim(PEOPLE), study, columns_of(study)) == said
-    (trial,) = evaluate(study, [PEOPLE["id"]])
+    (trial,) = evaluate(study, [PEOPLE["id"]]).values()
     assert (trial.verdict, trial.primary.lacks) == ("not testable", said)
 
 

@@ -16,27 +16,9 @@ from cxresearch.estimators.cox import cox
 from cxresearch.histories import bad_count, contact_count
 from cxresearch.risk.episode import episodes
 from cxresearch.risk.table import risk_table
-from cxresearch.study import Study
 from cxresearch.tables.records import read_records
 from cxresearch.worlds import KNOWN, World, simulate
-
-
-def study_of(world: World, customers: int = 3_000, seed: int = 11, **sections) -> Study:
-    """A study of a synthetic company."""
-    made = simulate(world, customers, seed)
-    raw = {
-        "study": {"name": "a world"},
-        "interactions": {"score": "stars", "scale": [1, 5]},
-        "moments": {"exclude": "touchpoint = 'cancellation'"},
-        "retention": {
-            "cause": "reason",
-            "defection": ["switched"],
-            "segment": "plan",
-            "cluster": "household",
-        },
-    }
-    return study_from(raw | sections, interactions=made.interactions, retention=made.customers)
-
+from tests.studies import make_study
 
 HARM = World(hr_bad=(1.0, 1.8, 2.6, 3.5), busy_stay=-0.5)
 NULL = KNOWN["null"].world
@@ -51,13 +33,13 @@ FEW = [
 @pytest.fixture(scope="module")
 def harm(shared):
     """A world in which bad moments drive customers away, and busy customers stay."""
-    return shared("harm", lambda: evaluate(study_of(HARM), FEW))
+    return shared("harm", lambda: evaluate(make_study(HARM), FEW))
 
 
 @pytest.fixture(scope="module")
 def null(shared):
     """A world in which moments do nothing."""
-    return shared("null", lambda: evaluate(study_of(NULL), ["three-strikes", "bad-moments-drive-away"]))
+    return shared("null", lambda: evaluate(make_study(NULL), ["three-strikes", "bad-moments-drive-away"]))
 
 
 def test_harm_is_found_although_the_naive_sign_is_wrong(harm):
@@ -95,7 +77,7 @@ def test_excess_is_found(harm):
 def test_as_many_leave_without():
     # nearly everybody leaves within the year, bad moment or not: the share alone would support the claim
     world = World(base_hazard=0.013, bad_share=0.04, proneness_variance=0.1, contact_rate=1 / 25, other_hazard=0.0)
-    trial = evaluate(study_of(world, 6_000), ["three-strikes"])["three-strikes"]
+    trial = evaluate(make_study(world, 6_000), ["three-strikes"])["three-strikes"]
     assert trial.primary.estimate.low > 0.925
     assert trial.verdict == "undecided"
     assert trial.primary.reason == "it is not shown that more leave than would without a bad moment"
@@ -103,23 +85,23 @@ def test_as_many_leave_without():
 
 @pytest.mark.slow
 def test_same_docket_on_every_engine():
-    here = evaluate(study_of(HARM))
+    here = evaluate(make_study(HARM))
     for engine in ("polars-lazy", "duckdb"):
-        same_dockets(here, evaluate(study_of(HARM), engine=engine))
+        same_dockets(here, evaluate(make_study(HARM), engine=engine))
 
 
 def test_same_docket_of_a_few_claims_on_every_engine():
     claims = ["three-strikes", "bad-moments-drive-away"]
-    study = study_of(HARM)
+    study = make_study(HARM)
     here, *others = (evaluate(study, claims, engine=e) for e in ("polars", "polars-lazy", "duckdb"))
-    assert "not testable" not in {trial.verdict for trial in here}
+    assert "not testable" not in {trial.verdict for trial in here.values()}
     for other in others:
         same_dockets(here, other)
 
 
 def same_dockets(here, other):
     assert other.fingerprint == here.fingerprint
-    for mine, theirs in zip(here, other, strict=True):
+    for mine, theirs in zip(here.values(), other.values(), strict=True):
         for a, b in zip(mine.readings, theirs.readings, strict=True):
             assert a.verdict == b.verdict
             assert (a.estimate is None) == (b.estimate is None)
@@ -167,14 +149,14 @@ def test_documented_json(harm):
 
 
 def test_family_of_verdicts(harm):
-    tried = [t.primary for t in harm if t.primary.p is not None]
+    tried = [t.primary for t in harm.values() if t.primary.p is not None]
     assert len(tried) > 10
     assert all(e.p_family >= e.p for e in tried)
 
 
 @pytest.mark.slow
 def test_too_few_customers_is_said_not_guessed():
-    docket = evaluate(study_of(HARM, 150))
+    docket = evaluate(make_study(HARM, 150))
     for trial in docket.values():
         if trial.claim.id in ("jack", "silent-defection"):  # shares, which need no jackknife
             assert trial.verdict in ("not testable", "undecided")
@@ -198,7 +180,7 @@ def test_a_grade_that_nobody_has_is_not_held_equal(missing):
     """Where every contact is rated, nothing need be held equal about contacts that are not; likewise for good ones."""
     world = World(hr_bad=(1.0, 1.6, 2.2, 3.0), unknown_share=0.0 if missing == "unknown" else 0.1)
     rules = {"interactions": {}, "moments": {"bad": "stars <= 2", "neutral": "stars >= 3"}}
-    made = study_of(world, 12_000, **({} if missing == "unknown" else rules))
+    made = make_study(world, 12_000, **({} if missing == "unknown" else rules))
     build, threat = evaluate(made, ["good-moments-build", "neutral-threat"])
     rows = {row.reading: row for row in threat.readings}
     assert rows["per-moment"].verdict == "contradicted"
@@ -212,8 +194,8 @@ def test_a_grade_that_nobody_has_is_not_held_equal(missing):
 
 def test_records_are_read_once_and_used_often():
     claims = ["bad-moments-drive-away", "three-strikes"]
-    records = read_records(study_of(HARM))
-    assert evaluate(records, claims).to_json() == evaluate(study_of(HARM), claims).to_json()
+    records = read_records(make_study(HARM))
+    assert evaluate(records, claims).to_json() == evaluate(make_study(HARM), claims).to_json()
 
 
 def test_a_claim_does_not_depend_on_its_company():
@@ -226,7 +208,7 @@ def test_a_claim_does_not_depend_on_its_company():
             }
         ],
     )  # fmt: skip
-    study = study_of(HARM, claims=[mine])
+    study = make_study(HARM, claims=[mine])
     alone = evaluate(study, ["mine"])["mine"].primary
     together = evaluate(study, ["bad-moments-drive-away", "mine"])["mine"].primary
     assert alone.estimate == together.estimate
@@ -236,7 +218,7 @@ def test_a_claim_does_not_depend_on_its_company():
 @pytest.mark.parametrize("busy", [-0.6, 0.6])
 def test_excess_is_zero_where_busy_customers_differ_and_moments_do_nothing(busy):
     excesses = [
-        evaluate(study_of(World(busy_stay=busy), 4_000, seed), ["one-strike"])["one-strike"]["excess"].estimate
+        evaluate(make_study(World(busy_stay=busy), 4_000, seed), ["one-strike"])["one-strike"]["excess"].estimate
         for seed in (1, 2, 3)
     ]
     mean = sum(e.value for e in excesses) / 3
@@ -246,7 +228,7 @@ def test_excess_is_zero_where_busy_customers_differ_and_moments_do_nothing(busy)
 @pytest.mark.slow
 def test_neutral_moments_are_no_threat_where_they_do_nothing():
     found = [
-        evaluate(study_of(World(busy_stay=0.4), 4_000, seed), ["neutral-threat"])["neutral-threat"].primary.estimate
+        evaluate(make_study(World(busy_stay=0.4), 4_000, seed), ["neutral-threat"])["neutral-threat"].primary.estimate
         for seed in range(100, 104)
     ]
     mean = sum(e.value for e in found) / len(found)
@@ -285,7 +267,7 @@ def entry(**changes):
 
 
 def test_a_claim_of_ones_own():
-    trial = evaluate(study_of(World(busy_stay=-1.0), claims=[entry()]), ["mine"])["mine"]
+    trial = evaluate(make_study(World(busy_stay=-1.0), claims=[entry()]), ["mine"])["mine"]
     assert trial.verdict == "supported"
     assert trial.sentence.startswith("yes 0.")
 
@@ -333,7 +315,7 @@ def test_levels_held_equal_in_which_nobody_left_are_left_out():
             }
         ],
     )  # fmt: skip
-    study = study_of(World(hr_bad=(1.0, 2.0, 2.0, 2.0)), claims=[held])
+    study = make_study(World(hr_bad=(1.0, 2.0, 2.0, 2.0)), claims=[held])
     records = read_records(study)
     eps = episodes(records, {"bad": bad_count(1), "so_far": contact_count(tuple(edges))}, whole=True)
     rows = eps.to_polars().with_columns(left=(pl.col("event") == "defection").fill_null(value=False))

@@ -13,7 +13,7 @@ from cxresearch.claims.sentence import filled
 from cxresearch.claims.wording import LIMITS
 from cxresearch.errors import ClaimError
 from cxresearch.worlds import World
-from tests.claims.test_docket import study_of
+from tests.studies import make_study
 
 CONTACTS = {"use": "contacts_within", "days": 90, "edges": [1, 3, 6]}
 SO_FAR = {"history": "bad", "level": "1+", "recent": "contacts"}
@@ -270,7 +270,7 @@ def test_sentences_name_what_they_may():
     )
     claim = parse_claim(entry(text=text | {"supported": fine, "caution": fine}))
     trial = evaluate(
-        study_of(World(), 2_000, claims=[entry(text=text | {"undecided": fine, "supported": fine})]), ["own"]
+        make_study(World(), 2_000, claims=[entry(text=text | {"undecided": fine, "supported": fine})]), ["own"]
     )
     assert trial["own"].sentence.startswith("{50%} ")
     assert filled("{lacks}{r:low}", claim, trial["own"].primary, None, {}) == "unknown"
@@ -331,5 +331,5 @@ def test_the_catalogue_is_what_its_files_say():
 def test_a_covariate_can_say_whose_time_counts(kind):
     change = {"among": {"segment": ["basic"]}, "until": None}
     held = entry(kind, change, covariates=["segment"])
-    trial = evaluate(study_of(World(), 3_000, claims=[held]), ["own"])["own"]
+    trial = evaluate(make_study(World(), 3_000, claims=[held]), ["own"])["own"]
     assert trial.primary.estimate is not None, trial.primary.lacks
