@@ -47,7 +47,7 @@ def test_harm_is_found_although_the_naive_sign_is_wrong(harm):
     assert trial.verdict == "supported"
     assert 1.6 < trial.primary.estimate.value < 2.9
     assert trial.naive.value < 1
-    assert "no verdict on bad moments" in trial.caution
+    assert "no verdict on bad moments" in str(trial.caution)
     assert [a.contacts for a in trial.activity][-1] == "10+"
     shares = [a.with_bad / a.customers for a in trial.activity]
     assert shares == sorted(shares)
@@ -62,7 +62,7 @@ def test_null_world_is_not_called_harm(null):
 def test_the_headline_comes_out_where_bad_moments_do_nothing(null):
     trial = null["three-strikes"]
     assert trial["fewer-than-three-of-defectors"].estimate.value == pytest.approx(0.93, abs=0.02)
-    assert "The base rate shows how little that says" in trial.caution
+    assert "The base rate shows how little that says" in str(trial.caution)
     assert trial.naive.value == trial["fewer-than-three-of-defectors"].estimate.value
     assert trial.verdict != "supported"
     excess = trial["excess"].estimate
@@ -163,7 +163,7 @@ def test_too_few_customers_is_said_not_guessed():
             continue
         assert trial.verdict == "not testable"
         said = ("20 groups of 20 customers", "expected", "name the column", "say which channels", "marketing", "agents")
-        assert any(words in trial.sentence for words in said), trial.sentence
+        assert any(words in str(trial.sentence) for words in said), trial.sentence
 
 
 def test_a_study_without_bad_moments():
@@ -171,7 +171,7 @@ def test_a_study_without_bad_moments():
     who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-01"] * 2, "end": ["2024-02-01", None]})
     docket = evaluate(study_from({}, interactions=log, retention=who))
     assert {t.verdict for t in docket.values()} == {"not testable"}
-    assert "no contact is graded bad" in docket["three-strikes"].sentence
+    assert "no contact is graded bad" in str(docket["three-strikes"].sentence)
 
 
 @pytest.mark.slow
@@ -189,7 +189,7 @@ def test_a_grade_that_nobody_has_is_not_held_equal(missing):
         assert build.verdict != "not testable", build.sentence
     else:  # moments cannot be put in the place of what nobody has
         assert threat.primary.lacks == "good moments: no contact is graded good"
-        assert "no contact is graded good" in build.sentence
+        assert "no contact is graded good" in str(build.sentence)
 
 
 def test_records_are_read_once_and_used_often():
@@ -269,7 +269,7 @@ def entry(**changes):
 def test_a_claim_of_ones_own():
     trial = evaluate(make_study(World(busy_stay=-1.0), claims=[entry()]), ["mine"])["mine"]
     assert trial.verdict == "supported"
-    assert trial.sentence.startswith("yes 0.")
+    assert str(trial.sentence).startswith("yes 0.")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from cxresearch.claims.claim import Reading, catalogue
 from cxresearch.claims.evidence import Evidence, Trial
 from cxresearch.claims.grammar import Requirement
 from cxresearch.claims.judgement import family, in_the_light_of
+from cxresearch.claims.phrases import Sentence
 from cxresearch.estimators.estimates import estimate
 
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
@@ -94,8 +95,8 @@ def test_a_required_reading_contradicts_although_the_answer_turns():
 
 
 def test_all_claims_at_once():
-    trials = [Trial(CLAIM, (row("own", "supported", p),), None, None, "") for p in (0.001, 0.02, 0.04)]
-    trials.append(Trial(CLAIM, (row("own", "not testable", None),), None, None, ""))
+    trials = [Trial(CLAIM, (row("own", "supported", p),), None, None, Sentence()) for p in (0.001, 0.02, 0.04)]
+    trials.append(Trial(CLAIM, (row("own", "not testable", None),), None, None, Sentence()))
     primaries = [t.primary for t in family(trials, "holm", 0.05)]
     assert [e.p_family for e in primaries[:3]] == pytest.approx([0.004, 0.06, 0.08])
     assert [e.verdict_family for e in primaries] == ["supported", "undecided", "undecided", "not testable"]

@@ -42,7 +42,7 @@ def test_the_state_in_time_does_nothing(company):
     assert found.low < 1 < found.high
     assert found.high - found.low < 0.5  # and not for want of data
     assert trial.naive.high < 0.5
-    assert "result of staying" in trial.caution
+    assert "result of staying" in str(trial.caution)
 
 
 def test_a_bare_flag_is_refused(company):

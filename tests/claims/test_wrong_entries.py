@@ -272,8 +272,8 @@ def test_sentences_name_what_they_may():
     trial = evaluate(
         make_study(World(), 2_000, claims=[entry(text=text | {"undecided": fine, "supported": fine})]), ["own"]
     )
-    assert trial["own"].sentence.startswith("{50%} ")
-    assert filled("{lacks}{r:low}", claim, trial["own"].primary, None, {}) == "unknown"
+    assert str(trial["own"].sentence).startswith("{50%} ")
+    assert str(filled("{lacks}{r:low}", claim, trial["own"].primary, None, {})) == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from cxresearch.claims.claim import catalogue
 from cxresearch.claims.evidence import Activity, Beside, Docket, Evidence, Series, Trial
+from cxresearch.claims.phrases import Amount, Limit, Sentence, Words
 from cxresearch.estimators.results import Estimate
 from cxresearch.risk.episode import Aside
 from cxresearch.tables.accounting import Audit, Day, Fact, Finding, Share
@@ -26,6 +27,15 @@ def evidence(claim, reading, verdict, unit, numbers=None, **more):
         "warnings": (), "series": (), "asides": (),
     }  # fmt: skip
     return Evidence(**values | more)
+
+
+def _sentence(template, row):
+    e = row.estimate
+    values = (
+        ("estimate", Amount(e.value, row.unit)), ("low", Limit(e.low, row.unit)), ("high", Limit(e.high, row.unit)),
+        ("reason", Words(row.reason)),
+    )  # fmt: skip
+    return Sentence(template, values)
 
 
 def curve(name, top, band=True):
@@ -51,7 +61,8 @@ def share_trial():
     )  # fmt: skip
     base = Beside(0.3, 0.28, 0.32, "comparable customers who left all the same", "share")
     naive = Beside(0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", "share")
-    return Trial(claim, readings, base, naive, "In these data 25% (23% to 27%) of customers left.")
+    sentence = _sentence("In these data {estimate} ({low} to {high}) of customers left.", readings[0])
+    return Trial(claim, readings, base, naive, sentence)
 
 
 def ratio_trial():
@@ -71,14 +82,17 @@ def ratio_trial():
         Activity("5-9", 873, 591, 510),
         Activity("10+", 1054, 943, 187),
     )
-    sentence = f"After a bad moment 1.12 times the rate (1.03 to 1.22). That does not decide the claim: {reason}."
-    return Trial(claim, readings, base, naive, sentence, "Taken naively: no verdict.", rows)
+    sentence = _sentence(
+        "After a bad moment {estimate} times the rate ({low} to {high}). That does not decide the claim: {reason}.",
+        readings[0],
+    )
+    return Trial(claim, readings, base, naive, sentence, Sentence("Taken naively: no verdict."), rows)
 
 
 def untestable_trial():
     claim = FIRST
     readings = (evidence(claim, "before-third", "not testable", "share", lacks="an end", customers=0, events=0),)
-    return Trial(claim, readings, None, None, "This study cannot say: it lacks an end.")
+    return Trial(claim, readings, None, None, Sentence("This study cannot say: it lacks an end."))
 
 
 def docket(*trials, name="A phone company"):
@@ -109,5 +123,5 @@ def hostile_docket():
     } | {"statement": HOSTILE, "source": HOSTILE, "notes": (HOSTILE,), "change_our_mind": HOSTILE})  # fmt: skip
     readings = tuple(replace(e, warnings=(HOSTILE,), lacks=HOSTILE, label=HOSTILE) for e in trial.readings)
     beside = replace(trial.base_rate, label=HOSTILE)
-    hostile = replace(trial, claim=claim, readings=readings, base_rate=beside, naive=beside, sentence=HOSTILE)
-    return docket(replace(hostile, caution=HOSTILE), name=HOSTILE)
+    hostile = replace(trial, claim=claim, readings=readings, base_rate=beside, naive=beside, sentence=Sentence(HOSTILE))
+    return docket(replace(hostile, caution=Sentence(HOSTILE)), name=HOSTILE)

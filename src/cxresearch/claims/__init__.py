@@ -14,4 +14,5 @@
     lacking    what a study lacks                 numbers      how a number is written
     listing    which claims can be tried          sentence     a verdict in words
     docket     all claims on trial                behind       what stands behind a verdict
+    phrases    sentences and their values
 """

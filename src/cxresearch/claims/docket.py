@@ -18,6 +18,7 @@ from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial
 from cxresearch.claims.judgement import family, in_the_light_of, naive_differs
 from cxresearch.claims.lacking import lacks, reads, suited
 from cxresearch.claims.numbers import CONTEST
+from cxresearch.claims.phrases import Words
 from cxresearch.claims.sentence import filled
 from cxresearch.claims.shapes import activity, compute
 from cxresearch.claims.store import Store
@@ -202,7 +203,7 @@ def _try(bench: Bench, claim: Claim, wanted: Sequence[Reading]) -> Trial:
     verdict = rows[primary.id].verdict.replace(" ", "_")
     sentence = filled(getattr(claim.text, verdict), claim, rows[primary.id], base, found)
     if verdict == "supported" and (reason := rows[primary.id].reason):
-        sentence += f" ({reason[0].upper()}{reason[1:]}.)"
+        sentence = sentence.extend(" ({remark}.)", "remark", Words(f"{reason[0].upper()}{reason[1:]}"))
     if not (claim.text.caution and naive_differs(claim, rows)):
         return Trial(claim, tried, base, naive, sentence)
     caution = filled(claim.text.caution, claim, rows[primary.id], base, found)

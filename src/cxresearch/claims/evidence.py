@@ -14,6 +14,7 @@ import polars as pl
 from cxresearch.checks import lookup
 from cxresearch.claims.claim import Claim
 from cxresearch.claims.numbers import held_against, limits, number
+from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.verdict import Verdict, parse_region
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
@@ -135,7 +136,7 @@ class Trial(Mapping[str, Evidence]):
         readings: one row per reading that was tried, the primary first.
         base_rate: what happens anyway; None if it could not be computed.
         naive: what a naive analysis would have said; None likewise.
-        sentence: the verdict in plain words.
+        sentence: the verdict in plain words; ``str()`` makes it text.
         caution: why the naive answer is no verdict, where it points the other way; may be empty.
         activity: who has bad moments and who leaves, by number of contacts; may be empty.
     """
@@ -144,8 +145,8 @@ class Trial(Mapping[str, Evidence]):
     readings: tuple[Evidence, ...]
     base_rate: Beside | None
     naive: Beside | None
-    sentence: str
-    caution: str = ""
+    sentence: Sentence
+    caution: Sentence = Sentence()  # noqa: RUF009  # frozen
     activity: tuple[Activity, ...] = ()
 
     @property
@@ -178,7 +179,7 @@ class Trial(Mapping[str, Evidence]):
         rows += [(label, number(b.value, b.unit), "–", "–") for label, b in beside]
         verdict = f"{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}"
         table = html_table(self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows)
-        return f"<p><strong>{verdict}</strong>. {escape(self.sentence)}</p>{table}"
+        return f"<p><strong>{verdict}</strong>. {escape(str(self.sentence))}</p>{table}"
 
     def _beside(self) -> tuple[tuple[str, Beside], ...]:
         pairs = (("what happens anyway", self.base_rate), ("counted naively", self.naive))
@@ -282,12 +283,14 @@ class Docket(Mapping[str, Trial]):
                     lines.append(f"    {label}: {number(beside.value, beside.unit)} ({beside.label})")
             if e.verdict_family != e.verdict:
                 lines.append(f"    after {self.multiplicity}: {e.verdict_family}")
-            lines += [f"    note: {w}" for w in (*e.warnings, *((t.caution,) if t.caution else ()))]
+            lines += [f"    note: {w}" for w in (*e.warnings, *((str(t.caution),) if t.caution else ()))]
             lines.append("")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = ((t.claim.id, f"{SYMBOLS[t.verdict]} {t.verdict}", shown(t.primary), t.sentence) for t in self.trials)
+        rows = (
+            (t.claim.id, f"{SYMBOLS[t.verdict]} {t.verdict}", shown(t.primary), str(t.sentence)) for t in self.trials
+        )
         caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
         return html_table(caption, ("claim", "verdict", "estimate", "in words"), rows)
 

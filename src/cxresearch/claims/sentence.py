@@ -1,4 +1,4 @@
-"""A verdict in plain words: the claim's own sentence with the numbers filled in."""
+"""A verdict in plain words: the claim's own sentence with the values that it names."""
 
 from __future__ import annotations
 
@@ -7,61 +7,40 @@ from collections.abc import Mapping
 from cxresearch.claims.bench import Found
 from cxresearch.claims.claim import Claim, region
 from cxresearch.claims.evidence import Beside, Evidence
-from cxresearch.claims.numbers import held_against, limit, number
-from cxresearch.errors import ClaimError
+from cxresearch.claims.numbers import held_against
+from cxresearch.claims.phrases import Amount, Headcount, Interval, Limit, Sentence, Unknown, Value, Words
 
 
-def filled(template: str, claim: Claim, row: Evidence, base: Beside | None, found: Mapping[str, Found]) -> str:
-    """A sentence with its numbers; a reading's own id in braces is its number."""
-    words: dict[str, object] = {
-        "lacks": row.lacks,
-        "reason": row.reason,
-        "base": number(base.value, base.unit) if base else "unknown",
+def filled(template: str, claim: Claim, row: Evidence, base: Beside | None, found: Mapping[str, Found]) -> Sentence:
+    """A sentence with its values; a reading's own id in braces is its number.
+
+    Raises:
+        ClaimError: the template names what no sentence may name.
+    """
+    values: dict[str, Value] = {r.id: Unknown() for r in claim.readings}
+    values |= {
+        "lacks": Words(row.lacks),
+        "reason": Words(row.reason),
+        "base": Amount(base.value, base.unit) if base else Words("unknown"),
     }
     for reading, other in found.items():
-        words[reading] = _Number(other, _edges(claim, reading))
+        e = other.estimate
+        values[reading] = Interval(e.value, e.low, e.high, other.unit, _edges(claim, reading))
     if row.estimate is not None:
-        e = row.estimate
-        edges = _edges(claim, row.reading)
-        words["estimate"] = number(e.value, row.unit)
-        words |= {k: limit(v, row.unit, edges) for k, v in (("low", e.low), ("high", e.high))}
-        words |= {
-            "horizon": str(row.horizon_days),
-            "customers": f"{row.customers:,}",
-            "events": f"{row.events:,}",
+        e, edges = row.estimate, _edges(claim, row.reading)
+        values |= {
+            "estimate": Amount(e.value, row.unit),
+            "low": Limit(e.low, row.unit, edges),
+            "high": Limit(e.high, row.unit, edges),
+            "horizon": Words(str(row.horizon_days)),
+            "customers": Headcount(row.customers),
+            "events": Headcount(row.events),
         }
-    unknown: dict[str, object] = {r.id: _Unknown() for r in claim.readings}
-    return template.format_map(_Words(unknown | words))
+    sentence = Sentence(template, tuple(values.items()))
+    str(sentence)  # an unknown name is an error here, not on a page
+    return sentence
 
 
 def _edges(claim: Claim, reading: str) -> tuple[float, ...]:
     own = claim.reading(reading)
     return held_against(region(claim, own) if own.region else None)
-
-
-class _Unknown:
-    """What could not be computed."""
-
-    def __format__(self, spec: str) -> str:
-        """Whatever is asked for."""
-        return "unknown" if spec else "an unknown number"
-
-
-class _Number:
-    """A reading's number; ``{name:low}`` and ``{name:high}`` are its limits."""
-
-    def __init__(self, found: Found, edges: tuple[float, ...]) -> None:
-        e, unit = found.estimate, found.unit
-        said = number(e.value, unit)
-        if unit == "difference of shares":
-            said = f"{abs(100 * e.value):.1f} points {'more' if e.value >= 0 else 'fewer'}"
-        self._said = {"": said, "low": limit(e.low, unit, edges), "high": limit(e.high, unit, edges)}
-
-    def __format__(self, spec: str) -> str:
-        """The number, or one of its limits."""
-        return self._said[spec]
-
-
-class _Words(dict[str, object]):
-    def __missing__(self, key: str) -> object:
-        raise ClaimError(f"the sentence of a verdict names {{{key}}}; it may name: {', '.join(self)}")

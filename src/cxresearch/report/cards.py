@@ -111,13 +111,13 @@ def _card(docket: Docket, trial: Trial) -> str:
 def _found(trial: Trial) -> str:
     e = trial.primary
     if e.estimate is None:
-        return f'<p class="cx-sentence">{text(trial.sentence)}</p>'
+        return f'<p class="cx-sentence">{text(str(trial.sentence))}</p>'
     reason = why(e)
     because = f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
         f'<span class="cx-interval">{text(spread(trial))}</span></p>{strip(trial)}'
-        f'<p class="cx-sentence">{text(first_part(trial.sentence, e))}</p>{because}'
+        f'<p class="cx-sentence">{text(first_part(str(trial.sentence), e))}</p>{because}'
     )
 
 

@@ -37,7 +37,7 @@ def ruling(trial: Trial) -> str:
         )
     return (
         f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
-        f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(trial.sentence)}</span></p>{family}'
+        f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(str(trial.sentence))}</span></p>{family}'
     )
 
 
@@ -45,7 +45,7 @@ def naive(trial: Trial) -> str:
     """What a naive analysis would have said, and why it is no verdict; empty if there is nothing to say."""
     if trial.naive is None:
         return ""
-    caution = f'<p class="cx-caution">{text(trial.caution)}</p>' if trial.caution else ""
+    caution = f'<p class="cx-caution">{text(str(trial.caution))}</p>' if trial.caution else ""
     return f"<h3>What a naive analysis would have said</h3>{_said(trial.naive)}{caution}"
 
 

@@ -6,13 +6,12 @@ itself, its JSON and the log of a run are for the analyst and stay exact.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import replace
-from string import Formatter
 
 from cxresearch.claims.claim import Claim
 from cxresearch.claims.evidence import Beside, Docket, Evidence, Trial
+from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
 from cxresearch.small_cells import rounded, tellable
 
 _OWN = {"estimate", "low", "high", "events", "customers"}  # what a sentence may name of the primary reading
@@ -43,16 +42,19 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     hidden = gone | {name for name in few if name}
     said = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
     readings = tuple(_evidence(e, hidden, said, min_cell) for e in trial.readings)
-    template = getattr(trial.claim.text, trial.verdict.replace(" ", "_"))
     known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
-    spoilt = _names(template, trial, hidden, known)
+    sentence, caution = trial.sentence, trial.caution
+    if _names_hidden(sentence, trial, hidden, known):
+        sentence = Sentence("{hidden}.", (("hidden", Words(f"{said[0].upper()}{said[1:]}")),))
+    if _names_hidden(caution, trial, hidden, known):
+        caution = Sentence()
     return replace(
         trial,
         readings=readings,
         base_rate=None if trial.claim.base_rate in few else trial.base_rate,
         naive=None if trial.claim.naive in few else trial.naive,
-        sentence=f"{said[0].upper()}{said[1:]}." if spoilt else _rounded(trial.sentence, trial.primary, readings[0]),
-        caution="" if _names(trial.claim.text.caution or "", trial, hidden, known) else trial.caution,
+        sentence=_disclosed(sentence, trial.primary, readings[0], bool(hidden)),
+        caution=_disclosed(caution, trial.primary, readings[0], bool(hidden)),
     )
 
 
@@ -93,19 +95,21 @@ def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) ->
     return replace(e, reason=e.reason.partition(":")[0]) if hidden else e  # its numbers come after it
 
 
-def _rounded(sentence: str, exact: Evidence, told: Evidence) -> str:
-    """A sentence with the counts that are told."""
-    for name in ("customers", "events"):
-        n, m = getattr(exact, name), getattr(told, name)
-        sentence = re.sub(rf"(?<![\d.,]){n:,}(?![\d,.]*\d)", f"about {m:,}", sentence) if n != m else sentence
-    return sentence
+def _disclosed(sentence: Sentence, exact: Evidence, shown: Evidence, is_hiding: bool) -> Sentence:
+    """A sentence with rounded counts and, where a number is hidden, without the numbers of its remark."""
+    counts = {"customers": (exact.customers, shown.customers), "events": (exact.events, shown.events)}
+    values: list[tuple[str, Value]] = [(name, Headcount(m, True)) for name, (n, m) in counts.items() if n != m]
+    remark = dict(sentence.values).get("remark")
+    if is_hiding and isinstance(remark, Words):
+        values.append(("remark", Words(remark.text.partition(":")[0])))  # its numbers come after it
+    return sentence.replace_values(values)
 
 
-def _names(template: str, trial: Trial, hidden: Collection[str], known: Collection[str]) -> bool:
+def _names_hidden(sentence: Sentence, trial: Trial, hidden: Collection[str], known: Collection[str]) -> bool:
     """Whether a sentence repeats a number that is hidden, or may do so."""
     if not hidden:
         return False
-    used = {name for _, name, _, _ in Formatter().parse(template) if name}
+    used = sentence.names
     primary = trial.primary.reading
     own = primary in hidden and used & (_OWN | {"reason"})
     base = trial.claim.base_rate in hidden and "base" in used

@@ -215,7 +215,7 @@ def summary(docket: Docket, title: str = "") -> dict[str, Any]:
         "data_until": docket.data_until,
         "min_cell": docket.min_cell,
         "title": title,
-        "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": t.sentence} for t in docket.values()},
+        "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": str(t.sentence)} for t in docket.values()},
     }
 
 
