@@ -57,3 +57,17 @@ def test_collections_are_mappings_and_unknown_names_are_key_errors():
     assert caught.value.name == "three-strike"
     assert "three-strikes" in caught.value.known
     assert "28 claims" in claims._repr_html_()
+
+
+@pytest.mark.parametrize("study", [None, "study.toml", 3, {}])
+@pytest.mark.parametrize("call", [cx.audit, cx.episodes, cx.risk_table, cx.incidence_after_bad])
+def test_what_is_no_study_is_refused(call, study):
+    with pytest.raises(ArgumentError, match=r"^study must be a study") as caught:
+        call(study)
+    assert caught.value.given is study
+
+
+@pytest.mark.parametrize("cap", [None, "3", True, 0, -1, 2.5])
+def test_a_cap_is_a_whole_number(cap):
+    with pytest.raises(ArgumentError, match=r"^cap must be a whole number and at least 1"):
+        cx.bad_count(cap)

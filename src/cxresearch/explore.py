@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from cxresearch.checks import flag, instance, names
 from cxresearch.engines import Engine
 from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
@@ -25,6 +26,7 @@ def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:
         engine: where the tables are read.
 
     Raises:
+        ArgumentError: neither a study nor records.
         SourceError: a table cannot be read.
         DataError: a fatal finding.
     """
@@ -54,11 +56,16 @@ def episodes(
         The episodes; `Episodes.to_lifelines` and `Episodes.to_polars` bring them into memory.
 
     Raises:
+        ArgumentError: an argument of the wrong type.
         EstimationError: no such clock or covariate.
         SourceError, DataError: as `audit`.
     """
+    fixed = names("strata", strata)
+    flag("whole", whole)
+    for name, history in histories.items():
+        instance(name, history, History, "a history, such as cx.bad_count(3)")
     records = records_of(study, engine, {name for history in histories.values() for name in history.reads})
-    return episodes_of(records, histories, fixed=tuple(strata), clock=clock_of(records.study, clock), whole=whole)
+    return episodes_of(records, histories, fixed=fixed, clock=clock_of(records.study, clock), whole=whole)
 
 
 def risk_table(
@@ -122,4 +129,5 @@ def records_of(
     study: Study | Records, engine: Engine | str = "polars", reads: Collection[str] | None = None
 ) -> Records:
     """The records of a study, with the facets in `reads`; records are passed on as they are."""
+    instance("study", study, (Study, Records), "a study, as read_study gives it, or its records")
     return study if isinstance(study, Records) else read_records(study, engine, reads=reads)

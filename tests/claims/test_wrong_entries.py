@@ -218,7 +218,7 @@ def test_what_no_history_can_be_called(name):
     [
         ({"use": "bad_count", "cap": True}, "cap must be a whole number between 0 and 1,000, was True"),
         ({"use": "bad_count", "cap": 2**63 - 1}, "between 0 and 1,000, was 9223372036854775807"),
-        ({"use": "bad_count", "cap": 0}, "cap must be at least 1"),
+        ({"use": "bad_count", "cap": 0}, "cap must be a whole number and at least 1"),
         (CONTACTS | {"days": True}, "days must be a whole number between 0 and 100,000, was True"),
         (CONTACTS | {"days": 1.5}, "days must be a whole number"),
         (CONTACTS | {"days": "7"}, "days must be a whole number between 0 and 100,000, was '7'"),

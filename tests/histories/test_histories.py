@@ -10,7 +10,6 @@ from cxresearch.errors import EstimationError
 from cxresearch.histories import (
     age_of_last,
     age_since,
-    bad_count,
     contact_count,
     contacts_within,
     first_bad,
@@ -106,7 +105,6 @@ def test_all_contacts_counted(engine):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: bad_count(0),
         lambda: grade_count("awful"),
         lambda: contacts_within(0),
         lambda: contacts_within(30, (3, 1)),

@@ -9,7 +9,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from cxresearch import histories
-from cxresearch.errors import ClaimError, EstimationError, nearest
+from cxresearch.errors import ArgumentError, ClaimError, EstimationError, nearest
 from cxresearch.histories import History
 from cxresearch.risk.names import check_name
 
@@ -51,7 +51,7 @@ def history_of(where: str, says: Mapping[str, Any]) -> History:
             raise ClaimError(f"{where}: {use} needs {key}")
     try:
         return HISTORIES[use](**given)
-    except EstimationError as e:
+    except (ArgumentError, EstimationError) as e:
         raise ClaimError(f"{where}: {e}") from None
 
 
@@ -65,7 +65,7 @@ def check_called(where: str, name: str) -> None:
         raise ClaimError(f"{where}: 'self' cannot be the name of a history: call it something else")
     try:
         check_name(name)
-    except EstimationError as e:
+    except (ArgumentError, EstimationError) as e:
         raise ClaimError(f"{where}: {e}") from None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from cxresearch.checks import fraction, instance, names, whole
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.deletions import deletions
 from cxresearch.estimators.design import Design, design
@@ -50,6 +51,7 @@ def cox(
         and `penalised` is true.
 
     Raises:
+        ArgumentError: an argument of the wrong type, or a level not between 0 and 1.
         EstimationError: an unknown feature or cause, no events, or terms that cannot be told apart.
         NotTestable: too few customers or events for a jackknife.
 
@@ -57,6 +59,9 @@ def cox(
         Efron (1977), JASA 72, 557-565; Andersen & Gill (1982), Annals of Statistics 10, 1100-1120; Heinze & Schemper
         (2001), Biometrics 57, 114-119.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    terms, strata = names("terms", terms), names("strata", strata)
+    level, groups = fraction("level", level), whole("groups", groups, 1)
     if ties not in ("efron", "breslow"):
         raise EstimationError(
             f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}"

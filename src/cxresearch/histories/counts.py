@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
+from cxresearch.checks import whole
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.history import History, Past, Run, band, band_names
@@ -23,10 +24,9 @@ def bad_count(cap: int = 3) -> History:
             does not show, ``unknown``.
 
     Raises:
-        EstimationError: the cap is not positive.
+        ArgumentError: the cap is no whole number above 0.
     """
-    if cap < 1:
-        raise EstimationError(f"cap must be at least 1, was {cap}")
+    cap = whole("cap", cap, 1)
     return _count(f"bad_count({cap})", {"grade": grade_code("bad")}, tuple(range(1, cap + 1)))
 
 
