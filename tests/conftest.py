@@ -5,6 +5,7 @@ Ten random studies are tried, or as many as CX_EXAMPLES says (`make test-all`: 2
 
 import os
 import pickle
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,10 @@ from hypothesis import HealthCheck, settings
 from tests import studies
 
 Made = TypeVar("Made")
+
+# the key that shows what this user's runs have written; the user's own one stays out of tests
+os.environ.setdefault("CX_STATE_OF_TESTS", tempfile.mkdtemp(prefix="cx-state-"))
+os.environ["XDG_STATE_HOME"] = os.environ["CX_STATE_OF_TESTS"]
 
 settings.register_profile(
     "studies",

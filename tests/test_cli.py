@@ -329,6 +329,7 @@ def test_a_definition_that_is_none_is_not_shown(world):
 
 def test_a_secret_of_the_environment_is_never_shown(study, monkeypatch):
     monkeypatch.setenv("CX_PW", "hunter2")
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "CX_PW")
     text = STUDY.replace("interactions.parquet", "${CX_PW}/x.parquet")
     (study / "study.toml").write_text(text)
     assert "no file '${CX_PW}/x.parquet'" in one_line(run("audit", study))

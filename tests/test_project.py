@@ -92,7 +92,7 @@ def test_every_marker_is_run_by_somebody():
 
 
 FLOW = (
-    "errors", "checks", "engine_names", "bundled", "outputs", "html_tables", "small_cells", "study", "engines",
+    "errors", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables", "small_cells", "study", "engines",
     "tables", "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds",
     "report", "cli",
     "histories", "risk", "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "report", "cli",

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +15,7 @@ import click
 from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
 from cxresearch.outputs import check_writable, write_whole
+from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
     from cxresearch.study import Study
@@ -58,6 +60,25 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
     return dict(v.split("=", 1) for v in values)
 
 
+def _allow(name: str) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], None]:
+    """Add what the user allows to a variable of the environment, for as long as the command lasts."""
+
+    def allow(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> None:
+        before = os.environ.get(name)
+        if values:
+            os.environ[name] = ",".join([*([before] if before else []), *values])
+            ctx.call_on_close(partial(_restore, name, before))
+
+    return allow
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
 def _named(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
     if value == "":
         raise click.UsageError("--json needs the name of a file; - is standard output")
@@ -65,15 +86,38 @@ def _named(_ctx: click.Context, _param: click.Parameter, value: str | None) -> P
 
 
 _study = click.argument("study", type=click.Path(path_type=Path))
-_define = click.option(
+_value = click.option(
     "-D",
     "--define",
     "variables",
     multiple=True,
     callback=_pairs,
     metavar="NAME=VALUE",
-    help="Value of ${NAME} in the study's sources; the environment is asked otherwise.",
+    help="Value of ${NAME} in the study's sources.",
 )
+_allow_env = click.option(
+    "--allow-env",
+    multiple=True,
+    callback=_allow(ALLOW_ENV),
+    expose_value=False,
+    metavar="NAME",
+    help="Let the study's sources use this environment variable; may be repeated.",
+)
+_allow_host = click.option(
+    "--allow-host",
+    multiple=True,
+    callback=_allow(ALLOW_HOSTS),
+    expose_value=False,
+    metavar="HOST",
+    help="Confirm the host of a database: user, host and database may then come from variables; may be repeated.",
+)
+
+
+def _define(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what the sources of a study may be filled in with."""
+    return _value(_allow_env(_allow_host(command)))
+
+
 _engine = click.option(
     "--engine",
     type=click.Choice(ENGINES),
@@ -307,6 +351,7 @@ def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> 
 
 
 def _quarantine(found: Audit, study: Study) -> None:
+    check_state(study.state)
     for path in found.write_quarantine(study.state / "quarantine"):
         click.echo(f"quarantined rows: {path}", err=True)
 

@@ -76,6 +76,10 @@ class DataError(CxResearchError):
     """The tables were read, and are not fit for a study (a fatal finding of the audit)."""
 
 
+class StateError(CxResearchError):
+    """A state folder is not trusted: somebody else may have prepared it."""
+
+
 class EngineError(CxResearchError):
     """An engine is unknown, not installed, or lacks what was asked of it."""
 

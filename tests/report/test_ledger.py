@@ -75,7 +75,7 @@ def test_a_file_holds_one_run(given, tmp_path):
 
 
 def test_a_run_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)

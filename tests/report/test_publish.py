@@ -8,6 +8,7 @@ import pytest
 from cxresearch.report import publish as module
 from cxresearch.report.publish import TOLD, clear, discard, hold, mark_of, publish, tidy, workplace
 from cxresearch.report.whole import leftovers, put, stage
+from cxresearch.trust import signed
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def test_files_are_renamed_in_order_and_nothing_else_is_left(state):
 def test_a_run_killed_while_it_renames_is_finished_by_the_next(state, renamed):
     moves = staged(state, "a.html", "b.html", "index.html")
     (state.parent / "out" / "a.html").write_text("old")
-    put(state / "publishing.json", json.dumps([[str(a), str(b)] for a, b in moves]))
+    note = json.dumps([[str(a), str(b)] for a, b in moves]).encode()
+    put(state / "publishing.json", signed(f"publishing.json in {state}", note).decode())
     for part, target in moves[:renamed]:
         part.replace(target)
     assert tidy(state, state.parent / "out")

@@ -18,6 +18,7 @@ def test_a_value_is_found_however_it_is_written(value, source, tmp_path, monkeyp
     file = small_study(tmp_path)
     file.write_text(file.read_text() + '\n[tables]\nt = "${OTHER}/x.csv"\n')
     variables = {"LOG": value} if source == "given" else {}
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "LOG,OTHER")
     monkeypatch.setenv("LOG", value if source == "environment" else "unused")
     redact = redactor(file, read_study(file, variables), variables)
     ways = (value, repr(value), json.dumps(value), json.dumps(repr(value)), repr(repr(value)), html.escape(value))

@@ -216,6 +216,7 @@ def test_variables_are_filled_late(monkeypatch):
     monkeypatch.delenv("CX_PLACE", raising=False)
     read = cx.study_from({**GOOD, "interactions": {"source": "${CX_PLACE}/log.csv"}})
     assert read.interactions.source == "${CX_PLACE}/log.csv"
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "CX_PLACE,CX_PW,CX_SHORT,CX_LONG,CX_OTHER")
     monkeypatch.setenv("CX_PLACE", "late")
     assert read.fill("${CX_PLACE}/log.csv", "f") == "late/log.csv"
     assert read.fill("no $variable {here} $", "f") == "no $variable {here} $"
@@ -230,12 +231,14 @@ def test_a_variable_without_a_value_is_named(monkeypatch):
         cx.read_records(read)
     assert "-D CX_PLACE=VALUE" in str(caught.value)
     assert caught.value.field == "interactions.source"
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "CX_PLACE,CX_PW,CX_SHORT,CX_LONG,CX_OTHER")
     monkeypatch.setenv("CX_PLACE", "")
     with pytest.raises(StudyError, match="which is empty"):
         cx.read_records(read)
 
 
 def test_redact_turns_values_back_longest_first(monkeypatch):
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "CX_PLACE,CX_PW,CX_SHORT,CX_LONG,CX_OTHER")
     monkeypatch.setenv("CX_SHORT", "se")
     monkeypatch.setenv("CX_LONG", "secret")
     monkeypatch.setenv("CX_OTHER", "plain")
@@ -276,6 +279,7 @@ def secret_files(folder):
 )  # fmt: skip
 def test_no_message_holds_a_secret(tmp_path, monkeypatch, engine, source):
     secret_files(tmp_path)
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "CX_PLACE,CX_PW,CX_SHORT,CX_LONG,CX_OTHER")
     monkeypatch.setenv("CX_PW", SECRET)
     raw = {"interactions": {"source": source}}
     read = cx.study_from(raw, folder=tmp_path, retention=WHO)
@@ -288,6 +292,7 @@ def test_no_message_holds_a_secret(tmp_path, monkeypatch, engine, source):
 
 
 def test_a_driver_that_echoes_the_path_is_redacted(tmp_path, monkeypatch):
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "CX_PLACE,CX_PW,CX_SHORT,CX_LONG,CX_OTHER")
     monkeypatch.setenv("CX_PW", SECRET)
     (tmp_path / f"{SECRET}.parquet").write_bytes(b"junk")
     read = cx.study_from({"interactions": {"source": "${CX_PW}.parquet"}}, folder=tmp_path, retention=WHO)

@@ -93,7 +93,9 @@ def test_a_name_out_of_scope_finds_no_variable_and_no_file(name, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     secret = pl.DataFrame({"a": [1]})
     secret.write_csv("secret.csv")
-    sql = query("select secret.a from (with secret as (select 2 as a) select * from secret) t, secret", "f", ())
+    sql = "select secret.a from (with secret as (select 2 as a) select * from secret) t, secret"
+    with pytest.raises(RuleError, match="secret is not a declared table"):
+        query(sql, "f", ())
     on = engine(name)
     with pytest.raises(Exception, match="secret"):
         on.collect(nw.from_native(on.query(sql, {})))

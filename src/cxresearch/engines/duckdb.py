@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.engines.along import Along
-from cxresearch.engines.duckdb_files import connected, quoted, stored, text
+from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
 from cxresearch.study import Format
@@ -31,6 +32,14 @@ class DuckDB:
     def __init__(self) -> None:
         self.connection = connected()
         self._numbers = itertools.count()
+        self._allowed: set[str] | None = None  # files that can still be opened; None: any
+        self._opened: set[str] = set()
+
+    def confine(self, files: Sequence[str], state: Path | None = None) -> None:
+        """As `Engine.confine`; what the files of another study hold is copied in then."""
+        if self._allowed is None:
+            self._allowed = {*files, *self._opened}
+            confine(self.connection, self._allowed, spill_folder(state, self) if state else None)
 
     def _relation(self, sql: str) -> duckdb.DuckDBPyRelation:
         return self.connection.sql(sql)
@@ -41,6 +50,9 @@ class DuckDB:
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """As `Engine.parquet`."""
+        if self._allowed is not None and not self._allowed.issuperset(paths):
+            return self._take(Polars().parquet(paths, hive=hive))
+        self._opened.update(paths)
         if not hive:
             return self.connection.read_parquet(list(paths), hive_partitioning=False, union_by_name=False)
         # a month of 01 is a number to Polars and text to DuckDB
@@ -60,6 +72,9 @@ class DuckDB:
 
     def database(self, path: str, table: str) -> Any:
         """As `Engine.database`."""
+        if self._allowed is not None and path not in self._allowed:
+            return self._take(Polars().database(path, table))
+        self.confine([path])
         return stored(self.connection, path, table, f"file_{next(self._numbers)}")
 
     def catalogue(self, table: str) -> Any:
@@ -84,6 +99,7 @@ class DuckDB:
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> Any:
         """As `Engine.query`."""
+        self.confine([])
         for name, relation in tables.items():
             relation.create_view(name, replace=True)
         return self._relation(sql)

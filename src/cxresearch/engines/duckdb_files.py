@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from cxresearch.errors import EngineError
+from cxresearch.trust import SPILL, make_private
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,7 +30,35 @@ def connected() -> duckdb.DuckDBPyConnection:
     shut: dict[str, Any] = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
     connection = duckdb.connect(config=shut)
     connection.execute("set timezone = 'UTC'")
+    connection.execute("set temp_directory = ''")  # it would be the working folder
     return connection
+
+
+def confine(connection: duckdb.DuckDBPyConnection, files: Iterable[str], spill: Path | None = None) -> None:
+    """Let a connection open these files and no other, and change no setting, from now on.
+
+    Args:
+        connection: it stays so until it is closed.
+        files: their places.
+        spill: a private folder for what does not fit into memory; without one, nothing is written.
+    """
+    if spill is not None:
+        connection.execute(f"set temp_directory = {text(str(spill))}")
+    places = {form for f in files for form in (f, os.path.abspath(f), os.path.realpath(f))}  # noqa: PTH100
+    listed = ", ".join(text(p + end) for p in sorted(places) for end in ("", ".wal"))
+    connection.execute(f"set allowed_paths = [{listed}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+
+
+def spill_folder(state: Path, owner: object) -> Path | None:
+    """A folder that only this user can read, gone when its owner is; None where it cannot be made."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=make_private(state / SPILL)))  # mode 0700
+    except OSError:
+        return None
+    finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def stored(connection: duckdb.DuckDBPyConnection, path: str, table: str, name: str = "file") -> duckdb.DuckDBPyRelation:

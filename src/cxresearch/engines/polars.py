@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from cxresearch.engines.along import Along, AlongSorted
-from cxresearch.engines.duckdb_files import connected, stored
+from cxresearch.engines.duckdb_files import confine, connected, stored
 from cxresearch.engines.packed import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
@@ -32,6 +33,9 @@ class Polars:
         self.along: type[Along] = Along if lazy else AlongSorted
         self.rereads = not lazy
         self.shared = True
+
+    def confine(self, files: Sequence[str], state: Path | None = None) -> None:
+        """As `Engine.confine`; its SQL knows the tables it is given only."""
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> pl.LazyFrame:
         """As `Engine.parquet`."""
@@ -67,7 +71,9 @@ class Polars:
 
     def database(self, path: str, table: str) -> pl.LazyFrame:
         """As `Engine.database`; DuckDB reads it."""
-        read: pl.DataFrame = stored(connected(), path, table).pl()
+        connection = connected()
+        confine(connection, [path])  # a view may be stored in the file, and ask for any other
+        read: pl.DataFrame = stored(connection, path, table).pl()
         return read.lazy()
 
     def catalogue(self, table: str) -> pl.LazyFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import narwhals.stable.v2 as nw
@@ -81,6 +82,14 @@ class Engine(Protocol):
     along: type[Along]
     rereads: bool  # whether going through a source again is better than keeping it
     shared: bool  # whether several threads may work with it at once
+
+    def confine(self, files: Sequence[str], state: Path | None = None) -> None:
+        """Reach no other files from now on, whatever a query or a stored view asks for.
+
+        Args:
+            files: what a study names.
+            state: folder for what does not fit into memory.
+        """
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """Open Parquet files as one table; with `hive`, folder names such as ``year=2024`` are columns."""

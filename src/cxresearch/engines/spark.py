@@ -75,6 +75,9 @@ class Spark:
         native: DataFrame = nw.to_native(frame)
         return native
 
+    def confine(self, files: Sequence[str], state: Path | None = None) -> None:
+        """As `Engine.confine`; queries know tables under names of our own only."""
+
     def parquet(self, paths: Sequence[str], *, hive: bool) -> DataFrame:
         """As `Engine.parquet`. Rows are numbered file by file, so the number of a row is the same on every engine."""
         _activate(self.session)

@@ -19,6 +19,7 @@ from cxresearch.report.shelf import Shelf, Shelved
 from cxresearch.report.stale import marked
 from cxresearch.report.stopping import Stops
 from cxresearch.report.whole import stage
+from cxresearch.trust import make_private
 
 INDEX = "index.html"
 
@@ -67,7 +68,7 @@ def issue(
     moves: list[Move] = []
     try:
         kept = shelves.place(run.state, run.out)
-        kept.parent.mkdir(exist_ok=True, mode=0o700)
+        make_private(kept.parent)
         for file, text in texts.items():
             target = run.out / file
             moves.append((stage(target, partial(_write, text=text), mark=mark_of(run.state)), target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from cxresearch.errors import ReportError
 from cxresearch.report.plan import Plan
 from cxresearch.report.publish import DEEPEST, TOLD, hold
 from cxresearch.report.redaction import cleared
-from cxresearch.report.stale import plainly
+from cxresearch.report.stale import kind_of, plainly
 from cxresearch.report.whole import put
+from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private
 
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"
 _ENGINE = "cxresearch"
+# -P: the study folder, in which a kernel works, is no place for modules
+_COMMAND = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.ignore_cwd=1"]
 
 
 class NotebookError(ReportError):
@@ -28,12 +32,14 @@ class NotebookError(ReportError):
     Attributes:
         reason: which, where and why, without a path of this machine.
         kept: where it is kept; empty if it is not.
+        public: what a page may tell of it: the kind of error, nothing of the data.
     """
 
-    def __init__(self, reason: str, kept: str = "") -> None:
+    def __init__(self, reason: str, kept: str = "", *, public: str = "") -> None:
         super().__init__(f"{reason}; kept: {kept}" if kept else reason)
         self.reason = reason
         self.kept = kept
+        self.public = public or kind_of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class Place:
         sockets: for the files through which a kernel is spoken to.
         variables: for the kernel's environment.
         redact: takes secrets out of a text.
+        server: whether the study asks a PostgreSQL server.
     """
 
     folder: Path
@@ -55,6 +62,7 @@ class Place:
     sockets: Path
     variables: Mapping[str, str]
     redact: Callable[[str], str]
+    server: bool = False
 
 
 def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
@@ -87,7 +95,7 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
             kernel_name=KERNEL,
             progress_bar=False,
             cwd=str(at.folder),
-            environment=_environment(at),
+            environment=_environment(at, spark=plan.values.get("engine") == "spark"),
             sockets=at.sockets,
             told=told,
             say=say,
@@ -96,7 +104,8 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     except PapermillExecutionError as e:
         cell = _position(nbformat.read(output, as_version=4), e.source)  # type: ignore[no-untyped-call]
         said = _first_line(at, f"{e.ename}: {e.evalue}") or "failed"
-        raise NotebookError(f"notebook {plan.page}, cell {cell}: {said}", _keep(output, at)) from None
+        public = f"notebook {plan.page}, cell {cell}: {kind_of(e.ename, str(e.evalue))}"
+        raise NotebookError(f"notebook {plan.page}, cell {cell}: {said}", _keep(output, at), public=public) from None
     except OSError as e:
         raise NotebookError(f"notebook {plan.page}: {_first_line(at, e.strerror or str(e))}") from None
     except (PapermillException, DeadKernelError, RuntimeError) as e:
@@ -108,15 +117,37 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     return done
 
 
-def _environment(at: Place) -> dict[str, str]:
-    own = {"IPYTHONDIR": str(at.work / "ipython"), "CXRESEARCH_STATE": str(at.state)}
-    return {"TMPDIR": str(at.work / "tmp"), **os.environ, **at.variables, **own}
+def _environment(at: Place, *, spark: bool) -> dict[str, str]:
+    """What the kernel needs to know: no other variable of this program's, no settings and no start-up files."""
+    allowed = {n: os.environ[n] for n in allowing(at.variables).split(",") if n in os.environ}
+    own = {
+        **{name: str(at.work / "ipython") for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")},
+        "JUPYTER_NO_CONFIG": "1",
+        "PYTHONSAFEPATH": "1",
+        "CXRESEARCH_STATE": str(at.state),
+        ALLOW_ENV: allowing(at.variables),
+    }
+    passed = kernel_variables(spark=spark, server=at.server)
+    return {"TMPDIR": str(at.work / "tmp"), **passed, **allowed, **at.variables, **own}
 
 
 def _register() -> None:
     """Papermill's engine, but variables enter the kernel's environment and progress comes here."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
+
+    class Specs(KernelSpecManager):
+        def get_kernel_spec(self, kernel_name: str) -> Any:
+            """This interpreter, whatever kernels are installed under that name."""
+            if kernel_name != KERNEL:
+                raise RuntimeError(f"no kernel {kernel_name}")
+            return KernelSpec(argv=_COMMAND, name=KERNEL, display_name=KERNEL, language="python")
+
+    class Manager(AsyncKernelManager):
+        def _kernel_spec_manager_default(self) -> Any:
+            return Specs()
 
     class Client(PapermillNotebookClient):  # type: ignore[misc]
         def papermill_execute_cells(self) -> None:
@@ -153,6 +184,7 @@ def _register() -> None:
                 startup_timeout=start_timeout,
                 on_cell_start=starts,
                 config=_transport(sockets),
+                kernel_manager_class=Manager,
             )
             # what libraries write past the notebook may hold anything, so it goes into no log
             with told.open("wb") as stream:
@@ -192,7 +224,7 @@ def _keep(output: Path, at: Place) -> str:
     """Keep a failed notebook where only its owner can read it; returns where."""
     keep = at.state / FAILED
     try:
-        keep.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(keep)
         clean = cleared(json.loads(output.read_text(encoding="utf-8")), at.redact)
         return str(put(keep / output.name, json.dumps(clean, ensure_ascii=False, indent=1) + "\n", mode=0o600))
     except OSError as e:

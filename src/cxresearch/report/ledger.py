@@ -6,14 +6,17 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from cxresearch.report.whole import stage, sync
 from cxresearch.study import Study
+from cxresearch.trust import is_signed, make_private, signature
 
 FOLDER = "ledger"
+_SIGNED = "cxresearch.signature"
 _RUN = re.compile(r"[0-9A-Za-z-]+")
 
 
@@ -101,10 +104,16 @@ def prepared(folder: Path, looks: Sequence[Look]) -> tuple[Path, Path]:
     if len(runs) != 1 or not _RUN.fullmatch(min(runs)):
         raise ValueError(f"a file of the ledger holds one run, were {sorted(runs)}")
     home = folder / FOLDER
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(home)
     target = home / f"{min(runs)}.parquet"
     frame = pl.DataFrame([asdict(x) for x in looks], schema=SCHEMA)
-    return stage(target, frame.write_parquet, mode=0o600), target
+    signed_by = {_SIGNED: signature(target.name, _content(frame))}
+    return stage(target, partial(frame.write_parquet, metadata=signed_by), mode=0o600), target
+
+
+def _content(frame: pl.DataFrame) -> bytes:
+    """What a file's signature is made of."""
+    return repr(frame.rows()).encode()
 
 
 def record(folder: Path, looks: Sequence[Look]) -> Path:
@@ -143,8 +152,12 @@ def looks(folder: Path, study: str, say: Callable[[str], None] | None = None) ->
     files = sorted(home.glob("[!.]*.parquet")) if os.access(home, os.R_OK | os.X_OK) else []
     for file in files:
         try:
+            mac = pl.read_parquet_metadata(file).get(_SIGNED, "")
             frame = pl.read_parquet(file, hive_partitioning=False).select(SCHEMA.names()).cast(SCHEMA)
-            found += [Look(**row) for row in frame.filter(pl.col("study") == study).iter_rows(named=True)]
+            if is_signed(file.name, _content(frame), mac):
+                found += [Look(**row) for row in frame.filter(pl.col("study") == study).iter_rows(named=True)]
+            elif say is not None:
+                say(f"the ledger's file {file.name} was not recorded by this user on this machine and is passed over")
         except (OSError, pl.exceptions.PolarsError) as e:
             if say is not None:
                 said = str(e).strip().splitlines()

@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from cxresearch.errors import ReportError
+from cxresearch.trust import check_state, make_private
 
 WAIT = 60.0  # minutes
 _LOCK, _OWNER = "lock", "lock.owner"
@@ -38,10 +39,12 @@ def locked(state: Path, *, wait: float = WAIT, tell: Callable[[str], None] | Non
     Raises:
         BusyError: the other run has not ended in time.
         ReportError: the folder cannot be written.
+        StateError: the folder is not trusted.
     """
+    check_state(state)
     lock = FileLock(state / _LOCK, mode=0o600)
     try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(state)
         try:
             lock.acquire(timeout=0)
         except Timeout:

@@ -100,7 +100,9 @@ def make(run: Run, file: Path, study: Study, variables: Mapping[str, str], plans
         work, sockets = workplace(run.state, run.id, run.out)
     except OSError as e:
         raise ReportError(f"cannot write to the state folder {run.state}: {e.strerror or e}") from None
-    place = Place(study.folder, run.state, work, sockets, variables, redactor(file, study, variables))
+    place = Place(
+        study.folder, run.state, work, sockets, variables, redactor(file, study, variables), study.asks_server
+    )
     failed: list[tuple[Plan, NotebookError]] = []
     done: list[tuple[Plan, Any]] = []
     try:

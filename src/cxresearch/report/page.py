@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Sequence
 from functools import cache
 from html import escape, unescape
+from importlib.metadata import distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,15 @@ _FORMS = (
 )
 
 
+@cache
+def _nbconvert() -> Path:
+    """The folder in which nbconvert was installed with its templates."""
+    own = Path("share", "jupyter", "nbconvert", "templates", "base", "display_priority.j2")
+    installed = (f for f in distribution("nbconvert").files or () if f.parts[-len(own.parts) :] == own.parts)
+    place = next((Path(str(f.locate())).resolve() for f in installed), Path(sys.prefix) / own)
+    return place.parents[3]
+
+
 class Exporter(HTMLExporter):
     """nbconvert's exporter for such a page."""
 
@@ -60,7 +71,11 @@ class Exporter(HTMLExporter):
 
     @default("extra_template_basedirs")
     def _our_template_comes_first(self) -> list[str]:
-        return [str(Path(str(_TEMPLATE)).parent), *super()._default_extra_template_basedirs()]
+        return [str(Path(str(_TEMPLATE)).parent)]
+
+    def get_prefix_root_dirs(self) -> list[str]:
+        """Templates come from the two packages alone: never from the working folder or a folder of the user's."""
+        return [str(_nbconvert())]
 
     @pass_context
     def markdown2html(self, _context: Any, source: str) -> str:

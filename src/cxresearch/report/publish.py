@@ -13,16 +13,17 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from cxresearch.errors import StateError
 from cxresearch.report.ledger import FOLDER as LEDGER
 from cxresearch.report.shelf import FOLDER as PAGES
-from cxresearch.report.whole import leftovers, put, sync
+from cxresearch.report.whole import MARK, leftovers, put, sync
+from cxresearch.trust import SPILL, WORK, make_private, signed, unsigned
 
-WORK = "work"
 DEEPEST = 90  # bytes of a folder's path in which sockets are to lie: the system allows about 104 for theirs
 TOLD = ".told"  # ending of the files that kernels write to
 _NOTE = "publishing.json"
@@ -50,7 +51,7 @@ def publish(state: Path, moves: Sequence[Move], say: Callable[[str], None]) -> N
     say("publishing")
     named = [[str(part.resolve()), str(target.parent.resolve() / target.name)] for part, target in moves]
     try:
-        note = put(state / _NOTE, json.dumps(named))
+        note = put(state / _NOTE, signed(_signs(state, _NOTE), json.dumps(named).encode()).decode())
     except BaseException:
         discard(moves)
         raise
@@ -93,13 +94,14 @@ def workplace(state: Path, run: str, out: Path) -> tuple[Path, Path]:
         OSError: it cannot be made.
     """
     work = state / WORK / run
-    work.mkdir(parents=True, mode=0o700)
-    (work / _OUT).write_bytes(os.fsencode(out.resolve()))
+    make_private(work.parent)
+    work.mkdir(mode=0o700)
+    _remember(state, work / _OUT, out.resolve())
     (work / "tmp").mkdir(mode=0o700)
     if len(os.fsencode(work)) < DEEPEST:
         return work, work
     sockets = Path(tempfile.mkdtemp(prefix="cxresearch-"))
-    (work / _SOCKETS).write_bytes(os.fsencode(sockets))
+    _remember(state, work / _SOCKETS, sockets)
     return work, sockets
 
 
@@ -115,9 +117,11 @@ def tidy(state: Path, out: Path) -> bool:
 
     Raises:
         OSError: a page that counts cannot be renamed to its place.
+        StateError: a note is not by a run of this user.
     """
-    finished = _finish(state / _NOTE)
-    outs = {out, *(Path(os.fsdecode(p.read_bytes())) for p in (state / WORK).glob(f"*/{_OUT}"))}
+    finished = _finish(state, out)
+    noted = (_remembered(state, p) for p in (state / WORK).glob(f"*/{_OUT}"))
+    outs = {out, *(p for p in noted if p)}
     mark = mark_of(state)
     for part in (p for folder in outs for p in leftovers(folder, mark)):
         part.unlink(missing_ok=True)
@@ -127,6 +131,9 @@ def tidy(state: Path, out: Path) -> bool:
     for work in (state / WORK).glob("*"):
         clear(work)
     _clear_cache(state / "cache")
+    for left in (state / SPILL).glob("*-*"):
+        if left.name.split("-")[0].isdigit() and not _alive(int(left.name.split("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
     return finished
 
 
@@ -142,10 +149,9 @@ def clear(work: Path) -> None:
     """Remove a run's workplace; a kernel that has lost its run ends within a second or two, and is waited for."""
     for told in work.glob(f"*{TOLD}"):
         _wait_for_its_end(told)
-    with suppress(OSError):
-        sockets = Path(os.fsdecode((work / _SOCKETS).read_bytes()))
-        if sockets.name.startswith("cxresearch-"):
-            shutil.rmtree(sockets, ignore_errors=True)
+    sockets = _remembered(work.parent.parent, work / _SOCKETS)
+    if sockets and sockets.name.startswith("cxresearch-"):
+        shutil.rmtree(sockets, ignore_errors=True)
     shutil.rmtree(work, ignore_errors=True)
     with suppress(OSError):
         work.parent.rmdir()
@@ -158,6 +164,8 @@ def _wait_for_its_end(told: Path, seconds: float = 10) -> None:
     import fcntl
 
     end = time.monotonic() + seconds
+    if told.is_symlink() or not told.is_file():
+        return
     with suppress(FileNotFoundError), told.open("rb") as stream:
         while time.monotonic() < end:
             try:
@@ -168,19 +176,52 @@ def _wait_for_its_end(told: Path, seconds: float = 10) -> None:
                 return
 
 
-def _finish(note: Path) -> bool:
+def _signs(state: Path, name: str) -> str:
+    """What a note is signed as: it counts in its own state folder only."""
+    return f"{name} in {state.resolve()}"
+
+
+def _remember(state: Path, note: Path, folder: Path) -> None:
+    note.write_bytes(signed(_signs(state, f"{note.parent.name}/{note.name}"), os.fsencode(folder)))
+
+
+def _remembered(state: Path, note: Path) -> Path | None:
+    """The folder that a run of this user has noted; None if there is no such note."""
+    if note.is_symlink() or not note.is_file():
+        return None
+    content = unsigned(_signs(state, f"{note.parent.name}/{note.name}"), note.read_bytes())
+    return Path(os.fsdecode(content)) if content else None
+
+
+def _finish(state: Path, out: Path) -> bool:
+    note = state / _NOTE
     try:
-        moves = json.loads(note.read_text(encoding="utf-8"))
+        kept = note.read_bytes()
     except FileNotFoundError:
         return False
+    content = unsigned(_signs(state, _NOTE), kept)
+    moves = [(Path(part), Path(target)) for part, target in json.loads(content)] if content is not None else []
+    folders = {state / LEDGER, state / PAGES, out, *(_remembered(state, p) for p in (state / WORK).glob(f"*/{_OUT}"))}
+    known = {folder.resolve() for folder in folders if folder}
+    if content is None or not all(_is_ours(state, part, target, known) for part, target in moves):
+        raise StateError(
+            f"the state folder {state} is not trusted: {note} is not by a run of this user; remove it if you do not "
+            "know it, or give another folder with --state"
+        )
     for part, target in moves:
         with suppress(FileNotFoundError):  # it is in its place
-            Path(part).replace(target)
-    for folder in {Path(target).parent for _, target in moves}:
+            part.replace(target)
+    for folder in {target.parent for _, target in moves}:
         with suppress(FileNotFoundError):
             sync(folder)
     note.unlink()
     return True
+
+
+def _is_ours(state: Path, part: Path, target: Path, folders: Set[Path]) -> bool:
+    """Whether a part is to be renamed within one of the folders, and bears our mark."""
+    names = {f".{target.name}.{mark}.part" for mark in (MARK, mark_of(state))}
+    return part.name in names and part.parent == target.parent and target.parent in folders
 
 
 def _clear_cache(folder: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cxresearch.study import Study
+from cxresearch.trust import variable
 
 _NAME = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -21,13 +21,13 @@ def redactor(file: Path, study: Study, variables: Mapping[str, str]) -> Callable
     Args:
         file: the study file.
         study: what was read from it.
-        variables: values that were given; the environment holds the others.
+        variables: values that were given; the environment holds the others that the user allows.
 
     Returns:
         A function of a text.
     """
     named = set(_NAME.findall(file.read_text(encoding="utf-8-sig", errors="replace")))
-    values = {name: os.environ.get(name, "") for name in named} | dict(variables)
+    values = {name: variable(name, variables) for name in named} | dict(variables)
     shown = {form: name for name, value in values.items() if value for form in _forms(value)}
     longest_first = sorted(shown, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first))) if shown else None

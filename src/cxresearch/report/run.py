@@ -22,10 +22,11 @@ from cxresearch.report.making import Edition, Run, Say, lasting, make
 from cxresearch.report.plan import Plan, plans
 from cxresearch.report.publish import mark_of, tidy, unfinished
 from cxresearch.report.shelf import Shelf, moment
-from cxresearch.report.stale import plainly
+from cxresearch.report.stale import kind_of, plainly
 from cxresearch.report.stopping import Stopped, Stops, stoppable
 from cxresearch.report.unchanged import inputs, key
 from cxresearch.study import Study, read_study
+from cxresearch.trust import check_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def report(
             that should have been remade say that they are not up to date.
         ClaimError: no such claim.
         StudyError: the study file cannot be read.
+        StateError: the state folder is not trusted.
         KeyboardInterrupt: it was stopped by a key press.
     """
     file = Path(study).resolve()
@@ -105,7 +107,9 @@ def report(
     planned = plans(notebooks, given, parameters)
     asked = [*(claims or ()), *(c for p in planned for c in (*p.values.get("claims", ()), p.values.get("claim")) if c)]
     order = _Order(file, planned, tuple(dict.fromkeys(asked)), dict(variables or {}), force, wait)
-    place = Path(state or os.environ.get("CXRESEARCH_STATE") or file.parent / ".cxresearch").resolve()
+    named = state or os.environ.get("CXRESEARCH_STATE")
+    place = Path(named).resolve() if named else file.parent / ".cxresearch"
+    check_state(place)
     run = _run(place, Path(out), progress or _quiet, tell or _quiet)
     with stoppable() as stops:
         try:
@@ -210,7 +214,7 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
     def from_what(plan: Plan, beside: Iterable[str]) -> str:
         return key(plan, beside, read)
 
-    stale = {p.file: e.reason for p, e in edition.failed}
+    stale = {p.file: e.public for p, e in edition.failed}
     try:
         issue(run, stops, edition, stale=stale, key=from_what, study=identity(study))
     except OSError as e:
@@ -246,9 +250,8 @@ def _not_remade(run: Run, stops: Stops, order: _Order, error: BaseException) -> 
     """Mark the pages that would have been made."""
     if not _published(run) or unfinished(run.state):
         return
-    said = str(error) if isinstance(error, CxResearchError | Stopped) else ""
-    reason = (
-        plainly(said, (run.state, run.out.resolve(), order.file.parent))
-        or f"the run ended early ({type(error).__name__})"
-    )
+    said = plainly(str(error), (run.state, run.out.resolve(), order.file.parent))
+    # what is said of a stop is which signal came
+    stopped = said if isinstance(error, Stopped) else ""
+    reason = stopped or kind_of(error, said, getattr(error, "field", ""))
     issue(run, stops, Edition(), stale={p.file: reason for p in order.plans})

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from cxresearch.trust import signed, unsigned
+
 FOLDER = "pages"
 
 
@@ -82,18 +84,23 @@ def place(state: Path, out: Path) -> Path:
 
 
 def read(state: Path, out: Path) -> Shelf:
-    """The shelf of a folder of pages; an empty one where nothing is known of it."""
+    """The shelf of a folder of pages; an empty one where no run of this user is known."""
     empty = Shelf(str(out.resolve()))
     try:
-        found = msgspec.json.decode(place(state, out).read_bytes(), type=Shelf)
+        content = unsigned(_signs(out), place(state, out).read_bytes())
+        found = msgspec.json.decode(content or b"", type=Shelf)
     except (OSError, msgspec.MsgspecError):
         return empty
     return found if found.out == empty.out else empty
 
 
 def text(shelf: Shelf) -> str:
-    """A shelf as it is kept."""
-    return msgspec.json.encode(shelf).decode()
+    """A shelf as it is kept, signed."""
+    return signed(_signs(Path(shelf.out)), msgspec.json.encode(shelf)).decode()
+
+
+def _signs(out: Path) -> str:
+    return f"pages of {out.resolve()}"
 
 
 def digest(content: bytes) -> str:

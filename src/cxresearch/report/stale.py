@@ -40,6 +40,25 @@ def unmarked(page: str) -> str:
     return page[: start.end()] + _MARK.sub("", page[start.end() :], count=1)
 
 
+_FIELD = re.compile(
+    r"(study|interactions|moments|retention|decision|tables|claims)(\.(source|query|format|grade|customer|at|start|end))?\b"
+)
+
+
+def kind_of(error: BaseException | str, said: str = "", field: str = "") -> str:
+    """What a page may tell of an error: its kind and the field of the study file, and nothing of the data.
+
+    Args:
+        error: the error, or the name of its class.
+        said: its message, of which only a field of the study file is taken.
+        field: where it is known.
+    """
+    name = error if isinstance(error, str) else type(error).__name__
+    found = _FIELD.match(field or said)
+    where = f" in {found[0]}" if found else ""
+    return f"{name if name.isidentifier() else 'an error'}{where}; the log of that run says more"
+
+
 def plainly(said: str, folders: Sequence[Path]) -> str:
     """The first line of a message as a page may show it: without escape codes and folders of this machine.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache as once
 from hashlib import blake2b
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -28,12 +29,15 @@ from cxresearch.study import Study
 from cxresearch.tables.accounting import Audit, Fact, Finding
 from cxresearch.tables.retention import Window
 from cxresearch.tables.sources import input_files
+from cxresearch.trust import check_state, is_signed, make_private, signature, signed, unsigned
 
 Table = RiskTable | MatchedTable | AgentTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
 # what lies right of the risk tables does not change them
 _LEFT = ("study", "engines", "tables", "histories", "risk")
 _COUNTING = "claims/counting.py"
+_SIGNED = ".signature"
+_INPUTS = "inputs.json"
 T = TypeVar("T")
 
 
@@ -84,8 +88,8 @@ class Cache:
     def reading(self) -> Reading | None:
         """What has been read, if it is kept."""
         with _missing():
-            plain = msgspec.json.decode((self.folder / "reading.json").read_bytes(), type=_Plain)
-            held = tuple((t, pl.read_parquet(self.folder / f"quarantine-{t}.parquet")) for t in plain.quarantine)
+            plain = msgspec.json.decode(self._read("reading.json"), type=_Plain)
+            held = tuple((t, pl.read_parquet(self._read(f"quarantine-{t}.parquet"))) for t in plain.quarantine)
             audit = Audit(plain.tables, plain.read, plain.kept, plain.findings, plain.facts, held)
             return Reading(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
         return None
@@ -104,9 +108,9 @@ class Cache:
         """The table of a counting's key, if it is kept."""
         name = _short(key)
         with _missing():
-            facts = (self.folder / f"{name}.json").read_bytes()
+            facts = self._read(f"{name}.json")
             frames = {
-                part: pl.read_parquet(self.folder / f"{name}-{part}.parquet")
+                part: pl.read_parquet(self._read(f"{name}-{part}.parquet"))
                 for part in msgspec.json.decode(facts)["parts"]
             }
             fields = {k: v for k, v in msgspec.json.decode(facts).items() if k != "parts"} | frames
@@ -124,30 +128,46 @@ class Cache:
         plain = {k: v for k, v in fields.items() if k not in frames}
         self._write(f"{name}.json", msgspec.json.encode(plain | {"parts": list(frames)}))
 
+    def _read(self, name: str) -> bytes:
+        """What this user has kept under a name; whatever else lies there is made again."""
+        content = (self.folder / name).read_bytes()
+        mac = (self.folder / f"{name}{_SIGNED}").read_text(encoding="ascii", errors="replace")
+        if not is_signed(f"{self.folder.name}/{name}", content, mac):
+            raise OSError(f"{name} is not signed")
+        return content
+
     def _write(self, name: str, what: bytes | pl.DataFrame) -> None:
-        """Whole or not at all; where the folder cannot be written, nothing is kept."""
+        """Whole or not at all; where the folder cannot be written, or no key kept, nothing is kept."""
+        content = what if isinstance(what, bytes) else _as_parquet(what)
+        if mac := signature(f"{self.folder.name}/{name}", content):
+            self._put(name, content)
+            self._put(f"{name}{_SIGNED}", mac.encode())
+
+    def _put(self, name: str, content: bytes) -> None:
         part = self.folder / f".{name}.{os.getpid()}"
-        with suppress(OSError, pl.exceptions.PolarsError):
+        with suppress(OSError):
             try:
                 if not self.folder.exists():
-                    self.folder.mkdir(parents=True, mode=0o700)
+                    make_private(self.folder)
                     _forget(self.folder.parent)
                 part.touch(mode=0o600)
-                if isinstance(what, bytes):
-                    part.write_bytes(what)
-                else:
-                    what.write_parquet(part)
+                part.write_bytes(content)
                 part.replace(self.folder / name)
             finally:
                 part.unlink(missing_ok=True)
 
 
 def opened(study: Study) -> Cache | None:
-    """The cache of a study in its state folder; None where the inputs are not files on this machine."""
+    """The cache of a study in its state folder; None where the inputs are not files on this machine.
+
+    Raises:
+        StateError: the state folder is not trusted.
+    """
     files = input_files(study)
     if files is None:
         return None
     folder = study.state / "cache"
+    check_state(study.state)
     try:
         return Cache(study, folder, digest(files, folder))
     except OSError:
@@ -165,7 +185,8 @@ def digest(files: list[Path], memory: Path) -> str:
     """
     remembered: dict[str, str] = {}
     with _missing():
-        remembered = msgspec.json.decode((memory / "inputs.json").read_bytes(), type=dict[str, str])
+        kept = unsigned(_INPUTS, (memory / _INPUTS).read_bytes())
+        remembered = msgspec.json.decode(kept or b"{}", type=dict[str, str])
     found = {}
     for file in files:
         stat = file.stat()
@@ -175,10 +196,16 @@ def digest(files: list[Path], memory: Path) -> str:
         recent = dict(list((remembered | found).items())[-1000:])
         part = memory / f".inputs.{os.getpid()}"
         with suppress(OSError):
-            memory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part.write_bytes(msgspec.json.encode(recent))
-            part.replace(memory / "inputs.json")
+            make_private(memory)
+            part.write_bytes(signed(_INPUTS, msgspec.json.encode(recent)))
+            part.replace(memory / _INPUTS)
     return _short(*found.values(), *(part for file in files for part in file.parts[:-1] if "=" in part))
+
+
+def _as_parquet(frame: pl.DataFrame) -> bytes:
+    written = BytesIO()
+    frame.write_parquet(written)
+    return written.getvalue()
 
 
 def _content(file: Path) -> str:

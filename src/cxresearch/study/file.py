@@ -29,7 +29,8 @@ def read_study(
 
     Args:
         path: the TOML file.
-        variables: values for ``${NAME}`` in sources; the environment is asked for names not given here.
+        variables: values for ``${NAME}`` in sources; the environment is asked for the other names that the user
+            allows in ``CXRESEARCH_ALLOW_ENV``.
         state: folder for what is kept between runs; when not given, the environment variable ``CXRESEARCH_STATE``, or
             ``.cxresearch`` beside the study.
 

@@ -6,7 +6,6 @@ whatever is printed (`Study.redact`).
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from datetime import date
@@ -20,6 +19,7 @@ import msgspec
 from cxresearch.errors import StudyError
 from cxresearch.html_tables import html_table
 from cxresearch.study.strict import Section
+from cxresearch.trust import variable
 
 LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -152,7 +152,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         claims: claims of one's own, as written.
         folder: where relative sources start.
         state: folder for what is kept between runs.
-        variables: values given for ``${NAME}``; the environment is asked for the others.
+        variables: values given for ``${NAME}``; of the others, those that the user allows come from the environment.
         frames: tables held in memory, by name; they stand in for files of that name.
     """
 
@@ -223,13 +223,21 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
             if not found:
                 held = "is empty" if found == "" else "has no value"
                 raise StudyError(
-                    f"{field} uses ${{{match[1]}}}, which {held}: set the environment variable {match[1]}, or "
-                    f"give it on the command line with -D {match[1]}=VALUE",
+                    f"{field} uses ${{{match[1]}}}, which {held}: give it on the command line with "
+                    f"-D {match[1]}=VALUE, or set the environment variable {match[1]} and allow it with "
+                    f"--allow-env {match[1]}",
                     field=field,
                 )
             return found
 
         return _VARIABLE.sub(value, template)
+
+    @property
+    def asks_server(self) -> bool:
+        """Whether a query is put to a PostgreSQL server."""
+        sections: tuple[Interactions | Retention | Table, ...]
+        sections = (self.interactions, self.retention, *self.tables.values())
+        return any(s.source is not None and s.query is not None for s in sections)
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
@@ -239,7 +247,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return re.sub(longest_first, lambda found: f"${{{shown[found[0]]}}}", text) if shown else text
 
     def _value(self, name: str) -> str | None:
-        return self.variables.get(name, os.environ.get(name))
+        return variable(name, self.variables)
 
     def _templates(self) -> list[str]:
         sections: tuple[Interactions | Retention | Table, ...]

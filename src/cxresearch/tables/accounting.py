@@ -13,6 +13,7 @@ import polars as pl
 
 from cxresearch.errors import SourceError
 from cxresearch.html_tables import html_table
+from cxresearch.trust import check_state, make_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,9 @@ class Audit:
 
         Raises:
             SourceError: the folder cannot be written.
+            StateError: the folder is not trusted.
         """
+        check_state(folder)
         written = []
         for table in ("interactions", "retention"):
             path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
@@ -159,7 +162,7 @@ class Audit:
                 path.unlink(missing_ok=True)  # what an earlier audit left, and whoever could read it
                 if rows is None:
                     continue
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private(folder)
                 with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                     _inert(rows).write_csv(file)
             except OSError as e:

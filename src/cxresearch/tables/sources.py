@@ -6,7 +6,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
         RuleError: the query is refused.
     """
     section: Interactions | Retention = getattr(study, where)
+    _confine(study, engine)
     if where in study.frames:
         return _frame(study, engine, where)
     text = [section.customer]
@@ -76,9 +77,27 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
     return _file(study, engine, section.source or "", section.format, f"{where}.source", text)
 
 
+def _confine(study: Study, engine: Engine) -> None:
+    """Let an engine read what the study names, and nothing else."""
+    sections: tuple[Interactions | Retention | Table, ...]
+    sections = (study.interactions, study.retention, *study.tables.values())
+    files: list[str] = []
+    for template in (s.source for s in sections if s.source and not s.query):
+        # what is wrong with a name is said where it is opened
+        with suppress(StudyError, OSError, ValueError, RuntimeError, NotImplementedError):
+            filled = study.fill(template, "source")
+            if template.startswith("duckdb:"):
+                name = filled.partition(":")[2].rpartition("/")[0]
+                files.append(str(study.folder / Path(name).expanduser()))
+            elif "://" not in filled and not template.startswith("spark:"):
+                files += _local_files(study.folder, filled)[0]
+    engine.confine(files, study.state)
+
+
 def table_rows(study: Study, engine: Engine) -> tuple[tuple[str, int], ...]:
     """How many rows each entry of [tables] has, in the order of the file."""
     counts = []
+    _confine(study, engine)
     for name, raw in _tables(study, engine).items():
         with reading(study, f"tables.{name}"):
             counts.append((name, int(engine.collect(nw.from_native(raw).select(nw.len())).item())))
