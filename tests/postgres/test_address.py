@@ -12,7 +12,7 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import SourceError, StudyError
-from cxresearch.tables import postgres
+from cxresearch.tables.address import filled
 from cxresearch.tables.sources import input_files
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +87,7 @@ def test_the_template_is_what_is_shown():
 
 def test_a_driver_that_is_not_installed_says_how_to_have_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
+    monkeypatch.setenv("CXRESEARCH_ALLOW_HOSTS", "db")
     made = study(variables={"CX_USER": "bob", "CX_PASSWORD": "hunter2"})
     with pytest.raises(
         SourceError, match=r"interactions\.source: a server needs its driver: pip install 'cxresearch\[postgres\]'"
@@ -103,7 +104,8 @@ def test_a_variable_without_a_value_is_named(monkeypatch):
     assert "hunter2" not in str(caught.value)
 
 
-def test_no_character_of_a_value_is_taken_for_a_part_of_the_address():
+def test_no_character_of_a_value_is_taken_for_a_part_of_the_address(monkeypatch):
+    monkeypatch.setenv("CXRESEARCH_ALLOW_HOSTS", "db")
     values = {
         "CX_USER": "a@b:c",
         "CX_PASSWORD": "/?#%41 ü+&=",
@@ -112,8 +114,8 @@ def test_no_character_of_a_value_is_taken_for_a_part_of_the_address():
         "DB": "x/y?z",
     }
     made = study("postgresql://${CX_USER}:${CX_PASSWORD}@${HOST}/${DB}?host=${SOCKET}", variables=values)
-    assert postgres._address(made, made.interactions.source, "x") == (
-        "postgresql://a%40b%3Ac:%2F%3F%23%2541%20%C3%BC%2B%26%3D@[::1]:5432,db:1/x%2Fy%3Fz?host=%2Fa%20b"
+    assert filled(made, made.interactions.source, "x") == (
+        "postgresql://a%40b%3Ac:%2F%3F%23%2541%20%C3%BC%2B%26%3D@[::1]:5432,db:1/x%2Fy%3Fz?host=%2Fa%20b&sslmode=require"
     )
 
 
@@ -137,3 +139,67 @@ def test_the_parts_of_an_address_are_taken_out():
     for part in ("bob", "p@ss", "ss", "w%6Frd", "word", "other", "postgres://bob:p@ss/w%6Frd@db/crm"):
         assert part not in made.redact(f'invalid "{part}"')
     assert made.redact("database crm, host db") == "database crm, host db"
+
+
+SECRET = {"S": "hunter2"}
+LEADS_ELSEWHERE = [
+    "postgresql://${S}@evil.example/db",
+    "postgresql://u@${S}.evil.example/db",
+    "postgresql://u@evil.example/${S}",
+    "postgresql://u@evil.example:${S}/db",
+    "postgresql://u@evil.example/db?application_name=${S}",
+    "postgresql://u@evil.example/db?options=-c%20x%3D${S}",
+    "postgresql://u@evil.example/x@localhost?user=${S}",
+    "postgresql://u@localhost,evil.example/${S}",
+    "postgresql://u@localhost/${S}?host=evil.example",
+    "postgresql://u@localhost/${S}?%68ost=evil.example",
+    "postgresql://u@localhost/${S}?hostaddr=203.0.113.5",
+    "postgresql://${S}/db",
+]
+
+
+@pytest.mark.parametrize("source", LEADS_ELSEWHERE)
+def test_a_value_goes_to_no_host_that_nobody_has_confirmed(source):
+    with pytest.raises(SourceError, match="confirm the host with --allow-host HOST") as caught:
+        filled(study(source, variables=SECRET), source, "x")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["AWS_SECRET_ACCESS_KEY", "HOME"])
+def test_a_variable_that_nobody_has_allowed_goes_nowhere(variable, monkeypatch):
+    monkeypatch.setenv(variable, "hunter2")
+    source = f"postgresql://u:${{{variable}}}@localhost/db"
+    with pytest.raises(StudyError, match=f"allow it with --allow-env {variable}"):
+        filled(study(source), source, "x")
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", variable)
+    assert filled(study(source), source, "x") == "postgresql://u:hunter2@localhost/db"
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+def test_another_machine_is_reached_over_tls_alone(mode, monkeypatch):
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    source = "postgresql://u:${S}@db.example/crm"
+    made = study(source, variables=SECRET)
+    assert filled(made, source, "x") == "postgresql://u:hunter2@db.example/crm?sslmode=require"
+    with pytest.raises(SourceError, match="sslmode must be one of require, verify-ca, verify-full"):
+        filled(made, f"{source}?sslmode={mode}", "x")
+    whole = study("${S}", variables={"S": f"postgresql://u:p@db.example/crm?sslmode={mode}"})
+    with pytest.raises(SourceError, match="sslmode must be one of"):
+        filled(whole, "${S}", "x")
+    local = f"postgresql://u:${{S}}@[::1]/crm?sslmode={mode}"
+    assert filled(made, local, "x") == local.replace("${S}", "hunter2")
+
+
+@pytest.mark.parametrize("setting", ["service=x", "passfile=/etc/passwd", "sslkey=/root/key", "sslcert=/root/cert"])
+def test_an_address_names_no_file_of_this_machine(setting):
+    source = f"postgresql://u@localhost/db?{setting}"
+    with pytest.raises(SourceError, match="has a setting that is not among those allowed"):
+        filled(study(source), source, "x")
+
+
+def test_the_password_of_the_environment_is_not_sent_to_a_stranger(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "hunter2")
+    source = "postgresql://u@evil.example/db?sslmode=require"
+    assert filled(study(source), source, "x") == f"{source}&password="
+    monkeypatch.setenv("CXRESEARCH_ALLOW_HOSTS", "evil.example")
+    assert filled(study(source), source, "x") == source

@@ -84,7 +84,11 @@ def place(tmp_path):
 
         def environment(self, **more):
             (self.written / "tmp").mkdir(parents=True, exist_ok=True)
-            own = {"AWS_SECRET_ACCESS_KEY": OTHER, "TMPDIR": str(self.written / "tmp")}
+            own = {
+                "CXRESEARCH_ALLOW_ENV": "PLACE,PW,U",
+                "AWS_SECRET_ACCESS_KEY": OTHER,
+                "TMPDIR": str(self.written / "tmp"),
+            }
             return {**os.environ, **own, **more}
 
         def run(self, *cells, environment=None, **defined):

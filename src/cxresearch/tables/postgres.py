@@ -17,15 +17,14 @@ from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 from weakref import WeakKeyDictionary, finalize
 
 from cxresearch.engines import Engine
 from cxresearch.errors import SourceError
 from cxresearch.study import Study
+from cxresearch.tables.address import filled
 
 T = TypeVar("T")
-_VARIABLE = re.compile(r"\$\{\w+\}")
 _FOLDER = "cxresearch-postgres-"
 _KEPT_AS_THEY_ARE = ("bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar")
 _DAYS = ("date", "timestamp", "timestamptz")
@@ -56,7 +55,7 @@ def fetched(study: Study, engine: Engine, source: str, sql: str, where: str, ids
         StudyError: a variable without a value.
     """
     answers = _ANSWERS.setdefault(engine, {})
-    question = _digest(_address(study, source, f"{where}.source"), sql, *ids)
+    question = _digest(filled(study, source, f"{where}.source"), sql, *ids)
     if question not in answers:
         folder = next((file.parent for file in answers.values()), None) or _private_folder(engine)
         file = folder / f"{len(answers)}.parquet"
@@ -76,20 +75,6 @@ def _digest(*parts: str) -> str:
     return blake2b(repr(parts).encode()).hexdigest()
 
 
-def _address(study: Study, source: str, field: str) -> str:
-    """The source with its variables filled in; no character of a value is taken for a part of the address."""
-    if _VARIABLE.fullmatch(source):
-        if not study.fill(source, field).startswith(("postgresql://", "postgres://")):
-            raise SourceError(f"{field}: what {source} holds is no address: postgresql://user:password@host/database")
-        return study.fill(source, field)
-
-    def filled(part: str, safe: str) -> str:
-        return _VARIABLE.sub(lambda name: quote(study.fill(name[0], field), safe, errors="surrogateescape"), part)
-
-    login, at, place = source.rpartition("@")
-    return filled(login, "") + at + filled(place, ":,[]")
-
-
 def _fetch(study: Study, source: str, sql: str, where: str, ids: Sequence[str], file: Path) -> None:
     try:
         from adbc_driver_postgresql import dbapi
@@ -105,7 +90,7 @@ def _fetch(study: Study, source: str, sql: str, where: str, ids: Sequence[str], 
         return f"{where}.query: the server refuses the query: " + "; ".join([said[0], *hints])
 
     query = re.sub(r"[;\s]+$", "", sql)
-    with _heard(study, unmet, lambda: dbapi.connect(_address(study, source, f"{where}.source"))) as connection:
+    with _heard(study, unmet, lambda: dbapi.connect(filled(study, source, f"{where}.source"))) as connection:
         cursor = connection.cursor()
         for setting in _BEGIN:
             _heard(study, refused, lambda: cursor.execute(setting))  # noqa: B023 - called here

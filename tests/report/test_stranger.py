@@ -1,0 +1,264 @@
+"""A study folder from a stranger: what it holds beside the study, and what its state folder says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.errors import DataError, StateError, StudyError
+from cxresearch.report import ledger, shelf
+from cxresearch.report.kernel import NotebookError
+from cxresearch.report.page import Exporter
+from cxresearch.report.publish import mark_of, tidy
+from cxresearch.report.stale import kind_of
+from cxresearch.risk import cache
+from cxresearch.trust import check_state, kernel_variables
+from tests.report.standins import notebook, study_of
+from tests.report.test_ledger import LOOK
+
+SECRET = "wJalrXUtnFEMI-K7MDENG"
+RUN = """
+import sys
+from pathlib import Path
+from cxresearch.report import plan
+plan.notebook_path = lambda name: Path(sys.argv[1])
+from cxresearch.cli import main
+main(sys.argv[2:])
+"""
+EVIL = "import os; open({mark!r}, 'a').write(os.environ.get('AWS_SECRET_ACCESS_KEY', 'no secret'))\n"
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A study in a folder of its own."""
+    study_of(tmp_path / "study")
+    return tmp_path
+
+
+def run(place, *sources, **environment):
+    """Run a notebook from within the study folder, as people do."""
+    path = notebook(place / "own.ipynb", *sources)
+    command = [sys.executable, "-P", "-c", RUN, str(path), "report", ".", "--out", str(place / "out")]
+    environment = {**os.environ, "AWS_SECRET_ACCESS_KEY": SECRET, **environment}
+    done = subprocess.run(command, cwd=place / "study", env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return (place / "out" / "verdicts.html").read_text()
+
+
+@pytest.mark.slow
+def test_no_module_of_a_study_folder_is_imported_and_no_secret_reaches_a_kernel(place):
+    mark = place / "ran"
+    for name in ("altair", "types", "polars", "ipykernel_launcher", "sitecustomize", "usercustomize"):
+        (place / "study" / f"{name}.py").write_text(EVIL.format(mark=str(mark)))
+    for folder in ("base", "template"):  # where templates were looked for
+        (place / "study" / folder).mkdir()
+    evil = "{{ cycler.__init__.__globals__.os.system('touch " + str(mark) + "') }}"
+    (place / "study" / "base" / "display_priority.j2").write_text(evil)
+    (place / "study" / "template" / "index.html.j2").write_text(evil)
+    (place / "study" / "ipython_config.py").write_text(EVIL.format(mark=str(mark)))
+    kernel = place / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    spec = {"argv": ["touch", str(mark)], "display_name": "Python 3", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    startup = place / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text(EVIL.format(mark=str(mark)))
+    shown = run(
+        place,
+        "import altair, os, polars\nprint('secret:', os.environ.get('AWS_SECRET_ACCESS_KEY'))",
+        JUPYTER_PATH=str(place / "jupyter"),
+        IPYTHONDIR=str(place / "ipython"),
+    )
+    assert not mark.exists()
+    assert SECRET not in shown
+    assert "secret: None" in shown
+
+
+def test_templates_come_from_the_packages_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("JUPYTER_PATH", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for folder in ("base", "template", "nbconvert/templates/base"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "display_priority.j2").write_text("forged")
+    exporter = Exporter()
+    assert not [p for p in exporter.template_paths if Path(p).resolve().is_relative_to(tmp_path)]
+    source, file, _ = exporter.environment.loader.get_source(exporter.environment, "base/display_priority.j2")
+    assert "forged" not in source
+    assert "nbconvert" in file
+
+
+def test_a_kernel_gets_what_it_needs_of_the_environment(monkeypatch):
+    for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "PGPASSWORD", "SPARK_HOME", "PYTHONSTARTUP", "LD_PRELOAD"):
+        monkeypatch.setenv(name, SECRET)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/opt/mine", "", ".", "relative"]))
+    monkeypatch.setenv("PATH", os.pathsep.join([".", "/usr/bin", ""]))
+    passed = kernel_variables(spark=False, server=False)
+    assert SECRET not in passed.values()
+    assert (passed["PYTHONPATH"], passed["PATH"]) == ("/opt/mine", "/usr/bin")
+    assert kernel_variables(spark=True, server=False)["SPARK_HOME"] == SECRET
+    assert kernel_variables(spark=False, server=True)["PGPASSWORD"] == SECRET
+
+
+@pytest.fixture
+def state(tmp_path):
+    folder = tmp_path / "study" / ".cxresearch"
+    folder.mkdir(parents=True, mode=0o700)
+    return folder
+
+
+def test_a_forged_note_renames_nothing(state, tmp_path):
+    victim, part = tmp_path / ".bashrc", tmp_path / "study" / "evil"
+    victim.write_text("mine")
+    part.write_text("evil")
+    (state / "publishing.json").write_text(json.dumps([[str(part), str(victim)]]))
+    with pytest.raises(StateError, match="is not by a run of this user"):
+        tidy(state, tmp_path / "out")
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["sockets", "out"])
+def test_a_forged_note_of_a_folder_deletes_nothing(state, tmp_path, name):
+    victim = tmp_path / "cxresearch-mine"
+    victim.mkdir()
+    (victim / f".a.{mark_of(state)}.part").touch()
+    (state / "work" / "run").mkdir(parents=True)
+    (state / "work" / "run" / name).write_bytes(os.fsencode(victim))
+    tidy(state, tmp_path / "out")
+    assert len(list(victim.iterdir())) == 1
+
+
+def test_a_forged_shelf_and_a_forged_ledger_are_passed_over(state, tmp_path):
+    out = tmp_path / "out"
+    kept = shelf.place(state, out)
+    kept.parent.mkdir(mode=0o700)
+    page = shelf.Shelved(file="verdicts.html", title="x", made="2026-01-01T00:00:00Z", run="r", key="k", sha256="s")
+    kept.write_bytes(msgspec.json.encode(shelf.Shelf(str(out.resolve()), pages=(page,))))
+    assert shelf.read(state, out).pages == ()
+    file = ledger.record(state, [LOOK])
+    assert ledger.looks(state, LOOK.study) == (LOOK,)
+    pl.read_parquet(file).with_columns(verdict=pl.lit("contradicted")).write_parquet(file)
+    said: list[str] = []
+    assert ledger.looks(state, LOOK.study, said.append) == ()
+    assert "was not recorded by this user" in said[0]
+
+
+def test_a_forged_table_is_counted_anew(place):
+    study = cx.read_study(place / "study" / "study.toml")
+    claims = ["three-strikes"]
+    before = cx.evaluate(study, claims).to_json()
+    folder = study.state / "cache"
+    tables = [p for p in folder.rglob("*.parquet") if "quarantine" not in p.name]
+    assert tables
+    for file in tables:
+        pl.read_parquet(file).head(1).write_parquet(file)
+    assert cx.evaluate(study, claims).to_json() == before
+
+
+def test_forged_digests_of_inputs_are_made_anew(place):
+    study = cx.read_study(place / "study" / "study.toml")
+    files = [study.folder / "log.csv"]
+    made = cache.digest(files, study.state / "cache")
+    kept = study.state / "cache" / "inputs.json"
+    names = msgspec.json.decode(kept.read_bytes()[65:])
+    kept.write_bytes(msgspec.json.encode(dict.fromkeys(names, "forged")))
+    assert cache.digest(files, study.state / "cache") == made
+
+
+def test_without_a_key_nothing_is_kept_and_all_is_counted(place, monkeypatch):
+    (place / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(place / "file"))
+    study = cx.read_study(place / "study" / "study.toml")
+    assert cx.evaluate(study, ["three-strikes"]).to_json() == cx.evaluate(study, ["three-strikes"]).to_json()
+    assert not list(study.state.rglob("*.parquet"))
+
+
+def distrusted(state, change):
+    change(state)
+    with pytest.raises(StateError, match="is not trusted"):
+        check_state(state)
+
+
+def linked(state):
+    (state / "quarantine").symlink_to(state.parent)
+
+
+def linked_itself(state):
+    state.rename(state.parent / "moved")
+    state.symlink_to(state.parent / "moved")
+
+
+def twice(state):
+    (state.parent / "mine").write_text("x")
+    os.link(state.parent / "mine", state / "lock")
+
+
+def pipe(state):
+    os.mkfifo(state / "inputs.json")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        linked,
+        linked_itself,
+        twice,
+        pipe,
+        lambda s: s.chmod(0o777),
+        lambda s: (s / "cache").mkdir() or (s / "cache").chmod(0o770),
+        lambda s: ((s / "work").mkdir(mode=0o700), (s / "work" / "x").symlink_to("/")),
+    ],
+)
+def test_a_state_folder_that_others_may_have_made_is_refused(state, change):
+    check_state(state)
+    distrusted(state, change)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only an administrator gives files away")
+def test_a_state_folder_of_another_user_is_refused(state):
+    distrusted(state, lambda s: os.chown(s, 12345, 12345))
+
+
+def test_quarantined_rows_do_not_follow_a_link(place):
+    study = cx.read_study(place / "study" / "study.toml")
+    log = (study.folder / "log.csv").read_text().splitlines()
+    (study.folder / "log.csv").write_text("\n".join([*log, "c1,soon,bad"]) + "\n")
+    elsewhere = place / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "interactions.csv").write_text("mine")
+    (place / "study" / "quarantine").symlink_to(elsewhere)
+    with pytest.raises(StateError):
+        cx.audit(study).write_quarantine(place / "study" / "quarantine")
+    assert (elsewhere / "interactions.csv").read_text() == "mine"
+
+
+CELL = "HIV clinic, tel 0171 555"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError(f"interactions and retention have no customers in common (the log's look like {CELL})"),
+        StudyError(f"interactions.grade: {CELL}", field="interactions.grade"),
+        ValueError(CELL),
+        NotebookError(f"notebook verdicts, cell 2: DataError: {CELL}"),
+    ],
+)
+def test_a_page_tells_the_kind_of_an_error_and_no_value(error):
+    told = error.public if isinstance(error, NotebookError) else kind_of(error, str(error))
+    assert type(error).__name__ in told
+    assert "clinic" not in told
+    assert "clinic" not in kind_of(CELL, CELL, CELL)
+
+
+def test_the_field_of_an_error_is_told():
+    error = StudyError(f"interactions.grade: {CELL}", field="interactions.grade")
+    assert kind_of(error, str(error)) == "StudyError in interactions.grade; the log of that run says more"
