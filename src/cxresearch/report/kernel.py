@@ -22,8 +22,11 @@ from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"
 _ENGINE = "cxresearch"
-# -P: the study folder, in which a kernel works, is no place for modules
-_COMMAND = [sys.executable, "-P", "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.ignore_cwd=1"]
+_COMMAND = [
+    *(sys.executable, "-P"),  # the study folder, in which a kernel works, is no place for modules
+    *("-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.ignore_cwd=1"),
+    "--IPKernelApp.capture_fd_output=0",  # what libraries write past the notebook belongs on no page
+]
 
 
 class NotebookError(ReportError):
