@@ -32,10 +32,10 @@ from task import CATALOGUE
 from cxresearch.bundled import copy_sample
 from cxresearch.estimators.cox import cox
 from cxresearch.histories import bad_count, contacts_within
-from cxresearch.risk.episode import episodes
-from cxresearch.risk.rows import from_rows
+from cxresearch.records.records import read_records
+from cxresearch.risk.episodes import episodes
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.study import read_study
-from cxresearch.tables.records import read_records
 
 EPISODES = HERE.parent / "tests" / "golden" / "cohort_episodes.csv.gz"
 CAUSES = ("censored", "defection", "other exit")
@@ -58,8 +58,8 @@ def seconds(work: Callable[[], object], runs: int) -> float:
 def process(task: str, folder: Path, engine: str = "polars", runs: int = 1) -> Row:
     """A task in processes of its own: the run with the median time."""
     command = [sys.executable, str(HERE / "task.py"), task, str(folder), engine]
-    found = [json.loads(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(runs)]
-    return sorted(found, key=lambda r: r["seconds"])[runs // 2]
+    result = [json.loads(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(runs)]
+    return sorted(result, key=lambda r: r["seconds"])[runs // 2]
 
 
 def row(what: str, ratio: float, bar: str, **more: Any) -> Row:
@@ -160,14 +160,14 @@ def claims_over_scan(folder: Path) -> list[Row]:
     sort = process("sort", folder, runs=3)["seconds"]
     rows = []
     for claim, bar in (("crude", "15 x"), ("adjusted", "40 x")):
-        found = process(claim, folder)
+        result = process(claim, folder)
         rows.append(
             row(
                 f"{claim} claim with jackknife, {scan['rows']:,} contacts, over a raw scan",
-                found["seconds"] / scan["seconds"],
+                result["seconds"] / scan["seconds"],
                 bar,
-                over_a_packed_sort=round(found["seconds"] / sort, 1),
-                peak_gib=round(found["peak_gib"], 2),
+                over_a_packed_sort=round(result["seconds"] / sort, 1),
+                peak_gib=round(result["peak_gib"], 2),
             )
         )
     alone = {c: process(c, folder)["seconds"] for c in CATALOGUE}
@@ -186,7 +186,7 @@ def whole_catalogue() -> list[Row]:
         folder = copy_sample(Path(there))[0].parent
         whole = process("catalogue", folder, runs=3)
         alone = {c: process(c, folder) for c in whole["verdicts"]}
-    every = sum(found["seconds"] for found in alone.values())
+    every = sum(result["seconds"] for result in alone.values())
     dearest = max(alone, key=lambda c: alone[c]["seconds"])
     return [
         row(
@@ -218,13 +218,13 @@ def engines(folder: Path) -> list[Row]:
     wanted = ["polars", "polars-lazy", "duckdb"]
     if shutil.which("java"):
         wanted.append("spark")
-    found = {}
+    result = {}
     for name in wanted:
         try:
-            found[name] = process("adjusted", folder, name)
+            result[name] = process("adjusted", folder, name)
         except subprocess.CalledProcessError as e:
             print(f"{name}: {e.stderr.decode().strip().splitlines()[-1]}")
-    first = found["polars"]
+    first = result["polars"]
     return [
         row(
             f"{name} over polars, one adjusted claim",
@@ -233,7 +233,7 @@ def engines(folder: Path) -> list[Row]:
             same_tables=r["fingerprint"] == first["fingerprint"],
             same_verdict=r["verdicts"] == first["verdicts"],
         )
-        for name, r in found.items()
+        for name, r in result.items()
         if name != "polars"
     ]
 
@@ -272,9 +272,9 @@ def main() -> None:
 def page(results: list[Row]) -> str:
     """The table as a page."""
     lines = []
-    for found in results:
-        more = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in found.items() if k not in ("what", "ratio", "bar"))
-        lines.append(f"| {found['what']} | {found['ratio']:.3g} | {found['bar']} | {more} |")
+    for result in results:
+        more = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in result.items() if k not in ("what", "ratio", "bar"))
+        lines.append(f"| {result['what']} | {result['ratio']:.3g} | {result['bar']} | {more} |")
     return (HERE / "speed.head.md").read_text() + "\n".join(lines) + "\n"
 
 

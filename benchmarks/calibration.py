@@ -25,7 +25,7 @@ import polars as pl
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from cxresearch.claims.docket import evaluate
+from cxresearch.claims.evaluate import evaluate
 from cxresearch.worlds import KNOWN, known_world, simulate
 
 HERE = Path(__file__).parent
@@ -43,8 +43,8 @@ def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict
     rows = []
     for trial in docket.values():
         e = trial.primary
-        found = {k: None if e.estimate is None else getattr(e.estimate, k) for k in ("value", "low", "high", "se")}
-        rows.append({"world": world, "seed": seed, "claim": trial.claim.id, "verdict": e.verdict, **found})
+        result = {k: None if e.estimate is None else getattr(e.estimate, k) for k in ("value", "low", "high", "se")}
+        rows.append({"world": world, "seed": seed, "claim": trial.claim.id, "verdict": e.verdict, **result})
     return rows
 
 
@@ -92,20 +92,20 @@ def table(rows: pl.DataFrame, truths: pl.DataFrame, before: pl.DataFrame) -> pl.
             old = before.filter(world=known.name, claim=truth.claim)
             if own.height == old.height == 0:
                 continue
-            found = _counted(own, truths) if own.height else old.row(0, named=True)
-            n, wrong = found["replicates"], sum(found[v] for v in truth.wrong)
-            right = found[truth.right] if truth.clear and truth.right else None
+            result = _counted(own, truths) if own.height else old.row(0, named=True)
+            n, wrong = result["replicates"], sum(result[v] for v in truth.wrong)
+            right = result[truth.right] if truth.clear and truth.right else None
             low, high = proportion_confint(wrong, n, method="wilson")
             lines.append(
                 {
                     **{"world": known.name, "claim": truth.claim, "truth": truth.place, "clear": truth.clear},
-                    **{k: found[k] for k in ("true_value", "median_estimate", "replicates", *COUNTS)},
+                    **{k: result[k] for k in ("true_value", "median_estimate", "replicates", *COUNTS)},
                     "wrong": wrong / n,
                     "wrong_low": low,
                     "wrong_high": high,
                     "within_bar": bool(stats.binom.sf(wrong - 1, n, BAR) >= 0.01),
                     "decided_rightly": None if right is None else right / n,
-                    "covered": found["covered"],
+                    "covered": result["covered"],
                 }
             )
     return pl.DataFrame(lines, infer_schema_length=None)
@@ -124,13 +124,13 @@ def _counted(own: pl.DataFrame, truths: pl.DataFrame) -> dict[str, Any]:
     return {"true_value": value, "median_estimate": median, "replicates": own.height, **counts, "covered": covered}
 
 
-def page(found: pl.DataFrame, customers: int) -> str:
+def page(result: pl.DataFrame, customers: int) -> str:
     """The table as Markdown; what no large run has found is left out."""
-    limits = found["true_value"].null_count() < found.height
+    limits = result["true_value"].null_count() < result.height
     columns = ["world", "claim", "truth", "times", "median estimate", *VERDICTS, "wrong (95%)", "decided rightly"]
     columns += ["true value", "interval holds it"] if limits else []
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    for r in found.iter_rows(named=True):
+    for r in result.iter_rows(named=True):
         cells = [
             r["world"],
             r["claim"],
@@ -143,7 +143,7 @@ def page(found: pl.DataFrame, customers: int) -> str:
         ]
         cells += [_told(r["true_value"], ".3f"), _told(r["covered"], ".1%")] if limits else []
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    worlds = "\n".join(f"- **{k.name}**: {k.about}" for k in KNOWN.values() if k.name in found["world"].to_list())
+    worlds = "\n".join(f"- **{k.name}**: {k.about}" for k in KNOWN.values() if k.name in result["world"].to_list())
     said = LIMITS.format(large=LARGE) if limits else ""
     return PAGE.format(customers=customers, limits=said, worlds=worlds, table="\n".join(lines))
 
@@ -206,10 +206,10 @@ def main() -> None:
     tries, truths = (
         pl.DataFrame(r, infer_schema_length=None) if r else pl.DataFrame(schema=EMPTY) for r in (rows, large)
     )
-    found = table(tries, truths, before)
-    found.write_csv(written, float_precision=4)
-    (HERE.parent / "docs" / "calibration.md").write_text(page(found, given.customers), encoding="utf-8")
-    print(found)
+    result = table(tries, truths, before)
+    result.write_csv(written, float_precision=4)
+    (HERE.parent / "docs" / "calibration.md").write_text(page(result, given.customers), encoding="utf-8")
+    print(result)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class Bench:
 
     def _real(self) -> Path:
         """What a real notebook shows of a claim."""
-        from cxresearch.report import show
+        from cxresearch.report.pages import show
 
         real = ["report", self.study, "--claim", "bad-moments-drive-away", "--out", self.folder / "real"]
         subprocess.run([sys.executable, "-m", "cxresearch", *real], check=True, capture_output=True)
@@ -159,12 +159,12 @@ class Bench:
         """Take note of the pages that were made on purpose."""
         for shelf in sorted((self.state / "pages").glob("*.json")) + sorted((self.state / "pages").glob(".*.part")):
             try:
-                found = json.loads(shelf.read_bytes())
+                result = json.loads(shelf.read_bytes())
             except ValueError:
                 continue  # being written
-            for page in found["pages"]:
+            for page in result["pages"]:
                 self.known.setdefault(page["sha256"], set()).add(page["run"])
-            self.known.setdefault(found["index"], set()).add(found["pages"][-1]["run"])
+            self.known.setdefault(result["index"], set()).add(result["pages"][-1]["run"])
 
     def look(self) -> tuple[int, int, list[str]]:
         """How many pages are not whole, and how many are not in the ledger."""
@@ -197,7 +197,7 @@ class Bench:
 def one_run(notebook: Path, args: list[str]) -> None:
     """The command, with the stand-in for the notebook; ends the process."""
     from cxresearch.cli import main
-    from cxresearch.report import plan
+    from cxresearch.report.runs import plan
 
     plan.notebook_path = lambda _: notebook
     try:
@@ -316,8 +316,8 @@ def main() -> int:
     import nbconvert  # noqa: F401
     import papermill  # noqa: F401
 
-    import cxresearch.claims.docket
-    import cxresearch.report.page  # noqa: F401
+    import cxresearch.claims.evaluate
+    import cxresearch.report.pages.html  # noqa: F401
 
     with tempfile.TemporaryDirectory(prefix="cx-") as folder:
         bench = Bench(Path(folder), given.shown)

@@ -17,11 +17,11 @@ import polars as pl
 import statsmodels.stats.multitest
 import statsmodels.stats.proportion  # noqa: F401 - as above
 
-from cxresearch.claims.docket import evaluate
+from cxresearch.claims.evaluate import evaluate
 from cxresearch.histories import bad_count
-from cxresearch.risk.episode import episodes
+from cxresearch.records.records import read_records
+from cxresearch.risk.episodes import episodes
 from cxresearch.study import read_study
-from cxresearch.tables.records import read_records
 
 CATALOGUE = (
     "three-strikes",
@@ -63,9 +63,9 @@ def docket(folder: Path, engine: str, claims: tuple[str, ...] | None = CATALOGUE
         if line.startswith("trying"):
             trials.append(time.perf_counter() - start)
 
-    found = evaluate(read_study(folder), list(claims) if claims else None, engine=engine, keep=False, progress=say)
-    verdicts = {t.claim.id: t.verdict for t in found}
-    return {"fingerprint": found.fingerprint, "verdicts": verdicts, "shared": trials[0]}
+    result = evaluate(read_study(folder), list(claims) if claims else None, engine=engine, keep=False, progress=say)
+    verdicts = {t.claim.id: t.verdict for t in result}
+    return {"fingerprint": result.fingerprint, "verdicts": verdicts, "shared": trials[0]}
 
 
 def catalogue(folder: Path, engine: str) -> object:
@@ -95,10 +95,10 @@ def main() -> None:
     name, folder, *rest = sys.argv[1:]
     engine = rest[0] if rest else "polars"
     start = time.perf_counter()
-    found = TASKS[name](Path(folder), engine) if name in TASKS else docket(Path(folder), engine, (name,))
+    result = TASKS[name](Path(folder), engine) if name in TASKS else docket(Path(folder), engine, (name,))
     seconds = time.perf_counter() - start
     peak = _peak() / 2**20
-    print(json.dumps({"task": name, "seconds": seconds, "peak_gib": peak} | dict(found)))  # type: ignore[call-overload]
+    print(json.dumps({"task": name, "seconds": seconds, "peak_gib": peak} | dict(result)))  # type: ignore[call-overload]
 
 
 if __name__ == "__main__":

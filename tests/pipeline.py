@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 import cxresearch as cx
+from cxresearch.records.records import Records, read_records
 from cxresearch.risk.table import RiskTable
-from cxresearch.tables.records import Records, read_records
 
 CONTACTS = {"customer": pl.String, "at": pl.Datetime("us"), "grade": pl.String, "row": pl.Int64}
 CUSTOMERS = {
@@ -58,8 +58,8 @@ def flows_of(table: RiskTable) -> dict[tuple[Any, ...], Counter[str]]:
     """A risk table in the oracle's form: (group, time, levels) to counts that are not zero."""
     rename = {"other exit": "other"}
     counts = ["entered", "left", *table.causes]
-    found: dict[tuple[Any, ...], Counter[str]] = {}
+    result: dict[tuple[Any, ...], Counter[str]] = {}
     for row in table.to_polars().iter_rows(named=True):
         key = (row["group"], row["time"], tuple(row[f.name] for f in table.features))
-        found[key] = Counter({rename.get(c, c): row[c] for c in counts if row[c]})
-    return found
+        result[key] = Counter({rename.get(c, c): row[c] for c in counts if row[c]})
+    return result

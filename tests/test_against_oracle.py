@@ -11,8 +11,8 @@ from cxresearch.estimators.cox import cox
 from cxresearch.estimators.excess import Arrays
 from cxresearch.estimators.incidence import aalen_johansen, step
 from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within, grade_count, last_grade
-from cxresearch.histories.clocks import DayClock
-from cxresearch.risk.episode import clock_of, episodes, since, timeline, until
+from cxresearch.histories.base import DayClock
+from cxresearch.risk.episodes import clock_of, episodes, since, timeline, until
 from cxresearch.risk.matched import matched_table
 from cxresearch.risk.table import risk_table
 from tests.pipeline import flows_of, records_of
@@ -167,11 +167,11 @@ def test_histories_on_one_walk_are_what_they_are_alone(engine, clock, study):
     together = timeline(records, ticks)
     for history in (bad_count(3), grade_count("bad", (2, 4)), bad_count(1), contact_count((1, 3)), contact_count((2,))):
         assert history.walk
-        found, alone = (
+        result, alone = (
             records.engine.collect(line.states({"level": history})).select("customer", "tick", "level")
             for line in (together, timeline(records, ticks))
         )
-        assert found.sort("customer", "tick").equals(alone.sort("customer", "tick"))
+        assert result.sort("customer", "tick").equals(alone.sort("customer", "tick"))
 
 
 @given(study=contract_studies())

@@ -164,9 +164,9 @@ def test_claims_alone_and_for_a_study(world):
     assert "✔" in of.stdout
 
 
-def keys_of(found):
-    assert set(found) == {"study", "fingerprint", "version", "verdicts"}
-    for verdict in found["verdicts"]:
+def keys_of(result):
+    assert set(result) == {"study", "fingerprint", "version", "verdicts"}
+    for verdict in result["verdicts"]:
         assert set(verdict) == VERDICT_KEYS
         assert verdict["verdict"] in ("supported", "contradicted", "undecided", "not testable")
         assert verdict["interval"] in ("fixed", "anytime", None)
@@ -178,13 +178,13 @@ def no_odd_numbers(text):
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
 
-    found = json.loads(text, parse_constant=refuse)
-    stack = [found]
+    result = json.loads(text, parse_constant=refuse)
+    stack = [result]
     while stack:
         value = stack.pop()
         stack += value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
         assert not isinstance(value, float) or math.isfinite(value)
-    return found
+    return result
 
 
 def test_evaluate_one_claim_to_a_file(world, tmp_path):
@@ -192,9 +192,9 @@ def test_evaluate_one_claim_to_a_file(world, tmp_path):
     assert done.exit_code == 0, done.output
     assert CLAIM in done.stdout
     assert all(line.startswith("cxresearch: ") for line in done.stderr.splitlines())
-    found = no_odd_numbers((tmp_path / "v.json").read_text(encoding="utf-8"))
-    keys_of(found)
-    assert {v["claim"] for v in found["verdicts"]} == {CLAIM}
+    result = no_odd_numbers((tmp_path / "v.json").read_text(encoding="utf-8"))
+    keys_of(result)
+    assert {v["claim"] for v in result["verdicts"]} == {CLAIM}
 
 
 def test_evaluate_writes_only_json_to_standard_output(world, tmp_path):
@@ -204,9 +204,10 @@ def test_evaluate_writes_only_json_to_standard_output(world, tmp_path):
             "evaluate", world, "--claim", CLAIM, "--json", "-", "--engine", engine, "--state", tmp_path / engine
         )
         assert done.returncode == 0, done.stderr
-        found = no_odd_numbers(done.stdout)
-        keys_of(found)
-        prints.append((found["fingerprint"], [(v["reading"], v["customers"], v["events"]) for v in found["verdicts"]]))
+        result = no_odd_numbers(done.stdout)
+        keys_of(result)
+        counts = [(v["reading"], v["customers"], v["events"]) for v in result["verdicts"]]
+        prints.append((result["fingerprint"], counts))
         lines = done.stderr.splitlines()
         assert len(lines) >= 2
         assert all(line.startswith("cxresearch: ") for line in lines)

@@ -134,8 +134,8 @@ def test_variant_that_is_no_study(records, settings, message):
 
 
 def test_claims_that_can_be_tried(records):
-    found = cx.testable(records)
-    assert found.claims == tuple(c.id for c in cx.catalogue().values())
+    result = cx.testable(records)
+    assert result.claims == tuple(c.id for c in cx.catalogue().values())
     log = pl.DataFrame({"customer": ["a", "a"], "at": [1, 50], "grade": ["bad", "good"]})
     shop = cx.study_from({"retention": {"kind": "activity", "gap_days": 10}}, interactions=log)
     lacks = dict(zip(cx.testable(shop).claims, cx.testable(shop).lacks, strict=True))
@@ -145,10 +145,10 @@ def test_claims_that_can_be_tried(records):
 
 def test_what_is_behind_a_claim(records):
     claims = {c.id: c for c in cx.catalogue().values()}
-    found = cx.behind(records, claims["bad-moments-drive-away"])
-    assert (found.history, found.label) == ("bad", "bad moments so far")
-    assert sum(found.observed) == found.table.events("defection")
-    assert sum(found.expected) == pytest.approx(sum(found.observed))
+    result = cx.behind(records, claims["bad-moments-drive-away"])
+    assert (result.history, result.label) == ("bad", "bad moments so far")
+    assert sum(result.observed) == result.table.events("defection")
+    assert sum(result.expected) == pytest.approx(sum(result.observed))
     excess = claims["three-strikes"]
     readings = [r for r in excess.readings if r.id == "excess"]
     alone = type(excess)(

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.histories import age_of_last, bad_count, contacts_within, last_grade
-from cxresearch.risk.episode import episodes
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.episodes import episodes
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import RiskTable, risk_table, total
 from tests.pipeline import records_of
 from tests.reference import oracle

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cxresearch.claims.claim import parse_claim
+from cxresearch.claims.catalogue_loader import parse_claim
 from cxresearch.errors import SourceError
 from cxresearch.explore import audit
 from cxresearch.study import study_from

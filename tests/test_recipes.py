@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from cxresearch.records.records import read_records
 from cxresearch.study import read_study
-from cxresearch.tables.records import read_records
 
 RECIPES = Path(__file__).parents[1] / "data" / "recipes"
 ENGINES = ("polars", "duckdb")
@@ -73,8 +73,8 @@ def test_ravenstack(tmp_path, engine):
     for name, text in (("accounts", accounts), ("churn_events", churn), ("support_tickets", tickets)):
         (tmp_path / f"ravenstack_{name}.csv").write_text(text)
     records = read_records(read_study(RECIPES / "ravenstack.toml", {"RAVENSTACK": str(tmp_path)}), engine)
-    found = {f.reason: f.rows for f in records.audit.findings}
-    assert found == {"before the customer's start": 1}
+    result = {f.reason: f.rows for f in records.audit.findings}
+    assert result == {"before the customer's start": 1}
     assert facts(records)["bad moments"] == "2 (50.0%)"
     assert facts(records)["bad and good at once"] == "1"
     assert facts(records)["customers who defected"] == "1 (50.0%)"

@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims.claim import claims_of
+from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.incidence import incidence_at
 from cxresearch.html_tables import html_table, styled, unstyled
-from cxresearch.risk.agent_counts import agent_table
+from cxresearch.risk.agents import agent_table
 from cxresearch.risk.matched import matched_table
 from cxresearch.worlds import World, simulate
 

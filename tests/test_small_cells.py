@@ -1,7 +1,7 @@
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from cxresearch.small_cells import about, classes, hide, tellable, told
+from cxresearch.disclosure.counts import about, classes, count_text, hide, tellable
 
 
 @pytest.mark.parametrize(
@@ -30,18 +30,18 @@ def test_small_counts_and_what_gives_them_away_are_hidden(counts, shown):
         ((3, 2), ()),
     ],
 )
-def test_sparse_neighbours_share_a_class(counts, found):
-    assert classes(counts, 10) == found
-    assert sum(n for _, n in found) in (0, sum(counts))
+def test_sparse_neighbours_share_a_class(counts, result):
+    assert classes(counts, 10) == result
+    assert sum(n for _, n in result) in (0, sum(counts))
 
 
 def test_counts_in_words():
-    assert [told(n, 10) for n in (1204, 9, 0, None)] == ["1,204", "fewer than 10", "0", "not shown"]
+    assert [count_text(n, 10) for n in (1204, 9, 0, None)] == ["1,204", "fewer than 10", "0", "not shown"]
 
 
 def wilson(cases, customers):
-    found = proportion_confint(cases, customers, alpha=0.05, method="wilson")
-    return cases / customers, *map(float, found)
+    result = proportion_confint(cases, customers, alpha=0.05, method="wilson")
+    return cases / customers, *map(float, result)
 
 
 @pytest.mark.parametrize("customers", [40, 454, 20_000])

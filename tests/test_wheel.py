@@ -31,8 +31,8 @@ def test_sample_and_report_from_a_wheel(tmp_path):
         return done.stdout
 
     where = [sys.executable, "-c", "import cxresearch; print(cxresearch.__file__)"]
-    found = subprocess.run(where, cwd=work, env=env, capture_output=True, text=True, check=True).stdout
-    assert Path(found.strip()).is_relative_to(site)
+    result = subprocess.run(where, cwd=work, env=env, capture_output=True, text=True, check=True).stdout
+    assert Path(result.strip()).is_relative_to(site)
     assert "study.toml" in run("sample", "study")
     pages = run("report", "study", "--out", "reports", "--claim", "bad-moments-drive-away").split()
     assert [Path(p).name for p in pages] == ["verdicts.html", "index.html"]

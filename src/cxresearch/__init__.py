@@ -4,7 +4,8 @@ The way of the data, from left to right and from top to bottom; each package has
 
     study/        the study file, its conditions and queries
     engines/      Polars, DuckDB and Spark: the one place that knows them
-    tables/       both tables read, graded, joined; every row accounted for
+    records/      both tables read, graded, joined; every row accounted for
+    disclosure/   what may be shown
     histories/    what had been lived before a day, on one timeline
     risk/         (start, stop] rows, and the additive tables made of them
     estimators/   tables to numbers
@@ -14,7 +15,7 @@ The way of the data, from left to right and from top to bottom; each package has
     report/       notebooks to pages
     worlds/       data with a known truth
 
-`explore` goes from a study to a table in one call, `curves` to curves side by side. `small_cells` says what may be
+`explore` goes from a study to a table in one call, `curves` to curves side by side. `disclosure` says what may be
 shown, `html_tables` how it looks in JupyterLab; `bundled` is what ships with the package, `outputs` writes a
 file that was asked for, `checks` are those of arguments.
 
@@ -35,11 +36,11 @@ if TYPE_CHECKING:
     from cxresearch import histories as histories
     from cxresearch import journey as journey
     from cxresearch import worlds as worlds
-    from cxresearch.claims.behind import behind
-    from cxresearch.claims.claim import catalogue
-    from cxresearch.claims.docket import evaluate
-    from cxresearch.claims.evidence import Docket
-    from cxresearch.claims.listing import testable
+    from cxresearch.claims.catalogue_loader import catalogue
+    from cxresearch.claims.evaluate import evaluate
+    from cxresearch.claims.observed_vs_expected import behind
+    from cxresearch.claims.requirements import testable
+    from cxresearch.claims.results import Docket
     from cxresearch.curves import incidence_after_bad, incidence_by_level
     from cxresearch.errors import CxResearchError, NotTestable
     from cxresearch.estimators.attributable import attributable
@@ -47,19 +48,19 @@ if TYPE_CHECKING:
     from cxresearch.estimators.incidence import incidence
     from cxresearch.explore import audit, episodes, fit_hazard_model, risk_table
     from cxresearch.histories import bad_count, contact_count, contacts_within
-    from cxresearch.risk.episode import Episodes
+    from cxresearch.records.audit import Audit
+    from cxresearch.records.records import Records, read_records
+    from cxresearch.risk.episodes import Episodes
     from cxresearch.risk.table import RiskTable
     from cxresearch.study import Study, read_study, study_from
-    from cxresearch.tables.accounting import Audit
-    from cxresearch.tables.records import Records, read_records
 
 # where each public name lives; a module is imported when a name of it is first used, so that importing stays fast
 _HOMES = {
-    "claims.behind": ("behind",),
-    "claims.claim": ("catalogue",),
-    "claims.docket": ("evaluate",),
-    "claims.evidence": ("Docket",),
-    "claims.listing": ("testable",),
+    "claims.observed_vs_expected": ("behind",),
+    "claims.catalogue_loader": ("catalogue",),
+    "claims.evaluate": ("evaluate",),
+    "claims.results": ("Docket",),
+    "claims.requirements": ("testable",),
     "curves": ("incidence_after_bad", "incidence_by_level"),
     "errors": ("CxResearchError", "NotTestable"),
     "estimators.attributable": ("attributable",),
@@ -67,11 +68,11 @@ _HOMES = {
     "estimators.incidence": ("incidence",),
     "explore": ("audit", "episodes", "fit_hazard_model", "risk_table"),
     "histories": ("bad_count", "contact_count", "contacts_within"),
-    "risk.episode": ("Episodes",),
+    "risk.episodes": ("Episodes",),
     "risk.table": ("RiskTable",),
     "study": ("Study", "read_study", "study_from"),
-    "tables.accounting": ("Audit",),
-    "tables.records": ("Records", "read_records"),
+    "records.audit": ("Audit",),
+    "records.records": ("Records", "read_records"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 _NAMESPACES = ("charts", "curves", "errors", "estimators", "histories", "journey", "worlds")

@@ -85,10 +85,10 @@ def names(argument: str, given: Any) -> tuple[str, ...]:
     allowed = "a list of names, such as ['segment']"
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ArgumentError(argument, given, allowed)
-    found = tuple(given)
-    if not all(isinstance(name, str) for name in found):
+    result = tuple(given)
+    if not all(isinstance(name, str) for name in result):
         raise ArgumentError(argument, given, allowed)
-    return found
+    return result
 
 
 def edges(argument: str, given: Any, *, empty: bool = False, low: int = 1) -> tuple[int, ...]:
@@ -100,9 +100,9 @@ def edges(argument: str, given: Any, *, empty: bool = False, low: int = 1) -> tu
     allowed = f"whole numbers that rise and are at least {low}, such as (30, 90, 365)"
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ArgumentError(argument, given, allowed)
-    found = tuple(given)
+    result = tuple(given)
     try:
-        numbers = tuple(whole(argument, n, low) for n in found)
+        numbers = tuple(whole(argument, n, low) for n in result)
     except ArgumentError:
         raise ArgumentError(argument, given, allowed) from None
     if any(b <= a for a, b in pairwise(numbers)) or not (numbers or empty):

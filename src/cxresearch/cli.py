@@ -18,8 +18,8 @@ from cxresearch.outputs import check_writable, write_whole
 from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
+    from cxresearch.records.audit import Audit
     from cxresearch.study import Study
-    from cxresearch.tables.accounting import Audit
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130  # something failed; wrong usage or wrong input; stopped by a key press
 
@@ -161,9 +161,9 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
     from cxresearch.explore import audit as audited
 
     loaded = _read(study, variables, state)
-    found = audited(loaded, engine=engine)
-    click.echo(str(found))
-    _quarantine(found, loaded)
+    result = audited(loaded, engine=engine)
+    click.echo(str(result))
+    _quarantine(result, loaded)
 
 
 @main.command()
@@ -172,15 +172,15 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 @_engine
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
-    from cxresearch.claims.claim import catalogue
-    from cxresearch.claims.listing import testable
+    from cxresearch.claims.catalogue_loader import catalogue
+    from cxresearch.claims.requirements import testable
 
     if study is None:
         for claim in catalogue().values():
             click.echo(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
-    found = testable(_read(study, variables), engine=engine)
-    for row in found.to_polars().iter_rows(named=True):
+    result = testable(_read(study, variables), engine=engine)
+    for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
         click.echo(f"{'– ' if missing else '✔ '}{row['claim']}\n    {row['statement']}\n    {row['source']}")
         if missing:
@@ -210,7 +210,7 @@ def evaluate(
     state: Path | None,
 ) -> None:
     """Try claims on a study: verdicts as a table, and as JSON."""
-    from cxresearch.claims.docket import evaluate as tried
+    from cxresearch.claims.evaluate import evaluate as tried
 
     loaded = _read(study, variables, state)
     if json_file is not None and str(json_file) != "-":
@@ -289,9 +289,9 @@ def report(
     A page for which nothing has changed stays. A page that cannot be made again stays too, marked as not up to date,
     and the exit status is 1.
     """
-    from cxresearch.report.parameters import from_text
-    from cxresearch.report.pdf import browser, pdf
-    from cxresearch.report.run import report as run
+    from cxresearch.report.runs.pdf import browser, pdf
+    from cxresearch.report.runs.plan import from_text
+    from cxresearch.report.runs.run import report as run
 
     told = from_text(parameters)
     say, tell = _log()
@@ -350,9 +350,9 @@ def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> 
     return read_study(study, variables, state=state)
 
 
-def _quarantine(found: Audit, study: Study) -> None:
+def _quarantine(result: Audit, study: Study) -> None:
     check_state(study.state)
-    for path in found.write_quarantine(study.state / "quarantine"):
+    for path in result.write_quarantine(study.state / "quarantine"):
         click.echo(f"quarantined rows: {path}", err=True)
 
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.checks import lookup
+from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
 from cxresearch.estimators.results import Incidence, Result, some_times
 from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
-from cxresearch.histories.clocks import DayClock
+from cxresearch.histories.base import DayClock
 from cxresearch.html_tables import html_table
-from cxresearch.risk.episode import episodes, since, until
+from cxresearch.records.records import Records
+from cxresearch.risk.episodes import episodes, since, until
 from cxresearch.risk.table import RiskTable, risk_table
-from cxresearch.small_cells import MIN_CELL
 from cxresearch.study import Study
-from cxresearch.tables.records import Records
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -155,14 +155,14 @@ def incidence_after_bad(study: Study | Records, *, nth: int = 1, until_nth: int 
 
 
 def _curves(of: str, names: Iterable[str], made: Callable[[str], Incidence], min_cell: int) -> Curves:
-    found: dict[str, Incidence] = {}
+    result: dict[str, Incidence] = {}
     lacks: list[str] = []
     for name in names:
         try:
-            found[name] = made(name)
+            result[name] = made(name)
         except NotTestable as e:
             lacks.append(f"{of} {name} lacks {e.lacks}")
-    return Curves(of, tuple(found), tuple(found.values()), tuple(lacks), min_cell)
+    return Curves(of, tuple(result), tuple(result.values()), tuple(lacks), min_cell)
 
 
 def _incidence(table: RiskTable, cause: str, min_cell: int, level: float) -> Incidence:
@@ -176,9 +176,9 @@ def _incidence(table: RiskTable, cause: str, min_cell: int, level: float) -> Inc
 def _at(curve: Incidence, time: int) -> str:
     if time > curve.support or time < curve.start:
         return "–"
-    found = curve.at(time)
+    result = curve.at(time)
     # while nobody has left, there is no error to speak of
-    return f"{found.value:.0%} ({found.low:.0%}–{found.high:.0%})" if found.value > 0 else "0%"
+    return f"{result.value:.0%} ({result.low:.0%}–{result.high:.0%})" if result.value > 0 else "0%"
 
 
 def _ordinal(n: int) -> str:

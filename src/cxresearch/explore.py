@@ -8,14 +8,14 @@ from cxresearch.checks import flag, instance, names
 from cxresearch.engines import Engine
 from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
-from cxresearch.risk.episode import Episodes, clock_of
-from cxresearch.risk.episode import episodes as episodes_of
-from cxresearch.risk.episode import final as final_of
+from cxresearch.records.audit import Audit
+from cxresearch.records.records import Records, read_records
+from cxresearch.risk.episodes import Episodes, clock_of
+from cxresearch.risk.episodes import episodes as episodes_of
+from cxresearch.risk.episodes import final as final_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.risk.table import risk_table as count
 from cxresearch.study import Study
-from cxresearch.tables.accounting import Audit
-from cxresearch.tables.records import Records, read_records
 
 
 def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:

@@ -133,5 +133,5 @@ def _place(right: bool) -> str:
 
 def _row(cells: Sequence[str], right: Collection[int]) -> str:
     first, *others = (escape(c) for c in cells)
-    found = "".join(f"<td{_place(i in right)}>{c}</td>" for i, c in enumerate(others, 1))
-    return f"<tr><th scope='row'>{first}</th>{found}</tr>"
+    result = "".join(f"<td{_place(i in right)}>{c}</td>" for i, c in enumerate(others, 1))
+    return f"<tr><th scope='row'>{first}</th>{result}</tr>"

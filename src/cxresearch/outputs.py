@@ -54,14 +54,14 @@ def write_whole(path: Path, text: str) -> None:
 def _written_into(path: Path) -> bool:
     """Whether there is something else than a file, or what this program's own output goes to."""
     try:
-        found = path.stat()
+        result = path.stat()
     except FileNotFoundError:
         return False
     own = []
     for stream in (1, 2):
         with suppress(OSError):  # it may be closed
             own.append(os.fstat(stream))
-    return not stat.S_ISREG(found.st_mode) or any(os.path.samestat(found, o) for o in own)
+    return not stat.S_ISREG(result.st_mode) or any(os.path.samestat(result, o) for o in own)
 
 
 def _beside(path: Path) -> Path:

@@ -97,14 +97,14 @@ def check_state(folder: Path) -> None:
     """
     for path in _entries(folder):
         try:
-            found = path.lstat()
+            result = path.lstat()
         except FileNotFoundError:
             continue  # another run has cleared it
         except OSError as e:
             raise StateError(
                 f"cannot look into the state folder {folder}: {e.strerror or e}; give another folder with --state"
             ) from None
-        if wrong := _distrusted(found):
+        if wrong := _distrusted(result):
             raise StateError(
                 f"the state folder {folder} is not trusted: {path} {wrong}; remove it if you do not know it, "
                 "or give another folder with --state"
@@ -122,17 +122,17 @@ def _entries(folder: Path) -> Iterator[Path]:
             folders.clear()
 
 
-def _distrusted(found: os.stat_result) -> str:
-    if stat.S_ISLNK(found.st_mode):
+def _distrusted(result: os.stat_result) -> str:
+    if stat.S_ISLNK(result.st_mode):
         return "is a link"
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+    if not (stat.S_ISREG(result.st_mode) or stat.S_ISDIR(result.st_mode)):
         return "is neither a file nor a folder"
-    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+    if stat.S_ISREG(result.st_mode) and result.st_nlink > 1:
         return "has a second name elsewhere"
     if os.name == "posix":
-        if found.st_uid != os.geteuid():
+        if result.st_uid != os.geteuid():
             return "belongs to another user"
-        if found.st_mode & 0o022:
+        if result.st_mode & 0o022:
             return "can be written by other users"
     return ""
 
@@ -197,10 +197,10 @@ def _key() -> bytes:
                 pass
             finally:
                 part.unlink()
-        found = file.lstat()
-        if not stat.S_ISREG(found.st_mode) or (os.name == "posix" and found.st_mode & 0o077):
+        result = file.lstat()
+        if not stat.S_ISREG(result.st_mode) or (os.name == "posix" and result.st_mode & 0o077):
             return b""
-        if os.name == "posix" and found.st_uid != os.geteuid():
+        if os.name == "posix" and result.st_uid != os.geteuid():
             return b""
         key = file.read_bytes()
     except (OSError, RuntimeError):

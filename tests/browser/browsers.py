@@ -22,11 +22,11 @@ def chromium():
 
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        result = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
-            yield found
+            yield result
         finally:
-            found.close()
+            result.close()
 
 
 class Reader:

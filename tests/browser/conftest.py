@@ -3,7 +3,7 @@
 import pytest
 
 from cxresearch.bundled import copy_sample
-from cxresearch.report.run import report
+from cxresearch.report.runs.run import report
 from tests.browser.browsers import chromium
 from tests.report.dockets import hostile_docket, ratio_trial, share_trial, untestable_trial
 from tests.report.histories import history_of, many
@@ -16,8 +16,8 @@ STALE = (
 
 @pytest.fixture(scope="module")
 def browser():
-    with chromium() as found:
-        yield found
+    with chromium() as result:
+        yield result
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from cxresearch.bundled import bundled, copy_sample
-from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE
+from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE
 from tests.browser.browsers import chromium
 
 pytestmark = pytest.mark.browser
@@ -105,14 +105,14 @@ COLOURS = """async source => {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Copies of the notebooks, the sample study where they look for it, and a notebook that only makes a chart."""
-    found = tmp_path_factory.mktemp("lab")
+    result = tmp_path_factory.mktemp("lab")
     for path in bundled("notebooks").glob("*.ipynb"):
-        shutil.copy(path, found)
-    copy_sample(found / "data" / "sample")
+        shutil.copy(path, result)
+    copy_sample(result / "data" / "sample")
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     plain = new_notebook(cells=[new_code_cell(c) for c in PLAIN], metadata={"kernelspec": kernel})
-    nbformat.write(plain, found / "plain.ipynb")
-    return found
+    nbformat.write(plain, result / "plain.ipynb")
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +170,8 @@ def _wait(address, server, log):
 
 @pytest.fixture(scope="module")
 def browser():
-    with chromium() as found:
-        yield found
+    with chromium() as result:
+        yield result
 
 
 @pytest.fixture(scope="module", params=["plain", *sorted(p.stem for p in bundled("notebooks").glob("*.ipynb"))])
@@ -227,7 +227,7 @@ def test_runs_and_its_charts_live(ran, tmp_path_factory):
     assert [o for o in outputs if o["output_type"] == "error"] == []
     made = sum("application/vnd.vega.v5+json" in o.get("data", {}) for o in outputs)
     assert made >= {"plain": 1, "explore": 5, "claim": 3, "journey": 3, "verdicts": 6}[name]
-    found = _tooltip(page)
+    result = _tooltip(page)
     shots = Path(os.environ.get("CX_SHOTS") or tmp_path_factory.mktemp("shots"))
     page.screenshot(path=shots / f"lab-{name}.png")
     expected = {
@@ -236,7 +236,7 @@ def test_runs_and_its_charts_live(ran, tmp_path_factory):
         "claim": "in these data",
         "verdicts": "in these data",
     } | {"journey": "moments"}
-    assert expected[name] in found
+    assert expected[name] in result
     assert elsewhere == []
 
 

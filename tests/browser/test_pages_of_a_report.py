@@ -7,8 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from pypdf import PdfReader
 
 from cxresearch.errors import ReportError
-from cxresearch.report import pdf as printer
-from cxresearch.report.pdf import pdf
+from cxresearch.report.runs import pdf as printer
+from cxresearch.report.runs.pdf import pdf
 from tests.browser.browsers import LAPTOP, PHONE, Reader
 
 pytestmark = pytest.mark.browser
@@ -26,8 +26,8 @@ def axe():
 def violations(axe, browser, file, *, scheme, viewport):
     # axe is a script of its own, which the page's policy would not let run
     with Reader(browser, file, color_scheme=scheme, viewport=viewport, bypass_csp=True) as reader:
-        found = axe.run(reader.page).response["violations"]
-        return [(v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"]) for v in found]
+        result = axe.run(reader.page).response["violations"]
+        return [(v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"]) for v in result]
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -12,7 +12,7 @@ import cxresearch as cx
 from cxresearch import charts
 from cxresearch.charts import renderer
 from cxresearch.estimators.results import CoxFit, Incidence
-from cxresearch.journey.moment_counts import MomentSummary
+from cxresearch.journey.moment_summary import MomentSummary
 
 
 def curve(share, at_risk, *, times=(10, 20, 30, 40), clock="tenure", cause="defection", start=0, support=40):
@@ -123,9 +123,9 @@ def test_no_step_stands_for_fewer_customers_than_may_be_shown(min_cell):
 def test_a_curve_that_few_left_is_not_drawn_and_is_named():
     three = curve((0.01, 0.02, 0.03, 0.03), (100, 99, 98, 97))
     nobody = curve((0.0,) * 4, (100, 99, 98, 97))
-    found = charts.retention({"0": BY_BAD["0"], "3+": three, "none": nobody}).to_dict()
-    assert {r["level"] for r in found["data"]["values"]} == {"0", "none"}
-    assert found["usermeta"]["caption"].endswith("Too few left to draw 3+.")
+    result = charts.retention({"0": BY_BAD["0"], "3+": three, "none": nobody}).to_dict()
+    assert {r["level"] for r in result["data"]["values"]} == {"0", "none"}
+    assert result["usermeta"]["caption"].endswith("Too few left to draw 3+.")
     with pytest.raises(cx.errors.EstimationError, match="10 left"):
         charts.retention({"3+": three})
     stacked = charts.competing({"defection": CAUSES["defection"], "other exit": three}).to_dict()
@@ -167,9 +167,9 @@ def test_curves_that_do_not_go_together(chart):
 
 
 def test_hazard_ratios_tell_the_fit():
-    found = fit(strata=("plan",))
-    chart = charts.hazard_ratios(found)
-    spec, table = chart.to_dict(), found.to_polars()
+    result = fit(strata=("plan",))
+    chart = charts.hazard_ratios(result)
+    spec, table = chart.to_dict(), result.to_polars()
     for row, told in zip(table.iter_rows(named=True), data(chart), strict=True):
         assert told["ratio"] == pytest.approx(row["hazard_ratio"], abs=1e-4)
         assert (told["low"], told["high"]) == (

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from cxresearch import evaluate
-from cxresearch.claims.claim import parse_claim
-from cxresearch.claims.lacking import lacks
+from cxresearch.claims.catalogue_loader import parse_claim
+from cxresearch.claims.requirements import lacks
 from cxresearch.errors import ClaimError
+from cxresearch.records.records import columns_of
 from cxresearch.study import study_from
-from cxresearch.tables.records import columns_of
 from cxresearch.worlds import World, simulate
 from tests.studies import make_study
 

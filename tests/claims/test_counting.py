@@ -5,18 +5,17 @@ from contextlib import suppress
 import polars as pl
 import pytest
 
-from cxresearch.claims.claim import catalogue
-from cxresearch.claims.counting import count, countings
-from cxresearch.claims.docket import evaluate
-from cxresearch.claims.lacking import lacks, suited
-from cxresearch.claims.store import Store
-from cxresearch.engines import packed
-from cxresearch.engines.packing import narrow
+from cxresearch.claims.catalogue_loader import catalogue
+from cxresearch.claims.evaluate import evaluate
+from cxresearch.claims.requirements import lacks, suited
+from cxresearch.claims.tables import Store, count, countings
+from cxresearch.engines import packed_contacts
+from cxresearch.engines.packing import downcast
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.risk.agent_counts import AgentTable
+from cxresearch.records.records import read_records
+from cxresearch.risk.agents import AgentTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
-from cxresearch.tables.records import read_records
 from cxresearch.worlds import World, simulate
 
 
@@ -27,15 +26,15 @@ def records():
 
 def wanted(records):
     """What all claims that the study has the columns for need."""
-    found = []
+    result = []
     for claim in catalogue().values():
         if lacks(claim, records.study, records.has):
             continue
         for reading in claim.readings:
             with suppress(NotTestable):
                 suits = suited(records.study, records.audit, records.has, claim, reading)
-                found += countings(records.study, records.fixed, claim, suits)
-    return found
+                result += countings(records.study, records.fixed, claim, suits)
+    return result
 
 
 def same(a, b):
@@ -53,7 +52,7 @@ def same(a, b):
 @pytest.mark.parametrize("part", [3_000, 9_001])
 def test_parts_add_up_to_the_whole(records, monkeypatch, part):
     whole = count(records, wanted(records))
-    monkeypatch.setattr(packed, "PART", part)
+    monkeypatch.setattr(packed_contacts, "PART", part)
     assert len(records.parts()) > 2
     said = []
     parts = count(records, wanted(records), said.append)
@@ -68,15 +67,15 @@ def test_matched_parts_of_unlike_sizes_add_up():
 
     def part(group, customers):
         people = pl.DataFrame({"group": [group], "customers": [customers], "clusters": [customers]})
-        frames = [narrow(pl.DataFrame(r).with_columns(group=pl.lit(group)), ["customers"]) for r in (rows, spans)]
-        return MatchedTable(*frames, ("",), ("censored", "defection"), narrow(people, ["customers", "clusters"]), ())
+        frames = [downcast(pl.DataFrame(r).with_columns(group=pl.lit(group)), ["customers"]) for r in (rows, spans)]
+        return MatchedTable(*frames, ("",), ("censored", "defection"), downcast(people, ["customers", "clusters"]), ())
 
     both = part(0, 100) + part(1, 40_000)
     assert both.population.rows() == [(0, 100, 100), (1, 40_000, 40_000)]
 
 
 def test_parts_hold_whole_clusters_and_every_row_once(records, monkeypatch):
-    monkeypatch.setattr(packed, "PART", 1)
+    monkeypatch.setattr(packed_contacts, "PART", 1)
     collect = records.engine.collect
     parts = [(collect(p.moments), collect(p.customers)) for p in (part() for part in records.parts())]
     moments, customers = (pl.concat(frames) for frames in zip(*parts, strict=True))
@@ -100,15 +99,15 @@ def test_an_error_belongs_to_its_own_table(records):
     claim = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
     good = countings(records.study, records.fixed, claim, claim.primary)[0]
     bad = type(good)(good.histories, good.clock, ("colour",))
-    found = count(records, [good, bad])
-    assert isinstance(found[bad.key], EstimationError)
-    assert isinstance(found[good.key], RiskTable)
+    result = count(records, [good, bad])
+    assert isinstance(result[bad.key], EstimationError)
+    assert isinstance(result[good.key], RiskTable)
 
 
 @pytest.mark.parametrize("part", [5_000, pytest.param(500, marks=pytest.mark.slow)])
 def test_verdicts_do_not_depend_on_the_parts(records, monkeypatch, part):
     claims = ["three-strikes", "bad-moments-drive-away"]
     whole = evaluate(records, claims, verdicts_only=True)
-    monkeypatch.setattr(packed, "PART", part)
+    monkeypatch.setattr(packed_contacts, "PART", part)
     assert len(records.parts()) > 2
     assert evaluate(records, claims, verdicts_only=True).to_json() == whole.to_json()

@@ -9,14 +9,14 @@ import pytest
 from statsmodels.duration.hazard_regression import PHReg
 
 from cxresearch import study_from
-from cxresearch.claims.claim import catalogue, parse_claim
-from cxresearch.claims.docket import evaluate
+from cxresearch.claims.catalogue_loader import catalogue, parse_claim
+from cxresearch.claims.evaluate import evaluate
 from cxresearch.errors import ClaimError
 from cxresearch.estimators.cox import cox
 from cxresearch.histories import bad_count, contact_count
-from cxresearch.risk.episode import episodes
+from cxresearch.records.records import read_records
+from cxresearch.risk.episodes import episodes
 from cxresearch.risk.table import risk_table
-from cxresearch.tables.records import read_records
 from cxresearch.worlds import KNOWN, World, simulate
 from tests.studies import make_study
 
@@ -111,8 +111,8 @@ def same_dockets(here, other):
 
 
 def test_documented_json(harm):
-    found = json.loads(harm.to_json())
-    assert list(found) == ["study", "fingerprint", "version", "verdicts"]
+    result = json.loads(harm.to_json())
+    assert list(result) == ["study", "fingerprint", "version", "verdicts"]
     keys = [
         "claim",
         "reading",
@@ -141,9 +141,9 @@ def test_documented_json(harm):
         "lacks",
         "warnings",
     ]
-    for row in found["verdicts"]:
+    for row in result["verdicts"]:
         assert set(row) == set(keys)
-    first = found["verdicts"][0]
+    first = result["verdicts"][0]
     assert (first["claim"], first["primary"], first["level"]) == ("three-strikes", True, 0.95)
     assert first["base_rate"]["label"].startswith("comparable customers")
 
@@ -227,12 +227,12 @@ def test_excess_is_zero_where_busy_customers_differ_and_moments_do_nothing(busy)
 
 @pytest.mark.slow
 def test_neutral_moments_are_no_threat_where_they_do_nothing():
-    found = [
+    result = [
         evaluate(make_study(World(busy_stay=0.4), 4_000, seed), ["neutral-threat"])["neutral-threat"].primary.estimate
         for seed in range(100, 104)
     ]
-    mean = sum(e.value for e in found) / len(found)
-    assert abs(mean) < 2.5 * sum(e.se**2 for e in found) ** 0.5 / len(found)
+    mean = sum(e.value for e in result) / len(result)
+    assert abs(mean) < 2.5 * sum(e.se**2 for e in result) ** 0.5 / len(result)
 
 
 def test_every_sentence_of_the_catalogue_can_be_filled():
@@ -329,9 +329,9 @@ def test_levels_held_equal_in_which_nobody_left_are_left_out():
         rows["stop"].to_numpy(), x, rows["left"].to_numpy(), entry=rows["start"].to_numpy() + 1e-6,
         offset=nothing, ties="efron",
     ).fit()  # fmt: skip
-    found = evaluate(records, ["mine"])["mine"].primary
-    assert found.estimate.value == pytest.approx(float(np.exp(peer.params[0])), rel=1e-6)
-    assert not found.warnings
+    result = evaluate(records, ["mine"])["mine"].primary
+    assert result.estimate.value == pytest.approx(float(np.exp(peer.params[0])), rel=1e-6)
+    assert not result.warnings
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims.claim import SECTIONS
+from cxresearch.claims.catalogue_loader import SECTIONS
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.histories import told
 from tests.claims.small_company import FIRST_DAY, LAST, STUDY, make_company
@@ -84,23 +84,23 @@ def test_every_claim_is_written_out(wanted):
 @pytest.mark.slow
 @pytest.mark.parametrize("claim", PRIMARY)
 def test_primary_reading(docket, wanted, claim):
-    found = docket[claim].primary
-    assert found.reading == PRIMARY[claim]
-    assert found.estimate is not None, found.lacks
-    assert found.estimate.value == pytest.approx(wanted(claim)[found.reading].value, rel=1e-7, abs=1e-9)
+    result = docket[claim].primary
+    assert result.reading == PRIMARY[claim]
+    assert result.estimate is not None, result.lacks
+    assert result.estimate.value == pytest.approx(wanted(claim)[result.reading].value, rel=1e-7, abs=1e-9)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("claim", "reading"), OTHERS)
 def test_other_readings(docket, wanted, claim, reading):
-    found, number = docket[claim][reading], wanted(claim)[reading]
+    result, number = docket[claim][reading], wanted(claim)[reading]
     if number is None:
-        assert "horizon" in found.lacks
+        assert "horizon" in result.lacks
         return
-    assert found.estimate is not None, found.lacks
+    assert result.estimate is not None, result.lacks
     # a departure or two in a level: without their group there is none, and all fits get Firth's penalty
-    within = 0.02 if "Firth" in " ".join(found.warnings) else 1e-7
-    assert found.estimate.value == pytest.approx(number.value, rel=within, abs=1e-9)
+    within = 0.02 if "Firth" in " ".join(result.warnings) else 1e-7
+    assert result.estimate.value == pytest.approx(number.value, rel=within, abs=1e-9)
 
 
 def counts(wanted):
@@ -150,28 +150,28 @@ def test_errors_leave_out_the_same_groups(docket, life, past):
     bad, bins = np.minimum(past.each["bad"], 1), estimators.bins_of(life, 20)
     sets = estimators.risk_sets(life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None)
     without = np.array([estimators.fit(sets, bins != g)["bad=1"] for g in range(20)])
-    found = docket["bad-moments-drive-away"].primary.estimate
-    assert found.groups == 20
-    assert found.se == pytest.approx(np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum()), rel=1e-5)
+    result = docket["bad-moments-drive-away"].primary.estimate
+    assert result.groups == 20
+    assert result.se == pytest.approx(np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum()), rel=1e-5)
 
 
 def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
     log, people = company.tables()
     blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
     claims = ["bad-moments-drive-away", "tell-the-customer", "no-news"]
-    found = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), claims)
+    result = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), claims)
     past = written_out.Past(replace(life, blackout=5))
     for claim in claims:
         number = written_out.CLAIMS[claim](past)[PRIMARY[claim]]
-        assert found[claim].primary.estimate.value == pytest.approx(number.value, rel=1e-7)
+        assert result[claim].primary.estimate.value == pytest.approx(number.value, rel=1e-7)
 
 
 @pytest.mark.slow
 def test_a_blackout_holds_on_days_since_a_problem(docket, company):
     log, people = company.tables()
     blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
-    found = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), ["resolution-decides"])
-    assert found["resolution-decides"].primary.estimate.value != docket["resolution-decides"].primary.estimate.value
+    result = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), ["resolution-decides"])
+    assert result["resolution-decides"].primary.estimate.value != docket["resolution-decides"].primary.estimate.value
 
 
 PERSON = pl.DataFrame([{"customer": "a", "start": date(2024, 1, 1), "end": None}], schema_overrides={"end": pl.Date})
@@ -190,11 +190,11 @@ def test_ratio_that_fading_is_held_against(company, past):
     study = cx.study_from(STUDY, interactions=log, retention=people)
     age = cx.histories.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
     table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
-    found = beyond_selection(table, "age", among={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
+    result = beyond_selection(table, "age", among={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
     ours = grids.age_of_last(past.life, grids.BAD, (30, 180))
     once = (past.each["bad"] == 1) & (ours <= 2)
     fit = estimators.cox(past.life, {"age": ours}, strata=past.segment, mask=once)
-    assert found.value == pytest.approx(fit.ratio({"age=2": -1}), rel=1e-7)
+    assert result.value == pytest.approx(fit.ratio({"age=2": -1}), rel=1e-7)
 
 
 def test_the_oracles_own_cox_fit(life, past):

@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from cxresearch.claims.claim import Reading, catalogue
-from cxresearch.claims.evidence import Evidence, Trial
-from cxresearch.claims.grammar import Requirement
-from cxresearch.claims.judgement import family, in_the_light_of
+from cxresearch.claims.adjust import family, in_the_light_of
+from cxresearch.claims.catalogue_loader import Reading, catalogue
 from cxresearch.claims.phrases import Sentence
-from cxresearch.estimators.estimates import estimate
+from cxresearch.claims.results import Evidence, Trial
+from cxresearch.claims.schema import Requirement
+from cxresearch.estimators.results import estimate
 
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
 CLAIM = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
@@ -16,10 +16,10 @@ CLAIM = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away"
 
 def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
     """A reading of a claim, decided."""
-    found = None if verdict == "not testable" else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
+    result = None if verdict == "not testable" else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
     lacks = "a control group" if verdict == "not testable" else ""
     own = ("a claim", reading, f"as {reading}", reading == "own", verdict, verdict, "")
-    return Evidence(*own, found, p, None, "hazard ratio", "> 1", 1000, 100, None, lacks, (), (), ())
+    return Evidence(*own, result, p, None, "hazard ratio", "> 1", 1000, 100, None, lacks, (), (), ())
 
 
 def judged(own: str, *, ladder: str = "", requires: tuple[tuple[Requirement, str], ...] = ()) -> Evidence:
@@ -37,21 +37,21 @@ def judged(own: str, *, ladder: str = "", requires: tuple[tuple[Requirement, str
 @pytest.mark.parametrize("own", VERDICTS)
 @pytest.mark.parametrize("rung", VERDICTS)
 def test_an_answer_that_turns_with_what_is_held_equal_is_open(own, rung):
-    found = judged(own, ladder=rung)
+    result = judged(own, ladder=rung)
     turned = {own, rung} == {"supported", "contradicted"}
-    assert found.verdict == found.verdict_family == ("undecided" if turned else own)
-    assert ("turns with what is held equal" in found.reason) == turned
+    assert result.verdict == result.verdict_family == ("undecided" if turned else own)
+    assert ("turns with what is held equal" in result.reason) == turned
 
 
 @pytest.mark.parametrize("own", VERDICTS)
 @pytest.mark.parametrize("control", VERDICTS)
 def test_a_control_that_fails_leaves_a_verdict_open(own, control):
     requirement = Requirement("control", otherwise="the control fails", control=True)
-    found = judged(own, requires=((requirement, control),))
+    result = judged(own, requires=((requirement, control),))
     failed = control == "contradicted" and own in ("supported", "contradicted")
-    assert found.verdict == ("undecided" if failed else own)
-    assert found.reason == ("the control fails" if failed else "")
-    assert found.p == 0.01
+    assert result.verdict == ("undecided" if failed else own)
+    assert result.reason == ("the control fails" if failed else "")
+    assert result.p == 0.01
 
 
 @pytest.mark.parametrize("own", VERDICTS)
@@ -59,39 +59,39 @@ def test_a_control_that_fails_leaves_a_verdict_open(own, control):
 @pytest.mark.parametrize("contradicts", [True, False])
 def test_what_a_reading_requires(own, other, contradicts):
     requirement = Requirement("other", otherwise="the other fails", contradicts=contradicts)
-    found = judged(own, requires=((requirement, other),))
+    result = judged(own, requires=((requirement, other),))
     if own in ("supported", "undecided") and other == "contradicted" and contradicts:
-        assert (found.verdict, found.reason, found.p) == ("contradicted", "the other fails", 0.03)
+        assert (result.verdict, result.reason, result.p) == ("contradicted", "the other fails", 0.03)
     elif own == "supported" and other == "supported":
-        assert (found.verdict, found.p) == ("supported", 0.03)  # both must hold: the larger p
+        assert (result.verdict, result.p) == ("supported", 0.03)  # both must hold: the larger p
     elif own == "supported":
-        assert found.verdict == "undecided"
-        assert found.reason == (
+        assert result.verdict == "undecided"
+        assert result.reason == (
             "no comparison: it lacks a control group" if other == "not testable" else "the other fails"
         )
     else:
-        assert (found.verdict, found.reason) == (own, "")
+        assert (result.verdict, result.reason) == (own, "")
 
 
 @pytest.mark.parametrize("own", VERDICTS)
 @pytest.mark.parametrize("other", VERDICTS)
 @pytest.mark.parametrize("asked", ["contradicted", "either"])
 def test_what_a_contradiction_requires(own, other, asked):
-    found = judged(own, requires=((Requirement("other", otherwise="the other differs", asked_of=asked), other),))
+    result = judged(own, requires=((Requirement("other", otherwise="the other differs", asked_of=asked), other),))
     if own not in (("contradicted", "supported") if asked == "either" else (asked,)):
-        assert (found.verdict, found.reason, found.p) == (own, "", 0.01)
+        assert (result.verdict, result.reason, result.p) == (own, "", 0.01)
     elif own == other:
-        assert (found.verdict, found.p) == (own, 0.03)
+        assert (result.verdict, result.p) == (own, 0.03)
     else:
         lacks = other == "not testable"
-        assert found.verdict == found.verdict_family == "undecided"
-        assert found.reason == ("no comparison: it lacks a control group" if lacks else "the other differs")
+        assert result.verdict == result.verdict_family == "undecided"
+        assert result.reason == ("no comparison: it lacks a control group" if lacks else "the other differs")
 
 
 def test_a_required_reading_contradicts_although_the_answer_turns():
     requirement = Requirement("other", otherwise="the other fails", contradicts=True)
-    found = judged("supported", ladder="contradicted", requires=((requirement, "contradicted"),))
-    assert (found.verdict, found.reason) == ("contradicted", "the other fails")
+    result = judged("supported", ladder="contradicted", requires=((requirement, "contradicted"),))
+    assert (result.verdict, result.reason) == ("contradicted", "the other fails")
 
 
 def test_all_claims_at_once():

@@ -7,7 +7,7 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import DataError
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.worlds import KNOWN, simulate
 
 WORLD = replace(KNOWN["look-ahead"].world, resolution_days=50.0)
@@ -38,9 +38,9 @@ def test_a_final_flag_seems_to_save_customers(company):
 def test_the_state_in_time_does_nothing(company):
     trial = cx.evaluate(company.study(), ["resolution-decides"])["resolution-decides"]
     assert trial.verdict in ("undecided", "contradicted")
-    found = trial.primary.estimate
-    assert found.low < 1 < found.high
-    assert found.high - found.low < 0.5  # and not for want of data
+    result = trial.primary.estimate
+    assert result.low < 1 < result.high
+    assert result.high - result.low < 0.5  # and not for want of data
     assert trial.naive.high < 0.5
     assert "result of staying" in str(trial.caution)
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from cxresearch.claims.verdict import decide, holm, more_events, parse_region
-from cxresearch.estimators.estimates import estimate, wilson
+from cxresearch.claims.decide import decide, holm, more_events, parse_region
+from cxresearch.estimators.results import estimate, wilson
 
 
 def ratio(value: float, se: float, groups: int = 100):
@@ -39,8 +39,8 @@ def test_negligible_is_said():
 
 
 def test_p_is_where_the_interval_touches_the_edge():
-    found = ratio(1.5, 0.1)
-    p = decide(found, parse_region("> 1", 1.10)).p
+    result = ratio(1.5, 0.1)
+    p = decide(result, parse_region("> 1", 1.10)).p
     touching = estimate(1.5, 0.1, scale="log", level=1 - p, groups=100)
     assert touching.low == pytest.approx(1.0)
     null = ratio(1.0, 0.02)
@@ -66,8 +66,8 @@ def test_p_belongs_to_the_verdict():
 
 
 def test_wilson_and_its_p_agree():
-    found = wilson(0.95, 400, 0.95)
-    touching = wilson(0.95, 400, 1 - decide(found, parse_region(">= 0.925")).p)
+    result = wilson(0.95, 400, 0.95)
+    touching = wilson(0.95, 400, 1 - decide(result, parse_region(">= 0.925")).p)
     assert touching.low == pytest.approx(0.925, abs=1e-9)
 
 
@@ -77,9 +77,9 @@ def test_a_share_that_is_there_at_all_is_beyond_an_edge_of_nothing_and_of_all(va
 
 
 def test_differences_have_a_smallest_effect_too():
-    found = estimate(0.001, 0.002, scale="identity", level=0.95, groups=100)
-    assert decide(found, parse_region("> 0", 0.01)).verdict == "contradicted"
-    assert decide(found, parse_region("> 0")).verdict == "undecided"
+    result = estimate(0.001, 0.002, scale="identity", level=0.95, groups=100)
+    assert decide(result, parse_region("> 0", 0.01)).verdict == "contradicted"
+    assert decide(result, parse_region("> 0")).verdict == "undecided"
 
 
 def test_more_events_never_looks_at_the_estimate():

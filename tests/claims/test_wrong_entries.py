@@ -6,11 +6,10 @@ import msgspec
 import pytest
 
 from cxresearch import evaluate
-from cxresearch.claims.claim import Reading, catalogue, claims_of, parse_claim, to_builtins
-from cxresearch.claims.entry import Claim
-from cxresearch.claims.keys import ANY, KEYS, kind_of
-from cxresearch.claims.sentence import filled
-from cxresearch.claims.wording import LIMITS
+from cxresearch.claims.catalogue_loader import Reading, catalogue, claims_of, parse_claim, to_builtins
+from cxresearch.claims.schema import Claim
+from cxresearch.claims.sentences import filled
+from cxresearch.claims.validation import ANY, KEYS, LIMITS, kind_of
 from cxresearch.errors import ClaimError
 from cxresearch.worlds import World
 from tests.studies import make_study

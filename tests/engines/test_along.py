@@ -33,21 +33,21 @@ ROWS = st.lists(
 
 def looped(rows):
     """What a walk finds at every row, by customer, day and second."""
-    found = {}
+    result = {}
     for _, own in itertools.groupby(sorted(rows, key=lambda row: row[:3]), key=lambda row: row[0]):
         walk = list(own)
         values = [row[3] for row in walk]
         for i, row in enumerate(walk):
             so_far = [v for v in values[: i + 1] if v is not None]
             least = min(so_far, default=None)
-            found[row[:3]] = {
+            result[row[:3]] = {
                 "sum": sum(so_far),
                 "last": so_far[-1] if so_far else None,
                 "min": None if row[3] is None else least,
                 "least": least,
                 **{name: values[i - n] if 0 <= i - n < len(walk) else None for name, n in SHIFTS.items()},
             }
-    return found
+    return result
 
 
 def walked(rows, name, kind=pl.Int64):
@@ -63,8 +63,8 @@ def walked(rows, name, kind=pl.Int64):
         **{name: along.shift("value", n) for name, n in SHIFTS.items()},
     )
     x = x.with_columns(least=along.last("min"))
-    found = at.collect(x.select(*KEY, *(nw.col(c).cast(nw.Int64) for c in ("sum", "last", "min", "least", *SHIFTS))))
-    return {tuple(row[k] for k in KEY): {c: v for c, v in row.items() if c not in KEY} for row in found.to_dicts()}
+    result = at.collect(x.select(*KEY, *(nw.col(c).cast(nw.Int64) for c in ("sum", "last", "min", "least", *SHIFTS))))
+    return {tuple(row[k] for k in KEY): {c: v for c, v in row.items() if c not in KEY} for row in result.to_dicts()}
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -97,8 +97,8 @@ def ticks(rows, name, work):
     at = engine(name)
     columns = ("customer", "day", "a", "b", "c")
     frame = at.keep(at.rows(at.frame(pl.DataFrame(rows, dict.fromkeys(columns, pl.Int64), orient="row"))))
-    found = work(at.along("day"), frame.select(*columns))
-    return at.collect(found.select(nw.col(*columns).cast(nw.Int64))).sort("customer", "day").rows()
+    result = work(at.along("day"), frame.select(*columns))
+    return at.collect(result.select(nw.col(*columns).cast(nw.Int64))).sort("customer", "day").rows()
 
 
 @pytest.mark.parametrize("name", ENGINES)

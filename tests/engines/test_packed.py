@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.engines import packed
+from cxresearch.engines import packed_contacts
 from cxresearch.engines import polars as engine
-from cxresearch.engines.packing import between, narrow, sums, tally
-from cxresearch.tables.records import read_records
+from cxresearch.engines.packing import between, downcast, sums, tally
+from cxresearch.records.records import read_records
 from cxresearch.worlds import KNOWN, simulate
 
 
@@ -35,7 +35,7 @@ def told(made, name="polars"):
         (engine, "FEW", 10**6),  # numbers of rows are told to the reader one by one
         (engine, "FEW", 0),
         (engine, "between", lambda _: None),  # contacts that do not fit into an integer
-        (packed, "PART", 50),  # counted fifty at a time
+        (packed_contacts, "PART", 50),  # counted fifty at a time
     ],
     ids=["hashed twice", "told one by one", "all looked for", "as columns", "in small parts"],
 )
@@ -62,12 +62,12 @@ def test_contacts_of_other_grades_are_left_out(made):
 
 
 def test_numbers_are_as_narrow_as_hold_them():
-    kinds = {n: narrow(pl.DataFrame({"n": [0, n]}), []).schema["n"] for n in (127, 128, 2**15, 2**31)}
+    kinds = {n: downcast(pl.DataFrame({"n": [0, n]}), []).schema["n"] for n in (127, 128, 2**15, 2**31)}
     assert kinds == {127: pl.Int8, 128: pl.Int16, 2**15: pl.Int32, 2**31: pl.Int64}
-    assert narrow(pl.DataFrame({"n": [-128]}), []).schema["n"] == pl.Int16
+    assert downcast(pl.DataFrame({"n": [-128]}), []).schema["n"] == pl.Int16
     # a sum must be held as well: 32 bits are added up in 32
-    assert narrow(pl.DataFrame({"n": [2**30] * 2}), ["n"]).schema["n"] == pl.Int64
-    many = narrow(pl.DataFrame({"n": [127] * 1_000}), ["n"])
+    assert downcast(pl.DataFrame({"n": [2**30] * 2}), ["n"]).schema["n"] == pl.Int64
+    many = downcast(pl.DataFrame({"n": [127] * 1_000}), ["n"])
     assert (many.schema["n"], many["n"].sum()) == (pl.Int8, 127_000)
 
 

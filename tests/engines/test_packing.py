@@ -43,5 +43,5 @@ def test_sums_are_the_same_dense_and_sparse(rows):
     for a, b, n in rows:
         wanted[a, b] = wanted.get((a, b), 0) + n
     for repeated in (1, 40):  # many rows to a key, or few
-        found = sums(pl.concat([frame] * repeated), ["a", "b"], ["n"])
-        assert list(found.iter_rows()) == [(*k, repeated * v) for k, v in sorted(wanted.items())]
+        result = sums(pl.concat([frame] * repeated), ["a", "b"], ["n"])
+        assert list(result.iter_rows()) == [(*k, repeated * v) for k, v in sorted(wanted.items())]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import Feature, RiskTable
 
 GOLDEN = Path(__file__).parents[1] / "golden"

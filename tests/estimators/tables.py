@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import RiskTable
 
 

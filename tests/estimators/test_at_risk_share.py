@@ -6,9 +6,8 @@ import pytest
 from statsmodels.duration.survfunc import survdiff
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.at_risk_share import share_at_risk
-from cxresearch.estimators.share import share
-from cxresearch.risk.rows import _groups, from_rows
+from cxresearch.estimators.shares import share, share_at_risk
+from cxresearch.risk.from_rows import _groups, from_rows
 from cxresearch.risk.table import balanced
 
 CAUSES = ("censored", "defection", "other exit")
@@ -68,27 +67,27 @@ def test_as_in_plain_loops(causes, ages, strata):
     rows = changing(1)
     table = table_of(rows)
     names, among = tuple(CAUSES[c] for c in causes), {"age": ages}
-    found = share_at_risk(table, {"silent": ("yes",)}, "age", among=among, causes=names, strata=strata)
+    result = share_at_risk(table, {"silent": ("yes",)}, "age", among=among, causes=names, strata=strata)
     leavers, counts, expected, own, alone = in_loops(rows, causes, ages, strata)
-    assert (found.whole, found.part, found.alone) == (leavers, counts, alone)
-    assert found.expected == pytest.approx(expected, rel=1e-12)
-    assert found.own == pytest.approx(own / leavers, rel=1e-12)
-    assert found.comparators.value == pytest.approx(expected / leavers, rel=1e-12)
-    assert found.excess.value == pytest.approx((counts - expected) / leavers, rel=1e-9)
-    assert found.exposed == share(table, {"silent": ("yes",)}, among=among, causes=names).estimate
+    assert (result.whole, result.part, result.alone) == (leavers, counts, alone)
+    assert result.expected == pytest.approx(expected, rel=1e-12)
+    assert result.own == pytest.approx(own / leavers, rel=1e-12)
+    assert result.comparators.value == pytest.approx(expected / leavers, rel=1e-12)
+    assert result.excess.value == pytest.approx((counts - expected) / leavers, rel=1e-9)
+    assert result.exposed == share(table, {"silent": ("yes",)}, among=among, causes=names).estimate
 
 
 def test_jackknife_written_out():
     rows = changing(2)
     table = table_of(rows)
-    found = share_at_risk(table, {"silent": ("yes",)}, "age", strata=["segment"], groups=20)
+    result = share_at_risk(table, {"silent": ("yes",)}, "age", strata=["segment"], groups=20)
     bins = balanced(table.population, 20)
     customers = rows["id"].unique().sort()
     bin_of = dict(zip(customers, (bins[int(g)] for g in _groups(customers)), strict=True))
     group = rows["id"].replace_strict(bin_of)
     parts = np.array([in_loops(rows.filter(group != g))[:3] for g in range(20)])
     excess, share_of = (parts[:, 1] - parts[:, 2]) / parts[:, 0], parts[:, 2] / parts[:, 0]
-    for estimate, replicates in ((found.excess, excess), (found.comparators, np.log(share_of / (1 - share_of)))):
+    for estimate, replicates in ((result.excess, excess), (result.comparators, np.log(share_of / (1 - share_of)))):
         spread = np.sqrt(19 / 20 * ((replicates - replicates.mean()) ** 2).sum())
         assert estimate.se == pytest.approx(spread, rel=1e-9)
         assert estimate.groups == 20
@@ -100,10 +99,10 @@ def test_the_model_error_is_that_of_a_logrank_test():
     stop, event = rng.integers(1, 40, n), rng.integers(0, 2, n)
     silent, age = rng.integers(0, 2, n), rng.integers(0, 3, n)
     rows = pl.DataFrame({"id": np.arange(n), "start": 0, "stop": stop, "event": event, "silent": silent, "age": age})
-    found = share_at_risk(from_rows(rows, ["silent", "age"]), {"silent": ("1",)}, "age").excess
+    result = share_at_risk(from_rows(rows, ["silent", "age"]), {"silent": ("1",)}, "age").excess
     chi, _ = survdiff(stop, event, silent, strata=age)
-    assert (found.value / found.se_model) ** 2 == pytest.approx(chi, rel=1e-9)
-    assert found.se == pytest.approx(found.se_model, rel=0.25)
+    assert (result.value / result.se_model) ** 2 == pytest.approx(chi, rel=1e-9)
+    assert result.se == pytest.approx(result.se_model, rel=0.25)
 
 
 def at_once(seed, leave, customers=6_000, strata=1):
@@ -128,10 +127,10 @@ def at_once(seed, leave, customers=6_000, strata=1):
 
 def test_what_is_planted_is_found():
     """Twice the hazard where silent: of leavers 2q / (1 + q) are silent where q of those at risk are."""
-    found = share_at_risk(at_once(1, lambda silent, age: 0.004 * (1 + silent)), {"silent": ("1",)}, "age")
+    result = share_at_risk(at_once(1, lambda silent, age: 0.004 * (1 + silent)), {"silent": ("1",)}, "age")
     wanted = np.mean([2 * q / (1 + q) - q for q in (0.4, 0.8)])
-    assert found.excess.low < wanted < found.excess.high
-    assert found.excess.low > 0.05
+    assert result.excess.low < wanted < result.excess.high
+    assert result.excess.low > 0.05
 
 
 def test_alike_takes_away_what_goes_with_age():
@@ -144,22 +143,22 @@ def test_alike_takes_away_what_goes_with_age():
 
 def test_chance_leaves_no_excess_however_small_the_risk_sets():
     """Risk sets of about three: with the leaver among them, nothing is left on average."""
-    found = [
+    result = [
         share_at_risk(at_once(s, lambda silent, age: 0.02, 1_200, 200), {"silent": ("1",)}, "age", strata=["stratum"])
         for s in range(20)
     ]
-    z = np.array([f.excess.value / f.excess.se for f in found])
+    z = np.array([f.excess.value / f.excess.se for f in result])
     assert abs(z.mean()) < 3 / np.sqrt(len(z))
     assert 0.6 < z.std() < 1.5
-    assert all(f.own > 0.3 and f.alone > 0 for f in found)
+    assert all(f.own > 0.3 and f.alone > 0 for f in result)
 
 
 def test_leavers_who_all_count_are_no_certainty():
     rows = changing(4).with_columns(silent=pl.when(pl.col("event") == 1).then(pl.lit("yes")).otherwise("silent"))
-    found = share_at_risk(table_of(rows), {"silent": ("yes",)}, "age")
-    assert found.part == found.whole
-    assert found.exposed.scale == "wilson"
-    assert found.excess.se >= found.excess.se_model > 0
+    result = share_at_risk(table_of(rows), {"silent": ("yes",)}, "age")
+    assert result.part == result.whole
+    assert result.exposed.scale == "wilson"
+    assert result.excess.se >= result.excess.se_model > 0
 
 
 def test_what_cannot_be_asked():
@@ -182,6 +181,6 @@ def test_what_cannot_be_asked():
 
 
 def test_it_shows_itself():
-    found = share_at_risk(table_of(changing(6)), {"silent": ("yes",)}, "age")
-    assert "excess over those at risk" in repr(found)
-    assert "at risk with them" in found._repr_html_()
+    result = share_at_risk(table_of(changing(6)), {"silent": ("yes",)}, "age")
+    assert "excess over those at risk" in repr(result)
+    assert "at risk with them" in result._repr_html_()

@@ -30,7 +30,7 @@ def test_bruzzi_written_out():
 def test_jackknife_leaves_out_events_too():
     table = cohort_table()
     fit = cox(table, ["bad"])
-    found = attributable(table, fit, {"bad": 1})
+    result = attributable(table, fit, {"bad": 1})
     values = []
     grouped = table.coarsen(fit.groups)
     for g in range(fit.groups):
@@ -39,7 +39,7 @@ def test_jackknife_leaves_out_events_too():
         kept = np.exp(-np.concatenate([[0.0], fit.replicates[g]])) @ counts
         values.append(1 - kept / sum(counts))
     spread = np.array(values) - np.mean(values)
-    assert found.se == pytest.approx(np.sqrt((fit.groups - 1) / fit.groups * (spread**2).sum()), rel=1e-10)
+    assert result.se == pytest.approx(np.sqrt((fit.groups - 1) / fit.groups * (spread**2).sum()), rel=1e-10)
 
 
 def test_what_cannot_be_asked():

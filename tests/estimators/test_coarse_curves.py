@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cxresearch as cx
+from cxresearch.disclosure.counts import grain, to_grain
 from cxresearch.estimators.coarse_curves import coarse
-from cxresearch.small_cells import grain, to_grain
 
 
 def curve_of(lives):
@@ -32,10 +32,10 @@ def curve_of(lives):
 @given(st.lists(st.tuples(st.integers(1, 150), st.booleans()), min_size=20, max_size=80), st.integers(2, 12))
 def test_each_step_stands_for_enough_who_left_and_none_lies_where_few_are(lives, min_cell):
     whole = curve_of(lives)
-    found = coarse(whole, min_cell)
+    result = coarse(whole, min_cell)
     days = [day for day, left in lives if left]
     last, before = 0.0, 0.0
-    for time, share, risk in zip(found.times, found.incidence, found.at_risk, strict=True):
+    for time, share, risk in zip(result.times, result.incidence, result.at_risk, strict=True):
         assert sum(last < day <= time for day in days) >= min_cell or share == before
         assert sum(day >= time for day, _ in lives) == risk >= min_cell
         assert share == whole.incidence[np.flatnonzero(whole.times == time)[0]]
@@ -44,10 +44,10 @@ def test_each_step_stands_for_enough_who_left_and_none_lies_where_few_are(lives,
 
 def test_nothing_is_lost_where_one_may_be_shown():
     whole = curve_of([(day, day % 3 > 0) for day in range(1, 100)])
-    found = coarse(whole, 1)
+    result = coarse(whole, 1)
     seen = whole.times[np.diff(whole.incidence, prepend=0.0) > 0]
-    assert set(seen) <= set(found.times)
-    assert len(found.incidence) == len(found.low) == len(found.high) == len(found.se_model) == len(found.times)
+    assert set(seen) <= set(result.times)
+    assert len(result.incidence) == len(result.low) == len(result.high) == len(result.se_model) == len(result.times)
 
 
 def test_few_who_left_make_no_step_and_none_a_flat_one():

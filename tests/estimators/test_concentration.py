@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from cxresearch.claims.verdict import decide, parse_region
+from cxresearch.claims.decide import decide, parse_region
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.concentration import _Agents, _cells, worst_share
 
@@ -61,14 +61,14 @@ def in_loops(frame, part, same_half=False, crude=False):
             by = n if crude else expected
             score[a] = round(b[a, ranking] / by[a, ranking], 12) if enough else -1
         left = part * sum(n[a, measuring] for a in agents)
-        found = 0.0
+        result = 0.0
         for s in sorted(set(score.values()), reverse=True):
             equal = [a for a in agents if score[a] == s]
             volume = sum(n[a, measuring] for a in equal)
             taken = min(1.0, max(left, 0.0) / volume) if volume else 0.0
-            found += taken * sum(b[a, measuring] for a in equal)
+            result += taken * sum(b[a, measuring] for a in equal)
             left -= volume
-        shares.append(found / sum(b[a, measuring] for a in agents))
+        shares.append(result / sum(b[a, measuring] for a in agents))
     return sum(shares) / 2
 
 
@@ -79,27 +79,27 @@ def uneven(rng, agents):
 @pytest.mark.parametrize(("seed", "moments", "part"), [(1, 80, 0.1), (2, 12, 0.1), (3, 40, 0.25), (4, 80, 0.02)])
 def test_as_in_plain_loops(seed, moments, part):
     frame = counts(seed, uneven, moments=moments)
-    found = worst_share(frame, part=part, draws=100)
-    assert found.estimate.value == pytest.approx(in_loops(frame, part), rel=1e-12)
-    assert (found.moments, found.bad) == (frame["moments"].sum(), frame["bad"].sum())
+    result = worst_share(frame, part=part, draws=100)
+    assert result.estimate.value == pytest.approx(in_loops(frame, part), rel=1e-12)
+    assert (result.moments, result.bad) == (frame["moments"].sum(), frame["bad"].sum())
     if moments == 12:
-        assert found.ranked < found.agents
+        assert result.ranked < result.agents
 
 
 def test_equal_agents_are_taken_in_equal_parts():
     """Forty agents with the same numbers: whichever are called the worst, a tenth of the moments has a tenth."""
     frame = pl.DataFrame([(a, 0, h, 50, 10) for a in range(40) for h in (0, 1)], orient="row", schema=_NAMES)
-    found = worst_share(frame, draws=100)
-    assert found.estimate.value == pytest.approx(0.1, rel=1e-12)
-    assert found.p_chance > 0.3
+    result = worst_share(frame, draws=100)
+    assert result.estimate.value == pytest.approx(0.1, rel=1e-12)
+    assert result.p_chance > 0.3
 
 
 def test_a_resample_is_a_company_with_some_agents_twice():
     frame = counts(5, uneven, agents=30)
     agents = _Agents.of(_cells(frame))
     weights = np.random.default_rng(5).multinomial(30, np.full(30, 1 / 30), 5).astype(float)
-    found = agents.shares(weights, 0.1)
-    for weight, share in zip(weights, found, strict=True):
+    result = agents.shares(weights, 0.1)
+    for weight, share in zip(weights, result, strict=True):
         copies = [
             frame.filter(pl.col("agent") == a).with_columns(agent=pl.lit(100 * a + i, pl.Int64))
             for a in range(30)
@@ -125,29 +125,29 @@ def test_permutations_deal_out_what_each_stratum_has(moments):
 
 
 def test_agents_who_are_all_alike_are_near_chance():
-    found = [worst_share(counts(s, alike), draws=200) for s in range(20)]
-    values = np.array([f.estimate.value for f in found])
+    result = [worst_share(counts(s, alike), draws=200) for s in range(20)]
+    values = np.array([f.estimate.value for f in result])
     assert abs(values.mean() - 0.1) < 3 * values.std() / np.sqrt(20)
-    assert sum(f.p_chance <= 0.05 for f in found) <= 4
-    assert sum(f.estimate.low <= 0.1 <= f.estimate.high for f in found) >= 16
-    assert all(f.chance.low < 0.1 < f.chance.high for f in found)
+    assert sum(f.p_chance <= 0.05 for f in result) <= 4
+    assert sum(f.estimate.low <= 0.1 <= f.estimate.high for f in result) >= 16
+    assert all(f.chance.low < 0.1 < f.chance.high for f in result)
 
 
 def test_ranking_and_measuring_on_the_same_half_would_find_what_is_not_there():
     frames = [counts(s, alike) for s in range(20)]
-    trapped, found = (np.array([in_loops(f, 0.1, same_half=same) for f in frames]) for same in (True, False))
+    trapped, result = (np.array([in_loops(f, 0.1, same_half=same) for f in frames]) for same in (True, False))
     assert trapped.mean() > 0.11
-    assert (trapped > found).all()
-    assert abs(found.mean() - 0.1) < 0.003
+    assert (trapped > result).all()
+    assert abs(result.mean() - 0.1) < 0.003
 
 
 def test_a_hard_touchpoint_does_not_make_a_bad_agent():
     """One half of the agents works where three times as many moments are bad."""
     frame = counts(8, alike, strata=2, moments=300, hard=lambda agent: agent % 2)
-    found = worst_share(frame, draws=300)
-    assert found.p_chance > 0.05
-    assert found.chance.low < found.estimate.value < found.chance.high
-    assert in_loops(frame, 0.1, crude=True) > found.chance.high
+    result = worst_share(frame, draws=300)
+    assert result.p_chance > 0.05
+    assert result.chance.low < result.estimate.value < result.chance.high
+    assert in_loops(frame, 0.1, crude=True) > result.chance.high
 
 
 def planted(rng, agents):
@@ -156,12 +156,12 @@ def planted(rng, agents):
 
 
 def test_a_planted_tenth_is_found():
-    found = worst_share(counts(9, planted, agents=100))
-    assert found.estimate.low > found.chance.high
-    assert found.p_chance == pytest.approx(1 / 1001)
-    assert 0.25 < found.estimate.value < 5 / 14 + 0.05  # a tenth with fivefold rates has 5 / (5 + 9) of all
-    assert decide(found.estimate, parse_region("> 0.5")).verdict == "contradicted"
-    assert decide(found.estimate, parse_region("> 0.2")).verdict == "supported"
+    result = worst_share(counts(9, planted, agents=100))
+    assert result.estimate.low > result.chance.high
+    assert result.p_chance == pytest.approx(1 / 1001)
+    assert 0.25 < result.estimate.value < 5 / 14 + 0.05  # a tenth with fivefold rates has 5 / (5 + 9) of all
+    assert decide(result.estimate, parse_region("> 0.5")).verdict == "contradicted"
+    assert decide(result.estimate, parse_region("> 0.2")).verdict == "supported"
 
 
 def test_agents_with_few_moments_are_not_the_worst():
@@ -177,28 +177,28 @@ def test_agents_with_few_moments_are_not_the_worst():
 
 def test_the_order_of_rows_does_not_matter():
     frame = counts(11, uneven)
-    found = worst_share(frame, draws=100)
+    result = worst_share(frame, draws=100)
     good = frame.with_columns(pl.col("moments") - pl.col("bad"), bad=pl.lit(0, pl.Int64))
     split = pl.concat([frame.with_columns(moments="bad"), good])
     nobody = frame.head(50).with_columns(agent=pl.lit(-1, pl.Int64))
     for other in (frame.sample(fraction=1, shuffle=True, seed=1), frame.reverse(), split, pl.concat([nobody, frame])):
-        assert worst_share(other.cast(pl.Int64), draws=100) == found
-    assert worst_share(frame, draws=100, seed=2).estimate.value == found.estimate.value
-    assert worst_share(frame, draws=100, seed=2).estimate.se != found.estimate.se
+        assert worst_share(other.cast(pl.Int64), draws=100) == result
+    assert worst_share(frame, draws=100, seed=2).estimate.value == result.estimate.value
+    assert worst_share(frame, draws=100, seed=2).estimate.se != result.estimate.se
 
 
 def test_the_error_is_how_much_the_share_changes_with_other_agents():
-    found = [worst_share(counts(s, uneven, agents=80), draws=100).estimate for s in range(40)]
-    values = np.array([f.value for f in found])
+    result = [worst_share(counts(s, uneven, agents=80), draws=100).estimate for s in range(40)]
+    values = np.array([f.value for f in result])
     spread = np.log(values / (1 - values)).std(ddof=1)
-    assert np.mean([f.se for f in found]) == pytest.approx(spread, rel=0.3)
+    assert np.mean([f.se for f in result]) == pytest.approx(spread, rel=0.3)
 
 
 def test_all_bad_moments_at_one_agent_are_no_certainty():
     rows = [(a, 0, h, 200, 150 if a == 0 else 0) for a in range(25) for h in (0, 1)]
-    found = worst_share(pl.DataFrame(rows, orient="row", schema=_NAMES), draws=100)
-    assert found.estimate.value == 1.0
-    assert found.estimate.low < 0.95
+    result = worst_share(pl.DataFrame(rows, orient="row", schema=_NAMES), draws=100)
+    assert result.estimate.value == 1.0
+    assert result.estimate.low < 0.95
 
 
 def test_what_cannot_be_asked():
@@ -222,6 +222,6 @@ def test_what_cannot_be_asked():
 
 
 def test_it_shows_itself():
-    found = worst_share(counts(13, alike), draws=100)
-    assert "chance" in repr(found)
-    assert "by chance" in found._repr_html_()
+    result = worst_share(counts(13, alike), draws=100)
+    assert "chance" in repr(result)
+    assert "by chance" in result._repr_html_()

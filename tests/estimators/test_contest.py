@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from cxresearch.errors import EstimationError
-from cxresearch.estimators.contest import contest
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.jackknife import enough_groups
-from cxresearch.risk.rows import from_rows
+from cxresearch.estimators.model_comparison import contest
+from cxresearch.risk.from_rows import from_rows
 from tests.estimators.golden import cohort_table, read
 
 
@@ -21,7 +21,7 @@ def test_likelihoods_as_in_r():
 @pytest.mark.slow
 def test_written_out():
     table = enough_groups(cohort_table(), "defection")
-    found = contest(table, ["bad"], ["contacts"], strata=["segment"])
+    result = contest(table, ["bad"], ["contacts"], strata=["segment"])
 
     def difference(some):
         a, b = (cox(some, [t], strata=["segment"], errors="model").loglik for t in ("bad", "contacts"))
@@ -29,11 +29,11 @@ def test_written_out():
 
     count = table.groups
     whole, without = difference(table), np.array([difference(table.without_group(g)) for g in range(count)])
-    assert found.difference.value == pytest.approx(count * whole - (count - 1) * without.mean(), rel=1e-6)
+    assert result.difference.value == pytest.approx(count * whole - (count - 1) * without.mean(), rel=1e-6)
     spread = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
-    assert found.difference.se == pytest.approx(spread, rel=1e-6)
-    assert found.events == table.events("defection")
-    assert contest(table, ["contacts"], ["bad"], strata=["segment"]).difference.value == -found.difference.value
+    assert result.difference.se == pytest.approx(spread, rel=1e-6)
+    assert result.events == table.events("defection")
+    assert contest(table, ["contacts"], ["bad"], strata=["segment"]).difference.value == -result.difference.value
 
 
 def people(seed, effect=0.0, customers=3_000):
@@ -57,28 +57,28 @@ def people(seed, effect=0.0, customers=3_000):
 
 def test_nothing_against_nothing_is_no_contest():
     """Eleven useless parameters against one: each fits half a unit by chance, which the correction takes off."""
-    found = [contest(people(seed), ["many"], ["noise"]) for seed in range(12)]
+    result = [contest(people(seed), ["many"], ["noise"]) for seed in range(12)]
     raw = [(cox(t, ["many"]).loglik - cox(t, ["noise"]).loglik) / t.events("defection") for t in map(people, range(12))]
-    corrected = np.array([f.difference.value for f in found])
+    corrected = np.array([f.difference.value for f in result])
     error = corrected.std(ddof=1) / np.sqrt(len(corrected))
     assert abs(corrected.mean()) < 3 * error
     assert np.mean(raw) > 3 * error  # without the correction the larger model wins
-    assert sum(f.says_something for f in found) <= 2
+    assert sum(f.says_something for f in result) <= 2
 
 
 def test_what_matters_wins():
-    found = contest(people(1, effect=0.5), ["truth"], ["many"])
-    assert found.difference.low > 0
-    assert found.says_something
-    assert found.p_first < 1e-6 < 0.01 < found.p_second
+    result = contest(people(1, effect=0.5), ["truth"], ["many"])
+    assert result.difference.low > 0
+    assert result.says_something
+    assert result.p_first < 1e-6 < 0.01 < result.p_second
     assert contest(people(1, effect=0.5), ["many"], ["truth"]).difference.high < 0
 
 
 def test_what_is_held_equal_is_in_both():
     table = people(2, effect=0.5)
-    found = contest(table, ["many"], ["noise"], ["truth"])
-    assert found.joint.terms[-1] == "truth[1]"
-    assert not found.says_something
+    result = contest(table, ["many"], ["noise"], ["truth"])
+    assert result.joint.terms[-1] == "truth[1]"
+    assert not result.says_something
 
 
 def test_what_cannot_be_asked():

@@ -9,7 +9,7 @@ from scipy import optimize
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.jackknife import enough_groups
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import RiskTable
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated
@@ -133,8 +133,8 @@ def test_firth_is_at_the_top_of_the_penalised_likelihood():
     d = design(table, ["x"], (), "defection")
 
     def penalised(beta: float) -> float:
-        found = likelihood(d.x, d.everyone, "efron", np.array([[beta]]))
-        return float(found.loglik[0] + 0.5 * np.log(found.information[0, 0, 0]))
+        result = likelihood(d.x, d.everyone, "efron", np.array([[beta]]))
+        return float(result.loglik[0] + 0.5 * np.log(result.information[0, 0, 0]))
 
     here = penalised(float(fit.coef[0]))
     assert here >= max(penalised(float(fit.coef[0]) + e) for e in (-0.1, -0.001, 0.001, 0.1))
@@ -215,7 +215,7 @@ def test_without_a_maximum_the_first_step_stands():
 
 def test_a_batch_of_groups_gives_what_one_after_the_other_gives(monkeypatch):
     together = cox(few(), ["level", "linear(age)"], groups=20).replicates
-    monkeypatch.setattr("cxresearch.estimators.deletions._AT_ONCE", 1)
+    monkeypatch.setattr("cxresearch.estimators.cox._AT_ONCE", 1)
     np.testing.assert_allclose(cox(few(), ["level", "linear(age)"], groups=20).replicates, together, rtol=0, atol=1e-6)
 
 
@@ -279,9 +279,9 @@ def test_a_first_step_too_long_for_floating_point_is_shortened():
         }
     )
     fit = cox(from_rows(rows, ["x"]), ["x"], errors="model")
-    found = optimize.minimize_scalar(
+    result = optimize.minimize_scalar(
         lambda b: np.log(2 * np.exp(b) + n - 2) - b + np.log(np.exp(b) + n - 2), bounds=(0, 20), method="bounded",
         options={"xatol": 1e-10},
     )  # fmt: skip
     assert not fit.penalised
-    assert fit.coef[0] == pytest.approx(found.x, abs=1e-5)
+    assert fit.coef[0] == pytest.approx(result.x, abs=1e-5)

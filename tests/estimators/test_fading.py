@@ -8,7 +8,7 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.fading import _kinds, _limit, beyond_selection
 from cxresearch.estimators.jackknife import jackknife_error
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import Feature, balanced
 
 EDGES = (7, 14, 30, 60, 90, 180, 365)
@@ -59,60 +59,60 @@ def step(age):
 
 
 def test_selection_alone_seems_to_fade_and_is_not_believed():
-    found = beyond_selection(world(1, constant, frailty=1.0, customers=60_000, daily=0.005), "age")
-    assert 1.2 < found.observed.value < 1.35
-    assert found.observed.low > 1.15
-    assert found.implied == pytest.approx(found.observed.value, rel=0.08)
-    assert found.beyond.low < 1 < found.beyond.high
-    assert found.theta == pytest.approx(1.0, abs=0.3)
-    assert found.beta == pytest.approx(np.log(3), abs=0.1)
+    result = beyond_selection(world(1, constant, frailty=1.0, customers=60_000, daily=0.005), "age")
+    assert 1.2 < result.observed.value < 1.35
+    assert result.observed.low > 1.15
+    assert result.implied == pytest.approx(result.observed.value, rel=0.08)
+    assert result.beyond.low < 1 < result.beyond.high
+    assert result.theta == pytest.approx(1.0, abs=0.3)
+    assert result.beta == pytest.approx(np.log(3), abs=0.1)
 
 
 @pytest.mark.slow
 def test_it_is_right_as_often_as_it_says():
-    found = [beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age", groups=20) for s in range(12)]
-    z = np.array([np.log(f.beyond.value) / f.beyond.se for f in found])
+    result = [beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age", groups=20) for s in range(12)]
+    z = np.array([np.log(f.beyond.value) / f.beyond.se for f in result])
     assert abs(z.mean()) < 3 / np.sqrt(len(z))
     assert 0.5 < z.std(ddof=1) < 1.6
 
 
 def test_an_effect_that_fades_is_found_in_full():
     """A ratio of 2 on the first 30 days; a world fitted without one of its own would take it for frailty."""
-    found = beyond_selection(world(2, step, daily=0.002), "age")
-    assert found.beyond.low > 1.7
-    assert found.beyond.value == pytest.approx(2.0, rel=0.1)
-    assert found.theta < 0.3
-    assert found.gamma == pytest.approx(np.log(2), abs=0.1)
+    result = beyond_selection(world(2, step, daily=0.002), "age")
+    assert result.beyond.low > 1.7
+    assert result.beyond.value == pytest.approx(2.0, rel=0.1)
+    assert result.theta < 0.3
+    assert result.gamma == pytest.approx(np.log(2), abs=0.1)
 
 
 def test_fading_beside_frailty_is_told_apart():
-    found = beyond_selection(world(3, step, frailty=1.0, customers=40_000, daily=0.004), "age")
-    assert found.observed.value > found.beyond.value > 1.6
-    assert found.beyond.value == pytest.approx(2.0, rel=0.12)
-    assert found.implied > 1
+    result = beyond_selection(world(3, step, frailty=1.0, customers=40_000, daily=0.004), "age")
+    assert result.observed.value > result.beyond.value > 1.6
+    assert result.beyond.value == pytest.approx(2.0, rel=0.12)
+    assert result.implied > 1
 
 
 def test_without_frailty_nothing_is_taken_off():
-    found = beyond_selection(world(4, constant), "age")
-    assert found.theta < 0.1
-    assert found.implied == pytest.approx(1.0, abs=0.02)
-    assert found.beyond.low < 1 < found.beyond.high
-    assert found.beyond.se == pytest.approx(found.observed.se, rel=0.35)
+    result = beyond_selection(world(4, constant), "age")
+    assert result.theta < 0.1
+    assert result.implied == pytest.approx(1.0, abs=0.02)
+    assert result.beyond.low < 1 < result.beyond.high
+    assert result.beyond.se == pytest.approx(result.observed.se, rel=0.35)
 
 
 def test_without_an_effect_the_variance_does_not_matter():
-    found = beyond_selection(world(5, lambda age: np.zeros(len(age)), frailty=2.0), "age")
-    assert 0 <= found.theta <= 10
-    assert found.implied == pytest.approx(1.0, abs=0.05)
-    assert found.beyond.low < 1 < found.beyond.high
+    result = beyond_selection(world(5, lambda age: np.zeros(len(age)), frailty=2.0), "age")
+    assert 0 <= result.theta <= 10
+    assert result.implied == pytest.approx(1.0, abs=0.05)
+    assert result.beyond.low < 1 < result.beyond.high
 
 
 @pytest.mark.slow
 def test_segments_with_hazards_of_their_own():
     table = world(6, constant, frailty=1.0, customers=40_000, daily=0.003, segments=2)
-    found = beyond_selection(table, "age", strata=["segment"])
-    assert found.observed.value > 1.12
-    assert found.beyond.low < 1 < found.beyond.high
+    result = beyond_selection(table, "age", strata=["segment"])
+    assert result.observed.value > 1.12
+    assert result.beyond.low < 1 < result.beyond.high
     one = beyond_selection(table.where(segment=["1"]), "age")
     same = beyond_selection(table, "age", among={"segment": ("1",)}, strata=["segment"])
     assert same.beyond.value == pytest.approx(one.beyond.value, rel=1e-9)
@@ -122,7 +122,7 @@ def test_segments_with_hazards_of_their_own():
 @pytest.mark.slow
 def test_observed_is_a_cox_contrast_and_the_error_goes_over_both_parts():
     table = world(7, constant, frailty=1.0, customers=6_000, daily=0.005)
-    found = beyond_selection(table, "age", groups=20)
+    result = beyond_selection(table, "age", groups=20)
     near = table.where(age=["0-7", "8-14", "15-30", "31-60", "61-90", "91-180"])
     soon = pl.when(pl.col("age") <= 3).then(1).otherwise(0)
     recoded = type(table)(
@@ -133,8 +133,8 @@ def test_observed_is_a_cox_contrast_and_the_error_goes_over_both_parts():
         table.population,
     )
     fit = cox(recoded, ["soon"], errors="model")
-    assert np.log(found.observed.value) == pytest.approx(fit.coef[0], abs=1e-9)
-    assert found.events == fit.events
+    assert np.log(result.observed.value) == pytest.approx(fit.coef[0], abs=1e-9)
+    assert result.events == fit.events
     bins = balanced(table.population, 20)
     replicates = []
     for g in range(20):
@@ -144,7 +144,7 @@ def test_observed_is_a_cox_contrast_and_the_error_goes_over_both_parts():
         part = type(table)(rest, table.features, table.causes, table.clock, people)
         replicates.append(np.log(beyond_selection(part, "age", groups=20).beyond.value))
     # spans and pieces of tenure are laid anew in each part: alike, not equal
-    assert found.beyond.se == pytest.approx(float(jackknife_error(np.array(replicates))), rel=0.1)
+    assert result.beyond.se == pytest.approx(float(jackknife_error(np.array(replicates))), rel=0.1)
 
 
 def test_the_limit_is_where_a_cox_model_would_end():
@@ -188,6 +188,6 @@ def test_what_cannot_be_asked():
 
 
 def test_it_shows_itself():
-    found = beyond_selection(world(10, step, customers=4_000), "age", groups=20)
-    assert "by selection" in repr(found)
-    assert "beyond selection" in found._repr_html_()
+    result = beyond_selection(world(10, step, customers=4_000), "age", groups=20)
+    assert "by selection" in repr(result)
+    assert "beyond selection" in result._repr_html_()

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from scipy import integrate, optimize, stats
 
-from cxresearch.estimators.frailty import Ages, Cells, Fitted, World, cells_of
-from cxresearch.risk.rows import from_rows
+from cxresearch.estimators.fading import Ages, Cells, Fitted, World, cells_of
+from cxresearch.risk.from_rows import from_rows
 
 AGES = Ages(np.array([0, 1, 2, 3, 4]), np.array([0.0, 0, 31, 91, 181]), np.array([0.0, 30, 90, 180, np.inf]))
 EDGES = np.arange(0, 401, 10)
@@ -115,12 +115,12 @@ def test_the_fit_is_a_maximum(theta):
             assert loglik(world, up, n, d) <= best
         else:
             assert abs(loglik(world, up, n, d) - loglik(world, down, n, d)) / 2e-4 < 0.05
-    found = optimize.minimize(
+    result = optimize.minimize(
         lambda q: -loglik(world, np.concatenate([p[:-3], q[:2], [abs(q[2])]]), n, d),
         [0.5, 0.0, 0.5],
         method="Nelder-Mead",
     )
-    assert -found.fun <= best + 1e-6
+    assert -result.fun <= best + 1e-6
 
 
 def test_where_nothing_tells_the_variance_the_rest_is_found():

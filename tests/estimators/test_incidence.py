@@ -7,7 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.incidence import incidence, incidence_at
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.from_rows import from_rows
 from tests.estimators.golden import CAUSES, cohort, cohort_table, read
 
 
@@ -17,10 +17,10 @@ def test_aalen_johansen_as_in_r(segment, cause):
     wanted = read("incidence.csv").filter((pl.col("segment") == segment) & (pl.col("cause") == cause))
     assert wanted.height > 10
     name = {"other": "other exit"}.get(cause, cause)
-    found = incidence(cohort_table().where(segment=[segment]), name, min_cell=1, errors="model")
-    np.testing.assert_allclose([found.at(t).value for t in wanted["time"]], wanted["pstate"], atol=1e-12)
+    result = incidence(cohort_table().where(segment=[segment]), name, min_cell=1, errors="model")
+    np.testing.assert_allclose([result.at(t).value for t in wanted["time"]], wanted["pstate"], atol=1e-12)
     # R's error is the infinitesimal jackknife by customer, ours Greenwood's: alike, not equal
-    errors = np.array([found.at(t).se_model for t in wanted["time"]])
+    errors = np.array([result.at(t).se_model for t in wanted["time"]])
     np.testing.assert_allclose(errors, wanted["std_err"], rtol=0.03)
 
 
@@ -29,33 +29,33 @@ def test_kaplan_meier_as_in_r(segment):
     wanted = read("km.csv").filter(pl.col("segment") == segment)
     rows = cohort().filter(pl.col("segment") == segment)
     one = from_rows(rows.with_columns(event=(pl.col("cause") == 1).cast(pl.Int64)), [])
-    found = incidence(one, min_cell=1, errors="model")
-    np.testing.assert_allclose([1 - found.at(t).value for t in wanted["time"]], wanted["surv"], atol=1e-12)
-    np.testing.assert_allclose([found.at(t).se_model for t in wanted["time"]], wanted["std_err"], atol=1e-12)
+    result = incidence(one, min_cell=1, errors="model")
+    np.testing.assert_allclose([1 - result.at(t).value for t in wanted["time"]], wanted["surv"], atol=1e-12)
+    np.testing.assert_allclose([result.at(t).se_model for t in wanted["time"]], wanted["std_err"], atol=1e-12)
 
 
 def test_jackknife_band_is_near_the_model():
-    found = incidence(cohort_table())
+    result = incidence(cohort_table())
     model = incidence(cohort_table(), errors="model")
-    assert found.groups == 100
+    assert result.groups == 100
     for t in (90, 180, 365):
-        ratio = (found.at(t).high - found.at(t).low) / (model.at(t).high - model.at(t).low)
+        ratio = (result.at(t).high - result.at(t).low) / (model.at(t).high - model.at(t).low)
         assert 0.7 < ratio < 1.3
-    assert (np.diff(found.incidence) >= 0).all()
-    assert ((found.low <= found.incidence) & (found.incidence <= found.high)).all()
+    assert (np.diff(result.incidence) >= 0).all()
+    assert ((result.low <= result.incidence) & (result.incidence <= result.high)).all()
 
 
 def test_beyond_the_support():
-    found = incidence(cohort_table(), errors="model")
+    result = incidence(cohort_table(), errors="model")
     with pytest.raises(NotTestable, match="follow-up to 5000"):
-        found.at(5_000)
+        result.at(5_000)
 
 
 def test_everybody_gone_is_known_for_good():
     # twelve customers, all leave by day 6: the incidence at day 100 is 1, not unknown
     rows = pl.DataFrame({"id": range(12), "start": [0] * 12, "stop": [1 + i % 6 for i in range(12)], "event": [1] * 12})
-    found = incidence(from_rows(rows, []), errors="model")
-    assert found.at(100).value == 1.0
+    result = incidence(from_rows(rows, []), errors="model")
+    assert result.at(100).value == 1.0
 
 
 def six_of(customers: int) -> pl.DataFrame:
@@ -66,10 +66,10 @@ def six_of(customers: int) -> pl.DataFrame:
 
 
 def test_few_departures_of_many_customers_are_a_proportion():
-    found = incidence_at(from_rows(six_of(600), []), 90)
-    assert (found.scale, found.value) == ("wilson", pytest.approx(0.01))
+    result = incidence_at(from_rows(six_of(600), []), 90)
+    assert (result.scale, result.value) == ("wilson", pytest.approx(0.01))
     wanted = proportion_confint(6, 600, 0.05, method="wilson")
-    assert (found.low, found.high) == pytest.approx(wanted, rel=1e-3)
+    assert (result.low, result.high) == pytest.approx(wanted, rel=1e-3)
     with pytest.raises(NotTestable, match="20 groups of 20 customers"):
         incidence_at(from_rows(six_of(300), []), 90)
 
@@ -78,8 +78,8 @@ def test_few_left_by_events_do_not_end_the_support():
     # nobody is censored before day 50; seven of a hundred remain, and their number is no reason to be silent
     stop = [1 + i % 40 if i < 93 else 50 for i in range(100)]
     rows = pl.DataFrame({"id": range(100), "start": [0] * 100, "stop": stop, "event": [int(s < 50) for s in stop]})
-    found = incidence(from_rows(rows, []), errors="model")
-    assert found.at(50).value == pytest.approx(0.93)
+    result = incidence(from_rows(rows, []), errors="model")
+    assert result.at(50).value == pytest.approx(0.93)
 
 
 def test_starts_where_enough_are_at_risk():
@@ -92,9 +92,9 @@ def test_starts_where_enough_are_at_risk():
             "event": [1] * 31,
         }
     )
-    found = incidence(from_rows(rows, []), errors="model")
-    assert found.start == 10
-    assert found.at(19).value == 0.0
+    result = incidence(from_rows(rows, []), errors="model")
+    assert result.start == 10
+    assert result.at(19).value == 0.0
     with pytest.raises(NotTestable, match="50 customers at risk"):
         incidence(from_rows(rows, []), errors="model", min_cell=50)
 

@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from cxresearch.errors import DataError, EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
-from cxresearch.estimators.poisson import rate_ratios
-from cxresearch.estimators.rates import rates
+from cxresearch.estimators.rates import rate_ratios, rates
 from cxresearch.histories import bad_count
-from cxresearch.risk.episode import episodes
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.episodes import episodes
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import RiskTable, risk_table
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated
@@ -35,18 +34,18 @@ OF_HEART = (0, 60, 180, 730, 3598)  # in half days: two of the heart data's time
 )
 def test_rates_as_in_r(data, table, breaks, stratum, unit):
     wanted = read("rates.csv", level=pl.String).filter(pl.col("data") == data)
-    found = rates(table(), breaks=breaks, strata=[stratum], errors="model")
-    assert found.stratum == tuple(f"{stratum}={level}" for level in wanted["level"])
-    np.testing.assert_array_equal(found.start, wanted["start"] * unit)
-    np.testing.assert_array_equal(found.stop, wanted["stop"] * unit)
-    np.testing.assert_array_equal(found.events, wanted["events"])
-    np.testing.assert_array_equal(found.exposure, wanted["exposure"] * unit)
-    np.testing.assert_allclose(found.rate * unit, wanted["rate"], rtol=1e-14)
+    result = rates(table(), breaks=breaks, strata=[stratum], errors="model")
+    assert result.stratum == tuple(f"{stratum}={level}" for level in wanted["level"])
+    np.testing.assert_array_equal(result.start, wanted["start"] * unit)
+    np.testing.assert_array_equal(result.stop, wanted["stop"] * unit)
+    np.testing.assert_array_equal(result.events, wanted["events"])
+    np.testing.assert_array_equal(result.exposure, wanted["exposure"] * unit)
+    np.testing.assert_allclose(result.rate * unit, wanted["rate"], rtol=1e-14)
     # cipoisson takes the same quantiles of the gamma distribution, found to fewer digits by R
-    np.testing.assert_allclose(found.low * unit, wanted["low"], rtol=TOLERANCE)
-    np.testing.assert_allclose(found.high * unit, wanted["high"], rtol=TOLERANCE)
-    assert found.groups == 0
-    assert np.isnan(found.se).all()
+    np.testing.assert_allclose(result.low * unit, wanted["low"], rtol=TOLERANCE)
+    np.testing.assert_allclose(result.high * unit, wanted["high"], rtol=TOLERANCE)
+    assert result.groups == 0
+    assert np.isnan(result.se).all()
 
 
 MODELS = [
@@ -153,7 +152,7 @@ def test_days_counted_one_by_one(study, edges):
     last = max(e.stop for e in rows)
     breaks = tuple(e for e in sorted(edges) if e <= last)
     assume(len(breaks) > 1)
-    found = rates(table, breaks=breaks, strata=["bad"], errors="model")
+    result = rates(table, breaks=breaks, strata=["bad"], errors="model")
     wanted = {}
     for level in table.feature("bad").levels:
         for a, b in pairwise(breaks):
@@ -161,8 +160,8 @@ def test_days_counted_one_by_one(study, edges):
             gone = sum(e.pattern == (level,) and e.code == "defection" and a < e.stop <= b for e in rows)
             if days:
                 wanted[f"bad={level}", a, b] = (gone, days)
-    ours = zip(found.stratum, found.start.tolist(), found.stop.tolist(), strict=True)
-    assert dict(zip(ours, zip(found.events.tolist(), found.exposure.tolist(), strict=True), strict=True)) == wanted
+    ours = zip(result.stratum, result.start.tolist(), result.stop.tolist(), strict=True)
+    assert dict(zip(ours, zip(result.events.tolist(), result.exposure.tolist(), strict=True), strict=True)) == wanted
 
 
 def parts() -> tuple[RiskTable, RiskTable]:
@@ -223,31 +222,31 @@ def test_days_as_intervals_are_cox_with_breslow():
 
 def test_an_interval_without_events_has_an_exact_upper_limit():
     rows = pl.DataFrame({"id": range(60), "start": [0] * 60, "stop": [30] * 60, "event": [1] * 30 + [0] * 30})
-    found = rates(from_rows(rows, []), breaks=(0, 10, 30), errors="model")
-    assert found.events.tolist() == [0, 30]
-    assert (found.rate[0], found.low[0]) == (0.0, 0.0)
-    assert found.high[0] == pytest.approx(-math.log(0.025) / 600)  # so many days without one have that chance
-    assert math.isnan(found.se_model[0])
-    assert found.to_polars()["se_model"].to_list() == [None, pytest.approx(1 / math.sqrt(30))]
+    result = rates(from_rows(rows, []), breaks=(0, 10, 30), errors="model")
+    assert result.events.tolist() == [0, 30]
+    assert (result.rate[0], result.low[0]) == (0.0, 0.0)
+    assert result.high[0] == pytest.approx(-math.log(0.025) / 600)  # so many days without one have that chance
+    assert math.isnan(result.se_model[0])
+    assert result.to_polars()["se_model"].to_list() == [None, pytest.approx(1 / math.sqrt(30))]
 
 
 def test_few_events_have_exact_limits_beside_the_jackknife():
-    found = rates(cohort_table(), breaks=(0, 2, 365))
+    result = rates(cohort_table(), breaks=(0, 2, 365))
     model = rates(cohort_table(), breaks=(0, 2, 365), errors="model")
-    assert found.groups == 100
-    assert 0 < found.events[0] < 20 < found.events[1]
-    assert (found.low[0], found.high[0]) == (model.low[0], model.high[0])
-    assert math.isnan(found.se[0])
+    assert result.groups == 100
+    assert 0 < result.events[0] < 20 < result.events[1]
+    assert (result.low[0], result.high[0]) == (model.low[0], model.high[0])
+    assert math.isnan(result.se[0])
     # nearly a Poisson count: one customer leaves at most once
-    assert found.se[1] == pytest.approx(found.se_model[1], rel=0.15)
-    assert found.low[1] < found.rate[1] < found.high[1]
-    assert found.rate[1] ** 2 == pytest.approx(found.low[1] * found.high[1])
+    assert result.se[1] == pytest.approx(result.se_model[1], rel=0.15)
+    assert result.low[1] < result.rate[1] < result.high[1]
+    assert result.rate[1] ** 2 == pytest.approx(result.low[1] * result.high[1])
 
 
 def test_nothing_at_all_happened():
     rows = pl.DataFrame({"id": range(40), "start": [0] * 40, "stop": [10] * 40, "event": [0] * 40})
-    found = rates(from_rows(rows, []), errors="model")
-    assert (found.rate.tolist(), found.exposure.tolist()) == ([0.0], [400])
+    result = rates(from_rows(rows, []), errors="model")
+    assert (result.rate.tolist(), result.exposure.tolist()) == ([0.0], [400])
     with pytest.raises(EstimationError, match="no events of the cause 'defection'"):
         rate_ratios(from_rows(rows.with_columns(x=pl.col("id") % 2), ["x"]), ["x"], errors="model")
     with pytest.raises(NotTestable):
@@ -290,9 +289,9 @@ def test_contrasts_and_tables_of_a_fit():
     assert shown.columns == ["term", "coef", "rate_ratio", "low", "high", "se", "se_model"]
     assert "bad[3+]" in fit._repr_html_()
     assert fit.to_dict()["breaks"] == list(OF_COHORT)
-    found = rates(cohort_table(), breaks=OF_COHORT, strata=["segment"])
-    assert found.to_polars().columns[:4] == ["stratum", "start", "stop", "events"]
-    assert "segment=basic" in found._repr_html_()
+    result = rates(cohort_table(), breaks=OF_COHORT, strata=["segment"])
+    assert result.to_polars().columns[:4] == ["stratum", "start", "stop", "events"]
+    assert "segment=basic" in result._repr_html_()
 
 
 @pytest.mark.parametrize("estimator", [rates, lambda t, **k: rate_ratios(t, ["bad"], **k)])

@@ -5,8 +5,8 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.share import share
-from cxresearch.risk.rows import from_rows
+from cxresearch.estimators.shares import share
+from cxresearch.risk.from_rows import from_rows
 
 
 def table_of(ends, levels, clusters=1):
@@ -21,15 +21,15 @@ def table_of(ends, levels, clusters=1):
 
 
 def test_wilson_as_in_statsmodels():
-    found = share(table_of([1] * 300 + [0] * 100, (["a"] * 4 + ["b"]) * 80), {"x": ("a",)}, causes=("defection",))
-    assert (found.part, found.whole) == (240, 300)
-    assert (found.estimate.low, found.estimate.high) == pytest.approx(proportion_confint(240, 300, method="wilson"))
+    result = share(table_of([1] * 300 + [0] * 100, (["a"] * 4 + ["b"]) * 80), {"x": ("a",)}, causes=("defection",))
+    assert (result.part, result.whole) == (240, 300)
+    assert (result.estimate.low, result.estimate.high) == pytest.approx(proportion_confint(240, 300, method="wilson"))
 
 
 def test_everybody_is_not_certainty():
-    found = share(table_of([1] * 400, ["a"] * 400, clusters=4), {"x": ("a",)}).estimate
-    assert found.value == 1.0
-    assert 0.9 < found.low < 0.99
+    result = share(table_of([1] * 400, ["a"] * 400, clusters=4), {"x": ("a",)}).estimate
+    assert result.value == 1.0
+    assert 0.9 < result.low < 0.99
     none = share(table_of([1] * 400, ["a"] * 399 + ["b"], clusters=4), {"x": ("b",)}).estimate
     assert none.low < none.value < none.high < 0.1
 

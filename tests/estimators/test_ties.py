@@ -3,17 +3,17 @@
 import numpy as np
 import polars as pl
 
-from cxresearch.estimators.ties import tie_sums
+from cxresearch.estimators.partial_likelihood import tie_sums
 from tests.estimators.golden import read
 
 
 def test_against_sixty_digits():
     exact = read("tie_sums.csv", **dict.fromkeys("LABCDE", pl.String))
-    found = tie_sums(exact["S"].to_numpy(), exact["Q"].to_numpy(), exact["d"].to_numpy())
+    result = tie_sums(exact["S"].to_numpy(), exact["Q"].to_numpy(), exact["d"].to_numpy())
     for i, name in enumerate("LABCDE"):
         wanted = exact[name].cast(pl.Float64).to_numpy()
         scale = np.where(wanted == 0, 1.0, np.abs(wanted))
-        assert np.max(np.abs(found[i] - wanted) / scale) < 1e-9, name
+        assert np.max(np.abs(result[i] - wanted) / scale) < 1e-9, name
 
 
 def test_ways_agree_where_they_meet():
@@ -33,5 +33,5 @@ def test_ways_agree_where_they_meet():
                 (share / u**2).sum(),
                 (share**2 / u**2).sum(),
             ]
-            found = tie_sums(np.array([S]), np.array([Q]), np.array([d]))[:, 0]
-            np.testing.assert_allclose(found, direct, rtol=1e-8)
+            result = tie_sums(np.array([S]), np.array([Q]), np.array([d]))[:, 0]
+            np.testing.assert_allclose(result, direct, rtol=1e-8)

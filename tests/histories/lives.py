@@ -7,7 +7,7 @@ import polars as pl
 
 from cxresearch.engines import engine as engine_named
 from cxresearch.engines import framed
-from cxresearch.histories.clocks import ContactClock, DayClock
+from cxresearch.histories.base import ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
 from tests.reference.histories import HOUR, SECONDS, WORST_FIRST, Person, Row, contacts_of
 
@@ -84,8 +84,8 @@ def life(random: Random, customer: int, at: int, number: int) -> Row:
 def timeline(rows, people, engine, clock):
     """The package's timeline of some rows and customers."""
 
-    def frame(columns, found):
-        data = pl.DataFrame(found, schema=dict.fromkeys(columns, pl.Int32), orient="row")
+    def frame(columns, result):
+        data = pl.DataFrame(result, schema=dict.fromkeys(columns, pl.Int32), orient="row")
         return engine.keep(framed(engine.frame(data)))
 
     flags = ("attended", *EXPECTATIONS)
@@ -125,42 +125,42 @@ def states(rows, people, engine, clock, histories):
     """Name to customer to (tick, level), in the order of ticks."""
     x = engine_named(engine)
     frame = x.collect(timeline(rows, people, x, clock).states(histories)).sort("customer", "tick")
-    found = {name: defaultdict(list) for name in histories}
+    result = {name: defaultdict(list) for name in histories}
     for row in frame.iter_rows(named=True):
         for name, history in histories.items():
             if row[name] is not None:  # before the entry, nothing need be said
-                found[name][row["customer"]].append((row["tick"], history.levels[row[name]]))
-    return found
+                result[name][row["customer"]].append((row["tick"], history.levels[row[name]]))
+    return result
 
 
 def by_day(rows, people, engine, histories, lag=0):
     """Name to (customer, day) to level, for every day at risk."""
-    found = states(rows, people, engine, DayClock(lag=lag), histories)
+    result = states(rows, people, engine, DayClock(lag=lag), histories)
     return {
         name: {
             (p.customer, day): [level for tick, level in ticks[p.customer] if tick < day][-1]
             for p in people
             for day in range(p.entry + 1, p.exit + 1)
         }
-        for name, ticks in found.items()
+        for name, ticks in result.items()
     }
 
 
 def by_contact(rows, people, engine, histories):
     """Name to (customer, contacts so far) to level."""
-    found = states(rows, people, engine, ContactClock(), histories)
+    result = states(rows, people, engine, ContactClock(), histories)
     return {
         name: {
             (p.customer, number): [level for tick, level in ticks[p.customer] if tick <= number][-1]
             for p in people
             for number in range(1, len(contacts_of(rows, p.customer)) + 1)
         }
-        for name, ticks in found.items()
+        for name, ticks in result.items()
     }
 
 
 def spans(history, rows, person, others=(), engine="polars", lag=0):
     """(day, level) of one customer, whenever the level changes: it holds from that day on."""
-    found = by_day(rows, [person, *others], engine, {"h": history}, lag)["h"]
-    days = [(day, level) for (customer, day), level in found.items() if customer == person.customer]
+    result = by_day(rows, [person, *others], engine, {"h": history}, lag)["h"]
+    days = [(day, level) for (customer, day), level in result.items() if customer == person.customer]
     return [d for before, d in zip([(0, None), *days], days, strict=False) if d[1] != before[1]]

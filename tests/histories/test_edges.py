@@ -20,7 +20,7 @@ from cxresearch.histories import (
     told,
     worst_score,
 )
-from cxresearch.histories.clocks import DayClock
+from cxresearch.histories.base import DayClock
 from tests.histories.lives import spans, states
 from tests.reference.histories import HOUR, SECONDS, Person, Row
 
@@ -169,9 +169,9 @@ def test_ages_of_happenings(engine):
 @pytest.mark.parametrize(("gap", "level"), [(14, "flipped"), (15, "other")])
 def test_flipped_within_two_weeks(engine, gap, level):
     rows = [Row(0, 4 * DAY, "good"), Row(0, 5 * DAY + NOON, "bad"), Row(0, (5 + gap) * DAY + NOON + HOUR, "good")]
-    found = spans(flipped(), rows, person(), (), engine)
-    assert found[:3] == [(1, "none"), (5, "good alone"), (6, "other")]
-    assert found[-1][1] == level
+    result = spans(flipped(), rows, person(), (), engine)
+    assert result[:3] == [(1, "none"), (5, "good alone"), (6, "other")]
+    assert result[-1][1] == level
 
 
 def test_flipped_in_one_second_and_the_other_way_round(engine):
@@ -262,5 +262,5 @@ def test_blackout_of_the_household(engine):
 
 def test_nobody_with_anything(engine):
     histories = [household_exits(), household_bad(), gesture(), first_problem(), last_score(), flipped()]
-    found = states([], [person()], engine, DayClock(), {f"h{i}": h for i, h in enumerate(histories)})
-    assert [ticks[0] for ticks in found.values()] == [[(0, h.levels[0])] for h in histories]
+    result = states([], [person()], engine, DayClock(), {f"h{i}": h for i, h in enumerate(histories)})
+    assert [ticks[0] for ticks in result.values()] == [[(0, h.levels[0])] for h in histories]

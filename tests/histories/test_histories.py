@@ -22,9 +22,9 @@ from cxresearch.histories import (
     moment_count,
     problem_state,
 )
-from cxresearch.histories.clocks import ContactClock, DayClock
-from cxresearch.risk.episode import episodes
-from cxresearch.tables.records import read_records
+from cxresearch.histories.base import ContactClock, DayClock
+from cxresearch.records.records import read_records
+from cxresearch.risk.episodes import episodes
 
 ENGINES = ("polars", "polars-lazy", "duckdb")
 START = date(2024, 1, 1)

@@ -88,10 +88,10 @@ def test_every_history_is_tried():
     assert len({h.name for h in OURS.values()}) == len(OURS)
 
 
-def differences(found, wanted):
+def differences(result, wanted):
     """Where two tables of levels differ; a short list says more than two long dictionaries."""
-    assert found.keys() == wanted.keys()
-    return [(key, found[key], wanted[key]) for key in wanted if found[key] != wanted[key]]
+    assert result.keys() == wanted.keys()
+    return [(key, result[key], wanted[key]) for key in wanted if result[key] != wanted[key]]
 
 
 @pytest.mark.parametrize("lag", [0, pytest.param(3, marks=pytest.mark.slow)])
@@ -107,9 +107,9 @@ def test_day_by_day_on_lazy_engines(engine, lag):
 
 
 def agree_by_day(rows, people, engine, lag):
-    found = lives.by_day(rows, people, engine, OURS, lag)
+    result = lives.by_day(rows, people, engine, OURS, lag)
     for name, (_, theirs) in PAIRS.items():
-        assert not differences(found[name], written_out.by_day(theirs, rows, people, lag)), name
+        assert not differences(result[name], written_out.by_day(theirs, rows, people, lag)), name
 
 
 @pytest.mark.slow
@@ -124,9 +124,9 @@ def test_contact_by_contact_on_lazy_engines(engine):
 
 
 def agree_by_contact(rows, people, engine):
-    found = lives.by_contact(rows, people, engine, OURS)
+    result = lives.by_contact(rows, people, engine, OURS)
     for name, (_, theirs) in PAIRS.items():
-        assert not differences(found[name], written_out.by_contact(theirs, rows, people)), name
+        assert not differences(result[name], written_out.by_contact(theirs, rows, people)), name
 
 
 def test_lives_are_rich_enough():
@@ -146,7 +146,7 @@ def test_lives_are_rich_enough():
 def test_cumulative_histories_only_rise(seed):
     rows, people = lives.lives(seed)
     rising = {name: h for name, h in OURS.items() if h.cumulative}
-    for name, found in lives.by_day(rows, people, "polars", rising).items():
-        for (customer, day), level in found.items():
-            before = found.get((customer, day - 1), level)
+    for name, result in lives.by_day(rows, people, "polars", rising).items():
+        for (customer, day), level in result.items():
+            before = result.get((customer, day - 1), level)
             assert rising[name].levels.index(before) <= rising[name].levels.index(level), name

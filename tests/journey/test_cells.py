@@ -3,8 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from cxresearch.journey.cells import hidden, levels_shown, shown, withheld
-from cxresearch.small_cells import hide
+from cxresearch.disclosure.counts import hide
+from cxresearch.disclosure.tables import hidden, levels_shown, shown, withheld
 
 
 def largest(cell, table, hide_it, min_cell):
@@ -20,13 +20,13 @@ def largest(cell, table, hide_it, min_cell):
         row[line] = 1
     goal = np.zeros(table.size)
     goal[cell] = -1
-    found = milp(
+    result = milp(
         goal,
         constraints=LinearConstraint(rows, *[[n for _, n in seen]] * 2),
         integrality=np.ones(table.size),
         bounds=Bounds(0, table.sum()),
     )
-    return -found.fun
+    return -result.fun
 
 
 @settings(max_examples=40, deadline=None)

@@ -30,8 +30,8 @@ def rated():
 
 
 def study_of(log, who, **study):
-    found = contract(log, who, **study)
-    return found.replace(expectations_scale=[1, 5])
+    result = contract(log, who, **study)
+    return result.replace(expectations_scale=[1, 5])
 
 
 @pytest.fixture(scope="module")
@@ -81,28 +81,28 @@ def few():
 
 
 def test_small_cells_and_what_would_give_them_away():
-    found = cx.journey.scorecard(told(few(), interactions={"expectations_scale": [1, 5]}))
-    assert found.rows == ("care", "billing", "other", "all")
-    assert [found[r, "respect"].kept is None for r in found.rows] == [True, True, True, False]
-    assert [found[r, "respect"].answered for r in found.rows] == [80, 60, 16, 156]
-    assert found["all", "respect"].kept.value == pytest.approx(129 / 156)
-    texts = (found._repr_html_(), json.dumps(charts.scorecard(found).to_dict()), json.dumps(found.to_dict()))
+    result = cx.journey.scorecard(told(few(), interactions={"expectations_scale": [1, 5]}))
+    assert result.rows == ("care", "billing", "other", "all")
+    assert [result[r, "respect"].kept is None for r in result.rows] == [True, True, True, False]
+    assert [result[r, "respect"].answered for r in result.rows] == [80, 60, 16, 156]
+    assert result["all", "respect"].kept.value == pytest.approx(129 / 156)
+    texts = (result._repr_html_(), json.dumps(charts.scorecard(result).to_dict()), json.dumps(result.to_dict()))
     assert not any("96.2" in t or "66.7" in t for t in texts)
     assert "not shown" in texts[0]
 
 
 def test_all_kept_is_no_secret_and_no_certainty():
     columns = few() | {"respect": [5] * 156, "customer": [f"c{i % 20}" for i in range(156)]}
-    found = cx.journey.scorecard(told(columns, interactions={"expectations_scale": [1, 5]}))
-    kept = found["care", "respect"].kept
+    result = cx.journey.scorecard(told(columns, interactions={"expectations_scale": [1, 5]}))
+    kept = result["care", "respect"].kept
     assert (kept.value, kept.high) == (1.0, 1.0)
     assert kept.low == pytest.approx(proportion_confint(20, 20, method="wilson")[0])
 
 
 def test_by_touchpoint(rated):
-    found = cx.journey.scorecard(study_of(*rated), by="touchpoint")
-    assert set(found.rows) == {"app", "bill", "call", "chat", "all"}
-    assert found.by == "touchpoint"
+    result = cx.journey.scorecard(study_of(*rated), by="touchpoint")
+    assert set(result.rows) == {"app", "bill", "call", "chat", "all"}
+    assert result.by == "touchpoint"
     with pytest.raises(
         cx.errors.EstimationError, match="by must be one of owner, touchpoint, channel, was 'ovner'; did you"
     ):

@@ -7,12 +7,11 @@ import pytest
 
 import cxresearch as cx
 from cxresearch import charts
-from cxresearch.estimators.estimates import estimate
-from cxresearch.journey.expectations import Score, Scorecard
+from cxresearch.estimators.results import estimate
 from cxresearch.journey.loyalty import LoyaltyShift, Shift
-from cxresearch.journey.perception import PerceptionMap, Touchpoint
-from cxresearch.journey.service import ServiceLevels
-from cxresearch.journey.weakest import WeakestPoint
+from cxresearch.journey.perception import PerceptionMap, Touchpoint, WeakestPoint
+from cxresearch.journey.scorecard import Score, Scorecard
+from cxresearch.journey.service_levels import ServiceLevels
 
 HOSTILE = "<script>alert('x')</script>&\""
 
@@ -70,18 +69,18 @@ ALL = {
 def rows(chart):
     """All rows in a chart's data, wherever they stand."""
     spec = chart.to_dict()
-    found = list(spec.get("data", {}).get("values", []))
+    result = list(spec.get("data", {}).get("values", []))
 
     def gather(part):
-        found.extend(part.get("data", {}).get("values", []))
+        result.extend(part.get("data", {}).get("values", []))
         for layer in part.get("layer", ()):
             gather(layer)
 
     for layer in spec["layer"]:
         gather(layer)
     for values in spec.get("datasets", {}).values():
-        found.extend(values)
-    return found
+        result.extend(values)
+    return result
 
 
 @pytest.mark.parametrize("made", ALL.values(), ids=ALL)
@@ -126,9 +125,9 @@ def test_touchpoint_without_a_share_has_no_point():
 
 
 def test_hidden_counts_have_no_bar_and_no_trace():
-    found = rows(charts.service_levels(LEVELS))
-    assert [r["level"] for r in found] == ["basic", "unknown"]
-    assert [r["kind"] for r in found] == ["bad", "unknown"]
+    result = rows(charts.service_levels(LEVELS))
+    assert [r["level"] for r in result] == ["basic", "unknown"]
+    assert [r["kind"] for r in result] == ["bad", "unknown"]
     spec = charts.service_levels(LEVELS).to_dict()
     assert "Counts below 10 are not shown" in spec["usermeta"]["caption"]
     with pytest.raises(cx.errors.EstimationError, match="too small"):
@@ -136,15 +135,15 @@ def test_hidden_counts_have_no_bar_and_no_trace():
 
 
 def test_scorecard_has_a_line_per_cell_and_no_point_for_hidden_ones():
-    found = rows(charts.scorecard(CARD))
-    lines = {r["line"]: r for r in found if "expectation" in r}
+    result = rows(charts.scorecard(CARD))
+    lines = {r["line"]: r for r in result if "expectation" in r}
     assert [(r["of"], r["expectation"], r["shown"]) for _, r in sorted(lines.items())] == [
         ("care", "respect", "90.0% (87.0–93.0)"),
         ("care", "solutions", "not shown"),
         ("all", "respect", "85.0% (83.0–87.0)"),
         ("all", "solutions", "–"),
     ]
-    assert {r["line"] for r in found if "label" in r} == {0, 3}
+    assert {r["line"] for r in result if "label" in r} == {0, 3}
     assert "does not tell simplicity" in charts.scorecard(CARD).to_dict()["usermeta"]["caption"]
     empty = Scorecard("owner", ("all",), (9,), ("respect",), (Score("all", "respect", None, None),), (), 0.95, 10)
     with pytest.raises(cx.errors.EstimationError, match="nothing to draw"):
@@ -152,9 +151,9 @@ def test_scorecard_has_a_line_per_cell_and_no_point_for_hidden_ones():
 
 
 def test_loyalty_leaves_out_what_it_is_held_against():
-    found = [r for r in rows(charts.loyalty_shift(LOYALTY)) if "shown" in r]
-    assert {r["of"] for r in found} == {"bad", "good", "a touchpoint with a very long name", "all moments"}
-    long = next(r for r in found if r["of"].startswith("a touchpoint"))
+    result = [r for r in rows(charts.loyalty_shift(LOYALTY)) if "shown" in r]
+    assert {r["of"] for r in result} == {"bad", "good", "a touchpoint with a very long name", "all moments"}
+    long = next(r for r in result if r["of"].startswith("a touchpoint"))
     assert len(long["label"]) <= 13
     assert "-5.0 (-6.0 to -4.0) points" in charts.loyalty_shift(LOYALTY).to_dict()["description"]
 

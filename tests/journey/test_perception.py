@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims.gates import MIN_EXPECTED
-from cxresearch.engines import packed
+from cxresearch.claims.compute import MIN_EXPECTED
+from cxresearch.engines import packed_contacts
 from cxresearch.journey.contributions import contributions
-from cxresearch.journey.places import places_of
-from cxresearch.journey.weakest import weakest_point
+from cxresearch.journey.perception import weakest_point
+from cxresearch.journey.touchpoints import places_of
 from tests.journey.companies import DAYS, TOUCHPOINTS, activity, company, contract, told
 
 GRADES = ("bad", "neutral", "good", "unknown")
@@ -136,7 +136,7 @@ def test_engines_and_parts_agree(monkeypatch):
     ours = cx.journey.perception_map(study).to_dict()
     for engine in ("polars-lazy", "duckdb"):
         assert cx.journey.perception_map(cx.read_records(study, engine)).to_dict() == ours
-    monkeypatch.setattr(packed, "PART", 300)
+    monkeypatch.setattr(packed_contacts, "PART", 300)
     assert len(cx.read_records(study).parts()) > 5
     assert cx.journey.perception_map(study).to_dict() == ours
 

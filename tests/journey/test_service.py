@@ -22,35 +22,35 @@ def levelled(seed, **moments):
 
 def test_levels_are_counted_and_graded_as_usual():
     study, drawn = levelled(1)
-    found = cx.journey.service_levels(study)
+    result = cx.journey.service_levels(study)
     counts = Counter(NAMES[i] for i in drawn.tolist())
-    assert found.levels == NAMES
-    assert found.counts == tuple(counts[v] for v in NAMES)
-    assert found.shares == pytest.approx([counts[v] / len(drawn) for v in NAMES])
-    assert found.counts_as == ("bad", "bad", "neutral", "good", "good", "good", "unknown")
-    assert found.moments == len(drawn)
+    assert result.levels == NAMES
+    assert result.counts == tuple(counts[v] for v in NAMES)
+    assert result.shares == pytest.approx([counts[v] / len(drawn) for v in NAMES])
+    assert result.counts_as == ("bad", "bad", "neutral", "good", "good", "good", "unknown")
+    assert result.moments == len(drawn)
 
 
 def test_what_a_level_counts_as_is_what_the_study_says():
     study, drawn = levelled(2, bad="stars <= 2 or customer < 100 and stars = 3")
-    found = cx.journey.service_levels(study)
-    assert found.counts_as[:3] == ("bad", "bad", "bad")
-    assert found.counts_as[3] == "mostly good"
-    bad = found.to_polars().filter(pl.col("level") == "desired")["bad"].item()
+    result = cx.journey.service_levels(study)
+    assert result.counts_as[:3] == ("bad", "bad", "bad")
+    assert result.counts_as[3] == "mostly good"
+    bad = result.to_polars().filter(pl.col("level") == "desired")["bad"].item()
     assert 0 < bad < (drawn == 3).sum() / 2
-    assert sum(found.grades[3]) == (drawn == 3).sum()
+    assert sum(result.grades[3]) == (drawn == 3).sum()
 
 
 def test_small_levels_are_hidden_with_what_would_give_them_away():
     levels = ["basic"] * 4 + ["expected"] * 30 + ["desired"] * 12 + [None] * 20
     rows = {"customer": list(range(66)), "at": list(range(5, 71)), "level": levels}
-    found = cx.journey.service_levels(told(rows))
-    assert found.counts == (0, None, 30, None, 0, 0, 20)
-    assert found.shares[1] is None
-    assert found.grades[1] == found.grades[3] == (None,) * 4
-    assert found.counts_as == ("–", "bad", "neutral", "good", "–", "–", "unknown")
-    assert ">12<" not in found._repr_html_()
-    assert "not shown" in found._repr_html_()
+    result = cx.journey.service_levels(told(rows))
+    assert result.counts == (0, None, 30, None, 0, 0, 20)
+    assert result.shares[1] is None
+    assert result.grades[1] == result.grades[3] == (None,) * 4
+    assert result.counts_as == ("–", "bad", "neutral", "good", "–", "–", "unknown")
+    assert ">12<" not in result._repr_html_()
+    assert "not shown" in result._repr_html_()
 
 
 def test_without_levels():

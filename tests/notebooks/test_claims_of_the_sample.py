@@ -6,8 +6,8 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.bundled import bundled, copy_sample
-from cxresearch.claims.claim import catalogue
-from cxresearch.report.run import report
+from cxresearch.claims.catalogue_loader import catalogue
+from cxresearch.report.runs.run import report
 from cxresearch.study import read_study
 from tests.report.in_process import executed
 
@@ -34,8 +34,8 @@ def evaluate(records):
         key = (study.moments.blackout_days, study.info.horizon_days)
         if key not in dockets:
             dockets[key] = as_ever(tried)
-        found = dockets[key]
-        return replace(found, trials=tuple(found[c] for c in claims))
+        result = dockets[key]
+        return replace(result, trials=tuple(result[c] for c in claims))
 
     return shared
 

@@ -8,12 +8,12 @@ import nbformat
 import pytest
 
 from cxresearch.bundled import bundled
-from cxresearch.claims.behind import Behind
-from cxresearch.claims.claim import catalogue
+from cxresearch.claims.catalogue_loader import catalogue
+from cxresearch.claims.observed_vs_expected import Behind
 from cxresearch.errors import StudyError
-from cxresearch.report import show
-from cxresearch.report.parameters import PARAMETERS
-from cxresearch.report.run import report
+from cxresearch.report.pages import show
+from cxresearch.report.runs.plan import PARAMETERS
+from cxresearch.report.runs.run import report
 from tests.report.studies import small_study
 
 NOTEBOOKS = sorted(bundled("notebooks").glob("*.ipynb"))
@@ -29,18 +29,18 @@ def test_there_are_notebooks():
 
 
 def test_clean(notebook):
-    found = nbformat.read(notebook, as_version=4)
-    nbformat.validate(found)
-    assert found.metadata["title"]
-    for cell in found.cells:
+    result = nbformat.read(notebook, as_version=4)
+    nbformat.validate(result)
+    assert result.metadata["title"]
+    for cell in result.cells:
         if cell.cell_type == "code":
             assert cell.outputs == []
             assert cell.execution_count is None
 
 
 def test_parameters_cell_declares_known_names(notebook):
-    found = nbformat.read(notebook, as_version=4)
-    cells = [c for c in found.cells if "parameters" in c.metadata.get("tags", [])]
+    result = nbformat.read(notebook, as_version=4)
+    cells = [c for c in result.cells if "parameters" in c.metadata.get("tags", [])]
     assert len(cells) == 1
     space = {}
     exec(cells[0].source, space)

@@ -55,8 +55,8 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The server; it refuses to be run by an administrator, so it runs as the user that Debian made for it."""
-    found = sorted(_PROGRAMS.glob("*/bin"), key=lambda p: int(p.parent.name.split(".")[0]))
-    assert found, "no server programs: apt-get install postgresql"
+    result = sorted(_PROGRAMS.glob("*/bin"), key=lambda p: int(p.parent.name.split(".")[0]))
+    assert result, "no server programs: apt-get install postgresql"
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a socket's path must be short
     who = {}
     if os.geteuid() == 0:
@@ -66,7 +66,7 @@ def server() -> Iterator[Server]:
 
     def call(program: str, *words: str) -> None:
         done = subprocess.run(
-            [found[-1] / program, "-D", folder / "data", *words], **who, cwd=folder, check=False,
+            [result[-1] / program, "-D", folder / "data", *words], **who, cwd=folder, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout

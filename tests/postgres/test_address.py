@@ -12,8 +12,8 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import SourceError, StudyError
-from cxresearch.tables.address import filled
-from cxresearch.tables.sources import input_files
+from cxresearch.records.address import filled
+from cxresearch.records.sources import input_files
 
 ROOT = Path(__file__).parents[2]
 WHO = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": [None]})

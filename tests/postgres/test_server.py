@@ -27,10 +27,10 @@ import cxresearch as cx
 from cxresearch.cli import main
 from cxresearch.engines import engine
 from cxresearch.errors import SourceError
+from cxresearch.records import postgres
+from cxresearch.records.sources import open_source, section_source, table_rows
 from cxresearch.risk import cache
 from cxresearch.study.settings import Moments
-from cxresearch.tables import postgres
-from cxresearch.tables.sources import open_source, section_source, table_rows
 from tests.postgres.conftest import ADDRESS, PASSWORD, USER
 from tests.spark.conftest import session  # noqa: F401
 
@@ -118,9 +118,9 @@ def files(tmp_path, monkeypatch) -> Path:
 @pytest.mark.parametrize("name", ENGINES)
 def test_types(server, name):
     asked = ", ".join(f'{sql} as "{kind}"' for kind, (sql, *_) in TYPES.items())
-    found = opened(study(server, f"select {asked}"), name)
-    assert dict(found.schema) == {kind: dtype for kind, (_, dtype, _) in TYPES.items()}
-    assert found.row(0, named=True) == {kind: value for kind, (*_, value) in TYPES.items()}
+    result = opened(study(server, f"select {asked}"), name)
+    assert dict(result.schema) == {kind: dtype for kind, (_, dtype, _) in TYPES.items()}
+    assert result.row(0, named=True) == {kind: value for kind, (*_, value) in TYPES.items()}
 
 
 def test_types_on_spark(server, request):
@@ -128,10 +128,10 @@ def test_types_on_spark(server, request):
     request.getfixturevalue("session")
     asked = ", ".join(f'{sql} as "{kind}"' for kind, (sql, *_) in TYPES.items())
     made = study(server, f"select {asked}")
-    found, expected = opened(made, "spark"), opened(made)
-    assert found.columns == expected.columns
+    result, expected = opened(made, "spark"), opened(made)
+    assert result.columns == expected.columns
     for kind in TYPES:
-        assert found[kind].cast(expected.schema[kind]).to_list() == expected[kind].to_list(), kind
+        assert result[kind].cast(expected.schema[kind]).to_list() == expected[kind].to_list(), kind
 
 
 @pytest.mark.parametrize("name", ENGINES)

@@ -35,13 +35,13 @@ def ratio(fit: Fit, weights: dict[str, float]) -> Number:
     return Number(fit.ratio(weights), fit.customers, fit.events)
 
 
-def of(found: Incidence | Share | Contest) -> Number:
+def of(result: Incidence | Share | Contest) -> Number:
     """Return an incidence, a share or a contest as a number."""
-    if isinstance(found, Share):
-        return Number(found.value, found.whole, found.part)
-    if isinstance(found, Contest):
-        return Number(found.corrected, found.customers, found.events)
-    return Number(found.value, found.customers, found.events)
+    if isinstance(result, Share):
+        return Number(result.value, result.whole, result.part)
+    if isinstance(result, Contest):
+        return Number(result.corrected, result.customers, result.events)
+    return Number(result.value, result.customers, result.events)
 
 
 class Past:
@@ -97,8 +97,8 @@ class Past:
 
     def left_anyway(self, mask: Grid) -> Number | None:
         """Customers who leave within the horizon, counted while they are in the mask."""
-        found = on_tenure(self.life, mask, HORIZON)
-        return None if found is None else of(found)
+        result = on_tenure(self.life, mask, HORIZON)
+        return None if result is None else of(result)
 
     def fixed(self, values: list[Any]) -> Grid:
         """A covariate as a history: numbers in the order of the values, a null as a value of its own."""
@@ -127,11 +127,11 @@ def claim(name: str) -> Callable[[Callable[[Past], Numbers]], Callable[[Past], N
 def strikes(p: Past, most: int) -> Numbers:
     """What the two claims about first bad moments have in common: excess and its parts."""
     bad, so_far = count(p.life, grade=BAD), banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
-    found = estimators.excess(p.life, bad, 1, most, HORIZON, so_far)
+    result = estimators.excess(p.life, bad, 1, most, HORIZON, so_far)
     numbers = {
-        "excess": Number(found.value, found.customers, found.events),
-        "without-a-bad-moment": Number(found.comparators),
-        "followed": Number(found.exposed, found.customers, found.events),
+        "excess": Number(result.value, result.customers, result.events),
+        "without-a-bad-moment": Number(result.comparators),
+        "followed": Number(result.exposed, result.customers, result.events),
     }
     if most == 2:
         for days in (30, 90, 180):
@@ -142,8 +142,8 @@ def strikes(p: Past, most: int) -> Numbers:
 
 def reaching(grid: Grid, level: int) -> dict[int, int]:
     """Return the day after which a cumulative history is at a level or above."""
-    found = (grid >= level).argmax(axis=1) - 1
-    return {i: int(day) for i, day in enumerate(found) if (grid[i] >= level).any()}
+    result = (grid >= level).argmax(axis=1) - 1
+    return {i: int(day) for i, day in enumerate(result) if (grid[i] >= level).any()}
 
 
 def since_level(
@@ -402,7 +402,7 @@ def recovery_paradox(p: Past) -> Numbers:
     equal = {"recency": recency, "so_many": so_many, "contacts": p.contacts}
     by_speed = cox(p.life, {"speed": speed, **equal}, strata=p.segment)
     so_far = banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
-    found = estimators.excess(p.life, problem, 1, None, HORIZON, so_far)
+    result = estimators.excess(p.life, problem, 1, None, HORIZON, so_far)
     before, _ = since_level(p, problem, 1, 3, reaching(problem, 3), HORIZON)
     one = {"state=3": 1.0}
     return {
@@ -410,7 +410,7 @@ def recovery_paradox(p: Past) -> Numbers:
         "crude": ratio(cox(p.life, {"state": state}), one),
         "resolved-quickly": ratio(by_speed, {"speed=3": 1}),
         "resolved-late": ratio(by_speed, {"speed=4": 1}),
-        "from-the-start": Number(found.value, found.customers, found.events),
+        "from-the-start": Number(result.value, result.customers, result.events),
         "left-before-resolution": of(before),
         "final-state": ratio(cox(p.life, {"state": state}, final=True), one),
         "left-anyway": p.left_anyway(state == 0),
@@ -580,14 +580,14 @@ def against_fixed(p: Past, second: Terms, strata: np.ndarray | None) -> Numbers:
 
 @claim("moments-beat-marketing")
 def moments_beat_marketing(p: Past) -> Numbers:
-    found = against_fixed(p, {name: p.fixed(values) for name, values in p.life.marketing.items()}, p.segment)
-    return {"moments-or-marketing": found.pop("adjusted"), **found}
+    result = against_fixed(p, {name: p.fixed(values) for name, values in p.life.marketing.items()}, p.segment)
+    return {"moments-or-marketing": result.pop("adjusted"), **result}
 
 
 @claim("unique-customers")
 def unique_customers(p: Past) -> Numbers:
-    found = against_fixed(p, {"segment": p.fixed(list(p.life.segment))}, None)
-    return {"history-or-segment": found.pop("adjusted"), **found}
+    result = against_fixed(p, {"segment": p.fixed(list(p.life.segment))}, None)
+    return {"history-or-segment": result.pop("adjusted"), **result}
 
 
 @claim("four-expectations")

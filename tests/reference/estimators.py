@@ -174,8 +174,8 @@ def fit(sets: Sets, keep: np.ndarray | None = None, start: np.ndarray | None = N
     if not np.isfinite(beta).all() or np.abs(beta).max(initial=0) > 12:
         message = "no finite maximum"
         raise ArithmeticError(message)
-    found = dict(zip(sets.names, map(float, beta), strict=True))
-    return Fit(found, float(loglik), sets.customers, int(d.sum()))
+    result = dict(zip(sets.names, map(float, beta), strict=True))
+    return Fit(result, float(loglik), sets.customers, int(d.sum()))
 
 
 def cox(
@@ -259,9 +259,9 @@ def contest(
     for g in range(groups):
         a, b = (fit(s, bins != g, np.array(list(w.coef.values()))) for s, w in zip(sides, whole, strict=True))
         without.append((a.loglik - b.loglik) / a.events)
-    found = np.array(without)
-    corrected = groups * theta - (groups - 1) * found.mean()
-    se = np.sqrt((groups - 1) / groups * ((found - found.mean()) ** 2).sum())
+    result = np.array(without)
+    corrected = groups * theta - (groups - 1) * result.mean()
+    se = np.sqrt((groups - 1) / groups * ((result - result.mean()) ** 2).sum())
     return Contest(theta, corrected, float(se), groups, whole[0].customers, whole[0].events)
 
 
@@ -279,12 +279,12 @@ class Incidence:
 
 def aalen_johansen(risk: np.ndarray, cause: np.ndarray, others: np.ndarray, horizon: int) -> float:
     """Return the incidence of a cause by the horizon from numbers per day (index 0 is day 0)."""
-    there, found = 1.0, 0.0
+    there, result = 1.0, 0.0
     for day in range(1, min(horizon + 1, len(risk))):
         if risk[day] > 0:
-            found += there * cause[day] / risk[day]
+            result += there * cause[day] / risk[day]
             there *= 1 - (cause[day] + others[day]) / risk[day]
-    return found
+    return result
 
 
 def supported(risk: np.ndarray, gone: np.ndarray, horizon: int) -> bool:

@@ -218,8 +218,8 @@ def age_of_last(life: Life, grade: int, edges: Sequence[int]) -> Grid:
 
 def events(life: Life, name: str) -> list[tuple[datetime, Contact]]:
     """Return the dated events of one column, by when they took effect."""
-    found = [(c.when(name), c) for c in life.contacts if c.row[name] is not None]
-    return sorted(found, key=lambda pair: (pair[1].who, pair[0]))
+    result = [(c.when(name), c) for c in life.contacts if c.row[name] is not None]
+    return sorted(result, key=lambda pair: (pair[1].who, pair[0]))
 
 
 def days_of(life: Life, name: str) -> list[tuple[int, int]]:
@@ -241,15 +241,15 @@ class Problem:
 
 def problems(life: Life, quick: timedelta = timedelta(hours=48)) -> dict[int, list[Problem]]:
     """Return everybody's problems in the order in which they took effect."""
-    found: dict[int, list[Problem]] = defaultdict(list)
+    result: dict[int, list[Problem]] = defaultdict(list)
     for at, c in events(life, "problem_at"):
         began, resolved = c.row["problem_at"], c.row["resolved_at"]
         soon = resolved is not None and resolved - began <= quick
         late = None if soon else tenure_day(life, c.who, max(began + quick, at))
         end = c.when("resolved_at")
         ended = None if end is None else tenure_day(life, c.who, end)
-        found[c.who].append(Problem(tenure_day(life, c.who, at), late, ended, end, soon, c))
-    return found
+        result[c.who].append(Problem(tenure_day(life, c.who, at), late, ended, end, soon, c))
+    return result
 
 
 def first_problem(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
@@ -333,13 +333,13 @@ def first_bad(life: Life, year: int = 365, fresh: int = 90) -> Grid:
 
 def frozen_at_bad(life: Life, grid: Grid) -> Grid:
     """Return the history as it was on the day of the first bad moment, from then on."""
-    found = grid.copy()
+    result = grid.copy()
     seen = set()
     for c in life.contacts:
         if c.grade == BAD and c.who not in seen:
             seen.add(c.who)
-            found[c.who, c.day + 1 :] = grid[c.who, c.day]
-    return found
+            result[c.who, c.day + 1 :] = grid[c.who, c.day]
+    return result
 
 
 def fifth(total: Fraction, number: int = 1) -> int:
@@ -406,10 +406,10 @@ def posted(life: Life) -> Grid:
 
 def members(life: Life) -> dict[str, list[int]]:
     """Return who belongs to which cluster."""
-    found: dict[str, list[int]] = defaultdict(list)
+    result: dict[str, list[int]] = defaultdict(list)
     for i, cluster in enumerate(life.cluster):
-        found[cluster].append(i)
-    return found
+        result[cluster].append(i)
+    return result
 
 
 def household_exits(life: Life, cause: int) -> Grid:

@@ -325,23 +325,23 @@ def contacts_of(rows: list[Row], customer: int) -> list[Row]:
 
 def by_day(history: History, rows: list[Row], people: list[Person], lag: int) -> dict[tuple[int, int], str]:
     """Return (customer, day) to level: on day d, what is known was there on day d - 1 - lag."""
-    found = {}
+    result = {}
     for person in people:
         contacts = contacts_of(rows, person.customer)
         for day in range(person.entry + 1, person.exit + 1):
             known = day - 1 - lag
             so_far = [r for r in contacts if r.day <= known]
-            found[person.customer, day] = history(View(person, day, known, so_far, rows, people))
-    return found
+            result[person.customer, day] = history(View(person, day, known, so_far, rows, people))
+    return result
 
 
 def by_contact(history: History, rows: list[Row], people: list[Person]) -> dict[tuple[int, int], str]:
     """Return (customer, number of contacts so far) to level; what is dated is known by the end of the day."""
-    found = {}
+    result = {}
     for person in people:
         contacts = contacts_of(rows, person.customer)
         for number in range(1, len(contacts) + 1):
             today = contacts[number - 1].day
             view = View(person, today + 1, today, contacts[:number], rows, people)
-            found[person.customer, number] = history(view)
-    return found
+            result[person.customer, number] = history(view)
+    return result

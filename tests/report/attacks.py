@@ -37,15 +37,15 @@ class _Reader(HTMLParser):
         self.caption, self.row, self.cell = None, None, None
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
+        result = dict(attrs)
         self.words += [v for k, v in attrs if k in {"alt", "aria-label", "title", "data-label"} and v]
         for name in ("src", "srcset"):
-            if (found.get(name) or "").startswith("data:image/svg+xml,"):
-                picture = unquote(found[name].partition(",")[2])
+            if (result.get(name) or "").startswith("data:image/svg+xml,"):
+                picture = unquote(result[name].partition(",")[2])
                 self.words += [html.unescape(t) for t in re.findall(r">([^<]+)<", picture)]
         if tag == "script":
             self.skip = tag
-            self.spec = "" if found.get("type") == "application/json" else None
+            self.spec = "" if result.get("type") == "application/json" else None
         if tag == "style":
             self.skip = tag
         if tag == "caption":
@@ -104,22 +104,22 @@ def data(chart):
 
 def count(text):
     """A cell that is a count, or a count with its share; None for anything else."""
-    found = re.fullmatch(r"(?:about )?([\d,]+)(?: \([\d.]+%.*\))?", text.strip())
-    return int(found[1].replace(",", "")) if found and not text.startswith("about") else None
+    result = re.fullmatch(r"(?:about )?([\d,]+)(?: \([\d.]+%.*\))?", text.strip())
+    return int(result[1].replace(",", "")) if result and not text.startswith("about") else None
 
 
 def counts_of(pages, *words):
     """The counts told of something: in sentences (``1,204 customers``) and in tables whose row is so called."""
-    found = set()
+    result = set()
     for page in pages:
         for word in words:
-            found |= {int(n.replace(",", "")) for n in re.findall(rf"(?<![\d.,–-])([\d,]*\d) {word}", page.text)
+            result |= {int(n.replace(",", "")) for n in re.findall(rf"(?<![\d.,–-])([\d,]*\d) {word}", page.text)
                       if f"about {n} {word}" not in page.text}  # fmt: skip
         for rows in page.tables.values():
             for row in rows[1:]:
                 if any(word in row[0] for word in words):
-                    found |= {n for cell in row[1:] if (n := count(cell)) is not None}
-    return found
+                    result |= {n for cell in row[1:] if (n := count(cell)) is not None}
+    return result
 
 
 def differences(wholes, parts):
@@ -131,26 +131,26 @@ def differences(wholes, parts):
 
 def numbers(page):
     """Every number of a page with what stands around it: of texts and of the charts' data."""
-    found = [
+    result = [
         (m[0], page.text[max(0, m.start() - 60) : m.end() + 40]) for m in re.finditer(r"\d[\d,]*\.?\d*%?", page.text)
     ]
     for chart in page.charts:
         for row in data(chart):
-            found += [
+            result += [
                 (repr(v), str(row)) for v in row.values() if isinstance(v, int | float) and not isinstance(v, bool)
             ]
-            found += [
+            result += [
                 (m[0], str(row))
                 for v in row.values()
                 if isinstance(v, str)
                 for m in re.finditer(r"\d[\d,]*\.?\d*%?", v)
             ]
-    return found
+    return result
 
 
 def told_by_a_share(page, part, whole):
     """Numbers that are the share of a part in a whole, or of the others, and exact enough to tell it from others."""
-    found = []
+    result = []
     for text, around in numbers(page):
         plain = text.removesuffix("%").replace(",", "")
         digits, scale = len(plain.partition(".")[2]), 100 if text.endswith("%") else 1
@@ -159,20 +159,20 @@ def told_by_a_share(page, part, whole):
             continue
         low, high = math.ceil((value - half) * whole - 1e-9), math.floor((value + half) * whole + 1e-9)
         if low == high and low in (part, whole - part):
-            found.append((text, around))
-    return found
+            result.append((text, around))
+    return result
 
 
 def steps(chart):
     """The smallest step of each curve of a chart, zero apart; nothing for charts that hold no curves."""
-    rows, found = data(chart), {}
+    rows, result = data(chart), {}
     times = {"time", "day"} & set(rows[0] if rows else ())
     if times:
         for name in {r.get("level", r.get("cause", r.get("series"))) for r in rows}:
             mine = [r["share"] for r in rows if name in r.values() and r.get("share") is not None]
             rises = [abs(b - a) for a, b in pairwise(mine) if abs(b - a) > 1e-9]
-            found[name] = min(rises, default=1.0)
-    return found
+            result[name] = min(rises, default=1.0)
+    return result
 
 
 def most(sums, goal, cells):
@@ -182,5 +182,5 @@ def most(sums, goal, cells):
         row[list(members)] = 1
     aim = np.zeros(cells)
     aim[list(goal)] = -1
-    found = linprog(aim, A_eq=rows, b_eq=[n for _, n in sums], bounds=(0, None))
-    return np.inf if found.status == 3 else -found.fun
+    result = linprog(aim, A_eq=rows, b_eq=[n for _, n in sums], bounds=(0, None))
+    return np.inf if result.status == 3 else -result.fun

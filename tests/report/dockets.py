@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cxresearch.claims.claim import catalogue
-from cxresearch.claims.evidence import Activity, Beside, Docket, Evidence, Series, Trial
+from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Amount, Limit, Sentence, Words
+from cxresearch.claims.results import Activity, Beside, Docket, Evidence, Series, Trial
 from cxresearch.estimators.results import Estimate
-from cxresearch.risk.episode import Aside
-from cxresearch.tables.accounting import Audit, Day, Fact, Finding, Share
+from cxresearch.records.audit import Audit, Day, Fact, Finding, Share
+from cxresearch.risk.episodes import Aside
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 FIRST, SECOND = (
@@ -18,12 +18,12 @@ FIRST, SECOND = (
 
 
 def evidence(claim, reading, verdict, unit, numbers=None, **more):
-    found = next(r for r in claim.readings if r.id == reading)
+    result = next(r for r in claim.readings if r.id == reading)
     made = Estimate(*numbers, 0.95, 0.1, 0.1, "log", 100) if numbers else None
     values = {
-        "claim": claim.id, "reading": reading, "label": found.label, "primary": found.primary, "verdict": verdict,
+        "claim": claim.id, "reading": reading, "label": result.label, "primary": result.primary, "verdict": verdict,
         "verdict_family": verdict, "reason": "", "estimate": made, "p": None, "p_family": None, "unit": unit,
-        "region": found.region or "", "customers": 2731, "events": 611, "horizon_days": None, "lacks": "",
+        "region": result.region or "", "customers": 2731, "events": 611, "horizon_days": None, "lacks": "",
         "warnings": (), "series": (), "asides": (),
     }  # fmt: skip
     return Evidence(**values | more)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from cxresearch.claims.evidence import Docket
-from cxresearch.report.ledger import Look
+from cxresearch.claims.results import Docket
+from cxresearch.report.runs.ledger import Look
 from tests.report.dockets import docket, ratio_trial, share_trial, untestable_trial
 
 FIRST = datetime(2026, 8, 3, 6, 0, tzinfo=UTC)  # a Monday; then every week
@@ -35,12 +35,12 @@ def look(docket: Docket, trial, run: int, **other) -> Look:
     e = trial.primary
     value, low, high = (e.estimate.value, e.estimate.low, e.estimate.high) if e.estimate else (None, None, None)
     at = FIRST + timedelta(weeks=run)
-    found = Look(
+    result = Look(
         f"{at:%Y%m%dT%H%M%S}", at.isoformat(), "shop", docket.fingerprint, docket.version, docket.data_from,
         docket.data_until, e.claim, e.reading, True, e.verdict, e.verdict_family, value, low, high, 0.95, "fixed",
         e.unit, 0.1, e.customers, e.events,
     )  # fmt: skip
-    return replace(found, **other)
+    return replace(result, **other)
 
 
 def history_of(docket: Docket, runs: int, before: str = "undecided") -> tuple[Look, ...]:

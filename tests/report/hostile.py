@@ -10,8 +10,8 @@ from random import Random
 import polars as pl
 
 import cxresearch as cx
-from cxresearch.report.page import page, summary, title_of
-from cxresearch.report.site import Entry, index
+from cxresearch.report.pages.html import page, summary, title_of
+from cxresearch.report.pages.site import Entry, index
 from tests.report.in_process import executed
 
 SCRIPT = "</script><script>window.hit=1</script>"
@@ -39,8 +39,8 @@ CLAIM = f'../x "><b id=main>{SCRIPT}'
 def own_claim():
     """A claim of the catalogue with hostile words and a hostile id."""
     catalogue = files("cxresearch.claims").joinpath("catalogue/what_counts.toml").read_text(encoding="utf-8")
-    found = next(c for c in tomllib.loads(catalogue)["claims"] if c["id"] == "bad-moments-drive-away")
-    made = copy.deepcopy(found)
+    result = next(c for c in tomllib.loads(catalogue)["claims"] if c["id"] == "bad-moments-drive-away")
+    made = copy.deepcopy(result)
     made |= {"id": CLAIM, "statement": TEXT, "source": TEXT, "notes": [TEXT], "change_our_mind": TEXT}
     made["text"] = {k: f"{v} {TEXT_IN_BRACES}" for k, v in made["text"].items()}
     made["published"] = [{"value": TEXT, "says": TEXT, "source": TEXT}]

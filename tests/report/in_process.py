@@ -11,15 +11,15 @@ from nbformat.v4 import new_output
 
 from cxresearch.bundled import notebook_path
 from cxresearch.charts import renderer
-from cxresearch.report import show
+from cxresearch.report.pages import show
 
 
-def forms(found):
+def forms(result):
     """What a kernel would send of an object."""
-    if hasattr(found, "to_dict") and type(found).__module__.startswith("altair"):
-        return json.loads(json.dumps(renderer.bundle(found.to_dict())))
-    html = found._repr_html_() if hasattr(found, "_repr_html_") else None
-    return {"text/plain": repr(found)} | ({"text/html": html} if html else {})
+    if hasattr(result, "to_dict") and type(result).__module__.startswith("altair"):
+        return json.loads(json.dumps(renderer.bundle(result.to_dict())))
+    html = result._repr_html_() if hasattr(result, "_repr_html_") else None
+    return {"text/plain": repr(result)} | ({"text/html": html} if html else {})
 
 
 def executed(monkeypatch, name, study, **parameters):
@@ -34,8 +34,8 @@ def executed(monkeypatch, name, study, **parameters):
     notebook = nbformat.read(notebook_path(name), as_version=4)
     outputs = []
 
-    def display(*found, raw=False, **_):
-        outputs.extend(new_output("display_data", data=dict(x) if raw else forms(x)) for x in found)
+    def display(*result, raw=False, **_):
+        outputs.extend(new_output("display_data", data=dict(x) if raw else forms(x)) for x in result)
 
     monkeypatch.setattr(IPython.display, "display", display)
     monkeypatch.setattr(show, "study", lambda _: study)
@@ -47,7 +47,7 @@ def executed(monkeypatch, name, study, **parameters):
         exec(compile(tree, name, "exec"), space)
         if number == 0:
             space |= parameters
-        if last is not None and (found := eval(compile(ast.Expression(last.value), name, "eval"), space)) is not None:
-            display(found)
+        if last is not None and (result := eval(compile(ast.Expression(last.value), name, "eval"), space)) is not None:
+            display(result)
         cell.outputs = list(outputs)
     return notebook

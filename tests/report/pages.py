@@ -11,23 +11,23 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from cxresearch import charts
 from cxresearch.charts import renderer
-from cxresearch.report import dossier, provenance, show
-from cxresearch.report.cards import first_screen
-from cxresearch.report.page import page, summary, title_of
-from cxresearch.report.site import Entry, index
+from cxresearch.report.pages import claim_page, provenance, show
+from cxresearch.report.pages.cards import first_screen
+from cxresearch.report.pages.html import page, summary, title_of
+from cxresearch.report.pages.site import Entry, index
 
 
 def notebook_of(docket, *extra):
     """What the verdicts notebook would hold after a run on this docket."""
     data = [{"text/html": first_screen(docket), show.MIME: show.summary(docket)}]
     for trial in docket.values():
-        data.append({"text/html": dossier.opening(docket, trial)})
+        data.append({"text/html": claim_page.opening(docket, trial)})
         data += [renderer.bundle(charts.readings(trial, u).to_dict()) for u in charts.units(trial)]
         data += [renderer.bundle(charts.curves(e, trial).to_dict()) for e in trial.readings if e.series]
-        data.append({"text/html": dossier.naive(trial)})
+        data.append({"text/html": claim_page.naive(trial)})
         if trial.activity:
             data.append(renderer.bundle(charts.activity(trial, docket.min_cell).to_dict()))
-        data.append({"text/html": dossier.closing(docket, trial)})
+        data.append({"text/html": claim_page.closing(docket, trial)})
     data.append({"text/html": provenance.audit(docket.audit, docket.min_cell)})
     data.append(
         {"text/html": provenance.method(docket, notebook="verdicts", parameters={"study": "/home/me/study.toml"})}
@@ -41,8 +41,8 @@ def pages_of(notebooks, history=()):
     """The pages of executed notebooks by name, with an index, as a run would make them."""
     made = "2026-11-02T06:00:00+00:00"
     entries = [Entry(f"{n}.html", title_of(nb, n), summary(nb), made) for n, nb in notebooks.items()]
-    found = {n: page(nb, name=n, entries=entries, history=history) for n, nb in notebooks.items()}
-    return found | {"index": index(entries, history)}
+    result = {n: page(nb, name=n, entries=entries, history=history) for n, nb in notebooks.items()}
+    return result | {"index": index(entries, history)}
 
 
 def page_of(docket, *extra):
@@ -75,8 +75,8 @@ class Seen(HTMLParser):
 
 def policy(text):
     """The rules of a page's Content-Security-Policy, by name."""
-    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
-    return {rule.split()[0]: rule.split()[1:] for rule in found[1].split("; ")}
+    result = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    return {rule.split()[0]: rule.split()[1:] for rule in result[1].split("; ")}
 
 
 def digest(text):

@@ -7,7 +7,7 @@ import json
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from cxresearch.report import show
+from cxresearch.report.pages import show
 from tests.report.dockets import docket
 from tests.report.studies import small_study
 

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from cxresearch.report import changes
-from cxresearch.report.page import page
-from cxresearch.report.site import Entry
+from cxresearch.report.pages import changes
+from cxresearch.report.pages.html import page
+from cxresearch.report.pages.site import Entry
 from tests.report.histories import history_of, look, many, without_charts
 from tests.report.pages import notebook_of
 
@@ -29,8 +29,8 @@ def test_nothing_on_a_first_run():
 
 
 def test_verdict_that_changed():
-    found = changes.since(history_of(DOCKET, 3), IDS)
-    assert [(c.before.verdict, c.now.verdict) for c in found.changed] == [("undecided", "contradicted")]
+    result = changes.since(history_of(DOCKET, 3), IDS)
+    assert [(c.before.verdict, c.now.verdict) for c in result.changed] == [("undecided", "contradicted")]
     said = told(history_of(DOCKET, 3))
     assert said.startswith("1 verdict has changed since the last run, 10 Aug. 2026:")
     assert "was ? Undecided , now ✘ Contradicted" in said
@@ -93,16 +93,16 @@ def test_readings_beside_the_primary_one_do_not_count():
 @pytest.mark.parametrize("runs", [1, 2])
 def test_first_screen_says_it(runs):
     docket = without_charts(2)
-    found = page(notebook_of(docket), name="verdicts", history=history_of(docket, runs))
-    header = re.search(r'<header class="cx-first">.*?</header>', found, re.DOTALL)[0]
+    result = page(notebook_of(docket), name="verdicts", history=history_of(docket, runs))
+    header = re.search(r'<header class="cx-first">.*?</header>', result, re.DOTALL)[0]
     assert ("1 verdict has changed" in header) == (runs == 2)
-    assert "<!--SINCE" not in found
+    assert "<!--SINCE" not in result
 
 
 def test_marks_in_data_are_not_obeyed():
     docket = replace(without_charts(2), study="<!--SINCE --><!--DEPTH claim-0--><!--CONTENTS--><!--CSP-->")
     entries = [Entry("claim-0.html", "t", None)]
-    found = page(notebook_of(docket), name="verdicts", entries=entries, history=history_of(docket, 2))
-    assert found.count('class="cx-since"') == 1
-    assert found.count('http-equiv="Content-Security-Policy"') == 1
-    assert "&lt;!--SINCE --&gt;" in found
+    result = page(notebook_of(docket), name="verdicts", entries=entries, history=history_of(docket, 2))
+    assert result.count('class="cx-since"') == 1
+    assert result.count('http-equiv="Content-Security-Policy"') == 1
+    assert "&lt;!--SINCE --&gt;" in result

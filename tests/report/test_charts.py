@@ -7,10 +7,10 @@ import pytest
 
 from cxresearch import charts
 from cxresearch.charts import renderer
-from cxresearch.claims.claim import catalogue
-from cxresearch.claims.evidence import Activity
-from cxresearch.claims.numbers import CONTEST
-from cxresearch.claims.verdict import parse_region
+from cxresearch.claims.catalogue_loader import catalogue
+from cxresearch.claims.decide import parse_region
+from cxresearch.claims.results import Activity
+from cxresearch.claims.units import CONTEST
 from tests.report.dockets import curve, evidence, ratio_trial, share_trial
 
 
@@ -64,9 +64,9 @@ def test_regions_in_words(region, unit, words):
 
 def test_small_cells_take_a_second_one_with_them():
     rows = (Activity("1", 100, 4, 50), Activity("2-4", 100, 40, 95), Activity("5-9", 100, 60, 50))
-    found = charts.shares(rows, 10)
-    assert [s.with_bad for s in found] == [None, None, 0.6]
-    assert [s.left for s in found] == [None, None, 0.5]
+    result = charts.shares(rows, 10)
+    assert [s.with_bad for s in result] == [None, None, 0.6]
+    assert [s.left for s in result] == [None, None, 0.5]
 
 
 def test_nothing_hidden_where_all_is_large():
@@ -121,9 +121,9 @@ def catalogued(claim):
     ],
 )
 def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
-    found = catalogued(claim)
-    row = evidence(found, reading, "undecided", "share", (0.2, 0.1, 0.3), series=(curve("c", 0.2),), horizon_days=31)
-    chart = charts.curves(row, replace(share_trial(), claim=found, readings=(row,))).to_dict()
+    result = catalogued(claim)
+    row = evidence(result, reading, "undecided", "share", (0.2, 0.1, 0.3), series=(curve("c", 0.2),), horizon_days=31)
+    chart = charts.curves(row, replace(share_trial(), claim=result, readings=(row,))).to_dict()
     assert f'"title": "{axis}"' in json.dumps(chart)
     assert f"more customers have {done}," in chart["usermeta"]["caption"]
     assert "The number is that of day 31; the curve goes on." in chart["usermeta"]["caption"]
@@ -139,16 +139,16 @@ def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
     ],
 )
 def test_ticks_of_a_contest_are_round(high, ticks):
-    found = catalogued("latest-moment")
-    row = evidence(found, "last-or-history", "undecided", CONTEST, (0.0, -high, high))
-    chart = charts.readings(replace(share_trial(), claim=found, readings=(row,), base_rate=None, naive=None), CONTEST)
+    result = catalogued("latest-moment")
+    row = evidence(result, "last-or-history", "undecided", CONTEST, (0.0, -high, high))
+    chart = charts.readings(replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None), CONTEST)
     at = next(layer["encoding"]["x"]["axis"]["values"] for layer in chart.to_dict()["layer"])
     assert [f"{100 * math.expm1(t):.4g}%" for t in at] == ticks
 
 
 def test_shares_of_moments_are_called_so():
-    found = catalogued("jack")
-    row = evidence(found, "at-the-worst-tenth", "contradicted", "share", (0.11, 0.1, 0.12))
-    of_moments = replace(share_trial(), claim=found, readings=(row,), base_rate=None, naive=None)
+    result = catalogued("jack")
+    row = evidence(result, "at-the-worst-tenth", "contradicted", "share", (0.11, 0.1, 0.12))
+    of_moments = replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None)
     assert '"title": "share of bad moments"' in json.dumps(charts.readings(of_moments, "share").to_dict())
     assert '"title": "share of customers"' in json.dumps(charts.readings(share_trial(), "share").to_dict())

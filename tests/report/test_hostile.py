@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from cxresearch.html_tables import html_table, isolated, printable
-from cxresearch.report.plan import plans
+from cxresearch.report.runs.plan import plans
 from tests.report import attacks
 from tests.report.hostile import CLAIM, MARKS, NAMES, OWNERS, SCRIPT, TEXT, hostile_pages
 from tests.report.pages import Seen, digest, policy
@@ -94,8 +94,8 @@ def test_charts_hold_texts_and_pictures_are_whole(pages):
 
 def test_no_control_character_reaches_a_page(pages):
     for name, text in pages.items():
-        found = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text)
-        assert not found, f"{name}: {text[max(0, found.start() - 80) : found.end() + 20]!r}"
+        result = re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", text)
+        assert not result, f"{name}: {text[max(0, result.start() - 80) : result.end() + 20]!r}"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cxresearch.report import show
+from cxresearch.report.pages import show
 from tests.report.dockets import docket
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kills.py"
@@ -29,8 +29,8 @@ def test_runs_that_are_killed_and_runs_at_once(tmp_path):
 
 def test_the_long_turn_found_nothing_amiss():
     text = (SCRIPT.parent / "kills.md").read_text()
-    found = re.search(r"\| \*\*all\*\* \| \*\*(\d+)\*\* \| \*\*0\*\* \| \*\*0\*\* \| \*\*0\*\* \|", text)
-    assert int(found[1]) >= 200
+    result = re.search(r"\| \*\*all\*\* \| \*\*(\d+)\*\* \| \*\*0\*\* \| \*\*0\*\* \| \*\*0\*\* \|", text)
+    assert int(result[1]) >= 200
     assert "8 runs of one study at once: each waited for its turn" in text
 
 

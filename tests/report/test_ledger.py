@@ -3,8 +3,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from cxresearch.report import ledger
-from cxresearch.report.ledger import Look, identity, looks, record
+from cxresearch.report.runs import ledger
+from cxresearch.report.runs.ledger import Look, identity, looks, record
 from cxresearch.study import study_from
 
 LOOK = Look(

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from cxresearch.errors import ReportError
-from cxresearch.report.lock import BusyError, locked
+from cxresearch.report.runs.lock import BusyError, locked
 
 HOLDS = """
 import sys, time
 from pathlib import Path
-from cxresearch.report.lock import locked
+from cxresearch.report.runs.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

@@ -5,17 +5,17 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from cxresearch.claims.numbers import CONTEST, held_against, limits
-from cxresearch.claims.verdict import parse_region
+from cxresearch.claims.decide import parse_region
+from cxresearch.claims.units import CONTEST, held_against, limits
 from cxresearch.errors import ReportError
-from cxresearch.report import show
-from cxresearch.report.cards import first_screen
-from cxresearch.report.dossier import closing
-from cxresearch.report.page import page, summary
-from cxresearch.report.provenance import audit
-from cxresearch.report.site import Entry, index
-from cxresearch.risk.episode import Aside
-from cxresearch.tables.accounting import Audit, Fact, Share
+from cxresearch.records.audit import Audit, Fact, Share
+from cxresearch.report.pages import show
+from cxresearch.report.pages.cards import first_screen
+from cxresearch.report.pages.claim_page import closing
+from cxresearch.report.pages.html import page, summary
+from cxresearch.report.pages.provenance import audit
+from cxresearch.report.pages.site import Entry, index
+from cxresearch.risk.episodes import Aside
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.pages import Seen, digest, notebook_of, page_of, policy
@@ -74,9 +74,9 @@ def test_markup_in_names_stays_text():
 
 
 def test_markup_in_the_index_stays_text():
-    found = index([Entry("verdicts.html", HOSTILE, show.summary(hostile_docket()))])
-    assert "script" not in Seen(found).tags
-    assert HOSTILE not in found
+    result = index([Entry("verdicts.html", HOSTILE, show.summary(hostile_docket()))])
+    assert "script" not in Seen(result).tags
+    assert HOSTILE not in result
 
 
 def test_size(text):
@@ -114,9 +114,9 @@ def test_first_screen_has_one_interval_per_claim(text):
 
 def test_many_claims_have_a_list_above_their_cards():
     assert "All claims at a glance" not in first_screen(many(8))
-    found = first_screen(many(9))
-    listed = re.search(r'<section class="cx-overview".*?</section>', found, re.DOTALL)[0]
-    assert found.index(listed) < found.index('class="cx-cards"')
+    result = first_screen(many(9))
+    listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
+    assert result.index(listed) < result.index('class="cx-cards"')
     groups = re.findall(r'<h3 id="verdict-([a-z-]+)">.*?<span class="cx-count">(\d+)', listed)
     assert groups == [("contradicted", "3"), ("undecided", "3"), ("not-testable", "3")]
     assert listed.count("<li>") == 9
@@ -129,8 +129,8 @@ def test_list_marks_verdicts_that_several_claims_leave_open():
     docket = many(9)
     first = docket.trials[0]
     held = replace(first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:]))
-    found = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
-    listed = re.search(r'<section class="cx-overview".*?</section>', found, re.DOTALL)[0]
+    result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
+    listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
     assert listed.count("†") == 2
     assert "† Undecided when all 9 claims are judged together (stricter)." in listed
 
@@ -142,8 +142,8 @@ def test_lead_tells_verdicts_one_by_one_and_all_together():
     lead = "3 contradicted, 3 undecided, 3 not testable"
     assert f"9 claims were put on trial: {lead}. Data" in first_screen(docket)
     together = "all together (stricter): 2 contradicted, 4 undecided, 3 not testable."
-    found = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
-    assert f"Judged one by one: {lead}; {together}" in found
+    result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
+    assert f"Judged one by one: {lead}; {together}" in result
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ def test_customers_left_out_are_told_without_names_of_histories():
     first = share_trial()
     reasons = ("left on the day they reached bad 1", "reached bad 3+ on the same day as 1", "nobody to compare with")
     row = replace(first.primary, asides=tuple(Aside(r, 20) for r in reasons))
-    found = closing(docket(), replace(first, readings=(row, *first.readings[1:])))
-    assert "20: left on the day of the first bad moment<" in found
-    assert "20: had the first bad moment and the third bad moment on the same day<" in found
-    assert "20: nobody to compare with<" in found
+    result = closing(docket(), replace(first, readings=(row, *first.readings[1:])))
+    assert "20: left on the day of the first bad moment<" in result
+    assert "20: had the first bad moment and the third bad moment on the same day<" in result
+    assert "20: nobody to compare with<" in result
 
 
 def test_places_are_named_once_whatever_claims_are_called():
@@ -202,8 +202,8 @@ def test_places_are_named_once_whatever_claims_are_called():
 def test_markup_in_the_data_of_charts_does_not_keep_the_script_open():
     first = share_trial()
     claim = msgspec.structs.replace(first.claim, statement="<!--<script>")
-    found = page_of(docket(replace(first, claim=claim)))
-    charts = [t for _, kind, t in Seen(found).texts if kind == "application/json"]
+    result = page_of(docket(replace(first, claim=claim)))
+    charts = [t for _, kind, t in Seen(result).texts if kind == "application/json"]
     assert charts
     assert not any("<" in t for t in charts)
     assert any("<!--<script>" in json.loads(t)["description"] for t in charts)
@@ -212,26 +212,26 @@ def test_markup_in_the_data_of_charts_does_not_keep_the_script_open():
 def test_numbers_of_few_customers_are_told_as_not_shown():
     first = share_trial()
     hidden = replace(first.primary, estimate=None, series=(), reason="fewer than 10 customers stand behind it")
-    found = page_of(docket(replace(first, readings=(hidden, *first.readings[1:]))))
-    assert "not shown: fewer than 10 customers stand behind it" in found
-    assert "Why it could not be tried" not in found
+    result = page_of(docket(replace(first, readings=(hidden, *first.readings[1:]))))
+    assert "not shown: fewer than 10 customers stand behind it" in result
+    assert "Why it could not be tried" not in result
 
 
 def test_counts_of_grades_are_hidden_together():
     facts = tuple(Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900)))
-    found = audit(Audit((), (("interactions", 943),), (("interactions", 943),), (), facts), 10)
-    assert found.count("not shown") == 2
-    assert "900 (95.4%)" in found
+    result = audit(Audit((), (("interactions", 943),), (("interactions", 943),), (), facts), 10)
+    assert result.count("not shown") == 2
+    assert "900 (95.4%)" in result
 
 
 def test_both_templates_have_one_place_for_a_mark(text):
-    for found in (text, index([Entry("a.html", "a", None)])):
-        assert found.count('<main id="main">') == 1
+    for result in (text, index([Entry("a.html", "a", None)])):
+        assert result.count('<main id="main">') == 1
 
 
 def test_not_testable_says_what_is_missing():
-    found = page_of(docket(untestable_trial()))
-    card = re.search(r'<article class="cx-card.*?</article>', found, re.DOTALL)[0]
+    result = page_of(docket(untestable_trial()))
+    card = re.search(r'<article class="cx-card.*?</article>', result, re.DOTALL)[0]
     assert "Not testable" in card
     assert "it lacks an end" in card
 

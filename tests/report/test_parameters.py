@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from cxresearch.errors import ReportError
-from cxresearch.report import parameters
-from cxresearch.report.parameters import checked, declared, from_text
+from cxresearch.report.runs import plan
+from cxresearch.report.runs.plan import checked, declared, from_text
 
 
 def test_values_become_plain():
@@ -50,7 +50,7 @@ def test_undeclared_name_in_a_notebook():
 
 def test_texts_of_a_command_line_become_what_is_declared(monkeypatch):
     assert from_text({"title": "Why, then?", "claims": "a, b,"}) == {"title": "Why, then?", "claims": ["a", "b"]}
-    monkeypatch.setitem(parameters._BY_NAME, "days", parameters.Parameter("days", "number", "how many"))
+    monkeypatch.setitem(plan._BY_NAME, "days", plan.Parameter("days", "number", "how many"))
     assert from_text({"days": "-3"}) == {"days": -3}
     assert from_text({"days": "2.5"}) == {"days": 2.5}
     with pytest.raises(ReportError, match=r"days must be a number \(how many\), was 'x'"):

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from cxresearch.report import publish as module
-from cxresearch.report.publish import TOLD, clear, discard, hold, mark_of, publish, tidy, workplace
+from cxresearch.report.runs import publish as module
+from cxresearch.report.runs.publish import TOLD, clear, discard, hold, mark_of, publish, tidy, workplace
 from cxresearch.report.whole import leftovers, put, stage
 from cxresearch.trust import signed
 

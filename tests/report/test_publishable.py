@@ -7,10 +7,10 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from cxresearch.claims.evidence import Beside
 from cxresearch.claims.phrases import Amount, Headcount, Sentence, Words
-from cxresearch.report.publishable import publishable, publishable_trial
-from cxresearch.risk.episode import Aside
+from cxresearch.claims.results import Beside
+from cxresearch.report.pages.publishable import publishable, publishable_trial
+from cxresearch.risk.episodes import Aside
 from tests.report.dockets import docket, evidence, ratio_trial, share_trial
 
 HIDDEN = "fewer than 10 customers or cases stand behind the number, which is therefore not shown"

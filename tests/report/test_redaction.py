@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from cxresearch.report.redaction import cleared, redactor
+from cxresearch.report.runs.redaction import cleared, redactor
 from cxresearch.study import read_study
 from tests.report.studies import small_study
 

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from cxresearch.errors import ClaimError, ReportError, StudyError
-from cxresearch.report import making, plan, run, show
-from cxresearch.report.ledger import looks
-from cxresearch.report.run import report
+from cxresearch.report.pages import show
+from cxresearch.report.runs import build, plan, run
+from cxresearch.report.runs.ledger import looks
+from cxresearch.report.runs.run import report
 from tests.report.dockets import docket
 from tests.report.standins import ABOUT_ONE, executed, notebook, study_of
 from tests.report.studies import small_study
@@ -35,7 +36,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def no_kernel(monkeypatch):
-    monkeypatch.setattr(making, "execute", lambda *_: pytest.fail("a kernel was started"))
+    monkeypatch.setattr(build, "execute", lambda *_: pytest.fail("a kernel was started"))
 
 
 def test_pages_and_index(made):
@@ -70,11 +71,11 @@ def test_what_is_kept_holds_no_secret(made):
 
 def test_every_reading_is_recorded_once(made):
     folder, *_ = made
-    found = looks(folder / "the study" / ".cxresearch", "A small shop")
-    assert len({(x.claim, x.reading) for x in found if x.primary}) == len({x.claim for x in found}) == 1
-    assert len({x.run for x in found}) == 1
-    assert {(x.level, x.interval) for x in found} == {(0.95, "fixed")}
-    assert found[0].at.endswith("Z")
+    result = looks(folder / "the study" / ".cxresearch", "A small shop")
+    assert len({(x.claim, x.reading) for x in result if x.primary}) == len({x.claim for x in result}) == 1
+    assert len({x.run for x in result}) == 1
+    assert {(x.level, x.interval) for x in result} == {(0.95, "fixed")}
+    assert result[0].at.endswith("Z")
 
 
 def test_nothing_is_left_behind_and_nothing_printed(tmp_path, capfd, monkeypatch):
@@ -98,7 +99,7 @@ def pretended(monkeypatch):
         about = {"about": planned.values["claim"]} if "claim" in planned.values else {}
         return executed(summary=show.summary(docket()) | about)
 
-    monkeypatch.setattr(making, "execute", execute)
+    monkeypatch.setattr(build, "execute", execute)
     return told
 
 
@@ -111,8 +112,8 @@ def test_a_page_for_each_claim(tmp_path, pretended):
     _, deep, _, index = (p.read_text() for p in pages)
     assert "<title>Nine in ten customers leave" in deep
     assert 'href="claim-three-strikes.html' in index
-    found = looks(tmp_path / "study" / ".cxresearch", "A small shop")
-    assert len(found) == len({(x.claim, x.reading) for x in found})
+    result = looks(tmp_path / "study" / ".cxresearch", "A small shop")
+    assert len(result) == len({(x.claim, x.reading) for x in result})
 
 
 def test_the_notebook_names_a_claim_where_none_is_given(tmp_path, monkeypatch, pretended):
@@ -139,7 +140,7 @@ def test_ids_make_safe_and_distinct_file_names(tmp_path, monkeypatch):
     study.write_text(study.read_text() + "".join(OWN_CLAIM.replace("ID", name) for name in ("../up", "a b", "a/b")))
     path = notebook(tmp_path / "claim.ipynb", "1", parameters=ABOUT_ONE)
     monkeypatch.setattr(plan, "notebook_path", lambda _: path)
-    monkeypatch.setattr(making, "execute", lambda *_: executed(verdicts=False))
+    monkeypatch.setattr(build, "execute", lambda *_: executed(verdicts=False))
     pages = report(study, tmp_path / "out", notebooks=("claim",), claims=["../up"])
     assert [p.name for p in pages] == ["claim-up.html", "index.html"]
     with pytest.raises(ReportError, match=r"two pages would both be called claim-a-b\.html"):
@@ -186,7 +187,7 @@ def test_notebooks_are_told_what_was_asked_for(tmp_path, pretended):
 
 
 def test_no_port_is_opened_but_where_no_file_can_be_named():
-    from cxresearch.report.kernel import _transport
+    from cxresearch.report.runs.kernel import _transport
 
     assert _transport(Path("/srv/cx")).KernelManager.transport == "ipc"
     assert "transport" not in _transport(Path("/" + 100 * "x")).KernelManager

@@ -7,9 +7,9 @@ import time
 import polars as pl
 import pytest
 
-from cxresearch.report import making, shelf, unchanged
-from cxresearch.report.ledger import looks
-from cxresearch.report.run import report
+from cxresearch.report.runs import build, manifest
+from cxresearch.report.runs.ledger import looks
+from cxresearch.report.runs.run import report
 from cxresearch.study import study_from
 from tests.report.standins import executed, study_of
 
@@ -23,7 +23,7 @@ def ran(monkeypatch):
         pages.append(plan.page)
         return executed(title=f"{plan.page}, {len(pages)}")
 
-    monkeypatch.setattr(making, "execute", execute)
+    monkeypatch.setattr(build, "execute", execute)
     return pages
 
 
@@ -89,10 +89,10 @@ def test_another_question_or_engine_is_a_change(again, ran):
 
 def test_another_version_of_a_library_is_a_change(again, ran, monkeypatch):
     again()
-    unchanged._package.cache_clear()
-    monkeypatch.setattr(unchanged, "version", lambda _: "99")
+    manifest._package.cache_clear()
+    monkeypatch.setattr(manifest, "version", lambda _: "99")
     again()
-    unchanged._package.cache_clear()
+    manifest._package.cache_clear()
     assert ran == ["verdicts"] * 2
 
 
@@ -102,7 +102,7 @@ def test_inputs_that_change_while_notebooks_run_are_read_again_next_time(again, 
         again.study.write_text(again.study.read_text() + f"# {len(ran)}\n")
         return executed()
 
-    monkeypatch.setattr(making, "execute", execute)
+    monkeypatch.setattr(build, "execute", execute)
     again()
     again()
     assert ran == ["verdicts"] * 2
@@ -135,11 +135,11 @@ def test_pages_of_several_runs_live_together(again, ran):
 
 def test_what_was_shown_is_told_to_the_index(again, ran, monkeypatch):
     seen = []
-    real = making.ledger.looks
-    monkeypatch.setattr(making.ledger, "looks", lambda *a: seen.append(real(*a)) or seen[-1])
+    real = build.ledger.looks
+    monkeypatch.setattr(build.ledger, "looks", lambda *a: seen.append(real(*a)) or seen[-1])
     again()
     again(force=True)
-    assert [len({x.run for x in found}) for found in seen] == [0, 0, 1, 1]
+    assert [len({x.run for x in result}) for result in seen] == [0, 0, 1, 1]
 
 
 def test_it_takes_about_a_second(again, ran):
@@ -152,7 +152,7 @@ def test_it_takes_about_a_second(again, ran):
 def test_nothing_slow_is_imported_for_it(again, ran):
     again()
     code = (
-        f"import sys; from cxresearch.report.run import report; report({str(again.study)!r}, {str(again.out)!r})\n"
+        f"import sys; from cxresearch.report.runs.run import report; report({str(again.study)!r}, {str(again.out)!r})\n"
         "print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -164,19 +164,19 @@ def test_what_is_not_in_files_is_never_called_unchanged(tmp_path):
     file = study_of(tmp_path)
     served = {"source": "postgresql://db/crm", "query": "select 1"}
     raw = {"interactions": {**served, "grade": "g"}, "retention": {"source": "customers.csv"}}
-    assert unchanged.inputs(file, study_from(raw, folder=tmp_path)) == ""
+    assert manifest.inputs(file, study_from(raw, folder=tmp_path)) == ""
     raw["interactions"] = {"source": "nowhere.csv", "grade": "g"}
-    assert unchanged.inputs(file, study_from(raw, folder=tmp_path)) == ""
+    assert manifest.inputs(file, study_from(raw, folder=tmp_path)) == ""
     frame = pl.DataFrame({"customer": ["a"], "at": ["2024-01-01"], "grade": ["bad"]})
     raw["interactions"] = {"grade": "grade"}
-    assert unchanged.inputs(file, study_from(raw, folder=tmp_path, interactions=frame)) == ""
+    assert manifest.inputs(file, study_from(raw, folder=tmp_path, interactions=frame)) == ""
 
 
 def test_a_shelf_is_that_of_its_folder(tmp_path):
-    place = shelf.place(tmp_path, tmp_path / "out")
+    place = manifest.place(tmp_path, tmp_path / "out")
     place.parent.mkdir()
-    place.write_text(shelf.text(shelf.Shelf("/another/out", index="x")))
-    assert shelf.read(tmp_path, tmp_path / "out").index == ""
+    place.write_text(manifest.text(manifest.Shelf("/another/out", index="x")))
+    assert manifest.read(tmp_path, tmp_path / "out").index == ""
 
 
 def test_a_second_study_in_the_same_folder_is_told_what_it_replaces(tmp_path, again, ran):

@@ -11,15 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from cxresearch.cli import main
-from cxresearch.report import making, pdf
-from cxresearch.report.kernel import NotebookError
-from cxresearch.report.lock import locked
+from cxresearch.report.runs import build, pdf
+from cxresearch.report.runs.kernel import NotebookError
+from cxresearch.report.runs.lock import locked
 from tests.report.standins import executed, study_of
 
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    monkeypatch.setattr(making, "execute", lambda plan, *_: executed(title=plan.values.get("title", plan.page)))
+    monkeypatch.setattr(build, "execute", lambda plan, *_: executed(title=plan.values.get("title", plan.page)))
     return study_of(tmp_path / "study")
 
 
@@ -46,7 +46,7 @@ def test_pages_on_standard_output_and_a_log_with_times(run, tmp_path):
 
 
 def test_parameters_are_checked_first(run, monkeypatch):
-    monkeypatch.setattr(making, "execute", lambda *_: pytest.fail("a kernel was started"))
+    monkeypatch.setattr(build, "execute", lambda *_: pytest.fail("a kernel was started"))
     for given, said in (
         ("titel=x", "no parameter 'titel'; did you mean 'title'?"),
         ("study=x", "study is no parameter here: it is the command's argument"),
@@ -80,7 +80,7 @@ def test_what_failed_is_told_last(run, monkeypatch):
     def fails(*_):
         raise NotebookError("notebook verdicts, cell 3: ValueError: no", "/kept/verdicts.ipynb")
 
-    monkeypatch.setattr(making, "execute", fails)
+    monkeypatch.setattr(build, "execute", fails)
     done = run("--force")
     assert done.exit_code == 1
     assert done.stdout == ""
@@ -106,7 +106,7 @@ def test_pages_as_pdf(run, tmp_path, monkeypatch):
 
 
 def test_without_a_browser_no_pdf_and_no_long_work(run, monkeypatch):
-    monkeypatch.setattr(making, "execute", lambda *_: pytest.fail("a kernel was started"))
+    monkeypatch.setattr(build, "execute", lambda *_: pytest.fail("a kernel was started"))
     monkeypatch.setattr(pdf, "NAMES", ())
     monkeypatch.setattr(pdf, "_ELSEWHERE", ())
     done = run("--pdf")
@@ -117,7 +117,7 @@ def test_without_a_browser_no_pdf_and_no_long_work(run, monkeypatch):
 @pytest.mark.slow
 def test_a_terminal_shows_one_line_that_is_overwritten(study, tmp_path):
     code = (
-        "import sys\nfrom cxresearch.cli import main\nfrom cxresearch.report import making\n"
+        "import sys\nfrom cxresearch.cli import main\nfrom cxresearch.report.runs import build as making\n"
         "from tests.report.standins import executed\n"
         "making.execute = lambda plan, place, say: (say('cell 1 of 2'), say('cell 2 of 2'), executed())[-1]\n"
         f"main(['report', {str(study)!r}, '--out', {str(tmp_path / 'out')!r}])"

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from cxresearch.errors import ClaimError, ReportError, StudyError
-from cxresearch.report import making, plan, whole
-from cxresearch.report.kernel import NotebookError
-from cxresearch.report.ledger import looks
-from cxresearch.report.lock import locked
-from cxresearch.report.run import report
-from cxresearch.report.stale import unmarked
+from cxresearch.report import whole
+from cxresearch.report.pages.stale import unmarked
+from cxresearch.report.runs import build, plan
+from cxresearch.report.runs.kernel import NotebookError
+from cxresearch.report.runs.ledger import looks
+from cxresearch.report.runs.lock import locked
+from cxresearch.report.runs.run import report
 from tests.report.standins import TOLD, executed, notebook, study_of
 from tests.report.studies import small_study
 
@@ -34,7 +35,7 @@ class Go:
         self.state = folder / "study" / ".cxresearch"
         self.failing = {}
         self.ran = []
-        monkeypatch.setattr(making, "execute", self._execute)
+        monkeypatch.setattr(build, "execute", self._execute)
 
     def _execute(self, planned, *_):
         self.ran.append(planned.page)
@@ -48,8 +49,8 @@ class Go:
         return report(self.study, self.out, notebooks=notebooks or ("verdicts", "explore"), **given)
 
     def mark(self, page):
-        found = MARK.search((self.out / page).read_text())
-        return found and found[1]
+        result = MARK.search((self.out / page).read_text())
+        return result and result[1]
 
     def whole(self):
         files = list(self.out.iterdir())
@@ -121,16 +122,16 @@ def test_a_first_run_that_fails_publishes_nothing(tmp_path, monkeypatch):
 
 
 def test_a_page_that_cannot_be_made_does_not_hold_up_the_others(go, monkeypatch):
-    from cxresearch.report import page
+    from cxresearch.report.pages import html
 
-    real = page.page
+    real = html.page
 
     def fails(notebook, *, name, **more):
         if name == "verdicts":
             raise ReportError("the page would load from elsewhere")
         return real(notebook, name=name, **more)
 
-    monkeypatch.setattr(page, "page", fails)
+    monkeypatch.setattr(html, "page", fails)
     with pytest.raises(ReportError, match=r"^verdicts\.html: the page would load from elsewhere$"):
         go()
     assert go.mark("verdicts.html").endswith("NotebookError; the log of that run says more.")
@@ -193,7 +194,7 @@ def test_a_signal_marks_and_cleans_up(go, number):
         time.sleep(5)
         pytest.fail("not stopped")
 
-    making.execute = stopped
+    build.execute = stopped
     with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else ReportError, match="the run was stopped"):
         go()
     assert go.mark("verdicts.html").endswith(f"the run was stopped ({signal.Signals(number).name}).")
@@ -317,7 +318,7 @@ def test_a_kernel_that_dies(tmp_path, monkeypatch):
 RUNS = """
 from pathlib import Path
 from cxresearch.cli import main
-from cxresearch.report import plan
+from cxresearch.report.runs import plan
 plan.notebook_path = lambda _: Path({path!r})
 main(["report", {study!r}, "--out", {out!r}, "--state", {state!r}, "--force"])
 """

@@ -22,14 +22,14 @@ OTHER = "wJalrXUtnFEMI-K7MDENG-bPxRfiCY"  # of another service, in the environme
 RUN = """
 import sys
 from pathlib import Path
-from cxresearch.report import plan
+from cxresearch.report.runs import plan
 plan.notebook_path = lambda name: Path(sys.argv[1])
 from cxresearch.cli import main
 main(sys.argv[2:])
 """
 READS = """
 import cxresearch as cx
-from cxresearch.report import show
+from cxresearch.report.pages import show
 records = cx.read_records(show.study(study))
 show.opening(records, "What was read")
 records.study
@@ -101,13 +101,13 @@ def place(tmp_path):
             )
             return done.returncode, done.stdout, done.stderr
 
-    found = Place()
-    small_study(found.study)
-    found.data.mkdir()
-    (found.study / "log.csv").rename(found.data / "log.csv")
-    text = (found.study / "study.toml").read_text().replace("${LOG}", "${PLACE}/log.csv")
-    (found.study / "study.toml").write_text(text)
-    return found
+    result = Place()
+    small_study(result.study)
+    result.data.mkdir()
+    (result.study / "log.csv").rename(result.data / "log.csv")
+    text = (result.study / "study.toml").read_text().replace("${LOG}", "${PLACE}/log.csv")
+    (result.study / "study.toml").write_text(text)
+    return result
 
 
 def secret_place(place):

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from cxresearch.report import show, trace
-from cxresearch.report.site import Entry, index
+from cxresearch.report.pages import show, verdict_history
+from cxresearch.report.pages.site import Entry, index
 from tests.report.dockets import HOSTILE, hostile_docket
 from tests.report.histories import history_of, look, many, without_charts
 from tests.report.pages import Seen, notebook_of, pages_of, policy
@@ -20,13 +20,13 @@ def rows(text):
 
 
 def test_a_row_per_claim_with_verdict_number_and_links():
-    found = rows(index([VERDICTS, DEEP]))
-    assert len(found) == 10
-    assert 'href="verdicts.html#card-claim-1"' in found[1]
-    assert 'href="claim-1.html"' in found[1]
-    assert "Undecided" in found[1]
-    assert "<strong>1.12×</strong> (1.03 to 1.22)" in found[1]
-    assert "The study lacks an end." in found[2]
+    result = rows(index([VERDICTS, DEEP]))
+    assert len(result) == 10
+    assert 'href="verdicts.html#card-claim-1"' in result[1]
+    assert 'href="claim-1.html"' in result[1]
+    assert "Undecided" in result[1]
+    assert "<strong>1.12×</strong> (1.03 to 1.22)" in result[1]
+    assert "The study lacks an end." in result[2]
 
 
 def test_no_history_on_a_first_run():
@@ -74,7 +74,7 @@ def test_picture_puts_larger_numbers_higher(value, higher):
     made = [look(DOCKET, DOCKET.trials[0], run, unit=unit) for run in (0, 1)]
     small = replace(made[0], estimate=higher, ci_low=0.9 * higher, ci_high=1.1 * higher)
     large = replace(made[1], estimate=value, ci_low=0.9 * value, ci_high=1.1 * value)
-    text = trace.over_runs([small, large], "> 0.1", unit)
+    text = verdict_history.over_runs([small, large], "> 0.1", unit)
     first, second = (float(y) for y in re.findall(r'cy="([\d.]+)"', text))
     assert first > second
     tops = [float(y) for y in re.findall(r'd="M[\d.]+ [\d.]+V([\d.]+)"', text)]
@@ -136,7 +136,7 @@ def test_links_lead_both_ways():
     docket = without_charts(3)
     about = notebook_of(docket)
     output = about.cells[0].outputs[0]
-    from cxresearch.report.cards import one_claim
+    from cxresearch.report.pages.cards import one_claim
 
     output["data"]["text/html"] = one_claim(docket, docket["claim-1"])
     output["data"][show.MIME] = show.summary(docket) | {"about": "claim-1"}
@@ -160,7 +160,7 @@ def test_links_lead_both_ways():
 
 
 def test_page_that_lies_alone_has_no_links_to_others():
-    from cxresearch.report.page import page
+    from cxresearch.report.pages.html import page
 
     text = page(notebook_of(without_charts(1)), name="verdicts")
     assert all(v.startswith("#") for t, k, v in Seen(text).attributes if t == "a" and k == "href")

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from cxresearch.report import page as pages_of
-from cxresearch.report.site import Entry, index
+from cxresearch.report.pages import html as pages_of
+from cxresearch.report.pages.site import Entry, index
 from cxresearch.study import read_study
 from tests.report import attacks
 from tests.report.in_process import executed
@@ -76,12 +76,12 @@ def test_no_share_tells_how_many_customers(pages, part, wholes):
     assert any("458 (50.7%)" in str(p.tables) for p in pages.values())
     for name, page in pages.items():
         for whole in wholes:
-            found = attacks.told_by_a_share(page, part, known[whole])
+            result = attacks.told_by_a_share(page, part, known[whole])
             # a share of one half of a percent may be one of anything: what counts is whether it is one of these
-            found = [
-                f for f in found if re.search("three bad|third|3\\+|segment|tiny|other exit|moved|from after", f[1])
+            result = [
+                f for f in result if re.search("three bad|third|3\\+|segment|tiny|other exit|moved|from after", f[1])
             ]
-            assert not found, f"{name}: {part} of {known[whole]}: {found}"
+            assert not result, f"{name}: {part} of {known[whole]}: {result}"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 import re
 from pathlib import Path
 
-from cxresearch.report.page import page
-from cxresearch.report.sheet import standalone
-from cxresearch.report.stale import marked, plainly, unmarked
+from cxresearch.report.pages.html import page
+from cxresearch.report.pages.policy import standalone
+from cxresearch.report.pages.stale import marked, plainly, unmarked
 from tests.report.standins import executed
 
 WHEN = {"made": "2026-11-22 06:00 UTC", "tried": "2026-11-29 06:00 UTC"}

@@ -14,11 +14,11 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import DataError, StateError, StudyError
-from cxresearch.report import ledger, shelf
-from cxresearch.report.kernel import NotebookError
-from cxresearch.report.page import Exporter
-from cxresearch.report.publish import mark_of, tidy
-from cxresearch.report.stale import kind_of
+from cxresearch.report.pages.html import Exporter
+from cxresearch.report.pages.stale import kind_of
+from cxresearch.report.runs import ledger, manifest
+from cxresearch.report.runs.kernel import NotebookError
+from cxresearch.report.runs.publish import mark_of, tidy
 from cxresearch.risk import cache
 from cxresearch.trust import check_state, kernel_variables
 from tests.report.standins import notebook, study_of
@@ -28,7 +28,7 @@ SECRET = "wJalrXUtnFEMI-K7MDENG"
 RUN = """
 import sys
 from pathlib import Path
-from cxresearch.report import plan
+from cxresearch.report.runs import plan
 plan.notebook_path = lambda name: Path(sys.argv[1])
 from cxresearch.cli import main
 main(sys.argv[2:])
@@ -138,11 +138,11 @@ def test_a_forged_note_of_a_folder_deletes_nothing(state, tmp_path, name):
 
 def test_a_forged_shelf_and_a_forged_ledger_are_passed_over(state, tmp_path):
     out = tmp_path / "out"
-    kept = shelf.place(state, out)
+    kept = manifest.place(state, out)
     kept.parent.mkdir(mode=0o700)
-    page = shelf.Shelved(file="verdicts.html", title="x", made="2026-01-01T00:00:00Z", run="r", key="k", sha256="s")
-    kept.write_bytes(msgspec.json.encode(shelf.Shelf(str(out.resolve()), pages=(page,))))
-    assert shelf.read(state, out).pages == ()
+    page = manifest.Shelved(file="verdicts.html", title="x", made="2026-01-01T00:00:00Z", run="r", key="k", sha256="s")
+    kept.write_bytes(msgspec.json.encode(manifest.Shelf(str(out.resolve()), pages=(page,))))
+    assert manifest.read(state, out).pages == ()
     file = ledger.record(state, [LOOK])
     assert ledger.looks(state, LOOK.study) == (LOOK,)
     pl.read_parquet(file).with_columns(verdict=pl.lit("contradicted")).write_parquet(file)

@@ -32,7 +32,7 @@ def home(tmp_path_factory):
     started = f"""
 from pathlib import Path
 from cxresearch.cli import main
-from cxresearch.report import plan
+from cxresearch.report.runs import plan
 plan.notebook_path = lambda _: Path({str(quick)!r})
 main()
 """
@@ -159,13 +159,13 @@ class Dag:
 @pytest.mark.slow
 def test_airflow(home, monkeypatch):
     (code,) = blocks("python")
-    for name, found in {
+    for name, result in {
         "airflow.providers.papermill.operators.papermill": {"PapermillOperator": Papermill},
         "airflow.providers.standard.operators.bash": {"BashOperator": Bash},
         "airflow.sdk": {"DAG": Dag},
     }.items():
         module = types.ModuleType(name)
-        module.__dict__.update(found)
+        module.__dict__.update(result)
         parts = name.split(".")
         for i in range(1, len(parts)):
             monkeypatch.setitem(sys.modules, ".".join(parts[:i]), types.ModuleType(".".join(parts[:i])))
@@ -185,9 +185,9 @@ def test_airflow(home, monkeypatch):
 @pytest.mark.slow
 def test_github_actions(home, tmp_path):
     (text,) = blocks("yaml")
-    found = yaml.safe_load(text)
-    assert found[True]["schedule"] == [{"cron": "0 6 * * 1"}]  # YAML reads "on" as true
-    steps = found["jobs"]["report"]["steps"]
+    result = yaml.safe_load(text)
+    assert result[True]["schedule"] == [{"cron": "0 6 * * 1"}]  # YAML reads "on" as true
+    steps = result["jobs"]["report"]["steps"]
     assert all(("uses" in s) != ("run" in s) for s in steps)
     assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", s["uses"]) for s in steps if "uses" in s)
     cached = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/cache"))

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims import store
+from cxresearch.claims import tables as store
 from cxresearch.risk import cache
 from cxresearch.worlds import KNOWN, simulate
 
@@ -157,12 +157,12 @@ def test_half_a_file_is_made_again(folder, reads):
 
 def test_nothing_is_left_half_written_and_only_the_owner_reads(folder):
     tried(folder)
-    found = files(folder)
-    assert found
-    assert not [p for p in found if p.name.startswith(".")]
+    result = files(folder)
+    assert result
+    assert not [p for p in result if p.name.startswith(".")]
     state = folder / ".cxresearch" / "cache"
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    tables = [p for p in found if p.parent != state]
+    tables = [p for p in result if p.parent != state]
     assert {stat.S_IMODE(p.stat().st_mode) for p in tables} == {0o600}
 
 

@@ -5,7 +5,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.excess import excess
-from cxresearch.risk.episode import until
+from cxresearch.risk.episodes import until
 from cxresearch.risk.matched import matched_table
 from cxresearch.worlds import World, simulate
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from cxresearch.estimators.cox import cox
-from cxresearch.risk.rows import from_rows
+from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import at_risk, at_risk_in_groups
 from tests.estimators.golden import CAUSES, cohort, cohort_table
 
@@ -30,11 +30,11 @@ def test_after_a_time_is_late_entry(time):
     rows = cohort().filter(pl.col("id") < 3000)
     late = rows.filter(pl.col("stop") > time).with_columns(pl.max_horizontal("start", pl.lit(time)).alias("start"))
     wanted = from_rows(late, ["bad", "contacts"], cause="cause", causes=CAUSES)
-    found = from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES).after(time)
+    result = from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES).after(time)
     for cause in CAUSES[1:]:
-        assert found.events(cause) == wanted.events(cause)
-    a, b = (at_risk(t.only(), CAUSES) for t in (found, wanted))
+        assert result.events(cause) == wanted.events(cause)
+    a, b = (at_risk(t.only(), CAUSES) for t in (result, wanted))
     event = a.events.sum(axis=0) > 0
     np.testing.assert_array_equal(a.times[event], b.times[b.events.sum(axis=0) > 0])
     np.testing.assert_array_equal(a.at_risk[event], b.at_risk[b.events.sum(axis=0) > 0])
-    np.testing.assert_allclose(cox(found, ["bad"]).coef, cox(wanted, ["bad"]).coef, atol=1e-10)
+    np.testing.assert_allclose(cox(result, ["bad"]).coef, cox(wanted, ["bad"]).coef, atol=1e-10)

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 
 import cxresearch as cx
 from cxresearch.bundled import copy_sample
-from cxresearch.claims.docket import evaluate
+from cxresearch.claims.evaluate import evaluate
 from cxresearch.engines import engine
 from cxresearch.errors import EngineError, SourceError
 from cxresearch.histories import age_of_last, bad_count, contacts_within, last_grade
-from cxresearch.tables.sources import open_source
+from cxresearch.records.sources import open_source
 from tests import test_against_oracle as studies
 from tests.small_studies import activity_studies, contract_studies
 
@@ -202,8 +202,8 @@ def test_a_table_of_the_catalogue_is_a_source(session):
 def test_a_query_sees_no_table_of_the_catalogue(session):
     session.range(3).createOrReplaceTempView("t")
     on = engine("spark")
-    found = on.query('select count(*) as n from "t"', {"t": on.frame(pl.DataFrame({"x": [1]}))})
-    assert on.collect(nw.from_native(found))["n"].item() == 1
+    result = on.query('select count(*) as n from "t"', {"t": on.frame(pl.DataFrame({"x": [1]}))})
+    assert on.collect(nw.from_native(result))["n"].item() == 1
     assert session.table("t").count() == 3
 
 
@@ -245,11 +245,11 @@ FORMATS = {
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_times_in_a_format_as_polars_reads_them(fmt):
-    frame, found = pl.DataFrame({"x": [*FORMATS[fmt], "", None, f"{FORMATS[fmt][0]} and more"]}), []
+    frame, result = pl.DataFrame({"x": [*FORMATS[fmt], "", None, f"{FORMATS[fmt][0]} and more"]}), []
     for on in (engine("spark"), engine("polars")):
         read = on.instant(on.rows(on.frame(frame)), "x", fmt=fmt, zone="Europe/Berlin")
-        found.append(on.collect(read).sort("cx_row").select("cx_day", "cx_second").rows())
-    assert found[0] == found[1]
+        result.append(on.collect(read).sort("cx_row").select("cx_day", "cx_second").rows())
+    assert result[0] == result[1]
 
 
 def test_a_session_of_its_own_is_quiet_and_leaves_nothing_behind(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from cxresearch.engines import engine
 from cxresearch.errors import RuleError
-from cxresearch.study.queries import query
+from cxresearch.study.sql import query
 
 TABLES = ("tickets", "accounts")
 ACCEPTED = [
@@ -106,5 +106,5 @@ def test_dates_in_a_query_do_not_depend_on_the_place_of_the_machine(name, monkey
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     on = engine(name)
     at = pl.DataFrame({"at": pl.Series(["2024-01-01T22:00:00"]).str.to_datetime().dt.replace_time_zone("UTC")})
-    found = on.query(query("select cast(at as date) as d from t", "f", ("t",)), {"t": on.frame(at)})
-    assert str(on.collect(nw.from_native(found))["d"][0]) == "2024-01-01"
+    result = on.query(query("select cast(at as date) as d from t", "f", ("t",)), {"t": on.frame(at)})
+    assert str(on.collect(nw.from_native(result))["d"][0]) == "2024-01-01"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxresearch.errors import RuleError, StudyError
-from cxresearch.study.rules import columns_of, rule
+from cxresearch.study.sql import columns_of, rule
 
 ROWS = pl.DataFrame(
     {

@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 
 from cxresearch import study_from
-from cxresearch.engines import packed
+from cxresearch.engines import packed_contacts
 from cxresearch.engines.packing import between, between_two
 from cxresearch.errors import DataError, StudyError
-from cxresearch.tables.contracts import EPOCH
-from cxresearch.tables.happenings import HAPPENINGS
-from cxresearch.tables.log import OPTIONAL
-from cxresearch.tables.records import columns_of, read_records
+from cxresearch.records.contacts import OPTIONAL
+from cxresearch.records.contracts import EPOCH
+from cxresearch.records.dated_events import HAPPENINGS
+from cxresearch.records.records import columns_of, read_records
 
 ENGINES = ("polars", "polars-lazy", "duckdb", pytest.param("spark", marks=pytest.mark.spark))
 SETTINGS = {
@@ -69,53 +69,53 @@ def records(engine, table=None, **settings):
     return read_records(study_from(raw, interactions=log() if table is None else table, retention=who()), engine)
 
 
-def rows(found, frame, *columns):
+def rows(result, frame, *columns):
     """The rows by customer and time, customers by name."""
-    ids = found.engine.collect(found.customers.select("id", "customer")).cast({"customer": pl.Int64})
-    x = found.engine.collect(frame).cast({"customer": pl.Int64})
+    ids = result.engine.collect(result.customers.select("id", "customer")).cast({"customer": pl.Int64})
+    x = result.engine.collect(frame).cast({"customer": pl.Int64})
     x = x.join(ids, on="customer").sort("id", "day", "second", *columns)
     return list(x.select("id", *columns).iter_rows())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_facets_are_whole_numbers(engine):
-    found = records(engine)
+    result = records(engine)
     # by name: attended, handoff, is_problem, level, respect, score
-    assert rows(found, found.moments, "attended", "handoff", "is_problem", "level", "respect", "score") == [
+    assert rows(result, result.moments, "attended", "handoff", "is_problem", "level", "respect", "score") == [
         ("a", 0, 1, 1, 1, 0, 0),
         ("a", 0, 0, 0, 5, 1, 1000),  # a bill has no person, whatever the channel
         ("b", 0, 0, 0, -1, -1, -1),
         ("b", -1, 1, 1, -1, -1, 500),  # a 9 is off the scale
     ]
-    assert found.names["agent"] == ("Ann", "Zoe")
-    assert rows(found, found.moments, "agent", "channel") == [("a", 1, 2), ("a", 0, 1), ("b", -1, 0), ("b", 0, -1)]
+    assert result.names["agent"] == ("Ann", "Zoe")
+    assert rows(result, result.moments, "agent", "channel") == [("a", 1, 2), ("a", 0, 1), ("b", -1, 0), ("b", 0, -1)]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_happenings_take_effect_at_the_contact_or_later(engine):
-    found = records(engine)
+    result = records(engine)
     day = datetime(2024, 1, 5).toordinal() - EPOCH
     problem, resolved, goodwill, _, post = range(len(HAPPENINGS))
-    assert rows(found, found.happenings, "day", "second", "kind", "took", "grade", "told") == [
+    assert rows(result, result.happenings, "day", "second", "kind", "took", "grade", "told") == [
         ("a", day, 43_200, problem, 86_401, 0, 1),  # known at noon, though it came at eleven
         ("a", day + 1, 39_601, resolved, 86_401, 0, 0),
         ("a", day + 1, 43_200, goodwill, -1, 2, 0),
         ("b", day + 3, 46_800, problem, -1, 1, 0),  # told too late; when it was resolved cannot be read
         ("b", day + 27, 36_000, post, -1, 3, 0),
     ]
-    facts = {f.name: str(f.value) for f in found.audit.facts}
+    facts = {f.name: str(f.value) for f in result.audit.facts}
     assert facts["times of happenings not readable"] == "1"
 
 
 def test_what_is_not_asked_for_is_not_read():
     study = study_from(SETTINGS, interactions=log(), retention=who())
-    found = read_records(study, reads=("score",))
-    assert set(found.moments.columns) == {"customer", "day", "second", "grade", "both", "leaving", "score"}
+    result = read_records(study, reads=("score",))
+    assert set(result.moments.columns) == {"customer", "day", "second", "grade", "both", "leaving", "score"}
     everything = read_records(study)
-    assert found.has == everything.has == columns_of(study)
-    assert {"household", "problem_at", "posted_at", "attended", "respect"} <= found.has
-    assert found.audit.counts() == everything.audit.counts()
-    assert found.audit.facts == everything.audit.facts
+    assert result.has == everything.has == columns_of(study)
+    assert {"household", "problem_at", "posted_at", "attended", "respect"} <= result.has
+    assert result.audit.counts() == everything.audit.counts()
+    assert result.audit.facts == everything.audit.facts
 
 
 def test_two_integers_where_one_is_too_small(monkeypatch):
@@ -130,7 +130,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
     assert between_two({"a": (0, 2**62), "b": (0, 2**62), "c": (0, 2**62)}) is None
     monkeypatch.setattr("cxresearch.engines.polars.between", lambda _: None)
     monkeypatch.setattr("cxresearch.engines.polars.between_two", _halves)
-    monkeypatch.setattr(packed, "PART", 1)
+    monkeypatch.setattr(packed_contacts, "PART", 1)
     two = records("polars")
     assert two.contacts.rest is not None
     assert rows(two, two.moments, *columns) == rows(one, one.moments, *columns)
@@ -152,8 +152,8 @@ def test_a_flag_that_looks_ahead_is_refused(engine):
     table = log().with_columns(resolved_at=pl.Series([True, False, None, True, True, True]))
     with pytest.raises(DataError, match=r"resolved_at.*looks ahead.*known_at_contact"):
         records(engine, table)
-    found = records(engine, table, known_at_contact=["resolved_at"])
-    took = [r for r in rows(found, found.happenings, "kind", "took") if r[1] == 1]
+    result = records(engine, table, known_at_contact=["resolved_at"])
+    took = [r for r in rows(result, result.happenings, "kind", "took") if r[1] == 1]
     assert took == [("a", 1, 3600), ("b", 1, 0)]  # resolved at the contact itself
 
 

@@ -11,9 +11,9 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import DataError, SourceError, StudyError
-from cxresearch.study.times import BLANKS
-from cxresearch.tables.contracts import CUSTOMER_REASONS, LOG_REASONS
-from cxresearch.tables.records import columns_of, read_records
+from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS
+from cxresearch.records.records import columns_of, read_records
+from cxresearch.study.timestamps import BLANKS
 
 ENGINES = ["polars", "polars-lazy", "duckdb"]
 WIDE = {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)}

@@ -14,7 +14,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.engines import engine
 from cxresearch.errors import EngineError, RuleError, SourceError
-from cxresearch.tables.sources import open_source, section_source, table_rows
+from cxresearch.records.sources import open_source, section_source, table_rows
 
 ENGINES = ["polars", "polars-lazy", "duckdb"]
 WHO = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": [None]})
@@ -72,13 +72,13 @@ CSV = {
 def test_text_files_are_the_same_table_on_every_engine(tmp_path, name):
     content, fmt, rows = CSV[name]
     (tmp_path / "log.csv").write_bytes(content)
-    found = (
+    result = (
         same_everywhere(study(tmp_path, source="log.csv", format=fmt))
         if name != "a name that is empty"
         else opened(study(tmp_path, source="log.csv", format=fmt), "polars")
     )
-    assert [row[1:] for row in found.rows()] == rows
-    assert found["cx_row"].to_list() == list(range(1, len(rows) + 1))
+    assert [row[1:] for row in result.rows()] == rows
+    assert result["cx_row"].to_list() == list(range(1, len(rows) + 1))
 
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz", "a.csv.gz", "a.TXT", "A.CSV"])

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from cxresearch.worlds import KNOWN, Simulated, World, simulate
-from cxresearch.worlds.tables import FIRST_DAY
+from cxresearch.worlds.simulation import FIRST_DAY
 
 pytestmark = pytest.mark.slow
 
@@ -200,27 +200,27 @@ def contacts(made: Simulated) -> dict[str, list[Row]]:
 def rates(made: Simulated, world: World, marks: Callable[[list[Row], int], Marks]) -> dict[str, tuple[int, int]]:
     """Days at risk and defections by state."""
     own = contacts(made)
-    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    result: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for row in made.customers.iter_rows(named=True):
         start = (row["start"] - FIRST_DAY).days
         exit_day = (row["end"] - FIRST_DAY).days if row["end"] else world.days
         state, since = "before", start + 1
         for day, following in marks(own.get(row["customer"], []), start):
             until = min(max(day, since), exit_day + 1)
-            found[state][0] += until - since
+            result[state][0] += until - since
             since = until
             if day <= exit_day:
                 state = following
-        found[state][0] += exit_day + 1 - since
-        found[state][1] += row["reason"] == "switched"
-    return {state: (days, events) for state, (days, events) in found.items()}
+        result[state][0] += exit_day + 1 - since
+        result[state][1] += row["reason"] == "switched"
+    return {state: (days, events) for state, (days, events) in result.items()}
 
 
-def ratio(found: dict[str, tuple[int, int]], state: str, against: str | None) -> tuple[float, int]:
+def ratio(result: dict[str, tuple[int, int]], state: str, against: str | None) -> tuple[float, int]:
     """Of two rates, and the smaller number of events."""
-    others = [against] if against else [s for s in found if s != state]
-    days, events = found[state]
-    other_days, other_events = (sum(found[s][i] for s in others) for i in (0, 1))
+    others = [against] if against else [s for s in result if s != state]
+    days, events = result[state]
+    other_days, other_events = (sum(result[s][i] for s in others) for i in (0, 1))
     return (events / days) / (other_events / other_days), min(events, other_events)
 
 
@@ -228,9 +228,9 @@ def ratio(found: dict[str, tuple[int, int]], state: str, against: str | None) ->
 def test_hazard_ratio_is_as_planted(name):
     wanted = CASES[name]
     world = World(**BASE, **wanted.world)
-    found, events = ratio(rates(simulate(world, 8_000, 1), world, wanted.marks), wanted.state, wanted.against)
+    result, events = ratio(rates(simulate(world, 8_000, 1), world, wanted.marks), wanted.state, wanted.against)
     assert events > 100
-    assert found == pytest.approx(wanted.ratio, rel=3.5 * (1 / events + 1 / 2_000) ** 0.5)
+    assert result == pytest.approx(wanted.ratio, rel=3.5 * (1 / events + 1 / 2_000) ** 0.5)
 
 
 @pytest.mark.parametrize("planted", [2.0, 0.5])
@@ -301,15 +301,15 @@ def silence(world: World) -> dict[bool, float]:
 
 
 def test_half_of_the_defectors_are_silent_at_the_edge_and_more_than_of_the_others():
-    found = silence(KNOWN["half-silent"].world)
-    assert found[True] == pytest.approx(0.5, abs=0.04)
-    assert found[False] < 0.4
+    result = silence(KNOWN["half-silent"].world)
+    assert result[True] == pytest.approx(0.5, abs=0.04)
+    assert result[False] < 0.4
 
 
 def test_those_who_defect_complain_as_the_others_unless_it_is_planted():
-    found = silence(KNOWN["outspoken"].world)
-    assert found[True] == pytest.approx(found[False], abs=0.03)
-    assert found[True] < 0.2
+    result = silence(KNOWN["outspoken"].world)
+    assert result[True] == pytest.approx(result[False], abs=0.03)
+    assert result[True] < 0.2
 
 
 def test_what_comes_of_a_contact_comes_later_and_while_the_customer_is_there():

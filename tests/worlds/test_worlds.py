@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from cxresearch.claims.claim import catalogue
-from cxresearch.claims.docket import evaluate
+from cxresearch.claims.catalogue_loader import catalogue
+from cxresearch.claims.evaluate import evaluate
 from cxresearch.errors import EstimationError, UnknownNameError
 from cxresearch.study import read_study
 from cxresearch.worlds import KNOWN, World, known_world, simulate
-from cxresearch.worlds.tables import FIRST_DAY
+from cxresearch.worlds.simulation import FIRST_DAY
 
 SEED = 101  # fixed before the first run
 # of six columns of each table, as they were when these worlds were calibrated
@@ -171,10 +171,10 @@ def test_every_claim_has_worlds_on_both_sides_and_at_the_edge():
     places = {
         c.id: {t.place for k in KNOWN.values() for t in k.truths if t.claim == c.id} for c in catalogue().values()
     }
-    for claim, found in places.items():
-        assert found & {"edge", "no effect"}, claim
-        assert found & {"inside", "smallest effect"}, claim
-        assert found & {"outside", "no effect"}, claim
+    for claim, result in places.items():
+        assert result & {"edge", "no effect"}, claim
+        assert result & {"inside", "smallest effect"}, claim
+        assert result & {"outside", "no effect"}, claim
     clear = {t.claim for k in KNOWN.values() for t in k.truths if t.clear}
     assert clear == set(places)
 
@@ -206,15 +206,15 @@ def test_written_company_is_a_study_with_its_truth(tmp_path):
 @pytest.mark.slow
 def test_verdicts_are_seldom_wrong_and_clear_truths_are_found():
     """Each claim on one company of 4,000 customers in each world where it is clear or at the edge."""
-    found = []
+    result = []
     for known in KNOWN.values():
         truths = [t for t in known.truths if t.clear or t.place == "edge"]
         if not truths:
             continue  # no claims named would be all claims
         docket = evaluate(simulate(known.world, 4_000, SEED).study(), [t.claim for t in truths], verdicts_only=True)
-        found += [(t, docket[t.claim].verdict) for t in truths]
-    assert sum(verdict in truth.wrong for truth, verdict in found) <= stats.binom.ppf(0.99, len(found), 0.05)
-    clear = [(truth, verdict) for truth, verdict in found if truth.clear]
+        result += [(t, docket[t.claim].verdict) for t in truths]
+    assert sum(verdict in truth.wrong for truth, verdict in result) <= stats.binom.ppf(0.99, len(result), 0.05)
+    clear = [(truth, verdict) for truth, verdict in result if truth.clear]
     assert np.mean([verdict == truth.right for truth, verdict in clear]) >= 0.8
 
 

@@ -14,16 +14,12 @@
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
 """
 
-from cxresearch.charts.by_cause import competing
-from cxresearch.charts.by_contacts import Shares, activity, shares
-from cxresearch.charts.by_history import retention
-from cxresearch.charts.intervals import readings, units
-from cxresearch.charts.journey import perception_map, service_levels
-from cxresearch.charts.line_by_line import loyalty_shift, scorecard
-from cxresearch.charts.look import claimed, happening
-from cxresearch.charts.moments import bad_moments, grades
-from cxresearch.charts.over_time import curves
-from cxresearch.charts.ratios import hazard_ratios
+from cxresearch.charts.base import claimed, happening
+from cxresearch.charts.claims import Shares, activity, readings, shares, units
+from cxresearch.charts.curves import competing, curves, retention
+from cxresearch.charts.hazard_ratios import hazard_ratios
+from cxresearch.charts.journey import bad_moments, grades, perception_map, service_levels
+from cxresearch.charts.scorecard import loyalty_shift, scorecard
 
 __all__ = [
     "Shares",

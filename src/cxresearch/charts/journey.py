@@ -1,4 +1,4 @@
-"""The journey as pictures: the touchpoints in order, and the levels of service."""
+"""The journey as pictures: touchpoints in order, levels of service, moments by grade."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from typing import Any
 
 import altair as alt
 
-from cxresearch.charts.look import BLUE, GREEN, GREY, ORANGE, PURPLE, START, Chart, finish, percent, tips, values
-from cxresearch.claims.numbers import number
+from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE, PURPLE, START, Chart, finish, percent, tips, values
+from cxresearch.claims.units import number
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import isolated
+from cxresearch.journey.moment_summary import MomentSummary
 from cxresearch.journey.perception import PerceptionMap, Touchpoint
-from cxresearch.journey.service import ServiceLevels
-from cxresearch.tables.moments import GRADES
+from cxresearch.journey.service_levels import ServiceLevels
+from cxresearch.records.contacts import GRADES
 
 _GRADES = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE, "not shown": "#c9ced4"}
 _ROW = 72  # height of a touchpoint: its name, then bar and interval, then a line of words
 _MIDDLE = 0.5  # where the right half begins
 
 
-def perception_map(found: PerceptionMap) -> Chart:
+def perception_map(result: PerceptionMap) -> Chart:
     """The touchpoints in order: how it goes there, and the share of the defections that goes with bad moments.
 
     Args:
-        found: from `cxresearch.journey.perception_map`.
+        result: from `cxresearch.journey.perception_map`.
 
     Returns:
         The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it cannot be told from all
         others.
     """
-    rows = [_row(i, t, found) for i, t in enumerate(found.touchpoints)]
-    parts = [p for i, t in enumerate(found.touchpoints) for p in _parts(i, t)]
+    rows = [_row(i, t, result) for i, t in enumerate(result.touchpoints)]
+    parts = [p for i, t in enumerate(result.touchpoints) for p in _parts(i, t)]
     lines = len(rows)
     y = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[lines - 0.5, -0.5], nice=False, zero=False))
     bars = _bars(parts, y)
@@ -48,16 +49,16 @@ def perception_map(found: PerceptionMap) -> Chart:
         title="The touchpoints, in the order in which customers first meet them",
         caption="Left: how the moments there went, with the median day of tenure of first contact. Right: the share of "
         "all defections that goes with bad moments there, contacts equal. It is what goes with them, not what would be "
-        f"saved without them. The {found.level:.0%} intervals hold for all touchpoints together.{gone}{none} "
-        f"{found.weakest.sentence}",
-        description=f"Touchpoints in order. {told}. {found.weakest.sentence}",
+        f"saved without them. The {result.level:.0%} intervals hold for all touchpoints together.{gone}{none} "
+        f"{result.weakest.sentence}",
+        description=f"Touchpoints in order. {told}. {result.weakest.sentence}",
         height=_ROW * lines,
     )
 
 
-def _row(i: int, t: Touchpoint, found: PerceptionMap) -> dict[str, Any]:
-    weakest = t.single and t.name == found.weakest.name
-    word = ("weakest point" if found.weakest.told_apart else "perhaps weakest") if weakest else ""
+def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
+    weakest = t.single and t.name == result.weakest.name
+    word = ("weakest point" if result.weakest.told_apart else "perhaps weakest") if weakest else ""
     shares = "; ".join(f"{p['grade']} {p['text']}" for p in _parts(i, t))
     row = {
         "row": i,
@@ -92,14 +93,14 @@ def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
     seen = [(g, n) for g, n in zip(GRADES, t.grades, strict=True) if n]
     rest = t.moments - sum(n for _, n in seen)
     pieces: list[tuple[str, int]] = [*seen, *([("not shown", rest)] if rest else [])]
-    found, upto = [], 0
+    result, upto = [], 0
     for grade, n in pieces:
         share = n / t.moments
         text = number(share, "share") + ("" if grade == "not shown" else f" ({n:,})")
         ends = {"from": round(upto / t.moments, 4), "to": round((upto + n) / t.moments, 4)}
-        found.append({"row": i, "name": isolated(t.name), "grade": grade, "text": text, **ends})
+        result.append({"row": i, "name": isolated(t.name), "grade": grade, "text": text, **ends})
         upto += n
-    return found
+    return result
 
 
 def _bars(parts: Sequence[dict[str, Any]], y: alt.Y) -> alt.Chart:
@@ -109,7 +110,7 @@ def _bars(parts: Sequence[dict[str, Any]], y: alt.Y) -> alt.Chart:
     colours = alt.Scale(domain=seen, range=[_GRADES[g] for g in seen])
     legend = alt.Legend(title=None, orient="top", columns=3, symbolType="square")
     titles = {"name": "touchpoint", "grade": "moments that were", "text": "share (how many)"}
-    found: alt.Chart = (
+    result: alt.Chart = (
         alt.Chart(values(parts))
         .mark_bar(height=16, yOffset=2, stroke="white", strokeWidth=0.6, aria=False)
         .encode(
@@ -120,7 +121,7 @@ def _bars(parts: Sequence[dict[str, Any]], y: alt.Y) -> alt.Chart:
             tooltip=tips(titles),
         )
     )
-    return found
+    return result
 
 
 def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
@@ -159,7 +160,7 @@ def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
     nothing = alt.Chart(values([{"x": 0.0}])).mark_rule(
         color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False
     )
-    found: alt.LayerChart = alt.layer(
+    result: alt.LayerChart = alt.layer(
         nothing.encode(x=alt.X("x:Q", scale=scale, axis=axis)),
         base.mark_text(
             align="left", yOffset=-19, fontSize=13, fontWeight="bold", limit=alt.ExprRef("width - 140"), aria=False
@@ -180,19 +181,19 @@ def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
             x=x, color=colour, shape=shape, tooltip=tips(titles), description="alt:N"
         ),
     ).resolve_scale(color="independent")
-    return found
+    return result
 
 
-def service_levels(found: ServiceLevels) -> Chart:
+def service_levels(result: ServiceLevels) -> Chart:
     """How many moments reached each level of service, a bar per level; hidden counts have no bar.
 
     Args:
-        found: from `cxresearch.journey.service_levels`.
+        result: from `cxresearch.journey.service_levels`.
 
     Raises:
         EstimationError: all counts are too small to be shown.
     """
-    counted = zip(found.levels, found.counts, found.shares, found.counts_as, strict=True)
+    counted = zip(result.levels, result.counts, result.shares, result.counts_as, strict=True)
     rows: list[dict[str, Any]] = [
         {"level": v, "share": round(s, 4), "as": g, "text": f"{n:,} ({number(s, 'share')})"}
         for v, n, s, g in counted
@@ -205,7 +206,7 @@ def service_levels(found: ServiceLevels) -> Chart:
     seen = [g for g in _GRADES if any(r["kind"] == g for r in rows)]
     scale = alt.Scale(domain=[0, max(r["share"] for r in rows) or 1], range=[0, alt.ExprRef("width - 118")], nice=False)
     x = alt.X("share:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=percent(), tickCount=4))
-    order = [v for v in found.levels if any(r["level"] == v for r in rows)]
+    order = [v for v in result.levels if any(r["level"] == v for r in rows)]
     y = alt.Y("level:N", sort=order, title=None, axis=alt.Axis(labelFontSize=13, ticks=False))
     legend = alt.Legend(title="counts as", orient="top", columns=3, symbolType="square", titleColor="currentColor")
     colour = alt.Color(
@@ -219,7 +220,9 @@ def service_levels(found: ServiceLevels) -> Chart:
     ]
     told = "; ".join(f"{r['level']}: {r['text']}, counts as {r['as']}" for r in rows)
     few = (
-        f" Counts below {found.min_cell} are not shown, nor what would give them away." if None in found.counts else ""
+        f" Counts below {result.min_cell} are not shown, nor what would give them away."
+        if None in result.counts
+        else ""
     )
     return finish(
         alt.layer(*layers, data=values(rows)),
@@ -230,7 +233,101 @@ def service_levels(found: ServiceLevels) -> Chart:
     )
 
 
-def _shown(found: Estimate) -> str:
+def _shown(result: Estimate) -> str:
     """A share that may be negative, with its interval, in few characters: ``12.1% (8.1 to 16.2)``."""
-    text, low, high = (f"{100 * v:.1f}" for v in (found.value, found.low, found.high))
+    text, low, high = (f"{100 * v:.1f}" for v in (result.value, result.low, result.high))
     return f"{text}% ({low} to {high})"
+
+
+_GRADES_MOMENTS = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE}
+_STEP = 44
+
+
+def grades(quick: MomentSummary) -> Chart:
+    """How many moments of each grade there are, a bar per grade; hidden counts have no bar.
+
+    Args:
+        quick: from `cxresearch.journey.moment_summary`.
+    """
+    rows = [
+        _bar(grade, n, quick.moments, "moments", f"{n / quick.days:,.1f} a day")
+        for grade, n in zip(quick.grades, quick.counts, strict=True)
+        if n is not None
+    ]
+    few = _few(quick, len(rows) < len(quick.grades))
+    return _bars_of_moments(
+        rows,
+        list(_GRADES_MOMENTS),
+        [_GRADES_MOMENTS[r["class"]] for r in rows],
+        title="Moments by grade",
+        caption=f"{quick.moments:,} moments, {quick.per_day:,.0f} a day, {quick.per_customer_year:,.1f} a customer and "
+        f"year. Unknown is a grade of its own: a moment nobody judged.{few}",
+        what="moments",
+        room=170,
+    )
+
+
+def bad_moments(quick: MomentSummary) -> Chart:
+    """How many customers had how many bad moments, a bar per class.
+
+    Args:
+        quick: from `cxresearch.journey.moment_summary`; sparse classes are put together there.
+    """
+    rows = [
+        _bar(name, n, quick.customers, "customers", "")
+        for name, n in zip(quick.bad_moments, quick.customers_by_bad, strict=True)
+    ]
+    return _bars_of_moments(
+        rows,
+        list(quick.bad_moments),
+        [BLUE] * len(rows),
+        title="Customers by number of bad moments",
+        caption=f"{quick.customers:,} customers, by the bad moments recorded by the end of their follow-up. This does "
+        "not say what bad moments do: who stays longer has more of them. "
+        f"A class has at least {quick.min_cell} customers.",
+        what="customers, by bad moments",
+        room=100,
+    )
+
+
+def _bar(name: str, n: int, whole: int, what: str, more: str) -> dict[str, Any]:
+    share = n / whole if whole else 0.0
+    text = f"{n:,} ({number(share, 'share')}{', ' + more if more else ''})"
+    return {"class": name, "share": round(share, 4), "text": text, "what": what}
+
+
+def _bars_of_moments(
+    rows: list[dict[str, Any]], order: list[str], colours: list[str], *, title: str, caption: str, what: str, room: int
+) -> Chart:
+    if not rows:
+        raise EstimationError("all counts are too small to be shown: there is nothing to draw")
+    names = [r["class"] for r in rows]
+    top = max(r["share"] for r in rows)
+    scale = alt.Scale(domain=[0, top or 1], range=[0, alt.ExprRef(f"width - {room}")], nice=False)
+    x = alt.X("share:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=percent(), tickCount=4))
+    y = alt.Y(
+        "class:N", sort=[o for o in order if o in names], title=None, axis=alt.Axis(labelFontSize=13, ticks=False)
+    )
+    tooltip = [alt.Tooltip("class:N", title="class"), alt.Tooltip("text:N", title=what)]
+    base = alt.Chart().encode(y=y)
+    layers = [
+        base.mark_bar(height={"band": 0.62}).encode(
+            x=x,
+            color=alt.Color("class:N", scale=alt.Scale(domain=names, range=colours), legend=None),
+            tooltip=tooltip,
+            description="text:N",
+        ),
+        base.mark_text(align="left", dx=6, fontSize=13, aria=False).encode(x=x, text="text:N"),
+    ]
+    told = "; ".join(f"{r['class']}: {r['text']}" for r in rows)
+    return finish(
+        alt.layer(*layers, data=values(rows)),
+        title=title,
+        caption=caption,
+        description=f"{title}. {told}.",
+        height=min(_STEP, 300 // max(len(rows), 1) + 12) * len(rows),
+    )
+
+
+def _few(quick: MomentSummary, hidden: bool) -> str:
+    return f" Counts below {quick.min_cell} are not shown, nor what would give them away." if hidden else ""

@@ -82,9 +82,9 @@ def _slim(svg: str) -> str:
     """
     svg = re.sub(r'(?<= d=")[^"]+|(?<=translate\()[^)]+', lambda at: re.sub(r"\.0\d*|(\.\d)\d+", r"\1", at[0]), svg)
     svg = svg.replace(_LETTERS, "").replace("<svg", f"<svg{_LETTERS}", 1)
-    svg, found = _SILENT.sub("", svg), 1
-    while found:  # what held nothing but such things is empty then
-        svg, found = _NOTHING.subn("", svg)
+    svg, result = _SILENT.sub("", svg), 1
+    while result:  # what held nothing but such things is empty then
+        svg, result = _NOTHING.subn("", svg)
     return svg
 
 

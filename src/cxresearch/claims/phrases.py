@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from string import Formatter
 
-from cxresearch.claims.numbers import limit, number
+from cxresearch.claims.units import limit, number
 from cxresearch.errors import ClaimError
 
 

@@ -17,10 +17,10 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.engine_names import ENGINES
-from cxresearch.engines.along import Along, AlongSorted
+from cxresearch.engines.base import GROUPS, Engine, Frame, Moments, Whole, framed, schema_of
 from cxresearch.engines.duckdb import DuckDB
 from cxresearch.engines.polars import Polars
-from cxresearch.engines.protocol import GROUPS, Engine, Frame, Moments, Whole, framed, schema_of
+from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.errors import EngineError, nearest
 
 __all__ = [
@@ -69,7 +69,7 @@ def reading_errors() -> tuple[type[BaseException], ...]:
     """What the engines raise when a file or a query is not what it should be."""
     import pyarrow
 
-    found: list[type[BaseException]] = [
+    result: list[type[BaseException]] = [
         pl.exceptions.PolarsError,
         pl.exceptions.PanicException,
         nw.exceptions.NarwhalsError,
@@ -79,7 +79,7 @@ def reading_errors() -> tuple[type[BaseException], ...]:
     ]
     # an engine that has not been imported has raised nothing, and takes a while to import
     if "duckdb" in sys.modules:
-        found.append(sys.modules["duckdb"].Error)
+        result.append(sys.modules["duckdb"].Error)
     if "pyspark" in sys.modules:
-        found += [sys.modules["pyspark.errors"].PySparkException, sys.modules["py4j.protocol"].Py4JError]
-    return tuple(found)
+        result += [sys.modules["pyspark.errors"].PySparkException, sys.modules["py4j.protocol"].Py4JError]
+    return tuple(result)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.engines.along import Along
+from cxresearch.engines.base import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
 from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
 from cxresearch.engines.polars import Polars, plain
-from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
+from cxresearch.engines.windows import Along
 from cxresearch.study import Format
-from cxresearch.study.times import BLANKS, EARLIEST, LATEST, duck_time
+from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, duck_time
 
 if TYPE_CHECKING:
     import duckdb

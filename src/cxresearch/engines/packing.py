@@ -54,13 +54,13 @@ class Packing:
 
     def unpack(self, key: NDArray[np.int64], *, small: bool = False) -> pl.DataFrame:
         """The columns again; with `small`, those that fit into 32 bits have no more."""
-        rest, found = key, {}
+        rest, result = key, {}
         for name, least, bits in reversed(list(zip(self.columns, self.low, self.bits, strict=True))):
             value = (rest & ((1 << bits) - 1)) + least
-            narrow = small and least >= -(2**31) and least + (1 << bits) <= 2**31
-            found[name] = pl.Series(name, value.astype(np.int32) if narrow else value)
+            downcast = small and least >= -(2**31) and least + (1 << bits) <= 2**31
+            result[name] = pl.Series(name, value.astype(np.int32) if downcast else value)
             rest = rest >> bits
-        return pl.DataFrame([found[name] for name in self.columns])
+        return pl.DataFrame([result[name] for name in self.columns])
 
 
 def packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
@@ -93,32 +93,32 @@ def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.
     pack = packing(frame, keys)
     if pack is None:
         exact = [pl.col(c).cast(pl.Int64).sum() for c in counts]
-        return narrow(frame.group_by(keys).agg(exact).sort(keys), counts)
+        return downcast(frame.group_by(keys).agg(exact).sort(keys), counts)
     key = packed(frame, pack)
     rising = bool((key[1:] >= key[:-1]).all())
     if not rising and 1 << sum(pack.bits) <= len(key):  # no sum of counts that fit into memory is beyond a float
         occurs = np.flatnonzero(np.bincount(key))
         summed = [np.bincount(key, frame[c].to_numpy())[occurs].astype(np.int64) for c in counts]
-        return narrow(pack.unpack(occurs, small=True).with_columns(map(pl.Series, counts, summed)), counts)
+        return downcast(pack.unpack(occurs, small=True).with_columns(map(pl.Series, counts, summed)), counts)
     order = None if rising else np.argsort(key)
     ordered = key if order is None else key[order]
     starts = runs(ordered)
-    found = pack.unpack(ordered[starts], small=True)
+    result = pack.unpack(ordered[starts], small=True)
     for c in counts:
         values = frame[c].to_numpy().astype(np.int64)
-        found = found.with_columns(pl.Series(c, np.add.reduceat(values if order is None else values[order], starts)))
-    return narrow(found, counts)
+        result = result.with_columns(pl.Series(c, np.add.reduceat(values if order is None else values[order], starts)))
+    return downcast(result, counts)
 
 
 def tally(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """How many ``rows`` there are for each combination of whole numbers in `keys`, sorted; narrow."""
     pack = packing(frame, keys)
     if pack is None:
-        return narrow(frame.group_by(keys).agg(rows=pl.len()).sort(keys), ["rows"])
+        return downcast(frame.group_by(keys).agg(rows=pl.len()).sort(keys), ["rows"])
     key = np.sort(packed(frame, pack))
     starts = runs(key)
-    found = pack.unpack(key[starts], small=True)
-    return narrow(found.with_columns(rows=pl.Series(np.diff(starts, append=len(key)))), ["rows"])
+    result = pack.unpack(key[starts], small=True)
+    return downcast(result.with_columns(rows=pl.Series(np.diff(starts, append=len(key)))), ["rows"])
 
 
 def packed(frame: pl.DataFrame, pack: Packing) -> NDArray[np.int64]:
@@ -131,7 +131,7 @@ def runs(key: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.flatnonzero(key[1:] != key[:-1]) + 1])
 
 
-def narrow(frame: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
+def downcast(frame: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
     """Whole numbers in as few bits as hold them; and of counts, in 32 bits, any sum of them.
 
     Polars adds up 8 and 16 bits in 64, and 32 bits in 32.

@@ -10,13 +10,13 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
-from cxresearch.engines.along import Along, AlongSorted
+from cxresearch.engines.base import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
 from cxresearch.engines.duckdb_files import confine, connected, stored
-from cxresearch.engines.packed import Growing, Packed, gathered, twice
+from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
-from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
+from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study import Format
-from cxresearch.study.times import BLANKS, EARLIEST, LATEST, polars_time
+from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time
 
 FEW = 50  # rows whose numbers are told to a reader one by one
 MANY = 1_000_000  # rows that are not looked at one by one without need
@@ -87,8 +87,8 @@ class Polars:
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> pl.LazyFrame:
         """As `Engine.query`."""
-        found: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(sql)
-        return found
+        result: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(sql)
+        return result
 
     def rows(self, raw: pl.LazyFrame) -> Frame:
         """As `Engine.rows`."""
@@ -173,8 +173,8 @@ class Polars:
         one, two = between(bounds), between_two(bounds)
         if self.lazy or (one is None and two is None):
             kept = self.keep(log)
-            found = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
-            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(found, self)
+            result = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
+            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(result, self)
         asides = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
         fine = pl.col("reason").is_null()
         packs = [one] if one else list(two or ())

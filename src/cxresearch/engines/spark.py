@@ -23,12 +23,12 @@ from pyspark.sql import functions as sf
 from pyspark.sql.utils import is_remote
 from sqlglot import expressions as exp
 
-from cxresearch.engines.along import Along
+from cxresearch.engines.base import GROUPS, Bounds, Frame, Moments, framed, settled, tallied
 from cxresearch.engines.polars import Polars, plain
-from cxresearch.engines.protocol import GROUPS, Bounds, Frame, Moments, framed, settled, tallied
+from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
 from cxresearch.study import Format
-from cxresearch.study.times import BLANKS, EARLIEST, LATEST, spark_time
+from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
 _SETTINGS = {
@@ -208,8 +208,8 @@ class Spark:
             day = sf.unix_date(sf.to_date(at))
             second = sf.hour(at) * 3600 + sf.minute(at) * 60 + sf.second(at)
         there = day.between(EARLIEST, LATEST)
-        found = {"day": day, "second": second}
-        return framed(native.withColumns({f"{name}_{k}": sf.when(there, v).cast("int") for k, v in found.items()}))
+        result = {"day": day, "second": second}
+        return framed(native.withColumns({f"{name}_{k}": sf.when(there, v).cast("int") for k, v in result.items()}))
 
     def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
         """As `Engine.local`."""
@@ -250,9 +250,9 @@ class Spark:
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
-        found = pl.DataFrame(self._mine(frame).toArrow())
+        result = pl.DataFrame(self._mine(frame).toArrow())
         _activate(self._caller)
-        return found
+        return result
 
 
 def _caller() -> SparkSession:
@@ -260,19 +260,19 @@ def _caller() -> SparkSession:
     if is_remote():
         raise EngineError("the engine spark needs a session in this process: it has not been tried on Spark Connect")
     logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)  # what it says is raised as well
-    found = SparkSession.getActiveSession()
-    if found in _BESIDE:  # left there by what ended in an error
-        return _BESIDE[found]
-    if found is None:
+    result = SparkSession.getActiveSession()
+    if result in _BESIDE:  # left there by what ended in an error
+        return _BESIDE[result]
+    if result is None:
         log = f"-Dlog4j2.configurationFile={files('cxresearch.engines').joinpath('log4j2.properties')}"
         local = {**_LOCAL, "spark.driver.extraJavaOptions": log}
         builder = SparkSession.builder.master("local[*]").appName("cxresearch")
         try:
-            found = reduce(lambda b, setting: b.config(*setting), local.items(), builder).getOrCreate()
+            result = reduce(lambda b, setting: b.config(*setting), local.items(), builder).getOrCreate()
         except (PySparkException, OSError) as e:
             said = next(iter(str(e).splitlines()), "")
             raise EngineError(f"the engine spark does not start: {said} It needs Java 17 or later") from None
-    return found
+    return result
 
 
 def _beside(caller: SparkSession) -> SparkSession:

@@ -16,17 +16,15 @@
     estimates, references              small parts of results
 """
 
-from cxresearch.estimators.at_risk_share import share_at_risk
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.concentration import worst_share
-from cxresearch.estimators.contest import contest
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence
-from cxresearch.estimators.poisson import rate_ratios
-from cxresearch.estimators.rates import rates
-from cxresearch.estimators.share import share
+from cxresearch.estimators.model_comparison import contest
+from cxresearch.estimators.rates import rate_ratios, rates
+from cxresearch.estimators.shares import share, share_at_risk
 
 __all__ = [
     "attributable",

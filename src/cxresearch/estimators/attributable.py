@@ -15,9 +15,8 @@ import numpy as np
 import polars as pl
 
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.jackknife import jackknife
-from cxresearch.estimators.results import CoxFit, Estimate, Vector
+from cxresearch.estimators.results import CoxFit, Estimate, Vector, estimate
 from cxresearch.risk.table import RiskTable
 
 
@@ -54,8 +53,8 @@ def attributable(table: RiskTable, fit: CoxFit, combine: Mapping[str, float]) ->
         return np.array([total])
 
     whole = value(fit.coef, None)
-    found = jackknife(whole, lambda g: value(fit.replicates[g], g), fit.groups)
-    return estimate(float(whole[0]), float(found.se[0]), scale="identity", level=fit.level, groups=fit.groups)
+    result = jackknife(whole, lambda g: value(fit.replicates[g], g), fit.groups)
+    return estimate(float(whole[0]), float(result.se[0]), scale="identity", level=fit.level, groups=fit.groups)
 
 
 def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.ndarray, list[int]]:

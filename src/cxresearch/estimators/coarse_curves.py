@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from cxresearch.disclosure.counts import MIN_CELL, apart
 from cxresearch.estimators.results import Incidence
-from cxresearch.small_cells import MIN_CELL, apart
 
 
 def coarse(curve: Incidence, min_cell: int = MIN_CELL) -> Incidence:

@@ -35,8 +35,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.estimates import estimate, wilson
-from cxresearch.estimators.results import Estimate, Result
+from cxresearch.estimators.results import Estimate, Result, estimate, wilson
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.html_tables import html_table
 
@@ -126,14 +125,14 @@ def worst_share(
     permuted = np.concatenate([agents.shares(once, part, b) for b in agents.permuted(cells, draws, rng)])
     if 0 < value < 1:  # a resample of n agents spreads less than n new ones would
         spread = float(np.nanstd(resampled, ddof=1)) * math.sqrt(count / (count - 1))
-        found = estimate(value, spread / (value * (1 - value)), scale="logit", level=level, groups=worst + 1)
+        result = estimate(value, spread / (value * (1 - value)), scale="logit", level=level, groups=worst + 1)
     else:
-        found = wilson(value, count, level)
+        result = wilson(value, count, level)
     mean = float(permuted.mean())
     low, high = np.quantile(permuted, [(1 - level) / 2, (1 + level) / 2]).tolist()
     error = float(permuted.std(ddof=1)) / (mean * (1 - mean)) if 0 < mean < 1 else math.nan
     return Concentration(
-        found,
+        result,
         Estimate(mean, low, high, level, error, math.nan, "logit", 0),
         (1 + int((permuted.round(_DIGITS) >= round(value, _DIGITS)).sum())) / (1 + draws),
         count,
@@ -204,13 +203,13 @@ class _Agents:
             bad: shape (n, 2, A): bad moments in place of the agents' own, with the same sums over each stratum.
         """
         bad = self.bad[None] if bad is None else bad
-        found = []
+        result = []
         for ranking, measuring in ((0, 1), (1, 0)):
             expected = _expected(weight, self.moments_in[ranking], self.bad_in[ranking])
             known = self.ranked & (expected > 0)
             ratio = np.where(known, bad[:, ranking] / np.where(known, expected, 1.0), -1.0).round(_DIGITS)
-            found.append(_worst(ratio, np.broadcast_to(weight * self.moments[measuring], ratio.shape), part))
-        return np.array(found)
+            result.append(_worst(ratio, np.broadcast_to(weight * self.moments[measuring], ratio.shape), part))
+        return np.array(result)
 
     def shares(self, weight: Array, part: float, bad: Array | None = None) -> Array:
         """The share of bad moments, mean of both ways; shape (n,), NaN without a bad moment; args as `taken`."""
@@ -218,8 +217,8 @@ class _Agents:
         counted = [weight * own[:, measuring] for measuring in (1, 0)]
         worst = self.taken(weight, part, bad)
         with np.errstate(invalid="ignore"):
-            found = [(b * t).sum(axis=1) / b.sum(axis=1) for b, t in zip(counted, worst, strict=True)]
-        return np.asarray((found[0] + found[1]) / 2)
+            result = [(b * t).sum(axis=1) / b.sum(axis=1) for b, t in zip(counted, worst, strict=True)]
+        return np.asarray((result[0] + result[1]) / 2)
 
     def permuted(self, cells: pl.DataFrame, draws: int, rng: np.random.Generator) -> Iterator[Array]:
         """Bad moments by half and agent, shape (n, 2, A), dealt out again within each stratum and half."""

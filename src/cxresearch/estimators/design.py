@@ -170,10 +170,10 @@ def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[Ints, pl.DataF
     for f in features:
         key = key * len(f.levels) + flows[f.name].to_numpy()
     occurs = np.bincount(key)
-    found, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0, dtype=kind) - 1)[key]
+    result, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0, dtype=kind) - 1)[key]
     levels: dict[str, NDArray[np.int64]] = {}
     for f in reversed(features):
-        found, levels[f.name] = np.divmod(found, len(f.levels))
+        result, levels[f.name] = np.divmod(result, len(f.levels))
     return code.astype(np.int64), pl.DataFrame({f.name: levels[f.name] for f in features})
 
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import design
 from cxresearch.estimators.jackknife import enough_groups, jackknife
-from cxresearch.estimators.references import references
-from cxresearch.estimators.results import CoxFit
+from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk.table import RiskTable
 
@@ -72,8 +71,8 @@ def grouped_hazards(
             sets, e = d.of(group)
             return _maximise(d.x, at_risk - pool @ sets.at_risk(), events - pool @ e, theta)[0][rows:]
 
-        found = jackknife(beta, without, table.groups)
-        se, replicates = found.se, found.replicates
+        result = jackknife(beta, without, table.groups)
+        se, replicates = result.se, result.replicates
     covariance = np.asarray(np.linalg.pinv(information), dtype=np.float64)
     return CoxFit(
         d.terms,

@@ -15,11 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.estimates import estimate
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.intervals import cloglog
 from cxresearch.estimators.jackknife import enough_bins, jackknife
-from cxresearch.estimators.results import Estimate, Result, Vector
+from cxresearch.estimators.results import Estimate, Result, Vector, estimate
 from cxresearch.html_tables import html_table
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import balanced
@@ -114,11 +113,11 @@ def excess(
         p, q = (float(c.incidence[0][-1]) for c in pair[:2])
         return np.array([cloglog(p), cloglog(q), p - q])
 
-    found = jackknife(values((a, b, 0)), lambda g: values(without[g]), count)
+    result = jackknife(values((a, b, 0)), lambda g: values(without[g]), count)
     p, q = float(a.incidence[0][-1]), float(b.incidence[0][-1])
     parts = [
         estimate(v, s, scale=scale, level=level, groups=count)
-        for v, s, scale in zip((p, q, p - q), found.se, ("cloglog", "cloglog", "identity"), strict=True)
+        for v, s, scale in zip((p, q, p - q), result.se, ("cloglog", "cloglog", "identity"), strict=True)
     ]
     days = np.arange(horizon + 1, dtype=np.int64)
     return Excess(
@@ -179,7 +178,7 @@ class Arrays:
         """Exposed, comparators, and how many exposed nobody matches: of all, then without each group."""
         ends, weight = self._ends(self.exposed), self._weight(self.exposed)
         parts = _split(self.exposed, self.groups)
-        weights, found = [], []
+        weights, result = [], []
         for without in (None, *range(self.groups)):
             members, own, cells = self.members, ends, weight
             if without is not None:
@@ -192,11 +191,11 @@ class Arrays:
             if without is not None:
                 alone &= self.exposed["group"] != without
             dropped = {k: v[alone] for k, v in self.exposed.items()}
-            found.append((own - self._ends(dropped), int(dropped["customers"].sum())))
+            result.append((own - self._ends(dropped), int(dropped["customers"].sum())))
         # the comparators of all groups at once: one product of matrices
         counts = [np.array(weights) @ each for each in self.total]
         curves = []
-        for i, (own, dropped_customers) in enumerate(found):
+        for i, (own, dropped_customers) in enumerate(result):
             others = np.stack([c[i] for c in counts])
             if i:
                 ends_of, customers = self.by_group[i - 1]
@@ -259,9 +258,9 @@ def _everyone(table: MatchedTable) -> pl.DataFrame:
 
 
 def _columns(rows: pl.DataFrame, causes: NDArray[np.int64], bins: dict[int, int]) -> dict[str, NDArray[np.int64]]:
-    found = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns}
+    result = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns}
     bin_of = np.full(max(bins) + 1, -1)
     bin_of[list(bins)] = list(bins.values())
-    found["group"] = bin_of[found["group"]]
-    found["event"] = causes[found["event"]]
-    return found
+    result["group"] = bin_of[result["group"]]
+    result["event"] = causes[result["event"]]
+    return result

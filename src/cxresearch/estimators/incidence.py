@@ -11,10 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.estimates import estimate, wilson
 from cxresearch.estimators.intervals import FEW, SCALES, cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.jackknife import enough_clusters, enough_groups, jackknife
-from cxresearch.estimators.results import Estimate, Incidence, Vector
+from cxresearch.estimators.results import Estimate, Incidence, Vector, estimate, wilson
 from cxresearch.risk.table import AtRisk, RiskTable, at_risk, at_risk_in_groups
 
 _POINTS = 200  # times at which the band around a curve is computed
@@ -163,9 +162,9 @@ def incidence_at(
         return np.array([forward(share)])
 
     less = _without_groups(grouped, causes, start)
-    found = jackknife(value(whole), lambda g: value(less(g)), grouped.groups)
-    middle, se = float(found.value[0]), float(found.se[0])
-    return estimate(back(middle), se, scale=scale, level=level, groups=found.groups)
+    result = jackknife(value(whole), lambda g: value(less(g)), grouped.groups)
+    middle, se = float(result.value[0]), float(result.se[0])
+    return estimate(back(middle), se, scale=scale, level=level, groups=result.groups)
 
 
 def _grouped(table: RiskTable, cause: str, groups: int) -> RiskTable | None:
@@ -212,9 +211,9 @@ def _without_groups(table: RiskTable, causes: tuple[str, ...], start: int) -> Ca
     return lambda group: _after(whole.without(parts[group]), start)
 
 
-def _after(found: AtRisk, start: int) -> Curve:
-    used = (found.times > start) & (found.at_risk > 0)
-    return curve_of(found.times[used], found.at_risk[used], found.events[:, used])
+def _after(result: AtRisk, start: int) -> Curve:
+    used = (result.times > start) & (result.at_risk > 0)
+    return curve_of(result.times[used], result.at_risk[used], result.events[:, used])
 
 
 def curve_of(times: NDArray[np.int64], risk: Vector, events: NDArray[np.float64]) -> Curve:

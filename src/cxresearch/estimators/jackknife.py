@@ -50,8 +50,8 @@ def enough_groups(table: RiskTable, cause: str, most: int = GROUPS) -> RiskTable
     """
     table.events(cause)  # names a wrong cause
     counted = np.bincount(table.flows["group"].to_numpy(), table.flows[cause].to_numpy(), minlength=1)
-    found = np.flatnonzero(counted)
-    events = pl.DataFrame({"group": found, "events": counted[found].astype(np.int64)})
+    result = np.flatnonzero(counted)
+    events = pl.DataFrame({"group": result, "events": counted[result].astype(np.int64)})
     return table.coarsen(enough_bins(table.population, events, most))
 
 

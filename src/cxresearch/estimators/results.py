@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -9,8 +11,29 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.disclosure.counts import about, apart
+from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.html_tables import html_table
-from cxresearch.small_cells import about, apart
+from cxresearch.risk.table import RiskTable
+
+
+def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
+    """The level of each feature that has no coefficient, as ``bad[0]``.
+
+    Args:
+        table: that the fit was made from.
+        terms: names of its coefficients.
+    """
+    parts = [part for term in terms for part in term.split(":") if part.endswith("]")]
+    result = []
+    for feature in table.features:
+        own = {p.partition("[")[2].removesuffix("]") for p in parts if p.partition("[")[0] == feature.name}
+        if own:
+            seen = table.flows[feature.name].unique().sort().to_list()
+            first = next((feature.levels[i] for i in seen if feature.levels[i] not in own), feature.levels[0])
+            result.append(f"{feature.name}[{first}]")
+    return tuple(result)
+
 
 Vector = NDArray[np.float64]
 
@@ -145,10 +168,10 @@ class Incidence(Result):
         rows, times = [], some_times(self)
         left = np.concatenate([[0.0], self.left])[np.searchsorted(self.times, times, side="right")]
         for time in (times[i] for i in apart(left)):
-            found, later = self.at(time), np.flatnonzero(self.times >= time)
+            result, later = self.at(time), np.flatnonzero(self.times >= time)
             risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
-            limits = [f"{v:.1%}" if found.value > 0 else "–" for v in (found.low, found.high)]
-            rows.append((f"{time:,}", f"{found.value:.1%}", *limits, risk))
+            limits = [f"{v:.1%}" if result.value > 0 else "–" for v in (result.low, result.high)]
+            rows.append((f"{time:,}", f"{result.value:.1%}", *limits, risk))
         heads = ("contacts" if self.clock == "contact" else "days", "left by then", "from", "to", "at risk")
         method = f"{self.level:.0%} limits by {f'jackknife over {self.groups} groups' if self.groups else 'the model'}"
         start = f"Of those still there at {self.start:,}." if self.start else ""
@@ -256,3 +279,21 @@ def _shown(value: Any) -> str:
     if value is None:
         return "–"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def estimate(
+    value: float, se: float, *, scale: str, level: float, groups: int, se_model: float = float("nan")
+) -> Estimate:
+    """An `Estimate` from a value on its natural scale and an error on `scale`."""
+    forward, back = SCALES[scale]
+    middle, half = forward(value), quantile(level, groups) * se
+    return Estimate(value, back(middle - half), back(middle + half), level, se, se_model, scale, groups)
+
+
+def wilson(p: float, size: float, level: float) -> Estimate:
+    """A proportion with Wilson's interval on `size` customers, which may be fewer than were counted."""
+    from statsmodels.stats.proportion import proportion_confint  # takes seconds to import
+
+    low, high = proportion_confint(p * size, size, alpha=1 - level, method="wilson")
+    error = 1 / math.sqrt(size * p * (1 - p)) if 0 < p < 1 else math.nan
+    return Estimate(p, max(float(low), 0.0), min(float(high), 1.0), level, error, error, "wilson", 0, size)

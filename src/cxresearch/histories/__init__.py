@@ -13,7 +13,7 @@ origin.
 All of them walk on one ``timeline``, along days or contacts (``clocks``).
 """
 
-from cxresearch.histories.ages import age_of_last, age_since
+from cxresearch.histories.base import History, Past, Run
 from cxresearch.histories.counts import (
     bad_count,
     contact_count,
@@ -22,14 +22,18 @@ from cxresearch.histories.counts import (
     grade_count,
     moment_count,
 )
-from cxresearch.histories.first import first_bad, first_contact
-from cxresearch.histories.history import History, Past, Run
 from cxresearch.histories.household import household_bad, household_exits
-from cxresearch.histories.latest import last_grade
-from cxresearch.histories.posts import posted
-from cxresearch.histories.problems import first_problem, gesture, problem_severity, problem_state, told
+from cxresearch.histories.problems import (
+    bad_then_good,
+    first_problem,
+    had_gesture,
+    has_posted,
+    informed_before_problem,
+    problem_severity,
+    problem_state,
+)
+from cxresearch.histories.recency import age_of_last, age_since, first_bad, first_contact, last_grade
 from cxresearch.histories.scores import last_score, mean_score, worst_score
-from cxresearch.histories.sequences import flipped
 
 __all__ = [
     "History",
@@ -38,24 +42,24 @@ __all__ = [
     "age_of_last",
     "age_since",
     "bad_count",
+    "bad_then_good",
     "contact_count",
     "contacts_before",
     "contacts_within",
     "first_bad",
     "first_contact",
     "first_problem",
-    "flipped",
-    "gesture",
     "grade_count",
+    "had_gesture",
+    "has_posted",
     "household_bad",
     "household_exits",
+    "informed_before_problem",
     "last_grade",
     "last_score",
     "mean_score",
     "moment_count",
-    "posted",
     "problem_severity",
     "problem_state",
-    "told",
     "worst_score",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
-from cxresearch.engines.along import Fold
+from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.histories.history import History, Past, Run, band, band_names
-from cxresearch.tables.moments import BAD
-from cxresearch.tables.retention import CAUSES
+from cxresearch.histories.base import History, Past, Run, band, band_names
+from cxresearch.records.contacts import BAD
+from cxresearch.records.follow_up import CAUSES
 
 
 def household_exits(cause: str = "defection") -> History:

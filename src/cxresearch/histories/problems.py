@@ -1,19 +1,14 @@
-"""Histories of problems: whether they are solved, how fast, how bad they were, and what was done about them.
-
-How long a problem has been open, and how long it took, counts from when it began; but nothing takes effect before the
-contact that tells of it.
-"""
+"""Histories of problems and what followed: solved or not, gestures, public posts, bad then good."""
 
 from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
-from cxresearch.engines.along import Fold
+from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
-from cxresearch.histories.history import History, Past, Run
-from cxresearch.histories.instants import DAY, graded_instant, happened, instant
-from cxresearch.tables.moments import GRADES
+from cxresearch.histories.base import DAY, History, Past, Run, graded_instant, happened, instant
+from cxresearch.records.contacts import BAD, GOOD, GRADES
 
 _HOUR = 3_600  # seconds
 _FOR_EVER = 10**12  # seconds, longer than a problem takes that is ever resolved
@@ -139,7 +134,7 @@ def problem_severity(first: bool = False) -> History:
     return History(name, levels, ("problem_at",), marks, fold, level, _NO_GRADES)
 
 
-def gesture() -> History:
+def had_gesture() -> History:
     """Whether a gesture of goodwill has been made since the last problem, or on its day.
 
     Returns:
@@ -162,7 +157,7 @@ def gesture() -> History:
     return History("gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES)
 
 
-def told() -> History:
+def informed_before_problem() -> History:
     """Whether the customer had been told of the last problem before it came.
 
     Returns:
@@ -191,3 +186,66 @@ def _seconds(quick_hours: int) -> int:
     if quick_hours < 1:
         raise EstimationError(f"quick_hours must be at least 1, was {quick_hours}")
     return quick_hours * _HOUR
+
+
+def bad_then_good(days: int = 14) -> History:
+    """Whether a good moment has come soon after a bad one.
+
+    Within one second the bad moment comes first. Once flipped, a customer stays so.
+
+    Args:
+        days: a good moment on day t is soon after a bad one on day s if t - s is at most this.
+
+    Returns:
+        The history with the levels ``none`` (no good moment and no bad one so far), ``good alone`` (good moments, and
+        no bad one so far), ``flipped``, ``other`` (bad moments, and no good one soon after any) and, for customers
+        whose beginnings the log does not show, ``unknown``.
+
+    Raises:
+        EstimationError: a negative number of days.
+    """
+    if days < 0:
+        raise EstimationError(f"days must be at least 0, was {days}")
+    levels = ("none", "good alone", "flipped", "other", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        x = past.moments.filter(nw.col("grade").is_in([BAD, GOOD]))
+        bad, good = nw.col("grade") == BAD, nw.col("grade") == GOOD
+        x = x.with_columns(last_bad=nw.when(bad).then(nw.col("day").cast(nw.Int64)))
+        x = x.with_columns(last_bad=past.along.last("last_bad"))
+        soon = good & (nw.col("day") - nw.col("last_bad") <= days)
+        result = {"good": x.filter(good), "bad": x.filter(bad), "flip": x.filter(soon)}
+        firsts = {name: frame.group_by("customer").agg(nw.col("tick").min()) for name, frame in result.items()}
+        return [frame.select("customer", "tick", nw.lit(1).alias(name)) for name, frame in firsts.items()]
+
+    def level(run: Run) -> nw.Expr:
+        good = nw.when(run.column("good") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
+        some = nw.when(run.column("bad") > 0).then(nw.lit(3)).otherwise(good)
+        seen = nw.when(run.column("flip") > 0).then(nw.lit(2)).otherwise(some)
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+
+    fold: dict[str, Fold] = {"good": "sum", "bad": "sum", "flip": "sum"}
+    return History(f"flipped({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD))
+
+
+def has_posted() -> History:
+    """Whether the customer has posted in public.
+
+    The state changes a day after the post: a clock that starts on the day of a bad moment does not see what changed on
+    that day, and a post on the very day is the one to be seen.
+
+    Returns:
+        The history with the levels ``none``, ``posted`` and, for customers whose beginnings the log does not show,
+        ``unknown``.
+    """
+    levels = ("none", "posted", "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        seen = past.clock.on(nw.col("day") + (past.clock.lag + 1))
+        return [happened(past, "post").select("customer", seen.alias("tick"), posts=nw.lit(1))]
+
+    def level(run: Run) -> nw.Expr:
+        any_post = nw.when(run.column("posts") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
+
+    return History("posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
-from cxresearch.histories.history import History, Past, Run, band
-from cxresearch.histories.instants import graded_instant
-from cxresearch.tables.facets import SCORE
+from cxresearch.histories.base import History, Past, Run, band, graded_instant
+from cxresearch.records.contact_attributes import SCORE
 
 _FIFTHS = 5
 _EDGES = tuple(SCORE * i // _FIFTHS for i in range(1, _FIFTHS))  # the top of the scale belongs to the highest fifth

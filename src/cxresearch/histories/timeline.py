@@ -14,10 +14,9 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import EstimationError
-from cxresearch.histories import History, Past, Run
-from cxresearch.histories.clocks import Clock, ContactClock
-from cxresearch.tables.facets import FACETS
-from cxresearch.tables.happenings import no_happenings
+from cxresearch.histories.base import Clock, ContactClock, History, Past, Run
+from cxresearch.records.contact_attributes import FACETS
+from cxresearch.records.dated_events import no_happenings
 
 
 class Timeline:
@@ -29,7 +28,7 @@ class Timeline:
         customers: customer, entry, exit, event, cluster, unseen; days.
         clock: ticks.
         engine: where the frames live.
-        happenings: see `cxresearch.tables.happenings`; none when not given.
+        happenings: see `cxresearch.records.dated_events`; none when not given.
     """
 
     def __init__(
@@ -53,14 +52,14 @@ class Timeline:
             entry, where there are any, mean nothing.
         """
         along = self._engine.along("tick")
-        found = [self._of(h).rename({"level": name}) for name, h in histories.items()]
-        if not found:
+        result = [self._of(h).rename({"level": name}) for name, h in histories.items()]
+        if not result:
             births = self._births().select("customer", "tick")
             if isinstance(self.clock, ContactClock):
                 firsts = self._moments.group_by("customer").agg(nw.col("tick").min())
                 births = firsts.with_columns(tick=ContactClock.number(nw.col("tick")))
             return along.prepare(births)
-        return found[0] if len(found) == 1 else along.merge(nw.concat(found, how="diagonal"), tuple(histories))
+        return result[0] if len(result) == 1 else along.merge(nw.concat(result, how="diagonal"), tuple(histories))
 
     def until(self, history: History, level: str) -> Timeline:
         """The same without the moments after the tick at which a customer first reaches a level.

@@ -10,11 +10,11 @@
     moment_counts the quick math
 """
 
-from cxresearch.journey.expectations import Scorecard, scorecard
 from cxresearch.journey.loyalty import LoyaltyShift, loyalty_shift
-from cxresearch.journey.moment_counts import MomentSummary, moment_summary
+from cxresearch.journey.moment_summary import MomentSummary, moment_summary
 from cxresearch.journey.perception import PerceptionMap, perception_map
-from cxresearch.journey.service import ServiceLevels, service_levels
+from cxresearch.journey.scorecard import Scorecard, scorecard
+from cxresearch.journey.service_levels import ServiceLevels, service_levels
 
 __all__ = [
     "LoyaltyShift",

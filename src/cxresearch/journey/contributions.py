@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cxresearch.claims.gates import MIN_EXPECTED
+from cxresearch.claims.compute import MIN_EXPECTED
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
-from cxresearch.estimators.expected import expected_events
+from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.histories import contacts_within
-from cxresearch.journey.at_touchpoints import moments_at
-from cxresearch.journey.counted import counted, strata_of
-from cxresearch.journey.places import Place
-from cxresearch.risk.episode import clock_of
+from cxresearch.histories.counts import moments_at
+from cxresearch.journey.touchpoints import Place, counted, strata_of
+from cxresearch.records.records import Records
+from cxresearch.risk.episodes import clock_of
 from cxresearch.risk.table import RiskTable
-from cxresearch.tables.records import Records
 
 _CONTACTS = "contacts"
 _CAUSE = "defection"

@@ -1,4 +1,4 @@
-"""The loyalty question: after this moment, by how much is the chance another that the customer stays?"""
+"""The chance that a customer stays, with and without each group, and what a hazard ratio makes of it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,113 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from cxresearch.claims.gates import MIN_EXPECTED
+from cxresearch.claims.compute import MIN_EXPECTED
+from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
-from cxresearch.estimators.estimates import estimate
-from cxresearch.estimators.expected import expected_events
+from cxresearch.estimators.incidence import aalen_johansen, first_time, support
 from cxresearch.estimators.jackknife import jackknife_error
-from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector
+from cxresearch.estimators.rates import expected_events
+from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
 from cxresearch.explore import records_of
 from cxresearch.histories import contacts_within, grade_count
 from cxresearch.html_tables import html_table
-from cxresearch.journey.counted import counted, has_column, strata_of, tallied
 from cxresearch.journey.perception import in_order
-from cxresearch.journey.staying import comes_back, still_there
-from cxresearch.risk.episode import clock_of
-from cxresearch.risk.table import RiskTable
-from cxresearch.small_cells import hide, told
+from cxresearch.journey.touchpoints import counted, has_column, strata_of, tallied
+from cxresearch.records.contacts import GRADES
+from cxresearch.records.records import Records
+from cxresearch.risk.episodes import clock_of
+from cxresearch.risk.table import AtRisk, RiskTable, at_risk, at_risk_in_groups
 from cxresearch.study import Study
-from cxresearch.tables.moments import GRADES
-from cxresearch.tables.records import Records
 
-_CAUSE, _CONTACTS, _EVERYWHERE = "defection", "contacts", "all moments"
+_CAUSE = "defection"
+_LEAST = 1e-9  # a chance that is not nothing, so that it has powers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chance:
+    """The chance to stay, from all groups and without each.
+
+    Attributes:
+        every: shape (1 + G,): to be still there, whatever others leave for.
+        own: shape (1 + G,): the same if defection were all there is to leave for.
+        meaning: what staying is.
+    """
+
+    every: Vector
+    own: Vector
+    meaning: str
+
+    def moved(self, logs: Vector) -> Vector:
+        """By how much `every` changes where the hazard of defection is exp(logs) times as high, and no other hazard.
+
+        Without other causes that is S^exp(b) - S.
+
+        Args:
+            logs: shape (1 + G,).
+        """
+        power = np.maximum(self.own, _LEAST) ** np.expm1(logs)
+        return np.asarray(self.every * (power - 1), dtype=np.float64)
+
+    def estimate(self, level: float) -> Estimate:
+        """The chance itself."""
+        inside = np.clip(self.every, _LEAST, 1 - _LEAST)
+        se = float(jackknife_error(np.log(inside[1:] / (1 - inside[1:]))))
+        return estimate(float(inside[0]), se, scale="logit", level=level, groups=len(self.every) - 1)
+
+
+def still_there(table: RiskTable, horizon: int, groups: int, min_cell: int) -> Chance:
+    """The chance to be there after so many days of tenure.
+
+    Args:
+        table: on the tenure clock; its features are summed over.
+        horizon: days.
+        groups: of the jackknife; as many as the model has that it goes with.
+        min_cell: from where on as many are at risk, days count.
+
+    Raises:
+        NotTestable: a horizon beyond the follow-up.
+    """
+    grouped = table.only().coarsen(groups)
+    causes = (_CAUSE, *(c for c in grouped.causes[1:] if c != _CAUSE))
+    start = first_time(grouped, min_cell)
+    end = support(aalen_johansen(grouped, causes, start), min_cell)
+    if horizon > end:
+        raise NotTestable(f"follow-up to {horizon} days (it ends at {end})")
+    whole, parts = at_risk(grouped, causes), at_risk_in_groups(grouped, causes)
+    both = [_kept(whole, start, horizon), *(_kept(whole.without(p), start, horizon) for p in parts)]
+    every, own = np.array(both).T
+    return Chance(every, own, f"still there after {horizon:,} days")
+
+
+def comes_back(table: RiskTable, gap_days: int, groups: int) -> Chance:
+    """The chance that another contact follows a contact within the gap.
+
+    Args:
+        table: on the contact clock; its features are summed over.
+        gap_days: days.
+        groups: as `still_there`.
+    """
+    grouped = table.only().coarsen(groups)
+    time, flow = pl.col("time").cast(pl.Int64), {c: pl.col(c).cast(pl.Int64) for c in ("entered", "left", _CAUSE)}
+    per = grouped.flows.group_by("group").agg(
+        contacts=(time * (flow["left"] - flow["entered"])).sum(), lapsed=flow[_CAUSE].sum()
+    )
+    contacts, lapsed = (per.sort("group")[c].to_numpy().astype(np.float64) for c in ("contacts", "lapsed"))
+    stays = 1 - np.append(lapsed.sum(), lapsed.sum() - lapsed) / np.append(contacts.sum(), contacts.sum() - contacts)
+    return Chance(stays, stays, f"back within {gap_days:,} days of a contact")
+
+
+def _kept(result: AtRisk, start: int, horizon: int) -> tuple[float, float]:
+    """Still there for all causes, and for the first alone."""
+    used = (result.times > start) & (result.times <= horizon) & (result.at_risk > 0)
+    hazards = result.events[:, used] / result.at_risk[used]
+    every = np.prod(1 - np.minimum(hazards.sum(axis=0), 1))
+    return float(every), float(np.prod(1 - np.minimum(hazards[0], 1)))
+
+
+_CAUSE_LOYALTY, _CONTACTS, _EVERYWHERE = "defection", "contacts", "all moments"
 _CAP = (1, 2, 3, 4, 5)
 _AGAINST = ("neutral", "good", "bad")  # what a moment is held against: the first of which there are enough
 
@@ -105,7 +190,7 @@ class LoyaltyShift(Result):
             f"{stays}. After one more moment it is so many points more or fewer",
             ("after", "moments", f"points, against a {self.against} moment"),
             (
-                (name, told(s.moments, self.min_cell), "–" if s.of == self.against else _points(s.change))
+                (name, count_text(s.moments, self.min_cell), "–" if s.of == self.against else _points(s.change))
                 for name, s in named
             ),
             (f"Limits at {self.level:.0%}.", "An association, not an effect."),
@@ -140,13 +225,13 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
     """
     records = records_of(study, reads=("touchpoint",))
     info, level = records.study.info, records.study.decision.level
-    found = _model(records)
-    groups = found.fit.groups
-    if found.table.clock == "contact":
-        chance = comes_back(found.table, records.study.retention.gap_days or 0, groups)
+    result = _model(records)
+    groups = result.fit.groups
+    if result.table.clock == "contact":
+        chance = comes_back(result.table, records.study.retention.gap_days or 0, groups)
     else:
-        chance = still_there(found.table, info.horizon_days, groups, info.min_cell)
-    moved = {g: chance.moved(found.logs(g)) for g in found.grades}
+        chance = still_there(result.table, info.horizon_days, groups, info.min_cell)
+    moved = {g: chance.moved(result.logs(g)) for g in result.grades}
     by_place, names = _counts(records)
     by_grade = [int(n) for n in by_place.sum(axis=0)]
 
@@ -164,12 +249,12 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
     return LoyaltyShift(
         chance.estimate(level),
         chance.meaning,
-        found.against,
-        tuple(found.ratio(g) if g in found.grades else None for g in GRADES),
+        result.against,
+        tuple(result.ratio(g) if g in result.grades else None for g in GRADES),
         tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, told_of, strict=True)),
         tuple(shift(name, sum(row.values()), row) for name, row in zip(names, counts, strict=True) if name),
         shift(_EVERYWHERE, sum(by_grade), dict(zip(GRADES, by_grade, strict=True))),
-        found.table.customers,
+        result.table.customers,
         level,
         info.min_cell,
     )
@@ -195,10 +280,10 @@ class _Model:
     def logs(self, grade: str) -> Vector:
         """Shape (1 + groups,): the log hazard ratio of a moment in place of one held against; then without each."""
         both = np.vstack([self.fit.coef, self.fit.replicates])
-        found = np.zeros(len(both))
+        result = np.zeros(len(both))
         for term, weight in self._weights(grade).items():
-            found += weight * both[:, self.fit.terms.index(term)]
-        return found
+            result += weight * both[:, self.fit.terms.index(term)]
+        return result
 
     def ratio(self, grade: str) -> Estimate:
         """The hazard ratio with its interval."""
@@ -213,7 +298,7 @@ def _model(records: Records) -> _Model:
     settings, strata, clock = records.study.decision, strata_of(records), clock_of(records.study)
     histories = {_name(g): grade_count(g, _CAP) for g in GRADES}
     table = counted(records, {**histories, _CONTACTS: contacts_within(90)}, clock, strata)
-    if table.events(_CAUSE) == 0:
+    if table.events(_CAUSE_LOYALTY) == 0:
         raise NotTestable("defections among customers seen from their start")
     known = tuple(g for g in GRADES if _expected(table, g, strata) >= MIN_EXPECTED)
     against = next((g for g in _AGAINST if g in known), "")
@@ -222,13 +307,15 @@ def _model(records: Records) -> _Model:
     contact = table.clock == "contact"
     terms = [_term(g) for g in known if not (contact and g == against)]
     model = grouped_hazards if contact else cox
-    fit = model(table, [*terms, _CONTACTS], strata=strata, cause=_CAUSE, level=settings.level, groups=settings.groups)
+    fit = model(
+        table, [*terms, _CONTACTS], strata=strata, cause=_CAUSE_LOYALTY, level=settings.level, groups=settings.groups
+    )
     return _Model(table, fit, known, against)
 
 
 def _expected(table: RiskTable, grade: str, strata: tuple[str, ...]) -> float:
     """Defections expected after a first moment of a grade."""
-    counts = expected_events(table, _name(grade), _CAUSE, strata)
+    counts = expected_events(table, _name(grade), _CAUSE_LOYALTY, strata)
     return float(counts.filter(pl.col("level") != "0")["expected"].sum())
 
 

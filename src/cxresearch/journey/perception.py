@@ -1,4 +1,4 @@
-"""The perception-point map: what customers pass, in which order, how it goes there, and what goes with it."""
+"""The weakest point of a journey: which touchpoint is named, and what can be said of it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,113 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.checks import lookup
+from cxresearch.disclosure.counts import about, count_text
 from cxresearch.estimators.results import Estimate, Result
 from cxresearch.html_tables import html_table, isolated
-from cxresearch.journey.contributions import contributions
-from cxresearch.journey.counted import facet_records, has_column, tallied
-from cxresearch.journey.places import MOST, Place, first_days, places_of
-from cxresearch.journey.splits import splits
-from cxresearch.journey.weakest import WeakestPoint, weakest_point
-from cxresearch.small_cells import about, told
+from cxresearch.journey.contributions import Contributions, contributions
+from cxresearch.journey.touchpoints import (
+    MOST,
+    Place,
+    facet_records,
+    first_days,
+    has_column,
+    places_of,
+    splits,
+    tallied,
+)
+from cxresearch.records.contacts import GRADES
+from cxresearch.records.records import Records
 from cxresearch.study import LEVELS_OF_SERVICE, Study
-from cxresearch.tables.moments import GRADES
-from cxresearch.tables.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class WeakestPoint(Result):
+    """The touchpoint whose bad moments the largest share of defections goes with, if one stands out.
+
+    Attributes:
+        name: the touchpoint; empty where none stands out.
+        share: of the defections; None where none stands out.
+        not_told_from: touchpoints whose share may be as large, going by the interval of the difference.
+        sentence: what can be said, in plain words.
+    """
+
+    name: str
+    share: Estimate | None
+    not_told_from: tuple[str, ...]
+    sentence: str
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether it can be told from every other."""
+        return bool(self.name) and not self.not_told_from
+
+    def __repr__(self) -> str:
+        return f"WeakestPoint({self.sentence})"
+
+    def _repr_html_(self) -> str:
+        rows = [("weakest point", self.name or "none stands out")]
+        if self.share is not None:
+            rows.append(("share of the defections", _spread(self.share)))
+            rows.append(
+                ("cannot be told from", ", ".join(map(isolated, self.not_told_from)) or "none: it stands apart")
+            )
+        return html_table(self.sentence, ("what", "is"), rows)
+
+
+def weakest_point(places: Sequence[Place], result: Contributions) -> WeakestPoint:
+    """Name the single touchpoint with the largest share among those whose interval lies above zero.
+
+    Each other share is compared with it by the interval of their difference. That needs no allowance for having picked
+    the largest.
+
+    Args:
+        places: of the touchpoints.
+        result: their contributions.
+
+    References:
+        Gutmann & Maymin (1987), Is the selected population the best?, Annals of Statistics 15, 456-461.
+    """
+    known = [(i, share) for i, share in enumerate(result.shares) if share is not None]
+    if not known:
+        why = next((lack for lack in result.lacks if lack), "bad moments")
+        return WeakestPoint("", None, (), f"No touchpoint can be weighed: the study lacks {why}.")
+    above = [(share.value, i, share) for i, share in known if share.low > 0 and places[i].single]
+    if not above:
+        i, largest = max(known, key=lambda k: k[1].value)
+        return WeakestPoint(
+            "",
+            None,
+            (),
+            f"None stands out: no touchpoint has a share of the defections that is above zero beyond chance. The "
+            f"largest is that of {isolated(places[i].name)}, {_spread(largest)}.",
+        )
+    _, best, share = max(above)
+    others = sorted(((s.value, i) for i, s in known if i != best), reverse=True)
+    unclear = tuple(places[i].name for _, i in others if result.more(best, i).low <= 0)
+    return WeakestPoint(places[best].name, share, unclear, _sentence(places[best].name, share, len(others), unclear))
+
+
+def _sentence(name: str, share: Estimate, others: int, unclear: tuple[str, ...]) -> str:
+    first = f"The weakest point is {isolated(name)}: {_spread(share)} of the defections go with bad moments there."
+    if not others:
+        return f"{first} No other touchpoint can be weighed."
+    if not unclear:
+        return f"{first} It can be told from every other touchpoint that can be weighed."
+    if len(unclear) == others > 1:
+        return f"{first} It cannot be told from any other touchpoint: the share of each may be as large."
+    return f"{first} It cannot be told from {_listed(unclear)}: the share there may be as large."
+
+
+def _listed(names: Sequence[str]) -> str:
+    first = ", ".join(map(isolated, names[:-1]))
+    return isolated(names[0]) if len(names) == 1 else f"{first} and {isolated(names[-1])}"
+
+
+def _spread(share: Estimate | None) -> str:
+    if share is None:
+        return ""
+    return f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
+
 
 _UNKNOWN = "unknown"
 
@@ -159,7 +255,7 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
             "Day: of tenure, the median over customers. Hazard ratio: of those with a bad moment there so far.",
             f"Limits hold together at {self.level:.0%}.",
             f"From {self._about(self.defections)} defections of {self._about(self.customers)} customers.",
-            f"Not among these, as the log does not show their beginnings: {told(self.left_out, self.min_cell)}."
+            f"Not among these, as the log does not show their beginnings: {count_text(self.left_out, self.min_cell)}."
             if self.left_out
             else "",
             f"Counts below {self.min_cell} are not shown, nor what would give them away." if hidden else "",
@@ -168,7 +264,7 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
 
     def _about(self, n: int) -> str:
         """A count; beside customers who were left out, a round one, as the exact ones of all are told elsewhere."""
-        return about(n, self.min_cell) if self.left_out else told(n, self.min_cell)
+        return about(n, self.min_cell) if self.left_out else count_text(n, self.min_cell)
 
     def _split(self, caption: str, heads: Sequence[str], counts: Sequence[Sequence[int | None]]) -> str:
         """The shares of a touchpoint's moments."""
@@ -216,22 +312,22 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
     """
     records = facet_records(study, "touchpoint", ("owner", "level"))
     places, days = zip(*in_order(records, most=most), strict=True)
-    found = contributions(records, places)
+    result = contributions(records, places)
     grades, levels = splits(records, places)
     owners = _owners(records, places)
-    rows = zip(places, days, owners, grades, levels, found.shares, found.ratios, found.lacks, strict=True)
+    rows = zip(places, days, owners, grades, levels, result.shares, result.ratios, result.lacks, strict=True)
     return PerceptionMap(
         tuple(
             Touchpoint(p.name, p.single, day, own, p.moments, p.customers, g, lv, share, ratio, lacks)
             for p, day, own, g, lv, share, ratio, lacks in rows
         ),
-        weakest_point(places, found),
-        found.table.clock,
-        found.table.customers,
-        sum(a.customers for a in found.table.asides),
-        found.events,
-        found.level,
-        found.level_each,
+        weakest_point(places, result),
+        result.table.clock,
+        result.table.customers,
+        sum(a.customers for a in result.table.asides),
+        result.events,
+        result.level,
+        result.level_each,
         records.study.info.min_cell,
     )
 
@@ -239,8 +335,8 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
 def in_order(records: Records, *, most: int = MOST) -> tuple[tuple[Place, float | None], ...]:
     """The touchpoints with the median day of first contact, in that order; what is no single touchpoint comes last."""
     places = places_of(records, "touchpoint", most=most)
-    found = zip(places, first_days(records, "touchpoint", places), strict=True)
-    return tuple(sorted(found, key=lambda f: (not f[0].single, f[1] is None, f[1] or 0.0, f[0].name)))
+    result = zip(places, first_days(records, "touchpoint", places), strict=True)
+    return tuple(sorted(result, key=lambda f: (not f[0].single, f[1] is None, f[1] or 0.0, f[0].name)))
 
 
 def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...], ...]:
@@ -249,19 +345,19 @@ def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...],
         return ((),) * len(places)
     names, least = records.names["owner"], records.study.info.min_cell
     by = list(tallied(records, "touchpoint", "owner").iter_rows())
-    found = []
+    result = []
     for place in places:
         mine: dict[str, int] = {}
         for p, owner, n in by:
             if p in place.positions and owner >= 0:
                 mine[names[owner]] = mine.get(names[owner], 0) + n
-        found.append(tuple(sorted((o for o, n in mine.items() if n >= least), key=lambda o: (-mine[o], o))))
-    return tuple(found)
+        result.append(tuple(sorted((o for o, n in mine.items() if n >= least), key=lambda o: (-mine[o], o))))
+    return tuple(result)
 
 
 def _part(n: int | None, whole: int) -> str:
     return "not shown" if n is None else f"{n / whole:.0%}"
 
 
-def _said(found: Estimate | None, form: str) -> str:
-    return "–" if found is None else f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"
+def _said(result: Estimate | None, form: str) -> str:
+    return "–" if result is None else f"{result.value:{form}} ({result.low:{form}} to {result.high:{form}})"

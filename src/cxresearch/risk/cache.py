@@ -22,13 +22,13 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
-from cxresearch.risk.agent_counts import AgentTable
+from cxresearch.records.audit import Audit, Fact, Finding
+from cxresearch.records.follow_up import Window
+from cxresearch.records.sources import input_files
+from cxresearch.risk.agents import AgentTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.tables.accounting import Audit, Fact, Finding
-from cxresearch.tables.retention import Window
-from cxresearch.tables.sources import input_files
 from cxresearch.trust import check_state, is_signed, make_private, signature, signed, unsigned
 
 Table = RiskTable | MatchedTable | AgentTable
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RecordsSummary:
     """What is known of a study once its tables have been read.
 
     Attributes:
@@ -85,21 +85,21 @@ class Cache:
     def __init__(self, study: Study, folder: Path, inputs: str) -> None:
         self.folder = folder / _short(inputs, _settings(study), _sources())
 
-    def reading(self) -> Reading | None:
+    def reading(self) -> RecordsSummary | None:
         """What has been read, if it is kept."""
         with _missing():
             plain = msgspec.json.decode(self._read("reading.json"), type=_Plain)
             held = tuple((t, pl.read_parquet(self._read(f"quarantine-{t}.parquet"))) for t in plain.quarantine)
             audit = Audit(plain.tables, plain.read, plain.kept, plain.findings, plain.facts, held)
-            return Reading(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
+            return RecordsSummary(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
         return None
 
-    def keep_reading(self, found: Reading) -> None:
+    def keep_reading(self, result: RecordsSummary) -> None:
         """Keep what `reading` gives."""
-        audit, window = found.audit, found.window
+        audit, window = result.audit, result.window
         names = tuple(t for t, _ in audit.quarantine)
         counts = (audit.tables, audit.read, audit.kept, audit.findings, audit.facts)
-        plain = _Plain(*counts, names, window.first, window.last, found.fixed, found.has)
+        plain = _Plain(*counts, names, window.first, window.last, result.fixed, result.has)
         for table, frame in audit.quarantine:
             self._write(f"quarantine-{table}.parquet", frame)
         self._write("reading.json", msgspec.json.encode(plain))
@@ -187,19 +187,19 @@ def digest(files: list[Path], memory: Path) -> str:
     with _missing():
         kept = unsigned(_INPUTS, (memory / _INPUTS).read_bytes())
         remembered = msgspec.json.decode(kept or b"{}", type=dict[str, str])
-    found = {}
+    result = {}
     for file in files:
         stat = file.stat()
         seen = _short(str(file.resolve()), str(stat.st_size), str(stat.st_mtime_ns), str(stat.st_ino))
-        found[seen] = remembered.get(seen) or _content(file)
-    if found.keys() - remembered.keys():
-        recent = dict(list((remembered | found).items())[-1000:])
+        result[seen] = remembered.get(seen) or _content(file)
+    if result.keys() - remembered.keys():
+        recent = dict(list((remembered | result).items())[-1000:])
         part = memory / f".inputs.{os.getpid()}"
         with suppress(OSError):
             make_private(memory)
             part.write_bytes(signed(_INPUTS, msgspec.json.encode(recent)))
             part.replace(memory / _INPUTS)
-    return _short(*found.values(), *(part for file in files for part in file.parts[:-1] if "=" in part))
+    return _short(*result.values(), *(part for file in files for part in file.parts[:-1] if "=" in part))
 
 
 def _as_parquet(frame: pl.DataFrame) -> bytes:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.engines import Frame
-from cxresearch.engines.packing import narrow, sums
+from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError
 from cxresearch.html_tables import html_table
-from cxresearch.risk.episode import Aside, Episodes, first_reach, summed
-from cxresearch.small_cells import hide, told
+from cxresearch.risk.episodes import Aside, Episodes, first_reach, summed
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -48,8 +48,8 @@ class MatchedTable:
     def _repr_html_(self) -> str:
         by = dict(self.exposed.group_by("event").agg(n=pl.col("customers").sum()).iter_rows())
         counts = [int(by.get(i, 0)) for i in range(len(self.causes))]
-        rows = [(c, told(n)) for c, n in zip(self.causes, hide(counts), strict=True)]
-        notes = [f"{told(a.customers).capitalize()} left out: {a.reason}." for a in self.asides]
+        rows = [(c, count_text(n)) for c, n in zip(self.causes, hide(counts), strict=True)]
+        notes = [f"{count_text(a.customers).capitalize()} left out: {a.reason}." for a in self.asides]
         return html_table(f"{sum(counts):,} exposed customers, by how it ended", ("end", "customers"), rows, notes)
 
     def __add__(self, other: MatchedTable) -> MatchedTable:
@@ -127,7 +127,7 @@ def matched_table(
     exposed_rows = _counted(eps, at, ("day", "time", "event"))
     span_rows = comparable(eps, history, level, recent, alike=alike) if others is None else others
     who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
-    population = narrow(engine.collect(who), ["customers", "clusters"]).sort("group")
+    population = downcast(engine.collect(who), ["customers", "clusters"]).sort("group")
     strata = pl.concat([exposed_rows.select(_NAMES), span_rows.select(_NAMES)]).unique().sort(_NAMES)
     names = tuple(strata[_NAMES].to_list())
     coded = [_coded(rows, names) for rows in (exposed_rows, span_rows)]
@@ -161,11 +161,11 @@ def _counted(eps: Episodes, rows: Frame, columns: tuple[str, ...]) -> pl.DataFra
     """Customers by group, name of the stratum (levels of the fixed covariates, and the band) and some columns."""
     own = [*eps.fixed, "cx_band"]
     keys = ("group", *own, *(f"cx_{c}" for c in columns))
-    found = eps.engine.tally(rows.select(nw.col(*keys).cast(nw.Int32)), keys)
-    distinct = found.select(own).unique()
+    result = eps.engine.tally(rows.select(nw.col(*keys).cast(nw.Int32)), keys)
+    distinct = result.select(own).unique()
     names = [pl.col(c).replace_strict(dict(enumerate(v)), return_dtype=pl.String) for c, v in eps.fixed.items()]
     text = pl.concat_str([*(names or [pl.lit("")]), pl.col("cx_band")], separator="\x1f")
-    named = found.join(distinct.with_columns(text.alias(_NAMES).cast(pl.Categorical)), on=own)
+    named = result.join(distinct.with_columns(text.alias(_NAMES).cast(pl.Categorical)), on=own)
     return named.select("group", _NAMES, *(pl.col(f"cx_{c}").alias(c) for c in columns), customers=pl.col("rows"))
 
 

@@ -17,11 +17,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines.packing import narrow, sums
+from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
+from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
-from cxresearch.risk.episode import Aside, Episodes, summed
-from cxresearch.small_cells import MIN_CELL, about, hide, told
+from cxresearch.risk.episodes import Aside, Episodes, summed
 
 FLOWS = ("entered", "left")
 ENTERED, CHANGED = 0, 1  # what a row counts as when it begins, and when it ends in another state; causes come after
@@ -180,11 +180,11 @@ class RiskTable:
 
         Beside customers who were left out counts are round: those of all customers are told elsewhere.
         """
-        counts, said = self._shown(min_cell), about if self.asides else told
+        counts, said = self._shown(min_cell), about if self.asides else count_text
         rows = [
             *((f"levels of {f.name}", ", ".join(f.levels)) for f in self.features),
             *((c, said(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
-            *((f"not at risk: {a.reason}", told(a.customers, min_cell)) for a in self.asides),
+            *((f"not at risk: {a.reason}", count_text(a.customers, min_cell)) for a in self.asides),
         ]
         caption = f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
         return html_table(caption, ("what", "levels, or how many"), rows)
@@ -275,8 +275,8 @@ def at_risk_in_groups(table: RiskTable, causes: Sequence[str]) -> tuple[AtRisk, 
     place += np.searchsorted(times.to_numpy(), table.flows["time"].to_numpy())
 
     def counted(column: str) -> NDArray[np.float64]:
-        found = np.bincount(place, table.flows[column].to_numpy(), minlength=table.groups * width)
-        return found.astype(np.float64).reshape(table.groups, width)
+        result = np.bincount(place, table.flows[column].to_numpy(), minlength=table.groups * width)
+        return result.astype(np.float64).reshape(table.groups, width)
 
     net = counted("entered") - counted("left")
     before = np.cumsum(net, axis=1) - net
@@ -306,9 +306,9 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
     """Level names of the histories as they are; of fixed covariates, those found."""
     features = [Feature(n, h.levels) for n, h in eps.histories.items()]
     for name, levels in eps.fixed.items():
-        found = flows[name].unique().sort().to_list()
-        features.append(Feature(name, tuple(levels[i] for i in found)))
-        place = pl.col(name).replace_strict({code: i for i, code in enumerate(found)}, return_dtype=pl.Int64)
+        result = flows[name].unique().sort().to_list()
+        features.append(Feature(name, tuple(levels[i] for i in result)))
+        place = pl.col(name).replace_strict({code: i for i, code in enumerate(result)}, return_dtype=pl.Int64)
         flows = flows.with_columns(place)
     return tuple(features), flows
 
@@ -345,7 +345,7 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
     flows = pl.concat([_recode(t, features) for t in tables], how="vertical_relaxed")
     population = pl.concat([t.population for t in tables], how="vertical_relaxed")
     whole = (population["group"].diff().drop_nulls() > 0).all()  # the parts are whole groups, in order
-    flows = narrow(flows, counts) if whole else sums(flows, keys, counts)
+    flows = downcast(flows, counts) if whole else sums(flows, keys, counts)
     asides = summed(a for t in tables for a in t.asides)
     return RiskTable(flows, features, first.causes, first.clock, _people(population), asides)
 

@@ -9,7 +9,7 @@
     variants  other definitions to try
 """
 
-from cxresearch.study.file import read_study, study_from
+from cxresearch.study.load import read_study, study_from
 from cxresearch.study.settings import LEVELS_OF_SERVICE, Format, Interactions, Retention, Study, Table
 
 __all__ = [

@@ -1,25 +1,81 @@
-"""What a study says: which columns its two tables have, and what its words mean. No data.
-
-Values of environment variables are filled in only where a source is opened (`Study.fill`), and taken out again of
-whatever is printed (`Study.redact`).
-"""
+"""From TOML to frozen settings: a wrong key or value is an error that names the field and what is allowed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
 
-from cxresearch.errors import StudyError
+from cxresearch.errors import StudyError, nearest
 from cxresearch.html_tables import html_table
-from cxresearch.study.strict import Section
 from cxresearch.trust import variable
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A section of a file: its fields are the keys it may hold."""
+
+
+S = TypeVar("S", bound=Section)
+
+
+def convert(where: str, raw: object, kind: type[S], *, elsewhere: Callable[[str], list[str]] | None = None) -> S:
+    """A section from plain values.
+
+    Args:
+        where: its path, for messages.
+        raw: a mapping.
+        kind: the section.
+        elsewhere: the sections that a misplaced key belongs to.
+
+    Raises:
+        StudyError: not a mapping, an unknown key, a missing one, or a value of the wrong type.
+    """
+    if not isinstance(raw, Mapping):
+        raise StudyError(f"{where} must be a section with keys of its own, written [{where}], was {raw!r}", field=where)
+    check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
+    for field in msgspec.structs.fields(kind):
+        if isinstance(field.type, type) and issubclass(field.type, Section) and field.name in raw:
+            convert(f"{where}.{field.name}", raw[field.name], field.type)
+    try:
+        return msgspec.convert(raw, kind, strict=True)
+    except msgspec.ValidationError as e:
+        said, _, at = str(e).partition(" - at ")
+        field_path = where + at.strip("`").removeprefix("$")
+        raise StudyError(f"{field_path}: {said[0].lower()}{said[1:]}", field=field_path) from None
+
+
+def check_keys(
+    where: str,
+    raw: Mapping[str, Any],
+    known: Iterable[str],
+    *,
+    elsewhere: Callable[[str], list[str]] | None = None,
+) -> None:
+    """Every key of `raw` is known.
+
+    Raises:
+        StudyError: one is not; the nearest known one, or the section it belongs to, is named.
+    """
+    known = tuple(known)
+    for key in raw:
+        if key in known:
+            continue
+        label = f"[{where}]" if where else "the study file"
+        homes = [h for h in elsewhere(key) if h != where] if elsewhere else []
+        places = " or ".join(f"[{h}]" for h in homes)
+        hint = f"; it belongs in {places}" if homes else nearest(key, known)
+        raise StudyError(
+            f"unknown key {key!r} in {label}{hint or '; known: ' + ', '.join(known)}",
+            field=f"{where}.{key}" if where else key,
+        )
+
 
 LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "unbelievable")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -208,7 +264,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
             StudyError: no such key, a value of the wrong type, or settings that contradict each other.
         """
         # the checks know this class, so it cannot import them when it is loaded
-        changed: Study = import_module("cxresearch.study.variants").replace_settings(self, **settings)
+        changed: Study = import_module("cxresearch.study.load").replace_settings(self, **settings)
         return changed
 
     def fill(self, template: str, field: str) -> str:
@@ -219,16 +275,16 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         """
 
         def value(match: re.Match[str]) -> str:
-            found = self._value(match[1])
-            if not found:
-                held = "is empty" if found == "" else "has no value"
+            result = self._value(match[1])
+            if not result:
+                held = "is empty" if result == "" else "has no value"
                 raise StudyError(
                     f"{field} uses ${{{match[1]}}}, which {held}: give it on the command line with "
                     f"-D {match[1]}=VALUE, or set the environment variable {match[1]} and allow it with "
                     f"--allow-env {match[1]}",
                     field=field,
                 )
-            return found
+            return result
 
         return _VARIABLE.sub(value, template)
 
@@ -244,7 +300,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         names = sorted({name for template in self._templates() for name in _VARIABLE.findall(template)})
         shown = {form: name for name in names for form in _forms(self._value(name) or "")}
         longest_first = "|".join(re.escape(form) for form in sorted(shown, key=len, reverse=True))
-        return re.sub(longest_first, lambda found: f"${{{shown[found[0]]}}}", text) if shown else text
+        return re.sub(longest_first, lambda result: f"${{{shown[result[0]]}}}", text) if shown else text
 
     def _value(self, name: str) -> str | None:
         return variable(name, self.variables)

@@ -9,9 +9,8 @@
     tolerance, what_counts, problems, hidden, levers   the named worlds, by the sections of the catalogue
 """
 
-from cxresearch.worlds.company import Simulated
-from cxresearch.worlds.days import simulate
-from cxresearch.worlds.known import KNOWN, known_world
+from cxresearch.worlds.scenarios import KNOWN, known_world
+from cxresearch.worlds.simulation import Simulated, simulate
 from cxresearch.worlds.truth import KnownWorld, Truth
 from cxresearch.worlds.world import World
 

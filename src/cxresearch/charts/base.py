@@ -1,0 +1,210 @@
+"""What all charts share: colours, width, descriptions, time and share axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+
+from cxresearch.charts import renderer
+from cxresearch.claims.catalogue_loader import Claim, region
+from cxresearch.claims.decide import Region
+from cxresearch.claims.results import Evidence, Trial
+from cxresearch.errors import EstimationError
+from cxresearch.estimators.results import Incidence
+
+BLUE, ORANGE, GREEN, GREY = "#0f7bbf", "#d55e00", "#00936b", "#808890"
+PURPLE, GOLD = "#b5568c", "#a97f00"
+SERIES = (  # colour and dash of the first, second, … curve
+    (BLUE, (1, 0)),
+    (GREEN, (6, 3)),
+    (ORANGE, (2, 2)),
+    (PURPLE, (9, 3, 2, 3)),
+    (GOLD, (4, 2)),
+    (GREY, (1, 3)),
+)
+TICKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 20, 50)  # of hazard ratios
+START: dict[str, Any] = {"titleAlign": "left", "titleAnchor": "start", "orient": "bottom"}  # of an axis with a title
+Chart = alt.LayerChart | alt.FacetChart  # what Altair says layers make
+
+
+def values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
+    """Rows as a chart's data."""
+    return alt.Data(values=list(rows))  # type: ignore[no-untyped-call]
+
+
+def tips(titles: Mapping[str, str]) -> list[alt.Tooltip]:
+    """What a pointer is told: field to its title."""
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
+
+
+def thinned(count: int, most: int = 150) -> list[int]:
+    """Positions of a curve's points, thinned evenly; first and last stay."""
+    return sorted({round(i * (count - 1) / max(min(count, most) - 1, 1)) for i in range(min(count, most))})
+
+
+def since(clock: str) -> str:
+    """A clock as the title of an axis."""
+    known = {
+        "tenure": "days since the start",
+        "contact": "contacts",
+        "days since bad 1": "days since the first bad moment",
+    }
+    return known.get(clock, clock)
+
+
+def finish(chart: Chart, *, title: str, caption: str, description: str, height: int) -> Chart:
+    """What all charts share: as wide as the page, the page's ink, and words for those who do not see it.
+
+    Where a kernel shows it and nobody has chosen how, JupyterLab gets a form that it can bring to life offline.
+    """
+    if alt.renderers.active == "default":
+        renderer.enable()
+    finished: Chart = (
+        chart.properties(
+            width="container",
+            height=height,
+            description=description,
+            usermeta={"title": title, "caption": caption},
+            autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+            padding={"left": 4, "right": 6, "top": 6, "bottom": 4},
+        )
+        .configure(font="system-ui, sans-serif", background="transparent")
+        .configure_view(stroke=None, continuousWidth=680)
+        .configure_axis(
+            labelColor="currentColor",
+            titleColor="currentColor",
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            domainColor="currentColor",
+            domainOpacity=0.4,
+            tickColor="currentColor",
+            tickOpacity=0.4,
+            gridColor="currentColor",
+            gridOpacity=0.12,
+        )
+        .configure_legend(labelColor="currentColor", labelFontSize=13, rowPadding=4)
+        .configure_text(color="currentColor")
+    )
+    return finished
+
+
+def region_of(trial: Trial, e: Evidence) -> Region | None:
+    """Where the claim says the number of a reading lies; None if it says nothing."""
+    return region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
+
+
+def happening(claim: Claim, history: str, level: str) -> str:
+    """What it is to reach a level of one of a claim's histories: ``the first bad moment``."""
+    use = claim.histories.get(history, {}).get("use")
+    first = {"1": "first", "2": "second", "3": "third"}.get(level.removesuffix("+"))
+    if use == "bad_count" and first:
+        return f"the {first} bad moment"
+    if use == "first_problem" and level in ("open", "resolved quickly"):
+        return "the first problem" if level == "open" else "its resolution"
+    return f"{history} {level}"
+
+
+def claimed(where: Region | None, unit: str = "share") -> str:
+    """Where a claim says a number lies, in words: ``92.5% or more``.
+
+    Args:
+        where: the region; None if there is none.
+        unit: as `Evidence.unit`.
+    """
+    if where is None:
+        return "–"
+    low, high = (_edge(v, unit) for v in (where.low, where.high))
+    if math.isinf(where.high):
+        return f"{low} or more" if ">=" in where.text else f"more than {low}"
+    if math.isinf(where.low):
+        return f"{high} or less" if "<=" in where.text else f"less than {high}"
+    return f"{low} to {high}"
+
+
+def _edge(value: float, unit: str) -> str:
+    if unit == "share":
+        return f"{100 * value:.3g}%"
+    return f"{100 * value:.3g} points" if unit == "difference of shares" else f"{value:.3g}"
+
+
+def percent(*, signed: bool = False) -> str:
+    """The expression that labels an axis of shares: ``40%``, or ``+5`` where points are counted."""
+    return f"format(100 * datum.value, '{'+' if signed else ''}.0f') + '{'' if signed else '%'}'"
+
+
+_COLOURS = tuple(colour for colour, _ in SERIES)
+
+
+def one_clock(curves: Mapping[str, Incidence]) -> str:
+    """The clock that all curves share.
+
+    Raises:
+        EstimationError: there are none, more than can be told apart, or several clocks.
+    """
+    clocks = sorted({c.clock for c in curves.values()})
+    if not clocks:
+        raise EstimationError("there is no curve to draw")
+    if len(clocks) > 1:
+        raise EstimationError(f"curves on several clocks do not go into one chart: {', '.join(clocks)}")
+    if len(curves) > len(SERIES):
+        raise EstimationError(f"at most {len(SERIES)} curves can be told apart, were {len(curves)}")
+    return clocks[0]
+
+
+def time_along(field: str, title: str, last: float) -> alt.X:
+    """Time along the bottom, from 0 to the last one drawn."""
+    scale = alt.Scale(domain=[0, last], nice=False)
+    return alt.X(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(tickCount=6, grid=False))
+
+
+def drawn(min_cell: int, done: str = "left") -> str:
+    """What a reader must know of the steps; `done` is what customers have done there."""
+    if min_cell == 1:
+        return f"Each step is a time at which somebody {done}."
+    least = f"at least {min_cell} more customers have {done}"
+    return f"A step is drawn when {least}, and a curve ends where fewer are in it."
+
+
+def shares_up() -> alt.Axis:
+    """The axis of shares."""
+    return alt.Axis(title=None, labelExpr=percent(), tickCount=5)
+
+
+def told_apart(names: Sequence[str], colours: Sequence[str] = _COLOURS) -> tuple[alt.Scale, alt.Scale]:
+    """Colours and dashes of curves, by name."""
+    dashes = [list(dash) for _, dash in SERIES[: len(names)]]
+    return alt.Scale(domain=names, range=colours[: len(names)]), alt.Scale(domain=names, range=dashes)
+
+
+def steps(
+    shared: Mapping[str, Any],
+    *,
+    line: Mapping[str, Any],
+    point: Mapping[str, Any],
+    band: Mapping[str, Any] | None,
+    opacity: float,
+    width: float = 2.5,
+) -> list[alt.Chart]:
+    """Layers: the bands, if there are any, the lines, and points that only a pointer finds.
+
+    Args:
+        shared: channels of all three, which each may change.
+        line: the lines' own channels.
+        point: the points' own: what a pointer is told.
+        band: the bands' own; None for no bands.
+        opacity: of the bands.
+        width: of the lines.
+    """
+    base = alt.Chart()
+    layers = [
+        base.mark_line(interpolate="step-after", strokeWidth=width, aria=False).encode(**{**shared, **line}),
+        base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(**{**shared, **point}),
+    ]
+    if band is None:
+        return layers
+    area = base.mark_area(interpolate="step-after", opacity=opacity, aria=False)
+    return [area.encode(**{**shared, **band}), *layers]

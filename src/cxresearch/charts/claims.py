@@ -1,0 +1,340 @@
+"""The readings of a claim side by side, and who leaves by number of contacts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+import altair as alt
+
+from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE, TICKS, Chart, claimed, finish, percent, region_of, values
+from cxresearch.claims.decide import Region
+from cxresearch.claims.results import Activity, Beside, Evidence, Trial
+from cxresearch.claims.units import CONTEST, number
+from cxresearch.estimators.results import Estimate
+
+ROLES = {
+    "the reading the verdict rests on": (BLUE, "circle"),
+    "another reading": (GREY, "circle"),
+    "what happens anyway": (GREEN, "diamond"),
+    "the naive answer": (ORANGE, "square"),
+}
+AXES = {
+    "share": "share of customers",
+    "hazard ratio": "rate of leaving (1 = as the others)",
+    "difference of shares": "points more (+) or fewer (−)",
+    CONTEST: "how much more (+) or less (−) probable by the first description",
+}
+LINE = 15  # height of a line of text
+STEP = 38 + 2 * LINE  # height of a reading: two lines of text, then the interval; higher where one has three
+_ROOM = {
+    "difference of shares": 158,
+    CONTEST: 188,
+}  # pixels for the numbers to the right of the intervals; else 128
+_PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
+
+
+def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> Chart:
+    """Every reading of a claim in one unit: number, interval, and where the claim says it lies.
+
+    Args:
+        trial: the claim, tried.
+        unit: ``share``, ``hazard ratio`` or ``difference of shares``; one of `units`.
+        only: ids of readings, in the order of the rows; all, and what stands beside them, if not given.
+
+    Returns:
+        A chart with a row per reading; the base rate and the naive answer stand out by colour and shape.
+    """
+    rows = _rows(trial, unit, only)
+    low, high = _domain(rows, unit)
+    for r in rows:
+        if r["from"] is not None:
+            r["from"], r["to"] = max(r["from"], low), min(r["to"], high)
+    scale = alt.Scale(
+        type="log" if unit == "hazard ratio" else "linear",
+        domain=[low, high],
+        range=[6, alt.ExprRef(f"width - {_ROOM.get(unit, 128)}")],
+        nice=False,
+    )
+    fixed = {"hazard ratio": TICKS, CONTEST: _round_ticks(high)}.get(unit)
+    ticks = [t for t in fixed if low <= t <= high] if fixed else alt.Undefined
+    label = {
+        "hazard ratio": "format(datum.value, '~r')",
+        CONTEST: "format(exp(datum.value) - 1, '+.2~%')",
+    }.get(unit, percent(signed=unit != "share"))
+    axis = alt.Axis(
+        title="share of bad moments" if trial.claim.primary.worst else AXES[unit],
+        values=ticks,
+        labelExpr=label,
+        tickCount=5,
+        labelOverlap=True,
+        labelSeparation=6,
+        titleAlign="left",
+        titleAnchor="start",
+    )
+    height = STEP + LINE * max(0, max(r["lines"] for r in rows) - 2)
+    below = 18 + (height - STEP) / 2  # where the interval lies, under the middle of its row
+    x = alt.X("value:Q", scale=scale, axis=axis)
+    y = alt.Y("row:O", axis=None, scale=alt.Scale(padding=0))
+    base = alt.Chart().encode(y=y)
+    colour = alt.Color("role:N", scale=_scale(0), legend=None)
+    tooltip = [
+        alt.Tooltip("name:N", title="what"),
+        alt.Tooltip("shown:N", title="in these data"),
+        alt.Tooltip("role:N", title="this is"),
+        alt.Tooltip("claimed:N", title="the claim says"),
+        alt.Tooltip("verdict:N", title="verdict"),
+    ]
+    inside = base.transform_filter("datum.from !== null")
+    layers = [
+        inside.mark_rect(color=BLUE, opacity=0.13, aria=False).encode(
+            x=alt.X("from:Q", scale=scale, axis=axis), x2="to:Q"
+        ),
+        inside.transform_filter("datum.edge !== null")
+        .mark_tick(color=BLUE, thickness=1.5, size=height, aria=False)
+        .encode(x="edge:Q"),
+        base.mark_text(
+            align="left",
+            baseline="top",
+            yOffset=alt.ExprRef(f"{below - 16} - {LINE} * datum.lines"),
+            lineBreak="\n",
+            fontSize=13,
+            lineHeight=LINE,
+            aria=False,
+        ).encode(x=alt.value(0), text="label:N"),
+        base.mark_rule(strokeWidth=3, yOffset=below, aria=False).encode(
+            x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour
+        ),
+        base.mark_point(filled=True, opacity=1, size=120, yOffset=below).encode(
+            x=x,
+            color=colour,
+            shape=alt.Shape("role:N", scale=_scale(1), legend=None),
+            tooltip=tooltip,
+            description="alt:N",
+        ),
+        base.mark_text(
+            align="right", baseline="middle", yOffset=below, fontSize=13, fontWeight="bold", aria=False
+        ).encode(x=alt.value(alt.ExprRef("width")), text="short:N"),
+    ]
+    if unit != "share":
+        none = 1.0 if unit == "hazard ratio" else 0.0
+        rule = alt.Chart(values([{"x": none}])).mark_rule(
+            color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False
+        )
+        layers.insert(0, rule.encode(x=alt.X("x:Q", scale=scale, axis=axis)))
+    told = "; ".join(f"{r['name']}: {r['shown']}" for r in rows)
+    where = next((r["claimed"] for r in rows if r["claimed"] != "–"), "")
+    shaded = f"Shaded: where the claim says the number lies ({where})." if where else ""
+    legend = _legend({r["role"] for r in rows})
+    return finish(
+        alt.layer(*layers, data=values(rows)),
+        title=_title(trial, unit, only),
+        caption=f"{shaded} {legend}".strip(),
+        description=f"Numbers with intervals for the claim “{trial.claim.statement}” {shaded} {told}.",
+        height=height * len(rows),
+    )
+
+
+def units(trial: Trial) -> tuple[str, ...]:
+    """The units in which a claim has numbers to draw, that of its primary reading first."""
+    result = [e.unit for e in trial.readings if _drawn(e)]
+    return tuple(dict.fromkeys(result))
+
+
+def _title(trial: Trial, unit: str, only: Sequence[str] | None) -> str:
+    if only is not None:
+        return "What becomes of the number when other things are held equal"
+    return "The readings side by side" if unit == units(trial)[0] else f"Other readings: {AXES[unit].partition(',')[0]}"
+
+
+def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str, Any]]:
+    naive = trial.naive.label if trial.naive else ""
+    rows = []
+    for e in trial.readings if only is None else [trial[r] for r in only]:
+        if e.unit == unit and _drawn(e):
+            role = _PRIMARY if e.primary else _NAIVE if e.label == naive else _OTHER
+            result = e.estimate
+            assert result is not None
+            rows.append(_row(e.label, role, result, unit) | _tried(region_of(trial, e), unit, e.verdict))
+    seen = {r["name"] for r in rows}
+    for role, beside in ((_BASE, trial.base_rate), (_NAIVE, trial.naive)):
+        if only is None and beside is not None and beside.unit == unit and beside.label not in seen and _finite(beside):
+            rows.append(_row(beside.label, role, beside, unit) | _tried(None, unit, "–"))
+    return [{"row": i, **r} for i, r in enumerate(rows)]
+
+
+def _row(name: str, role: str, result: Estimate | Beside, unit: str) -> dict[str, Any]:
+    value, low, high = result.value, result.low, result.high
+    spread = f"{number(low, unit)} to {number(high, unit)}"
+    lines = wrap({_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name, 46, max_lines=3, placeholder=" …")
+    return {
+        "name": name,
+        "label": "\n".join(lines),
+        "lines": len(lines),
+        "role": role,
+        **{k: _plain(v, unit) for k, v in (("value", value), ("low", low), ("high", high))},
+        "shown": f"{number(value, unit)} ({spread})",
+        "short": _short(value, low, high, unit),
+        "alt": f"{name}: {number(value, unit)}, interval {spread}",
+    }
+
+
+def _plain(value: float, unit: str) -> float:
+    """A number as exact as a picture needs it, and not more."""
+    return round(value, 5 if unit == CONTEST else 3)
+
+
+def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
+    """What the claim says of a number; ends without a limit are cut to the axis later."""
+    low, high = (where.low, where.high) if where else (None, None)
+    return {
+        "from": low,
+        "to": high,
+        "edge": where.edges[0] if where else None,
+        "claimed": claimed(where, unit),
+        "verdict": verdict,
+    }
+
+
+def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]:
+    ends = [v for r in rows for v in (r["low"], r["high"], r["edge"]) if v is not None]
+    if unit == "share":
+        return 0.0, 1.0
+    if unit == "hazard ratio":
+        return max(min(*ends, 1.0) / 1.15, 0.02), min(max(*ends, 1.0) * 1.15, 60.0)
+    reach = max(max(abs(v) for v in ends) * 1.2, 0.002 if unit == CONTEST else 0.02)
+    return -reach, reach
+
+
+def _round_ticks(reach: float) -> tuple[float, ...]:
+    """Round changes of a probability up to about `reach` and down, as logarithms."""
+    most = math.expm1(reach)
+    step = next((s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if most / s < 4), 1.0)
+    return tuple(round(math.log1p(i * step), 8) for i in range(-4, 5) if i * step > -1)
+
+
+def _drawn(e: Evidence) -> bool:
+    return e.estimate is not None and _finite(e.estimate) and (e.unit != "hazard ratio" or e.estimate.low > 0)
+
+
+def _finite(result: Estimate | Beside) -> bool:
+    return all(math.isfinite(v) for v in (result.value, result.low, result.high))
+
+
+def _short(value: float, low: float, high: float, unit: str) -> str:
+    """A number with its interval in few characters: ``31% (28–34)``, ``+9.5 (+7.3 to +11.6)``."""
+    text, a, b = (number(v, unit).removesuffix(" points") for v in (value, low, high))
+    if unit in ("difference of shares", CONTEST):
+        return f"{text} ({a} to {b})"
+    return f"{text} ({a.removesuffix('%')}–{b.removesuffix('%')})"
+
+
+def _scale(which: int) -> alt.Scale:
+    return alt.Scale(domain=list(ROLES), range=[style[which] for style in ROLES.values()])
+
+
+def _legend(roles: set[str]) -> str:
+    said = {_PRIMARY: "blue circle", _OTHER: "grey circle", _BASE: "green diamond", _NAIVE: "orange square"}
+    parts = [f"{said[r]}: {r}" for r in ROLES if r in roles]
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if parts else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Who has a bad moment and who leaves among customers with about as many contacts.
+
+    Attributes:
+        contacts: the band.
+        with_bad: share of its customers who had a bad moment; None where too few to show.
+        left: share of its customers who left; None likewise.
+    """
+
+    contacts: str
+    with_bad: float | None
+    left: float | None
+
+
+def activity(trial: Trial, min_cell: int) -> Chart:
+    """Who has bad moments and who leaves, by number of contacts; shares of too few customers are left out.
+
+    Args:
+        trial: a claim with `Trial.activity`.
+        min_cell: the smallest count that may be shown.
+
+    Returns:
+        The chart.
+    """
+    shown = shares(trial.activity, min_cell)
+    bands = [s.contacts for s in shown]
+    names = ("had a bad moment", "left")
+    rows = [
+        {"contacts": s.contacts, "what": name, "share": round(v, 3), "text": number(v, "share")}
+        for s in shown
+        for name, v in zip(names, (s.with_bad, s.left), strict=True)
+        if v is not None
+    ]
+    x = alt.X(
+        "contacts:O",
+        sort=bands,
+        title="contacts in all",
+        axis=alt.Axis(labelAngle=0),
+        scale=alt.Scale(domain=bands),
+    )
+    y = alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=percent(), tickCount=5))
+    legend = alt.Legend(title=None, orient="top", symbolSize=120)
+    colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[ORANGE, BLUE]), legend=legend)
+    shape = alt.Shape("what:N", scale=alt.Scale(domain=names, range=["square", "circle"]), legend=legend)
+    tooltip = [
+        alt.Tooltip("contacts:N", title="contacts in all"),
+        alt.Tooltip("what:N", title="customers who"),
+        alt.Tooltip("text:N", title="share"),
+    ]
+    base = alt.Chart().encode(x=x, y=y, color=colour)
+    layers = [
+        base.mark_line(strokeWidth=2.5, aria=False),
+        base.mark_point(filled=True, opacity=1, size=110).encode(shape=shape, tooltip=tooltip),
+        base.mark_text(dy=-14, fontSize=13, fontWeight="bold", aria=False).encode(
+            text="text:N", color=alt.value("currentColor")
+        ),
+    ]
+    told = "; ".join(f"{r['contacts']} contacts: {r['text']} {r['what']}" for r in rows)
+    few = f" Shares resting on fewer than {min_cell} customers are not shown." if len(rows) < 2 * len(shown) else ""
+    return finish(
+        alt.layer(*layers, data=values(rows)),
+        title="Bad moments and leaving, by number of contacts",
+        caption=f"The more contacts in all, the more chances of a bad one.{few}",
+        description=f"Who had a bad moment and who left, by number of contacts. {told}.{few}",
+        height=260,
+    )
+
+
+def shares(rows: Sequence[Activity], min_cell: int) -> tuple[Shares, ...]:
+    """Shares by band, None where a count or its complement is below `min_cell`.
+
+    One hidden count could be had by subtraction from a total shown elsewhere, so the smallest of the others
+    is hidden with it.
+    """
+    hidden = {part: _hidden(rows, part, min_cell) for part in ("with_bad", "left")}
+
+    def share(row: Activity, part: str) -> float | None:
+        shown = _possible(row, part) and row.contacts not in hidden[part]
+        return getattr(row, part) / row.customers if shown else None
+
+    return tuple(Shares(r.contacts, share(r, "with_bad"), share(r, "left")) for r in rows)
+
+
+def _possible(row: Activity, part: str) -> bool:
+    """Whether there is a number at all: without a contact nobody has a bad one."""
+    return row.contacts != "0" or part == "left"
+
+
+def _hidden(rows: Sequence[Activity], part: str, min_cell: int) -> set[str]:
+    """The bands whose share is not shown, by size of the smaller of a count and its complement."""
+    counts = {r.contacts: (getattr(r, part), r.customers) for r in rows if _possible(r, part)}
+    smaller = sorted((min(n, whole - n), band) for band, (n, whole) in counts.items())
+    few = {band for n, band in smaller if n < min_cell}
+    return few if len(few) != 1 else {band for _, band in smaller[:2]}

@@ -1,0 +1,180 @@
+"""From an estimate to a verdict: an interval held against a region."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import stats
+
+from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
+from cxresearch.estimators.results import Estimate
+
+Verdict = Literal["supported", "contradicted", "undecided", "not testable"]
+_NUMBER = r"-?\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where a claim says a number lies: between two edges, one of which may be infinite.
+
+    Attributes:
+        text: as written.
+        low: lower edge.
+        high: upper edge.
+        effect: for a region that begins at "no difference", where an effect begins to matter; NaN if not declared.
+    """
+
+    text: str
+    low: float
+    high: float
+    effect: float = math.nan
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """The finite edges."""
+        return tuple(e for e in (self.low, self.high) if math.isfinite(e))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its grounds.
+
+    Attributes:
+        verdict: one of the four.
+        reason: in plain words; may be empty.
+        p: the largest level at which the interval still straddles the edge that decides; NaN if there is no estimate.
+    """
+
+    verdict: Verdict
+    reason: str
+    p: float
+
+
+def parse_region(text: str, smallest_effect: float | None = None) -> Region:
+    """Read ``>= 0.925``, ``> 1``, ``< 1/3`` or ``in [0.8, 1.25]``.
+
+    Args:
+        text: the region.
+        smallest_effect: a ratio above one, for a region that begins at 1, or a difference above zero, for one that
+            begins at 0: it makes the region a directional one.
+
+    Raises:
+        ValueError: it cannot be read, or an edge is not finite.
+    """
+    one = re.fullmatch(rf"\s*(>=|>|<=|<)\s*({_NUMBER})\s*", text)
+    if one:
+        edge = _value(one[2])
+        upward = one[1].startswith(">")
+        effect = math.nan
+        if smallest_effect is not None and edge == 1:
+            effect = smallest_effect if upward else 1 / smallest_effect
+        elif smallest_effect is not None and edge == 0:
+            effect = smallest_effect if upward else -smallest_effect
+        return Region(text.strip(), edge if upward else -math.inf, math.inf if upward else edge, effect)
+    both = re.fullmatch(rf"\s*in\s*\[\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\]\s*", text)
+    if both and _value(both[1]) < _value(both[2]):
+        return Region(text.strip(), _value(both[1]), _value(both[2]))
+    raise ValueError(f"{text!r} is no region; write one such as '>= 0.925', '> 1', '< 1/3' or 'in [0.8, 1.25]'")
+
+
+def _value(text: str) -> float:
+    above, _, below = text.partition("/")
+    parts = float(above), float(below or 1)
+    if not parts[1] or not all(math.isfinite(p) for p in (*parts, parts[0] / parts[1])):
+        said = text if len(text) <= 20 else f"{text[:20]}…"
+        raise ValueError(f"an edge must be a finite number, was {said}")
+    return parts[0] / parts[1]
+
+
+def decide(result: Estimate, region: Region) -> Decision:
+    """Hold an interval against a region.
+
+    Supported: the interval lies inside. Contradicted: it lies wholly outside or, for a directional claim, wholly short
+    of the smallest effect that matters (a precise null contradicts). Undecided: otherwise.
+    """
+    inside = result.low >= region.low and result.high <= region.high
+    outside = result.high < region.low or result.low > region.high
+    upward = math.isfinite(region.low)
+    short = not math.isnan(region.effect) and (result.high < region.effect if upward else result.low > region.effect)
+    p_inside, p_outside, p_short = _p(result, region)
+    if inside:
+        reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
+        return Decision("supported", reason, p_inside)
+    if outside:
+        return Decision("contradicted", "", min(p_outside, p_short))
+    if short:
+        return Decision("contradicted", "any effect is smaller than the smallest taken to matter", p_short)
+    return Decision(
+        "undecided", "the range includes values for and against the claim", min(p_inside, p_outside, p_short)
+    )
+
+
+def _p(result: Estimate, region: Region) -> tuple[float, float, float]:
+    """The largest level at which the interval reaches out of the region, into it, and up to the smallest effect."""
+    upward = math.isfinite(region.low)
+
+    def beyond(edge: float, *, above: bool) -> float:
+        """The level at which an interval touches an edge that the estimate lies beyond; 1 if it does not."""
+        past = result.value > edge if above else result.value < edge
+        return _touching(result, edge) if past else 1.0
+
+    sides = [beyond(region.low, above=True)] if upward else []
+    sides += [beyond(region.high, above=False)] if math.isfinite(region.high) else []
+    out = [beyond(region.low, above=False)] if upward else []
+    out += [beyond(region.high, above=True)] if math.isfinite(region.high) else []
+    short = 1.0 if math.isnan(region.effect) else beyond(region.effect, above=not upward)
+    return max(sides), min(out), short
+
+
+def _touching(result: Estimate, edge: float) -> float:
+    if result.scale == "wilson" and not 0 < edge < 1:
+        return 0.0  # with a single case, or a single other, the share is not there
+    if result.scale == "wilson":  # Wilson's interval is the score test turned around
+        return two_sided_p((result.value - edge) / math.sqrt(edge * (1 - edge) / result.size), result.groups)
+    if math.isnan(result.se) or result.se <= 0:
+        return math.nan
+    forward = SCALES[result.scale][0]
+    return two_sided_p((forward(result.value) - forward(edge)) / result.se, result.groups)
+
+
+def more_events(
+    result: Estimate, region: Region, events: int, alternative: float | None, power: float = 0.8
+) -> int | None:
+    """How many events more would decide, if the truth were the declared alternative.
+
+    Args:
+        result: the estimate; only its error is used, never its value.
+        region: the claim's.
+        events: events so far.
+        alternative: the value planned for; the smallest effect that matters where there is one.
+        power: the chance to decide.
+
+    Returns:
+        The number, or None if no alternative is declared.
+    """
+    target = region.effect if not math.isnan(region.effect) else alternative
+    if target is None or not region.edges or result.scale not in SCALES or not result.se > 0 or not events:
+        return None
+    forward = SCALES[result.scale][0]
+    distance = min(abs(forward(target) - forward(e)) for e in region.edges)
+    wanted = distance / (quantile(result.level, result.groups) + float(stats.norm.ppf(power)))
+    return max(0, math.ceil(events * (result.se / wanted) ** 2) - events) if wanted > 0 else None
+
+
+def holm(ps: list[float]) -> list[float]:
+    """Holm's adjusted p-values."""
+    return _adjusted(ps, "holm")
+
+
+def benjamini_hochberg(ps: list[float]) -> list[float]:
+    """Benjamini and Hochberg's adjusted p-values."""
+    return _adjusted(ps, "fdr_bh")
+
+
+def _adjusted(ps: list[float], method: str) -> list[float]:
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(ps, method=method)[1]] if ps else []

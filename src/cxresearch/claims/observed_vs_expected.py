@@ -1,0 +1,97 @@
+"""The risk table behind a claim, and what was expected in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cxresearch.claims.catalogue_loader import Claim, names_used
+from cxresearch.claims.compute import Bench, compute
+from cxresearch.claims.requirements import suited
+from cxresearch.claims.tables import Store
+from cxresearch.disclosure.counts import count_text, hide
+from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.rates import expected_events
+from cxresearch.estimators.results import Result
+from cxresearch.html_tables import html_table
+from cxresearch.records.contacts import GRADES
+from cxresearch.records.records import Records
+from cxresearch.risk.table import RiskTable
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Behind(Result):
+    """What the primary reading of a claim rests on.
+
+    Attributes:
+        table: its risk table.
+        history: the history that the claim is about.
+        levels: shape (L,): its levels.
+        observed: shape (L,): customers who left while at each level.
+        expected: shape (L,): how many would have, were the rate of leaving the same at all levels on each day.
+        min_cell: the smallest count that may be shown.
+    """
+
+    table: RiskTable
+    history: str
+    levels: tuple[str, ...]
+    observed: tuple[int, ...]
+    expected: tuple[float, ...]
+    min_cell: int
+
+    @property
+    def label(self) -> str:
+        """The history in words."""
+        return f"{self.history} moments so far" if self.history in GRADES else self.history.replace("_", " ")
+
+    def __repr__(self) -> str:
+        return f"Behind({self.history}: {', '.join(self.levels)}; {self.table!r})"
+
+    def _repr_html_(self) -> str:
+        shown = hide(self.observed, self.min_cell)
+        rows = (
+            (level, count_text(n, self.min_cell), "–" if n is None else f"{e:,.0f}")
+            for level, n, e in zip(self.levels, shown, self.expected, strict=True)
+            if n or n is None or e >= 0.5
+        )
+        note = "Expected: had the rate of leaving been the same at all levels on each day."
+        hidden = f"Counts below {self.min_cell} are not shown, nor what would give them away." if None in shown else ""
+        heads = (self.label, "left", "expected")
+        own = html_table(f"Who left, by {self.label}", heads, rows, (note, hidden))
+        return self.table.html(self.min_cell) + own
+
+
+def behind(records: Records, claim: Claim) -> Behind:
+    """The risk table of a claim's primary reading, with observed and expected events by level of its history.
+
+    Args:
+        records: from `cxresearch.read_records`.
+        claim: such as `Trial.claim`.
+
+    Raises:
+        NotTestable: the data cannot give the reading, or it rests on matched customers or on counts of contacts and
+            not on a risk table.
+        EstimationError: the reading's model cannot be fitted.
+    """
+    bench = Bench(Store(records))
+    primary = suited(bench.study, bench.store.audit, bench.store.has, claim, claim.primary)
+    counting = bench.countings(claim, primary)[0]
+    if counting.compare:
+        raise NotTestable("a risk table: this reading compares matched customers")
+    if counting.worst:
+        raise NotTestable(f"a risk table: this reading counts the contacts of each {counting.worst.of}")
+    compute(bench, claim, primary)
+    table = bench.store.risk(counting)
+    named = [n for n in (claim.cell, *primary.contrast, *primary.combine, *names_used(primary)) if n]
+    features = [f.name for f in table.features]
+    history = next((n for n in (x.partition("[")[0] for x in named) if n in features), "")
+    if not history:
+        raise EstimationError(f"{claim.id}: its primary reading names no history of its risk table")
+    counts = expected_events(table, history, primary.event)
+    return Behind(
+        table,
+        history,
+        tuple(counts["level"].to_list()),
+        tuple(int(n) for n in counts["observed"].to_list()),
+        tuple(float(n) for n in counts["expected"].to_list()),
+        records.study.info.min_cell,
+    )

@@ -1,0 +1,347 @@
+"""What a trial returns: a row per reading, a trial per claim, a docket per study. All frozen, all plain values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from cxresearch.checks import lookup
+from cxresearch.claims.catalogue_loader import Claim
+from cxresearch.claims.decide import Verdict, parse_region
+from cxresearch.claims.phrases import Sentence
+from cxresearch.claims.units import held_against, limits, number
+from cxresearch.estimators.results import Estimate
+from cxresearch.html_tables import html_table
+from cxresearch.records.audit import Audit
+from cxresearch.risk.episodes import Aside
+
+SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A number to hold an estimate against: the base rate, or the naive answer.
+
+    Attributes:
+        value: the number.
+        low: lower limit.
+        high: upper limit.
+        label: what it is, in plain words.
+        unit: as `Evidence.unit`.
+    """
+
+    value: float
+    low: float
+    high: float
+    label: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A curve for a chart.
+
+    Attributes:
+        name: what it shows.
+        x: shape (T,): days.
+        y: shape (T,).
+        low: shape (T,); empty where there is no band.
+        high: shape (T,).
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Customers with about as many contacts in all: how many of them had a bad moment, how many left.
+
+    Attributes:
+        contacts: the band, such as ``2-4``.
+        customers: how many.
+        with_bad: how many of them had a bad moment.
+        left: how many of them left.
+    """
+
+    contacts: str
+    customers: int
+    with_bad: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reading of a claim, tried.
+
+    Attributes:
+        claim: id of the claim.
+        reading: id of the reading.
+        label: what the number is, in plain words.
+        primary: whether the verdict on the claim rests on it.
+        verdict: supported, contradicted, undecided or not testable.
+        verdict_family: the same after multiplicity.
+        reason: why, in plain words; may be empty.
+        estimate: the number and its interval; None if not testable.
+        p: the largest level at which the interval straddles the edge; None if there is none.
+        p_family: after multiplicity; None for other readings than the primary.
+        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure``.
+        region: where the claim says the number lies, as written.
+        customers: in the table behind the number; the reading may look at a part of their time. Of a share of moments,
+            those whom contacts were with.
+        events: that count.
+        horizon_days: None where there is none.
+        lacks: what the study lacks, if not testable; else empty.
+        warnings: what to bear in mind.
+        series: curves behind the number; may be empty.
+        asides: customers left out of the risk set, with the reason.
+    """
+
+    claim: str
+    reading: str
+    label: str
+    primary: bool
+    verdict: Verdict
+    verdict_family: Verdict
+    reason: str
+    estimate: Estimate | None
+    p: float | None
+    p_family: float | None
+    unit: str
+    region: str
+    customers: int
+    events: int
+    horizon_days: int | None
+    lacks: str
+    warnings: tuple[str, ...]
+    series: tuple[Series, ...]
+    asides: tuple[Aside, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Trial(Mapping[str, Evidence]):
+    """A claim, tried: its readings, the numbers beside them, and a sentence.
+
+    Attributes:
+        claim: the entry of the catalogue.
+        readings: one row per reading that was tried, the primary first.
+        base_rate: what happens anyway; None if it could not be computed.
+        naive: what a naive analysis would have said; None likewise.
+        sentence: the verdict in plain words; ``str()`` makes it text.
+        caution: why the naive answer is no verdict, where it points the other way; may be empty.
+        activity: who has bad moments and who leaves, by number of contacts; may be empty.
+    """
+
+    claim: Claim
+    readings: tuple[Evidence, ...]
+    base_rate: Beside | None
+    naive: Beside | None
+    sentence: Sentence
+    caution: Sentence = Sentence()  # noqa: RUF009  # frozen
+    activity: tuple[Activity, ...] = ()
+
+    @property
+    def primary(self) -> Evidence:
+        """The reading the verdict rests on."""
+        return self.readings[0]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the primary reading."""
+        return self.primary.verdict
+
+    def __getitem__(self, reading: str) -> Evidence:
+        """The evidence of a reading."""
+        return lookup({e.reading: e for e in self.readings}, reading, f"reading of {self.claim.id}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([e.reading for e in self.readings])
+
+    def __len__(self) -> int:
+        return len(self.readings)
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per reading."""
+        return pl.DataFrame([_row(e) for e in self.readings], infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        rows = [(e.label, shown(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}") for e in self.readings]
+        beside = ((f"{name}: {b.label}", b) for name, b in self._beside())
+        rows += [(label, number(b.value, b.unit), "–", "–") for label, b in beside]
+        verdict = f"{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}"
+        table = html_table(self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows)
+        return f"<p><strong>{verdict}</strong>. {escape(str(self.sentence))}</p>{table}"
+
+    def _beside(self) -> tuple[tuple[str, Beside], ...]:
+        pairs = (("what happens anyway", self.base_rate), ("counted naively", self.naive))
+        return tuple((name, b) for name, b in pairs if b is not None)
+
+    def __repr__(self) -> str:
+        return f"Trial({self.claim.id!r}: {self.verdict}, {shown(self.primary)})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Docket(Mapping[str, Trial]):
+    """All claims tried on a study.
+
+    Attributes:
+        study: its name.
+        version: of the package.
+        fingerprint: digest of the risk tables and the audit's counts; equal data give equal ones on every engine.
+        data_from: first day of the log.
+        data_until: last day of the log.
+        level: confidence level.
+        multiplicity: method of the verdicts over the family.
+        min_cell: the smallest count a report may show.
+        trials: one per claim.
+        audit: every row accounted for.
+    """
+
+    study: str
+    version: str
+    fingerprint: str
+    data_from: str
+    data_until: str
+    level: float
+    multiplicity: str
+    min_cell: int
+    trials: tuple[Trial, ...]
+    audit: Audit
+
+    def __getitem__(self, claim: str) -> Trial:
+        """The trial of a claim."""
+        return lookup({t.claim.id: t for t in self.trials}, claim, "claim in the docket")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([t.claim.id for t in self.trials])
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The documented JSON: numbers are numbers, missing is null."""
+        return {
+            "study": self.study,
+            "fingerprint": self.fingerprint,
+            "version": self.version,
+            "verdicts": [
+                {
+                    **_row(e),
+                    "level": self.level,
+                    "base_rate": _beside(t, e, "base_rate"),
+                    "naive": _beside(t, e, "naive"),
+                }
+                for t in self.trials
+                for e in t.readings
+            ],
+        }
+
+    def to_json(self) -> str:
+        """The documented JSON as text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per claim: verdict, estimate, limits, base rate, naive answer."""
+        return pl.DataFrame(
+            [
+                {
+                    "claim": t.claim.id,
+                    "verdict": t.verdict,
+                    "verdict_family": t.primary.verdict_family,
+                    "estimate": _number(t.primary.estimate, "value"),
+                    "low": _number(t.primary.estimate, "low"),
+                    "high": _number(t.primary.estimate, "high"),
+                    "unit": t.primary.unit,
+                    "region": t.primary.region,
+                    "base_rate": t.base_rate.value if t.base_rate else None,
+                    "naive": t.naive.value if t.naive else None,
+                    "reason": t.primary.reason or t.primary.lacks,
+                }
+                for t in self.trials
+            ],
+            infer_schema_length=None,
+        )
+
+    def __str__(self) -> str:
+        lines = [f"{self.study}: data from {self.data_from} to {self.data_until}", ""]
+        for t in self.trials:
+            e = t.primary
+            lines.append(f"{SYMBOLS[t.verdict]} {t.claim.id}: {t.verdict.upper()}")
+            lines.append(f"    {t.claim.statement}")
+            lines.append(f"    {t.sentence}")
+            for label, beside in (("base rate", t.base_rate), ("naive answer", t.naive)):
+                if beside:
+                    lines.append(f"    {label}: {number(beside.value, beside.unit)} ({beside.label})")
+            if e.verdict_family != e.verdict:
+                lines.append(f"    after {self.multiplicity}: {e.verdict_family}")
+            lines += [f"    note: {w}" for w in (*e.warnings, *((str(t.caution),) if t.caution else ()))]
+            lines.append("")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (t.claim.id, f"{SYMBOLS[t.verdict]} {t.verdict}", shown(t.primary), str(t.sentence)) for t in self.trials
+        )
+        caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
+        return html_table(caption, ("claim", "verdict", "estimate", "in words"), rows)
+
+    def __repr__(self) -> str:
+        result = ", ".join(f"{t.claim.id} {t.verdict}" for t in self.trials)
+        return f"Docket({self.study!r}: {result})"
+
+
+def shown(e: Evidence) -> str:
+    """An estimate with its interval, as it is printed."""
+    if e.estimate is None:
+        return "–"
+    edges = held_against(parse_region(e.region)) if e.region else ()
+    return f"{number(e.estimate.value, e.unit)} ({limits(e.estimate.low, e.estimate.high, e.unit, edges)})"
+
+
+def _number(result: Estimate | None, field: str) -> float | None:
+    value = getattr(result, field) if result is not None else None
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _row(e: Evidence) -> dict[str, Any]:
+    return {
+        "claim": e.claim,
+        "reading": e.reading,
+        "primary": e.primary,
+        "verdict": e.verdict,
+        "verdict_family": e.verdict_family,
+        "reason": e.reason,
+        "estimate": _number(e.estimate, "value"),
+        "ci_low": _number(e.estimate, "low"),
+        "ci_high": _number(e.estimate, "high"),
+        "interval": "fixed",
+        "ci_fixed_low": _number(e.estimate, "low"),
+        "ci_fixed_high": _number(e.estimate, "high"),
+        "p": e.p,
+        "p_family": e.p_family,
+        "se": _number(e.estimate, "se"),
+        "se_model": _number(e.estimate, "se_model"),
+        "unit": e.unit,
+        "region": e.region,
+        "customers": e.customers,
+        "events": e.events,
+        "horizon_days": e.horizon_days,
+        "lacks": e.lacks or None,
+        "warnings": list(e.warnings),
+    }
+
+
+def _beside(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:
+    result: Beside | None = getattr(trial, which)
+    if result is None or not e.primary:
+        return None
+    return {"value": result.value, "ci_low": result.low, "ci_high": result.high, "label": result.label}

@@ -1,0 +1,361 @@
+"""The tables that readings need: what has to be counted, as data, and tables on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+from threading import Lock
+from typing import Any
+
+import polars as pl
+
+from cxresearch.claims.catalogue_loader import Claim, Reading, names_used
+from cxresearch.claims.schema import Comparators, Since, Until, Worst
+from cxresearch.engines import Engine
+from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.histories import History, bad_count, contact_count
+from cxresearch.histories.base import Clock, DayClock
+from cxresearch.histories.timeline import Timeline
+from cxresearch.records.records import Records, read_records
+from cxresearch.risk.agents import AgentTable, agent_table
+from cxresearch.risk.agents import total as total_agents
+from cxresearch.risk.cache import Cache, RecordsSummary, opened
+from cxresearch.risk.episodes import Episodes, clock_of, episodes, final, grades_of, since, timeline, until
+from cxresearch.risk.matched import MatchedTable, comparable, matched_table
+from cxresearch.risk.matched import total as total_matched
+from cxresearch.risk.table import RiskTable, risk_table, total
+from cxresearch.study import Study
+
+Table = RiskTable | MatchedTable | AgentTable
+AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """A table to be made: which histories, on which clock, and what is done with the episodes.
+
+    Attributes:
+        histories: the name a claim uses, and the history.
+        clock: ticks of the timeline.
+        fixed: fixed covariates to carry along.
+        since: another origin of time.
+        until: a transition that ends the follow-up.
+        final: last levels as if they had held from the start.
+        compare: count matched customers instead of flows.
+        worst: count contacts by whom they were with instead of flows.
+    """
+
+    histories: tuple[tuple[str, History], ...]
+    clock: Clock
+    fixed: tuple[str, ...] = ()
+    since: Since | None = None
+    until: Until | None = None
+    final: bool = False
+    compare: Comparators | None = None
+    worst: Worst | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells two tables apart."""
+        whom = (self.worst.of, self.worst.within) if self.worst else None
+        return repr((*self._rows, self.since, self.until, self.final, self.compare, whom))
+
+    @property
+    def rows(self) -> str:
+        """What tells the episodes apart that tables are counted from."""
+        return repr(self._rows)
+
+    @property
+    def _rows(self) -> tuple[Any, ...]:
+        named = [(name, history.name) for name, history in self.histories]
+        cut = (self.compare.history, self.compare.level) if self.compare else None
+        return (named, self.clock.name, self.clock.lag, self.fixed, cut)
+
+
+def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Reading) -> tuple[Counting, ...]:
+    """The tables a reading needs, its own first; others are gates.
+
+    Args:
+        study: its retention and blackout settle the clock.
+        fixed: the fixed covariates it has; strata that it lacks are left out.
+        claim: of the reading.
+        reading: to be computed.
+
+    Raises:
+        NotTestable: a clock that the study does not have.
+    """
+    used = names_used(reading)
+    own = tuple((name, claim.history(name)) for name in used if name in claim.histories)
+    given = tuple(name for name in used if name not in claim.histories)
+    for name in given:
+        if name not in fixed:
+            raise NotTestable(f"{name}: no such covariate of its customers")
+    days = DayClock(0)
+    if reading.shape == "incidence":
+        if reading.clock is None:
+            lagged = DayClock(study.moments.blackout_days)
+            return (Counting(own, lagged, given, until=reading.until),)
+        origin = reading.clock.since
+        gate = Counting(((origin, claim.history(origin)),), days)
+        return (Counting(own, days, given, since=reading.clock, until=reading.until), gate)
+    if reading.shape == "excess":
+        return (Counting(own, days, _had(fixed, ("segment",)), compare=reading.compare),)
+    if reading.shape == "share":
+        return (Counting(own, days, given, worst=reading.worst),)
+    kept = (*_had(fixed, reading.model.strata if reading.model else ()), *given)
+    return (Counting(own, clock_of(study), kept, since=reading.clock, final=reading.final),)
+
+
+def activity_counting() -> Counting:
+    """Contacts and bad moments in all, for who has bad moments and who leaves."""
+    return Counting((("contacts", contact_count()), ("bad", bad_count(1))), DayClock(0))
+
+
+def _had(fixed: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(s for s in wanted if s in fixed)
+
+
+def count(
+    records: Records, wanted: Iterable[Counting], progress: Callable[[str], None] | None = None
+) -> dict[str, Table | Exception]:
+    """Make tables, each part of the customers walked along once.
+
+    Args:
+        records: the study's data.
+        wanted: what to count; equal ones are counted once.
+        progress: called with a line for each part, if there are several.
+
+    Returns:
+        Key to table, or to the error that says why there is none.
+    """
+    by_key = {c.key: c for c in wanted}
+    result: dict[str, list[Table]] = {key: [] for key in by_key}
+    failed: dict[str, Table | Exception] = {}
+    parts = records.parts(_grades(by_key.values()))
+    for i, counted in enumerate(_each(parts, partial(_part, by_key)), 1):
+        if progress and len(parts) > 1:
+            progress(f"counted part {i} of {len(parts)}")
+        for key, table in counted.items():
+            if isinstance(table, Exception):
+                failed[key] = table
+            else:
+                result[key].append(table)
+    with ThreadPoolExecutor(AT_ONCE) as pool:  # the parts of a table go when their sum is there
+        sums = pool.map(lambda key: failed[key] if key in failed else _total(result.pop(key)), by_key)
+        return dict(zip(by_key, sums, strict=True))
+
+
+def _each(
+    parts: Sequence[Callable[[], Records]], work: Callable[[Callable[[], Records], int], dict[str, Table | Exception]]
+) -> Iterator[dict[str, Table | Exception]]:
+    """The parts worked on, in order; of a single one, several tables at a time."""
+    if len(parts) == 1:
+        yield work(parts[0], AT_ONCE)
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            yield from pool.map(lambda part: work(part, 1), parts)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # else all other parts would be worked on first
+            raise
+
+
+def _grades(wanted: Iterable[Counting]) -> tuple[int, ...] | None:
+    """The grades of the contacts that any table looks at; None where all are."""
+    result = [None if c.worst else grades_of((h for _, h in c.histories), c.clock) for c in wanted]
+    return None if None in result else tuple(sorted({g for grades in result for g in grades or ()}))
+
+
+def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: int) -> dict[str, Table | Exception]:
+    """The tables of a part; its customers are walked along once on each clock."""
+    records = part()
+    lines: dict[Clock, Timeline] = {}
+
+    def alike(countings: Sequence[tuple[str, Counting]]) -> dict[str, Table | Exception]:
+        """Those of one kind of episodes, which are made once and then make room for the next."""
+        result: dict[str, Table | Exception] = {}
+        eps: Episodes | None = None
+        others: dict[tuple[str, str | None], pl.DataFrame] = {}
+        for key, counting in countings:
+            try:
+                if counting.worst:
+                    result[key] = agent_table(records, counting.worst.of, counting.worst.within)
+                    continue
+                with made:
+                    line = lines.get(counting.clock) or timeline(records, counting.clock)
+                    lines[counting.clock] = line
+                eps = eps or _episodes(records, _needed(line, counting), counting)
+                result[key] = _compared(eps, counting.compare, others) if counting.compare else _counted(eps, counting)
+            except (NotTestable, EstimationError) as e:
+                result[key] = e
+        return result
+
+    made = Lock()
+    kinds = [list(k) for _, k in groupby(sorted(wanted.items(), key=lambda w: w[1].rows), key=lambda w: w[1].rows)]
+    if at_once == 1 or len(kinds) == 1 or not records.engine.shared:
+        return {key: table for kind in kinds for key, table in alike(kind).items()}
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            return {key: table for tables in pool.map(alike, kinds) for key, table in tables.items()}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _episodes(records: Records, line: Timeline, wanted: Counting) -> Episodes:
+    eps = episodes(records, dict(wanted.histories), fixed=wanted.fixed, clock=wanted.clock, line=line, whole=True)
+    return replace(eps, frame=records.engine.keep(eps.frame))
+
+
+def _needed(line: Timeline, wanted: Counting) -> Timeline:
+    """As much of the timeline as a table depends on: a comparison looks at nobody's moments after the exposure.
+
+    A level that nobody can reach is said where the exposed are looked for.
+    """
+    if wanted.compare is None:
+        return line
+    history, level = dict(wanted.histories)[wanted.compare.history], wanted.compare.level
+    return line.until(history, level) if history.cumulative and level in history.levels else line
+
+
+def _counted(eps: Episodes, wanted: Counting) -> Table:
+    if wanted.since:
+        eps = since(eps, wanted.since.since, wanted.since.level, below=wanted.since.below)
+    if wanted.until:
+        eps = until(eps, wanted.until.history, wanted.until.level, wanted.until.cause)
+    return risk_table(final(eps) if wanted.final else eps)
+
+
+def _compared(eps: Episodes, who: Comparators, others: dict[tuple[str, str | None], pl.DataFrame]) -> MatchedTable:
+    """A comparison; `others` keeps the comparators for the next one of the same kind."""
+    own = (who.history, who.level, who.recent)
+    kind = (who.recent, who.alike)
+    if kind not in others:
+        others[kind] = comparable(eps, *own, alike=who.alike)
+    return matched_table(eps, *own, below=who.below, alike=who.alike, others=others[kind])
+
+
+def _total(tables: list[Table]) -> Table:
+    if isinstance(tables[0], AgentTable):
+        return total_agents([t for t in tables if isinstance(t, AgentTable)])
+    risk = [t for t in tables if isinstance(t, RiskTable)]
+    return total(risk) if risk else total_matched([t for t in tables if isinstance(t, MatchedTable)])
+
+
+Progress = Callable[[str], None]
+
+
+class Store:
+    """A study's tables, and what its audit says.
+
+    Args:
+        study: a study, or its records if they are read already.
+        engine: where tables are read; ignored for records.
+        keep: whether tables are kept in the study's state folder and taken from there.
+        reads: what histories will read of a contact besides its grade; all when not given.
+        progress: called with a line before each step.
+
+    Attributes:
+        study: the study.
+        tables: key of a counting to its table, or to why there is none.
+        audit: every row accounted for.
+        window: the log's own.
+        fixed: names of the fixed covariates.
+        has: what histories may read.
+    """
+
+    def __init__(
+        self,
+        study: Study | Records,
+        engine: Engine | str = "polars",
+        *,
+        keep: bool = True,
+        reads: Collection[str] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._engine, self._say, self._reads = engine, progress or (lambda _: None), reads
+        self._own = not isinstance(study, Records)
+        self._records = study if isinstance(study, Records) else None
+        self.study = study.study if isinstance(study, Records) else study
+        self._kept: Cache | None = opened(self.study) if keep else None
+        self.tables: dict[str, Table | Exception] = {}
+        result = None if self._records or not self._kept else self._kept.reading()
+        result = result or self._read()
+        self.audit, self.window, self.fixed, self.has = result.audit, result.window, result.fixed, result.has
+
+    @property
+    def records(self) -> Records:
+        """The records, read if they are not yet."""
+        if self._records is None:
+            self._say("reading and checking the two tables")
+            self._records = read_records(self.study, self._engine, reads=self._reads)
+        return self._records
+
+    def prepare(self, wanted: Iterable[Counting]) -> None:
+        """Have these tables ready; those that have to be counted are counted in one go."""
+        missing = []
+        for counting in {c.key: c for c in wanted if c.key not in self.tables}.values():
+            result = self._kept.table(counting.key) if self._kept else None
+            if result is None:
+                missing.append(counting)
+            else:
+                self.tables[counting.key] = result
+        counted = count(self.records, missing, self._say) if missing else {}
+        for key, table in counted.items():
+            if self._kept and not isinstance(table, Exception):
+                self._kept.keep_table(key, table)
+        self.tables |= counted
+
+    def forget(self) -> None:
+        """Let go of records that were read here; asked for again, they are read again."""
+        if self._own:
+            self._records = None
+
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget tables that are not needed any more; asked for again, they are made again."""
+        for key in keys:
+            self.tables.pop(key, None)
+
+    def rows(self, counting: Counting) -> int:
+        """How many rows a table has, if there is one."""
+        result = self.tables.get(counting.key)
+        return result.flows.height if isinstance(result, RiskTable) else 0
+
+    def risk(self, counting: Counting) -> RiskTable:
+        """The risk table of a counting.
+
+        Raises:
+            NotTestable, EstimationError: there can be none.
+        """
+        result = self._found(counting)
+        assert isinstance(result, RiskTable)
+        return result
+
+    def matched(self, counting: Counting) -> MatchedTable:
+        """The matched table of a counting; errors as `risk`."""
+        result = self._found(counting)
+        assert isinstance(result, MatchedTable)
+        return result
+
+    def agents(self, counting: Counting) -> AgentTable:
+        """The table of whom contacts were with; errors as `risk`."""
+        result = self._found(counting)
+        assert isinstance(result, AgentTable)
+        return result
+
+    def _found(self, counting: Counting) -> Table:
+        self.prepare([counting])
+        result = self.tables[counting.key]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def _read(self) -> RecordsSummary:
+        records = self.records
+        result = RecordsSummary(records.audit, records.window, records.fixed, records.has)
+        if self._kept:
+            self._kept.keep_reading(result)
+        return result

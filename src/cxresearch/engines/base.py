@@ -1,0 +1,196 @@
+"""What the pipeline asks of an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.engines.packing import downcast
+from cxresearch.engines.windows import Along
+from cxresearch.errors import EngineError
+from cxresearch.study import Format
+
+if TYPE_CHECKING:
+    Frame = nw.LazyFrame[Any]  # or a DataFrame, which has the methods that are used
+else:
+    Frame = object
+
+GROUPS = 100  # always this many in a stored table, or tables do not add; coarsened at estimation
+
+
+Bounds = Mapping[str, tuple[int, int]]
+
+
+class Moments(Protocol):
+    """Contacts in the order of customers and time, and the same in parts that are worked on one after the other."""
+
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:
+        """All of them; with `grades`, those of other grades may be left out."""
+
+    def parts(
+        self, customers: Frame, grades: Sequence[int] | None = None
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """How to get the moments and customers of each part: whole groups, as few as memory asks for.
+
+        With `grades`, moments of other grades may be left out.
+        """
+
+    def tally(self, columns: Sequence[str]) -> pl.DataFrame:
+        """How many ``rows`` there are by these columns, sorted by them."""
+
+    def customers(self) -> int:
+        """How many customers have a contact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Contacts in one frame, in one part."""
+
+    moments: Frame
+    engine: Engine
+
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:  # noqa: ARG002 - may is not must
+        """As `Moments.frame`."""
+        return self.moments
+
+    def parts(
+        self,
+        customers: Frame,
+        grades: Sequence[int] | None = None,  # noqa: ARG002 - may is not must
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """As `Moments.parts`."""
+        return [lambda: (self.moments, customers)]
+
+    def tally(self, columns: Sequence[str]) -> pl.DataFrame:
+        """As `Moments.tally`."""
+        return self.engine.tally(self.moments, columns)
+
+    def customers(self) -> int:
+        """As `Moments.customers`."""
+        return int(self.engine.collect(self.moments.select(nw.col("customer").n_unique())).item() or 0)
+
+
+class Engine(Protocol):
+    """What the pipeline asks of an engine. `raw` is the engine's own lazy frame; all else is Narwhals."""
+
+    name: str
+    along: type[Along]
+    rereads: bool  # whether going through a source again is better than keeping it
+    shared: bool  # whether several threads may work with it at once
+
+    def confine(self, files: Sequence[str], state: Path | None = None) -> None:
+        """Reach no other files from now on, whatever a query or a stored view asks for.
+
+        Args:
+            files: what a study names.
+            state: folder for what does not fit into memory.
+        """
+
+    def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
+        """Open Parquet files as one table; with `hive`, folder names such as ``year=2024`` are columns."""
+
+    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
+        """Open text files as one table; the columns in `text` stay text, whatever they look like."""
+
+    def database(self, path: str, table: str) -> Any:
+        """Open a table (no view) of a DuckDB file, which is not written to."""
+
+    def catalogue(self, table: str) -> Any:
+        """Open a table that the engine itself knows by name.
+
+        Raises:
+            EngineError: it knows none.
+        """
+
+    def frame(self, data: Any) -> Any:
+        """Take a Polars frame."""
+
+    def query(self, sql: str, tables: Mapping[str, Any]) -> Any:
+        """Run a query that `rules.query` has passed."""
+
+    def rows(self, raw: Any) -> Frame:
+        """Number the rows from 1, as they stand, in ``cx_row``; hand the table over to Narwhals.
+
+        Types that an engine knows and the pipeline does not become ones it does.
+        """
+
+    def number(self, frame: Frame, by: str, name: str) -> Frame:
+        """Number the rows from 0 in the order of `by`, in a column `name`."""
+
+    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+        """Add ``{name}_day`` (since 1970-01-01) and ``{name}_second`` (of the day), local; null where unreadable.
+
+        A day before `EARLIEST` or after `LATEST` is unreadable: it is a slip (a year of two digits, a number such as
+        20240131 or 1704067200 in a column of days).
+        """
+
+    def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
+        """Turn times with a zone into local ones without."""
+
+    def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:
+        """Add ``cx_repeat``: whether an earlier row is equal in all `columns`; hardly any two are in those `apart`."""
+
+    def group(self, frame: Frame, column: str) -> Frame:
+        """Add ``group``: md5 of the text in `column`, first 8 hex digits, modulo 100."""
+
+    def pick(self, frame: Frame, rows: Frame) -> Frame:
+        """The rows of a numbered source whose ``cx_row`` is in `rows`, with the columns of both."""
+
+    def keep(self, frame: Frame) -> Frame:
+        """Compute now, so that later steps do not compute it again."""
+
+    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """Go through the rows of a log, once.
+
+        Args:
+            log: cx_row, reason, and whole numbers.
+            bounds: column to its least and greatest value where there is no reason; rows are arranged by these columns.
+
+        Returns:
+            The rows with a reason (cx_row, reason), and the columns of those without.
+        """
+
+    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+        """How many ``rows`` there are by whole numbers in `keys`: a small result, sorted by them."""
+
+    def collect(self, frame: Frame) -> pl.DataFrame:
+        """Bring a small result into memory."""
+
+
+def no_catalogue(table: str) -> EngineError:
+    """The error of an engine that has no tables of its own."""
+    return EngineError(f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file")
+
+
+def settled(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    """`Engine.settle` where windows order for themselves, and the engine minds its memory."""
+    kept = engine.keep(log)
+    fine = nw.col("reason").is_null()
+    return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds), engine)
+
+
+def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+    """`Engine.tally` by a query."""
+    result = engine.collect(frame.group_by(*keys).agg(rows=nw.len()))
+    return downcast(result.select(*keys, "rows").sort(*keys), ["rows"])
+
+
+def schema_of(raw: Any) -> nw.Schema:
+    """The columns of an engine's own table; a Polars scan that was itself asked can no longer pass over rows by number.
+
+    Raises:
+        Exception: the engine's own, where the table cannot be read; see `reading_errors`.
+    """
+    result: nw.Schema = nw.from_native(raw).head(0).collect_schema()
+    return result
+
+
+def framed(native: Any) -> Frame:
+    """An engine's own frame, handed over to Narwhals."""
+    result: Frame = nw.from_native(native)
+    return result

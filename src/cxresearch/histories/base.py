@@ -1,0 +1,215 @@
+"""What a history is, the clocks it runs on, and the order of events within a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from typing import Protocol
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Along, Engine, Frame
+from cxresearch.engines.windows import Fold
+from cxresearch.errors import EstimationError, nearest
+from cxresearch.records.contact_attributes import FACETS
+from cxresearch.records.contacts import GRADES
+from cxresearch.records.dated_events import HAPPENINGS
+
+DAY = 86_400  # seconds
+READS = {  # what happenings of a kind are made from
+    "problem": ("problem_at",),
+    "resolved": ("problem_at", "resolved_at"),
+    "goodwill": ("goodwill_at",),
+    "complaint": ("complained_at",),
+    "post": ("posted_at",),
+}
+
+
+def instant() -> nw.Expr:
+    """The second, counted from the start of day 0."""
+    return nw.col("day").cast(nw.Int64) * DAY + nw.col("second")
+
+
+def graded_instant() -> nw.Expr:
+    """The instant and the grade in one integer: within a second, the worse grade comes first; modulo 4, the grade."""
+    return instant() * len(GRADES) + nw.col("grade")
+
+
+def happened(past: Past, kind: str) -> Frame:
+    """The happenings of one kind.
+
+    Raises:
+        EstimationError: no such kind.
+    """
+    return past.happenings.filter(nw.col("kind") == happening_code(kind))
+
+
+def happening_code(kind: str) -> int:
+    """The position of a kind of happening.
+
+    Raises:
+        EstimationError: no such kind.
+    """
+    if kind not in HAPPENINGS:
+        raise EstimationError(
+            f"no happening {kind!r}{nearest(kind, HAPPENINGS) or '; there are: ' + ', '.join(HAPPENINGS)}"
+        )
+    return HAPPENINGS.index(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a history is made from.
+
+    Attributes:
+        moments: customer, tick (when the moment takes effect), day, second, grade, and the columns that are read; ready
+            for a walk `along`.
+        happenings: customer, tick, day, second, kind, begun, took, grade, told; see `cxresearch.records.dated_events`.
+        customers: customer, entry, exit (days), event, cluster, and unseen (1 if the log does not reach back to the
+            start).
+        clock: turns days into ticks.
+        along: the walk along a customer's moments, in the order of time and, within a second, the worse grade first.
+    """
+
+    moments: Frame
+    happenings: Frame
+    customers: Frame
+    clock: Clock
+    along: Along
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The running columns of a history, as its ``code`` sees them after a tick.
+
+    Attributes:
+        column: own column name to expression; null or 0 before the first mark.
+        day: the day of the tick; the level holds for the days after it.
+        unseen: 1 where the log does not reach back to the customer's start.
+    """
+
+    column: Callable[[str], nw.Expr]
+    day: nw.Expr
+    unseen: nw.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a customer had lived through, as a categorical that changes at known ticks.
+
+    Attributes:
+        name: the function and its parameters; equal names mean equal histories.
+        levels: level names; a code is a position. ``levels[0]`` holds before the first mark of a customer seen whole.
+        reads: what it needs besides customer and day: columns of moments, times of
+            happenings, or ``household``.
+        marks: past to frames of (customer, tick, own columns).
+        fold: own column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or ``min``.
+        code: running columns to level position.
+        grades: positions of the grades it looks at; all when not given.
+        cumulative: whether the level can only rise, so that reaching one is a moment in time.
+        walk: a name for its marks and running columns, which histories share that differ in their levels only; they
+            are then walked once.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    reads: tuple[str, ...]
+    marks: Callable[[Past], list[Frame]]
+    fold: Mapping[str, Fold]
+    code: Callable[[Run], nw.Expr]
+    grades: tuple[int, ...] | None = None
+    cumulative: bool = False
+    walk: str = ""
+
+
+def band_names(edges: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of the bands of a count: (1, 3, 6) gives 0, 1-2, 3-5, 6+.
+
+    Raises:
+        EstimationError: the edges do not rise from 1 on.
+    """
+    if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
+        raise EstimationError(f"edges must rise and start at 1 or more, such as (1, 3, 6), were {edges}")
+    first = ("0",) if edges[0] == 1 else (f"0-{edges[0] - 1}",)
+    inner = tuple(f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in pairwise(edges))
+    return (*first, *inner, f"{edges[-1]}+")
+
+
+def band(x: nw.Expr, edges: tuple[int, ...]) -> nw.Expr:
+    """The position of a count among its bands."""
+    return reduce(lambda a, b: a + b, [(x >= e).cast(nw.Int64) for e in edges])
+
+
+_CONTACTS = 2**20  # contacts one customer may have
+
+
+class Clock(Protocol):
+    """Ticks and days."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def lag(self) -> int:
+        """The blackout, in days."""
+
+    def mark(self, moments: Frame, engine: Engine) -> Frame:
+        """The moments with ``tick``: when each takes effect."""
+
+    def on(self, day: nw.Expr) -> nw.Expr:
+        """The tick at which something takes effect that is due on a day rather than at a contact."""
+
+    def day(self, tick: nw.Expr) -> nw.Expr:
+        """The day of a tick: the state holds for the days after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayClock:
+    """Ticks are days; `lag` is the blackout: a moment takes effect that many days later, for everyone."""
+
+    lag: int = 0
+    name: str = "tenure"
+
+    def mark(self, moments: Frame, engine: Engine) -> Frame:  # noqa: ARG002 - the engine is for clocks that count
+        """As `Clock.mark`."""
+        return moments.with_columns(tick=(nw.col("day") + self.lag).cast(nw.Int64))
+
+    def on(self, day: nw.Expr) -> nw.Expr:
+        """As `Clock.on`."""
+        return day.cast(nw.Int64)
+
+    def day(self, tick: nw.Expr) -> nw.Expr:
+        """As `Clock.day`."""
+        return tick
+
+
+@dataclass(frozen=True, slots=True)
+class ContactClock:
+    """Ticks are contacts, in the order of time and, within one second, the worse grade first. No blackout."""
+
+    lag: int = 0
+    name: str = "contact"
+
+    def mark(self, moments: Frame, engine: Engine) -> Frame:
+        """As `Clock.mark`."""
+        told = moments.collect_schema().names()
+        more = (c for c in ("both", "leaving", *sorted(FACETS)) if c in told)
+        along = engine.along("day", "second", "grade", *more)  # alike in all of them, any order is the same
+        x = moments.with_columns(one=nw.lit(1)).with_columns(nth=along.sum("one"))
+        return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop("one", "nth")
+
+    def on(self, day: nw.Expr) -> nw.Expr:
+        """As `Clock.on`: before the contacts of that day."""
+        return day.cast(nw.Int64) * _CONTACTS
+
+    def day(self, tick: nw.Expr) -> nw.Expr:
+        """As `Clock.day`."""
+        return (tick - tick % _CONTACTS) // _CONTACTS
+
+    @staticmethod
+    def number(tick: nw.Expr) -> nw.Expr:
+        """The contact's number, from 1; 0 for a tick that is no contact."""
+        return tick % _CONTACTS

@@ -1,0 +1,197 @@
+"""The quick math: moments per day, customer and employee, and how many of them were bad, neutral, good or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.disclosure.counts import about, classes, count_text, hide
+from cxresearch.disclosure.tables import shown
+from cxresearch.engines import Frame
+from cxresearch.estimators.results import Result
+from cxresearch.explore import records_of
+from cxresearch.html_tables import html_table
+from cxresearch.records.contacts import BAD, GRADES
+from cxresearch.records.records import Records
+from cxresearch.study import Study
+
+_YEAR = 365.25
+_MOST = 10  # bad moments from which on customers are not told apart
+
+
+@dataclass(frozen=True, slots=True)
+class MomentSummary(Result):
+    """How many moments there are, and who had how many bad ones; small counts are hidden.
+
+    Attributes:
+        moments: contacts kept.
+        customers: under follow-up.
+        days: length of the log's window, in days.
+        years: follow-up of all customers together, in years.
+        per_day: moments per day of the window.
+        per_customer_year: moments per customer and year of follow-up.
+        grades: shape (4,): bad, neutral, good, unknown.
+        counts: shape (4,): moments of each grade; None where hidden.
+        bad_moments: shape (K,): classes of customers by their number of bad moments, such as ``0``, ``1``, ``2+``;
+            classes with few customers are put together.
+        customers_by_bad: shape (K,): customers in each class.
+        min_cell: the smallest count shown.
+        employees: who are named in the log; None if it was not read with ``agent``.
+        employee_days: days on which an employee had a moment, of all employees together; None likewise.
+        per_employee_day: moments with a named employee, on a day on which that employee had any; None likewise.
+        by_employee: shape (4,): moments with a named employee, by grade; None where hidden; empty likewise.
+    """
+
+    moments: int
+    customers: int
+    days: int
+    years: float
+    per_day: float
+    per_customer_year: float
+    grades: tuple[str, ...]
+    counts: tuple[int | None, ...]
+    bad_moments: tuple[str, ...]
+    customers_by_bad: tuple[int, ...]
+    min_cell: int
+    employees: int | None = None
+    employee_days: int | None = None
+    per_employee_day: float | None = None
+    by_employee: tuple[int | None, ...] = ()
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per number: what, of (a grade or a class), number."""
+        rows: list[tuple[str, str, float | None]] = [
+            ("moments", "all", self.moments),
+            ("moments per day", "all", self.per_day),
+            ("moments per customer and year", "all", self.per_customer_year),
+            *self._of_employees(),
+            *(("moments", grade, n) for grade, n in zip(self.grades, self.counts, strict=True)),
+            ("customers", "all", self.customers),
+            *(
+                ("customers", f"{band} bad moments", n)
+                for band, n in zip(self.bad_moments, self.customers_by_bad, strict=True)
+            ),
+        ]
+        return pl.DataFrame(rows, schema={"what": pl.String, "of": pl.String, "number": pl.Float64}, orient="row")
+
+    def _of_employees(self) -> list[tuple[str, str, float | None]]:
+        if self.employees is None:
+            return []
+        by = zip(self.grades, self.by_employee, strict=True)
+        return [
+            ("employees", "all", self.employees),
+            ("moments per employee and day", "all", self.per_employee_day),
+            *(("moments with a named employee", grade, n) for grade, n in by),
+        ]
+
+    def _repr_html_(self) -> str:
+        grades = (
+            (f"{grade} moments", count_text(n, self.min_cell), *self._rates(n, self._each_day(n, i)))
+            for i, (grade, n) in enumerate(zip(self.grades, self.counts, strict=True))
+        )
+        whole = ("all moments", f"{self.moments:,}", *self._rates(self.moments, self.per_employee_day))
+        hidden = None in (*self.counts, *self.by_employee)
+        return html_table(
+            f"The quick math: {self.customers:,} customers over {self.days:,} days",
+            ("what", "how many", "a day", "a customer and year", *self._named("an employee and day"), "share"),
+            (whole, *grades),
+            (f"Counts below {self.min_cell} are not shown." if hidden else "", self._who()),
+        )
+
+    def _who(self) -> str:
+        if not self.employees:
+            return ""
+        return (
+            f"Of {self.employees:,} employees, on {about(self.employee_days, self.min_cell)} days on which one of them "
+            "had a moment; moments with nobody named are left out there."
+        )
+
+    def _named(self, *cells: str) -> tuple[str, ...]:
+        """Cells of a column that is there if employees are named."""
+        return cells if self.employees else ()
+
+    def _each_day(self, n: int | None, grade: int) -> float | None:
+        mine = self.by_employee[grade] if self.employees else None
+        return None if n is None or mine is None or not self.employee_days else mine / self.employee_days
+
+    def _rates(self, n: int | None, each: float | None) -> tuple[str, ...]:
+        day = "–" if each is None else f"{each:,.2f}"
+        if n is None:
+            return ("–", "–", *self._named("–"), "–")
+        share = n / self.moments if self.moments else 0.0
+        yearly = f"{n / self.years:,.2f}" if self.years else "–"
+        return (f"{n / self.days:,.1f}", yearly, *self._named(day), f"{share:.1%}")
+
+
+def moment_summary(study: Study | Records) -> MomentSummary:
+    """Count the moments of a study, and its customers by their number of bad moments.
+
+    Where the log names the employee (``agent``), moments per employee and day are those of a day on which the employee
+    had any: a day off is no slow day.
+
+    Args:
+        study: a study, or its records.
+
+    Raises:
+        SourceError, DataError: as `cxresearch.audit`.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-05", "2024-02-01"], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-05", "2024-01-07"], "end": [None, None]})
+        >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=log, retention=who)
+        >>> quick = cx.journey.moment_summary(study)
+        >>> quick.moments, quick.bad_moments, quick.customers_by_bad
+        (2, ('0', '1+'), (1, 1))
+    """
+    records = records_of(study, reads=("agent",))
+    engine, moments, customers = records.engine, records.moments, records.customers
+    min_cell = records.study.info.min_cell
+    graded = dict(engine.collect(moments.group_by("grade").agg(n=nw.len())).iter_rows())
+    counts = [int(graded.get(i, 0)) for i in range(len(GRADES))]
+    stay = engine.collect(customers.select(n=nw.len(), days=(nw.col("exit") - nw.col("entry")).cast(nw.Int64).sum()))
+    number, years = int(stay["n"].item()), float(stay["days"].item() or 0) / _YEAR
+    by_customer = moments.filter(nw.col("grade") == BAD).group_by("customer").agg(bad=nw.len())
+    by_number = dict(engine.collect(by_customer.group_by("bad").agg(n=nw.len())).iter_rows())
+    having = [0] * (_MOST + 1)
+    for bad, n in by_number.items():
+        having[min(int(bad), _MOST)] += int(n)
+    having[0] = number - sum(having)
+    top = max(i for i, n in enumerate(having) if n or not i)
+    bands = classes(having[: top + 1], min_cell)
+    total, days = sum(counts), records.window.last - records.window.first + 1
+    return MomentSummary(
+        total,
+        number,
+        days,
+        years,
+        total / days,
+        total / years if years else 0.0,
+        GRADES,
+        hide(counts, min_cell),
+        tuple(name for name, _ in bands),
+        tuple(n for _, n in bands),
+        min_cell,
+        *_employees(records, moments, counts),
+    )
+
+
+def _employees(
+    records: Records, moments: Frame, counts: Sequence[int]
+) -> tuple[int | None, int | None, float | None, tuple[int | None, ...]]:
+    """Employees, their days, moments on such a day, and their moments by grade."""
+    if "agent" not in moments.collect_schema().names():
+        return None, None, None, ()
+    mine = moments.filter(nw.col("agent") >= 0)
+    by_grade = dict(records.engine.collect(mine.group_by("grade").agg(n=nw.len())).iter_rows())
+    pairs = mine.select("agent", "day").unique()
+    result = records.engine.collect(pairs.select(days=nw.len(), agents=nw.col("agent").n_unique()))
+    agents, days = int(result["agents"].item() or 0), int(result["days"].item() or 0)
+    named = [int(by_grade.get(i, 0)) for i in range(len(GRADES))]
+    nobody = [n - m for n, m in zip(counts, named, strict=True)]
+    told_of, _ = shown([named, nobody], records.study.info.min_cell)
+    return agents, days, sum(named) / days if days else None, told_of

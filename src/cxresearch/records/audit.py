@@ -1,0 +1,316 @@
+"""The audit: every row of both tables accounted for, with the facts it reports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.engines import Engine, Frame, Moments
+from cxresearch.errors import SourceError, nearest
+from cxresearch.html_tables import html_table
+from cxresearch.records.contacts import GRADES
+from cxresearch.records.follow_up import Window
+from cxresearch.study import Study
+from cxresearch.trust import check_state, make_private
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Rows that were not kept for one reason.
+
+    Attributes:
+        table: ``interactions`` or ``retention``.
+        reason: why, as a phrase.
+        rows: how many.
+        examples: the first two row numbers of the source, counted from 1; empty where the source is a query, whose
+            rows have no order.
+        fault: whether such a row is an error in the data (quarantined) or set aside on purpose.
+    """
+
+    table: str
+    reason: str
+    rows: int
+    examples: tuple[int, ...]
+    fault: bool
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class Count(msgspec.Struct, frozen=True, tag=True):
+    """How many.
+
+    Attributes:
+        count: rows, contacts or customers.
+    """
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count:,}"
+
+
+class Share(msgspec.Struct, frozen=True, tag=True):
+    """How many out of a total.
+
+    Attributes:
+        count: rows, contacts or customers.
+        total: of which they are a part; may be 0.
+    """
+
+    count: int
+    total: int
+
+    @property
+    def share(self) -> float:
+        """The part of the total, 0 to 1; 0 of an empty total."""
+        return self.count / self.total if self.total else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.count:,} ({self.share:.1%})" if self.total else f"{self.count:,}"
+
+
+class Day(msgspec.Struct, frozen=True, tag=True):
+    """A day.
+
+    Attributes:
+        number: days since 1 January 1970, or the integer that the source gives.
+        is_dated: whether it is a date; otherwise the source counts days by integers.
+    """
+
+    number: int
+    is_dated: bool
+
+    def __str__(self) -> str:
+        return date.fromordinal(self.number + _EPOCH).isoformat() if self.is_dated else str(self.number)
+
+
+FactValue = Count | Share | Day
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number worth knowing that is not about rejected rows.
+
+    Attributes:
+        name: what is counted.
+        value: the count, share or day; it becomes text where it is shown.
+        note: why it matters; may be empty.
+    """
+
+    name: str
+    value: FactValue
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Audit:
+    """What was read, kept and set aside.
+
+    Attributes:
+        tables: rows of each entry of [tables], by name.
+        read: rows read, by table: (interactions, retention).
+        kept: rows kept, likewise.
+        findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
+        facts: further numbers, in reading order.
+        quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
+            has one of these names is called ``reason in the source``, and a date or time that no calendar has is
+            said to be ``later than any calendar``, or earlier.
+    """
+
+    tables: tuple[tuple[str, int], ...]
+    read: tuple[tuple[str, int], ...]
+    kept: tuple[tuple[str, int], ...]
+    findings: tuple[Finding, ...]
+    facts: tuple[Fact, ...]
+    quarantine: tuple[tuple[str, pl.DataFrame], ...] = field(repr=False, default=())
+
+    def __repr__(self) -> str:
+        kept = dict(self.kept)
+        return f"Audit({', '.join(f'{kept[t]:,} of {n:,} {t} kept' for t, n in self.read)})"
+
+    def to_polars(self) -> pl.DataFrame:
+        """One line per number: table, what, rows, examples."""
+        lines = list(self._lines())
+        return pl.DataFrame(lines, schema=["table", "what", "rows", "examples"], orient="row")
+
+    def counts(self) -> tuple[tuple[str, str, int], ...]:
+        """What identifies the data whatever engine or file format it came by: (table, reason, rows), sorted."""
+        result = [(f.table, f.reason, f.rows) for f in self.findings]
+        return tuple(sorted(result + [(t, "kept", n) for t, n in self.kept] + [(t, "read", n) for t, n in self.read]))
+
+    def fact(self, name: str) -> FactValue | None:
+        """The value of the fact of this name; None where the audit has none."""
+        return next((f.value for f in self.facts if f.name == name), None)
+
+    def write_quarantine(self, folder: Path) -> tuple[Path, ...]:
+        """Write the faulty rows as CSV files that only their owner can read; returns their paths.
+
+        Files of an earlier audit are replaced, or removed where there is nothing at fault any more.
+
+        Raises:
+            SourceError: the folder cannot be written.
+            StateError: the folder is not trusted.
+        """
+        check_state(folder)
+        written = []
+        for table in ("interactions", "retention"):
+            path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
+            try:
+                path.unlink(missing_ok=True)  # what an earlier audit left, and whoever could read it
+                if rows is None:
+                    continue
+                make_private(folder)
+                with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                    _inert(rows).write_csv(file)
+            except OSError as e:
+                raise SourceError(
+                    f"cannot write the quarantined rows to {path}: {e.strerror}; give another folder with --state"
+                ) from None
+            written.append(path)
+        return tuple(written)
+
+    def _lines(self) -> Iterator[tuple[str, str, str, str]]:
+        for name, rows in self.tables:
+            yield name, "rows", f"{rows:,}", ""
+        for table, rows in self.read:
+            yield table, "read", f"{rows:,}", ""
+            for f in self.findings:
+                if f.table == table:
+                    where = "rows " + ", ".join(map(str, f.examples)) if f.examples else ""
+                    yield table, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", f"{f.rows:,}", where
+            yield table, "kept", f"{dict(self.kept)[table]:,}", ""
+        for fact in self.facts:
+            yield "", fact.name, str(fact.value), fact.note
+
+    def __str__(self) -> str:
+        lines = list(self._lines())
+        wide = [max(len(line[i]) for line in lines) for i in range(3)]
+        return "\n".join(
+            f"{t:<{wide[0]}}  {what:<{wide[1]}}  {n:>{wide[2]}}  {note}".rstrip() for t, what, n, note in lines
+        )
+
+    def _repr_html_(self) -> str:
+        rows = ((what, t, n, note) for t, what, n, note in self._lines())
+        return html_table("Audit", ("what", "table", "rows", "where"), rows)
+
+
+def _inert(rows: pl.DataFrame) -> pl.DataFrame:
+    """Texts that a spreadsheet would take for a formula begin with an apostrophe; numbers stay."""
+    cell = pl.col(pl.String)
+    formula = cell.str.contains(r"^[=+\-@\t\r]") & ~cell.str.contains(r"^[+-]?[0-9][0-9.,]*$")
+    return rows.with_columns(pl.when(formula).then("'" + cell).otherwise(cell).name.keep())
+
+
+@dataclass(frozen=True, slots=True)
+class Tallied:
+    """Numbers about the contacts that were kept.
+
+    Attributes:
+        grades: shape (4,), contacts of each grade.
+        both: called bad and good at once by the rules.
+        leaving: on the day on which the customer left.
+        customers: who have a contact.
+    """
+
+    grades: tuple[int, ...]
+    both: int
+    leaving: int
+    customers: int
+
+    @property
+    def contacts(self) -> int:
+        """All that were kept."""
+        return sum(self.grades)
+
+
+def tallied(contacts: Moments) -> Tallied:
+    """Count the contacts of the customers."""
+    by = contacts.tally(("grade", "both", "leaving"))
+    return Tallied(_grades(by), _rows(by, "both", 1), _rows(by, "leaving", 1), contacts.customers())
+
+
+def tallied_log(engine: Engine, log: Frame) -> Tallied:
+    """Count the contacts of a log that have no reason; of customers it says nothing."""
+    fine = log.filter(nw.col("reason").is_null())
+    by = engine.tally(fine.select("grade", nw.col("both").cast(nw.Int32)), ("grade", "both"))
+    return Tallied(_grades(by), _rows(by, "both", 1), 0, 0)
+
+
+def _grades(by: pl.DataFrame) -> tuple[int, ...]:
+    return tuple(_rows(by, "grade", i) for i in range(len(GRADES)))
+
+
+def _rows(by: pl.DataFrame, column: str, value: int) -> int:
+    return int(by.filter(pl.col(column) == value)["rows"].sum())
+
+
+def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
+    """From when to when the log shows contacts."""
+    says = study.interactions
+    ends = (("from", window.first, says.log_from, "first"), ("until", window.last, says.log_until, "last"))
+    return tuple(
+        Fact(
+            f"log {name}",
+            Day(day, dated),
+            "" if given is not None else f"the {which} contact, as log_{name} is not given",
+        )
+        for name, day, given, which in ends
+    )
+
+
+def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
+    """How many contacts of each grade."""
+    facts = [Fact(f"{name} moments", Share(n, kept.contacts)) for name, n in zip(GRADES, kept.grades, strict=True)]
+    clash = (Fact("bad and good at once", Count(kept.both), "counted as bad"),) if kept.both else ()
+    return (*facts, *clash)
+
+
+def unread_facts(times: int) -> tuple[Fact, ...]:
+    """How many times of problems, complaints and the like could not be read."""
+    return (Fact("times of happenings not readable", Count(times), "taken as absent"),) if times else ()
+
+
+def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
+    """Causes of defection that nobody left for: most likely a slip of the pen."""
+    wanted = study.retention.defection
+    if not wanted:
+        return ()
+    left = rows.filter(~nw.col("cause").is_null()).select("cause").unique()
+    seen = engine.collect(left)["cause"].to_list()
+    return tuple(
+        Fact(f"customers who left for {c!r}", Count(0), f"listed under defection{nearest(c, seen)}")
+        for c in wanted
+        if c not in seen
+    )
+
+
+def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fact, ...]:
+    """Who left, who was not seen from the start, who never got in touch."""
+    result = engine.collect(
+        customers.select(
+            n=nw.len(),
+            unseen=nw.col("unseen").sum(),
+            defected=(nw.col("event") == 1).cast(nw.Int64).sum(),
+            other=(nw.col("event") == 2).cast(nw.Int64).sum(),
+        )
+    ).row(0, named=True)
+    n = int(result["n"])
+    return (
+        Fact("customers who defected", Share(int(result["defected"] or 0), n)),
+        Fact("customers who left for another cause", Share(int(result["other"] or 0), n), "competing exits"),
+        Fact(
+            "customers seen only from after their start",
+            Share(int(result["unseen"] or 0), n),
+            "no counts, no first moments",
+        ),
+        Fact("customers without a contact", Share(n - kept.customers, n)),
+        Fact("contacts on the day of leaving", Count(kept.leaving), "explain nothing"),
+    )

@@ -1,0 +1,175 @@
+"""What a contact tells besides its grade, as whole numbers; read only where somebody asks for it.
+
+Flags are 0 or 1 (``attended`` is -1 where it is not known), expectations 0 (failed), 1 (kept) or -1, a score lies
+between 0 and 1000 thousandths of its scale or is -1, and texts are positions among the sorted names, or -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.engines import Engine, Frame, framed
+from cxresearch.errors import DataError
+from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.study.timestamps import BLANKS
+
+FLAGS = ("is_problem", "handoff")
+EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
+NAMES = ("touchpoint", "channel", "owner", "agent")
+FACETS = ("attended", *FLAGS, "score", *EXPECTATIONS, "level", *NAMES)
+SCORE = 1000  # steps of a scale
+_YES, _NO = ("true", "yes", "y", "1", "t"), ("false", "no", "n", "0", "f")
+_NONE = nw.lit(-1)
+
+
+def found(study: Study, columns: Collection[str]) -> frozenset[str]:
+    """The facets that a log has.
+
+    Args:
+        study: its scales, and what counts as unattended.
+        columns: canonical names of the columns that the log has.
+    """
+    says = study.interactions
+    there = {name for name in (*FLAGS, "level", *NAMES) if name in columns}
+    if "attended" in columns or (says.unattended and {"channel", "touchpoint"} & set(columns)):
+        there.add("attended")
+    if "score" in columns and says.scale:
+        there.add("score")
+    if says.expectations_scale or says.scale:
+        there |= {name for name in EXPECTATIONS if name in columns}
+    return frozenset(there)
+
+
+def fitting(
+    schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], named: Collection[str]
+) -> dict[str, str]:
+    """The columns that can be what they are called; of those that the study does not name, others are left alone.
+
+    Raises:
+        DataError: a column that the study names as a flag holds neither true nor false, or one that it names as an
+            expectation no numbers; a grade, a level or a name is neither text nor a number, whoever named it.
+    """
+    kept = {}
+    for name, column in columns.items():
+        kind, wanted = schema[column], ""
+        if name in ("grade", "level", *NAMES) and (kind.is_nested() or kind in (nw.Binary, nw.Duration, nw.Object)):
+            raise DataError(f"interactions.{name}: the column {column!r} must hold text or numbers, holds {kind}")
+        if name in ("attended", *FLAGS) and not (kind == nw.Boolean or kind.is_integer() or kind == nw.String):
+            wanted = "true or false"
+        if name in EXPECTATIONS and not kind.is_numeric():
+            wanted = "numbers"
+        if wanted and name in named:
+            raise DataError(f"interactions.{name}: the column {column!r} must hold {wanted}, holds {kind}")
+        if not wanted:
+            kept[name] = column
+    return kept
+
+
+def named(frame: Frame, engine: Engine, columns: Mapping[str, str]) -> tuple[Frame, dict[str, tuple[str, ...]]]:
+    """The frame with ``cx_{name}``, the position of a text among those found, and the texts of each name.
+
+    Args:
+        frame: the log.
+        engine: where it lives.
+        columns: canonical name, one of `NAMES`, to column.
+    """
+    names: dict[str, tuple[str, ...]] = {}
+    for name, column in columns.items():
+        frame = frame.with_columns(cx_text=_text(nw.col(column)))
+        seen = engine.collect(frame.select("cx_text").unique())["cx_text"].drop_nulls().sort()
+        names[name] = tuple(seen.to_list())
+        kinds = {"cx_text": pl.String, f"cx_{name}": pl.Int32}
+        codes = pl.DataFrame({"cx_text": seen, f"cx_{name}": range(len(seen))}, kinds)
+        frame = frame.lazy().join(framed(engine.frame(codes)).lazy(), on="cx_text", how="left").drop("cx_text")
+    return frame, names
+
+
+def expressions(
+    study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], reads: Collection[str]
+) -> dict[str, nw.Expr]:
+    """The facets to read, by name; those of `NAMES` from the columns of `named`.
+
+    Args:
+        study: its scales, and what counts as unattended.
+        schema: the log's columns.
+        columns: canonical name to column.
+        reads: facets, all of them `found`.
+    """
+    says = study.interactions
+    made: dict[str, nw.Expr] = {}
+    for name in sorted(reads):
+        column = columns.get(name, "")
+        if name == "attended":
+            made[name] = _attended(says.unattended, schema, columns)
+        elif name in FLAGS:
+            made[name] = nw.coalesce(flag(column, schema[column]), nw.lit(0))
+        elif name == "score":
+            made[name] = _score(column, says.scale or (0.0, 1.0))
+        elif name in EXPECTATIONS:
+            made[name] = _kept(column, says.expectations_scale or says.scale or (0.0, 1.0))
+        elif name == "level":
+            text = nw.col(column).cast(nw.String).str.strip_chars(BLANKS).str.to_lowercase()
+            made[name] = nw.coalesce(_position(text, LEVELS_OF_SERVICE), _NONE)
+        else:
+            made[name] = nw.coalesce(f"cx_{name}", _NONE)
+    return {name: value.cast(nw.Int32) for name, value in made.items()}
+
+
+def bounds(reads: Collection[str], names: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
+    """The least and the greatest value of each facet."""
+    most = dict.fromkeys(("attended", *FLAGS, *EXPECTATIONS), 1)
+    most |= {"score": SCORE, "level": len(LEVELS_OF_SERVICE) - 1, **{n: len(v) - 1 for n, v in names.items()}}
+    return {name: (0 if name in FLAGS else -1, max(most[name], 0)) for name in sorted(reads)}
+
+
+def _attended(unattended: Sequence[str], schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]) -> nw.Expr:
+    if "attended" in columns:
+        return nw.coalesce(flag(columns["attended"], schema[columns["attended"]]), _NONE)
+    there = [_text(nw.col(columns[c])).str.to_lowercase() for c in ("channel", "touchpoint") if c in columns]
+    listed = [name.strip().lower() for name in unattended]
+    alone = reduce(lambda a, b: a | b, [nw.coalesce(t.is_in(listed), nw.lit(False)) for t in there])
+    known = reduce(lambda a, b: a | b, [~t.is_null() for t in there])
+    return nw.when(alone).then(nw.lit(0)).otherwise(nw.when(known).then(nw.lit(1)).otherwise(_NONE))
+
+
+def flag(column: str, kind: nw.dtypes.DType) -> nw.Expr:
+    """1 or 0; null where neither is said."""
+    x = nw.col(column)
+    if kind == nw.Boolean:
+        return nw.when(x).then(nw.lit(1)).otherwise(nw.when(~x).then(nw.lit(0)))
+    if kind.is_integer():
+        return nw.when(x != 0).then(nw.lit(1)).otherwise(nw.when(x == 0).then(nw.lit(0)))
+    text = x.str.strip_chars(BLANKS).str.to_lowercase()
+    return nw.when(text.is_in(list(_YES))).then(nw.lit(1)).otherwise(nw.when(text.is_in(list(_NO))).then(nw.lit(0)))
+
+
+def _score(column: str, scale: tuple[float, float]) -> nw.Expr:
+    low, high = scale
+    x = nw.col(column).cast(nw.Float64)
+    known = (x >= low) & (x <= high)  # neither null nor not-a-number
+    steps = ((x - low) * (SCORE / (high - low)) + 0.5).floor()
+    return nw.coalesce(nw.when(known).then(steps.cast(nw.Int64)), _NONE)
+
+
+def _kept(column: str, scale: tuple[float, float]) -> nw.Expr:
+    low, high = scale
+    x = nw.col(column).cast(nw.Float64)
+    known = (x >= low) & (x <= high)
+    kept = nw.when(x < (low + high) / 2).then(nw.lit(0)).otherwise(nw.lit(1))
+    return nw.coalesce(nw.when(known).then(kept), _NONE)
+
+
+def _position(text: nw.Expr, names: Sequence[str]) -> nw.Expr:
+    code: nw.Expr = nw.lit(None)
+    for i, name in enumerate(names):
+        code = nw.when(text == name).then(nw.lit(i)).otherwise(code)
+    return code
+
+
+def _text(column: nw.Expr) -> nw.Expr:
+    text = column.cast(nw.String).str.strip_chars(BLANKS)
+    return nw.when(text != "").then(text)

@@ -1,0 +1,315 @@
+"""Contracts of the two tables: which columns, of which types, and what is wrong with a row on its own.
+
+Both tables come out with a column ``reason``: the position of the first rule that a row breaks, or null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import reduce
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Engine, Frame, schema_of
+from cxresearch.errors import DataError, nearest
+from cxresearch.records import contact_attributes, dated_events
+from cxresearch.records.sources import open_source, section_source
+from cxresearch.study import Study
+from cxresearch.study.timestamps import BLANKS
+
+EPOCH = date(1970, 1, 1).toordinal()
+_INTERNAL = ("cx_row", "cx_day", "cx_second", "cx_repeat", "cx_customer", "cx_reason")
+_DATES = ("start", "end", "observed_from", "observed_until")
+_OWN = {*_INTERNAL, *(f"cx_{c}_{part}" for c in (*_DATES, *dated_events.DATES) for part in ("day", "second"))}
+_OWN |= {*(f"cx_{name}" for name in contact_attributes.NAMES), "cx_text"}
+_EXACT = 2.0**53  # beyond it, a float is no longer every whole number
+
+# (reason, is it a fault): the order is the order of checking
+LOG_REASONS = (
+    ("no customer", True),
+    ("customer is no whole number", True),
+    ("no time", True),
+    ("time not readable", True),
+    ("exact duplicate", True),
+    ("score off the scale", True),
+    ("excluded by rule", False),
+    ("unknown customer", True),
+    ("before the customer's start", True),
+    ("customer set aside", False),
+    ("after the customer's end", True),
+    ("outside the log's window", False),
+)
+CUSTOMER_REASONS = (
+    ("no customer", True),
+    ("customer is no whole number", True),
+    ("no start", True),
+    ("start not readable", True),
+    ("end not readable", True),
+    ("observation not readable", True),
+    ("exact duplicate", True),
+    ("conflicting rows of one customer", True),
+    ("end before start", True),
+    ("start = end: never at risk", False),
+    ("a later contract, after the first had ended", False),
+    ("never under observation", False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A source as it came, numbered, and the canonical table made of it.
+
+    Attributes:
+        source: all columns as read, with ``cx_row``.
+        table: canonical columns and ``reason``.
+        plain: of a log whose ids are text, the same with the ids as they stand, and ``odd``: whether that is wrong.
+        dated: whether times are dates rather than integer days.
+        ordered: whether row numbers mean something to the reader of the source; those of a query do not.
+        names: of a log, the texts behind the positions in columns such as ``touchpoint``.
+        facets: of a log, what is told of a contact besides its grade.
+        dates: of a log, the columns that hold seconds since 1970 of dated events; see
+            `cxresearch.records.dated_events`.
+        has: of a log, what histories may read; see `log_has`.
+    """
+
+    source: Frame
+    table: Frame
+    dated: bool
+    ordered: bool
+    plain: Frame | None = None
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    facets: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    has: frozenset[str] = frozenset()
+
+
+def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[str, bool]]) -> nw.Expr:
+    """The position in `reasons` of the first test, in that order, that holds; else null."""
+    place = {name: i for i, (name, _) in enumerate(reasons)}
+    ordered = sorted(tests, key=lambda t: place[t[0]], reverse=True)
+    return reduce(lambda rest, t: nw.when(t[1]).then(nw.lit(place[t[0]])).otherwise(rest), ordered, nw.lit(None)).cast(
+        nw.Int32
+    )
+
+
+def read_customers(study: Study, engine: Engine) -> Raw:
+    """The retention table of a contract study, before its rows are put together per customer.
+
+    Columns: cx_row, id, start, end (days; null = still a customer), cause, contract, cluster, segment,
+    observed_from, observed_until (days or null), the covariates, reason.
+
+    Raises:
+        DataError: a column is missing or of the wrong type.
+    """
+    says = study.retention
+    source, schema, ordered = opened(study, engine, "retention")
+    kept = says.described
+    named = {c: getattr(says, c) for c in ("cause", "contract", "segment", "cluster") if getattr(says, c)}
+    dates = {c: v for c in ("observed_from", "observed_until") if isinstance(v := getattr(says, c), str)}
+    wanted = {"customer": says.customer, "start": says.start, "end": says.end, **named, **dates}
+    optional = ("cause", "segment", "cluster")
+    columns = resolve(study, "retention", schema, {**wanted, **{c: c for c in kept}}, optional)
+    check_types(schema, columns, "retention")
+    _check_labels(schema, {c: columns[c] for c in (*named, *kept)})
+    _check_alike(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
+    frame = engine.repeats(source, list(schema), [columns["customer"], columns["start"]])
+    for name in ("start", "end", *dates):
+        frame = engine.instant(
+            frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}"
+        )
+    unread = {
+        c: nw.col(f"cx_{c}_day").is_null() & ~blank(nw.col(columns[c]), schema[columns[c]]) for c in ("end", *dates)
+    }
+    tests = [
+        *customer_tests(nw.col(columns["customer"]), schema[columns["customer"]]),
+        ("no start", blank(nw.col(columns["start"]), schema[columns["start"]])),
+        ("start not readable", nw.col("cx_start_day").is_null()),
+        ("end not readable", unread["end"]),
+        *(("observation not readable", unread[c]) for c in dates),
+        ("exact duplicate", nw.col("cx_repeat")),
+        ("end before start", nw.col("cx_end_day") < nw.col("cx_start_day")),
+        ("start = end: never at risk", nw.col("cx_end_day") == nw.col("cx_start_day")),
+    ]
+    frame = frame.with_columns(cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]]))
+    nothing = nw.lit(None).cast(nw.String)
+    texts = {
+        c: _label(nw.col(columns[c]), schema[columns[c]]) if c in columns else nothing
+        for c in ("cause", "contract", "segment")
+    }
+    cluster = identity(nw.col(columns["cluster"]), schema[columns["cluster"]]) if "cluster" in columns else nothing
+    days = {
+        c: nw.col(f"cx_{c}_day") if c in dates else _day_literal(getattr(says, c))
+        for c in ("observed_from", "observed_until")
+    }
+    table = frame.select(
+        "cx_row",
+        nw.col("cx_customer").alias("id"),
+        nw.col("cx_start_day").alias("start"),
+        nw.col("cx_end_day").alias("end"),
+        **texts,
+        cluster=nw.coalesce(cluster, nw.col("cx_customer")),
+        **{k: v.cast(nw.Int32) for k, v in days.items()},
+        **{c: _label(nw.col(columns[c]), schema[columns[c]]) for c in kept},
+        reason=first_reason(tests, CUSTOMER_REASONS),
+    )
+    return Raw(source, table, not schema[columns["start"]].is_integer(), ordered)
+
+
+def opened(study: Study, engine: Engine, where: str, *, numbered: bool = True) -> tuple[Frame, dict[str, Any], bool]:
+    """The source with its rows numbered, its columns, and whether its row numbers stand."""
+    section = getattr(study, where)
+    ordered = where in study.frames or section.query is None
+    raw = open_source(study, engine, where)
+    for column in schema_of(raw):
+        if column.lower() in _OWN:
+            raise DataError(
+                f"{where}: {section_source(study, where)} has a column {column!r}, "
+                "a name that is used otherwise: rename it"
+            )
+    source = engine.rows(raw)
+    schema = dict(source.collect_schema())
+    schema.pop("cx_row")
+    if numbered and not ordered and section.source is None:
+        # a query may give its rows in another order each time, and the numbers must keep their rows; what a server has
+        # answered lies in a file
+        source = engine.keep(source)
+    return source, schema, ordered
+
+
+def day_number(value: date | int | None) -> int | None:
+    """A date or integer day as a day number."""
+    if value is None or isinstance(value, int):
+        return value
+    return value.toordinal() - EPOCH
+
+
+def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    """The canonical text of an id: 17, 17.0 and "17" are one; blanks around it do not count; empty is null."""
+    if _inexact(dtype):
+        column = column.cast(nw.Float64)
+        column = nw.when(column > -_EXACT, column < _EXACT).then(column)
+        whole = column.cast(nw.Int64)
+        column = nw.when(whole.cast(nw.Float64) == column).then(whole)
+    text = column.cast(nw.String).str.strip_chars(BLANKS)
+    if dtype == nw.String:
+        # what pandas makes of whole numbers among missing ones, once they are written as text
+        text = nw.when(text.str.contains(r"^-?[0-9]+[.]0+$")).then(text.str.replace_all(r"[.]0+$", "")).otherwise(text)
+    return nw.when(text != "").then(text)
+
+
+def _label(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    """What a customer is sorted by, as text, without blanks around it; null where it says nothing."""
+    if dtype.is_float():
+        column = nw.when(~column.is_nan()).then(column)
+    if dtype == nw.Date:
+        days = column >= date(1000, 1, 1), column <= date(9999, 12, 31)
+        column = nw.when(*days).then(column)  # others stop an engine
+    text = column.cast(nw.String).str.strip_chars(BLANKS)
+    return nw.when(text != "").then(text)
+
+
+def _inexact(dtype: nw.dtypes.DType) -> bool:
+    return dtype.is_float() or (dtype == nw.Decimal and getattr(dtype, "scale", 1) != 0)
+
+
+def customer_tests(column: nw.Expr, dtype: nw.dtypes.DType) -> list[tuple[str, nw.Expr]]:
+    """Whether a row has no customer, or one that is no whole number where it should be."""
+    missing = nw.col("cx_customer").is_null()
+    if not _inexact(dtype):
+        return [("no customer", missing)]
+    absent = column.is_null() | column.cast(nw.Float64).is_nan()
+    return [("no customer", absent), ("customer is no whole number", missing)]
+
+
+def blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Whether nothing is written in a column."""
+    if dtype in (nw.Categorical, nw.Enum):
+        column, dtype = column.cast(nw.String), nw.String()
+    return column.is_null() | (column.str.strip_chars(BLANKS) == "") if dtype == nw.String else column.is_null()
+
+
+def _day_literal(value: Any) -> nw.Expr:
+    return nw.lit(None) if value is None or isinstance(value, str) else nw.lit(day_number(value))
+
+
+def resolve(
+    study: Study, where: str, schema: Mapping[str, Any], named: Mapping[str, str], optional: Sequence[str]
+) -> dict[str, str]:
+    """Canonical name to column: as named, else under its own name where there is one."""
+    for canonical, column in named.items():
+        if column not in schema:
+            hint = "; a date is written without quotes" if canonical.startswith("observed") else ""
+            raise DataError(
+                f"{where}.{canonical}: {section_source(study, where)} has no column {column!r}"
+                f"{nearest(column, schema)}{hint}; it has: {_listed(schema)}"
+            )
+    columns = {**{c: c for c in optional if c in schema}, **named}
+    for canonical, column in columns.items():
+        if f"{column}_duplicated_0" in schema:
+            raise DataError(
+                f"{where}.{canonical}: {section_source(study, where)} has two columns {column!r}: rename one of them"
+            )
+    return columns
+
+
+def check_types(
+    schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], where: str, *, score: bool = False
+) -> None:
+    """Whether ids are ids, times are times and scores are numbers.
+
+    Raises:
+        DataError: they are not.
+    """
+    if score and "score" in columns and not schema[columns["score"]].is_numeric():
+        held = _called(schema[columns["score"]])
+        raise DataError(f"{where}.score: the column {columns['score']!r} must hold numbers, holds {held}")
+    for canonical in ("customer", "at", "start", "end", "observed_from", "observed_until"):
+        column = columns.get(canonical)
+        if column is None:
+            continue
+        dtype = schema[column]
+        if canonical == "customer":
+            fits, wanted = (
+                dtype == nw.String or dtype.is_numeric() or dtype in (nw.Categorical, nw.Enum),
+                "text or whole numbers",
+            )
+        else:
+            fits = dtype.is_integer() or dtype in (nw.String, nw.Date, nw.Datetime, nw.Categorical, nw.Enum)
+            wanted = "times, dates, ISO text or integer days"
+        if not fits:
+            raise DataError(f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}")
+
+
+def _check_labels(schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]) -> None:
+    for canonical, column in columns.items():
+        dtype = schema[column]
+        if not (dtype.is_numeric() or dtype in (nw.String, nw.Boolean, nw.Date, nw.Categorical, nw.Enum)):
+            raise DataError(
+                f"retention.{canonical}: the column {column!r} must hold text, numbers, booleans or dates, "
+                f"holds {_called(dtype)}"
+            )
+
+
+def _check_alike(
+    engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+) -> None:
+    """All times of one table are dates, or all are integer days; a column without a value is either."""
+    start = columns["start"]
+    for canonical, column in columns.items():
+        alike = schema[column].is_integer() == schema[start].is_integer()
+        if not alike and engine.collect(source.select(nw.col(column).count())).item():
+            raise DataError(
+                f"retention.start and retention.{canonical} must both hold dates or both integer days: the columns "
+                f"{start!r} and {column!r} hold {_called(schema[start])} and {_called(schema[column])}"
+            )
+
+
+def _listed(schema: Mapping[str, Any]) -> str:
+    return ", ".join(list(schema)[:40]) + (f" and {len(schema) - 40} more" if len(schema) > 40 else "")
+
+
+def _called(dtype: nw.dtypes.DType) -> str:
+    return "text" if dtype == nw.String else str(dtype).lower()

@@ -1,0 +1,204 @@
+"""Who stayed and who left: one follow-up per customer, from contracts or from the contacts alone.
+
+The customers that come out have: customer (code), id, entry, exit, event, start, unseen, group, cluster (code), and the
+fixed covariates. Days are absolute. At risk on day d if entry < d <= exit. The event is a position in `CAUSES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.engines import GROUPS, Engine, Frame, framed
+from cxresearch.records.contracts import CUSTOMER_REASONS
+from cxresearch.study import Retention
+
+CAUSES = ("censored", "defection", "other exit")
+CENSORED, DEFECTION, OTHER = range(3)
+_FAR = 10**7  # a day later than any
+_REASON = {name: i for i, (name, _) in enumerate(CUSTOMER_REASONS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The log's own window, in days: contacts outside it are unseen."""
+
+    first: int
+    last: int
+
+
+def one_per_customer(rows: Frame, says: Retention, engine: Engine) -> Frame:
+    """Put the rows of a customer together; mark those that cannot be.
+
+    Without a contract column, rows that overlap or touch are a conflict and none is kept. With one, they are joined.
+    The first unbroken spell is the follow-up; contracts after a gap are set aside.
+
+    Args:
+        rows: the table of `tables.read_customers`.
+        says: the study's retention section.
+        engine: where the frames live.
+
+    Returns:
+        The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the whole spell, and the
+        later rows of a joined spell have ``joined`` true.
+    """
+    if says.contract is None:
+        rows = engine.keep(_mark_conflicts(rows, engine))
+    fine = engine.keep(rows.filter(nw.col("reason").is_null()))
+    rejected = rows.filter(~nw.col("reason").is_null()).with_columns(joined=nw.lit(False))
+    if not _several(fine, engine):
+        return nw.concat([fine.with_columns(joined=nw.lit(False)), rejected], how="vertical")
+    along = engine.along("start", "cx_row")
+    x = _reach(fine, engine)
+    x = x.with_columns(
+        gap=nw.when(nw.col("start") > nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
+        meets=nw.when(nw.col("start") <= nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
+    )
+    x = x.with_columns(spell=along.sum("gap"))
+    first = x.filter(nw.col("spell") == 0)
+    whole = first.group_by("customer").agg(spell_end=nw.col("until").max())
+    ends = first.join(whole, on="customer").filter(nw.col("until") == nw.col("spell_end"))
+    last = ends.group_by("customer").agg(last_row=nw.col("cx_row").max())
+    cause = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
+    cause = cause.select("customer", spell_cause=nw.col("cause"))
+    x = x.join(whole, on="customer").join(cause, on="customer")
+    late = nw.when(nw.col("spell") > 0).then(nw.lit(_REASON["a later contract, after the first had ended"]))
+    x = x.with_columns(
+        joined=(nw.col("spell") == 0) & (nw.col("meets") == 1),
+        end=nw.when(nw.col("spell_end") < _FAR).then(nw.col("spell_end")).cast(nw.Int32),
+        cause=nw.col("spell_cause"),
+        reason=late.cast(nw.Int32),
+    )
+    return nw.concat([x.select(rejected.collect_schema().names()), rejected], how="vertical")
+
+
+def _several(rows: Frame, engine: Engine) -> bool:
+    """Whether a customer has more than one row."""
+    total = engine.collect(rows.select(rows=nw.len(), customers=nw.col("id").n_unique()))
+    return bool(total["rows"].item() != total["customers"].item())
+
+
+def _reach(rows: Frame, engine: Engine) -> Frame:
+    """The rows by start, with ``until`` (their end) and ``before`` (how far the customer's earlier rows reach)."""
+    along = engine.along("start", "cx_row")
+    until = nw.max_horizontal("start", nw.coalesce("end", nw.lit(_FAR)))
+    x = along.prepare(rows.with_columns(customer=nw.col("id"), until=until, backward=-until))
+    x = x.with_columns(reach=-along.min("backward"))
+    return x.with_columns(before=along.shift("reach", 1))
+
+
+def _mark_conflicts(rows: Frame, engine: Engine) -> Frame:
+    """Rows of one customer that overlap or touch contradict each other, and so do all rows of that customer."""
+    readable = ("end before start", "start = end: never at risk")
+    stands = nw.col("reason").is_null() | nw.col("reason").is_in([_REASON[r] for r in readable])
+    candidates = rows.filter(stands)
+    if not _several(candidates, engine):
+        return rows
+    x = _reach(candidates, engine)
+    clash = x.filter(nw.col("start") <= nw.col("before")).select("id").unique().with_columns(clash=nw.lit(1))
+    x = rows.join(clash, on="id", how="left")
+    hit = ~nw.col("clash").is_null() & stands
+    conflict = nw.lit(_REASON["conflicting rows of one customer"])
+    reason = nw.when(hit).then(conflict).otherwise(nw.col("reason")).cast(nw.Int32)
+    return x.with_columns(reason=reason).select(rows.collect_schema().names())
+
+
+def contract_follow_up(rows: Frame, says: Retention, window: Window) -> Frame:
+    """Entry, exit and event of each row; rows never under observation get that reason.
+
+    Args:
+        rows: the table of `one_per_customer`.
+        says: the study's retention section; its causes of defection decide the event.
+        window: the log's own.
+    """
+    until = nw.coalesce("observed_until", nw.lit(window.last))
+    end = nw.coalesce("end", nw.lit(_FAR))
+    x = rows.with_columns(
+        entry=nw.max_horizontal("start", nw.coalesce("observed_from", "start"), nw.lit(window.first)).cast(nw.Int32),
+        exit=nw.min_horizontal(end, until, nw.lit(window.last)).cast(nw.Int32),
+    )
+    defected = nw.col("cause").is_in(list(says.defection)) if says.defection else nw.lit(True)
+    event = nw.when(defected).then(nw.lit(DEFECTION)).otherwise(nw.lit(OTHER))
+    never = nw.lit(_REASON["never under observation"])
+    return x.with_columns(
+        event=nw.when(nw.col("exit") == end).then(event).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
+        unseen=nw.when(nw.col("entry") > nw.col("start")).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32),
+        reason=nw.coalesce("reason", nw.when(nw.col("entry") >= nw.col("exit")).then(never)).cast(nw.Int32),
+    )
+
+
+def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Frame:
+    """Follow-up from contacts alone: the first stretch without a gap.
+
+    A customer has lapsed when nothing follows a contact within `gap_days`. Only contacts at or before the end of the
+    data minus the gap are labelled. The lapse is dated contact + gap (a stopping time); returns afterwards are ignored.
+
+    Args:
+        moments: id, day, second, grade, cx_row.
+        gap_days: days.
+        window: the log's own; its last day is the end of the data.
+        engine: where the frames live.
+
+    Returns:
+        One row per customer: id, start, entry, exit, event, unseen, cx_contacts (labelled ones up to the lapse),
+        returned (1 if a contact follows the lapse).
+    """
+    along = engine.along("day", "cx_row")
+    x = along.prepare(moments.select("day", "cx_row", "id", customer=nw.col("id")))
+    x = x.with_columns(following=nw.coalesce(along.shift("day", -1), nw.lit(_FAR)))
+    labelled = nw.col("day") <= window.last - gap_days
+    x = x.with_columns(
+        lapse=nw.when(labelled & (nw.col("following") > nw.col("day") + gap_days)).then(nw.col("day")),
+        labelled=nw.when(labelled).then(nw.lit(1)).otherwise(nw.lit(0)),
+    )
+    per = x.group_by("id").agg(start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max())
+    x = x.join(per.select("id", first_lapse=nw.col("lapse")), on="id")
+    counted = x.filter(nw.col("day") <= nw.coalesce("first_lapse", nw.lit(_FAR)))
+    counted = counted.group_by("id").agg(cx_contacts=nw.col("labelled").sum().cast(nw.Int32))
+    lapsed = ~nw.col("lapse").is_null()
+    return per.join(counted, on="id").select(
+        "id",
+        nw.col("start").cast(nw.Int32),
+        "cx_contacts",
+        entry=nw.col("start").cast(nw.Int32),
+        exit=nw.coalesce(nw.col("lapse") + gap_days, nw.lit(window.last)).cast(nw.Int32),
+        event=nw.when(lapsed).then(nw.lit(DEFECTION)).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
+        unseen=nw.lit(0).cast(nw.Int32),
+        returned=nw.when(lapsed & (nw.col("last") > nw.col("lapse"))).then(nw.lit(1)).otherwise(nw.lit(0)),
+        cluster=nw.col("id"),
+    )
+
+
+def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
+    """Customers with a code each, in the order of their groups and ids, and the code and group of their cluster."""
+    place = nw.concat_str([(nw.col("group") + GROUPS).cast(nw.String), nw.col("id")])  # as many digits for each group
+    small = (nw.col("event", "unseen").cast(nw.Int8), nw.col("group").cast(nw.Int16))
+    x = engine.group(customers, "cluster")
+    x = x.select(*small, "id", "start", "entry", "exit", "cluster", *columns, cx_place=place)
+    x = engine.keep(engine.number(x, "cx_place", "customer").drop("cx_place"))
+    x = x.with_columns(nw.col("customer").cast(nw.Int32))
+    shared = (nw.col("cluster") != nw.col("id")).cast(nw.Int32).max()
+    if not engine.collect(x.select(shared=shared))["shared"].item():
+        return x.with_columns(cluster=nw.col("customer"))
+    clusters = engine.number(x.select("cluster").unique(), "cluster", "cx_code")
+    clusters = clusters.with_columns(nw.col("cx_code").cast(nw.Int32))
+    return x.lazy().join(clusters.lazy(), on="cluster").drop("cluster").rename({"cx_code": "cluster"})
+
+
+def leveled(customers: Frame, fixed: Sequence[str], engine: Engine) -> tuple[Frame, dict[str, tuple[str, ...]]]:
+    """Customers with their fixed covariates as positions among the sorted values found; no value is ``unknown``."""
+    levels = {}
+    for name in fixed:
+        customers = customers.with_columns(nw.col(name).fill_null("unknown"))
+        result = engine.collect(customers.select(name).unique())[name].sort()
+        levels[name] = tuple(result.to_list())
+        codes = framed(
+            engine.frame(
+                pl.DataFrame({name: result, "cx_code": range(len(result))}, {name: pl.String, "cx_code": pl.Int32})
+            )
+        )
+        customers = customers.lazy().join(codes, on=name).drop(name).rename({"cx_code": name})
+    return engine.keep(customers), levels

@@ -1,0 +1,341 @@
+"""The two tables joined: graded moments, customers under follow-up, and an audit that accounts for every row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.engines import Engine, Frame, Moments, Whole
+from cxresearch.engines import engine as engine_named
+from cxresearch.errors import DataError
+from cxresearch.html_tables import html_table
+from cxresearch.records import contact_attributes
+from cxresearch.records.audit import (
+    Audit,
+    Count,
+    Day,
+    Fact,
+    Share,
+    cause_facts,
+    customer_facts,
+    grade_facts,
+    tallied,
+    tallied_log,
+    unread_facts,
+    window_facts,
+)
+from cxresearch.records.contacts import GRADES, log_has, read_log
+from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS, Raw, day_number, first_reason, read_customers
+from cxresearch.records.dated_events import happenings
+from cxresearch.records.follow_up import Window, coded, contract_follow_up, leveled, one_per_customer, spells
+from cxresearch.records.rejections import counted, ids_of, need_rows, quarantine_of
+from cxresearch.records.sources import reading, section_source, table_rows
+from cxresearch.study import Study
+
+_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose own cannot be read
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Records:
+    """What the rest of the way works on; the frames live on the engine.
+
+    Attributes:
+        study: what they were made from.
+        engine: where the frames live.
+        contacts: customer (code), day, second, grade (position in `GRADES`); 0 or 1: `both`, whether the rules call
+            it bad and good at once, and `leaving`, whether it is of the day on which the customer left; and the facets
+            that were asked for (see `cxresearch.records.contact_attributes`).
+        happenings: see `cxresearch.records.dated_events`.
+        customers: see `cxresearch.records.follow_up`; fixed covariates are positions among their levels.
+        window: the log's own, in days.
+        levels: name of each fixed covariate to the names of its levels.
+        names: name of each facet that is a text to the texts, in the order of their positions.
+        has: what histories may read, had all facets been asked for.
+        audit: every row accounted for.
+    """
+
+    study: Study
+    engine: Engine
+    contacts: Moments
+    happenings: Frame
+    customers: Frame
+    window: Window
+    levels: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, tuple[str, ...]]
+    has: frozenset[str]
+    audit: Audit
+
+    def __repr__(self) -> str:
+        kept = ", ".join(f"{n:,} {table}" for table, n in self.audit.kept)
+        return f"Records({self.study.name!r}: {kept}, on {self.engine.name})"
+
+    @property
+    def moments(self) -> Frame:
+        """All contacts in one frame."""
+        return self.contacts.frame()
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Names of the fixed covariates."""
+        return tuple(self.levels)
+
+    def parts(self, grades: Sequence[int] | None = None) -> tuple[Callable[[], Records], ...]:
+        """How to get the same records in parts of disjoint clusters, each of a size that memory takes in its stride.
+
+        With `grades`, contacts of other grades may be left out.
+        """
+
+        def made(part: Callable[[], tuple[Frame, Frame]]) -> Records:
+            moments, customers = part()
+            own = self.happenings.join(customers.select("customer"), on="customer", how="semi")
+            return replace(self, contacts=Whole(moments, self.engine), happenings=own, customers=customers)
+
+        return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
+
+    def _repr_html_(self) -> str:
+        facts = {f.name: str(f.value) for f in self.audit.facts}
+        rows = [
+            *((f"{table} kept", f"{n:,}") for table, n in self.audit.kept),
+            *((name, facts[name]) for name in ("log from", "log until") if name in facts),
+            ("fixed covariates", ", ".join(self.fixed) or "none"),
+            ("read on", self.engine.name),
+        ]
+        return html_table(self.study.name, ("what", "is"), rows)
+
+
+def read_records(study: Study, engine: Engine | str = "polars", *, reads: Collection[str] | None = None) -> Records:
+    """Read, check and join the two tables of a study.
+
+    Args:
+        study: from `read_study` or `study_from`.
+        engine: an engine or its name.
+        reads: what histories will read of a contact besides its grade, such as ``score`` or ``attended``; all that the
+            log has when not given.
+
+    Raises:
+        SourceError: a table cannot be read.
+        DataError: a fatal finding: missing column, wrong type, empty table, no customers in common.
+        RuleError: a rule or query is refused.
+    """
+    if isinstance(engine, str):
+        engine = engine_named(engine)
+    tables = table_rows(study, engine)
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        raw = read_log(study, engine, reads)
+        log, window = _held(study, engine, raw)
+    if study.retention.kind == "activity":
+        return _activity(study, engine, raw, log, window, tables)
+    with reading(study, f"retention ({section_source(study, 'retention')})"):
+        who = read_customers(study, engine)
+        if who.dated != raw.dated:
+            raise DataError(
+                "interactions.at and retention.start must both hold dates or both integer days: "
+                f"{'dates' if raw.dated else 'integer days'} and {'dates' if who.dated else 'integer days'}"
+            )
+        _check_literals(study, raw.dated, "retention", ("observed_from", "observed_until"))
+        rows = one_per_customer(engine.keep(who.table), study.retention, engine)
+        rows = engine.keep(contract_follow_up(rows, study.retention, window))
+        findings, read, kept = counted(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
+    need_rows(study, engine, "retention", rows, findings, read, kept)
+    fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
+    first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
+    customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
+    with reading(study, f"retention ({section_source(study, 'retention')})"):
+        quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
+    causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
+    whose = engine.keep(_whose(rows, customers))
+    del rows, first  # before the log is gone through
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        matched = _match(log, whose, window)
+        asides, contacts = _settled(engine, matched, customers, window, raw)
+        happened, unread = happenings(matched, raw.dates, engine)
+        told = tallied(contacts)
+        log_findings, log_rejected, _ = counted(engine, "interactions", asides, LOG_REASONS, raw.ordered)
+        log_read, log_kept = log_rejected + told.contacts, told.contacts
+        need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, ids)
+        quarantine = quarantine_of(engine, raw, asides, "interactions", LOG_REASONS, log_findings) + quarantine
+    audit = Audit(
+        tables,
+        (("interactions", log_read), ("retention", read)),
+        (("interactions", log_kept), ("retention", kept)),
+        (*log_findings, *findings),
+        (
+            *window_facts(study, window, raw.dated),
+            *grade_facts(told),
+            *unread_facts(unread),
+            *causes,
+            *customer_facts(engine, customers, told),
+        ),
+        quarantine,
+    )
+    return Records(study, engine, contacts, happened, customers, window, levels, raw.names, raw.has, audit)
+
+
+def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
+    """What histories may read, going by the columns of a study's log; no row is looked at.
+
+    Raises:
+        SourceError, DataError: as `read_records`.
+    """
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        return log_has(study, engine_named(engine) if isinstance(engine, str) else engine)
+
+
+def _activity(
+    study: Study, engine: Engine, raw: Raw, log: Frame, window: Window, tables: tuple[tuple[str, int], ...]
+) -> Records:
+    gap = study.retention.gap_days or 0
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
+        late = first_reason([("outside the log's window", outside)], LOG_REASONS)
+        log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
+        findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
+        need_rows(study, engine, "interactions", log, findings, read, kept)
+        fine = log.filter(nw.col("reason").is_null())
+        everyone = engine.keep(spells(fine, gap, window, engine))
+        observed = everyone.filter(nw.col("entry") < nw.col("exit"))
+        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned"))
+        under = int(engine.collect(customers.select(nw.len())).item())
+        if not under:
+            raise DataError(
+                f"interactions: all {kept:,} contacts lie on the last day of the log "
+                f"({Day(window.last, raw.dated)}): nobody is under observation; "
+                "give log_until, or a longer log"
+            )
+        whose = fine.join(customers.select("id", "customer"), on="id").with_columns(leaving=nw.lit(0))
+        _, contacts = _settled(engine, whose, customers, window, raw)
+        happened, unread = happenings(whose, raw.dates, engine)
+        quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
+        seen = engine.collect(everyone.select(nw.len())).item()
+        lapsed = engine.collect(
+            customers.select(event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum())
+        )
+    n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
+    facts = (
+        *window_facts(study, window, raw.dated),
+        *grade_facts(tallied_log(engine, log)),
+        *unread_facts(unread),
+        Fact("customers", Count(seen), "who appear in kept contacts"),
+        *(
+            (Fact("customers never under observation", Share(seen - under, seen), "first seen on the last day"),)
+            if seen > under
+            else ()
+        ),
+        Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
+        Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
+    )
+    audit = Audit(tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine)
+    return Records(study, engine, contacts, happened, customers, window, {}, raw.names, raw.has, audit)
+
+
+def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
+    """The log's canonical table, made ready to be gone through again, and its window."""
+    day = nw.when(~nw.col("id").is_null()).then(nw.col("day"))  # of contacts of anybody; null where not readable
+    ends = {"first": day.min(), "last": day.max()}
+    if engine.rereads and raw.plain is not None:
+        # ids that stand in the source as they are compared need not be looked at again, row by row
+        log = raw.plain
+        result = engine.collect(log.select(**ends, odd=nw.col("odd").cast(nw.Int32).max()))
+        if not result["odd"].item():
+            return log, _window(study, engine, log, raw.dated, result)
+    log = raw.table if engine.rereads else engine.keep(raw.table)
+    return log, _window(study, engine, log, raw.dated, engine.collect(log.select(**ends)))
+
+
+def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.DataFrame) -> Window:
+    """The log's window: as declared, else the first and last readable contact of anybody."""
+    first, last = seen["first"].item(), seen["last"].item()
+    if first is None:
+        total = engine.collect(log.select(nw.len())).item()
+        if total == 0:
+            raise DataError("interactions: the table has no rows")
+        raise _nothing_read(study, engine, log, total)
+    says, kept = study.interactions, study.retention
+    _check_literals(study, dated, "interactions", ("log_from", "log_until"))
+    if kept.kind == "activity":
+        _check_literals(study, dated, "retention", ("observed_until",))
+    until = kept.observed_until if not isinstance(kept.observed_until, str) else None
+    start, end = day_number(says.log_from), day_number(says.log_until)
+    if kept.kind == "activity" and end is None:
+        end = day_number(until)
+    window = Window(first if start is None else start, last if end is None else end)
+    if window.first >= window.last:
+        raise DataError(
+            "interactions: the log's window must span at least a day, runs from "
+            f"{Day(window.first, dated)} to {Day(window.last, dated)}; say log_from and log_until"
+        )
+    return window
+
+
+def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataError:
+    """What to say of a log without a row that has a customer and a time; the column at fault is blamed."""
+    says = study.interactions
+    there = engine.collect(log.select(ids=nw.col("id").count(), days=nw.col("day").count()))
+    if not there["ids"].item():
+        return DataError(
+            f"interactions.customer: none of {total:,} rows has a customer: the column {says.customer!r} is empty, or "
+            "its numbers are not whole; name another"
+        )
+    if there["days"].item():
+        return DataError(f"interactions: none of {total:,} rows has both a customer and a time that can be read")
+    how = f" as {says.at_format!r}; look at at_format" if says.at_format else "; say how it is written with at_format"
+    return DataError(f"interactions.at: none of {total:,} rows has a customer and a time that can be read{how}")
+
+
+def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, ...]) -> None:
+    """What the study file says about days is said as the log says it."""
+    for name in names:
+        given = getattr(getattr(study, section), name)
+        if given is not None and not isinstance(given, str) and isinstance(given, int) == dated:
+            raise DataError(
+                f"{section}.{name} is {given}, and interactions.at holds {'dates' if dated else 'integer days'}: "
+                f"write it as {'a date such as 2024-12-31' if dated else 'an integer day'}"
+            )
+
+
+def _whose(rows: Frame, customers: Frame) -> Frame:
+    """Every id of the retention table with its first start, and the code and exit of those that are followed."""
+    followed = customers.select("id", "start", "customer", "exit")
+    rejected = rows.filter(~nw.col("id").is_null() & ~nw.col("reason").is_null())
+    others = rejected.group_by("id").agg(other=nw.col("start").min())
+    x = followed.lazy().join(others.lazy(), on="id", how="left")
+    x = x.with_columns(start=nw.min_horizontal("start", nw.coalesce("other", "start"))).drop("other")
+    alone = others.lazy().join(followed.lazy().select("id"), on="id", how="anti")
+    nothing = nw.lit(None).cast(nw.Int32)
+    start = nw.coalesce("other", nw.lit(_LONG_AGO)).cast(nw.Int32)
+    return nw.concat([x, alone.select("id", start=start, customer=nothing, exit=nothing)], how="vertical")
+
+
+def _match(log: Frame, whose: Frame, window: Window) -> Frame:
+    """Join each contact to its customer, and complete the reasons that need one."""
+    x = log.lazy().join(whose.lazy(), on="id", how="left")  # lazily, so that ids are not carried along
+    tests = [
+        ("unknown customer", nw.col("start").is_null()),
+        ("before the customer's start", nw.col("day") < nw.col("start")),
+        ("customer set aside", nw.col("customer").is_null()),
+        ("after the customer's end", nw.col("day") > nw.col("exit")),
+        ("outside the log's window", (nw.col("day") < window.first) | (nw.col("day") > window.last)),
+    ]
+    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
+    return x.with_columns(leaving=(nw.col("day") == nw.col("exit")).cast(nw.Int32), reason=reason)
+
+
+def _settled(engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw) -> tuple[Frame, Moments]:
+    """Rows with a reason, and the contacts that have none in the order of customers and time."""
+    last = engine.collect(customers.select(nw.col("customer").max())).item()
+    bounds = {
+        "customer": (0, int(last or 0)),
+        "day": (window.first, window.last),
+        "second": (0, 86_400),  # one more than there are: some clocks know a leap second
+        "grade": (0, len(GRADES) - 1),
+        "both": (0, 1),
+        "leaving": (0, 1),
+        **contact_attributes.bounds(raw.facets, raw.names),
+    }
+    return engine.settle(
+        log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds), bounds
+    )

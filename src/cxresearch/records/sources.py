@@ -1,0 +1,273 @@
+"""From what a study names to a table on an engine: files, folders, databases, frames in memory, queries over them."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Engine, reading_errors, schema_of
+from cxresearch.errors import SourceError, StudyError
+from cxresearch.records import postgres
+from cxresearch.study import Format, Interactions, Retention, Study, Table
+from cxresearch.study import sql as queries
+
+_PARQUET = (".parquet", ".pq")
+_TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+# what an engine says, and what to do about it
+_ADVICE = (
+    (
+        "(?i)parquet: file out of specification|no magic bytes|magic bytes not found|don't know what type",
+        "it is not a whole Parquet file: write it again",
+    ),
+    ("(?i)^(?!.*parquet).*invalid utf-?8", 'save it as UTF-8, or say encoding = "utf8-lossy" under format'),
+    (
+        "(?i)^(?!.*parquet).*(more fields than|malformed|could not parse)",
+        "look at quotes and separators; say under format how it is written",
+    ),
+    (
+        "(?i)schema (names|lengths) differ|extra columns|missing column",
+        "all files of a table must have the same columns",
+    ),
+    ("(?i)empty csv", "it has no line with column names"),
+)
+
+
+@contextmanager
+def reading(study: Study, field: str) -> Iterator[None]:
+    """Turn what an engine says about a bad file into one clear error, without secrets."""
+    try:
+        yield
+    except reading_errors() as e:
+        said = _first_line(study.redact(str(e)), field) or type(e).__name__
+        raise SourceError(f"{field}: cannot be read: {said}") from None
+
+
+def _first_line(said: str, of: str) -> str:
+    lines = ["".join(c if c.isprintable() else "?" for c in line).strip() for line in said.splitlines()]
+    advice = next((f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {said}", re.DOTALL)), "")
+    return next((line for line in lines if line), "")[:300] + advice
+
+
+def open_source(study: Study, engine: Engine, where: str) -> Any:
+    """The raw table of ``interactions`` or ``retention``, on the engine.
+
+    Raises:
+        SourceError: no such file, a kind of file that is not known, or a file that is not what its name says.
+        StudyError: a variable without a value.
+        RuleError: the query is refused.
+    """
+    section: Interactions | Retention = getattr(study, where)
+    _confine(study, engine)
+    if where in study.frames:
+        return _frame(study, engine, where)
+    text = [section.customer]
+    if isinstance(section, Retention):
+        text += [c for c in (section.contract, section.cluster, section.segment, *section.described) if c]
+    if section.query is not None and section.source is not None:
+        return _served(study, engine, section.source, section.query, where, text)
+    if section.query is not None:
+        return _query(study, engine, section.query, f"{where}.query", _tables(study, engine))
+    return _file(study, engine, section.source or "", section.format, f"{where}.source", text)
+
+
+def _confine(study: Study, engine: Engine) -> None:
+    """Let an engine read what the study names, and nothing else."""
+    sections: tuple[Interactions | Retention | Table, ...]
+    sections = (study.interactions, study.retention, *study.tables.values())
+    files: list[str] = []
+    for template in (s.source for s in sections if s.source and not s.query):
+        # what is wrong with a name is said where it is opened
+        with suppress(StudyError, OSError, ValueError, RuntimeError, NotImplementedError):
+            filled = study.fill(template, "source")
+            if template.startswith("duckdb:"):
+                name = filled.partition(":")[2].rpartition("/")[0]
+                files.append(str(study.folder / Path(name).expanduser()))
+            elif "://" not in filled and not template.startswith("spark:"):
+                files += _local_files(study.folder, filled)[0]
+    engine.confine(files, study.state)
+
+
+def table_rows(study: Study, engine: Engine) -> tuple[tuple[str, int], ...]:
+    """How many rows each entry of [tables] has, in the order of the file."""
+    counts = []
+    _confine(study, engine)
+    for name, raw in _tables(study, engine).items():
+        with reading(study, f"tables.{name}"):
+            counts.append((name, int(engine.collect(nw.from_native(raw).select(nw.len())).item())))
+    return tuple(counts)
+
+
+def _tables(study: Study, engine: Engine) -> dict[str, Any]:
+    given = [name for name in study.frames if name not in ("interactions", "retention")]
+    opened = {name: _frame(study, engine, name) for name in given}
+    for name, table in study.tables.items():
+        opened[name] = _table(study, engine, name, table, opened)
+    return opened
+
+
+def _table(study: Study, engine: Engine, name: str, table: Table, before: dict[str, Any]) -> Any:
+    if table.query is not None and table.source is not None:
+        return _served(study, engine, table.source, table.query, f"tables.{name}", [])
+    if table.query is not None:
+        return _query(study, engine, table.query, f"tables.{name}.query", before)
+    return _file(study, engine, table.source or "", table.format, f"tables.{name}", [])
+
+
+def _frame(study: Study, engine: Engine, name: str) -> Any:
+    with reading(study, name):
+        try:
+            return engine.frame(study.frames[name])
+        except (TypeError, AttributeError):
+            kind = type(study.frames[name]).__name__
+            raise SourceError(f"{name}: a table in memory must be a Polars frame, was {kind}") from None
+
+
+def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str, Any]) -> Any:
+    checked = queries.query(sql, field, tuple(tables))
+    with reading(study, field):
+        result = engine.query(checked, tables)
+        schema_of(result)  # an unknown column shows here
+    return result
+
+
+def _served(study: Study, engine: Engine, source: str, sql: str, where: str, ids: list[str]) -> Any:
+    with reading(study, f"{where}.query"):
+        raw = engine.parquet([str(postgres.fetched(study, engine, source, sql, where, ids))], hive=False)
+        schema_of(raw)
+    return raw
+
+
+def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, text: list[str]) -> Any:
+    if template.startswith(("duckdb:", "spark:")) and "://" not in template:
+        return _stored(study, engine, template, field)
+    if "://" in template or "://" in (filled := study.fill(template, field)):
+        raise SourceError(
+            f"{field}: {template!r} is an address; only files are read: export the table to Parquet and name that file"
+            " (of a PostgreSQL server, a query beside the source is asked)"
+        )
+    try:
+        files, hive = _local_files(study.folder, filled)
+        empty = [f for f in files if Path(f).stat().st_size == 0]
+    except (OSError, ValueError, RuntimeError, NotImplementedError) as e:
+        raise SourceError(study.redact(f"{field}: {template!r} cannot be looked up: {_strerror(e)}")) from None
+    if not files:
+        raise SourceError(f"{field}: no file {template!r} (relative names start at the study file's folder)")
+    if empty:
+        raise SourceError(f"{field}: {template!r} is empty: a file of 0 bytes")
+    kinds = {_kind(f) for f in files}
+    if len(kinds) != 1 or None in kinds:
+        raise SourceError(
+            f"{field}: {template!r} is not a kind of file that can be read: name one ending in "
+            f"{', '.join((*_PARQUET, *_TEXT))}, or a folder of .parquet files"
+        )
+    with reading(study, f"{field} ({template})"):
+        if kinds == {"parquet"}:
+            raw = engine.parquet(files, hive=hive)
+        else:
+            _need_text(files[0], template, field)
+            if any(f.lower().endswith((".tsv", ".tsv.gz")) for f in files) and fmt.separator == ",":
+                fmt = msgspec.structs.replace(fmt, separator="\t")
+            raw = engine.csv(files, fmt, text)
+        schema_of(raw)  # a file that is not what its name says shows here
+    return raw
+
+
+def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
+    """A table of a database: ``duckdb:folder/file.duckdb/table`` or ``spark:catalog.schema.table``."""
+    kind, _, place = study.fill(template, field).partition(":")
+    name, _, table = place.rpartition("/")
+    file = study.folder / Path(name).expanduser()
+    if kind == "duckdb" and not (name and table):
+        raise SourceError(f"{field}: {template!r} names no table; write duckdb:file.duckdb/table")
+    if kind == "duckdb" and not file.is_file():
+        raise SourceError(f"{field}: no file for {template!r} (relative names start at the study file's folder)")
+    with reading(study, f"{field} ({template})"):
+        raw = engine.database(str(file), table) if kind == "duckdb" else engine.catalogue(place)
+        schema_of(raw)  # a table that is not there shows here
+    return raw
+
+
+def input_files(study: Study) -> list[Path] | None:
+    """Every file a study reads, in order; None if something else is read, or a file is not there."""
+    sections: tuple[Interactions | Retention | Table, ...]
+    sections = (study.interactions, study.retention, *study.tables.values())
+    templates = [s.source for s in sections if s.source]
+    served = any(s.source and s.query for s in sections)
+    if study.frames or served or any(t.startswith(("duckdb:", "spark:")) or "://" in t for t in templates):
+        return None
+    result: list[Path] = []
+    for template in templates:
+        try:
+            files, _ = _local_files(study.folder, study.fill(template, "source"))
+        except (StudyError, OSError, ValueError, RuntimeError, NotImplementedError):
+            return None
+        if not files:
+            return None
+        result += map(Path, files)
+    return result
+
+
+def _strerror(e: Exception) -> str:
+    return getattr(e, "strerror", None) or str(e)
+
+
+def _need_text(path: str, template: str, field: str) -> None:
+    """Engines take much for text that is none, and find columns in it."""
+    try:
+        with gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb") as file:
+            head = file.read(4096)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise SourceError(f"{field}: {template!r} is not a whole gzip file: write it again") from None
+    if b"\0" in head:
+        raise SourceError(f"{field}: {template!r} is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8")
+    if b"\r" in head and b"\n" not in head:
+        raise SourceError(f"{field}: {template!r} has line ends of an old kind (CR alone): save it with LF or CR LF")
+
+
+def _kind(path: str) -> str | None:
+    if path.lower().endswith(_PARQUET):
+        return "parquet"
+    return "text" if path.lower().endswith(_TEXT) else None
+
+
+def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
+    """The files meant, in order, and whether folder names such as ``year=2024`` are columns."""
+    place = folder / Path(name).expanduser()
+    if place.is_dir():
+        start = place
+        result = [p for p in place.rglob("*") if p.suffix.lower() in _PARQUET and _seen(p.relative_to(place))]
+    elif place.exists() or not any(c in name for c in "*?["):
+        result, start = [place] if place.exists() else [], place.parent
+    else:
+        # only the name may be a pattern, not the folder that the study lies in
+        parts = Path(name).expanduser().parts
+        fixed = next(i for i, part in enumerate(parts) if any(c in part for c in "*?["))
+        start = folder.joinpath(*parts[:fixed])
+        result = [p for p in start.glob(str(Path(*parts[fixed:]))) if p.is_file()]
+    files = sorted(result)
+    return [str(f) for f in files], any("=" in part for f in files for part in f.relative_to(start).parts[:-1])
+
+
+def _seen(path: Path) -> bool:
+    """Not what a program keeps beside the data, such as ``_metadata`` or ``.cache/``."""
+    return not any(part.startswith((".", "_")) for part in path.parts)
+
+
+def section_source(study: Study, where: str) -> str:
+    """How a section's source is called in messages: the template, never a value."""
+    section = getattr(study, where)
+    if where in study.frames:
+        return "the frame given"
+    if section.query is not None:
+        return f"{where}.query"
+    if section.source is None:
+        raise StudyError(f"[{where}] names no source", field=f"{where}.source")
+    return str(section.source)

@@ -1,0 +1,144 @@
+"""The first screen: the question, and a card per claim."""
+
+from __future__ import annotations
+
+from cxresearch.claims.results import Docket, Trial
+from cxresearch.records.records import Records
+from cxresearch.report.pages.claim_page import ruling
+from cxresearch.report.pages.interval_bar import strip
+from cxresearch.report.pages.overview import MANY, overview
+from cxresearch.report.pages.text import (
+    anchor,
+    beside,
+    first_part,
+    headline,
+    mark,
+    period,
+    spread,
+    tally,
+    text,
+    verdict,
+    why,
+)
+
+QUESTION = "Which sayings about customer experience hold in our own data?"
+
+
+def first_screen(docket: Docket, title: str = "") -> str:
+    """The question in one sentence and a card per claim; above many cards, a list of all claims.
+
+    Args:
+        docket: the claims, tried.
+        title: the question; a general one if not given.
+
+    Returns:
+        HTML; all text in it is escaped.
+    """
+    cards = "".join(_card(docket, t) for t in docket.values())
+    many = len(docket) > MANY
+    above = f'{overview(docket)}<h2 id="cards">The claims one by one</h2>' if many else ""
+    return (
+        f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
+        f"<h1>{text(title or QUESTION)}</h1>"
+        f'<p class="cx-lead">{text(_tally(docket))} '
+        f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{mark('SINCE')}</header>{above}"
+        f'<div class="cx-cards">{cards}</div>'
+    )
+
+
+def opening(records: Records, title: str) -> str:
+    """The first screen of a page without verdicts.
+
+    Args:
+        records: the study's data.
+        title: what the page is about.
+
+    Returns:
+        HTML; all text in it is escaped.
+    """
+    first, last = (str(records.audit.fact(name)) for name in ("log from", "log until"))
+    kept = dict(records.audit.kept)
+    customers = f" and {kept['retention']:,} customers" if "retention" in kept else ""
+    return (
+        f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
+        f'<p class="cx-lead">{kept["interactions"]:,} contacts{customers}. '
+        f"Data from {text(period(first, last))}.</p></header>"
+    )
+
+
+def one_claim(docket: Docket, trial: Trial) -> str:
+    """The first screen of a page about one claim.
+
+    Args:
+        docket: the docket it was tried in.
+        trial: the claim, tried.
+
+    Returns:
+        HTML; all text in it is escaped.
+    """
+    e = trial.primary
+    number = ""
+    if e.estimate is not None:
+        number = (
+            f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
+            f'<span class="cx-interval">{text(spread(trial))}: {text(e.label)}</span></p>{strip(trial)}'
+        )
+    return (
+        f'<header class="cx-first">{mark("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
+        f'<h1 id="{anchor("claim", trial.claim.id)}">{text(trial.claim.statement)}</h1>'
+        f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
+        f"{number}{ruling(trial)}{mark('SINCE')}</header>"
+    )
+
+
+def _tally(docket: Docket) -> str:
+    result = [t.verdict for t in docket.values()]
+    claims = "1 claim was" if len(result) == 1 else f"{len(result)} claims were"
+    together = [t.primary.verdict_family for t in docket.values()]
+    if result == together:
+        return f"{claims} put on trial: {tally(result)}."
+    return f"{claims} put on trial. Judged one by one: {tally(result)}; all together (stricter): {tally(together)}."
+
+
+def _card(docket: Docket, trial: Trial) -> str:
+    e = trial.primary
+    family = ""
+    if e.verdict_family != e.verdict:
+        family = (
+            f' <span class="cx-family">but {text(e.verdict_family)} when judged with all {len(docket)} claims</span>'
+        )
+    kind, place = trial.verdict.replace(" ", "-"), f"#{anchor('claim', trial.claim.id)}"
+    more = "Why it could not be tried" if trial.verdict == "not testable" else "The evidence"
+    claim = trial.claim.id
+    return (
+        f'<article class="cx-card cx-card-{kind}" id="{anchor("card", claim)}"><p class="cx-says">The claim</p>'
+        f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
+        f"<p>{verdict(trial.verdict)}{family}</p>{_found(trial)}{_facts(trial)}"
+        f'<p class="cx-more"><a href="{place}">{more}'
+        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>{mark("DEPTH", claim)}</article>'
+    )
+
+
+def _found(trial: Trial) -> str:
+    e = trial.primary
+    if e.estimate is None:
+        return f'<p class="cx-sentence">{text(str(trial.sentence))}</p>'
+    reason = why(e)
+    because = f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
+    return (
+        f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
+        f'<span class="cx-interval">{text(spread(trial))}</span></p>{strip(trial)}'
+        f'<p class="cx-sentence">{text(first_part(str(trial.sentence), e))}</p>{because}'
+    )
+
+
+def _facts(trial: Trial) -> str:
+    rows = []
+    if trial.base_rate:
+        rows.append(("Happens anyway", beside(trial.base_rate), trial.base_rate.label))
+    if trial.naive:
+        rows.append(("Counted naively", beside(trial.naive), trial.naive.label))
+    items = "".join(
+        f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>" for k, v, label in rows
+    )
+    return f'<dl class="cx-facts">{items}</dl>' if rows else ""

@@ -1,0 +1,194 @@
+"""What stands behind a card: a section per claim, in blocks between which the charts go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from cxresearch.charts import claimed, happening
+from cxresearch.claims.catalogue_loader import Claim, region
+from cxresearch.claims.results import Beside, Docket, Evidence, Trial, shown
+from cxresearch.claims.units import held_against, limits, number
+from cxresearch.report.pages.overview import MANY
+from cxresearch.report.pages.text import anchor, beside, count, mark, table, text, verdict, why
+
+_NUMERIC = ("Customers", "Cases")  # columns of the table of readings whose numbers stand to the right
+
+
+def opening(docket: Docket, trial: Trial) -> str:
+    """What the claim says, who says it, the verdict, and the readings side by side."""
+    claim = trial.claim
+    up = '<p class="cx-more"><a href="#overview">All claims</a></p>' if len(docket) > MANY else ""
+    return (
+        f'<h2 class="cx-claim" id="{anchor("claim", claim.id)}">{text(claim.statement)}</h2>'
+        f"{ruling(trial)}{mark('DEPTH', claim.id)}{up}{readings(docket, trial)}"
+    )
+
+
+def ruling(trial: Trial) -> str:
+    """Who says so, the verdict and its sentence."""
+    e = trial.primary
+    family = ""
+    if e.verdict_family != e.verdict:
+        family = (
+            f'<p class="cx-note">Judged together with the other claims, more strictly, this verdict is '
+            f"{verdict(e.verdict_family)}</p>"
+        )
+    return (
+        f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
+        f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(str(trial.sentence))}</span></p>{family}'
+    )
+
+
+def naive(trial: Trial) -> str:
+    """What a naive analysis would have said, and why it is no verdict; empty if there is nothing to say."""
+    if trial.naive is None:
+        return ""
+    caution = f'<p class="cx-caution">{text(str(trial.caution))}</p>' if trial.caution else ""
+    return f"<h3>What a naive analysis would have said</h3>{_said(trial.naive)}{caution}"
+
+
+def anyway(trial: Trial) -> str:
+    """What happens anyway; empty if it could not be computed."""
+    return f"<h3>What happens anyway</h3>{_said(trial.base_rate)}" if trial.base_rate else ""
+
+
+def variants(tried: Mapping[str, Trial]) -> str:
+    """The same claim under several definitions: a row each, number and verdict side by side."""
+    rows = "".join(
+        f'<tr><th scope="row">{text(name)}</th>'
+        f"<td>{text(shown(t.primary))}</td><td>{verdict(t.verdict)}</td>"
+        f"<td>{text(why(t.primary)) or '–'}</td></tr>"
+        for name, t in tried.items()
+    )
+    return table("The same claim, with other definitions", ("Definition", "In these data", "Verdict", "Why"), rows)
+
+
+def _said(result: Beside) -> str:
+    spread = text(limits(result.low, result.high, result.unit))
+    return f"<p><strong>{text(beside(result))}</strong> ({spread}): {text(result.label)}.</p>"
+
+
+def closing(docket: Docket, trial: Trial) -> str:
+    """Customers left out, what others found, what would contradict the claim, and what could not be tested."""
+    claim = trial.claim
+    asides = dict.fromkeys((_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides)
+    published = "".join(
+        f"<li><strong>{text(p.value)}</strong> {text(p.says)} <cite>({text(p.source)})</cite></li>"
+        for p in claim.published
+    )
+    untested = [e for e in trial.readings if e.verdict == "not testable" and e.lacks]
+    parts = (
+        (
+            "What would contradict the claim",
+            f"<p>{text(claim.change_our_mind)}</p>" if claim.change_our_mind else "",
+        ),
+        ("What the number does not say", _list(text(n) for n in claim.notes)),
+        (
+            "Customers left out of the comparison",
+            _list(f"{text(count(n, docket.min_cell))}: {text(reason)}" for reason, n in asides),
+        ),
+        ("What others have published", f"<ul>{published}</ul>" if published else ""),
+        ("What could not be tested, and why", _untested(untested)),
+    )
+    return "".join(f"<h3>{title}</h3>{body}" for title, body in parts if body)
+
+
+def _left_out(claim: Claim, reason: str) -> str:
+    """Why customers were left out, with what a history reached called by its name."""
+    gone = re.fullmatch(r"left on the day they reached (\S+) (.+)", reason)
+    if gone:
+        return f"left on the day of {happening(claim, gone[1], gone[2])}"
+    at_once = re.fullmatch(r"reached (\S+) (.+) on the same day as (.+)", reason)
+    if at_once is None:
+        return reason
+    name, beyond, level = at_once.groups()
+    return f"had {happening(claim, name, level)} and {happening(claim, name, beyond)} on the same day"
+
+
+def readings(docket: Docket, trial: Trial) -> str:
+    """What to bear in mind, and every reading that gave a number, in a table."""
+    return f"{_warnings(trial.readings)}{_table(docket, trial)}"
+
+
+def _table(docket: Docket, trial: Trial) -> str:
+    rows = "".join(_reading(docket, trial, e) for e in trial.readings if e.verdict != "not testable")
+    if not rows:
+        return ""
+    rows += _beside_row("What happens anyway", trial.base_rate)
+    if trial.naive and trial.naive.label not in {e.label for e in trial.readings}:
+        rows += _beside_row("Counted naively", trial.naive)
+    heads = (
+        "What was counted",
+        f"In these data ({docket.level:.0%} interval)",
+        "Needed",
+        "Verdict",
+        "Customers",
+        "Cases",
+    )
+    caption = "The same claim can be read in several ways. The verdict rests on the first, fixed beforehand."
+    return table(caption, heads, rows, kind="cx-readings", numeric=(heads[1], *_NUMERIC))
+
+
+def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
+    made = e.estimate
+    result = f"<span>not shown: {text(e.reason)}</span>"
+    needed = region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
+    if made:
+        result = _number(made.value, made.low, made.high, e.unit, held_against(needed))
+    where = claimed(needed, e.unit)
+    horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
+    worst = trial.claim.reading(e.reading).worst
+    who = f" {text(worst.of)}s" if worst else ""
+    cells = (
+        ("In these data", result),
+        ("Needed", text(where)),
+        ("Verdict", verdict(e.verdict)),
+        ("Customers", f"{text(count(e.customers, docket.min_cell))}{who}"),
+        ("Cases", text(count(e.events, docket.min_cell))),
+    )
+    right = (cells[0][0], *_NUMERIC) if made else _NUMERIC
+    return (
+        f'<tr{" class=cx-primary" if e.primary else ""}><th scope="row">{text(e.label)}{horizon}</th>'
+        + "".join(
+            f'<td data-label="{text(name)}"{" class=cx-num" if name in right else ""}>{value}</td>'
+            for name, value in cells
+        )
+        + "</tr>"
+    )
+
+
+def _beside_row(title: str, result: Beside | None) -> str:
+    if result is None:
+        return ""
+    return (
+        f'<tr class="cx-beside"><th scope="row">{title}: {text(result.label)}</th>'
+        '<td data-label="In these data" class="cx-num">'
+        f"{_number(result.value, result.low, result.high, result.unit)}</td>"
+        '<td class="cx-empty" colspan="4"></td></tr>'
+    )
+
+
+def _number(value: float, low: float, high: float, unit: str, against: Collection[float] = ()) -> str:
+    return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit, against))})</span>"
+
+
+def _warnings(readings: Iterable[Evidence]) -> str:
+    result = dict.fromkeys(w for e in readings for w in e.warnings)
+    return "".join(f'<p class="cx-note">{text(w)}.</p>' for w in result)
+
+
+def _list(items: Iterable[str]) -> str:
+    result = "".join(f"<li>{item}</li>" for item in items)
+    return f"<ul>{result}</ul>" if result else ""
+
+
+def _untested(readings: list[Evidence]) -> str:
+    """Readings that lack the same thing are told together."""
+    by: dict[str, list[str]] = {}
+    for e in readings:
+        by.setdefault(e.lacks, []).append(e.label)
+    return "".join(
+        f"<p>The study lacks {text(lacks)}. Hence no answer to:</p>{_list(text(label) for label in labels)}"
+        for lacks, labels in by.items()
+    )

@@ -1,0 +1,218 @@
+"""An executed notebook becomes one HTML file that needs nothing else: no network, no second file.
+
+Scripts and styles are allowed by their hashes only (Content-Security-Policy), so a script that came in with
+the data stays dead. Vega runs on its interpreter, which needs no ``eval``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from html import escape, unescape
+from importlib.metadata import distribution
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import pass_context
+from latex2mathml.converter import convert as to_mathml
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode
+from traitlets import default
+from traitlets.config import Config
+
+from cxresearch.charts import renderer
+from cxresearch.html_tables import unstyled
+from cxresearch.report.pages import changes, policy, show
+from cxresearch.report.pages import text as marks
+from cxresearch.report.pages.policy import style
+from cxresearch.report.pages.site import Entry, back, depth_of, elsewhere
+from cxresearch.report.runs.ledger import Look
+
+_TEMPLATE = files("cxresearch.report").joinpath("template")
+_FORMS = (
+    renderer.MIME,
+    "text/html",
+    "text/markdown",
+    "image/svg+xml",
+    "image/png",
+    "image/jpeg",
+    "text/latex",
+    "text/plain",
+)
+
+
+@cache
+def _nbconvert() -> Path:
+    """The folder in which nbconvert was installed with its templates."""
+    own = Path("share", "jupyter", "nbconvert", "templates", "base", "display_priority.j2")
+    installed = (f for f in distribution("nbconvert").files or () if f.parts[-len(own.parts) :] == own.parts)
+    place = next((Path(str(f.locate())).resolve() for f in installed), Path(sys.prefix) / own)
+    return place.parents[3]
+
+
+class Exporter(HTMLExporter):
+    """nbconvert's exporter for such a page."""
+
+    @property
+    def default_config(self) -> Config:
+        """Charts in our own form come before any other form of the same output."""
+        c: Config = super().default_config
+        c.NbConvertBase.display_data_priority = list(_FORMS)
+        return c
+
+    def _template_name_default(self) -> str:
+        return "template"
+
+    @default("extra_template_basedirs")
+    def _our_template_comes_first(self) -> list[str]:
+        return [str(Path(str(_TEMPLATE)).parent)]
+
+    def get_prefix_root_dirs(self) -> list[str]:
+        """Templates come from the two packages alone: never from the working folder or a folder of the user's."""
+        return [str(_nbconvert())]
+
+    @pass_context
+    def markdown2html(self, _context: Any, source: str) -> str:
+        """Markdown with its maths as MathML."""
+        return str(MarkdownWithMath(renderer=_MathML(escape=False, exclude_anchor_links=True)).render(source))
+
+
+class _MathML(IPythonRenderer):
+    def heading(self, text: str, level: int, **_: Any) -> str:
+        """A heading that the contents can lead to."""
+        name = re.sub(r"[^a-z0-9]+", "-", unescape(re.sub(r"<[^>]*>", "", text)).lower()).strip("-")
+        return f'<h{level} id="{escape(name)}">{text}</h{level}>\n'
+
+    def inline_math(self, body: str) -> str:
+        return str(to_mathml(body))
+
+    def block_math(self, body: str) -> str:
+        return str(to_mathml(body, display="block"))
+
+
+def page(notebook: NotebookNode, *, name: str, entries: Sequence[Entry] = (), history: Sequence[Look] = ()) -> str:
+    """The page of an executed notebook.
+
+    Args:
+        notebook: with its outputs; charts as `renderer.bundle` sends them. Not changed.
+        name: its name, for the title where the notebook gives none.
+        entries: all pages that will lie beside it, itself included, for links.
+        history: all looks at the study, the present run's last, for what has changed.
+
+    Returns:
+        HTML in one piece.
+
+    Raises:
+        ReportError: the page would load something from elsewhere.
+    """
+    charts = list(_charts(notebook))
+    script = _script() if charts else ""
+    result = summary(notebook)
+    title = title_of(notebook, name)
+    resources = {
+        "metadata": {"name": name},
+        "cx_title": f"{title} · {result['docket']['study']}" if result else title,
+        "cx_style": style(),
+        "cx_script": script,
+        "cx_stills": {_key(spec): _stills(spec) for spec in charts},
+        "cx_key": _key,
+        "cx_json": _embedded,
+        "cx_mime": renderer.MIME,
+        "cx_pages": elsewhere(entries, f"{name}.html"),
+        "cx_filled": _filler(result, entries, history),
+    }
+    exporter = Exporter()  # type: ignore[no-untyped-call]
+    body, _ = exporter.from_notebook_node(notebook, resources)
+    body = body.replace("<!--CONTENTS-->", _contents(policy.Parsed.of(body).headings), 1)
+    return policy.sealed(body, script)
+
+
+def title_of(notebook: NotebookNode, name: str) -> str:
+    """What a page is called: the claim it is about, else what its notebook is called."""
+    result = summary(notebook) or {}
+    about = result.get("claims", {}).get(result.get("about", ""))
+    return str(about["statement"] if about else notebook.metadata.get("title", name))
+
+
+def _filler(result: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[Look]) -> Any:
+    """What fills in the places that wait for the other pages and the ledger."""
+    told = result["claims"] if result else {}
+    about = (result or {}).get("about")
+    statements = {claim: str(said["statement"]) for claim, said in told.items() if about in {None, claim}}
+    compared = changes.since(history, statements)
+    depth = depth_of(entries)
+    by = {
+        "DEPTH": lambda claim: _link(claim, depth),
+        "SINCE": lambda _: changes.told(compared, statements),
+        "BACK": lambda claim: back(entries, claim),
+    }
+    return lambda block: marks.filled(unstyled(block), by)
+
+
+def _link(claim: str, depth: dict[str, str]) -> str:
+    if claim not in depth:
+        return ""
+    hidden = f'<span class="cx-hidden">: {escape(claim)}</span>'
+    return f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
+
+
+def summary(notebook: NotebookNode) -> dict[str, Any] | None:
+    """The verdicts an executed notebook has shown, as `show.summary` sends them; None if it showed none."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            result = output.get("data", {}).get(show.MIME)
+            if result is not None:
+                return dict(result)
+    return None
+
+
+def _charts(notebook: NotebookNode) -> Any:
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if renderer.MIME in output.get("data", {}):
+                yield output.data[renderer.MIME]
+
+
+_PLAIN = "=:;,/!?()[]*+'@$-._~|"
+
+
+def _key(spec: Any) -> str:
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+
+
+def _embedded(spec: Any) -> str:
+    """A chart as JSON that no parser of HTML takes for markup, whatever its data hold."""
+    return json.dumps(spec).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _stills(spec: Any) -> tuple[str, str]:
+    """A chart's still pictures as addresses of data, for a phone and for wider screens and paper."""
+    plain = json.loads(json.dumps(spec))
+    narrow, wide = (renderer.still(plain, w) for w in (renderer.NARROW, renderer.WIDE))
+    return _address(narrow), _address(wide)
+
+
+def _address(svg: str) -> str:
+    """A picture as text, a third shorter than as base64; what would end an attribute or an address is written out."""
+    single = re.sub(r"=\"([^\"']*)\"", r"='\1'", svg)
+    return f"data:image/svg+xml,{quote(single, _PLAIN)}"
+
+
+@cache
+def _script() -> str:
+    """Vega and the few lines that bring the charts to life, as one script."""
+    import vl_convert as vlc
+
+    return str(vlc.javascript_bundle(_TEMPLATE.joinpath("charts.js").read_text(encoding="utf-8")))
+
+
+def _contents(headings: list[tuple[str, str]]) -> str:
+    items = "".join(f'<li><a href="#{escape(i)}">{escape(" ".join(t.split()))}</a></li>' for i, t in headings)
+    return f"<ol>{items}</ol>" if items else ""

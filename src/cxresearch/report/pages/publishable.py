@@ -1,0 +1,117 @@
+"""What of a docket a page may tell: numbers that rest on too few are taken out, the verdicts stay.
+
+A page goes to many readers, and a count of three customers follows from a share of 1.5% and a total of 200. The docket
+itself, its JSON and the log of a run are for the analyst and stay exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from cxresearch.claims.catalogue_loader import Claim
+from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
+from cxresearch.claims.results import Beside, Docket, Evidence, Trial
+from cxresearch.disclosure.counts import rounded, tellable
+
+_OWN = {"estimate", "low", "high", "events", "customers"}  # what a sentence may name of the primary reading
+
+
+def publishable(docket: Docket) -> Docket:
+    """A docket as a page may tell it; one that is so already comes back equal."""
+    return replace(docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values()))
+
+
+def publishable_trial(trial: Trial, min_cell: int) -> Trial:
+    """A trial as a page may tell it.
+
+    Where a number rests on fewer than `min_cell` customers or cases, the estimate and its curve go, with a word why,
+    and so do sentences that repeat it. Where customers were left out of a reading its counts are rounded: those of all
+    customers are told elsewhere.
+
+    Args:
+        trial: a claim, tried.
+        min_cell: the smallest count that may be shown.
+    """
+    level = next((e.estimate.level for e in trial.readings if e.estimate), 0.95)
+    gone = {e.reading for e in trial.readings if e.estimate is not None and not _tellable(e, trial.claim, min_cell)}
+    besides = [
+        (name, b) for name, b in ((trial.claim.base_rate, trial.base_rate), (trial.claim.naive, trial.naive)) if b
+    ]
+    few = {name for name, b in besides if name in gone or not _beside(name, b, trial.claim, level, min_cell)}
+    hidden = gone | {name for name in few if name}
+    said = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
+    readings = tuple(_evidence(e, hidden, said, min_cell) for e in trial.readings)
+    known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
+    sentence, caution = trial.sentence, trial.caution
+    if _names_hidden(sentence, trial, hidden, known):
+        sentence = Sentence("{hidden}.", (("hidden", Words(f"{said[0].upper()}{said[1:]}")),))
+    if _names_hidden(caution, trial, hidden, known):
+        caution = Sentence()
+    return replace(
+        trial,
+        readings=readings,
+        base_rate=None if trial.claim.base_rate in few else trial.base_rate,
+        naive=None if trial.claim.naive in few else trial.naive,
+        sentence=_disclosed(sentence, trial.primary, readings[0], bool(hidden)),
+        caution=_disclosed(caution, trial.primary, readings[0], bool(hidden)),
+    )
+
+
+def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
+    result = e.estimate
+    if result is None:
+        return True
+    return tellable(
+        result.value,
+        result.low,
+        result.high,
+        unit=_unit(e.unit, e.reading, claim),
+        level=result.level,
+        min_cell=min_cell,
+        customers=e.customers,
+        events=e.events,
+    )
+
+
+def _beside(name: str | None, result: Beside, claim: Claim, level: float, min_cell: int) -> bool:
+    unit = _unit(result.unit, name or "", claim)
+    return tellable(result.value, result.low, result.high, unit=unit, level=level, min_cell=min_cell)
+
+
+def _unit(unit: str, reading: str, claim: Claim) -> str:
+    """The unit; a share of the hazard is no share of anybody."""
+    shapes = {r.id: r.shape for r in claim.readings}
+    return "" if shapes.get(reading) == "attributable" else unit
+
+
+def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) -> Evidence:
+    if e.asides and min_cell > 1 and e.estimate is not None:
+        told = "Counts are rounded to protect customers, because some were left out"
+        customers, events = (n if n < min_cell else rounded(n, min_cell) for n in (e.customers, e.events))
+        e = replace(e, customers=customers, events=events, warnings=tuple(dict.fromkeys((*e.warnings, told))))
+    if e.reading in hidden and e.estimate is not None:
+        return replace(e, estimate=None, series=(), reason=said, p=None, p_family=None)
+    return replace(e, reason=e.reason.partition(":")[0]) if hidden else e  # its numbers come after it
+
+
+def _disclosed(sentence: Sentence, exact: Evidence, shown: Evidence, is_hiding: bool) -> Sentence:
+    """A sentence with rounded counts and, where a number is hidden, without the numbers of its remark."""
+    counts = {"customers": (exact.customers, shown.customers), "events": (exact.events, shown.events)}
+    values: list[tuple[str, Value]] = [(name, Headcount(m, True)) for name, (n, m) in counts.items() if n != m]
+    remark = dict(sentence.values).get("remark")
+    if is_hiding and isinstance(remark, Words):
+        values.append(("remark", Words(remark.text.partition(":")[0])))  # its numbers come after it
+    return sentence.replace_values(values)
+
+
+def _names_hidden(sentence: Sentence, trial: Trial, hidden: Collection[str], known: Collection[str]) -> bool:
+    """Whether a sentence repeats a number that is hidden, or may do so."""
+    if not hidden:
+        return False
+    used = sentence.names
+    primary = trial.primary.reading
+    own = primary in hidden and used & (_OWN | {"reason"})
+    base = trial.claim.base_rate in hidden and "base" in used
+    others = {r.id for r in trial.claim.readings} & used
+    return bool(own or base or others & set(hidden) or others - set(known) or "reason" in used)

@@ -1,0 +1,244 @@
+"""What a notebook calls: open the study, show the blocks and charts in the order of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cxresearch.claims.observed_vs_expected import Behind
+from cxresearch.claims.results import Docket, Trial
+from cxresearch.disclosure.counts import MIN_CELL
+from cxresearch.errors import EstimationError, NotTestable, StudyError
+from cxresearch.html_tables import styled
+from cxresearch.records.records import Records
+from cxresearch.report.pages.publishable import publishable, publishable_trial
+from cxresearch.risk.table import RiskTable
+from cxresearch.study import Study, read_study
+
+MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
+
+
+def study(path: str | Path) -> Study:
+    """Read a study from where the notebook runs or, failing that, from what ships with the package.
+
+    Raises:
+        StudyError: it is in neither place, or is not right.
+    """
+    from cxresearch.bundled import bundled
+
+    given = Path(path)
+    if not given.exists() and not given.is_absolute() and given.parts[:1] == ("data",):
+        given = bundled("data").joinpath(*given.parts[1:])
+    if not given.exists():
+        raise StudyError(f"no study file {path}")
+    return read_study(given)
+
+
+def first_screen(docket: Docket, title: str = "") -> None:
+    """The question and the cards; the verdicts go along as data, for the index."""
+    from cxresearch.charts import renderer
+    from cxresearch.report.pages.cards import first_screen as block
+
+    renderer.enable()
+    told = publishable(docket)
+    _send({"text/html": styled(block(told, title)), "text/plain": str(told), MIME: summary(docket, title)})
+
+
+def opening(records: Records, title: str) -> None:
+    """The first screen of a page without verdicts: the study, what the page is about, the date of the data."""
+    from cxresearch.charts import renderer
+    from cxresearch.report.pages.cards import opening as block
+
+    renderer.enable()
+    _html(block(records, title))
+
+
+def trial(docket: Docket, result: Trial) -> None:
+    """A claim's section: what it says, the readings, charts, the naive answer, what stays open."""
+    from cxresearch import charts
+    from cxresearch.report.pages import claim_page
+
+    docket, result = _told(docket, result)
+    _html(claim_page.opening(docket, result))
+    for unit in charts.units(result):
+        _chart(charts.readings(result, unit))
+    for e in result.readings:
+        if e.series and (e.primary or e.unit == "difference of shares"):
+            _chart(charts.curves(e, result, min_cell=docket.min_cell))
+    _html(claim_page.naive(result))
+    if result.activity:
+        _chart(charts.activity(result, docket.min_cell))
+    _html(claim_page.closing(docket, result))
+
+
+def claim(docket: Docket, result: Trial) -> None:
+    """The first screen of a page about one claim: what it says, who says so, the verdict."""
+    from cxresearch.charts import renderer
+    from cxresearch.report.pages.cards import one_claim
+
+    renderer.enable()
+    data = summary(docket) | {"about": result.claim.id}
+    told, shown = _told(docket, result)
+    _send({"text/html": styled(one_claim(told, shown)), "text/plain": repr(shown), MIME: data})
+
+
+def readings(docket: Docket, result: Trial) -> None:
+    """Every reading of a claim: a table, and a chart for each unit."""
+    from cxresearch import charts
+    from cxresearch.report.pages import claim_page
+
+    docket, result = _told(docket, result)
+    _html(claim_page.readings(docket, result))
+    for unit in charts.units(result):
+        _chart(charts.readings(result, unit))
+
+
+def ladder(result: Trial, *, min_cell: int = MIN_CELL) -> None:
+    """What becomes of the answer when more or less is held equal.
+
+    Args:
+        result: the claim, tried.
+        min_cell: the smallest count that may be shown.
+    """
+    from cxresearch import charts
+
+    result = publishable_trial(result, min_cell)
+    rungs = result.claim.primary.ladder
+    drawn = [r for r in (result.primary.reading, *rungs) if result[r].estimate is not None]
+    if len(drawn) < 2:
+        _html("<p>This claim is counted, not modelled: nothing is held equal, and there is no ladder to climb.</p>")
+        return
+    _chart(charts.readings(result, result.primary.unit, only=drawn))
+
+
+def day_by_day(docket: Docket, result: Trial, behind: Behind | None = None) -> None:
+    """The curves behind the readings and, of the risk table, who is still there by level or what came first.
+
+    Args:
+        docket: the docket the claim was tried in.
+        result: the claim, tried.
+        behind: from `cxresearch.behind`, if there is a risk table.
+    """
+    from cxresearch import charts
+    from cxresearch.curves import incidence_by_cause, incidence_by_level
+
+    docket, result = _told(docket, result)
+    for e in result.readings:
+        if e.series and (e.primary or e.unit == "difference of shares"):
+            _chart(charts.curves(e, result, min_cell=docket.min_cell))
+    if behind is None:
+        return
+    if behind.table.clock in ("tenure", "contact"):
+        levels = incidence_by_level(behind.table, behind.history, min_cell=docket.min_cell, level=docket.level)
+        _chart(charts.retention(levels, history=behind.label, min_cell=docket.min_cell))
+    else:  # the clock starts with a moment, and a later one competes with leaving
+        causes = incidence_by_cause(behind.table, min_cell=docket.min_cell, level=docket.level)
+        _chart(charts.competing(causes, min_cell=docket.min_cell))
+
+
+def beside(docket: Docket, result: Trial) -> None:
+    """What happens anyway, and what a naive analysis would have said."""
+    from cxresearch import charts
+    from cxresearch.report.pages import claim_page
+
+    docket, result = _told(docket, result)
+    _html(claim_page.anyway(result) + claim_page.naive(result) or "<p>No number stands beside this claim.</p>")
+    if result.activity:
+        _chart(charts.activity(result, docket.min_cell))
+
+
+def closing(docket: Docket, result: Trial) -> None:
+    """Who was left out, what others found, what would contradict the claim, what could not be tested."""
+    from cxresearch.report.pages import claim_page
+
+    _html(claim_page.closing(*_told(docket, result)))
+
+
+def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
+    """The same claim under several definitions, one per row.
+
+    Args:
+        tried: what was changed, in plain words, to the trial.
+        min_cell: the smallest count that may be shown.
+    """
+    from cxresearch.report.pages import claim_page
+
+    _html(claim_page.variants({what: publishable_trial(t, min_cell) for what, t in tried.items()}))
+
+
+def audit(result: Docket | Records, *, heading: bool = True) -> None:
+    """Every row accounted for; counts of few customers are hidden."""
+    from cxresearch.report.pages.provenance import audit as block
+
+    min_cell = result.min_cell if isinstance(result, Docket) else result.study.info.min_cell
+    _html(block(result.audit, min_cell, heading=heading))
+
+
+def risk_table(records: Records, table: RiskTable) -> None:
+    """What a risk table is about; counts below the study's smallest are hidden."""
+    _html(table.html(records.study.info.min_cell))
+
+
+def method(result: Docket | Records, *, notebook: str, parameters: Mapping[str, Any]) -> None:
+    """How the verdicts are found, if there are any, and what made the page."""
+    from cxresearch.report.pages import provenance
+
+    if isinstance(result, Docket):
+        _html(provenance.method(result, notebook=notebook, parameters=parameters))
+    else:
+        _html(provenance.origin(result, notebook=notebook, parameters=parameters))
+
+
+@contextmanager
+def if_testable() -> Iterator[None]:
+    """Run what the data may be too few for; where they are, say so and go on."""
+    from cxresearch.report.pages.text import text
+
+    try:
+        yield
+    except NotTestable as e:
+        _html(f'<p class="cx-note">This study cannot say: it lacks {text(e.lacks)}.</p>')
+    except (EstimationError, StudyError) as e:
+        _html(f'<p class="cx-note">This study cannot say: {text(str(e))}.</p>')
+
+
+def summary(docket: Docket, title: str = "") -> dict[str, Any]:
+    """What the index and the ledger need of a docket: the documented JSON, the date of the data, the claims in words.
+
+    It goes along with a notebook's output and stays out of the page, so its numbers are exact.
+    """
+    return {
+        "docket": docket.to_dict(),
+        "data_from": docket.data_from,
+        "data_until": docket.data_until,
+        "min_cell": docket.min_cell,
+        "title": title,
+        "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": str(t.sentence)} for t in docket.values()},
+    }
+
+
+def _told(docket: Docket, result: Trial) -> tuple[Docket, Trial]:
+    """Docket and trial as a page may tell them."""
+    return publishable(docket), publishable_trial(result, docket.min_cell)
+
+
+def _chart(result: Any) -> None:
+    from IPython.display import display
+
+    from cxresearch.charts import renderer
+
+    renderer.enable()
+    display(result)  # type: ignore[no-untyped-call]
+
+
+def _html(block: str) -> None:
+    if block:
+        _send({"text/html": styled(block)})
+
+
+def _send(data: dict[str, Any]) -> None:
+    from IPython.display import display
+
+    display(data, raw=True)  # type: ignore[no-untyped-call]

@@ -1,0 +1,203 @@
+"""The pages of a report together: the index, and the links from each page to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cxresearch.claims.units import limits
+from cxresearch.disclosure.counts import MIN_CELL, tellable
+from cxresearch.report.pages import changes, verdict_history
+from cxresearch.report.pages.policy import standalone
+from cxresearch.report.pages.text import anchor, headline, moment, period, table, tally, text, verdict
+from cxresearch.report.runs.ledger import Look
+
+INDEX = "index.html"
+_HEADS = ("Claim", "Verdict", "In these data", "Over the runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page, for the index.
+
+    Attributes:
+        file: its file name.
+        title: the notebook's title.
+        summary: the verdicts it shows, as `show.summary` sends them; None if it shows none.
+        made: when it was made, UTC, ISO 8601; empty if not known.
+        stale: why it could not be made again since; empty if it is up to date.
+    """
+
+    file: str
+    title: str
+    summary: dict[str, Any] | None
+    made: str = ""
+    stale: str = ""
+
+    @property
+    def about(self) -> str:
+        """The claim that the page alone is about; empty for other pages."""
+        return str((self.summary or {}).get("about", ""))
+
+
+def depth_of(entries: Sequence[Entry]) -> dict[str, str]:
+    """Id of a claim to the file of the page that is about it alone."""
+    return {e.about: e.file for e in entries if e.about}
+
+
+def elsewhere(entries: Sequence[Entry], here: str) -> str:
+    """Links from a page to the index and to the pages that are about more than one claim; nothing if it lies alone.
+
+    Args:
+        entries: all pages of the report.
+        here: the file of the page the links stand on.
+    """
+    if not entries:
+        return ""
+    links = [f'<li><a href="{INDEX}">All reports</a></li>']
+    for e in entries:
+        if e.file == here and not e.about:
+            links.append(f'<li><span aria-current="page">{text(e.title)}</span></li>')
+        elif not e.about:
+            links.append(f'<li><a href="{text(e.file)}">{text(e.title)}</a></li>')
+    return f'<nav class="cx-pages" aria-label="Pages"><p>Pages</p><ul>{"".join(links)}</ul></nav>'
+
+
+def back(entries: Sequence[Entry], claim: str) -> str:
+    """Links from the page about a claim to where it stands among the others; nothing if it lies alone."""
+    if not entries:
+        return ""
+    links = [f'<a href="{INDEX}">All reports</a>']
+    links += [
+        f'<a href="{text(e.file)}#{anchor("card", claim)}">{text(e.title)}</a>'
+        for e in entries
+        if not e.about and e.summary and claim in e.summary["claims"]
+    ]
+    return f'<p class="cx-back">{" · ".join(links)}</p>'
+
+
+def index(entries: Sequence[Entry], history: Sequence[Look] = ()) -> str:
+    """The index page: what has changed, the pages, and each claim's verdict now and over the runs.
+
+    Args:
+        entries: the pages.
+        history: all looks at the study, oldest run first, the present run's last.
+
+    Returns:
+        HTML in one piece: offline, without a script.
+
+    Raises:
+        ReportError: the page would load something from elsewhere.
+    """
+    study = next((e.summary["docket"]["study"] for e in entries if e.summary), "")
+    title = f"Reports: {study}" if study else "Reports"
+    shown = _shown(entries)
+    statements = {s.claim: s.statement for s in shown}
+    compared = changes.since(history, statements)
+    body = (
+        f'<div class="cx-report"><header class="cx-first"><p class="cx-study">{text(study)}</p><h1>Reports</h1>'
+        f"{_dated(shown)}{changes.told(compared, statements, 'row')}</header>"
+        f"{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div>"
+    )
+    return standalone(title, body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A claim on the index: on which page its verdict stands, and the verdict's row."""
+
+    claim: str
+    statement: str
+    entry: Entry
+    row: Mapping[str, Any]
+
+
+def _shown(entries: Sequence[Entry]) -> list[_Shown]:
+    """Each claim once; pages about many claims come before pages about one."""
+    result: dict[str, _Shown] = {}
+    for e in sorted(entries, key=lambda e: bool(e.about)):
+        if e.summary is None:
+            continue
+        min_cell = e.summary.get("min_cell", MIN_CELL)
+        for v in e.summary["docket"]["verdicts"]:
+            own = not e.about or v["claim"] == e.about
+            if v["primary"] and own and v["claim"] not in result:
+                statement = e.summary["claims"][v["claim"]]["statement"]
+                result[v["claim"]] = _Shown(v["claim"], statement, e, _told(v, min_cell))
+    return list(result.values())
+
+
+def _told(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
+    """A verdict's row as a page may tell it: without a number that rests on too few."""
+    if v["estimate"] is None:
+        return v
+    behind = {k: v[k] for k in ("unit", "level", "customers", "events")}
+    if tellable(v["estimate"], v["ci_low"], v["ci_high"], min_cell=min_cell, **behind):
+        return v
+    return v | {"estimate": None, "ci_low": None, "ci_high": None}
+
+
+def _dated(shown: Sequence[_Shown]) -> str:
+    if not shown:
+        return ""
+    result = shown[0].entry.summary or {}
+    verdicts = [s.row["verdict"] for s in shown]
+    claims = f"{len(verdicts)} claim{'' if len(verdicts) == 1 else 's'}: {tally(verdicts)}. "
+    return f'<p class="cx-lead">{claims}Data from {text(period(result["data_from"], result["data_until"]))}.</p>'
+
+
+def _pages(entries: Sequence[Entry]) -> str:
+    """A line per page; the page about a claim stands with the claim, and here only if it is out of date."""
+    listed = "".join(_page(e) for e in entries if not e.about or e.stale)
+    return f'<h2 id="pages">Pages</h2><ul class="cx-page-list">{listed}</ul>' if listed else ""
+
+
+def _page(entry: Entry) -> str:
+    made = f'<span class="cx-made">made on {text(moment(entry.made))}</span>' if entry.made else ""
+    stale = f'<span class="cx-old"><strong>Not up to date.</strong> {text(entry.stale)}</span>' if entry.stale else ""
+    return f'<li><a href="{text(entry.file)}">{text(entry.title)}</a> {made}{stale}</li>'
+
+
+def _claims(shown: Sequence[_Shown], depth: Mapping[str, str], history: Sequence[Look]) -> str:
+    if not shown:
+        return ""
+    looks = {
+        s.claim: [
+            verdict_history.told(x, (s.entry.summary or {}).get("min_cell", MIN_CELL))
+            for x in changes.of_claim(history, s.claim)
+        ]
+        for s in shown
+    }
+    runs = any(len(result) > 1 for result in looks.values())
+    rows = "".join(_row(s, depth.get(s.claim, ""), looks[s.claim] if runs else None) for s in shown)
+    caption = "Each claim with its verdict and its number now" + (", and over the runs" if runs else "")
+    heads = _HEADS if runs else _HEADS[:-1]
+    return f'<h2 id="claims">Claims</h2>{table(caption, heads, rows, kind="cx-readings cx-index")}'
+
+
+def _row(shown: _Shown, deep: str, looks: Sequence[Look] | None) -> str:
+    v, statement = shown.row, text(shown.statement)
+    cells = "".join(
+        f'<td data-label="{head}">{cell}</td>'
+        for head, cell in zip(_HEADS[1:], _cells(v, looks, stale=bool(shown.entry.stale)), strict=False)
+    )
+    place = f"{text(shown.entry.file)}#{anchor('claim' if shown.entry.about else 'card', v['claim'])}"
+    more = ""
+    if deep and deep != shown.entry.file:
+        more = f'<br><a class="cx-deep" href="{text(deep)}">In depth<span class="cx-hidden"> on: {statement}</span></a>'
+    return (
+        f'<tr id="{anchor("row", v["claim"])}"><th scope="row"><a href="{place}">{statement}</a>{more}</th>{cells}</tr>'
+    )
+
+
+def _cells(v: Mapping[str, Any], looks: Sequence[Look] | None, *, stale: bool) -> Iterator[str]:
+    old = '<br><span class="cx-small">not up to date</span>' if stale else ""
+    yield f"<div>{verdict(v['verdict'])}{old}</div>"
+    if v["estimate"] is not None:
+        spread = limits(v["ci_low"], v["ci_high"], v["unit"], verdict_history.edges_of(v["region"]))
+        yield f"<span><strong>{text(headline(v['estimate'], v['unit']))}</strong> ({text(spread)})</span>"
+    else:
+        yield f"The study lacks {text(v['lacks'])}." if v["lacks"] else "not shown: too few customers"
+    if looks is not None:
+        yield f"<div class='cx-over'>{verdict_history.over_runs(looks, v['region'], v['unit'])}</div>"

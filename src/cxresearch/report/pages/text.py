@@ -1,0 +1,144 @@
+"""Numbers, dates and verdicts as escaped text, and placeholders that are filled in last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
+from html import escape, unescape
+from urllib.parse import quote
+
+from cxresearch.claims.catalogue_loader import region
+from cxresearch.claims.decide import Verdict
+from cxresearch.claims.results import SYMBOLS, Beside, Evidence, Trial
+from cxresearch.claims.units import held_against, limits, number
+
+text = escape
+VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
+_MONTHS = ["Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec."]
+
+
+def count(n: int, min_cell: int) -> str:
+    """A number of customers, or that it is too small to show."""
+    return f"fewer than {min_cell}" if n < min_cell else f"{n:,}"
+
+
+def day(value: str) -> str:
+    """An ISO date as it is said; anything else, such as a day's number, as it is."""
+    try:
+        result = date.fromisoformat(value)
+    except ValueError:
+        return f"day {value}" if value.lstrip("-").isdigit() else value
+    return f"{result.day} {_MONTHS[result.month - 1]} {result.year}"
+
+
+def moment(at: str) -> str:
+    """A time in ISO 8601 as it is said, in UTC: ``14 Nov. 2026, 06:00 UTC``; anything else as it is."""
+    try:
+        result = datetime.fromisoformat(at)
+    except ValueError:
+        return at
+    result = result.astimezone(UTC) if result.tzinfo else result.replace(tzinfo=UTC)
+    return f"{day(result.date().isoformat())}, {result:%H:%M} UTC"
+
+
+def day_of(at: str) -> str:
+    """The day of a time in ISO 8601, as it is said."""
+    return moment(at).rpartition(", ")[0] or at
+
+
+def period(first: str, last: str) -> str:
+    """From when to when."""
+    return f"{day(first)} to {day(last)}"
+
+
+def verdict(result: str) -> str:
+    """The verdict as a badge: symbol, word, and a class for its colour."""
+    kind = result.replace(" ", "-") if result in SYMBOLS else "not-testable"
+    sign = f'<span class="cx-sign" aria-hidden="true">{SYMBOLS.get(result, "–")}</span>'
+    return f'<span class="cx-verdict cx-{kind}">{sign} {text(result.capitalize())}</span>'
+
+
+def tally(result: Sequence[str]) -> str:
+    """How many verdicts of each kind: ``6 supported, 10 contradicted``."""
+    return ", ".join(f"{result.count(v)} {v}" for v in VERDICTS if v in result)
+
+
+def headline(value: float, unit: str) -> str:
+    """The number of a card: ``31%``, ``1.41×``, ``+2.4 points``."""
+    return f"{number(value, unit)}×" if unit == "hazard ratio" else number(value, unit)
+
+
+def beside(result: Beside) -> str:
+    """A number to hold another against, as short as on a card."""
+    return f"{headline(result.value, result.unit)}{' the rate' if result.unit == 'hazard ratio' else ''}"
+
+
+def spread(trial: Trial) -> str:
+    """The interval of a claim's number."""
+    e = trial.primary
+    if e.estimate is None:
+        return ""
+    edges = held_against(region(trial.claim, trial.claim.primary)) if e.region else ()
+    return limits(e.estimate.low, e.estimate.high, e.unit, edges)
+
+
+def why(e: Evidence) -> str:
+    """The ground of a verdict without its numbers, for the first screen."""
+    return re.split(r"[:;]", e.reason or e.lacks)[0].strip()
+
+
+def first_part(sentence: str, e: Evidence) -> str:
+    """The sentence of a verdict without the part that gives the reason, which may hold further intervals."""
+    if not e.reason or e.reason not in sentence:
+        return sentence
+    head = sentence[: sentence.index(e.reason)]
+    stop = max(head.rfind(". "), head.rfind("; "))
+    return head[:stop].rstrip() + "." if stop > 0 else head
+
+
+def anchor(kind: str, claim: str) -> str:
+    """The name of a claim's place on a page, whatever a study file calls the claim: ``claim-three-strikes``."""
+    return f"{kind}-{quote(claim, safe='', errors='replace')}"
+
+
+def table(caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()) -> str:
+    """A table that scrolls by itself where it is too wide, with caption and scope.
+
+    Args:
+        caption: above the table.
+        heads: of the columns.
+        body: rows, as HTML.
+        kind: a class for its looks.
+        numeric: heads of columns whose numbers stand to the right.
+    """
+    head = "".join(f'<th scope="col"{" class=cx-num" if h in numeric else ""}>{text(h)}</th>' for h in heads)
+    return (
+        f'<div class="cx-scroll {kind}" tabindex="0" role="group" aria-label="{text(caption)}">'
+        f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+_MARK = re.compile(r"<!--(DEPTH|SINCE|BACK) ?(.*?)-->", re.DOTALL)
+
+
+def mark(kind: str, argument: str = "") -> str:
+    """A place to be filled in.
+
+    Args:
+        kind: ``DEPTH``, the link to a claim's own page; ``SINCE``, what has changed since the last run; ``BACK``, the
+            way from a claim's own page to the others.
+        argument: the id of the claim, if the place is about one.
+    """
+    return f"<!--{kind} {escape(argument)}-->"
+
+
+def filled(block: str, by: Mapping[str, Callable[[str], str]]) -> str:
+    """A block with its places filled in.
+
+    Args:
+        block: HTML in which all text is escaped, so that no text passes for a mark.
+        by: what to put in, by kind; called with the argument.
+    """
+    return _MARK.sub(lambda result: by[result[1]](unescape(result[2])) if result[1] in by else "", block)

@@ -1,0 +1,289 @@
+"""From plans to pages: each notebook runs on its own; one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cxresearch.errors import ReportError
+from cxresearch.report.pages.stale import marked
+from cxresearch.report.runs import ledger
+from cxresearch.report.runs import manifest as shelves
+from cxresearch.report.runs.kernel import NotebookError, Place, execute
+from cxresearch.report.runs.ledger import Look, identity
+from cxresearch.report.runs.lock import Stops
+from cxresearch.report.runs.manifest import Shelf, Shelved
+from cxresearch.report.runs.plan import Plan
+from cxresearch.report.runs.publish import Move, clear, discard, mark_of, publish, workplace
+from cxresearch.report.runs.redaction import redactor
+from cxresearch.report.whole import stage
+from cxresearch.study import Study
+from cxresearch.trust import make_private
+
+if TYPE_CHECKING:
+    from cxresearch.report.pages.site import Entry
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of `cxresearch report`.
+
+    Attributes:
+        id: sorts by time.
+        at: when it began, UTC, ISO 8601 to the second.
+        state: the study's state folder.
+        out: folder for the pages.
+        say: called with a line for each step.
+        tell: called with a line for what is to be read afterwards.
+    """
+
+    id: str
+    at: str
+    state: Path
+    out: Path
+    say: Say
+    tell: Say
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A page, ready.
+
+    Attributes:
+        plan: what it was made by.
+        title: for the index.
+        text: HTML.
+        summary: the verdicts it shows; None if it shows none.
+    """
+
+    plan: Plan
+    title: str
+    text: str
+    summary: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What came of a run's plans.
+
+    Attributes:
+        made: the pages.
+        failed: what went wrong with the others.
+        looks: the readings that the notebooks showed, each once.
+    """
+
+    made: tuple[Made, ...] = ()
+    failed: tuple[tuple[Plan, NotebookError], ...] = ()
+    looks: tuple[Look, ...] = ()
+
+
+def make(run: Run, file: Path, study: Study, variables: Mapping[str, str], plans: Sequence[Plan]) -> Edition:
+    """Run notebooks and make their pages.
+
+    Args:
+        run: the run, the lock of its state held.
+        file: the study file.
+        study: the study.
+        variables: values for ``${NAME}`` that were given; the kernels get them in their environment only.
+        plans: the pages to make.
+
+    Returns:
+        The pages made, and what went wrong with the others.
+
+    Raises:
+        ReportError: the state folder cannot be written.
+    """
+    try:
+        work, sockets = workplace(run.state, run.id, run.out)
+    except OSError as e:
+        raise ReportError(f"cannot write to the state folder {run.state}: {e.strerror or e}") from None
+    place = Place(
+        study.folder, run.state, work, sockets, variables, redactor(file, study, variables), study.asks_server
+    )
+    failed: list[tuple[Plan, NotebookError]] = []
+    done: list[tuple[Plan, Any]] = []
+    try:
+        for number, plan in enumerate(plans, 1):
+            begun, of = time.monotonic(), f"{plan.page} (notebook {number} of {len(plans)}): "
+            try:
+                done.append((plan, execute(plan, place, partial(_prefixed, run.say, of))))
+                run.say(f"{of}done in {lasting(time.monotonic() - begun)}")
+            except NotebookError as e:
+                failed.append((plan, e))
+                run.say(f"{of}failed after {lasting(time.monotonic() - begun)}")
+    finally:
+        clear(work)
+    return _pages(run, study, done, failed)
+
+
+def _pages(
+    run: Run, study: Study, done: Sequence[tuple[Plan, Any]], failed: list[tuple[Plan, NotebookError]]
+) -> Edition:
+    from cxresearch.report.pages.html import page, summary, title_of
+    from cxresearch.report.pages.site import Entry
+
+    new = [Entry(plan.file, title_of(nb, plan.page), summary(nb), run.at) for plan, nb in done]
+    looks = _looks(run, identity(study), [e.summary for e in new if e.summary])
+    history = (*ledger.looks(run.state, identity(study), run.tell), *looks)
+    beside = {e.file: e for e in (*entries(shelves.read(run.state, run.out).here()), *new)}
+    made = []
+    for (plan, notebook), entry in zip(done, new, strict=True):
+        run.say(f"making the page {plan.file}")
+        try:
+            text = page(notebook, name=plan.page, entries=tuple(beside.values()), history=history)
+            made.append(Made(plan, entry.title, text, entry.summary))
+        except ReportError as e:
+            failed.append((plan, NotebookError(f"{plan.file}: {e}")))
+    return Edition(tuple(made), tuple(failed), looks)
+
+
+def entries(pages: Sequence[Shelved]) -> tuple[Entry, ...]:
+    """Pages that were published, as the index and the other pages take them."""
+    from cxresearch.report.pages.site import Entry
+
+    return tuple(Entry(p.file, p.title, p.summary, p.made, p.stale) for p in pages)
+
+
+def _looks(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tuple[Look, ...]:
+    """Each reading once: the first page that shows it counts."""
+    result: dict[tuple[str, str, int], Look] = {}
+    for summary in summaries:
+        docket = summary["docket"]
+        of_run: dict[str, Any] = {"run": run.id, "at": run.at, "study": study}
+        of_run |= {k: docket[k] for k in ("fingerprint", "version")} | {
+            k: summary[k] for k in ("data_from", "data_until")
+        }
+        again: Counter[tuple[str, str]] = Counter()  # several parameters of one reading are several rows of it
+        for v in docket["verdicts"]:
+            reading = (v["claim"], v["reading"])
+            again[reading] += 1
+            fields = {k: v[k] for k in Look.__dataclass_fields__ if k not in of_run}
+            result.setdefault((*reading, again[reading]), Look(**of_run, **fields))
+    return tuple(result.values())
+
+
+def _prefixed(say: Say, prefix: str, line: str) -> None:
+    say(prefix + line)
+
+
+def lasting(seconds: float) -> str:
+    """A duration as people read it."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+INDEX = "index.html"
+
+
+def issue(
+    run: Run,
+    stops: Stops,
+    edition: Edition,
+    *,
+    stale: Mapping[str, str],
+    key: Callable[[Plan, Iterable[str]], str] | None = None,
+    study: str = "",
+) -> None:
+    """Publish what a run has to say.
+
+    Args:
+        run: the run, the lock of its state held.
+        stops: holds signals back while files are renamed.
+        edition: the new pages.
+        stale: why a page could not be remade, by file name; those that are not there are passed over.
+        key: of a plan and the pages in the folder, what the page was made from; none if that is not known.
+        study: its id in the ledger; empty for what is known.
+
+    Raises:
+        OSError: something cannot be written. Nothing is published then, or the next run finishes it.
+    """
+    shelf = shelves.read(run.state, run.out)
+    shelf = msgspec.structs.replace(shelf, study=study or shelf.study)
+    texts = {m.plan.file: m.text for m in edition.made}
+    pages = [_shelved(run, m) for m in edition.made]
+    for file, reason in stale.items():
+        old = shelf.get(file)
+        text = _marked(run, file, old, reason)
+        if text is not None:
+            texts[file] = text
+            pages += [_again(old, text, reason)] if old else []
+    shelf = shelf.with_pages(pages)
+    if key is not None:
+        keys = {m.plan.file: key(m.plan, [p.file for p in shelf.pages]) for m in edition.made}
+        shelf = shelf.with_pages([msgspec.structs.replace(p, key=keys.get(p.file, p.key)) for p in shelf.pages])
+    if not texts and not shelf.pages:
+        return
+    texts[INDEX] = _index(run, shelf, edition.looks)
+    shelf = msgspec.structs.replace(shelf, index=_digest(texts[INDEX]))
+    run.say("writing the pages")
+    moves: list[Move] = []
+    try:
+        kept = shelves.place(run.state, run.out)
+        make_private(kept.parent)
+        for file, text in texts.items():
+            target = run.out / file
+            moves.append((stage(target, partial(_write, text=text), mark=mark_of(run.state)), target))
+        moves.append((stage(kept, partial(_write, text=shelves.text(shelf)), mode=0o600), kept))
+        if edition.looks:
+            run.say("writing the ledger")
+            moves.insert(0, ledger.prepared(run.state, edition.looks))
+    except BaseException:
+        discard(moves)
+        raise
+    with stops.held():
+        publish(run.state, moves, run.say)
+
+
+def _index(run: Run, shelf: Shelf, looks: Sequence[Look]) -> str:
+    from cxresearch.report.pages.site import index
+
+    run.say("making the index")
+    return index(entries(shelf.pages), (*ledger.looks(run.state, shelf.study, run.tell), *looks))
+
+
+def _shelved(run: Run, made: Made) -> Shelved:
+    return Shelved(
+        file=made.plan.file,
+        title=made.title,
+        made=run.at,
+        run=run.id,
+        key="",
+        sha256=_digest(made.text),
+        summary=made.summary,
+    )
+
+
+def _marked(run: Run, file: str, old: Shelved | None, reason: str) -> str | None:
+    """The last good page with a mark; None if there is none."""
+    from cxresearch.report.pages.text import moment  # slow to import, and needed only here
+
+    place = run.out / file
+    try:
+        text = place.read_text(encoding="utf-8")
+        made = old.made if old else datetime.fromtimestamp(place.stat().st_mtime, UTC).isoformat()
+    except (OSError, UnicodeDecodeError):
+        return None
+    new = marked(text, made=moment(made), tried=moment(run.at), reason=reason)
+    return new if new != text else None
+
+
+def _again(old: Shelved, text: str, reason: str) -> Shelved:
+    return msgspec.structs.replace(old, sha256=_digest(text), stale=reason)
+
+
+def _digest(text: str) -> str:
+    return shelves.digest(text.encode("utf-8"))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8"))

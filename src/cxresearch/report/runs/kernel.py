@@ -1,0 +1,245 @@
+"""Runs one notebook with papermill, in a kernel of its own, without a port and without a trace of secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cxresearch.errors import ReportError
+from cxresearch.report.pages.stale import kind_of, plainly
+from cxresearch.report.runs.plan import Plan
+from cxresearch.report.runs.publish import DEEPEST, TOLD, hold
+from cxresearch.report.runs.redaction import cleared
+from cxresearch.report.whole import put
+from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private
+
+KERNEL = "python3"  # always given: it stands for the interpreter that runs this
+FAILED = "failed"
+_ENGINE = "cxresearch"
+_COMMAND = [
+    *(sys.executable, "-P"),  # the study folder, in which a kernel works, is no place for modules
+    *("-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.ignore_cwd=1"),
+    "--IPKernelApp.capture_fd_output=0",  # what libraries write past the notebook belongs on no page
+]
+
+
+class NotebookError(ReportError):
+    """A notebook failed.
+
+    Attributes:
+        reason: which, where and why, without a path of this machine.
+        kept: where it is kept; empty if it is not.
+        public: what a page may tell of it: the kind of error, nothing of the data.
+    """
+
+    def __init__(self, reason: str, kept: str = "", *, public: str = "") -> None:
+        super().__init__(f"{reason}; kept: {kept}" if kept else reason)
+        self.reason = reason
+        self.kept = kept
+        self.public = public or kind_of(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where notebooks run, and what they may know.
+
+    Attributes:
+        folder: the study's.
+        state: for what is kept between runs.
+        work: for what is needed while the run lasts.
+        sockets: for the files through which a kernel is spoken to.
+        variables: for the kernel's environment.
+        redact: takes secrets out of a text.
+        server: whether the study asks a PostgreSQL server.
+    """
+
+    folder: Path
+    state: Path
+    work: Path
+    sockets: Path
+    variables: Mapping[str, str]
+    redact: Callable[[str], str]
+    server: bool = False
+
+
+def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
+    """Run a notebook.
+
+    Args:
+        plan: the notebook and its parameters.
+        at: where.
+        say: called with a line before each cell.
+
+    Returns:
+        The executed notebook.
+
+    Raises:
+        NotebookError: a cell failed, and the notebook is kept; or the kernel did not start, or died.
+    """
+    import nbformat
+    from nbclient.exceptions import DeadKernelError
+    from papermill import execute_notebook
+    from papermill.exceptions import PapermillException, PapermillExecutionError
+
+    _register()
+    output, told = at.work / f"{plan.page}.ipynb", at.work / f"{plan.page}{TOLD}"
+    try:
+        execute_notebook(
+            str(plan.notebook),
+            str(output),
+            parameters=dict(plan.values),
+            engine_name=_ENGINE,
+            kernel_name=KERNEL,
+            progress_bar=False,
+            cwd=str(at.folder),
+            environment=_environment(at, spark=plan.values.get("engine") == "spark"),
+            sockets=at.sockets,
+            told=told,
+            say=say,
+        )
+        done = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
+    except PapermillExecutionError as e:
+        cell = _position(nbformat.read(output, as_version=4), e.source)  # type: ignore[no-untyped-call]
+        said = _first_line(at, f"{e.ename}: {e.evalue}") or "failed"
+        public = f"notebook {plan.page}, cell {cell}: {kind_of(e.ename, str(e.evalue))}"
+        raise NotebookError(f"notebook {plan.page}, cell {cell}: {said}", _keep(output, at), public=public) from None
+    except OSError as e:
+        raise NotebookError(f"notebook {plan.page}: {_first_line(at, e.strerror or str(e))}") from None
+    except (PapermillException, DeadKernelError, RuntimeError) as e:
+        said = _first_line(at, str(e)) or type(e).__name__
+        last = _last_line(at, told)
+        raise NotebookError(f"notebook {plan.page}: {said}{f' (it last said: {last})' if last else ''}") from None
+    with suppress(OSError):  # what failed earlier has been put right
+        (at.state / FAILED / output.name).unlink(missing_ok=True)
+    return done
+
+
+def _environment(at: Place, *, spark: bool) -> dict[str, str]:
+    """What the kernel needs to know: no other variable of this program's, no settings and no start-up files."""
+    allowed = {n: os.environ[n] for n in allowing(at.variables).split(",") if n in os.environ}
+    own = {
+        **{name: str(at.work / "ipython") for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")},
+        "JUPYTER_NO_CONFIG": "1",
+        "PYTHONSAFEPATH": "1",
+        "CXRESEARCH_STATE": str(at.state),
+        ALLOW_ENV: allowing(at.variables),
+    }
+    passed = kernel_variables(spark=spark, server=at.server)
+    return {"TMPDIR": str(at.work / "tmp"), **passed, **allowed, **at.variables, **own}
+
+
+def _register() -> None:
+    """Papermill's engine, but variables enter the kernel's environment and progress comes here."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Specs(KernelSpecManager):
+        def get_kernel_spec(self, kernel_name: str) -> Any:
+            """This interpreter, whatever kernels are installed under that name."""
+            if kernel_name != KERNEL:
+                raise RuntimeError(f"no kernel {kernel_name}")
+            return KernelSpec(argv=_COMMAND, name=KERNEL, display_name=KERNEL, language="python")
+
+    class Manager(AsyncKernelManager):
+        def _kernel_spec_manager_default(self) -> Any:
+            return Specs()
+
+    class Client(PapermillNotebookClient):  # type: ignore[misc]
+        def papermill_execute_cells(self) -> None:
+            try:
+                super().papermill_execute_cells()
+            except KeyboardInterrupt:
+                self.shutdown_kernel = "immediate"
+                raise
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(
+            cls,
+            nb_man: Any,
+            kernel_name: str,
+            *,
+            environment: Mapping[str, str],
+            sockets: Path,
+            told: Path,
+            say: Callable[[str], None],
+            start_timeout: int = 60,
+            **_: Any,
+        ) -> Any:
+            code = [i for i, c in enumerate(nb_man.nb.cells) if c.cell_type == "code"]
+
+            def starts(cell: Any, cell_index: int) -> None:  # noqa: ARG001 - called with both by name
+                if cell_index in code:
+                    say(f"cell {code.index(cell_index) + 1} of {len(code)}")
+
+            say("starting a kernel")
+            client = Client(
+                nb_man,
+                kernel_name=kernel_name,
+                startup_timeout=start_timeout,
+                on_cell_start=starts,
+                config=_transport(sockets),
+                kernel_manager_class=Manager,
+            )
+            # what libraries write past the notebook may hold anything, so it goes into no log
+            with told.open("wb") as stream:
+                hold(stream)
+                return client.execute(env=dict(environment), stdout=stream, stderr=stream)
+
+    papermill_engines.register(_ENGINE, Engine)
+
+
+def _transport(sockets: Path) -> Any:
+    """Kernels are spoken to through files where the system can: no port is opened, and none is needed.
+
+    A system's temporary folder may lie too deep for the name of such a file; then ports of this machine must do.
+    """
+    from traitlets.config import Config
+
+    manager = {"connection_file": str(sockets / "k.json")}
+    files = os.name == "posix" and len(os.fsencode(sockets)) < DEEPEST
+    return Config({"KernelManager": manager | ({"transport": "ipc"} if files else {})})
+
+
+def _position(notebook: Any, source: str) -> int:
+    """The number of a cell as the notebook is shipped: what papermill has put in does not count."""
+    added = {"injected-parameters", "papermill-error-cell-tag"}
+    own = [c for c in notebook.cells if not added & set(c.metadata.get("tags", ()))]
+    return next(
+        (
+            i
+            for i, c in enumerate(own, 1)
+            if c.source == source and any(o.output_type == "error" for o in c.get("outputs", ()))
+        ),
+        0,
+    )
+
+
+def _keep(output: Path, at: Place) -> str:
+    """Keep a failed notebook where only its owner can read it; returns where."""
+    keep = at.state / FAILED
+    try:
+        make_private(keep)
+        clean = cleared(json.loads(output.read_text(encoding="utf-8")), at.redact)
+        return str(put(keep / output.name, json.dumps(clean, ensure_ascii=False, indent=1) + "\n", mode=0o600))
+    except OSError as e:
+        return f"nowhere, {keep} cannot be written ({e.strerror})"
+
+
+def _first_line(at: Place, said: str) -> str:
+    return plainly(at.redact(said), (at.work, at.state, at.folder))
+
+
+def _last_line(at: Place, told: Path) -> str:
+    with suppress(OSError):
+        lines = told.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return _first_line(at, lines[-1]) if lines else ""
+    return ""

@@ -1,0 +1,254 @@
+"""Runs notebooks and publishes their pages. A page is the last good one or the new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cxresearch.errors import CxResearchError, ReportError
+from cxresearch.report.pages.stale import kind_of, plainly
+from cxresearch.report.runs import manifest as shelves
+from cxresearch.report.runs.build import INDEX, Edition, Run, Say, issue, lasting, make
+from cxresearch.report.runs.ledger import identity
+from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
+from cxresearch.report.runs.manifest import Shelf, inputs, key, moment
+from cxresearch.report.runs.plan import Plan, plans
+from cxresearch.report.runs.publish import mark_of, tidy, unfinished
+from cxresearch.study import Study, read_study
+from cxresearch.trust import check_state
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What was asked for.
+
+    Attributes:
+        file: the study file.
+        plans: the pages.
+        claims: ids, to be known.
+        variables: values for ``${NAME}``.
+        force: make pages for which nothing has changed, too.
+        wait: minutes.
+    """
+
+    file: Path
+    plans: tuple[Plan, ...]
+    claims: tuple[str, ...]
+    variables: Mapping[str, str]
+    force: bool
+    wait: float
+
+
+def report(
+    study: str | Path,
+    out: str | Path,
+    *,
+    notebooks: Sequence[str] = ("verdicts",),
+    claims: Sequence[str] | None = None,
+    engine: str = "polars",
+    variables: Mapping[str, str] | None = None,
+    state: str | Path | None = None,
+    title: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    force: bool = False,
+    wait: float = WAIT,
+    progress: Say | None = None,
+    tell: Say | None = None,
+) -> tuple[Path, ...]:
+    """Run notebooks on a study and publish a page for each, and an index.
+
+    A notebook that is about one claim makes a page for each claim asked for, such as ``claim-three-strikes.html``;
+    without any, one about the claim it names itself. A page for which nothing has changed stays. Of several pages
+    those that can be made are published, and the others marked as not up to date. Every verdict that is published
+    is recorded in the study's ledger.
+
+    Args:
+        study: the study file.
+        out: folder for the pages; made if need be.
+        notebooks: their names.
+        claims: ids of claims; all if not given, or the notebook's own where it is about one.
+        engine: where tables are read.
+        variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
+        state: folder for what is kept between runs; ``.cxresearch`` beside the study if not given.
+        title: the question at the top of the page.
+        parameters: what else the notebooks are told, by name; see `cxresearch.report.runs.plan`.
+        force: run notebooks for which nothing has changed, too.
+        wait: for how many minutes to wait for another run of this study; 0 not at all.
+        progress: called with a line before each step.
+        tell: called with a line for what is to be read after the run.
+
+    Returns:
+        The files that are up to date now: the pages, in the order of the notebooks and claims, then the index.
+
+    Raises:
+        ParameterError: no such notebook, or a wrong parameter; no page is touched.
+        ReportError: another run takes too long, the run was stopped, a notebook failed (it is
+            kept under the state folder), or the pages cannot be written. No page is half of one then, and those
+            that should have been remade say that they are not up to date.
+        ClaimError: no such claim.
+        StudyError: the study file cannot be read.
+        StateError: the state folder is not trusted.
+        KeyboardInterrupt: it was stopped by a key press.
+    """
+    file = Path(study).resolve()
+    file = file / "study.toml" if file.is_dir() else file
+    given = {"study": file.name, "claims": list(claims) if claims else None, "engine": engine, "title": title}
+    planned = plans(notebooks, given, parameters)
+    asked = [*(claims or ()), *(c for p in planned for c in (*p.values.get("claims", ()), p.values.get("claim")) if c)]
+    order = _Order(file, planned, tuple(dict.fromkeys(asked)), dict(variables or {}), force, wait)
+    named = state or os.environ.get("CXRESEARCH_STATE")
+    place = Path(named).resolve() if named else file.parent / ".cxresearch"
+    check_state(place)
+    run = _run(place, Path(out), progress or _quiet, tell or _quiet)
+    with stoppable() as stops:
+        try:
+            return _report(run, order, stops)
+        except Stopped as e:
+            if e.signal == signal.SIGINT:
+                raise
+            raise ReportError(str(e)) from None
+
+
+def _run(state: Path, out: Path, say: Say, tell: Say) -> Run:
+    """A run that begins now."""
+    now = datetime.now(UTC)
+    run = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
+    return Run(run, f"{now:%Y-%m-%dT%H:%M:%SZ}", state, out, say, tell)
+
+
+def _quiet(_line: str) -> None:
+    pass
+
+
+def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
+    try:
+        study = read_study(order.file, order.variables, state=run.state)
+    except CxResearchError as e:
+        if _published(run):
+            with suppress(OSError, ReportError), locked(run.state, wait=0):
+                _not_remade(run, stops, order, e)
+        raise
+    _known(run, order, study)  # a slip of whoever asks marks no page
+    with locked(run.state, wait=order.wait, tell=run.tell):
+        run = _run(run.state, run.out, run.say, run.tell)  # ids sort in the order in which locks are held
+        _ready(run)
+        try:
+            study = read_study(order.file, order.variables, state=run.state)  # perhaps changed while waiting
+            _known(run, order, study)
+            edition = _made(run, order, study, stops)
+        except BaseException as e:
+            with stops.held(), suppress(Exception):  # what went wrong first is what is told
+                _not_remade(run, stops, order, e)
+            raise
+    if edition.failed:
+        raise ReportError("; and ".join(str(e) for _, e in edition.failed))
+    return tuple(run.out / file for file in (*(p.file for p in order.plans), INDEX))
+
+
+def _known(run: Run, order: _Order, study: Study) -> None:
+    """Whether the claims are known, if a page has to be made."""
+    if order.claims and (order.force or _changed(run, order, inputs(order.file, study))):
+        from cxresearch.claims.catalogue_loader import claims_of
+        from cxresearch.claims.evaluate import choose
+
+        choose(claims_of(study.claims), order.claims)
+
+
+def _changed(run: Run, order: _Order, read: str) -> tuple[Plan, ...]:
+    """The pages that do not stand as they are."""
+    shelf = shelves.read(run.state, run.out)
+    beside = {p.file for p in shelf.here()} | {p.file for p in order.plans}
+
+    def stands(plan: Plan) -> bool:
+        old = shelf.get(plan.file)
+        if old is None or old.stale or not old.key or old.key != key(plan, beside, read):
+            return False
+        return shelf.holds(old.file, old.sha256)
+
+    return tuple(p for p in order.plans if not stands(p))
+
+
+def _ready(run: Run) -> None:
+    """Finish or clear what a killed run has left, and see that pages can be written before the long work."""
+    try:
+        finished = tidy(run.state, run.out)
+    except OSError as e:
+        raise ReportError(f"cannot finish an earlier run that was killed: {e.strerror or e}: {e.filename}") from None
+    if finished:
+        run.tell("an earlier run was killed while it published; its pages are in their places now")
+    try:
+        run.out.mkdir(parents=True, exist_ok=True)
+        probe = run.out / f".probe.{mark_of(run.state)}.part"
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise ReportError(f"cannot write the pages to {run.out}: {e.strerror or e}") from None
+
+
+def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
+    begun, read = time.monotonic(), inputs(order.file, study)
+    todo = order.plans if order.force else _changed(run, order, read)
+    shelf = shelves.read(run.state, run.out)
+    for plan in order.plans:
+        if plan not in todo and (old := shelf.get(plan.file)):
+            since = moment(old.made)
+            run.tell(f"{plan.file}: nothing has changed since {since}; the page stays (--force runs it again)")
+    if not todo and shelf.holds(INDEX, shelf.index):
+        return Edition()
+    _warned(run, shelf, identity(study), todo)
+    edition = make(run, order.file, study, order.variables, todo) if todo else Edition()
+    if inputs(order.file, study) != read:  # they have changed meanwhile, so what the pages were made from is not known
+        read = ""
+
+    def from_what(plan: Plan, beside: Iterable[str]) -> str:
+        return key(plan, beside, read)
+
+    stale = {p.file: e.public for p, e in edition.failed}
+    try:
+        issue(run, stops, edition, stale=stale, key=from_what, study=identity(study))
+    except OSError as e:
+        where = f"{run.out} and what is kept to {run.state}"
+        raise ReportError(f"cannot write the pages to {where}: {e.strerror or e}") from None
+    if edition.made:
+        names = ", ".join(m.plan.file for m in edition.made)
+        run.tell(f"published {names} and {INDEX} in {run.out} after {lasting(time.monotonic() - begun)}")
+    for lost, error in edition.failed:
+        there = "; the last good page is marked as not up to date" if (run.out / lost.file).exists() else ""
+        run.tell(f"not published: {lost.file}: {error}{there}")
+    return edition
+
+
+def _warned(run: Run, shelf: Shelf, study: str, todo: Sequence[Plan]) -> None:
+    """Say so where pages would take the place of another study's."""
+    strange = [p.file for p in todo if (run.out / p.file).exists() and shelf.get(p.file) is None]
+    if shelf.study not in ("", study):
+        whose = f"{run.out} holds pages of the study {shelf.study!r}"
+    elif strange:
+        whose = f"{run.out} holds pages that no run of this study on record has made ({', '.join(strange)})"
+    else:
+        return
+    run.tell(f"{whose}; those of the same name are replaced: give each study a folder of its own (--out)")
+
+
+def _published(run: Run) -> bool:
+    """Whether pages are known that could be marked."""
+    return bool(shelves.read(run.state, run.out).pages)
+
+
+def _not_remade(run: Run, stops: Stops, order: _Order, error: BaseException) -> None:
+    """Mark the pages that would have been made."""
+    if not _published(run) or unfinished(run.state):
+        return
+    said = plainly(str(error), (run.state, run.out.resolve(), order.file.parent))
+    # what is said of a stop is which signal came
+    stopped = said if isinstance(error, Stopped) else ""
+    reason = stopped or kind_of(error, said, getattr(error, "field", ""))
+    issue(run, stops, Edition(), stale={p.file: reason for p in order.plans})

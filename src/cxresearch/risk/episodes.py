@@ -1,0 +1,402 @@
+"""(start, stop] rows of one claim, and what turns a clock or a transition into another question."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.disclosure.counts import count_text
+from cxresearch.engines import Engine, Frame
+from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.histories import History
+from cxresearch.histories.base import Clock, ContactClock, DayClock
+from cxresearch.histories.timeline import Timeline
+from cxresearch.html_tables import html_table
+from cxresearch.records.follow_up import CAUSES
+from cxresearch.records.records import Records
+from cxresearch.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RESERVED = frozenset(
+    [
+        "customer",
+        "group",
+        "cluster",
+        "start",
+        "stop",
+        "event",
+        "time",
+        "tick",
+        "entered",
+        "left",
+        "censored",
+        "end",
+        "origin",
+        "entry",
+        "exit",
+        "crossed",
+        "following",
+        "previous",
+        "first_state",
+        "segment",
+        "flow",
+        "rows",
+        "customers",
+        *CAUSES,
+    ]
+)
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no history can have.
+
+    Raises:
+        EstimationError: it is a column of every table, or no name.
+    """
+    if name in _RESERVED or name.startswith(("cx_", "before_")):
+        raise EstimationError(f"{name!r} is a column of every table: call the history something else")
+    if not _NAME.fullmatch(name):
+        raise EstimationError(f"{name!r} must be a name of letters, digits and _ that starts with a letter")
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Customers who are not in a risk set, and why; they are shown, not dropped silently.
+
+    Attributes:
+        reason: why, as a phrase.
+        customers: how many.
+    """
+
+    reason: str
+    customers: int
+
+
+def summed(asides: Iterable[Aside]) -> tuple[Aside, ...]:
+    """One aside per reason, in the order in which the reasons came."""
+    counts: dict[str, int] = {}
+    for a in asides:
+        counts[a.reason] = counts.get(a.reason, 0) + a.customers
+    return tuple(Aside(reason, n) for reason, n in counts.items())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Episodes:
+    """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
+
+    The state holds on the days d with start < d <= stop; the event, a position in `causes`, is at stop. Rows with
+    start = stop are states reached on the day of leaving: nobody is at risk in them.
+
+    Attributes:
+        frame: the rows, on the engine.
+        histories: name to history, for the level names.
+        fixed: name of each fixed covariate to its level names.
+        causes: names of the events; position 0 is "still there when last seen".
+        clock: what start and stop count.
+        engine: where the frame lives.
+        asides: customers left out, with the reason.
+    """
+
+    frame: Frame
+    histories: Mapping[str, History]
+    fixed: Mapping[str, tuple[str, ...]]
+    causes: tuple[str, ...]
+    clock: str
+    engine: Engine
+    asides: tuple[Aside, ...] = ()
+
+    def __repr__(self) -> str:
+        names = ", ".join((*self.histories, *self.fixed)) or "no histories"
+        return f"Episodes({names} on the {self.clock} clock, on {self.engine.name})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            *((f"history {name}", f"{h.name}: {', '.join(h.levels)}") for name, h in self.histories.items()),
+            *((f"fixed {name}", "as of the entry") for name in self.fixed),
+            ("ends", ", ".join(self.causes)),
+            *((f"not at risk: {a.reason}", count_text(a.customers)) for a in self.asides),
+        ]
+        return html_table(f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}", ("what", "is"), rows)
+
+    def levels(self, name: str) -> tuple[str, ...]:
+        """The level names of a history or fixed covariate.
+
+        Raises:
+            EstimationError: there is none of that name.
+        """
+        if name in self.fixed:
+            return self.fixed[name]
+        if name not in self.histories:
+            raise EstimationError(f"no history {name!r}{nearest(name, self.histories)}")
+        return self.histories[name].levels
+
+    def position(self, name: str, level: str) -> int:
+        """Where a level is among those of a history or fixed covariate.
+
+        Raises:
+            EstimationError: there is none of that name, or it has no such level.
+        """
+        levels = self.levels(name)
+        if level not in levels:
+            raise EstimationError(f"{name} has no level {level!r}; it has: {', '.join(levels)}")
+        return levels.index(level)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows at risk with level names, by customer and start; ``event`` is null where a state just changes."""
+        rows = self.engine.collect(self.frame.filter(nw.col("start") < nw.col("stop")))
+        named = [_names(n, self.levels(n)) for n in (*self.histories, *self.fixed)] + [_names("event", self.causes)]
+        return rows.with_columns(named).sort("customer", "start")
+
+    def to_lifelines(self) -> pd.DataFrame:
+        """The rows as `lifelines.CoxTimeVaryingFitter` wants them: id, start, stop, event, dummies.
+
+        ``event`` is true where the cause is defection. Each history and fixed covariate becomes 0/1 columns named
+        ``name[level]``, without its first level.
+        """
+        rows = self.to_polars()
+        columns: list[pl.Expr] = []
+        for name in (*self.histories, *self.fixed):
+            levels = self.levels(name)
+            present = set(rows[name].unique().to_list())
+            columns += [
+                (pl.col(name) == level).cast(pl.Float64).alias(f"{name}[{level}]")
+                for level in levels[1:]
+                if level in present
+            ]
+        return rows.select(
+            pl.col("customer").alias("id"),
+            "start",
+            "stop",
+            (pl.col("event") == "defection").fill_null(value=False).alias("event"),
+            *columns,
+        ).to_pandas()
+
+
+def _names(column: str, names: tuple[str, ...]) -> pl.Expr:
+    return pl.col(column).replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
+
+
+def clock_of(study: Study, name: str | None = None) -> Clock:
+    """The clock of that name; by default tenure for a contract study, contacts for an activity study.
+
+    Raises:
+        EstimationError: no such clock.
+        NotTestable: the contact clock on a contract study.
+    """
+    activity = study.retention.kind == "activity"
+    name = name or ("contact" if activity else "tenure")
+    if name == "contact":
+        if not activity:
+            raise NotTestable("retention derived from the contacts, which the contact clock is for")
+        return ContactClock()
+    if name == "tenure":
+        return DayClock(lag=study.moments.blackout_days)
+    raise EstimationError(f"clock must be 'tenure' or 'contact', was {name!r}")
+
+
+def timeline(records: Records, clock: Clock, histories: Iterable[History] | None = None) -> Timeline:
+    """What episodes of these records on one clock are made of; if of few histories, say so."""
+    grades = None if histories is None else grades_of(histories, clock)
+    return Timeline(records.contacts.frame(grades), records.customers, clock, records.engine, records.happenings)
+
+
+def grades_of(histories: Iterable[History], clock: Clock) -> tuple[int, ...] | None:
+    """Positions of the grades of contacts that are looked at; None where all are."""
+    looked_at: set[int] = set()
+    if isinstance(clock, ContactClock):
+        return None
+    for history in histories:
+        if history.grades is None:
+            return None
+        looked_at.update(history.grades)
+    return tuple(sorted(looked_at))
+
+
+def episodes(
+    records: Records,
+    histories: Mapping[str, History],
+    *,
+    fixed: tuple[str, ...] = (),
+    clock: Clock | None = None,
+    line: Timeline | None = None,
+    whole: bool = False,
+) -> Episodes:
+    """The episodes of some histories.
+
+    Args:
+        records: from `read_records`.
+        histories: column name to history.
+        fixed: fixed covariates to carry along.
+        clock: from `clock_of`; the study's own when not given.
+        line: the timeline of these records on this clock, if there is one already.
+        whole: only customers whose beginnings the log shows; the others become an aside.
+
+    Raises:
+        EstimationError: no such fixed covariate, one named twice, or a name that no history can have.
+    """
+    for name in histories:
+        check_name(name)
+    for name in fixed:
+        if fixed.count(name) > 1:
+            raise EstimationError(f"the fixed covariate {name!r} is named twice")
+        if name not in records.fixed:
+            known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
+            raise EstimationError(
+                f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
+            )
+    engine = records.engine
+    clock = clock or clock_of(records.study)
+    contact = isinstance(clock, ContactClock)
+    x = (line or timeline(records, clock, histories.values())).states(histories)
+    x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
+    asides: tuple[Aside, ...] = ()
+    everyone = records.customers
+    if whole:
+        unseen = int(engine.collect(everyone.select(nw.col("unseen").sum())).item() or 0)
+        everyone = everyone.filter(nw.col("unseen") == 0)
+        why = "seen only from after their start: the log does not show their first moments"
+        asides = (Aside(why, unseen),) if unseen else ()
+    who = everyone.select(*_needed(contact), *fixed)
+    x = x.join(who, on="customer")
+    x = x.with_columns(
+        end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
+        origin=nw.lit(0) if contact else nw.col("start"),
+        cx_first=nw.lit(0) if contact else nw.col("entry"),
+    )
+    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
+    x = x.filter(
+        (nw.col("tick") <= nw.col("end"))
+        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
+    )
+    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
+    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
+    x = x.with_columns(
+        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
+        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
+        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
+    ).select("customer", "group", "cluster", "start", "stop", "event", *histories, *fixed)
+    levels = {name: records.levels[name] for name in fixed}
+    return Episodes(x, dict(histories), levels, CAUSES, clock.name, engine, asides)
+
+
+def _needed(contact: bool) -> tuple[str, ...]:
+    return ("customer", "group", "cluster", "start", "entry", "exit", "event", *(("cx_contacts",) if contact else ()))
+
+
+def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
+    """Only the time spent in these levels of each history named."""
+    x = eps.frame
+    for name, wanted in levels.items():
+        positions = [eps.position(name, level) for level in wanted]
+        x = x.filter(nw.col(name).is_in(positions))
+    return replace(eps, frame=x)
+
+
+def since(eps: Episodes, history: str, level: str, *, below: str | None = None) -> Episodes:
+    """Another clock: time 0 is the day on which a cumulative history reached a level; at risk from there on.
+
+    Args:
+        eps: on the tenure clock.
+        history: a cumulative history.
+        level: the level reached at time 0.
+        below: leave out customers who stood at or above this level at time 0 already.
+
+    Returns:
+        The episodes, with asides for customers who left on that very day and for those left out by `below`.
+
+    Raises:
+        EstimationError: no such history or level, or a history that can also fall.
+    """
+    eps = replace(eps, frame=eps.engine.keep(eps.frame))
+    origins, asides = first_reach(eps, history, level, below=below)
+    x = eps.frame.join(origins.select("customer", "origin"), on="customer")
+    x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
+    x = x.with_columns(start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin"))
+    clock = f"days since {history} {level}"
+    return replace(eps, frame=x.drop("origin"), clock=clock, asides=(*eps.asides, *asides))
+
+
+def first_reach(
+    eps: Episodes, history: str, level: str, *, below: str | None = None
+) -> tuple[Frame, tuple[Aside, ...]]:
+    """When each customer first reached a level of a cumulative history, and was still there after that day.
+
+    Returns:
+        Rows (customer, origin, end), both on the clock of `eps`; and the customers left out: those who left on the very
+        day, and those who stood at `below` or above at once.
+
+    Raises:
+        EstimationError: no such history or level, or a history that can also fall.
+    """
+    _check_rising(eps, history, level)
+    position, unknown = eps.position(history, level), len(eps.levels(history)) - 1
+    reached = (nw.col(history) >= position) & (nw.col(history) != unknown)
+    origins = eps.frame.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
+    last = eps.frame.group_by("customer").agg(end=nw.col("stop").max())
+    at_origin = eps.frame.join(origins, on="customer").filter(nw.col("start") == nw.col("origin"))
+    state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
+    origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
+    on_the_day = nw.col("origin") == nw.col("end")
+    too_far = nw.col("first_state") >= (eps.position(history, below) if below else unknown)
+    counts = eps.engine.collect(
+        origins.select(left=on_the_day.cast(nw.Int64).sum(), beyond=(too_far & ~on_the_day).cast(nw.Int64).sum())
+    ).row(0, named=True)
+    asides = (
+        Aside(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
+        Aside(f"reached {history} {below} on the same day as {level}", int(counts["beyond"] or 0)),
+    )
+    return origins.filter(~on_the_day & ~too_far), tuple(a for a in asides if a.customers)
+
+
+def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
+    """A transition as a competing exit: the row before it ends with `cause`, and the rows from it on go.
+
+    The state changes for the days after a moment, so leaving on the very day of the transition stays leaving.
+
+    Raises:
+        EstimationError: no such history or level, a history that can also fall, or a cause that there is already.
+    """
+    if cause in (*eps.causes, *eps.histories):
+        raise EstimationError(f"there is a {cause!r} already: call the cause something else")
+    check_name(cause.replace(" ", "_"))
+    _check_rising(eps, history, level)
+    position = eps.position(history, level)
+    along = eps.engine.along("start")
+    crossed = nw.when(nw.col(history) >= position).then(nw.lit(1)).otherwise(nw.lit(0))
+    x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed))
+    x = x.with_columns(following=along.shift("crossed", -1))
+    code = len(eps.causes)
+    x = x.with_columns(
+        event=nw.when(nw.col("following") == 1).then(nw.lit(code)).otherwise(nw.col("event")).cast(nw.Int32)
+    )
+    return replace(
+        eps, frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"), causes=(*eps.causes, cause)
+    )
+
+
+def final(eps: Episodes) -> Episodes:
+    """What a naive analysis does: each customer's last level, as if it had held from the beginning.
+
+    One row per customer. This looks ahead, on purpose: it is shown beside the right answer, never as one.
+    """
+    along = eps.engine.along("start")
+    x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")))
+    ends = x.group_by("customer").agg(entry=nw.col("start").min(), end=nw.col("stop").max())
+    x = x.join(ends, on="customer").filter(nw.col("stop") == nw.col("end"))
+    return replace(eps, frame=x.with_columns(start=nw.col("entry")).drop("entry", "end"))
+
+
+_RISING = History("", ("",), (), lambda _: [], {}, lambda _: nw.lit(0), cumulative=True)
+
+
+def _check_rising(eps: Episodes, history: str, level: str) -> None:
+    if not eps.histories.get(history, _RISING).cumulative:
+        raise EstimationError(f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time")

@@ -1,0 +1,101 @@
+"""A risk table from (start, stop] rows made elsewhere: for data already in that form, and for checks against R."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cxresearch.engines import GROUPS, Polars
+from cxresearch.engines.packing import downcast, sums, tally
+from cxresearch.errors import EstimationError
+from cxresearch.risk.table import CHANGED, ENTERED, FLOWS, Feature, RiskTable, flows_of
+
+Ints = NDArray[np.int64]
+
+
+def from_rows(
+    rows: pl.DataFrame,
+    features: Sequence[str],
+    *,
+    cause: str = "event",
+    causes: Sequence[str] = ("censored", "defection"),
+    customer: str = "id",
+    levels: Mapping[str, Sequence[str]] | None = None,
+    grouped: bool = True,
+) -> RiskTable:
+    """Count rows into a risk table.
+
+    Args:
+        rows: start, stop (integers), the customer, the position of the event in `causes` (0 while still there), and the
+            features. Each distinct value of a feature is a level; numbers stay usable as linear terms.
+        features: the columns to keep.
+        cause: the column of the event.
+        causes: names of the events.
+        customer: the column of the customer, also the cluster.
+        levels: level order by feature, where sorting the values is not right.
+        grouped: assign customers to the 100 groups that a jackknife needs; without, there is one group, and only
+            model-based errors can be had.
+
+    Raises:
+        EstimationError: a row that does not end after it starts.
+    """
+    start, stop, event = (rows[c].cast(pl.Int64).to_numpy() for c in ("start", "stop", cause))
+    if (start >= stop).any():
+        raise EstimationError("every row must end after it starts: start < stop")
+    distinct, who = _numbered(rows[customer])
+    groups = _groups(distinct) if grouped else np.zeros(len(distinct), np.int64)
+    result, codes = (
+        zip(*(_coded(rows[f], (levels or {}).get(f)) for f in features), strict=True) if features else ((), ())
+    )
+    last = np.full(len(groups), np.iinfo(np.int64).min)
+    np.maximum.at(last, who, stop)
+    ended = np.where((event == 0) & (stop < last[who]), -1, event)  # a change of state is no end of follow-up
+    states = dict(zip(("group", *features), (groups[who], *codes), strict=True))
+    moves = [
+        pl.DataFrame(states | {"time": time, "flow": flow}).cast(pl.Int64)
+        for time, flow in ((start, np.full(len(start), ENTERED)), (stop, ended + CHANGED + 1))
+    ]
+    keys = ("group", "time", *features)
+    counted = tally(pl.concat(moves), (*keys, "flow"))
+    flows = sums(flows_of(counted, keys, causes), keys, (*FLOWS, *causes))
+    customers = np.bincount(groups, minlength=GROUPS)
+    names = np.flatnonzero(customers)
+    population = pl.DataFrame({"group": names, "customers": customers[names], "clusters": customers[names]})
+    return RiskTable(flows, tuple(result), tuple(causes), "tenure", downcast(population, ["customers", "clusters"]))
+
+
+def _groups(customers: pl.Series) -> Ints:
+    """The group of every customer."""
+    frame = nw.from_native(pl.LazyFrame({"cx_id": customers.cast(pl.String)}))
+    return Polars().collect(Polars().group(frame, "cx_id"))["group"].to_numpy().astype(np.int64)
+
+
+def _numbered(values: pl.Series) -> tuple[pl.Series, Ints]:
+    """The distinct values in order, and the position of every value among them."""
+    if values.dtype == pl.String:
+        distinct = values.unique().sort()
+        return distinct, values.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).to_numpy()
+    held = values.to_numpy()
+    if values.dtype.is_integer() and len(held) and int(held.max()) - int(held.min()) < 4 * len(held):
+        least = int(held.min())  # close together: a place for each number that may be
+        seen = np.bincount(held.astype(np.int64) - least) > 0
+        return pl.Series(values.name, np.flatnonzero(seen) + least), (np.cumsum(seen) - 1)[held - least]
+    result, place = np.unique(held, return_inverse=True)
+    return pl.Series(values.name, result), place.astype(np.int64)
+
+
+def _coded(values: pl.Series, order: Sequence[str] | None) -> tuple[Feature, Ints]:
+    """A feature and the position of every row's level."""
+    distinct, rank = _numbered(values)
+    names = [_text(v) for v in distinct.to_list()]
+    wanted = list(order) if order else names
+    place = np.array([wanted.index(n) for n in names], dtype=np.int64)
+    return Feature(values.name, tuple(wanted)), place[rank]
+
+
+def _text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)

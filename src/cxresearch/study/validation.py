@@ -1,0 +1,262 @@
+"""What no single key of a study file shows: ranges, and keys that need or exclude each other."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
+
+from cxresearch.errors import StudyError, nearest
+from cxresearch.study.timestamps import DIRECTIVES, EARLIEST, LATEST, unknown_directives
+
+if TYPE_CHECKING:
+    from cxresearch.study.settings import Format, Interactions, Retention, Study, Table
+
+CENTURY = 36_525
+_VARIABLE = r"\$\{\w+\}"
+_SERVERS = ("postgresql://", "postgres://")
+_BOTH = '; both together are for a server: source = "postgresql://…"'
+HAPPENING_TIMES = ("problem_at", "resolved_at", "goodwill_at", "informed_at", "complained_at", "posted_at")
+# names that the pipeline gives to columns of its own
+RESERVED = {
+    *("customer", "id", "start", "end", "cause", "contract", "cluster", "segment", "observed_from", "observed_until"),
+    *("reason", "entry", "exit", "event", "unseen", "group", "joined", "stop", "day", "second", "grade", "time"),
+}
+
+
+def check(study: Study) -> None:
+    """Check a study as a whole.
+
+    Raises:
+        StudyError: the first thing that is wrong.
+    """
+    for part in (_ranges, _log, _retention, _sources, _tables):
+        for holds, message, field in part(study):
+            if not holds:
+                raise StudyError(message, field=field)
+
+
+Checks = Iterator[tuple[bool, str, str]]
+
+
+def _within(value: int, low: int, high: int, field: str) -> tuple[bool, str, str]:
+    return low <= value <= high, f"{field} must be between {low} and {high}, was {value}", field
+
+
+def _ranges(study: Study) -> Checks:
+    info, decision = study.info, study.decision
+    yield _within(info.horizon_days, 1, CENTURY, "study.horizon_days")
+    yield _within(info.min_cell, 1, 10**6, "study.min_cell")
+    yield _within(study.moments.blackout_days, 0, CENTURY, "moments.blackout_days")
+    yield 0.5 < decision.level < 1, f"decision.level must lie between 0.5 and 1, was {decision.level}", "decision.level"
+    yield (
+        decision.groups in (20, 25, 50, 100),
+        f"decision.groups must be 20, 25, 50 or 100 (groups are kept as 100 and put together), was {decision.groups}",
+        "decision.groups",
+    )
+
+
+def _log(study: Study) -> Checks:
+    log, moments = study.interactions, study.moments
+    zones = available_timezones()
+    yield (
+        log.time_zone in zones,
+        f"interactions.time_zone {log.time_zone!r} is no known time zone"
+        f"{nearest(log.time_zone, zones) or '; write it as Europe/London or UTC'}",
+        "interactions.time_zone",
+    )
+    low, high = log.scale or (0.0, 1.0)
+    yield (
+        low < high and math.isfinite(low) and math.isfinite(high),
+        f"interactions.scale must rise, such as [1, 5], was {[low, high]}",
+        "interactions.scale",
+    )
+    low, high = log.expectations_scale or (0.0, 1.0)
+    yield (
+        low < high and math.isfinite(low) and math.isfinite(high),
+        f"interactions.expectations_scale must rise, such as [1, 5], was {[low, high]}",
+        "interactions.expectations_scale",
+    )
+    for name in log.known_at_contact:
+        yield (
+            name in HAPPENING_TIMES,
+            f"interactions.known_at_contact: {name!r} is no time of a happening"
+            f"{nearest(name, HAPPENING_TIMES) or '; there are: ' + ', '.join(HAPPENING_TIMES)}",
+            "interactions.known_at_contact",
+        )
+    yield _readable(log.at_format, "interactions.at_format")
+    for name in ("log_from", "log_until"):
+        yield _day(getattr(log, name), f"interactions.{name}", "a date such as 2024-12-31 or an integer day")
+    first, last = log.log_from, log.log_until
+    if first is not None and last is not None:
+        alike = isinstance(first, int) == isinstance(last, int)
+        yield (
+            alike,
+            "interactions.log_from and log_until must both be dates or both integer days",
+            "interactions.log_until",
+        )
+        yield (
+            alike and first < last,  # type: ignore[operator]
+            f"interactions.log_from must lie before log_until, were {first} and {last}",
+            "interactions.log_until",
+        )
+    yield (
+        moments.neutral in (None, "otherwise") or bool(moments.bad or moments.good),
+        "moments.neutral needs moments.bad or moments.good beside it",
+        "moments.neutral",
+    )
+
+
+def _retention(study: Study) -> Checks:
+    kept = study.retention
+    yield _readable(kept.date_format, "retention.date_format")
+    for name in ("observed_from", "observed_until"):
+        given = getattr(kept, name)
+        if not isinstance(given, str):
+            yield _day(given, f"retention.{name}", "a column, a date such as 2024-12-31 or an integer day")
+    if kept.kind == "contract":
+        yield kept.gap_days is None, 'retention.gap_days belongs to kind = "activity"', "retention.gap_days"
+        yield (
+            not kept.defection or kept.cause is not None,
+            'retention.defection lists causes: name the column that holds them, as in cause = "reason"',
+            "retention.defection",
+        )
+        for field in ("covariates", "marketing"):
+            names: tuple[str, ...] = getattr(kept, field)
+            for name in names:
+                yield (
+                    name not in RESERVED and not name.startswith("cx_"),
+                    f"retention.{field}: {name!r} is a name that is used otherwise"
+                    f"{'; say segment = ' + repr(name) + ' instead' if name == 'segment' else '; rename that column'}",
+                    f"retention.{field}",
+                )
+            twice = [c for c in names if names.count(c) > 1]
+            yield not twice, f"retention.{field} names {''.join(map(repr, twice[:1]))} twice", f"retention.{field}"
+        return
+    yield (
+        kept.gap_days is not None and 1 <= kept.gap_days <= CENTURY,
+        'retention.kind = "activity" needs gap_days, the days without a contact after which a customer has lapsed: '
+        f"a number from 1 to {CENTURY}, was {kept.gap_days}",
+        "retention.gap_days",
+    )
+    own = ("source", "query", "cause", "contract", "segment", "cluster", "covariates", "marketing", "defection")
+    for name in (*own, "observed_from"):
+        yield not getattr(kept, name), f'retention.{name} belongs to kind = "contract"', f"retention.{name}"
+    yield (
+        not isinstance(kept.observed_until, str),
+        'retention.observed_until can be a column with kind = "contract" only; give a date or an integer day',
+        "retention.observed_until",
+    )
+
+
+def _sources(study: Study) -> Checks:
+    names = ("interactions", "retention") if study.retention.kind == "contract" else ("interactions",)
+    for name in names:
+        section = getattr(study, name)
+        sources = [section.source is not None, section.query is not None, name in study.frames]
+        served = _served(section)
+        yield (
+            sum(sources) - served == 1,
+            f"[{name}] needs one source: a file (source = …) or a query (query = …) over [tables]; "
+            f"{sum(sources)} given{_BOTH * (sources[:2] == [True, True])}",
+            f"{name}.source",
+        )
+        yield _named(section.source, f"{name}.source")
+        yield from _server(section, f"{name}.source")
+        yield from _format(section.format, f"{name}.format")
+
+
+def _tables(study: Study) -> Checks:
+    names = [*study.tables, *(f for f in study.frames if f not in ("interactions", "retention"))]
+    for name in names:
+        same = [n for n in names if n.lower() == name.lower()]
+        yield (
+            len(same) == 1,
+            f"tables.{name} is given twice (large and small letters are one): {', '.join(same)}",
+            f"tables.{name}",
+        )
+        yield (
+            re.fullmatch(r"[A-Za-z_]\w*", name) is not None,
+            f"tables.{name}: a table is named by letters, digits and _, as a query writes it",
+            f"tables.{name}",
+        )
+    for name, table in study.tables.items():
+        both = table.source is not None and table.query is not None
+        yield (
+            (table.source is None) != (table.query is None) or _served(table),
+            f"tables.{name} needs either a file name or a query{_BOTH * both}",
+            f"tables.{name}",
+        )
+        yield _named(table.source, f"tables.{name}")
+        yield from _server(table, f"tables.{name}.source")
+        yield from _format(table.format, f"tables.{name}.format")
+
+
+def _served(section: Interactions | Retention | Table) -> bool:
+    """Whether a section puts a query to a server."""
+    source = section.source or ""
+    is_address = source.startswith(_SERVERS) or re.fullmatch(_VARIABLE, source) is not None
+    return is_address and section.query is not None
+
+
+def _server(section: Interactions | Retention | Table, field: str) -> Checks:
+    source = section.source or ""
+    if not source.startswith(_SERVERS):
+        return
+    login = source.partition("://")[2].rpartition("@")[0]
+    passwords = [login.partition(":")[2], *re.findall(r"[?&]\w*password=([^&]*)", source)]
+    yield (
+        all(re.fullmatch(f"({_VARIABLE})?", password) for password in passwords),
+        f"{field} shows a password: write ${{NAME}} in its place, and set the environment variable NAME "
+        "(an @ elsewhere is written %40)",
+        field,
+    )
+    yield (
+        section.query is not None,
+        f'{field}: {source!r} is a server: say beside it what to read, query = "select …"',
+        field,
+    )
+
+
+def _named(source: str | None, field: str) -> tuple[bool, str, str]:
+    return source is None or bool(source.strip()), f"{field} is empty: name a file or a folder", field
+
+
+def _format(fmt: Format, field: str) -> Checks:
+    yield (
+        len(fmt.separator.encode()) == 1,
+        f'{field}.separator must be one character such as ";" or "\\t", was {fmt.separator!r}',
+        f"{field}.separator",
+    )
+    yield (
+        len(fmt.quote.encode()) <= 1 and fmt.quote != fmt.separator,
+        f"{field}.quote must be one character other than the separator, or empty, was {fmt.quote!r}",
+        f"{field}.quote",
+    )
+    yield _within(fmt.skip_rows, 0, 10**6, f"{field}.skip_rows")
+    yield (
+        not (fmt.decimal_comma and fmt.separator == ","),
+        f'{field}.decimal_comma needs another separator than a comma, such as separator = ";"',
+        f"{field}.separator",
+    )
+
+
+def _readable(fmt: str | None, field: str) -> tuple[bool, str, str]:
+    wrong = unknown_directives(fmt) if fmt is not None else []
+    plain = fmt is None or ("%" in fmt and not wrong)
+    said = f"{wrong[0]!r} in {fmt!r} is not known" if wrong else f"{fmt!r} holds no directive"
+    return plain, f"{field}: {said}; there are: {DIRECTIVES}", field
+
+
+def _day(given: Any, field: str, allowed: str) -> tuple[bool, str, str]:
+    if given is None:
+        return True, "", field
+    fits = isinstance(given, date | int) and not isinstance(given, bool)
+    if fits:
+        number = given if isinstance(given, int) else given.toordinal() - date(1970, 1, 1).toordinal()
+        fits = EARLIEST <= number <= LATEST
+        allowed += f" (from {EARLIEST} to {LATEST})" if isinstance(given, int) else " (years 1000 to 9999)"
+    return fits, f"{field} must be {allowed}, was {given}", field
