@@ -98,8 +98,8 @@ def check_state(folder: Path) -> None:
     for path in _entries(folder):
         try:
             result = path.lstat()
-        except FileNotFoundError:
-            continue  # another run has cleared it
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # not made yet, or cleared by another run
         except OSError as e:
             raise StateError(
                 f"cannot look into the state folder {folder}: {e.strerror or e}; give another folder with --state"

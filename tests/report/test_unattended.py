@@ -211,8 +211,8 @@ def test_every_command_and_option_that_is_named_exists():
     from cxresearch.cli import main
 
     known = {o for p in main.commands["report"].params for o in p.opts}
-    named = set(re.findall(r"`(--[a-z]+)", PAGE)) | {
-        o for t in (RUN, *blocks("python")) for o in re.findall(r" (--[a-z]+)", t)
+    named = set(re.findall(r"`(--[a-z-]+)", PAGE)) | {
+        o for t in (RUN, *blocks("python")) for o in re.findall(r" (--[a-z-]+)", t)
     }
     assert named
     assert named <= known

@@ -63,6 +63,23 @@ REFUSED = {
     "set threads = 1": "was SET",
     "explain select * from tickets": "was COMMAND",
     "select * into x from tickets": "is not a declared table",
+    # another statement where a table is expected
+    "select * from (summarize 'secret.json')": "is more than reading the declared tables",
+    "select * from (summarize select * from tickets)": "is more than reading the declared tables",
+    "select * from (describe tickets)": "is more than reading the declared tables",
+    "select * from (pivot tickets on a using sum(b))": "is more than reading the declared tables",
+    "from tickets pivot (sum(a) for b in (1, 2))": "is more than reading the declared tables",
+    "select a from tickets where exists (from (summarize 'secret.json'))": "is more than reading the declared tables",
+    "with x as (from (summarize 'secret.json')) select * from x": "is more than reading the declared tables",
+    "select * from tickets, lateral (select * from (summarize 'secret.json'))": "is more than reading",
+    "select columns('a.*') from tickets": "is not among what a query may use",
+    "select * from tickets at (version => 1)": "is more than reading the declared tables",
+    "select $1 from tickets": "is more than reading the declared tables",
+    "select * from tickets for update": "is more than reading the declared tables",
+    # a view of the engine's own, under a name that WITH gives elsewhere
+    "with x as (from duckdb_tables), duckdb_tables as (select 1 as a) from x": "duckdb_tables is not a declared table",
+    "select * from (with duckdb_tables as (select 1 as a) from duckdb_tables) t, duckdb_tables": "not a declared table",
+    "with duckdb_tables as (from duckdb_tables) from duckdb_tables": "duckdb_tables is not a declared table",
     # where the name is out of sight, the engine would look for a file of that name
     'select * from "a.csv", (with "a.csv" as (select 1 as a) select * from "a.csv")': "letters, digits and _",
     "select * from tickets where " + " or ".join(["a = 1"] * 20_000): "too long or too deeply nested",
