@@ -15,7 +15,7 @@ ENGINES = ("polars", "duckdb")
 
 def facts(records):
     """The audit's facts by name."""
-    return {f.name: f.value for f in records.audit.facts}
+    return {f.name: str(f.value) for f in records.audit.facts}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

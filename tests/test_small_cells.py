@@ -19,7 +19,7 @@ def test_small_counts_and_what_gives_them_away_are_hidden(counts, shown):
 
 
 @pytest.mark.parametrize(
-    ("counts", "found"),
+    ("counts", "result"),
     [
         ((50, 30, 20), (("0", 50), ("1", 30), ("2+", 20))),
         ((50, 30, 8, 1, 3), (("0", 50), ("1", 30), ("2+", 12))),

@@ -13,7 +13,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.claims.catalogue_loader import SECTIONS
 from cxresearch.estimators.fading import beyond_selection
-from cxresearch.histories import told
+from cxresearch.histories import informed_before_problem
 from tests.claims.small_company import FIRST_DAY, LAST, STUDY, make_company
 from tests.reference import claims as written_out
 from tests.reference import estimators, grids, oracle
@@ -182,7 +182,7 @@ def test_told_when_it_came_is_not_told_beforehand():
     row = {"customer": "a", "at": came, "grade": "bad", "problem_at": came, "informed_at": came}
     log = pl.DataFrame([row, row | {"at": datetime(2024, 3, 1), "problem_at": None, "informed_at": None}])
     study = cx.study_from({}, interactions=log, retention=PERSON)
-    assert cx.episodes(study, told=told()).to_polars()["told"].to_list() == ["not told"]
+    assert cx.episodes(study, told=informed_before_problem()).to_polars()["told"].to_list() == ["not told"]
 
 
 def test_ratio_that_fading_is_held_against(company, past):

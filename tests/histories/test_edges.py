@@ -5,19 +5,19 @@ import pytest
 from cxresearch.histories import (
     age_of_last,
     age_since,
+    bad_then_good,
     first_contact,
     first_problem,
-    flipped,
-    gesture,
+    had_gesture,
+    has_posted,
     household_bad,
     household_exits,
+    informed_before_problem,
     last_score,
     mean_score,
     moment_count,
-    posted,
     problem_severity,
     problem_state,
-    told,
     worst_score,
 )
 from cxresearch.histories.base import DayClock
@@ -120,10 +120,23 @@ def test_problem_under_a_blackout_is_seen_late_and_as_old_as_it_is(engine):
 def test_customers_not_seen_whole(engine):
     late = person(entry=2, unseen=True)
     rows = [problem(5 * DAY, told=True, score=900, posted_at=5 * DAY)]
-    always = (first_problem(), problem_state(), posted(), worst_score(), mean_score(), first_contact(), flipped())
+    always = (
+        first_problem(),
+        problem_state(),
+        has_posted(),
+        worst_score(),
+        mean_score(),
+        first_contact(),
+        bad_then_good(),
+    )
     for history in (*always, moment_count(), household_bad()):
         assert spans(history, rows, late, (), engine) == [(3, "unknown")], history.name
-    seen = ((problem_severity(), "bad"), (gesture(), "no gesture"), (told(), "told"), (last_score(), "5"))
+    seen = (
+        (problem_severity(), "bad"),
+        (had_gesture(), "no gesture"),
+        (informed_before_problem(), "told"),
+        (last_score(), "5"),
+    )
     for history, level in seen:
         assert spans(history, rows, late, (), engine) == [(3, "unknown"), (6, level)], history.name
     for history in (age_since("problem", (3,)), age_of_last("any", (3,))):
@@ -133,15 +146,15 @@ def test_customers_not_seen_whole(engine):
 def test_gesture_on_the_day_of_the_problem(engine):
     before = Row(0, 5 * DAY, "good", goodwill_at=5 * DAY)
     rows = [before, problem(5 * DAY + NOON), problem(9 * DAY)]
-    assert spans(gesture(), rows, person(), (), engine) == [(1, "none"), (6, "gesture"), (10, "no gesture")]
+    assert spans(had_gesture(), rows, person(), (), engine) == [(1, "none"), (6, "gesture"), (10, "no gesture")]
     alone = [before, problem(6 * DAY)]
-    assert spans(gesture(), alone, person(), (), engine) == [(1, "none"), (7, "no gesture")]
+    assert spans(had_gesture(), alone, person(), (), engine) == [(1, "none"), (7, "no gesture")]
 
 
 def test_what_is_said_of_the_last_problem(engine):
     rows = [problem(3 * DAY, grade="good", told=True), problem(5 * DAY, grade="unknown"), problem(5 * DAY)]
     assert spans(problem_severity(), rows, person(), (), engine) == [(1, "none"), (4, "good"), (6, "unknown grade")]
-    assert spans(told(), rows, person(), (), engine) == [(1, "none"), (4, "told"), (6, "not told")]
+    assert spans(informed_before_problem(), rows, person(), (), engine) == [(1, "none"), (4, "told"), (6, "not told")]
 
 
 def test_ages_of_happenings(engine):
@@ -169,21 +182,21 @@ def test_ages_of_happenings(engine):
 @pytest.mark.parametrize(("gap", "level"), [(14, "flipped"), (15, "other")])
 def test_flipped_within_two_weeks(engine, gap, level):
     rows = [Row(0, 4 * DAY, "good"), Row(0, 5 * DAY + NOON, "bad"), Row(0, (5 + gap) * DAY + NOON + HOUR, "good")]
-    result = spans(flipped(), rows, person(), (), engine)
+    result = spans(bad_then_good(), rows, person(), (), engine)
     assert result[:3] == [(1, "none"), (5, "good alone"), (6, "other")]
     assert result[-1][1] == level
 
 
 def test_flipped_in_one_second_and_the_other_way_round(engine):
     at_once = [Row(0, 5 * DAY, "good"), Row(0, 5 * DAY, "bad"), Row(0, 9 * DAY, "bad")]
-    assert spans(flipped(), at_once, person(), (), engine) == [(1, "none"), (6, "flipped")]
+    assert spans(bad_then_good(), at_once, person(), (), engine) == [(1, "none"), (6, "flipped")]
     good_first = [Row(0, 5 * DAY, "good"), Row(0, 5 * DAY + 1, "bad")]
-    assert spans(flipped(), good_first, person(), (), engine) == [(1, "none"), (6, "other")]
+    assert spans(bad_then_good(), good_first, person(), (), engine) == [(1, "none"), (6, "other")]
 
 
 def test_flipped_by_the_nearer_of_two_bad_moments(engine):
     rows = [Row(0, DAY, "bad"), Row(0, 12 * DAY, "bad"), Row(0, 13 * DAY, "neutral"), Row(0, 20 * DAY, "good")]
-    assert spans(flipped(10), rows, person(), (), engine) == [(1, "none"), (2, "other"), (21, "flipped")]
+    assert spans(bad_then_good(10), rows, person(), (), engine) == [(1, "none"), (2, "other"), (21, "flipped")]
 
 
 def test_first_contact_stays(engine):
@@ -223,8 +236,8 @@ def test_unknown_flags_count_for_neither(engine):
 def test_post_on_the_day_of_the_first_bad_moment(engine):
     # the bad moment shows from day 6 on, and the post changes the state after that
     rows = [Row(0, 5 * DAY, "bad", posted_at=5 * DAY + HOUR)]
-    assert spans(posted(), rows, person(), (), engine) == [(1, "none"), (7, "posted")]
-    assert spans(posted(), rows, person(), (), engine, lag=2) == [(1, "none"), (9, "posted")]
+    assert spans(has_posted(), rows, person(), (), engine) == [(1, "none"), (7, "posted")]
+    assert spans(has_posted(), rows, person(), (), engine, lag=2) == [(1, "none"), (9, "posted")]
 
 
 def test_household_of_one(engine):
@@ -261,6 +274,6 @@ def test_blackout_of_the_household(engine):
 
 
 def test_nobody_with_anything(engine):
-    histories = [household_exits(), household_bad(), gesture(), first_problem(), last_score(), flipped()]
+    histories = [household_exits(), household_bad(), had_gesture(), first_problem(), last_score(), bad_then_good()]
     result = states([], [person()], engine, DayClock(), {f"h{i}": h for i, h in enumerate(histories)})
     assert [ticks[0] for ticks in result.values()] == [[(0, h.levels[0])] for h in histories]

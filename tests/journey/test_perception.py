@@ -11,6 +11,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.claims.compute import MIN_EXPECTED
 from cxresearch.engines import packed_contacts
+from cxresearch.html_tables import unstyled
 from cxresearch.journey.contributions import contributions
 from cxresearch.journey.perception import weakest_point
 from cxresearch.journey.touchpoints import places_of
@@ -237,7 +238,11 @@ def test_small_cells_are_nowhere():
     assert found.to_polars()["bad"].to_list() == [None, None]
     from cxresearch import charts
 
-    for text in (found._repr_html_(), json.dumps(found.to_dict()), json.dumps(charts.perception_map(found).to_dict())):
+    for text in (
+        unstyled(found._repr_html_()),
+        json.dumps(found.to_dict()),
+        json.dumps(charts.perception_map(found).to_dict()),
+    ):
         assert "27" not in text
         assert "11" not in text
     assert "not shown" in found._repr_html_()

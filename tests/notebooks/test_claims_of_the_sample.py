@@ -40,7 +40,7 @@ def evaluate(records):
     return shared
 
 
-@pytest.mark.parametrize("claim", [c.id for c in catalogue()])
+@pytest.mark.parametrize("claim", list(catalogue()))
 def test_claim_page(claim, records, evaluate, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(cx, "read_records", lambda *_: records)

@@ -10,7 +10,7 @@ from tests.report.histories import history_of, look, many, without_charts
 from tests.report.pages import notebook_of
 
 DOCKET = many(3)
-SAYS = {t.claim.id: t.claim.statement for t in DOCKET}
+SAYS = {t.claim.id: t.claim.statement for t in DOCKET.values()}
 IDS = tuple(SAYS)
 
 
@@ -39,17 +39,17 @@ def test_verdict_that_changed():
 
 
 def test_nothing_changed_on_the_same_data():
-    history = tuple(look(DOCKET, t, run) for run in (0, 1) for t in DOCKET)
+    history = tuple(look(DOCKET, t, run) for run in (0, 1) for t in DOCKET.values())
     assert told(history) == "No verdict has changed since the last run, 3 Aug. 2026. The data are the same as then."
 
 
 def test_other_data_of_the_same_days_are_not_called_the_same():
-    history = tuple(look(DOCKET, t, run, fingerprint=f"f{run}") for run in (0, 1) for t in DOCKET)
+    history = tuple(look(DOCKET, t, run, fingerprint=f"f{run}") for run in (0, 1) for t in DOCKET.values())
     assert told(history) == "No verdict has changed since the last run, 3 Aug. 2026."
 
 
 def test_two_runs_on_one_day_are_told_apart_by_the_hour():
-    first = tuple(look(DOCKET, t, 0) for t in DOCKET)
+    first = tuple(look(DOCKET, t, 0) for t in DOCKET.values())
     later = tuple(replace(x, run="20260803T170000", at="2026-08-03T17:00:00Z") for x in first)
     assert "since the last run, 3 Aug. 2026, 06:00 UTC." in told(first + later)
 
@@ -57,7 +57,7 @@ def test_two_runs_on_one_day_are_told_apart_by_the_hour():
 def test_claim_that_the_last_run_left_out():
     old = look(DOCKET, DOCKET[IDS[0]], 0, verdict="supported")
     between = look(DOCKET, DOCKET[IDS[1]], 1)
-    now = tuple(look(DOCKET, t, 2) for t in DOCKET)
+    now = tuple(look(DOCKET, t, 2) for t in DOCKET.values())
     said = told((old, between, *now))
     assert "since the last run, 10 Aug. 2026:" in said
     assert "was ✔ Supported , now ✘ Contradicted (last tried on 3 Aug. 2026)" in said
@@ -74,12 +74,12 @@ def test_page_about_one_claim_speaks_of_the_verdict():
     said = told(history_of(DOCKET, 3), one)
     assert said.startswith("The verdict has changed since the last run, 10 Aug. 2026: it was ? Undecided , now ✘")
     assert told(history_of(DOCKET, 3)[3:], one).startswith("The verdict has changed")
-    same = tuple(look(DOCKET, t, run) for run in (0, 1) for t in DOCKET)
+    same = tuple(look(DOCKET, t, run) for run in (0, 1) for t in DOCKET.values())
     assert told(same, one).startswith("The verdict has not changed since the last run, 3 Aug. 2026.")
 
 
 def test_other_version_of_the_program():
-    history = tuple(look(DOCKET, t, run, version=f"0.{run}.0") for run in (1, 2) for t in DOCKET)
+    history = tuple(look(DOCKET, t, run, version=f"0.{run}.0") for run in (1, 2) for t in DOCKET.values())
     assert told(history).endswith("That run was made with cxresearch 0.1.0, this one with 0.2.0.")
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.errors import DataError, SourceError, StudyError
+from cxresearch.errors import DataError, StateError, StudyError
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS
 from cxresearch.records.records import columns_of, read_records
 from cxresearch.study.timestamps import BLANKS
@@ -244,7 +244,7 @@ def test_a_spreadsheet_finds_no_formula_in_the_quarantine(tmp_path):
 def test_a_quarantine_that_cannot_be_written_says_so(tmp_path):
     audit = cx.audit(study(log(("a", "2024-02-01", "bad"), ("a", "soon", "bad")), who(ALWAYS)))
     (tmp_path / "file").touch()
-    with pytest.raises(SourceError, match=r"cannot write the quarantined rows to .*; give another folder with --state"):
+    with pytest.raises(StateError, match=r"state folder .*/deeper: Not a directory; give another folder with --state"):
         audit.write_quarantine(tmp_path / "file" / "deeper")
 
 

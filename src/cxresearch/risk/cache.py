@@ -34,8 +34,8 @@ from cxresearch.trust import check_state, is_signed, make_private, signature, si
 Table = RiskTable | MatchedTable | AgentTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
 # what lies right of the risk tables does not change them
-_LEFT = ("study", "engines", "tables", "histories", "risk")
-_COUNTING = "claims/counting.py"
+_LEFT = ("study", "engines", "records", "histories", "risk")
+_COUNTING = "claims/tables.py"
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
 T = TypeVar("T")
