@@ -18,7 +18,7 @@ ASKING = {
     "audits",
     "customers",
     "fatal",
-    "found",
+    "result",
     "held",
     "local_times",
     "moments",
