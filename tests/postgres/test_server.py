@@ -35,6 +35,7 @@ from tests.postgres.conftest import ADDRESS, PASSWORD, USER
 from tests.spark.conftest import session  # noqa: F401
 
 pytestmark = pytest.mark.postgres
+ALLOWED = {"CXRESEARCH_ALLOW_ENV": "CX_USER,CX_PASSWORD,CX_SOCKET"}
 ENGINES = ["polars", "polars-lazy", "duckdb"]
 WHO = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": [None]})
 NOON = datetime(2024, 7, 1, 12)
@@ -257,7 +258,7 @@ WRONG = {
     "encryption": ({"source": NOWHERE + "127.0.0.1:1/db?sslmode=verify-full"}, "no connection to 'postgresql://$"),
     "address": (
         {"source": "${URL}", "variables": {"URL": f"postgresql://{USER}:{PASSWORD}@/postgres"}},
-        "no connection to '${URL}'",
+        "the address has a setting that is not among those allowed",
     ),
     "column": ({"query": "select customr from guarded2"}, 'column "customr" does not exist; Perhaps you meant'),
     "table": ({"query": "select * from nothing"}, 'relation "nothing" does not exist'),
@@ -390,7 +391,7 @@ match sys.argv[1]:
 
 @pytest.mark.parametrize("how", ["ends", "fork", "fails", "killed"])
 def test_nothing_is_left_of_a_process(server, how, files):
-    env = os.environ | server.variables | {"TMPDIR": str(files)}
+    env = os.environ | server.variables | ALLOWED | {"TMPDIR": str(files)}
 
     def child(how: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -551,7 +552,12 @@ def test_no_command_tells_a_secret(server, sample, command, right, files, tmp_pa
     odd = text.replace("from contacts order by random()", "from contacts union all select null, now(), 1, null")
     (place / "study.toml").write_text(odd, encoding="utf-8")
     password = PASSWORD if right else PASSWORD + "§"
-    env = os.environ | server.variables | {"CX_PASSWORD": password, "TMPDIR": str(files), "PYTHONWARNINGS": "default"}
+    env = (
+        os.environ
+        | server.variables
+        | ALLOWED
+        | {"CX_PASSWORD": password, "TMPDIR": str(files), "PYTHONWARNINGS": "default"}
+    )
     words = [command[0], "study", *command[1:]]
     if words[-1] in {"--json", "--out"}:
         words.append("study/out")

@@ -52,9 +52,13 @@ def confine(connection: duckdb.DuckDBPyConnection, files: Iterable[str], spill: 
 
 
 def spill_folder(state: Path, owner: object) -> Path | None:
-    """A folder that only this user can read, gone when its owner is; None where it cannot be made."""
+    """A folder that only this user can read, gone when its owner is; None where it cannot be made.
+
+    It lies in the state folder where there is one: a study of which nothing is kept leaves nothing.
+    """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=make_private(state / SPILL)))  # mode 0700
+        home = make_private(state / SPILL) if state.is_dir() else None
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home))  # mode 0700
     except OSError:
         return None
     finalize(owner, shutil.rmtree, folder, ignore_errors=True)

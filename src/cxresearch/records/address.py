@@ -58,11 +58,20 @@ def filled(study: Study, source: str, field: str) -> str:
             variable to a host that the user has not confirmed, or connects without TLS.
         StudyError: a variable without a value.
     """
+    address, wrong = _filled(study, source, field)
+    if wrong:
+        del address  # some tools print the variables of each frame that an error went through
+        raise SourceError(f"{field}: {wrong}")
+    return address
+
+
+def _filled(study: Study, source: str, field: str) -> tuple[str, str]:
+    """The address, and what is wrong with it."""
     if _VARIABLE.fullmatch(source):
         address = study.fill(source, field)
         if not address.startswith(_SCHEMES):
-            raise SourceError(f"{field}: what {source} holds is no address: postgresql://user:password@host/database")
-        return _with_tls(address, field)  # whoever gave the value has named the host
+            return address, f"what {source} holds is no address: postgresql://user:password@host/database"
+        return _with_tls(address)  # whoever gave the value has named the host
 
     def fill(part: str, safe: str) -> str:
         return _VARIABLE.sub(lambda name: quote(study.fill(name[0], field), safe, errors="surrogateescape"), part)
@@ -71,14 +80,14 @@ def filled(study: Study, source: str, field: str) -> str:
     address = fill(login, "") + at + fill(place, ":,[]")
     strange = [h for h in _hosts(_parts(address)) if not is_confirmed(h)]
     if strange and _fills_more_than_a_password(source):
-        raise SourceError(
-            f"{field}: {source!r} fills variables into more than the password, and leads to a host that is not "
-            "confirmed: write user, host and database in the study file, or confirm the host with --allow-host HOST"
+        return address, (
+            f"{source!r} fills variables into more than the password, and leads to a host that is not confirmed: write "
+            "user, host and database in the study file, or confirm the host with --allow-host HOST"
         )
     if strange and not _has_password(_parts(address)):
         # libpq would send the one that the environment holds for another server
         address += f"{'&' if '?' in address else '?'}password="
-    return _with_tls(address, field)
+    return _with_tls(address)
 
 
 def _fills_more_than_a_password(source: str) -> bool:
@@ -97,23 +106,21 @@ def _has_password(parts: _Parts) -> bool:
     return bool(parts.password or any(_passwords(parts)))
 
 
-def _with_tls(address: str, field: str) -> str:
-    """The address, with TLS required unless it leads to this machine."""
+def _with_tls(address: str) -> tuple[str, str]:
+    """The address, with TLS required unless it leads to this machine; and what is wrong with it."""
     parts = _parts(address)
     # no part is quoted: what is taken for a setting may be a piece of a password
     if any(k not in _SETTINGS for k, _ in parts.settings):
-        raise SourceError(
-            f"{field}: the address has a setting that is not among those allowed: " + ", ".join(sorted(_SETTINGS))
-        )
+        return address, "the address has a setting that is not among those allowed: " + ", ".join(sorted(_SETTINGS))
     if all(map(is_local, _hosts(parts))):
-        return address
+        return address, ""
     asked = [v for k, v in parts.settings if k == "sslmode"]
     asked += ["require" for k, v in parts.settings if k == "ssl" and v == "true"]
     if any(mode not in _SAFE_TLS for mode in asked):
-        raise SourceError(f"{field}: sslmode must be one of {', '.join(_SAFE_TLS)} for a server on another machine")
+        return address, f"sslmode must be one of {', '.join(_SAFE_TLS)} for a server on another machine"
     if asked or os.environ.get("PGSSLMODE") in _SAFE_TLS:
-        return address
-    return f"{address}{'&' if '?' in address else '?'}sslmode=require"
+        return address, ""
+    return f"{address}{'&' if '?' in address else '?'}sslmode=require", ""
 
 
 def _hosts(parts: _Parts) -> list[str]:
