@@ -154,7 +154,7 @@ def had_gesture() -> History:
         return _since_seen(run, "problem", len(levels), made)
 
     fold: dict[str, Fold] = {"problem": "last", "gesture": "last"}
-    return History("gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES)
+    return History("had_gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES)
 
 
 def informed_before_problem() -> History:
@@ -173,7 +173,9 @@ def informed_before_problem() -> History:
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
 
-    return History("told()", levels, ("problem_at", "informed_at"), marks, {"last": "last"}, level, _NO_GRADES)
+    return History(
+        "informed_before_problem()", levels, ("problem_at", "informed_at"), marks, {"last": "last"}, level, _NO_GRADES
+    )
 
 
 def _since_seen(run: Run, column: str, levels: int, level: nw.Expr) -> nw.Expr:
@@ -225,7 +227,7 @@ def bad_then_good(days: int = 14) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"good": "sum", "bad": "sum", "flip": "sum"}
-    return History(f"flipped({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD))
+    return History(f"bad_then_good({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD))
 
 
 def has_posted() -> History:
@@ -248,4 +250,4 @@ def has_posted() -> History:
         any_post = nw.when(run.column("posts") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 
-    return History("posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True)
+    return History("has_posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True)
