@@ -34,11 +34,11 @@ id = "crude"
 statement = "A bad moment pushes customers away, nothing held equal."
 source = "benchmark"
 histories.bad = { use = "bad_count", cap = 1 }
-text = { supported = "{estimate}", contradicted = "{estimate}", undecided = "{estimate}", not_testable = "{lacks}" }
+text = { finding = "{estimate}" }
 [[claims.readings]]
 id = "crude"
 label = "hazard ratio"
-shape = "hazard_contrast"
+kind = "hazard_contrast"
 primary = true
 model = { terms = ["bad"] }
 contrast = { "bad[1+]" = 1 }
@@ -50,11 +50,11 @@ statement = "A bad moment pushes customers away, contacts and segment held equal
 source = "benchmark"
 histories.bad = { use = "bad_count", cap = 1 }
 histories.contacts = { use = "contacts_within", days = 90, edges = [1, 3, 6] }
-text = { supported = "{estimate}", contradicted = "{estimate}", undecided = "{estimate}", not_testable = "{lacks}" }
+text = { finding = "{estimate}" }
 [[claims.readings]]
 id = "adjusted"
 label = "hazard ratio"
-shape = "hazard_contrast"
+kind = "hazard_contrast"
 primary = true
 model = { terms = ["bad", "contacts"], strata = ["segment"] }
 contrast = { "bad[1+]" = 1 }

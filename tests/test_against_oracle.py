@@ -77,7 +77,7 @@ def test_since_the_first_bad_moment(engine, study):
         return
     whole = episodes(records, {"bad": bad_count(3)}, fixed=("segment",), clock=DayClock(), whole=True)
     for competing in (True, False):
-        eps = since(whole, "bad", "1", below="3+")
+        eps = since(whole, "bad", "1", exclude_from="3+")
         asides = {a.reason: a.customers for a in eps.asides}
         if competing:
             eps = until(eps, "bad", "3+", "third bad moment")
@@ -118,7 +118,7 @@ def test_matched_comparators(study):
         return
     histories = {"bad": bad_count(3), "recent": contacts_within(90)}
     eps = episodes(records, histories, fixed=("segment",), clock=DayClock(), whole=True)
-    table = matched_table(eps, "bad", "1", "recent", below="3+")
+    table = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     for horizon in (20, 60):
         wanted = oracle.matched_incidence(contacts, customers, settings, horizon)
         if wanted.exposed is None or wanted.comparators is None:
@@ -145,8 +145,8 @@ def test_moments_after_the_exposure_change_no_comparison(engine, study):
                 "bad",
                 level,
                 "recent",
-                below=below,
-                alike="so_far",
+                exclude_from=below,
+                matched_on="so_far",
             )
             for each in (line, line.until(histories["bad"], level))
         )

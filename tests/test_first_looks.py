@@ -106,7 +106,7 @@ def test_hazards_take_the_model_of_the_clock(records):
 
 def test_final_levels_look_ahead(records):
     right = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True), ["bad"])
-    naive = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True, final=True), ["bad"])
+    naive = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True, time_fixed=True), ["bad"])
     assert naive.coef[0] < right.coef[0] - 0.3
 
 
@@ -134,18 +134,18 @@ def test_variant_that_is_no_study(records, settings, message):
 
 
 def test_claims_that_can_be_tried(records):
-    result = cx.testable(records)
+    result = cx.check_claims(records)
     assert result.claims == tuple(c.id for c in cx.catalogue().values())
     log = pl.DataFrame({"customer": ["a", "a"], "at": [1, 50], "grade": ["bad", "good"]})
     shop = cx.study_from({"retention": {"kind": "activity", "gap_days": 10}}, interactions=log)
-    lacks = dict(zip(cx.testable(shop).claims, cx.testable(shop).lacks, strict=True))
+    lacks = dict(zip(cx.check_claims(shop).claims, cx.check_claims(shop).lacks, strict=True))
     assert "an end of the relation" in lacks["three-strikes"]
     assert lacks["bad-moments-drive-away"] == ""
 
 
 def test_what_is_behind_a_claim(records):
     claims = {c.id: c for c in cx.catalogue().values()}
-    result = cx.behind(records, claims["bad-moments-drive-away"])
+    result = cx.observed_vs_expected(records, claims["bad-moments-drive-away"])
     assert (result.history, result.label) == ("bad", "bad moments so far")
     assert sum(result.observed) == result.table.events("defection")
     assert sum(result.expected) == pytest.approx(sum(result.observed))
@@ -153,7 +153,7 @@ def test_what_is_behind_a_claim(records):
     readings = [r for r in excess.readings if r.id == "excess"]
     alone = type(excess)(
         id="x", statement="x", source="x", histories=excess.histories, text=excess.text,
-        readings=(type(readings[0])(id="e", label="e", shape="excess", primary=True, compare=readings[0].compare),),
+        readings=(type(readings[0])(id="e", label="e", primary=True, compare=readings[0].compare),),
     )  # fmt: skip
     with pytest.raises(cx.NotTestable):
-        cx.behind(records, alone)
+        cx.observed_vs_expected(records, alone)

@@ -33,7 +33,7 @@ def made(records):
     eps = cx.episodes(records, strata=["segment"], bad=cx.bad_count(3), recent=cx.contacts_within(1, (1,)), whole=True)
     table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1), whole=True)
     fit = cx.cox(table, ["bad"], strata=["segment"])
-    matched = matched_table(eps, "bad", "1", "recent", below="3+")
+    matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     ages = cx.risk_table(
         records,
         age=cx.histories.age_of_last("bad", (90,)),
@@ -55,8 +55,8 @@ def made(records):
         "scorecard": cx.journey.scorecard(records), "loyalty": cx.journey.loyalty_shift(records),
         "worst": cx.estimators.worst_share(agent_table(records, "agent", ("touchpoint", "month")).counts, draws=100),
         "agents": agent_table(records, "agent", ("touchpoint", "month")),
-        "leavers": cx.estimators.share_at_risk(ages, {"complaint": ("none",)}, "age", among={"age": ("0-90", "91+")}),
-        "testable": cx.testable(records), "behind": cx.behind(records, docket.trials[0].claim),
+        "leavers": cx.estimators.share_at_risk(ages, {"complaint": ("none",)}, "age", subset={"age": ("0-90", "91+")}),
+        "testable": cx.check_claims(records), "behind": cx.observed_vs_expected(records, docket.trials[0].claim),
     }  # fmt: skip
 
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from cxresearch import worlds as worlds
     from cxresearch.claims.catalogue_loader import catalogue
     from cxresearch.claims.evaluate import evaluate
-    from cxresearch.claims.observed_vs_expected import behind
-    from cxresearch.claims.requirements import testable
+    from cxresearch.claims.observed_vs_expected import observed_vs_expected
+    from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
     from cxresearch.curves import incidence_after_bad, incidence_by_level
     from cxresearch.errors import CxResearchError, NotTestable
@@ -56,11 +56,11 @@ if TYPE_CHECKING:
 
 # where each public name lives; a module is imported when a name of it is first used, so that importing stays fast
 _HOMES = {
-    "claims.observed_vs_expected": ("behind",),
+    "claims.observed_vs_expected": ("observed_vs_expected",),
     "claims.catalogue_loader": ("catalogue",),
     "claims.evaluate": ("evaluate",),
     "claims.results": ("Docket",),
-    "claims.requirements": ("testable",),
+    "claims.requirements": ("check_claims",),
     "curves": ("incidence_after_bad", "incidence_by_level"),
     "errors": ("CxResearchError", "NotTestable"),
     "estimators.attributable": ("attributable",),
@@ -89,8 +89,8 @@ __all__ = [
     "attributable",
     "audit",
     "bad_count",
-    "behind",
     "catalogue",
+    "check_claims",
     "contact_count",
     "contacts_within",
     "contrast",
@@ -101,11 +101,11 @@ __all__ = [
     "incidence",
     "incidence_after_bad",
     "incidence_by_level",
+    "observed_vs_expected",
     "read_records",
     "read_study",
     "risk_table",
     "study_from",
-    "testable",
 ]
 
 

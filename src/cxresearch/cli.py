@@ -173,13 +173,13 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
     from cxresearch.claims.catalogue_loader import catalogue
-    from cxresearch.claims.requirements import testable
+    from cxresearch.claims.requirements import check_claims
 
     if study is None:
         for claim in catalogue().values():
             click.echo(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
-    result = testable(_read(study, variables), engine=engine)
+    result = check_claims(_read(study, variables), engine=engine)
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
         click.echo(f"{'– ' if missing else '✔ '}{row['claim']}\n    {row['statement']}\n    {row['source']}")

@@ -148,7 +148,7 @@ def incidence_after_bad(study: Study | Records, *, nth: int = 1, until_nth: int 
     records = records_of(study)
     stop = max(until_nth or 0, nth + 1)
     eps = episodes(records, {"bad": bad_count(stop)}, clock=DayClock(), whole=True)
-    eps = since(eps, "bad", str(nth), below=f"{stop}+")
+    eps = since(eps, "bad", str(nth), exclude_from=f"{stop}+")
     if until_nth is not None:
         eps = until(eps, "bad", f"{stop}+", f"{_ordinal(stop)} bad moment")
     return incidence_by_cause(risk_table(eps), min_cell=records.study.info.min_cell, level=records.study.decision.level)

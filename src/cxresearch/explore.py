@@ -10,9 +10,8 @@ from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
 from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records, read_records
-from cxresearch.risk.episodes import Episodes, clock_of
+from cxresearch.risk.episodes import Episodes, clock_of, fix_last_levels
 from cxresearch.risk.episodes import episodes as episodes_of
-from cxresearch.risk.episodes import final as final_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.risk.table import risk_table as count
 from cxresearch.study import Study
@@ -75,13 +74,13 @@ def risk_table(
     clock: str | None = None,
     engine: Engine | str = "polars",
     whole: bool = False,
-    final: bool = False,
+    time_fixed: bool = False,
     **histories: History,
 ) -> RiskTable:
     """The risk table of a study for some histories; what every estimator takes.
 
-    Args and errors as `episodes`; with `final`, each customer's last level counts as if it had held from the beginning.
-    That looks ahead, as naive analyses do: it is there to be shown beside the right answer.
+    Args and errors as `episodes`; with `time_fixed`, each customer's last level counts as if it had held from the
+    beginning. That looks ahead, as naive analyses do: it is there to be shown beside the right answer.
 
     Example:
         >>> import polars as pl
@@ -94,7 +93,7 @@ def risk_table(
         RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)
     """
     eps = episodes(study, strata=strata, clock=clock, engine=engine, whole=whole, **histories)
-    return count(final_of(eps) if final else eps)
+    return count(fix_last_levels(eps) if time_fixed else eps)
 
 
 def fit_hazard_model(
@@ -117,12 +116,10 @@ def fit_hazard_model(
     Raises:
         EstimationError, NotTestable: as `cxresearch.cox`.
     """
-    from cxresearch.estimators.cox import cox
-    from cxresearch.estimators.discrete import grouped_hazards
+    from cxresearch.estimators.discrete import fit_hazards
 
-    fit = grouped_hazards if table.clock == "contact" else cox
     known = {f.name for f in table.features}
-    return fit(table, terms, strata=[s for s in strata if s in known], cause=cause, level=level)
+    return fit_hazards(table, terms, strata=[s for s in strata if s in known], cause=cause, level=level)
 
 
 def records_of(

@@ -1,4 +1,4 @@
-"""Contests as claims of one's own, in worlds where one side is known to matter."""
+"""Comparisons of models as claims of one's own, in worlds where one side is known to matter."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from cxresearch import evaluate
 from cxresearch.claims.catalogue_loader import parse_claim
-from cxresearch.claims.requirements import lacks
+from cxresearch.claims.requirements import missing_requirement
 from cxresearch.errors import ClaimError
 from cxresearch.records.records import columns_of
 from cxresearch.study import study_from
@@ -22,20 +22,16 @@ PEOPLE = {
         "bad": {"use": "bad_count", "cap": 2},
         "contacts": {"use": "contacts_within", "days": 90, "edges": [1, 3, 6]},
     },
-    "text": {
-        "supported": "{estimate}",
-        "contradicted": "{estimate}",
-        "undecided": "{reason}",
-        "not_testable": "{lacks}",
-    },
+    "text": {"finding": "{estimate}", "undecided": "{reason}", "not_testable": "{lacks}"},
     "readings": [
         {
-            "id": "contest",
+            "id": "comparison",
             "label": "what bad moments say, less what the segment says",
-            "shape": "contest",
+            "kind": "model_comparison",
             "primary": True,
             "model": {"terms": ["contacts"]},
-            "contest": {"first": ["bad"], "second": ["segment"]},
+            "a": ["bad"],
+            "b": ["segment"],
             "region": "> 0",
         }
     ],
@@ -64,7 +60,7 @@ def test_what_a_study_lacks_is_said_before_anything_is_read():
     raw = {"interactions": {"score": "stars", "scale": [1, 5]}, "retention": {"cause": "reason"}, "claims": [PEOPLE]}
     study = study_from(raw, interactions=made.interactions, retention=made.customers)
     said = "segment: its column is not named under [retention], segment"
-    assert lacks(parse_claim(PEOPLE), study, columns_of(study)) == said
+    assert missing_requirement(parse_claim(PEOPLE), study, columns_of(study)) == said
     (trial,) = evaluate(study, [PEOPLE["id"]]).values()
     assert (trial.verdict, trial.primary.lacks) == ("not testable", said)
 
@@ -72,9 +68,9 @@ def test_what_a_study_lacks_is_said_before_anything_is_read():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"contest": None}, "the shape contest needs contest"),
-        ({"model": None}, "the shape contest needs model"),
-        ({"contest": {"first": ["bda"], "second": ["segment"]}}, "no history 'bda'; did you mean 'bad'"),
+        ({"b": None}, "the kind model_comparison needs b"),
+        ({"model": None}, "the kind model_comparison needs model"),
+        ({"a": ["bda"]}, "no history 'bda'; did you mean 'bad'"),
         ({"model": {"terms": [], "strata": ["segment"]}}, "'segment' cannot be a term and a stratum at once"),
     ],
 )

@@ -7,8 +7,8 @@ import pytest
 
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.evaluate import evaluate
-from cxresearch.claims.requirements import lacks, suited
-from cxresearch.claims.tables import Store, count, countings
+from cxresearch.claims.requirements import adapt_to_study, missing_requirement
+from cxresearch.claims.tables import TableStore, count, table_specs
 from cxresearch.engines import packed_contacts
 from cxresearch.engines.packing import downcast
 from cxresearch.errors import EstimationError, NotTestable
@@ -28,12 +28,12 @@ def wanted(records):
     """What all claims that the study has the columns for need."""
     result = []
     for claim in catalogue().values():
-        if lacks(claim, records.study, records.has):
+        if missing_requirement(claim, records.study, records.has):
             continue
         for reading in claim.readings:
             with suppress(NotTestable):
-                suits = suited(records.study, records.audit, records.has, claim, reading)
-                result += countings(records.study, records.fixed, claim, suits)
+                adapted = adapt_to_study(records.study, records.audit, records.has, claim, reading)
+                result += table_specs(records.study, records.fixed, claim, adapted)
     return result
 
 
@@ -88,16 +88,16 @@ def test_parts_hold_whole_clusters_and_every_row_once(records, monkeypatch):
 
 
 def test_a_table_that_was_not_announced_is_counted_when_asked_for(records):
-    store = Store(records)
-    counting = wanted(records)[0]
-    assert counting.key not in store.tables
-    assert store.risk(counting).customers > 0
-    assert counting.key in store.tables
+    store = TableStore(records)
+    spec = wanted(records)[0]
+    assert spec.key not in store.tables
+    assert store.risk(spec).customers > 0
+    assert spec.key in store.tables
 
 
 def test_an_error_belongs_to_its_own_table(records):
     claim = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
-    good = countings(records.study, records.fixed, claim, claim.primary)[0]
+    good = table_specs(records.study, records.fixed, claim, claim.primary)[0]
     bad = type(good)(good.histories, good.clock, ("colour",))
     result = count(records, [good, bad])
     assert isinstance(result[bad.key], EstimationError)

@@ -203,8 +203,8 @@ def test_a_claim_does_not_depend_on_its_company():
         histories={"mine": {"use": "bad_count", "cap": 1}},
         readings=[
             {
-                "id": "left", "label": "customers without one who leave", "shape": "incidence", "primary": True,
-                "among": {"mine": ["0"]}, "region": "> 0",
+                "id": "left", "label": "customers without one who leave", "kind": "incidence", "primary": True,
+                "subset": {"mine": ["0"]}, "region": "> 0",
             }
         ],
     )  # fmt: skip
@@ -238,12 +238,8 @@ def test_neutral_moments_are_no_threat_where_they_do_nothing():
 def test_every_sentence_of_the_catalogue_can_be_filled():
     known = {"estimate", "low", "high", "horizon", "base", "lacks", "reason", "customers", "events"}
     for claim in catalogue().values():
-        for sentence in (
-            claim.text.supported,
-            claim.text.contradicted,
-            claim.text.undecided,
-            claim.text.not_testable,
-        ):
+        for verdict in ("supported", "contradicted", "undecided", "not testable"):
+            sentence = claim.text.template(verdict)
             names = {part.partition("}")[0].partition(":")[0] for part in sentence.split("{")[1:]}
             assert names <= known | {r.id for r in claim.readings}
 
@@ -257,11 +253,11 @@ def entry(**changes):
         "histories": {"contacts": {"use": "contacts_within", "days": 90, "edges": [2]}},
         "readings": [
             {
-                "id": "hazard", "label": "hazard with two contacts", "shape": "hazard_contrast", "primary": True,
+                "id": "hazard", "label": "hazard with two contacts", "kind": "hazard_contrast", "primary": True,
                 "model": {"terms": ["contacts"]}, "contrast": {"contacts[2+]": 1}, "region": "< 1",
             }
         ],
-        "text": {"supported": "yes {estimate}", "contradicted": "no", "undecided": "?", "not_testable": "{lacks}"},
+        "text": {"finding": "it is {estimate}", "undecided": "?", "not_testable": "{lacks}"},
     }  # fmt: skip
     return raw | changes
 
@@ -269,7 +265,7 @@ def entry(**changes):
 def test_a_claim_of_ones_own():
     trial = evaluate(make_study(World(busy_stay=-1.0), claims=[entry()]), ["mine"])["mine"]
     assert trial.verdict == "supported"
-    assert str(trial.sentence).startswith("yes 0.")
+    assert str(trial.sentence).startswith("it is 0.")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +287,7 @@ def test_wrong_claims_name_the_field_and_the_fix(changes, message):
     ("field", "value", "message"),
     [
         ("region", "about 1", "write one such as"),
-        ("shape", "hazard", "invalid enum value"),
+        ("kind", "hazard_contrasts", "did you mean 'hazard_contrast'"),
         ("horizon_days", -3, "a hazard contrast has no horizon_days"),
         ("region", None, "needs a region"),
     ],
@@ -310,7 +306,7 @@ def test_levels_held_equal_in_which_nobody_left_are_left_out():
         histories={"bad": {"use": "bad_count", "cap": 1}, "so_far": {"use": "contact_count", "edges": edges}},
         readings=[
             {
-                "id": "hazard", "label": "hazard after a bad moment", "shape": "hazard_contrast", "primary": True,
+                "id": "hazard", "label": "hazard after a bad moment", "kind": "hazard_contrast", "primary": True,
                 "model": {"terms": ["bad", "so_far"]}, "contrast": {"bad[1+]": 1}, "region": "> 1",
             }
         ],
@@ -349,7 +345,7 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("busy", [1.0, -1.0])
-def test_what_tells_who_is_busy_decides_no_contest(busy):
+def test_what_tells_who_is_busy_decides_no_comparison(busy):
     """How many moments there were tells who is busy; given that, their grades tell nothing here."""
     primary = {"moments-beat-marketing": "moments-or-marketing", "latest-moment": "last-or-history"}
     study = simulate(World(busy_stay=busy), 20_000, 1).study()
@@ -394,7 +390,7 @@ def test_what_busy_customers_have_more_of_decides_nothing(claim, busy, customers
     ("changes", "why"),
     [
         ({"level": "9"}, "bad has no level '9'; it has: 0, 1, 2+"),
-        ({"below": "7"}, "bad has no level '7'; it has: 0, 1, 2+"),
+        ({"exclude_from": "7"}, "bad has no level '7'; it has: 0, 1, 2+"),
         ({"history": "last", "level": "bad"}, "last can fall as well as rise"),
     ],
 )
@@ -405,8 +401,8 @@ def test_a_comparison_by_a_level_that_cannot_be_reached_says_so(changes, why):
         "recent": {"use": "contacts_within", "days": 1, "edges": [1]},
     }
     reading = {
-        "id": "more", "label": "how many more left", "shape": "excess", "primary": True, "region": "> 0",
-        "compare": {"history": "bad", "level": "1", "recent": "recent"} | changes,
+        "id": "more", "label": "how many more left", "kind": "excess", "primary": True, "region": "> 0",
+        "compare": {"history": "bad", "level": "1", "active_within": "recent"} | changes,
     }  # fmt: skip
     with pytest.raises(ClaimError, match=re.escape(why)):
         parse_claim(entry(histories=histories, readings=[reading]))

@@ -1,17 +1,15 @@
 """Every claim of the catalogue on one small company, against what `tests.reference` counts from the raw rows."""
 
-import tomllib
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
-from importlib.resources import files
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims.catalogue_loader import SECTIONS
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.histories import informed_before_problem
 from tests.claims.small_company import FIRST_DAY, LAST, STUDY, make_company
@@ -32,11 +30,10 @@ CONTESTS = {"weakest-moment", "latest-moment", "moments-beat-marketing", "unique
 
 def entries():
     """The catalogue's entries, with every number that is only shown beside others tried as well."""
-    folder = files("cxresearch.claims").joinpath("catalogue")
-    for section in SECTIONS:
-        for raw in tomllib.loads(folder.joinpath(f"{section}.toml").read_text(encoding="utf-8"))["claims"]:
-            tried = [{"region": "> 0.5", **r, "describes": False} for r in raw["readings"]]
-            yield raw | {"readings": tried}
+    for claim in cx.catalogue().values():
+        raw = msgspec.to_builtins(claim)
+        tried = [{**r, "region": r["region"] or "> 0.5", "descriptive": False} for r in raw["readings"]]
+        yield raw | {"readings": tried}
 
 
 ENTRIES = {raw["id"]: raw for raw in entries()}
@@ -113,7 +110,8 @@ def counts(wanted):
 
 def narrowed(reading):
     """Whether a reading looks at a part of the time of those in its table."""
-    return reading["shape"] != "share" and bool(reading.get("among") or reading.get("after_days"))
+    counts_customers = reading["kind"] in ("share", "share_at_risk", "concentration")
+    return not counts_customers and bool(reading.get("subset") or reading.get("after_days"))
 
 
 @pytest.mark.slow
@@ -190,7 +188,7 @@ def test_ratio_that_fading_is_held_against(company, past):
     study = cx.study_from(STUDY, interactions=log, retention=people)
     age = cx.histories.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
     table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
-    result = beyond_selection(table, "age", among={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
+    result = beyond_selection(table, "age", subset={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
     ours = grids.age_of_last(past.life, grids.BAD, (30, 180))
     once = (past.each["bad"] == 1) & (ours <= 2)
     fit = estimators.cox(past.life, {"age": ours}, strata=past.segment, mask=once)

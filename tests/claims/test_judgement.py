@@ -3,11 +3,11 @@
 import pytest
 from msgspec.structs import replace
 
-from cxresearch.claims.adjust import family, in_the_light_of
-from cxresearch.claims.catalogue_loader import Reading, catalogue
+from cxresearch.claims.adjust import adjust_multiplicity, apply_requirements
+from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Sentence
+from cxresearch.claims.readings import Reading, Requirement
 from cxresearch.claims.results import Evidence, Trial
-from cxresearch.claims.schema import Requirement
 from cxresearch.estimators.results import estimate
 
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
@@ -22,23 +22,23 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
     return Evidence(*own, result, p, None, "hazard ratio", "> 1", 1000, 100, None, lacks, (), (), ())
 
 
-def judged(own: str, *, ladder: str = "", requires: tuple[tuple[Requirement, str], ...] = ()) -> Evidence:
+def judged(own: str, *, sensitivity: str = "", requires: tuple[tuple[Requirement, str], ...] = ()) -> Evidence:
     """The primary reading after the others have been looked at."""
     rows = {"own": row("own", own)}
-    if ladder:
-        rows["rung"] = row("rung", ladder)
+    if sensitivity:
+        rows["crude"] = row("crude", sensitivity)
     rows |= {r.reading: row(r.reading, verdict, 0.03) for r, verdict in requires}
     primary: Reading = replace(
-        CLAIM.primary, id="own", ladder=("rung",) if ladder else (), requires=tuple(r for r, _ in requires)
+        CLAIM.primary, id="own", sensitivity=("crude",) if sensitivity else (), requires=tuple(r for r, _ in requires)
     )
-    return in_the_light_of(primary, rows)
+    return apply_requirements(primary, rows)
 
 
 @pytest.mark.parametrize("own", VERDICTS)
-@pytest.mark.parametrize("rung", VERDICTS)
-def test_an_answer_that_turns_with_what_is_held_equal_is_open(own, rung):
-    result = judged(own, ladder=rung)
-    turned = {own, rung} == {"supported", "contradicted"}
+@pytest.mark.parametrize("crude", VERDICTS)
+def test_an_answer_that_turns_with_what_is_held_equal_is_open(own, crude):
+    result = judged(own, sensitivity=crude)
+    turned = {own, crude} == {"supported", "contradicted"}
     assert result.verdict == result.verdict_family == ("undecided" if turned else own)
     assert ("turns with what is held equal" in result.reason) == turned
 
@@ -46,7 +46,7 @@ def test_an_answer_that_turns_with_what_is_held_equal_is_open(own, rung):
 @pytest.mark.parametrize("own", VERDICTS)
 @pytest.mark.parametrize("control", VERDICTS)
 def test_a_control_that_fails_leaves_a_verdict_open(own, control):
-    requirement = Requirement("control", otherwise="the control fails", control=True)
+    requirement = Requirement("control", reason="the control fails", negative_control=True)
     result = judged(own, requires=((requirement, control),))
     failed = control == "contradicted" and own in ("supported", "contradicted")
     assert result.verdict == ("undecided" if failed else own)
@@ -58,7 +58,7 @@ def test_a_control_that_fails_leaves_a_verdict_open(own, control):
 @pytest.mark.parametrize("other", VERDICTS)
 @pytest.mark.parametrize("contradicts", [True, False])
 def test_what_a_reading_requires(own, other, contradicts):
-    requirement = Requirement("other", otherwise="the other fails", contradicts=contradicts)
+    requirement = Requirement("other", reason="the other fails", contradicts=contradicts)
     result = judged(own, requires=((requirement, other),))
     if own in ("supported", "undecided") and other == "contradicted" and contradicts:
         assert (result.verdict, result.reason, result.p) == ("contradicted", "the other fails", 0.03)
@@ -77,7 +77,7 @@ def test_what_a_reading_requires(own, other, contradicts):
 @pytest.mark.parametrize("other", VERDICTS)
 @pytest.mark.parametrize("asked", ["contradicted", "either"])
 def test_what_a_contradiction_requires(own, other, asked):
-    result = judged(own, requires=((Requirement("other", otherwise="the other differs", asked_of=asked), other),))
+    result = judged(own, requires=((Requirement("other", reason="the other differs", applies_to=asked), other),))
     if own not in (("contradicted", "supported") if asked == "either" else (asked,)):
         assert (result.verdict, result.reason, result.p) == (own, "", 0.01)
     elif own == other:
@@ -89,15 +89,15 @@ def test_what_a_contradiction_requires(own, other, asked):
 
 
 def test_a_required_reading_contradicts_although_the_answer_turns():
-    requirement = Requirement("other", otherwise="the other fails", contradicts=True)
-    result = judged("supported", ladder="contradicted", requires=((requirement, "contradicted"),))
+    requirement = Requirement("other", reason="the other fails", contradicts=True)
+    result = judged("supported", sensitivity="contradicted", requires=((requirement, "contradicted"),))
     assert (result.verdict, result.reason) == ("contradicted", "the other fails")
 
 
 def test_all_claims_at_once():
     trials = [Trial(CLAIM, (row("own", "supported", p),), None, None, Sentence()) for p in (0.001, 0.02, 0.04)]
     trials.append(Trial(CLAIM, (row("own", "not testable", None),), None, None, Sentence()))
-    primaries = [t.primary for t in family(trials, "holm", 0.05)]
+    primaries = [t.primary for t in adjust_multiplicity(trials, "holm", 0.05)]
     assert [e.p_family for e in primaries[:3]] == pytest.approx([0.004, 0.06, 0.08])
     assert [e.verdict_family for e in primaries] == ["supported", "undecided", "undecided", "not testable"]
     assert [e.verdict for e in primaries] == ["supported"] * 3 + ["not testable"]

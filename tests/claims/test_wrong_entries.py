@@ -6,33 +6,35 @@ import msgspec
 import pytest
 
 from cxresearch import evaluate
-from cxresearch.claims.catalogue_loader import Reading, catalogue, claims_of, parse_claim, to_builtins
+from cxresearch.claims.catalogue_loader import catalogue, claims_of, parse_claim
+from cxresearch.claims.kinds import KINDS
+from cxresearch.claims.readings import own_keys, required_keys
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import filled
-from cxresearch.claims.validation import ANY, KEYS, LIMITS, kind_of
+from cxresearch.claims.validation import LIMITS
 from cxresearch.errors import ClaimError
 from cxresearch.worlds import World
 from tests.studies import make_study
 
 CONTACTS = {"use": "contacts_within", "days": 90, "edges": [1, 3, 6]}
-SO_FAR = {"history": "bad", "level": "1+", "recent": "contacts"}
+SO_FAR = {"history": "bad", "level": "1+", "active_within": "contacts"}
+MODEL = {"terms": ["bad", "contacts"]}
 READINGS = {
-    "incidence": {"until": {"history": "many", "level": "2+", "cause": "a second one"}, "region": "> 0.5"},
+    "incidence": {"competing_event": {"history": "many", "level": "2+", "cause": "a second one"}, "region": "> 0.5"},
     "excess": {"compare": SO_FAR, "region": "> 0"},
-    "hazard_contrast": {"model": {"terms": ["bad", "contacts"]}, "contrast": {"bad[1+]": 1}, "region": "> 1"},
-    "frailty": {"model": {"terms": []}, "frailty": "age", "region": "> 1"},
-    "attributable": {"model": {"terms": ["bad", "contacts"]}, "combine": {"bad": 1}, "region": "> 0"},
-    "contest": {"model": {"terms": ["contacts"]}, "contest": {"first": ["bad"], "second": ["state"]}, "region": "> 0"},
-    "share": {"count": {"bad": ["1+"]}, "region": "> 0.5"},
-    "at_risk": {"count": {"bad": ["1+"]}, "at_risk": {"alike": "contacts"}, "region": "> 0"},
-    "worst": {"worst": {"of": "agent"}, "region": "> 0.5"},
+    "hazard_contrast": {"model": MODEL, "contrast": {"bad[1+]": 1}, "region": "> 1"},
+    "fading": {"age": "age", "region": "> 1"},
+    "attributable_share": {"model": MODEL, "weights": {"bad": 1}, "region": "> 0"},
+    "model_comparison": {"model": {"terms": ["contacts"]}, "a": ["bad"], "b": ["state"], "region": "> 0"},
+    "share": {"numerator": {"bad": ["1+"]}, "region": "> 0.5"},
+    "share_at_risk": {"numerator": {"bad": ["1+"]}, "matched_on": "contacts", "region": "> 0"},
+    "concentration": {"of": "agent", "region": "> 0.5"},
 }
-SHAPES = {"frailty": "hazard_contrast", "at_risk": "share", "worst": "share"}
 
 
 def entry(kind="hazard_contrast", reading=None, **changes):
     """A claim of one's own that is well written, with changes to it and to its reading."""
-    own = {"id": "r", "label": "l", "shape": SHAPES.get(kind, kind), "primary": True, **READINGS[kind]}
+    own = {"id": "r", "label": "l", "kind": kind, "primary": True, **READINGS[kind]}
     raw = {
         "id": "own",
         "statement": "s",
@@ -45,7 +47,7 @@ def entry(kind="hazard_contrast", reading=None, **changes):
             "age": {"use": "age_of_last", "edges": [30, 180]},
         },
         "readings": [{k: v for k, v in (own | (reading or {})).items() if v is not None}],
-        "text": {"supported": "yes", "contradicted": "no", "undecided": "?", "not_testable": "{lacks}"},
+        "text": {"finding": "it is so", "undecided": "?", "not_testable": "{lacks}"},
     }
     return deepcopy(raw | changes)
 
@@ -64,27 +66,28 @@ def test_what_is_written_well_is_read(kind):
 
 
 VALUES = {
-    "event": "other exit", "clock": {"since": "bad", "level": "1+"},
-    "until": {"history": "bad", "level": "1+", "cause": "a bad one"}, "horizon_days": 30, "ratio_to": "other exit",
-    "model": {"terms": ["bad"]}, "contest": {"first": ["bad"], "second": ["contacts"]}, "contrast": {"bad[1+]": 1},
-    "final": True, "frailty": "age", "after_days": 30, "combine": {"bad": 1}, "against": "bad", "compare": SO_FAR,
-    "part": "exposed", "count": {"bad": ["1+"]}, "among": {"bad": ["1+"]}, "ends": ["defection"],
-    "at_risk": {"alike": "contacts"}, "worst": {"of": "agent"},
+    "event": "other exit", "time_origin": {"history": "bad", "level": "1+"},
+    "competing_event": {"history": "bad", "level": "1+", "cause": "a bad one"}, "horizon_days": 30,
+    "ratio_to": "other exit", "model": {"terms": ["bad"]}, "a": ["bad"], "b": ["contacts"], "contrast": {"bad[1+]": 1},
+    "time_fixed": True, "age": "age", "after_days": 30, "weights": {"bad": 1}, "reference_grade": "bad",
+    "compare": SO_FAR, "measure": "exposed", "numerator": {"bad": ["1+"]}, "subset": {"bad": ["1+"]},
+    "exit_causes": ["defection"], "matched_on": "contacts", "strata": ["segment"], "of": "agent",
+    "adjust_for": ["month"], "top_fraction": 0.2,
 }  # fmt: skip
 
 
 def test_every_key_is_some_kinds_own():
-    assert {*VALUES, *ANY} == {*Reading.__struct_fields__}
-    assert {key for keys in KEYS.values() for key in keys} == {*VALUES}
+    assert {*READINGS} == {*KINDS}
+    assert {key for kind in KINDS.values() for key in own_keys(kind)} == {*VALUES}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("claim", catalogue().values(), ids=lambda c: c.id)
 def test_keys_of_another_kind_are_refused_in_every_reading(claim):
-    raw = to_builtins(claim)
+    raw = msgspec.to_builtins(claim)
     assert parse_claim(raw) == claim
     for i, reading in enumerate(claim.readings):
-        for key in {*VALUES} - {*KEYS[kind_of(reading)]}:
+        for key in {*VALUES} - {*own_keys(type(reading))}:
             changed = deepcopy(raw)
             changed["readings"][i][key] = VALUES[key]
             refused(changed, f"claims.{claim.id}.readings.{reading.id}.{key}: a", f" has no {key}; it takes: ")
@@ -93,9 +96,34 @@ def test_keys_of_another_kind_are_refused_in_every_reading(claim):
 @pytest.mark.parametrize("kind", READINGS)
 @pytest.mark.parametrize("key", sorted(VALUES))
 def test_keys_of_another_kind_are_refused(kind, key):
-    own = kind_of(parse_claim(entry(kind)).primary)
-    if key not in KEYS[own]:
-        refused(entry(kind, {key: VALUES[key]}), f"claims.own.readings.r.{key}", f"has no {key}; it takes: ")
+    if key not in own_keys(KINDS[kind]):
+        takes = ", ".join(own_keys(KINDS[kind]))
+        refused(entry(kind, {key: VALUES[key]}), f"claims.own.readings.r.{key}", f"has no {key}; it takes: {takes}")
+
+
+@pytest.mark.parametrize(("kind", "key"), [(kind, key) for kind in KINDS for key in required_keys(KINDS[kind])])
+def test_what_a_kind_needs(kind, key):
+    refused(entry(kind, {key: None}), f"claims.own.readings.r: the kind {kind} needs {key}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("hazard_contrast", {"contrast": {}}),
+        ("attributable_share", {"weights": {}}),
+        ("share", {"numerator": {}}),
+        ("share_at_risk", {"numerator": {}}),
+        ("model_comparison", {"a": []}),
+        ("model_comparison", {"b": []}),
+    ],
+)
+def test_what_a_kind_needs_is_not_empty(kind, keys):
+    refused(entry(kind, keys), f"claims.own.readings.r: the kind {kind} needs {next(iter(keys))}")
+
+
+@pytest.mark.parametrize("kind", [None, 3, "hazard", "hazard contrast", "Share"])
+def test_a_kind_is_one_of_a_few(kind):
+    refused(entry(reading={"kind": kind}), "claims.own.readings.r.kind must be one of incidence, excess, ")
 
 
 READING_CASES = [
@@ -110,9 +138,9 @@ READING_CASES = [
     ("hazard_contrast", {"alternative": float("inf")}, "r.alternative must be above 0"),
     ("hazard_contrast", {"alternative": 0.0}, "r.alternative must be above 0"),
     ("hazard_contrast", {"alternative": float("nan")}, "above 0"),
-    ("contest", {"alternative": float("nan")}, "must be finite"),
+    ("model_comparison", {"alternative": float("nan")}, "must be finite"),
     ("share", {"alternative": 1.5}, "between 0 and 1"),
-    ("hazard_contrast", {"describes": True}, "the primary reading is tried"),
+    ("hazard_contrast", {"descriptive": True}, "r.descriptive: the primary reading is decided"),
     ("hazard_contrast", {"after_days": -1}, "r.after_days must be a number of days between 0 and 100,000, was -1"),
     ("hazard_contrast", {"after_days": 2**40}, "between 0 and 100,000"),
     ("incidence", {"horizon_days": True}, "a number of days between 1 and 100,000, or 'study' or 'support', was True"),
@@ -125,7 +153,7 @@ READING_CASES = [
     ("incidence", {"region": "> 1"}, "and never '> 1'"),
     ("share", {"region": "< 0"}, "and never '< 0'"),
     ("excess", {"region": "> 2"}, "between -1 and 1"),
-    ("attributable", {"region": "> 1"}, "below 1, and never"),
+    ("attributable_share", {"region": "> 1"}, "below 1, and never"),
     ("hazard_contrast", {"region": "> 1/0"}, "r.region: an edge must be a finite number, was 1/0"),
     ("hazard_contrast", {"region": ">1/0.0"}, "finite number"),
     ("hazard_contrast", {"region": "in [1/0, 2]"}, "finite number"),
@@ -134,17 +162,18 @@ READING_CASES = [
     ("hazard_contrast", {"region": "< 0"}, "above 0"),
     ("hazard_contrast", {"region": "in [0, 1]"}, "above 0"),
     ("hazard_contrast", {"region": "in [-1, 2]"}, "above 0"),
-    ("worst", {"worst": {"of": "agent", "within": ["agent"]}}, "worst.within holds 'agent'"),
-    ("worst", {"worst": {"within": ["month", "month"]}}, "'month' is named twice"),
-    ("worst", {"worst": {"part": 0.0}}, "worst.part must be at least 0.001 and below 1, was 0.0"),
-    ("worst", {"worst": {"part": 1.0}}, "below 1"),
-    ("worst", {"worst": {"part": 1e-9}}, "at least 0.001"),
-    ("worst", {"worst": {"part": float("nan")}}, "at least 0.001"),
+    ("concentration", {"adjust_for": ["agent"]}, "r.adjust_for holds 'agent'"),
+    ("concentration", {"adjust_for": ["month", "month"]}, "r.adjust_for: 'month' is named twice"),
+    ("concentration", {"top_fraction": 0.0}, "r.top_fraction must be at least 0.001 and below 1, was 0.0"),
+    ("concentration", {"top_fraction": 1.0}, "below 1"),
+    ("concentration", {"top_fraction": 1e-9}, "at least 0.001"),
+    ("concentration", {"top_fraction": float("nan")}, "at least 0.001"),
+    ("concentration", {"of": "agnet"}, "r.of: invalid enum value 'agnet'"),
     ("hazard_contrast", {"contrast": {"bad[1+]": float("nan")}}, "r.contrast: the weight of bad[1+] must be between"),
     ("hazard_contrast", {"contrast": {"bad[1+]": 1e6}}, "between -1000 and 1000"),
     ("hazard_contrast", {"contrast": {"bad[1+]": 0}}, "all weights are 0"),
-    ("attributable", {"combine": {"bad": float("inf")}}, "r.combine: the weight of bad must be"),
-    ("attributable", {"combine": {"bda": 1}}, "did you mean 'bad'"),
+    ("attributable_share", {"weights": {"bad": float("inf")}}, "r.weights: the weight of bad must be"),
+    ("attributable_share", {"weights": {"bda": 1}}, "did you mean 'bad'"),
     ("hazard_contrast", {"contrast": {"bad[2]": 1}}, "r.contrast: bad has no level '2'; it has: 0, 1+, unknown"),
     ("hazard_contrast", {"contrast": {"bad[0]": 1}}, "is what the others are compared with; they are: bad[1+]"),
     ("hazard_contrast", {"contrast": {"bad": 1}}, "must name a level: bad[1+]"),
@@ -154,21 +183,23 @@ READING_CASES = [
     ("hazard_contrast", {"model": {"terms": ["bad", "bad"]}}, "'bad' is named twice"),
     ("hazard_contrast", {"model": {"terms": ["bad"], "strata": ["segment", "segment"]}}, "'segment' is named twice"),
     ("hazard_contrast", {"model": {"terms": ["bad"], "strata": ["contacts"]}}, "a stratum must be fixed"),
-    ("contest", {"contest": {"first": ["bad"], "second": ["bad"]}}, "is in two places"),
-    ("contest", {"contest": {"first": ["bad"], "second": []}}, "contest.second must name at least one term"),
-    ("hazard_contrast", {"among": {"bad": ["7"]}}, "r.among.bad: bad has no level '7'"),
-    ("share", {"count": {"bad": ["7"]}}, "r.count.bad: bad has no level '7'; it has: 0, 1+, unknown"),
-    ("share", {"count": {"bad": []}}, "must name at least one level"),
-    ("share", {"ends": ["defektion"]}, "r.ends: no cause 'defektion'; did you mean 'defection'"),
-    ("at_risk", {"at_risk": {"alike": "bad"}}, "'bad' cannot count and make comparators alike"),
-    ("at_risk", {"at_risk": {"alike": ""}}, "no history ''"),
-    ("hazard_contrast", {"clock": {"since": "state", "level": "bad"}}, "r.clock.since: state can fall as well as rise"),
-    ("hazard_contrast", {"clock": {"since": "bad", "level": "9"}}, "r.clock.level: bad has no level '9'"),
-    ("hazard_contrast", {"clock": {"since": "bad", "level": "0"}}, "it can come to: 1+"),
-    ("hazard_contrast", {"clock": {"since": "many", "level": "2+", "below": "1"}}, "must be a level of many above"),
-    ("hazard_contrast", {"clock": {"since": "bad", "level": "1+", "below": "x"}}, "clock.below: bad has no level 'x'"),
-    ("excess", {"compare": SO_FAR | {"alike": ""}}, "r.compare.alike: no history ''; there are: bad"),
-    ("excess", {"compare": SO_FAR | {"recent": "contcts"}}, "did you mean 'contacts'"),
+    ("model_comparison", {"b": ["bad"]}, "r: 'bad' is in two of a, b and model.terms"),
+    ("model_comparison", {"a": ["contacts"]}, "r: 'contacts' is in two of a, b and model.terms"),
+    ("model_comparison", {"a": ["bad[1+]"]}, "r.a: 'bad[1+]' is no term"),
+    ("model_comparison", {"model": {"terms": [], "strata": ["bad"]}}, "a stratum must be fixed"),
+    ("hazard_contrast", {"subset": {"bad": ["7"]}}, "r.subset.bad: bad has no level '7'"),
+    ("share", {"numerator": {"bad": ["7"]}}, "r.numerator.bad: bad has no level '7'; it has: 0, 1+, unknown"),
+    ("share", {"numerator": {"bad": []}}, "must name at least one level"),
+    ("share", {"exit_causes": ["defektion"]}, "r.exit_causes: no cause 'defektion'; did you mean 'defection'"),
+    ("share_at_risk", {"matched_on": "bad"}, "r.matched_on: 'bad' cannot count and be held equal at once"),
+    ("share_at_risk", {"matched_on": ""}, "no history ''"),
+    ("hazard_contrast", {"time_origin": {"history": "state", "level": "bad"}}, "time_origin.history: state can fall"),
+    ("hazard_contrast", {"time_origin": {"history": "bad", "level": "9"}}, "r.time_origin.level: bad has no level '9'"),
+    ("hazard_contrast", {"time_origin": {"history": "bad", "level": "0"}}, "it can come to: 1+"),
+    ("hazard_contrast", {"time_origin": {"history": "many", "level": "2+", "exclude_from": "1"}}, "of many above"),
+    ("hazard_contrast", {"time_origin": {"history": "bad", "level": "1+", "exclude_from": "x"}}, "bad has no level"),
+    ("excess", {"compare": SO_FAR | {"matched_on": ""}}, "r.compare.matched_on: no history ''; there are: bad"),
+    ("excess", {"compare": SO_FAR | {"active_within": "contcts"}}, "did you mean 'contacts'"),
     ("excess", {"compare": SO_FAR | {"level": "2"}}, "r.compare.level: bad has no level '2'"),
     ("excess", {"compare": SO_FAR | {"history": "state", "level": "bad"}}, "can fall as well as rise"),
     ("excess", {"event": "third"}, "r.event: no cause 'third'; there are: defection, other exit"),
@@ -176,10 +207,13 @@ READING_CASES = [
     ("incidence", {"event": "defektion"}, "did you mean 'defection'"),
     ("incidence", {"ratio_to": "nope"}, "r.ratio_to: no cause 'nope'; there are: defection, other exit, a second one"),
     ("incidence", {"ratio_to": "defection"}, "r.ratio_to is the event itself"),
-    ("frailty", {"model": {"terms": ["bad"]}}, "nothing but strata"),
-    ("frailty", {"frailty": ""}, "no history ''"),
-    ("hazard_contrast", {"ladder": ["r"]}, "is the reading itself"),
-    ("hazard_contrast", {"shape": "hazard"}, "claims.own.readings.r.shape: invalid enum value"),
+    ("fading", {"strata": ["contacts"]}, "r.strata: 'contacts' is a history"),
+    ("fading", {"age": ""}, "no history ''"),
+    ("hazard_contrast", {"sensitivity": ["r"]}, "is the reading itself"),
+    ("hazard_contrast", {"kind": "hazard_contrasts"}, "was 'hazard_contrasts'; did you mean 'hazard_contrast'"),
+    ("hazard_contrast", {"regoin": "> 1"}, "[claims.own.readings.r]; did you mean 'region'"),
+    ("hazard_contrast", {"time_origin": {"since": "bad"}}, "key 'since' in [claims.own.readings.r.time_origin]"),
+    ("hazard_contrast", {"model": {"term": ["bad"]}}, "key 'term' in [claims.own.readings.r.model]"),
 ]  # fmt: skip
 
 
@@ -193,15 +227,17 @@ CAUSES = ["", " ", "defection", "other exit", "censored", "group", "time", "ente
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_transition_has_a_name_of_its_own(cause):
-    until = READINGS["incidence"]["until"] | {"cause": cause}
-    refused(entry("incidence", {"until": until}), "claims.own.readings.r.until.cause")
+    competing = READINGS["incidence"]["competing_event"] | {"cause": cause}
+    refused(entry("incidence", {"competing_event": competing}), "claims.own.readings.r.competing_event.cause")
 
 
 def test_a_transition_is_one_moment_in_time():
-    until = {"history": "state", "level": "bad", "cause": "a bad one"}
-    refused(entry("incidence", {"until": until}), "until.history: state can fall as well as rise", "bad, many")
-    until = {"history": "many", "level": "3+", "cause": "a third one"}
-    refused(entry("incidence", {"until": until}), "until.level: many has no level '3+'; it has: 0, 1, 2+")
+    competing = {"history": "state", "level": "bad", "cause": "a bad one"}
+    said = ("competing_event.history: state can fall as well as rise", "bad, many")
+    refused(entry("incidence", {"competing_event": competing}), *said)
+    competing = {"history": "many", "level": "3+", "cause": "a third one"}
+    said = "competing_event.level: many has no level '3+'; it has: 0, 1, 2+"
+    refused(entry("incidence", {"competing_event": competing}), said)
 
 
 NAMES = ["", "defection", "other exit", "flow", "rows", "time", "group", "event", "customer", "*", "^a$", "self"]
@@ -254,7 +290,7 @@ def test_wrong_histories(says, said):
         "{estimate:>5000000000}", "{nope}", "{r:{low}}", "{estimate[0]}", "{base}", "{horizon}",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("which", ["supported", "contradicted", "undecided", "not_testable", "caution"])
+@pytest.mark.parametrize("which", ["finding", "supported", "contradicted", "undecided", "not_testable", "caution"])
 def test_sentences_that_cannot_be_filled_in(sentence, which):
     text = entry()["text"] | {which: sentence}
     refused(entry(text=text), f"claims.own.text.{which}", "in braces may stand lacks, reason", "{r:low} and {r:high}")
@@ -263,14 +299,12 @@ def test_sentences_that_cannot_be_filled_in(sentence, which):
 def test_sentences_name_what_they_may():
     text = entry()["text"]
     refused(entry(text=text | {"not_testable": "{estimate}"}), "claims.own.text.not_testable: {estimate} is unknown")
-    refused(entry(text=text | {"supported": "{estimat}"}), "did you mean 'estimate'")
+    refused(entry(text=text | {"finding": "{estimat}"}), "did you mean 'estimate'")
     fine = "{{50%}} {estimate} {low} {high} {customers} {events} {lacks} {reason} {r} " + "".join(
         f"{{r:{limit}}}" for limit in LIMITS if limit
     )
-    claim = parse_claim(entry(text=text | {"supported": fine, "caution": fine}))
-    trial = evaluate(
-        make_study(World(), 2_000, claims=[entry(text=text | {"undecided": fine, "supported": fine})]), ["own"]
-    )
+    claim = parse_claim(entry(text=text | {"finding": fine, "caution": fine}))
+    trial = evaluate(make_study(World(), 2_000, claims=[entry(text=text | {"finding": fine})]), ["own"])
     assert str(trial["own"].sentence).startswith("{50%} ")
     assert str(filled("{lacks}{r:low}", claim, trial["own"].primary, None, {})) == "unknown"
 
@@ -281,7 +315,7 @@ def test_sentences_name_what_they_may():
         ({"id": ""}, "the id of a claim must not be empty"),
         ({"retention": []}, "claims.own.retention must hold one or both of contract and activity, was []"),
         ({"retention": ["contrakt"]}, "did you mean 'contract'"),
-        ({"cell": "bda"}, "claims.own.cell: no history 'bda'; did you mean 'bad'"),
+        ({"exposure": "bda"}, "claims.own.exposure: no history 'bda'; did you mean 'bad'"),
         ({"readings": 5}, "claims.own.readings must be a list, each written [[claims.readings]], was 5"),
         ({"readings": []}, "exactly one reading must say primary = true"),
         ({"readings": [5]}, "claims.own.readings.0 must be a section"),
@@ -301,13 +335,45 @@ def test_ids_of_readings_are_their_own():
 
 def test_only_the_primary_reading_looks_at_others_that_are_decided():
     other = entry(reading={"id": "other", "primary": False})["readings"][0]
-    first = entry(reading={"ladder": ["other"]})["readings"][0]
+    first = entry(reading={"sensitivity": ["other"]})["readings"][0]
     parse_claim(entry(readings=[first, other]))
-    refused(entry(readings=[first, other | {"ladder": ["r"]}]), "readings.other.ladder: only the primary reading, r,")
-    silent = {k: v for k, v in other.items() if k != "region"} | {"describes": True}
-    refused(entry(readings=[first, silent]), "readings.r.ladder: other has no region")
+    refused(entry(readings=[first, other | {"sensitivity": ["r"]}]), "other.sensitivity: only the primary reading, r,")
+    silent = {k: v for k, v in other.items() if k != "region"} | {"descriptive": True}
+    refused(entry(readings=[first, silent]), "readings.r.sensitivity: other has no region")
     alone = entry()["readings"][0]
     refused(entry(readings=[alone, silent | {"alternative": 2.0}]), "other.alternative says something about a region")
+
+
+def test_a_reading_like_another():
+    first = entry()["readings"][0]
+    other = {"id": "other", "label": "the same", "same_as": "r", "model": {"terms": ["bad"]}}
+    claim = parse_claim(entry(readings=[first | {"alternative": 2.0, "sensitivity": ["other"]}, other]))
+    assert claim.reading("other") == msgspec.structs.replace(
+        claim.primary, id="other", label="the same", primary=False, alternative=None, sensitivity=(),
+        model=msgspec.structs.replace(claim.primary.model, terms=("bad",)),
+    )  # fmt: skip
+    beside = parse_claim(entry(readings=[first, other | {"descriptive": True}])).reading("other")
+    assert (beside.region, beside.contrast) == (None, {"bad[1+]": 1})
+    refused(entry(readings=[first, other | {"same_as": "s"}]), "readings.other.same_as must name a reading above it")
+    refused(entry(readings=[other, first]), "readings.other.same_as must name a reading above it, was 'r'; above it")
+    refused(entry(readings=[first, other | {"kind": "share"}]), "readings.other.kind: it is the kind of r")
+    refused(entry(readings=[first, other | {"numerator": {}}]), "other.numerator: a hazard contrast has no numerator")
+
+
+def test_a_base_rate_can_be_a_reading():
+    claim = parse_claim(entry(base_rate={"label": "without one", "subset": {"bad": ["0"]}}))
+    assert claim.base_rate == "left-anyway"
+    assert (claim.reading("left-anyway").kind, claim.reading("left-anyway").descriptive) == ("incidence", True)
+    refused(entry(base_rate={"label": "x", "subset": {"bad": ["9"]}}), "left-anyway.subset.bad: bad has no level '9'")
+    refused(entry(base_rate={"subset": {"bad": ["0"]}}), "claims.own.readings.left-anyway", "`label`")
+
+
+def test_the_sentence_of_a_verdict():
+    text = parse_claim(entry(text={"finding": "It is {estimate}.", "supported": "So it is."})).text
+    assert text.template("supported") == "It is {estimate}. So it is."
+    assert text.template("contradicted") == "It is {estimate}."
+    assert text.template("undecided") == "It is {estimate}. That does not decide the claim: {reason}."
+    assert text.template("not testable") == "This study cannot say: it lacks {lacks}."
 
 
 def test_two_claims_of_a_study_do_not_share_an_id():
@@ -323,12 +389,14 @@ def test_an_entry_is_a_section():
 
 def test_the_catalogue_is_what_its_files_say():
     assert len(catalogue()) == 28
-    assert all(isinstance(c, Claim) and msgspec.convert(to_builtins(c), Claim) == c for c in catalogue().values())
+    assert all(
+        isinstance(c, Claim) and msgspec.convert(msgspec.to_builtins(c), Claim) == c for c in catalogue().values()
+    )
 
 
 @pytest.mark.parametrize("kind", ["incidence", "share"])
 def test_a_covariate_can_say_whose_time_counts(kind):
-    change = {"among": {"segment": ["basic"]}, "until": None}
-    held = entry(kind, change, covariates=["segment"])
+    change = {"subset": {"segment": ["basic"]}}
+    held = entry(kind, change | {"competing_event": None}, covariates=["segment"])
     trial = evaluate(make_study(World(), 3_000, claims=[held]), ["own"])["own"]
     assert trial.primary.estimate is not None, trial.primary.lacks

@@ -67,14 +67,14 @@ def test_as_in_plain_loops(causes, ages, strata):
     rows = changing(1)
     table = table_of(rows)
     names, among = tuple(CAUSES[c] for c in causes), {"age": ages}
-    result = share_at_risk(table, {"silent": ("yes",)}, "age", among=among, causes=names, strata=strata)
+    result = share_at_risk(table, {"silent": ("yes",)}, "age", subset=among, causes=names, strata=strata)
     leavers, counts, expected, own, alone = in_loops(rows, causes, ages, strata)
     assert (result.whole, result.part, result.alone) == (leavers, counts, alone)
     assert result.expected == pytest.approx(expected, rel=1e-12)
     assert result.own == pytest.approx(own / leavers, rel=1e-12)
     assert result.comparators.value == pytest.approx(expected / leavers, rel=1e-12)
     assert result.excess.value == pytest.approx((counts - expected) / leavers, rel=1e-9)
-    assert result.exposed == share(table, {"silent": ("yes",)}, among=among, causes=names).estimate
+    assert result.exposed == share(table, {"silent": ("yes",)}, subset=among, causes=names).estimate
 
 
 def test_jackknife_written_out():
@@ -164,7 +164,7 @@ def test_leavers_who_all_count_are_no_certainty():
 def test_what_cannot_be_asked():
     rows = changing(5)
     table = table_of(rows)
-    with pytest.raises(EstimationError, match="'age' cannot count and make comparators alike"):
+    with pytest.raises(EstimationError, match="'age' cannot count and be held equal"):
         share_at_risk(table, {"age": ("0-30",)}, "age")
     with pytest.raises(EstimationError, match="no feature 'ages'; did you mean 'age'"):
         share_at_risk(table, {"silent": ("yes",)}, "ages")

@@ -1,4 +1,4 @@
-"""A contest against R's likelihoods, against its own definition written out, and where nothing is to be found."""
+"""Comparisons of models: R's likelihoods, the definition written out, and where nothing is to be found."""
 
 import numpy as np
 import polars as pl
@@ -7,7 +7,7 @@ import pytest
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.jackknife import enough_groups
-from cxresearch.estimators.model_comparison import contest
+from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.risk.from_rows import from_rows
 from tests.estimators.golden import cohort_table, read
 
@@ -21,7 +21,7 @@ def test_likelihoods_as_in_r():
 @pytest.mark.slow
 def test_written_out():
     table = enough_groups(cohort_table(), "defection")
-    result = contest(table, ["bad"], ["contacts"], strata=["segment"])
+    result = compare_models(table, ["bad"], ["contacts"], strata=["segment"])
 
     def difference(some):
         a, b = (cox(some, [t], strata=["segment"], errors="model").loglik for t in ("bad", "contacts"))
@@ -33,7 +33,7 @@ def test_written_out():
     spread = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
     assert result.difference.se == pytest.approx(spread, rel=1e-6)
     assert result.events == table.events("defection")
-    assert contest(table, ["contacts"], ["bad"], strata=["segment"]).difference.value == -result.difference.value
+    assert compare_models(table, ["contacts"], ["bad"], strata=["segment"]).difference.value == -result.difference.value
 
 
 def people(seed, effect=0.0, customers=3_000):
@@ -55,9 +55,9 @@ def people(seed, effect=0.0, customers=3_000):
     return from_rows(rows, ["truth", "noise", "many"])
 
 
-def test_nothing_against_nothing_is_no_contest():
+def test_nothing_against_nothing_is_nothing():
     """Eleven useless parameters against one: each fits half a unit by chance, which the correction takes off."""
-    result = [contest(people(seed), ["many"], ["noise"]) for seed in range(12)]
+    result = [compare_models(people(seed), ["many"], ["noise"]) for seed in range(12)]
     raw = [(cox(t, ["many"]).loglik - cox(t, ["noise"]).loglik) / t.events("defection") for t in map(people, range(12))]
     corrected = np.array([f.difference.value for f in result])
     error = corrected.std(ddof=1) / np.sqrt(len(corrected))
@@ -67,16 +67,16 @@ def test_nothing_against_nothing_is_no_contest():
 
 
 def test_what_matters_wins():
-    result = contest(people(1, effect=0.5), ["truth"], ["many"])
+    result = compare_models(people(1, effect=0.5), ["truth"], ["many"])
     assert result.difference.low > 0
     assert result.says_something
-    assert result.p_first < 1e-6 < 0.01 < result.p_second
-    assert contest(people(1, effect=0.5), ["many"], ["truth"]).difference.high < 0
+    assert result.p_a < 1e-6 < 0.01 < result.p_b
+    assert compare_models(people(1, effect=0.5), ["many"], ["truth"]).difference.high < 0
 
 
 def test_what_is_held_equal_is_in_both():
     table = people(2, effect=0.5)
-    result = contest(table, ["many"], ["noise"], ["truth"])
+    result = compare_models(table, ["many"], ["noise"], ["truth"])
     assert result.joint.terms[-1] == "truth[1]"
     assert not result.says_something
 
@@ -84,11 +84,11 @@ def test_what_is_held_equal_is_in_both():
 def test_what_cannot_be_asked():
     table = people(3)
     with pytest.raises(EstimationError, match="'noise' is in two places"):
-        contest(table, ["noise"], ["many"], ["noise"])
-    with pytest.raises(EstimationError, match="two contestants"):
-        contest(table, ["noise"], [])
+        compare_models(table, ["noise"], ["many"], ["noise"])
+    with pytest.raises(EstimationError, match="no terms to compare"):
+        compare_models(table, ["noise"], [])
     with pytest.raises(EstimationError, match="cannot be a term and a stratum"):
-        contest(table, ["noise"], ["many"], strata=["noise"])
+        compare_models(table, ["noise"], ["many"], strata=["noise"])
 
 
 def test_a_product_is_found_by_its_parts():
@@ -97,5 +97,5 @@ def test_a_product_is_found_by_its_parts():
     stop = 1 + rng.exponential(120 / np.exp(0.8 * a * b)).astype(int)
     rows = pl.DataFrame({"id": np.arange(4_000), "start": 0, "stop": np.minimum(stop, 200), "event": 1 * (stop <= 200)})
     table = from_rows(rows.with_columns(a=a, b=b, c=c), ["a", "b", "c"])
-    assert contest(table, ["a:b"], ["c"], ["a", "b"]).p_first < 1e-6
-    assert contest(table, ["c"], ["a"], ["b", "a:b"]).p_first > 1e-3  # the product is not the contestant's
+    assert compare_models(table, ["a:b"], ["c"], ["a", "b"]).p_a < 1e-6
+    assert compare_models(table, ["c"], ["a"], ["b", "a:b"]).p_a > 1e-3  # the product is not its

@@ -114,7 +114,7 @@ def test_segments_with_hazards_of_their_own():
     assert result.observed.value > 1.12
     assert result.beyond.low < 1 < result.beyond.high
     one = beyond_selection(table.where(segment=["1"]), "age")
-    same = beyond_selection(table, "age", among={"segment": ("1",)}, strata=["segment"])
+    same = beyond_selection(table, "age", subset={"segment": ("1",)}, strata=["segment"])
     assert same.beyond.value == pytest.approx(one.beyond.value, rel=1e-9)
     assert same.theta == pytest.approx(one.theta, rel=1e-6)
 
@@ -177,9 +177,9 @@ def test_what_cannot_be_asked():
     with pytest.raises(EstimationError, match="must be no moment so far, was '0-30'"):
         _kinds(Feature("age", ("0-30", "31-180", "none")), 30, 180)
     with pytest.raises(NotTestable, match="before such a moment"):
-        beyond_selection(table, "age", among={"age": BANDS})
+        beyond_selection(table, "age", subset={"age": BANDS})
     with pytest.raises(NotTestable, match="departures and customers at risk"):
-        beyond_selection(table, "age", among={"age": ("none", "0-7")})
+        beyond_selection(table, "age", subset={"age": ("none", "0-7")})
     with pytest.raises(NotTestable, match="enough for an error"):
         beyond_selection(world(9, constant, customers=300), "age")
     other = type(table)(table.flows, table.features, table.causes, "contact", table.population)

@@ -37,6 +37,6 @@ def test_everybody_is_not_certainty():
 def test_what_cannot_be_asked():
     table = table_of([1, 0], ["a", "b"])
     with pytest.raises(NotTestable, match="denominator"):
-        share(table, {"x": ("a",)}, among={"x": ("b",)}, causes=("defection",))
+        share(table, {"x": ("a",)}, subset={"x": ("b",)}, causes=("defection",))
     with pytest.raises(EstimationError, match="no level 'c'"):
         share(table, {"x": ("c",)})

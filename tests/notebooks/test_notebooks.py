@@ -9,7 +9,7 @@ import pytest
 
 from cxresearch.bundled import bundled
 from cxresearch.claims.catalogue_loader import catalogue
-from cxresearch.claims.observed_vs_expected import Behind
+from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.errors import StudyError
 from cxresearch.report.pages import show
 from cxresearch.report.runs.plan import PARAMETERS
@@ -93,11 +93,11 @@ id = "busy stay/2"
 statement = "Two contacts a quarter keep a customer."
 source = "us"
 histories.contacts = { use = "contacts_within", days = 90, edges = [2] }
-text = { supported = "{estimate}.", contradicted = "{estimate}.", undecided = "{reason}", not_testable = "{lacks}" }
+text = { finding = "{estimate}." }
 [[claims.readings]]
 id = "hazard"
 label = "hazard of leaving with two contacts or more"
-shape = "hazard_contrast"
+kind = "hazard_contrast"
 primary = true
 model = { terms = ["contacts"] }
 contrast = { "contacts[2+]" = 1 }
@@ -118,7 +118,7 @@ def test_claim_notebook_takes_every_claim(claim, tmp_path, monkeypatch):
     assert f'id="claim-{quote(claim, safe="")}"' in pages
     assert "moments take effect after two weeks" in pages
     if claim == "busy stay/2":
-        assert any(isinstance(s, Behind) for s in shown)
+        assert any(isinstance(s, ObservedVsExpected) for s in shown)
 
 
 @pytest.mark.slow

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Amount, Limit, Sentence, Words
-from cxresearch.claims.results import Activity, Beside, Docket, Evidence, Series, Trial
+from cxresearch.claims.results import Activity, Docket, Evidence, ReferenceValue, Series, Trial
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Day, Fact, Finding, Share
-from cxresearch.risk.episodes import Aside
+from cxresearch.risk.episodes import Exclusion
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 FIRST, SECOND = (
@@ -47,7 +47,7 @@ def curve(name, top, band=True):
 
 def share_trial():
     claim = FIRST
-    asides = (Aside("left on the day of their first bad moment", 7),)
+    asides = (Exclusion("left on the day of their first bad moment", 7),)
     pair = (curve("after a first bad moment", 0.4, band=False), curve("comparable customers", 0.3, band=False))
     readings = (
         evidence(
@@ -59,8 +59,8 @@ def share_trial():
         ),
         evidence(claim, "defect-or-third", "not testable", "share", lacks="follow-up", customers=0, events=0),
     )  # fmt: skip
-    base = Beside(0.3, 0.28, 0.32, "comparable customers who left all the same", "share")
-    naive = Beside(0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", "share")
+    base = ReferenceValue(0.3, 0.28, 0.32, "comparable customers who left all the same", "share")
+    naive = ReferenceValue(0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", "share")
     sentence = _sentence("In these data {estimate} ({low} to {high}) of customers left.", readings[0])
     return Trial(claim, readings, base, naive, sentence)
 
@@ -73,8 +73,8 @@ def ratio_trial():
         evidence(claim, "crude", "undecided", "hazard ratio", (1.05, 0.96, 1.15), customers=9, events=3),
         evidence(claim, "final-count", "contradicted", "hazard ratio", (0.23, 0.21, 0.24)),
     )
-    base = Beside(0.78, 0.77, 0.8, "customers without a bad moment who leave", "share")
-    naive = Beside(0.23, 0.21, 0.24, readings[2].label, "hazard ratio")
+    base = ReferenceValue(0.78, 0.77, 0.8, "customers without a bad moment who leave", "share")
+    naive = ReferenceValue(0.23, 0.21, 0.24, readings[2].label, "hazard ratio")
     rows = (
         Activity("0", 400, 0, 300),
         Activity("1", 2059, 4, 1643),

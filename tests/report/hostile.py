@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import tomllib
-from importlib.resources import files
 from random import Random
 
+import msgspec
 import polars as pl
 
 import cxresearch as cx
@@ -38,12 +36,10 @@ CLAIM = f'../x "><b id=main>{SCRIPT}'
 
 def own_claim():
     """A claim of the catalogue with hostile words and a hostile id."""
-    catalogue = files("cxresearch.claims").joinpath("catalogue/what_counts.toml").read_text(encoding="utf-8")
-    result = next(c for c in tomllib.loads(catalogue)["claims"] if c["id"] == "bad-moments-drive-away")
-    made = copy.deepcopy(result)
+    made = msgspec.to_builtins(cx.catalogue()["bad-moments-drive-away"])
     made |= {"id": CLAIM, "statement": TEXT, "source": TEXT, "notes": [TEXT], "change_our_mind": TEXT}
     made["text"] = {k: f"{v} {TEXT_IN_BRACES}" for k, v in made["text"].items()}
-    made["published"] = [{"value": TEXT, "says": TEXT, "source": TEXT}]
+    made["published"] = [{"value": TEXT, "statement": TEXT, "source": TEXT}]
     for reading in made["readings"]:
         reading["label"] = f"{reading['label']} {TEXT}"
     return made

@@ -10,7 +10,7 @@ from cxresearch.charts import renderer
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import Activity
-from cxresearch.claims.units import CONTEST
+from cxresearch.claims.units import LOG_LIKELIHOOD
 from tests.report.dockets import curve, evidence, ratio_trial, share_trial
 
 
@@ -138,10 +138,11 @@ def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
         (0.4, ["-20%", "0%", "20%", "40%", "60%"]),
     ],
 )
-def test_ticks_of_a_contest_are_round(high, ticks):
+def test_ticks_of_a_model_comparison_are_round(high, ticks):
     result = catalogued("latest-moment")
-    row = evidence(result, "last-or-history", "undecided", CONTEST, (0.0, -high, high))
-    chart = charts.readings(replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None), CONTEST)
+    row = evidence(result, "last-or-history", "undecided", LOG_LIKELIHOOD, (0.0, -high, high))
+    trial = replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None)
+    chart = charts.readings(trial, LOG_LIKELIHOOD)
     at = next(layer["encoding"]["x"]["axis"]["values"] for layer in chart.to_dict()["layer"])
     assert [f"{100 * math.expm1(t):.4g}%" for t in at] == ticks
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cxresearch.claims.decide import parse_region
-from cxresearch.claims.units import CONTEST, held_against, limits
+from cxresearch.claims.units import LOG_LIKELIHOOD, held_against, limits
 from cxresearch.errors import ReportError
 from cxresearch.records.audit import Audit, Fact, Share
 from cxresearch.report.pages import show
@@ -15,7 +15,7 @@ from cxresearch.report.pages.claim_page import closing
 from cxresearch.report.pages.html import page, summary
 from cxresearch.report.pages.provenance import audit
 from cxresearch.report.pages.site import Entry, index
-from cxresearch.risk.episodes import Aside
+from cxresearch.risk.episodes import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.pages import Seen, digest, notebook_of, page_of, policy
@@ -168,7 +168,7 @@ def test_limits_tell_on_which_side_of_an_edge_they_lie(low, high, said):
         (0.87, 0.9246, "share", 0.925, "87% to 92.46%"),
         (0.0002, 0.05, "difference of shares", 0.0, "+0.02 to +5.0 points"),
         (-0.02, 0.05, "difference of shares", 0.0, "-2.0 to +5.0 points"),
-        (0.0001, 0.015, CONTEST, 0.0, "+0.01% to +1.5%"),
+        (0.0001, 0.015, LOG_LIKELIHOOD, 0.0, "+0.01% to +1.5%"),
     ],
 )
 def test_limits_of_other_units_likewise(low, high, unit, edge, said):
@@ -178,7 +178,7 @@ def test_limits_of_other_units_likewise(low, high, unit, edge, said):
 def test_customers_left_out_are_told_without_names_of_histories():
     first = share_trial()
     reasons = ("left on the day they reached bad 1", "reached bad 3+ on the same day as 1", "nobody to compare with")
-    row = replace(first.primary, asides=tuple(Aside(r, 20) for r in reasons))
+    row = replace(first.primary, asides=tuple(Exclusion(r, 20) for r in reasons))
     result = closing(docket(), replace(first, readings=(row, *first.readings[1:])))
     assert "20: left on the day of the first bad moment<" in result
     assert "20: had the first bad moment and the third bad moment on the same day<" in result

@@ -7,10 +7,11 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Amount, Headcount, Sentence, Words
-from cxresearch.claims.results import Beside
+from cxresearch.claims.results import ReferenceValue
 from cxresearch.report.pages.publishable import publishable, publishable_trial
-from cxresearch.risk.episodes import Aside
+from cxresearch.risk.episodes import Exclusion
 from tests.report.dockets import docket, evidence, ratio_trial, share_trial
 
 HIDDEN = "fewer than 10 customers or cases stand behind the number, which is therefore not shown"
@@ -54,7 +55,7 @@ def test_a_number_of_few_goes_with_its_curve_and_the_verdict_stays(few):
 
 def test_a_share_of_nearly_all_goes():
     trial = share_trial()
-    few = Beside(0.9934, 0.9807, 0.9978, "those with fewer than three bad moments", "share")  # 451 of 454
+    few = ReferenceValue(0.9934, 0.9807, 0.9978, "those with fewer than three bad moments", "share")  # 451 of 454
     assert publishable_trial(replace(trial, naive=few), 10).naive is None
     assert publishable_trial(replace(trial, naive=few), 2).naive == few
 
@@ -90,7 +91,7 @@ def test_a_reason_says_no_hidden_number_of_another_reading():
 def test_counts_beside_customers_who_were_left_out_are_round():
     trial = with_text(share_trial(), "In these data, of {customers} customers with 2,731 things.")
     told = publishable_trial(trial, 10)
-    assert trial.primary.asides == (Aside("left on the day of their first bad moment", 7),)
+    assert trial.primary.asides == (Exclusion("left on the day of their first bad moment", 7),)
     assert (told.primary.customers, told.primary.events) == (2730, 610)
     assert told.primary.warnings == ("Counts are rounded to protect customers, because some were left out",)
     assert str(told.sentence) == "In these data, of about 2,730 customers with 2,731 things."
@@ -100,13 +101,8 @@ def test_counts_beside_customers_who_were_left_out_are_round():
 
 def test_a_share_of_hazard_is_a_share_of_nobody():
     trial = share_trial()
-    reading = next(r for r in trial.claim.readings if r.id == "before-third")
     small = evidence(trial.claim, "before-third", "undecided", "share", (0.01, 0.001, 0.3), customers=900, events=400)
-    claim = msgspec.structs.replace(
-        trial.claim,
-        readings=tuple(
-            msgspec.structs.replace(r, shape="attributable") if r is reading else r for r in trial.claim.readings
-        ),
-    )
+    attributable = catalogue()["neutral-threat"].primary
+    claim = msgspec.structs.replace(trial.claim, readings=(msgspec.structs.replace(attributable, id="before-third"),))
     assert publishable_trial(replace(trial, readings=(small,)), 10).primary.estimate is None
     assert publishable_trial(replace(trial, claim=claim, readings=(small,)), 10).primary.estimate == small.estimate

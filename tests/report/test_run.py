@@ -18,8 +18,8 @@ id = "ID"
 statement = "s"
 source = "us"
 histories.bad = { use = "bad_count" }
-text = { supported = "s", contradicted = "c", undecided = "u", not_testable = "n" }
-readings = [{ id = "r", label = "l", shape = "share", primary = true, region = "> 0.5", count = { bad = ["0"] } }]
+text = { finding = "f" }
+readings = [{ id = "r", label = "l", kind = "share", primary = true, region = "> 0.5", numerator = { bad = ["0"] } }]
 """
 SECRET = "log.csv"  # stands in for a password in a source's address
 

@@ -85,7 +85,7 @@ def test_an_unknown_key_is_an_error_that_helps(raw, said, field):
         ({"interactions": {"format": {"encoding": "latin1"}}}, "interactions.format.encoding"),
         ({"retention": {"kind": "contracts"}}, "retention.kind"),
         ({"retention": {"defection": [1]}}, "retention.defection[0]"),
-        ({"decision": {"looks": "often"}}, "decision.looks"),
+        ({"decision": {"multiplicity": "often"}}, "decision.multiplicity"),
         ({"study": 3}, "study must be a section"),
         ({"tables": 3}, "[tables] must be a table of names"),
         ({"tables": {"t": 3}}, "tables.t must be a section"),

@@ -9,9 +9,9 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts import renderer
-from cxresearch.claims.catalogue_loader import Claim, region
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Evidence, Trial
+from cxresearch.claims.schema import Claim
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Incidence
 
@@ -94,7 +94,7 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
 
 def region_of(trial: Trial, e: Evidence) -> Region | None:
     """Where the claim says the number of a reading lies; None if it says nothing."""
-    return region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
+    return trial.claim.reading(e.reading).claimed_region if e.region else None
 
 
 def happening(claim: Claim, history: str, level: str) -> str:

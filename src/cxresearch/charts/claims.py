@@ -12,8 +12,8 @@ import altair as alt
 
 from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE, TICKS, Chart, claimed, finish, percent, region_of, values
 from cxresearch.claims.decide import Region
-from cxresearch.claims.results import Activity, Beside, Evidence, Trial
-from cxresearch.claims.units import CONTEST, number
+from cxresearch.claims.results import Activity, Evidence, ReferenceValue, Trial
+from cxresearch.claims.units import LOG_LIKELIHOOD, number
 from cxresearch.estimators.results import Estimate
 
 ROLES = {
@@ -26,13 +26,13 @@ AXES = {
     "share": "share of customers",
     "hazard ratio": "rate of leaving (1 = as the others)",
     "difference of shares": "points more (+) or fewer (−)",
-    CONTEST: "how much more (+) or less (−) probable by the first description",
+    LOG_LIKELIHOOD: "how much more (+) or less (−) probable by the first description",
 }
 LINE = 15  # height of a line of text
 STEP = 38 + 2 * LINE  # height of a reading: two lines of text, then the interval; higher where one has three
 _ROOM = {
     "difference of shares": 158,
-    CONTEST: 188,
+    LOG_LIKELIHOOD: 188,
 }  # pixels for the numbers to the right of the intervals; else 128
 _PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
 
@@ -59,14 +59,14 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         range=[6, alt.ExprRef(f"width - {_ROOM.get(unit, 128)}")],
         nice=False,
     )
-    fixed = {"hazard ratio": TICKS, CONTEST: _round_ticks(high)}.get(unit)
+    fixed = {"hazard ratio": TICKS, LOG_LIKELIHOOD: _round_ticks(high)}.get(unit)
     ticks = [t for t in fixed if low <= t <= high] if fixed else alt.Undefined
     label = {
         "hazard ratio": "format(datum.value, '~r')",
-        CONTEST: "format(exp(datum.value) - 1, '+.2~%')",
+        LOG_LIKELIHOOD: "format(exp(datum.value) - 1, '+.2~%')",
     }.get(unit, percent(signed=unit != "share"))
     axis = alt.Axis(
-        title="share of bad moments" if trial.claim.primary.worst else AXES[unit],
+        title="share of bad moments" if trial.claim.primary.kind == "concentration" else AXES[unit],
         values=ticks,
         labelExpr=label,
         tickCount=5,
@@ -166,7 +166,7 @@ def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str,
     return [{"row": i, **r} for i, r in enumerate(rows)]
 
 
-def _row(name: str, role: str, result: Estimate | Beside, unit: str) -> dict[str, Any]:
+def _row(name: str, role: str, result: Estimate | ReferenceValue, unit: str) -> dict[str, Any]:
     value, low, high = result.value, result.low, result.high
     spread = f"{number(low, unit)} to {number(high, unit)}"
     lines = wrap({_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name, 46, max_lines=3, placeholder=" …")
@@ -184,7 +184,7 @@ def _row(name: str, role: str, result: Estimate | Beside, unit: str) -> dict[str
 
 def _plain(value: float, unit: str) -> float:
     """A number as exact as a picture needs it, and not more."""
-    return round(value, 5 if unit == CONTEST else 3)
+    return round(value, 5 if unit == LOG_LIKELIHOOD else 3)
 
 
 def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]
         return 0.0, 1.0
     if unit == "hazard ratio":
         return max(min(*ends, 1.0) / 1.15, 0.02), min(max(*ends, 1.0) * 1.15, 60.0)
-    reach = max(max(abs(v) for v in ends) * 1.2, 0.002 if unit == CONTEST else 0.02)
+    reach = max(max(abs(v) for v in ends) * 1.2, 0.002 if unit == LOG_LIKELIHOOD else 0.02)
     return -reach, reach
 
 
@@ -220,14 +220,14 @@ def _drawn(e: Evidence) -> bool:
     return e.estimate is not None and _finite(e.estimate) and (e.unit != "hazard ratio" or e.estimate.low > 0)
 
 
-def _finite(result: Estimate | Beside) -> bool:
+def _finite(result: Estimate | ReferenceValue) -> bool:
     return all(math.isfinite(v) for v in (result.value, result.low, result.high))
 
 
 def _short(value: float, low: float, high: float, unit: str) -> str:
     """A number with its interval in few characters: ``31% (28–34)``, ``+9.5 (+7.3 to +11.6)``."""
     text, a, b = (number(v, unit).removesuffix(" points") for v in (value, low, high))
-    if unit in ("difference of shares", CONTEST):
+    if unit in ("difference of shares", LOG_LIKELIHOOD):
         return f"{text} ({a} to {b})"
     return f"{text} ({a.removesuffix('%')}–{b.removesuffix('%')})"
 

@@ -28,6 +28,8 @@ from cxresearch.charts.base import (
     told_apart,
     values,
 )
+from cxresearch.claims.kinds import ExcessReading, IncidenceReading
+from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import Evidence, Series, Trial
 from cxresearch.claims.units import number
 from cxresearch.disclosure.counts import MIN_CELL, grain, to_grain
@@ -50,7 +52,8 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         The chart, with the claim's edge as a rule where the reading is a share.
     """
     step = grain(evidence.customers, min_cell)
-    done = _DONE.get(trial.claim.reading(evidence.reading).event, "counted")
+    reading = trial.claim.reading(evidence.reading)
+    done = _DONE.get(reading.event, "counted") if isinstance(reading, EventReading) else "counted"
     rows: list[dict[str, Any]] = [
         {
             "series": s.name,
@@ -148,10 +151,11 @@ def _band(limits: Sequence[float], i: int, step: float) -> float | None:
 
 def _since(evidence: Evidence, trial: Trial) -> str:
     reading = trial.claim.reading(evidence.reading)
-    if reading.clock:
-        return f"days since {happening(trial.claim, reading.clock.since, reading.clock.level)}"
-    if reading.compare:
-        return f"days since {happening(trial.claim, reading.compare.history, reading.compare.level)}"
+    match reading:
+        case IncidenceReading(time_origin=TimeOrigin(history=history, level=level)):
+            return f"days since {happening(trial.claim, history, level)}"
+        case ExcessReading(compare=Comparison(history=history, level=level)):
+            return f"days since {happening(trial.claim, history, level)}"
     return "days since the start"
 
 

@@ -1,31 +1,31 @@
-"""What a verdict becomes in the light of others: of the same claim's readings, and of the other claims."""
+"""What other numbers make of a verdict: the other readings of the same claim, and the other claims."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from cxresearch.claims.catalogue_loader import Claim, Reading, region
 from cxresearch.claims.decide import Verdict, benjamini_hochberg, holm
+from cxresearch.claims.readings import Reading, Requirement
 from cxresearch.claims.results import Evidence, Trial, shown
-from cxresearch.claims.schema import Requirement
+from cxresearch.claims.schema import Claim
 
 
-def in_the_light_of(primary: Reading, rows: Mapping[str, Evidence]) -> Evidence:
+def apply_requirements(primary: Reading, rows: Mapping[str, Evidence]) -> Evidence:
     """A primary reading as the others leave it: what else must hold before it is believed.
 
     What is held equal comes first: a reading that turns with it is open. Then, one after the other, what the reading
-    requires: a control that must not fail, or another reading that must be supported, or contradicted, too; where that
-    one is contradicted and contradicts the claim, it does so of an open reading as well.
+    requires: a negative control that must not fail, or another reading that must be supported, or contradicted, too;
+    where that one is contradicted and contradicts the claim, it does so of an open reading as well.
 
     Args:
         primary: the reading that a verdict rests on.
         rows: all readings of the claim, decided each by itself, by id.
     """
     row = rows[primary.id]
-    rungs = [rows[r] for r in primary.ladder]
+    others = [rows[r] for r in primary.sensitivity]
     opposite = {"supported": "contradicted", "contradicted": "supported"}.get(row.verdict)
-    turned = [e for e in rungs if e.verdict == opposite]
+    turned = [e for e in others if e.verdict == opposite]
     if turned:
         why = f"the answer turns with what is held equal: {shown(row)}; {shown(turned[0])} as {turned[0].label}"
         row = _with(row, "undecided", why, row.p)
@@ -41,12 +41,12 @@ def naive_differs(claim: Claim, rows: Mapping[str, Evidence]) -> bool:
         return False
     if primary.verdict == "undecided":
         return naive.verdict in ("supported", "contradicted")
-    where = region(claim, claim.reading(naive.reading))
+    where = claim.reading(naive.reading).claimed_region
     says = "supported" if where.low <= naive.estimate.value <= where.high else "contradicted"
     return primary.verdict in ("supported", "contradicted") and says != primary.verdict
 
 
-def family(trials: Sequence[Trial], method: str, alpha: float) -> list[Trial]:
+def adjust_multiplicity(trials: Sequence[Trial], method: str, alpha: float) -> list[Trial]:
     """Verdicts when all claims are allowed for at once; what is not testable counts as p = 1.
 
     Args:
@@ -71,19 +71,19 @@ def family(trials: Sequence[Trial], method: str, alpha: float) -> list[Trial]:
 
 
 def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
-    """The primary reading in the light of one that must say so too, or of a control that must not fail."""
-    if requirement.control:
+    """The primary reading in the light of one that must say so too, or of a negative control that must not fail."""
+    if requirement.negative_control:
         failed = other.verdict == "contradicted" and row.verdict in ("supported", "contradicted")
-        return _with(row, "undecided", requirement.otherwise, row.p) if failed else row
+        return _with(row, "undecided", requirement.reason, row.p) if failed else row
     if other.verdict == "contradicted" and requirement.contradicts and row.verdict in ("supported", "undecided"):
-        return _with(row, "contradicted", requirement.otherwise, other.p)
-    asked = ("supported", "contradicted") if requirement.asked_of == "either" else (requirement.asked_of,)
-    if row.verdict not in asked:
+        return _with(row, "contradicted", requirement.reason, other.p)
+    verdicts = ("supported", "contradicted") if requirement.applies_to == "either" else (requirement.applies_to,)
+    if row.verdict not in verdicts:
         return row
     if other.verdict == "not testable":
         return _with(row, "undecided", f"no comparison: it lacks {other.lacks}", row.p)
     p = max((x for x in (row.p, other.p) if x is not None), default=None)
-    return replace(row, p=p) if other.verdict == row.verdict else _with(row, "undecided", requirement.otherwise, p)
+    return replace(row, p=p) if other.verdict == row.verdict else _with(row, "undecided", requirement.reason, p)
 
 
 def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evidence:

@@ -1,4 +1,4 @@
-"""A claim is data: the grammar of the catalogue, the same as `[[claims]]` in a study file."""
+"""From plain values to claims: the catalogue, and `[[claims]]` of a study file, which have the same grammar."""
 
 from __future__ import annotations
 
@@ -11,32 +11,27 @@ from typing import Any
 import msgspec
 
 from cxresearch.checks import lookup
-from cxresearch.claims.schema import Claim, Reading, features, names_used, region, subjects
-from cxresearch.claims.validation import check
-from cxresearch.errors import ClaimError, StudyError
+from cxresearch.claims.kinds import AnyReading, type_of
+from cxresearch.claims.readings import Reading
+from cxresearch.claims.schema import Claim
+from cxresearch.errors import ClaimError, StudyError, nearest
 from cxresearch.html_tables import html_table
 from cxresearch.study import settings
 
-__all__ = [
-    "SECTIONS",
-    "Catalogue",
-    "Claim",
-    "Reading",
-    "catalogue",
-    "claims_of",
-    "features",
-    "names_used",
-    "parse_claim",
-    "region",
-    "subjects",
-    "to_builtins",
-]
+__all__ = ["SECTIONS", "AnyReading", "Catalogue", "Claim", "Reading", "catalogue", "claims_of", "parse_claim"]
 
 SECTIONS = ("tolerance", "what_counts", "problems", "hidden", "levers")  # of the catalogue
+_BASE_RATE = {"id": "left-anyway", "kind": "incidence", "descriptive": True}
+_OF_ITS_OWN = ("id", "label", "primary", "descriptive", "alternative", "requires", "sensitivity", "same_as")
+_OF_A_REGION = ("region", "smallest_effect", "why_not_contradicted")
 
 
 def parse_claim(raw: Mapping[str, Any]) -> Claim:
     """A claim from an entry of the catalogue or of a study file.
+
+    A reading with `same_as` has the keys of that reading, which stands above it, except for those that it gives itself.
+    A `base_rate` can be the keys of a reading instead of the id of one: an incidence that is only shown beside the
+    others, called ``left-anyway``.
 
     Raises:
         ClaimError: the entry is not in the grammar; the message names the field and what is allowed.
@@ -47,15 +42,47 @@ def parse_claim(raw: Mapping[str, Any]) -> Claim:
     readings = raw.get("readings", [])
     if not isinstance(readings, list | tuple):
         raise ClaimError(f"{where}.readings must be a list, each written [[claims.readings]], was {readings!r}")
+    base_rate = raw.get("base_rate")
+    if isinstance(base_rate, Mapping):
+        readings = [*readings, {**_BASE_RATE, **base_rate}]
+        base_rate = readings[-1]["id"]
     try:
-        for i, reading in enumerate(readings):
-            named = reading.get("id", i) if isinstance(reading, Mapping) else i
-            settings.convert(f"{where}.readings.{named}", reading, Reading)
-        claim = settings.convert(where, raw, Claim)
+        complete = _completed(where, readings)
+        claim = settings.convert(where, {**raw, "base_rate": base_rate, "readings": complete}, Claim)
     except StudyError as e:
         raise ClaimError(str(e)) from None
-    check(claim)
+    claim.validate()
     return claim
+
+
+def _completed(where: str, readings: Iterable[Any]) -> list[dict[str, Any]]:
+    """The readings with all their keys; each is checked by itself, so that messages name it."""
+    result: dict[str, dict[str, Any]] = {}
+    complete = []
+    for i, raw in enumerate(readings):
+        at = f"{where}.readings.{raw.get('id', i) if isinstance(raw, Mapping) else i}"
+        if not isinstance(raw, Mapping):
+            raise ClaimError(f"{at} must be a section with keys of its own, written [[claims.readings]], was {raw!r}")
+        whole = _with_keys_of_another(at, raw, result)
+        kind = type_of(at, whole)
+        settings.convert(at, {key: value for key, value in whole.items() if key != "kind"}, kind)
+        result[str(whole.get("id"))] = whole
+        complete.append(whole)
+    return complete
+
+
+def _with_keys_of_another(where: str, raw: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    name = raw.get("same_as")
+    if name is None:
+        return dict(raw)
+    if not isinstance(name, str) or name not in known:
+        above = nearest(str(name), known) or f"; above it are: {', '.join(known) or 'none'}"
+        raise ClaimError(f"{where}.same_as must name a reading above it, was {name!r}{above}")
+    if "kind" in raw:
+        raise ClaimError(f"{where}.kind: it is the kind of {name}, which same_as names; leave one of the two out")
+    left_out = (*_OF_ITS_OWN, *(_OF_A_REGION if raw.get("descriptive") is True else ()))
+    taken = {key: value for key, value in known[name].items() if key not in left_out}
+    return taken | {key: value for key, value in raw.items() if key != "same_as"}
 
 
 class Catalogue(Mapping[str, Claim]):
@@ -86,7 +113,16 @@ def catalogue() -> Catalogue:
     """Every claim the package knows by id, in the order of the catalogue."""
     folder = files("cxresearch.claims").joinpath("catalogue")
     texts = [folder.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in SECTIONS]
-    return Catalogue(parse_claim(raw) for text in texts for raw in tomllib.loads(text)["claims"])
+    return Catalogue(claim for text in texts for claim in _section(tomllib.loads(text)))
+
+
+def _section(raw: Mapping[str, Any]) -> Iterator[Claim]:
+    """The claims of a file; histories at its head are for all of them, and a claim keeps those that it uses."""
+    for entry in raw["claims"]:
+        claim = parse_claim({**entry, "histories": {**raw.get("histories", {}), **entry.get("histories", {})}})
+        used = {claim.exposure, *(name for r in claim.readings for name in (*r.names(), *r.subjects()))}
+        own = {name: history for name, history in claim.histories.items() if name in used}
+        yield msgspec.structs.replace(claim, histories=own)
 
 
 def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
@@ -102,8 +138,3 @@ def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
         mine[claim.id] = claim
     known = tuple(mine.pop(c.id, c) for c in catalogue().values())
     return (*known, *mine.values())
-
-
-def to_builtins(claim: Claim) -> Any:
-    """The claim as plain values, for fingerprints."""
-    return msgspec.to_builtins(claim)

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.claims.catalogue_loader import Claim, Reading, features
+from cxresearch.claims.kinds import (
+    AnyReading,
+    AttributableShareReading,
+    ConcentrationReading,
+    ExcessReading,
+    FadingReading,
+    HazardContrastReading,
+    IncidenceReading,
+    ModelComparisonReading,
+    ModelReading,
+    ShareAtRiskReading,
+    ShareReading,
+)
+from cxresearch.claims.readings import CompetingEvent, TimeOrigin
 from cxresearch.claims.results import Activity, Series
-from cxresearch.claims.schema import AtRisk, Since, Worst
-from cxresearch.claims.tables import Counting, Store, activity_counting, countings
-from cxresearch.claims.units import CONTEST
-from cxresearch.errors import ClaimError, NotTestable
+from cxresearch.claims.schema import Claim
+from cxresearch.claims.tables import TableSpec, TableStore, contacts_spec, table_specs
+from cxresearch.claims.validation import features
+from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.concentration import worst_share
-from cxresearch.estimators.cox import contrast, cox
-from cxresearch.estimators.discrete import grouped_hazards
+from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence, incidence_at
-from cxresearch.estimators.model_comparison import contest
+from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.estimators.shares import share, share_at_risk
-from cxresearch.histories.base import Clock, ContactClock
-from cxresearch.risk.episodes import Aside
+from cxresearch.histories.base import ContactClock
+from cxresearch.risk.episodes import Exclusion
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 
@@ -39,8 +52,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The number of a reading.
+class RawEstimate:
+    """The number of a reading, before it is decided.
 
     Attributes:
         estimate: with its interval.
@@ -60,20 +73,20 @@ class Found:
     events: int
     horizon_days: int | None = None
     series: tuple[Series, ...] = ()
-    asides: tuple[Aside, ...] = ()
+    asides: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
     open: str = ""
 
 
 @dataclass(slots=True)
-class Bench:
-    """One study on trial: what several readings share is made once.
+class EvaluationContext:
+    """A study whose claims are evaluated: what several readings share is made once.
 
     Attributes:
         store: the study and its tables.
     """
 
-    store: Store
+    store: TableStore
     _made: dict[str, Any] = field(default_factory=dict)
     _making: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
@@ -82,9 +95,9 @@ class Bench:
         """The study."""
         return self.store.study
 
-    def countings(self, claim: Claim, reading: Reading) -> tuple[Counting, ...]:
+    def table_specs(self, claim: Claim, reading: AnyReading) -> tuple[TableSpec, ...]:
         """The tables a reading needs, its own first."""
-        return countings(self.study, self.store.fixed, claim, reading)
+        return table_specs(self.study, self.store.fixed, claim, reading)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """A result that several readings look at, perhaps at the same time."""
@@ -95,13 +108,6 @@ class Bench:
             return result
 
 
-def given(part: T | None) -> T:
-    """A part that the grammar of the catalogue demands of the shape."""
-    if part is None:
-        raise ClaimError("a reading lacks what its shape needs")
-    return part
-
-
 def spaced(n: int) -> NDArray[np.int64]:
     """At most a hundred of n places, the first and the last among them: as many as a chart can show."""
     return np.unique(np.linspace(0, n - 1, min(100, n)).astype(np.int64))
@@ -110,12 +116,25 @@ def spaced(n: int) -> NDArray[np.int64]:
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
 
 
-def expect(table: RiskTable, name: str, reading: Reading, strata: tuple[str, ...]) -> None:
-    """Enough expected events in every level of the contrast, or in all but the reference together, and in that."""
-    counts = expected_events(table, name, reading.event, strata)
+def check_min_events(
+    table: RiskTable, name: str, event: str, contrast: Mapping[str, float], strata: tuple[str, ...]
+) -> None:
+    """Enough expected events in every level of a contrast, or in all but the reference together, and in that.
+
+    Args:
+        table: the risk table.
+        name: the history whose levels are looked at.
+        event: the cause that counts.
+        contrast: weights by coefficient; empty where none is asked for.
+        strata: features with a baseline hazard each.
+
+    Raises:
+        NotTestable: too few would be expected.
+    """
+    counts = expected_events(table, name, event, strata)
     by = dict(zip(counts["level"], counts["expected"], strict=True))
     reference = next((level for level, n in by.items() if n > 0), table.feature(name).levels[0])
-    weights = {t: w for t, w in reading.contrast.items() if t.startswith(f"{name}[")}
+    weights = {t: w for t, w in contrast.items() if t.startswith(f"{name}[")}
     wanted, one_sided = [t.partition("[")[2].removesuffix("]") for t in weights], sum(weights.values()) != 0
     cells = {level: by.get(level, 0.0) for level in wanted}
     if not wanted or one_sided:
@@ -129,84 +148,119 @@ def expect(table: RiskTable, name: str, reading: Reading, strata: tuple[str, ...
             )
 
 
-def expect_events(table: RiskTable, reading: Reading) -> None:
-    """After the origin, as many events as a verdict needs would be expected at everybody's hazard."""
-    origin = given(reading.clock)
-    if reading.event not in table.causes:
-        return  # what `until` makes an end has no hazard before the origin
-    counts = expected_events(table, origin.since, reading.event)
-    levels = table.feature(origin.since).levels
-    within = reading.until is not None and reading.until.history == origin.since
-    stop = levels.index(reading.until.level) if reading.until and within else len(levels)
+def check_min_events_after(table: RiskTable, event: str, origin: TimeOrigin, competing: CompetingEvent | None) -> None:
+    """After the origin, as many events as a verdict needs would be expected at everybody's hazard.
+
+    Args:
+        table: with the history of the origin, on the study's own clock.
+        event: the cause that counts.
+        origin: where the clock starts.
+        competing: what ends the follow-up as well.
+
+    Raises:
+        NotTestable: too few would be expected.
+    """
+    if event not in table.causes:
+        return  # a competing event of the claim's own has no hazard before the origin
+    counts = expected_events(table, origin.history, event)
+    levels = table.feature(origin.history).levels
+    within = competing is not None and competing.history == origin.history
+    stop = levels.index(competing.level) if competing and within else len(levels)
     inside = counts["expected"][levels.index(origin.level) : stop].sum()
     if inside < MIN_EXPECTED:
-        cell = f"from {origin.since} {origin.level} on"
+        cell = f"from {origin.history} {origin.level} on"
         raise NotTestable(f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed")
 
 
-def share_of(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    """The number of a reading of the shape ``share``."""
-    (own,) = bench.countings(claim, reading)
-    if reading.worst:
-        return _worst(bench, own, reading.worst)
-    if reading.at_risk:
-        return _beside_others(bench, own, reading, reading.at_risk)
-    table = bench.store.risk(own)
-    settings = bench.study.decision
+def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReading) -> RawEstimate:
+    """A share of customers."""
+    (own,) = context.table_specs(claim, reading)
+    table = context.store.risk(own)
+    settings = context.study.decision
     result = share(
         table,
-        {k: tuple(v) for k, v in reading.count.items()},
-        among=dict(reading.among) or None,
-        causes=reading.ends or None,
+        dict(reading.numerator),
+        subset=dict(reading.subset) or None,
+        causes=reading.exit_causes or None,
         level=settings.level,
         groups=settings.groups,
     )
-    return Found(result.estimate, "share", result.whole, result.part, None, (), table.asides)
+    return RawEstimate(result.estimate, reading.unit, result.whole, result.part, asides=table.asides)
 
 
-def _beside_others(bench: Bench, own: Counting, reading: Reading, at_risk: AtRisk) -> Found:
-    table = bench.store.risk(own)
-    settings = bench.study.decision
-    result = bench.once(
-        repr((own.key, reading.count, reading.among, reading.ends, at_risk.alike, at_risk.strata)),
+def compute_share_at_risk(context: EvaluationContext, claim: Claim, reading: ShareAtRiskReading) -> RawEstimate:
+    """A share of those who left, beside that of those at risk with them."""
+    (own,) = context.table_specs(claim, reading)
+    table = context.store.risk(own)
+    settings = context.study.decision
+    causes = reading.exit_causes or ("defection",)
+    asked = (own.key, reading.numerator, reading.subset, causes, reading.matched_on, reading.strata)
+    result = context.once(
+        repr(asked),
         lambda: share_at_risk(
             table,
-            dict(reading.count),
-            at_risk.alike,
-            among=dict(reading.among) or None,
-            causes=reading.ends or ("defection",),
-            strata=at_risk.strata,
+            dict(reading.numerator),
+            reading.matched_on,
+            subset=dict(reading.subset) or None,
+            causes=causes,
+            strata=reading.strata,
             level=settings.level,
             groups=settings.groups,
         ),
     )
-    if at_risk.part == "comparators":
-        return Found(result.comparators, "share", table.customers, result.whole, None, (), table.asides)
-    return Found(result.excess, "difference of shares", table.customers, result.whole, None, (), table.asides)
+    number = result.comparators if reading.measure == "comparators" else result.excess
+    return RawEstimate(number, reading.unit, table.customers, result.whole, asides=table.asides)
 
 
-def _worst(bench: Bench, own: Counting, says: Worst) -> Found:
-    table, level = bench.store.agents(own), bench.study.decision.level
-    result = bench.once(repr((own.key, says.part)), lambda: worst_share(table.counts, part=says.part, level=level))
-    estimate = result.chance if says.chance else result.estimate
-    return Found(estimate, "share", result.agents, result.bad)
+def compute_concentration(context: EvaluationContext, claim: Claim, reading: ConcentrationReading) -> RawEstimate:
+    """The share of bad moments at the worst."""
+    (own,) = context.table_specs(claim, reading)
+    table, level = context.store.agents(own), context.study.decision.level
+    result = context.once(
+        repr((own.key, reading.top_fraction)),
+        lambda: worst_share(table.counts, part=reading.top_fraction, level=level),
+    )
+    number = result.chance if reading.measure == "by_chance" else result.estimate
+    return RawEstimate(number, reading.unit, result.agents, result.bad)
 
 
 _EVENTS = {"bad": "bad moment"}  # what a history counts, where its name does not say
 
 
-def compute(bench: Bench, claim: Claim, reading: Reading) -> Found:
+def compute(context: EvaluationContext, claim: Claim, reading: AnyReading) -> RawEstimate:
     """The number of a reading.
 
     Raises:
         NotTestable: the data cannot give it.
+        EstimationError: its model cannot be fitted.
     """
-    return _SHAPES[reading.shape](bench, claim, reading)
+    match reading:
+        case IncidenceReading():
+            result = _incidence(context, claim, reading)
+        case ExcessReading():
+            result = _excess(context, claim, reading)
+        case HazardContrastReading():
+            result = _hazard_contrast(context, claim, reading)
+        case FadingReading():
+            result = _fading(context, claim, reading)
+        case AttributableShareReading():
+            result = _attributable_share(context, claim, reading)
+        case ModelComparisonReading():
+            result = _model_comparison(context, claim, reading)
+        case ShareReading():
+            result = compute_share(context, claim, reading)
+        case ShareAtRiskReading():
+            result = compute_share_at_risk(context, claim, reading)
+        case ConcentrationReading():
+            result = compute_concentration(context, claim, reading)
+        case _:
+            assert_never(reading)
+    return result
 
 
-def activity(bench: Bench) -> tuple[Activity, ...]:
+def activity(context: EvaluationContext) -> tuple[Activity, ...]:
     """How many customers had a bad moment and how many left, by their number of contacts in all."""
-    table = bench.store.risk(activity_counting())
+    table = context.store.risk(contacts_spec())
     rows = []
     for level in table.feature("contacts").levels[:-1]:
         band = table.where(contacts=[level])
@@ -215,19 +269,19 @@ def activity(bench: Bench) -> tuple[Activity, ...]:
     return tuple(r for r in rows if r.customers)
 
 
-def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    own, *gates = bench.countings(claim, reading)
-    table = bench.store.risk(own)
-    if reading.among:
-        table = table.where(**reading.among)
+def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReading) -> RawEstimate:
+    own, *before = context.table_specs(claim, reading)
+    table = context.store.risk(own)
+    if reading.subset:
+        table = table.where(**reading.subset)
     if table.flows.height == 0:
-        raise NotTestable(_nobody(reading.clock))
-    settings = bench.study
+        raise NotTestable(_nobody(reading.time_origin))
+    settings = context.study
     min_cell, level, groups = settings.info.min_cell, settings.decision.level, settings.decision.groups
     curve = incidence(table, reading.event, min_cell=min_cell, level=level, groups=groups)
-    horizon = _horizon(bench, reading, curve)
-    for gate in gates:
-        expect_events(bench.store.risk(gate), reading)
+    horizon = _horizon(context, reading, curve)
+    if origin := reading.time_origin:
+        check_min_events_after(context.store.risk(*before), reading.event, origin, reading.competing_event)
     events = _events_by(table, reading.event, horizon)
     events += _events_by(table, reading.ratio_to, horizon) if reading.ratio_to else 0
     result = incidence_at(
@@ -240,17 +294,17 @@ def _incidence(bench: Bench, claim: Claim, reading: Reading) -> Found:
         groups=groups,
     )
     bands = Series(reading.label, *(tuple(float(x) for x in v) for v in _thin(coarse(curve, min_cell))))
-    return Found(result, "share", table.customers, events, horizon, (bands,), table.asides)
+    return RawEstimate(result, reading.unit, table.customers, events, horizon, (bands,), table.asides)
 
 
-def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    settings = bench.study
+def _excess(context: EvaluationContext, claim: Claim, reading: ExcessReading) -> RawEstimate:
+    settings = context.study
     horizon = settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
-    (own,) = bench.countings(claim, reading)
+    (own,) = context.table_specs(claim, reading)
 
     def make() -> Excess:
         return excess(
-            bench.store.matched(own),
+            context.store.matched(own),
             horizon,
             cause=reading.event,
             min_cell=settings.info.min_cell,
@@ -258,90 +312,90 @@ def _excess(bench: Bench, claim: Claim, reading: Reading) -> Found:
             groups=settings.decision.groups,
         )
 
-    result = bench.once(repr((own.key, horizon, reading.event)), make)
-    keep, first = spaced(len(result.times)), given(reading.compare).history
+    result = context.once(repr((own.key, horizon, reading.event)), make)
+    keep, first = spaced(len(result.times)), reading.compare.history
     days = tuple(float(d) for d in result.times[keep])
     series = (
         Series(f"after a first {_EVENTS.get(first, first)}", days, tuple(map(float, result.exposed_curve[keep]))),
         Series("comparable customers without one", days, tuple(map(float, result.comparators_curve[keep]))),
     )
-    asides = (Aside("nobody to compare with on that day", result.dropped),) if result.dropped else ()
-    events = result.events
-    if reading.part != "excess":
-        share_of = result.comparators if reading.part == "comparators" else result.exposed
-        return Found(share_of, "share", result.customers, events, horizon, series, asides)
-    return Found(result.excess, "difference of shares", result.customers, events, horizon, series, asides)
+    asides = (Exclusion("nobody to compare with on that day", result.dropped),) if result.dropped else ()
+    number = {"excess": result.excess, "exposed": result.exposed, "comparators": result.comparators}[reading.measure]
+    return RawEstimate(number, reading.unit, result.customers, result.events, horizon, series, asides)
 
 
-def _hazard_contrast(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    if reading.frailty:
-        return _fading(bench, claim, reading, reading.frailty)
-    table, fit = _model(bench, claim, reading, tuple(reading.contrast))
-    result = contrast(fit, reading.contrast)
-    return _modelled(table, fit, reading, result, "hazard ratio")
+def _hazard_contrast(context: EvaluationContext, claim: Claim, reading: HazardContrastReading) -> RawEstimate:
+    table, fit = _model(context, claim, reading, reading.contrast)
+    return _modelled(table, fit, reading, contrast(fit, reading.contrast))
 
 
-def _fading(bench: Bench, claim: Claim, reading: Reading, age: str) -> Found:
-    (own,) = bench.countings(claim, reading)
-    table, settings = bench.store.risk(own), bench.study.decision
+def _fading(context: EvaluationContext, claim: Claim, reading: FadingReading) -> RawEstimate:
+    (own,) = context.table_specs(claim, reading)
+    table, settings = context.store.risk(own), context.study.decision
     result = beyond_selection(
         table,
-        age,
-        among=reading.among,
+        reading.age,
+        subset=reading.subset,
         strata=own.fixed,
         cause=reading.event,
         level=settings.level,
         groups=settings.groups,
     )
-    return Found(result.beyond, "hazard ratio", table.customers, result.events, asides=table.asides)
+    return RawEstimate(result.beyond, reading.unit, table.customers, result.events, asides=table.asides)
 
 
-def _attributable(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    table, fit = _model(bench, claim, reading, tuple(reading.combine))
-    unit = "share" if len(reading.combine) == 1 else "difference of shares"
-    return _modelled(table, fit, reading, attributable(table, fit, reading.combine), unit)
+def _attributable_share(context: EvaluationContext, claim: Claim, reading: AttributableShareReading) -> RawEstimate:
+    table, fit = _model(context, claim, reading, {})
+    return _modelled(table, fit, reading, attributable(table, fit, reading.weights))
 
 
-def _contest(bench: Bench, claim: Claim, reading: Reading) -> Found:
-    model, sides = given(reading.model), given(reading.contest)
-    (own,) = bench.countings(claim, reading)
+def _model_comparison(context: EvaluationContext, claim: Claim, reading: ModelComparisonReading) -> RawEstimate:
+    (own,) = context.table_specs(claim, reading)
     if isinstance(own.clock, ContactClock):
-        raise NotTestable("an end of the relation: a contest is about days")
-    table, settings = _restricted(bench.store.risk(own), reading), bench.study.decision
-    if table.flows.height == 0 or table.events(reading.event) == 0:
-        raise NotTestable("defections among customers seen from their start")
-    strata = [s for s in model.strata if s in own.fixed]
-    result = contest(
-        table, sides.first, sides.second, model.terms, strata=strata,
-        cause=reading.event, level=settings.level, groups=settings.groups,
-    )  # fmt: skip
+        raise NotTestable("an end of the relation: a comparison of models is about days")
+    table, settings = _restricted(context.store.risk(own), reading), context.study.decision
+    result = compare_models(
+        table,
+        reading.a,
+        reading.b,
+        reading.model.terms,
+        strata=[s for s in reading.model.strata if s in own.fixed],
+        cause=reading.event,
+        level=settings.level,
+        groups=settings.groups,
+    )
     why = "" if result.says_something else "neither of the two says anything about who leaves that the other does not"
     events = table.events(reading.event)
-    return Found(result.difference, CONTEST, table.customers, events, asides=table.asides, open=why)
+    return RawEstimate(result.difference, reading.unit, table.customers, events, asides=table.asides, open=why)
 
 
-def _modelled(table: RiskTable, fit: CoxFit, reading: Reading, result: Estimate, unit: str) -> Found:
+def _modelled(table: RiskTable, fit: CoxFit, reading: ModelReading, result: Estimate) -> RawEstimate:
+    unit = reading.unit
     warnings = ("a level has no events or nothing else: Firth's penalty was used",) if fit.penalised else ()
-    return Found(result, unit, table.customers, table.events(reading.event), None, (), table.asides, warnings)
+    return RawEstimate(result, unit, table.customers, table.events(reading.event), None, (), table.asides, warnings)
 
 
-def _model(bench: Bench, claim: Claim, reading: Reading, cells: tuple[str, ...]) -> tuple[RiskTable, CoxFit]:
-    """The risk table of a reading and its model; `cells` are the levels that need enough expected events."""
-    model = given(reading.model)
-    (own,) = bench.countings(claim, reading)
-    table, clock = _restricted(bench.store.risk(own), reading), own.clock
-    if table.flows.height == 0 or table.events(reading.event) == 0:
-        raise NotTestable("defections among customers seen from their start")
-    named = {name for term in cells for name in features(term)}
-    for name in [n for n, _ in own.histories if n == claim.cell or n in named]:
-        expect(table, name, reading, own.fixed)
-    settings = bench.study.decision
-    strata = tuple(s for s in own.fixed if s in model.strata)
-    silent = _silent(table, model.terms, named, reading.event)
+def _model(
+    context: EvaluationContext,
+    claim: Claim,
+    reading: HazardContrastReading | AttributableShareReading,
+    levels: Mapping[str, float],
+) -> tuple[RiskTable, CoxFit]:
+    """The risk table of a reading and its model; `levels` are those that need enough expected events."""
+    (own,) = context.table_specs(claim, reading)
+    table, terms = _restricted(context.store.risk(own), reading), reading.model.terms
+    named = {name for term in reading.weighted() for name in features(term)}
+    for name in [n for n, _ in own.histories if n == claim.exposure or n in named]:
+        check_min_events(table, name, reading.event, levels, own.fixed)
+    settings = context.study.decision
+    strata = tuple(s for s in own.fixed if s in reading.model.strata)
+    silent = _silent(table, terms, named, reading.event)
     table = table.where(**silent) if silent else table
-    fit = bench.once(
-        repr((own.key, model.terms, reading.event, reading.among, reading.after_days, silent)),
-        lambda: fit_hazards(table, model.terms, strata, reading.event, settings.level, settings.groups, clock),
+    fit = context.once(
+        repr((own.key, terms, reading.event, reading.subset, reading.after_days, silent)),
+        lambda: fit_hazards(
+            table, terms, strata=strata, cause=reading.event, level=settings.level, groups=settings.groups
+        ),
     )
     return table, fit
 
@@ -362,32 +416,24 @@ def _silent(table: RiskTable, terms: tuple[str, ...], asked: set[str], event: st
     return result
 
 
-def _restricted(table: RiskTable, reading: Reading) -> RiskTable:
-    """The time that a reading looks at."""
-    table = table.where(**reading.among) if reading.among else table
-    return table.after(reading.after_days) if reading.after_days else table
+def _restricted(table: RiskTable, reading: ModelReading) -> RiskTable:
+    """The time that a reading looks at.
+
+    Raises:
+        NotTestable: nobody left in it.
+    """
+    table = table.where(**reading.subset) if reading.subset else table
+    table = table.after(reading.after_days) if reading.after_days else table
+    if table.flows.height == 0 or table.events(reading.event) == 0:
+        raise NotTestable("defections among customers seen from their start")
+    return table
 
 
-def fit_hazards(
-    table: RiskTable,
-    terms: tuple[str, ...],
-    strata: tuple[str, ...],
-    event: str,
-    level: float,
-    groups: int,
-    clock: Clock,
-) -> CoxFit:
-    """Cox on days; the grouped-time model on contacts, where nearly everybody shares few times."""
-    if isinstance(clock, ContactClock):
-        return grouped_hazards(table, terms, strata=strata, cause=event, level=level, groups=groups)
-    return cox(table, terms, strata=strata, cause=event, level=level, groups=groups)
-
-
-def _horizon(bench: Bench, reading: Reading, curve: Incidence) -> int:
+def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incidence) -> int:
     if reading.horizon_days == "support":
         return min(int(curve.support), int(curve.times[-1]))
-    horizon = bench.study.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
-    gap = bench.study.retention.gap_days
+    horizon = context.study.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
+    gap = context.study.retention.gap_days
     if gap is not None and horizon <= gap:
         raise NotTestable(f"a horizon beyond the gap of {gap} days that defines a lapse")
     return horizon
@@ -397,12 +443,10 @@ def _events_by(table: RiskTable, cause: str, horizon: int) -> int:
     return int(table.flows.filter(pl.col("time") <= horizon)[cause].sum())
 
 
-def _nobody(clock: Since | None) -> str:
-    return (
-        f"customers who reached {clock.since} {clock.level} and were seen from their start"
-        if clock
-        else "customers at risk"
-    )
+def _nobody(origin: TimeOrigin | None) -> str:
+    if origin is None:
+        return "customers at risk"
+    return f"customers who reached {origin.history} {origin.level} and were seen from their start"
 
 
 def _thin(curve: Incidence) -> tuple[NDArray[np.float64], ...]:
@@ -412,13 +456,3 @@ def _thin(curve: Incidence) -> tuple[NDArray[np.float64], ...]:
         np.concatenate([[float(curve.start) if i == 0 else 0.0], v[keep]])
         for i, v in enumerate((curve.times, curve.incidence, curve.low, curve.high))
     )
-
-
-_SHAPES: dict[str, Callable[[Bench, Claim, Reading], Found]] = {
-    "incidence": _incidence,
-    "excess": _excess,
-    "hazard_contrast": _hazard_contrast,
-    "attributable": _attributable,
-    "contest": _contest,
-    "share": share_of,
-}

@@ -1,13 +1,14 @@
-"""The risk table behind a claim, and what was expected in it."""
+"""The risk table that a verdict rests on: who left at each level, and who would have by chance."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cxresearch.claims.catalogue_loader import Claim, names_used
-from cxresearch.claims.compute import Bench, compute
-from cxresearch.claims.requirements import suited
-from cxresearch.claims.tables import Store
+from cxresearch.claims.compute import EvaluationContext, compute
+from cxresearch.claims.readings import EventReading
+from cxresearch.claims.requirements import adapt_to_study
+from cxresearch.claims.schema import Claim
+from cxresearch.claims.tables import TableStore
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.rates import expected_events
@@ -19,7 +20,7 @@ from cxresearch.risk.table import RiskTable
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Behind(Result):
+class ObservedVsExpected(Result):
     """What the primary reading of a claim rests on.
 
     Attributes:
@@ -44,7 +45,7 @@ class Behind(Result):
         return f"{self.history} moments so far" if self.history in GRADES else self.history.replace("_", " ")
 
     def __repr__(self) -> str:
-        return f"Behind({self.history}: {', '.join(self.levels)}; {self.table!r})"
+        return f"ObservedVsExpected({self.history}: {', '.join(self.levels)}; {self.table!r})"
 
     def _repr_html_(self) -> str:
         shown = hide(self.observed, self.min_cell)
@@ -60,7 +61,7 @@ class Behind(Result):
         return self.table.html(self.min_cell) + own
 
 
-def behind(records: Records, claim: Claim) -> Behind:
+def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
     """The risk table of a claim's primary reading, with observed and expected events by level of its history.
 
     Args:
@@ -72,22 +73,24 @@ def behind(records: Records, claim: Claim) -> Behind:
             not on a risk table.
         EstimationError: the reading's model cannot be fitted.
     """
-    bench = Bench(Store(records))
-    primary = suited(bench.study, bench.store.audit, bench.store.has, claim, claim.primary)
-    counting = bench.countings(claim, primary)[0]
-    if counting.compare:
+    context = EvaluationContext(TableStore(records))
+    store = context.store
+    primary = adapt_to_study(context.study, store.audit, store.has, claim, claim.primary)
+    spec = context.table_specs(claim, primary)[0]
+    if spec.compare:
         raise NotTestable("a risk table: this reading compares matched customers")
-    if counting.worst:
-        raise NotTestable(f"a risk table: this reading counts the contacts of each {counting.worst.of}")
-    compute(bench, claim, primary)
-    table = bench.store.risk(counting)
-    named = [n for n in (claim.cell, *primary.contrast, *primary.combine, *names_used(primary)) if n]
+    if spec.contacts_by:
+        raise NotTestable(f"a risk table: this reading counts the contacts of each {spec.contacts_by[0]}")
+    compute(context, claim, primary)
+    table = store.risk(spec)
+    named = [n for n in (claim.exposure, *primary.weighted(), *primary.names()) if n]
     features = [f.name for f in table.features]
     history = next((n for n in (x.partition("[")[0] for x in named) if n in features), "")
     if not history:
         raise EstimationError(f"{claim.id}: its primary reading names no history of its risk table")
-    counts = expected_events(table, history, primary.event)
-    return Behind(
+    event = primary.event if isinstance(primary, EventReading) else "defection"
+    counts = expected_events(table, history, event)
+    return ObservedVsExpected(
         table,
         history,
         tuple(counts["level"].to_list()),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import polars as pl
 from msgspec import structs
 
-from cxresearch.claims.catalogue_loader import Claim, Reading, claims_of, features, names_used, subjects
+from cxresearch.claims.catalogue_loader import claims_of
+from cxresearch.claims.kinds import AnyReading, AttributableShareReading, ModelComparisonReading, ModelReading
+from cxresearch.claims.schema import Claim
+from cxresearch.claims.validation import features
 from cxresearch.engines import Engine
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.results import Result
@@ -36,14 +40,14 @@ _WORDS = {
 _ALWAYS = {"customer", "day", "second", "grade"}
 
 
-def reads(claims: Iterable[Claim]) -> frozenset[str]:
+def required_columns(claims: Iterable[Claim]) -> frozenset[str]:
     """What the histories of some claims read of a contact besides its grade, and whom contacts are counted by."""
     named = {name for c in claims for h in c.histories for name in c.history(h).reads}
-    whom = {name for c in claims for r in c.readings if r.worst for name in (r.worst.of, *r.worst.within)}
-    return frozenset(named | whom)
+    by = {name for c in claims for r in c.readings for name in r.contact_columns()}
+    return frozenset(named | by)
 
 
-def lacks(claim: Claim, study: Study, has: Collection[str]) -> str:
+def missing_requirement(claim: Claim, study: Study, has: Collection[str]) -> str:
     """What a study lacks for a claim, as far as the study file and the columns of its log show; empty if nothing.
 
     Args:
@@ -61,55 +65,63 @@ def lacks(claim: Claim, study: Study, has: Collection[str]) -> str:
             where = "segment" if name == "segment" else "covariates"
             return f"{name}: its column is not named under [retention], {where}"
     wanted = (claim.primary, *(claim.reading(r.reading) for r in claim.primary.requires))
-    return next((missing for r in wanted if (missing := _lacks(claim, r, has))), "")
+    return next((missing for r in wanted if (missing := _missing_column(claim, r, has))), "")
 
 
-def _lacks(claim: Claim, reading: Reading, has: Collection[str]) -> str:
-    named = [n for name in names_used(reading) if name in claim.histories for n in claim.history(name).reads]
-    if reading.worst:
-        named += [n for n in (reading.worst.of, *reading.worst.within) if n != "month"]
-    missing = next((n for n in named if n not in has and n not in _ALWAYS), None)
+def _missing_column(claim: Claim, reading: AnyReading, has: Collection[str]) -> str:
+    read = [n for name in reading.names() if name in claim.histories for n in claim.history(name).reads]
+    read += reading.contact_columns()
+    missing = next((n for n in read if n not in has and n not in _ALWAYS), None)
     return "" if missing is None else _WORDS.get(missing, f"{missing}: {_LOG}, {missing}")
 
 
-def suited(study: Study, audit: Audit, has: Collection[str], claim: Claim, reading: Reading) -> Reading:
+def adapt_to_study(study: Study, audit: Audit, has: Collection[str], claim: Claim, reading: AnyReading) -> AnyReading:
     """The reading as it can be tried on a study: marketing by its own names, nothing held equal that nobody has.
+
+    Args:
+        study: the study.
+        audit: its audit, which tells the grades that contacts have.
+        has: what histories may read.
+        claim: of the reading.
+        reading: the reading as it is written.
 
     Raises:
         NotTestable: it is about a grade that no contact has, or reads what the log does not have.
     """
-    if missing := _lacks(claim, reading, has):
+    if missing := _missing_column(claim, reading, has):
         raise NotTestable(missing)
     graded = {g: audit.fact(f"{g} moments") for g in GRADES}
     nobody = {g for g, n in graded.items() if isinstance(n, Share) and n.count == 0}
 
-    def of(name: str) -> str:
-        says = claim.histories.get(name, {})
-        return str(says.get("grade", "bad" if says.get("use") in ("bad_count", "first_bad") else ""))
+    def grade_of(name: str) -> str:
+        entry = claim.histories.get(name, {})
+        return str(entry.get("grade", "bad" if entry.get("use") in ("bad_count", "first_bad") else ""))
 
-    for grade in (*map(of, subjects(reading)), reading.against):
+    reference = reading.reference_grade if isinstance(reading, AttributableShareReading) else None
+    for grade in (*map(grade_of, reading.subjects()), reference):
         if grade in nobody:
             raise NotTestable(f"{grade} moments: no contact is graded {grade}")
-    return _named(study, reading, nobody, of) if reading.model else reading
+    if not isinstance(reading, ModelReading):
+        return reading
+    return cast(AnyReading, _with_own_terms(study, reading, nobody, grade_of))
 
 
-def _named(study: Study, reading: Reading, nobody: set[str], of: Callable[[str], str]) -> Reading:
+def _with_own_terms(
+    study: Study, reading: ModelReading, nobody: set[str], grade_of: Callable[[str], str]
+) -> ModelReading:
     def spelt(terms: Sequence[str]) -> tuple[str, ...]:
         return tuple(n for t in terms for n in (study.retention.marketing if t == MARKETING else (t,)))
 
-    model, sides = reading.model, reading.contest
-    assert model is not None
-    terms = tuple(t for t in spelt(model.terms) if not nobody & {*map(of, features(t))})
-    named = structs.replace(reading, model=structs.replace(model, terms=terms))
-    if sides is None:
-        return named
-    both = structs.replace(sides, first=spelt(sides.first), second=spelt(sides.second))
-    return structs.replace(named, contest=both)
+    terms = tuple(t for t in spelt(reading.model.terms) if not nobody & {*map(grade_of, features(t))})
+    own = structs.replace(reading, model=structs.replace(reading.model, terms=terms))
+    if not isinstance(own, ModelComparisonReading):
+        return own
+    return structs.replace(own, a=spelt(own.a), b=spelt(own.b))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Listing(Result):
-    """Claims, in the order of the catalogue; a study's own come last.
+class ClaimCheck(Result):
+    """Which claims can be tried, in the order of the catalogue; a study's own come last.
 
     Attributes:
         claims: shape (K,): ids.
@@ -136,7 +148,7 @@ class Listing(Result):
         )
 
     def __repr__(self) -> str:
-        return f"Listing({sum(not x for x in self.lacks)} of {len(self.claims)} claims can be tried)"
+        return f"ClaimCheck({sum(not x for x in self.lacks)} of {len(self.claims)} claims can be tried)"
 
     def _repr_html_(self) -> str:
         rows = (
@@ -148,7 +160,7 @@ class Listing(Result):
         return html_table(caption, ("claim", "id", "can be tried"), rows)
 
 
-def testable(study: Study | Records, *, engine: Engine | str = "polars") -> Listing:  # noqa: PT028 - no test
+def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> ClaimCheck:
     """Which claims can be tried on a study, as far as its file and the columns of its log show; no row is counted.
 
     Args:
@@ -160,12 +172,12 @@ def testable(study: Study | Records, *, engine: Engine | str = "polars") -> List
         SourceError: the log cannot be opened.
         DataError: a column is missing or of the wrong type.
     """
-    says = study.study if isinstance(study, Records) else study
-    result = claims_of(says.claims)
-    has = study.has if isinstance(study, Records) else columns_of(says, engine)
-    return Listing(
+    settings = study.study if isinstance(study, Records) else study
+    result = claims_of(settings.claims)
+    has = study.has if isinstance(study, Records) else columns_of(settings, engine)
+    return ClaimCheck(
         tuple(c.id for c in result),
         tuple(c.statement for c in result),
         tuple(c.source for c in result),
-        tuple(lacks(c, says, has) for c in result),
+        tuple(missing_requirement(c, settings, has) for c in result),
     )

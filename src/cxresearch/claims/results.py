@@ -12,20 +12,20 @@ from typing import Any
 import polars as pl
 
 from cxresearch.checks import lookup
-from cxresearch.claims.catalogue_loader import Claim
 from cxresearch.claims.decide import Verdict, parse_region
 from cxresearch.claims.phrases import Sentence
+from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
-from cxresearch.risk.episodes import Aside
+from cxresearch.risk.episodes import Exclusion
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class ReferenceValue:
     """A number to hold an estimate against: the base rate, or the naive answer.
 
     Attributes:
@@ -124,7 +124,7 @@ class Evidence:
     lacks: str
     warnings: tuple[str, ...]
     series: tuple[Series, ...]
-    asides: tuple[Aside, ...]
+    asides: tuple[Exclusion, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,8 +143,8 @@ class Trial(Mapping[str, Evidence]):
 
     claim: Claim
     readings: tuple[Evidence, ...]
-    base_rate: Beside | None
-    naive: Beside | None
+    base_rate: ReferenceValue | None
+    naive: ReferenceValue | None
     sentence: Sentence
     caution: Sentence = Sentence()  # noqa: RUF009  # frozen
     activity: tuple[Activity, ...] = ()
@@ -181,7 +181,7 @@ class Trial(Mapping[str, Evidence]):
         table = html_table(self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows)
         return f"<p><strong>{verdict}</strong>. {escape(str(self.sentence))}</p>{table}"
 
-    def _beside(self) -> tuple[tuple[str, Beside], ...]:
+    def _beside(self) -> tuple[tuple[str, ReferenceValue], ...]:
         pairs = (("what happens anyway", self.base_rate), ("counted naively", self.naive))
         return tuple((name, b) for name, b in pairs if b is not None)
 
@@ -341,7 +341,7 @@ def _row(e: Evidence) -> dict[str, Any]:
 
 
 def _beside(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:
-    result: Beside | None = getattr(trial, which)
+    result: ReferenceValue | None = getattr(trial, which)
     if result is None or not e.primary:
         return None
     return {"value": result.value, "ci_low": result.low, "ci_high": result.high, "label": result.label}

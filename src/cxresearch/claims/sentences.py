@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cxresearch.claims.catalogue_loader import Claim, region
-from cxresearch.claims.compute import Found
+from cxresearch.claims.compute import RawEstimate
 from cxresearch.claims.phrases import Amount, Headcount, Interval, Limit, Sentence, Unknown, Value, Words
-from cxresearch.claims.results import Beside, Evidence
+from cxresearch.claims.results import Evidence, ReferenceValue
+from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against
 
 
-def filled(template: str, claim: Claim, row: Evidence, base: Beside | None, result: Mapping[str, Found]) -> Sentence:
+def filled(
+    template: str, claim: Claim, row: Evidence, base: ReferenceValue | None, result: Mapping[str, RawEstimate]
+) -> Sentence:
     """A sentence with its values; a reading's own id in braces is its number.
 
     Raises:
@@ -43,4 +45,4 @@ def filled(template: str, claim: Claim, row: Evidence, base: Beside | None, resu
 
 def _edges(claim: Claim, reading: str) -> tuple[float, ...]:
     own = claim.reading(reading)
-    return held_against(region(claim, own) if own.region else None)
+    return held_against(own.claimed_region if own.region else None)

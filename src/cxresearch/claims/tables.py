@@ -8,12 +8,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from threading import Lock
-from typing import Any
+from typing import Any, assert_never
 
 import polars as pl
 
-from cxresearch.claims.catalogue_loader import Claim, Reading, names_used
-from cxresearch.claims.schema import Comparators, Since, Until, Worst
+from cxresearch.claims.kinds import (
+    AnyReading,
+    AttributableShareReading,
+    ConcentrationReading,
+    ExcessReading,
+    FadingReading,
+    HazardContrastReading,
+    IncidenceReading,
+    ModelComparisonReading,
+    ShareAtRiskReading,
+    ShareReading,
+)
+from cxresearch.claims.readings import Comparison, CompetingEvent, TimeOrigin
+from cxresearch.claims.schema import Claim
 from cxresearch.engines import Engine
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
@@ -23,7 +35,7 @@ from cxresearch.records.records import Records, read_records
 from cxresearch.risk.agents import AgentTable, agent_table
 from cxresearch.risk.agents import total as total_agents
 from cxresearch.risk.cache import Cache, RecordsSummary, opened
-from cxresearch.risk.episodes import Episodes, clock_of, episodes, final, grades_of, since, timeline, until
+from cxresearch.risk.episodes import Episodes, clock_of, episodes, fix_last_levels, grades_of, since, timeline, until
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
@@ -34,34 +46,34 @@ AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class TableSpec:
     """A table to be made: which histories, on which clock, and what is done with the episodes.
 
     Attributes:
         histories: the name a claim uses, and the history.
         clock: ticks of the timeline.
         fixed: fixed covariates to carry along.
-        since: another origin of time.
-        until: a transition that ends the follow-up.
-        final: last levels as if they had held from the start.
+        time_origin: another origin of time.
+        competing_event: a transition that ends the follow-up.
+        time_fixed: last levels as if they had held from the start.
         compare: count matched customers instead of flows.
-        worst: count contacts by whom they were with instead of flows.
+        contacts_by: count contacts by whom they were with, and by what else, instead of flows.
     """
 
     histories: tuple[tuple[str, History], ...]
     clock: Clock
     fixed: tuple[str, ...] = ()
-    since: Since | None = None
-    until: Until | None = None
-    final: bool = False
-    compare: Comparators | None = None
-    worst: Worst | None = None
+    time_origin: TimeOrigin | None = None
+    competing_event: CompetingEvent | None = None
+    time_fixed: bool = False
+    compare: Comparison | None = None
+    contacts_by: tuple[str, tuple[str, ...]] | None = None
 
     @property
     def key(self) -> str:
         """What tells two tables apart."""
-        whom = (self.worst.of, self.worst.within) if self.worst else None
-        return repr((*self._rows, self.since, self.until, self.final, self.compare, whom))
+        cuts = (self.time_origin or "", self.competing_event or "", self.time_fixed, self.compare, self.contacts_by)
+        return repr((*self._rows, *cuts))
 
     @property
     def rows(self) -> str:
@@ -75,8 +87,8 @@ class Counting:
         return (named, self.clock.name, self.clock.lag, self.fixed, cut)
 
 
-def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Reading) -> tuple[Counting, ...]:
-    """The tables a reading needs, its own first; others are gates.
+def table_specs(study: Study, fixed: tuple[str, ...], claim: Claim, reading: AnyReading) -> tuple[TableSpec, ...]:
+    """The tables a reading needs, its own first; the others tell whether events are enough.
 
     Args:
         study: its retention and blackout settle the clock.
@@ -87,39 +99,49 @@ def countings(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Readi
     Raises:
         NotTestable: a clock that the study does not have.
     """
-    used = names_used(reading)
+    used = reading.names()
     own = tuple((name, claim.history(name)) for name in used if name in claim.histories)
     given = tuple(name for name in used if name not in claim.histories)
     for name in given:
         if name not in fixed:
             raise NotTestable(f"{name}: no such covariate of its customers")
     days = DayClock(0)
-    if reading.shape == "incidence":
-        if reading.clock is None:
-            lagged = DayClock(study.moments.blackout_days)
-            return (Counting(own, lagged, given, until=reading.until),)
-        origin = reading.clock.since
-        gate = Counting(((origin, claim.history(origin)),), days)
-        return (Counting(own, days, given, since=reading.clock, until=reading.until), gate)
-    if reading.shape == "excess":
-        return (Counting(own, days, _had(fixed, ("segment",)), compare=reading.compare),)
-    if reading.shape == "share":
-        return (Counting(own, days, given, worst=reading.worst),)
-    kept = (*_had(fixed, reading.model.strata if reading.model else ()), *given)
-    return (Counting(own, clock_of(study), kept, since=reading.clock, final=reading.final),)
+    match reading:
+        case IncidenceReading():
+            origin, event = reading.time_origin, reading.competing_event
+            if origin is None:
+                lagged = DayClock(study.moments.blackout_days)
+                return (TableSpec(own, lagged, given, competing_event=event),)
+            reached = TableSpec(((origin.history, claim.history(origin.history)),), days)
+            return (TableSpec(own, days, given, time_origin=origin, competing_event=event), reached)
+        case ExcessReading():
+            spec = TableSpec(own, days, _known(fixed, ("segment",)), compare=reading.compare)
+        case ShareReading() | ShareAtRiskReading():
+            spec = TableSpec(own, days, given)
+        case ConcentrationReading():
+            spec = TableSpec((), days, contacts_by=(reading.of, reading.adjust_for))
+        case FadingReading():
+            spec = TableSpec(own, clock_of(study), (*_known(fixed, reading.strata), *given))
+        case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
+            kept = (*_known(fixed, reading.model.strata), *given)
+            origin = reading.time_origin
+            spec = TableSpec(own, clock_of(study), kept, time_origin=origin, time_fixed=reading.time_fixed)
+        case _:
+            assert_never(reading)
+    return (spec,)
 
 
-def activity_counting() -> Counting:
+def contacts_spec() -> TableSpec:
     """Contacts and bad moments in all, for who has bad moments and who leaves."""
-    return Counting((("contacts", contact_count()), ("bad", bad_count(1))), DayClock(0))
+    return TableSpec((("contacts", contact_count()), ("bad", bad_count(1))), DayClock(0))
 
 
-def _had(fixed: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
+def _known(fixed: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(s for s in wanted if s in fixed)
 
 
 def count(
-    records: Records, wanted: Iterable[Counting], progress: Callable[[str], None] | None = None
+    records: Records, wanted: Iterable[TableSpec], progress: Callable[[str], None] | None = None
 ) -> dict[str, Table | Exception]:
     """Make tables, each part of the customers walked along once.
 
@@ -163,32 +185,32 @@ def _each(
             raise
 
 
-def _grades(wanted: Iterable[Counting]) -> tuple[int, ...] | None:
+def _grades(wanted: Iterable[TableSpec]) -> tuple[int, ...] | None:
     """The grades of the contacts that any table looks at; None where all are."""
-    result = [None if c.worst else grades_of((h for _, h in c.histories), c.clock) for c in wanted]
+    result = [None if c.contacts_by else grades_of((h for _, h in c.histories), c.clock) for c in wanted]
     return None if None in result else tuple(sorted({g for grades in result for g in grades or ()}))
 
 
-def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: int) -> dict[str, Table | Exception]:
+def _part(wanted: Mapping[str, TableSpec], part: Callable[[], Records], at_once: int) -> dict[str, Table | Exception]:
     """The tables of a part; its customers are walked along once on each clock."""
     records = part()
     lines: dict[Clock, Timeline] = {}
 
-    def alike(countings: Sequence[tuple[str, Counting]]) -> dict[str, Table | Exception]:
+    def make(specs: Sequence[tuple[str, TableSpec]]) -> dict[str, Table | Exception]:
         """Those of one kind of episodes, which are made once and then make room for the next."""
         result: dict[str, Table | Exception] = {}
         eps: Episodes | None = None
         others: dict[tuple[str, str | None], pl.DataFrame] = {}
-        for key, counting in countings:
+        for key, spec in specs:
             try:
-                if counting.worst:
-                    result[key] = agent_table(records, counting.worst.of, counting.worst.within)
+                if spec.contacts_by:
+                    result[key] = agent_table(records, *spec.contacts_by)
                     continue
                 with made:
-                    line = lines.get(counting.clock) or timeline(records, counting.clock)
-                    lines[counting.clock] = line
-                eps = eps or _episodes(records, _needed(line, counting), counting)
-                result[key] = _compared(eps, counting.compare, others) if counting.compare else _counted(eps, counting)
+                    line = lines.get(spec.clock) or timeline(records, spec.clock)
+                    lines[spec.clock] = line
+                eps = eps or _episodes(records, _needed(line, spec), spec)
+                result[key] = _compared(eps, spec.compare, others) if spec.compare else _counted(eps, spec)
             except (NotTestable, EstimationError) as e:
                 result[key] = e
         return result
@@ -196,21 +218,21 @@ def _part(wanted: Mapping[str, Counting], part: Callable[[], Records], at_once: 
     made = Lock()
     kinds = [list(k) for _, k in groupby(sorted(wanted.items(), key=lambda w: w[1].rows), key=lambda w: w[1].rows)]
     if at_once == 1 or len(kinds) == 1 or not records.engine.shared:
-        return {key: table for kind in kinds for key, table in alike(kind).items()}
+        return {key: table for kind in kinds for key, table in make(kind).items()}
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            return {key: table for tables in pool.map(alike, kinds) for key, table in tables.items()}
+            return {key: table for tables in pool.map(make, kinds) for key, table in tables.items()}
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _episodes(records: Records, line: Timeline, wanted: Counting) -> Episodes:
+def _episodes(records: Records, line: Timeline, wanted: TableSpec) -> Episodes:
     eps = episodes(records, dict(wanted.histories), fixed=wanted.fixed, clock=wanted.clock, line=line, whole=True)
     return replace(eps, frame=records.engine.keep(eps.frame))
 
 
-def _needed(line: Timeline, wanted: Counting) -> Timeline:
+def _needed(line: Timeline, wanted: TableSpec) -> Timeline:
     """As much of the timeline as a table depends on: a comparison looks at nobody's moments after the exposure.
 
     A level that nobody can reach is said where the exposed are looked for.
@@ -221,21 +243,21 @@ def _needed(line: Timeline, wanted: Counting) -> Timeline:
     return line.until(history, level) if history.cumulative and level in history.levels else line
 
 
-def _counted(eps: Episodes, wanted: Counting) -> Table:
-    if wanted.since:
-        eps = since(eps, wanted.since.since, wanted.since.level, below=wanted.since.below)
-    if wanted.until:
-        eps = until(eps, wanted.until.history, wanted.until.level, wanted.until.cause)
-    return risk_table(final(eps) if wanted.final else eps)
+def _counted(eps: Episodes, wanted: TableSpec) -> Table:
+    if origin := wanted.time_origin:
+        eps = since(eps, origin.history, origin.level, exclude_from=origin.exclude_from)
+    if competing := wanted.competing_event:
+        eps = until(eps, competing.history, competing.level, competing.cause)
+    return risk_table(fix_last_levels(eps) if wanted.time_fixed else eps)
 
 
-def _compared(eps: Episodes, who: Comparators, others: dict[tuple[str, str | None], pl.DataFrame]) -> MatchedTable:
+def _compared(eps: Episodes, who: Comparison, others: dict[tuple[str, str | None], pl.DataFrame]) -> MatchedTable:
     """A comparison; `others` keeps the comparators for the next one of the same kind."""
-    own = (who.history, who.level, who.recent)
-    kind = (who.recent, who.alike)
+    own = (who.history, who.level, who.active_within)
+    kind = (who.active_within, who.matched_on)
     if kind not in others:
-        others[kind] = comparable(eps, *own, alike=who.alike)
-    return matched_table(eps, *own, below=who.below, alike=who.alike, others=others[kind])
+        others[kind] = comparable(eps, *own, matched_on=who.matched_on)
+    return matched_table(eps, *own, exclude_from=who.exclude_from, matched_on=who.matched_on, others=others[kind])
 
 
 def _total(tables: list[Table]) -> Table:
@@ -248,7 +270,7 @@ def _total(tables: list[Table]) -> Table:
 Progress = Callable[[str], None]
 
 
-class Store:
+class TableStore:
     """A study's tables, and what its audit says.
 
     Args:
@@ -260,7 +282,7 @@ class Store:
 
     Attributes:
         study: the study.
-        tables: key of a counting to its table, or to why there is none.
+        tables: key of a specification to its table, or to why there is none.
         audit: every row accounted for.
         window: the log's own.
         fixed: names of the fixed covariates.
@@ -294,15 +316,15 @@ class Store:
             self._records = read_records(self.study, self._engine, reads=self._reads)
         return self._records
 
-    def prepare(self, wanted: Iterable[Counting]) -> None:
+    def prepare(self, wanted: Iterable[TableSpec]) -> None:
         """Have these tables ready; those that have to be counted are counted in one go."""
         missing = []
-        for counting in {c.key: c for c in wanted if c.key not in self.tables}.values():
-            result = self._kept.table(counting.key) if self._kept else None
+        for spec in {c.key: c for c in wanted if c.key not in self.tables}.values():
+            result = self._kept.table(spec.key) if self._kept else None
             if result is None:
-                missing.append(counting)
+                missing.append(spec)
             else:
-                self.tables[counting.key] = result
+                self.tables[spec.key] = result
         counted = count(self.records, missing, self._say) if missing else {}
         for key, table in counted.items():
             if self._kept and not isinstance(table, Exception):
@@ -319,36 +341,36 @@ class Store:
         for key in keys:
             self.tables.pop(key, None)
 
-    def rows(self, counting: Counting) -> int:
+    def rows(self, spec: TableSpec) -> int:
         """How many rows a table has, if there is one."""
-        result = self.tables.get(counting.key)
+        result = self.tables.get(spec.key)
         return result.flows.height if isinstance(result, RiskTable) else 0
 
-    def risk(self, counting: Counting) -> RiskTable:
-        """The risk table of a counting.
+    def risk(self, spec: TableSpec) -> RiskTable:
+        """The risk table of a specification.
 
         Raises:
             NotTestable, EstimationError: there can be none.
         """
-        result = self._found(counting)
+        result = self._found(spec)
         assert isinstance(result, RiskTable)
         return result
 
-    def matched(self, counting: Counting) -> MatchedTable:
-        """The matched table of a counting; errors as `risk`."""
-        result = self._found(counting)
+    def matched(self, spec: TableSpec) -> MatchedTable:
+        """The matched table of a specification; errors as `risk`."""
+        result = self._found(spec)
         assert isinstance(result, MatchedTable)
         return result
 
-    def agents(self, counting: Counting) -> AgentTable:
+    def agents(self, spec: TableSpec) -> AgentTable:
         """The table of whom contacts were with; errors as `risk`."""
-        result = self._found(counting)
+        result = self._found(spec)
         assert isinstance(result, AgentTable)
         return result
 
-    def _found(self, counting: Counting) -> Table:
-        self.prepare([counting])
-        result = self.tables[counting.key]
+    def _found(self, spec: TableSpec) -> Table:
+        self.prepare([spec])
+        result = self.tables[spec.key]
         if isinstance(result, Exception):
             raise result
         return result

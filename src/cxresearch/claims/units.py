@@ -7,13 +7,13 @@ from collections.abc import Collection
 
 from cxresearch.claims.decide import Region
 
-CONTEST = "log likelihood per departure"  # said as how much more probable one side makes each departure
+LOG_LIKELIHOOD = "log likelihood per departure"  # said as how much more probable one side makes each departure
 _POINTS = "difference of shares"
-_PER_CENT = ("share", _POINTS, CONTEST)
+_PER_CENT = ("share", _POINTS, LOG_LIKELIHOOD)
 
 
 def number(value: float, unit: str, *, more: int = 0) -> str:
-    """A number as it is said: 31%, +2.4 points, 1.41; of a contest +1.5%, how much more probable a departure is.
+    """A number as it is said: 31%, +2.4 points, 1.41; of compared models +1.5%, how much more probable a departure is.
 
     Args:
         value: the number.
@@ -25,7 +25,7 @@ def number(value: float, unit: str, *, more: int = 0) -> str:
         return f"{value:.{digits + more}%}"
     if unit == _POINTS:
         return f"{100 * value:+.{1 + more}f} points"
-    if unit == CONTEST:
+    if unit == LOG_LIKELIHOOD:
         return f"{100 * math.expm1(value):+.{1 + more}f}%"
     return f"{value:.{2 + more}f}" if value < 100 else f"{value:.0f}"
 
@@ -69,5 +69,5 @@ def held_against(where: Region | None) -> tuple[float, ...]:
 
 def _told(edge: float, unit: str) -> float:
     """An edge on the scale on which the number is said, to three decimals."""
-    scaled = 100 * math.expm1(edge) if unit == CONTEST else 100 * edge if unit in _PER_CENT else edge
+    scaled = 100 * math.expm1(edge) if unit == LOG_LIKELIHOOD else 100 * edge if unit in _PER_CENT else edge
     return round(scaled, 3)

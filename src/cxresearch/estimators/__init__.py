@@ -5,7 +5,7 @@
     incidence   tied Aalen-Johansen               cox                 hazard ratios on days
     excess      against comparable customers      discrete            hazard ratios on contacts
     share       of customers                      poisson, rates      piecewise constant rates
-    at_risk_share  beside those at risk           contest             two descriptions compared
+    at_risk_share  beside those at risk           contest             two models compared
     concentration  at the worst few               fading, frailty     beyond selection
     attributable   shares of departures           expected, exposure  what would be expected, time at risk
 
@@ -22,14 +22,14 @@ from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence
-from cxresearch.estimators.model_comparison import contest
+from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.estimators.rates import rate_ratios, rates
 from cxresearch.estimators.shares import share, share_at_risk
 
 __all__ = [
     "attributable",
     "beyond_selection",
-    "contest",
+    "compare_models",
     "contrast",
     "cox",
     "grouped_hazards",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.design import design
 from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import CoxFit, references
@@ -22,6 +23,32 @@ from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk.table import RiskTable
 
 _STEPS = 60
+
+
+def fit_hazards(
+    table: RiskTable,
+    terms: Sequence[str],
+    *,
+    strata: Sequence[str] = (),
+    cause: str = "defection",
+    level: float = 0.95,
+    groups: int = 100,
+) -> CoxFit:
+    """Hazard ratios by the model that suits the clock: Cox on days, the model for grouped time on contacts.
+
+    Args:
+        table: the risk table.
+        terms: as `cxresearch.cox`.
+        strata: features with a baseline each.
+        cause: the event.
+        level: confidence level.
+        groups: most groups of the jackknife.
+
+    Raises:
+        EstimationError, NotTestable: as `cxresearch.cox`.
+    """
+    fit = grouped_hazards if table.clock == "contact" else cox
+    return fit(table, terms, strata=strata, cause=cause, level=level, groups=groups)
 
 
 def grouped_hazards(

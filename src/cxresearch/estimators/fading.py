@@ -302,7 +302,7 @@ def beyond_selection(
     *,
     recent: int = 30,
     older: int = 180,
-    among: Mapping[str, Sequence[str]] | None = None,
+    subset: Mapping[str, Sequence[str]] | None = None,
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
@@ -317,7 +317,7 @@ def beyond_selection(
         recent: the last recent day; a band must end there.
         older: recent ages are compared with those from there to this day; a band must end there, too. Ages beyond
             help to fit the world.
-        among: levels by feature that are looked at, such as at most one bad moment; they must hold the time before the
+        subset: levels by feature that are looked at, such as at most one bad moment; they must hold the time before the
             moment.
         strata: features with a baseline hazard each, in the comparison and in the world. What changes along a customer,
             such as contact intensity, cannot be held equal: selection needs its past, which a table does not hold.
@@ -338,7 +338,7 @@ def beyond_selection(
     if table.clock != "tenure":
         raise EstimationError(f"selection builds up over tenure: the table must be on that clock, was on {table.clock}")
     kinds = _kinds(table.feature(age), recent, older)
-    used = table.where(**(among or {}))
+    used = table.where(**(subset or {}))
     near = _near(used, age, kinds, strata)
     if near.events(cause) == 0 or near.flows[_RECENT].n_unique() < 2:
         raise NotTestable(f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it")

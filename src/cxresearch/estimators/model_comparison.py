@@ -22,59 +22,59 @@ from cxresearch.risk.table import RiskTable
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Contest(Result):
+class ModelComparison(Result):
     """Two descriptions of the past against each other.
 
     Attributes:
         difference: maximised log partial likelihood with the first less that with the second, per event, corrected for
             the number of parameters by the jackknife; above zero, the first says more.
-        first: terms of the first.
-        second: terms of the second.
-        p_first: whether the first adds to a model that has the second: p of a jackknife Wald test.
-        p_second: likewise the second beside the first.
+        a: terms of the first.
+        b: terms of the second.
+        p_a: whether the first adds to a model that has the second: p of a jackknife Wald test.
+        p_b: likewise the second beside the first.
         joint: the model with both.
         events: how many.
     """
 
     difference: Estimate
-    first: tuple[str, ...]
-    second: tuple[str, ...]
-    p_first: float
-    p_second: float
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+    p_a: float
+    p_b: float
     joint: CoxFit
     events: int
 
     @property
     def says_something(self) -> bool:
         """Whether either adds to the other at the level of the intervals; if not, there is nothing to compare."""
-        return 2 * min(self.p_first, self.p_second) < 1 - self.difference.level
+        return 2 * min(self.p_a, self.p_b) < 1 - self.difference.level
 
     def __repr__(self) -> str:
-        return f"Contest({' + '.join(self.first)} less {' + '.join(self.second)}: {self.difference} per event)"
+        return f"ModelComparison({' + '.join(self.a)} less {' + '.join(self.b)}: {self.difference} per event)"
 
     def _repr_html_(self) -> str:
-        names = (" + ".join(self.first), " + ".join(self.second))
+        names = (" + ".join(self.a), " + ".join(self.b))
         d = self.difference
         rows = [
             (f"{names[0]} less {names[1]}, per event", f"{d.value:+.4f}", f"{d.low:+.4f}", f"{d.high:+.4f}"),
-            (f"{names[0]} beside the other: p", f"{self.p_first:.3g}", "", ""),
-            (f"{names[1]} beside the other: p", f"{self.p_second:.3g}", "", ""),
+            (f"{names[0]} beside the other: p", f"{self.p_a:.3g}", "", ""),
+            (f"{names[1]} beside the other: p", f"{self.p_b:.3g}", "", ""),
         ]
         heads = ("which says more about who leaves", "log likelihood", f"{d.level:.0%} from", "to")
         return html_table(f"{self.events:,} events", heads, rows)
 
 
-def contest(
+def compare_models(
     table: RiskTable,
-    first: Sequence[str],
-    second: Sequence[str],
+    a: Sequence[str],
+    b: Sequence[str],
     common: Sequence[str] = (),
     *,
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
     groups: int = 100,
-) -> Contest:
+) -> ModelComparison:
     """Compare the maximised log partial likelihoods of two Cox models, per event.
 
     A model with more parameters fits better by chance, by half a unit per parameter. The delete-a-group jackknife takes
@@ -82,16 +82,16 @@ def contest(
 
     Args:
         table: a risk table with all features named, in days.
-        first: terms of the first, as `cxresearch.cox` takes them.
-        second: terms of the second; none of the first.
+        a: terms of the first, as `cxresearch.cox` takes them.
+        b: terms of the second; none of the first.
         common: terms in both models.
-        strata: features with a baseline hazard each; neither contestant may be one.
+        strata: features with a baseline hazard each; no compared term may be one.
         cause: the event.
         level: confidence level.
         groups: most groups to use.
 
     Returns:
-        The contest; its difference is on its own scale, log likelihood per event.
+        The comparison; its difference is on its own scale, log likelihood per event.
 
     Raises:
         EstimationError: a term in two places, or terms that cannot be told apart.
@@ -100,32 +100,32 @@ def contest(
     References:
         Quenouille (1956), Notes on bias in estimation, Biometrika 43, 353-360.
     """
-    twice = {*first} & {*second, *common} | {*second} & {*common}
-    if twice or not first or not second:
+    twice = {*a} & {*b, *common} | {*b} & {*common}
+    if twice or not a or not b:
         raise EstimationError(
-            f"{sorted(twice)[0]!r} is in two places: a term is held equal or is a contestant"
+            f"{sorted(twice)[0]!r} is in two places: a term is compared or held equal"
             if twice
-            else "a contest needs two contestants"
+            else "there are no terms to compare"
         )
     grouped = enough_groups(table, cause, groups)
 
     def fitted(terms: Sequence[str]) -> CoxFit:
         return cox(grouped, terms, strata=strata, cause=cause, level=level, groups=grouped.groups)
 
-    a, b, joint = (fitted([*terms, *common]) for terms in (first, second, [*first, *second]))
+    of_a, of_b, joint = (fitted([*terms, *common]) for terms in (a, b, [*a, *b]))
     by_group = grouped.flows.group_by("group").agg(events=pl.col(cause).cast(pl.Int64).sum()).sort("group")
     events = by_group["events"].to_numpy()
     total, count = int(events.sum()), grouped.groups
-    whole = (a.loglik - b.loglik) / total
-    without = (a.logliks - b.logliks) / (total - events)
+    whole = (of_a.loglik - of_b.loglik) / total
+    without = (of_a.logliks - of_b.logliks) / (total - events)
     result = jackknife(np.array([whole]), lambda g: without[g : g + 1], count)
     corrected = count * whole - (count - 1) * float(without.mean())
-    return Contest(
+    return ModelComparison(
         estimate(corrected, float(result.se[0]), scale="identity", level=level, groups=count),
-        tuple(first),
-        tuple(second),
-        _adds(joint, first),
-        _adds(joint, second),
+        tuple(a),
+        tuple(b),
+        _adds(joint, a),
+        _adds(joint, b),
         joint,
         total,
     )

@@ -42,9 +42,9 @@ class Share(Result):
 
 def share(
     table: RiskTable,
-    part: dict[str, tuple[str, ...]],
+    numerator: dict[str, tuple[str, ...]],
     *,
-    among: dict[str, tuple[str, ...]] | None = None,
+    subset: dict[str, tuple[str, ...]] | None = None,
     causes: tuple[str, ...] | None = None,
     level: float = 0.95,
     groups: int = 100,
@@ -55,8 +55,8 @@ def share(
 
     Args:
         table: a risk table; every customer's follow-up ends in it once.
-        part: levels by feature that count.
-        among: levels by feature that make the denominator; everybody when not given.
+        numerator: levels by feature that count.
+        subset: levels by feature that make the denominator; everybody when not given.
         causes: ends of follow-up that make the denominator, such as ("defection",); all when not given.
         level: confidence level. Wilson's interval, or the jackknife where customers share clusters. With fewer than 20
             cases or counter-cases it is Wilson's on as many customers as there are clusters to them.
@@ -69,8 +69,8 @@ def share(
     ends = table.causes if causes is None else causes
     for cause in ends:
         table.events(cause)
-    whole_rows = table.where(**(among or {}))
-    part_rows = whole_rows.where(**part)
+    whole_rows = table.where(**(subset or {}))
+    part_rows = whole_rows.where(**numerator)
 
     def counts(t: RiskTable) -> int:
         return sum(t.events(c) for c in ends)
@@ -85,7 +85,7 @@ def share(
     every_end = pl.sum_horizontal(pl.col(*ends).cast(pl.Int64))
     in_group = whole_rows.flows.group_by("group").agg(events=every_end.sum())
     grouped = whole_rows.coarsen(enough_bins(table.population, in_group, groups))
-    inside = grouped.where(**part)
+    inside = grouped.where(**numerator)
 
     def without(group: int) -> Vector:
         a, b = counts(inside.without_group(group)), counts(grouped.without_group(group))
@@ -139,10 +139,10 @@ class AtRiskShare(Result):
 
 def share_at_risk(
     table: RiskTable,
-    part: Mapping[str, Sequence[str]],
-    alike: str,
+    numerator: Mapping[str, Sequence[str]],
+    matched_on: str,
     *,
-    among: Mapping[str, Sequence[str]] | None = None,
+    subset: Mapping[str, Sequence[str]] | None = None,
     causes: Sequence[str] = ("defection",),
     strata: Sequence[str] = (),
     level: float = 0.95,
@@ -154,9 +154,9 @@ def share_at_risk(
 
     Args:
         table: a risk table; time is its clock, so comparators have the same tenure on the tenure clock.
-        part: levels by feature that count.
-        alike: a feature whose level comparators share with the leaver, such as the age of the last bad moment.
-        among: levels by feature that leavers and comparators are in; everybody when not given.
+        numerator: levels by feature that count.
+        matched_on: a feature whose level comparators share with the leaver, such as the age of the last bad moment.
+        subset: levels by feature that leavers and comparators are in; everybody when not given.
         causes: the ends of follow-up that make a leaver; others leave the risk set.
         strata: features whose level comparators share with the leaver, too.
         level: confidence level.
@@ -170,23 +170,21 @@ def share_at_risk(
     Raises:
         NotTestable: nobody left, all at risk with the leavers are in these levels or none is, or too few for a
             jackknife.
-        EstimationError: an unknown feature, level or cause, or a feature that counts and makes alike at once.
+        EstimationError: an unknown feature, level or cause, or a feature that counts and is held equal at once.
     """
-    same, causes = (alike, *strata), tuple(dict.fromkeys(causes))
-    for name in part:
+    same, causes = (matched_on, *strata), tuple(dict.fromkeys(causes))
+    for name in numerator:
         if name in same:
-            raise EstimationError(
-                f"{name!r} cannot count and make comparators alike: all of them would be in one level"
-            )
+            raise EstimationError(f"{name!r} cannot count and be held equal: all of them would be in one level")
     exposed = share(
         table,
-        {k: tuple(v) for k, v in part.items()},
-        among={k: tuple(v) for k, v in (among or {}).items()},
+        {k: tuple(v) for k, v in numerator.items()},
+        subset={k: tuple(v) for k, v in (subset or {}).items()},
         causes=causes,
         level=level,
         groups=groups,
     )
-    grouped = enough_groups(_two_levels(table.where(**(among or {})), part, same, causes), _LEFT, groups)
+    grouped = enough_groups(_two_levels(table.where(**(subset or {})), numerator, same, causes), _LEFT, groups)
     d = design(grouped, ["linear(inside)"], ["cell"], _LEFT)
     counted = np.column_stack([np.ones(len(d.x)), d.x[:, 0]])  # by pattern: all, and those inside
     risk, events = d.sets.total(counted), np.asarray(d.events @ counted)
@@ -222,11 +220,11 @@ def share_at_risk(
 
 
 def _two_levels(
-    table: RiskTable, part: Mapping[str, Sequence[str]], same: Sequence[str], causes: Sequence[str]
+    table: RiskTable, numerator: Mapping[str, Sequence[str]], same: Sequence[str], causes: Sequence[str]
 ) -> RiskTable:
     """The table with two features only: whether a customer counts, and the cell in which customers are compared."""
     counts = pl.lit(value=True)
-    for name, levels in part.items():
+    for name, levels in numerator.items():
         counts = counts & pl.col(name).is_in([table.feature(name).levels.index(v) for v in levels])
     sizes = [len(table.feature(name).levels) for name in same]
     cell = pl.lit(0, pl.Int64)

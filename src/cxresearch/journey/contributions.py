@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from cxresearch.claims.compute import MIN_EXPECTED
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.attributable import attributable
-from cxresearch.estimators.cox import contrast, cox
-from cxresearch.estimators.discrete import grouped_hazards
+from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.histories import contacts_within
@@ -86,9 +86,8 @@ def contributions(records: Records, places: Sequence[Place]) -> Contributions:
     nothing: tuple[None, ...] = (None,) * len(places)
     if not weighed:
         return Contributions(table, None, nothing, nothing, tuple(lacks), settings.level, each)
-    model = grouped_hazards if table.clock == "contact" else cox
     try:
-        fit = model(table, [*weighed, _CONTACTS], strata=strata, cause=_CAUSE, level=each, groups=settings.groups)
+        fit = fit_hazards(table, [*weighed, _CONTACTS], strata=strata, cause=_CAUSE, level=each, groups=settings.groups)
     except (NotTestable, EstimationError) as e:
         why = e.lacks if isinstance(e, NotTestable) else "bad moments at its touchpoints that come apart"
         lacks = [lack or why for lack in lacks]

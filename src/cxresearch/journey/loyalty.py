@@ -11,8 +11,8 @@ import polars as pl
 from cxresearch.claims.compute import MIN_EXPECTED
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import contrast, cox
-from cxresearch.estimators.discrete import grouped_hazards
+from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.incidence import aalen_johansen, first_time, support
 from cxresearch.estimators.jackknife import jackknife_error
 from cxresearch.estimators.rates import expected_events
@@ -306,8 +306,7 @@ def _model(records: Records) -> _Model:
         raise NotTestable("moments enough of two grades to compare")
     contact = table.clock == "contact"
     terms = [_term(g) for g in known if not (contact and g == against)]
-    model = grouped_hazards if contact else cox
-    fit = model(
+    fit = fit_hazards(
         table, [*terms, _CONTACTS], strata=strata, cause=_CAUSE_LOYALTY, level=settings.level, groups=settings.groups
     )
     return _Model(table, fit, known, against)

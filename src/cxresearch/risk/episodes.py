@@ -68,7 +68,7 @@ def check_name(name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class Exclusion:
     """Customers who are not in a risk set, and why; they are shown, not dropped silently.
 
     Attributes:
@@ -80,12 +80,12 @@ class Aside:
     customers: int
 
 
-def summed(asides: Iterable[Aside]) -> tuple[Aside, ...]:
+def summed(asides: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
     """One aside per reason, in the order in which the reasons came."""
     counts: dict[str, int] = {}
     for a in asides:
         counts[a.reason] = counts.get(a.reason, 0) + a.customers
-    return tuple(Aside(reason, n) for reason, n in counts.items())
+    return tuple(Exclusion(reason, n) for reason, n in counts.items())
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -111,7 +111,7 @@ class Episodes:
     causes: tuple[str, ...]
     clock: str
     engine: Engine
-    asides: tuple[Aside, ...] = ()
+    asides: tuple[Exclusion, ...] = ()
 
     def __repr__(self) -> str:
         names = ", ".join((*self.histories, *self.fixed)) or "no histories"
@@ -257,13 +257,13 @@ def episodes(
     contact = isinstance(clock, ContactClock)
     x = (line or timeline(records, clock, histories.values())).states(histories)
     x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
-    asides: tuple[Aside, ...] = ()
+    asides: tuple[Exclusion, ...] = ()
     everyone = records.customers
     if whole:
         unseen = int(engine.collect(everyone.select(nw.col("unseen").sum())).item() or 0)
         everyone = everyone.filter(nw.col("unseen") == 0)
         why = "seen only from after their start: the log does not show their first moments"
-        asides = (Aside(why, unseen),) if unseen else ()
+        asides = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)
     x = x.join(who, on="customer")
     x = x.with_columns(
@@ -300,23 +300,23 @@ def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
     return replace(eps, frame=x)
 
 
-def since(eps: Episodes, history: str, level: str, *, below: str | None = None) -> Episodes:
+def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None = None) -> Episodes:
     """Another clock: time 0 is the day on which a cumulative history reached a level; at risk from there on.
 
     Args:
         eps: on the tenure clock.
         history: a cumulative history.
         level: the level reached at time 0.
-        below: leave out customers who stood at or above this level at time 0 already.
+        exclude_from: leave out customers who stood at or above this level at time 0 already.
 
     Returns:
-        The episodes, with asides for customers who left on that very day and for those left out by `below`.
+        The episodes, with asides for customers who left on that very day and for those left out by `exclude_from`.
 
     Raises:
         EstimationError: no such history or level, or a history that can also fall.
     """
     eps = replace(eps, frame=eps.engine.keep(eps.frame))
-    origins, asides = first_reach(eps, history, level, below=below)
+    origins, asides = first_reach(eps, history, level, exclude_from=exclude_from)
     x = eps.frame.join(origins.select("customer", "origin"), on="customer")
     x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
     x = x.with_columns(start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin"))
@@ -325,13 +325,13 @@ def since(eps: Episodes, history: str, level: str, *, below: str | None = None) 
 
 
 def first_reach(
-    eps: Episodes, history: str, level: str, *, below: str | None = None
-) -> tuple[Frame, tuple[Aside, ...]]:
+    eps: Episodes, history: str, level: str, *, exclude_from: str | None = None
+) -> tuple[Frame, tuple[Exclusion, ...]]:
     """When each customer first reached a level of a cumulative history, and was still there after that day.
 
     Returns:
         Rows (customer, origin, end), both on the clock of `eps`; and the customers left out: those who left on the very
-        day, and those who stood at `below` or above at once.
+        day, and those who stood at `exclude_from` or above at once.
 
     Raises:
         EstimationError: no such history or level, or a history that can also fall.
@@ -345,13 +345,13 @@ def first_reach(
     state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
     origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
     on_the_day = nw.col("origin") == nw.col("end")
-    too_far = nw.col("first_state") >= (eps.position(history, below) if below else unknown)
+    too_far = nw.col("first_state") >= (eps.position(history, exclude_from) if exclude_from else unknown)
     counts = eps.engine.collect(
         origins.select(left=on_the_day.cast(nw.Int64).sum(), beyond=(too_far & ~on_the_day).cast(nw.Int64).sum())
     ).row(0, named=True)
     asides = (
-        Aside(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
-        Aside(f"reached {history} {below} on the same day as {level}", int(counts["beyond"] or 0)),
+        Exclusion(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
+        Exclusion(f"reached {history} {exclude_from} on the same day as {level}", int(counts["beyond"] or 0)),
     )
     return origins.filter(~on_the_day & ~too_far), tuple(a for a in asides if a.customers)
 
@@ -382,7 +382,7 @@ def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
     )
 
 
-def final(eps: Episodes) -> Episodes:
+def fix_last_levels(eps: Episodes) -> Episodes:
     """What a naive analysis does: each customer's last level, as if it had held from the beginning.
 
     One row per customer. This looks ahead, on purpose: it is shown beside the right answer, never as one.

@@ -18,7 +18,7 @@ from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError
 from cxresearch.html_tables import html_table
-from cxresearch.risk.episodes import Aside, Episodes, first_reach, summed
+from cxresearch.risk.episodes import Episodes, Exclusion, first_reach, summed
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -39,7 +39,7 @@ class MatchedTable:
     strata: tuple[str, ...]
     causes: tuple[str, ...]
     population: pl.DataFrame
-    asides: tuple[Aside, ...]
+    asides: tuple[Exclusion, ...]
 
     def __repr__(self) -> str:
         exposed = int(self.exposed["customers"].sum())
@@ -91,10 +91,10 @@ def matched_table(
     eps: Episodes,
     history: str,
     level: str,
-    recent: str,
+    active_within: str,
     *,
-    below: str | None = None,
-    alike: str | None = None,
+    exclude_from: str | None = None,
+    matched_on: str | None = None,
     others: pl.DataFrame | None = None,
 ) -> MatchedTable:
     """Count exposed customers and their comparators.
@@ -103,9 +103,9 @@ def matched_table(
         eps: episodes on the tenure clock, of customers seen from their start; its fixed covariates are the strata.
         history: a cumulative history, such as the number of bad moments.
         level: reaching it is the exposure.
-        recent: a history of contacts in a window; comparators have at least one.
-        below: exposed customers who stood at this level or above at once are left out.
-        alike: a history in which comparators must be at the same level as the exposed after that day, such as the
+        active_within: a history of contacts in a window; comparators have at least one.
+        exclude_from: exposed customers who stood at this level or above at once are left out.
+        matched_on: a history in which comparators must be at the same level as the exposed after that day, such as the
             number of contacts so far.
         others: `comparable` customers of these arguments, if they are counted already.
 
@@ -116,8 +116,8 @@ def matched_table(
     frame = engine.keep(eps.frame)
     eps = Episodes(frame, eps.histories, eps.fixed, eps.causes, eps.clock, engine, eps.asides)
     ends = _ends(eps)
-    origins, asides = first_reach(eps, history, level, below=below)
-    states = frame.select("customer", "start", "stop", cx_band=_band(alike))
+    origins, asides = first_reach(eps, history, level, exclude_from=exclude_from)
+    states = frame.select("customer", "start", "stop", cx_band=_band(matched_on))
     exposed = origins.select("customer", "origin").join(ends, on="customer").join(states, on="customer")
     exposed = exposed.filter((nw.col("start") <= nw.col("origin")) & (nw.col("origin") < nw.col("stop")))
     exposed = engine.keep(exposed)
@@ -125,7 +125,7 @@ def matched_table(
         cx_day=nw.col("origin"), cx_time=nw.col("end") - nw.col("origin"), cx_event=nw.col("event")
     )
     exposed_rows = _counted(eps, at, ("day", "time", "event"))
-    span_rows = comparable(eps, history, level, recent, alike=alike) if others is None else others
+    span_rows = comparable(eps, history, level, active_within, matched_on=matched_on) if others is None else others
     who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
     population = downcast(engine.collect(who), ["customers", "clusters"]).sort("group")
     strata = pl.concat([exposed_rows.select(_NAMES), span_rows.select(_NAMES)]).unique().sort(_NAMES)
@@ -134,16 +134,18 @@ def matched_table(
     return MatchedTable(coded[0], coded[1], names, eps.causes, population, (*eps.asides, *asides))
 
 
-def comparable(eps: Episodes, history: str, level: str, recent: str, *, alike: str | None = None) -> pl.DataFrame:
+def comparable(
+    eps: Episodes, history: str, level: str, active_within: str, *, matched_on: str | None = None
+) -> pl.DataFrame:
     """Count the comparators of `matched_table`, args and errors likewise; whom they are compared with does not matter.
 
     Returns:
         Rows group, name of the stratum, first, last, end, event, customers.
     """
-    reached, unknown = eps.position(history, level), len(eps.levels(recent)) - 1
-    there = (nw.col(history) < reached) & (nw.col(recent) > 0) & (nw.col(recent) < unknown)
+    reached, unknown = eps.position(history, level), len(eps.levels(active_within)) - 1
+    there = (nw.col(history) < reached) & (nw.col(active_within) > 0) & (nw.col(active_within) < unknown)
     spans = eps.frame.filter(there & (nw.col("start") < nw.col("stop")))
-    spans = spans.select("customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(alike))
+    spans = spans.select("customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(matched_on))
     ended = _ends(eps).select("customer", "group", *eps.fixed, cx_end=nw.col("end"), cx_event=nw.col("event"))
     return _counted(eps, spans.join(ended, on="customer"), ("first", "last", "end", "event"))
 
@@ -175,8 +177,8 @@ def _coded(rows: pl.DataFrame, strata: tuple[str, ...]) -> pl.DataFrame:
     return _sum(rows.with_columns(place.alias(_NAMES)).rename({_NAMES: "stratum"}))
 
 
-def _band(alike: str | None) -> nw.Expr:
-    return nw.lit(0) if alike is None else nw.col(alike)
+def _band(matched_on: str | None) -> nw.Expr:
+    return nw.lit(0) if matched_on is None else nw.col(matched_on)
 
 
 def _recode(rows: pl.DataFrame, table: MatchedTable, strata: tuple[str, ...]) -> pl.DataFrame:

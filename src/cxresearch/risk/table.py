@@ -21,7 +21,7 @@ from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
-from cxresearch.risk.episodes import Aside, Episodes, summed
+from cxresearch.risk.episodes import Episodes, Exclusion, summed
 
 FLOWS = ("entered", "left")
 ENTERED, CHANGED = 0, 1  # what a row counts as when it begins, and when it ends in another state; causes come after
@@ -61,7 +61,7 @@ class RiskTable:
     causes: tuple[str, ...]
     clock: str
     population: pl.DataFrame
-    asides: tuple[Aside, ...] = ()
+    asides: tuple[Exclusion, ...] = ()
 
     @property
     def customers(self) -> int:

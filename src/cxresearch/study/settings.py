@@ -8,7 +8,8 @@ from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -41,8 +42,12 @@ def convert(where: str, raw: object, kind: type[S], *, elsewhere: Callable[[str]
         raise StudyError(f"{where} must be a section with keys of its own, written [{where}], was {raw!r}", field=where)
     check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
     for field in msgspec.structs.fields(kind):
-        if isinstance(field.type, type) and issubclass(field.type, Section) and field.name in raw:
-            convert(f"{where}.{field.name}", raw[field.name], field.type)
+        optional = get_origin(field.type) in (Union, UnionType)
+        if field.name not in raw or (optional and raw[field.name] is None):
+            continue
+        for section in get_args(field.type) if optional else (field.type,):
+            if isinstance(section, type) and issubclass(section, Section):
+                convert(f"{where}.{field.name}", raw[field.name], section)
     try:
         return msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as e:
@@ -191,7 +196,6 @@ class Decision(Section, frozen=True, kw_only=True):
 
     level: float = 0.95
     multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"
-    looks: Literal["fixed"] = "fixed"
     groups: int = 100
 
 

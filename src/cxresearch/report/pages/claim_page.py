@@ -6,8 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from cxresearch.charts import claimed, happening
-from cxresearch.claims.catalogue_loader import Claim, region
-from cxresearch.claims.results import Beside, Docket, Evidence, Trial, shown
+from cxresearch.claims.kinds import ConcentrationReading
+from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, shown
+from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
 from cxresearch.report.pages.overview import MANY
 from cxresearch.report.pages.text import anchor, beside, count, mark, table, text, verdict, why
@@ -64,7 +65,7 @@ def variants(tried: Mapping[str, Trial]) -> str:
     return table("The same claim, with other definitions", ("Definition", "In these data", "Verdict", "Why"), rows)
 
 
-def _said(result: Beside) -> str:
+def _said(result: ReferenceValue) -> str:
     spread = text(limits(result.low, result.high, result.unit))
     return f"<p><strong>{text(beside(result))}</strong> ({spread}): {text(result.label)}.</p>"
 
@@ -74,7 +75,7 @@ def closing(docket: Docket, trial: Trial) -> str:
     claim = trial.claim
     asides = dict.fromkeys((_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides)
     published = "".join(
-        f"<li><strong>{text(p.value)}</strong> {text(p.says)} <cite>({text(p.source)})</cite></li>"
+        f"<li><strong>{text(p.value)}</strong> {text(p.statement)} <cite>({text(p.source)})</cite></li>"
         for p in claim.published
     )
     untested = [e for e in trial.readings if e.verdict == "not testable" and e.lacks]
@@ -133,13 +134,13 @@ def _table(docket: Docket, trial: Trial) -> str:
 def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     made = e.estimate
     result = f"<span>not shown: {text(e.reason)}</span>"
-    needed = region(trial.claim, trial.claim.reading(e.reading)) if e.region else None
+    needed = trial.claim.reading(e.reading).claimed_region if e.region else None
     if made:
         result = _number(made.value, made.low, made.high, e.unit, held_against(needed))
     where = claimed(needed, e.unit)
     horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
-    worst = trial.claim.reading(e.reading).worst
-    who = f" {text(worst.of)}s" if worst else ""
+    reading = trial.claim.reading(e.reading)
+    who = f" {text(reading.of)}s" if isinstance(reading, ConcentrationReading) else ""
     cells = (
         ("In these data", result),
         ("Needed", text(where)),
@@ -158,7 +159,7 @@ def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     )
 
 
-def _beside_row(title: str, result: Beside | None) -> str:
+def _beside_row(title: str, result: ReferenceValue | None) -> str:
     if result is None:
         return ""
     return (

@@ -7,9 +7,8 @@ import re
 
 from cxresearch.charts import claimed
 from cxresearch.charts.base import BLUE
-from cxresearch.claims.catalogue_loader import region
 from cxresearch.claims.results import Evidence, Trial
-from cxresearch.claims.units import CONTEST, number
+from cxresearch.claims.units import LOG_LIKELIHOOD, number
 
 WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
 # The looks where no style sheet knows the classes, as in JupyterLab, whose theme gives the variables; a page's sheet
@@ -35,7 +34,7 @@ def strip(trial: Trial) -> str:
     e = trial.primary
     if e.estimate is None or not all(map(math.isfinite, (e.estimate.value, e.estimate.low, e.estimate.high))):
         return ""
-    where = region(trial.claim, trial.claim.reading(e.reading))
+    where = trial.claim.reading(e.reading).claimed_region
     low, high = _ends(e, where.edges)
 
     def at(value: float) -> float:
@@ -73,5 +72,5 @@ def _ends(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
     if e.unit == "hazard ratio":
         reach = max(*(abs(math.log(v)) for v in values if v > 0), math.log(2)) * 1.1
         return math.exp(-reach), math.exp(reach)
-    reach = max(*(abs(v) for v in values), 0.002 if e.unit == CONTEST else 0.05) * 1.2
+    reach = max(*(abs(v) for v in values), 0.002 if e.unit == LOG_LIKELIHOOD else 0.05) * 1.2
     return -reach, reach

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.results import Docket
 from cxresearch.disclosure.counts import hide
 from cxresearch.records.audit import Audit, Day, Fact, FactValue, Share
@@ -118,13 +119,13 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
 
 def _horizon(docket: Docket) -> str:
     """The study's horizon, as far as a reading of the docket tells it."""
-    days = {
-        e.horizon_days
-        for t in docket.values()
-        for e in t.readings
-        if e.horizon_days and t.claim.reading(e.reading).horizon_days == "study"
-    }
-    return "".join(f" The study's horizon is {n} days." for n in days)
+    days = set()
+    for t in docket.values():
+        for e in t.readings:
+            reading = t.claim.reading(e.reading)
+            if isinstance(reading, IncidenceReading | ExcessReading) and reading.horizon_days == "study":
+                days.add(e.horizon_days)
+    return "".join(f" The study's horizon is {n} days." for n in days if n)
 
 
 def origin(records: Records, *, notebook: str, parameters: Mapping[str, Any]) -> str:

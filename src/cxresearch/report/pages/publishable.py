@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from cxresearch.claims.catalogue_loader import Claim
 from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
-from cxresearch.claims.results import Beside, Docket, Evidence, Trial
+from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
+from cxresearch.claims.schema import Claim
 from cxresearch.disclosure.counts import rounded, tellable
 
 _OWN = {"estimate", "low", "high", "events", "customers"}  # what a sentence may name of the primary reading
@@ -74,15 +74,15 @@ def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
     )
 
 
-def _beside(name: str | None, result: Beside, claim: Claim, level: float, min_cell: int) -> bool:
+def _beside(name: str | None, result: ReferenceValue, claim: Claim, level: float, min_cell: int) -> bool:
     unit = _unit(result.unit, name or "", claim)
     return tellable(result.value, result.low, result.high, unit=unit, level=level, min_cell=min_cell)
 
 
 def _unit(unit: str, reading: str, claim: Claim) -> str:
     """The unit; a share of the hazard is no share of anybody."""
-    shapes = {r.id: r.shape for r in claim.readings}
-    return "" if shapes.get(reading) == "attributable" else unit
+    kinds = {r.id: r.kind for r in claim.readings}
+    return "" if kinds.get(reading) == "attributable_share" else unit
 
 
 def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) -> Evidence:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cxresearch.claims.observed_vs_expected import Behind
+from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NotTestable, StudyError
@@ -95,7 +95,7 @@ def readings(docket: Docket, result: Trial) -> None:
         _chart(charts.readings(result, unit))
 
 
-def ladder(result: Trial, *, min_cell: int = MIN_CELL) -> None:
+def sensitivity(result: Trial, *, min_cell: int = MIN_CELL) -> None:
     """What becomes of the answer when more or less is held equal.
 
     Args:
@@ -105,21 +105,21 @@ def ladder(result: Trial, *, min_cell: int = MIN_CELL) -> None:
     from cxresearch import charts
 
     result = publishable_trial(result, min_cell)
-    rungs = result.claim.primary.ladder
-    drawn = [r for r in (result.primary.reading, *rungs) if result[r].estimate is not None]
+    others = result.claim.primary.sensitivity
+    drawn = [r for r in (result.primary.reading, *others) if result[r].estimate is not None]
     if len(drawn) < 2:
-        _html("<p>This claim is counted, not modelled: nothing is held equal, and there is no ladder to climb.</p>")
+        _html("<p>This claim is counted, not modelled: so there is nothing else to hold equal.</p>")
         return
     _chart(charts.readings(result, result.primary.unit, only=drawn))
 
 
-def day_by_day(docket: Docket, result: Trial, behind: Behind | None = None) -> None:
+def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | None = None) -> None:
     """The curves behind the readings and, of the risk table, who is still there by level or what came first.
 
     Args:
         docket: the docket the claim was tried in.
         result: the claim, tried.
-        behind: from `cxresearch.behind`, if there is a risk table.
+        expected: from `cxresearch.observed_vs_expected`, if there is a risk table.
     """
     from cxresearch import charts
     from cxresearch.curves import incidence_by_cause, incidence_by_level
@@ -128,13 +128,13 @@ def day_by_day(docket: Docket, result: Trial, behind: Behind | None = None) -> N
     for e in result.readings:
         if e.series and (e.primary or e.unit == "difference of shares"):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
-    if behind is None:
+    if expected is None:
         return
-    if behind.table.clock in ("tenure", "contact"):
-        levels = incidence_by_level(behind.table, behind.history, min_cell=docket.min_cell, level=docket.level)
-        _chart(charts.retention(levels, history=behind.label, min_cell=docket.min_cell))
+    if expected.table.clock in ("tenure", "contact"):
+        levels = incidence_by_level(expected.table, expected.history, min_cell=docket.min_cell, level=docket.level)
+        _chart(charts.retention(levels, history=expected.label, min_cell=docket.min_cell))
     else:  # the clock starts with a moment, and a later one competes with leaving
-        causes = incidence_by_cause(behind.table, min_cell=docket.min_cell, level=docket.level)
+        causes = incidence_by_cause(expected.table, min_cell=docket.min_cell, level=docket.level)
         _chart(charts.competing(causes, min_cell=docket.min_cell))
 
 

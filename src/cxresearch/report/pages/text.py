@@ -8,9 +8,8 @@ from datetime import UTC, date, datetime
 from html import escape, unescape
 from urllib.parse import quote
 
-from cxresearch.claims.catalogue_loader import region
 from cxresearch.claims.decide import Verdict
-from cxresearch.claims.results import SYMBOLS, Beside, Evidence, Trial
+from cxresearch.claims.results import SYMBOLS, Evidence, ReferenceValue, Trial
 from cxresearch.claims.units import held_against, limits, number
 
 text = escape
@@ -69,7 +68,7 @@ def headline(value: float, unit: str) -> str:
     return f"{number(value, unit)}×" if unit == "hazard ratio" else number(value, unit)
 
 
-def beside(result: Beside) -> str:
+def beside(result: ReferenceValue) -> str:
     """A number to hold another against, as short as on a card."""
     return f"{headline(result.value, result.unit)}{' the rate' if result.unit == 'hazard ratio' else ''}"
 
@@ -79,7 +78,7 @@ def spread(trial: Trial) -> str:
     e = trial.primary
     if e.estimate is None:
         return ""
-    edges = held_against(region(trial.claim, trial.claim.primary)) if e.region else ()
+    edges = held_against(trial.claim.primary.claimed_region) if e.region else ()
     return limits(e.estimate.low, e.estimate.high, e.unit, edges)
 
 
