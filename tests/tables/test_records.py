@@ -244,7 +244,7 @@ def test_a_spreadsheet_finds_no_formula_in_the_quarantine(tmp_path):
 def test_a_quarantine_that_cannot_be_written_says_so(tmp_path):
     audit = cx.audit(study(log(("a", "2024-02-01", "bad"), ("a", "soon", "bad")), who(ALWAYS)))
     (tmp_path / "file").touch()
-    with pytest.raises(StateError, match=r"/file/deeper.*; give another folder with --state"):
+    with pytest.raises(SourceError, match=r"cannot write the quarantined rows to .*; give another folder with --state"):
         audit.write_quarantine(tmp_path / "file" / "deeper")
 
 
