@@ -58,13 +58,19 @@ def seconds(work: Callable[[], object], runs: int) -> float:
 def process(task: str, folder: Path, engine: str = "polars", runs: int = 1) -> Row:
     """A task in processes of its own: the run with the median time."""
     command = [sys.executable, str(HERE / "task.py"), task, str(folder), engine]
-    result = [json.loads(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(runs)]
+    result = [
+        json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        for _ in range(runs)
+    ]
     return sorted(result, key=lambda r: r["seconds"])[runs // 2]
 
 
 def row(what: str, ratio: float, bar: str, **more: Any) -> Row:
     """A line of the table."""
-    print(f"{what}: {ratio:.3g} (bar {bar}){''.join(f', {k} {v}' for k, v in more.items())}", flush=True)
+    print(
+        f"{what}: {ratio:.3g} (bar {bar}){''.join(f', {k} {v}' for k, v in more.items())}",
+        flush=True,
+    )
     return {"what": what, "ratio": ratio, "bar": bar, **more}
 
 
@@ -76,7 +82,9 @@ def cox_against_lifelines() -> Row:
         for c, levels in (("bad", ("1", "2", "3+")), ("contacts", ("1-2", "3-5", "6+")))
         for level in levels
     ]
-    frame = rows.select("id", "start", "stop", (pl.col("cause") == 1).alias("event"), *dummies).to_pandas()
+    frame = rows.select(
+        "id", "start", "stop", (pl.col("cause") == 1).alias("event"), *dummies
+    ).to_pandas()
 
     def ours() -> object:  # neither side makes the groups of a jackknife
         table = from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES, grouped=False)
@@ -87,7 +95,9 @@ def cox_against_lifelines() -> Row:
         return fitter.fit(frame, id_col="id", start_col="start", stop_col="stop", event_col="event")
 
     ratio = seconds(theirs, 1) / seconds(ours, 7)
-    return row("Cox from episodes, 20,000 customers, faster than CoxTimeVaryingFitter", ratio, "200 x")
+    return row(
+        "Cox from episodes, 20,000 customers, faster than CoxTimeVaryingFitter", ratio, "200 x"
+    )
 
 
 def cox_against_r(folder: Path) -> Row:
@@ -96,13 +106,17 @@ def cox_against_r(folder: Path) -> Row:
     histories = {"bad": bad_count(1), "contacts": contacts_within(90)}
     eps = episodes(records, histories, fixed=("segment",))
     frame = records.engine.collect(eps.frame)
-    frame = frame.filter(pl.col("start") < pl.col("stop"), pl.col("bad") < 2, pl.col("contacts") < 4)
+    frame = frame.filter(
+        pl.col("start") < pl.col("stop"), pl.col("bad") < 2, pl.col("contacts") < 4
+    )
     frame = frame.with_columns(
         event=pl.col("event").clip(0), segment=pl.col("segment").rank("dense").cast(pl.Int64)
     ).select("customer", "start", "stop", "event", "bad", "contacts", "segment")
 
     def ours() -> object:
-        table = from_rows(frame, ["bad", "contacts", "segment"], causes=CAUSES, customer="customer", grouped=False)
+        table = from_rows(
+            frame, ["bad", "contacts", "segment"], causes=CAUSES, customer="customer", grouped=False
+        )
         return cox(table, ["bad", "contacts"], strata=["segment"], errors="model").coef
 
     with tempfile.TemporaryDirectory() as there:
@@ -123,11 +137,17 @@ def episodes_against_others(folder: Path) -> list[Row]:
     """
     whole = process("episodes", folder, runs=3)["seconds"]
     records = read_records(read_study(folder))
-    ours = seconds(lambda: records.engine.collect(episodes(records, {"bad": bad_count(3)}).frame), 5)
+    ours = seconds(
+        lambda: records.engine.collect(episodes(records, {"bad": bad_count(3)}).frame), 5
+    )
     who = records.engine.collect(records.customers).sort("customer")
     moments = records.engine.collect(records.moments)
-    bad = moments.filter(pl.col("grade") == 0).join(who.select("customer", "start", "entry", "exit"), on="customer")
-    bad = bad.filter(pl.col("day") < pl.col("exit")).select("customer", day=pl.col("day") - pl.col("start"))
+    bad = moments.filter(pl.col("grade") == 0).join(
+        who.select("customer", "start", "entry", "exit"), on="customer"
+    )
+    bad = bad.filter(pl.col("day") < pl.col("exit")).select(
+        "customer", day=pl.col("day") - pl.col("start")
+    )
     rows = []
     if shutil.which("Rscript"):
         with tempfile.TemporaryDirectory() as there:
@@ -140,15 +160,33 @@ def episodes_against_others(folder: Path) -> list[Row]:
             ):
                 column.to_numpy().astype("<i4").tofile(Path(there) / f"{name}.bin")
             took, _ = _rscript("tmerge", there)
-        rows.append(row(f"contacts to episodes, {who.height:,} customers, faster than R tmerge", took / ours, "30 x"))
-        rows.append(row("the same, with our reading and audit of the files, theirs without", took / whole, "none"))
+        rows.append(
+            row(
+                f"contacts to episodes, {who.height:,} customers, faster than R tmerge",
+                took / ours,
+                "30 x",
+            )
+        )
+        rows.append(
+            row(
+                "the same, with our reading and audit of the files, theirs without",
+                took / whole,
+                "none",
+            )
+        )
     few = 2_000  # the time of lifelines grows with the customers, or faster
-    base = who.head(few).select("customer", start=pl.lit(0.0), stop=(pl.col("exit") - pl.col("start")).cast(pl.Float64))
+    base = who.head(few).select(
+        "customer", start=pl.lit(0.0), stop=(pl.col("exit") - pl.col("start")).cast(pl.Float64)
+    )
     base = base.with_columns(event=pl.Series(who.head(few)["event"] == 1)).to_pandas()
-    counts = bad.filter(pl.col("customer") < few).with_columns(pl.col("day").cast(pl.Float64), bad=pl.lit(1))
+    counts = bad.filter(pl.col("customer") < few).with_columns(
+        pl.col("day").cast(pl.Float64), bad=pl.lit(1)
+    )
     counts = counts.to_pandas()
     start = time.perf_counter()
-    add_covariate_to_timeline(base, counts, "customer", "day", "event", cumulative_sum=True, cumulative_sum_prefix="")
+    add_covariate_to_timeline(
+        base, counts, "customer", "day", "event", cumulative_sum=True, cumulative_sum_prefix=""
+    )
     theirs = (time.perf_counter() - start) * who.height / few
     what = f"contacts to episodes, {who.height:,} customers, faster than lifelines (from {few:,})"
     return [*rows, row(what, theirs / ours, "30 x")]
@@ -174,7 +212,11 @@ def claims_over_scan(folder: Path) -> list[Row]:
     whole = process("docket", folder)
     dearest = max(alone, key=alone.__getitem__)
     rows.append(
-        row(f"docket of six over its dearest claim alone ({dearest})", whole["seconds"] / alone[dearest], "2 x")
+        row(
+            f"docket of six over its dearest claim alone ({dearest})",
+            whole["seconds"] / alone[dearest],
+            "2 x",
+        )
     )
     rows.append(row("peak memory of the docket, GiB", whole["peak_gib"], "3 GiB"))
     return rows
@@ -240,18 +282,25 @@ def engines(folder: Path) -> list[Row]:
 
 def _rscript(task: str, folder: str) -> list[float]:
     command = ["Rscript", str(HERE / "peers.R"), task, folder]
-    return [float(x) for x in subprocess.run(command, capture_output=True, check=True).stdout.split()]
+    return [
+        float(x) for x in subprocess.run(command, capture_output=True, check=True).stdout.split()
+    ]
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", action="store_true", help="also 10,000,000 customers: hours, and 30 GB of disk")
+    parser.add_argument(
+        "--large", action="store_true", help="also 10,000,000 customers: hours, and 30 GB of disk"
+    )
     parser.add_argument("--customers", type=int, default=BIG, help="of the largest company")
     parser.add_argument("--data", type=Path, default=HERE / "work", help="where companies are kept")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    made = {n: company(given.data / str(n), n).parent for n in (SMALL, min(MIDDLE, given.customers), given.customers)}
+    made = {
+        n: company(given.data / str(n), n).parent
+        for n in (SMALL, min(MIDDLE, given.customers), given.customers)
+    }
     big = made[given.customers]
     results = [start_up(), cox_against_lifelines()]
     results += episodes_against_others(made[min(MIDDLE, given.customers)])
@@ -263,7 +312,9 @@ def main() -> None:
     if given.large:
         large = company(given.data / str(LARGE), LARGE).parent
         a, b = process("adjusted", big), process("adjusted", large)
-        results.append(row("ten times the contacts, times as long", b["seconds"] / a["seconds"], "11 x"))
+        results.append(
+            row("ten times the contacts, times as long", b["seconds"] / a["seconds"], "11 x")
+        )
         results.append(row("peak memory at ten times the contacts, GiB", b["peak_gib"], "4 GiB"))
     (HERE / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     (HERE.parent / "docs" / "speed.md").write_text(page(results))
@@ -273,7 +324,11 @@ def page(results: list[Row]) -> str:
     """The table as a page."""
     lines = []
     for result in results:
-        more = ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in result.items() if k not in ("what", "ratio", "bar"))
+        more = ", ".join(
+            f"{k.replace('_', ' ')} {v}"
+            for k, v in result.items()
+            if k not in ("what", "ratio", "bar")
+        )
         lines.append(f"| {result['what']} | {result['ratio']:.3g} | {result['bar']} | {more} |")
     return (HERE / "speed.head.md").read_text() + "\n".join(lines) + "\n"
 

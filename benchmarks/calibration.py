@@ -43,8 +43,13 @@ def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict
     rows = []
     for trial in docket.values():
         e = trial.primary
-        result = {k: None if e.estimate is None else getattr(e.estimate, k) for k in ("value", "low", "high", "se")}
-        rows.append({"world": world, "seed": seed, "claim": trial.claim.id, "verdict": e.verdict, **result})
+        result = {
+            k: None if e.estimate is None else getattr(e.estimate, k)
+            for k in ("value", "low", "high", "se")
+        }
+        rows.append(
+            {"world": world, "seed": seed, "claim": trial.claim.id, "verdict": e.verdict, **result}
+        )
     return rows
 
 
@@ -54,7 +59,12 @@ def seeds(world: str, replicates: int) -> list[int]:
 
 
 def replicated(
-    pairs: list[tuple[str, str]], replicates: int, customers: int, workers: int, kept: Path, first: int = 0
+    pairs: list[tuple[str, str]],
+    replicates: int,
+    customers: int,
+    workers: int,
+    kept: Path,
+    first: int = 0,
 ) -> Iterator[dict[str, object]]:
     """All replicates of these claims in these worlds, those in `kept` as they were."""
     done = [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
@@ -66,7 +76,10 @@ def replicated(
     for world, seed, claim in sorted(wanted - known, key=lambda job: (job[1] % 1_000_000, job)):
         jobs.setdefault((world, seed), []).append(claim)
     # a forked process would wait for ever for the threads of the frames library
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, kept.open("a") as out:
+    with (
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+        kept.open("a") as out,
+    ):
         futures = [pool.submit(tried, w, claims, customers, s) for (w, s), claims in jobs.items()]
         for i, future in enumerate(futures, 1):
             rows = future.result()
@@ -98,8 +111,16 @@ def table(rows: pl.DataFrame, truths: pl.DataFrame, before: pl.DataFrame) -> pl.
             low, high = proportion_confint(wrong, n, method="wilson")
             lines.append(
                 {
-                    **{"world": known.name, "claim": truth.claim, "truth": truth.place, "clear": truth.clear},
-                    **{k: result[k] for k in ("true_value", "median_estimate", "replicates", *COUNTS)},
+                    **{
+                        "world": known.name,
+                        "claim": truth.claim,
+                        "truth": truth.place,
+                        "clear": truth.clear,
+                    },
+                    **{
+                        k: result[k]
+                        for k in ("true_value", "median_estimate", "replicates", *COUNTS)
+                    },
                     "wrong": wrong / n,
                     "wrong_low": low,
                     "wrong_high": high,
@@ -121,13 +142,28 @@ def _counted(own: pl.DataFrame, truths: pl.DataFrame) -> dict[str, Any]:
         covered = held.filter(pl.col("low") <= value, pl.col("high") >= value).height / held.height
     counts = {c: own.filter(verdict=v).height for c, v in zip(COUNTS, VERDICTS, strict=True)}
     median = own["value"].median()
-    return {"true_value": value, "median_estimate": median, "replicates": own.height, **counts, "covered": covered}
+    return {
+        "true_value": value,
+        "median_estimate": median,
+        "replicates": own.height,
+        **counts,
+        "covered": covered,
+    }
 
 
 def page(result: pl.DataFrame, customers: int) -> str:
     """The table as Markdown; what no large run has found is left out."""
     limits = result["true_value"].null_count() < result.height
-    columns = ["world", "claim", "truth", "times", "median estimate", *VERDICTS, "wrong (95%)", "decided rightly"]
+    columns = [
+        "world",
+        "claim",
+        "truth",
+        "times",
+        "median estimate",
+        *VERDICTS,
+        "wrong (95%)",
+        "decided rightly",
+    ]
     columns += ["true value", "interval holds it"] if limits else []
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
     for r in result.iter_rows(named=True):
@@ -143,7 +179,9 @@ def page(result: pl.DataFrame, customers: int) -> str:
         ]
         cells += [_told(r["true_value"], ".3f"), _told(r["covered"], ".1%")] if limits else []
         lines.append(f"| {' | '.join(map(str, cells))} |")
-    worlds = "\n".join(f"- **{k.name}**: {k.about}" for k in KNOWN.values() if k.name in result["world"].to_list())
+    worlds = "\n".join(
+        f"- **{k.name}**: {k.about}" for k in KNOWN.values() if k.name in result["world"].to_list()
+    )
     said = LIMITS.format(large=LARGE) if limits else ""
     return PAGE.format(customers=customers, limits=said, worlds=worlds, table="\n".join(lines))
 
@@ -181,14 +219,26 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=400)
     parser.add_argument("--customers", type=int, default=4_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--world", action="append", choices=list(KNOWN), help="only this one; may be repeated")
+    parser.add_argument(
+        "--world", action="append", choices=list(KNOWN), help="only this one; may be repeated"
+    )
     parser.add_argument("--claim", action="append", help="only this one; may be repeated")
-    parser.add_argument("--new", action="store_true", help="only what calibration.csv does not have")
-    parser.add_argument("--limits", type=int, default=0, help="large runs to find the true values by")
-    parser.add_argument("--work", type=Path, default=HERE / "work", help="where finished replicates are kept")
+    parser.add_argument(
+        "--new", action="store_true", help="only what calibration.csv does not have"
+    )
+    parser.add_argument(
+        "--limits", type=int, default=0, help="large runs to find the true values by"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=HERE / "work", help="where finished replicates are kept"
+    )
     given = parser.parse_args()
     written = HERE / "calibration.csv"
-    before = pl.read_csv(written, infer_schema_length=None) if written.exists() else pl.DataFrame(schema=EMPTY)
+    before = (
+        pl.read_csv(written, infer_schema_length=None)
+        if written.exists()
+        else pl.DataFrame(schema=EMPTY)
+    )
     there = set(before.select("world", "claim").iter_rows()) if given.new else set()
     pairs = [
         (known.name, truth.claim)
@@ -204,11 +254,14 @@ def main() -> None:
     kept = given.work / f"{LARGE}.jsonl"
     large = list(replicated(pairs, given.limits, LARGE, given.workers, kept, first=500_000))
     tries, truths = (
-        pl.DataFrame(r, infer_schema_length=None) if r else pl.DataFrame(schema=EMPTY) for r in (rows, large)
+        pl.DataFrame(r, infer_schema_length=None) if r else pl.DataFrame(schema=EMPTY)
+        for r in (rows, large)
     )
     result = table(tries, truths, before)
     result.write_csv(written, float_precision=4)
-    (HERE.parent / "docs" / "calibration.md").write_text(page(result, given.customers), encoding="utf-8")
+    (HERE.parent / "docs" / "calibration.md").write_text(
+        page(result, given.customers), encoding="utf-8"
+    )
     print(result)
 
 

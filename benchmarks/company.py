@@ -89,14 +89,22 @@ def _part(rng: np.random.Generator, first: int, n: int) -> tuple[pl.DataFrame, p
     stays = end > DAYS
     number = rng.poisson(RATE * rng.gamma(2.0, 0.5, n) * (np.minimum(end, DAYS) - start))
     row = np.repeat(np.arange(n), number)
-    day = start[row] + (rng.random(len(row)) * (np.minimum(end, DAYS) - start)[row]).astype(np.int64)
-    stars = np.where(rng.random(len(row)) < prone[row], rng.integers(1, 3, len(row)), rng.integers(3, 6, len(row)))
+    day = start[row] + (rng.random(len(row)) * (np.minimum(end, DAYS) - start)[row]).astype(
+        np.int64
+    )
+    stars = np.where(
+        rng.random(len(row)) < prone[row],
+        rng.integers(1, 3, len(row)),
+        rng.integers(3, 6, len(row)),
+    )
     order = rng.permutation(len(row))
     kinds = np.array(["call", "chat", "bill", "delivery", "app"])
     log = pl.DataFrame(
         {
             "customer": ids.gather(row[order]),
-            "at": pl.Series(day[order] * 86_400 + rng.integers(28_800, 72_000, len(row)), dtype=pl.Int64),
+            "at": pl.Series(
+                day[order] * 86_400 + rng.integers(28_800, 72_000, len(row)), dtype=pl.Int64
+            ),
             "touchpoint": kinds[rng.integers(0, 5, len(row))],
             "stars": stars[order].astype(np.int8),
         }
@@ -111,5 +119,7 @@ def _part(rng: np.random.Generator, first: int, n: int) -> tuple[pl.DataFrame, p
             "plan": np.array(["basic", "plus", "family"])[rng.integers(0, 3, n)],
             "stays": stays,
         }
-    ).with_columns(pl.when("stays").then(None).otherwise(pl.col(c)).alias(c) for c in ("end", "reason"))
+    ).with_columns(
+        pl.when("stays").then(None).otherwise(pl.col(c)).alias(c) for c in ("end", "reason")
+    )
     return log, people.drop("stays")

@@ -54,7 +54,10 @@ def imports(trees: dict[str, ast.Module]) -> dict[str, set[str]]:
             if isinstance(node, ast.Import):
                 needed |= {a.name for a in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                needed |= {m if (m := f"{node.module}.{a.name}") in trees else node.module for a in node.names}
+                needed |= {
+                    m if (m := f"{node.module}.{a.name}") in trees else node.module
+                    for a in node.names
+                }
         edges[name] = (needed & trees.keys()) - {name, NAME}
     return edges
 
@@ -93,7 +96,9 @@ def root_names(package: Path, trees: dict[str, ast.Module]) -> tuple[list[str], 
         for a in node.names
     }
     for node in (*trees[NAME].body, *tree.body):
-        if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "__all__" for t in node.targets):
+        if isinstance(node, ast.Assign) and any(
+            getattr(t, "id", "") == "__all__" for t in node.targets
+        ):
             return list(ast.literal_eval(node.value)), homes
     return sorted(homes), homes
 
@@ -132,7 +137,12 @@ def prose(text: str, tree: ast.Module) -> str:
 
 def many_positional(trees: dict[str, ast.Module]) -> tuple[int, int]:
     """Calls with six positional arguments or more: all, and those of classes, whose names begin with a capital."""
-    calls = [n for tree in trees.values() for n in ast.walk(tree) if isinstance(n, ast.Call) and len(n.args) >= MANY]
+    calls = [
+        n
+        for tree in trees.values()
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call) and len(n.args) >= MANY
+    ]
     called = [getattr(c.func, "id", getattr(c.func, "attr", "")) for c in calls]
     return len(calls), sum(name[:1].isupper() for name in called)
 
@@ -145,7 +155,11 @@ def figures(root: Path) -> Iterator[str]:
     lines = [t.count("\n") for t in texts]
     longest = chains(imports(trees))
     public, homes = root_names(package, trees)
-    functions = [d for n in public if isinstance(d := definition(trees, homes.get(n, ""), n), ast.FunctionDef)]
+    functions = [
+        d
+        for n in public
+        if isinstance(d := definition(trees, homes.get(n, ""), n), ast.FunctionDef)
+    ]
     examples = sum(">>> " in (ast.get_docstring(f) or "") for f in functions)
     yield f"modules                                   {len(lines)}"
     yield f"lines of a module, shortest               {min(lines)}"

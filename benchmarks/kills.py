@@ -43,7 +43,13 @@ PHASES = (
     "after the end",
 )
 # how long after its line a step is worth a kill, in seconds
-_SPREAD = {"starting": 0.3, "starting a kernel": 0.8, "a cell": 0.3, "making the page": 0.3, "making the index": 0.1}
+_SPREAD = {
+    "starting": 0.3,
+    "starting a kernel": 0.8,
+    "a cell": 0.3,
+    "making the page": 0.3,
+    "making the index": 0.1,
+}
 _CELLS = (
     "import json, pathlib, time\nfrom IPython.display import display",
     "time.sleep(0.1)\ndisplay({{'text/html': '<h1>' + title + '</h1>'}}, raw=True)",
@@ -84,13 +90,20 @@ class Bench:
         import nbformat
         from nbformat.v4 import new_code_cell, new_notebook
 
-        subprocess.run([sys.executable, "-m", "cxresearch", "sample", self.study], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "cxresearch", "sample", self.study],
+            check=True,
+            capture_output=True,
+        )
         shown = shown or self._real()
         told = "study = ''\nclaims = []\nengine = 'polars'\ntitle = ''"
         cells = [new_code_cell(told, metadata={"tags": ["parameters"]})]
         cells += [new_code_cell(c.format(file=str(shown))) for c in _CELLS]
         spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": spec, "title": "Verdicts"}), self.notebook)
+        nbformat.write(
+            new_notebook(cells=cells, metadata={"kernelspec": spec, "title": "Verdicts"}),
+            self.notebook,
+        )
         code, log = self.wait(self.start())
         assert code == 0, log
 
@@ -98,7 +111,14 @@ class Bench:
         """What a real notebook shows of a claim."""
         from cxresearch.report.pages import show
 
-        real = ["report", self.study, "--claim", "bad-moments-drive-away", "--out", self.folder / "real"]
+        real = [
+            "report",
+            self.study,
+            "--claim",
+            "bad-moments-drive-away",
+            "--out",
+            self.folder / "real",
+        ]
         subprocess.run([sys.executable, "-m", "cxresearch", *real], check=True, capture_output=True)
         (shelf,) = (self.state / "pages").glob("*.json")
         summary = json.loads(shelf.read_bytes())["pages"][0]["summary"]
@@ -113,7 +133,9 @@ class Bench:
         reads, writes = os.pipe()
         if afresh:
             command = [sys.executable, __file__, "--notebook", str(self.notebook), *args]
-            pid = subprocess.Popen(command, stdout=writes, stderr=writes, start_new_session=True).pid
+            pid = subprocess.Popen(
+                command, stdout=writes, stderr=writes, start_new_session=True
+            ).pid
         else:
             pid = os.fork()
             if pid == 0:
@@ -157,7 +179,9 @@ class Bench:
 
     def learn(self) -> None:
         """Take note of the pages that were made on purpose."""
-        for shelf in sorted((self.state / "pages").glob("*.json")) + sorted((self.state / "pages").glob(".*.part")):
+        for shelf in sorted((self.state / "pages").glob("*.json")) + sorted(
+            (self.state / "pages").glob(".*.part")
+        ):
             try:
                 result = json.loads(shelf.read_bytes())
             except ValueError:
@@ -186,7 +210,11 @@ class Bench:
         """What should not be there after a run."""
         left = [p for p in self.out.iterdir() if p.name not in ("verdicts.html", "index.html")]
         left += [p for p in self.state.rglob("*") if p.name.startswith(".") or p.suffix == ".part"]
-        left += [p for name in ("work", "publishing.json", "failed", "lock.owner") if (p := self.state / name).exists()]
+        left += [
+            p
+            for name in ("work", "publishing.json", "failed", "lock.owner")
+            if (p := self.state / name).exists()
+        ]
         shelf = json.loads(next((self.state / "pages").glob("*.json")).read_bytes())
         wanted = {"index.html": shelf["index"], **{p["file"]: p["sha256"] for p in shelf["pages"]}}
         wrong = [f for f, sha in wanted.items() if sha256((self.out / f).read_bytes()) != sha]
@@ -210,7 +238,11 @@ def one_run(notebook: Path, args: list[str]) -> None:
 
 def step(log: str) -> str:
     """The step that the last whole line of a log tells of."""
-    lines = [line.partition(" ")[2] for line in log.split("\n")[:-1] if re.match(r"\d{4}-\d\d-\d\dT", line)]
+    lines = [
+        line.partition(" ")[2]
+        for line in log.split("\n")[:-1]
+        if re.match(r"\d{4}-\d\d-\d\dT", line)
+    ]
     if not lines:
         return "starting"
     last = lines[-1]
@@ -296,7 +328,11 @@ def table(tally: Tally, count: int, wrong: list[str]) -> str:
         "| **all** | " + " | ".join(f"**{n}**" for n in total) + " |",
         "",
         f"{count} runs of one study at once: "
-        + ("; ".join(wrong) if wrong else "each waited for its turn, ended well and is in the ledger once")
+        + (
+            "; ".join(wrong)
+            if wrong
+            else "each waited for its turn, ended well and is in the ledger once"
+        )
         + ".",
     ]
     return "\n".join(lines) + "\n"
@@ -310,7 +346,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--shown", type=Path, help="what the notebook shows, as JSON; found by a real run otherwise")
+    parser.add_argument(
+        "--shown", type=Path, help="what the notebook shows, as JSON; found by a real run otherwise"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("kills.md"))
     given = parser.parse_args()
     import nbconvert  # noqa: F401

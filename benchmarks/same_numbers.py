@@ -67,11 +67,19 @@ KEYS = {
     "horizon_days": ("horizon_days",),
     "level": ("level",),
 }
-WORDED = {"reason": ("reason",), "lacks": ("lacks", "missing_requirement"), "warnings": ("warnings",)}
+WORDED = {
+    "reason": ("reason",),
+    "lacks": ("lacks", "missing_requirement"),
+    "warnings": ("warnings",),
+}
 REFERENCES = {"base_rate": ("base_rate",), "naive": ("naive", "naive_answer")}
 LIMITS = {"value": ("value",), "low": ("ci_low",), "high": ("ci_high",)}
-SECTIONS = {"retention": "customers"}  # names of an audit's sections, old to new, should they be renamed
-NUMBER = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?|[-−]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?")
+SECTIONS = {
+    "retention": "customers"
+}  # names of an audit's sections, old to new, should they be renamed
+NUMBER = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?|[-−]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?%?"
+)
 
 
 def numbers(text: object) -> list[str]:
@@ -92,7 +100,9 @@ def pick(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     for key in keys:
         if key in row:
             return row[key]
-    sys.exit(f"no key {' or '.join(keys)} among {', '.join(row)}: add its new name to the key maps of this script")
+    sys.exit(
+        f"no key {' or '.join(keys)} among {', '.join(row)}: add its new name to the key maps of this script"
+    )
 
 
 def verdict(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,7 +142,9 @@ def values(frame: pl.DataFrame) -> str:
     for column in frame.iter_columns():
         kind = column.dtype
         if kind.is_integer() or kind == pl.Boolean:
-            digest.update(b"i" + column.cast(pl.Int64).fill_null(-(2**62)).to_numpy().astype("<i8").tobytes())
+            digest.update(
+                b"i" + column.cast(pl.Int64).fill_null(-(2**62)).to_numpy().astype("<i8").tobytes()
+            )
         else:
             digest.update(b"o" + repr(column.to_list()).encode())
     return digest.hexdigest()[:24]
@@ -164,7 +176,9 @@ def measure(study: Path, options: Sequence[str] = ()) -> dict[str, Any]:
         printed = run("audit", study, *options, "--state", Path(made) / "audit-state").stdout
         run("evaluate", study, *options, "--state", state, "--json", file)
         docket = json.loads(file.read_text(encoding="utf-8"))
-        quarantine = sorted(pl.read_csv(f, infer_schema=False).height for f in state.rglob("quarantine/*.csv"))
+        quarantine = sorted(
+            pl.read_csv(f, infer_schema=False).height for f in state.rglob("quarantine/*.csv")
+        )
         tables = frames(state)
     return {
         "fingerprint": docket["fingerprint"],
@@ -172,7 +186,8 @@ def measure(study: Path, options: Sequence[str] = ()) -> dict[str, Any]:
         "audit": audit(printed),
         "quarantined_rows": quarantine,
         "verdicts": {
-            f"{pick(row, KEYS['claim'])}/{pick(row, KEYS['reading'])}": verdict(row) for row in docket["verdicts"]
+            f"{pick(row, KEYS['claim'])}/{pick(row, KEYS['reading'])}": verdict(row)
+            for row in docket["verdicts"]
         },
     }
 
@@ -195,7 +210,11 @@ def inputs(folder: Path) -> list[str]:
 def write(file: Path, data: Path | None, recipes: Path | None) -> None:
     """Measure the importable package and write the result."""
     where = "import cxresearch; print(cxresearch.__file__)"
-    package = Path(subprocess.run([sys.executable, "-c", where], capture_output=True, text=True, check=True).stdout)
+    package = Path(
+        subprocess.run(
+            [sys.executable, "-c", where], capture_output=True, text=True, check=True
+        ).stdout
+    )
     recipes = recipes or package.parents[2] / "data" / "recipes"
     print(f"measuring {package.parent}", file=sys.stderr)
     found: dict[str, Any] = {}
@@ -248,22 +267,34 @@ def compare(first: Path, second: Path, *, ignore_fingerprint: bool) -> int:
         print(line)
     readings = sum(len(study["verdicts"]) for study in a.values())
     tables = sum(len(study["tables"]) for study in a.values())
-    print(f"{len(a)} studies, {readings} readings, {tables} tables: {len(lines) or 'no'} differences")
+    print(
+        f"{len(a)} studies, {readings} readings, {tables} tables: {len(lines) or 'no'} differences"
+    )
     return len(lines)
 
 
 def main() -> int:
     """The command line of this script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     writing = commands.add_parser("write", help="measure the importable package")
     writing.add_argument("file", type=Path)
-    writing.add_argument("--data", type=Path, help="folder with the folders online_retail_2 and ravenstack")
-    writing.add_argument("--recipes", type=Path, help="folder of the recipes; the measured checkout's if not given")
-    comparing = commands.add_parser("compare", help="name every difference between two measurements")
+    writing.add_argument(
+        "--data", type=Path, help="folder with the folders online_retail_2 and ravenstack"
+    )
+    writing.add_argument(
+        "--recipes", type=Path, help="folder of the recipes; the measured checkout's if not given"
+    )
+    comparing = commands.add_parser(
+        "compare", help="name every difference between two measurements"
+    )
     comparing.add_argument("files", type=Path, nargs=2)
     comparing.add_argument(
-        "--ignore-fingerprint", action="store_true", help="where names or reasons that it is made of were renamed"
+        "--ignore-fingerprint",
+        action="store_true",
+        help="where names or reasons that it is made of were renamed",
     )
     given = parser.parse_args()
     if given.command == "compare":

@@ -35,13 +35,19 @@ CATALOGUE = (
 
 def scan(folder: Path, _: str) -> object:
     """Read the columns that a claim needs."""
-    log = pl.scan_parquet(folder / "interactions" / "*.parquet").select("customer", "at", "stars").collect()
+    log = (
+        pl.scan_parquet(folder / "interactions" / "*.parquet")
+        .select("customer", "at", "stars")
+        .collect()
+    )
     return {"rows": log.height}
 
 
 def sort(folder: Path, _: str) -> object:
     """Sort one packed integer per contact."""
-    rows = int(pl.scan_parquet(folder / "interactions" / "*.parquet").select(pl.len()).collect().item())
+    rows = int(
+        pl.scan_parquet(folder / "interactions" / "*.parquet").select(pl.len()).collect().item()
+    )
     keys = pl.Series(np.random.default_rng(1).integers(0, 2**60, rows))
     start = time.perf_counter()
     keys.sort()
@@ -63,7 +69,13 @@ def docket(folder: Path, engine: str, claims: tuple[str, ...] | None = CATALOGUE
         if line.startswith("trying"):
             trials.append(time.perf_counter() - start)
 
-    result = evaluate(read_study(folder), list(claims) if claims else None, engine=engine, keep=False, progress=say)
+    result = evaluate(
+        read_study(folder),
+        list(claims) if claims else None,
+        engine=engine,
+        keep=False,
+        progress=say,
+    )
     verdicts = {t.claim.id: t.verdict for t in result}
     return {"fingerprint": result.fingerprint, "verdicts": verdicts, "shared": trials[0]}
 
@@ -87,7 +99,9 @@ def _peak() -> int:
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return next(
+        int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")
+    )
 
 
 def main() -> None:
@@ -95,7 +109,11 @@ def main() -> None:
     name, folder, *rest = sys.argv[1:]
     engine = rest[0] if rest else "polars"
     start = time.perf_counter()
-    result = TASKS[name](Path(folder), engine) if name in TASKS else docket(Path(folder), engine, (name,))
+    result = (
+        TASKS[name](Path(folder), engine)
+        if name in TASKS
+        else docket(Path(folder), engine, (name,))
+    )
     seconds = time.perf_counter() - start
     peak = _peak() / 2**20
     print(json.dumps({"task": name, "seconds": seconds, "peak_gib": peak} | dict(result)))  # type: ignore[call-overload]

@@ -24,14 +24,19 @@ CUSTOMERS = {
 }
 
 
-def study_of(contacts: list[dict[str, Any]], customers: list[dict[str, Any]] | None, settings: Any) -> cx.Study:
+def study_of(
+    contacts: list[dict[str, Any]], customers: list[dict[str, Any]] | None, settings: Any
+) -> cx.Study:
     """The study that says what the oracle's settings say."""
     log: dict[str, Any] = {}
     for name in ("log_from", "log_until"):
         if getattr(settings, name) is not None:
             log[name] = getattr(settings, name)
     frame = pl.DataFrame(contacts, schema=CONTACTS, orient="row").drop("row")
-    raw: dict[str, Any] = {"interactions": log, "moments": {"blackout_days": settings.blackout_days}}
+    raw: dict[str, Any] = {
+        "interactions": log,
+        "moments": {"blackout_days": settings.blackout_days},
+    }
     if customers is None:
         raw["retention"] = {"kind": "activity", "gap_days": settings.gap_days}
         return cx.study_from(raw, interactions=frame)
@@ -49,7 +54,9 @@ def study_of(contacts: list[dict[str, Any]], customers: list[dict[str, Any]] | N
     return cx.study_from(raw, interactions=frame, retention=who)
 
 
-def records_of(contacts: list[dict[str, Any]], customers: Any, settings: Any, engine: str) -> Records:
+def records_of(
+    contacts: list[dict[str, Any]], customers: Any, settings: Any, engine: str
+) -> Records:
     """The records of that study on an engine."""
     return read_records(study_of(contacts, customers, settings), engine)
 

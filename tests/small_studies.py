@@ -15,7 +15,22 @@ from tests.reference.oracle import Settings
 
 FIRST_DAY = date(2024, 1, 1)
 WINDOW = 200
-NAMES = ("007", "7", "ü", "u", "Ω 1", "12", "1e3", "a", "A", "\u00e9", "e\u0301", "O'Neil", "x,y", '"q"')
+NAMES = (
+    "007",
+    "7",
+    "ü",
+    "u",
+    "Ω 1",
+    "12",
+    "1e3",
+    "a",
+    "A",
+    "\u00e9",
+    "e\u0301",
+    "O'Neil",
+    "x,y",
+    '"q"',
+)
 CLUSTERS = ("household 1", "007", "7")
 SEGMENTS = ("basic", "plus", "Ü 3")
 CAUSES = ("switched", "dissatisfied", "died", None)
@@ -32,7 +47,9 @@ def day(number: int) -> date:
     return FIRST_DAY + timedelta(days=number)
 
 
-def contact(random: Random, customer: str | None, when: date | None, grades: tuple[str, ...] = GRADES) -> Row:
+def contact(
+    random: Random, customer: str | None, when: date | None, grades: tuple[str, ...] = GRADES
+) -> Row:
     """Return one contact at one of few times of day, so that ties to the second are frequent."""
     at = None if when is None else datetime.combine(when, random.choice(CLOCKS))
     return {"customer": customer, "at": at, "grade": random.choice(grades)}
@@ -87,7 +104,10 @@ def contract_studies(
         plain = {"start": day(start), "end": None, "cause": None}
         plain |= {"observed_from": None, "observed_until": None}
         customers[0] |= plain
-        contacts = [contact(random, names[0], day(start + 10)), contact(random, names[0], day(start + 50))]
+        contacts = [
+            contact(random, names[0], day(start + 10)),
+            contact(random, names[0], day(start + 50)),
+        ]
 
     while customers and len(contacts) < size:
         row = random.choice(customers)
@@ -101,7 +121,9 @@ def contract_studies(
     return contacts, with_dirty_rows(random, customers, clean=0 if degenerate else 1), settings
 
 
-def contract_customer(random: Random, name: str, segments: tuple[str, ...], settings: Settings) -> Row:
+def contract_customer(
+    random: Random, name: str, segments: tuple[str, ...], settings: Settings
+) -> Row:
     """Return one row of the retention table; a few end before they start or on the day."""
     start = random.randrange(-40, 150)
     stay = random.choice((None, None, 0, 1, 2, -3, *(random.randrange(3, 160) for _ in range(6))))
@@ -117,7 +139,15 @@ def contract_customer(random: Random, name: str, segments: tuple[str, ...], sett
             (None, None, None, day(start), day(start - 5), day(start + 1), day(start + 25), opening)
         ),
         "observed_until": random.choice(
-            (None, None, None, day(start + (stay or 60)), day(start + 40), day(WINDOW - 20), day(WINDOW + 20))
+            (
+                None,
+                None,
+                None,
+                day(start + (stay or 60)),
+                day(start + 40),
+                day(WINDOW - 20),
+                day(WINDOW + 20),
+            )
         ),
     }
 
@@ -199,7 +229,10 @@ def activity_studies(
     guaranteed = []
     if not degenerate:
         first = random.randrange(25, 60)
-        guaranteed = [contact(random, names[0], day(first)), contact(random, names[0], day(first + 80))]
+        guaranteed = [
+            contact(random, names[0], day(first)),
+            contact(random, names[0], day(first + 80)),
+        ]
     while names and len(contacts) < size - len(guaranteed):
         name = random.choice(names)
         anywhere = (random.randrange(-10, WINDOW) for _ in range(5))

@@ -11,7 +11,12 @@ SECTIONS: dict[str, Any] = {
     "study": {"name": "a world"},
     "interactions": {"score": "stars", "scale": [1, 5]},
     "moments": {"exclude": "touchpoint = 'cancellation'"},
-    "retention": {"cause": "reason", "defection": ["switched"], "segment": "plan", "cluster": "household"},
+    "retention": {
+        "cause": "reason",
+        "defection": ["switched"],
+        "segment": "plan",
+        "cluster": "household",
+    },
 }
 
 
@@ -25,4 +30,6 @@ def make_study(world: World, customers: int = 3_000, seed: int = 11, **sections:
         sections: Sections of the study file in the place of those in `SECTIONS`, and `claims`.
     """
     made = simulate(world, customers, seed)
-    return cx.study_from(SECTIONS | sections, interactions=made.interactions, retention=made.customers)
+    return cx.study_from(
+        SECTIONS | sections, interactions=made.interactions, retention=made.customers
+    )

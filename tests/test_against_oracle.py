@@ -10,7 +10,14 @@ from cxresearch.errors import DataError, EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.excess import Arrays
 from cxresearch.estimators.incidence import aalen_johansen, step
-from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within, grade_count, last_grade
+from cxresearch.histories import (
+    age_of_last,
+    bad_count,
+    contact_count,
+    contacts_within,
+    grade_count,
+    last_grade,
+)
 from cxresearch.histories.base import DayClock
 from cxresearch.risk.episodes import clock_of, episodes, since, timeline, until
 from cxresearch.risk.matched import matched_table
@@ -40,7 +47,10 @@ THEIRS = {
 
 def plain(flows):
     """The oracle's flows with their zeros left out."""
-    kept = {(k[0], k[1], tuple(k[2])): Counter({c: n for c, n in v.items() if n}) for k, v in flows.items()}
+    kept = {
+        (k[0], k[1], tuple(k[2])): Counter({c: n for c, n in v.items() if n})
+        for k, v in flows.items()
+    }
     return {k: v for k, v in kept.items() if v}
 
 
@@ -60,11 +70,13 @@ def test_tenure_clock(engine, study):
     if records is None:
         return
     table = risk_table(episodes(records, OURS, fixed=("segment",)))
-    assert flows_of(table) == plain(oracle.flows(contacts, customers, settings, THEIRS, segment=True))
+    assert flows_of(table) == plain(
+        oracle.flows(contacts, customers, settings, THEIRS, segment=True)
+    )
     everyone = oracle.read_contract(contacts, customers, settings)
-    assert sum(f.rows for f in records.audit.findings if f.table == "interactions") + dict(records.audit.kept)[
-        "interactions"
-    ] == len(contacts)
+    assert sum(f.rows for f in records.audit.findings if f.table == "interactions") + dict(
+        records.audit.kept
+    )["interactions"] == len(contacts)
     assert dict(records.audit.kept)["interactions"] == everyone.contact_rows["kept"]
 
 
@@ -75,17 +87,23 @@ def test_since_the_first_bad_moment(engine, study):
     records = kept(contacts, customers, settings, engine)
     if records is None:
         return
-    whole = episodes(records, {"bad": bad_count(3)}, fixed=("segment",), clock=DayClock(), whole=True)
+    whole = episodes(
+        records, {"bad": bad_count(3)}, fixed=("segment",), clock=DayClock(), whole=True
+    )
     for competing in (True, False):
         eps = since(whole, "bad", "1", exclude_from="3+")
         asides = {a.reason: a.customers for a in eps.asides}
         if competing:
             eps = until(eps, "bad", "3+", "third bad moment")
         table = risk_table(eps)
-        flows, aside = oracle.since_first_bad(contacts, customers, settings, competing=competing, segment=True)
+        flows, aside = oracle.since_first_bad(
+            contacts, customers, settings, competing=competing, segment=True
+        )
         assert flows_of(table) == plain(flows)
         assert asides.get("left on the day they reached bad 1", 0) == aside["left on the day"]
-        assert asides.get("reached bad 3+ on the same day as 1", 0) == aside["third on the first day"]
+        assert (
+            asides.get("reached bad 3+ on the same day as 1", 0) == aside["third on the first day"]
+        )
         if not table.flows.height:
             continue
         causes = ("defection", "other exit", *(["third bad moment"] if competing else []))
@@ -95,7 +113,9 @@ def test_since_the_first_bad_moment(engine, study):
         for horizon in (5, 30, 90):
             for i, cause in enumerate(renamed):
                 at = float(step(ours.times, ours.incidence[i], np.array([horizon]))[0])
-                assert at == pytest.approx(float(oracle.incidence_at(theirs, cause, horizon)), abs=1e-10)
+                assert at == pytest.approx(
+                    float(oracle.incidence_at(theirs, cause, horizon)), abs=1e-10
+                )
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -107,7 +127,9 @@ def test_contacts_alone(engine, study):
         return
     for ours, theirs in (("contact", "contact"), ("tenure", "day")):
         table = risk_table(episodes(records, OURS, clock=clock_of(records.study, ours)))
-        assert flows_of(table) == plain(oracle.activity_flows(contacts, settings, THEIRS, clock=theirs))
+        assert flows_of(table) == plain(
+            oracle.activity_flows(contacts, settings, THEIRS, clock=theirs)
+        )
 
 
 @given(study=contract_studies())
@@ -136,12 +158,18 @@ def test_moments_after_the_exposure_change_no_comparison(engine, study):
     records = kept(*study, engine)
     if records is None:
         return
-    histories = {"bad": bad_count(3), "recent": contacts_within(2, (1,)), "so_far": contact_count((1, 2, 4))}
+    histories = {
+        "bad": bad_count(3),
+        "recent": contacts_within(2, (1,)),
+        "so_far": contact_count((1, 2, 4)),
+    }
     line = timeline(records, DayClock())
     for level, below in (("1", "2"), ("1", "3+"), ("2", None)):
         whole, cut = (
             matched_table(
-                episodes(records, histories, fixed=("segment",), clock=DayClock(), line=each, whole=True),
+                episodes(
+                    records, histories, fixed=("segment",), clock=DayClock(), line=each, whole=True
+                ),
                 "bad",
                 level,
                 "recent",
@@ -150,7 +178,9 @@ def test_moments_after_the_exposure_change_no_comparison(engine, study):
             )
             for each in (line, line.until(histories["bad"], level))
         )
-        assert all(getattr(whole, f).equals(getattr(cut, f)) for f in ("exposed", "spans", "population"))
+        assert all(
+            getattr(whole, f).equals(getattr(cut, f)) for f in ("exposed", "spans", "population")
+        )
         assert (whole.strata, whole.causes, whole.asides) == (cut.strata, cut.causes, cut.asides)
 
 
@@ -165,10 +195,18 @@ def test_histories_on_one_walk_are_what_they_are_alone(engine, clock, study):
         return
     ticks = clock_of(records.study, clock)
     together = timeline(records, ticks)
-    for history in (bad_count(3), grade_count("bad", (2, 4)), bad_count(1), contact_count((1, 3)), contact_count((2,))):
+    for history in (
+        bad_count(3),
+        grade_count("bad", (2, 4)),
+        bad_count(1),
+        contact_count((1, 3)),
+        contact_count((2,)),
+    ):
         assert history.walk
         result, alone = (
-            records.engine.collect(line.states({"level": history})).select("customer", "tick", "level")
+            records.engine.collect(line.states({"level": history})).select(
+                "customer", "tick", "level"
+            )
             for line in (together, timeline(records, ticks))
         )
         assert result.sort("customer", "tick").equals(alone.sort("customer", "tick"))

@@ -21,7 +21,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("check", "given"), [(check, v) for check, values in WRONG for v in values])
+@pytest.mark.parametrize(
+    ("check", "given"), [(check, v) for check, values in WRONG for v in values]
+)
 def test_wrong_arguments_are_named(check, given):
     with pytest.raises(ArgumentError, match=r"^x must be .*, was ") as caught:
         check(given)
@@ -53,7 +55,10 @@ def test_collections_are_mappings_and_unknown_names_are_key_errors():
     with pytest.raises(KeyError) as caught:
         claims["three-strike"]
     assert isinstance(caught.value, UnknownNameError)
-    assert str(caught.value) == "no claim in the catalogue 'three-strike'; did you mean 'three-strikes'?"
+    assert (
+        str(caught.value)
+        == "no claim in the catalogue 'three-strike'; did you mean 'three-strikes'?"
+    )
     assert caught.value.name == "three-strike"
     assert "three-strikes" in caught.value.known
     assert "28 claims" in claims._repr_html_()

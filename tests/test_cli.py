@@ -91,7 +91,14 @@ def run(*args):
 
 def real(*args, **more):
     """A process of its own, with warnings as errors."""
-    command = [sys.executable, "-W", "error", "-c", "from cxresearch.cli import main; main()", *map(str, args)]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        "from cxresearch.cli import main; main()",
+        *map(str, args),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False, **more)
 
 
@@ -106,7 +113,9 @@ def one_line(done, status=2) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("command", [[], ["sample"], ["audit"], ["claims"], ["evaluate"], ["report"]])
+@pytest.mark.parametrize(
+    "command", [[], ["sample"], ["audit"], ["claims"], ["evaluate"], ["report"]]
+)
 def test_help(command):
     done = run(*command, "--help")
     assert done.exit_code == 0
@@ -124,7 +133,9 @@ def test_sample_is_written_once_and_can_be_audited(tmp_path):
     files = [Path(line) for line in done.stdout.splitlines()]
     assert [f.name for f in files] == ["study.toml", "interactions.parquet", "customers.csv"]
     assert all(f.is_file() for f in files)
-    assert "is there already; --force overwrites it" in one_line(run("sample", tmp_path / "deep" / "sample"))
+    assert "is there already; --force overwrites it" in one_line(
+        run("sample", tmp_path / "deep" / "sample")
+    )
     assert run("sample", tmp_path / "deep" / "sample", "--force").exit_code == 0
     audited = run("audit", tmp_path / "deep" / "sample")
     assert audited.exit_code == 0
@@ -182,13 +193,17 @@ def no_odd_numbers(text):
     stack = [result]
     while stack:
         value = stack.pop()
-        stack += value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+        stack += (
+            value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+        )
         assert not isinstance(value, float) or math.isfinite(value)
     return result
 
 
 def test_evaluate_one_claim_to_a_file(world, tmp_path):
-    done = run("evaluate", world, "--claim", CLAIM, "--json", tmp_path / "v.json", "--state", tmp_path)
+    done = run(
+        "evaluate", world, "--claim", CLAIM, "--json", tmp_path / "v.json", "--state", tmp_path
+    )
     assert done.exit_code == 0, done.output
     assert CLAIM in done.stdout
     assert all(line.startswith("cxresearch: ") for line in done.stderr.splitlines())
@@ -201,7 +216,16 @@ def test_evaluate_writes_only_json_to_standard_output(world, tmp_path):
     prints = []
     for engine in ENGINES:
         done = real(
-            "evaluate", world, "--claim", CLAIM, "--json", "-", "--engine", engine, "--state", tmp_path / engine
+            "evaluate",
+            world,
+            "--claim",
+            CLAIM,
+            "--json",
+            "-",
+            "--engine",
+            engine,
+            "--state",
+            tmp_path / engine,
         )
         assert done.returncode == 0, done.stderr
         result = no_odd_numbers(done.stdout)
@@ -228,7 +252,9 @@ def test_evaluate_refuses_before_it_computes(world, tmp_path):
 def test_json_into_a_pipe_that_has_a_name(world, tmp_path):
     pipe, read = tmp_path / "pipe", []
     os.mkfifo(pipe)
-    reader = threading.Thread(target=lambda: read.append(pipe.read_text(encoding="utf-8")), daemon=True)
+    reader = threading.Thread(
+        target=lambda: read.append(pipe.read_text(encoding="utf-8")), daemon=True
+    )
     reader.start()
     done = run("evaluate", world, "--claim", CLAIM, "--json", pipe, "--state", tmp_path / "state")
     assert done.exit_code == 0, done.output
@@ -241,7 +267,13 @@ def test_json_into_a_pipe_that_has_a_name(world, tmp_path):
 def test_json_to_where_standard_output_goes_is_written_after_the_table(world, tmp_path):
     out = tmp_path / "out.txt"
     with out.open("w", encoding="utf-8") as file:
-        command = [sys.executable, "-c", "from cxresearch.cli import main; main()", "evaluate", str(world)]
+        command = [
+            sys.executable,
+            "-c",
+            "from cxresearch.cli import main; main()",
+            "evaluate",
+            str(world),
+        ]
         more = ["--claim", CLAIM, "--json", str(out), "--state", str(tmp_path / "state")]
         subprocess.run([*command, *more], stdout=file, stderr=subprocess.DEVNULL, check=True)
     table, brace, rest = out.read_text(encoding="utf-8").partition("{")
@@ -254,7 +286,16 @@ def test_a_file_is_replaced_as_a_whole(world, tmp_path, monkeypatch):
     (tmp_path / "real" / "v.json").write_text("before")
     (tmp_path / "real" / "v.json").chmod(0o640)
     (tmp_path / "link.json").symlink_to("real/v.json")
-    args = ["evaluate", world, "--claim", CLAIM, "--json", tmp_path / "link.json", "--state", tmp_path / "state"]
+    args = [
+        "evaluate",
+        world,
+        "--claim",
+        CLAIM,
+        "--json",
+        tmp_path / "link.json",
+        "--state",
+        tmp_path / "state",
+    ]
     with monkeypatch.context() as broken:
 
         def full(*_):
@@ -288,7 +329,12 @@ def test_a_name_that_is_no_files_is_refused_before_it_computes(world, tmp_path, 
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--seed", "-1"), ("--customers", "99999999999999999999"), ("--customers", "10000001"), ("--customers", "0")],
+    [
+        ("--seed", "-1"),
+        ("--customers", "99999999999999999999"),
+        ("--customers", "10000001"),
+        ("--customers", "0"),
+    ],
 )
 def test_a_number_that_no_world_takes(tmp_path, option, value):
     done = run("simulate", "null", option, value, "--out", tmp_path / "world")
@@ -312,7 +358,13 @@ def test_what_a_report_is_told_wrongly_is_wrong_usage(world, tmp_path, args, sai
 
 @pytest.mark.parametrize(
     "args",
-    [["audti"], ["audit"], ["audit", "x", "--engine", "oracle"], ["audit", "x", "--colour"], ["evaluate", "x", "y"]],
+    [
+        ["audti"],
+        ["audit"],
+        ["audit", "x", "--engine", "oracle"],
+        ["audit", "x", "--colour"],
+        ["evaluate", "x", "y"],
+    ],
 )
 def test_wrong_usage(args):
     done = run(*args)
@@ -357,12 +409,20 @@ def spoil(study: Path, what: str) -> None:
         "junk for TOML": lambda: toml.write_bytes(bytes(range(256))),
         "unknown key": lambda: toml.write_text(text.replace("score =", "scroe =")),
         "no such file": log.unlink,
-        "missing column": lambda: toml.write_text(text.replace('cause = "reason"', 'cause = "reasons"')),
+        "missing column": lambda: toml.write_text(
+            text.replace('cause = "reason"', 'cause = "reasons"')
+        ),
         "wrong type": lambda: contacts.with_columns(at=pl.lit(True)).write_parquet(log),
         "score of text": lambda: toml.write_text(text.replace('"stars"', '"channel"')),
-        "nobody in common": lambda: customers.with_columns(customer=pl.lit("X") + pl.col("customer")).write_csv(who),
-        "no date readable": lambda: customers.with_columns(start=pl.lit("1st of May")).write_csv(who),
-        "no time readable": lambda: contacts.with_columns(at=pl.lit("yesterday")).write_parquet(log),
+        "nobody in common": lambda: customers.with_columns(
+            customer=pl.lit("X") + pl.col("customer")
+        ).write_csv(who),
+        "no date readable": lambda: customers.with_columns(start=pl.lit("1st of May")).write_csv(
+            who
+        ),
+        "no time readable": lambda: contacts.with_columns(at=pl.lit("yesterday")).write_parquet(
+            log
+        ),
         "empty file": lambda: who.write_bytes(b""),
         "empty parquet": lambda: log.write_bytes(b""),
         "no rows": lambda: contacts.clear().write_parquet(log),
@@ -370,7 +430,9 @@ def spoil(study: Path, what: str) -> None:
         "random parquet": lambda: log.write_bytes(bytes(i * i * 31 % 251 for i in range(5000))),
         "random csv": lambda: who.write_bytes(bytes(i * i * 31 % 256 for i in range(5000))),
         "random text": lambda: who.write_bytes(bytes(33 + i * i * 31 % 90 for i in range(5000))),
-        "latin-1 csv": lambda: who.write_bytes((who.read_text() + "ü,2023-01-01,,,,\n").encode("latin-1")),
+        "latin-1 csv": lambda: who.write_bytes(
+            (who.read_text() + "ü,2023-01-01,,,,\n").encode("latin-1")
+        ),
         "ragged csv": lambda: who.write_text(who.read_text() + "a,b,c,d,e,f,g,h,i\n"),
         "folder without parquet": lambda: (log.unlink(), log.mkdir()),
         "bad rule": lambda: toml.write_text(text + '[moments]\nbad = "starts <= 2"\n'),
@@ -429,7 +491,9 @@ def test_a_claim_without_a_grammar_is_one_clear_line(study):
     one_line(run("evaluate", study))
 
 
-@pytest.mark.parametrize("what", ["random parquet", "random csv", "wrong type", "junk for TOML", "bad query"])
+@pytest.mark.parametrize(
+    "what", ["random parquet", "random csv", "wrong type", "junk for TOML", "bad query"]
+)
 def test_wrong_input_in_a_process_of_its_own(study, what):
     spoil(study, what)
     for engine in ENGINES:
@@ -460,11 +524,25 @@ def test_a_state_folder_that_cannot_be_written(study, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "args", [["audit"], ["claims"], ["evaluate", "--claim", CLAIM, "--json", "-"], ["evaluate", "--claim", CLAIM]]
+    "args",
+    [
+        ["audit"],
+        ["claims"],
+        ["evaluate", "--claim", CLAIM, "--json", "-"],
+        ["evaluate", "--claim", CLAIM],
+    ],
 )
 def test_a_reader_that_goes_away_leaves_no_traceback(world, tmp_path, args):
     state = ["--state", str(tmp_path)] if args[0] != "claims" else []
-    command = [sys.executable, "-c", "from cxresearch.cli import main; main()", args[0], str(world), *args[1:], *state]
+    command = [
+        sys.executable,
+        "-c",
+        "from cxresearch.cli import main; main()",
+        args[0],
+        str(world),
+        *args[1:],
+        *state,
+    ]
     read, write = os.pipe()
     os.close(read)
     # nobody reads: the first write to standard output fails
@@ -479,6 +557,8 @@ def test_a_reader_that_goes_away_leaves_no_traceback(world, tmp_path, args):
 @pytest.mark.parametrize("name", ["LC_ALL", "PYTHONIOENCODING"])
 def test_a_terminal_that_knows_ascii_only(world, name):
     value = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}[name]
-    done = real("claims", world, env={**os.environ, name: value}, encoding="utf-8", errors="replace")
+    done = real(
+        "claims", world, env={**os.environ, name: value}, encoding="utf-8", errors="replace"
+    )
     assert "Traceback" not in done.stderr
     assert done.returncode == 0

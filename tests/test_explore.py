@@ -13,13 +13,23 @@ from cxresearch.worlds import World
 def records(make_study):
     """A small synthetic study, read once."""
     retention = {"cause": "reason", "defection": ["switched"], "segment": "plan"}
-    return cx.read_records(make_study(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3, moments={}, retention=retention))
+    return cx.read_records(
+        make_study(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3, moments={}, retention=retention)
+    )
 
 
 def test_lifelines_takes_the_episodes_and_agrees(records):
     eps = cx.episodes(records, bad=cx.bad_count(2))
     frame = eps.to_lifelines()
-    assert list(frame.columns) == ["id", "start", "stop", "event", "bad[1]", "bad[2+]", "bad[unknown]"]
+    assert list(frame.columns) == [
+        "id",
+        "start",
+        "stop",
+        "event",
+        "bad[1]",
+        "bad[2+]",
+        "bad[unknown]",
+    ]
     whole = frame[frame["bad[unknown]"] == 0].drop(columns="bad[unknown]")
     theirs = lifelines.CoxTimeVaryingFitter(penalizer=0.0).fit(
         whole, id_col="id", start_col="start", stop_col="stop", event_col="event"
@@ -32,7 +42,9 @@ def test_lifelines_takes_the_episodes_and_agrees(records):
 def test_episodes_tile_the_follow_up(records):
     rows = cx.episodes(records, bad=cx.bad_count(1), last=cx.histories.last_grade()).to_polars()
     assert (rows["start"] < rows["stop"]).all()
-    gaps = rows.with_columns(previous=pl.col("stop").shift(1).over("customer")).drop_nulls("previous")
+    gaps = rows.with_columns(previous=pl.col("stop").shift(1).over("customer")).drop_nulls(
+        "previous"
+    )
     assert (gaps["start"] == gaps["previous"]).all()
     ends = rows.group_by("customer").agg(
         pl.col("event").last(), pl.col("event").head(pl.len() - 1).is_null().all().alias("inner")
@@ -71,7 +83,9 @@ def test_wrong_words(records):
 def test_episodes_without_histories(name):
     """Everybody, for as long as they were there: a row each, on contacts as on days."""
     days = [f"2024-{month:02}-{5 + who:02}" for who in range(3) for month in range(1, 8)]
-    log = pl.DataFrame({"customer": [c for c in "abc" for _ in range(7)], "at": days, "grade": ["good"] * 21})
+    log = pl.DataFrame(
+        {"customer": [c for c in "abc" for _ in range(7)], "at": days, "grade": ["good"] * 21}
+    )
     study = cx.study_from({"retention": {"kind": "activity", "gap_days": 60}}, interactions=log)
     by_contact = cx.episodes(study, engine=name).to_polars()
     labelled = sum(d <= "2024-05-08" for d in days) // 3  # a gap before the last contact of the log

@@ -22,7 +22,9 @@ def made():
 
 @pytest.fixture(scope="module")
 def records(made):
-    return cx.read_records(cx.study_from(RAW, interactions=made.interactions, retention=made.customers))
+    return cx.read_records(
+        cx.study_from(RAW, interactions=made.interactions, retention=made.customers)
+    )
 
 
 def moments_of(records):
@@ -33,7 +35,9 @@ def test_quick_math_counts_what_is_there(records):
     quick, moments = cx.journey.moment_summary(records), moments_of(records)
     assert quick.moments == moments.height == sum(quick.counts)
     assert quick.counts[0] == moments.filter(pl.col("grade") == 0).height
-    assert quick.per_day == pytest.approx(moments.height / (records.window.last - records.window.first + 1))
+    assert quick.per_day == pytest.approx(
+        moments.height / (records.window.last - records.window.first + 1)
+    )
     bad = Counter(moments.filter(pl.col("grade") == 0)["customer"].to_list())
     by = Counter(min(n, 10) for n in bad.values())
     assert sum(quick.customers_by_bad) == quick.customers == 900
@@ -55,8 +59,12 @@ def test_engines_agree(made, records, engine):
 
 def test_small_counts_leave_no_trace_in_the_quick_math():
     days = [f"2024-01-{d:02d}" for d in range(2, 30)]
-    log = pl.DataFrame({"customer": [f"c{i}" for i in range(28)], "at": days, "grade": ["bad"] * 3 + ["good"] * 25})
-    who = pl.DataFrame({"customer": [f"c{i}" for i in range(28)], "start": ["2024-01-01"] * 28, "end": [None] * 28})
+    log = pl.DataFrame(
+        {"customer": [f"c{i}" for i in range(28)], "at": days, "grade": ["bad"] * 3 + ["good"] * 25}
+    )
+    who = pl.DataFrame(
+        {"customer": [f"c{i}" for i in range(28)], "start": ["2024-01-01"] * 28, "end": [None] * 28}
+    )
     quick = cx.journey.moment_summary(cx.study_from({}, interactions=log, retention=who))
     assert quick.counts == (None, 0, None, 0)
     assert (quick.bad_moments, quick.customers_by_bad) == (("0+",), (28,))
@@ -76,7 +84,9 @@ def test_curves_by_level_are_incidences_of_parts_of_the_table(records):
 
 
 def test_level_that_cannot_be_estimated_is_named(records):
-    curves = cx.incidence_by_level(cx.risk_table(records, bad=cx.bad_count(2), whole=True), "bad", min_cell=100_000)
+    curves = cx.incidence_by_level(
+        cx.risk_table(records, bad=cx.bad_count(2), whole=True), "bad", min_cell=100_000
+    )
     assert len(curves) == 0
     assert curves.lacks[0] == "bad 0 lacks 100000 customers at risk at any one time"
     assert "bad 0 lacks" in curves._repr_html_()
@@ -101,18 +111,29 @@ def test_hazards_take_the_model_of_the_clock(records):
     assert cx.fit_hazard_model(table, ["bad"]).references == ("bad[0]",)
     log = pl.DataFrame(moments_of(records).select("customer", at="day", grade=pl.lit("bad")))
     shop = cx.study_from({"retention": {"kind": "activity", "gap_days": 60}}, interactions=log)
-    assert cx.fit_hazard_model(cx.risk_table(shop, contacts=cx.contact_count((1, 5))), ["contacts"]).ties == "grouped"
+    assert (
+        cx.fit_hazard_model(
+            cx.risk_table(shop, contacts=cx.contact_count((1, 5))), ["contacts"]
+        ).ties
+        == "grouped"
+    )
 
 
 def test_final_levels_look_ahead(records):
     right = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True), ["bad"])
-    naive = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True, time_fixed=True), ["bad"])
+    naive = cx.fit_hazard_model(
+        cx.risk_table(records, bad=cx.bad_count(1), whole=True, time_fixed=True), ["bad"]
+    )
     assert naive.coef[0] < right.coef[0] - 0.3
 
 
 def test_variant_changes_one_setting_and_keeps_the_data(records):
     other = records.study.replace(blackout_days=14, horizon_days=180, bad="stars <= 3")
-    assert (other.moments.blackout_days, other.info.horizon_days, other.moments.bad) == (14, 180, "stars <= 3")
+    assert (other.moments.blackout_days, other.info.horizon_days, other.moments.bad) == (
+        14,
+        180,
+        "stars <= 3",
+    )
     assert other.frames is not None
     assert other.retention == records.study.retention
     assert records.study.moments.blackout_days == 0

@@ -47,7 +47,9 @@ def locked(name):
     return {re.match(r"[A-Za-z0-9._-]+", e)[0].lower(): e for e in entries}
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-spark.lock", "requirements-postgres.lock"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-spark.lock", "requirements-postgres.lock"]
+)
 def test_a_lock_names_no_address_and_hashes_every_entry(name):
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
@@ -63,14 +65,19 @@ def test_a_lock_names_no_address_and_hashes_every_entry(name):
 
 @pytest.mark.parametrize(
     ("extra", "adds"),
-    [("spark", {"pyspark", "py4j"}), ("postgres", {"adbc-driver-postgresql", "adbc-driver-manager"})],
+    [
+        ("spark", {"pyspark", "py4j"}),
+        ("postgres", {"adbc-driver-postgresql", "adbc-driver-manager"}),
+    ],
 )
 def test_an_extra_is_in_a_lock_of_its_own_that_changes_nothing_else(extra, adds):
     own, more = locked("requirements.lock"), locked(f"requirements-{extra}.lock")
     assert set(more) - set(own) == adds
     for name in set(more) & set(own):  # the markers tell who needs it, and may differ
         assert more[name].split()[0] == own[name].split()[0]
-        assert re.findall("sha256:[0-9a-f]+", more[name]) == re.findall("sha256:[0-9a-f]+", own[name])
+        assert re.findall("sha256:[0-9a-f]+", more[name]) == re.findall(
+            "sha256:[0-9a-f]+", own[name]
+        )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.name)
@@ -82,7 +89,9 @@ def test_every_marker_is_run_by_somebody():
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     markers = {text.partition(":")[0] for text in tool["pytest"]["ini_options"]["markers"]}
     make = (ROOT / "Makefile").read_text(encoding="utf-8")
-    quick, everything = (set(re.findall(r"not (\w+)", line)) for line in re.findall(r'-m "(not .*?)"', make))
+    quick, everything = (
+        set(re.findall(r"not (\w+)", line)) for line in re.findall(r'-m "(not .*?)"', make)
+    )
     assert quick == markers
     assert everything == markers - {"slow"}
     run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
@@ -101,11 +110,17 @@ FLOW = (
 def imports():
     """What each module imports of the package, late imports and those for types included."""
     src = ROOT / "src"
-    modules = {".".join(p.relative_to(src).with_suffix("").parts).removesuffix(".__init__"): p for p in MODULES}
+    modules = {
+        ".".join(p.relative_to(src).with_suffix("").parts).removesuffix(".__init__"): p
+        for p in MODULES
+    }
     for name, path in modules.items():
         result = set()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "cxresearch":
+            if (
+                isinstance(node, ast.ImportFrom)
+                and (node.module or "").split(".")[0] == "cxresearch"
+            ):
                 inside = {f"{node.module}.{a.name}" for a in node.names}
                 result |= inside & set(modules) or {node.module}
         yield name, result - {name}
@@ -116,7 +131,9 @@ def test_nothing_flows_back():
         return FLOW.index([*name.split("."), "__init__"][1])
 
     for name, result in imports():
-        assert all(room(other) <= room(name) for other in result), f"{name} imports {sorted(result)}"
+        assert all(room(other) <= room(name) for other in result), (
+            f"{name} imports {sorted(result)}"
+        )
 
 
 def test_no_two_modules_need_each_other():
@@ -124,11 +141,17 @@ def test_no_two_modules_need_each_other():
 
 
 @pytest.mark.parametrize(
-    "code", ["import cxresearch", "from cxresearch.cli import main; main(['--help'], standalone_mode=False)"]
+    "code",
+    [
+        "import cxresearch",
+        "from cxresearch.cli import main; main(['--help'], standalone_mode=False)",
+    ],
 )
 def test_importing_and_helping_load_nothing_heavy(code):
     check = f"{code}\nimport sys\nprint('LOADED', *(m for m in {HEAVY!r} if m in sys.modules))"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", check], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "LOADED"
     assert done.stderr == ""
 

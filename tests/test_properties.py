@@ -29,7 +29,11 @@ HISTORIES = {
 def table_of(contacts, customers, settings) -> RiskTable:
     """The risk table, or give up on a study without anything to keep."""
     try:
-        return risk_table(episodes(records_of(contacts, customers, settings, "polars"), HISTORIES, fixed=("segment",)))
+        return risk_table(
+            episodes(
+                records_of(contacts, customers, settings, "polars"), HISTORIES, fixed=("segment",)
+            )
+        )
     except DataError:
         assume(condition=False)
         raise
@@ -39,14 +43,20 @@ def fixed_window(contacts, customers, settings):
     """The same settings with the log's window written down, so that a part of the study has the window of the whole."""
     days = [c["at"].date() for c in contacts if c["at"] and c["customer"]]
     assume(bool(days))
-    return replace(settings, log_from=settings.log_from or min(days), log_until=settings.log_until or max(days))
+    return replace(
+        settings, log_from=settings.log_from or min(days), log_until=settings.log_until or max(days)
+    )
 
 
 @given(study=contract_studies(), cut=st.integers(1, 99))
 def test_tables_of_disjoint_clusters_add_up(study, cut):
     contacts, customers, settings = study
     settings = fixed_window(*study)
-    group = {c["customer"]: oracle.group_of(c["customer"], c["cluster"]) for c in customers if c["customer"]}
+    group = {
+        c["customer"]: oracle.group_of(c["customer"], c["cluster"])
+        for c in customers
+        if c["customer"]
+    }
     # a customer whose rows name two clusters belongs to no part
     clusters = {(c["customer"], c["cluster"]) for c in customers if c["customer"]}
     assume(len(clusters) == len(group))
@@ -82,7 +92,8 @@ def test_moments_on_the_exit_day_have_no_effect(study):
     more = [
         {
             "customer": c.customer,
-            "at": oracle.datetime.combine(day_zero(c.exit), oracle.datetime.min.time()) + timedelta(hours=h),
+            "at": oracle.datetime.combine(day_zero(c.exit), oracle.datetime.min.time())
+            + timedelta(hours=h),
             "grade": "bad",
         }
         for c in kept
@@ -104,7 +115,14 @@ def test_numbers_at_risk_balance(study, days):
 
 def test_sums_refuse_unlike_tables():
     rows = pl.DataFrame(
-        {"id": [1, 2], "start": [0, 0], "stop": [3, 4], "event": [1, 0], "a": ["x", "y"], "b": ["x", "y"]}
+        {
+            "id": [1, 2],
+            "start": [0, 0],
+            "stop": [3, 4],
+            "event": [1, 0],
+            "a": ["x", "y"],
+            "b": ["x", "y"],
+        }
     )
     with pytest.raises(EstimationError, match="same clock, causes and features"):
         from_rows(rows, ["a"]) + from_rows(rows, ["b"])
@@ -113,7 +131,9 @@ def test_sums_refuse_unlike_tables():
 
 
 def test_levels_found_in_only_one_part_are_kept():
-    rows = pl.DataFrame({"id": [1, 2], "start": [0, 0], "stop": [3, 4], "event": [1, 0], "a": ["x", "y"]})
+    rows = pl.DataFrame(
+        {"id": [1, 2], "start": [0, 0], "stop": [3, 4], "event": [1, 0], "a": ["x", "y"]}
+    )
     both = from_rows(rows.head(1), ["a"]) + from_rows(rows.tail(1), ["a"])
     assert both == from_rows(rows, ["a"])
     assert both.feature("a").levels == ("x", "y")

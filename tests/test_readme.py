@@ -12,7 +12,9 @@ from cxresearch.explore import audit
 from cxresearch.study import study_from
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = re.findall(
+    r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+)
 
 
 @pytest.mark.slow
@@ -44,6 +46,10 @@ def test_commands_named_exist():
     from cxresearch.cli import main
 
     named = set(
-        re.findall(r"^cxresearch (\w+)", "\n".join(text for kind, text in BLOCKS if kind == "sh"), re.MULTILINE)
+        re.findall(
+            r"^cxresearch (\w+)",
+            "\n".join(text for kind, text in BLOCKS if kind == "sh"),
+            re.MULTILINE,
+        )
     )
     assert named <= set(main.commands)

@@ -40,7 +40,8 @@ def test_online_retail(tmp_path, engine):
             "Description": ["x"] * 2,
             "Quantity": pl.Series([1, 5], dtype=pl.Int32),
             "InvoiceDate": pl.Series(
-                [datetime(2010, 12, 1, 8, 26), bought + timedelta(days=600)], dtype=pl.Datetime("ns")
+                [datetime(2010, 12, 1, 8, 26), bought + timedelta(days=600)],
+                dtype=pl.Datetime("ns"),
             ),
             "UnitPrice": [1.0] * 2,
             "CustomerID": [12346.0, 17850.0],
@@ -70,13 +71,22 @@ def test_ravenstack(tmp_path, engine):
         "T-4,A-2,2023-07-02,low,5,True\n"  # escalated and satisfied: bad
         "T-5,A-2,2023-08-02,low,,False\n"
     )
-    for name, text in (("accounts", accounts), ("churn_events", churn), ("support_tickets", tickets)):
+    for name, text in (
+        ("accounts", accounts),
+        ("churn_events", churn),
+        ("support_tickets", tickets),
+    ):
         (tmp_path / f"ravenstack_{name}.csv").write_text(text)
-    records = read_records(read_study(RECIPES / "ravenstack.toml", {"RAVENSTACK": str(tmp_path)}), engine)
+    records = read_records(
+        read_study(RECIPES / "ravenstack.toml", {"RAVENSTACK": str(tmp_path)}), engine
+    )
     result = {f.reason: f.rows for f in records.audit.findings}
     assert result == {"before the customer's start": 1}
     assert facts(records)["bad moments"] == "2 (50.0%)"
     assert facts(records)["bad and good at once"] == "1"
     assert facts(records)["customers who defected"] == "1 (50.0%)"
     ends = records.engine.collect(records.customers).sort("id")
-    assert ends["exit"].to_list()[1] - ends["start"].to_list()[1] == (datetime(2024, 2, 1) - datetime(2023, 5, 1)).days
+    assert (
+        ends["exit"].to_list()[1] - ends["start"].to_list()[1]
+        == (datetime(2024, 2, 1) - datetime(2023, 5, 1)).days
+    )

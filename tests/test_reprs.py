@@ -25,12 +25,20 @@ def records():
         "interactions": {"score": "stars", "scale": [1, 5]},
         "retention": {"cause": "reason", "defection": ["switched"], "segment": "plan"},
     }
-    return cx.read_records(cx.study_from(raw, interactions=made.interactions, retention=made.customers))
+    return cx.read_records(
+        cx.study_from(raw, interactions=made.interactions, retention=made.customers)
+    )
 
 
 def made(records):
     """One of each public object."""
-    eps = cx.episodes(records, strata=["segment"], bad=cx.bad_count(3), recent=cx.contacts_within(1, (1,)), whole=True)
+    eps = cx.episodes(
+        records,
+        strata=["segment"],
+        bad=cx.bad_count(3),
+        recent=cx.contacts_within(1, (1,)),
+        whole=True,
+    )
     table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1), whole=True)
     fit = cx.cox(table, ["bad"], strata=["segment"])
     matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
@@ -43,7 +51,8 @@ def made(records):
     docket = cx.evaluate(records, claims=["bad-moments-drive-away"])
     claim = next(iter(claims_of(())))
     hostile = type(claim)(
-        **{f: getattr(claim, f) for f in claim.__struct_fields__} | {"statement": HOSTILE, "source": HOSTILE}
+        **{f: getattr(claim, f) for f in claim.__struct_fields__}
+        | {"statement": HOSTILE, "source": HOSTILE}
     )
     return {
         "study": records.study, "records": records, "audit": records.audit, "episodes": eps, "table": table,
@@ -126,15 +135,27 @@ def test_few_customers_are_not_counted_out(objects):
     table = objects["table"].where(bad=["1+"])
     few = [c for c in table.causes if table.events(c)][:1]
     assert few
-    small = type(table)(table.flows.head(12), table.features, table.causes, table.clock, table.population, table.asides)
+    small = type(table)(
+        table.flows.head(12),
+        table.features,
+        table.causes,
+        table.clock,
+        table.population,
+        table.asides,
+    )
     counts = [small.events(c) for c in small.causes]
     assert any(0 < n < 10 for n in counts)
     assert not any(f">{n}</td>" in small._repr_html_() for n in counts if 0 < n < 10)
-    assert not any(f">{n:,}</td>" in table.html(10**6) for n in (table.events(c) for c in table.causes) if n)
+    assert not any(
+        f">{n:,}</td>" in table.html(10**6) for n in (table.events(c) for c in table.causes) if n
+    )
 
 
 def test_numbers_stand_to_the_right_and_text_to_the_left():
-    rows = [("a", "1,234", "12.5% (11.0% to 14.0%)", "0, 1, 2", "2024-01-02"), ("b", "–", "about 20", "7", "2 days")]
+    rows = [
+        ("a", "1,234", "12.5% (11.0% to 14.0%)", "0, 1, 2", "2024-01-02"),
+        ("b", "–", "about 20", "7", "2 days"),
+    ]
     shown = html_table("Caption", ("what", "count", "share", "levels", "when"), rows)
     assert re.findall(r"<th scope='col'( class='cx-num')?>(\w+)", shown) == [
         ("", "what"), (" class='cx-num'", "count"), (" class='cx-num'", "share"), ("", "levels"), ("", "when"),

@@ -36,7 +36,12 @@ def test_sparse_neighbours_share_a_class(counts, result):
 
 
 def test_counts_in_words():
-    assert [count_text(n, 10) for n in (1204, 9, 0, None)] == ["1,204", "fewer than 10", "0", "not shown"]
+    assert [count_text(n, 10) for n in (1204, 9, 0, None)] == [
+        "1,204",
+        "fewer than 10",
+        "0",
+        "not shown",
+    ]
 
 
 def wilson(cases, customers):

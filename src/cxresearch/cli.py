@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from cxresearch.records.audit import Audit
     from cxresearch.study import Study
 
-FAILED, WRONG, INTERRUPTED = 1, 2, 130  # something failed; wrong usage or wrong input; stopped by a key press
+FAILED, WRONG, INTERRUPTED = (
+    1,
+    2,
+    130,
+)  # something failed; wrong usage or wrong input; stopped by a key press
 
 
 class _Commands(click.Group):
@@ -56,7 +60,9 @@ def _fail(message: str, status: int) -> NoReturn:
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         if "=" not in value:
-            raise click.BadParameter("one is not written NAME=VALUE")  # and may be a password, so it is not shown
+            raise click.BadParameter(
+                "one is not written NAME=VALUE"
+            )  # and may be a password, so it is not shown
     return dict(v.split("=", 1) for v in values)
 
 
@@ -131,10 +137,15 @@ _state = click.option(
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
     "[default: .cxresearch beside the study]",
 )
-_claim = click.option("--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated.")
+_claim = click.option(
+    "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
+)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="cxresearch")
 def main() -> None:
     """Customer-experience claims on trial against your own data."""
@@ -182,7 +193,9 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     result = check_claims(_read(study, variables), engine=engine)
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
-        click.echo(f"{'– ' if missing else '✔ '}{row['claim']}\n    {row['statement']}\n    {row['source']}")
+        click.echo(
+            f"{'– ' if missing else '✔ '}{row['claim']}\n    {row['statement']}\n    {row['source']}"
+        )
         if missing:
             click.echo(f"    cannot be tried: lacks {missing}")
 
@@ -263,7 +276,12 @@ def evaluate(
     metavar="MINUTES",
     help="How long to wait for another run of this study; 0 stops at once.",
 )
-@click.option("--pdf", "as_pdf", is_flag=True, help="Write each page as a PDF, too; needs Chromium, Chrome or Edge.")
+@click.option(
+    "--pdf",
+    "as_pdf",
+    is_flag=True,
+    help="Write each page as a PDF, too; needs Chromium, Chrome or Edge.",
+)
 @_define
 @_engine
 @_state
@@ -320,11 +338,29 @@ def report(
 
 @main.command()
 @click.argument("world", required=False)
-@click.option("--customers", type=click.IntRange(1, 10_000_000), default=4_000, show_default=True, help="How many.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Equal seeds give equal tables.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where the study goes.  [default: WORLD]")
+@click.option(
+    "--customers",
+    type=click.IntRange(1, 10_000_000),
+    default=4_000,
+    show_default=True,
+    help="How many.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Equal seeds give equal tables.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the study goes.  [default: WORLD]",
+)
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
-def simulate(world: str | None, customers: int, seed: int, out: Path | None, *, force: bool) -> None:
+def simulate(
+    world: str | None, customers: int, seed: int, out: Path | None, *, force: bool
+) -> None:
     """Write a synthetic company whose truth is known; without a WORLD, list the worlds.
 
     The folder then holds a study and truth.json, which says what is true there of each claim.
@@ -334,13 +370,17 @@ def simulate(world: str | None, customers: int, seed: int, out: Path | None, *, 
 
     if world is None:
         for known in KNOWN.values():
-            tried = ", ".join(f"{t.claim} ({t.place}{', clear' if t.clear else ''})" for t in known.truths)
+            tried = ", ".join(
+                f"{t.claim} ({t.place}{', clear' if t.clear else ''})" for t in known.truths
+            )
             click.echo(f"{known.name}\n    {known.about}\n    {tried}")
         return
     known = known_world(world)
     made = simulated(known.world, customers, seed)
     truth = {**known.to_dict(), "customers": customers, "seed": seed}
-    for path in made.write(out or Path(world), name=f"The world {world} (synthetic)", truth=truth, force=force):
+    for path in made.write(
+        out or Path(world), name=f"The world {world} (synthetic)", truth=truth, force=force
+    ):
         click.echo(path)
 
 

@@ -42,7 +42,9 @@ class Curves(Result, Mapping[str, Incidence]):
     min_cell: int
 
     def __getitem__(self, name: str) -> Incidence:
-        return lookup(dict(zip(self.names, self.incidences, strict=True)), name, f"curve by {self.of}")
+        return lookup(
+            dict(zip(self.names, self.incidences, strict=True)), name, f"curve by {self.of}"
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -72,7 +74,9 @@ class Curves(Result, Mapping[str, Incidence]):
 
     def _repr_html_(self) -> str:
         if not self.names:
-            return html_table("No curve can be drawn", ("what is lacking",), ((why,) for why in self.lacks))
+            return html_table(
+                "No curve can be drawn", ("what is lacking",), ((why,) for why in self.lacks)
+            )
         first = self.incidences[0]
         shown = {n: coarse(c, self.min_cell) for n, c in self.items()}
         few = [n for n, c in shown.items() if not len(c.times)]
@@ -94,7 +98,12 @@ class Curves(Result, Mapping[str, Incidence]):
 
 
 def incidence_by_level(
-    table: RiskTable, history: str, *, cause: str = "defection", min_cell: int = MIN_CELL, level: float = 0.95
+    table: RiskTable,
+    history: str,
+    *,
+    cause: str = "defection",
+    min_cell: int = MIN_CELL,
+    level: float = 0.95,
 ) -> Curves:
     """The incidence of a cause while customers are at each level of a history.
 
@@ -119,7 +128,9 @@ def incidence_by_level(
     return _curves(history, levels, made, min_cell)
 
 
-def incidence_by_cause(table: RiskTable, *, min_cell: int = MIN_CELL, level: float = 0.95) -> Curves:
+def incidence_by_cause(
+    table: RiskTable, *, min_cell: int = MIN_CELL, level: float = 0.95
+) -> Curves:
     """The incidence of every cause of leaving, each with the others competing; they add up to all who left.
 
     Args:
@@ -131,7 +142,9 @@ def incidence_by_cause(table: RiskTable, *, min_cell: int = MIN_CELL, level: flo
     return _curves("cause", causes, lambda c: _incidence(table, c, min_cell, level), min_cell)
 
 
-def incidence_after_bad(study: Study | Records, *, nth: int = 1, until_nth: int | None = 3) -> Curves:
+def incidence_after_bad(
+    study: Study | Records, *, nth: int = 1, until_nth: int | None = 3
+) -> Curves:
     """What comes after a customer's n-th bad moment: leaving for any cause or, first, a later bad moment.
 
     Time counts from the day of that moment; customers are at risk from the day after. Only customers whose beginnings
@@ -151,10 +164,14 @@ def incidence_after_bad(study: Study | Records, *, nth: int = 1, until_nth: int 
     eps = since(eps, "bad", str(nth), exclude_from=f"{stop}+")
     if until_nth is not None:
         eps = until(eps, "bad", f"{stop}+", f"{_ordinal(stop)} bad moment")
-    return incidence_by_cause(risk_table(eps), min_cell=records.study.info.min_cell, level=records.study.decision.level)
+    return incidence_by_cause(
+        risk_table(eps), min_cell=records.study.info.min_cell, level=records.study.decision.level
+    )
 
 
-def _curves(of: str, names: Iterable[str], made: Callable[[str], Incidence], min_cell: int) -> Curves:
+def _curves(
+    of: str, names: Iterable[str], made: Callable[[str], Incidence], min_cell: int
+) -> Curves:
     result: dict[str, Incidence] = {}
     lacks: list[str] = []
     for name in names:

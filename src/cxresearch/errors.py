@@ -23,7 +23,9 @@ class ArgumentError(CxResearchError, ValueError):
         allowed: what is allowed, as a phrase that completes "must be ...".
     """
 
-    def __init__(self, argument: str, given: Any, allowed: str, *, words: Collection[str] = ()) -> None:
+    def __init__(
+        self, argument: str, given: Any, allowed: str, *, words: Collection[str] = ()
+    ) -> None:
         near = nearest(given, words) if isinstance(given, str) else ""
         super().__init__(f"{argument} must be {allowed}, was {_short(given)}{near}")
         self.argument = argument
@@ -120,7 +122,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _short(given: Any) -> str:
     """A value on one line; of an object that is no plain value, only its type."""
-    if given is None or isinstance(given, str | bytes | int | float | complex | list | tuple | dict | set | frozenset):
+    if given is None or isinstance(
+        given, str | bytes | int | float | complex | list | tuple | dict | set | frozenset
+    ):
         shown = repr(given)
         return shown if len(shown) <= 80 else f"{shown[:77]}..."
     return f"a {type(given).__name__}"

@@ -63,8 +63,12 @@ def episodes(
     flag("whole", whole)
     for name, history in histories.items():
         instance(name, history, History, "a history, such as cx.bad_count(3)")
-    records = records_of(study, engine, {name for history in histories.values() for name in history.reads})
-    return episodes_of(records, histories, fixed=fixed, clock=clock_of(records.study, clock), whole=whole)
+    records = records_of(
+        study, engine, {name for history in histories.values() for name in history.reads}
+    )
+    return episodes_of(
+        records, histories, fixed=fixed, clock=clock_of(records.study, clock), whole=whole
+    )
 
 
 def risk_table(
@@ -119,7 +123,9 @@ def fit_hazard_model(
     from cxresearch.estimators.discrete import fit_hazards
 
     known = {f.name for f in table.features}
-    return fit_hazards(table, terms, strata=[s for s in strata if s in known], cause=cause, level=level)
+    return fit_hazards(
+        table, terms, strata=[s for s in strata if s in known], cause=cause, level=level
+    )
 
 
 def records_of(

@@ -13,10 +13,14 @@ from unicodedata import bidirectional
 
 # what no page and no picture may hold: controls, and halves of characters
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # marks that turn the direction of writing
+_TURNS = re.compile(
+    "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)  # marks that turn the direction of writing
 _FIRST_STRONG, _POP = "\u2068", "\u2069"
 # a cell that stands to the right: a number with its unit and its interval, or what stands in the place of one
-_NUMBER = re.compile(r"(?:about |fewer than |[<≥≤] ?)?[+\-−]?\d[\d,.]*(?: ?[%×]| points)?(?: \([^()]*\d[^()]*\))?")
+_NUMBER = re.compile(
+    r"(?:about |fewer than |[<≥≤] ?)?[+\-−]?\d[\d,.]*(?: ?[%×]| points)?(?: \([^()]*\d[^()]*\))?"
+)
 _NO_NUMBER = {"", "–", "not shown", "too few"}
 
 # Colours are those of JupyterLab's theme; elsewhere those of whatever the output stands in. Classes are written twice
@@ -96,7 +100,9 @@ def unstyled(block: str) -> str:
     return block.replace(_STYLE, "")
 
 
-def html_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], notes: Iterable[str] = ()) -> str:
+def html_table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[object]], notes: Iterable[str] = ()
+) -> str:
     """A table with a caption, scopes and its style; the first cell of a row is its head.
 
     Columns that hold nothing but numbers stand to the right.
@@ -109,8 +115,13 @@ def html_table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[objec
     """
     caption = printable(caption)
     cells = [[printable(str(c)) for c in row] for row in rows]
-    right = {i for i in range(1, len(heads)) if is_numeric([row[i] for row in cells if i < len(row)])}
-    head = "".join(f"<th scope='col'{_place(i in right)}>{escape(printable(h))}</th>" for i, h in enumerate(heads))
+    right = {
+        i for i in range(1, len(heads)) if is_numeric([row[i] for row in cells if i < len(row)])
+    }
+    head = "".join(
+        f"<th scope='col'{_place(i in right)}>{escape(printable(h))}</th>"
+        for i, h in enumerate(heads)
+    )
     body = "".join(_row(row, right) for row in cells)
     said = printable(" ".join(n for n in notes if n))
     below = f"<p class='cx-under'>{escape(said)}</p>" if said else ""

@@ -19,8 +19,12 @@ from pathlib import Path
 
 from cxresearch.errors import StateError
 
-ALLOW_ENV = "CXRESEARCH_ALLOW_ENV"  # names of variables that a study's sources may use, separated by commas
-ALLOW_HOSTS = "CXRESEARCH_ALLOW_HOSTS"  # database hosts that the user has confirmed, separated by commas
+ALLOW_ENV = (
+    "CXRESEARCH_ALLOW_ENV"  # names of variables that a study's sources may use, separated by commas
+)
+ALLOW_HOSTS = (
+    "CXRESEARCH_ALLOW_HOSTS"  # database hosts that the user has confirmed, separated by commas
+)
 WORK = "work"  # what runs hold in a state folder while they last
 SPILL = "spill"  # what DuckDB has no memory for
 _KEY = "key"
@@ -53,7 +57,9 @@ def kernel_variables(*, spark: bool, server: bool) -> dict[str, str]:
     passed = {k: v for k, v in os.environ.items() if any(p.fullmatch(k) for p in patterns)}
     for name in _PATHS:
         if name in passed:
-            passed[name] = os.pathsep.join(p for p in passed[name].split(os.pathsep) if Path(p).is_absolute())
+            passed[name] = os.pathsep.join(
+                p for p in passed[name].split(os.pathsep) if Path(p).is_absolute()
+            )
     return passed
 
 

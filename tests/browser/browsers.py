@@ -20,7 +20,11 @@ def chromium():
     """A running browser."""
     from playwright.sync_api import sync_playwright
 
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    path = (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
     with sync_playwright() as playwright:
         result = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:

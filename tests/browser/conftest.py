@@ -10,7 +10,8 @@ from tests.report.histories import history_of, many
 from tests.report.pages import notebook_of, pages_of
 
 STALE = (
-    '<!--STALE--><aside class="cx-stale" role="note"><p><strong>Not up to date.</strong> Why.</p></aside><!--/STALE-->'
+    '<!--STALE--><aside class="cx-stale" role="note"><p><strong>Not up to '
+    "date.</strong> Why.</p></aside><!--/STALE-->"
 )
 
 
@@ -26,7 +27,9 @@ def real(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     copy_sample(folder / "study")
     study = folder / "study" / "study.toml"
-    study.write_text(study.read_text() + "\n[decision]\ngroups = 20  # a fifth of the deletions: quicker\n")
+    study.write_text(
+        study.read_text() + "\n[decision]\ngroups = 20  # a fifth of the deletions: quicker\n"
+    )
     report(study, folder / "out", notebooks=("verdicts", "explore", "journey", "claim"))
     return folder / "out"
 
@@ -38,7 +41,9 @@ def made(tmp_path_factory):
     docket = many(9, share_trial(), ratio_trial(), *[untestable_trial()] * 7)
     pages = pages_of({"verdicts": notebook_of(docket)}, history_of(docket, 14))
     pages["stale"] = pages["verdicts"].replace('<main id="main">', f'<main id="main">{STALE}', 1)
-    pages |= {f"hostile-{k}": v for k, v in pages_of({"verdicts": notebook_of(hostile_docket())}).items()}
+    pages |= {
+        f"hostile-{k}": v for k, v in pages_of({"verdicts": notebook_of(hostile_docket())}).items()
+    }
     for name, text in pages.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return folder

@@ -45,11 +45,15 @@ def test_a_pointer_is_told_a_name_as_text(browser, folder):
                 seen.append(tip.inner_text())
         assert any("touchpoint" in told and "moments that were" in told for told in seen)
         assert reader.page.evaluate("window.hit") is None
-        assert reader.page.locator("#vg-tooltip-element img, #vg-tooltip-element script").count() == 0
+        assert (
+            reader.page.locator("#vg-tooltip-element img, #vg-tooltip-element script").count() == 0
+        )
 
 
 def test_stills_show_without_scripts(browser, folder):
-    with Reader(browser, folder / "journey.html", charts=False, viewport=PHONE, java_script_enabled=False) as reader:
+    with Reader(
+        browser, folder / "journey.html", charts=False, viewport=PHONE, java_script_enabled=False
+    ) as reader:
         pictures = reader.page.locator(".cx-static img")
         assert pictures.count() >= 4
         sizes = [p.bounding_box() for p in pictures.all()]

@@ -133,11 +133,23 @@ def lab(folder, tmp_path_factory):
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
     )
-    own = {name: str(home) for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    own = {
+        name: str(home)
+        for name in ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    }
     log = home / "lab.log"
-    settings = home / "lab" / "user-settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    settings = (
+        home
+        / "lab"
+        / "user-settings"
+        / "@jupyterlab"
+        / "notebook-extension"
+        / "tracker.jupyterlab-settings"
+    )
     settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"windowingMode": "none"}))  # outputs out of sight are drawn, too
+    settings.write_text(
+        json.dumps({"windowingMode": "none"})
+    )  # outputs out of sight are drawn, too
     with log.open("wb") as out:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *told],
@@ -174,7 +186,9 @@ def browser():
         yield result
 
 
-@pytest.fixture(scope="module", params=["plain", *sorted(p.stem for p in bundled("notebooks").glob("*.ipynb"))])
+@pytest.fixture(
+    scope="module", params=["plain", *sorted(p.stem for p in bundled("notebooks").glob("*.ipynb"))]
+)
 def ran(request, lab, browser):
     """A notebook open in JupyterLab with all cells run; what the page asked for elsewhere is refused and noted."""
     context = browser.new_context(viewport={"width": 1280, "height": 1000})
@@ -191,20 +205,26 @@ def ran(request, lab, browser):
 
     context.route("**/*", only_here)
     page.goto(f"{lab}/lab/tree/{request.param}.ipynb?token={TOKEN}&reset", timeout=3 * MINUTE)
-    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=3 * MINUTE)
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=3 * MINUTE
+    )
     page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'",
         timeout=3 * MINUTE,
     )
     page.set_default_timeout(5 * MINUTE)
-    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.evaluate(
+        "async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+    )
     yield request.param, page, elsewhere
     context.close()
 
 
 def _tooltip(page):
     """The text that the first chart's first mark shows to the pointer."""
-    page.wait_for_function("() => document.querySelector('.jp-Notebook .vega-embed canvas') !== null")
+    page.wait_for_function(
+        "() => document.querySelector('.jp-Notebook .vega-embed canvas') !== null"
+    )
     canvas = page.locator(".jp-Notebook .vega-embed canvas").first
     tooltip = page.locator("#vg-tooltip-element.visible")
     for _ in range(20):  # JupyterLab may still be scrolling to the last cell
@@ -242,7 +262,10 @@ def test_runs_and_its_charts_live(ran, tmp_path_factory):
 
 def _contrast(one, other):
     def light(colour):
-        parts = [v / 255 / 12.92 if v / 255 <= 0.04045 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in colour[:3]]
+        parts = [
+            v / 255 / 12.92 if v / 255 <= 0.04045 else ((v / 255 + 0.055) / 1.055) ** 2.4
+            for v in colour[:3]
+        ]
         return sum(weight * v for weight, v in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
     low, high = sorted((light(one), light(other)))
@@ -260,7 +283,8 @@ def _ink(colours):
 def themed(request, ran):
     name, page, _ = ran
     page.evaluate(
-        "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }", request.param
+        "async theme => { await window.jupyterapp.commands.execute('apputils:change-theme', {theme}); }",
+        request.param,
     )
     is_light = "true" if request.param == "JupyterLab Light" else "false"
     page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
@@ -289,7 +313,11 @@ def test_charts_have_a_ground_of_their_own(themed):
 
 def test_still_charts_have_readable_text(ran):
     _, page, _ = ran
-    pictures = [d["image/svg+xml"] for o in page.evaluate(OUTPUTS) if "image/svg+xml" in (d := o.get("data", {}))]
+    pictures = [
+        d["image/svg+xml"]
+        for o in page.evaluate(OUTPUTS)
+        if "image/svg+xml" in (d := o.get("data", {}))
+    ]
     assert pictures
     for picture in pictures:
         svg = "".join(picture)
@@ -301,7 +329,10 @@ def test_still_charts_have_readable_text(ran):
 
 def test_strips_and_pills_have_the_colours_of_the_theme(themed):
     name, page, is_light = themed
-    strips, pills = page.locator(".jp-Notebook svg.cx-strip"), page.locator(".jp-Notebook .cx-verdict")
+    strips, pills = (
+        page.locator(".jp-Notebook svg.cx-strip"),
+        page.locator(".jp-Notebook .cx-verdict"),
+    )
     if name not in ("claim", "verdicts"):
         assert strips.count() == pills.count() == 0
         return

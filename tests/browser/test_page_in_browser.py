@@ -15,7 +15,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module", params=["plain", "hostile"])
 def file(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "verdicts.html"
-    path.write_text(page_of(docket() if request.param == "plain" else hostile_docket()), encoding="utf-8")
+    path.write_text(
+        page_of(docket() if request.param == "plain" else hostile_docket()), encoding="utf-8"
+    )
     return path
 
 
@@ -33,7 +35,9 @@ def test_charts_live_and_nothing_asked_for(browser, file):
 @pytest.mark.parametrize("width", [360, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_the_screen(browser, file, width, scheme):
-    with Reader(browser, file, viewport={"width": width, "height": 800}, color_scheme=scheme) as reader:
+    with Reader(
+        browser, file, viewport={"width": width, "height": 800}, color_scheme=scheme
+    ) as reader:
         assert reader.too_wide() == 0
         box = reader.page.locator(".cx-live svg").first.bounding_box()
         assert 0.7 * min(width, 700) < box["width"] <= width
@@ -49,12 +53,18 @@ def test_tooltip_by_pointer_and_by_keyboard(browser, file):
         tooltip = reader.page.locator("#vg-tooltip-element")
         point.scroll_into_view_if_needed()
         point.hover(force=True)
-        reader.page.wait_for_function("() => document.querySelector('#vg-tooltip-element.visible') !== null")
+        reader.page.wait_for_function(
+            "() => document.querySelector('#vg-tooltip-element.visible') !== null"
+        )
         assert "in these data" in tooltip.inner_text()
         reader.page.mouse.move(0, 0)
-        reader.page.wait_for_function("() => document.querySelector('#vg-tooltip-element.visible') === null")
+        reader.page.wait_for_function(
+            "() => document.querySelector('#vg-tooltip-element.visible') === null"
+        )
         point.focus()
-        reader.page.wait_for_function("() => document.querySelector('#vg-tooltip-element.visible') !== null")
+        reader.page.wait_for_function(
+            "() => document.querySelector('#vg-tooltip-element.visible') !== null"
+        )
         assert "25%" in tooltip.inner_text()
 
 
@@ -69,7 +79,9 @@ def test_tooltips_stay_on_a_phone(browser, file):
             for point in figure.locator("path[aria-roledescription='point']").all()[:6]:
                 point.scroll_into_view_if_needed()
                 point.hover(force=True)
-                reader.page.wait_for_function("() => document.querySelector('#vg-tooltip-element.visible') !== null")
+                reader.page.wait_for_function(
+                    "() => document.querySelector('#vg-tooltip-element.visible') !== null"
+                )
                 assert reader.page.evaluate(inside)
                 keys = tooltip.locator("td.key").all_inner_texts()
                 assert keys
@@ -98,24 +110,33 @@ def test_keyboard_alone(browser, file):
             reader.page.keyboard.press("Tab")
             stops.append(reader.page.evaluate(focus))
         assert all(s["ring"] and s["seen"] for s in stops)
-        assert stops[0]["href"].startswith("#claim-")  # after the skip link comes the first card, not the contents
+        assert stops[0]["href"].startswith(
+            "#claim-"
+        )  # after the skip link comes the first card, not the contents
         assert "cx-scroll" in stops[-1]["what"]
 
 
 @pytest.mark.parametrize("width", [640, 320])
 def test_zoomed_in(browser, file, width):
     """A window of 1280 pixels at 200% and at 400% is as wide as one of 640 and of 320."""
-    with Reader(browser, file, viewport={"width": width, "height": 450}, device_scale_factor=2) as reader:
+    with Reader(
+        browser, file, viewport={"width": width, "height": 450}, device_scale_factor=2
+    ) as reader:
         assert reader.too_wide() == 0
         assert reader.page.locator("h1").first.is_visible()
-        size = reader.page.evaluate("parseFloat(getComputedStyle(document.querySelector('.cx-card p')).fontSize)")
+        size = reader.page.evaluate(
+            "parseFloat(getComputedStyle(document.querySelector('.cx-card p')).fontSize)"
+        )
         assert size >= 12
 
 
 def test_nothing_glides_for_those_who_do_not_want_it(browser, file):
     for motion, how in (("reduce", "auto"), ("no-preference", "smooth")):
         with Reader(browser, file, charts=False, reduced_motion=motion) as reader:
-            assert reader.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == how
+            assert (
+                reader.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior")
+                == how
+            )
 
 
 def test_window_that_changes_its_width(browser, file):
@@ -142,17 +163,24 @@ def test_without_scripts_still_pictures_show(browser, file):
 
 def test_on_paper(browser, file):
     text_height = (297 - 2 * 14) / 25.4 * 96  # of an A4 sheet, in pixels
-    with Reader(browser, file, color_scheme="dark", viewport={"width": 688, "height": 1000}) as reader:
+    with Reader(
+        browser, file, color_scheme="dark", viewport={"width": 688, "height": 1000}
+    ) as reader:
         reader.page.emulate_media(media="print")
         assert reader.page.locator(".cx-static:visible").count() == reader.figures.count()
         assert reader.page.locator(".cx-live:visible").count() == 0
         assert not reader.page.locator("nav").first.is_visible()
-        assert reader.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert (
+            reader.page.evaluate("getComputedStyle(document.body).backgroundColor")
+            == "rgb(255, 255, 255)"
+        )
         assert reader.too_wide() == 0
         for figure in reader.figures.all():
             assert figure.evaluate("f => getComputedStyle(f).breakInside") == "avoid"
             assert figure.bounding_box()["height"] < text_height
-        verdicts = reader.page.locator(".cx-card .cx-verdict, .cx-claim, .cx-ruling").all_inner_texts()
+        verdicts = reader.page.locator(
+            ".cx-card .cx-verdict, .cx-claim, .cx-ruling"
+        ).all_inner_texts()
         printed = squeezed(printed_text(reader.page.pdf(format="A4")))
         assert verdicts
         assert all(squeezed(v) in printed for v in verdicts)

@@ -27,7 +27,9 @@ def violations(axe, browser, file, *, scheme, viewport):
     # axe is a script of its own, which the page's policy would not let run
     with Reader(browser, file, color_scheme=scheme, viewport=viewport, bypass_csp=True) as reader:
         result = axe.run(reader.page).response["violations"]
-        return [(v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"]) for v in result]
+        return [
+            (v["id"], v["nodes"][0]["html"][:200], v["nodes"][0]["failureSummary"]) for v in result
+        ]
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -38,7 +40,9 @@ def test_accessible(axe, browser, made, name, viewport, scheme):
 
 
 @pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize(("viewport", "scheme"), [(PHONE, "dark"), (LAPTOP, "light")], ids=["phone", "laptop"])
+@pytest.mark.parametrize(
+    ("viewport", "scheme"), [(PHONE, "dark"), (LAPTOP, "light")], ids=["phone", "laptop"]
+)
 def test_real_pages_are_accessible(axe, browser, real, name, viewport, scheme):
     assert violations(axe, browser, real / f"{name}.html", scheme=scheme, viewport=viewport) == []
 
@@ -61,7 +65,9 @@ def test_size_of_the_page_with_all_claims(real):
 
 def test_all_claims_on_two_screens(browser, real):
     options = {"java_script_enabled": False, "reduced_motion": "reduce"}
-    with Reader(browser, real / "verdicts.html", charts=False, viewport=LAPTOP, **options) as reader:
+    with Reader(
+        browser, real / "verdicts.html", charts=False, viewport=LAPTOP, **options
+    ) as reader:
         listed = reader.page.locator(".cx-overview")
         assert listed.locator("li").count() == 28
         assert listed.bounding_box()["height"] < LAPTOP["height"]
@@ -88,7 +94,9 @@ def test_from_the_index_to_a_claim_and_back(browser, real):
 
 @pytest.mark.parametrize("viewport", [PHONE, LAPTOP], ids=["phone", "laptop"])
 def test_contents_without_scripts(browser, made, viewport):
-    with Reader(browser, made / "verdicts.html", charts=False, java_script_enabled=False, viewport=viewport) as reader:
+    with Reader(
+        browser, made / "verdicts.html", charts=False, java_script_enabled=False, viewport=viewport
+    ) as reader:
         link = reader.page.locator(".cx-contents a", has_text="Method and provenance")
         assert link.is_visible() == (viewport is LAPTOP)
         if viewport is PHONE:
@@ -98,7 +106,9 @@ def test_contents_without_scripts(browser, made, viewport):
 
 
 def test_runs_unfold_without_scripts(browser, made):
-    with Reader(browser, made / "index.html", charts=False, java_script_enabled=False, viewport=PHONE) as reader:
+    with Reader(
+        browser, made / "index.html", charts=False, java_script_enabled=False, viewport=PHONE
+    ) as reader:
         runs = reader.page.locator("#row-claim-0 details")
         assert not runs.locator("li").first.is_visible()
         runs.locator("summary").click()

@@ -15,11 +15,22 @@ from cxresearch.estimators.results import CoxFit, Incidence
 from cxresearch.journey.moment_summary import MomentSummary
 
 
-def curve(share, at_risk, *, times=(10, 20, 30, 40), clock="tenure", cause="defection", start=0, support=40):
+def curve(
+    share,
+    at_risk,
+    *,
+    times=(10, 20, 30, 40),
+    clock="tenure",
+    cause="defection",
+    start=0,
+    support=40,
+):
     value = np.array(share)
     low, high = 0.9 * value, np.minimum(1.1 * value, 1)
     risk, error = np.array(at_risk, float), np.zeros(len(value))
-    return Incidence(cause, clock, np.array(times, float), value, low, high, risk, error, start, support, 0.95, 0)
+    return Incidence(
+        cause, clock, np.array(times, float), value, low, high, risk, error, start, support, 0.95, 0
+    )
 
 
 def fit(terms=("bad[1]", "bad[2+]", "contacts[1+]"), coef=(0.4, 0.7, -0.3), **more):
@@ -35,11 +46,24 @@ def fit(terms=("bad[1]", "bad[2+]", "contacts[1+]"), coef=(0.4, 0.7, -0.3), **mo
 
 def quick(counts=(500, 200, 290, 10), classes=("0", "1", "2+"), customers=(60, 30, 10)):
     return MomentSummary(
-        1000, 100, 200, 50.0, 5.0, 20.0, ("bad", "neutral", "good", "unknown"), counts, classes, customers, 10
+        1000,
+        100,
+        200,
+        50.0,
+        5.0,
+        20.0,
+        ("bad", "neutral", "good", "unknown"),
+        counts,
+        classes,
+        customers,
+        10,
     )
 
 
-BY_BAD = {"0": curve((0.1, 0.2, 0.3, 0.4), (90, 80, 70, 60)), "1": curve((0.2, 0.3, 0.4, 0.5), (40, 30, 9, 3), start=7)}
+BY_BAD = {
+    "0": curve((0.1, 0.2, 0.3, 0.4), (90, 80, 70, 60)),
+    "1": curve((0.2, 0.3, 0.4, 0.5), (40, 30, 9, 3), start=7),
+}
 CAUSES = {
     "defection": curve((0.1, 0.2, 0.3, 0.35), (900, 500, 200, 150)),
     "other exit": curve((0.05, 0.08, 0.12, 0.16), (900, 500, 200, 150), cause="other exit"),
@@ -76,8 +100,14 @@ def test_retention_tells_and_draws_one_minus_incidence():
     assert drawn["1", 20.0] == pytest.approx(0.7)
     assert drawn["1", 7.0] == 1.0
     limits = next(r for r in rows if r["level"] == "0" and r["time"] == 40)
-    assert (limits["low"], limits["high"]) == (pytest.approx(0.55), pytest.approx(0.65))  # of 90 customers
-    assert "0: 60% (55% to 65%) by day 40; 1: 70% (70% to 70%) by day 20" in chart.to_dict()["description"]
+    assert (limits["low"], limits["high"]) == (
+        pytest.approx(0.55),
+        pytest.approx(0.65),
+    )  # of 90 customers
+    assert (
+        "0: 60% (55% to 65%) by day 40; 1: 70% (70% to 70%) by day 20"
+        in chart.to_dict()["description"]
+    )
     assert "1 from day 7 on, of those there then" in chart.to_dict()["usermeta"]["caption"]
 
 
@@ -95,7 +125,10 @@ def test_no_point_where_few_are_at_risk_or_beyond_the_support():
     assert not [r for r in data(charts.retention(BY_BAD, min_cell=30)) if r["level"] == "1"]
     short = {"0": curve((0.1, 0.2, 0.3, 0.4), (900, 800, 700, 600), support=30)}
     assert max(r["time"] for r in data(charts.retention(short))) == 30
-    few = {"a": curve((0.1, 0.2, 0.3, 0.4), (900, 800, 5, 4)), "b": curve((0.1,) * 4, (900, 800, 700, 600))}
+    few = {
+        "a": curve((0.1, 0.2, 0.3, 0.4), (900, 800, 5, 4)),
+        "b": curve((0.1,) * 4, (900, 800, 700, 600)),
+    }
     assert max(r["time"] for r in data(charts.competing(few))) == 20
 
 
@@ -114,7 +147,9 @@ def test_no_step_stands_for_fewer_customers_than_may_be_shown(min_cell):
     ):
         left = [60 * share(r) for r in drawn]
         assert len(left) > 3
-        assert all(b - a > min_cell / 2 for a, b in itertools.pairwise(left))  # rounded on top of it
+        assert all(
+            b - a > min_cell / 2 for a, b in itertools.pairwise(left)
+        )  # rounded on top of it
         assert drawn[-1]["time"] <= 60 - min_cell + 1
         days = [r["time"] for r in drawn]
         assert all(b - a >= min_cell for a, b in itertools.pairwise(days))
@@ -143,14 +178,21 @@ def test_competing_causes_are_stacked():
     chart = charts.competing(CAUSES)
     at_end = {r["cause"]: r for r in data(chart) if r["time"] == 40}
     assert (at_end["defection"]["from"], at_end["defection"]["to"]) == (0, pytest.approx(0.35))
-    assert (at_end["other exit"]["from"], at_end["other exit"]["to"]) == (pytest.approx(0.35), pytest.approx(0.51))
+    assert (at_end["other exit"]["from"], at_end["other exit"]["to"]) == (
+        pytest.approx(0.35),
+        pytest.approx(0.51),
+    )
     assert "By day 40: defection: 35%; other exit: 16%" in chart.to_dict()["description"]
 
 
 def test_causes_with_other_times_are_read_as_steps():
     odd = {"a": CAUSES["defection"], "b": curve((0.1, 0.2), (900, 800), times=(15, 40))}
     rows = {(r["cause"], r["time"]): r["share"] for r in data(charts.competing(odd))}
-    assert (rows["b", 10.0], rows["b", 15.0], rows["b", 20.0]) == (0, pytest.approx(0.1), pytest.approx(0.1))
+    assert (rows["b", 10.0], rows["b", 15.0], rows["b", 20.0]) == (
+        0,
+        pytest.approx(0.1),
+        pytest.approx(0.1),
+    )
     assert rows["a", 15.0] == pytest.approx(0.1)
 
 
@@ -176,7 +218,10 @@ def test_hazard_ratios_tell_the_fit():
             pytest.approx(row["low"], abs=1e-4),
             pytest.approx(row["high"], abs=1e-4),
         )
-        assert f"{row['hazard_ratio']:.2f}, interval {row['low']:.2f} to {row['high']:.2f}" in spec["description"]
+        assert (
+            f"{row['hazard_ratio']:.2f}, interval {row['low']:.2f} to {row['high']:.2f}"
+            in spec["description"]
+        )
     assert '"type": "log"' in json.dumps(spec)
     caption = spec["usermeta"]["caption"]
     assert "Reference: bad 0, contacts 0." in caption
@@ -185,7 +230,10 @@ def test_hazard_ratios_tell_the_fit():
 
 
 def test_several_fits_stand_below_each_other():
-    both = {"crude": fit(("bad[1]",), (0.4,)), "adjusted": fit(("bad[1]", "contacts[1+]"), (0.5, -0.3))}
+    both = {
+        "crude": fit(("bad[1]",), (0.4,)),
+        "adjusted": fit(("bad[1]", "contacts[1+]"), (0.5, -0.3)),
+    }
     rows = data(charts.hazard_ratios(both, ["bad"]))
     assert [(r["term"], r["fit"]) for r in rows] == [("bad 1", "crude"), ("bad 1", "adjusted")]
     assert [r["label"] for r in rows] == ["bad 1, against 0", ""]
@@ -204,7 +252,10 @@ def test_ratio_without_an_upper_limit_is_left_out():
 def test_bars_tell_the_quick_math():
     assert "bad: 500 (50%, 2.5 a day)" in charts.grades(quick()).to_dict()["description"]
     assert [r["share"] for r in data(charts.bad_moments(quick()))] == [0.6, 0.3, 0.1]
-    assert "0: 60 (60%); 1: 30 (30%); 2+: 10 (10%)" in charts.bad_moments(quick()).to_dict()["description"]
+    assert (
+        "0: 60 (60%); 1: 30 (30%); 2+: 10 (10%)"
+        in charts.bad_moments(quick()).to_dict()["description"]
+    )
 
 
 def test_hidden_counts_are_not_in_the_chart():
@@ -242,7 +293,9 @@ def test_title_and_caption_are_in_the_picture_for_jupyterlab():
 
 
 def test_a_control_character_in_a_name_does_no_harm():
-    chart = charts.retention({"a\x00b": BY_BAD["0"], "\x1b[31m": BY_BAD["1"]}, history="of\x08 it").to_dict()
+    chart = charts.retention(
+        {"a\x00b": BY_BAD["0"], "\x1b[31m": BY_BAD["1"]}, history="of\x08 it"
+    ).to_dict()
     forms = renderer.bundle(chart)
     assert not re.search(r"\\u00[01]|[\x00-\x08\x0b-\x1f]", json.dumps(forms))
     assert not re.search(r"[\x00-\x08\x0b-\x1f]", renderer.still(chart, 340))

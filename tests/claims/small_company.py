@@ -101,7 +101,9 @@ class Company:
 
     def tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return the two tables as frames."""
-        return pl.DataFrame(self.log, schema=LOG, orient="row"), pl.DataFrame(self.people, schema=PEOPLE, orient="row")
+        return pl.DataFrame(self.log, schema=LOG, orient="row"), pl.DataFrame(
+            self.people, schema=PEOPLE, orient="row"
+        )
 
 
 @dataclass
@@ -131,11 +133,19 @@ class Lives:
     @classmethod
     def none_yet(cls, n: int) -> "Lives":
         """Return the state of customers with whom nothing has happened."""
-        zeros = {name: np.zeros(n) for name in ("bad", "good", "neutral", "remote", "worst", "handed", "sour")}
-        flags = {name: np.zeros(n) for name in ("had_problem", "gesture", "told", "complained", "flipped")}
+        zeros = {
+            name: np.zeros(n)
+            for name in ("bad", "good", "neutral", "remote", "worst", "handed", "sour")
+        }
+        flags = {
+            name: np.zeros(n)
+            for name in ("had_problem", "gesture", "told", "complained", "flipped")
+        }
         never = {name: np.full(n, -9999.0) for name in ("last_contact", "last_bad", "open_until")}
         codes = {name: np.full(n, -1) for name in ("last_grade", "first")}
-        return cls(**zeros, **flags, **never, **codes, failed=np.zeros((n, 4)), lowest=np.full(n, 5.0))
+        return cls(
+            **zeros, **flags, **never, **codes, failed=np.zeros((n, 4)), lowest=np.full(n, 5.0)
+        )
 
 
 def make_company(seed: int = 20240817, customers: int = 2_000) -> Company:
@@ -153,7 +163,9 @@ def make_company(seed: int = 20240817, customers: int = 2_000) -> Company:
         size = int(rng.choice([1, 2, 3, 4], p=[0.62, 0.22, 0.11, 0.05]))
         household[there : there + size] = h if size > 1 else -1
         # members come together, more or less
-        start[there + 1 : there + size] = start[there] + rng.integers(-20, 60, len(start[there + 1 : there + size]))
+        start[there + 1 : there + size] = start[there] + rng.integers(
+            -20, 60, len(start[there + 1 : there + size])
+        )
         there += size
         if there >= n:
             break
@@ -193,8 +205,12 @@ def make_company(seed: int = 20240817, customers: int = 2_000) -> Company:
                 "household": None if household[i] < 0 else f"home {household[i]}",
                 "came_by": CHANNELS[came_by[i]],
                 "mailings": int(mailings[i]),
-                "seen_from": day(start[i] + rng.integers(-10, 140)) if rng.random() < 0.12 else None,
-                "seen_until": day(start[i] + rng.integers(100, 700)) if rng.random() < 0.08 else None,
+                "seen_from": day(start[i] + rng.integers(-10, 140))
+                if rng.random() < 0.12
+                else None,
+                "seen_until": day(start[i] + rng.integers(100, 700))
+                if rng.random() < 0.08
+                else None,
             }
         )
     dirt(rng, company)
@@ -202,19 +218,38 @@ def make_company(seed: int = 20240817, customers: int = 2_000) -> Company:
 
 
 def hazard(
-    lives: Lives, t: int, segment: np.ndarray, came_by: np.ndarray, mailings: np.ndarray, partner_left: np.ndarray
+    lives: Lives,
+    t: int,
+    segment: np.ndarray,
+    came_by: np.ndarray,
+    mailings: np.ndarray,
+    partner_left: np.ndarray,
 ) -> np.ndarray:
     """Return how many times the base hazard everybody has on a day."""
     since = t - lives.last_bad
-    log = 0.18 * np.minimum(lives.bad, 4) + np.where(since <= 30, 0.55, 0.0) + np.where(since <= 90, 0.3, 0.0)
+    log = (
+        0.18 * np.minimum(lives.bad, 4)
+        + np.where(since <= 30, 0.55, 0.0)
+        + np.where(since <= 90, 0.3, 0.0)
+    )
     log += -0.05 * np.minimum(lives.good, 5) + 0.04 * np.minimum(lives.neutral, 5)
-    log += 0.25 * np.minimum(lives.remote, 2) + 0.14 * np.minimum(lives.handed, 4) + 0.2 * np.minimum(lives.worst, 3)
-    log += np.minimum(lives.failed, 2) @ np.array([0.12, 0.2, 0.08, 0.15]) + 0.1 * np.minimum(lives.sour, 3)
+    log += (
+        0.25 * np.minimum(lives.remote, 2)
+        + 0.14 * np.minimum(lives.handed, 4)
+        + 0.2 * np.minimum(lives.worst, 3)
+    )
+    log += np.minimum(lives.failed, 2) @ np.array([0.12, 0.2, 0.08, 0.15]) + 0.1 * np.minimum(
+        lives.sour, 3
+    )
     log += np.where(t - lives.last_contact > 90, 0.5, 0.0) + np.where(lives.first == 0, 0.35, 0.0)
     log += np.where(lives.last_grade == 0, 0.25, 0.0) + 0.15 * (5 - lives.lowest)
     log += np.where(lives.open_until > t, 0.6, 0.0) + 0.2 * lives.had_problem - 0.4 * lives.gesture
     log += -0.3 * lives.told + 0.3 * lives.complained - 0.15 * lives.flipped + 0.5 * partner_left
-    log += np.array([0.0, -0.3, 0.35])[segment] + np.array([0.2, -0.2, 0.0, 0.1])[came_by] - 0.08 * mailings
+    log += (
+        np.array([0.0, -0.3, 0.35])[segment]
+        + np.array([0.2, -0.2, 0.0, 0.1])[came_by]
+        - 0.08 * mailings
+    )
     return np.exp(log)
 
 
@@ -227,11 +262,21 @@ def reason(rng: np.random.Generator, cause: int) -> str | None:
 
 
 def contacts(
-    rng: np.random.Generator, company: Company, lives: Lives, i: int, t: int, name: str, bad: float, *, leaving: bool
+    rng: np.random.Generator,
+    company: Company,
+    lives: Lives,
+    i: int,
+    t: int,
+    name: str,
+    bad: float,
+    *,
+    leaving: bool,
 ) -> None:
     """Write a customer's contacts of one day, and remember what they did."""
     number = 1 + (rng.random() < 0.12) + (rng.random() < 0.03)
-    at = datetime.combine(day(t), datetime.min.time()) + timedelta(seconds=int(rng.integers(0, 86_400)))
+    at = datetime.combine(day(t), datetime.min.time()) + timedelta(
+        seconds=int(rng.integers(0, 86_400))
+    )
     for k in range(number):
         later = at + timedelta(seconds=int(rng.integers(1, 7_200)))
         tied = k > 0 and (rng.random() < 0.4 or later.date() > at.date())
@@ -243,7 +288,9 @@ def contacts(
         remember(lives, i, t, row)
 
 
-def one_contact(rng: np.random.Generator, name: str, at: datetime, bad: float, *, tied: bool) -> dict[str, Any]:
+def one_contact(
+    rng: np.random.Generator, name: str, at: datetime, bad: float, *, tied: bool
+) -> dict[str, Any]:
     """Write one row of the log."""
     rest = (1 - bad) * np.array([0.42, 0.5, 0.08])
     mood = MOODS[rng.choice(4, p=[bad, *rest])]
@@ -271,7 +318,9 @@ def one_contact(rng: np.random.Generator, name: str, at: datetime, bad: float, *
         "is_problem": None if rng.random() < 0.1 else bool(rng.random() < 0.3),
         "handoff": None if rng.random() < 0.2 else bool(rng.random() < 0.25),
     }
-    for name_of, value in zip(("respect", "solutions", "simplicity", "responsibility"), expectations, strict=True):
+    for name_of, value in zip(
+        ("respect", "solutions", "simplicity", "responsibility"), expectations, strict=True
+    ):
         row[name_of] = None if rng.random() < 0.25 else value
     if not tied:
         happenings(rng, row, at)
@@ -284,7 +333,9 @@ def happenings(rng: np.random.Generator, row: dict[str, Any], at: datetime) -> N
     if rng.random() < (0.3 if awful else 0.09):
         before = rng.choice([0, 0, 60, 3_600, 40_000, 200_000, 500_000, -30_000, -400_000])
         problem = at - timedelta(seconds=int(before))
-        took = rng.choice([900, 20_000, 90_000, 172_800, 172_801, 172_799, 300_000, 700_000, 2_000_000, -1, -1])
+        took = rng.choice(
+            [900, 20_000, 90_000, 172_800, 172_801, 172_799, 300_000, 700_000, 2_000_000, -1, -1]
+        )
         row["problem_at"] = problem
         row["resolved_at"] = None if took < 0 else problem + timedelta(seconds=int(took))
         if rng.random() < 0.45:
@@ -313,7 +364,9 @@ def remember(lives: Lives, i: int, t: int, row: dict[str, Any]) -> None:
     lives.handed[i] += row["handoff"] is True
     scores = [row[name] for name in ("respect", "solutions", "simplicity", "responsibility")]
     lives.failed[i] += [s is not None and s < 3 for s in scores]
-    lives.sour[i] += scores[0] is not None and scores[0] >= 3 and scores[3] is not None and scores[3] < 3
+    lives.sour[i] += (
+        scores[0] is not None and scores[0] >= 3 and scores[3] is not None and scores[3] < 3
+    )
     lives.last_contact[i], lives.last_grade[i] = t, grade
     if lives.first[i] < 0:
         lives.first[i] = grade
@@ -339,12 +392,19 @@ def dirt(rng: np.random.Generator, company: Company) -> None:
     log += [log[k] | {"happened": None} for k in rng.integers(0, len(log), 10)]
     log += [log[k] | {"who": "stranger"} for k in rng.integers(0, len(log), 10)]
     for k in rng.integers(0, len(log), 60):
-        if log[k]["happened"] is not None:  # before a start, after an end, or on some other day of a life
-            log.append(log[k] | {"happened": log[k]["happened"] + timedelta(days=int(rng.integers(-300, 300)))})
+        if (
+            log[k]["happened"] is not None
+        ):  # before a start, after an end, or on some other day of a life
+            log.append(
+                log[k]
+                | {"happened": log[k]["happened"] + timedelta(days=int(rng.integers(-300, 300)))}
+            )
     for k in range(12):
         lonely = people[k] | {"who": f"odd {k}", "household": None}
         first = lonely["start"]
-        people.append(lonely | {"end": first + timedelta(days=(0, -3)[k % 2]), "reason": "switched"})
+        people.append(
+            lonely | {"end": first + timedelta(days=(0, -3)[k % 2]), "reason": "switched"}
+        )
         log.append(log[k] | {"who": f"odd {k}"})
     people += [dict(people[k]) for k in rng.integers(0, len(people), 5)]
     people.append(people[3] | {"who": None})

@@ -46,7 +46,9 @@ WORLDS = {
 
 @pytest.mark.parametrize("verdict", WORLDS)
 def test_the_side_that_matters_wins(verdict):
-    (trial,) = evaluate(make_study(WORLDS[verdict], 6_000, 1, claims=[PEOPLE]), [PEOPLE["id"]]).values()
+    (trial,) = evaluate(
+        make_study(WORLDS[verdict], 6_000, 1, claims=[PEOPLE]), [PEOPLE["id"]]
+    ).values()
     assert trial.verdict == verdict, trial.sentence
     if verdict == "undecided":
         assert "neither of the two says anything" in str(trial.sentence)
@@ -57,7 +59,11 @@ def test_the_side_that_matters_wins(verdict):
 
 def test_what_a_study_lacks_is_said_before_anything_is_read():
     made = simulate(NOTHING, 300, 1)
-    raw = {"interactions": {"score": "stars", "scale": [1, 5]}, "retention": {"cause": "reason"}, "claims": [PEOPLE]}
+    raw = {
+        "interactions": {"score": "stars", "scale": [1, 5]},
+        "retention": {"cause": "reason"},
+        "claims": [PEOPLE],
+    }
     study = study_from(raw, interactions=made.interactions, retention=made.customers)
     said = "segment: its column is not named under [retention], segment"
     assert missing_requirement(parse_claim(PEOPLE), study, columns_of(study)) == said
@@ -71,7 +77,10 @@ def test_what_a_study_lacks_is_said_before_anything_is_read():
         ({"b": None}, "the kind model_comparison needs b"),
         ({"model": None}, "the kind model_comparison needs model"),
         ({"a": ["bda"]}, "no history 'bda'; did you mean 'bad'"),
-        ({"model": {"terms": [], "strata": ["segment"]}}, "'segment' cannot be a term and a stratum at once"),
+        (
+            {"model": {"terms": [], "strata": ["segment"]}},
+            "'segment' cannot be a term and a stratum at once",
+        ),
     ],
 )
 def test_what_the_grammar_refuses(change, said):

@@ -21,7 +21,9 @@ from cxresearch.worlds import World, simulate
 
 @pytest.fixture(scope="module")
 def records():
-    return read_records(simulate(World(hr_bad=(1.0, 2.0, 2.0, 2.0), busy_stay=-0.3), 1_500, 4).study())
+    return read_records(
+        simulate(World(hr_bad=(1.0, 2.0, 2.0, 2.0), busy_stay=-0.3), 1_500, 4).study()
+    )
 
 
 def wanted(records):
@@ -63,12 +65,29 @@ def test_parts_add_up_to_the_whole(records, monkeypatch, part):
 
 def test_matched_parts_of_unlike_sizes_add_up():
     rows = {"group": [0], "stratum": [0], "day": [1], "time": [2], "event": [1], "customers": [1]}
-    spans = {"group": [0], "stratum": [0], "first": [1], "last": [2], "end": [3], "event": [1], "customers": [1]}
+    spans = {
+        "group": [0],
+        "stratum": [0],
+        "first": [1],
+        "last": [2],
+        "end": [3],
+        "event": [1],
+        "customers": [1],
+    }
 
     def part(group, customers):
         people = pl.DataFrame({"group": [group], "customers": [customers], "clusters": [customers]})
-        frames = [downcast(pl.DataFrame(r).with_columns(group=pl.lit(group)), ["customers"]) for r in (rows, spans)]
-        return MatchedTable(*frames, ("",), ("censored", "defection"), downcast(people, ["customers", "clusters"]), ())
+        frames = [
+            downcast(pl.DataFrame(r).with_columns(group=pl.lit(group)), ["customers"])
+            for r in (rows, spans)
+        ]
+        return MatchedTable(
+            *frames,
+            ("",),
+            ("censored", "defection"),
+            downcast(people, ["customers", "clusters"]),
+            (),
+        )
 
     both = part(0, 100) + part(1, 40_000)
     assert both.population.rows() == [(0, 100, 100), (1, 40_000, 40_000)]
@@ -77,7 +96,9 @@ def test_matched_parts_of_unlike_sizes_add_up():
 def test_parts_hold_whole_clusters_and_every_row_once(records, monkeypatch):
     monkeypatch.setattr(packed_contacts, "PART", 1)
     collect = records.engine.collect
-    parts = [(collect(p.moments), collect(p.customers)) for p in (part() for part in records.parts())]
+    parts = [
+        (collect(p.moments), collect(p.customers)) for p in (part() for part in records.parts())
+    ]
     moments, customers = (pl.concat(frames) for frames in zip(*parts, strict=True))
     assert moments.equals(collect(records.moments))
     assert customers.sort("customer").equals(collect(records.customers).sort("customer"))

@@ -39,7 +39,9 @@ def harm(shared):
 @pytest.fixture(scope="module")
 def null(shared):
     """A world in which moments do nothing."""
-    return shared("null", lambda: evaluate(make_study(NULL), ["three-strikes", "bad-moments-drive-away"]))
+    return shared(
+        "null", lambda: evaluate(make_study(NULL), ["three-strikes", "bad-moments-drive-away"])
+    )
 
 
 def test_harm_is_found_although_the_naive_sign_is_wrong(harm):
@@ -76,7 +78,13 @@ def test_excess_is_found(harm):
 
 def test_as_many_leave_without():
     # nearly everybody leaves within the year, bad moment or not: the share alone would support the claim
-    world = World(base_hazard=0.013, bad_share=0.04, proneness_variance=0.1, contact_rate=1 / 25, other_hazard=0.0)
+    world = World(
+        base_hazard=0.013,
+        bad_share=0.04,
+        proneness_variance=0.1,
+        contact_rate=1 / 25,
+        other_hazard=0.0,
+    )
     trial = evaluate(make_study(world, 6_000), ["three-strikes"])["three-strikes"]
     assert trial.primary.estimate.low > 0.925
     assert trial.verdict == "undecided"
@@ -162,13 +170,24 @@ def test_too_few_customers_is_said_not_guessed():
             assert trial.verdict in ("not testable", "undecided")
             continue
         assert trial.verdict == "not testable"
-        said = ("20 groups of 20 customers", "expected", "name the column", "say which channels", "marketing", "agents")
+        said = (
+            "20 groups of 20 customers",
+            "expected",
+            "name the column",
+            "say which channels",
+            "marketing",
+            "agents",
+        )
         assert any(words in str(trial.sentence) for words in said), trial.sentence
 
 
 def test_a_study_without_bad_moments():
-    log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-01", "2024-03-01"], "grade": ["good", "good"]})
-    who = pl.DataFrame({"customer": ["a", "b"], "start": ["2024-01-01"] * 2, "end": ["2024-02-01", None]})
+    log = pl.DataFrame(
+        {"customer": ["a", "b"], "at": ["2024-01-01", "2024-03-01"], "grade": ["good", "good"]}
+    )
+    who = pl.DataFrame(
+        {"customer": ["a", "b"], "start": ["2024-01-01"] * 2, "end": ["2024-02-01", None]}
+    )
     docket = evaluate(study_from({}, interactions=log, retention=who))
     assert {t.verdict for t in docket.values()} == {"not testable"}
     assert "no contact is graded bad" in str(docket["three-strikes"].sentence)
@@ -218,7 +237,9 @@ def test_a_claim_does_not_depend_on_its_company():
 @pytest.mark.parametrize("busy", [-0.6, 0.6])
 def test_excess_is_zero_where_busy_customers_differ_and_moments_do_nothing(busy):
     excesses = [
-        evaluate(make_study(World(busy_stay=busy), 4_000, seed), ["one-strike"])["one-strike"]["excess"].estimate
+        evaluate(make_study(World(busy_stay=busy), 4_000, seed), ["one-strike"])["one-strike"][
+            "excess"
+        ].estimate
         for seed in (1, 2, 3)
     ]
     mean = sum(e.value for e in excesses) / 3
@@ -228,7 +249,9 @@ def test_excess_is_zero_where_busy_customers_differ_and_moments_do_nothing(busy)
 @pytest.mark.slow
 def test_neutral_moments_are_no_threat_where_they_do_nothing():
     result = [
-        evaluate(make_study(World(busy_stay=0.4), 4_000, seed), ["neutral-threat"])["neutral-threat"].primary.estimate
+        evaluate(make_study(World(busy_stay=0.4), 4_000, seed), ["neutral-threat"])[
+            "neutral-threat"
+        ].primary.estimate
         for seed in range(100, 104)
     ]
     mean = sum(e.value for e in result) / len(result)
@@ -313,13 +336,19 @@ def test_levels_held_equal_in_which_nobody_left_are_left_out():
     )  # fmt: skip
     study = make_study(World(hr_bad=(1.0, 2.0, 2.0, 2.0)), claims=[held])
     records = read_records(study)
-    eps = episodes(records, {"bad": bad_count(1), "so_far": contact_count(tuple(edges))}, whole=True)
-    rows = eps.to_polars().with_columns(left=(pl.col("event") == "defection").fill_null(value=False))
+    eps = episodes(
+        records, {"bad": bad_count(1), "so_far": contact_count(tuple(edges))}, whole=True
+    )
+    rows = eps.to_polars().with_columns(
+        left=(pl.col("event") == "defection").fill_null(value=False)
+    )
     by_level = dict(rows.group_by("so_far").agg(pl.col("left").sum()).iter_rows())
     levels = [level for level, n in by_level.items() if n]
     assert 2 < len(levels) < len(by_level)
     assert cox(risk_table(eps), ["bad", "so_far"], errors="model").penalised
-    x = np.column_stack([rows["bad"] == "1+", *(rows["so_far"] == level for level in levels[1:])]).astype(float)
+    x = np.column_stack(
+        [rows["bad"] == "1+", *(rows["so_far"] == level for level in levels[1:])]
+    ).astype(float)
     nothing = np.where(rows["so_far"].is_in(levels), 0.0, -25.0)
     peer = PHReg(
         rows["stop"].to_numpy(), x, rows["left"].to_numpy(), entry=rows["start"].to_numpy() + 1e-6,
@@ -353,7 +382,9 @@ def test_what_tells_who_is_busy_decides_no_comparison(busy):
         rows = {e.reading: e for e in trial.readings}
         own, equal = rows[primary[trial.claim.id]].estimate, rows["habit-equal"].estimate
         assert trial.verdict == "undecided"
-        assert trial.primary.reason.startswith("with contacts so far held equal as well it is not shown")
+        assert trial.primary.reason.startswith(
+            "with contacts so far held equal as well it is not shown"
+        )
         assert own.low > 0 or own.high < 0
         assert abs(equal.value) < abs(own.value) / 3
 
@@ -379,7 +410,9 @@ def test_what_tells_who_is_busy_decides_no_comparison(busy):
     ],
 )
 def test_what_busy_customers_have_more_of_decides_nothing(claim, busy, customers, alone, because):
-    trial = evaluate(simulate(World(busy_stay=busy), customers, 1).study(), [claim], verdicts_only=True)[claim]
+    trial = evaluate(
+        simulate(World(busy_stay=busy), customers, 1).study(), [claim], verdicts_only=True
+    )[claim]
     assert trial.verdict == "undecided"
     assert trial.primary.reason.startswith(because)
     own = next(e for e in trial.readings if e.reading == alone)

@@ -32,12 +32,17 @@ def entries():
     """The catalogue's entries, with every number that is only shown beside others tried as well."""
     for claim in cx.catalogue().values():
         raw = msgspec.to_builtins(claim)
-        tried = [{**r, "region": r["region"] or "> 0.5", "descriptive": False} for r in raw["readings"]]
+        tried = [
+            {**r, "region": r["region"] or "> 0.5", "descriptive": False} for r in raw["readings"]
+        ]
         yield raw | {"readings": tried}
 
 
 ENTRIES = {raw["id"]: raw for raw in entries()}
-PRIMARY = {name: next(r["id"] for r in raw["readings"] if r.get("primary")) for name, raw in ENTRIES.items()}
+PRIMARY = {
+    name: next(r["id"] for r in raw["readings"] if r.get("primary"))
+    for name, raw in ENTRIES.items()
+}
 READINGS = {(name, r["id"]): r for name, raw in ENTRIES.items() for r in raw["readings"]}
 OTHERS = [k for k in READINGS if k not in SIMULATED | LONG and k[1] != PRIMARY[k[0]]]
 
@@ -50,7 +55,9 @@ def company():
 @pytest.fixture(scope="module")
 def docket(company, shared):
     log, people = company.tables()
-    study = cx.study_from(STUDY | {"claims": list(ENTRIES.values())}, interactions=log, retention=people)
+    study = cx.study_from(
+        STUDY | {"claims": list(ENTRIES.values())}, interactions=log, retention=people
+    )
     return shared("every-claim", lambda: cx.evaluate(study))
 
 
@@ -84,7 +91,9 @@ def test_primary_reading(docket, wanted, claim):
     result = docket[claim].primary
     assert result.reading == PRIMARY[claim]
     assert result.estimate is not None, result.lacks
-    assert result.estimate.value == pytest.approx(wanted(claim)[result.reading].value, rel=1e-7, abs=1e-9)
+    assert result.estimate.value == pytest.approx(
+        wanted(claim)[result.reading].value, rel=1e-7, abs=1e-9
+    )
 
 
 @pytest.mark.slow
@@ -124,7 +133,9 @@ def test_events(docket, wanted):
 def test_customers(docket, wanted):
     whole = [(c, r, number) for c, r, number in counts(wanted) if not narrowed(READINGS[c, r])]
     assert len(whole) > 60
-    assert {(c, r): docket[c][r].customers for c, r, _ in whole} == {(c, r): number.customers for c, r, number in whole}
+    assert {(c, r): docket[c][r].customers for c, r, _ in whole} == {
+        (c, r): number.customers for c, r, number in whole
+    }
 
 
 @pytest.mark.slow
@@ -138,19 +149,28 @@ def test_estimates_are_away_from_where_nothing_happens(wanted):
 @pytest.mark.slow
 def test_base_rate_and_naive_answer_are_readings(docket, wanted):
     for trial in docket.values():
-        for beside, name in ((trial.base_rate, trial.claim.base_rate), (trial.naive, trial.claim.naive)):
+        for beside, name in (
+            (trial.base_rate, trial.claim.base_rate),
+            (trial.naive, trial.claim.naive),
+        ):
             if beside is not None and (trial.claim.id, name) not in SIMULATED | LONG:
-                assert beside.value == pytest.approx(wanted(trial.claim.id)[name].value, rel=1e-7), trial.claim.id
+                assert beside.value == pytest.approx(
+                    wanted(trial.claim.id)[name].value, rel=1e-7
+                ), trial.claim.id
 
 
 @pytest.mark.slow
 def test_errors_leave_out_the_same_groups(docket, life, past):
     bad, bins = np.minimum(past.each["bad"], 1), estimators.bins_of(life, 20)
-    sets = estimators.risk_sets(life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None)
+    sets = estimators.risk_sets(
+        life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None
+    )
     without = np.array([estimators.fit(sets, bins != g)["bad=1"] for g in range(20)])
     result = docket["bad-moments-drive-away"].primary.estimate
     assert result.groups == 20
-    assert result.se == pytest.approx(np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum()), rel=1e-5)
+    assert result.se == pytest.approx(
+        np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum()), rel=1e-5
+    )
 
 
 def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
@@ -168,19 +188,30 @@ def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
 def test_a_blackout_holds_on_days_since_a_problem(docket, company):
     log, people = company.tables()
     blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
-    result = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), ["resolution-decides"])
-    assert result["resolution-decides"].primary.estimate.value != docket["resolution-decides"].primary.estimate.value
+    result = cx.evaluate(
+        cx.study_from(blind, interactions=log, retention=people), ["resolution-decides"]
+    )
+    assert (
+        result["resolution-decides"].primary.estimate.value
+        != docket["resolution-decides"].primary.estimate.value
+    )
 
 
-PERSON = pl.DataFrame([{"customer": "a", "start": date(2024, 1, 1), "end": None}], schema_overrides={"end": pl.Date})
+PERSON = pl.DataFrame(
+    [{"customer": "a", "start": date(2024, 1, 1), "end": None}], schema_overrides={"end": pl.Date}
+)
 
 
 def test_told_when_it_came_is_not_told_beforehand():
     came = datetime(2024, 1, 11, 9)
     row = {"customer": "a", "at": came, "grade": "bad", "problem_at": came, "informed_at": came}
-    log = pl.DataFrame([row, row | {"at": datetime(2024, 3, 1), "problem_at": None, "informed_at": None}])
+    log = pl.DataFrame(
+        [row, row | {"at": datetime(2024, 3, 1), "problem_at": None, "informed_at": None}]
+    )
     study = cx.study_from({}, interactions=log, retention=PERSON)
-    assert cx.episodes(study, told=informed_before_problem()).to_polars()["told"].to_list() == ["not told"]
+    assert cx.episodes(study, told=informed_before_problem()).to_polars()["told"].to_list() == [
+        "not told"
+    ]
 
 
 def test_ratio_that_fading_is_held_against(company, past):
@@ -188,7 +219,9 @@ def test_ratio_that_fading_is_held_against(company, past):
     study = cx.study_from(STUDY, interactions=log, retention=people)
     age = cx.histories.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
     table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
-    result = beyond_selection(table, "age", subset={"bad": ["0", "1"]}, strata=["segment"], groups=20).observed
+    result = beyond_selection(
+        table, "age", subset={"bad": ["0", "1"]}, strata=["segment"], groups=20
+    ).observed
     ours = grids.age_of_last(past.life, grids.BAD, (30, 180))
     once = (past.each["bad"] == 1) & (ours <= 2)
     fit = estimators.cox(past.life, {"age": ours}, strata=past.segment, mask=once)
@@ -207,9 +240,15 @@ def test_the_oracles_own_cox_fit(life, past):
         cut = int((bad[i, : life.exit[i] + 1] == 0).sum()) - 1  # the last day without a bad moment
         left = life.event[i] == grids.DEFECTION
         if cut > life.entry[i]:
-            rows.append(oracle.CoxRow(life.entry[i], cut, left and cut == life.exit[i], (0.0,), life.segment[i]))
+            rows.append(
+                oracle.CoxRow(
+                    life.entry[i], cut, left and cut == life.exit[i], (0.0,), life.segment[i]
+                )
+            )
         if cut < life.exit[i]:
-            rows.append(oracle.CoxRow(max(cut, life.entry[i]), life.exit[i], left, (1.0,), life.segment[i]))
+            rows.append(
+                oracle.CoxRow(max(cut, life.entry[i]), life.exit[i], left, (1.0,), life.segment[i])
+            )
     coef, _, loglik = oracle.cox_fit(rows)
     assert ours.events == sum(row.event for row in rows)
     assert ours["bad=1"] == pytest.approx(coef[0], abs=1e-8)

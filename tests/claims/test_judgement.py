@@ -16,20 +16,31 @@ CLAIM = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away"
 
 def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
     """A reading of a claim, decided."""
-    result = None if verdict == "not testable" else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
+    result = (
+        None
+        if verdict == "not testable"
+        else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
+    )
     lacks = "a control group" if verdict == "not testable" else ""
     own = ("a claim", reading, f"as {reading}", reading == "own", verdict, verdict, "")
-    return Evidence(*own, result, p, None, "hazard ratio", "> 1", 1000, 100, None, lacks, (), (), ())
+    return Evidence(
+        *own, result, p, None, "hazard ratio", "> 1", 1000, 100, None, lacks, (), (), ()
+    )
 
 
-def judged(own: str, *, sensitivity: str = "", requires: tuple[tuple[Requirement, str], ...] = ()) -> Evidence:
+def judged(
+    own: str, *, sensitivity: str = "", requires: tuple[tuple[Requirement, str], ...] = ()
+) -> Evidence:
     """The primary reading after the others have been looked at."""
     rows = {"own": row("own", own)}
     if sensitivity:
         rows["crude"] = row("crude", sensitivity)
     rows |= {r.reading: row(r.reading, verdict, 0.03) for r, verdict in requires}
     primary: Reading = replace(
-        CLAIM.primary, id="own", sensitivity=("crude",) if sensitivity else (), requires=tuple(r for r, _ in requires)
+        CLAIM.primary,
+        id="own",
+        sensitivity=("crude",) if sensitivity else (),
+        requires=tuple(r for r, _ in requires),
     )
     return apply_requirements(primary, rows)
 
@@ -61,13 +72,19 @@ def test_what_a_reading_requires(own, other, contradicts):
     requirement = Requirement("other", reason="the other fails", contradicts=contradicts)
     result = judged(own, requires=((requirement, other),))
     if own in ("supported", "undecided") and other == "contradicted" and contradicts:
-        assert (result.verdict, result.reason, result.p) == ("contradicted", "the other fails", 0.03)
+        assert (result.verdict, result.reason, result.p) == (
+            "contradicted",
+            "the other fails",
+            0.03,
+        )
     elif own == "supported" and other == "supported":
         assert (result.verdict, result.p) == ("supported", 0.03)  # both must hold: the larger p
     elif own == "supported":
         assert result.verdict == "undecided"
         assert result.reason == (
-            "no comparison: it lacks a control group" if other == "not testable" else "the other fails"
+            "no comparison: it lacks a control group"
+            if other == "not testable"
+            else "the other fails"
         )
     else:
         assert (result.verdict, result.reason) == (own, "")
@@ -77,7 +94,9 @@ def test_what_a_reading_requires(own, other, contradicts):
 @pytest.mark.parametrize("other", VERDICTS)
 @pytest.mark.parametrize("asked", ["contradicted", "either"])
 def test_what_a_contradiction_requires(own, other, asked):
-    result = judged(own, requires=((Requirement("other", reason="the other differs", applies_to=asked), other),))
+    result = judged(
+        own, requires=((Requirement("other", reason="the other differs", applies_to=asked), other),)
+    )
     if own not in (("contradicted", "supported") if asked == "either" else (asked,)):
         assert (result.verdict, result.reason, result.p) == (own, "", 0.01)
     elif own == other:
@@ -85,19 +104,31 @@ def test_what_a_contradiction_requires(own, other, asked):
     else:
         lacks = other == "not testable"
         assert result.verdict == result.verdict_family == "undecided"
-        assert result.reason == ("no comparison: it lacks a control group" if lacks else "the other differs")
+        assert result.reason == (
+            "no comparison: it lacks a control group" if lacks else "the other differs"
+        )
 
 
 def test_a_required_reading_contradicts_although_the_answer_turns():
     requirement = Requirement("other", reason="the other fails", contradicts=True)
-    result = judged("supported", sensitivity="contradicted", requires=((requirement, "contradicted"),))
+    result = judged(
+        "supported", sensitivity="contradicted", requires=((requirement, "contradicted"),)
+    )
     assert (result.verdict, result.reason) == ("contradicted", "the other fails")
 
 
 def test_all_claims_at_once():
-    trials = [Trial(CLAIM, (row("own", "supported", p),), None, None, Sentence()) for p in (0.001, 0.02, 0.04)]
+    trials = [
+        Trial(CLAIM, (row("own", "supported", p),), None, None, Sentence())
+        for p in (0.001, 0.02, 0.04)
+    ]
     trials.append(Trial(CLAIM, (row("own", "not testable", None),), None, None, Sentence()))
     primaries = [t.primary for t in adjust_multiplicity(trials, "holm", 0.05)]
     assert [e.p_family for e in primaries[:3]] == pytest.approx([0.004, 0.06, 0.08])
-    assert [e.verdict_family for e in primaries] == ["supported", "undecided", "undecided", "not testable"]
+    assert [e.verdict_family for e in primaries] == [
+        "supported",
+        "undecided",
+        "undecided",
+        "not testable",
+    ]
     assert [e.verdict for e in primaries] == ["supported"] * 3 + ["not testable"]

@@ -84,7 +84,9 @@ def test_differences_have_a_smallest_effect_too():
 
 def test_more_events_never_looks_at_the_estimate():
     region = parse_region("> 1", 1.10)
-    assert more_events(ratio(1.02, 0.1), region, 400, None) == more_events(ratio(1.3, 0.1), region, 400, None)
+    assert more_events(ratio(1.02, 0.1), region, 400, None) == more_events(
+        ratio(1.3, 0.1), region, 400, None
+    )
     # 2.8 standard errors between 1 and 1.10 need an error of 0.034, that is (0.1 / 0.034)² as many events
     n = more_events(estimate(1.0, 0.1, scale="log", level=0.95, groups=0), region, 400, None)
     assert n == pytest.approx(400 * (0.1 / (math.log(1.1) / 2.8016)) ** 2 - 400, rel=0.01)

@@ -20,12 +20,20 @@ CONTACTS = {"use": "contacts_within", "days": 90, "edges": [1, 3, 6]}
 SO_FAR = {"history": "bad", "level": "1+", "active_within": "contacts"}
 MODEL = {"terms": ["bad", "contacts"]}
 READINGS = {
-    "incidence": {"competing_event": {"history": "many", "level": "2+", "cause": "a second one"}, "region": "> 0.5"},
+    "incidence": {
+        "competing_event": {"history": "many", "level": "2+", "cause": "a second one"},
+        "region": "> 0.5",
+    },
     "excess": {"compare": SO_FAR, "region": "> 0"},
     "hazard_contrast": {"model": MODEL, "contrast": {"bad[1+]": 1}, "region": "> 1"},
     "fading": {"age": "age", "region": "> 1"},
     "attributable_share": {"model": MODEL, "weights": {"bad": 1}, "region": "> 0"},
-    "model_comparison": {"model": {"terms": ["contacts"]}, "a": ["bad"], "b": ["state"], "region": "> 0"},
+    "model_comparison": {
+        "model": {"terms": ["contacts"]},
+        "a": ["bad"],
+        "b": ["state"],
+        "region": "> 0",
+    },
     "share": {"numerator": {"bad": ["1+"]}, "region": "> 0.5"},
     "share_at_risk": {"numerator": {"bad": ["1+"]}, "matched_on": "contacts", "region": "> 0"},
     "concentration": {"of": "agent", "region": "> 0.5"},
@@ -90,7 +98,11 @@ def test_keys_of_another_kind_are_refused_in_every_reading(claim):
         for key in {*VALUES} - {*own_keys(type(reading))}:
             changed = deepcopy(raw)
             changed["readings"][i][key] = VALUES[key]
-            refused(changed, f"claims.{claim.id}.readings.{reading.id}.{key}: a", f" has no {key}; it takes: ")
+            refused(
+                changed,
+                f"claims.{claim.id}.readings.{reading.id}.{key}: a",
+                f" has no {key}; it takes: ",
+            )
 
 
 @pytest.mark.parametrize("kind", READINGS)
@@ -98,10 +110,16 @@ def test_keys_of_another_kind_are_refused_in_every_reading(claim):
 def test_keys_of_another_kind_are_refused(kind, key):
     if key not in own_keys(KINDS[kind]):
         takes = ", ".join(own_keys(KINDS[kind]))
-        refused(entry(kind, {key: VALUES[key]}), f"claims.own.readings.r.{key}", f"has no {key}; it takes: {takes}")
+        refused(
+            entry(kind, {key: VALUES[key]}),
+            f"claims.own.readings.r.{key}",
+            f"has no {key}; it takes: {takes}",
+        )
 
 
-@pytest.mark.parametrize(("kind", "key"), [(kind, key) for kind in KINDS for key in required_keys(KINDS[kind])])
+@pytest.mark.parametrize(
+    ("kind", "key"), [(kind, key) for kind in KINDS for key in required_keys(KINDS[kind])]
+)
 def test_what_a_kind_needs(kind, key):
     refused(entry(kind, {key: None}), f"claims.own.readings.r: the kind {kind} needs {key}")
 
@@ -123,7 +141,10 @@ def test_what_a_kind_needs_is_not_empty(kind, keys):
 
 @pytest.mark.parametrize("kind", [None, 3, "hazard", "hazard contrast", "Share"])
 def test_a_kind_is_one_of_a_few(kind):
-    refused(entry(reading={"kind": kind}), "claims.own.readings.r.kind must be one of incidence, excess, ")
+    refused(
+        entry(reading={"kind": kind}),
+        "claims.own.readings.r.kind must be one of incidence, excess, ",
+    )
 
 
 READING_CASES = [
@@ -222,13 +243,29 @@ def test_wrong_readings(kind, change, said):
     refused(entry(kind, change), "claims.own.readings.r", said)
 
 
-CAUSES = ["", " ", "defection", "other exit", "censored", "group", "time", "entered", "left", "bad", "contacts", "*"]
+CAUSES = [
+    "",
+    " ",
+    "defection",
+    "other exit",
+    "censored",
+    "group",
+    "time",
+    "entered",
+    "left",
+    "bad",
+    "contacts",
+    "*",
+]
 
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_transition_has_a_name_of_its_own(cause):
     competing = READINGS["incidence"]["competing_event"] | {"cause": cause}
-    refused(entry("incidence", {"competing_event": competing}), "claims.own.readings.r.competing_event.cause")
+    refused(
+        entry("incidence", {"competing_event": competing}),
+        "claims.own.readings.r.competing_event.cause",
+    )
 
 
 def test_a_transition_is_one_moment_in_time():
@@ -240,7 +277,20 @@ def test_a_transition_is_one_moment_in_time():
     refused(entry("incidence", {"competing_event": competing}), said)
 
 
-NAMES = ["", "defection", "other exit", "flow", "rows", "time", "group", "event", "customer", "*", "^a$", "self"]
+NAMES = [
+    "",
+    "defection",
+    "other exit",
+    "flow",
+    "rows",
+    "time",
+    "group",
+    "event",
+    "customer",
+    "*",
+    "^a$",
+    "self",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -251,14 +301,20 @@ def test_what_no_history_can_be_called(name):
 @pytest.mark.parametrize(
     ("says", "said"),
     [
-        ({"use": "bad_count", "cap": True}, "cap must be a whole number between 0 and 1,000, was True"),
+        (
+            {"use": "bad_count", "cap": True},
+            "cap must be a whole number between 0 and 1,000, was True",
+        ),
         ({"use": "bad_count", "cap": 2**63 - 1}, "between 0 and 1,000, was 9223372036854775807"),
         ({"use": "bad_count", "cap": 0}, "cap must be a whole number and at least 1"),
         (CONTACTS | {"days": True}, "days must be a whole number between 0 and 100,000, was True"),
         (CONTACTS | {"days": 1.5}, "days must be a whole number"),
         (CONTACTS | {"days": "7"}, "days must be a whole number between 0 and 100,000, was '7'"),
         (CONTACTS | {"days": float("inf")}, "days must be a whole number"),
-        (CONTACTS | {"edges": [True]}, "edges must be a list of whole numbers between 0 and 100,000"),
+        (
+            CONTACTS | {"edges": [True]},
+            "edges must be a list of whole numbers between 0 and 100,000",
+        ),
         (CONTACTS | {"edges": [1.5]}, "was [1.5]"),
         (CONTACTS | {"edges": [1, float("nan")]}, "was [1, nan]"),
         (CONTACTS | {"edges": [2**70]}, "edges must be a list"),
@@ -290,21 +346,33 @@ def test_wrong_histories(says, said):
         "{estimate:>5000000000}", "{nope}", "{r:{low}}", "{estimate[0]}", "{base}", "{horizon}",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("which", ["finding", "supported", "contradicted", "undecided", "not_testable", "caution"])
+@pytest.mark.parametrize(
+    "which", ["finding", "supported", "contradicted", "undecided", "not_testable", "caution"]
+)
 def test_sentences_that_cannot_be_filled_in(sentence, which):
     text = entry()["text"] | {which: sentence}
-    refused(entry(text=text), f"claims.own.text.{which}", "in braces may stand lacks, reason", "{r:low} and {r:high}")
+    refused(
+        entry(text=text),
+        f"claims.own.text.{which}",
+        "in braces may stand lacks, reason",
+        "{r:low} and {r:high}",
+    )
 
 
 def test_sentences_name_what_they_may():
     text = entry()["text"]
-    refused(entry(text=text | {"not_testable": "{estimate}"}), "claims.own.text.not_testable: {estimate} is unknown")
+    refused(
+        entry(text=text | {"not_testable": "{estimate}"}),
+        "claims.own.text.not_testable: {estimate} is unknown",
+    )
     refused(entry(text=text | {"finding": "{estimat}"}), "did you mean 'estimate'")
     fine = "{{50%}} {estimate} {low} {high} {customers} {events} {lacks} {reason} {r} " + "".join(
         f"{{r:{limit}}}" for limit in LIMITS if limit
     )
     claim = parse_claim(entry(text=text | {"finding": fine, "caution": fine}))
-    trial = evaluate(make_study(World(), 2_000, claims=[entry(text=text | {"finding": fine})]), ["own"])
+    trial = evaluate(
+        make_study(World(), 2_000, claims=[entry(text=text | {"finding": fine})]), ["own"]
+    )
     assert str(trial["own"].sentence).startswith("{50%} ")
     assert str(filled("{lacks}{r:low}", claim, trial["own"].primary, None, {})) == "unknown"
 
@@ -313,10 +381,16 @@ def test_sentences_name_what_they_may():
     ("changes", "said"),
     [
         ({"id": ""}, "the id of a claim must not be empty"),
-        ({"retention": []}, "claims.own.retention must hold one or both of contract and activity, was []"),
+        (
+            {"retention": []},
+            "claims.own.retention must hold one or both of contract and activity, was []",
+        ),
         ({"retention": ["contrakt"]}, "did you mean 'contract'"),
         ({"exposure": "bda"}, "claims.own.exposure: no history 'bda'; did you mean 'bad'"),
-        ({"readings": 5}, "claims.own.readings must be a list, each written [[claims.readings]], was 5"),
+        (
+            {"readings": 5},
+            "claims.own.readings must be a list, each written [[claims.readings]], was 5",
+        ),
         ({"readings": []}, "exactly one reading must say primary = true"),
         ({"readings": [5]}, "claims.own.readings.0 must be a section"),
         ({"covariates": ["bad"]}, "'bad' is a covariate too"),
@@ -330,49 +404,82 @@ def test_wrong_claims(changes, said):
 
 def test_ids_of_readings_are_their_own():
     refused(entry(reading={"id": ""}), "the id of a reading must not be empty")
-    refused(entry(reading={"id": "low"}), "claims.own.readings.low: {low} says something else in sentences")
+    refused(
+        entry(reading={"id": "low"}),
+        "claims.own.readings.low: {low} says something else in sentences",
+    )
 
 
 def test_only_the_primary_reading_looks_at_others_that_are_decided():
     other = entry(reading={"id": "other", "primary": False})["readings"][0]
     first = entry(reading={"sensitivity": ["other"]})["readings"][0]
     parse_claim(entry(readings=[first, other]))
-    refused(entry(readings=[first, other | {"sensitivity": ["r"]}]), "other.sensitivity: only the primary reading, r,")
+    refused(
+        entry(readings=[first, other | {"sensitivity": ["r"]}]),
+        "other.sensitivity: only the primary reading, r,",
+    )
     silent = {k: v for k, v in other.items() if k != "region"} | {"descriptive": True}
     refused(entry(readings=[first, silent]), "readings.r.sensitivity: other has no region")
     alone = entry()["readings"][0]
-    refused(entry(readings=[alone, silent | {"alternative": 2.0}]), "other.alternative says something about a region")
+    refused(
+        entry(readings=[alone, silent | {"alternative": 2.0}]),
+        "other.alternative says something about a region",
+    )
 
 
 def test_a_reading_like_another():
     first = entry()["readings"][0]
     other = {"id": "other", "label": "the same", "same_as": "r", "model": {"terms": ["bad"]}}
-    claim = parse_claim(entry(readings=[first | {"alternative": 2.0, "sensitivity": ["other"]}, other]))
+    claim = parse_claim(
+        entry(readings=[first | {"alternative": 2.0, "sensitivity": ["other"]}, other])
+    )
     assert claim.reading("other") == msgspec.structs.replace(
         claim.primary, id="other", label="the same", primary=False, alternative=None, sensitivity=(),
         model=msgspec.structs.replace(claim.primary.model, terms=("bad",)),
     )  # fmt: skip
     beside = parse_claim(entry(readings=[first, other | {"descriptive": True}])).reading("other")
     assert (beside.region, beside.contrast) == (None, {"bad[1+]": 1})
-    refused(entry(readings=[first, other | {"same_as": "s"}]), "readings.other.same_as must name a reading above it")
-    refused(entry(readings=[other, first]), "readings.other.same_as must name a reading above it, was 'r'; above it")
-    refused(entry(readings=[first, other | {"kind": "share"}]), "readings.other.kind: it is the kind of r")
-    refused(entry(readings=[first, other | {"numerator": {}}]), "other.numerator: a hazard contrast has no numerator")
+    refused(
+        entry(readings=[first, other | {"same_as": "s"}]),
+        "readings.other.same_as must name a reading above it",
+    )
+    refused(
+        entry(readings=[other, first]),
+        "readings.other.same_as must name a reading above it, was 'r'; above it",
+    )
+    refused(
+        entry(readings=[first, other | {"kind": "share"}]),
+        "readings.other.kind: it is the kind of r",
+    )
+    refused(
+        entry(readings=[first, other | {"numerator": {}}]),
+        "other.numerator: a hazard contrast has no numerator",
+    )
 
 
 def test_a_base_rate_can_be_a_reading():
     claim = parse_claim(entry(base_rate={"label": "without one", "subset": {"bad": ["0"]}}))
     assert claim.base_rate == "left-anyway"
-    assert (claim.reading("left-anyway").kind, claim.reading("left-anyway").descriptive) == ("incidence", True)
-    refused(entry(base_rate={"label": "x", "subset": {"bad": ["9"]}}), "left-anyway.subset.bad: bad has no level '9'")
-    refused(entry(base_rate={"subset": {"bad": ["0"]}}), "claims.own.readings.left-anyway", "`label`")
+    assert (claim.reading("left-anyway").kind, claim.reading("left-anyway").descriptive) == (
+        "incidence",
+        True,
+    )
+    refused(
+        entry(base_rate={"label": "x", "subset": {"bad": ["9"]}}),
+        "left-anyway.subset.bad: bad has no level '9'",
+    )
+    refused(
+        entry(base_rate={"subset": {"bad": ["0"]}}), "claims.own.readings.left-anyway", "`label`"
+    )
 
 
 def test_the_sentence_of_a_verdict():
     text = parse_claim(entry(text={"finding": "It is {estimate}.", "supported": "So it is."})).text
     assert text.template("supported") == "It is {estimate}. So it is."
     assert text.template("contradicted") == "It is {estimate}."
-    assert text.template("undecided") == "It is {estimate}. That does not decide the claim: {reason}."
+    assert (
+        text.template("undecided") == "It is {estimate}. That does not decide the claim: {reason}."
+    )
     assert text.template("not testable") == "This study cannot say: it lacks {lacks}."
 
 
@@ -390,7 +497,8 @@ def test_an_entry_is_a_section():
 def test_the_catalogue_is_what_its_files_say():
     assert len(catalogue()) == 28
     assert all(
-        isinstance(c, Claim) and msgspec.convert(msgspec.to_builtins(c), Claim) == c for c in catalogue().values()
+        isinstance(c, Claim) and msgspec.convert(msgspec.to_builtins(c), Claim) == c
+        for c in catalogue().values()
     )
 
 

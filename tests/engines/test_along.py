@@ -14,18 +14,48 @@ ENGINES = ["polars", "polars-lazy", "duckdb"]
 KEY = ("customer", "day", "second")
 SHIFTS = {"two_back": 2, "back": 1, "ahead": -1, "two_ahead": -2}
 CASES = {
-    "nulls first, right after another's values": [(1, 4, 0, 5), (1, 5, 0, 8), (2, 0, 0, None), (2, 3, 0, 7)],
-    "nothing, between two who have something": [(1, 4, 0, 5), (2, 1, 0, None), (2, 2, 0, None), (3, 1, 0, -2)],
+    "nulls first, right after another's values": [
+        (1, 4, 0, 5),
+        (1, 5, 0, 8),
+        (2, 0, 0, None),
+        (2, 3, 0, 7),
+    ],
+    "nothing, between two who have something": [
+        (1, 4, 0, 5),
+        (2, 1, 0, None),
+        (2, 2, 0, None),
+        (3, 1, 0, -2),
+    ],
     "a single row each": [(1, 4, 0, 5), (2, 1, 0, None), (3, 7, 0, 2), (4, 1, 0, -6)],
-    "nulls before all else": [(1, 1, 0, None), (1, 2, 0, None), (1, 3, 0, 2), (2, 1, 0, None), (2, 2, 0, 4)],
+    "nulls before all else": [
+        (1, 1, 0, None),
+        (1, 2, 0, None),
+        (1, 3, 0, 2),
+        (2, 1, 0, None),
+        (2, 2, 0, 4),
+    ],
     "nulls between": [(1, 1, 0, 3), (1, 2, 0, None), (1, 3, 0, 1), (1, 4, 0, None), (1, 5, 0, 2)],
-    "out of order": [(2, 7, 3, 1), (1, 5, 0, 6), (2, 7, 1, None), (2, 8, 0, None), (2, 6, 9, 2), (1, 4, 9, -3)],
+    "out of order": [
+        (2, 7, 3, 1),
+        (1, 5, 0, 6),
+        (2, 7, 1, None),
+        (2, 8, 0, None),
+        (2, 6, 9, 2),
+        (1, 4, 9, -3),
+    ],
     "nobody has anything": [(1, 1, 0, None), (2, 1, 0, None), (2, 2, 0, None)],
     "below nought": [(-2, -5, 0, None), (-2, -4, 0, -1), (-1, -9, 0, None), (0, 0, 0, 3)],
-    "too wide to be packed": [(2**40, 2**40, 0, 3), (0, 0, 0, None), (2**40, 0, 0, None), (0, 1, 0, 4)],
+    "too wide to be packed": [
+        (2**40, 2**40, 0, 3),
+        (0, 0, 0, None),
+        (2**40, 0, 0, None),
+        (0, 1, 0, 4),
+    ],
 }
 ROWS = st.lists(
-    st.tuples(st.integers(-2, 3), st.integers(0, 4), st.integers(0, 3), st.none() | st.integers(-9, 9)),
+    st.tuples(
+        st.integers(-2, 3), st.integers(0, 4), st.integers(0, 3), st.none() | st.integers(-9, 9)
+    ),
     max_size=25,
     unique_by=lambda row: row[:3],
 )
@@ -45,7 +75,10 @@ def looped(rows):
                 "last": so_far[-1] if so_far else None,
                 "min": None if row[3] is None else least,
                 "least": least,
-                **{name: values[i - n] if 0 <= i - n < len(walk) else None for name, n in SHIFTS.items()},
+                **{
+                    name: values[i - n] if 0 <= i - n < len(walk) else None
+                    for name, n in SHIFTS.items()
+                },
             }
     return result
 
@@ -63,8 +96,15 @@ def walked(rows, name, kind=pl.Int64):
         **{name: along.shift("value", n) for name, n in SHIFTS.items()},
     )
     x = x.with_columns(least=along.last("min"))
-    result = at.collect(x.select(*KEY, *(nw.col(c).cast(nw.Int64) for c in ("sum", "last", "min", "least", *SHIFTS))))
-    return {tuple(row[k] for k in KEY): {c: v for c, v in row.items() if c not in KEY} for row in result.to_dicts()}
+    result = at.collect(
+        x.select(
+            *KEY, *(nw.col(c).cast(nw.Int64) for c in ("sum", "last", "min", "least", *SHIFTS))
+        )
+    )
+    return {
+        tuple(row[k] for k in KEY): {c: v for c, v in row.items() if c not in KEY}
+        for row in result.to_dicts()
+    }
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -88,7 +128,9 @@ def test_random_walks(name, rows):
 
 
 MANY = st.lists(
-    st.tuples(st.integers(-2, 3), st.integers(0, 3), *[st.none() | st.integers(-9, 9)] * 3), min_size=1, max_size=25
+    st.tuples(st.integers(-2, 3), st.integers(0, 3), *[st.none() | st.integers(-9, 9)] * 3),
+    min_size=1,
+    max_size=25,
 )
 
 
@@ -96,7 +138,9 @@ def ticks(rows, name, work):
     """What `work` makes of several rows per customer and day, sorted."""
     at = engine(name)
     columns = ("customer", "day", "a", "b", "c")
-    frame = at.keep(at.rows(at.frame(pl.DataFrame(rows, dict.fromkeys(columns, pl.Int64), orient="row"))))
+    frame = at.keep(
+        at.rows(at.frame(pl.DataFrame(rows, dict.fromkeys(columns, pl.Int64), orient="row")))
+    )
     result = work(at.along("day"), frame.select(*columns))
     return at.collect(result.select(nw.col(*columns).cast(nw.Int64))).sort("customer", "day").rows()
 
@@ -112,19 +156,26 @@ def test_rows_of_one_tick_are_put_together(name, rows):
     for tick, own in itertools.groupby(sorted(rows, key=lambda r: r[:2]), key=lambda r: r[:2]):
         a, b, c = zip(*(row[2:] for row in own), strict=True)
         wanted.append((*tick, together(a, "sum"), together(b, "last"), together(c, "min")))
-    assert ticks(rows, name, lambda along, x: along.gather(x, {"a": "sum", "b": "last", "c": "min"})) == wanted
+    assert (
+        ticks(rows, name, lambda along, x: along.gather(x, {"a": "sum", "b": "last", "c": "min"}))
+        == wanted
+    )
 
 
 @pytest.mark.parametrize("name", ENGINES)
 @given(
-    rows=st.lists(st.tuples(st.integers(-2, 3), st.integers(0, 4), st.integers(0, 2), st.integers(0, 9)), max_size=25)
+    rows=st.lists(
+        st.tuples(st.integers(-2, 3), st.integers(0, 4), st.integers(0, 2), st.integers(0, 9)),
+        max_size=25,
+    )
 )
 def test_columns_are_carried_forward_side_by_side(name, rows):
     """Each column has one value per tick, and all have one at the customer's first."""
     changes = {(who, day, column): value for who, day, column, value in rows}
     changes |= {(who, -1, column): 0 for who in range(-2, 4) for column in range(3)}
     listed = [
-        (who, day, *(value if i == column else None for i in range(3))) for (who, day, column), value in changes.items()
+        (who, day, *(value if i == column else None for i in range(3)))
+        for (who, day, column), value in changes.items()
     ]
     wanted, state = [], [0, 0, 0]
     for tick, own in itertools.groupby(sorted(changes.items()), key=lambda item: item[0][:2]):

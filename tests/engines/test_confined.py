@@ -28,7 +28,9 @@ def test_a_view_that_is_stored_in_a_file_reads_nothing_else(tmp_path, name, view
     (tmp_path / "secret.csv").write_text("customer,at,grade\na,2024-01-02,bad\n")
     with duckdb.connect(str(tmp_path / "log.duckdb")) as made:
         made.execute("create table t as select 'a' as customer, '2024-01-02' as at, 'bad' as grade")
-        made.execute("create view v as " + view.format(file=tmp_path / "secret.csv", folder=tmp_path))
+        made.execute(
+            "create view v as " + view.format(file=tmp_path / "secret.csv", folder=tmp_path)
+        )
     raw = {"interactions": {"source": "duckdb:log.duckdb/v", "grade": "grade"}}
     study = cx.study_from(raw, folder=tmp_path, retention=WHO)
     with pytest.raises(SourceError, match="disabled by configuration"):
@@ -67,7 +69,9 @@ def test_what_does_not_fit_into_memory_goes_into_the_state_folder(tmp_path, monk
     on.connection.execute("set memory_limit = '60MB'; set threads = 1")
     (tmp_path / "state").mkdir(mode=0o700)
     on.confine([], tmp_path / "state")
-    on.connection.execute("create table big as select range a, md5(range::varchar) b from range(2000000)")
+    on.connection.execute(
+        "create table big as select range a, md5(range::varchar) b from range(2000000)"
+    )
     (spill,) = (tmp_path / "state" / "spill").iterdir()
     assert list(spill.iterdir())
     assert spill.stat().st_mode & 0o777 == 0o700
@@ -81,9 +85,13 @@ def test_files_of_a_second_study_are_read_as_well(tmp_path):
     for number in (1, 2):
         folder = tmp_path / str(number)
         (folder / "year=2024").mkdir(parents=True)
-        pl.DataFrame({"customer": ["a"], "at": [number]}).write_parquet(folder / "year=2024" / "log.parquet")
+        pl.DataFrame({"customer": ["a"], "at": [number]}).write_parquet(
+            folder / "year=2024" / "log.parquet"
+        )
         with duckdb.connect(str(folder / "who.duckdb")) as made:
-            made.execute("create table t as select 'a' as customer, '2024-01-01' as start, null as \"end\"")
+            made.execute(
+                "create table t as select 'a' as customer, '2024-01-01' as start, null as \"end\""
+            )
         raw = {"interactions": {"source": "."}, "retention": {"source": "duckdb:who.duckdb/t"}}
         study = cx.study_from(raw, folder=folder)
         result = on.collect(nw.from_native(open_source(study, on, "interactions")))

@@ -24,8 +24,15 @@ def made():
 
 def told(made, name="polars"):
     records = read_records(made.study(), name)
-    table = cx.risk_table(records, bad=cx.bad_count(2), contacts=cx.contacts_within(90), strata=["segment"])
-    return records.audit.findings, records.audit.facts, [q.rows() for _, q in records.audit.quarantine], table
+    table = cx.risk_table(
+        records, bad=cx.bad_count(2), contacts=cx.contacts_within(90), strata=["segment"]
+    )
+    return (
+        records.audit.findings,
+        records.audit.facts,
+        [q.rows() for _, q in records.audit.quarantine],
+        table,
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,12 +64,17 @@ def test_contacts_of_other_grades_are_left_out(made):
     assert contacts.customers() == every["customer"].n_unique()
     for columns in (("grade", "both", "leaving"), ("grade", "second")):
         assert contacts.tally(columns).equals(
-            every.group_by(columns).agg(rows=pl.len()).sort(columns).cast(contacts.tally(columns).schema)
+            every.group_by(columns)
+            .agg(rows=pl.len())
+            .sort(columns)
+            .cast(contacts.tally(columns).schema)
         )
 
 
 def test_numbers_are_as_narrow_as_hold_them():
-    kinds = {n: downcast(pl.DataFrame({"n": [0, n]}), []).schema["n"] for n in (127, 128, 2**15, 2**31)}
+    kinds = {
+        n: downcast(pl.DataFrame({"n": [0, n]}), []).schema["n"] for n in (127, 128, 2**15, 2**31)
+    }
     assert kinds == {127: pl.Int8, 128: pl.Int16, 2**15: pl.Int32, 2**31: pl.Int64}
     assert downcast(pl.DataFrame({"n": [-128]}), []).schema["n"] == pl.Int16
     # a sum must be held as well: 32 bits are added up in 32
@@ -74,7 +86,11 @@ def test_numbers_are_as_narrow_as_hold_them():
 @pytest.mark.parametrize("wide", [1, 2**50])
 def test_sums_and_tallies(wide):
     rng = np.random.default_rng(1)
-    a, b, n = rng.integers(0, 4, 500) * wide, rng.integers(-3, 3, 500) * wide, rng.integers(0, 9, 500)
+    a, b, n = (
+        rng.integers(0, 4, 500) * wide,
+        rng.integers(-3, 3, 500) * wide,
+        rng.integers(0, 9, 500),
+    )
     frame = pl.DataFrame({"a": a, "b": b, "n": n})
     assert (between({"a": (0, 3 * wide), "b": (-3 * wide, 2 * wide)}) is None) == (wide > 1)
     wanted = frame.group_by("a", "b").agg(pl.col("n").sum(), rows=pl.len()).sort("a", "b")

@@ -27,15 +27,21 @@ def test_what_does_not_fit_is_not_packed():
     assert packing(pl.DataFrame({"a": [1, None]}), ["a"]) is None
     assert packing(pl.DataFrame({"a": []}, schema={"a": pl.Int64}), ["a"]) is None
     edge = pl.DataFrame({"a": [0, 2**62], "b": [0, 0]})
-    assert packing(edge, ["a", "b"]).unpack(edge.select(packing(edge, ["a", "b"]).key).to_series().to_numpy())[
-        "a"
-    ].to_list() == [
+    assert packing(edge, ["a", "b"]).unpack(
+        edge.select(packing(edge, ["a", "b"]).key).to_series().to_numpy()
+    )["a"].to_list() == [
         0,
         2**62,
     ]
 
 
-@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 2), st.integers(0, 2**31)), min_size=1, max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(-3, 3), st.integers(0, 2), st.integers(0, 2**31)),
+        min_size=1,
+        max_size=60,
+    )
+)
 def test_sums_are_the_same_dense_and_sparse(rows):
     """Where keys are few they are counted without sorting; both ways are exact and hold no row without a count."""
     frame = pl.DataFrame(rows, schema=["a", "b", "n"], orient="row")

@@ -23,10 +23,15 @@ def cohort() -> pl.DataFrame:
 
 
 def cohort_table(
-    rows: pl.DataFrame | None = None, features: Sequence[str] = ("bad", "contacts", "segment"), *, grouped: bool = True
+    rows: pl.DataFrame | None = None,
+    features: Sequence[str] = ("bad", "contacts", "segment"),
+    *,
+    grouped: bool = True,
 ) -> RiskTable:
     """Their risk table; of some of the episodes, if they are given."""
-    return from_rows(cohort() if rows is None else rows, features, cause="cause", causes=CAUSES, grouped=grouped)
+    return from_rows(
+        cohort() if rows is None else rows, features, cause="cause", causes=CAUSES, grouped=grouped
+    )
 
 
 def heart_table(name: str = "jasa1") -> RiskTable:

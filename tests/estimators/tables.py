@@ -12,7 +12,9 @@ def separated(event: pl.Expr) -> RiskTable:
     Args:
         event: who leaves, by id, x and y: where nobody does, a log hazard ratio has no maximum.
     """
-    rows = pl.DataFrame({"id": range(200), "start": [0] * 200, "stop": [1 + i % 50 for i in range(200)]})
+    rows = pl.DataFrame(
+        {"id": range(200), "start": [0] * 200, "stop": [1 + i % 50 for i in range(200)]}
+    )
     rows = rows.with_columns(
         x=pl.when(pl.col("id") % 4 == 0).then(pl.lit("b")).otherwise(pl.lit("a")),
         y=pl.when(pl.col("id") % 5 == 0).then(pl.lit("q")).otherwise(pl.lit("p")),

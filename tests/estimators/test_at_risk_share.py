@@ -19,10 +19,19 @@ def changing(seed, customers=1_500):
     start = rng.integers(0, 20, customers)
     middle, stop = start + rng.integers(1, 30, customers), start + rng.integers(1, 60, customers)
     two = middle < stop
-    first = pl.DataFrame({"id": np.arange(customers), "start": start, "stop": np.where(two, middle, stop)})
-    both = pl.concat([first, pl.DataFrame({"id": np.arange(customers), "start": middle, "stop": stop}).filter(two)])
+    first = pl.DataFrame(
+        {"id": np.arange(customers), "start": start, "stop": np.where(two, middle, stop)}
+    )
+    both = pl.concat(
+        [
+            first,
+            pl.DataFrame({"id": np.arange(customers), "start": middle, "stop": stop}).filter(two),
+        ]
+    )
     n = both.height
-    last = both.with_columns(last=pl.col("stop") == pl.col("stop").max().over("id"))["last"].to_numpy()
+    last = both.with_columns(last=pl.col("stop") == pl.col("stop").max().over("id"))[
+        "last"
+    ].to_numpy()
     return both.with_columns(
         event=np.where(last, rng.choice(3, n, p=[0.3, 0.5, 0.2]), 0),
         silent=rng.choice(["no", "yes"], n, p=[0.3, 0.7]),
@@ -67,7 +76,9 @@ def test_as_in_plain_loops(causes, ages, strata):
     rows = changing(1)
     table = table_of(rows)
     names, among = tuple(CAUSES[c] for c in causes), {"age": ages}
-    result = share_at_risk(table, {"silent": ("yes",)}, "age", subset=among, causes=names, strata=strata)
+    result = share_at_risk(
+        table, {"silent": ("yes",)}, "age", subset=among, causes=names, strata=strata
+    )
     leavers, counts, expected, own, alone = in_loops(rows, causes, ages, strata)
     assert (result.whole, result.part, result.alone) == (leavers, counts, alone)
     assert result.expected == pytest.approx(expected, rel=1e-12)
@@ -87,7 +98,10 @@ def test_jackknife_written_out():
     group = rows["id"].replace_strict(bin_of)
     parts = np.array([in_loops(rows.filter(group != g))[:3] for g in range(20)])
     excess, share_of = (parts[:, 1] - parts[:, 2]) / parts[:, 0], parts[:, 2] / parts[:, 0]
-    for estimate, replicates in ((result.excess, excess), (result.comparators, np.log(share_of / (1 - share_of)))):
+    for estimate, replicates in (
+        (result.excess, excess),
+        (result.comparators, np.log(share_of / (1 - share_of))),
+    ):
         spread = np.sqrt(19 / 20 * ((replicates - replicates.mean()) ** 2).sum())
         assert estimate.se == pytest.approx(spread, rel=1e-9)
         assert estimate.groups == 20
@@ -98,7 +112,9 @@ def test_the_model_error_is_that_of_a_logrank_test():
     n = 1_200
     stop, event = rng.integers(1, 40, n), rng.integers(0, 2, n)
     silent, age = rng.integers(0, 2, n), rng.integers(0, 3, n)
-    rows = pl.DataFrame({"id": np.arange(n), "start": 0, "stop": stop, "event": event, "silent": silent, "age": age})
+    rows = pl.DataFrame(
+        {"id": np.arange(n), "start": 0, "stop": stop, "event": event, "silent": silent, "age": age}
+    )
     result = share_at_risk(from_rows(rows, ["silent", "age"]), {"silent": ("1",)}, "age").excess
     chi, _ = survdiff(stop, event, silent, strata=age)
     assert (result.value / result.se_model) ** 2 == pytest.approx(chi, rel=1e-9)
@@ -127,7 +143,9 @@ def at_once(seed, leave, customers=6_000, strata=1):
 
 def test_what_is_planted_is_found():
     """Twice the hazard where silent: of leavers 2q / (1 + q) are silent where q of those at risk are."""
-    result = share_at_risk(at_once(1, lambda silent, age: 0.004 * (1 + silent)), {"silent": ("1",)}, "age")
+    result = share_at_risk(
+        at_once(1, lambda silent, age: 0.004 * (1 + silent)), {"silent": ("1",)}, "age"
+    )
     wanted = np.mean([2 * q / (1 + q) - q for q in (0.4, 0.8)])
     assert result.excess.low < wanted < result.excess.high
     assert result.excess.low > 0.05
@@ -144,7 +162,12 @@ def test_alike_takes_away_what_goes_with_age():
 def test_chance_leaves_no_excess_however_small_the_risk_sets():
     """Risk sets of about three: with the leaver among them, nothing is left on average."""
     result = [
-        share_at_risk(at_once(s, lambda silent, age: 0.02, 1_200, 200), {"silent": ("1",)}, "age", strata=["stratum"])
+        share_at_risk(
+            at_once(s, lambda silent, age: 0.02, 1_200, 200),
+            {"silent": ("1",)},
+            "age",
+            strata=["stratum"],
+        )
         for s in range(20)
     ]
     z = np.array([f.excess.value / f.excess.se for f in result])
@@ -154,7 +177,9 @@ def test_chance_leaves_no_excess_however_small_the_risk_sets():
 
 
 def test_leavers_who_all_count_are_no_certainty():
-    rows = changing(4).with_columns(silent=pl.when(pl.col("event") == 1).then(pl.lit("yes")).otherwise("silent"))
+    rows = changing(4).with_columns(
+        silent=pl.when(pl.col("event") == 1).then(pl.lit("yes")).otherwise("silent")
+    )
     result = share_at_risk(table_of(rows), {"silent": ("yes",)}, "age")
     assert result.part == result.whole
     assert result.exposed.scale == "wilson"

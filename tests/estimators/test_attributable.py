@@ -20,7 +20,9 @@ def test_bruzzi_written_out():
         ("bad", defections),
         ("contacts", cohort().filter(pl.col("cause") == 1)["contacts"].to_list()),
     ):
-        fractions[name] = 1 - sum(np.exp(-beta.get(f"{name}[{v}]", 0.0)) for v in column) / len(column)
+        fractions[name] = 1 - sum(np.exp(-beta.get(f"{name}[{v}]", 0.0)) for v in column) / len(
+            column
+        )
     assert attributable(table, fit, {"bad": 1}).value == pytest.approx(fractions["bad"], rel=1e-12)
     both = attributable(table, fit, {"bad": 1, "contacts": -1})
     assert both.value == pytest.approx(fractions["bad"] - fractions["contacts"], rel=1e-12)
@@ -39,7 +41,9 @@ def test_jackknife_leaves_out_events_too():
         kept = np.exp(-np.concatenate([[0.0], fit.replicates[g]])) @ counts
         values.append(1 - kept / sum(counts))
     spread = np.array(values) - np.mean(values)
-    assert result.se == pytest.approx(np.sqrt((fit.groups - 1) / fit.groups * (spread**2).sum()), rel=1e-10)
+    assert result.se == pytest.approx(
+        np.sqrt((fit.groups - 1) / fit.groups * (spread**2).sum()), rel=1e-10
+    )
 
 
 def test_what_cannot_be_asked():

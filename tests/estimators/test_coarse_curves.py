@@ -23,13 +23,19 @@ def curve_of(lives):
         schema_overrides={"end": pl.Int64, "observed_until": pl.Int64},
     )
     log = pl.DataFrame({"customer": [0], "at": [0], "grade": ["good"]})
-    raw = {"interactions": {"log_from": 0, "log_until": 200}, "retention": {"observed_until": "observed_until"}}
+    raw = {
+        "interactions": {"log_from": 0, "log_until": 200},
+        "retention": {"observed_until": "observed_until"},
+    }
     table = cx.risk_table(cx.study_from(raw, interactions=log, retention=who), bad=cx.bad_count(1))
     return cx.incidence(table, min_cell=1, errors="model")
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 150), st.booleans()), min_size=20, max_size=80), st.integers(2, 12))
+@given(
+    st.lists(st.tuples(st.integers(1, 150), st.booleans()), min_size=20, max_size=80),
+    st.integers(2, 12),
+)
 def test_each_step_stands_for_enough_who_left_and_none_lies_where_few_are(lives, min_cell):
     whole = curve_of(lives)
     result = coarse(whole, min_cell)
@@ -47,7 +53,13 @@ def test_nothing_is_lost_where_one_may_be_shown():
     result = coarse(whole, 1)
     seen = whole.times[np.diff(whole.incidence, prepend=0.0) > 0]
     assert set(seen) <= set(result.times)
-    assert len(result.incidence) == len(result.low) == len(result.high) == len(result.se_model) == len(result.times)
+    assert (
+        len(result.incidence)
+        == len(result.low)
+        == len(result.high)
+        == len(result.se_model)
+        == len(result.times)
+    )
 
 
 def test_few_who_left_make_no_step_and_none_a_flat_one():
@@ -57,7 +69,9 @@ def test_few_who_left_make_no_step_and_none_a_flat_one():
     assert (none.times.tolist(), none.incidence.tolist()) == ([50.0], [0.0])
 
 
-@pytest.mark.parametrize(("customers", "step"), [(90, 0.05), (400, 0.01), (4000, 0.001), (10**7, 0.0001), (3, 0.1)])
+@pytest.mark.parametrize(
+    ("customers", "step"), [(90, 0.05), (400, 0.01), (4000, 0.001), (10**7, 0.0001), (3, 0.1)]
+)
 def test_shares_are_as_coarse_as_the_customers_are_few(customers, step):
     assert grain(customers, 10) == pytest.approx(step)
 

@@ -25,14 +25,18 @@ def counts(seed, rate, agents=60, strata=4, moments=80, hard=None):
         hard: agent to the only stratum there is for it; all of them where not given.
     """
     rng = np.random.default_rng(seed)
-    agent, stratum, half = (x.ravel() for x in np.meshgrid(range(agents), range(strata), (0, 1), indexing="ij"))
+    agent, stratum, half = (
+        x.ravel() for x in np.meshgrid(range(agents), range(strata), (0, 1), indexing="ij")
+    )
     volume = rng.gamma(4, moments / 4, agents)[agent]
     if hard is not None:
         volume = np.where(stratum == hard(agent), volume, 0)
     n = rng.poisson(volume)
     base = 0.1 + 0.2 * stratum / max(strata - 1, 1)
     bad = rng.binomial(n, np.minimum(base * rate(rng, agents)[agent], 0.95))
-    return pl.DataFrame({"agent": agent, "stratum": stratum, "half": half, "moments": n, "bad": bad})
+    return pl.DataFrame(
+        {"agent": agent, "stratum": stratum, "half": half, "moments": n, "bad": bad}
+    )
 
 
 def alike(rng, agents):
@@ -76,7 +80,9 @@ def uneven(rng, agents):
     return rng.gamma(2, 1 / 2, agents)
 
 
-@pytest.mark.parametrize(("seed", "moments", "part"), [(1, 80, 0.1), (2, 12, 0.1), (3, 40, 0.25), (4, 80, 0.02)])
+@pytest.mark.parametrize(
+    ("seed", "moments", "part"), [(1, 80, 0.1), (2, 12, 0.1), (3, 40, 0.25), (4, 80, 0.02)]
+)
 def test_as_in_plain_loops(seed, moments, part):
     frame = counts(seed, uneven, moments=moments)
     result = worst_share(frame, part=part, draws=100)
@@ -88,7 +94,9 @@ def test_as_in_plain_loops(seed, moments, part):
 
 def test_equal_agents_are_taken_in_equal_parts():
     """Forty agents with the same numbers: whichever are called the worst, a tenth of the moments has a tenth."""
-    frame = pl.DataFrame([(a, 0, h, 50, 10) for a in range(40) for h in (0, 1)], orient="row", schema=_NAMES)
+    frame = pl.DataFrame(
+        [(a, 0, h, 50, 10) for a in range(40) for h in (0, 1)], orient="row", schema=_NAMES
+    )
     result = worst_share(frame, draws=100)
     assert result.estimate.value == pytest.approx(0.1, rel=1e-12)
     assert result.p_chance > 0.3
@@ -116,7 +124,8 @@ def test_permutations_deal_out_what_each_stratum_has(moments):
     totals = cells.group_by("half").agg(pl.col("bad").sum()).sort("half")["bad"].to_numpy()
     np.testing.assert_array_equal(dealt.sum(axis=2), np.broadcast_to(totals, (2_000, 2)))
     rates = cells.with_columns(
-        share=pl.col("bad").sum().over("stratum", "half") / pl.col("moments").sum().over("stratum", "half")
+        share=pl.col("bad").sum().over("stratum", "half")
+        / pl.col("moments").sum().over("stratum", "half")
     )
     by_agent = rates.group_by("half", "agent").agg(bad=(pl.col("moments") * pl.col("share")).sum())
     for half, agent, expected in by_agent.iter_rows():
@@ -135,7 +144,9 @@ def test_agents_who_are_all_alike_are_near_chance():
 
 def test_ranking_and_measuring_on_the_same_half_would_find_what_is_not_there():
     frames = [counts(s, alike) for s in range(20)]
-    trapped, result = (np.array([in_loops(f, 0.1, same_half=same) for f in frames]) for same in (True, False))
+    trapped, result = (
+        np.array([in_loops(f, 0.1, same_half=same) for f in frames]) for same in (True, False)
+    )
     assert trapped.mean() > 0.11
     assert (trapped > result).all()
     assert abs(result.mean() - 0.1) < 0.003
@@ -159,7 +170,9 @@ def test_a_planted_tenth_is_found():
     result = worst_share(counts(9, planted, agents=100))
     assert result.estimate.low > result.chance.high
     assert result.p_chance == pytest.approx(1 / 1001)
-    assert 0.25 < result.estimate.value < 5 / 14 + 0.05  # a tenth with fivefold rates has 5 / (5 + 9) of all
+    assert (
+        0.25 < result.estimate.value < 5 / 14 + 0.05
+    )  # a tenth with fivefold rates has 5 / (5 + 9) of all
     assert decide(result.estimate, parse_region("> 0.5")).verdict == "contradicted"
     assert decide(result.estimate, parse_region("> 0.2")).verdict == "supported"
 
@@ -167,9 +180,14 @@ def test_a_planted_tenth_is_found():
 def test_agents_with_few_moments_are_not_the_worst():
     frame = counts(10, planted, agents=100)
     rng = np.random.default_rng(10)
-    few = pl.DataFrame([(1_000 + a, 0, h, 1, 0) for a in range(500) for h in (0, 1)], orient="row", schema=_NAMES)
+    few = pl.DataFrame(
+        [(1_000 + a, 0, h, 1, 0) for a in range(500) for h in (0, 1)], orient="row", schema=_NAMES
+    )
     few = few.with_columns(bad=pl.Series(rng.integers(0, 2, few.height)))
-    with_few, without = worst_share(pl.concat([frame, few]), draws=100), worst_share(frame, draws=100)
+    with_few, without = (
+        worst_share(pl.concat([frame, few]), draws=100),
+        worst_share(frame, draws=100),
+    )
     assert with_few.ranked == without.ranked == 100
     assert with_few.agents == 600
     assert with_few.estimate.value == pytest.approx(without.estimate.value, abs=0.02)
@@ -181,7 +199,12 @@ def test_the_order_of_rows_does_not_matter():
     good = frame.with_columns(pl.col("moments") - pl.col("bad"), bad=pl.lit(0, pl.Int64))
     split = pl.concat([frame.with_columns(moments="bad"), good])
     nobody = frame.head(50).with_columns(agent=pl.lit(-1, pl.Int64))
-    for other in (frame.sample(fraction=1, shuffle=True, seed=1), frame.reverse(), split, pl.concat([nobody, frame])):
+    for other in (
+        frame.sample(fraction=1, shuffle=True, seed=1),
+        frame.reverse(),
+        split,
+        pl.concat([nobody, frame]),
+    ):
         assert worst_share(other.cast(pl.Int64), draws=100) == result
     assert worst_share(frame, draws=100, seed=2).estimate.value == result.estimate.value
     assert worst_share(frame, draws=100, seed=2).estimate.se != result.estimate.se

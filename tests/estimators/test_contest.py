@@ -24,16 +24,26 @@ def test_written_out():
     result = compare_models(table, ["bad"], ["contacts"], strata=["segment"])
 
     def difference(some):
-        a, b = (cox(some, [t], strata=["segment"], errors="model").loglik for t in ("bad", "contacts"))
+        a, b = (
+            cox(some, [t], strata=["segment"], errors="model").loglik for t in ("bad", "contacts")
+        )
         return (a - b) / some.events("defection")
 
     count = table.groups
-    whole, without = difference(table), np.array([difference(table.without_group(g)) for g in range(count)])
-    assert result.difference.value == pytest.approx(count * whole - (count - 1) * without.mean(), rel=1e-6)
+    whole, without = (
+        difference(table),
+        np.array([difference(table.without_group(g)) for g in range(count)]),
+    )
+    assert result.difference.value == pytest.approx(
+        count * whole - (count - 1) * without.mean(), rel=1e-6
+    )
     spread = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
     assert result.difference.se == pytest.approx(spread, rel=1e-6)
     assert result.events == table.events("defection")
-    assert compare_models(table, ["contacts"], ["bad"], strata=["segment"]).difference.value == -result.difference.value
+    assert (
+        compare_models(table, ["contacts"], ["bad"], strata=["segment"]).difference.value
+        == -result.difference.value
+    )
 
 
 def people(seed, effect=0.0, customers=3_000):
@@ -58,7 +68,10 @@ def people(seed, effect=0.0, customers=3_000):
 def test_nothing_against_nothing_is_nothing():
     """Eleven useless parameters against one: each fits half a unit by chance, which the correction takes off."""
     result = [compare_models(people(seed), ["many"], ["noise"]) for seed in range(12)]
-    raw = [(cox(t, ["many"]).loglik - cox(t, ["noise"]).loglik) / t.events("defection") for t in map(people, range(12))]
+    raw = [
+        (cox(t, ["many"]).loglik - cox(t, ["noise"]).loglik) / t.events("defection")
+        for t in map(people, range(12))
+    ]
     corrected = np.array([f.difference.value for f in result])
     error = corrected.std(ddof=1) / np.sqrt(len(corrected))
     assert abs(corrected.mean()) < 3 * error
@@ -95,7 +108,14 @@ def test_a_product_is_found_by_its_parts():
     rng = np.random.default_rng(5)
     a, b, c = (rng.integers(0, 2, 4_000) for _ in range(3))
     stop = 1 + rng.exponential(120 / np.exp(0.8 * a * b)).astype(int)
-    rows = pl.DataFrame({"id": np.arange(4_000), "start": 0, "stop": np.minimum(stop, 200), "event": 1 * (stop <= 200)})
+    rows = pl.DataFrame(
+        {
+            "id": np.arange(4_000),
+            "start": 0,
+            "stop": np.minimum(stop, 200),
+            "event": 1 * (stop <= 200),
+        }
+    )
     table = from_rows(rows.with_columns(a=a, b=b, c=c), ["a", "b", "c"])
     assert compare_models(table, ["a:b"], ["c"], ["a", "b"]).p_a < 1e-6
     assert compare_models(table, ["c"], ["a"], ["b", "a:b"]).p_a > 1e-3  # the product is not its

@@ -55,7 +55,9 @@ def test_heart_data_as_in_r(data, model, terms, strata, ties):
 
 
 def test_numbers_printed_in_the_literature():
-    assert cox(heart_table("heart"), ["linear(transplant)"], errors="model").coef[0] == pytest.approx(0.12714, abs=5e-6)
+    assert cox(heart_table("heart"), ["linear(transplant)"], errors="model").coef[
+        0
+    ] == pytest.approx(0.12714, abs=5e-6)
 
 
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
@@ -73,7 +75,11 @@ def test_cohort_as_in_r(ties, strata):
 def test_jackknife_is_near_robust_errors(strata):
     # the jackknife's own noise with 100 groups is about 7%; the groups are fixed by md5, not chosen
     stratum = pl.col("strata") == "segment" if strata else pl.col("strata").is_null()
-    wanted = read("cohort_coxph.csv").filter((pl.col("ties") == "efron") & stratum)["robust_se"].to_numpy()
+    wanted = (
+        read("cohort_coxph.csv")
+        .filter((pl.col("ties") == "efron") & stratum)["robust_se"]
+        .to_numpy()
+    )
     fit = cox(cohort_table(), ["bad", "contacts"], strata=strata)
     assert fit.groups == 100
     assert np.abs(fit.se / wanted - 1).max() < 0.10
@@ -108,12 +114,19 @@ def test_score_is_zero_at_the_fit():
     fit = cox(cohort_table(rows), ["bad"], errors="model")
     assert not fit.penalised
     plain = [
-        oracle.CoxRow(r["start"], r["stop"], r["cause"] == 1, tuple(float(r["bad"] == t[4:-1]) for t in fit.terms))
+        oracle.CoxRow(
+            r["start"],
+            r["stop"],
+            r["cause"] == 1,
+            tuple(float(r["bad"] == t[4:-1]) for t in fit.terms),
+        )
         for r in rows.iter_rows(named=True)
     ]
     score = oracle.cox_score(list(map(float, fit.coef)), plain, "efron")
     assert max(map(abs, score)) < 1e-9
-    assert fit.loglik == pytest.approx(float(oracle.cox_loglik(list(map(float, fit.coef)), plain, "efron")), rel=1e-12)
+    assert fit.loglik == pytest.approx(
+        float(oracle.cox_loglik(list(map(float, fit.coef)), plain, "efron")), rel=1e-12
+    )
 
 
 ONLY_A_LEAVES = (pl.col("x") == "a") & (pl.col("id") % 3 == 0)
@@ -143,8 +156,12 @@ def test_firth_is_at_the_top_of_the_penalised_likelihood():
 
 
 def test_a_level_in_one_group_only_does_not_break_the_jackknife():
-    rows = cohort().with_columns(rare=pl.when(pl.col("id") == 7).then(pl.lit("seen")).otherwise(pl.lit("no")))
-    rows = rows.with_columns(cause=pl.when(pl.col("rare") == "seen").then(0).otherwise(pl.col("cause")))
+    rows = cohort().with_columns(
+        rare=pl.when(pl.col("id") == 7).then(pl.lit("seen")).otherwise(pl.lit("no"))
+    )
+    rows = rows.with_columns(
+        cause=pl.when(pl.col("rare") == "seen").then(0).otherwise(pl.col("cause"))
+    )
     table = cohort_table(rows, ["bad", "rare"])
     fit = cox(table, ["bad", "rare"])
     assert fit.penalised  # nobody in that level ever left
@@ -163,10 +180,18 @@ def few_rows(kept: str | None = None) -> pl.DataFrame:
     who = np.arange(480)
     level = np.select([who % 120 == 7, who % 3 == 0], ["rare", "some"], "none")
     mean = np.select([level == "rare", level == "some"], [10, 20], 40)
-    leaves = np.ceil(-mean * np.log((who + 1) * 0.6180339887 % 1)).astype(int)  # spread evenly, as if drawn
+    leaves = np.ceil(-mean * np.log((who + 1) * 0.6180339887 % 1)).astype(
+        int
+    )  # spread evenly, as if drawn
     event = (leaves <= 60) & (level != kept)
     rows = pl.DataFrame(
-        {"id": who, "start": 0 * who, "stop": leaves.clip(1, 60), "event": event.astype(int), "level": level}
+        {
+            "id": who,
+            "start": 0 * who,
+            "stop": leaves.clip(1, 60),
+            "event": event.astype(int),
+            "level": level,
+        }
     )
     return rows.with_columns(
         half=pl.when(pl.col("id") % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")),
@@ -176,18 +201,25 @@ def few_rows(kept: str | None = None) -> pl.DataFrame:
 
 def few(kept: str | None = None) -> RiskTable:
     """`few_rows` as a risk table."""
-    return from_rows(few_rows(kept), ["level", "half", "age"], levels={"level": ["none", "some", "rare"]})
+    return from_rows(
+        few_rows(kept), ["level", "half", "age"], levels={"level": ["none", "some", "rare"]}
+    )
 
 
 @pytest.mark.parametrize("kept", [None, "rare"])
 @pytest.mark.parametrize("strata", [(), ("half",)])
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
-@pytest.mark.parametrize("terms", [["level"], ["level", "linear(age)"]], ids=["few patterns", "many patterns"])
+@pytest.mark.parametrize(
+    "terms", [["level"], ["level", "linear(age)"]], ids=["few patterns", "many patterns"]
+)
 def test_replicates_are_fits_without_a_group(terms, ties, strata, kept):
     fit = cox(few(kept), terms, strata=strata, ties=ties, groups=20)
     table = enough_groups(few(kept), "defection", 20)
     assert fit.groups == table.groups == 20
-    fresh = [cox(table.without_group(g), terms, strata=strata, ties=ties, errors="model") for g in range(20)]
+    fresh = [
+        cox(table.without_group(g), terms, strata=strata, ties=ties, errors="model")
+        for g in range(20)
+    ]
     assert {f.penalised for f in [fit, *fresh]} == {kept is not None}
     wanted = np.array([f.coef for f in fresh])
     assert np.abs(wanted - fit.coef).max() > 0.1  # far enough for a step or two to miss
@@ -197,16 +229,25 @@ def test_replicates_are_fits_without_a_group(terms, ties, strata, kept):
 
 def test_without_a_maximum_the_first_step_stands():
     rows = few_rows().with_columns(
-        event=pl.when((pl.col("level") == "rare") & (pl.col("id") != 7)).then(0).otherwise(pl.col("event"))
+        event=pl.when((pl.col("level") == "rare") & (pl.col("id") != 7))
+        .then(0)
+        .otherwise(pl.col("event"))
     )
     levels = {"level": ["none", "some", "rare"]}
     fit = cox(from_rows(rows, ["level"], levels=levels), ["level"], groups=20)
     assert not fit.penalised
-    whose = enough_groups(from_rows(rows, ["id"]), "defection", 20).flows.select("group", "id").unique()
+    whose = (
+        enough_groups(from_rows(rows, ["id"]), "defection", 20).flows.select("group", "id").unique()
+    )
     group = dict(whose.select("id", "group").iter_rows())
     assert fit.groups == len(set(group.values())) == 20
     kept = [
-        oracle.CoxRow(0, r["stop"], r["event"] == 1, (float(r["level"] == "some"), float(r["level"] == "rare")))
+        oracle.CoxRow(
+            0,
+            r["stop"],
+            r["event"] == 1,
+            (float(r["level"] == "some"), float(r["level"] == "rare")),
+        )
         for r in rows.iter_rows(named=True)
         if group[r["id"]] != group[7]
     ]
@@ -218,7 +259,9 @@ def test_without_a_maximum_the_first_step_stands():
 def test_a_batch_of_groups_gives_what_one_after_the_other_gives(monkeypatch):
     together = cox(few(), ["level", "linear(age)"], groups=20).replicates
     monkeypatch.setattr(import_module("cxresearch.estimators.cox"), "_AT_ONCE", 1)
-    np.testing.assert_allclose(cox(few(), ["level", "linear(age)"], groups=20).replicates, together, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        cox(few(), ["level", "linear(age)"], groups=20).replicates, together, rtol=0, atol=1e-6
+    )
 
 
 def test_weights_of_contrasts_and_their_errors():
@@ -261,7 +304,9 @@ def test_scale_of_time_does_not_matter(factor):
 def test_times_far_from_zero(first):
     """Only differences of times matter, however many bits the times themselves need."""
     rng = np.random.default_rng(4)
-    rows = pl.DataFrame({"id": np.arange(200), "stop": rng.integers(1, 90, 200), "x": rng.integers(0, 2, 200)})
+    rows = pl.DataFrame(
+        {"id": np.arange(200), "stop": rng.integers(1, 90, 200), "x": rng.integers(0, 2, 200)}
+    )
     rows = rows.with_columns(start=0, event=pl.lit(1))
     far = rows.with_columns(pl.col("start").cast(pl.Int64) + first, pl.col("stop") + first)
     near, away = (cox(from_rows(r, ["x"]), ["x"], errors="model") for r in (rows, far))

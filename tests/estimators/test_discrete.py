@@ -19,9 +19,13 @@ def test_as_in_r():
 
 def test_pooled_baselines_as_in_statsmodels():
     cells = read("cloglog_table.csv", bad=pl.String, band=pl.String).filter(pl.col("v") >= 29)
-    x = np.column_stack([np.ones(cells.height), cells["bad"] == "1+", cells["band"] == "3+"]).astype(float)
+    x = np.column_stack(
+        [np.ones(cells.height), cells["bad"] == "1+", cells["band"] == "3+"]
+    ).astype(float)
     link = sm.families.Binomial(link=sm.families.links.CLogLog())
-    theirs = sm.GLM(np.column_stack([cells["d"], cells["n"] - cells["d"]]), x, family=link).fit(tol=1e-14)
+    theirs = sm.GLM(np.column_stack([cells["d"], cells["n"] - cells["d"]]), x, family=link).fit(
+        tol=1e-14
+    )
     late = grouped_table()
     late = type(late)(
         late.flows.filter(pl.col("time") >= 28),
@@ -40,7 +44,9 @@ def test_pooled_baselines_as_in_statsmodels():
 
 def test_no_maximum_is_said():
     table = grouped_table()
-    only_good = table.flows.with_columns(defection=pl.when(pl.col("bad") == 0).then(0).otherwise(pl.col("defection")))
+    only_good = table.flows.with_columns(
+        defection=pl.when(pl.col("bad") == 0).then(0).otherwise(pl.col("defection"))
+    )
     with pytest.raises(EstimationError, match="no maximum"):
         grouped_hazards(
             type(table)(only_good, table.features, table.causes, table.clock, table.population),

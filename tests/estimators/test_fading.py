@@ -16,7 +16,9 @@ BANDS = ("0-7", "8-14", "15-30", "31-60", "61-90", "91-180", "181-365", "366+")
 LEVELS = ("none", *BANDS, "unknown")
 
 
-def world(seed, effect, frailty=0.0, customers=20_000, daily=0.003, days=730, rate=1 / 200, segments=1):
+def world(
+    seed, effect, frailty=0.0, customers=20_000, daily=0.003, days=730, rate=1 / 200, segments=1
+):
     """Customers with a first bad moment, who are not looked at from a second one on.
 
     Args:
@@ -36,17 +38,30 @@ def world(seed, effect, frailty=0.0, customers=20_000, daily=0.003, days=730, ra
     came = rng.exponential(1 / rate, customers).astype(int) + 1
     again = came + 1 + rng.exponential(1 / rate, customers).astype(int)
     until = np.minimum(days - rng.integers(0, days // 2, customers), again)
-    allowed = rng.exponential(1, customers) / z / hazard  # days without a moment that use the customer up
+    allowed = (
+        rng.exponential(1, customers) / z / hazard
+    )  # days without a moment that use the customer up
     after = np.cumsum(np.exp(effect(np.arange(1, days + 1))))
-    left = np.where(allowed <= came, np.ceil(allowed), came + 1 + np.searchsorted(after, allowed - came))
+    left = np.where(
+        allowed <= came, np.ceil(allowed), came + 1 + np.searchsorted(after, allowed - came)
+    )
     stop, event = np.minimum(left, until).astype(int), (left <= until).astype(int)
     moves = [np.zeros(customers, int), came, *(came + e for e in EDGES), np.full(customers, 10**6)]
     rows = []
     for i, age in enumerate(("none", *BANDS)):
         here = moves[i] < stop
         end = np.minimum(moves[i + 1], stop)[here]
-        part = {"id": np.flatnonzero(here), "start": moves[i][here], "stop": end, "segment": segment[here]}
-        rows.append(pl.DataFrame(part).with_columns(age=pl.lit(age), event=np.where(end == stop[here], event[here], 0)))
+        part = {
+            "id": np.flatnonzero(here),
+            "start": moves[i][here],
+            "stop": end,
+            "segment": segment[here],
+        }
+        rows.append(
+            pl.DataFrame(part).with_columns(
+                age=pl.lit(age), event=np.where(end == stop[here], event[here], 0)
+            )
+        )
     return from_rows(pl.concat(rows), ["age", "segment"], levels={"age": LEVELS})
 
 
@@ -70,7 +85,10 @@ def test_selection_alone_seems_to_fade_and_is_not_believed():
 
 @pytest.mark.slow
 def test_it_is_right_as_often_as_it_says():
-    result = [beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age", groups=20) for s in range(12)]
+    result = [
+        beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age", groups=20)
+        for s in range(12)
+    ]
     z = np.array([np.log(f.beyond.value) / f.beyond.se for f in result])
     assert abs(z.mean()) < 3 / np.sqrt(len(z))
     assert 0.5 < z.std(ddof=1) < 1.6

@@ -8,7 +8,9 @@ from scipy import integrate, optimize, stats
 from cxresearch.estimators.fading import Ages, Cells, Fitted, World, cells_of
 from cxresearch.risk.from_rows import from_rows
 
-AGES = Ages(np.array([0, 1, 2, 3, 4]), np.array([0.0, 0, 31, 91, 181]), np.array([0.0, 30, 90, 180, np.inf]))
+AGES = Ages(
+    np.array([0, 1, 2, 3, 4]), np.array([0.0, 0, 31, 91, 181]), np.array([0.0, 30, 90, 180, np.inf])
+)
 EDGES = np.arange(0, 401, 10)
 
 
@@ -18,7 +20,9 @@ def company(seed, spans=40, strata=2):
     shape = (1, strata, spans, 5)
     possible = (AGES.low < EDGES[1 : spans + 1, None]) | (AGES.low == 0)
     exposure = rng.integers(500, 5_000, shape) * possible
-    return Cells(exposure.astype(float), rng.poisson(exposure * 0.004).astype(float), EDGES[: spans + 1])
+    return Cells(
+        exposure.astype(float), rng.poisson(exposure * 0.004).astype(float), EDGES[: spans + 1]
+    )
 
 
 def test_the_hazard_is_that_of_who_is_left_of_a_gamma_mixture():
@@ -48,8 +52,12 @@ def test_the_hazard_is_that_of_who_is_left_of_a_gamma_mixture():
             spent = cumulated(u) + np.exp(1.1) * (cumulated(soon) - cumulated(u))
             spent += np.exp(0.7) * (cumulated(t) - cumulated(soon))
         left, _ = integrate.quad(lambda z, h=spent: np.exp(-z * h) * frailty.pdf(z), 0, np.inf)
-        inclined, _ = integrate.quad(lambda z, h=spent: z * np.exp(-z * h) * frailty.pdf(z), 0, np.inf)
-        assert expected[i, j] == pytest.approx(cells.exposure[0, 0, i, j] * hazard * inclined / left, rel=1e-5)
+        inclined, _ = integrate.quad(
+            lambda z, h=spent: z * np.exp(-z * h) * frailty.pdf(z), 0, np.inf
+        )
+        assert expected[i, j] == pytest.approx(
+            cells.exposure[0, 0, i, j] * hazard * inclined / left, rel=1e-5
+        )
 
 
 def rows_of(seed, customers=400):
@@ -70,7 +78,9 @@ def rows_of(seed, customers=400):
 
 def test_cells_as_in_plain_loops():
     rows = rows_of(2)
-    table = from_rows(rows, ["age", "segment"], levels={"age": ("none", "0-30", "31-90", "91+", "unknown")})
+    table = from_rows(
+        rows, ["age", "segment"], levels={"age": ("none", "0-30", "31-90", "91+", "unknown")}
+    )
     ages = Ages(np.array([0, 1, 3]), np.array([0.0, 0, 91]), np.array([0.0, 30, np.inf]))
     cells = cells_of(table.coarsen(20), "age", ages, ("segment",), "defection")
     days, events = np.zeros((2, len(cells.edges) - 1, 3)), np.zeros((2, len(cells.edges) - 1, 3))

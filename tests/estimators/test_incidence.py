@@ -14,11 +14,15 @@ from tests.estimators.golden import CAUSES, cohort, cohort_table, read
 @pytest.mark.parametrize("segment", ["basic", "business", "family", "plus"])
 @pytest.mark.parametrize("cause", ["defection", "other"])
 def test_aalen_johansen_as_in_r(segment, cause):
-    wanted = read("incidence.csv").filter((pl.col("segment") == segment) & (pl.col("cause") == cause))
+    wanted = read("incidence.csv").filter(
+        (pl.col("segment") == segment) & (pl.col("cause") == cause)
+    )
     assert wanted.height > 10
     name = {"other": "other exit"}.get(cause, cause)
     result = incidence(cohort_table().where(segment=[segment]), name, min_cell=1, errors="model")
-    np.testing.assert_allclose([result.at(t).value for t in wanted["time"]], wanted["pstate"], atol=1e-12)
+    np.testing.assert_allclose(
+        [result.at(t).value for t in wanted["time"]], wanted["pstate"], atol=1e-12
+    )
     # R's error is the infinitesimal jackknife by customer, ours Greenwood's: alike, not equal
     errors = np.array([result.at(t).se_model for t in wanted["time"]])
     np.testing.assert_allclose(errors, wanted["std_err"], rtol=0.03)
@@ -30,8 +34,12 @@ def test_kaplan_meier_as_in_r(segment):
     rows = cohort().filter(pl.col("segment") == segment)
     one = from_rows(rows.with_columns(event=(pl.col("cause") == 1).cast(pl.Int64)), [])
     result = incidence(one, min_cell=1, errors="model")
-    np.testing.assert_allclose([1 - result.at(t).value for t in wanted["time"]], wanted["surv"], atol=1e-12)
-    np.testing.assert_allclose([result.at(t).se_model for t in wanted["time"]], wanted["std_err"], atol=1e-12)
+    np.testing.assert_allclose(
+        [1 - result.at(t).value for t in wanted["time"]], wanted["surv"], atol=1e-12
+    )
+    np.testing.assert_allclose(
+        [result.at(t).se_model for t in wanted["time"]], wanted["std_err"], atol=1e-12
+    )
 
 
 def test_jackknife_band_is_near_the_model():
@@ -53,7 +61,14 @@ def test_beyond_the_support():
 
 def test_everybody_gone_is_known_for_good():
     # twelve customers, all leave by day 6: the incidence at day 100 is 1, not unknown
-    rows = pl.DataFrame({"id": range(12), "start": [0] * 12, "stop": [1 + i % 6 for i in range(12)], "event": [1] * 12})
+    rows = pl.DataFrame(
+        {
+            "id": range(12),
+            "start": [0] * 12,
+            "stop": [1 + i % 6 for i in range(12)],
+            "event": [1] * 12,
+        }
+    )
     result = incidence(from_rows(rows, []), errors="model")
     assert result.at(100).value == 1.0
 
@@ -77,7 +92,9 @@ def test_few_departures_of_many_customers_are_a_proportion():
 def test_few_left_by_events_do_not_end_the_support():
     # nobody is censored before day 50; seven of a hundred remain, and their number is no reason to be silent
     stop = [1 + i % 40 if i < 93 else 50 for i in range(100)]
-    rows = pl.DataFrame({"id": range(100), "start": [0] * 100, "stop": stop, "event": [int(s < 50) for s in stop]})
+    rows = pl.DataFrame(
+        {"id": range(100), "start": [0] * 100, "stop": stop, "event": [int(s < 50) for s in stop]}
+    )
     result = incidence(from_rows(rows, []), errors="model")
     assert result.at(50).value == pytest.approx(0.93)
 

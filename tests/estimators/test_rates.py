@@ -30,7 +30,10 @@ OF_HEART = (0, 60, 180, 730, 3598)  # in half days: two of the heart data's time
 
 @pytest.mark.parametrize(
     ("data", "table", "breaks", "stratum", "unit"),
-    [("heart", heart_table, OF_HEART, "surgery", 2), ("cohort", cohort_table, OF_COHORT, "segment", 1)],
+    [
+        ("heart", heart_table, OF_HEART, "surgery", 2),
+        ("cohort", cohort_table, OF_COHORT, "segment", 1),
+    ],
 )
 def test_rates_as_in_r(data, table, breaks, stratum, unit):
     wanted = read("rates.csv", level=pl.String).filter(pl.col("data") == data)
@@ -70,16 +73,21 @@ MODELS = [
 
 def golden(data: str, model: str, strata: tuple[str, ...]) -> pl.DataFrame:
     stratum = pl.col("strata") == strata[0] if strata else pl.col("strata").is_null()
-    return read("rate_ratios.csv").filter((pl.col("data") == data) & (pl.col("model") == model) & stratum)
+    return read("rate_ratios.csv").filter(
+        (pl.col("data") == data) & (pl.col("model") == model) & stratum
+    )
 
 
 @pytest.mark.parametrize(("data", "model", "terms", "strata"), MODELS)
 def test_ratios_as_in_r(data, model, terms, strata):
     wanted = golden(data, model, strata)
-    table, breaks, unit = (heart_table(), OF_HEART, 2) if data == "heart" else (cohort_table(), OF_COHORT, 1)
+    table, breaks, unit = (
+        (heart_table(), OF_HEART, 2) if data == "heart" else (cohort_table(), OF_COHORT, 1)
+    )
     fit = rate_ratios(table, terms, breaks=breaks, strata=strata, errors="model")
     assert wanted["term"].to_list() == [
-        t.replace("[", "").replace("]", "").replace("linear(", "").replace(")", "") for t in fit.terms
+        t.replace("[", "").replace("]", "").replace("linear(", "").replace(")", "")
+        for t in fit.terms
     ]
     np.testing.assert_allclose(fit.coef, wanted["coef"], rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(fit.se_model, wanted["se"], rtol=0, atol=TOLERANCE)
@@ -122,7 +130,10 @@ def test_errors_by_customer_as_in_statsmodels():
     some = cohort().filter(pl.col("id") <= 6_000)
     edges = (0, 180, int(some["stop"].max()))
     rows = split(some, edges)
-    dummies = [*(rows["interval"] == i for i in range(2)), *(rows["bad"] == b for b in ("1", "2", "3+"))]
+    dummies = [
+        *(rows["interval"] == i for i in range(2)),
+        *(rows["bad"] == b for b in ("1", "2", "3+")),
+    ]
     model = sm.GLM(
         rows["event"].to_numpy(),
         np.column_stack([d.to_numpy() for d in dummies]).astype(float),
@@ -156,12 +167,28 @@ def test_days_counted_one_by_one(study, edges):
     wanted = {}
     for level in table.feature("bad").levels:
         for a, b in pairwise(breaks):
-            days = sum(1 for e in rows for d in range(e.start + 1, e.stop + 1) if e.pattern == (level,) and a < d <= b)
-            gone = sum(e.pattern == (level,) and e.code == "defection" and a < e.stop <= b for e in rows)
+            days = sum(
+                1
+                for e in rows
+                for d in range(e.start + 1, e.stop + 1)
+                if e.pattern == (level,) and a < d <= b
+            )
+            gone = sum(
+                e.pattern == (level,) and e.code == "defection" and a < e.stop <= b for e in rows
+            )
             if days:
                 wanted[f"bad={level}", a, b] = (gone, days)
     ours = zip(result.stratum, result.start.tolist(), result.stop.tolist(), strict=True)
-    assert dict(zip(ours, zip(result.events.tolist(), result.exposure.tolist(), strict=True), strict=True)) == wanted
+    assert (
+        dict(
+            zip(
+                ours,
+                zip(result.events.tolist(), result.exposure.tolist(), strict=True),
+                strict=True,
+            )
+        )
+        == wanted
+    )
 
 
 def parts() -> tuple[RiskTable, RiskTable]:
@@ -172,7 +199,9 @@ def parts() -> tuple[RiskTable, RiskTable]:
 def test_tables_that_add_up_have_rates_that_do():
     a, b = parts()
     breaks = (0, 90, 365)
-    both, one, other = (rates(t, breaks=breaks, strata=["bad"], errors="model") for t in (a + b, a, b))
+    both, one, other = (
+        rates(t, breaks=breaks, strata=["bad"], errors="model") for t in (a + b, a, b)
+    )
     np.testing.assert_array_equal(both.events, one.events + other.events)
     np.testing.assert_array_equal(both.exposure, one.exposure + other.exposure)
 
@@ -180,7 +209,9 @@ def test_tables_that_add_up_have_rates_that_do():
 def test_finer_intervals_have_the_same_sums():
     table = cohort_table()
     coarse = rates(table, breaks=(0, 180, 730), strata=["bad"], errors="model")
-    fine = rates(table, breaks=(0, 7, 90, 180, 181, 500, 730), strata=["bad"], errors="model").to_polars()
+    fine = rates(
+        table, breaks=(0, 7, 90, 180, 181, 500, 730), strata=["bad"], errors="model"
+    ).to_polars()
     bands = (
         fine.with_columns(band=pl.col("stop") <= 180)
         .group_by("stratum", "band")
@@ -221,11 +252,15 @@ def test_days_as_intervals_are_cox_with_breslow():
 
 
 def test_an_interval_without_events_has_an_exact_upper_limit():
-    rows = pl.DataFrame({"id": range(60), "start": [0] * 60, "stop": [30] * 60, "event": [1] * 30 + [0] * 30})
+    rows = pl.DataFrame(
+        {"id": range(60), "start": [0] * 60, "stop": [30] * 60, "event": [1] * 30 + [0] * 30}
+    )
     result = rates(from_rows(rows, []), breaks=(0, 10, 30), errors="model")
     assert result.events.tolist() == [0, 30]
     assert (result.rate[0], result.low[0]) == (0.0, 0.0)
-    assert result.high[0] == pytest.approx(-math.log(0.025) / 600)  # so many days without one have that chance
+    assert result.high[0] == pytest.approx(
+        -math.log(0.025) / 600
+    )  # so many days without one have that chance
     assert math.isnan(result.se_model[0])
     assert result.to_polars()["se_model"].to_list() == [None, pytest.approx(1 / math.sqrt(30))]
 
@@ -256,7 +291,9 @@ def test_nothing_at_all_happened():
 @pytest.mark.parametrize("which", ["a", "b"])
 def test_a_level_without_events_is_named(which):
     table = separated((pl.col("x") == which) & (pl.col("id") % 3 == 0))
-    with pytest.raises(EstimationError, match=r"no maximum: x\[b\] has no events, or all that there are"):
+    with pytest.raises(
+        EstimationError, match=r"no maximum: x\[b\] has no events, or all that there are"
+    ):
         rate_ratios(table, ["x", "y"], breaks=(0, 20, 50), errors="model")
     assert rate_ratios(table, ["y"], breaks=(0, 20, 50), errors="model").terms == ("y[q]",)
 
@@ -270,7 +307,9 @@ def test_separation_that_no_single_level_shows():
 
 
 def test_events_of_a_level_in_one_group_are_no_ground_for_a_jackknife():
-    rows = cohort().with_columns(rare=pl.when(pl.col("id") < 40).then(pl.lit("seen")).otherwise(pl.lit("no")))
+    rows = cohort().with_columns(
+        rare=pl.when(pl.col("id") < 40).then(pl.lit("seen")).otherwise(pl.lit("no"))
+    )
     leavers = rows.filter((pl.col("rare") == "seen") & (pl.col("cause") == 1))["id"].unique().sort()
     one = (pl.col("rare") == "seen") & (pl.col("id") != leavers[0])
     rows = rows.with_columns(cause=pl.when(one).then(0).otherwise(pl.col("cause")))
@@ -298,10 +337,16 @@ def test_contrasts_and_tables_of_a_fit():
 @pytest.mark.parametrize(
     ("breaks", "said"),
     [
-        ((0, 30, 30), r"breaks must rise and be at least two, such as \(0, 30, 365\); they were \[0, 30, 30\]"),
+        (
+            (0, 30, 30),
+            r"breaks must rise and be at least two, such as \(0, 30, 365\); they were \[0, 30, 30\]",
+        ),
         ((90, 30), "breaks must rise"),
         ((30,), "at least two"),
-        ((0, 900), r"breaks must lie between 0 and 850 \(the follow-up on the tenure clock\), one was 900"),
+        (
+            (0, 900),
+            r"breaks must lie between 0 and 850 \(the follow-up on the tenure clock\), one was 900",
+        ),
         ((-5, 30), "breaks must lie between 0 and 850 .* one was -5"),
         ((0, 30.5), "breaks must be whole numbers on the tenure clock"),
     ],

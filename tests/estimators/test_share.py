@@ -12,7 +12,9 @@ from cxresearch.risk.from_rows import from_rows
 def table_of(ends, levels, clusters=1):
     """One row per customer; `clusters` customers share one."""
     n = len(ends)
-    rows = pl.DataFrame({"id": range(n), "start": [0] * n, "stop": [5] * n, "event": ends, "x": levels})
+    rows = pl.DataFrame(
+        {"id": range(n), "start": [0] * n, "stop": [5] * n, "event": ends, "x": levels}
+    )
     table = from_rows(rows, ["x"])
     if clusters > 1:
         population = table.population.with_columns(clusters=pl.col("clusters") // clusters)
@@ -21,9 +23,15 @@ def table_of(ends, levels, clusters=1):
 
 
 def test_wilson_as_in_statsmodels():
-    result = share(table_of([1] * 300 + [0] * 100, (["a"] * 4 + ["b"]) * 80), {"x": ("a",)}, causes=("defection",))
+    result = share(
+        table_of([1] * 300 + [0] * 100, (["a"] * 4 + ["b"]) * 80),
+        {"x": ("a",)},
+        causes=("defection",),
+    )
     assert (result.part, result.whole) == (240, 300)
-    assert (result.estimate.low, result.estimate.high) == pytest.approx(proportion_confint(240, 300, method="wilson"))
+    assert (result.estimate.low, result.estimate.high) == pytest.approx(
+        proportion_confint(240, 300, method="wilson")
+    )
 
 
 def test_everybody_is_not_certainty():

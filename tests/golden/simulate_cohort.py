@@ -44,7 +44,9 @@ def simulate(seed: int = 20_240_607) -> list[tuple[int, int, int, int, str, str,
     state = np.zeros((n, 2), dtype=int)
     episodes: list[list[tuple[int, int, int, int, int]]] = [[] for _ in range(n)]
     for day in range(1, int(end.max()) + 1):
-        current = np.stack([np.minimum(bad, 3), np.searchsorted([1, 3, 6], contacts, side="right")], axis=1)
+        current = np.stack(
+            [np.minimum(bad, 3), np.searchsorted([1, 3, 6], contacts, side="right")], axis=1
+        )
         changed = alive & (entry < day - 1) & (current != state).any(axis=1)
         for i in np.flatnonzero(changed):
             episodes[i].append((opened[i], day - 1, 0, *state[i]))

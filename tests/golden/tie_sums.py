@@ -32,7 +32,9 @@ def grid() -> list[tuple[float, float, int]]:
         ratios = [*(ratio for ratio in RATIOS if ratio * d <= LARGEST), LARGEST / d]
         cells += [(ratio * 1.37 * d, 1.37 * d, d) for ratio in ratios]
     scales = (1e-6, 0.01, 1e5)
-    cells += [(ratio * q, q, d) for d in (5, 80, 2000) for q in scales for ratio in (1.0, 1.25, 2.5, 4e4)]
+    cells += [
+        (ratio * q, q, d) for d in (5, 80, 2000) for q in scales for ratio in (1.0, 1.25, 2.5, 4e4)
+    ]
     # z ≈ 8e5 with d = 20 is where the closed form loses the sum E.
     cells += [(8e5, 20.0, 20), (8e5, 65.0, 65), (5001.0, 5000.0, 5000), (64.0, 64.0, 64)]
     return cells

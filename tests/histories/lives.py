@@ -15,13 +15,25 @@ LAST_DAY = 70
 CLOCKS = (0, 9 * HOUR, 9 * HOUR, SECONDS - 1)
 GRADES = ("bad", "bad", "neutral", "good", "good", "unknown")
 SCORES = (None, None, 0, 199, 200, 400, 500, 600, 799, 800, 1000)
-LENGTHS = (0, HOUR, 47 * HOUR, 48 * HOUR, 48 * HOUR + 1, 72 * HOUR, 12 * SECONDS, 12 * 24 * HOUR, None)
+LENGTHS = (
+    0,
+    HOUR,
+    47 * HOUR,
+    48 * HOUR,
+    48 * HOUR + 1,
+    72 * HOUR,
+    12 * SECONDS,
+    12 * 24 * HOUR,
+    None,
+)
 CAUSES = ("censored", "defection", "other exit")
 KINDS = ("problem", "resolved", "goodwill", "complained", "posted")
 EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
 
 
-def lives(seed: int, contacts_alone: bool = False, customers: int | None = None) -> tuple[list[Row], list[Person]]:
+def lives(
+    seed: int, contacts_alone: bool = False, customers: int | None = None
+) -> tuple[list[Row], list[Person]]:
     """Make the rows and the customers of a seed.
 
     With `contacts_alone`, everybody is seen whole and without a contact on the last day, and no two contacts of a
@@ -35,7 +47,11 @@ def lives(seed: int, contacts_alone: bool = False, customers: int | None = None)
         late = 0 if contacts_alone else random.choice((0, 0, 0, random.randint(1, 8)))
         end = random.randint(start + late + 1, LAST_DAY)
         event = random.choice(CAUSES)
-        people.append(Person(customer, start + late, end, event, random.randrange(4 + number_of // 4), late > 0))
+        people.append(
+            Person(
+                customer, start + late, end, event, random.randrange(4 + number_of // 4), late > 0
+            )
+        )
         own: dict[tuple[int, str], Row] = {}
         for number in range(random.choice((0, 1, 4, 12))):
             day = random.randint(start, end - contacts_alone)
@@ -50,7 +66,11 @@ def life(random: Random, customer: int, at: int, number: int) -> Row:
 
     def later(often: float) -> int | None:
         """A time a little before or after the contact, or none."""
-        return at + random.choice((-30 * HOUR, 0, 0, 5 * HOUR, 80 * HOUR)) if random.random() < often else None
+        return (
+            at + random.choice((-30 * HOUR, 0, 0, 5 * HOUR, 80 * HOUR))
+            if random.random() < often
+            else None
+        )
 
     def flag() -> bool | None:
         return random.choice((True, False, None))
@@ -59,7 +79,9 @@ def life(random: Random, customer: int, at: int, number: int) -> Row:
     if random.random() < 0.5:
         problem = at + random.choice((0, 0, 0, HOUR, 20 * HOUR))
         length = random.choice(LENGTHS)
-        if random.random() < 0.2:  # the contact tells of an older problem, which no other took as long as
+        if (
+            random.random() < 0.2
+        ):  # the contact tells of an older problem, which no other took as long as
             problem, length = at - 40 * HOUR, random.choice((None, 40 * HOUR, 200 * HOUR))
             length = None if length is None else length + number + 60 * customer
         resolved = None if length is None else problem + length
@@ -92,7 +114,14 @@ def timeline(rows, people, engine, clock):
     columns = ("customer", "day", "second", "grade", "is_problem", "handoff", "score", *flags)
     moments = [
         (
-            *(r.customer, r.day, r.at % SECONDS, WORST_FIRST.index(r.grade), int(r.is_problem), int(r.handoff)),
+            *(
+                r.customer,
+                r.day,
+                r.at % SECONDS,
+                WORST_FIRST.index(r.grade),
+                int(r.is_problem),
+                int(r.handoff),
+            ),
             -1 if r.score is None else r.score,
             *(-1 if getattr(r, f) is None else int(getattr(r, f)) for f in flags),
         )
@@ -111,7 +140,10 @@ def timeline(rows, people, engine, clock):
         for i, kind in enumerate(KINDS)
         if r.when(kind) is not None
     ]
-    who = [(p.customer, p.entry, p.exit, CAUSES.index(p.event), p.cluster, int(p.unseen)) for p in people]
+    who = [
+        (p.customer, p.entry, p.exit, CAUSES.index(p.event), p.cluster, int(p.unseen))
+        for p in people
+    ]
     return Timeline(
         frame(columns, moments),
         frame(("customer", "entry", "exit", "event", "cluster", "unseen"), who),
@@ -162,5 +194,7 @@ def by_contact(rows, people, engine, histories):
 def spans(history, rows, person, others=(), engine="polars", lag=0):
     """(day, level) of one customer, whenever the level changes: it holds from that day on."""
     result = by_day(rows, [person, *others], engine, {"h": history}, lag)["h"]
-    days = [(day, level) for (customer, day), level in result.items() if customer == person.customer]
+    days = [
+        (day, level) for (customer, day), level in result.items() if customer == person.customer
+    ]
     return [d for before, d in zip([(0, None), *days], days, strict=False) if d[1] != before[1]]

@@ -39,15 +39,24 @@ def contract(moments, days, engine, blackout=0):
             "grade": [g for _, g in moments] + ["good"],
         }
     )
-    who = pl.DataFrame({"customer": ["a", "b"], "start": [START] * 2, "end": [START + timedelta(days=days), None]})
-    raw = {"moments": {"blackout_days": blackout}, "interactions": {"log_until": START + timedelta(days=days + 5)}}
+    who = pl.DataFrame(
+        {"customer": ["a", "b"], "start": [START] * 2, "end": [START + timedelta(days=days), None]}
+    )
+    raw = {
+        "moments": {"blackout_days": blackout},
+        "interactions": {"log_until": START + timedelta(days=days + 5)},
+    }
     return read_records(study_from(raw, interactions=log, retention=who), engine)
 
 
 def levels(records, history, clock):
     """(start, stop, level) of customer a."""
     codes = dict(records.engine.collect(records.customers.select("id", "customer")).iter_rows())
-    rows = episodes(records, {"h": history}, clock=clock).to_polars().filter(pl.col("customer") == codes["a"])
+    rows = (
+        episodes(records, {"h": history}, clock=clock)
+        .to_polars()
+        .filter(pl.col("customer") == codes["a"])
+    )
     return list(rows.select("start", "stop", "h").iter_rows())
 
 
@@ -75,7 +84,11 @@ def test_blackout_shifts_what_is_seen_and_not_what_is_old(engine):
         (50, 70, "11-30"),
         (70, 200, "31+"),
     ]
-    assert levels(records, contacts_within(10, (1,)), DayClock(lag=3)) == [(0, 43, "0"), (43, 50, "1+"), (50, 200, "0")]
+    assert levels(records, contacts_within(10, (1,)), DayClock(lag=3)) == [
+        (0, 43, "0"),
+        (43, 50, "1+"),
+        (50, 200, "0"),
+    ]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -88,8 +101,15 @@ def test_contacts_frozen_before_the_first_bad_moment(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_window_that_closes_on_the_day_of_another_contact(engine):
     # bad on day 0 and, late in the day, on day 20; a good contact earlier on day 20 sees neither within 20 days
-    at = [datetime(2024, 1, 1, 9), datetime(2024, 1, 21, 8), datetime(2024, 1, 21, 9), datetime(2024, 3, 1)]
-    log = pl.DataFrame({"customer": ["a"] * 3 + ["b"], "at": at, "grade": ["bad", "good", "bad", "good"]})
+    at = [
+        datetime(2024, 1, 1, 9),
+        datetime(2024, 1, 21, 8),
+        datetime(2024, 1, 21, 9),
+        datetime(2024, 3, 1),
+    ]
+    log = pl.DataFrame(
+        {"customer": ["a"] * 3 + ["b"], "at": at, "grade": ["bad", "good", "bad", "good"]}
+    )
     raw = {"retention": {"kind": "activity", "gap_days": 30}}
     records = read_records(study_from(raw, interactions=log), engine)
     window = contacts_within(20, (1,), ("bad",))
@@ -99,7 +119,11 @@ def test_window_that_closes_on_the_day_of_another_contact(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_all_contacts_counted(engine):
     records = contract([(1, "bad"), (1, "good"), (9, "unknown")], 30, engine)
-    assert levels(records, contact_count((1, 3)), DayClock()) == [(0, 1, "0"), (1, 9, "1-2"), (9, 30, "3+")]
+    assert levels(records, contact_count((1, 3)), DayClock()) == [
+        (0, 1, "0"),
+        (1, 9, "1-2"),
+        (9, 30, "3+"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,10 @@ PAIRS = {
         moment_count((2,), solutions="kept", simplicity=None),
         written_out.moment_count((2,), solutions="kept"),
     ),
-    "simple": (moment_count(simplicity="failed"), written_out.moment_count((1,), simplicity="failed")),
+    "simple": (
+        moment_count(simplicity="failed"),
+        written_out.moment_count((1,), simplicity="failed"),
+    ),
     "first bad": (first_contact(), written_out.first_contact("bad")),
     "first good": (first_contact("good"), written_out.first_contact("good")),
     "worst": (worst_score(), written_out.scored(lambda s: Fraction(min(s)), ever=True)),
@@ -61,7 +64,10 @@ PAIRS = {
     "since problem": (age_since("problem", EDGES), written_out.age_since("problem", EDGES)),
     "since resolved": (age_since("resolved", EDGES), written_out.age_since("resolved", EDGES)),
     "since goodwill": (age_since("goodwill", EDGES), written_out.age_since("goodwill", EDGES)),
-    "since complaint": (age_since("complaint", (1, 5)), written_out.age_since("complained", (1, 5))),
+    "since complaint": (
+        age_since("complaint", (1, 5)),
+        written_out.age_since("complained", (1, 5)),
+    ),
     "since post": (age_since("post", (40,)), written_out.age_since("posted", (40,))),
     "first problem": (first_problem(), written_out.first_problem(48)),
     "first problem, a day": (first_problem(24), written_out.first_problem(24)),
@@ -79,7 +85,14 @@ PAIRS = {
     "household": (household_bad(), written_out.household_bad((1, 2, 3))),
 }
 OURS = {name: ours for name, (ours, _) in PAIRS.items()}
-OLD = {"bad_count", "grade_count", "contact_count", "contacts_within", "first_bad", "last_grade"}  # see other tests
+OLD = {
+    "bad_count",
+    "grade_count",
+    "contact_count",
+    "contacts_within",
+    "first_bad",
+    "last_grade",
+}  # see other tests
 
 
 def test_every_history_is_tried():

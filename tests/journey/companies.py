@@ -42,7 +42,9 @@ def company(customers, seed, *, harm=(1.0, 1.0, 1.0, 1.0), busy=0.0, prone=1.0, 
         bad[who[is_bad]] += 1
         rows.append((who, np.full(len(who), day), place, np.where(is_bad, "bad", other)))
     who, day, place, grade = (np.concatenate(x) for x in zip(*rows, strict=True))
-    log = pl.DataFrame({"customer": who, "at": day, "touchpoint": np.array(TOUCHPOINTS)[place], "grade": grade})
+    log = pl.DataFrame(
+        {"customer": who, "at": day, "touchpoint": np.array(TOUCHPOINTS)[place], "grade": grade}
+    )
     ends = pl.Series(end).replace_strict(-1, None, default=pl.Series(end))
     return log, pl.DataFrame({"customer": np.arange(customers), "start": start, "end": ends})
 
@@ -66,7 +68,11 @@ def told(columns, customers=None, **raw):
     """Return a study of a few contacts that nobody has left after; rows of the log as columns."""
     log = pl.DataFrame(columns)
     ids = log["customer"].unique().sort()
-    who = customers if customers is not None else pl.DataFrame({"customer": ids}).with_columns(start=0, end=None)
+    who = (
+        customers
+        if customers is not None
+        else pl.DataFrame({"customer": ids}).with_columns(start=0, end=None)
+    )
     window = {"log_from": 0, "log_until": DAYS}
     raw = {"retention": {}, **raw, "interactions": {**window, **raw.get("interactions", {})}}
     return cx.study_from(raw, interactions=log, retention=who)

@@ -32,7 +32,9 @@ def largest(cell, table, hide_it, min_cell):
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 5).flatmap(
-        lambda w: st.lists(st.lists(st.integers(0, 40), min_size=w, max_size=w), min_size=1, max_size=5)
+        lambda w: st.lists(
+            st.lists(st.integers(0, 40), min_size=w, max_size=w), min_size=1, max_size=5
+        )
     ),
     st.integers(1, 12),
 )
@@ -76,5 +78,7 @@ def test_a_hidden_cell_takes_the_smallest_of_its_row_and_column_with_it():
 def test_one_row_is_as_strict_as_counts_of_one_total():
     for counts in ([500, 4, 200, 300], [500, 4, 7, 300], [4, 0, 0], [0, 0]):
         assert shown([counts], 10)[0] == hide(counts, 10)
-    assert shown([[500, 3, 4, 300]], 10) == ((500, None, None, None),)  # 3 and 4 are told by their sum
+    assert shown([[500, 3, 4, 300]], 10) == (
+        (500, None, None, None),
+    )  # 3 and 4 are told by their sum
     assert hide([500, 3, 4, 300], 10) == (500, None, None, None)

@@ -42,10 +42,17 @@ def test_moments_per_employee_and_day(staffed):
 def test_nobody_named(staffed):
     log, who = staffed
     quick = cx.journey.moment_summary(contract(log.drop("agent"), who))
-    assert (quick.employees, quick.employee_days, quick.per_employee_day, quick.by_employee) == (None, None, None, ())
+    assert (quick.employees, quick.employee_days, quick.per_employee_day, quick.by_employee) == (
+        None,
+        None,
+        None,
+        (),
+    )
     assert "employee" not in quick._repr_html_()
     assert quick == cx.journey.moment_summary(cx.read_records(contract(log, who), reads=()))
-    blank = cx.journey.moment_summary(contract(log.with_columns(agent=pl.lit(None, pl.String)), who))
+    blank = cx.journey.moment_summary(
+        contract(log.with_columns(agent=pl.lit(None, pl.String)), who)
+    )
     assert (blank.employees, blank.per_employee_day) == (0, None)
     assert "employee" not in blank._repr_html_()
 
@@ -65,4 +72,6 @@ def test_few_moments_without_a_name_are_not_told():
 @pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
 def test_engines_agree(staffed, engine):
     study = contract(*staffed)
-    assert cx.journey.moment_summary(cx.read_records(study, engine)) == cx.journey.moment_summary(study)
+    assert cx.journey.moment_summary(cx.read_records(study, engine)) == cx.journey.moment_summary(
+        study
+    )

@@ -44,7 +44,9 @@ def test_shares_are_those_of_the_rows(rated, card):
     for owner in (*OWNERS, "all"):
         for name in ("respect", "solutions"):
             rows = [r for r in log.iter_rows(named=True) if owner in (r["owner"], "all")]
-            answers = [(r["customer"], r[name]) for r in rows if r[name] is not None and 1 <= r[name] <= 5]
+            answers = [
+                (r["customer"], r[name]) for r in rows if r[name] is not None and 1 <= r[name] <= 5
+            ]
             by = {}
             for customer, value in answers:
                 kept, n = by.get(customer, (0, 0))
@@ -86,7 +88,11 @@ def test_small_cells_and_what_would_give_them_away():
     assert [result[r, "respect"].kept is None for r in result.rows] == [True, True, True, False]
     assert [result[r, "respect"].answered for r in result.rows] == [80, 60, 16, 156]
     assert result["all", "respect"].kept.value == pytest.approx(129 / 156)
-    texts = (result._repr_html_(), json.dumps(charts.scorecard(result).to_dict()), json.dumps(result.to_dict()))
+    texts = (
+        result._repr_html_(),
+        json.dumps(charts.scorecard(result).to_dict()),
+        json.dumps(result.to_dict()),
+    )
     assert not any("96.2" in t or "66.7" in t for t in texts)
     assert "not shown" in texts[0]
 
@@ -104,7 +110,8 @@ def test_by_touchpoint(rated):
     assert set(result.rows) == {"app", "bill", "call", "chat", "all"}
     assert result.by == "touchpoint"
     with pytest.raises(
-        cx.errors.EstimationError, match="by must be one of owner, touchpoint, channel, was 'ovner'; did you"
+        cx.errors.EstimationError,
+        match="by must be one of owner, touchpoint, channel, was 'ovner'; did you",
     ):
         cx.journey.scorecard(study_of(*rated), by="ovner")
 
@@ -113,7 +120,10 @@ def test_what_the_study_lacks_is_named(rated):
     log, who = rated
     with pytest.raises(cx.NotTestable, match="an owner of its contacts: name the column"):
         cx.journey.scorecard(study_of(log.drop("owner"), who))
-    with pytest.raises(cx.NotTestable, match=r"respect, solutions, simplicity or responsibility .* expectations_scale"):
+    with pytest.raises(
+        cx.NotTestable,
+        match=r"respect, solutions, simplicity or responsibility .* expectations_scale",
+    ):
         cx.journey.scorecard(study_of(log.drop("respect", "solutions"), who))
 
 

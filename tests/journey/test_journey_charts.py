@@ -20,7 +20,16 @@ def number(value, half):
     return estimate(value, half / 1.984, scale="identity", level=0.95, groups=100)
 
 
-def touchpoint(name, *, grades=(200, 300, 400, 100), share=(0.02, 0.03), single=True, day=30.0, levels=(), lacks=""):
+def touchpoint(
+    name,
+    *,
+    grades=(200, 300, 400, 100),
+    share=(0.02, 0.03),
+    single=True,
+    day=30.0,
+    levels=(),
+    lacks="",
+):
     ratio = None if share is None else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
     own = None if share is None else number(*share)
     return Touchpoint(name, single, day, ("care",), 1000, 400, grades, levels, own, ratio, lacks)
@@ -118,7 +127,9 @@ def test_bars_are_as_long_as_shares_and_hidden_ones_one_piece():
 
 
 def test_touchpoint_without_a_share_has_no_point():
-    drawn = [r for r in rows(charts.perception_map(MAP)) if r.get("name") == "other" and "mark" in r]
+    drawn = [
+        r for r in rows(charts.perception_map(MAP)) if r.get("name") == "other" and "mark" in r
+    ]
     assert {r["share"] for r in drawn} == {None}
     only = journey(touchpoint("fax", share=None, lacks="defections"), weakest="")
     assert charts.perception_map(only).to_dict()["description"]
@@ -131,7 +142,9 @@ def test_hidden_counts_have_no_bar_and_no_trace():
     spec = charts.service_levels(LEVELS).to_dict()
     assert "Counts below 10 are not shown" in spec["usermeta"]["caption"]
     with pytest.raises(cx.errors.EstimationError, match="too small"):
-        charts.service_levels(ServiceLevels(("basic",), (None,), (None,), ("bad",), ((None,) * 4,), 4, 10))
+        charts.service_levels(
+            ServiceLevels(("basic",), (None,), (None,), ("bad",), ((None,) * 4,), 4, 10)
+        )
 
 
 def test_scorecard_has_a_line_per_cell_and_no_point_for_hidden_ones():
@@ -145,14 +158,21 @@ def test_scorecard_has_a_line_per_cell_and_no_point_for_hidden_ones():
     ]
     assert {r["line"] for r in result if "label" in r} == {0, 3}
     assert "does not tell simplicity" in charts.scorecard(CARD).to_dict()["usermeta"]["caption"]
-    empty = Scorecard("owner", ("all",), (9,), ("respect",), (Score("all", "respect", None, None),), (), 0.95, 10)
+    empty = Scorecard(
+        "owner", ("all",), (9,), ("respect",), (Score("all", "respect", None, None),), (), 0.95, 10
+    )
     with pytest.raises(cx.errors.EstimationError, match="nothing to draw"):
         charts.scorecard(empty)
 
 
 def test_loyalty_leaves_out_what_it_is_held_against():
     result = [r for r in rows(charts.loyalty_shift(LOYALTY)) if "shown" in r]
-    assert {r["of"] for r in result} == {"bad", "good", "a touchpoint with a very long name", "all moments"}
+    assert {r["of"] for r in result} == {
+        "bad",
+        "good",
+        "a touchpoint with a very long name",
+        "all moments",
+    }
     long = next(r for r in result if r["of"].startswith("a touchpoint"))
     assert len(long["label"]) <= 13
     assert "-5.0 (-6.0 to -4.0) points" in charts.loyalty_shift(LOYALTY).to_dict()["description"]
@@ -163,7 +183,14 @@ OBJECTS = {
     "weakest": WeakestPoint(HOSTILE, number(0.1, 0.02), (HOSTILE,), HOSTILE),
     "levels": LEVELS,
     "card": Scorecard(
-        "owner", (HOSTILE,), (9,), ("respect",), (Score(HOSTILE, "respect", None, None),), (HOSTILE,), 0.95, 10
+        "owner",
+        (HOSTILE,),
+        (9,),
+        ("respect",),
+        (Score(HOSTILE, "respect", None, None),),
+        (HOSTILE,),
+        0.95,
+        10,
     ),
     "loyalty": LOYALTY,
 }

@@ -10,7 +10,9 @@ from tests.report.studies import small_study
 @pytest.fixture(scope="module")
 def company(tmp_path_factory):
     folder = tmp_path_factory.mktemp("company")
-    simulate(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3).write(folder, name="A company", truth={})
+    simulate(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3).write(
+        folder, name="A company", truth={}
+    )
     return folder
 
 

@@ -18,7 +18,9 @@ def harmful():
     # bills go badly more often than they did, so that touchpoints differ in the grades of their moments
     half = (pl.col("touchpoint") == "bill") & (pl.col("grade") != "bad") & (pl.col("at") % 2 == 0)
     log = log.filter(~half)
-    reason = pl.when(pl.col("customer") % 5 == 0).then(pl.lit("moved")).otherwise(pl.lit("switched"))
+    reason = (
+        pl.when(pl.col("customer") % 5 == 0).then(pl.lit("moved")).otherwise(pl.lit("switched"))
+    )
     return log, who.with_columns(reason=pl.when(~pl.col("end").is_null()).then(reason))
 
 
@@ -56,7 +58,9 @@ def test_changes_follow_from_the_chance_and_the_ratios(harmful, found):
     for shift in found.touchpoints:
         mix = Counter(r["grade"] for r in log.iter_rows(named=True) if r["touchpoint"] == shift.of)
         assert shift.moments == sum(mix.values())
-        assert shift.change.value == pytest.approx(sum(n * change[g] for g, n in mix.items()) / sum(mix.values()))
+        assert shift.change.value == pytest.approx(
+            sum(n * change[g] for g, n in mix.items()) / sum(mix.values())
+        )
     mix = Counter(log["grade"])
     average = sum(n * change[g] for g, n in mix.items()) / log.height
     assert found.everywhere.change.value == pytest.approx(average)
@@ -82,7 +86,9 @@ def test_ratios_are_contrasts_of_a_model_of_all_grades(harmful, found):
     for grade, ratio in zip(GRADES, found.hazard_ratios, strict=True):
         if grade != "neutral":
             own = cx.contrast(fit, {f"linear(n_{grade})": 1, "linear(n_neutral)": -1})
-            assert (ratio.value, ratio.low, ratio.high) == pytest.approx((own.value, own.low, own.high))
+            assert (ratio.value, ratio.low, ratio.high) == pytest.approx(
+                (own.value, own.low, own.high)
+            )
 
 
 @pytest.mark.parametrize("busy", [0.0, -0.5], ids=["null", "confounded"])
@@ -95,7 +101,10 @@ def test_where_moments_do_nothing_no_interval_leaves_zero(busy):
 @pytest.mark.slow
 def test_intervals_are_as_wide_as_estimates_spread():
     """The jackknife's error of a change is near the spread of the change over companies of one kind."""
-    found = [cx.journey.loyalty_shift(contract(*company(700, seed, harm_any=1.3))) for seed in range(20, 32)]
+    found = [
+        cx.journey.loyalty_shift(contract(*company(700, seed, harm_any=1.3)))
+        for seed in range(20, 32)
+    ]
     values = np.array([f.grades[0].change.value for f in found])
     errors = np.array([f.grades[0].change.se for f in found])
     assert 0.5 < errors.mean() / values.std(ddof=1) < 2
@@ -106,7 +115,11 @@ def test_contacts_alone_ask_who_comes_back():
     found = cx.journey.loyalty_shift(activity(log))
     assert found.meaning == "back within 40 days of a contact"
     last, lapsed, at_risk = log["at"].max(), 0, 0
-    for _, days in log.select("customer", "at").sort("customer", "at").group_by("customer", maintain_order=True):
+    for _, days in (
+        log.select("customer", "at")
+        .sort("customer", "at")
+        .group_by("customer", maintain_order=True)
+    ):
         at = days["at"].to_list()
         for i, day in enumerate(at):
             if day > last - 40:
@@ -133,7 +146,9 @@ def test_without_touchpoints_there_are_grades_all_the_same(harmful):
 
 def test_where_there_is_no_neutral_moment_good_ones_are_held_against(harmful):
     log, who = harmful
-    found = cx.journey.loyalty_shift(study_of(log.filter(pl.col("grade").is_in(["bad", "good"])), who))
+    found = cx.journey.loyalty_shift(
+        study_of(log.filter(pl.col("grade").is_in(["bad", "good"])), who)
+    )
     assert found.against == "good"
     assert (found.grades[1].moments, found.grades[1].change) == (0, None)
     assert found.hazard_ratios[1] is None
@@ -147,7 +162,9 @@ def test_what_cannot_be_said_is_said(harmful):
     with pytest.raises(cx.NotTestable, match="moments enough of two grades"):
         cx.journey.loyalty_shift(study_of(log.filter(pl.col("grade") == "bad"), who))
     with pytest.raises(cx.NotTestable, match="defections among customers seen from their start"):
-        cx.journey.loyalty_shift(told({"customer": ["a", "b"], "at": [3, 9], "grade": ["bad", "good"]}))
+        cx.journey.loyalty_shift(
+            told({"customer": ["a", "b"], "at": [3, 9], "grade": ["bad", "good"]})
+        )
 
 
 def test_engines_agree():

@@ -153,7 +153,10 @@ def test_contacts_alone_are_weighed_on_their_own_clock():
 def test_customers_seen_late_are_in_the_volumes_and_not_in_the_model(planted):
     log, who = planted
     late = pl.when(pl.col("customer") % 2 == 0).then(pl.col("start") + 5)
-    raw = {"interactions": {"log_from": 0, "log_until": DAYS}, "retention": {"observed_from": "seen"}}
+    raw = {
+        "interactions": {"log_from": 0, "log_until": DAYS},
+        "retention": {"observed_from": "seen"},
+    }
     who = who.with_columns(seen=late)
     fine = who.filter(pl.col("end").is_null() | (pl.col("end") > pl.col("start") + 5))
     found = cx.journey.perception_map(cx.study_from(raw, interactions=log, retention=fine))
@@ -199,7 +202,9 @@ def test_others_that_are_too_few_take_the_rarest_with_them():
 def test_a_touchpoint_that_cannot_be_weighed_says_what_it_lacks():
     found = cx.journey.perception_map(told(rare()))
     assert all(t.share is None and t.hazard_ratio is None and t.lacks for t in found.touchpoints)
-    assert found.weakest.sentence.startswith("No touchpoint can be weighed: the study lacks defections")
+    assert found.weakest.sentence.startswith(
+        "No touchpoint can be weighed: the study lacks defections"
+    )
     log, who = company(900, 5)
     place = pl.when(pl.col("customer") % 60 == 0).then(pl.lit("shop")).otherwise("touchpoint")
     found = cx.journey.perception_map(contract(log.with_columns(touchpoint=place), who))
@@ -211,7 +216,11 @@ def test_levels_and_owners_by_touchpoint():
     log, who = company(300, 6)
     rng = np.random.default_rng(1)
     level = np.array([str(v) for v in LEVELS])[rng.integers(0, 7, log.height)]
-    owner = np.where(log["touchpoint"] == "bill", "billing", np.where(rng.random(log.height) < 0.9, "care", "web"))
+    owner = np.where(
+        log["touchpoint"] == "bill",
+        "billing",
+        np.where(rng.random(log.height) < 0.9, "care", "web"),
+    )
     log = log.with_columns(level=pl.Series(level).replace("None", None), owner=pl.Series(owner))
     found = cx.journey.perception_map(contract(log, who))
     rows = list(log.iter_rows(named=True))
@@ -250,12 +259,18 @@ def test_small_cells_are_nowhere():
 
 def test_what_the_study_lacks_is_named():
     bare = told({"customer": ["a", "b"], "at": [3, 9], "grade": ["bad", "good"]})
-    with pytest.raises(cx.NotTestable, match=r'a touchpoint of its contacts: name the column .* touchpoint = "…"'):
+    with pytest.raises(
+        cx.NotTestable, match=r'a touchpoint of its contacts: name the column .* touchpoint = "…"'
+    ):
         cx.journey.perception_map(bare)
     with pytest.raises(cx.NotTestable, match="at least 10 moments of at least 10 customers"):
-        cx.journey.perception_map(told({"customer": ["a"], "at": [3], "grade": ["bad"], "touchpoint": ["call"]}))
+        cx.journey.perception_map(
+            told({"customer": ["a"], "at": [3], "grade": ["bad"], "touchpoint": ["call"]})
+        )
     blind = cx.read_records(told(rare()), reads=())
-    with pytest.raises(cx.errors.EstimationError, match="read without touchpoint: read them with reads=None"):
+    with pytest.raises(
+        cx.errors.EstimationError, match="read without touchpoint: read them with reads=None"
+    ):
         cx.journey.perception_map(blind)
 
 

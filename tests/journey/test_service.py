@@ -54,10 +54,14 @@ def test_small_levels_are_hidden_with_what_would_give_them_away():
 
 
 def test_without_levels():
-    with pytest.raises(cx.NotTestable, match=r'a level of service of its contacts: name the column .* level = "…"'):
+    with pytest.raises(
+        cx.NotTestable, match=r'a level of service of its contacts: name the column .* level = "…"'
+    ):
         cx.journey.service_levels(contract(*company(50, 1)))
 
 
 def test_engines_agree():
     study, _ = levelled(3)
-    assert cx.journey.service_levels(cx.read_records(study, "duckdb")) == cx.journey.service_levels(study)
+    assert cx.journey.service_levels(cx.read_records(study, "duckdb")) == cx.journey.service_levels(
+        study
+    )

@@ -49,7 +49,9 @@ def test_claim_page(claim, records, evaluate, monkeypatch):
     outputs = [o.data for c in notebook.cells for o in c.get("outputs", ())]
     shown = "".join(o.get("text/html", "") for o in outputs)
     assert f'id="claim-{claim}"' in shown
-    assert shown.count("moments take effect after two weeks") == shown.count("half the horizon") == 1
+    assert (
+        shown.count("moments take effect after two weeks") == shown.count("half the horizon") == 1
+    )
     assert sum("image/svg+xml" in o for o in outputs) >= 1
     if claim in NO_RISK_TABLE:
         assert NO_RISK_TABLE[claim] in shown
@@ -62,6 +64,8 @@ def test_report_on_a_claim_without_a_risk_table(tmp_path):
     copy_sample(tmp_path / "study")
     study = tmp_path / "study" / "study.toml"
     study.write_text(study.read_text() + f"\n[decision]\ngroups = {FEW}\n")
-    page = report(study, tmp_path / "out", notebooks=("claim",), variables={}, claims=("jack",))[0].read_text()
+    page = report(study, tmp_path / "out", notebooks=("claim",), variables={}, claims=("jack",))[
+        0
+    ].read_text()
     assert NO_RISK_TABLE["jack"] in page
     assert "What stays open" in page

@@ -53,7 +53,12 @@ def test_cells_are_short_and_hold_no_statistics(notebook):
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "code":
             assert len(cell.source.splitlines()) <= 8
-            imported = {a.name for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Import) for a in n.names}
+            imported = {
+                a.name
+                for n in ast.walk(ast.parse(cell.source))
+                if isinstance(n, ast.Import)
+                for a in n.names
+            }
             assert imported <= {"cxresearch"}
 
 
@@ -64,7 +69,10 @@ def test_runs_from_another_folder(notebook, tmp_path, monkeypatch):
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     pages = report(
-        Path("../study/study.toml"), "out", notebooks=(notebook.stem,), variables={"LOG": str(study.parent / "log.csv")}
+        Path("../study/study.toml"),
+        "out",
+        notebooks=(notebook.stem,),
+        variables={"LOG": str(study.parent / "log.csv")},
     )
     assert pages[0].stat().st_size > 10_000
     assert pages[0].read_text().count("<h1") == 1
@@ -106,7 +114,9 @@ region = "< 1"
 
 
 QUICK = ("bad-moments-drive-away", "busy stay/2")
-REST = [pytest.param(c.id, marks=pytest.mark.slow) for c in catalogue().values() if c.id not in QUICK]
+REST = [
+    pytest.param(c.id, marks=pytest.mark.slow) for c in catalogue().values() if c.id not in QUICK
+]
 
 
 @pytest.mark.parametrize("claim", [*QUICK, *REST])

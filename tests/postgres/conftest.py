@@ -30,7 +30,9 @@ class Server:
     def connect(self):
         from adbc_driver_postgresql import dbapi
 
-        return dbapi.connect(f"postgresql://admin:admin@/postgres?host={self.socket}", autocommit=True)
+        return dbapi.connect(
+            f"postgresql://admin:admin@/postgres?host={self.socket}", autocommit=True
+        )
 
     def run(self, *statements: str) -> None:
         """What an administrator does."""

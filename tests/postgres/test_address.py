@@ -46,9 +46,13 @@ def test_addresses_that_are_taken(source):
 def test_a_password_in_plain_sight_is_refused_and_not_shown(source):
     for query in ("select 1", None):
         with pytest.raises(
-            StudyError, match=r"interactions\.source shows a password: write \$\{NAME\} in its place"
+            StudyError,
+            match=r"interactions\.source shows a password: write \$\{NAME\} in its place",
         ) as caught:
-            cx.study_from({"interactions": {"source": source} | ({"query": query} if query else {})}, retention=WHO)
+            cx.study_from(
+                {"interactions": {"source": source} | ({"query": query} if query else {})},
+                retention=WHO,
+            )
         assert "hunter2" not in str(caught.value)
     with pytest.raises(StudyError, match=r"tables\.t\.source shows a password"):
         cx.study_from({"tables": {"t": source}}, interactions=WHO, retention=WHO)
@@ -56,27 +60,47 @@ def test_a_password_in_plain_sight_is_refused_and_not_shown(source):
 
 def test_the_page_shows_a_study_that_is_taken():
     (shown,) = re.findall(
-        r"```toml\n(.*?)```", (ROOT / "docs" / "postgresql.md").read_text(encoding="utf-8"), re.DOTALL
+        r"```toml\n(.*?)```",
+        (ROOT / "docs" / "postgresql.md").read_text(encoding="utf-8"),
+        re.DOTALL,
     )
-    assert cx.study_from(tomllib.loads(shown), retention=WHO).interactions.query.strip().startswith("select")
+    assert (
+        cx.study_from(tomllib.loads(shown), retention=WHO)
+        .interactions.query.strip()
+        .startswith("select")
+    )
 
 
 def test_a_server_needs_a_query():
-    with pytest.raises(StudyError, match=r'a server: say beside it what to read, query = "select …"'):
+    with pytest.raises(
+        StudyError, match=r'a server: say beside it what to read, query = "select …"'
+    ):
         cx.study_from({"interactions": {"source": ADDRESS}}, retention=WHO)
     with pytest.raises(StudyError, match=r"tables\.t\.source: 'postgresql.*query = "):
         cx.study_from({"tables": {"t": ADDRESS}}, interactions=WHO, retention=WHO)
-    held = cx.study_from({"interactions": {"source": "${URL}"}}, retention=WHO, variables={"URL": "postgresql://h/d"})
-    with pytest.raises(SourceError, match=r"'\$\{URL\}' is an address; .*a query beside the source is asked"):
+    held = cx.study_from(
+        {"interactions": {"source": "${URL}"}}, retention=WHO, variables={"URL": "postgresql://h/d"}
+    )
+    with pytest.raises(
+        SourceError, match=r"'\$\{URL\}' is an address; .*a query beside the source is asked"
+    ):
         cx.audit(held)
 
 
-@pytest.mark.parametrize("source", ["log.csv", "duckdb:a.duckdb/t", "s3://a/b", "mysql://a/b", "${FOLDER}/log.csv"])
+@pytest.mark.parametrize(
+    "source", ["log.csv", "duckdb:a.duckdb/t", "s3://a/b", "mysql://a/b", "${FOLDER}/log.csv"]
+)
 def test_a_query_beside_anything_else_is_refused(source):
-    with pytest.raises(StudyError, match=r'2 given; both together are for a server: source = "postgresql://…"'):
+    with pytest.raises(
+        StudyError, match=r'2 given; both together are for a server: source = "postgresql://…"'
+    ):
         study(source)
-    with pytest.raises(StudyError, match=r"tables\.t needs either a file name or a query; both together are for"):
-        cx.study_from({"tables": {"t": {"source": source, "query": "x"}}}, interactions=WHO, retention=WHO)
+    with pytest.raises(
+        StudyError, match=r"tables\.t needs either a file name or a query; both together are for"
+    ):
+        cx.study_from(
+            {"tables": {"t": {"source": source, "query": "x"}}}, interactions=WHO, retention=WHO
+        )
 
 
 def test_the_template_is_what_is_shown():
@@ -90,16 +114,21 @@ def test_a_driver_that_is_not_installed_says_how_to_have_it(monkeypatch):
     monkeypatch.setenv("CXRESEARCH_ALLOW_HOSTS", "db")
     made = study(variables={"CX_USER": "bob", "CX_PASSWORD": "hunter2"})
     with pytest.raises(
-        SourceError, match=r"interactions\.source: a server needs its driver: pip install 'cxresearch\[postgres\]'"
+        SourceError,
+        match=r"interactions\.source: a server needs its driver: pip install 'cxresearch\[postgres\]'",
     ):
         cx.audit(made)
 
 
 def test_a_variable_without_a_value_is_named(monkeypatch):
     monkeypatch.delenv("CX_USER", raising=False)
-    with pytest.raises(StudyError, match=r"interactions\.source uses \$\{CX_USER\}, which has no value"):
+    with pytest.raises(
+        StudyError, match=r"interactions\.source uses \$\{CX_USER\}, which has no value"
+    ):
         cx.audit(study())
-    with pytest.raises(SourceError, match=r"what \$\{URL\} holds is no address: postgresql://user") as caught:
+    with pytest.raises(
+        SourceError, match=r"what \$\{URL\} holds is no address: postgresql://user"
+    ) as caught:
         cx.audit(study("${URL}", variables={"URL": "mysql://bob:hunter2@h"}))
     assert "hunter2" not in str(caught.value)
 
@@ -113,7 +142,9 @@ def test_no_character_of_a_value_is_taken_for_a_part_of_the_address(monkeypatch)
         "SOCKET": "/a b",
         "DB": "x/y?z",
     }
-    made = study("postgresql://${CX_USER}:${CX_PASSWORD}@${HOST}/${DB}?host=${SOCKET}", variables=values)
+    made = study(
+        "postgresql://${CX_USER}:${CX_PASSWORD}@${HOST}/${DB}?host=${SOCKET}", variables=values
+    )
     assert filled(made, made.interactions.source, "x") == (
         "postgresql://a%40b%3Ac:%2F%3F%23%2541%20%C3%BC%2B%26%3D@[::1]:5432,db:1/x%2Fy%3Fz?host=%2Fa%20b&sslmode=require"
     )
@@ -135,8 +166,19 @@ def test_an_encoded_value_is_taken_out(echo):
 
 
 def test_the_parts_of_an_address_are_taken_out():
-    made = study("${URL}", variables={"URL": "postgres://bob:p@ss/w%6Frd@db/crm?password=other&sslmode=require"})
-    for part in ("bob", "p@ss", "ss", "w%6Frd", "word", "other", "postgres://bob:p@ss/w%6Frd@db/crm"):
+    made = study(
+        "${URL}",
+        variables={"URL": "postgres://bob:p@ss/w%6Frd@db/crm?password=other&sslmode=require"},
+    )
+    for part in (
+        "bob",
+        "p@ss",
+        "ss",
+        "w%6Frd",
+        "word",
+        "other",
+        "postgres://bob:p@ss/w%6Frd@db/crm",
+    ):
         assert part not in made.redact(f'invalid "{part}"')
     assert made.redact("database crm, host db") == "database crm, host db"
 
@@ -190,7 +232,9 @@ def test_another_machine_is_reached_over_tls_alone(mode, monkeypatch):
     assert filled(made, local, "x") == local.replace("${S}", "hunter2")
 
 
-@pytest.mark.parametrize("setting", ["service=x", "passfile=/etc/passwd", "sslkey=/root/key", "sslcert=/root/cert"])
+@pytest.mark.parametrize(
+    "setting", ["service=x", "passfile=/etc/passwd", "sslkey=/root/key", "sslcert=/root/cert"]
+)
 def test_an_address_names_no_file_of_this_machine(setting):
     source = f"postgresql://u@localhost/db?{setting}"
     with pytest.raises(SourceError, match="has a setting that is not among those allowed"):

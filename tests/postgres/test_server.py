@@ -104,7 +104,10 @@ def refused(made, on="polars") -> SourceError:
 
 @pytest.fixture(scope="module", autouse=True)
 def _types(server):
-    server.run("create type mood as enum ('bad', 'good')", "create domain stars as smallint check (value < 6)")
+    server.run(
+        "create type mood as enum ('bad', 'good')",
+        "create domain stars as smallint check (value < 6)",
+    )
 
 
 @pytest.fixture
@@ -158,7 +161,11 @@ def test_forms_of_a_query(server):
         "select 1 as x union all select 2 where false", "/* first */ select 1 as x", "(select 1 as x)",
     ):  # fmt: skip
         assert opened(study(server, query)).rows() == [(1,)]
-    assert opened(study(server, 'select 1 as "A b", 2 as "c""d", 3 as "ü"')).columns == ["A b", 'c"d', "ü"]
+    assert opened(study(server, 'select 1 as "A b", 2 as "c""d", 3 as "ü"')).columns == [
+        "A b",
+        'c"d',
+        "ü",
+    ]
     assert opened(study(server, "select 1 as x where false")).schema == {"x": pl.Int32}
     login = "postgres://${CX_USER}:${CX_PASSWORD}@${CX_SOCKET}/postgres"
     assert opened(study(server, "select 1 as x", source=login)).rows() == [(1,)]
@@ -167,7 +174,9 @@ def test_forms_of_a_query(server):
 def test_a_whole_address_in_one_variable(server):
     login = f"{quote(USER, '')}:{quote(PASSWORD, '')}"
     address = f"postgresql://{login}@/postgres?host={server.socket}"
-    made = study(server, "select 1 as x", source="${DATABASE_URL}", variables={"DATABASE_URL": address})
+    made = study(
+        server, "select 1 as x", source="${DATABASE_URL}", variables={"DATABASE_URL": address}
+    )
     assert opened(made).rows() == [(1,)]
     assert cache.opened(made) is None
 
@@ -281,7 +290,14 @@ WRONG = {
 
 
 def forms(secret: str) -> set[str]:
-    return {secret, quote(secret), quote(secret, ""), quote_plus(secret), json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    return {
+        secret,
+        quote(secret),
+        quote(secret, ""),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        repr(secret)[1:-1],
+    }
 
 
 SECRETS = forms(USER) | forms(PASSWORD)
@@ -302,17 +318,43 @@ def test_what_is_wrong_is_one_line_that_tells_no_secret(server, what, files, cap
     assert str(error).isprintable()
     assert error.__context__ is None
     # as the most talkative of tools would print it
-    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-    frames = "\n".join(line for line in shown.splitlines() if not line.startswith(("    given = ", "    server = ")))
-    text = "\n".join([frames.rpartition("postgres/test_server.py")[2], str(error), repr(error), *capfd.readouterr()])
+    shown = "".join(
+        traceback.TracebackException.from_exception(error, capture_locals=True).format()
+    )
+    frames = "\n".join(
+        line
+        for line in shown.splitlines()
+        if not line.startswith(("    given = ", "    server = "))
+    )
+    text = "\n".join(
+        [
+            frames.rpartition("postgres/test_server.py")[2],
+            str(error),
+            repr(error),
+            *capfd.readouterr(),
+        ]
+    )
     for secret in SECRETS | set(given.get("variables", {}).values()):
         assert secret not in text
     assert not list(files.glob("*/*.parquet"))
 
 
 def test_a_password_that_breaks_an_address_is_not_told_in_pieces(server):
-    for password in ("p@hidden", "hidden/word", "a:hidden", "%zzhidden", "hid den@[", "hidden?x", "5#hidden"):
-        made = study(server, "select 1", "${URL}", variables={"URL": f"postgresql://somebody:{password}@h.invalid/db"})
+    for password in (
+        "p@hidden",
+        "hidden/word",
+        "a:hidden",
+        "%zzhidden",
+        "hid den@[",
+        "hidden?x",
+        "5#hidden",
+    ):
+        made = study(
+            server,
+            "select 1",
+            "${URL}",
+            variables={"URL": f"postgresql://somebody:{password}@h.invalid/db"},
+        )
         said = str(refused(made))
         assert "hidden" not in said
         assert "somebody" not in said
@@ -328,7 +370,9 @@ def test_the_answer_is_private_and_goes_with_its_engine(server, name, files):
     before = os.umask(0)
     try:
         on = engine(name)
-        kept = open_source(study(server, "select x from generate_series(1, 10) x"), on, "interactions")
+        kept = open_source(
+            study(server, "select x from generate_series(1, 10) x"), on, "interactions"
+        )
     finally:
         os.umask(before)
     (folder,) = files.iterdir()
@@ -345,10 +389,14 @@ def test_the_answer_is_private_and_goes_with_its_engine(server, name, files):
 @pytest.mark.parametrize("name", ENGINES)
 def test_nothing_is_left_of_a_study(server, name, files, tmp_path):
     log = (
-        "select * from (values ('a', date '2024-01-02', 'bad'), ('a', '2024-01-05', 'good')) as x (customer, at, grade)"
+        "select * from (values ('a', date '2024-01-02', 'bad'), ('a', '2024-01-05', "
+        "'good')) as x (customer, at, grade)"
     )
     made = cx.study_from(
-        {"interactions": {"source": ADDRESS, "query": log}}, folder=tmp_path, retention=WHO, variables=server.variables
+        {"interactions": {"source": ADDRESS, "query": log}},
+        folder=tmp_path,
+        retention=WHO,
+        variables=server.variables,
     )
     records = cx.read_records(made, name)
     assert dict(records.audit.kept)["interactions"] == 2
@@ -395,7 +443,11 @@ def test_nothing_is_left_of_a_process(server, how, files):
 
     def child(how: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", CHILD, how, ADDRESS], env=env, capture_output=True, text=True, check=False
+            [sys.executable, "-c", CHILD, how, ADDRESS],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     done = child(how)
@@ -435,7 +487,9 @@ def test_no_room_for_the_answer(server, files, monkeypatch):
     )
     assert not list(files.glob("*/*.parquet"))
     monkeypatch.setattr(tempfile, "tempdir", str(files / "nowhere"))
-    assert "interactions.query: cannot be read: [Errno 2]" in str(refused(study(server, "select 1 as x")))
+    assert "interactions.query: cannot be read: [Errno 2]" in str(
+        refused(study(server, "select 1 as x"))
+    )
 
 
 def test_an_interrupt_leaves_nothing(server, files, monkeypatch):
@@ -452,7 +506,9 @@ def test_an_interrupt_leaves_nothing(server, files, monkeypatch):
 
 def test_a_driver_without_names_of_types_is_too_old():
     shape = pyarrow.schema([("x", pyarrow.int32())])
-    with pytest.raises(SourceError, match=r"too old: pip install --upgrade 'cxresearch\[postgres\]'"):
+    with pytest.raises(
+        SourceError, match=r"too old: pip install --upgrade 'cxresearch\[postgres\]'"
+    ):
         postgres._plain("select 1 as x", shape, "interactions.query", ())
 
 
@@ -462,14 +518,23 @@ def test_the_page_shows_a_role_that_may_only_read(server):
     (shown,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     for table in ("tickets", "customers"):
         server.run(f"drop table if exists {table}")
-    server.run("create table customers (id int)", "create table tickets (customer_id int, opened_at date, stars int)")
+    server.run(
+        "create table customers (id int)",
+        "create table tickets (customer_id int, opened_at date, stars int)",
+    )
     server.run("insert into tickets values (1, '2023-02-01', 4)", "create table others (x int)")
-    grants = re.sub("--.*", "", grants).replace("…", "secret").replace("database crm", "database postgres")
+    grants = (
+        re.sub("--.*", "", grants)
+        .replace("…", "secret")
+        .replace("database crm", "database postgres")
+    )
     server.run(*(s for s in grants.split(";") if s.strip()))
     raw = tomllib.loads(shown)
     raw["interactions"]["source"] = ADDRESS
     variables = server.variables | {"CX_USER": "cx_reader", "CX_PASSWORD": "secret"}
-    assert opened(cx.study_from(raw, retention=WHO, variables=variables)).rows() == [(1, date(2023, 2, 1), 4)]
+    assert opened(cx.study_from(raw, retention=WHO, variables=variables)).rows() == [
+        (1, date(2023, 2, 1), 4)
+    ]
     for refusal in ("select * from others", "select pg_read_file('/etc/passwd')"):
         assert "permission denied" in str(refused(study(server, refusal, variables=variables)))
 
@@ -539,17 +604,23 @@ def test_the_sample_study_is_the_same_from_a_server(server, sample, name, reques
 
 
 def written(folder: Path) -> str:
-    return "\n".join(p.read_bytes().decode(errors="replace") for p in folder.rglob("*") if p.is_file())
+    return "\n".join(
+        p.read_bytes().decode(errors="replace") for p in folder.rglob("*") if p.is_file()
+    )
 
 
-@pytest.mark.parametrize("command", [["audit"], ["evaluate", "--claim", "one-strike", "--json"], ["report", "--out"]])
+@pytest.mark.parametrize(
+    "command", [["audit"], ["evaluate", "--claim", "one-strike", "--json"], ["report", "--out"]]
+)
 @pytest.mark.parametrize("right", [True, False])
 def test_no_command_tells_a_secret(server, sample, command, right, files, tmp_path):
     place = tmp_path / "study"
     place.mkdir()
     text = (sample / "served" / "study.toml").read_text(encoding="utf-8")
     # a row at fault, so that there is a quarantine
-    odd = text.replace("from contacts order by random()", "from contacts union all select null, now(), 1, null")
+    odd = text.replace(
+        "from contacts order by random()", "from contacts union all select null, now(), 1, null"
+    )
     (place / "study.toml").write_text(odd, encoding="utf-8")
     password = PASSWORD if right else PASSWORD + "§"
     env = (
@@ -562,7 +633,12 @@ def test_no_command_tells_a_secret(server, sample, command, right, files, tmp_pa
     if words[-1] in {"--json", "--out"}:
         words.append("study/out")
     done = subprocess.run(
-        [sys.executable, "-m", "cxresearch", *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "cxresearch", *words],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == (0 if right else 1 if command[0] == "report" else 2), done.stderr
     assert right or "password authentication failed" in done.stderr

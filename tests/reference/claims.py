@@ -13,8 +13,31 @@ from typing import Any
 import numpy as np
 
 from tests.reference import estimators, grids
-from tests.reference.estimators import Contest, Fit, Incidence, Share, Terms, at_exit, contest, cox, on_tenure, share
-from tests.reference.grids import BAD, DEFECTION, GOOD, NEUTRAL, OTHER, UNKNOWN, Grid, Life, banded, count, within
+from tests.reference.estimators import (
+    Contest,
+    Fit,
+    Incidence,
+    Share,
+    Terms,
+    at_exit,
+    contest,
+    cox,
+    on_tenure,
+    share,
+)
+from tests.reference.grids import (
+    BAD,
+    DEFECTION,
+    GOOD,
+    NEUTRAL,
+    OTHER,
+    UNKNOWN,
+    Grid,
+    Life,
+    banded,
+    count,
+    within,
+)
 
 HORIZON = 300
 MANY = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 25, 30, 40)
@@ -103,7 +126,9 @@ class Past:
     def fixed(self, values: list[Any]) -> Grid:
         """A covariate as a history: numbers in the order of the values, a null as a value of its own."""
         order = sorted({str(v) for v in values})
-        return np.broadcast_to(np.array([order.index(str(v)) for v in values])[:, None], self.life.size)
+        return np.broadcast_to(
+            np.array([order.index(str(v)) for v in values])[:, None], self.life.size
+        )
 
     def where(self, grid: Grid, *levels: int) -> Grid:
         """Whether a history is at one of some levels."""
@@ -147,7 +172,13 @@ def reaching(grid: Grid, level: int) -> dict[int, int]:
 
 
 def since_level(
-    p: Past, grid: Grid, level: int, below: int | None, ends: dict[int, int], horizon: int, **options: bool
+    p: Past,
+    grid: Grid,
+    level: int,
+    below: int | None,
+    ends: dict[int, int],
+    horizon: int,
+    **options: bool,
 ) -> tuple[Incidence, Incidence]:
     """Follow customers seen from their start, from the day a history reaches a level."""
     origin = {
@@ -172,7 +203,9 @@ def three_strikes(p: Past) -> Numbers:
         "before-third": of(before),
         **strikes(p, 3),
         "all-horizons": of(far),
-        "defect-or-third": Number(left.value / (left.value + also.value), left.customers, left.events + also.events),
+        "defect-or-third": Number(
+            left.value / (left.value + also.value), left.customers, left.events + also.events
+        ),
         "fewer-than-three-of-defectors": of(share(p.life, known, last < 3, DEFECTION)),
         "fewer-than-three-of-customers": of(share(p.life, known, last < 3)),
         "one-or-two-of-defectors": of(share(p.life, known, (last == 1) | (last == 2), DEFECTION)),
@@ -195,7 +228,10 @@ def one_strike(p: Past) -> Numbers:
 @claim("judgment-day")
 def judgment_day(p: Past) -> Numbers:
     first = grids.first_bad(p.life)  # 1 early and fresh, 3 late and fresh
-    full, crude = cox(p.life, {"first": first, "contacts": p.contacts}, strata=p.segment), cox(p.life, {"first": first})
+    full, crude = (
+        cox(p.life, {"first": first, "contacts": p.contacts}, strata=p.segment),
+        cox(p.life, {"first": first}),
+    )
     return {
         "late-over-early": ratio(full, {"first=3": 1, "first=1": -1}),
         "crude": ratio(crude, {"first=3": 1, "first=1": -1}),
@@ -207,17 +243,25 @@ def judgment_day(p: Past) -> Numbers:
 
 @claim("thirty-days")
 def thirty_days(p: Past) -> Numbers:
-    bad, age = p.each["bad"], grids.age_of_last(p.life, BAD, (30, 180))  # 1 is 0-30 days, 2 is 31-180
+    bad, age = (
+        p.each["bad"],
+        grids.age_of_last(p.life, BAD, (30, 180)),
+    )  # 1 is 0-30 days, 2 is 31-180
     once, upto_once = (bad == 1) & p.where(age, 1, 2), p.where(bad, 0, 1)
-    against_none = cox(p.life, {"age": age, "contacts": p.contacts}, strata=p.segment, mask=upto_once)
+    against_none = cox(
+        p.life, {"age": age, "contacts": p.contacts}, strata=p.segment, mask=upto_once
+    )
     return {
         "recent-over-older": ratio(
-            cox(p.life, {"age": age, "contacts": p.contacts}, strata=p.segment, mask=once), {"age=2": -1}
+            cox(p.life, {"age": age, "contacts": p.contacts}, strata=p.segment, mask=once),
+            {"age=2": -1},
         ),
         "crude": ratio(cox(p.life, {"age": age}, mask=once), {"age=2": -1}),
         "recent": ratio(against_none, {"age=1": 1}),
         "older": ratio(against_none, {"age=2": 1}),
-        "final-age": ratio(cox(p.life, {"age": age}, mask=p.where(age, 1, 2), final=True), {"age=2": -1}),
+        "final-age": ratio(
+            cox(p.life, {"age": age}, mask=p.where(age, 1, 2), final=True), {"age=2": -1}
+        ),
         "left-anyway": p.left_anyway(bad == 0),
     }
 
@@ -233,7 +277,9 @@ def bad_moments_drive_away(p: Past) -> Numbers:
     return {
         "adjusted": ratio(cox(p.life, {"bad": bad, "contacts": p.contacts}, strata=p.segment), one),
         "crude": ratio(cox(p.life, {"bad": bad}), one),
-        "habit-equal": ratio(cox(p.life, {"bad": bad, "contacts": p.contacts, "all": p.all}, strata=p.segment), one),
+        "habit-equal": ratio(
+            cox(p.life, {"bad": bad, "contacts": p.contacts, "all": p.all}, strata=p.segment), one
+        ),
         "others-equal": ratio(cox(p.life, {"bad": bad, "others": others}, strata=p.segment), one),
         "before-equal": ratio(cox(p.life, {"bad": bad, "before": before}, strata=p.segment), one),
         "in-30-days": ratio(aged, {"age=1": 1}),
@@ -260,9 +306,19 @@ def good_moments_build(p: Past) -> Numbers:
 def neutral_threat(p: Past) -> Numbers:
     neutral = banded(count(p.life, grade=NEUTRAL), (1, 3, 6, 12))
     bad, unknown = np.minimum(p.each["bad"], 3), banded(p.each["unknown"], (1, 3))
-    terms = {"bad": bad, "neutral": neutral, "unknown": unknown, "all": p.all, "contacts": p.contacts}
+    terms = {
+        "bad": bad,
+        "neutral": neutral,
+        "unknown": unknown,
+        "all": p.all,
+        "contacts": p.contacts,
+    }
     fit = cox(p.life, terms, strata=p.segment)
-    gone = (p.life.event == DEFECTION) & (at_exit(p.life, bad) >= 0) & (at_exit(p.life, p.contacts) >= 0)
+    gone = (
+        (p.life.event == DEFECTION)
+        & (at_exit(p.life, bad) >= 0)
+        & (at_exit(p.life, p.contacts) >= 0)
+    )
 
     def attributable(name: str, grid: Grid) -> float:
         levels = at_exit(p.life, grid)[gone]
@@ -283,14 +339,21 @@ def neutral_threat(p: Past) -> Numbers:
 
 @claim("weakest-moment")
 def weakest_moment(p: Past) -> Numbers:
-    worst, mean, last = (make(p.life) for make in (grids.worst_score, grids.mean_score, grids.last_score))
+    worst, mean, last = (
+        make(p.life) for make in (grids.worst_score, grids.mean_score, grids.last_score)
+    )
     scored = worst >= 1
-    equal = {"contacts": p.contacts, "so_far": banded(count(p.life), (2, 3, 4, 5, 6, 8, 10, 14, 20))}
+    equal = {
+        "contacts": p.contacts,
+        "so_far": banded(count(p.life), (2, 3, 4, 5, 6, 8, 10, 14, 20)),
+    }
     sides = ({"worst": worst}, {}), ({"mean": mean}, {})
     return {
         "worst-or-mean": of(contest(p.life, *sides, equal, p.segment, scored)),
         "crude": of(contest(p.life, *sides, {}, None, scored)),
-        "worst-or-last": of(contest(p.life, sides[0], ({"last": last}, {}), equal, p.segment, scored)),
+        "worst-or-last": of(
+            contest(p.life, sides[0], ({"last": last}, {}), equal, p.segment, scored)
+        ),
         "final-states": of(contest(p.life, *sides, {}, None, scored, final=True)),
         "left-anyway": p.left_anyway(p.each["bad"] == 0),
     }
@@ -298,10 +361,18 @@ def weakest_moment(p: Past) -> Numbers:
 
 @claim("first-moment")
 def first_moment(p: Past) -> Numbers:
-    first, age = grids.first_contact(p.life), grids.age_of_last(p.life, BAD, (30, 90))  # 1 bad, 2 other
+    first, age = (
+        grids.first_contact(p.life),
+        grids.age_of_last(p.life, BAD, (30, 90)),
+    )  # 1 bad, 2 other
     bad = np.minimum(p.each["bad"], 2)
     once = (bad == 1) & (first >= 1)
-    equal = {"first": first, "age": age, "so_far": banded(count(p.life), SO_FAR), "contacts": p.contacts}
+    equal = {
+        "first": first,
+        "age": age,
+        "so_far": banded(count(p.life), SO_FAR),
+        "contacts": p.contacts,
+    }
     later = equal | {"bad": bad}
     return {
         "first-over-later": ratio(
@@ -312,7 +383,9 @@ def first_moment(p: Past) -> Numbers:
         "whatever-came-later": ratio(
             cox(p.life, later, strata=p.segment, mask=(bad >= 1) & (first >= 1)), {"first=2": -1}
         ),
-        "final-first": ratio(cox(p.life, {"first": first}, mask=first >= 1, final=True), {"first=2": -1}),
+        "final-first": ratio(
+            cox(p.life, {"first": first}, mask=first >= 1, final=True), {"first=2": -1}
+        ),
         "left-anyway": p.left_anyway(bad == 0),
     }
 
@@ -324,7 +397,9 @@ def latest_moment(p: Past) -> Numbers:
     return {
         "last-or-history": of(contest(p.life, *sides, {"contacts": p.contacts}, p.segment)),
         "crude": of(contest(p.life, *sides, {}, None)),
-        "habit-equal": of(contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, p.segment)),
+        "habit-equal": of(
+            contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, p.segment)
+        ),
         "final-states": of(contest(p.life, *sides, {}, None, final=True)),
         "left-anyway": p.left_anyway(p.where(last, 0, 1 + NEUTRAL, 1 + GOOD)),
     }
@@ -337,7 +412,9 @@ def remote_touchpoints(p: Past) -> Numbers:
     full = cox(p.life, terms, strata=p.segment)
     return {
         "adjusted": ratio(full, {"remote=1": 1}),
-        "habit-equal": ratio(cox(p.life, terms | {"all": p.all}, strata=p.segment), {"remote=1": 1}),
+        "habit-equal": ratio(
+            cox(p.life, terms | {"all": p.all}, strata=p.segment), {"remote=1": 1}
+        ),
         "crude": ratio(cox(p.life, {"remote": remote}), {"remote=1": 1}),
         "with-a-person": ratio(full, {"person=1": 1}),
         "as-much": ratio(full, {"remote=1": 1, "person=1": -1}),
@@ -349,27 +426,38 @@ def remote_touchpoints(p: Past) -> Numbers:
 @claim("problem-moments")
 def problem_moments(p: Past) -> Numbers:
     counts = {
-        f"{'problem' if problem else 'routine'} {name}": count(p.life, 5, grade=grade, is_problem=problem)
+        f"{'problem' if problem else 'routine'} {name}": count(
+            p.life, 5, grade=grade, is_problem=problem
+        )
         for problem in (True, False)
         for name, grade in (("bad", BAD), ("neutral", NEUTRAL), ("good", GOOD))
     }
     counts["unknown"] = p.each["unknown"]
     full = cox(p.life, {"contacts": p.contacts}, counts, strata=p.segment)
-    problem, routine = {"problem bad": 1.0, "problem good": -1.0}, {"routine bad": 1.0, "routine good": -1.0}
+    problem, routine = (
+        {"problem bad": 1.0, "problem good": -1.0},
+        {"routine bad": 1.0, "routine good": -1.0},
+    )
     both = problem | {name: -w for name, w in routine.items()}
     final = {f"{k} bad": np.minimum(counts[f"{k} bad"], 1) for k in ("problem", "routine")}
     return {
         "adjusted": ratio(full, both),
         "crude": ratio(cox(p.life, {}, counts), both),
-        "habit-equal": ratio(cox(p.life, {"contacts": p.contacts, "all": p.all}, counts, strata=p.segment), both),
+        "habit-equal": ratio(
+            cox(p.life, {"contacts": p.contacts, "all": p.all}, counts, strata=p.segment), both
+        ),
         "with-a-problem": ratio(full, problem),
         "without-a-problem": ratio(full, routine),
-        "final-counts": ratio(cox(p.life, final, final=True), {"problem bad=1": 1, "routine bad=1": -1}),
+        "final-counts": ratio(
+            cox(p.life, final, final=True), {"problem bad=1": 1, "routine bad=1": -1}
+        ),
         "left-anyway": p.left_anyway(count(p.life, is_problem=True) == 0),
     }
 
 
-def since_problem(p: Past, problem: Grid, terms: Terms, asked: Grid, after: int, *, strata: bool = True) -> Fit:
+def since_problem(
+    p: Past, problem: Grid, terms: Terms, asked: Grid, after: int, *, strata: bool = True
+) -> Fit:
     """Fit a model on days since the first problem, after so many of them."""
     origin = {i: day for i, day in reaching(problem, 1).items() if day < p.life.exit[i]}
     life, moved = estimators.on_clock(p.life, origin, terms | {"asked": asked})
@@ -386,7 +474,9 @@ def resolution_decides(p: Past) -> Numbers:
     one = {"problem=3": 1.0}
     return {
         "resolved-over-open": ratio(since_problem(p, problem, terms, asked, 0), one),
-        "crude": ratio(since_problem(p, problem, {"problem": problem}, asked, 0, strata=False), one),
+        "crude": ratio(
+            since_problem(p, problem, {"problem": problem}, asked, 0, strata=False), one
+        ),
         "same-severity": ratio(since_problem(p, problem, severe, asked, 0), one),
         "final-state": ratio(cox(p.life, {"problem": problem}, mask=asked, final=True), one),
         "left-anyway": p.left_anyway(problem == 0),
@@ -427,10 +517,14 @@ def slow_resolution(p: Past) -> Numbers:
     over = {"problem=3": -1.0}
     return {
         "open-over-quick": ratio(since_problem(p, problem, terms, asked, 2), over),
-        "crude": ratio(since_problem(p, problem, {"problem": problem}, asked, 2, strata=False), over),
+        "crude": ratio(
+            since_problem(p, problem, {"problem": problem}, asked, 2, strata=False), over
+        ),
         "same-severity": ratio(since_problem(p, problem, severe, asked, 2), over),
         "late-over-quick": ratio(since_problem(p, problem, terms, late, 2), {"problem=4": 1}),
-        "within-a-week": ratio(since_problem(p, week, in_week, p.where(week, 2, 3), 7), {"week=3": -1}),
+        "within-a-week": ratio(
+            since_problem(p, week, in_week, p.where(week, 2, 3), 7), {"week=3": -1}
+        ),
         "final-state": ratio(cox(p.life, {"problem": problem}, mask=asked, final=True), over),
         "left-anyway": p.left_anyway(problem == 0),
     }
@@ -440,12 +534,19 @@ def slow_resolution(p: Past) -> Numbers:
 def goodwill_gesture(p: Past) -> Numbers:
     gesture = grids.gesture(p.life)
     asked = p.where(gesture, 1, 2)
-    terms = {"gesture": gesture, "since": p.since_problem, "severity": p.severity, "contacts": p.contacts}
+    terms = {
+        "gesture": gesture,
+        "since": p.since_problem,
+        "severity": p.severity,
+        "contacts": p.contacts,
+    }
     one = {"gesture=2": 1.0}
     return {
         "gesture-over-none": ratio(cox(p.life, terms, strata=p.segment, mask=asked), one),
         "crude": ratio(cox(p.life, {"gesture": gesture}, mask=asked), one),
-        "same-state": ratio(cox(p.life, terms | {"state": p.problem_state}, strata=p.segment, mask=asked), one),
+        "same-state": ratio(
+            cox(p.life, terms | {"state": p.problem_state}, strata=p.segment, mask=asked), one
+        ),
         "final-gesture": ratio(cox(p.life, {"gesture": gesture}, mask=asked, final=True), one),
         "left-anyway": p.left_anyway(gesture == 0),
     }
@@ -463,11 +564,16 @@ def anger_to_appreciation(p: Past) -> Numbers:
         "flipped-over-good-alone": ratio(full, over),
         "crude": ratio(cox(p.life, {"flipped": flipped}), over),
         "habit-equal": ratio(
-            cox(p.life, {"flipped": flipped, "contacts": p.contacts, "all": p.all}, strata=p.segment), over
+            cox(
+                p.life, {"flipped": flipped, "contacts": p.contacts, "all": p.all}, strata=p.segment
+            ),
+            over,
         ),
         "equally-recent": ratio(cox(p.life, recent, strata=p.segment, mask=both), {"flipped=2": 1}),
         "flipped-over-not": ratio(full, {"flipped=2": 1, "flipped=3": -1}),
-        "final-state": ratio(cox(p.life, {"flipped": flipped}, mask=both, final=True), {"flipped=2": 1}),
+        "final-state": ratio(
+            cox(p.life, {"flipped": flipped}, mask=both, final=True), {"flipped=2": 1}
+        ),
         "left-anyway": p.left_anyway(flipped == 1),
     }
 
@@ -481,7 +587,9 @@ def tell_the_customer(p: Past) -> Numbers:
     return {
         "told-over-not": ratio(cox(p.life, terms, strata=p.segment, mask=asked), one),
         "crude": ratio(cox(p.life, {"told": told}, mask=asked), one),
-        "same-severity": ratio(cox(p.life, terms | {"severity": p.severity}, strata=p.segment, mask=asked), one),
+        "same-severity": ratio(
+            cox(p.life, terms | {"severity": p.severity}, strata=p.segment, mask=asked), one
+        ),
         "final-told": ratio(cox(p.life, {"told": told}, mask=asked, final=True), one),
         "left-anyway": p.left_anyway(told == 0),
     }
@@ -490,7 +598,9 @@ def tell_the_customer(p: Past) -> Numbers:
 @claim("silent-defection")
 def silent_defection(p: Past) -> Numbers:
     edges = (30, 60, 90)
-    complaint = grids.unless_seen(p.life, grids.age(p.life, grids.days_of(p.life, "complained_at"), edges))
+    complaint = grids.unless_seen(
+        p.life, grids.age(p.life, grids.days_of(p.life, "complained_at"), edges)
+    )
     age = grids.unless_seen(p.life, grids.age_of_last(p.life, BAD, edges))
     silent, among = p.where(complaint, 0, 4), p.where(age, 1, 2, 3)
     theirs, more = estimators.at_risk_share(p.life, among, silent, age)
@@ -526,7 +636,9 @@ def no_news(p: Past) -> Numbers:
         "habit-equal": ratio(cox(p.life, alike, strata=p.segment, mask=late), over_good),
         "crude": ratio(cox(p.life, {"contacts": contacts, "good": good}, mask=late), over_good),
         "silence-over-others": ratio(full, {"contacts=1": -1}),
-        "silence-over-any": ratio(cox(p.life, {"contacts": contacts}, strata=p.segment, mask=late), {"contacts=1": -1}),
+        "silence-over-any": ratio(
+            cox(p.life, {"contacts": contacts}, strata=p.segment, mask=late), {"contacts=1": -1}
+        ),
         "final-silence": ratio(cox(p.life, final, final=True), over_good),
         "left-anyway": p.left_anyway(good == 1),
     }
@@ -535,9 +647,15 @@ def no_news(p: Past) -> Numbers:
 @claim("public-posting")
 def public_posting(p: Past) -> Numbers:
     bad, posted = count(p.life, 3, grade=BAD), grids.posted(p.life)
-    first = {i: day for i, day in reaching(bad, 1).items() if not p.life.unseen[i] and not posted[i, day + 1]}
+    first = {
+        i: day
+        for i, day in reaching(bad, 1).items()
+        if not p.life.unseen[i] and not posted[i, day + 1]
+    }
     posts = {i: day for i, day in reaching(posted, 1).items() if i in first}
-    in_30, in_90 = (estimators.since(p.life, first, posts, days, of_ends=True)[0] for days in (31, 91))
+    in_30, in_90 = (
+        estimators.since(p.life, first, posts, days, of_ends=True)[0] for days in (31, 91)
+    )
     last = at_exit(p.life, bad)
     return {
         "within-30-days": of(in_30),
@@ -549,7 +667,9 @@ def public_posting(p: Past) -> Numbers:
 
 @claim("household-contagion")
 def household_contagion(p: Past) -> Numbers:
-    exits, others = (grids.household_exits(p.life, cause) for cause in (DEFECTION, OTHER))  # 0 alone, 1 none, 2 one
+    exits, others = (
+        grids.household_exits(p.life, cause) for cause in (DEFECTION, OTHER)
+    )  # 0 alone, 1 none, 2 one
     bad = grids.household_bad(p.life)
     # where a member's beginnings are unseen, customers are compared with each other; the design is silent on this
     bad = np.where(bad < 0, 4, banded(bad, (1, 2, 3)))
@@ -559,7 +679,9 @@ def household_contagion(p: Past) -> Numbers:
     return {
         "after-another-left": ratio(cox(p.life, terms, strata=p.segment, mask=shared), one),
         "crude": ratio(cox(p.life, {"exits": exits}, mask=shared), one),
-        "control": ratio(cox(p.life, terms | {"others": others}, strata=p.segment, mask=shared), {"others=2": 1}),
+        "control": ratio(
+            cox(p.life, terms | {"others": others}, strata=p.segment, mask=shared), {"others=2": 1}
+        ),
         "final-exits": ratio(cox(p.life, {"exits": exits}, mask=shared, final=True), one),
         "left-anyway": p.left_anyway(exits == 1),
     }
@@ -572,7 +694,9 @@ def against_fixed(p: Past, second: Terms, strata: np.ndarray | None) -> Numbers:
     return {
         "adjusted": of(contest(p.life, *sides, {"contacts": p.contacts}, strata)),
         "crude": of(contest(p.life, *sides, {}, None)),
-        "habit-equal": of(contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, strata)),
+        "habit-equal": of(
+            contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, strata)
+        ),
         "final-counts": of(contest(p.life, *sides, {}, None, final=True)),
         "left-anyway": p.left_anyway(p.each["bad"] == 0),
     }
@@ -580,7 +704,9 @@ def against_fixed(p: Past, second: Terms, strata: np.ndarray | None) -> Numbers:
 
 @claim("moments-beat-marketing")
 def moments_beat_marketing(p: Past) -> Numbers:
-    result = against_fixed(p, {name: p.fixed(values) for name, values in p.life.marketing.items()}, p.segment)
+    result = against_fixed(
+        p, {name: p.fixed(values) for name, values in p.life.marketing.items()}, p.segment
+    )
     return {"moments-or-marketing": result.pop("adjusted"), **result}
 
 
@@ -641,7 +767,9 @@ def handoffs(p: Past) -> Numbers:
     equal = {"all": p.all, "contacts": p.contacts}
     some = {"any": np.minimum(handoff["handoff"], 1)}
     return {
-        "same-grade": ratio(cox(p.life, {"contacts": p.contacts}, {**handoff, **p.each}, strata=p.segment), one),
+        "same-grade": ratio(
+            cox(p.life, {"contacts": p.contacts}, {**handoff, **p.each}, strata=p.segment), one
+        ),
         "crude": ratio(cox(p.life, {}, handoff), one),
         "habit-equal": ratio(cox(p.life, equal, {**handoff, **p.each}, strata=p.segment), one),
         "any-grade": ratio(cox(p.life, equal, handoff, strata=p.segment), one),

@@ -28,7 +28,10 @@ def at_exit(life: Life, grid: Grid) -> np.ndarray:
 
 def at_last(life: Life, terms: Terms) -> Terms:
     """Take everybody's last state for all of the follow-up, as naive analyses do."""
-    return {name: np.broadcast_to(at_exit(life, grid)[:, None], life.size) for name, grid in terms.items()}
+    return {
+        name: np.broadcast_to(at_exit(life, grid)[:, None], life.size)
+        for name, grid in terms.items()
+    }
 
 
 def on_clock(life: Life, origin: dict[int, int], terms: Terms) -> tuple[Life, Terms]:
@@ -39,7 +42,9 @@ def on_clock(life: Life, origin: dict[int, int], terms: Terms) -> tuple[Life, Te
     there = np.where(shift >= 0, np.maximum(life.exit - shift, 0), 0)
     moved = {name: grid[rows, np.minimum(days, life.size[1] - 1)] for name, grid in terms.items()}
     size = int(there.max()) + 2
-    return replace(life, entry=np.zeros_like(shift), exit=there), {name: g[:, :size] for name, g in moved.items()}
+    return replace(life, entry=np.zeros_like(shift), exit=there), {
+        name: g[:, :size] for name, g in moved.items()
+    }
 
 
 def looked_at(life: Life, mask: Grid | None) -> Grid:
@@ -89,7 +94,9 @@ class Sets:
     customers: int
 
 
-def risk_sets(life: Life, terms: Terms, linear: Terms, strata: np.ndarray | None, mask: Grid | None) -> Sets:
+def risk_sets(
+    life: Life, terms: Terms, linear: Terms, strata: np.ndarray | None, mask: Grid | None
+) -> Sets:
     """Collect everybody at risk on every day somebody leaves, in the same stratum, where all terms are known."""
     seen = looked_at(life, mask)
     for grid in (*terms.values(), *linear.values()):
@@ -224,7 +231,9 @@ def bins_of(life: Life, groups: int) -> np.ndarray:
 
     Clusters are those of customers seen from their start. Of equal ones the first comes first.
     """
-    clusters = {c: int(g) for c, g, u in zip(life.cluster, life.group, life.unseen, strict=True) if not u}
+    clusters = {
+        c: int(g) for c, g, u in zip(life.cluster, life.group, life.unseen, strict=True) if not u
+    }
     size = np.bincount(list(clusters.values()), minlength=100)
     filled, bin_of = np.zeros(groups, dtype=int), np.zeros(100, dtype=int)
     for g in sorted(range(100), key=lambda g: (-size[g], g)):
@@ -246,18 +255,25 @@ def contest(
 ) -> Contest:
     """Compare two descriptions, each (terms, linear), on the customer-days where all of both are known."""
     if final:
-        first, second = ((at_last(life, one), at_last(life, other)) for one, other in (first, second))
+        first, second = (
+            (at_last(life, one), at_last(life, other)) for one, other in (first, second)
+        )
         equal, mask = at_last(life, equal), None if mask is None else at_last(life, {"": mask})[""]
     seen = np.ones(life.size, dtype=bool) if mask is None else mask
     for grid in (g for side in (first, second) for part in side for g in part.values()):
         seen = seen & (grid >= 0)
-    sides = [risk_sets(life, {**equal, **side[0]}, side[1], strata, seen) for side in (first, second)]
+    sides = [
+        risk_sets(life, {**equal, **side[0]}, side[1], strata, seen) for side in (first, second)
+    ]
     whole = [fit(s) for s in sides]
     theta = (whole[0].loglik - whole[1].loglik) / whole[0].events
     bins = bins_of(life, groups)
     without = []
     for g in range(groups):
-        a, b = (fit(s, bins != g, np.array(list(w.coef.values()))) for s, w in zip(sides, whole, strict=True))
+        a, b = (
+            fit(s, bins != g, np.array(list(w.coef.values())))
+            for s, w in zip(sides, whole, strict=True)
+        )
         without.append((a.loglik - b.loglik) / a.events)
     result = np.array(without)
     corrected = groups * theta - (groups - 1) * result.mean()
@@ -346,8 +362,12 @@ def since(
         elif life.event[i] == OTHER:
             other[last - o] += 1
     upto = size if whole else horizon
-    a = Incidence(aalen_johansen(risk, lost, ended + other, upto), followed, int(lost[: upto + 1].sum()))
-    b = Incidence(aalen_johansen(risk, ended, lost + other, upto), followed, int(ended[: upto + 1].sum()))
+    a = Incidence(
+        aalen_johansen(risk, lost, ended + other, upto), followed, int(lost[: upto + 1].sum())
+    )
+    b = Incidence(
+        aalen_johansen(risk, ended, lost + other, upto), followed, int(ended[: upto + 1].sum())
+    )
     return (b, a) if of_ends else (a, b)
 
 
@@ -366,7 +386,9 @@ class Excess:
         return self.exposed - self.comparators
 
 
-def excess(life: Life, state: Grid, level: int, below: int | None, horizon: int, so_far: Grid) -> Excess:
+def excess(
+    life: Life, state: Grid, level: int, below: int | None, horizon: int, so_far: Grid
+) -> Excess:
     """Follow customers from the day they first reach a level, and others with a contact that day who have not.
 
     Comparators are seen from their start, below the level, of the same segment and with about as many contacts,
@@ -396,7 +418,10 @@ def excess(life: Life, state: Grid, level: int, below: int | None, horizon: int,
             continue
         matched += len(own)
         weight = len(own) / others.sum()
-        for table, who, each in ((tables[0], own, 1.0), (tables[1], np.flatnonzero(others), weight)):
+        for table, who, each in (
+            (tables[0], own, 1.0),
+            (tables[1], np.flatnonzero(others), weight),
+        ):
             for i in who:
                 stop = int(life.exit[i]) - (day - 1)
                 table[0, 1 : stop + 1] += each

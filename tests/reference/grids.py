@@ -89,7 +89,9 @@ class Life:
     @property
     def group(self) -> np.ndarray:
         """Of the cluster: the first eight hexadecimal digits of its md5, modulo 100."""
-        return np.array([int(hashlib.md5(c.encode()).hexdigest()[:8], 16) % 100 for c in self.cluster])
+        return np.array(
+            [int(hashlib.md5(c.encode()).hexdigest()[:8], 16) % 100 for c in self.cluster]
+        )
 
 
 # Reading
@@ -106,15 +108,26 @@ def distinct(rows: Sequence[dict[str, Any]], key: str) -> list[dict[str, Any]]:
     return kept
 
 
-def read(log: Sequence[dict[str, Any]], people: Sequence[dict[str, Any]], first: date, last: date) -> Life:
+def read(
+    log: Sequence[dict[str, Any]], people: Sequence[dict[str, Any]], first: date, last: date
+) -> Life:
     """Keep the customers that can be at risk, and their contacts."""
     kept = []
     for row in distinct(people, "start"):
         limits = [d for d in (row["end"], row["seen_until"], last) if d is not None]
-        entry, leaves = max(d for d in (row["start"], row["seen_from"], first) if d is not None), min(limits)
+        entry, leaves = (
+            max(d for d in (row["start"], row["seen_from"], first) if d is not None),
+            min(limits),
+        )
         if (row["end"] is None or row["end"] > row["start"]) and entry < leaves:
             gone = row["end"] == leaves
-            event = CENSORED if not gone else DEFECTION if row["reason"] in ("switched", "dissatisfied") else OTHER
+            event = (
+                CENSORED
+                if not gone
+                else DEFECTION
+                if row["reason"] in ("switched", "dissatisfied")
+                else OTHER
+            )
             kept.append((row, entry, leaves, event))
     start = np.array([row["start"].toordinal() for row, *_ in kept])
     life = Life(
@@ -183,9 +196,13 @@ def before(life: Life, days: int, grades: Sequence[int] = (0, 1, 2, 3)) -> Grid:
     return counted(life, marks)
 
 
-def within(life: Life, days: int, edges: Sequence[int], grades: Sequence[int] = (0, 1, 2, 3)) -> Grid:
+def within(
+    life: Life, days: int, edges: Sequence[int], grades: Sequence[int] = (0, 1, 2, 3)
+) -> Grid:
     """Band the number of contacts on the days u - days .. u - 1; unknown while the window opens before the entry."""
-    grid = counted(life, [(c.who, c.day) for c in life.contacts if c.grade in grades]) - before(life, days, grades)
+    grid = counted(life, [(c.who, c.day) for c in life.contacts if c.grade in grades]) - before(
+        life, days, grades
+    )
     u = np.arange(life.size[1])
     grid[life.unseen[:, None] & (u - days < life.entry[:, None])] = -1
     return banded(grid, edges)
@@ -274,7 +291,9 @@ def problem_state(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
             come = [p for p in own if p.day < u]
             still = [p for p in come if p.resolved is None or p.resolved >= u]
             if still:
-                marks.append((i, u - 1, 2 if any(p.late is not None and p.late < u for p in still) else 1))
+                marks.append(
+                    (i, u - 1, 2 if any(p.late is not None and p.late < u for p in still) else 1)
+                )
             else:
                 marks.append((i, u - 1, 3 if max(come, key=lambda p: p.resolved_at).quick else 4))
     return unless_seen(life, latest(life, marks, 0))
@@ -283,16 +302,24 @@ def problem_state(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
 def severity(life: Life, *, first: bool = False) -> Grid:
     """0 none, else 1 + the grade of the contact of the last problem, or of the first."""
     own = {i: some[:1] if first else some for i, some in problems(life).items()}
-    return latest(life, [(i, p.day, 1 + p.contact.grade) for i, some in own.items() for p in some], 0)
+    return latest(
+        life, [(i, p.day, 1 + p.contact.grade) for i, some in own.items() for p in some], 0
+    )
 
 
 def told(life: Life) -> Grid:
     """0 none, 1 told of the last problem before it came, 2 not told."""
 
     def before(c: Contact) -> int:
-        return 1 if c.row["informed_at"] is not None and c.row["informed_at"] < c.row["problem_at"] else 2
+        return (
+            1
+            if c.row["informed_at"] is not None and c.row["informed_at"] < c.row["problem_at"]
+            else 2
+        )
 
-    return latest(life, [(i, p.day, before(p.contact)) for i, own in problems(life).items() for p in own], 0)
+    return latest(
+        life, [(i, p.day, before(p.contact)) for i, own in problems(life).items() for p in own], 0
+    )
 
 
 def gesture(life: Life) -> Grid:
@@ -315,7 +342,9 @@ def first_contact(life: Life) -> Grid:
     first: dict[int, Contact] = {}
     for c in life.contacts:
         first.setdefault(c.who, c)
-    return unless_seen(life, latest(life, [(i, c.day, 1 if c.grade == BAD else 2) for i, c in first.items()], 0))
+    return unless_seen(
+        life, latest(life, [(i, c.day, 1 if c.grade == BAD else 2) for i, c in first.items()], 0)
+    )
 
 
 def first_bad(life: Life, year: int = 365, fresh: int = 90) -> Grid:

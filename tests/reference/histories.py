@@ -52,7 +52,11 @@ class Row(NamedTuple):
     @property
     def took(self) -> int | None:
         """Seconds from the problem to its resolution; None if there is none."""
-        return None if self.problem_at is None or self.resolved_at is None else self.resolved_at - self.problem_at
+        return (
+            None
+            if self.problem_at is None or self.resolved_at is None
+            else self.resolved_at - self.problem_at
+        )
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,19 @@ class View:
 
     def dated(self, name: str) -> list[Row]:
         """The customer's rows of which one happening is known."""
-        own = [r for r in self.rows if r.customer == self.person.customer and r.when(name) is not None]
+        own = [
+            r for r in self.rows if r.customer == self.person.customer and r.when(name) is not None
+        ]
         return [r for r in own if r.when(name) // SECONDS <= self.known]
 
     @property
     def others(self) -> list[Person]:
         """The other members of the household."""
-        return [p for p in self.people if p.cluster == self.person.cluster and p.customer != self.person.customer]
+        return [
+            p
+            for p in self.people
+            if p.cluster == self.person.cluster and p.customer != self.person.customer
+        ]
 
 
 History = Callable[[View], str]
@@ -126,7 +136,11 @@ def contacts_before(days: int, edges: tuple[int, ...]) -> History:
     """Count the contacts that lie more than some days back."""
 
     def history(v: View) -> str:
-        return "unknown" if v.person.unseen else band(sum(v.day - r.day > days for r in v.contacts), edges)
+        return (
+            "unknown"
+            if v.person.unseen
+            else band(sum(v.day - r.day > days for r in v.contacts), edges)
+        )
 
     return history
 
@@ -205,7 +219,9 @@ def first_problem(hours: int) -> History:
         if not known:
             return "none"
         endless = 10**15
-        first = min(known, key=lambda r: (r.when("problem"), -(endless if r.took is None else r.took)))
+        first = min(
+            known, key=lambda r: (r.when("problem"), -(endless if r.took is None else r.took))
+        )
         state = state_of(v, first, hours)
         return "resolved quickly" if state == "resolved" else state
 
@@ -226,7 +242,10 @@ def problem_state(hours: int) -> History:
             if state in states:
                 return state
         last = max(r.when("resolved") for r in known)
-        quick = any(r.when("resolved") == last and s == "resolved" for r, s in zip(known, states, strict=True))
+        quick = any(
+            r.when("resolved") == last and s == "resolved"
+            for r, s in zip(known, states, strict=True)
+        )
         return "resolved" if quick else "resolved late"
 
     return history
@@ -239,7 +258,9 @@ def last_problem(say: Callable[[View, Row], str]) -> History:
         known = v.dated("problem")
         if not known:
             return "unknown" if v.person.unseen else "none"
-        return say(v, max(known, key=lambda r: (r.when("problem"), WORST_FIRST.index(r.grade), r.told)))
+        return say(
+            v, max(known, key=lambda r: (r.when("problem"), WORST_FIRST.index(r.grade), r.told))
+        )
 
     return history
 
@@ -291,7 +312,11 @@ def posted(v: View) -> str:
     """Say whether a post is known since a day at least."""
     if v.person.unseen:
         return "unknown"
-    return "posted" if any(r.when("posted") // SECONDS < v.known for r in v.dated("posted")) else "none"
+    return (
+        "posted"
+        if any(r.when("posted") // SECONDS < v.known for r in v.dated("posted"))
+        else "none"
+    )
 
 
 def household_exits(cause: str) -> History:
@@ -323,7 +348,9 @@ def contacts_of(rows: list[Row], customer: int) -> list[Row]:
     return sorted((r for r in rows if r.customer == customer), key=lambda r: r.place)
 
 
-def by_day(history: History, rows: list[Row], people: list[Person], lag: int) -> dict[tuple[int, int], str]:
+def by_day(
+    history: History, rows: list[Row], people: list[Person], lag: int
+) -> dict[tuple[int, int], str]:
     """Return (customer, day) to level: on day d, what is known was there on day d - 1 - lag."""
     result = {}
     for person in people:
@@ -335,7 +362,9 @@ def by_day(history: History, rows: list[Row], people: list[Person], lag: int) ->
     return result
 
 
-def by_contact(history: History, rows: list[Row], people: list[Person]) -> dict[tuple[int, int], str]:
+def by_contact(
+    history: History, rows: list[Row], people: list[Person]
+) -> dict[tuple[int, int], str]:
     """Return (customer, number of contacts so far) to level; what is dated is known by the end of the day."""
     result = {}
     for person in people:

@@ -102,9 +102,13 @@ def group_of(customer: str, cluster: str | None) -> int:
     return int(hashlib.md5(name.encode("utf8")).hexdigest()[:8], 16) % 100
 
 
-def log_window(contacts: Sequence[dict[str, Any]], settings: Settings) -> tuple[int | None, int | None]:
+def log_window(
+    contacts: Sequence[dict[str, Any]], settings: Settings
+) -> tuple[int | None, int | None]:
     """Return the first and the last day of the log; None where nothing says."""
-    days = [c["at"].toordinal() for c in contacts if c["customer"] is not None and c["at"] is not None]
+    days = [
+        c["at"].toordinal() for c in contacts if c["customer"] is not None and c["at"] is not None
+    ]
     first = settings.log_from.toordinal() if settings.log_from else min(days, default=None)
     last = settings.log_until.toordinal() if settings.log_until else max(days, default=None)
     return first, last
@@ -142,7 +146,9 @@ def keep_customers(
 
     kept = []
     for row in distinct:
-        others = [other for other in distinct if other["customer"] == row["customer"] and other is not row]
+        others = [
+            other for other in distinct if other["customer"] == row["customer"] and other is not row
+        ]
         spells = [row, *others]
         if any(overlap(one, other) for one in spells for other in spells if one is not other):
             counts["conflicting rows"] += 1
@@ -187,12 +193,16 @@ def under_observation(
     leaving = min(limits)
     code = "censored"
     if leaving == end:
-        code = "defection" if not settings.defection or row["cause"] in settings.defection else "other"
+        code = (
+            "defection" if not settings.defection or row["cause"] in settings.defection else "other"
+        )
     group = group_of(row["customer"], row["cluster"])
     return Customer(row["customer"], row["segment"], group, start, entry, leaving, code)
 
 
-def read_contract(contacts: Sequence[dict[str, Any]], customers: Sequence[dict[str, Any]], settings: Settings) -> Study:
+def read_contract(
+    contacts: Sequence[dict[str, Any]], customers: Sequence[dict[str, Any]], settings: Settings
+) -> Study:
     """Sort every row of both tables into kept or the first reason against it."""
     window = log_window(contacts, settings)
     kept, customer_rows = keep_customers(customers, window, settings)
@@ -289,7 +299,9 @@ def contacts_within(
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
         if customer.unseen and day - days < customer.entry:
             return "unknown"
-        return band(sum(contact.grade in grades and day - contact.day <= days for contact in so_far), edges)
+        return band(
+            sum(contact.grade in grades and day - contact.day <= days for contact in so_far), edges
+        )
 
     return history
 
@@ -321,7 +333,11 @@ def age_of_last(grade: str = "bad", edges: Sequence[int] = (30, 90, 365)) -> His
 
 
 def walk(
-    customer: Customer, first: int, last: int, code: str, pattern_on: Callable[[int], tuple[str, ...]]
+    customer: Customer,
+    first: int,
+    last: int,
+    code: str,
+    pattern_on: Callable[[int], tuple[str, ...]],
 ) -> list[Episode]:
     """Walk the days first < d <= last and open a new episode wherever the pattern changes."""
     result = []
@@ -330,7 +346,9 @@ def walk(
     for day in range(first + 1, last + 1):
         pattern = pattern_on(day)
         if pattern != current:
-            result.append(Episode(customer.customer, customer.group, opened, day - 1, current, None))
+            result.append(
+                Episode(customer.customer, customer.group, opened, day - 1, current, None)
+            )
             opened, current = day - 1, pattern
     result.append(Episode(customer.customer, customer.group, opened, last, current, code))
     return result
@@ -342,7 +360,11 @@ def moved(episodes: Iterable[Episode], origin: int) -> list[Episode]:
 
 
 def pattern_of(
-    histories: dict[str, History], so_far: Sequence[Contact], day: int, customer: Customer, segment: bool
+    histories: dict[str, History],
+    so_far: Sequence[Contact],
+    day: int,
+    customer: Customer,
+    segment: bool,
 ) -> tuple[str, ...]:
     """Return the levels of all histories, in their order, and last the segment if it is wanted."""
     levels = tuple(history(so_far, day, customer) for history in histories.values())
@@ -363,7 +385,9 @@ def tenure_episodes(
         theirs = study.contacts[customer.customer]
 
         def pattern_on(day: int, customer: Customer = customer, theirs: list[Contact] = theirs):
-            so_far = [contact for contact in theirs if contact.day <= day - 1 - settings.blackout_days]
+            so_far = [
+                contact for contact in theirs if contact.day <= day - 1 - settings.blackout_days
+            ]
             return pattern_of(histories, so_far, day, customer, segment)
 
         episodes = walk(customer, customer.entry, customer.exit, customer.code, pattern_on)
@@ -559,7 +583,9 @@ def activity_day_episodes(
         theirs = study.contacts[customer.customer]
 
         def pattern_on(day: int, customer: Customer = customer, theirs: list[Contact] = theirs):
-            so_far = [contact for contact in theirs if contact.day <= day - 1 - settings.blackout_days]
+            so_far = [
+                contact for contact in theirs if contact.day <= day - 1 - settings.blackout_days
+            ]
             return pattern_of(histories, so_far, day, customer, segment=False)
 
         episodes = walk(customer, customer.entry, customer.exit, customer.code, pattern_on)
@@ -703,7 +729,9 @@ def cox_score(beta: Sequence[Any], rows: Sequence[CoxRow], ties: str = "efron") 
     size = len(beta)
     result = [0.0] * size
     for risk, leavers in risk_sets(rows):
-        weight = {id(row): cmath.exp(sum(b * x for b, x in zip(beta, row.x, strict=True))) for row in risk}
+        weight = {
+            id(row): cmath.exp(sum(b * x for b, x in zip(beta, row.x, strict=True))) for row in risk
+        }
         for k in range(size):
             for place, row in enumerate(leavers):
                 gone = place / len(leavers) if ties == "efron" else 0.0
@@ -715,7 +743,9 @@ def cox_score(beta: Sequence[Any], rows: Sequence[CoxRow], ties: str = "efron") 
     return result if complex_input else [complex(value).real for value in result]
 
 
-def cox_information(beta: Sequence[float], rows: Sequence[CoxRow], ties: str = "efron") -> list[list[float]]:
+def cox_information(
+    beta: Sequence[float], rows: Sequence[CoxRow], ties: str = "efron"
+) -> list[list[float]]:
     """Return minus the second derivatives, as complex-step derivatives of the score (exact to rounding)."""
     step = 1e-30
     result = []
@@ -742,7 +772,9 @@ def solve(matrix: Sequence[Sequence[float]], right: Sequence[float]) -> list[flo
     return result
 
 
-def cox_fit(rows: Sequence[CoxRow], ties: str = "efron", rounds: int = 50) -> tuple[list[float], list[float], float]:
+def cox_fit(
+    rows: Sequence[CoxRow], ties: str = "efron", rounds: int = 50
+) -> tuple[list[float], list[float], float]:
     """Maximise the partial likelihood by Newton steps with halving.
 
     Returns:
@@ -788,7 +820,9 @@ class Matched:
     dropped: int
 
 
-def weighted_incidence(leavers: Sequence[tuple[int, str, Fraction]], cause: str, horizon: int) -> Fraction | None:
+def weighted_incidence(
+    leavers: Sequence[tuple[int, str, Fraction]], cause: str, horizon: int
+) -> Fraction | None:
     """Return the incidence of one cause by the horizon, from (time, code, weight); all enter at time 0."""
     if not leavers:
         return None
@@ -799,7 +833,9 @@ def weighted_incidence(leavers: Sequence[tuple[int, str, Fraction]], cause: str,
         if risk == 0:
             break
         by_cause = sum(weight for when, code, weight in leavers if when == time and code == cause)
-        events = sum(weight for when, code, weight in leavers if when == time and code != "censored")
+        events = sum(
+            weight for when, code, weight in leavers if when == time and code != "censored"
+        )
         incidence += there * by_cause / risk
         there *= 1 - events / risk
     return incidence
@@ -835,7 +871,11 @@ def matched_incidence(
         for other in complete:
             if other.segment != segment or other.exit - other.start <= u:
                 continue
-            so_far = [contact for contact in study.contacts[other.customer] if contact.day - other.start <= u]
+            so_far = [
+                contact
+                for contact in study.contacts[other.customer]
+                if contact.day - other.start <= u
+            ]
             if any(contact.grade == "bad" for contact in so_far):
                 continue
             if any(1 <= (u + 1) - (contact.day - other.start) <= recent_days for contact in so_far):

@@ -24,14 +24,24 @@ def on(number: int, hour: int = 12) -> datetime:
 
 
 def contact(customer, number, grade="neutral", hour=12):
-    return {"customer": customer, "at": None if number is None else on(number, hour), "grade": grade}
+    return {
+        "customer": customer,
+        "at": None if number is None else on(number, hour),
+        "grade": grade,
+    }
 
 
 def person(customer, start=0, end=None, cause=None, segment="s", **more):
     def when(number):
         return None if number is None else FIRST + timedelta(days=number)
 
-    row = {"customer": customer, "start": when(start), "end": when(end), "cause": cause, "segment": segment}
+    row = {
+        "customer": customer,
+        "start": when(start),
+        "end": when(end),
+        "cause": cause,
+        "segment": segment,
+    }
     row |= {"cluster": more.get("cluster")}
     return row | {name: when(more.get(name)) for name in ("observed_from", "observed_until")}
 
@@ -77,7 +87,9 @@ def test_blackout_delays_the_state_while_ages_count_from_the_moment():
     # Blackout 3, moment on day 3: visible from day 3 + 3 + 1 = 7 on, then 4 days old; 6 on day 9.
     settings = Settings(log_from=LONG.log_from, log_until=LONG.log_until, blackout_days=3)
     histories = {"age": oracle.age_of_last(edges=(5,)), "week": oracle.contacts_within(7)}
-    episodes = oracle.tenure_episodes([contact("a", 3, "bad")], [person("a", end=15)], settings, histories)
+    episodes = oracle.tenure_episodes(
+        [contact("a", 3, "bad")], [person("a", end=15)], settings, histories
+    )
     # The window of 7 days holds the contact on days 7 to 10 only: 4 <= d - 3 <= 7.
     assert spans(episodes) == [
         (0, 6, ("none", "0"), None),
@@ -96,7 +108,9 @@ def test_a_customer_seen_late_is_unknown_where_the_past_is_not_seen():
         "age": oracle.age_of_last("bad", (30, 90)),
     }
     contacts = [contact("a", 22, "good"), contact("a", 28, "bad")]
-    episodes = oracle.tenure_episodes(contacts, [person("a", end=40, observed_from=20)], LONG, histories)
+    episodes = oracle.tenure_episodes(
+        contacts, [person("a", end=40, observed_from=20)], LONG, histories
+    )
     # Contact of day 22 is in the window on days 23-27 (known from day 25), that of day 28 on days 29-33.
     assert spans(episodes) == [
         (20, 22, ("unknown", "unknown", "unknown", "unknown"), None),
@@ -217,7 +231,9 @@ def test_since_first_bad():
         (0, 1, ("1",), None),
         (1, 3, ("2",), "defection"),
     ]
-    episodes, _ = oracle.since_first_bad_episodes(contacts, customers, LONG, competing=False, segment=True)
+    episodes, _ = oracle.since_first_bad_episodes(
+        contacts, customers, LONG, competing=False, segment=True
+    )
     assert spans(episodes)[:2] == [(0, 20, ("2", "s"), None), (20, 40, ("3+", "s"), "defection")]
 
 
@@ -343,7 +359,9 @@ def test_cox_against_r(data, ties):
         lines = [r for r in wanted if r["model"] == model]
         strata = lines[0]["strata"]
         rows = [
-            oracle.CoxRow(*times, tuple(x[r["term"]] for r in lines), str(x[strata]) if strata else "")
+            oracle.CoxRow(
+                *times, tuple(x[r["term"]] for r in lines), str(x[strata]) if strata else ""
+            )
             for *times, x in read
         ]
         coef, se, loglik = oracle.cox_fit(rows, ties)
@@ -405,7 +423,8 @@ def test_contract_studies_add_up(study):
     for competing in (True, False):
         table, asides = oracle.since_first_bad(contacts, customers, chosen, competing, segment=True)
         with_bad = sum(
-            not one.unseen and any(c.grade == "bad" for c in read.contacts[one.customer]) for one in read.customers
+            not one.unseen and any(c.grade == "bad" for c in read.contacts[one.customer])
+            for one in read.customers
         )
         assert check_flows(table) + asides.total() == with_bad
     matched = oracle.matched_incidence(contacts, customers, chosen, horizon=60)
@@ -423,10 +442,14 @@ def test_activity_studies_add_up(study):
     by_day = oracle.activity_flows(contacts, chosen, HISTORIES, clock="day")
     assert check_flows(by_day) == len(read.customers)
     by_contact = oracle.activity_flows(contacts, chosen, HISTORIES)
-    labelled = [some for some in read.contacts.values() if some[0].day <= last_day - chosen.gap_days]
+    labelled = [
+        some for some in read.contacts.values() if some[0].day <= last_day - chosen.gap_days
+    ]
     assert check_flows(by_contact) == len(labelled) > 0
     # The first lapse is the same event on both clocks.
-    events = [sum(oracle.totals(table).values(), Counter())["defection"] for table in (by_day, by_contact)]
+    events = [
+        sum(oracle.totals(table).values(), Counter())["defection"] for table in (by_day, by_contact)
+    ]
     assert events[0] == events[1]
 
 

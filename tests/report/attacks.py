@@ -38,7 +38,9 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         result = dict(attrs)
-        self.words += [v for k, v in attrs if k in {"alt", "aria-label", "title", "data-label"} and v]
+        self.words += [
+            v for k, v in attrs if k in {"alt", "aria-label", "title", "data-label"} and v
+        ]
         for name in ("src", "srcset"):
             if (result.get(name) or "").startswith("data:image/svg+xml,"):
                 picture = unquote(result[name].partition(",")[2])
@@ -132,12 +134,15 @@ def differences(wholes, parts):
 def numbers(page):
     """Every number of a page with what stands around it: of texts and of the charts' data."""
     result = [
-        (m[0], page.text[max(0, m.start() - 60) : m.end() + 40]) for m in re.finditer(r"\d[\d,]*\.?\d*%?", page.text)
+        (m[0], page.text[max(0, m.start() - 60) : m.end() + 40])
+        for m in re.finditer(r"\d[\d,]*\.?\d*%?", page.text)
     ]
     for chart in page.charts:
         for row in data(chart):
             result += [
-                (repr(v), str(row)) for v in row.values() if isinstance(v, int | float) and not isinstance(v, bool)
+                (repr(v), str(row))
+                for v in row.values()
+                if isinstance(v, int | float) and not isinstance(v, bool)
             ]
             result += [
                 (m[0], str(row))
@@ -157,7 +162,10 @@ def told_by_a_share(page, part, whole):
         value, half = float(plain) / scale, 0.5 * 10**-digits / scale
         if not 0 < value < 1:
             continue
-        low, high = math.ceil((value - half) * whole - 1e-9), math.floor((value + half) * whole + 1e-9)
+        low, high = (
+            math.ceil((value - half) * whole - 1e-9),
+            math.floor((value + half) * whole + 1e-9),
+        )
         if low == high and low in (part, whole - part):
             result.append((text, around))
     return result

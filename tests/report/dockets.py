@@ -13,7 +13,8 @@ from cxresearch.risk.episodes import Exclusion
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 FIRST, SECOND = (
-    next(c for c in catalogue().values() if c.id == i) for i in ("three-strikes", "bad-moments-drive-away")
+    next(c for c in catalogue().values() if c.id == i)
+    for i in ("three-strikes", "bad-moments-drive-away")
 )
 
 
@@ -48,7 +49,10 @@ def curve(name, top, band=True):
 def share_trial():
     claim = FIRST
     asides = (Exclusion("left on the day of their first bad moment", 7),)
-    pair = (curve("after a first bad moment", 0.4, band=False), curve("comparable customers", 0.3, band=False))
+    pair = (
+        curve("after a first bad moment", 0.4, band=False),
+        curve("comparable customers", 0.3, band=False),
+    )
     readings = (
         evidence(
             claim, "before-third", "contradicted", "share", (0.25, 0.23, 0.27),
@@ -60,8 +64,12 @@ def share_trial():
         evidence(claim, "defect-or-third", "not testable", "share", lacks="follow-up", customers=0, events=0),
     )  # fmt: skip
     base = ReferenceValue(0.3, 0.28, 0.32, "comparable customers who left all the same", "share")
-    naive = ReferenceValue(0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", "share")
-    sentence = _sentence("In these data {estimate} ({low} to {high}) of customers left.", readings[0])
+    naive = ReferenceValue(
+        0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", "share"
+    )
+    sentence = _sentence(
+        "In these data {estimate} ({low} to {high}) of customers left.", readings[0]
+    )
     return Trial(claim, readings, base, naive, sentence)
 
 
@@ -70,7 +78,9 @@ def ratio_trial():
     reason = "the answer turns with what is held equal: 1.12 (1.03 to 1.22); 0.94 (0.85 to 1.04) otherwise"
     readings = (
         evidence(claim, "adjusted", "undecided", "hazard ratio", (1.12, 1.03, 1.22), reason=reason),
-        evidence(claim, "crude", "undecided", "hazard ratio", (1.05, 0.96, 1.15), customers=9, events=3),
+        evidence(
+            claim, "crude", "undecided", "hazard ratio", (1.05, 0.96, 1.15), customers=9, events=3
+        ),
         evidence(claim, "final-count", "contradicted", "hazard ratio", (0.23, 0.21, 0.24)),
     )
     base = ReferenceValue(0.78, 0.77, 0.8, "customers without a bad moment who leave", "share")
@@ -86,12 +96,18 @@ def ratio_trial():
         "After a bad moment {estimate} times the rate ({low} to {high}). That does not decide the claim: {reason}.",
         readings[0],
     )
-    return Trial(claim, readings, base, naive, sentence, Sentence("Taken naively: no verdict."), rows)
+    return Trial(
+        claim, readings, base, naive, sentence, Sentence("Taken naively: no verdict."), rows
+    )
 
 
 def untestable_trial():
     claim = FIRST
-    readings = (evidence(claim, "before-third", "not testable", "share", lacks="an end", customers=0, events=0),)
+    readings = (
+        evidence(
+            claim, "before-third", "not testable", "share", lacks="an end", customers=0, events=0
+        ),
+    )
     return Trial(claim, readings, None, None, Sentence("This study cannot say: it lacks an end."))
 
 
@@ -112,7 +128,18 @@ def docket(*trials, name="A phone company"):
         ),
     )
     chosen = trials or (share_trial(), ratio_trial())
-    return Docket(name, "0.1.0", "0123456789abcdef", "2023-01-03", "2024-12-31", 0.95, "holm", 10, tuple(chosen), audit)
+    return Docket(
+        name,
+        "0.1.0",
+        "0123456789abcdef",
+        "2023-01-03",
+        "2024-12-31",
+        0.95,
+        "holm",
+        10,
+        tuple(chosen),
+        audit,
+    )
 
 
 def hostile_docket():
@@ -121,7 +148,16 @@ def hostile_docket():
     claim = type(trial.claim)(**{
         f: getattr(trial.claim, f) for f in trial.claim.__struct_fields__
     } | {"statement": HOSTILE, "source": HOSTILE, "notes": (HOSTILE,), "change_our_mind": HOSTILE})  # fmt: skip
-    readings = tuple(replace(e, warnings=(HOSTILE,), lacks=HOSTILE, label=HOSTILE) for e in trial.readings)
+    readings = tuple(
+        replace(e, warnings=(HOSTILE,), lacks=HOSTILE, label=HOSTILE) for e in trial.readings
+    )
     beside = replace(trial.base_rate, label=HOSTILE)
-    hostile = replace(trial, claim=claim, readings=readings, base_rate=beside, naive=beside, sentence=Sentence(HOSTILE))
+    hostile = replace(
+        trial,
+        claim=claim,
+        readings=readings,
+        base_rate=beside,
+        naive=beside,
+        sentence=Sentence(HOSTILE),
+    )
     return docket(replace(hostile, caution=Sentence(HOSTILE)), name=HOSTILE)

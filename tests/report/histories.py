@@ -26,14 +26,20 @@ def without_charts(count: int) -> Docket:
 
 
 def _named(trial, name):
-    claim = msgspec.structs.replace(trial.claim, id=name, statement=f"{trial.claim.statement} ({name})")
-    return replace(trial, claim=claim, readings=tuple(replace(e, claim=name) for e in trial.readings))
+    claim = msgspec.structs.replace(
+        trial.claim, id=name, statement=f"{trial.claim.statement} ({name})"
+    )
+    return replace(
+        trial, claim=claim, readings=tuple(replace(e, claim=name) for e in trial.readings)
+    )
 
 
 def look(docket: Docket, trial, run: int, **other) -> Look:
     """What a run would have recorded of a claim's primary reading."""
     e = trial.primary
-    value, low, high = (e.estimate.value, e.estimate.low, e.estimate.high) if e.estimate else (None, None, None)
+    value, low, high = (
+        (e.estimate.value, e.estimate.low, e.estimate.high) if e.estimate else (None, None, None)
+    )
     at = FIRST + timedelta(weeks=run)
     result = Look(
         f"{at:%Y%m%dT%H%M%S}", at.isoformat(), "shop", docket.fingerprint, docket.version, docket.data_from,

@@ -35,7 +35,9 @@ def executed(monkeypatch, name, study, **parameters):
     outputs = []
 
     def display(*result, raw=False, **_):
-        outputs.extend(new_output("display_data", data=dict(x) if raw else forms(x)) for x in result)
+        outputs.extend(
+            new_output("display_data", data=dict(x) if raw else forms(x)) for x in result
+        )
 
     monkeypatch.setattr(IPython.display, "display", display)
     monkeypatch.setattr(show, "study", lambda _: study)
@@ -47,7 +49,11 @@ def executed(monkeypatch, name, study, **parameters):
         exec(compile(tree, name, "exec"), space)
         if number == 0:
             space |= parameters
-        if last is not None and (result := eval(compile(ast.Expression(last.value), name, "eval"), space)) is not None:
+        if (
+            last is not None
+            and (result := eval(compile(ast.Expression(last.value), name, "eval"), space))
+            is not None
+        ):
             display(result)
         cell.outputs = list(outputs)
     return notebook

@@ -23,14 +23,20 @@ def notebook_of(docket, *extra):
     for trial in docket.values():
         data.append({"text/html": claim_page.opening(docket, trial)})
         data += [renderer.bundle(charts.readings(trial, u).to_dict()) for u in charts.units(trial)]
-        data += [renderer.bundle(charts.curves(e, trial).to_dict()) for e in trial.readings if e.series]
+        data += [
+            renderer.bundle(charts.curves(e, trial).to_dict()) for e in trial.readings if e.series
+        ]
         data.append({"text/html": claim_page.naive(trial)})
         if trial.activity:
             data.append(renderer.bundle(charts.activity(trial, docket.min_cell).to_dict()))
         data.append({"text/html": claim_page.closing(docket, trial)})
     data.append({"text/html": provenance.audit(docket.audit, docket.min_cell)})
     data.append(
-        {"text/html": provenance.method(docket, notebook="verdicts", parameters={"study": "/home/me/study.toml"})}
+        {
+            "text/html": provenance.method(
+                docket, notebook="verdicts", parameters={"study": "/home/me/study.toml"}
+            )
+        }
     )
     outputs = [new_output("display_data", data=d) for d in (*data, *extra)]
     cell = new_code_cell("study = 'study.toml'  # a comment", outputs=outputs)
@@ -40,7 +46,9 @@ def notebook_of(docket, *extra):
 def pages_of(notebooks, history=()):
     """The pages of executed notebooks by name, with an index, as a run would make them."""
     made = "2026-11-02T06:00:00+00:00"
-    entries = [Entry(f"{n}.html", title_of(nb, n), summary(nb), made) for n, nb in notebooks.items()]
+    entries = [
+        Entry(f"{n}.html", title_of(nb, n), summary(nb), made) for n, nb in notebooks.items()
+    ]
     result = {n: page(nb, name=n, entries=entries, history=history) for n, nb in notebooks.items()}
     return result | {"index": index(entries, history)}
 

@@ -65,7 +65,9 @@ def planted(folder, customers=903):
             day = random.randrange(max(start, 0), last)
             place = random.choice(("app", "bill", "call"))
             owner = {"app": "web", "bill": "finance", "call": "care"}[place]
-            log.append([i, day, place, f"a{random.randrange(8)}", owner, level, random.choice((1, 4, 5))])
+            log.append(
+                [i, day, place, f"a{random.randrange(8)}", owner, level, random.choice((1, 4, 5))]
+            )
     for row in who[100 : 100 + SEGMENT]:
         row[4] = "tiny"
     left = [row for row in who[LATE:] if row[2] is not None]
@@ -86,6 +88,8 @@ def planted(folder, customers=903):
     names = ["customer", "at", "touchpoint", "agent", "owner", "level", "respect"]
     pl.DataFrame(log, schema=names, orient="row").write_csv(folder / "log.csv")
     names = ["customer", "start", "end", "cause", "segment", "household"]
-    pl.DataFrame(who, schema=names, orient="row", infer_schema_length=None).write_csv(folder / "customers.csv")
+    pl.DataFrame(who, schema=names, orient="row", infer_schema_length=None).write_csv(
+        folder / "customers.csv"
+    )
     (folder / "study.toml").write_text(STUDY)
     return folder / "study.toml"

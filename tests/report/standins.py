@@ -24,7 +24,10 @@ def study_of(folder):
 
 
 def notebook(path, *sources, parameters=TOLD):
-    cells = [new_code_cell(parameters, metadata={"tags": ["parameters"]}), *map(new_code_cell, sources)]
+    cells = [
+        new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        *map(new_code_cell, sources),
+    ]
     spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
     return path
@@ -32,7 +35,10 @@ def notebook(path, *sources, parameters=TOLD):
 
 def shows(summary=None):
     """A cell that sends verdicts to the index, as a real notebook does."""
-    data = {show.MIME: show.summary(docket()) if summary is None else summary, "text/html": "<h1>Verdicts</h1>"}
+    data = {
+        show.MIME: show.summary(docket()) if summary is None else summary,
+        "text/html": "<h1>Verdicts</h1>",
+    }
     return SHOWS.format(data=json.dumps(data))
 
 

@@ -34,7 +34,11 @@ def small_study(folder, customers=120):
             when = first + timedelta(start + random.randrange(stay or 400))
             log.append((f"c{i}", when, random.choice(("bad", "good", "neutral"))))
     folder.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(log, schema=["customer", "at", "grade"], orient="row").write_csv(folder / "log.csv")
-    pl.DataFrame(who, schema=["customer", "start", "end", "segment"], orient="row").write_csv(folder / "customers.csv")
+    pl.DataFrame(log, schema=["customer", "at", "grade"], orient="row").write_csv(
+        folder / "log.csv"
+    )
+    pl.DataFrame(who, schema=["customer", "start", "end", "segment"], orient="row").write_csv(
+        folder / "customers.csv"
+    )
     (folder / "study.toml").write_text(STUDY)
     return folder / "study.toml"

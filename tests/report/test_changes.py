@@ -30,7 +30,9 @@ def test_nothing_on_a_first_run():
 
 def test_verdict_that_changed():
     result = changes.since(history_of(DOCKET, 3), IDS)
-    assert [(c.before.verdict, c.now.verdict) for c in result.changed] == [("undecided", "contradicted")]
+    assert [(c.before.verdict, c.now.verdict) for c in result.changed] == [
+        ("undecided", "contradicted")
+    ]
     said = told(history_of(DOCKET, 3))
     assert said.startswith("1 verdict has changed since the last run, 10 Aug. 2026:")
     assert "was ? Undecided , now ✘ Contradicted" in said
@@ -40,11 +42,16 @@ def test_verdict_that_changed():
 
 def test_nothing_changed_on_the_same_data():
     history = tuple(look(DOCKET, t, run) for run in (0, 1) for t in DOCKET.values())
-    assert told(history) == "No verdict has changed since the last run, 3 Aug. 2026. The data are the same as then."
+    assert (
+        told(history)
+        == "No verdict has changed since the last run, 3 Aug. 2026. The data are the same as then."
+    )
 
 
 def test_other_data_of_the_same_days_are_not_called_the_same():
-    history = tuple(look(DOCKET, t, run, fingerprint=f"f{run}") for run in (0, 1) for t in DOCKET.values())
+    history = tuple(
+        look(DOCKET, t, run, fingerprint=f"f{run}") for run in (0, 1) for t in DOCKET.values()
+    )
     assert told(history) == "No verdict has changed since the last run, 3 Aug. 2026."
 
 
@@ -72,20 +79,28 @@ def test_claims_of_other_pages_do_not_count():
 def test_page_about_one_claim_speaks_of_the_verdict():
     one = {IDS[0]: SAYS[IDS[0]]}
     said = told(history_of(DOCKET, 3), one)
-    assert said.startswith("The verdict has changed since the last run, 10 Aug. 2026: it was ? Undecided , now ✘")
+    assert said.startswith(
+        "The verdict has changed since the last run, 10 Aug. 2026: it was ? Undecided , now ✘"
+    )
     assert told(history_of(DOCKET, 3)[3:], one).startswith("The verdict has changed")
     same = tuple(look(DOCKET, t, run) for run in (0, 1) for t in DOCKET.values())
-    assert told(same, one).startswith("The verdict has not changed since the last run, 3 Aug. 2026.")
+    assert told(same, one).startswith(
+        "The verdict has not changed since the last run, 3 Aug. 2026."
+    )
 
 
 def test_other_version_of_the_program():
-    history = tuple(look(DOCKET, t, run, version=f"0.{run}.0") for run in (1, 2) for t in DOCKET.values())
+    history = tuple(
+        look(DOCKET, t, run, version=f"0.{run}.0") for run in (1, 2) for t in DOCKET.values()
+    )
     assert told(history).endswith("That run was made with cxresearch 0.1.0, this one with 0.2.0.")
 
 
 def test_readings_beside_the_primary_one_do_not_count():
     history = history_of(DOCKET, 3)
-    other = tuple(replace(x, reading="another", primary=False, verdict="supported") for x in history)
+    other = tuple(
+        replace(x, reading="another", primary=False, verdict="supported") for x in history
+    )
     assert changes.since(other + history, IDS).changed == changes.since(history, IDS).changed
     assert changes.of_claim(other, IDS[0]) == ()
 
@@ -100,9 +115,13 @@ def test_first_screen_says_it(runs):
 
 
 def test_marks_in_data_are_not_obeyed():
-    docket = replace(without_charts(2), study="<!--SINCE --><!--DEPTH claim-0--><!--CONTENTS--><!--CSP-->")
+    docket = replace(
+        without_charts(2), study="<!--SINCE --><!--DEPTH claim-0--><!--CONTENTS--><!--CSP-->"
+    )
     entries = [Entry("claim-0.html", "t", None)]
-    result = page(notebook_of(docket), name="verdicts", entries=entries, history=history_of(docket, 2))
+    result = page(
+        notebook_of(docket), name="verdicts", entries=entries, history=history_of(docket, 2)
+    )
     assert result.count('class="cx-since"') == 1
     assert result.count('http-equiv="Content-Security-Policy"') == 1
     assert "&lt;!--SINCE --&gt;" in result

@@ -82,7 +82,8 @@ def test_every_reader_finds_a_form_it_knows():
 
 
 @pytest.mark.parametrize(
-    ("label", "lines"), [("short", 2), ("a word of it " * 6, 2), ("a word of it " * 9, 3), ("x" * 300, 3)]
+    ("label", "lines"),
+    [("short", 2), ("a word of it " * 6, 2), ("a word of it " * 9, 3), ("x" * 300, 3)],
 )
 def test_a_label_of_several_lines_stays_inside_its_row(label, lines):
     trial = share_trial()
@@ -91,18 +92,27 @@ def test_a_label_of_several_lines_stays_inside_its_row(label, lines):
     rows = spec["data"]["values"]
     row = spec["height"] / len(rows)
     text = next(layer["mark"] for layer in spec["layer"] if layer["mark"].get("lineBreak"))
-    start, line = re.fullmatch(r"([-\d.]+) - (\d+) \* datum\.lines", text["yOffset"]["expr"]).groups()
-    marker = next(layer["mark"]["yOffset"] for layer in spec["layer"] if layer["mark"]["type"] == "point")
+    start, line = re.fullmatch(
+        r"([-\d.]+) - (\d+) \* datum\.lines", text["yOffset"]["expr"]
+    ).groups()
+    marker = next(
+        layer["mark"]["yOffset"] for layer in spec["layer"] if layer["mark"]["type"] == "point"
+    )
     longest = max(r["lines"] for r in rows)
     assert longest == lines
-    assert float(start) - int(line) * longest >= -row / 2  # the first line begins below the row above
+    assert (
+        float(start) - int(line) * longest >= -row / 2
+    )  # the first line begins below the row above
     assert float(start) + 8 <= marker <= row / 2 - 8
     assert max(len(r["label"]) for r in rows) < 3 * 48
 
 
 def test_a_label_that_is_cut_says_so():
     trial = share_trial()
-    trial = replace(trial, readings=(replace(trial.readings[0], label="a word of it " * 30), *trial.readings[1:]))
+    trial = replace(
+        trial,
+        readings=(replace(trial.readings[0], label="a word of it " * 30), *trial.readings[1:]),
+    )
     assert charts.readings(trial, "share").to_dict()["data"]["values"][0]["label"].endswith("…")
 
 
@@ -122,7 +132,15 @@ def catalogued(claim):
 )
 def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
     result = catalogued(claim)
-    row = evidence(result, reading, "undecided", "share", (0.2, 0.1, 0.3), series=(curve("c", 0.2),), horizon_days=31)
+    row = evidence(
+        result,
+        reading,
+        "undecided",
+        "share",
+        (0.2, 0.1, 0.3),
+        series=(curve("c", 0.2),),
+        horizon_days=31,
+    )
     chart = charts.curves(row, replace(share_trial(), claim=result, readings=(row,))).to_dict()
     assert f'"title": "{axis}"' in json.dumps(chart)
     assert f"more customers have {done}," in chart["usermeta"]["caption"]
@@ -151,5 +169,9 @@ def test_shares_of_moments_are_called_so():
     result = catalogued("jack")
     row = evidence(result, "at-the-worst-tenth", "contradicted", "share", (0.11, 0.1, 0.12))
     of_moments = replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None)
-    assert '"title": "share of bad moments"' in json.dumps(charts.readings(of_moments, "share").to_dict())
-    assert '"title": "share of customers"' in json.dumps(charts.readings(share_trial(), "share").to_dict())
+    assert '"title": "share of bad moments"' in json.dumps(
+        charts.readings(of_moments, "share").to_dict()
+    )
+    assert '"title": "share of customers"' in json.dumps(
+        charts.readings(share_trial(), "share").to_dict()
+    )

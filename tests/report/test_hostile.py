@@ -42,7 +42,9 @@ def test_nothing_of_the_data_is_markup(pages):
         assert not [v for v in links if re.match(r"\s*javascript", v, re.IGNORECASE)], name
         assert not [v for v in links if v in {"x", "../x"}], name
         scripts = [(kind, t) for tag, kind, t in seen.texts if tag == "script"]
-        assert not [t for kind, t in scripts if kind != "application/json" and "window.hit" in t], name
+        assert not [t for kind, t in scripts if kind != "application/json" and "window.hit" in t], (
+            name
+        )
         run = [digest(t) for kind, t in scripts if kind != "application/json"]
         assert policy(text)["script-src"] == (run or ["'none'"]), name
         assert SCRIPT not in text, name
@@ -60,7 +62,9 @@ def test_no_mark_in_the_data_is_obeyed(pages):
 
 
 def test_ids_are_unique_and_anchors_lead_somewhere(pages):
-    ids = {name: [v for _, k, v in Seen(text).attributes if k == "id"] for name, text in pages.items()}
+    ids = {
+        name: [v for _, k, v in Seen(text).attributes if k == "id"] for name, text in pages.items()
+    }
     for name, text in pages.items():
         assert len(set(ids[name])) == len(ids[name]), name
         assert not [i for i in ids[name] if re.search(r"[\s\"'<>&]", i)], name
@@ -69,7 +73,9 @@ def test_ids_are_unique_and_anchors_lead_somewhere(pages):
                 file, _, anchor = link.partition("#")
                 assert not file or unquote(file) in pages, f"{name}: {link}"
                 target = ids[unquote(file) or name]
-                assert not anchor or anchor in target or unquote(anchor) in target, f"{name}: {link}"
+                assert not anchor or anchor in target or unquote(anchor) in target, (
+                    f"{name}: {link}"
+                )
 
 
 def test_names_are_there_to_be_read(pages):

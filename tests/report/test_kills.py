@@ -18,9 +18,22 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 @pytest.mark.slow
 def test_runs_that_are_killed_and_runs_at_once(tmp_path):
     shown = tmp_path / "shown.json"
-    shown.write_text(json.dumps({show.MIME: show.summary(docket()), "text/html": "<p>A verdict.</p>"}))
+    shown.write_text(
+        json.dumps({show.MIME: show.summary(docket()), "text/html": "<p>A verdict.</p>"})
+    )
     out = tmp_path / "kills.md"
-    command = [sys.executable, SCRIPT, "--kills", "8", "--at-once", "3", "--shown", shown, "--out", out]
+    command = [
+        sys.executable,
+        SCRIPT,
+        "--kills",
+        "8",
+        "--at-once",
+        "3",
+        "--shown",
+        shown,
+        "--out",
+        out,
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "| **all** | **8** | **0** | **0** | **0** |" in out.read_text()
@@ -29,7 +42,9 @@ def test_runs_that_are_killed_and_runs_at_once(tmp_path):
 
 def test_the_long_turn_found_nothing_amiss():
     text = (SCRIPT.parent / "kills.md").read_text()
-    result = re.search(r"\| \*\*all\*\* \| \*\*(\d+)\*\* \| \*\*0\*\* \| \*\*0\*\* \| \*\*0\*\* \|", text)
+    result = re.search(
+        r"\| \*\*all\*\* \| \*\*(\d+)\*\* \| \*\*0\*\* \| \*\*0\*\* \| \*\*0\*\* \|", text
+    )
     assert int(result[1]) >= 200
     assert "8 runs of one study at once: each waited for its turn" in text
 
@@ -43,7 +58,12 @@ def test_what_is_amiss_is_seen(tmp_path):
     finally:
         del sys.modules["kills"]
     bench = kills.Bench.__new__(kills.Bench)
-    bench.folder, bench.out, bench.state, bench.known = tmp_path, tmp_path / "out", tmp_path / "state", {}
+    bench.folder, bench.out, bench.state, bench.known = (
+        tmp_path,
+        tmp_path / "out",
+        tmp_path / "state",
+        {},
+    )
     for folder in (bench.out, bench.state / "pages", bench.state / "ledger"):
         folder.mkdir(parents=True)
     whole, index = b"<p>new</p></html>", b"<p>index</p></html>"

@@ -30,7 +30,9 @@ LOOK = Look(
     customers=2731,
     events=611,
 )
-LATER = replace(LOOK, run="20261129T060001000000Z-0001", estimate=None, ci_low=None, ci_high=None, se=None)
+LATER = replace(
+    LOOK, run="20261129T060001000000Z-0001", estimate=None, ci_low=None, ci_high=None, se=None
+)
 
 
 def test_what_is_recorded_is_read_again_oldest_first(tmp_path):
@@ -55,7 +57,9 @@ def test_a_file_that_cannot_be_read_is_passed_over_and_told_of(tmp_path):
     assert looks(tmp_path, "shop", said.append) == (LOOK,)
     assert looks(tmp_path, "shop") == (LOOK,)
     assert len(said) == 2
-    assert said[0].startswith("the ledger's file 0-broken.parquet cannot be read and is passed over: ")
+    assert said[0].startswith(
+        "the ledger's file 0-broken.parquet cannot be read and is passed over: "
+    )
     assert "1-other.parquet" in said[1]
 
 

@@ -25,7 +25,9 @@ def other(tmp_path):
     started = []
 
     def start(seconds):
-        process = subprocess.Popen([sys.executable, "-c", HOLDS, tmp_path, str(seconds)], stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDS, tmp_path, str(seconds)], stdout=subprocess.PIPE
+        )
         started.append(process)
         assert process.stdout.readline() == b"held\n"
         return process
@@ -92,5 +94,8 @@ def test_a_lock_without_a_note_is_a_lock(tmp_path, other):
 
 def test_a_state_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "state").write_text("a file")
-    with pytest.raises(ReportError, match=r"cannot write to the state folder .*state: "), locked(tmp_path / "state"):
+    with (
+        pytest.raises(ReportError, match=r"cannot write to the state folder .*state: "),
+        locked(tmp_path / "state"),
+    ):
         pytest.fail("locked")

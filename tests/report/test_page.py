@@ -67,7 +67,9 @@ def test_output_that_would_load_something_stops_the_page(markup):
 def test_markup_in_names_stays_text():
     text = page_of(hostile_docket())
     seen = Seen(text)
-    assert seen.tags.count("script") == 1 + sum(kind == "application/json" for _, kind, _ in seen.texts)
+    assert seen.tags.count("script") == 1 + sum(
+        kind == "application/json" for _, kind, _ in seen.texts
+    )
     assert not any(k.startswith("on") for _, k, _ in seen.attributes)
     assert HOSTILE not in text
     assert "&lt;script&gt;alert(1)" in text
@@ -102,13 +104,18 @@ def test_contents_lead_to_headings(text):
     seen = Seen(text)
     ids = {v for _, k, v in seen.attributes if k == "id"}
     links = {v[1:] for t, k, v in seen.attributes if t == "a" and k == "href"}
-    assert {"claim-three-strikes", "claim-bad-moments-drive-away", "audit", "method"} <= links <= ids
+    assert (
+        {"claim-three-strikes", "claim-bad-moments-drive-away", "audit", "method"} <= links <= ids
+    )
 
 
 def test_first_screen_has_one_interval_per_claim(text):
     cards = re.findall(r'<article class="cx-card.*?</article>', text, re.DOTALL)
     assert len(cards) == 2
-    assert [set(re.findall(r"\(?([\d.%]+ to [\d.%]+)\)?", c)) for c in cards] == [{"23% to 27%"}, {"1.03 to 1.22"}]
+    assert [set(re.findall(r"\(?([\d.%]+ to [\d.%]+)\)?", c)) for c in cards] == [
+        {"23% to 27%"},
+        {"1.03 to 1.22"},
+    ]
     assert "the answer turns with what is held equal." in cards[1]
 
 
@@ -128,7 +135,9 @@ def test_many_claims_have_a_list_above_their_cards():
 def test_list_marks_verdicts_that_several_claims_leave_open():
     docket = many(9)
     first = docket.trials[0]
-    held = replace(first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:]))
+    held = replace(
+        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+    )
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
     assert listed.count("†") == 2
@@ -138,7 +147,9 @@ def test_list_marks_verdicts_that_several_claims_leave_open():
 def test_lead_tells_verdicts_one_by_one_and_all_together():
     docket = many(9)
     first = docket.trials[0]
-    held = replace(first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:]))
+    held = replace(
+        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+    )
     lead = "3 contradicted, 3 undecided, 3 not testable"
     assert f"9 claims were put on trial: {lead}. Data" in first_screen(docket)
     together = "all together (stricter): 2 contradicted, 4 undecided, 3 not testable."
@@ -177,7 +188,11 @@ def test_limits_of_other_units_likewise(low, high, unit, edge, said):
 
 def test_customers_left_out_are_told_without_names_of_histories():
     first = share_trial()
-    reasons = ("left on the day they reached bad 1", "reached bad 3+ on the same day as 1", "nobody to compare with")
+    reasons = (
+        "left on the day they reached bad 1",
+        "reached bad 3+ on the same day as 1",
+        "nobody to compare with",
+    )
     row = replace(first.primary, asides=tuple(Exclusion(r, 20) for r in reasons))
     result = closing(docket(), replace(first, readings=(row, *first.readings[1:])))
     assert "20: left on the day of the first bad moment<" in result
@@ -211,14 +226,18 @@ def test_markup_in_the_data_of_charts_does_not_keep_the_script_open():
 
 def test_numbers_of_few_customers_are_told_as_not_shown():
     first = share_trial()
-    hidden = replace(first.primary, estimate=None, series=(), reason="fewer than 10 customers stand behind it")
+    hidden = replace(
+        first.primary, estimate=None, series=(), reason="fewer than 10 customers stand behind it"
+    )
     result = page_of(docket(replace(first, readings=(hidden, *first.readings[1:]))))
     assert "not shown: fewer than 10 customers stand behind it" in result
     assert "Why it could not be tried" not in result
 
 
 def test_counts_of_grades_are_hidden_together():
-    facts = tuple(Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900)))
+    facts = tuple(
+        Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900))
+    )
     result = audit(Audit((), (("interactions", 943),), (("interactions", 943),), (), facts), 10)
     assert result.count("not shown") == 2
     assert "900 (95.4%)" in result
@@ -241,8 +260,17 @@ def test_small_counts_are_not_in_the_page(text):
     assert "competing exits" in text
     assert "4 (0.1%)" not in text
     assert not re.search(r"99.?123", text)  # a row number of the source
-    charts = [t for tag, kind, t in Seen(text).texts if kind == "application/json" and "had a bad moment" in t]
-    rows = [r for t in charts for r in json.loads(t)["data"]["values"] if r.get("what") == "had a bad moment"]
+    charts = [
+        t
+        for tag, kind, t in Seen(text).texts
+        if kind == "application/json" and "had a bad moment" in t
+    ]
+    rows = [
+        r
+        for t in charts
+        for r in json.loads(t)["data"]["values"]
+        if r.get("what") == "had a bad moment"
+    ]
     assert [r["contacts"] for r in rows] == ["2-4", "5-9"]
 
 
@@ -263,7 +291,9 @@ def test_warnings_of_the_kernel_stay_out():
     from nbformat.v4 import new_output
 
     notebook = notebook_of(docket(untestable_trial()))
-    notebook.cells[0].outputs.append(new_output("stream", name="stderr", text="/home/me/x.py: warning"))
+    notebook.cells[0].outputs.append(
+        new_output("stream", name="stderr", text="/home/me/x.py: warning")
+    )
     assert "/home/me" not in page(notebook, name="verdicts")
 
 

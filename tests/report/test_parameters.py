@@ -49,7 +49,10 @@ def test_undeclared_name_in_a_notebook():
 
 
 def test_texts_of_a_command_line_become_what_is_declared(monkeypatch):
-    assert from_text({"title": "Why, then?", "claims": "a, b,"}) == {"title": "Why, then?", "claims": ["a", "b"]}
+    assert from_text({"title": "Why, then?", "claims": "a, b,"}) == {
+        "title": "Why, then?",
+        "claims": ["a", "b"],
+    }
     monkeypatch.setitem(plan._BY_NAME, "days", plan.Parameter("days", "number", "how many"))
     assert from_text({"days": "-3"}) == {"days": -3}
     assert from_text({"days": "2.5"}) == {"days": 2.5}

@@ -6,7 +6,16 @@ import sys
 import pytest
 
 from cxresearch.report.runs import publish as module
-from cxresearch.report.runs.publish import TOLD, clear, discard, hold, mark_of, publish, tidy, workplace
+from cxresearch.report.runs.publish import (
+    TOLD,
+    clear,
+    discard,
+    hold,
+    mark_of,
+    publish,
+    tidy,
+    workplace,
+)
 from cxresearch.report.whole import leftovers, put, stage
 from cxresearch.trust import signed
 
@@ -20,7 +29,9 @@ def state(tmp_path):
 
 def staged(state, *names):
     out = state.parent / "out"
-    return [(stage(out / n, lambda p: p.write_text("new"), mark=mark_of(state)), out / n) for n in names]
+    return [
+        (stage(out / n, lambda p: p.write_text("new"), mark=mark_of(state)), out / n) for n in names
+    ]
 
 
 def quiet(_):
@@ -30,7 +41,10 @@ def quiet(_):
 def test_files_are_renamed_in_order_and_nothing_else_is_left(state):
     said = []
     publish(state, staged(state, "a.html", "index.html"), said.append)
-    assert {p.name: p.read_text() for p in (state.parent / "out").iterdir()} == {"a.html": "new", "index.html": "new"}
+    assert {p.name: p.read_text() for p in (state.parent / "out").iterdir()} == {
+        "a.html": "new",
+        "index.html": "new",
+    }
     assert list(state.iterdir()) == []
     assert said == ["publishing", "renaming in out"]
 
@@ -72,7 +86,9 @@ def test_a_run_killed_before_that_is_cleared(state):
 
 
 def test_parts_of_kept_tables_go_if_their_writer_has_gone(state):
-    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
     place = state / "cache" / "abc"
     place.mkdir(parents=True)
     (place / f".t.json.{int(gone.stdout)}").touch()

@@ -34,8 +34,13 @@ def test_what_rests_on_many_is_as_it_was():
     whole = docket()
     told = publishable(whole)
     assert told["three-strikes"].base_rate == whole["three-strikes"].base_rate
-    assert told["three-strikes"]["before-third"].estimate == whole["three-strikes"]["before-third"].estimate
-    assert told["bad-moments-drive-away"]["adjusted"] != whole["bad-moments-drive-away"]["adjusted"]  # see below
+    assert (
+        told["three-strikes"]["before-third"].estimate
+        == whole["three-strikes"]["before-third"].estimate
+    )
+    assert (
+        told["bad-moments-drive-away"]["adjusted"] != whole["bad-moments-drive-away"]["adjusted"]
+    )  # see below
 
 
 def test_a_docket_twice_published_is_the_same():
@@ -55,7 +60,9 @@ def test_a_number_of_few_goes_with_its_curve_and_the_verdict_stays(few):
 
 def test_a_share_of_nearly_all_goes():
     trial = share_trial()
-    few = ReferenceValue(0.9934, 0.9807, 0.9978, "those with fewer than three bad moments", "share")  # 451 of 454
+    few = ReferenceValue(
+        0.9934, 0.9807, 0.9978, "those with fewer than three bad moments", "share"
+    )  # 451 of 454
     assert publishable_trial(replace(trial, naive=few), 10).naive is None
     assert publishable_trial(replace(trial, naive=few), 2).naive == few
 
@@ -64,7 +71,9 @@ def test_a_ratio_stays_however_wide_it_is():
     trial = ratio_trial()
     first = trial.readings[0]
     wide = replace(first.estimate, low=0.4, high=3.2, se=0.5, se_model=0.5)
-    told = publishable_trial(replace(trial, readings=(replace(first, estimate=wide), *trial.readings[1:])), 10)
+    told = publishable_trial(
+        replace(trial, readings=(replace(first, estimate=wide), *trial.readings[1:])), 10
+    )
     assert told.primary.estimate == wide
 
 
@@ -93,7 +102,9 @@ def test_counts_beside_customers_who_were_left_out_are_round():
     told = publishable_trial(trial, 10)
     assert trial.primary.asides == (Exclusion("left on the day of their first bad moment", 7),)
     assert (told.primary.customers, told.primary.events) == (2730, 610)
-    assert told.primary.warnings == ("Counts are rounded to protect customers, because some were left out",)
+    assert told.primary.warnings == (
+        "Counts are rounded to protect customers, because some were left out",
+    )
     assert str(told.sentence) == "In these data, of about 2,730 customers with 2,731 things."
     assert "about 2,730" in str(told.caution)
     assert publishable_trial(trial, 1).primary == trial.primary
@@ -101,8 +112,21 @@ def test_counts_beside_customers_who_were_left_out_are_round():
 
 def test_a_share_of_hazard_is_a_share_of_nobody():
     trial = share_trial()
-    small = evidence(trial.claim, "before-third", "undecided", "share", (0.01, 0.001, 0.3), customers=900, events=400)
+    small = evidence(
+        trial.claim,
+        "before-third",
+        "undecided",
+        "share",
+        (0.01, 0.001, 0.3),
+        customers=900,
+        events=400,
+    )
     attributable = catalogue()["neutral-threat"].primary
-    claim = msgspec.structs.replace(trial.claim, readings=(msgspec.structs.replace(attributable, id="before-third"),))
+    claim = msgspec.structs.replace(
+        trial.claim, readings=(msgspec.structs.replace(attributable, id="before-third"),)
+    )
     assert publishable_trial(replace(trial, readings=(small,)), 10).primary.estimate is None
-    assert publishable_trial(replace(trial, claim=claim, readings=(small,)), 10).primary.estimate == small.estimate
+    assert (
+        publishable_trial(replace(trial, claim=claim, readings=(small,)), 10).primary.estimate
+        == small.estimate
+    )

@@ -21,11 +21,22 @@ def test_a_value_is_found_however_it_is_written(value, source, tmp_path, monkeyp
     monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "LOG,OTHER")
     monkeypatch.setenv("LOG", value if source == "environment" else "unused")
     redact = redactor(file, read_study(file, variables), variables)
-    ways = (value, repr(value), json.dumps(value), json.dumps(repr(value)), repr(repr(value)), html.escape(value))
+    ways = (
+        value,
+        repr(value),
+        json.dumps(value),
+        json.dumps(repr(value)),
+        repr(repr(value)),
+        html.escape(value),
+    )
     for said in ways:
         assert redact(f"<{said}>").count("${LOG}") == 1, said
         assert value not in redact(f"<{said}>")
-    stored = {"cells": [{"source": f"x = {value}\n".splitlines(keepends=True), value: [1, None, {"a": value}]}]}
+    stored = {
+        "cells": [
+            {"source": f"x = {value}\n".splitlines(keepends=True), value: [1, None, {"a": value}]}
+        ]
+    }
     clean = cleared(stored, redact)
     assert value not in json.dumps(clean)
     assert "".join(clean["cells"][0]["source"]) == "x = ${LOG}\n"

@@ -29,7 +29,12 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made here")
     lines, told = [], []
     study = small_study(folder / "the study")
-    given = {"claims": ["three-strikes"], "variables": {"LOG": SECRET}, "progress": lines.append, "tell": told.append}
+    given = {
+        "claims": ["three-strikes"],
+        "variables": {"LOG": SECRET},
+        "progress": lines.append,
+        "tell": told.append,
+    }
     pages = report(study, folder / "out", **given)
     return folder, pages, lines, told
 
@@ -72,7 +77,11 @@ def test_what_is_kept_holds_no_secret(made):
 def test_every_reading_is_recorded_once(made):
     folder, *_ = made
     result = looks(folder / "the study" / ".cxresearch", "A small shop")
-    assert len({(x.claim, x.reading) for x in result if x.primary}) == len({x.claim for x in result}) == 1
+    assert (
+        len({(x.claim, x.reading) for x in result if x.primary})
+        == len({x.claim for x in result})
+        == 1
+    )
     assert len({x.run for x in result}) == 1
     assert {(x.level, x.interval) for x in result} == {(0.95, "fixed")}
     assert result[0].at.endswith("Z")
@@ -80,13 +89,22 @@ def test_every_reading_is_recorded_once(made):
 
 def test_nothing_is_left_behind_and_nothing_printed(tmp_path, capfd, monkeypatch):
     study = study_of(tmp_path / "study")
-    path = notebook(tmp_path / "own.ipynb", "import os, sys\nprint('said')\nos.write(2, b'past the notebook')")
+    path = notebook(
+        tmp_path / "own.ipynb", "import os, sys\nprint('said')\nos.write(2, b'past the notebook')"
+    )
     monkeypatch.setattr(plan, "notebook_path", lambda _: path)
     before = os.environ.copy()
-    assert [p.name for p in report(study, tmp_path / "out", notebooks=("own",))] == ["own.html", "index.html"]
+    assert [p.name for p in report(study, tmp_path / "out", notebooks=("own",))] == [
+        "own.html",
+        "index.html",
+    ]
     assert capfd.readouterr() == ("", "")
     assert os.environ.copy() == before
-    assert {p.name for p in (tmp_path / "study" / ".cxresearch").iterdir()} == {"cache", "lock", "pages"}
+    assert {p.name for p in (tmp_path / "study" / ".cxresearch").iterdir()} == {
+        "cache",
+        "lock",
+        "pages",
+    }
 
 
 @pytest.fixture
@@ -104,11 +122,23 @@ def pretended(monkeypatch):
 
 
 def test_a_page_for_each_claim(tmp_path, pretended):
-    given = {"notebooks": ("verdicts", "claim"), "claims": ["three-strikes", "bad-moments-drive-away"]}
+    given = {
+        "notebooks": ("verdicts", "claim"),
+        "claims": ["three-strikes", "bad-moments-drive-away"],
+    }
     pages = report(study_of(tmp_path / "study"), tmp_path / "out", **given)
     names = [p.name for p in pages]
-    assert names == ["verdicts.html", "claim-three-strikes.html", "claim-bad-moments-drive-away.html", "index.html"]
-    assert [values.get("claim") for _, values in pretended] == [None, "three-strikes", "bad-moments-drive-away"]
+    assert names == [
+        "verdicts.html",
+        "claim-three-strikes.html",
+        "claim-bad-moments-drive-away.html",
+        "index.html",
+    ]
+    assert [values.get("claim") for _, values in pretended] == [
+        None,
+        "three-strikes",
+        "bad-moments-drive-away",
+    ]
     _, deep, _, index = (p.read_text() for p in pages)
     assert "<title>Nine in ten customers leave" in deep
     assert 'href="claim-three-strikes.html' in index
@@ -137,7 +167,10 @@ def test_claims_that_no_page_can_be_made_of(tmp_path, monkeypatch, no_kernel):
 
 def test_ids_make_safe_and_distinct_file_names(tmp_path, monkeypatch):
     study = study_of(tmp_path / "study")
-    study.write_text(study.read_text() + "".join(OWN_CLAIM.replace("ID", name) for name in ("../up", "a b", "a/b")))
+    study.write_text(
+        study.read_text()
+        + "".join(OWN_CLAIM.replace("ID", name) for name in ("../up", "a b", "a/b"))
+    )
     path = notebook(tmp_path / "claim.ipynb", "1", parameters=ABOUT_ONE)
     monkeypatch.setattr(plan, "notebook_path", lambda _: path)
     monkeypatch.setattr(build, "execute", lambda *_: executed(verdicts=False))
@@ -169,7 +202,9 @@ def test_wrong_input_stops_before_a_kernel_starts(tmp_path, no_kernel):
         report(study, tmp_path / "out", engine="polar")
     with pytest.raises(ReportError, match="no parameter 'titel'; did you mean 'title'"):
         report(study, tmp_path / "out", parameters={"titel": "Why?"})
-    with pytest.raises(ReportError, match="takes no parameter 'claim'; it takes: study, claims, engine, title"):
+    with pytest.raises(
+        ReportError, match="takes no parameter 'claim'; it takes: study, claims, engine, title"
+    ):
         report(study, tmp_path / "out", parameters={"claim": "three-strikes"})
     with pytest.raises(StudyError, match="no study file"):
         report(tmp_path / "none.toml", tmp_path / "out")
@@ -179,7 +214,12 @@ def test_wrong_input_stops_before_a_kernel_starts(tmp_path, no_kernel):
 
 def test_notebooks_are_told_what_was_asked_for(tmp_path, pretended):
     parameters = {"title": "Why do they leave?", "claims": ["one-strike"]}
-    report(study_of(tmp_path / "study"), tmp_path / "out", notebooks=("verdicts", "explore"), parameters=parameters)
+    report(
+        study_of(tmp_path / "study"),
+        tmp_path / "out",
+        notebooks=("verdicts", "explore"),
+        parameters=parameters,
+    )
     (_, verdicts), (_, explore) = pretended
     assert verdicts == {"study": "study.toml", "engine": "polars"} | parameters
     assert explore["study"] == "study.toml"

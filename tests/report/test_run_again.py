@@ -63,7 +63,9 @@ def test_force_runs_it_again_and_records_it(again, ran):
     "change",
     [
         lambda go: go.study.write_text(go.study.read_text() + "# a word\n"),
-        lambda go: (go.study.parent / "log.csv").write_text((go.study.parent / "log.csv").read_text() + "c1,,\n"),
+        lambda go: (go.study.parent / "log.csv").write_text(
+            (go.study.parent / "log.csv").read_text() + "c1,,\n"
+        ),
         lambda go: (go.out / "verdicts.html").write_text("half a pa"),
         lambda go: (go.out / "verdicts.html").unlink(),
         lambda go: [p.unlink() for p in (go.state / "pages").iterdir()],
@@ -110,7 +112,10 @@ def test_inputs_that_change_while_notebooks_run_are_read_again_next_time(again, 
 
 def test_a_lost_index_is_made_again_without_a_notebook(again, ran):
     again()
-    for spoil in ((again.out / "index.html").unlink, lambda: (again.out / "index.html").write_text("half an in")):
+    for spoil in (
+        (again.out / "index.html").unlink,
+        lambda: (again.out / "index.html").write_text("half an in"),
+    ):
         spoil()
         again()
         assert (again.out / "index.html").read_text().rstrip().endswith("</html>")
@@ -156,7 +161,15 @@ def test_nothing_slow_is_imported_for_it(again, ran):
         "print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    slow = {"altair", "lifelines", "nbconvert", "nbformat", "papermill", "scipy.stats", "statsmodels"}
+    slow = {
+        "altair",
+        "lifelines",
+        "nbconvert",
+        "nbformat",
+        "papermill",
+        "scipy.stats",
+        "statsmodels",
+    }
     assert slow & set(done.stdout.split()) == set()
 
 
@@ -183,7 +196,9 @@ def test_a_second_study_in_the_same_folder_is_told_what_it_replaces(tmp_path, ag
     assert not [line for line in again() if "replaced" in line]
     told = []
     report(study_of(tmp_path / "other"), again.out, tell=told.append)
-    assert told[0].startswith(f"{again.out} holds pages that no run of this study on record has made (verdicts.html); ")
+    assert told[0].startswith(
+        f"{again.out} holds pages that no run of this study on record has made (verdicts.html); "
+    )
     assert told[0].endswith("give each study a folder of its own (--out)")
     again.study.write_text(again.study.read_text().replace("A small shop", "Another shop"))
     assert again()[0].startswith(f"{again.out} holds pages of the study 'A small shop'; ")

@@ -19,7 +19,9 @@ from tests.report.standins import executed, study_of
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "execute", lambda plan, *_: executed(title=plan.values.get("title", plan.page)))
+    monkeypatch.setattr(
+        build, "execute", lambda plan, *_: executed(title=plan.values.get("title", plan.page))
+    )
     return study_of(tmp_path / "study")
 
 
@@ -35,7 +37,9 @@ def run(study, tmp_path):
 def test_pages_on_standard_output_and_a_log_with_times(run, tmp_path):
     done = run()
     assert done.exit_code == 0, done.output
-    assert done.stdout.splitlines() == [str(tmp_path / "out" / n) for n in ("verdicts.html", "index.html")]
+    assert done.stdout.splitlines() == [
+        str(tmp_path / "out" / n) for n in ("verdicts.html", "index.html")
+    ]
     lines = done.stderr.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \S", line) for line in lines)
     assert re.search(r"Z published verdicts.html and index.html in \S+ after \d+ s$", lines[-1])
@@ -71,7 +75,9 @@ def test_another_run_stops_it_at_once(run, study):
     with locked(study.parent / ".cxresearch"):
         done = run("--wait", "0")
     assert done.exit_code == 1
-    assert done.stderr.startswith(f"cxresearch: another run of this study is under way (process {os.getpid()} on ")
+    assert done.stderr.startswith(
+        f"cxresearch: another run of this study is under way (process {os.getpid()} on "
+    )
 
 
 def test_what_failed_is_told_last(run, monkeypatch):
@@ -86,7 +92,9 @@ def test_what_failed_is_told_last(run, monkeypatch):
     assert done.stdout == ""
     *_, told, last = done.stderr.splitlines()
     assert told.endswith("; the last good page is marked as not up to date")
-    assert last == "cxresearch: notebook verdicts, cell 3: ValueError: no; kept: /kept/verdicts.ipynb"
+    assert (
+        last == "cxresearch: notebook verdicts, cell 3: ValueError: no; kept: /kept/verdicts.ipynb"
+    )
 
 
 def test_wrong_input_marks_the_pages_and_is_wrong_input(run, study, tmp_path):
@@ -124,7 +132,9 @@ def test_a_terminal_shows_one_line_that_is_overwritten(study, tmp_path):
     )
     leader, follower = pty.openpty()
     termios.tcsetwinsize(follower, (24, 100))
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=follower) as running:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=follower
+    ) as running:
         os.close(follower)
         said = b""
         try:
@@ -137,5 +147,9 @@ def test_a_terminal_shows_one_line_that_is_overwritten(study, tmp_path):
     shown = said.decode()
     assert "\rverdicts (notebook 1 of 1): cell 2 of 2 00:0" in shown
     lasting = [line for line in shown.replace("\r\n", "\n").split("\n") if "published" in line]
-    assert lasting[0].split("\r")[-1].startswith("cxresearch: published verdicts.html and index.html in ")
+    assert (
+        lasting[0]
+        .split("\r")[-1]
+        .startswith("cxresearch: published verdicts.html and index.html in ")
+    )
     assert "cell 1 of 2\n" not in shown

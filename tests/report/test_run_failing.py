@@ -56,7 +56,9 @@ class Go:
         files = list(self.out.iterdir())
         assert {p.suffix for p in files} <= {".html"}
         assert all(p.read_text().rstrip().endswith("</html>") for p in files)
-        left = {p.name for p in self.state.rglob("*") if p.name.startswith(".") or p.suffix == ".part"}
+        left = {
+            p.name for p in self.state.rglob("*") if p.name.startswith(".") or p.suffix == ".part"
+        }
         assert not left
         assert not (self.state / "work").exists()
         assert not (self.state / "lock.owner").exists()
@@ -72,13 +74,19 @@ def go(tmp_path, monkeypatch):
 
 
 def test_one_notebook_fails_and_the_others_are_published(go):
-    go.failing["verdicts"] = NotebookError("notebook verdicts, cell 3: <b>no</b>", "/state/failed/verdicts.ipynb")
+    go.failing["verdicts"] = NotebookError(
+        "notebook verdicts, cell 3: <b>no</b>", "/state/failed/verdicts.ipynb"
+    )
     with pytest.raises(
-        ReportError, match=r"^notebook verdicts, cell 3: <b>no</b>; kept: /state/failed/verdicts.ipynb$"
+        ReportError,
+        match=r"^notebook verdicts, cell 3: <b>no</b>; kept: /state/failed/verdicts.ipynb$",
     ):
         go()
     said = go.mark("verdicts.html")
-    assert re.match(r"<strong>Not up to date.</strong> This page is from \d+ \w+\.? 20\d\d, \d\d:\d\d UTC\. It ", said)
+    assert re.match(
+        r"<strong>Not up to date.</strong> This page is from \d+ \w+\.? 20\d\d, \d\d:\d\d UTC\. It ",
+        said,
+    )
     assert said.endswith(" UTC: NotebookError; the log of that run says more.")
     assert "/state" not in said
     assert "verdicts, 1" in (go.out / "verdicts.html").read_text()
@@ -142,7 +150,9 @@ def test_a_study_file_that_is_wrong_marks_the_pages(go):
     go.study.write_text(go.study.read_text().replace("grade =", "graid ="))
     with pytest.raises(StudyError, match="graid"):
         go("verdicts")
-    assert go.mark("verdicts.html").endswith("StudyError in interactions; the log of that run says more.")
+    assert go.mark("verdicts.html").endswith(
+        "StudyError in interactions; the log of that run says more."
+    )
     assert go.mark("explore.html") is None
     go.study.unlink()
     with pytest.raises(StudyError, match="no study file"):
@@ -168,7 +178,10 @@ def test_a_claim_that_nobody_knows_marks_nothing(go):
 
 
 def test_another_run_is_under_way(go):
-    with locked(go.state), pytest.raises(ReportError, match=rf"under way \(process {os.getpid()} on "):
+    with (
+        locked(go.state),
+        pytest.raises(ReportError, match=rf"under way \(process {os.getpid()} on "),
+    ):
         go(wait=0)
     assert go.mark("verdicts.html") is None
     assert go.ran == ["verdicts", "explore"]
@@ -194,9 +207,13 @@ def test_a_signal_marks_and_cleans_up(go, number):
         pytest.fail("not stopped")
 
     build.execute = stopped
-    with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else ReportError, match="the run was stopped"):
+    with pytest.raises(
+        KeyboardInterrupt if number == signal.SIGINT else ReportError, match="the run was stopped"
+    ):
         go()
-    assert go.mark("verdicts.html").endswith(f"the run was stopped ({signal.Signals(number).name}).")
+    assert go.mark("verdicts.html").endswith(
+        f"the run was stopped ({signal.Signals(number).name})."
+    )
     assert signal.getsignal(number) is before
     go.whole()
 
@@ -251,7 +268,10 @@ def test_a_disk_that_fails_between_two_renames(go, monkeypatch, renamed):
     ran = len(go.ran)
     go(force=False)
     assert len(go.ran) == ran  # what was ready has been published, and nothing has changed since
-    assert go.told[0] == "an earlier run was killed while it published; its pages are in their places now"
+    assert (
+        go.told[0]
+        == "an earlier run was killed while it published; its pages are in their places now"
+    )
     assert "verdicts, 3" in (go.out / "verdicts.html").read_text()
     assert len({x.run for x in looks(go.state, "A small shop")}) == 2
     assert go.whole() == before.keys()
@@ -277,7 +297,9 @@ def test_an_output_that_is_read_only_is_told_before_the_long_work(go, monkeypatc
         return real(self, *more, **given)
 
     monkeypatch.setattr(Path, "touch", touch)
-    with pytest.raises(ReportError, match=r"cannot write the pages to .*out: Read-only file system"):
+    with pytest.raises(
+        ReportError, match=r"cannot write the pages to .*out: Read-only file system"
+    ):
         go()
     assert go.ran == ["verdicts", "explore"]
 
@@ -287,12 +309,19 @@ def test_an_output_that_is_read_only_is_told_before_the_long_work(go, monkeypatc
 
 def test_failing_cell_is_named_and_kept(tmp_path, monkeypatch):
     study = small_study(tmp_path / "study")
-    path = notebook(tmp_path / "own.ipynb", "1 + 1", "import os\nraise ValueError('no: ' + os.environ['LOG'])", "2 + 2")
+    path = notebook(
+        tmp_path / "own.ipynb",
+        "1 + 1",
+        "import os\nraise ValueError('no: ' + os.environ['LOG'])",
+        "2 + 2",
+    )
     monkeypatch.setattr(plan, "notebook_path", lambda name: path)
     good = tmp_path / "out" / "own.html"
     good.parent.mkdir()
     good.write_text('<main id="main">the last good one')
-    with pytest.raises(ReportError, match=r"notebook own, cell 3: ValueError: no: \$\{LOG\}; kept: "):
+    with pytest.raises(
+        ReportError, match=r"notebook own, cell 3: ValueError: no: \$\{LOG\}; kept: "
+    ):
         report(study, tmp_path / "out", notebooks=("own",), variables={"LOG": SECRET})
     assert "notebook own, cell 3: ValueError; the log of that run says more." in good.read_text()
     assert good.read_text().endswith("the last good one")
@@ -310,7 +339,9 @@ def test_a_kernel_that_dies(tmp_path, monkeypatch):
     dies = "import os\nos.write(2, b'out of ' + os.environ['LOG'].encode() + b'\\n')\nos._exit(1)"
     path = notebook(tmp_path / "own.ipynb", dies)
     monkeypatch.setattr(plan, "notebook_path", lambda name: path)
-    with pytest.raises(ReportError, match=r"notebook own: Kernel died \(it last said: out of \$\{LOG\}\)"):
+    with pytest.raises(
+        ReportError, match=r"notebook own: Kernel died \(it last said: out of \$\{LOG\}\)"
+    ):
         report(study, tmp_path / "out", notebooks=("own",), variables={"LOG": SECRET})
 
 
@@ -341,8 +372,12 @@ def test_a_scheduler_that_stops_the_command(go, tmp_path, number, status):
     assert said.splitlines()[-1].startswith("cxresearch: ")
     assert "stopped" in said.splitlines()[-1]
     assert "Traceback" not in said
-    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ verdicts \(notebook 1 of 1\): starting a kernel\n", said)
-    assert MARK.search((tmp_path / "out" / "verdicts.html").read_text())[1].endswith(f"({number.name}).")
+    assert re.match(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ verdicts \(notebook 1 of 1\): starting a kernel\n", said
+    )
+    assert MARK.search((tmp_path / "out" / "verdicts.html").read_text())[1].endswith(
+        f"({number.name})."
+    )
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
     go.whole()
@@ -382,7 +417,9 @@ def test_a_disk_that_is_full(go, tmp_path, small, full):
     before = {p.name: p.read_bytes() for p in go.out.iterdir()}
     path = notebook(tmp_path / "verdicts.ipynb", "print('x' * 90_000)", parameters=TOLD)
     code = RUNS.format(path=str(path), study=str(go.study), out=str(go.out), state=str(go.state))
-    done = subprocess.run([sys.executable, "-c", limit + code], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", limit + code], check=False, capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]

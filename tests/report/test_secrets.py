@@ -54,9 +54,24 @@ time.sleep(120)
 
 def forms(secret):
     """How a secret may stand in a file."""
-    plain = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), html.escape(secret), repr(secret)[1:-1]}
-    once = plain | {json.dumps(p)[1:-1] for p in plain} | {json.dumps(p, ensure_ascii=False)[1:-1] for p in plain}
-    return once | {json.dumps(p)[1:-1] for p in once} | {json.dumps(p, ensure_ascii=False)[1:-1] for p in once}
+    plain = {
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        html.escape(secret),
+        repr(secret)[1:-1],
+    }
+    once = (
+        plain
+        | {json.dumps(p)[1:-1] for p in plain}
+        | {json.dumps(p, ensure_ascii=False)[1:-1] for p in plain}
+    )
+    return (
+        once
+        | {json.dumps(p)[1:-1] for p in once}
+        | {json.dumps(p, ensure_ascii=False)[1:-1] for p in once}
+    )
 
 
 def leaks(folder, *printed, secrets=(PASSWORD, OTHER)):
@@ -65,7 +80,9 @@ def leaks(folder, *printed, secrets=(PASSWORD, OTHER)):
     held |= {f"printed {i}": text.encode() for i, text in enumerate(printed)}
     wanted = [form.encode() for secret in secrets for form in forms(secret)]
     names = [str(p) for p in folder.rglob("*") if any(f.decode() in p.name for f in wanted)]
-    return names + [name for name, content in held.items() if any(form in content for form in wanted)]
+    return names + [
+        name for name, content in held.items() if any(form in content for form in wanted)
+    ]
 
 
 @pytest.fixture
@@ -165,8 +182,12 @@ def test_a_run_that_is_killed(place):
     text = (place.study / "study.toml").read_text()
     (place.study / "study.toml").write_text(text.replace('source = "${PLACE}/log.csv"', served))
     log = (place.study.parent / "log.txt").open("wb")
-    command = place.command("import os; print('postgresql://reader:' + os.environ['PW'] + '@db')", WAITS, PW=PASSWORD)
-    running = subprocess.Popen(command, env=place.environment(), stdout=log, stderr=log, start_new_session=True)
+    command = place.command(
+        "import os; print('postgresql://reader:' + os.environ['PW'] + '@db')", WAITS, PW=PASSWORD
+    )
+    running = subprocess.Popen(
+        command, env=place.environment(), stdout=log, stderr=log, start_new_session=True
+    )
     try:
         end = time.monotonic() + 60
         while time.monotonic() < end and b"cell 3" not in Path(log.name).read_bytes():
@@ -186,7 +207,11 @@ def test_a_run_that_is_killed(place):
 def open_to_others(path, above):
     """Whether other users of the machine can read a file."""
     folders = [p for p in path.parents if p.is_relative_to(above)]
-    return path.is_file() and path.stat().st_mode & 0o077 and all(p.stat().st_mode & 0o011 for p in folders)
+    return (
+        path.is_file()
+        and path.stat().st_mode & 0o077
+        and all(p.stat().st_mode & 0o011 for p in folders)
+    )
 
 
 def leaks_of(files):

@@ -89,7 +89,9 @@ def test_claim_that_the_ledger_does_not_know():
 
 
 def test_pages_with_their_dates_and_marks():
-    stale = Entry("explore.html", "A look", None, MADE, "notebook explore, cell 5: ValueError: no <column>")
+    stale = Entry(
+        "explore.html", "A look", None, MADE, "notebook explore, cell 5: ValueError: no <column>"
+    )
     text = index([VERDICTS, stale, DEEP])
     pages = re.search(r'<ul class="cx-page-list">.*?</ul>', text, re.DOTALL)[0]
     assert pages.count("made on 2 Nov. 2026, 06:00 UTC") == 2
@@ -126,8 +128,13 @@ def test_index_is_one_offline_file_without_a_script():
 
 def test_hostile_texts_stay_text():
     docket = hostile_docket()
-    history = tuple(replace(x, verdict=HOSTILE, at=HOSTILE, version=HOSTILE, run=x.run) for x in history_of(docket, 3))
-    text = index([Entry(f"{HOSTILE}.html", HOSTILE, show.summary(docket), HOSTILE, HOSTILE)], history)
+    history = tuple(
+        replace(x, verdict=HOSTILE, at=HOSTILE, version=HOSTILE, run=x.run)
+        for x in history_of(docket, 3)
+    )
+    text = index(
+        [Entry(f"{HOSTILE}.html", HOSTILE, show.summary(docket), HOSTILE, HOSTILE)], history
+    )
     assert HOSTILE not in text
     assert {"script", "img"}.isdisjoint(Seen(text).tags)
 
@@ -144,8 +151,13 @@ def test_links_lead_both_ways():
     explore.cells[0].outputs = []
     explore.metadata["title"] = "A look"
     pages = pages_of({"verdicts": notebook_of(docket), "claim-1": about, "explore": explore})
-    links = {n: {v for t, k, v in Seen(p).attributes if t == "a" and k == "href"} for n, p in pages.items()}
-    assert {"index.html", "verdicts.html", "verdicts.html#card-claim-1", "explore.html"} <= links["claim-1"]
+    links = {
+        n: {v for t, k, v in Seen(p).attributes if t == "a" and k == "href"}
+        for n, p in pages.items()
+    }
+    assert {"index.html", "verdicts.html", "verdicts.html#card-claim-1", "explore.html"} <= links[
+        "claim-1"
+    ]
     assert {"index.html", "claim-1.html", "explore.html"} <= links["verdicts"]
     assert "verdicts.html" not in links["verdicts"]
     assert {"index.html", "verdicts.html"} <= links["explore"]

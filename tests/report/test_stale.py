@@ -7,7 +7,9 @@ from cxresearch.report.pages.stale import marked, plainly, unmarked
 from tests.report.standins import executed
 
 WHEN = {"made": "2026-11-22 06:00 UTC", "tried": "2026-11-29 06:00 UTC"}
-MARK = re.compile(r'<main id="main"[^>]*><!--STALE--><aside class="cx-stale" role="note">(.*?)</aside><!--/STALE-->')
+MARK = re.compile(
+    r'<main id="main"[^>]*><!--STALE--><aside class="cx-stale" role="note">(.*?)</aside><!--/STALE-->'
+)
 
 
 def test_both_kinds_of_page_take_a_mark_and_lose_it():
@@ -26,7 +28,9 @@ def test_both_kinds_of_page_take_a_mark_and_lose_it():
 
 def test_a_reason_is_text():
     text = standalone("Reports", "<h1>Reports</h1>")
-    said = MARK.search(marked(text, **WHEN, reason="</aside><script>alert(1)</script><!--/STALE-->"))[1]
+    said = MARK.search(
+        marked(text, **WHEN, reason="</aside><script>alert(1)</script><!--/STALE-->")
+    )[1]
     assert "&lt;/aside&gt;&lt;script&gt;" in said
 
 

@@ -33,7 +33,9 @@ plan.notebook_path = lambda name: Path(sys.argv[1])
 from cxresearch.cli import main
 main(sys.argv[2:])
 """
-EVIL = "import os; open({mark!r}, 'a').write(os.environ.get('AWS_SECRET_ACCESS_KEY', 'no secret'))\n"
+EVIL = (
+    "import os; open({mark!r}, 'a').write(os.environ.get('AWS_SECRET_ACCESS_KEY', 'no secret'))\n"
+)
 
 
 @pytest.fixture
@@ -46,9 +48,21 @@ def place(tmp_path):
 def run(place, *sources, **environment):
     """Run a notebook from within the study folder, as people do."""
     path = notebook(place / "own.ipynb", *sources)
-    command = [sys.executable, "-P", "-c", RUN, str(path), "report", ".", "--out", str(place / "out")]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        RUN,
+        str(path),
+        "report",
+        ".",
+        "--out",
+        str(place / "out"),
+    ]
     environment = {**os.environ, "AWS_SECRET_ACCESS_KEY": SECRET, **environment}
-    done = subprocess.run(command, cwd=place / "study", env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=place / "study", env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return (place / "out" / "verdicts.html").read_text()
 
@@ -56,7 +70,14 @@ def run(place, *sources, **environment):
 @pytest.mark.slow
 def test_no_module_of_a_study_folder_is_imported_and_no_secret_reaches_a_kernel(place):
     mark = place / "ran"
-    for name in ("altair", "types", "polars", "ipykernel_launcher", "sitecustomize", "usercustomize"):
+    for name in (
+        "altair",
+        "types",
+        "polars",
+        "ipykernel_launcher",
+        "sitecustomize",
+        "usercustomize",
+    ):
         (place / "study" / f"{name}.py").write_text(EVIL.format(mark=str(mark)))
     for folder in ("base", "template"):  # where templates were looked for
         (place / "study" / folder).mkdir()
@@ -91,13 +112,22 @@ def test_templates_come_from_the_packages_alone(tmp_path, monkeypatch):
         (tmp_path / folder / "display_priority.j2").write_text("forged")
     exporter = Exporter()
     assert not [p for p in exporter.template_paths if Path(p).resolve().is_relative_to(tmp_path)]
-    source, file, _ = exporter.environment.loader.get_source(exporter.environment, "base/display_priority.j2")
+    source, file, _ = exporter.environment.loader.get_source(
+        exporter.environment, "base/display_priority.j2"
+    )
     assert "forged" not in source
     assert "nbconvert" in file
 
 
 def test_a_kernel_gets_what_it_needs_of_the_environment(monkeypatch):
-    for name in ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "PGPASSWORD", "SPARK_HOME", "PYTHONSTARTUP", "LD_PRELOAD"):
+    for name in (
+        "AWS_SECRET_ACCESS_KEY",
+        "GITHUB_TOKEN",
+        "PGPASSWORD",
+        "SPARK_HOME",
+        "PYTHONSTARTUP",
+        "LD_PRELOAD",
+    ):
         monkeypatch.setenv(name, SECRET)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/opt/mine", "", ".", "relative"]))
     monkeypatch.setenv("PATH", os.pathsep.join([".", "/usr/bin", ""]))
@@ -140,7 +170,9 @@ def test_a_forged_shelf_and_a_forged_ledger_are_passed_over(state, tmp_path):
     out = tmp_path / "out"
     kept = manifest.place(state, out)
     kept.parent.mkdir(mode=0o700)
-    page = manifest.Shelved(file="verdicts.html", title="x", made="2026-01-01T00:00:00Z", run="r", key="k", sha256="s")
+    page = manifest.Shelved(
+        file="verdicts.html", title="x", made="2026-01-01T00:00:00Z", run="r", key="k", sha256="s"
+    )
     kept.write_bytes(msgspec.json.encode(manifest.Shelf(str(out.resolve()), pages=(page,))))
     assert manifest.read(state, out).pages == ()
     file = ledger.record(state, [LOOK])
@@ -177,7 +209,10 @@ def test_without_a_key_nothing_is_kept_and_all_is_counted(place, monkeypatch):
     (place / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(place / "file"))
     study = cx.read_study(place / "study" / "study.toml")
-    assert cx.evaluate(study, ["three-strikes"]).to_json() == cx.evaluate(study, ["three-strikes"]).to_json()
+    assert (
+        cx.evaluate(study, ["three-strikes"]).to_json()
+        == cx.evaluate(study, ["three-strikes"]).to_json()
+    )
     assert not list(study.state.rglob("*.parquet"))
 
 
@@ -246,7 +281,9 @@ CELL = "HIV clinic, tel 0171 555"
 @pytest.mark.parametrize(
     "error",
     [
-        DataError(f"interactions and retention have no customers in common (the log's look like {CELL})"),
+        DataError(
+            f"interactions and retention have no customers in common (the log's look like {CELL})"
+        ),
         StudyError(f"interactions.grade: {CELL}", field="interactions.grade"),
         ValueError(CELL),
         NotebookError(f"notebook verdicts, cell 2: DataError: {CELL}"),
@@ -261,4 +298,7 @@ def test_a_page_tells_the_kind_of_an_error_and_no_value(error):
 
 def test_the_field_of_an_error_is_told():
     error = StudyError(f"interactions.grade: {CELL}", field="interactions.grade")
-    assert kind_of(error, str(error)) == "StudyError in interactions.grade; the log of that run says more"
+    assert (
+        kind_of(error, str(error))
+        == "StudyError in interactions.grade; the log of that run says more"
+    )

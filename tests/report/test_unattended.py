@@ -59,7 +59,9 @@ def there(text, home):
 
 
 def sh(command, **more):
-    return subprocess.run(["/bin/sh", "-ec", command], check=False, capture_output=True, text=True, **more)
+    return subprocess.run(
+        ["/bin/sh", "-ec", command], check=False, capture_output=True, text=True, **more
+    )
 
 
 def unchanged(log):
@@ -70,7 +72,9 @@ def test_the_one_command(home):
     done = sh(there(blocks("sh")[0], home))
     assert done.returncode == 0
     assert unchanged(done.stderr)
-    assert done.stdout.split() == [str(home / "reports" / n) for n in ("verdicts.html", "index.html")]
+    assert done.stdout.split() == [
+        str(home / "reports" / n) for n in ("verdicts.html", "index.html")
+    ]
 
 
 @pytest.mark.slow
@@ -112,7 +116,10 @@ def test_systemd(home, tmp_path):
     checks = shutil.which("systemd-analyze")
     if checks:
         said = subprocess.run(
-            [checks, "verify", "--man=no", *(tmp_path / n for n in names)], check=False, capture_output=True, text=True
+            [checks, "verify", "--man=no", *(tmp_path / n for n in names)],
+            check=False,
+            capture_output=True,
+            text=True,
         )
         assert "cx-report" not in said.stderr, said.stderr
 
@@ -131,9 +138,13 @@ class Bash(Operator):
     def execute(self):
         given = {"env": None, "append_env": False} | self.given
         assert given.keys() == {"bash_command", "env", "append_env"}
-        rendered = {k: v.replace("{{ conn.crm.password }}", "s3cret") for k, v in given["env"].items()}
+        rendered = {
+            k: v.replace("{{ conn.crm.password }}", "s3cret") for k, v in given["env"].items()
+        }
         assert not any("{{" in v for v in rendered.values())
-        return sh(given["bash_command"], env={**(os.environ if given["append_env"] else {}), **rendered})
+        return sh(
+            given["bash_command"], env={**(os.environ if given["append_env"] else {}), **rendered}
+        )
 
 
 class Papermill(Operator):
@@ -168,7 +179,9 @@ def test_airflow(home, monkeypatch):
         module.__dict__.update(result)
         parts = name.split(".")
         for i in range(1, len(parts)):
-            monkeypatch.setitem(sys.modules, ".".join(parts[:i]), types.ModuleType(".".join(parts[:i])))
+            monkeypatch.setitem(
+                sys.modules, ".".join(parts[:i]), types.ModuleType(".".join(parts[:i]))
+            )
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(Operator, "made", [])
     assert sh(there(blocks("sh")[1], home)).returncode == 0
@@ -203,7 +216,10 @@ def test_github_actions(home, tmp_path):
         done = sh(step["run"], cwd=checkout, env={**os.environ, "PATH": path})
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "installed").read_text() == "install cxresearch\n"
-    assert sorted(p.name for p in (checkout / kept["path"]).iterdir()) == ["index.html", "verdicts.html"]
+    assert sorted(p.name for p in (checkout / kept["path"]).iterdir()) == [
+        "index.html",
+        "verdicts.html",
+    ]
     assert len(list((checkout / cached["path"] / "ledger").iterdir())) > 1  # the history goes on
 
 

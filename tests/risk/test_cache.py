@@ -81,7 +81,9 @@ def test_a_folder_that_is_a_column_counts(folder, reads):
     log.drop("stars").write_parquet(folder / "log/rated=1/part.parquet")
     log.drop("stars").head(0).write_parquet(folder / "log/rated=2/part.parquet")
     study = folder / "study.toml"
-    text = study.read_text().replace('"interactions.parquet"', '"log"').replace('"stars"', '"rated"')
+    text = (
+        study.read_text().replace('"interactions.parquet"', '"log"').replace('"stars"', '"rated"')
+    )
     study.write_text(text)
     first = tried(folder)
     (folder / "log/rated=1").rename(folder / "log/rated=5")
@@ -118,7 +120,12 @@ SETTINGS = {
 @pytest.mark.parametrize(("old", "new"), SETTINGS.values(), ids=SETTINGS)
 def test_settings_left_of_the_tables_count(folder, reads, old, new):
     file = folder / "study.toml"
-    text = file.read_text().replace('source = "interactions.parquet"', 'query = "select * from contacts"') + TABLES
+    text = (
+        file.read_text().replace(
+            'source = "interactions.parquet"', 'query = "select * from contacts"'
+        )
+        + TABLES
+    )
     assert text.count(old) == 1
     file.write_text(text)
     first = tried(folder)

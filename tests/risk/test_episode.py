@@ -15,13 +15,20 @@ STUDY = simulate(World(), 300, 3).study()
 @pytest.fixture(scope="module")
 def eps():
     return cx.episodes(
-        STUDY, bad=cx.bad_count(2), last=cx.histories.last_grade(), recent=cx.contacts_within(90, edges=(1,))
+        STUDY,
+        bad=cx.bad_count(2),
+        last=cx.histories.last_grade(),
+        recent=cx.contacts_within(90, edges=(1,)),
     )
 
 
-@pytest.mark.parametrize("name", ["", "*", "^a$", "a b", "1st", "rows", "flow", "defection", "cx_bad", "time"])
+@pytest.mark.parametrize(
+    "name", ["", "*", "^a$", "a b", "1st", "rows", "flow", "defection", "cx_bad", "time"]
+)
 def test_a_name_that_no_history_can_have(name):
-    with pytest.raises(EstimationError, match=r"call the history something else|must be a name of letters"):
+    with pytest.raises(
+        EstimationError, match=r"call the history something else|must be a name of letters"
+    ):
         cx.risk_table(STUDY, **{name: cx.bad_count(1)})
 
 
@@ -39,7 +46,9 @@ def test_a_transition_needs_a_cause_of_its_own(eps, cause):
 
 
 def test_a_transition_is_a_moment_in_time(eps):
-    with pytest.raises(EstimationError, match="last can fall as well as rise, so reaching 'bad' is not one moment"):
+    with pytest.raises(
+        EstimationError, match="last can fall as well as rise, so reaching 'bad' is not one moment"
+    ):
         until(eps, "last", "bad", "turned bad")
     with pytest.raises(EstimationError, match="bad has no level '3'; it has: 0, 1, 2"):
         until(eps, "bad", "3", "third")
@@ -49,5 +58,7 @@ def test_an_excess_of_no_cause_or_beyond_all_follow_up(eps):
     table = matched_table(cx.episodes(STUDY, whole=True, **eps.histories), "bad", "1", "recent")
     with pytest.raises(EstimationError, match="no cause 'defecton'; did you mean 'defection'"):
         excess(table, 90, cause="defecton")
-    with pytest.raises(cx.NotTestable, match=r"follow-up to 10000000000 days after the moment \(it ends at \d+\)"):
+    with pytest.raises(
+        cx.NotTestable, match=r"follow-up to 10000000000 days after the moment \(it ends at \d+\)"
+    ):
         excess(table, 10**10)

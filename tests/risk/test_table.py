@@ -28,7 +28,9 @@ def test_without_a_group_is_the_whole_less_its_part():
 def test_after_a_time_is_late_entry(time):
     """As if everybody had come under observation then: rows cut by hand, fitted again."""
     rows = cohort().filter(pl.col("id") < 3000)
-    late = rows.filter(pl.col("stop") > time).with_columns(pl.max_horizontal("start", pl.lit(time)).alias("start"))
+    late = rows.filter(pl.col("stop") > time).with_columns(
+        pl.max_horizontal("start", pl.lit(time)).alias("start")
+    )
     wanted = from_rows(late, ["bad", "contacts"], cause="cause", causes=CAUSES)
     result = from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES).after(time)
     for cause in CAUSES[1:]:

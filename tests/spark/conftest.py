@@ -29,7 +29,9 @@ def session(tmp_path_factory) -> Iterator[object]:
     builder = SparkSession.builder.master("local[2]").appName("tests")
     for name, value in SMALL.items():
         builder = builder.config(name, value)
-    made = builder.config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse"))).getOrCreate()
+    made = builder.config(
+        "spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("warehouse"))
+    ).getOrCreate()
     made.sparkContext.setLogLevel("OFF")
     yield made
     made.stop()

@@ -41,19 +41,31 @@ ABOUT_OTHERS = {
 def cases(module):
     """The module's tests with their parameters; where one is the name of an engine, it is Spark."""
     for name, test in vars(module).items():
-        if not name.startswith("test_") or not inspect.isfunction(test) or hasattr(test, "hypothesis"):
+        if (
+            not name.startswith("test_")
+            or not inspect.isfunction(test)
+            or hasattr(test, "hypothesis")
+        ):
             continue
         given = [{}]
         for mark in (m for m in getattr(test, "pytestmark", []) if m.name == "parametrize"):
             names = (
-                [n.strip() for n in mark.args[0].split(",")] if isinstance(mark.args[0], str) else list(mark.args[0])
+                [n.strip() for n in mark.args[0].split(",")]
+                if isinstance(mark.args[0], str)
+                else list(mark.args[0])
             )
             values = list(mark.args[1])
-            values = ["spark"] if any(isinstance(v, str) and v == "polars" for v in values) else values
+            values = (
+                ["spark"] if any(isinstance(v, str) and v == "polars" for v in values) else values
+            )
             rows = [v if len(names) > 1 else (v,) for v in values]
-            given = [{**before, **dict(zip(names, row, strict=True))} for before in given for row in rows]
+            given = [
+                {**before, **dict(zip(names, row, strict=True))} for before in given for row in rows
+            ]
         for i, values in enumerate(given):
-            yield pytest.param(module, test, values, id=f"{module.__name__.rpartition('.')[2]}-{name[5:]}-{i}")
+            yield pytest.param(
+                module, test, values, id=f"{module.__name__.rpartition('.')[2]}-{name[5:]}-{i}"
+            )
 
 
 def asked(case) -> bool:
@@ -80,9 +92,13 @@ def spark_answer(numbered, condition):
 ALL = [c for m in MODULES for c in cases(m) if asked(c)]
 
 
-@pytest.mark.parametrize(("module", "test", "given"), [c for c in ALL if c.values[1].__name__ not in ABOUT_OTHERS])
+@pytest.mark.parametrize(
+    ("module", "test", "given"), [c for c in ALL if c.values[1].__name__ not in ABOUT_OTHERS]
+)
 def test_as_on_the_other_engines(module, test, given, request, monkeypatch):
     monkeypatch.setattr(module, "ENGINES", ENGINES, raising=False)
     monkeypatch.setattr(test_rules, "MORE", [spark_answer])
-    fixtures = {n: request.getfixturevalue(n) for n in inspect.signature(test).parameters if n not in given}
+    fixtures = {
+        n: request.getfixturevalue(n) for n in inspect.signature(test).parameters if n not in given
+    }
     test(**given, **fixtures)

@@ -25,9 +25,16 @@ from tests.small_studies import activity_studies, contract_studies
 
 pytestmark = pytest.mark.spark
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "study.toml"
-HISTORIES = {"bad": bad_count(3), "contacts": contacts_within(90), "last": last_grade(), "age": age_of_last("bad")}
+HISTORIES = {
+    "bad": bad_count(3),
+    "contacts": contacts_within(90),
+    "last": last_grade(),
+    "age": age_of_last("bad"),
+}
 EXAMPLES = settings(max_examples=int(os.environ.get("CX_SPARK_EXAMPLES", "4")))
-WHO = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": [None]}, schema_overrides={"end": pl.String})
+WHO = pl.DataFrame(
+    {"customer": ["a"], "start": ["2024-01-01"], "end": [None]}, schema_overrides={"end": pl.String}
+)
 
 
 @pytest.fixture
@@ -65,7 +72,9 @@ def test_the_sample_study(partitions):
 def test_the_docket_of_the_sample_study():
     study = cx.read_study(SAMPLE)
     claims = ["bad-moments-drive-away", "one-strike", "slow-resolution", "silent-defection", "jack"]
-    ours, theirs = (evaluate(study, claims, engine=name, keep=False) for name in ("spark", "polars"))
+    ours, theirs = (
+        evaluate(study, claims, engine=name, keep=False) for name in ("spark", "polars")
+    )
     assert ours.fingerprint == theirs.fingerprint
     assert ours.to_json() == theirs.to_json()
 
@@ -98,16 +107,27 @@ def untidy(days: int) -> pl.DataFrame:
     at = [f"2024-{1 + d // 28 % 12:02}-{1 + d % 28:02} 10:{d % 60:02}" for d in range(days)]
     at[::50] = ["yesterday"] * len(at[::50])
     log = pl.DataFrame(
-        {"customer": [f"c{d % 97}" for d in range(days)], "at": at, "stars": [1 + d % 6 for d in range(days)]}
+        {
+            "customer": [f"c{d % 97}" for d in range(days)],
+            "at": at,
+            "stars": [1 + d % 6 for d in range(days)],
+        }
     )
     return pl.concat([log, log.slice(11, 5)])
 
 
 def untidy_study(folder: Path, source: str, frame: pl.DataFrame | None = None) -> cx.Study:
     who = pl.DataFrame({"customer": [f"c{i}" for i in range(90)]}).with_columns(
-        start=pl.lit("2024-01-01"), end=pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("2024-08-01"))
+        start=pl.lit("2024-01-01"),
+        end=pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("2024-08-01")),
     )
-    raw = {"interactions": {"score": "stars", "scale": [1, 5], **({"source": source} if frame is None else {})}}
+    raw = {
+        "interactions": {
+            "score": "stars",
+            "scale": [1, 5],
+            **({"source": source} if frame is None else {}),
+        }
+    }
     frames = {"retention": who, **({} if frame is None else {"interactions": frame})}
     return cx.study_from(raw, folder=folder, **frames)
 
@@ -125,7 +145,9 @@ def test_rows_keep_their_numbers_however_a_table_is_split(tmp_path, kind, partit
             part = tmp_path / "log" / (f"month={i + 1:02}/of=ü+1" if kind == "hive" else "")
             part.mkdir(parents=True, exist_ok=True)
             # the larger the earlier: Spark would like to take large ones first
-            frame.slice(i * 1700, 1700).write_parquet(part / f"{i:02}.parquet", row_group_size=300 + 100 * i)
+            frame.slice(i * 1700, 1700).write_parquet(
+                part / f"{i:02}.parquet", row_group_size=300 + 100 * i
+            )
     source = {"csv": "log.csv", "parquet": "*.parquet", "several": "log/*", "hive": "log"}[kind]
     made = untidy_study(tmp_path, source)
     assert kind == "csv" or pieces(open_source(made, engine("spark"), "interactions")) > 2
@@ -148,14 +170,18 @@ def test_names_that_spark_would_pass_over_or_take_for_patterns(tmp_path):
         frame.write_parquet(tmp_path / name)
         made = cx.study_from({"interactions": {"source": name}}, folder=tmp_path, retention=WHO)
         on = engine("spark")
-        assert on.collect(on.rows(open_source(made, on, "interactions"))).drop("cx_row").equals(frame)
+        assert (
+            on.collect(on.rows(open_source(made, on, "interactions"))).drop("cx_row").equals(frame)
+        )
 
 
 def test_columns_that_spark_cannot_name():
     frame = pl.DataFrame({"customer": ["a"], "at": ["2024-02-01"], "call.grade": ["bad"]})
     window = {"log_from": date(2024, 1, 1)}
     made = cx.study_from({"interactions": window}, interactions=frame, retention=WHO)
-    with pytest.raises(EngineError, match=r"no column whose name holds a dot or a backtick, as 'call\.grade'"):
+    with pytest.raises(
+        EngineError, match=r"no column whose name holds a dot or a backtick, as 'call\.grade'"
+    ):
         cx.audit(made, engine="spark")
     query = 'select customer, at, "call.grade" as grade from log'
     shaped = cx.study_from({"interactions": {"query": query, **window}}, log=frame, retention=WHO)
@@ -174,7 +200,8 @@ def test_frames_of_the_callers_session_are_taken_where_they_are(session):
     )
     assert ours.audit.counts() == theirs.audit.counts()
     moments = [
-        r.engine.collect(r.moments).sort("grade").select("day", "second", "grade").rows() for r in (ours, theirs)
+        r.engine.collect(r.moments).sort("grade").select("day", "second", "grade").rows()
+        for r in (ours, theirs)
     ]
     assert moments[0] == moments[1]
     assert type(session).getActiveSession() is session
@@ -188,13 +215,17 @@ def test_a_table_of_the_catalogue_is_a_source(session):
     at = [datetime(2024, 2, 1, 10), datetime(2024, 2, 2)]
     log = pl.DataFrame({"customer": ["a", "a"], "at": at, "grade": ["bad", "good"]})
     session.sql("create database crm")
-    session.createDataFrame(log.to_arrow(compat_level=pl.CompatLevel.oldest())).write.saveAsTable("crm.contacts")
+    session.createDataFrame(log.to_arrow(compat_level=pl.CompatLevel.oldest())).write.saveAsTable(
+        "crm.contacts"
+    )
     tables = {"c": "spark:crm.contacts"}
     for interactions in ({"source": "spark:crm.contacts"}, {"query": "select * from c"}):
         made = cx.study_from({"interactions": interactions, "tables": tables}, retention=WHO)
         assert dict(cx.audit(made, engine="spark").kept)["interactions"] == 2
     made = cx.study_from({"interactions": {"source": "spark:crm.contcats"}}, retention=WHO)
-    with pytest.raises(SourceError, match=r"interactions.source \(spark:crm.contcats\): cannot be read: .*contcats"):
+    with pytest.raises(
+        SourceError, match=r"interactions.source \(spark:crm.contcats\): cannot be read: .*contcats"
+    ):
         cx.audit(made, engine="spark")
     session.sql("drop database crm cascade")
 
@@ -233,9 +264,24 @@ FORMATS = {
     "%a %d.%m.%Y": ["Mon 05.02.2024", "Tue 05.02.2024", "Monday 05.02.2024"],
     "%A %d.%m.%Y": ["Monday 05.02.2024", "mon 05.02.2024", "Sunday 05.02.2024"],
     "%j %Y": ["036 2024", "36 2024", "366 2023", "366 2024", "0 2024"],
-    "%Y-%m-%d %I:%M %p": ["2024-02-05 10:00 pm", "2024-02-05 12:00 AM", "2024-02-05 12:00 PM", "2024-02-05 13:00 PM"],
-    "%Y-%m-%d %H:%M:%S": ["2024-02-05 10:00:59", "2024-02-05 10:00:5", "2024-02-05 24:00:00", "2024-02-05  1:02:03"],
-    "%Y-%m-%d %H:%M%z": ["2024-02-05 10:00Z", "2024-02-05 10:00+03:30", "2024-02-05 23:00-0330", "2024-02-05 10:00+03"],
+    "%Y-%m-%d %I:%M %p": [
+        "2024-02-05 10:00 pm",
+        "2024-02-05 12:00 AM",
+        "2024-02-05 12:00 PM",
+        "2024-02-05 13:00 PM",
+    ],
+    "%Y-%m-%d %H:%M:%S": [
+        "2024-02-05 10:00:59",
+        "2024-02-05 10:00:5",
+        "2024-02-05 24:00:00",
+        "2024-02-05  1:02:03",
+    ],
+    "%Y-%m-%d %H:%M%z": [
+        "2024-02-05 10:00Z",
+        "2024-02-05 10:00+03:30",
+        "2024-02-05 23:00-0330",
+        "2024-02-05 10:00+03",
+    ],
     "100%% x %Y-%m-%d": ["100% x 2024-02-03", "100% X 2024-02-03"],
     "%Y-%m": ["2024-02"],
     "%m-%d": ["02-05"],
@@ -245,7 +291,10 @@ FORMATS = {
 
 @pytest.mark.parametrize("fmt", FORMATS)
 def test_times_in_a_format_as_polars_reads_them(fmt):
-    frame, result = pl.DataFrame({"x": [*FORMATS[fmt], "", None, f"{FORMATS[fmt][0]} and more"]}), []
+    frame, result = (
+        pl.DataFrame({"x": [*FORMATS[fmt], "", None, f"{FORMATS[fmt][0]} and more"]}),
+        [],
+    )
     for on in (engine("spark"), engine("polars")):
         read = on.instant(on.rows(on.frame(frame)), "x", fmt=fmt, zone="Europe/Berlin")
         result.append(on.collect(read).sort("cx_row").select("cx_day", "cx_second").rows())
@@ -259,7 +308,9 @@ def test_a_session_of_its_own_is_quiet_and_leaves_nothing_behind(tmp_path):
     code = "import sys; from cxresearch.cli import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "audit", tmp_path / "study", "--engine"]
     spark, polars = (
-        subprocess.run([*command, name], capture_output=True, text=True, cwd=tmp_path / "empty", check=True)
+        subprocess.run(
+            [*command, name], capture_output=True, text=True, cwd=tmp_path / "empty", check=True
+        )
         for name in ("spark", "polars")
     )
     assert spark.stdout == polars.stdout

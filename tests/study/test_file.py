@@ -40,7 +40,9 @@ def test_a_plain_study_is_read_and_frozen(tmp_path):
 
 @pytest.mark.parametrize("prefix", [b"\xef\xbb\xbf", b""])
 def test_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path, prefix):
-    (tmp_path / "study.toml").write_bytes(prefix + b'[interactions]\r\nsource = "a"\r\n[retention]\r\nsource = "b"\r\n')
+    (tmp_path / "study.toml").write_bytes(
+        prefix + b'[interactions]\r\nsource = "a"\r\n[retention]\r\nsource = "b"\r\n'
+    )
     assert cx.read_study(tmp_path).retention.source == "b"
 
 
@@ -56,14 +58,22 @@ def test_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path, prefix):
         ({"moments": {"score": "s"}}, "it belongs in [interactions]", "moments.score"),
         ({"horizon_days": 3}, "it belongs in [study]", "horizon_days"),
         ({"interactions": {"start": "s"}}, "it belongs in [retention]", "interactions.start"),
-        ({"interactions": {"separator": ";"}}, "it belongs in [interactions.format]", "interactions.separator"),
+        (
+            {"interactions": {"separator": ";"}},
+            "it belongs in [interactions.format]",
+            "interactions.separator",
+        ),
         ({"study": {"colour": 1}}, "known: id, name, horizon_days, min_cell", "study.colour"),
         (
             {"tables": {"t": {"sorce": "x"}}},
             "unknown key 'sorce' in [tables.t]; did you mean 'source'?",
             "tables.t.sorce",
         ),
-        ({"interactions": {"format": {"quotes": "x"}}}, "did you mean 'quote'?", "interactions.format.quotes"),
+        (
+            {"interactions": {"format": {"quotes": "x"}}},
+            "did you mean 'quote'?",
+            "interactions.format.quotes",
+        ),
     ],
 )
 def test_an_unknown_key_is_an_error_that_helps(raw, said, field):
@@ -108,20 +118,32 @@ RANGES = [
     ({"decision": {"groups": 30}}, "decision.groups must be 20, 25, 50 or 100"),
     ({"interactions": {"time_zone": "Europe/Londn"}}, "did you mean 'Europe/London'?"),
     ({"interactions": {"time_zone": "../../etc/passwd"}}, "is no known time zone; write it as"),
-    ({"interactions": {"scale": [5, 1]}}, "interactions.scale must rise, such as [1, 5], was [5.0, 1.0]"),
+    (
+        {"interactions": {"scale": [5, 1]}},
+        "interactions.scale must rise, such as [1, 5], was [5.0, 1.0]",
+    ),
     ({"interactions": {"scale": [1, float("inf")]}}, "interactions.scale must rise"),
     ({"interactions": {"scale": [float("nan"), 5]}}, "interactions.scale must rise"),
     (
         {"interactions": {"log_from": date(2024, 1, 2), "log_until": date(2024, 1, 1)}},
         "log_from must lie before log_until",
     ),
-    ({"interactions": {"log_from": 3, "log_until": date(2024, 1, 1)}}, "must both be dates or both integer days"),
+    (
+        {"interactions": {"log_from": 3, "log_until": date(2024, 1, 1)}},
+        "must both be dates or both integer days",
+    ),
     ({"interactions": {"log_from": 10**12}}, "interactions.log_from must be"),
     ({"interactions": {"log_until": date(1, 1, 1)}}, "years 1000 to 9999"),
-    ({"interactions": {"at_format": "%Q"}}, "interactions.at_format: '%Q' in '%Q' is not known; there are: %Y"),
+    (
+        {"interactions": {"at_format": "%Q"}},
+        "interactions.at_format: '%Q' in '%Q' is not known; there are: %Y",
+    ),
     ({"interactions": {"at_format": "dd.mm.yyyy"}}, "'dd.mm.yyyy' holds no directive"),
     ({"retention": {"date_format": "%F"}}, "retention.date_format: '%F'"),
-    ({"retention": {"observed_until": 1.5}}, "must be a column, a date such as 2024-12-31 or an integer day"),
+    (
+        {"retention": {"observed_until": 1.5}},
+        "must be a column, a date such as 2024-12-31 or an integer day",
+    ),
     ({"retention": {"observed_from": True}}, "retention.observed_from must be"),
     ({"retention": {"gap_days": 30}}, 'retention.gap_days belongs to kind = "activity"'),
     ({"retention": {"defection": ["x"]}}, "name the column that holds them"),
@@ -133,10 +155,19 @@ RANGES = [
     ({"tables": {"a": {}}}, "needs either a file name or a query"),
     ({"tables": {"a": {"source": "x", "query": "y"}}}, "needs either a file name or a query"),
     ({"tables": {"a": " "}}, "tables.a is empty"),
-    ({"tables": {"a": {"source": "x.csv", "format": {"separator": "||"}}}}, "separator must be one character"),
-    ({"tables": {"a": {"source": "x.csv", "format": {"quote": ","}}}}, "quote must be one character other than"),
+    (
+        {"tables": {"a": {"source": "x.csv", "format": {"separator": "||"}}}},
+        "separator must be one character",
+    ),
+    (
+        {"tables": {"a": {"source": "x.csv", "format": {"quote": ","}}}},
+        "quote must be one character other than",
+    ),
     ({"tables": {"a": {"source": "x.csv", "format": {"skip_rows": -1}}}}, "skip_rows must be"),
-    ({"tables": {"a": {"source": "x.csv", "format": {"decimal_comma": True}}}}, "needs another separator"),
+    (
+        {"tables": {"a": {"source": "x.csv", "format": {"decimal_comma": True}}}},
+        "needs another separator",
+    ),
 ]
 
 
@@ -163,11 +194,15 @@ def test_activity_needs_a_gap_and_no_table_of_customers(retention, said):
 
 @pytest.mark.parametrize(
     ("raw", "count"),
-    [({"retention": {"source": "x"}}, 0), ({**GOOD, "interactions": {"source": "a", "query": "b"}}, 2)],
+    [
+        ({"retention": {"source": "x"}}, 0),
+        ({**GOOD, "interactions": {"source": "a", "query": "b"}}, 2),
+    ],
 )
 def test_a_table_has_one_source(raw, count):
-    assert f"[interactions] needs one source: a file (source = …) or a query (query = …) over [tables]; {count}" in str(
-        refused(raw)
+    assert (
+        f"[interactions] needs one source: a file (source = …) or a query (query = …) over [tables]; {count}"
+        in str(refused(raw))
     )
     assert "2 given" in str(refused(GOOD, interactions=LOG))
 
@@ -199,7 +234,9 @@ def test_a_file_that_is_no_study(tmp_path, name):
 
 
 def test_a_path_that_is_no_file(tmp_path):
-    with pytest.raises(StudyError, match=r"no study file .*nowhere\.toml: give the path of a TOML file"):
+    with pytest.raises(
+        StudyError, match=r"no study file .*nowhere\.toml: give the path of a TOML file"
+    ):
         cx.read_study(tmp_path / "nowhere.toml")
     with pytest.raises(StudyError, match=r"no study file .*study\.toml"):
         cx.read_study(tmp_path)
@@ -227,7 +264,9 @@ def test_variables_are_filled_late(monkeypatch):
 def test_a_variable_without_a_value_is_named(monkeypatch):
     monkeypatch.delenv("CX_PLACE", raising=False)
     read = cx.study_from({**GOOD, "interactions": {"source": "${CX_PLACE}/log.csv"}})
-    with pytest.raises(StudyError, match=r"interactions.source uses \$\{CX_PLACE\}, which has no value") as caught:
+    with pytest.raises(
+        StudyError, match=r"interactions.source uses \$\{CX_PLACE\}, which has no value"
+    ) as caught:
         cx.read_records(read)
     assert "-D CX_PLACE=VALUE" in str(caught.value)
     assert caught.value.field == "interactions.source"
@@ -247,7 +286,9 @@ def test_redact_turns_values_back_longest_first(monkeypatch):
 
 
 def test_the_study_itself_does_not_tell():
-    read = cx.study_from({**GOOD, "interactions": {"source": "${CX_PW}"}}, variables={"CX_PW": SECRET})
+    read = cx.study_from(
+        {**GOOD, "interactions": {"source": "${CX_PW}"}}, variables={"CX_PW": SECRET}
+    )
     assert SECRET not in repr(read)
     assert SECRET not in f"{read} {read.__rich_repr__()}"
 
@@ -295,7 +336,9 @@ def test_a_driver_that_echoes_the_path_is_redacted(tmp_path, monkeypatch):
     monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "CX_PLACE,CX_PW,CX_SHORT,CX_LONG,CX_OTHER")
     monkeypatch.setenv("CX_PW", SECRET)
     (tmp_path / f"{SECRET}.parquet").write_bytes(b"junk")
-    read = cx.study_from({"interactions": {"source": "${CX_PW}.parquet"}}, folder=tmp_path, retention=WHO)
+    read = cx.study_from(
+        {"interactions": {"source": "${CX_PW}.parquet"}}, folder=tmp_path, retention=WHO
+    )
     # DuckDB names the file in its message
     with pytest.raises(SourceError, match=r"\$\{CX_PW\}.parquet") as caught:
         cx.read_records(read, "duckdb")

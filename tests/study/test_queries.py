@@ -82,7 +82,8 @@ REFUSED = {
     "with duckdb_tables as (from duckdb_tables) from duckdb_tables": "duckdb_tables is not a declared table",
     # where the name is out of sight, the engine would look for a file of that name
     'select * from "a.csv", (with "a.csv" as (select 1 as a) select * from "a.csv")': "letters, digits and _",
-    "select * from tickets where " + " or ".join(["a = 1"] * 20_000): "too long or too deeply nested",
+    "select * from tickets where "
+    + " or ".join(["a = 1"] * 20_000): "too long or too deeply nested",
     "select " + "(" * 2000 + "1" + ")" * 2000 + " from tickets": "too long or too deeply nested",
 }
 
@@ -122,6 +123,10 @@ def test_a_name_out_of_scope_finds_no_variable_and_no_file(name, tmp_path, monke
 def test_dates_in_a_query_do_not_depend_on_the_place_of_the_machine(name, monkeypatch):
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     on = engine(name)
-    at = pl.DataFrame({"at": pl.Series(["2024-01-01T22:00:00"]).str.to_datetime().dt.replace_time_zone("UTC")})
-    result = on.query(query("select cast(at as date) as d from t", "f", ("t",)), {"t": on.frame(at)})
+    at = pl.DataFrame(
+        {"at": pl.Series(["2024-01-01T22:00:00"]).str.to_datetime().dt.replace_time_zone("UTC")}
+    )
+    result = on.query(
+        query("select cast(at as date) as d from t", "f", ("t",)), {"t": on.frame(at)}
+    )
     assert str(on.collect(nw.from_native(result))["d"][0]) == "2024-01-01"

@@ -43,7 +43,14 @@ def log():
             "is_problem": ["yes", "no", "", "TRUE", "no", "no"],
             "respect": [2, 3, None, 9, 1, 1],
             "level": ["Basic", "unbelievable", "odd", None, "basic", "basic"],
-            "problem_at": ["2024-01-05 11:00:00", None, None, "2024-01-08 13:00:00", None, "2024-06-01 00:00:00"],
+            "problem_at": [
+                "2024-01-05 11:00:00",
+                None,
+                None,
+                "2024-01-08 13:00:00",
+                None,
+                "2024-06-01 00:00:00",
+            ],
             "resolved_at": ["2024-01-06 11:00:01", "2024-01-07 00:00:00", None, "soon", None, None],
             "goodwill_at": [None, "2024-01-01 00:00:00", None, None, None, None],
             "informed_at": ["2024-01-05 10:59:59", None, None, "2024-01-08 14:00:00", None, None],
@@ -66,12 +73,16 @@ def who():
 
 def records(engine, table=None, **settings):
     raw = {**SETTINGS, "interactions": {**SETTINGS["interactions"], **settings}}
-    return read_records(study_from(raw, interactions=log() if table is None else table, retention=who()), engine)
+    return read_records(
+        study_from(raw, interactions=log() if table is None else table, retention=who()), engine
+    )
 
 
 def rows(result, frame, *columns):
     """The rows by customer and time, customers by name."""
-    ids = result.engine.collect(result.customers.select("id", "customer")).cast({"customer": pl.Int64})
+    ids = result.engine.collect(result.customers.select("id", "customer")).cast(
+        {"customer": pl.Int64}
+    )
     x = result.engine.collect(frame).cast({"customer": pl.Int64})
     x = x.join(ids, on="customer").sort("id", "day", "second", *columns)
     return list(x.select("id", *columns).iter_rows())
@@ -81,14 +92,21 @@ def rows(result, frame, *columns):
 def test_facets_are_whole_numbers(engine):
     result = records(engine)
     # by name: attended, handoff, is_problem, level, respect, score
-    assert rows(result, result.moments, "attended", "handoff", "is_problem", "level", "respect", "score") == [
+    assert rows(
+        result, result.moments, "attended", "handoff", "is_problem", "level", "respect", "score"
+    ) == [
         ("a", 0, 1, 1, 1, 0, 0),
         ("a", 0, 0, 0, 5, 1, 1000),  # a bill has no person, whatever the channel
         ("b", 0, 0, 0, -1, -1, -1),
         ("b", -1, 1, 1, -1, -1, 500),  # a 9 is off the scale
     ]
     assert result.names["agent"] == ("Ann", "Zoe")
-    assert rows(result, result.moments, "agent", "channel") == [("a", 1, 2), ("a", 0, 1), ("b", -1, 0), ("b", 0, -1)]
+    assert rows(result, result.moments, "agent", "channel") == [
+        ("a", 1, 2),
+        ("a", 0, 1),
+        ("b", -1, 0),
+        ("b", 0, -1),
+    ]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -100,7 +118,15 @@ def test_happenings_take_effect_at_the_contact_or_later(engine):
         ("a", day, 43_200, problem, 86_401, 0, 1),  # known at noon, though it came at eleven
         ("a", day + 1, 39_601, resolved, 86_401, 0, 0),
         ("a", day + 1, 43_200, goodwill, -1, 2, 0),
-        ("b", day + 3, 46_800, problem, -1, 1, 0),  # told too late; when it was resolved cannot be read
+        (
+            "b",
+            day + 3,
+            46_800,
+            problem,
+            -1,
+            1,
+            0,
+        ),  # told too late; when it was resolved cannot be read
         ("b", day + 27, 36_000, post, -1, 3, 0),
     ]
     facts = {f.name: str(f.value) for f in result.audit.facts}
@@ -110,7 +136,15 @@ def test_happenings_take_effect_at_the_contact_or_later(engine):
 def test_what_is_not_asked_for_is_not_read():
     study = study_from(SETTINGS, interactions=log(), retention=who())
     result = read_records(study, reads=("score",))
-    assert set(result.moments.columns) == {"customer", "day", "second", "grade", "both", "leaving", "score"}
+    assert set(result.moments.columns) == {
+        "customer",
+        "day",
+        "second",
+        "grade",
+        "both",
+        "leaving",
+        "score",
+    }
     everything = read_records(study)
     assert result.has == everything.has == columns_of(study)
     assert {"household", "problem_at", "posted_at", "attended", "respect"} <= result.has
@@ -120,10 +154,26 @@ def test_what_is_not_asked_for_is_not_read():
 
 def test_two_integers_where_one_is_too_small(monkeypatch):
     """What does not fit into 63 bits is kept beside it, in the same order and the same parts."""
-    columns = ("attended", "handoff", "is_problem", "level", "respect", "score", "agent", "channel", "grade")
+    columns = (
+        "attended",
+        "handoff",
+        "is_problem",
+        "level",
+        "respect",
+        "score",
+        "agent",
+        "channel",
+        "grade",
+    )
     one = records("polars")
     assert one.contacts.rest is None
-    wide = {"customer": (0, 1), "day": (0, 2**30), "second": (0, 86_400), "grade": (0, 3), "score": (-1, 2**40)}
+    wide = {
+        "customer": (0, 1),
+        "day": (0, 2**30),
+        "second": (0, 86_400),
+        "grade": (0, 3),
+        "score": (-1, 2**40),
+    }
     assert between(wide) is None
     first, rest = between_two(wide)
     assert (first.columns, rest.columns) == (("customer", "day", "second", "grade"), ("score",))
@@ -137,9 +187,13 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
     for grades in (None, (0, 1)):
         parts = [part() for part in two.parts(grades)]
         kept = [r for part in parts for r in rows(part, part.moments, *columns)]
-        assert sorted(kept) == sorted(r for r in rows(one, one.moments, *columns) if not grades or r[-1] in grades)
+        assert sorted(kept) == sorted(
+            r for r in rows(one, one.moments, *columns) if not grades or r[-1] in grades
+        )
         assert sum(part.happenings.shape[0] for part in parts) == one.happenings.shape[0]
-    assert two.contacts.tally(("grade", "both", "leaving")).equals(one.contacts.tally(("grade", "both", "leaving")))
+    assert two.contacts.tally(("grade", "both", "leaving")).equals(
+        one.contacts.tally(("grade", "both", "leaving"))
+    )
 
 
 def _halves(bounds):
@@ -158,11 +212,17 @@ def test_a_flag_that_looks_ahead_is_refused(engine):
 
 
 def test_wrong_columns_are_named():
-    with pytest.raises(DataError, match=r"interactions.handoff: the column 'stars' must hold true or false"):
+    with pytest.raises(
+        DataError, match=r"interactions.handoff: the column 'stars' must hold true or false"
+    ):
         records("polars", handoff="stars")
-    with pytest.raises(DataError, match=r"interactions.respect: the column 'agent' must hold numbers"):
+    with pytest.raises(
+        DataError, match=r"interactions.respect: the column 'agent' must hold numbers"
+    ):
         records("polars", respect="agent")
-    with pytest.raises(DataError, match=r"interactions.posted_at: the column 'stars' must hold times"):
+    with pytest.raises(
+        DataError, match=r"interactions.posted_at: the column 'stars' must hold times"
+    ):
         records("polars", posted_at="stars")
     with pytest.raises(StudyError, match=r"known_at_contact: 'resolvd_at'.*resolved_at"):
         records("polars", known_at_contact=["resolvd_at"])
@@ -174,4 +234,8 @@ def test_wrong_columns_are_named():
 
 def test_every_column_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
-    assert not [name for name in (*OPTIONAL, "unattended", "known_at_contact", "marketing") if f"`{name}`" not in text]
+    assert not [
+        name
+        for name in (*OPTIONAL, "unattended", "known_at_contact", "marketing")
+        if f"`{name}`" not in text
+    ]

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.errors import DataError, StateError, StudyError
+from cxresearch.errors import DataError, SourceError, StudyError
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS
 from cxresearch.records.records import columns_of, read_records
 from cxresearch.study.timestamps import BLANKS
@@ -25,10 +25,14 @@ def log(*rows, columns=("customer", "at", "grade")) -> pl.DataFrame:
 
 def who(*rows, columns=("customer", "start", "end")) -> pl.DataFrame:
     frame = pl.DataFrame(list(rows), schema=list(columns), orient="row", infer_schema_length=None)
-    return frame.with_columns(pl.col(c).cast(pl.String) for c, t in frame.schema.items() if t == pl.Null)
+    return frame.with_columns(
+        pl.col(c).cast(pl.String) for c, t in frame.schema.items() if t == pl.Null
+    )
 
 
-def study(contacts, customers=None, *, interactions=None, moments=None, retention=None, **frames) -> cx.Study:
+def study(
+    contacts, customers=None, *, interactions=None, moments=None, retention=None, **frames
+) -> cx.Study:
     raw = {
         "interactions": {**WIDE, **(interactions or {})},
         "moments": moments or {},
@@ -49,7 +53,9 @@ def audits(made: cx.Study) -> cx.Audit:
         for (_, mine), (_, theirs) in zip(other.quarantine, first.quarantine, strict=True):
             assert mine.write_csv() == theirs.write_csv()
     for table, read in first.read:
-        assert read == dict(first.kept)[table] + sum(f.rows for f in first.findings if f.table == table)
+        assert read == dict(first.kept)[table] + sum(
+            f.rows for f in first.findings if f.table == table
+        )
     return first
 
 
@@ -63,7 +69,11 @@ def moments(made: cx.Study) -> list[tuple[object, ...]]:
     for name in ENGINES:
         records = read_records(made, name)
         ids = records.engine.collect(records.customers.select("customer", "id"))
-        rows = records.engine.collect(records.moments).join(ids, on="customer").sort("id", "day", "second", "grade")
+        rows = (
+            records.engine.collect(records.moments)
+            .join(ids, on="customer")
+            .sort("id", "day", "second", "grade")
+        )
         answers.append(rows.select("id", "day", "second", "grade").rows())
     assert all(answer == answers[0] for answer in answers)
     return answers[0]
@@ -219,21 +229,37 @@ def test_the_quarantine_holds_the_faulty_rows_and_is_private(tmp_path, name):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not (folder / "retention.csv").exists()
     held = pl.read_csv(path)
-    assert held.columns == ["row", "reason", "customer", "at", "grade", "reason in the source", "row in the source"]
+    assert held.columns == [
+        "row",
+        "reason",
+        "customer",
+        "at",
+        "grade",
+        "reason in the source",
+        "row in the source",
+    ]
     assert held.rows() == [
         (2, "time not readable", "a", "soon", "bad", 'y, "z"\nü', "seven"),
         (3, "no customer", None, "later", "bad", None, "seven"),
     ]
-    cx.audit(study(log(("a", "2024-02-01", "bad")), who(ALWAYS)), engine=name).write_quarantine(folder)
+    cx.audit(study(log(("a", "2024-02-01", "bad")), who(ALWAYS)), engine=name).write_quarantine(
+        folder
+    )
     assert list(folder.iterdir()) == []
 
 
 def test_a_spreadsheet_finds_no_formula_in_the_quarantine(tmp_path):
     formulas = ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3"]
     contacts = log(
-        *(("a", "soon", "bad", f) for f in [*formulas, "-2.5", "+7"]), columns=("customer", "at", "grade", "note")
+        *(("a", "soon", "bad", f) for f in [*formulas, "-2.5", "+7"]),
+        columns=("customer", "at", "grade", "note"),
     )
-    whole = pl.concat([log(("a", "2024-02-01", "bad", "x"), columns=("customer", "at", "grade", "note")), contacts])
+    whole = pl.concat(
+        [
+            log(("a", "2024-02-01", "bad", "x"), columns=("customer", "at", "grade", "note")),
+            contacts,
+        ]
+    )
     (path,) = cx.audit(study(whole, who(ALWAYS))).write_quarantine(tmp_path)
     held = pl.read_csv(path, infer_schema=False)
     assert not any(cell and cell[0] in "=@" for row in held.rows() for cell in row)
@@ -244,12 +270,17 @@ def test_a_spreadsheet_finds_no_formula_in_the_quarantine(tmp_path):
 def test_a_quarantine_that_cannot_be_written_says_so(tmp_path):
     audit = cx.audit(study(log(("a", "2024-02-01", "bad"), ("a", "soon", "bad")), who(ALWAYS)))
     (tmp_path / "file").touch()
-    with pytest.raises(SourceError, match=r"cannot write the quarantined rows to .*; give another folder with --state"):
+    with pytest.raises(
+        SourceError,
+        match=r"cannot write the quarantined rows to .*; give another folder with --state",
+    ):
         audit.write_quarantine(tmp_path / "file" / "deeper")
 
 
 def test_an_audit_can_be_read_by_people_and_programs():
-    audit = audits(study(log(("a", "2024-02-01", "bad"), ("<b>", "2024-02-01", "bad")), who(ALWAYS)))
+    audit = audits(
+        study(log(("a", "2024-02-01", "bad"), ("<b>", "2024-02-01", "bad")), who(ALWAYS))
+    )
     assert "quarantined: unknown customer" in str(audit)
     assert "rows 2" in str(audit)
     assert "<caption>Audit</caption>" in audit._repr_html_()
@@ -265,7 +296,10 @@ FATAL = {
         "interactions.customer: the frame given has no column 'customer'; did you mean 'custmer'?; "
         "it has: custmer, at, grade",
     ),
-    "missing end": (study(LOG, who(ALWAYS).drop("end")), "retention.end: the frame given has no column 'end'"),
+    "missing end": (
+        study(LOG, who(ALWAYS).drop("end")),
+        "retention.end: the frame given has no column 'end'",
+    ),
     "missing covariate": (
         study(LOG, who(ALWAYS), retention={"covariates": ["age"]}),
         "retention.age: the frame given has no",
@@ -278,12 +312,18 @@ FATAL = {
         study(LOG.with_columns(customer=pl.lit(True)), who(ALWAYS)),
         "the column 'customer' must hold text or whole numbers, holds boolean",
     ),
-    "list customer": (study(LOG, who(ALWAYS).with_columns(customer=pl.lit([[1]]))), "must hold text or whole numbers"),
+    "list customer": (
+        study(LOG, who(ALWAYS).with_columns(customer=pl.lit([[1]]))),
+        "must hold text or whole numbers",
+    ),
     "time of numbers": (
         study(LOG.with_columns(at=pl.lit(1.5)), who(ALWAYS)),
         "the column 'at' must hold times, dates, ISO text or integer days, holds float64",
     ),
-    "start of booleans": (study(LOG, who(("a", True, None))), "retention.start: the column 'start' must hold times"),
+    "start of booleans": (
+        study(LOG, who(("a", True, None))),
+        "retention.start: the column 'start' must hold times",
+    ),
     "score of text": (
         study(LOG, who(ALWAYS), interactions={"score": "grade", "scale": [1, 5]}),
         "must hold numbers, holds text",
@@ -297,7 +337,9 @@ FATAL = {
         "no contact can be graded: under [interactions], name",
     ),
     "score without scale": (
-        study(LOG.drop("grade").with_columns(stars=1), who(ALWAYS), interactions={"score": "stars"}),
+        study(
+            LOG.drop("grade").with_columns(stars=1), who(ALWAYS), interactions={"score": "stars"}
+        ),
         "no contact can be graded",
     ),
     "empty log": (study(LOG.clear(), who(ALWAYS)), "interactions: the table has no rows"),
@@ -344,7 +386,11 @@ FATAL = {
         "the log's window must span at least a day, runs from 2024-02-01 to 2024-02-01; say log_from and log_until",
     ),
     "seconds for days": (
-        study(log(("a", 1_704_067_200, "bad")), who(("a", 1, None)), interactions={"log_from": 1, "log_until": 9}),
+        study(
+            log(("a", 1_704_067_200, "bad")),
+            who(("a", 1, None)),
+            interactions={"log_from": 1, "log_until": 9},
+        ),
         "none of 1 rows has a customer and a time that can be read",
     ),
     "outside": (
@@ -389,10 +435,16 @@ def test_what_is_neither_text_nor_number_is_no_name(column, kind):
 
 
 NOBODY = {
-    "empty": ([None, None], "interactions.customer: none of 2 rows has a customer: the column 'customer' is empty"),
+    "empty": (
+        [None, None],
+        "interactions.customer: none of 2 rows has a customer: the column 'customer' is empty",
+    ),
     "blank": ([" ", ""], "interactions.customer: none of 2 rows has a customer"),
     "not whole": ([1.5, 2.5], "interactions.customer: none of 2 rows has a customer"),
-    "elsewhere": (["a", None], "interactions: none of 2 rows has both a customer and a time that can be read"),
+    "elsewhere": (
+        ["a", None],
+        "interactions: none of 2 rows has both a customer and a time that can be read",
+    ),
 }
 
 
@@ -401,7 +453,9 @@ NOBODY = {
 def test_the_column_at_fault_is_blamed(what, kind):
     ids, said = NOBODY[what]
     at = [None if what == "elsewhere" else "2024-02-01", "2024-02-02"]
-    contacts = pl.DataFrame({"customer": pl.Series(ids, dtype=None if any(ids) else pl.String), "at": at})
+    contacts = pl.DataFrame(
+        {"customer": pl.Series(ids, dtype=None if any(ids) else pl.String), "at": at}
+    )
     contacts = contacts.with_columns(grade=pl.lit("bad"))
     if kind == "activity":
         assert said in fatal(study(contacts, retention={"kind": "activity", "gap_days": 30}))
@@ -417,7 +471,9 @@ def test_a_fatal_finding_is_one_clear_line(name):
 
 def test_two_columns_of_one_name(tmp_path):
     (tmp_path / "log.csv").write_text("customer,at,customer,grade\na,2024-01-01,b,bad\n")
-    made = cx.study_from({"interactions": {"source": "log.csv"}}, folder=tmp_path, retention=who(ALWAYS))
+    made = cx.study_from(
+        {"interactions": {"source": "log.csv"}}, folder=tmp_path, retention=who(ALWAYS)
+    )
     assert "has two columns 'customer': rename one of them" in fatal(made)
 
 
@@ -425,10 +481,14 @@ def test_two_columns_of_one_name(tmp_path):
 def test_two_columns_of_one_name_that_would_be_used(tmp_path, says):
     own = says.get("agent", "agent")
     (tmp_path / "log.csv").write_text(f"customer,at,grade,{own},{own}\na,2024-02-01,bad,x,y\n")
-    made = cx.study_from({"interactions": {"source": "log.csv", **says}}, folder=tmp_path, retention=who(ALWAYS))
+    made = cx.study_from(
+        {"interactions": {"source": "log.csv", **says}}, folder=tmp_path, retention=who(ALWAYS)
+    )
     assert f"interactions.agent: log.csv has two columns {own!r}: rename one of them" in fatal(made)
     (tmp_path / "log.csv").write_text("customer,at,grade,note,note\na,2024-02-01,bad,x,y\n")
-    made = cx.study_from({"interactions": {"source": "log.csv", **WIDE}}, folder=tmp_path, retention=who(ALWAYS))
+    made = cx.study_from(
+        {"interactions": {"source": "log.csv", **WIDE}}, folder=tmp_path, retention=who(ALWAYS)
+    )
     assert dict(audits(made).kept)["interactions"] == 1
 
 
@@ -440,13 +500,17 @@ def test_scores_that_are_all_missing_are_unknown(tmp_path, nothing):
     rows = "".join(f"a,2024-02-0{i},{nothing},{nothing}\n" for i in range(1, 4))
     (tmp_path / "log.csv").write_text("customer,at,stars,polite\n" + rows, encoding="utf-8")
     made = cx.study_from(
-        {"interactions": SCORED, "moments": {"bad": "stars <= 2"}}, folder=tmp_path, retention=who(ALWAYS)
+        {"interactions": SCORED, "moments": {"bad": "stars <= 2"}},
+        folder=tmp_path,
+        retention=who(ALWAYS),
     )
     assert [g for *_, g in moments(made)] == [3, 3, 3]
     for name in ENGINES:
         assert read_records(made, name).contacts.tally(["score", "respect"]).rows() == [(-1, -1, 3)]
         assert {"score", "respect"} <= columns_of(made, name)
-    (tmp_path / "log.csv").write_text(f"customer,at,stars,polite\n{rows}a,2024-02-04,five,\n", encoding="utf-8")
+    (tmp_path / "log.csv").write_text(
+        f"customer,at,stars,polite\n{rows}a,2024-02-04,five,\n", encoding="utf-8"
+    )
     assert "interactions.score: the column 'stars' must hold numbers, holds text" in fatal(made)
 
 
@@ -466,7 +530,10 @@ def local_times(at, **says):
         who(*((i, "1900-01-01", None) for i in ids)),
         interactions={"time_zone": "Europe/Berlin", **log_of_a_century, **says},
     )
-    return [((date(1970, 1, 1) + timedelta(days=d)).isoformat(), second) for _, d, second, _ in moments(made)]
+    return [
+        ((date(1970, 1, 1) + timedelta(days=d)).isoformat(), second)
+        for _, d, second, _ in moments(made)
+    ]
 
 
 NAIVE = datetime(2024, 3, 31, 1, 30)
@@ -511,7 +578,10 @@ def test_times_as_text_become_local_days_and_seconds():
         (pl.Series([NAIVE], dtype=pl.Datetime("ns")), ("2024-03-31", 5400)),
         (pl.Series([NAIVE], dtype=pl.Datetime("ms")), ("2024-03-31", 5400)),
         (pl.Series([NAIVE]).dt.replace_time_zone("UTC"), ("2024-03-31", 12_600)),
-        (pl.Series([NAIVE]).cast(pl.Datetime("ns")).dt.replace_time_zone("UTC"), ("2024-03-31", 12_600)),
+        (
+            pl.Series([NAIVE]).cast(pl.Datetime("ns")).dt.replace_time_zone("UTC"),
+            ("2024-03-31", 12_600),
+        ),
         (pl.Series([NAIVE]).dt.replace_time_zone("America/New_York"), ("2024-03-31", 27_000)),
         (pl.Series(["2024-02-01"], dtype=pl.Categorical), ("2024-02-01", 0)),
     ],
@@ -572,14 +642,18 @@ def test_what_is_no_time_is_so_on_every_engine():
 
 @pytest.mark.parametrize("fmt", ["%d.%m.%Y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M %z"])
 def test_words_are_no_times_in_a_format_either(fmt):
-    fine = {"%d.%m.%Y": "01.02.2024", "%Y-%m-%d %H:%M:%S": "2024-02-01 10:00:00"}.get(fmt, "2024-02-01 10:00 +0000")
+    fine = {"%d.%m.%Y": "01.02.2024", "%Y-%m-%d %H:%M:%S": "2024-02-01 10:00:00"}.get(
+        fmt, "2024-02-01 10:00 +0000"
+    )
     words = ("infinity", "-infinity", "Infinity", " epoch ", "now")
     contacts = log(("a", fine, "bad"), *(("a", word, "bad") for word in words))
     made = study(contacts, who(ALWAYS), interactions={"at_format": fmt})
     assert found(made, "interactions") == {"time not readable": (len(words), (2, 3))}
 
 
-@pytest.mark.parametrize(("at", "fmt"), [("10:20", "%H:%M"), ("01.02. 10:20", "%d.%m. %H:%M"), ("%Y 5", "%%Y %d")])
+@pytest.mark.parametrize(
+    ("at", "fmt"), [("10:20", "%H:%M"), ("01.02. 10:20", "%d.%m. %H:%M"), ("%Y 5", "%%Y %d")]
+)
 def test_a_format_without_a_year_reads_nothing(at, fmt):
     made = study(log(("a", at, "bad")), who(ALWAYS), interactions={"at_format": fmt})
     assert f"can be read as {fmt!r}; look at at_format" in fatal(made)
@@ -591,12 +665,19 @@ def test_blanks_are_what_python_takes_for_blanks():
 
 @pytest.mark.parametrize("fmt", [None, "%Y-%m-%d"])
 def test_blanks_at_the_ends_of_a_text_do_not_count(fmt):
-    shapes = [f"{b}{{}}" for b in BLANKS] + [f"{{}}{b}" for b in BLANKS] + [f"{b} {{}}{b}{b}" for b in BLANKS]
+    shapes = (
+        [f"{b}{{}}" for b in BLANKS]
+        + [f"{{}}{b}" for b in BLANKS]
+        + [f"{b} {{}}{b}{b}" for b in BLANKS]
+    )
     ids = [f"c{i:03}" for i in range(len(shapes))]
     contacts = pl.DataFrame(
         {
             "customer": [s.format(i) for s, i in zip(shapes, ids, strict=True)],
-            "at": [s.format("2024-02-01" if fmt or i % 2 else "2024-02-01T00:00:00Z") for i, s in enumerate(shapes)],
+            "at": [
+                s.format("2024-02-01" if fmt or i % 2 else "2024-02-01T00:00:00Z")
+                for i, s in enumerate(shapes)
+            ],
             "grade": [s.format("Bad") for s in shapes],
             "agent": [s.format("Ann") for s in shapes],
             "attended": [s.format("Yes") for s in shapes],
@@ -632,7 +713,9 @@ def test_blanks_at_the_ends_of_a_text_do_not_count(fmt):
         assert records.contacts.tally(["attended", "agent", "level"]).rows() == [(1, 0, 1, n)]
 
 
-@pytest.mark.parametrize("kind", [pl.Date, pl.Datetime("us"), pl.Datetime("ms"), pl.Datetime("us", "UTC")], ids=str)
+@pytest.mark.parametrize(
+    "kind", [pl.Date, pl.Datetime("us"), pl.Datetime("ms"), pl.Datetime("us", "UTC")], ids=str
+)
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_date_that_no_calendar_has_is_quarantined(tmp_path, kind, sign):
     stored, fine = (pl.Int32, 19_800) if kind == pl.Date else (pl.Int64, 19_800 * 86_400_000_000)
@@ -644,15 +727,30 @@ def test_a_date_that_no_calendar_has_is_quarantined(tmp_path, kind, sign):
         return pl.Series(values, dtype=stored).cast(kind)
 
     people = pl.DataFrame(
-        {"customer": ["a", "b", "c"], "start": dates(fine, fine, far), "end": dates(None, far, fine + fine // 4)}
+        {
+            "customer": ["a", "b", "c"],
+            "start": dates(fine, fine, far),
+            "end": dates(None, far, fine + fine // 4),
+        }
     )
-    contacts = pl.DataFrame({"customer": ["a", "a", "b"], "at": dates(fine + fine // 300, far, fine), "grade": "bad"})
+    contacts = pl.DataFrame(
+        {"customer": ["a", "a", "b"], "at": dates(fine + fine // 300, far, fine), "grade": "bad"}
+    )
     people.write_parquet(tmp_path / "people.parquet")
     contacts.write_parquet(tmp_path / "log.parquet")
-    raw = {"interactions": {**WIDE, "source": "log.parquet"}, "retention": {"source": "people.parquet"}}
+    raw = {
+        "interactions": {**WIDE, "source": "log.parquet"},
+        "retention": {"source": "people.parquet"},
+    }
     made = cx.study_from(raw, folder=tmp_path)
-    assert found(made, "retention") == {"start not readable": (1, (3,)), "end not readable": (1, (2,))}
-    assert found(made, "interactions") == {"time not readable": (1, (2,)), "customer set aside": (1, (3,))}
+    assert found(made, "retention") == {
+        "start not readable": (1, (3,)),
+        "end not readable": (1, (2,)),
+    }
+    assert found(made, "interactions") == {
+        "time not readable": (1, (2,)),
+        "customer set aside": (1, (3,)),
+    }
     for name in ENGINES:
         log_path, people_path = cx.audit(made, engine=name).write_quarantine(tmp_path / name)
         beyond = f"{'later' if sign > 0 else 'earlier'} than any calendar"
@@ -680,7 +778,9 @@ def test_integer_days():
 
 @pytest.mark.parametrize("kind", [pl.Int64, pl.Date, pl.String, pl.Null])
 def test_a_column_without_an_end_may_have_any_type(kind):
-    people = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": pl.Series([None], dtype=kind)})
+    people = pl.DataFrame(
+        {"customer": ["a"], "start": ["2024-01-01"], "end": pl.Series([None], dtype=kind)}
+    )
     (row,) = customers(study(LOG, people))
     assert (row["event"], row["exit"]) == (0, day("2024-12-31"))
 
@@ -713,7 +813,9 @@ def test_observation_as_column_and_date():
 
 
 def test_the_window_is_that_of_the_log_unless_it_is_said():
-    contacts = log(("a", "2024-02-01", "bad"), ("stranger", "2024-06-01", "bad"), (None, "2024-09-01", "bad"))
+    contacts = log(
+        ("a", "2024-02-01", "bad"), ("stranger", "2024-06-01", "bad"), (None, "2024-09-01", "bad")
+    )
     undeclared = cx.study_from({}, interactions=contacts, retention=who(ALWAYS))
     facts = {f.name: (str(f.value), f.note) for f in audits(undeclared).facts}
     assert facts["log from"] == ("2024-02-01", "the first contact, as log_from is not given")
@@ -731,7 +833,9 @@ def test_contracts_that_overlap_are_one_and_later_ones_are_set_aside():
         ("b", "2024-01-01", "2024-03-01", "one", "switched"),
         columns=("customer", "start", "end", "contract", "cause"),
     )
-    contacts = log(("a", "2024-05-15", "bad"), ("a", "2024-09-01", "bad"), ("b", "2024-02-01", "bad"))
+    contacts = log(
+        ("a", "2024-05-15", "bad"), ("a", "2024-09-01", "bad"), ("b", "2024-02-01", "bad")
+    )
     says = {"contract": "contract", "cause": "cause", "defection": ["switched"]}
     made = study(contacts, people, retention=says)
     assert found(made, "retention") == {"a later contract, after the first had ended": (1, (4,))}
@@ -758,13 +862,19 @@ LABELS = {
 @pytest.mark.parametrize("kind", LABELS)
 def test_segments_covariates_and_clusters_of_all_kinds(kind):
     values, labels = LABELS[kind]
-    people = pl.DataFrame({"customer": ["a", "b", "c"], "start": ["2024-01-01"] * 3, "end": [None] * 3, "x": values})
+    people = pl.DataFrame(
+        {"customer": ["a", "b", "c"], "start": ["2024-01-01"] * 3, "end": [None] * 3, "x": values}
+    )
     people = people.with_columns(age="x")
     made = study(LOG, people, retention={"segment": "x", "covariates": ["age"], "cluster": "x"})
     rows = customers(made)
     levels = read_records(made).levels
     named = ["unknown" if label is None else label for label in labels]
-    assert [levels["segment"][r["segment"]] for r in rows] == [levels["age"][r["age"]] for r in rows] == named
+    assert (
+        [levels["segment"][r["segment"]] for r in rows]
+        == [levels["age"][r["age"]] for r in rows]
+        == named
+    )
     assert levels["segment"] == tuple(sorted(set(named)))
     # whoever has no cluster is one of his own
     assert len({r["cluster"] for r in rows}) == 3
@@ -773,11 +883,16 @@ def test_segments_covariates_and_clusters_of_all_kinds(kind):
 def test_an_odd_id_counts_wherever_it_stands():
     """Blanks alone are no customer, on a row without a time as well."""
     contacts = log(("a", "2024-02-01", "bad"), ("  ", None, "bad"), ("a", None, "bad"))
-    assert found(study(contacts, who(ALWAYS)), "interactions") == {"no customer": (1, (2,)), "no time": (1, (3,))}
+    assert found(study(contacts, who(ALWAYS)), "interactions") == {
+        "no customer": (1, (2,)),
+        "no time": (1, (3,)),
+    }
 
 
 def test_a_cluster_is_one_for_all_its_customers():
-    people = pl.DataFrame({"customer": ["a", "b", "c", "d"], "start": ["2024-01-01"] * 4, "end": [None] * 4})
+    people = pl.DataFrame(
+        {"customer": ["a", "b", "c", "d"], "start": ["2024-01-01"] * 4, "end": [None] * 4}
+    )
     people = people.with_columns(cluster=pl.Series(["x", "y", "x", None]))
     a, b, c, d = customers(study(LOG, people, retention={"cluster": "cluster"}))
     assert (a["cluster"], a["group"]) == (c["cluster"], c["group"])
@@ -786,13 +901,20 @@ def test_a_cluster_is_one_for_all_its_customers():
 
 @pytest.mark.parametrize("value", [datetime(2024, 1, 1), [1], b"x"])
 def test_a_segment_that_cannot_be_a_label(value):
-    people = who(ALWAYS).with_columns(x=pl.lit(value) if not isinstance(value, list) else pl.Series([value]))
+    people = who(ALWAYS).with_columns(
+        x=pl.lit(value) if not isinstance(value, list) else pl.Series([value])
+    )
     said = fatal(study(LOG, people, retention={"segment": "x"}))
-    assert "retention.segment: the column 'x' must hold text, numbers, booleans or dates, holds" in said
+    assert (
+        "retention.segment: the column 'x' must hold text, numbers, booleans or dates, holds"
+        in said
+    )
 
 
 def test_a_cause_nobody_left_for_is_said():
-    people = who(("a", "2024-01-01", "2024-05-01", "Switched"), columns=("customer", "start", "end", "cause"))
+    people = who(
+        ("a", "2024-01-01", "2024-05-01", "Switched"), columns=("customer", "start", "end", "cause")
+    )
     made = study(LOG, people, retention={"cause": "cause", "defection": ["switched"]})
     (fact,) = (f for f in audits(made).facts if "switched" in f.name)
     assert (str(fact.value), fact.note) == ("0", "listed under defection; did you mean 'Switched'?")
@@ -813,7 +935,9 @@ def test_activity_lapses_labels_and_returns():
         ("last", "2024-03-31", "bad"),
     )
     made = study(
-        contacts, retention={"kind": "activity", "gap_days": 30}, interactions={"log_until": date(2024, 3, 31)}
+        contacts,
+        retention={"kind": "activity", "gap_days": 30},
+        interactions={"log_until": date(2024, 3, 31)},
     )
     rows = {r["id"]: (r["exit"], r["event"]) for r in customers(made)}
     last = day("2024-03-31")
@@ -833,8 +957,15 @@ def test_activity_lapses_labels_and_returns():
 
 
 def test_activity_of_one_row_has_nobody_to_observe():
-    made = study(LOG, retention={"kind": "activity", "gap_days": 30}, interactions={"log_until": date(2024, 2, 1)})
-    assert "all 1 contacts lie on the last day of the log (2024-02-01): nobody is under observation" in fatal(made)
+    made = study(
+        LOG,
+        retention={"kind": "activity", "gap_days": 30},
+        interactions={"log_until": date(2024, 2, 1)},
+    )
+    assert (
+        "all 1 contacts lie on the last day of the log (2024-02-01): nobody is under observation"
+        in fatal(made)
+    )
 
 
 def grades(contacts, interactions=None, rules=None):
@@ -844,7 +975,9 @@ def grades(contacts, interactions=None, rules=None):
 
 def graded(**columns) -> pl.DataFrame:
     n = len(next(iter(columns.values())))
-    return pl.DataFrame({"customer": ["a"] * n, "at": [datetime(2024, 2, 1, 0, 0, i) for i in range(n)], **columns})
+    return pl.DataFrame(
+        {"customer": ["a"] * n, "at": [datetime(2024, 2, 1, 0, 0, i) for i in range(n)], **columns}
+    )
 
 
 def test_grades_by_rule_then_grade_then_level_then_score():
@@ -857,7 +990,15 @@ def test_grades_by_rule_then_grade_then_level_then_score():
     scale = {"score": "stars", "scale": [1, 5]}
     assert grades(contacts, scale) == ["good", "good", "bad", "good", "good", "unknown", "unknown"]
     rules = {"bad": "touchpoint = 'bad one'"}
-    assert grades(contacts, scale, rules) == ["good", "good", "bad", "bad", "good", "unknown", "unknown"]
+    assert grades(contacts, scale, rules) == [
+        "good",
+        "good",
+        "bad",
+        "bad",
+        "good",
+        "unknown",
+        "unknown",
+    ]
     # said by rule, the other columns are not asked
     otherwise = {**rules, "neutral": "otherwise"}
     assert grades(contacts, scale, otherwise) == ["neutral"] * 3 + ["bad"] + ["neutral"] * 3
@@ -869,7 +1010,9 @@ def test_grades_by_rule_then_grade_then_level_then_score():
 
 
 def test_bad_and_good_at_once_is_bad_and_counted():
-    made = study(graded(stars=[1, 3, 5]), who(ALWAYS), moments={"bad": "stars <= 3", "good": "stars >= 3"})
+    made = study(
+        graded(stars=[1, 3, 5]), who(ALWAYS), moments={"bad": "stars <= 3", "good": "stars >= 3"}
+    )
     assert [g for *_, g in moments(made)] == [0, 0, 2]
     facts = [(f.name, str(f.value), f.note) for f in audits(made).facts]
     assert ("bad and good at once", "1", "counted as bad") in facts
@@ -889,7 +1032,9 @@ def test_scores_on_a_scale(scale, scores, expected):
     assert grades(graded(score=scores), {"scale": scale}) == expected.split()
 
 
-@pytest.mark.parametrize("level", ["criminal", "basic", "expected", "desired", "surprising", "unbelievable"])
+@pytest.mark.parametrize(
+    "level", ["criminal", "basic", "expected", "desired", "surprising", "unbelievable"]
+)
 def test_levels_of_service(level):
     expected = {"criminal": "bad", "basic": "bad", "expected": "neutral"}.get(level, "good")
     assert grades(graded(level=[level, level.upper()])) == [expected, expected]
@@ -898,7 +1043,11 @@ def test_levels_of_service(level):
 def test_a_boolean_rule_and_a_category():
     kinds = pl.Series(["x", "y", None], dtype=pl.Categorical)
     rules = {"bad": "late", "good": "kind in ('y')"}
-    assert grades(graded(late=[True, False, None], kind=kinds), {}, rules) == ["bad", "good", "unknown"]
+    assert grades(graded(late=[True, False, None], kind=kinds), {}, rules) == [
+        "bad",
+        "good",
+        "unknown",
+    ]
 
 
 def test_names_of_ours_in_the_log_do_no_harm():
@@ -918,8 +1067,14 @@ def test_names_of_ours_in_the_log_do_no_harm():
     )
     rules = {"bad": "day = 3 and id = 9 and reason = 'r'", "good": "cx_score = 2 and second = 'y'"}
     assert grades(contacts, {}, rules) == ["bad", "good"]
-    people = who(("a", "2024-01-01", None, 1, 2, 3), columns=("customer", "start", "end", "entry", "group", "cx_age"))
-    assert dict(audits(study(contacts, people, moments=rules)).kept) == {"interactions": 2, "retention": 1}
+    people = who(
+        ("a", "2024-01-01", None, 1, 2, 3),
+        columns=("customer", "start", "end", "entry", "group", "cx_age"),
+    )
+    assert dict(audits(study(contacts, people, moments=rules)).kept) == {
+        "interactions": 2,
+        "retention": 1,
+    }
 
 
 def test_columns_with_large_letters_as_exports_have_them():
@@ -938,27 +1093,40 @@ def test_columns_with_large_letters_as_exports_have_them():
 
 def test_customer_and_time_present_under_another_meaning():
     contacts = (
-        graded(stars=[1, 5]).with_columns(who=pl.lit("a"), customer=pl.lit("Ann"), when="at").with_columns(at=pl.lit(3))
+        graded(stars=[1, 5])
+        .with_columns(who=pl.lit("a"), customer=pl.lit("Ann"), when="at")
+        .with_columns(at=pl.lit(3))
     )
     made = study(
-        contacts, who(ALWAYS), interactions={"customer": "who", "at": "when", "score": "stars", "scale": [1, 5]}
+        contacts,
+        who(ALWAYS),
+        interactions={"customer": "who", "at": "when", "score": "stars", "scale": [1, 5]},
     )
     assert [g for *_, g in moments(made)] == [0, 2]
 
 
 def test_rules_on_times_with_a_zone():
-    at = pl.Series([datetime(2024, 2, 1, 22, 30), datetime(2024, 2, 1, 23, 30)]).dt.replace_time_zone("UTC")
+    at = pl.Series(
+        [datetime(2024, 2, 1, 22, 30), datetime(2024, 2, 1, 23, 30)]
+    ).dt.replace_time_zone("UTC")
     contacts = pl.DataFrame({"customer": ["a", "a"], "at": at, "stars": [1, 1]})
     made = study(
-        contacts, who(ALWAYS), interactions={"time_zone": "Europe/Berlin"}, moments={"bad": "at >= '2024-02-02'"}
+        contacts,
+        who(ALWAYS),
+        interactions={"time_zone": "Europe/Berlin"},
+        moments={"bad": "at >= '2024-02-02'"},
     )
     assert [g for *_, g in moments(made)] == [3, 0]
 
 
 def test_customers_that_are_not_quite_numbers():
     ids = pl.Series([1.0, 1.5, float("nan"), None, float("inf"), 2.0**60, -0.0])
-    contacts = pl.DataFrame({"customer": ids}).with_columns(at=pl.lit("2024-02-01"), grade=pl.lit("bad"))
-    people = pl.DataFrame({"customer": [1, 0]}).with_columns(start=pl.lit("2024-01-01"), end=pl.lit(None, pl.String))
+    contacts = pl.DataFrame({"customer": ids}).with_columns(
+        at=pl.lit("2024-02-01"), grade=pl.lit("bad")
+    )
+    people = pl.DataFrame({"customer": [1, 0]}).with_columns(
+        start=pl.lit("2024-01-01"), end=pl.lit(None, pl.String)
+    )
     assert found(study(contacts, people), "interactions") == {
         "no customer": (2, (3, 4)),
         "customer is no whole number": (3, (2, 5)),
@@ -982,15 +1150,25 @@ def test_one_row_in_each_table():
 
 def test_rows_of_a_query_have_no_numbers_worth_showing():
     contacts = log(
-        *[("a", "2024-02-01", "bad"), ("b", "2024-02-01", "bad"), ("a", "soon", "bad"), (None, "2024-02-01", "bad")]
+        *[
+            ("a", "2024-02-01", "bad"),
+            ("b", "2024-02-01", "bad"),
+            ("a", "soon", "bad"),
+            (None, "2024-02-01", "bad"),
+        ]
         * 50
     )
     raw = {
-        "interactions": {**WIDE, "query": "select c.customer, c.at, c.grade, n.x from contacts c cross join numbers n"},
+        "interactions": {
+            **WIDE,
+            "query": "select c.customer, c.at, c.grade, n.x from contacts c cross join numbers n",
+        },
         "retention": {"query": "from people"},
     }
     numbers = pl.DataFrame({"x": range(20)})
-    made = cx.study_from(raw, contacts=contacts, people=who(ALWAYS, (None, "2024-01-01", None)), numbers=numbers)
+    made = cx.study_from(
+        raw, contacts=contacts, people=who(ALWAYS, (None, "2024-01-01", None)), numbers=numbers
+    )
     counts = []
     for name in ENGINES:
         audit = cx.audit(made, engine=name)
@@ -1008,7 +1186,12 @@ def test_rows_of_a_query_have_no_numbers_worth_showing():
     with pytest.raises(DataError, match="can be kept; 20 fell to 'start not readable'; say how"):
         cx.audit(
             cx.study_from(
-                raw | {"retention": {"query": "select customer, grade as start, null as end from contacts"}},
+                raw
+                | {
+                    "retention": {
+                        "query": "select customer, grade as start, null as end from contacts"
+                    }
+                },
                 contacts=log(*[(f"c{i}", "2024-02-01", "bad") for i in range(20)]),
                 numbers=numbers,
             )

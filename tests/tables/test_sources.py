@@ -28,7 +28,9 @@ def study(folder, where=None, tables=None, **interactions) -> cx.Study:
 
 def opened(made: cx.Study, name: str, where: str = "interactions") -> pl.DataFrame:
     on = engine(name)
-    return on.collect(on.rows(open_source(made, on, where))).with_columns(pl.col("cx_row").cast(pl.Int64))
+    return on.collect(on.rows(open_source(made, on, where))).with_columns(
+        pl.col("cx_row").cast(pl.Int64)
+    )
 
 
 def same_everywhere(made: cx.Study) -> pl.DataFrame:
@@ -42,23 +44,43 @@ def same_everywhere(made: cx.Study) -> pl.DataFrame:
 CSV = {
     "plain": (b"customer,x\n1,2\n", {}, [("1", 2)]),
     "semicolon": (b"customer;x\n1;2\n", {"separator": ";"}, [("1", 2)]),
-    "quotes": (b'customer,x\n1,"a,""b"""\n2,"two\nlines"\n', {}, [("1", 'a,"b"'), ("2", "two\nlines")]),
+    "quotes": (
+        b'customer,x\n1,"a,""b"""\n2,"two\nlines"\n',
+        {},
+        [("1", 'a,"b"'), ("2", "two\nlines")],
+    ),
     "other quotes": (b"customer,x\n1,'a,b'\n", {"quote": "'"}, [("1", "a,b")]),
     "no quotes": (b'customer,x\n1,"a\n', {"quote": ""}, [("1", '"a')]),
-    "decimal comma": (b"customer;x\n1;2,5\n", {"separator": ";", "decimal_comma": True}, [("1", 2.5)]),
+    "decimal comma": (
+        b"customer;x\n1;2,5\n",
+        {"separator": ";", "decimal_comma": True},
+        [("1", 2.5)],
+    ),
     "nulls": (b"customer,x\nNA,2\n1,-\n", {"null_values": ["NA", "-"]}, [(None, 2), ("1", None)]),
     "empty is null": (b'customer,x\n"",2\n1,\n', {}, [(None, 2), ("1", None)]),
     "blanks are not": (b"customer,x\n1, \n", {}, [("1", " ")]),
     "skipped lines": (b"made by me\n\ncustomer,x\n1,2\n", {"skip_rows": 2}, [("1", 2)]),
     "windows": (b"\xef\xbb\xbfcustomer,x\r\n1,a\r\n2,b\r\n", {}, [("1", "a"), ("2", "b")]),
     "no last line end": (b"customer,x\n1,2", {}, [("1", 2)]),
-    "not all utf-8": ("customer,x\n1,ü\n".encode("latin-1"), {"encoding": "utf8-lossy"}, [("1", "\ufffd")]),
+    "not all utf-8": (
+        "customer,x\n1,ü\n".encode("latin-1"),
+        {"encoding": "utf8-lossy"},
+        [("1", "\ufffd")],
+    ),
     "padded ids": (b"customer,x\n007,1\n 010 ,2\n", {}, [("007", 1), (" 010 ", 2)]),
     "padded numbers": (b"customer,x\n1,0049\n2,17\n", {}, [("1", "0049"), ("2", "17")]),
     "zeros": (b"customer,x\n1,0\n2,-5\n", {}, [("1", 0), ("2", -5)]),
     "long numbers": (b"customer,x\n1,99999999999999999999\n", {}, [("1", "99999999999999999999")]),
-    "late decimals": (b"customer,x\n" + b"1,2\n" * 3000 + b"1,2.5\n", {}, [("1", 2.0)] * 3000 + [("1", 2.5)]),
-    "late text": (b"customer,x\n" + b"1,2\n" * 3000 + b"1,two\n", {}, [("1", "2")] * 3000 + [("1", "two")]),
+    "late decimals": (
+        b"customer,x\n" + b"1,2\n" * 3000 + b"1,2.5\n",
+        {},
+        [("1", 2.0)] * 3000 + [("1", 2.5)],
+    ),
+    "late text": (
+        b"customer,x\n" + b"1,2\n" * 3000 + b"1,two\n",
+        {},
+        [("1", "2")] * 3000 + [("1", "two")],
+    ),
     "booleans": (b"customer,x\n1,true\n2,False\n", {}, [("1", True), ("2", False)]),
     "all empty": (b"customer,x\n1,\n2,\n", {}, [("1", None), ("2", None)]),
     "short lines": (b"customer,x\n1\n2,3\n", {}, [("1", None), ("2", 3)]),
@@ -84,7 +106,9 @@ def test_text_files_are_the_same_table_on_every_engine(tmp_path, name):
 @pytest.mark.parametrize("name", ["a.tsv", "a.tsv.gz", "a.csv.gz", "a.TXT", "A.CSV"])
 def test_kinds_of_text_files(tmp_path, name):
     text = "customer\tx\n1\t2\n" if ".tsv" in name else "customer,x\n1,2\n"
-    (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    (tmp_path / name).write_bytes(
+        gzip.compress(text.encode()) if name.endswith("gz") else text.encode()
+    )
     assert same_everywhere(study(tmp_path, name)).row(0) == (1, "1", 2)
 
 
@@ -127,7 +151,9 @@ def test_folder_names_are_columns(tmp_path):
     for year, month in ((2023, "12"), (2024, "01")):
         folder = tmp_path / "log" / f"year={year}" / f"month={month}"
         folder.mkdir(parents=True)
-        frame = pl.DataFrame({"customer": ["a"], "at": [datetime(year, int(month), 1)], "grade": ["bad"]})
+        frame = pl.DataFrame(
+            {"customer": ["a"], "at": [datetime(year, int(month), 1)], "grade": ["bad"]}
+        )
         frame.write_parquet(folder / "part.parquet")
     made = cx.study_from(
         {"interactions": {"source": "log"}, "moments": {"exclude": "year = 2023", "bad": "month = 1"}},
@@ -139,10 +165,13 @@ def test_folder_names_are_columns(tmp_path):
     assert dict(audits[0].kept)["interactions"] == 1
 
 
-TICKETS = pl.DataFrame({"ticket": [1, 2, 3], "account": ["007", "x", "007"], "opened": ["2024-01-02"] * 3})
+TICKETS = pl.DataFrame(
+    {"ticket": [1, 2, 3], "account": ["007", "x", "007"], "opened": ["2024-01-02"] * 3}
+)
 ACCOUNTS = pl.DataFrame({"account": ["007", "x"], "who": [17, 18]})
 JOINED = (
-    "select a.who as customer, t.opened as at, 'bad' as grade from tickets t join accounts a on t.account = a.account"
+    "select a.who as customer, t.opened as at, 'bad' as grade from tickets t join "
+    "accounts a on t.account = a.account"
 )
 
 
@@ -183,7 +212,9 @@ def test_frames_of_other_kinds(name):
         made = cx.study_from({}, interactions=frame, retention=WHO)
         assert opened(made, name).drop("cx_row").rows() == FRAME.rows()
     made = cx.study_from({}, interactions={"customer": [1]}, retention=WHO)
-    with pytest.raises(SourceError, match="interactions: a table in memory must be a Polars frame, was dict"):
+    with pytest.raises(
+        SourceError, match="interactions: a table in memory must be a Polars frame, was dict"
+    ):
         opened(made, name)
 
 
@@ -199,7 +230,10 @@ def test_types_that_engines_quarrel_about(tmp_path, name):
         }
     )  # fmt: skip
     frame.drop("long").write_parquet(tmp_path / "log.parquet")
-    for made in (cx.study_from({}, interactions=frame, retention=WHO), study(tmp_path, "log.parquet")):
+    for made in (
+        cx.study_from({}, interactions=frame, retention=WHO),
+        study(tmp_path, "log.parquet"),
+    ):
         on = engine(name)
         rows = on.rows(open_source(made, on, "interactions"))
         kinds = rows.collect_schema()
@@ -209,7 +243,10 @@ def test_types_that_engines_quarrel_about(tmp_path, name):
 
 
 BROKEN = {
-    "nothing.csv": (None, "no file 'nothing.csv' (relative names start at the study file's folder)"),
+    "nothing.csv": (
+        None,
+        "no file 'nothing.csv' (relative names start at the study file's folder)",
+    ),
     "no*.csv": (None, "no file 'no*.csv'"),
     "bare": ("folder", "no file 'bare'"),
     "empty.csv": (b"", "'empty.csv' is empty: a file of 0 bytes"),
@@ -217,7 +254,10 @@ BROKEN = {
     "lines.csv": (b"\n\n", "it has no line with column names"),
     "junk.parquet": (bytes(range(256)), "cannot be read"),
     "head.parquet": (b"PAR1" + bytes(200) + b"\x50\0\0\0PAR1", "cannot be read"),
-    "junk.csv": (bytes(range(256)), "is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8"),
+    "junk.csv": (
+        bytes(range(256)),
+        "is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8",
+    ),
     "wide.csv": ("customer,x\n1,2\n".encode("utf-16"), "is not text in UTF-8"),
     "latin.csv": (
         "customer,at,grade\nü,2024-01-01,bad\n".encode("latin-1"),
@@ -225,7 +265,10 @@ BROKEN = {
     ),
     "old.csv": (b"customer,x\r1,2\r", "has line ends of an old kind"),
     "long.csv": (b"customer,at,grade\n1,2024-01-01,bad,3\n", "look at quotes and separators"),
-    "open.csv": (b'customer,at,grade\n1,2024-01-01,"bad\n2,2024-01-01,bad\n', "look at quotes and separators"),
+    "open.csv": (
+        b'customer,at,grade\n1,2024-01-01,"bad\n2,2024-01-01,bad\n',
+        "look at quotes and separators",
+    ),
     "torn.csv.gz": (b"\x1f\x8b1234", "is not a whole gzip file"),
     "no.csv.gz": (b"customer,x\n", "is not a whole gzip file"),
     "table.xlsx": (b"PK", "is not a kind of file that can be read: name one ending in .parquet"),
@@ -253,13 +296,17 @@ def test_what_cannot_be_read_is_one_clear_line(tmp_path, name, source):
 
 
 @pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("spoilt", [slice(-40, -8), slice(-4, None), slice(-20, None)], ids=["footer", "end", "cut"])
+@pytest.mark.parametrize(
+    "spoilt", [slice(-40, -8), slice(-4, None), slice(-20, None)], ids=["footer", "end", "cut"]
+)
 def test_advice_about_text_is_for_text_files(tmp_path, name, spoilt):
     FRAME.write_parquet(tmp_path / "log.parquet")
     whole = bytearray((tmp_path / "log.parquet").read_bytes())
     whole[spoilt] = b"" if spoilt.start == -20 else b"\xff" * len(whole[spoilt])
     (tmp_path / "log.parquet").write_bytes(whole)
-    with pytest.raises(SourceError, match=r"it is not a whole Parquet file: write it again$") as caught:
+    with pytest.raises(
+        SourceError, match=r"it is not a whole Parquet file: write it again$"
+    ) as caught:
         cx.read_records(study(tmp_path, "log.parquet"), name)
     assert "UTF-8" not in str(caught.value)
 
@@ -284,7 +331,9 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
 
     # the administrator may read all files, so a mode of 000 would prove nothing
     monkeypatch.setattr("pathlib.Path.open", denied)
-    with pytest.raises(SourceError, match=r"interactions.source \(log.csv\): cannot be read: .*Permission denied"):
+    with pytest.raises(
+        SourceError, match=r"interactions.source \(log.csv\): cannot be read: .*Permission denied"
+    ):
         cx.read_records(made)
     monkeypatch.setattr("pathlib.Path.stat", denied)
     with pytest.raises(SourceError, match=r"'log\.csv' cannot be looked up: Permission denied"):
@@ -293,7 +342,9 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
 
 def test_ids_of_text_integers_and_floats_meet(tmp_path):
     contacts = [("17", "2024-02-01"), ("18", "2024-02-02"), ("007", "2024-02-03")]
-    log = pl.DataFrame(contacts, schema=["customer", "at"], orient="row").with_columns(grade=pl.lit("bad"))
+    log = pl.DataFrame(contacts, schema=["customer", "at"], orient="row").with_columns(
+        grade=pl.lit("bad")
+    )
     log.write_csv(tmp_path / "log.csv")
     kinds = {
         "integers": pl.Series([17, 18]), "floats": pl.Series([17.0, 18.0, None]), "text": pl.Series(["17", " 18 "]),
@@ -303,9 +354,13 @@ def test_ids_of_text_integers_and_floats_meet(tmp_path):
         "single": pl.Series([17.0, 18.0], dtype=pl.Float32),
     }  # fmt: skip
     for ids in kinds.values():
-        who = pl.DataFrame({"customer": ids}).with_columns(start=pl.lit("2024-01-01"), end=pl.lit(None, pl.String))
+        who = pl.DataFrame({"customer": ids}).with_columns(
+            start=pl.lit("2024-01-01"), end=pl.lit(None, pl.String)
+        )
         for name in ENGINES:
-            made = cx.study_from({"interactions": {"source": "log.csv"}}, folder=tmp_path, retention=who)
+            made = cx.study_from(
+                {"interactions": {"source": "log.csv"}}, folder=tmp_path, retention=who
+            )
             audit = cx.audit(made, engine=name)
             # 007 is another customer than 7
             assert [(f.reason, f.rows) for f in audit.findings if f.table == "interactions"] == [
@@ -370,14 +425,20 @@ def test_tables_of_a_database_that_are_not_there(tmp_path, name):
 @pytest.mark.parametrize("name", ["polars", "polars-lazy", "duckdb"])
 def test_only_spark_has_a_catalogue(tmp_path, name):
     with pytest.raises(
-        EngineError, match=r"'crm\.contacts' is a table of Spark's catalogue: run with the engine spark"
+        EngineError,
+        match=r"'crm\.contacts' is a table of Spark's catalogue: run with the engine spark",
     ):
         opened(study(tmp_path, "spark:crm.contacts"), name)
 
 
 def test_an_engine_that_is_not_installed_says_how_to_have_it(monkeypatch):
-    for name in ["pyspark", *(m for m in sys.modules if m.startswith("pyspark."))]:  # another test may have loaded it
+    for name in [
+        "pyspark",
+        *(m for m in sys.modules if m.startswith("pyspark.")),
+    ]:  # another test may have loaded it
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "cxresearch.engines.spark", raising=False)
-    with pytest.raises(EngineError, match=r"the engine spark is not installed: pip install 'cxresearch\[spark\]'"):
+    with pytest.raises(
+        EngineError, match=r"the engine spark is not installed: pip install 'cxresearch\[spark\]'"
+    ):
         engine("spark")

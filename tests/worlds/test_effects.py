@@ -80,13 +80,18 @@ def quiet(rows: list[Row], start: int) -> Marks:
 def problem_state(rows: list[Row], start: int) -> Marks:
     """By counting again, for every day on which something changes, what is open then."""
     problems = [r for r in rows if r["is_problem"]]
-    days = {number(r["problem_at"]) for r in problems} | {number(r["problem_at"]) + 2 for r in problems}
+    days = {number(r["problem_at"]) for r in problems} | {
+        number(r["problem_at"]) + 2 for r in problems
+    }
     days |= {number(r["resolved_at"]) for r in problems if r["resolved_at"]}
     for day in sorted(days):
         known = [r for r in problems if number(r["problem_at"]) <= day]
         still = [r for r in known if r["resolved_at"] is None or number(r["resolved_at"]) > day]
         if still:
-            yield day + 1, "late" if any(number(r["problem_at"]) + 2 <= day for r in still) else "open"
+            yield (
+                day + 1,
+                "late" if any(number(r["problem_at"]) + 2 <= day for r in still) else "open",
+            )
         else:
             latest = max(known, key=lambda r: r["resolved_at"])
             took = (latest["resolved_at"] - latest["problem_at"]).total_seconds()
@@ -100,7 +105,11 @@ def gesture(rows: list[Row], start: int) -> Marks:
 
 
 def told(rows: list[Row], start: int) -> Marks:
-    yield from ((number(r["at"]) + 1, "yes" if r["informed_at"] else "none") for r in rows if r["is_problem"])
+    yield from (
+        (number(r["at"]) + 1, "yes" if r["informed_at"] else "none")
+        for r in rows
+        if r["is_problem"]
+    )
 
 
 def flipped(rows: list[Row], start: int) -> Marks:
@@ -161,7 +170,13 @@ class Case:
     world: dict[str, Any]
 
 
-def case(marks: Callable[[list[Row], int], Marks], state: str, against: str | None, ratio: float, **world: Any) -> Case:
+def case(
+    marks: Callable[[list[Row], int], Marks],
+    state: str,
+    against: str | None,
+    ratio: float,
+    **world: Any,
+) -> Case:
     return Case(marks, state, against, ratio, world)
 
 
@@ -175,8 +190,12 @@ CASES = {
     "first": case(first_contact, "yes", None, 2.0, hr_first_bad=2.0),
     "attended": case(once(partial(bad, attended=True)), "yes", None, 1.8, hr_bad_attended=1.8),
     "unattended": case(once(partial(bad, attended=False)), "yes", None, 1.8, hr_bad_unattended=1.8),
-    "bad problem": case(each(partial(bad, problem=True)), "2", "before", 1.5**2, hr_problem=(1.5, 1.0)),
-    "bad routine": case(each(partial(bad, problem=False)), "2", "before", 1.5**2, hr_routine=(1.5, 1.0)),
+    "bad problem": case(
+        each(partial(bad, problem=True)), "2", "before", 1.5**2, hr_problem=(1.5, 1.0)
+    ),
+    "bad routine": case(
+        each(partial(bad, problem=False)), "2", "before", 1.5**2, hr_routine=(1.5, 1.0)
+    ),
     "open": case(problem_state, "open", None, 4.0, hr_open=4.0, **MANY),
     "open late": case(problem_state, "late", None, 2.0, hr_open_late=2.0),
     "resolved": case(problem_state, "quick", None, 2.0, hr_resolved=2.0, resolution_days=2.0),
@@ -186,7 +205,9 @@ CASES = {
     "flipped": case(flipped, "yes", None, 2.0, hr_flipped=2.0),
     "complained": case(complained, "yes", None, 2.0, hr_complained=2.0, complaint_share=0.6),
     "quiet": case(quiet, "yes", None, 2.0, hr_quiet=2.0),
-    "simplicity": case(once(partial(failed, name="simplicity")), "yes", None, 2.0, hr_failed=(1.0, 1.0, 2.0, 1.0)),
+    "simplicity": case(
+        once(partial(failed, name="simplicity")), "yes", None, 2.0, hr_failed=(1.0, 1.0, 2.0, 1.0)
+    ),
     "soured": case(each(soured), "2", "before", 1.4**2, hr_sour=1.4),
     "handed off": case(each(itemgetter("handoff")), "5", "1", 1.4**4, hr_handoff=1.4),
 }
@@ -194,10 +215,14 @@ CASES = {
 
 def contacts(made: Simulated) -> dict[str, list[Row]]:
     log = made.interactions.filter(pl.col("touchpoint") != "cancellation").sort("customer", "at")
-    return {who: list(rows) for who, rows in groupby(log.iter_rows(named=True), lambda r: r["customer"])}
+    return {
+        who: list(rows) for who, rows in groupby(log.iter_rows(named=True), lambda r: r["customer"])
+    }
 
 
-def rates(made: Simulated, world: World, marks: Callable[[list[Row], int], Marks]) -> dict[str, tuple[int, int]]:
+def rates(
+    made: Simulated, world: World, marks: Callable[[list[Row], int], Marks]
+) -> dict[str, tuple[int, int]]:
     """Days at risk and defections by state."""
     own = contacts(made)
     result: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -228,7 +253,9 @@ def ratio(result: dict[str, tuple[int, int]], state: str, against: str | None) -
 def test_hazard_ratio_is_as_planted(name):
     wanted = CASES[name]
     world = World(**BASE, **wanted.world)
-    result, events = ratio(rates(simulate(world, 8_000, 1), world, wanted.marks), wanted.state, wanted.against)
+    result, events = ratio(
+        rates(simulate(world, 8_000, 1), world, wanted.marks), wanted.state, wanted.against
+    )
     assert events > 100
     assert result == pytest.approx(wanted.ratio, rel=3.5 * (1 / events + 1 / 2_000) ** 0.5)
 
@@ -237,8 +264,12 @@ def test_hazard_ratio_is_as_planted(name):
 def test_a_household_is_as_contagious_as_planted(planted):
     world = World(**BASE, hr_household=planted)
     made = simulate(world, 8_000, 1)
-    gone = made.customers.filter(reason="switched").select("household", other="customer", left="end")
-    both = made.customers.join(gone, on="household", how="left").filter(pl.col("customer") != pl.col("other"))
+    gone = made.customers.filter(reason="switched").select(
+        "household", other="customer", left="end"
+    )
+    both = made.customers.join(gone, on="household", how="left").filter(
+        pl.col("customer") != pl.col("other")
+    )
     left = dict(both.select("customer", "left").iter_rows())
     days, events = {True: 0, False: 0}, {True: 0, False: 0}
     last = FIRST_DAY + timedelta(days=world.days)
@@ -249,14 +280,18 @@ def test_a_household_is_as_contagious_as_planted(planted):
         days[True] += (exit_day - change).days
         events[change < exit_day] += row["reason"] == "switched"
     assert events[True] > 400
-    assert (events[True] / days[True]) / (events[False] / days[False]) == pytest.approx(planted, rel=0.15)
+    assert (events[True] / days[True]) / (events[False] / days[False]) == pytest.approx(
+        planted, rel=0.15
+    )
 
 
 @pytest.mark.parametrize("name", ["acquisition", "campaign"])
 def test_marketing_as_planted(name):
     world = World(**BASE, acquisition_ratios=(0.5, 1.0, 2.0), campaign_ratios=(0.5, 1.0, 2.0))
     last = FIRST_DAY + timedelta(days=world.days)
-    who = simulate(world, 8_000, 1).customers.with_columns(pl.col("end").fill_null(last) - pl.col("start"))
+    who = simulate(world, 8_000, 1).customers.with_columns(
+        pl.col("end").fill_null(last) - pl.col("start")
+    )
     rate = pl.col("reason").eq("switched").sum() / pl.col("end").dt.total_days().sum()
     low, middle, high = (who.filter(pl.col(name) == n).select(rate).item() for n in LEVELS[name])
     assert low / middle == pytest.approx(0.5, rel=0.15)
@@ -292,11 +327,15 @@ def silence(world: World) -> dict[bool, float]:
         start = (row["start"] - FIRST_DAY).days
         exit_day = (row["end"] - FIRST_DAY).days if row["end"] else world.days + 1
         rows = own.get(row["customer"], [])
-        days = {False: random.randrange(start, exit_day)} | ({True: exit_day} if row["reason"] == "switched" else {})
+        days = {False: random.randrange(start, exit_day)} | (
+            {True: exit_day} if row["reason"] == "switched" else {}
+        )
         for left, day in days.items():
             if any(1 <= day - number(r["at"]) <= 90 for r in rows if grade(r) == "bad"):
                 seen[left] += 1
-                quiet[left] += not any(1 <= day - number(r["complained_at"]) <= 90 for r in rows if r["complained_at"])
+                quiet[left] += not any(
+                    1 <= day - number(r["complained_at"]) <= 90 for r in rows if r["complained_at"]
+                )
     return {left: quiet[left] / n for left, n in seen.items()}
 
 
@@ -314,7 +353,9 @@ def test_those_who_defect_complain_as_the_others_unless_it_is_planted():
 
 def test_what_comes_of_a_contact_comes_later_and_while_the_customer_is_there():
     made = simulate(
-        World(goodwill_shares=(0.9, 0.9, 0.9), told_share=0.9, complaint_share=0.9, post_share=0.9), 2_000, 1
+        World(goodwill_shares=(0.9, 0.9, 0.9), told_share=0.9, complaint_share=0.9, post_share=0.9),
+        2_000,
+        1,
     )
     log = made.interactions.join(made.customers, on="customer")
     for name in ("resolved_at", "goodwill_at", "complained_at", "posted_at"):
@@ -329,7 +370,8 @@ def test_what_comes_of_a_contact_comes_later_and_while_the_customer_is_there():
     assert problems["problem_at"].equals(problems["at"], null_equal=False)
     assert (
         log.filter(
-            ~pl.col("is_problem"), pl.any_horizontal(pl.col("^(problem|resolved|goodwill)_at$").is_not_null())
+            ~pl.col("is_problem"),
+            pl.any_horizontal(pl.col("^(problem|resolved|goodwill)_at$").is_not_null()),
         ).height
         == 0
     )
@@ -346,7 +388,11 @@ def test_resolution_means_little_in_time_and_much_as_a_final_flag():
     made = simulate(world, 8_000, 1)
     last = FIRST_DAY + timedelta(days=world.days)
     days, events = Counter(), Counter()
-    for row in made.interactions.filter("is_problem").join(made.customers, on="customer").iter_rows(named=True):
+    for row in (
+        made.interactions.filter("is_problem")
+        .join(made.customers, on="customer")
+        .iter_rows(named=True)
+    ):
         exit_day, since = row["end"] or last, row["at"].date()
         change = min(row["resolved_at"].date(), exit_day) if row["resolved_at"] else exit_day
         flag, left = row["resolved_at"] is not None, row["reason"] == "switched"

@@ -49,7 +49,9 @@ def test_equal_seeds_give_equal_tables():
 
 
 def digest(log: pl.DataFrame, customers: pl.DataFrame) -> str:
-    log = log.select("customer", pl.col("at").dt.epoch("s"), "touchpoint", "channel", "agent", "stars")
+    log = log.select(
+        "customer", pl.col("at").dt.epoch("s"), "touchpoint", "channel", "agent", "stars"
+    )
     who = customers.select("customer", "start", "end", "reason", "plan", "household")
     return sha256((log.write_csv() + who.write_csv()).encode()).hexdigest()[:16]
 
@@ -100,7 +102,9 @@ def histories(world: World, customers: int = 20_000, seed: int = 1) -> pl.DataFr
     bad = dict(log.with_columns(day=days("at")).group_by("customer").agg("day").iter_rows())
     rows = []
     who = made.customers.with_columns(start=days("start"), end=days("end"))
-    for customer, start, end, reason in who.select("customer", "start", "end", "reason").iter_rows():
+    for customer, start, end, reason in who.select(
+        "customer", "start", "end", "reason"
+    ).iter_rows():
         last = world.days if end is None else end
         own = sorted(bad.get(customer, []))
         edges = [start, *(d for d in own if d < last), last]
@@ -129,13 +133,18 @@ def test_hazard_by_bad_moments_so_far_is_as_planted():
 def test_a_late_first_bad_moment_weighs_as_planted():
     world = World(days=1095, hr_bad=(1.0, 2.0, 2.0, 2.0), late_ratio=0.5, segment_ratios=(1.0,))
     rows = histories(world).filter(pl.col("bad") > 0)
-    early, late = (rate(rows.filter(pl.col("first") > 365 if late else pl.col("first") <= 365)) for late in (0, 1))
+    early, late = (
+        rate(rows.filter(pl.col("first") > 365 if late else pl.col("first") <= 365))
+        for late in (0, 1)
+    )
     assert late / early == pytest.approx(0.5, rel=0.12)
 
 
 def test_nobody_makes_contact_after_leaving_or_before_starting():
     made = simulate(replace(KNOWN["confounded"].world, days=400), 2_000, 3)
-    both = made.interactions.join(made.customers, on="customer").with_columns(pl.col("at").cast(pl.Date))
+    both = made.interactions.join(made.customers, on="customer").with_columns(
+        pl.col("at").cast(pl.Date)
+    )
     assert both.filter(pl.col("at") < pl.col("start")).height == 0
     assert both.filter(pl.col("at") > pl.col("end")).height == 0
     desk = both.filter(pl.col("touchpoint") == "cancellation")
@@ -147,10 +156,17 @@ def test_busy_customers_stay_in_the_confounded_world():
     """By the contacts of the first 60 days, among those who were there for all of them: no look ahead."""
     made = simulate(KNOWN["confounded"].world, 4_000, 3)
     early = pl.col("at").cast(pl.Date) - pl.col("start") <= pl.duration(days=60)
-    contacts = made.interactions.join(made.customers, on="customer").filter(early).group_by("customer").len()
+    contacts = (
+        made.interactions.join(made.customers, on="customer")
+        .filter(early)
+        .group_by("customer")
+        .len()
+    )
     there = pl.col("end").is_null() | (pl.col("end") - pl.col("start") > pl.duration(days=60))
     who = made.customers.filter(there).join(contacts, on="customer", how="left")
-    who = who.with_columns(pl.col("len").fill_null(0), left=(pl.col("reason") == "switched").fill_null(value=False))
+    who = who.with_columns(
+        pl.col("len").fill_null(0), left=(pl.col("reason") == "switched").fill_null(value=False)
+    )
     busy, quiet = (who.filter(c)["left"].mean() for c in (pl.col("len") >= 4, pl.col("len") == 0))
     assert busy < quiet - 0.1
 
@@ -169,7 +185,8 @@ def test_known_worlds_speak_of_the_catalogue(known):
 
 def test_every_claim_has_worlds_on_both_sides_and_at_the_edge():
     places = {
-        c.id: {t.place for k in KNOWN.values() for t in k.truths if t.claim == c.id} for c in catalogue().values()
+        c.id: {t.place for k in KNOWN.values() for t in k.truths if t.claim == c.id}
+        for c in catalogue().values()
     }
     for claim, result in places.items():
         assert result & {"edge", "no effect"}, claim
@@ -211,16 +228,29 @@ def test_verdicts_are_seldom_wrong_and_clear_truths_are_found():
         truths = [t for t in known.truths if t.clear or t.place == "edge"]
         if not truths:
             continue  # no claims named would be all claims
-        docket = evaluate(simulate(known.world, 4_000, SEED).study(), [t.claim for t in truths], verdicts_only=True)
+        docket = evaluate(
+            simulate(known.world, 4_000, SEED).study(),
+            [t.claim for t in truths],
+            verdicts_only=True,
+        )
         result += [(t, docket[t.claim].verdict) for t in truths]
-    assert sum(verdict in truth.wrong for truth, verdict in result) <= stats.binom.ppf(0.99, len(result), 0.05)
+    assert sum(verdict in truth.wrong for truth, verdict in result) <= stats.binom.ppf(
+        0.99, len(result), 0.05
+    )
     clear = [(truth, verdict) for truth, verdict in result if truth.clear]
     assert np.mean([verdict == truth.right for truth, verdict in clear]) >= 0.8
 
 
 # tried 160 to 400 times in the worlds that are for them; the other claims a few times so far
 OFTEN = (
-    *("bad-moments-drive-away", "good-moments-build", "neutral-threat", "three-strikes", "one-strike", "judgment-day"),
+    *(
+        "bad-moments-drive-away",
+        "good-moments-build",
+        "neutral-threat",
+        "three-strikes",
+        "one-strike",
+        "judgment-day",
+    ),
 )
 
 

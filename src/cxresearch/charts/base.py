@@ -25,8 +25,33 @@ SERIES = (  # colour and dash of the first, second, … curve
     (GOLD, (4, 2)),
     (GREY, (1, 3)),
 )
-TICKS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 7, 10, 20, 50)  # of hazard ratios
-START: dict[str, Any] = {"titleAlign": "left", "titleAnchor": "start", "orient": "bottom"}  # of an axis with a title
+TICKS = (
+    0.05,
+    0.1,
+    0.15,
+    0.2,
+    0.25,
+    0.33,
+    0.5,
+    0.67,
+    0.8,
+    1,
+    1.25,
+    1.5,
+    2,
+    3,
+    4,
+    5,
+    7,
+    10,
+    20,
+    50,
+)  # of hazard ratios
+START: dict[str, Any] = {
+    "titleAlign": "left",
+    "titleAnchor": "start",
+    "orient": "bottom",
+}  # of an axis with a title
 Chart = alt.LayerChart | alt.FacetChart  # what Altair says layers make
 
 
@@ -42,7 +67,9 @@ def tips(titles: Mapping[str, str]) -> list[alt.Tooltip]:
 
 def thinned(count: int, most: int = 150) -> list[int]:
     """Positions of a curve's points, thinned evenly; first and last stay."""
-    return sorted({round(i * (count - 1) / max(min(count, most) - 1, 1)) for i in range(min(count, most))})
+    return sorted(
+        {round(i * (count - 1) / max(min(count, most) - 1, 1)) for i in range(min(count, most))}
+    )
 
 
 def since(clock: str) -> str:
@@ -149,7 +176,9 @@ def one_clock(curves: Mapping[str, Incidence]) -> str:
     if not clocks:
         raise EstimationError("there is no curve to draw")
     if len(clocks) > 1:
-        raise EstimationError(f"curves on several clocks do not go into one chart: {', '.join(clocks)}")
+        raise EstimationError(
+            f"curves on several clocks do not go into one chart: {', '.join(clocks)}"
+        )
     if len(curves) > len(SERIES):
         raise EstimationError(f"at most {len(SERIES)} curves can be told apart, were {len(curves)}")
     return clocks[0]
@@ -174,10 +203,14 @@ def shares_up() -> alt.Axis:
     return alt.Axis(title=None, labelExpr=percent(), tickCount=5)
 
 
-def told_apart(names: Sequence[str], colours: Sequence[str] = _COLOURS) -> tuple[alt.Scale, alt.Scale]:
+def told_apart(
+    names: Sequence[str], colours: Sequence[str] = _COLOURS
+) -> tuple[alt.Scale, alt.Scale]:
     """Colours and dashes of curves, by name."""
     dashes = [list(dash) for _, dash in SERIES[: len(names)]]
-    return alt.Scale(domain=names, range=colours[: len(names)]), alt.Scale(domain=names, range=dashes)
+    return alt.Scale(domain=names, range=colours[: len(names)]), alt.Scale(
+        domain=names, range=dashes
+    )
 
 
 def steps(
@@ -201,7 +234,9 @@ def steps(
     """
     base = alt.Chart()
     layers = [
-        base.mark_line(interpolate="step-after", strokeWidth=width, aria=False).encode(**{**shared, **line}),
+        base.mark_line(interpolate="step-after", strokeWidth=width, aria=False).encode(
+            **{**shared, **line}
+        ),
         base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(**{**shared, **point}),
     ]
     if band is None:

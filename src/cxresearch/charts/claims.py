@@ -10,7 +10,19 @@ from typing import Any
 
 import altair as alt
 
-from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE, TICKS, Chart, claimed, finish, percent, region_of, values
+from cxresearch.charts.base import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    TICKS,
+    Chart,
+    claimed,
+    finish,
+    percent,
+    region_of,
+    values,
+)
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Activity, Evidence, ReferenceValue, Trial
 from cxresearch.claims.units import LOG_LIKELIHOOD, number
@@ -29,7 +41,9 @@ AXES = {
     LOG_LIKELIHOOD: "how much more (+) or less (−) probable by the first description",
 }
 LINE = 15  # height of a line of text
-STEP = 38 + 2 * LINE  # height of a reading: two lines of text, then the interval; higher where one has three
+STEP = (
+    38 + 2 * LINE
+)  # height of a reading: two lines of text, then the interval; higher where one has three
 _ROOM = {
     "difference of shares": 158,
     LOG_LIKELIHOOD: 188,
@@ -116,7 +130,12 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
             description="alt:N",
         ),
         base.mark_text(
-            align="right", baseline="middle", yOffset=below, fontSize=13, fontWeight="bold", aria=False
+            align="right",
+            baseline="middle",
+            yOffset=below,
+            fontSize=13,
+            fontWeight="bold",
+            aria=False,
         ).encode(x=alt.value(alt.ExprRef("width")), text="short:N"),
     ]
     if unit != "share":
@@ -147,7 +166,11 @@ def units(trial: Trial) -> tuple[str, ...]:
 def _title(trial: Trial, unit: str, only: Sequence[str] | None) -> str:
     if only is not None:
         return "What becomes of the number when other things are held equal"
-    return "The readings side by side" if unit == units(trial)[0] else f"Other readings: {AXES[unit].partition(',')[0]}"
+    return (
+        "The readings side by side"
+        if unit == units(trial)[0]
+        else f"Other readings: {AXES[unit].partition(',')[0]}"
+    )
 
 
 def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str, Any]]:
@@ -158,10 +181,18 @@ def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str,
             role = _PRIMARY if e.primary else _NAIVE if e.label == naive else _OTHER
             result = e.estimate
             assert result is not None
-            rows.append(_row(e.label, role, result, unit) | _tried(region_of(trial, e), unit, e.verdict))
+            rows.append(
+                _row(e.label, role, result, unit) | _tried(region_of(trial, e), unit, e.verdict)
+            )
     seen = {r["name"] for r in rows}
     for role, beside in ((_BASE, trial.base_rate), (_NAIVE, trial.naive)):
-        if only is None and beside is not None and beside.unit == unit and beside.label not in seen and _finite(beside):
+        if (
+            only is None
+            and beside is not None
+            and beside.unit == unit
+            and beside.label not in seen
+            and _finite(beside)
+        ):
             rows.append(_row(beside.label, role, beside, unit) | _tried(None, unit, "–"))
     return [{"row": i, **r} for i, r in enumerate(rows)]
 
@@ -169,7 +200,12 @@ def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str,
 def _row(name: str, role: str, result: Estimate | ReferenceValue, unit: str) -> dict[str, Any]:
     value, low, high = result.value, result.low, result.high
     spread = f"{number(low, unit)} to {number(high, unit)}"
-    lines = wrap({_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name, 46, max_lines=3, placeholder=" …")
+    lines = wrap(
+        {_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name,
+        46,
+        max_lines=3,
+        placeholder=" …",
+    )
     return {
         "name": name,
         "label": "\n".join(lines),
@@ -212,12 +248,18 @@ def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]
 def _round_ticks(reach: float) -> tuple[float, ...]:
     """Round changes of a probability up to about `reach` and down, as logarithms."""
     most = math.expm1(reach)
-    step = next((s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if most / s < 4), 1.0)
+    step = next(
+        (s for s in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if most / s < 4), 1.0
+    )
     return tuple(round(math.log1p(i * step), 8) for i in range(-4, 5) if i * step > -1)
 
 
 def _drawn(e: Evidence) -> bool:
-    return e.estimate is not None and _finite(e.estimate) and (e.unit != "hazard ratio" or e.estimate.low > 0)
+    return (
+        e.estimate is not None
+        and _finite(e.estimate)
+        and (e.unit != "hazard ratio" or e.estimate.low > 0)
+    )
 
 
 def _finite(result: Estimate | ReferenceValue) -> bool:
@@ -237,7 +279,12 @@ def _scale(which: int) -> alt.Scale:
 
 
 def _legend(roles: set[str]) -> str:
-    said = {_PRIMARY: "blue circle", _OTHER: "grey circle", _BASE: "green diamond", _NAIVE: "orange square"}
+    said = {
+        _PRIMARY: "blue circle",
+        _OTHER: "grey circle",
+        _BASE: "green diamond",
+        _NAIVE: "orange square",
+    }
     parts = [f"{said[r]}: {r}" for r in ROLES if r in roles]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if parts else ""
@@ -284,10 +331,17 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         axis=alt.Axis(labelAngle=0),
         scale=alt.Scale(domain=bands),
     )
-    y = alt.Y("share:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(labelExpr=percent(), tickCount=5))
+    y = alt.Y(
+        "share:Q",
+        title=None,
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(labelExpr=percent(), tickCount=5),
+    )
     legend = alt.Legend(title=None, orient="top", symbolSize=120)
     colour = alt.Color("what:N", scale=alt.Scale(domain=names, range=[ORANGE, BLUE]), legend=legend)
-    shape = alt.Shape("what:N", scale=alt.Scale(domain=names, range=["square", "circle"]), legend=legend)
+    shape = alt.Shape(
+        "what:N", scale=alt.Scale(domain=names, range=["square", "circle"]), legend=legend
+    )
     tooltip = [
         alt.Tooltip("contacts:N", title="contacts in all"),
         alt.Tooltip("what:N", title="customers who"),
@@ -302,7 +356,11 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         ),
     ]
     told = "; ".join(f"{r['contacts']} contacts: {r['text']} {r['what']}" for r in rows)
-    few = f" Shares resting on fewer than {min_cell} customers are not shown." if len(rows) < 2 * len(shown) else ""
+    few = (
+        f" Shares resting on fewer than {min_cell} customers are not shown."
+        if len(rows) < 2 * len(shown)
+        else ""
+    )
     return finish(
         alt.layer(*layers, data=values(rows)),
         title="Bad moments and leaving, by number of contacts",

@@ -68,7 +68,11 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
     banded = any(s.low for s in evidence.series)
     where = region_of(trial, evidence) if evidence.unit == "share" else None
     edges = [e for e in (where.edges if where else ()) if 0 < e < 1]
-    top = 1.0 if edges else min(1.0, 1.15 * max((max(r["share"], r["high"] or 0) for r in rows), default=1.0))
+    top = (
+        1.0
+        if edges
+        else min(1.0, 1.15 * max((max(r["share"], r["high"] or 0) for r in rows), default=1.0))
+    )
     last = max((r["day"] for r in rows), default=1)
     x, axis = time_along("day", _since(evidence, trial), last), shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
@@ -89,7 +93,10 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         alt.Tooltip("share:Q", title=f"{done} by then", format=".1%"),
     ]
     if banded:
-        tooltip += [alt.Tooltip(f"{k}:Q", title=t, format=".1%") for k, t in (("low", "from"), ("high", "to"))]
+        tooltip += [
+            alt.Tooltip(f"{k}:Q", title=t, format=".1%")
+            for k, t in (("low", "from"), ("high", "to"))
+        ]
     fill = alt.Fill("series:N", scale=colours, legend=shown)
     layers = steps(
         {"x": x, "y": y},
@@ -106,17 +113,23 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         rule = alt.Chart(data)
         layers.append(rule.mark_rule(color=BLUE, strokeWidth=1.5, aria=False).encode(y="edge:Q"))
         layers.append(
-            rule.mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=13, aria=False).encode(
-                x=alt.value(0), y="edge:Q", text="text:N"
-            )
+            rule.mark_text(
+                align="left", baseline="bottom", dx=4, dy=-3, fontSize=13, aria=False
+            ).encode(x=alt.value(0), y="edge:Q", text="text:N")
         )
     title = "Day by day, the two side by side"
     if len(names) == 1:
         title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
     told = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
-    ends = "; ".join(f"{r['series']}: {number(r['share'], 'share')} by day {r['day']:.0f}" for r in told)
+    ends = "; ".join(
+        f"{r['series']}: {number(r['share'], 'share')} by day {r['day']:.0f}" for r in told
+    )
     horizon = evidence.horizon_days
-    beyond = f"The number is that of day {horizon:,}; the curve goes on. " if horizon and last > horizon else ""
+    beyond = (
+        f"The number is that of day {horizon:,}; the curve goes on. "
+        if horizon and last > horizon
+        else ""
+    )
     caption = f"{beyond}{drawn(min_cell, done)}{' The band is the interval, day by day.' if banded else ''}"
     return finish(
         alt.layer(*layers, data=values(rows)),
@@ -133,8 +146,14 @@ def _kept(series: Series, evidence: Evidence, min_cell: int) -> list[int]:
     How many are at risk a series does not say. On average they are the customers who left by the share that they are,
     and towards the end fewer: of series without a band, whose steps are as they were counted, half as many are taken.
     """
-    many = [min(evidence.customers, evidence.events / series.y[-1])] if series.y and series.y[-1] > 0 else []
-    least = (1 if series.low else 2) * min_cell / max(many[0], 1.0) if many and min_cell > 1 else 0.0
+    many = (
+        [min(evidence.customers, evidence.events / series.y[-1])]
+        if series.y and series.y[-1] > 0
+        else []
+    )
+    least = (
+        (1 if series.low else 2) * min_cell / max(many[0], 1.0) if many and min_cell > 1 else 0.0
+    )
     kept = [0]
     for i in range(1, len(series.y)):
         if series.y[i] - series.y[kept[-1]] >= least:
@@ -189,7 +208,12 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         below = below + own
     names = list(causes)
     legend = alt.Legend(
-        title=None, orient="top", direction="vertical", labelLimit=600, symbolType="square", values=names[::-1]
+        title=None,
+        orient="top",
+        direction="vertical",
+        labelLimit=600,
+        symbolType="square",
+        values=names[::-1],
     )
     colours, dashes = told_apart(names)
     top = alt.Y("to:Q", scale=alt.Scale(domain=[0, 1]), axis=shares_up())
@@ -211,7 +235,9 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         width=2,
     )
     unit = "contact" if clock == "contact" else "day"
-    told = "; ".join(f"{n}: {number(float(_steps(c, times)[-1]), 'share')}" for n, c in causes.items())
+    told = "; ".join(
+        f"{n}: {number(float(_steps(c, times)[-1]), 'share')}" for n, c in causes.items()
+    )
     return finish(
         alt.layer(*layers, data=values(rows)),
         title="What came first",
@@ -226,13 +252,19 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
 def _grid(causes: Mapping[str, Incidence], min_cell: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The times at which any cause has a step, with their common beginning, up to the end of the most frequent."""
     if not causes:
-        raise EstimationError(f"never {min_cell} customers at risk of whom {min_cell} left: there is nothing to draw")
+        raise EstimationError(
+            f"never {min_cell} customers at risk of whom {min_cell} left: there is nothing to draw"
+        )
     every = np.unique(np.concatenate([c.times for c in causes.values()]))
     every = every[every <= max(causes.values(), key=lambda c: float(c.incidence[-1])).times[-1]]
-    return np.concatenate([[float(max(c.start for c in causes.values()))], every[thinned(len(every), 100)]])
+    return np.concatenate(
+        [[float(max(c.start for c in causes.values()))], every[thinned(len(every), 100)]]
+    )
 
 
-def _steps(curve: Incidence, times: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _steps(
+    curve: Incidence, times: np.ndarray[Any, np.dtype[np.float64]]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
     """A step function read at other times; 0 before its first."""
     at = np.searchsorted(curve.times, times, side="right") - 1
     return np.asarray(np.where(at >= 0, curve.incidence[np.maximum(at, 0)], 0.0), dtype=np.float64)
@@ -242,7 +274,10 @@ _WIDE = 0.5  # a band wider than this would hide the others and say nothing
 
 
 def retention(
-    curves: Mapping[str, Incidence], *, history: str = "bad moments so far", min_cell: int = MIN_CELL
+    curves: Mapping[str, Incidence],
+    *,
+    history: str = "bad moments so far",
+    min_cell: int = MIN_CELL,
 ) -> Chart:
     """The share not yet lost, over time, a curve per name.
 
@@ -260,10 +295,17 @@ def retention(
     clock = one_clock(curves)
     rows = [r for name, curve in curves.items() for r in _rows(name, curve, min_cell)]
     if not rows:
-        raise EstimationError(f"no curve has {min_cell} at risk of whom {min_cell} left: there is nothing to draw")
+        raise EstimationError(
+            f"no curve has {min_cell} at risk of whom {min_cell} left: there is nothing to draw"
+        )
     names = [n for n in curves if any(r["level"] == n for r in rows)]
     legend = alt.Legend(
-        title=history, orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolSize=300, symbolOpacity=1
+        title=history,
+        orient="top",
+        symbolType="stroke",
+        symbolStrokeWidth=3,
+        symbolSize=300,
+        symbolOpacity=1,
     )
     colours, dashes = told_apart(names)
     x = time_along("time", since(clock), max(r["time"] for r in rows))
@@ -290,7 +332,11 @@ def retention(
     unit = "contact" if clock == "contact" else "day"
     ends = [[r for r in rows if r["level"] == n][-1] for n in names]
     told = "; ".join(f"{r['level']}: {_told(r)} by {unit} {r['time']:,.0f}" for r in ends)
-    late = [f"{n} from {unit} {c.start:,} on, of those there then" for n, c in curves.items() if n in names and c.start]
+    late = [
+        f"{n} from {unit} {c.start:,} on, of those there then"
+        for n, c in curves.items()
+        if n in names and c.start
+    ]
     caption = (
         "Customers join a curve after the moment that brings them there and leave it with the next one. "
         f"Bands are {next(iter(curves.values())).level:.0%} intervals; one that spans more than {_WIDE:.0%} is not "
@@ -310,7 +356,11 @@ def _rows(name: str, curve: Incidence, min_cell: int) -> list[dict[str, Any]]:
     shown = coarse(curve, min_cell)
     step = grain(float(curve.at_risk.max(initial=1.0)), min_cell)
     rows = [
-        {"level": name, "time": float(shown.times[i]), "share": to_grain(1 - float(shown.incidence[i]), step)}
+        {
+            "level": name,
+            "time": float(shown.times[i]),
+            "share": to_grain(1 - float(shown.incidence[i]), step),
+        }
         | _limits(shown, i, step)
         for i in thinned(len(shown.times), 100)
     ]
@@ -333,5 +383,9 @@ def _gone(curves: Mapping[str, Incidence], names: list[str]) -> str:
 
 
 def _told(row: dict[str, Any]) -> str:
-    limits = f" ({number(row['low'], 'share')} to {number(row['high'], 'share')})" if row["low"] is not None else ""
+    limits = (
+        f" ({number(row['low'], 'share')} to {number(row['high'], 'share')})"
+        if row["low"] is not None
+        else ""
+    )
     return f"{number(row['share'], 'share')}{limits}"

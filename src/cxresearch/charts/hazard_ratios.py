@@ -18,7 +18,10 @@ _STEP, _ROOM = 24, 128  # height of a row; pixels for the numbers
 
 
 def hazard_ratios(
-    fits: CoxFit | Mapping[str, CoxFit], features: Sequence[str] | None = None, *, min_cell: int = MIN_CELL
+    fits: CoxFit | Mapping[str, CoxFit],
+    features: Sequence[str] | None = None,
+    *,
+    min_cell: int = MIN_CELL,
 ) -> Chart:
     """Hazard ratios on a log axis, a row per coefficient; with several fits, a row per coefficient and fit.
 
@@ -43,7 +46,9 @@ def hazard_ratios(
     high = min(max(*(r["high"] for r in rows), 1.0) * 1.15, 60.0)
     for r in rows:
         r["left"], r["right"] = max(r["low"], low), min(r["high"], high)
-    scale = alt.Scale(type="log", domain=[low, high], range=[6, alt.ExprRef(f"width - {_ROOM}")], nice=False)
+    scale = alt.Scale(
+        type="log", domain=[low, high], range=[6, alt.ExprRef(f"width - {_ROOM}")], nice=False
+    )
     axis = alt.Axis(
         title="rate of leaving (1 = as the reference)",
         values=[t for t in TICKS if low <= t <= high],
@@ -55,10 +60,18 @@ def hazard_ratios(
     )
     x = alt.X("ratio:Q", scale=scale, axis=axis)
     lines = 1 + max(r["line"] for r in rows)
-    y = alt.Y("line:Q", axis=None, scale=alt.Scale(domain=[lines - 0.4, -0.5], nice=False, zero=False))
+    y = alt.Y(
+        "line:Q", axis=None, scale=alt.Scale(domain=[lines - 0.4, -0.5], nice=False, zero=False)
+    )
     looks = SERIES[: len(named)]
-    legend = alt.Legend(title=None, orient="top", direction="vertical", labelLimit=600) if several else None
-    colour = alt.Color("fit:N", scale=alt.Scale(domain=list(named), range=[c for c, _ in looks]), legend=legend)
+    legend = (
+        alt.Legend(title=None, orient="top", direction="vertical", labelLimit=600)
+        if several
+        else None
+    )
+    colour = alt.Color(
+        "fit:N", scale=alt.Scale(domain=list(named), range=[c for c, _ in looks]), legend=legend
+    )
     shapes = alt.Scale(domain=list(named), range=list(_SHAPES[: len(named)]))
     tooltip = [
         alt.Tooltip("term:N", title="level"),
@@ -68,11 +81,15 @@ def hazard_ratios(
     ]
     base = alt.Chart().encode(y=y)
     heads = values([{"line": r["head"], "label": r["label"]} for r in rows if r["label"]])
-    one = alt.Chart(values([{"x": 1.0}])).mark_rule(color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False)
+    one = alt.Chart(values([{"x": 1.0}])).mark_rule(
+        color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False
+    )
     layers = [
         one.encode(x=alt.X("x:Q", scale=scale, axis=axis)),
         alt.Chart(heads)
-        .mark_text(align="left", fontSize=13, fontWeight="bold", limit=alt.ExprRef("width"), aria=False)
+        .mark_text(
+            align="left", fontSize=13, fontWeight="bold", limit=alt.ExprRef("width"), aria=False
+        )
         .encode(x=alt.value(0), y=y, text="label:N"),
         base.mark_rule(strokeWidth=3, aria=False).encode(
             x=alt.X("left:Q", scale=scale, axis=axis), x2="right:Q", color=colour
@@ -105,14 +122,21 @@ def _terms(fits: Mapping[str, CoxFit], features: Sequence[str] | None) -> list[s
     known = list(dict.fromkeys(_feature(t) for t in terms))
     for name in features:
         if name not in known:
-            raise EstimationError(f"no fit has {name!r}{nearest(name, known) or '; there are: ' + ', '.join(known)}")
+            raise EstimationError(
+                f"no fit has {name!r}{nearest(name, known) or '; there are: ' + ', '.join(known)}"
+            )
     return [t for t in terms if _feature(t) in features]
 
 
-def _rows(fits: Mapping[str, CoxFit], features: Sequence[str] | None, min_cell: int) -> list[dict[str, Any]]:
+def _rows(
+    fits: Mapping[str, CoxFit], features: Sequence[str] | None, min_cell: int
+) -> list[dict[str, Any]]:
     """A line for the name of each coefficient, then one per fit that has it."""
     terms = _terms(fits, features)
-    tables = {name: {r["term"]: r for r in fit.to_polars().iter_rows(named=True)} for name, fit in fits.items()}
+    tables = {
+        name: {r["term"]: r for r in fit.to_polars().iter_rows(named=True)}
+        for name, fit in fits.items()
+    }
     rows: list[dict[str, Any]] = []
     line = 0
     for term in terms:
@@ -150,7 +174,9 @@ def _drawn(row: Mapping[str, Any], min_cell: int) -> bool:
     Where d customers left at each of two levels, the error of their ratio is at least √(2/d).
     """
     bounded = math.isfinite(row["low"]) and row["low"] > 0 and row["high"] < math.inf
-    return bounded and (row["term"].startswith("linear(") or row["se_model"] ** 2 * min_cell <= 2 + 1e-9)
+    return bounded and (
+        row["term"].startswith("linear(") or row["se_model"] ** 2 * min_cell <= 2 + 1e-9
+    )
 
 
 def _few(terms: Sequence[str]) -> str:
@@ -163,7 +189,9 @@ def _caption(fits: Mapping[str, CoxFit], against: set[str]) -> str:
     reference = f"Reference: {', '.join(map(_said, named))}. " if named else ""
     strata = sorted({s for f in fits.values() for s in f.strata})
     within = (
-        f" Compared within {', '.join(strata)}{' where the model says so' if len(fits) > 1 else ''}." if strata else ""
+        f" Compared within {', '.join(strata)}{' where the model says so' if len(fits) > 1 else ''}."
+        if strata
+        else ""
     )
     firth = (
         " Where the likelihood has no maximum, Firth's penalty was used."
@@ -187,4 +215,6 @@ def _level(reference: str) -> str:
 
 
 def _against(term: str, fit: CoxFit) -> str:
-    return next((r for r in fit.references if ":" not in term and r.startswith(f"{_feature(term)}[")), "")
+    return next(
+        (r for r in fit.references if ":" not in term and r.startswith(f"{_feature(term)}[")), ""
+    )

@@ -7,7 +7,19 @@ from typing import Any
 
 import altair as alt
 
-from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE, PURPLE, START, Chart, finish, percent, tips, values
+from cxresearch.charts.base import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    START,
+    Chart,
+    finish,
+    percent,
+    tips,
+    values,
+)
 from cxresearch.claims.units import number
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.results import Estimate
@@ -35,7 +47,9 @@ def perception_map(result: PerceptionMap) -> Chart:
     rows = [_row(i, t, result) for i, t in enumerate(result.touchpoints)]
     parts = [p for i, t in enumerate(result.touchpoints) for p in _parts(i, t)]
     lines = len(rows)
-    y = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[lines - 0.5, -0.5], nice=False, zero=False))
+    y = alt.Y(
+        "row:Q", axis=None, scale=alt.Scale(domain=[lines - 0.5, -0.5], nice=False, zero=False)
+    )
     bars = _bars(parts, y)
     right = _intervals(rows, y)
     chart = alt.layer(bars, right).resolve_scale(x="independent")
@@ -71,7 +85,8 @@ def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
         "ratio": "–",
         "mark": "weakest" if weakest else "other",
         "word": word,
-        "volume": ("" if t.first_day is None else f"day {t.first_day:,.0f}, ") + f"{t.moments:,} moments",
+        "volume": ("" if t.first_day is None else f"day {t.first_day:,.0f}, ")
+        + f"{t.moments:,} moments",
         "owner": ", ".join(map(isolated, t.owners)) or "–",
         "first": "–" if t.first_day is None else f"{t.first_day:,.0f}",
         "moments": f"{t.moments:,}",
@@ -80,11 +95,16 @@ def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
     }
     told = "no share of the defections"
     if t.share is not None:
-        row |= {k: round(getattr(t.share, v), 4) for k, v in (("share", "value"), ("low", "low"), ("high", "high"))}
+        row |= {
+            k: round(getattr(t.share, v), 4)
+            for k, v in (("share", "value"), ("low", "low"), ("high", "high"))
+        }
         row["shown"] = _shown(t.share)
         told = f"{row['shown']} of the defections{', ' + word if word else ''}"
     if t.hazard_ratio is not None:
-        row["ratio"] = f"{t.hazard_ratio.value:.2f} ({t.hazard_ratio.low:.2f} to {t.hazard_ratio.high:.2f})"
+        row["ratio"] = (
+            f"{t.hazard_ratio.value:.2f} ({t.hazard_ratio.low:.2f} to {t.hazard_ratio.high:.2f})"
+        )
     return row | {"alt": f"{isolated(t.name)}: {shares}; {told}"}
 
 
@@ -106,7 +126,13 @@ def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
 def _bars(parts: Sequence[dict[str, Any]], y: alt.Y) -> alt.Chart:
     seen = [g for g in _GRADES if any(p["grade"] == g for p in parts)]
     scale = alt.Scale(domain=[0, 1], range=[1, alt.ExprRef(f"width * {_MIDDLE} - 14")], nice=False)
-    axis = alt.Axis(title="share of its moments", values=[0, 0.5, 1], labelExpr=percent(), **START, labelFlush=True)
+    axis = alt.Axis(
+        title="share of its moments",
+        values=[0, 0.5, 1],
+        labelExpr=percent(),
+        **START,
+        labelFlush=True,
+    )
     colours = alt.Scale(domain=seen, range=[_GRADES[g] for g in seen])
     legend = alt.Legend(title=None, orient="top", columns=3, symbolType="square")
     titles = {"name": "touchpoint", "grade": "moments that were", "text": "share (how many)"}
@@ -146,7 +172,9 @@ def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
     x = alt.X("share:Q", scale=scale, axis=axis)
     kinds = ["weakest", "other"]
     colour = alt.Color("mark:N", scale=alt.Scale(domain=kinds, range=[ORANGE, BLUE]), legend=None)
-    shape = alt.Shape("mark:N", scale=alt.Scale(domain=kinds, range=["diamond", "circle"]), legend=None)
+    shape = alt.Shape(
+        "mark:N", scale=alt.Scale(domain=kinds, range=["diamond", "circle"]), legend=None
+    )
     titles = {
         "name": "touchpoint",
         "shown": "share of the defections",
@@ -163,17 +191,27 @@ def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
     result: alt.LayerChart = alt.layer(
         nothing.encode(x=alt.X("x:Q", scale=scale, axis=axis)),
         base.mark_text(
-            align="left", yOffset=-19, fontSize=13, fontWeight="bold", limit=alt.ExprRef("width - 140"), aria=False
+            align="left",
+            yOffset=-19,
+            fontSize=13,
+            fontWeight="bold",
+            limit=alt.ExprRef("width - 140"),
+            aria=False,
         ).encode(x=alt.value(0), text="label:N"),
         base.mark_text(
-            align="left", yOffset=21, fontSize=12, opacity=0.8, limit=alt.ExprRef("width * 0.56"), aria=False
+            align="left",
+            yOffset=21,
+            fontSize=12,
+            opacity=0.8,
+            limit=alt.ExprRef("width * 0.56"),
+            aria=False,
         ).encode(x=alt.value(0), text="volume:N"),
         base.mark_text(align="right", yOffset=-19, fontSize=13, aria=False).encode(
             x=alt.value(alt.ExprRef("width")), text="shown:N"
         ),
-        base.mark_text(align="right", yOffset=21, fontSize=12, fontWeight="bold", aria=False).encode(
-            x=alt.value(alt.ExprRef("width")), text="word:N"
-        ),
+        base.mark_text(
+            align="right", yOffset=21, fontSize=12, fontWeight="bold", aria=False
+        ).encode(x=alt.value(alt.ExprRef("width")), text="word:N"),
         known.mark_rule(strokeWidth=3, yOffset=2, aria=False).encode(
             x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", color=colour
         ),
@@ -204,18 +242,28 @@ def service_levels(result: ServiceLevels) -> Chart:
     for r in rows:
         r["kind"] = str(r["as"]).removeprefix("mostly ")
     seen = [g for g in _GRADES if any(r["kind"] == g for r in rows)]
-    scale = alt.Scale(domain=[0, max(r["share"] for r in rows) or 1], range=[0, alt.ExprRef("width - 118")], nice=False)
+    scale = alt.Scale(
+        domain=[0, max(r["share"] for r in rows) or 1],
+        range=[0, alt.ExprRef("width - 118")],
+        nice=False,
+    )
     x = alt.X("share:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=percent(), tickCount=4))
     order = [v for v in result.levels if any(r["level"] == v for r in rows)]
     y = alt.Y("level:N", sort=order, title=None, axis=alt.Axis(labelFontSize=13, ticks=False))
-    legend = alt.Legend(title="counts as", orient="top", columns=3, symbolType="square", titleColor="currentColor")
+    legend = alt.Legend(
+        title="counts as", orient="top", columns=3, symbolType="square", titleColor="currentColor"
+    )
     colour = alt.Color(
-        "kind:N", scale=alt.Scale(domain=seen, range=[_GRADES[g] for g in seen]), legend=legend if seen else None
+        "kind:N",
+        scale=alt.Scale(domain=seen, range=[_GRADES[g] for g in seen]),
+        legend=legend if seen else None,
     )
     titles = {"level": "level of service", "text": "moments", "as": "counts as"}
     base = alt.Chart().encode(y=y)
     layers = [
-        base.mark_bar(height={"band": 0.62}).encode(x=x, color=colour, tooltip=tips(titles), description="text:N"),
+        base.mark_bar(height={"band": 0.62}).encode(
+            x=x, color=colour, tooltip=tips(titles), description="text:N"
+        ),
         base.mark_text(align="left", dx=6, fontSize=13, aria=False).encode(x=x, text="text:N"),
     ]
     told = "; ".join(f"{r['level']}: {r['text']}, counts as {r['as']}" for r in rows)
@@ -297,7 +345,14 @@ def _bar(name: str, n: int, whole: int, what: str, more: str) -> dict[str, Any]:
 
 
 def _bars_of_moments(
-    rows: list[dict[str, Any]], order: list[str], colours: list[str], *, title: str, caption: str, what: str, room: int
+    rows: list[dict[str, Any]],
+    order: list[str],
+    colours: list[str],
+    *,
+    title: str,
+    caption: str,
+    what: str,
+    room: int,
 ) -> Chart:
     if not rows:
         raise EstimationError("all counts are too small to be shown: there is nothing to draw")
@@ -306,7 +361,10 @@ def _bars_of_moments(
     scale = alt.Scale(domain=[0, top or 1], range=[0, alt.ExprRef(f"width - {room}")], nice=False)
     x = alt.X("share:Q", title=None, scale=scale, axis=alt.Axis(labelExpr=percent(), tickCount=4))
     y = alt.Y(
-        "class:N", sort=[o for o in order if o in names], title=None, axis=alt.Axis(labelFontSize=13, ticks=False)
+        "class:N",
+        sort=[o for o in order if o in names],
+        title=None,
+        axis=alt.Axis(labelFontSize=13, ticks=False),
     )
     tooltip = [alt.Tooltip("class:N", title="class"), alt.Tooltip("text:N", title=what)]
     base = alt.Chart().encode(y=y)
@@ -330,4 +388,8 @@ def _bars_of_moments(
 
 
 def _few(quick: MomentSummary, hidden: bool) -> str:
-    return f" Counts below {quick.min_cell} are not shown, nor what would give them away." if hidden else ""
+    return (
+        f" Counts below {quick.min_cell} are not shown, nor what would give them away."
+        if hidden
+        else ""
+    )

@@ -46,7 +46,8 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
     still_spec = _grounded(_titled(_wide(spec, WIDE)))
     return {
         MIME: spec,
-        LAB_MIME: vlc.vegalite_to_vega(still_spec, vl_version=_version()) | {"$schema": _LAB_SCHEMA},
+        LAB_MIME: vlc.vegalite_to_vega(still_spec, vl_version=_version())
+        | {"$schema": _LAB_SCHEMA},
         "image/svg+xml": vlc.vegalite_to_svg(still_spec, vl_version=_version()),
         "text/plain": f"[chart] {spec.get('description', 'without a description')}",
     }
@@ -68,7 +69,9 @@ def _printable(spec: Any) -> Any:
     return printable(spec) if isinstance(spec, str) else spec
 
 
-_SILENT = re.compile(r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"| (?:\w+-)?opacity="1"')
+_SILENT = re.compile(
+    r' (?:aria-[a-z]+|role|class|pointer-events|version|xmlns:xlink)="[^"]*"| (?:\w+-)?opacity="1"'
+)
 _NOTHING = re.compile(
     r'<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<\w+ [^>]* opacity="0"[^>]*/>|<g(?: [^>]*)?></g>|<g(?: [^>]*)?/>'
 )
@@ -80,7 +83,11 @@ def _slim(svg: str) -> str:
 
     What is said to readers who cannot see it stands beside the picture.
     """
-    svg = re.sub(r'(?<= d=")[^"]+|(?<=translate\()[^)]+', lambda at: re.sub(r"\.0\d*|(\.\d)\d+", r"\1", at[0]), svg)
+    svg = re.sub(
+        r'(?<= d=")[^"]+|(?<=translate\()[^)]+',
+        lambda at: re.sub(r"\.0\d*|(\.\d)\d+", r"\1", at[0]),
+        svg,
+    )
     svg = svg.replace(_LETTERS, "").replace("<svg", f"<svg{_LETTERS}", 1)
     svg, result = _SILENT.sub("", svg), 1
     while result:  # what held nothing but such things is empty then
@@ -94,7 +101,10 @@ def _titled(spec: dict[str, Any]) -> dict[str, Any]:
     if "title" not in told:
         return spec
     ink = {"anchor": "start", "color": "currentColor", "subtitleColor": "currentColor"}
-    return {**spec, "title": {"text": told["title"], "subtitle": wrap(told.get("caption", ""), 105), **ink}}
+    return {
+        **spec,
+        "title": {"text": told["title"], "subtitle": wrap(told.get("caption", ""), 105), **ink},
+    }
 
 
 def _grounded(spec: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +124,10 @@ def _inked(spec: Any) -> Any:
 def _wide(spec: dict[str, Any], width: int) -> dict[str, Any]:
     if spec.get("width") != "container":
         return spec
-    return copy.deepcopy(spec) | {"width": width, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return copy.deepcopy(spec) | {
+        "width": width,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+    }
 
 
 def _version() -> str:

@@ -36,10 +36,16 @@ def scorecard(result: Scorecard) -> Chart:
     height = len(result.expectations) + 1
     heads = [{"line": i * height, "label": isolated(name)} for i, name in enumerate(result.rows)]
     low = max(math.floor(10 * min(r["low"] for r in drawn) - 0.5) / 10, 0.0)
-    scale = alt.Scale(domain=[low, 1], range=[104, alt.ExprRef("width - 132")], nice=False, zero=False)
+    scale = alt.Scale(
+        domain=[low, 1], range=[104, alt.ExprRef("width - 132")], nice=False, zero=False
+    )
     axis = alt.Axis(title="share kept", labelExpr=percent(), tickCount=4, **START)
     told = "; ".join(f"{r['of']}, {r['expectation']}: {r['shown']}" for r in rows)
-    gone = " Where few moments failed or were kept, the share is not shown." if len(drawn) < len(rows) else ""
+    gone = (
+        " Where few moments failed or were kept, the share is not shown."
+        if len(drawn) < len(rows)
+        else ""
+    )
     lacks = f" The log does not tell {', '.join(result.lacks)}." if result.lacks else ""
     return _lines(
         rows,
@@ -47,7 +53,12 @@ def scorecard(result: Scorecard) -> Chart:
         axis,
         scale,
         label="expectation:N",
-        titles={"of": result.by, "expectation": "expectation", "shown": "kept", "answered": "moments with an answer"},
+        titles={
+            "of": result.by,
+            "expectation": "expectation",
+            "shown": "kept",
+            "answered": "moments with an answer",
+        },
         texts=(
             "Expectations kept",
             f"Bars are {result.level:.0%} intervals, each on its own.{gone}{lacks}",
@@ -66,7 +77,10 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
         EstimationError: no change is known.
     """
     blocks = [
-        ("by grade of the moment", [s for s in result.grades if s.change and s.of != result.against]),
+        (
+            "by grade of the moment",
+            [s for s in result.grades if s.change and s.of != result.against],
+        ),
         ("by touchpoint, over its moments", [s for s in result.touchpoints if s.change]),
         ("over all moments", [result.everywhere] if result.everywhere.change else []),
     ]
@@ -76,16 +90,31 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
         heads += [{"line": line, "label": head}] if shifts else []
         for k, s in enumerate(shifts):
             rows.append(
-                {"line": line + 1 + k, "of": isolated(s.of), "label": isolated(_clipped(s.of)), **_points(s.change)}
+                {
+                    "line": line + 1 + k,
+                    "of": isolated(s.of),
+                    "label": isolated(_clipped(s.of)),
+                    **_points(s.change),
+                }
             )
         line += 1 + len(shifts) if shifts else 0
     if not rows:
         raise EstimationError("no change is known: there is nothing to draw")
     low, high = min(*(r["low"] for r in rows), 0.0), max(*(r["high"] for r in rows), 0.0)
     room = 0.06 * (high - low) or 0.01
-    scale = alt.Scale(domain=[low - room, high + room], range=[104, alt.ExprRef("width - 128")], nice=False, zero=False)
+    scale = alt.Scale(
+        domain=[low - room, high + room],
+        range=[104, alt.ExprRef("width - 128")],
+        nice=False,
+        zero=False,
+    )
     axis = alt.Axis(
-        title="points", labelExpr=percent(signed=True), tickCount=3, labelOverlap=True, labelSeparation=6, **START
+        title="points",
+        labelExpr=percent(signed=True),
+        tickCount=3,
+        labelOverlap=True,
+        labelSeparation=6,
+        **START,
     )
     stays = f"{number(result.stays.value, 'share')} are {result.meaning}"
     told = "; ".join(f"{r['of']}: {r['shown']} points" for r in rows)
@@ -120,10 +149,14 @@ def _lines(
 ) -> Chart:
     """A line per number: its label, its interval, the number; in blocks with a head each."""
     lines = 1 + max(r["line"] for r in rows)
-    y = alt.Y("line:Q", axis=None, scale=alt.Scale(domain=[lines - 0.4, -0.5], nice=False, zero=False))
+    y = alt.Y(
+        "line:Q", axis=None, scale=alt.Scale(domain=[lines - 0.4, -0.5], nice=False, zero=False)
+    )
     base = alt.Chart(values(rows)).encode(y=y)
     known = alt.Chart(values([r for r in rows if r["value"] is not None])).encode(y=y)
-    left = alt.Chart(values(heads)).mark_text(align="left", fontSize=13, fontWeight="bold", aria=False)
+    left = alt.Chart(values(heads)).mark_text(
+        align="left", fontSize=13, fontWeight="bold", aria=False
+    )
     layers = [
         left.encode(x=alt.value(0), y=y, text="label:N"),
         base.mark_text(align="left", fontSize=13, aria=False).encode(x=alt.value(8), text=label),
@@ -143,7 +176,13 @@ def _lines(
         )
         layers.insert(0, rule.encode(x=alt.X("x:Q", scale=scale, axis=axis)))
     title, caption, description = texts
-    return finish(alt.layer(*layers), title=title, caption=caption, description=description, height=_LINE * lines)
+    return finish(
+        alt.layer(*layers),
+        title=title,
+        caption=caption,
+        description=description,
+        height=_LINE * lines,
+    )
 
 
 def _kept(s: Score, result: Scorecard) -> dict[str, Any]:
@@ -156,7 +195,12 @@ def _kept(s: Score, result: Scorecard) -> dict[str, Any]:
         "answered": about(s.answered, result.min_cell),
     }
     if s.kept is None:
-        return row | {"value": None, "low": None, "high": None, "shown": "not shown" if s.answered != 0 else "–"}
+        return row | {
+            "value": None,
+            "low": None,
+            "high": None,
+            "shown": "not shown" if s.answered != 0 else "–",
+        }
     e = s.kept
     shown = f"{100 * e.value:.1f}% ({100 * e.low:.1f}–{100 * e.high:.1f})"
     numbers = {k: round(getattr(e, k), 3) for k in ("value", "low", "high")}

@@ -37,7 +37,12 @@ def apply_requirements(primary: Reading, rows: Mapping[str, Evidence]) -> Eviden
 def naive_differs(claim: Claim, rows: Mapping[str, Evidence]) -> bool:
     """Whether the naive number points otherwise than the verdict; beside an open verdict, whether it decides."""
     naive, primary = rows.get(claim.naive or ""), rows[claim.primary.id]
-    if naive is None or naive.estimate is None or naive.verdict == "not testable" or not naive.region:
+    if (
+        naive is None
+        or naive.estimate is None
+        or naive.verdict == "not testable"
+        or not naive.region
+    ):
         return False
     if primary.verdict == "undecided":
         return naive.verdict in ("supported", "contradicted")
@@ -75,15 +80,27 @@ def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evide
     if requirement.negative_control:
         failed = other.verdict == "contradicted" and row.verdict in ("supported", "contradicted")
         return _with(row, "undecided", requirement.reason, row.p) if failed else row
-    if other.verdict == "contradicted" and requirement.contradicts and row.verdict in ("supported", "undecided"):
+    if (
+        other.verdict == "contradicted"
+        and requirement.contradicts
+        and row.verdict in ("supported", "undecided")
+    ):
         return _with(row, "contradicted", requirement.reason, other.p)
-    verdicts = ("supported", "contradicted") if requirement.applies_to == "either" else (requirement.applies_to,)
+    verdicts = (
+        ("supported", "contradicted")
+        if requirement.applies_to == "either"
+        else (requirement.applies_to,)
+    )
     if row.verdict not in verdicts:
         return row
     if other.verdict == "not testable":
         return _with(row, "undecided", f"no comparison: it lacks {other.lacks}", row.p)
     p = max((x for x in (row.p, other.p) if x is not None), default=None)
-    return replace(row, p=p) if other.verdict == row.verdict else _with(row, "undecided", requirement.reason, p)
+    return (
+        replace(row, p=p)
+        if other.verdict == row.verdict
+        else _with(row, "undecided", requirement.reason, p)
+    )
 
 
 def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evidence:

@@ -18,11 +18,29 @@ from cxresearch.errors import ClaimError, StudyError, nearest
 from cxresearch.html_tables import html_table
 from cxresearch.study import settings
 
-__all__ = ["SECTIONS", "AnyReading", "Catalogue", "Claim", "Reading", "catalogue", "claims_of", "parse_claim"]
+__all__ = [
+    "SECTIONS",
+    "AnyReading",
+    "Catalogue",
+    "Claim",
+    "Reading",
+    "catalogue",
+    "claims_of",
+    "parse_claim",
+]
 
 SECTIONS = ("tolerance", "what_counts", "problems", "hidden", "levers")  # of the catalogue
 _BASE_RATE = {"id": "left-anyway", "kind": "incidence", "descriptive": True}
-_OF_ITS_OWN = ("id", "label", "primary", "descriptive", "alternative", "requires", "sensitivity", "same_as")
+_OF_ITS_OWN = (
+    "id",
+    "label",
+    "primary",
+    "descriptive",
+    "alternative",
+    "requires",
+    "sensitivity",
+    "same_as",
+)
 _OF_A_REGION = ("region", "smallest_effect", "why_not_contradicted")
 
 
@@ -37,18 +55,24 @@ def parse_claim(raw: Mapping[str, Any]) -> Claim:
         ClaimError: the entry is not in the grammar; the message names the field and what is allowed.
     """
     if not isinstance(raw, Mapping):
-        raise ClaimError(f"claims: an entry must be a section with keys of its own, written [[claims]], was {raw!r}")
+        raise ClaimError(
+            f"claims: an entry must be a section with keys of its own, written [[claims]], was {raw!r}"
+        )
     where = f"claims.{raw.get('id', '?')}"
     readings = raw.get("readings", [])
     if not isinstance(readings, list | tuple):
-        raise ClaimError(f"{where}.readings must be a list, each written [[claims.readings]], was {readings!r}")
+        raise ClaimError(
+            f"{where}.readings must be a list, each written [[claims.readings]], was {readings!r}"
+        )
     base_rate = raw.get("base_rate")
     if isinstance(base_rate, Mapping):
         readings = [*readings, {**_BASE_RATE, **base_rate}]
         base_rate = readings[-1]["id"]
     try:
         complete = _completed(where, readings)
-        claim = settings.convert(where, {**raw, "base_rate": base_rate, "readings": complete}, Claim)
+        claim = settings.convert(
+            where, {**raw, "base_rate": base_rate, "readings": complete}, Claim
+        )
     except StudyError as e:
         raise ClaimError(str(e)) from None
     claim.validate()
@@ -62,7 +86,9 @@ def _completed(where: str, readings: Iterable[Any]) -> list[dict[str, Any]]:
     for i, raw in enumerate(readings):
         at = f"{where}.readings.{raw.get('id', i) if isinstance(raw, Mapping) else i}"
         if not isinstance(raw, Mapping):
-            raise ClaimError(f"{at} must be a section with keys of its own, written [[claims.readings]], was {raw!r}")
+            raise ClaimError(
+                f"{at} must be a section with keys of its own, written [[claims.readings]], was {raw!r}"
+            )
         whole = _with_keys_of_another(at, raw, result)
         kind = type_of(at, whole)
         settings.convert(at, {key: value for key, value in whole.items() if key != "kind"}, kind)
@@ -71,7 +97,9 @@ def _completed(where: str, readings: Iterable[Any]) -> list[dict[str, Any]]:
     return complete
 
 
-def _with_keys_of_another(where: str, raw: Mapping[str, Any], known: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _with_keys_of_another(
+    where: str, raw: Mapping[str, Any], known: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
     name = raw.get("same_as")
     if name is None:
         return dict(raw)
@@ -79,7 +107,9 @@ def _with_keys_of_another(where: str, raw: Mapping[str, Any], known: Mapping[str
         above = nearest(str(name), known) or f"; above it are: {', '.join(known) or 'none'}"
         raise ClaimError(f"{where}.same_as must name a reading above it, was {name!r}{above}")
     if "kind" in raw:
-        raise ClaimError(f"{where}.kind: it is the kind of {name}, which same_as names; leave one of the two out")
+        raise ClaimError(
+            f"{where}.kind: it is the kind of {name}, which same_as names; leave one of the two out"
+        )
     left_out = (*_OF_ITS_OWN, *(_OF_A_REGION if raw.get("descriptive") is True else ()))
     taken = {key: value for key, value in known[name].items() if key not in left_out}
     return taken | {key: value for key, value in raw.items() if key != "same_as"}
@@ -105,7 +135,9 @@ class Catalogue(Mapping[str, Claim]):
 
     def _repr_html_(self) -> str:
         rows = ((c.id, c.statement, c.source) for c in self.values())
-        return html_table(f"The catalogue: {len(self)} claims", ("claim", "statement", "source"), rows)
+        return html_table(
+            f"The catalogue: {len(self)} claims", ("claim", "statement", "source"), rows
+        )
 
 
 @cache
@@ -119,8 +151,13 @@ def catalogue() -> Catalogue:
 def _section(raw: Mapping[str, Any]) -> Iterator[Claim]:
     """The claims of a file; histories at its head are for all of them, and a claim keeps those that it uses."""
     for entry in raw["claims"]:
-        claim = parse_claim({**entry, "histories": {**raw.get("histories", {}), **entry.get("histories", {})}})
-        used = {claim.exposure, *(name for r in claim.readings for name in (*r.names(), *r.subjects()))}
+        claim = parse_claim(
+            {**entry, "histories": {**raw.get("histories", {}), **entry.get("histories", {})}}
+        )
+        used = {
+            claim.exposure,
+            *(name for r in claim.readings for name in (*r.names(), *r.subjects())),
+        }
         own = {name: history for name, history in claim.histories.items() if name in used}
         yield msgspec.structs.replace(claim, histories=own)
 
@@ -134,7 +171,9 @@ def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
     mine: dict[str, Claim] = {}
     for claim in map(parse_claim, own):
         if claim.id in mine:
-            raise ClaimError(f"claims.{claim.id}: two claims of the study have this id; give each an id of its own")
+            raise ClaimError(
+                f"claims.{claim.id}: two claims of the study have this id; give each an id of its own"
+            )
         mine[claim.id] = claim
     known = tuple(mine.pop(c.id, c) for c in catalogue().values())
     return (*known, *mine.values())

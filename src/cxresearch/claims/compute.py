@@ -135,7 +135,10 @@ def check_min_events(
     by = dict(zip(counts["level"], counts["expected"], strict=True))
     reference = next((level for level, n in by.items() if n > 0), table.feature(name).levels[0])
     weights = {t: w for t, w in contrast.items() if t.startswith(f"{name}[")}
-    wanted, one_sided = [t.partition("[")[2].removesuffix("]") for t in weights], sum(weights.values()) != 0
+    wanted, one_sided = (
+        [t.partition("[")[2].removesuffix("]") for t in weights],
+        sum(weights.values()) != 0,
+    )
     cells = {level: by.get(level, 0.0) for level in wanted}
     if not wanted or one_sided:
         cells[reference] = by[reference]
@@ -148,7 +151,9 @@ def check_min_events(
             )
 
 
-def check_min_events_after(table: RiskTable, event: str, origin: TimeOrigin, competing: CompetingEvent | None) -> None:
+def check_min_events_after(
+    table: RiskTable, event: str, origin: TimeOrigin, competing: CompetingEvent | None
+) -> None:
     """After the origin, as many events as a verdict needs would be expected at everybody's hazard.
 
     Args:
@@ -169,7 +174,9 @@ def check_min_events_after(table: RiskTable, event: str, origin: TimeOrigin, com
     inside = counts["expected"][levels.index(origin.level) : stop].sum()
     if inside < MIN_EXPECTED:
         cell = f"from {origin.history} {origin.level} on"
-        raise NotTestable(f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed")
+        raise NotTestable(
+            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed"
+        )
 
 
 def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReading) -> RawEstimate:
@@ -185,10 +192,14 @@ def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReadin
         level=settings.level,
         groups=settings.groups,
     )
-    return RawEstimate(result.estimate, reading.unit, result.whole, result.part, asides=table.asides)
+    return RawEstimate(
+        result.estimate, reading.unit, result.whole, result.part, asides=table.asides
+    )
 
 
-def compute_share_at_risk(context: EvaluationContext, claim: Claim, reading: ShareAtRiskReading) -> RawEstimate:
+def compute_share_at_risk(
+    context: EvaluationContext, claim: Claim, reading: ShareAtRiskReading
+) -> RawEstimate:
     """A share of those who left, beside that of those at risk with them."""
     (own,) = context.table_specs(claim, reading)
     table = context.store.risk(own)
@@ -212,7 +223,9 @@ def compute_share_at_risk(context: EvaluationContext, claim: Claim, reading: Sha
     return RawEstimate(number, reading.unit, table.customers, result.whole, asides=table.asides)
 
 
-def compute_concentration(context: EvaluationContext, claim: Claim, reading: ConcentrationReading) -> RawEstimate:
+def compute_concentration(
+    context: EvaluationContext, claim: Claim, reading: ConcentrationReading
+) -> RawEstimate:
     """The share of bad moments at the worst."""
     (own,) = context.table_specs(claim, reading)
     table, level = context.store.agents(own), context.study.decision.level
@@ -277,11 +290,17 @@ def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReadi
     if table.flows.height == 0:
         raise NotTestable(_nobody(reading.time_origin))
     settings = context.study
-    min_cell, level, groups = settings.info.min_cell, settings.decision.level, settings.decision.groups
+    min_cell, level, groups = (
+        settings.info.min_cell,
+        settings.decision.level,
+        settings.decision.groups,
+    )
     curve = incidence(table, reading.event, min_cell=min_cell, level=level, groups=groups)
     horizon = _horizon(context, reading, curve)
     if origin := reading.time_origin:
-        check_min_events_after(context.store.risk(*before), reading.event, origin, reading.competing_event)
+        check_min_events_after(
+            context.store.risk(*before), reading.event, origin, reading.competing_event
+        )
     events = _events_by(table, reading.event, horizon)
     events += _events_by(table, reading.ratio_to, horizon) if reading.ratio_to else 0
     result = incidence_at(
@@ -293,13 +312,19 @@ def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReadi
         level=level,
         groups=groups,
     )
-    bands = Series(reading.label, *(tuple(float(x) for x in v) for v in _thin(coarse(curve, min_cell))))
-    return RawEstimate(result, reading.unit, table.customers, events, horizon, (bands,), table.asides)
+    bands = Series(
+        reading.label, *(tuple(float(x) for x in v) for v in _thin(coarse(curve, min_cell)))
+    )
+    return RawEstimate(
+        result, reading.unit, table.customers, events, horizon, (bands,), table.asides
+    )
 
 
 def _excess(context: EvaluationContext, claim: Claim, reading: ExcessReading) -> RawEstimate:
     settings = context.study
-    horizon = settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
+    horizon = (
+        settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
+    )
     (own,) = context.table_specs(claim, reading)
 
     def make() -> Excess:
@@ -316,15 +341,33 @@ def _excess(context: EvaluationContext, claim: Claim, reading: ExcessReading) ->
     keep, first = spaced(len(result.times)), reading.compare.history
     days = tuple(float(d) for d in result.times[keep])
     series = (
-        Series(f"after a first {_EVENTS.get(first, first)}", days, tuple(map(float, result.exposed_curve[keep]))),
-        Series("comparable customers without one", days, tuple(map(float, result.comparators_curve[keep]))),
+        Series(
+            f"after a first {_EVENTS.get(first, first)}",
+            days,
+            tuple(map(float, result.exposed_curve[keep])),
+        ),
+        Series(
+            "comparable customers without one",
+            days,
+            tuple(map(float, result.comparators_curve[keep])),
+        ),
     )
-    asides = (Exclusion("nobody to compare with on that day", result.dropped),) if result.dropped else ()
-    number = {"excess": result.excess, "exposed": result.exposed, "comparators": result.comparators}[reading.measure]
-    return RawEstimate(number, reading.unit, result.customers, result.events, horizon, series, asides)
+    asides = (
+        (Exclusion("nobody to compare with on that day", result.dropped),) if result.dropped else ()
+    )
+    number = {
+        "excess": result.excess,
+        "exposed": result.exposed,
+        "comparators": result.comparators,
+    }[reading.measure]
+    return RawEstimate(
+        number, reading.unit, result.customers, result.events, horizon, series, asides
+    )
 
 
-def _hazard_contrast(context: EvaluationContext, claim: Claim, reading: HazardContrastReading) -> RawEstimate:
+def _hazard_contrast(
+    context: EvaluationContext, claim: Claim, reading: HazardContrastReading
+) -> RawEstimate:
     table, fit = _model(context, claim, reading, reading.contrast)
     return _modelled(table, fit, reading, contrast(fit, reading.contrast))
 
@@ -341,15 +384,21 @@ def _fading(context: EvaluationContext, claim: Claim, reading: FadingReading) ->
         level=settings.level,
         groups=settings.groups,
     )
-    return RawEstimate(result.beyond, reading.unit, table.customers, result.events, asides=table.asides)
+    return RawEstimate(
+        result.beyond, reading.unit, table.customers, result.events, asides=table.asides
+    )
 
 
-def _attributable_share(context: EvaluationContext, claim: Claim, reading: AttributableShareReading) -> RawEstimate:
+def _attributable_share(
+    context: EvaluationContext, claim: Claim, reading: AttributableShareReading
+) -> RawEstimate:
     table, fit = _model(context, claim, reading, {})
     return _modelled(table, fit, reading, attributable(table, fit, reading.weights))
 
 
-def _model_comparison(context: EvaluationContext, claim: Claim, reading: ModelComparisonReading) -> RawEstimate:
+def _model_comparison(
+    context: EvaluationContext, claim: Claim, reading: ModelComparisonReading
+) -> RawEstimate:
     (own,) = context.table_specs(claim, reading)
     if isinstance(own.clock, ContactClock):
         raise NotTestable("an end of the relation: a comparison of models is about days")
@@ -364,15 +413,29 @@ def _model_comparison(context: EvaluationContext, claim: Claim, reading: ModelCo
         level=settings.level,
         groups=settings.groups,
     )
-    why = "" if result.says_something else "neither of the two says anything about who leaves that the other does not"
+    why = (
+        ""
+        if result.says_something
+        else "neither of the two says anything about who leaves that the other does not"
+    )
     events = table.events(reading.event)
-    return RawEstimate(result.difference, reading.unit, table.customers, events, asides=table.asides, open=why)
+    return RawEstimate(
+        result.difference, reading.unit, table.customers, events, asides=table.asides, open=why
+    )
 
 
-def _modelled(table: RiskTable, fit: CoxFit, reading: ModelReading, result: Estimate) -> RawEstimate:
+def _modelled(
+    table: RiskTable, fit: CoxFit, reading: ModelReading, result: Estimate
+) -> RawEstimate:
     unit = reading.unit
-    warnings = ("a level has no events or nothing else: Firth's penalty was used",) if fit.penalised else ()
-    return RawEstimate(result, unit, table.customers, table.events(reading.event), None, (), table.asides, warnings)
+    warnings = (
+        ("a level has no events or nothing else: Firth's penalty was used",)
+        if fit.penalised
+        else ()
+    )
+    return RawEstimate(
+        result, unit, table.customers, table.events(reading.event), None, (), table.asides, warnings
+    )
 
 
 def _model(
@@ -394,19 +457,30 @@ def _model(
     fit = context.once(
         repr((own.key, terms, reading.event, reading.subset, reading.after_days, silent)),
         lambda: fit_hazards(
-            table, terms, strata=strata, cause=reading.event, level=settings.level, groups=settings.groups
+            table,
+            terms,
+            strata=strata,
+            cause=reading.event,
+            level=settings.level,
+            groups=settings.groups,
         ),
     )
     return table, fit
 
 
-def _silent(table: RiskTable, terms: tuple[str, ...], asked: set[str], event: str) -> dict[str, list[str]]:
+def _silent(
+    table: RiskTable, terms: tuple[str, ...], asked: set[str], event: str
+) -> dict[str, list[str]]:
     """Of what is held equal, the levels to keep, where others are without an event.
 
     The coefficient of a level in which nobody leaves runs off to nothing, and its risk sets say nothing of the other
     coefficients: without that time they are what they are in the limit.
     """
-    held = [t for t in terms if features(t) == (t,) and t not in asked and sum(t in features(u) for u in terms) == 1]
+    held = [
+        t
+        for t in terms
+        if features(t) == (t,) and t not in asked and sum(t in features(u) for u in terms) == 1
+    ]
     left = table.flows.filter(pl.col(event) > 0)
     result = {}
     for name in held:
@@ -432,7 +506,11 @@ def _restricted(table: RiskTable, reading: ModelReading) -> RiskTable:
 def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incidence) -> int:
     if reading.horizon_days == "support":
         return min(int(curve.support), int(curve.times[-1]))
-    horizon = context.study.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
+    horizon = (
+        context.study.info.horizon_days
+        if reading.horizon_days == "study"
+        else int(reading.horizon_days)
+    )
     gap = context.study.retention.gap_days
     if gap is not None and horizon <= gap:
         raise NotTestable(f"a horizon beyond the gap of {gap} days that defines a lapse")

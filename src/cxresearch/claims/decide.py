@@ -73,11 +73,15 @@ def parse_region(text: str, smallest_effect: float | None = None) -> Region:
             effect = smallest_effect if upward else 1 / smallest_effect
         elif smallest_effect is not None and edge == 0:
             effect = smallest_effect if upward else -smallest_effect
-        return Region(text.strip(), edge if upward else -math.inf, math.inf if upward else edge, effect)
+        return Region(
+            text.strip(), edge if upward else -math.inf, math.inf if upward else edge, effect
+        )
     both = re.fullmatch(rf"\s*in\s*\[\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\]\s*", text)
     if both and _value(both[1]) < _value(both[2]):
         return Region(text.strip(), _value(both[1]), _value(both[2]))
-    raise ValueError(f"{text!r} is no region; write one such as '>= 0.925', '> 1', '< 1/3' or 'in [0.8, 1.25]'")
+    raise ValueError(
+        f"{text!r} is no region; write one such as '>= 0.925', '> 1', '< 1/3' or 'in [0.8, 1.25]'"
+    )
 
 
 def _value(text: str) -> float:
@@ -98,7 +102,9 @@ def decide(result: Estimate, region: Region) -> Decision:
     inside = result.low >= region.low and result.high <= region.high
     outside = result.high < region.low or result.low > region.high
     upward = math.isfinite(region.low)
-    short = not math.isnan(region.effect) and (result.high < region.effect if upward else result.low > region.effect)
+    short = not math.isnan(region.effect) and (
+        result.high < region.effect if upward else result.low > region.effect
+    )
     p_inside, p_outside, p_short = _p(result, region)
     if inside:
         reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
@@ -106,9 +112,13 @@ def decide(result: Estimate, region: Region) -> Decision:
     if outside:
         return Decision("contradicted", "", min(p_outside, p_short))
     if short:
-        return Decision("contradicted", "any effect is smaller than the smallest taken to matter", p_short)
+        return Decision(
+            "contradicted", "any effect is smaller than the smallest taken to matter", p_short
+        )
     return Decision(
-        "undecided", "the range includes values for and against the claim", min(p_inside, p_outside, p_short)
+        "undecided",
+        "the range includes values for and against the claim",
+        min(p_inside, p_outside, p_short),
     )
 
 
@@ -133,7 +143,9 @@ def _touching(result: Estimate, edge: float) -> float:
     if result.scale == "wilson" and not 0 < edge < 1:
         return 0.0  # with a single case, or a single other, the share is not there
     if result.scale == "wilson":  # Wilson's interval is the score test turned around
-        return two_sided_p((result.value - edge) / math.sqrt(edge * (1 - edge) / result.size), result.groups)
+        return two_sided_p(
+            (result.value - edge) / math.sqrt(edge * (1 - edge) / result.size), result.groups
+        )
     if math.isnan(result.se) or result.se <= 0:
         return math.nan
     forward = SCALES[result.scale][0]
@@ -156,7 +168,13 @@ def more_events(
         The number, or None if no alternative is declared.
     """
     target = region.effect if not math.isnan(region.effect) else alternative
-    if target is None or not region.edges or result.scale not in SCALES or not result.se > 0 or not events:
+    if (
+        target is None
+        or not region.edges
+        or result.scale not in SCALES
+        or not result.se > 0
+        or not events
+    ):
         return None
     forward = SCALES[result.scale][0]
     distance = min(abs(forward(target) - forward(e)) for e in region.edges)

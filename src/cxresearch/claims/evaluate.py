@@ -77,7 +77,9 @@ def evaluate(
         fingerprint = beside.submit(_fingerprint, store.audit, dict(store.tables))
         result = _tried(context, chosen, wanted, planned, say)
     settings = store.study.decision
-    trials = adjust_multiplicity([result[c.id] for c in chosen], settings.multiplicity, 1 - settings.level)
+    trials = adjust_multiplicity(
+        [result[c.id] for c in chosen], settings.multiplicity, 1 - settings.level
+    )
     return Docket(
         store.study.name,
         version("cxresearch"),
@@ -103,7 +105,9 @@ def choose(known: Sequence[Claim], ids: Sequence[str] | None) -> tuple[Claim, ..
     by = {c.id: c for c in known}
     for claim in ids:
         if claim not in by:
-            raise ClaimError(f"no claim {claim!r}{nearest(claim, by) or '; there are: ' + ', '.join(by)}")
+            raise ClaimError(
+                f"no claim {claim!r}{nearest(claim, by) or '; there are: ' + ', '.join(by)}"
+            )
     return tuple(by[c] for c in dict.fromkeys(ids))
 
 
@@ -197,7 +201,9 @@ def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading])
     verdict = rows[primary.id].verdict
     sentence = filled(claim.text.template(verdict), claim, rows[primary.id], base, result)
     if verdict == "supported" and (reason := rows[primary.id].reason):
-        sentence = sentence.extend(" ({remark}.)", "remark", Words(f"{reason[0].upper()}{reason[1:]}"))
+        sentence = sentence.extend(
+            " ({remark}.)", "remark", Words(f"{reason[0].upper()}{reason[1:]}")
+        )
     if not (claim.text.caution and naive_differs(claim, rows)):
         return Trial(claim, tried, base, naive, sentence)
     caution = filled(claim.text.caution, claim, rows[primary.id], base, result)
@@ -205,14 +211,24 @@ def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading])
     return Trial(claim, tried, base, naive, sentence, caution, shown_too)
 
 
-def _decided(context: EvaluationContext, claim: Claim, reading: AnyReading, result: RawEstimate) -> Evidence:
+def _decided(
+    context: EvaluationContext, claim: Claim, reading: AnyReading, result: RawEstimate
+) -> Evidence:
     if reading.region is None:
         return _row(claim, reading, result, "undecided", "", None)
     where = reading.claimed_region
     decision = decide(result.estimate, where)
     verdict, reason = decision.verdict, decision.reason
     if result.open:
-        return _row(claim, reading, result, "undecided", result.open, None, (*_warnings(context), *result.warnings))
+        return _row(
+            claim,
+            reading,
+            result,
+            "undecided",
+            result.open,
+            None,
+            (*_warnings(context), *result.warnings),
+        )
     if verdict == "contradicted" and reading.why_not_contradicted:
         verdict, reason = "undecided", reading.why_not_contradicted
     elif verdict == "undecided":
@@ -295,11 +311,15 @@ def _untestable(claim: Claim, reading: AnyReading, missing: str) -> Evidence:
 def _warnings(context: EvaluationContext) -> tuple[str, ...]:
     unknown = context.store.audit.fact("unknown moments")
     if isinstance(unknown, Share) and unknown.share > MANY_UNKNOWN:
-        return (f"{unknown.share:.0%} of the moments have no grade: counts are of recorded bad moments only",)
+        return (
+            f"{unknown.share:.0%} of the moments have no grade: counts are of recorded bad moments only",
+        )
     return ()
 
 
-def _beside(claim: Claim, name: str | None, result: dict[str, RawEstimate]) -> ReferenceValue | None:
+def _beside(
+    claim: Claim, name: str | None, result: dict[str, RawEstimate]
+) -> ReferenceValue | None:
     if name is None or name not in result:
         return None
     e = result[name].estimate

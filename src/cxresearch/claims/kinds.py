@@ -352,7 +352,9 @@ class ShareAtRiskReading(CountedShareReading, frozen=True, kw_only=True, tag="sh
         check_distinct(f"{scope.where}.strata", equal)
         for name in equal:
             if name in self.numerator:
-                raise ClaimError(f"{scope.where}.matched_on: {name!r} cannot count and be held equal at once")
+                raise ClaimError(
+                    f"{scope.where}.matched_on: {name!r} cannot count and be held equal at once"
+                )
 
 
 class ConcentrationReading(Reading, frozen=True, kw_only=True, tag="concentration"):
@@ -366,7 +368,10 @@ class ConcentrationReading(Reading, frozen=True, kw_only=True, tag="concentratio
     """
 
     of: Whom
-    adjust_for: tuple[Literal["agent", "owner", "channel", "touchpoint", "month"], ...] = ("touchpoint", "month")
+    adjust_for: tuple[Literal["agent", "owner", "channel", "touchpoint", "month"], ...] = (
+        "touchpoint",
+        "month",
+    )
     top_fraction: float = 0.1
     measure: Literal["observed", "by_chance"] = "observed"
 

@@ -42,7 +42,11 @@ class ObservedVsExpected(Result):
     @property
     def label(self) -> str:
         """The history in words."""
-        return f"{self.history} moments so far" if self.history in GRADES else self.history.replace("_", " ")
+        return (
+            f"{self.history} moments so far"
+            if self.history in GRADES
+            else self.history.replace("_", " ")
+        )
 
     def __repr__(self) -> str:
         return f"ObservedVsExpected({self.history}: {', '.join(self.levels)}; {self.table!r})"
@@ -55,7 +59,11 @@ class ObservedVsExpected(Result):
             if n or n is None or e >= 0.5
         )
         note = "Expected: had the rate of leaving been the same at all levels on each day."
-        hidden = f"Counts below {self.min_cell} are not shown, nor what would give them away." if None in shown else ""
+        hidden = (
+            f"Counts below {self.min_cell} are not shown, nor what would give them away."
+            if None in shown
+            else ""
+        )
         heads = (self.label, "left", "expected")
         own = html_table(f"Who left, by {self.label}", heads, rows, (note, hidden))
         return self.table.html(self.min_cell) + own
@@ -80,7 +88,9 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
     if spec.compare:
         raise NotTestable("a risk table: this reading compares matched customers")
     if spec.contacts_by:
-        raise NotTestable(f"a risk table: this reading counts the contacts of each {spec.contacts_by[0]}")
+        raise NotTestable(
+            f"a risk table: this reading counts the contacts of each {spec.contacts_by[0]}"
+        )
     compute(context, claim, primary)
     table = store.risk(spec)
     named = [n for n in (claim.exposure, *primary.weighted(), *primary.names()) if n]

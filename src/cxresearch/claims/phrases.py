@@ -137,7 +137,9 @@ class Sentence:
     def replace_values(self, values: Collection[tuple[str, Value]]) -> Sentence:
         """The sentence with other values of the same names."""
         new = dict(values)
-        return replace(self, values=tuple((name, new.get(name, value)) for name, value in self.values))
+        return replace(
+            self, values=tuple((name, new.get(name, value)) for name, value in self.values)
+        )
 
     def __bool__(self) -> bool:
         return bool(self.template)
@@ -148,4 +150,6 @@ class Sentence:
 
 class _Values(dict[str, Value]):
     def __missing__(self, key: str) -> Value:
-        raise ClaimError(f"the sentence of a verdict names {{{key}}}; it may name: {', '.join(self)}")
+        raise ClaimError(
+            f"the sentence of a verdict names {{{key}}}; it may name: {', '.join(self)}"
+        )

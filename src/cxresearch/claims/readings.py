@@ -8,7 +8,13 @@ from typing import ClassVar, Literal
 from msgspec.structs import fields
 
 from cxresearch.claims.decide import Region, parse_region
-from cxresearch.claims.validation import Scope, check_alternative, check_region, check_smallest_effect, features
+from cxresearch.claims.validation import (
+    Scope,
+    check_alternative,
+    check_region,
+    check_smallest_effect,
+    features,
+)
 from cxresearch.errors import ClaimError
 from cxresearch.study.settings import Section
 
@@ -153,7 +159,9 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
 
     def subjects(self) -> tuple[str, ...]:
         """The histories and covariates that the number is about; others are only held equal."""
-        return distinct_names((*self._subjects(), *(name for term in self.weighted() for name in features(term))))
+        return distinct_names(
+            (*self._subjects(), *(name for term in self.weighted() for name in features(term)))
+        )
 
     def names(self) -> tuple[str, ...]:
         """All histories and covariates that are counted for it, in the order of its table."""
@@ -171,7 +179,9 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
         """
         where = scope.where
         if self.primary and self.descriptive:
-            raise ClaimError(f"{where}.descriptive: the primary reading is decided; it cannot only describe")
+            raise ClaimError(
+                f"{where}.descriptive: the primary reading is decided; it cannot only describe"
+            )
         for key in required_keys(type(self)):
             if getattr(self, key) in ((), {}):
                 raise ClaimError(f"{where}: the kind {self.kind} needs {key}")
@@ -182,10 +192,14 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
     def _check_region(self, where: str) -> None:
         if self.region is None:
             if not self.descriptive:
-                raise ClaimError(f'{where}: needs a region, such as region = "> 1", or descriptive = true')
+                raise ClaimError(
+                    f'{where}: needs a region, such as region = "> 1", or descriptive = true'
+                )
             for key in ("smallest_effect", "alternative", "why_not_contradicted"):
                 if getattr(self, key) not in (None, ""):
-                    raise ClaimError(f"{where}.{key} says something about a region, and the reading has none")
+                    raise ClaimError(
+                        f"{where}.{key} says something about a region, and the reading has none"
+                    )
             return
         try:
             region = self.claimed_region
@@ -193,7 +207,11 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
             raise ClaimError(f"{where}.region: {e}") from None
         if self.smallest_effect is not None:
             check_smallest_effect(
-                where, self.smallest_effect, region, is_ratio=self.is_ratio, largest=self.largest_effect
+                where,
+                self.smallest_effect,
+                region,
+                is_ratio=self.is_ratio,
+                largest=self.largest_effect,
             )
         check_region(where, region, self.bounds(), is_ratio=self.is_ratio)
         if self.alternative is not None:
@@ -231,7 +249,9 @@ def own_keys(reading: type[Reading]) -> tuple[str, ...]:
 
 def required_keys(reading: type[Reading]) -> tuple[str, ...]:
     """Those of them without which there is no number."""
-    return tuple(field.name for field in fields(reading) if field.required and field.name not in _COMMON)
+    return tuple(
+        field.name for field in fields(reading) if field.required and field.name not in _COMMON
+    )
 
 
 _COMMON = frozenset(field.name for field in fields(Reading))

@@ -10,7 +10,12 @@ import polars as pl
 from msgspec import structs
 
 from cxresearch.claims.catalogue_loader import claims_of
-from cxresearch.claims.kinds import AnyReading, AttributableShareReading, ModelComparisonReading, ModelReading
+from cxresearch.claims.kinds import (
+    AnyReading,
+    AttributableShareReading,
+    ModelComparisonReading,
+    ModelReading,
+)
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.validation import features
 from cxresearch.engines import Engine
@@ -69,13 +74,17 @@ def missing_requirement(claim: Claim, study: Study, has: Collection[str]) -> str
 
 
 def _missing_column(claim: Claim, reading: AnyReading, has: Collection[str]) -> str:
-    read = [n for name in reading.names() if name in claim.histories for n in claim.history(name).reads]
+    read = [
+        n for name in reading.names() if name in claim.histories for n in claim.history(name).reads
+    ]
     read += reading.contact_columns()
     missing = next((n for n in read if n not in has and n not in _ALWAYS), None)
     return "" if missing is None else _WORDS.get(missing, f"{missing}: {_LOG}, {missing}")
 
 
-def adapt_to_study(study: Study, audit: Audit, has: Collection[str], claim: Claim, reading: AnyReading) -> AnyReading:
+def adapt_to_study(
+    study: Study, audit: Audit, has: Collection[str], claim: Claim, reading: AnyReading
+) -> AnyReading:
     """The reading as it can be tried on a study: marketing by its own names, nothing held equal that nobody has.
 
     Args:
@@ -95,7 +104,9 @@ def adapt_to_study(study: Study, audit: Audit, has: Collection[str], claim: Clai
 
     def grade_of(name: str) -> str:
         entry = claim.histories.get(name, {})
-        return str(entry.get("grade", "bad" if entry.get("use") in ("bad_count", "first_bad") else ""))
+        return str(
+            entry.get("grade", "bad" if entry.get("use") in ("bad_count", "first_bad") else "")
+        )
 
     reference = reading.reference_grade if isinstance(reading, AttributableShareReading) else None
     for grade in (*map(grade_of, reading.subjects()), reference):
@@ -110,9 +121,13 @@ def _with_own_terms(
     study: Study, reading: ModelReading, nobody: set[str], grade_of: Callable[[str], str]
 ) -> ModelReading:
     def spelt(terms: Sequence[str]) -> tuple[str, ...]:
-        return tuple(n for t in terms for n in (study.retention.marketing if t == MARKETING else (t,)))
+        return tuple(
+            n for t in terms for n in (study.retention.marketing if t == MARKETING else (t,))
+        )
 
-    terms = tuple(t for t in spelt(reading.model.terms) if not nobody & {*map(grade_of, features(t))})
+    terms = tuple(
+        t for t in spelt(reading.model.terms) if not nobody & {*map(grade_of, features(t))}
+    )
     own = structs.replace(reading, model=structs.replace(reading.model, terms=terms))
     if not isinstance(own, ModelComparisonReading):
         return own
@@ -153,7 +168,9 @@ class ClaimCheck(Result):
     def _repr_html_(self) -> str:
         rows = (
             (statement, claim, f"– lacks {missing}" if missing else "✔ yes")
-            for claim, statement, missing in zip(self.claims, self.statements, self.lacks, strict=True)
+            for claim, statement, missing in zip(
+                self.claims, self.statements, self.lacks, strict=True
+            )
         )
         number = sum(not missing for missing in self.lacks)
         caption = f"{number} of {len(self.claims)} claims can be tried, as far as study file and columns show"

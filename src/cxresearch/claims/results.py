@@ -174,11 +174,16 @@ class Trial(Mapping[str, Evidence]):
         return pl.DataFrame([_row(e) for e in self.readings], infer_schema_length=None)
 
     def _repr_html_(self) -> str:
-        rows = [(e.label, shown(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}") for e in self.readings]
+        rows = [
+            (e.label, shown(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}")
+            for e in self.readings
+        ]
         beside = ((f"{name}: {b.label}", b) for name, b in self._beside())
         rows += [(label, number(b.value, b.unit), "–", "–") for label, b in beside]
         verdict = f"{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}"
-        table = html_table(self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows)
+        table = html_table(
+            self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows
+        )
         return f"<p><strong>{verdict}</strong>. {escape(str(self.sentence))}</p>{table}"
 
     def _beside(self) -> tuple[tuple[str, ReferenceValue], ...]:
@@ -280,16 +285,21 @@ class Docket(Mapping[str, Trial]):
             lines.append(f"    {t.sentence}")
             for label, beside in (("base rate", t.base_rate), ("naive answer", t.naive)):
                 if beside:
-                    lines.append(f"    {label}: {number(beside.value, beside.unit)} ({beside.label})")
+                    lines.append(
+                        f"    {label}: {number(beside.value, beside.unit)} ({beside.label})"
+                    )
             if e.verdict_family != e.verdict:
                 lines.append(f"    after {self.multiplicity}: {e.verdict_family}")
-            lines += [f"    note: {w}" for w in (*e.warnings, *((str(t.caution),) if t.caution else ()))]
+            lines += [
+                f"    note: {w}" for w in (*e.warnings, *((str(t.caution),) if t.caution else ()))
+            ]
             lines.append("")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         rows = (
-            (t.claim.id, f"{SYMBOLS[t.verdict]} {t.verdict}", shown(t.primary), str(t.sentence)) for t in self.trials
+            (t.claim.id, f"{SYMBOLS[t.verdict]} {t.verdict}", shown(t.primary), str(t.sentence))
+            for t in self.trials
         )
         caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
         return html_table(caption, ("claim", "verdict", "estimate", "in words"), rows)
@@ -344,4 +354,9 @@ def _beside(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:
     result: ReferenceValue | None = getattr(trial, which)
     if result is None or not e.primary:
         return None
-    return {"value": result.value, "ci_low": result.low, "ci_high": result.high, "label": result.label}
+    return {
+        "value": result.value,
+        "ci_low": result.low,
+        "ci_high": result.high,
+        "label": result.label,
+    }

@@ -57,7 +57,11 @@ def make_history(where: str, entry: Mapping[str, Any]) -> History:
             has = "; it has: " + ", ".join(kinds) if kinds else "; it has none"
             raise ClaimError(f"{where}: {use} has no parameter {key!r}{nearest(key, kinds) or has}")
         if not any(_is(value, kind, _LIMITS.get(key, LARGEST)) for kind in kinds[key]):
-            said = " or ".join(_said(kind, _LIMITS.get(key, LARGEST)) for kind in kinds[key] if kind is not type(None))
+            said = " or ".join(
+                _said(kind, _LIMITS.get(key, LARGEST))
+                for kind in kinds[key]
+                if kind is not type(None)
+            )
             raise ClaimError(f"{where}.{key} must be {said}, was {entry[key]!r}")
     for key in required:
         if key not in given:
@@ -73,14 +77,21 @@ def _parameters(use: str) -> tuple[dict[str, tuple[Any, ...]], tuple[str, ...]]:
     """The kinds of values that each parameter takes, and the parameters that must be given."""
     signature = inspect.signature(HISTORIES[use]).parameters
     hints = get_type_hints(HISTORIES[use])
-    kinds = {k: get_args(hints[k]) if get_origin(hints[k]) in (Union, UnionType) else (hints[k],) for k in signature}
+    kinds = {
+        k: get_args(hints[k]) if get_origin(hints[k]) in (Union, UnionType) else (hints[k],)
+        for k in signature
+    }
     return kinds, tuple(k for k, p in signature.items() if p.default is inspect.Parameter.empty)
 
 
 def _is(value: object, kind: Any, largest: int) -> bool:
     if get_origin(kind) is tuple:
         each = get_args(kind)[0]
-        return isinstance(value, tuple) and 0 < len(value) <= _LONGEST and all(_is(v, each, largest) for v in value)
+        return (
+            isinstance(value, tuple)
+            and 0 < len(value) <= _LONGEST
+            and all(_is(v, each, largest) for v in value)
+        )
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest
     return isinstance(value, kind)
@@ -135,7 +146,11 @@ class Text(Section, frozen=True):
         """
         if verdict == "not testable":
             return self.not_testable
-        endings = {"supported": self.supported, "contradicted": self.contradicted, "undecided": self.undecided}
+        endings = {
+            "supported": self.supported,
+            "contradicted": self.contradicted,
+            "undecided": self.undecided,
+        }
         return " ".join(part for part in (self.finding, endings[verdict]) if part)
 
 
@@ -183,9 +198,13 @@ class Claim(Section, frozen=True):
         return f"Claim({self.id!r}: {self.statement!r})"
 
     def _repr_html_(self) -> str:
-        rows = [(r.label, r.kind.replace("_", " "), r.region or "shown beside") for r in self.readings]
+        rows = [
+            (r.label, r.kind.replace("_", " "), r.region or "shown beside") for r in self.readings
+        ]
         notes = (f"Said by: {self.source}", f"The verdict rests on: {self.primary.label}.")
-        return html_table(f"{self.id}: {self.statement}", ("reading", "is a", "the claim"), rows, notes)
+        return html_table(
+            f"{self.id}: {self.statement}", ("reading", "is a", "the claim"), rows, notes
+        )
 
     @property
     def primary(self) -> AnyReading:
@@ -211,7 +230,9 @@ class Claim(Section, frozen=True):
             ClaimError: unknown name, function or parameter.
         """
         if name not in self.histories:
-            raise ClaimError(f"claims.{self.id}: no history {name!r}{nearest(name, self.histories)}")
+            raise ClaimError(
+                f"claims.{self.id}: no history {name!r}{nearest(name, self.histories)}"
+            )
         return make_history(f"claims.{self.id}.histories.{name}", self.histories[name])
 
     def validate(self) -> None:
@@ -251,7 +272,9 @@ class Claim(Section, frozen=True):
             raise ClaimError(f"{where}.readings: two readings share an id")
         for i in ids:
             if i in (*ALWAYS, *NUMBERS):
-                raise ClaimError(f"{where}.readings.{i}: {{{i}}} says something else in sentences; give another id")
+                raise ClaimError(
+                    f"{where}.readings.{i}: {{{i}}} says something else in sentences; give another id"
+                )
         if sum(r.primary for r in self.readings) != 1:
             raise ClaimError(f"{where}.readings: exactly one reading must say primary = true")
 
@@ -266,19 +289,30 @@ class Claim(Section, frozen=True):
 
     def _check_other_readings(self, where: str, r: AnyReading) -> None:
         """The readings that a verdict looks at, too."""
-        for key, others in (("requires", [q.reading for q in r.requires]), ("sensitivity", r.sensitivity)):
+        for key, others in (
+            ("requires", [q.reading for q in r.requires]),
+            ("sensitivity", r.sensitivity),
+        ):
             if others and not r.primary:
-                raise ClaimError(f"{where}.{key}: only the primary reading, {self.primary.id}, looks at others")
+                raise ClaimError(
+                    f"{where}.{key}: only the primary reading, {self.primary.id}, looks at others"
+                )
             check_distinct(f"{where}.{key}", others)
             for other in others:
                 result = self.reading(other)
                 if result.primary:
-                    raise ClaimError(f"{where}.{key}: {other} is the reading itself; name another one")
+                    raise ClaimError(
+                        f"{where}.{key}: {other} is the reading itself; name another one"
+                    )
                 if result.region is None:
-                    raise ClaimError(f"{where}.{key}: {other} has no region, so that it is never decided")
+                    raise ClaimError(
+                        f"{where}.{key}: {other} has no region, so that it is never decided"
+                    )
 
     def _check_text(self, where: str) -> None:
         missing = [] if self.base_rate else ["base"]
         if not isinstance(self.primary, IncidenceReading | ExcessReading):
             missing.append("horizon")
-        check_sentences(f"{where}.text", structs.asdict(self.text), [r.id for r in self.readings], missing)
+        check_sentences(
+            f"{where}.text", structs.asdict(self.text), [r.id for r in self.readings], missing
+        )

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cxresearch.claims.compute import RawEstimate
-from cxresearch.claims.phrases import Amount, Headcount, Interval, Limit, Sentence, Unknown, Value, Words
+from cxresearch.claims.phrases import (
+    Amount,
+    Headcount,
+    Interval,
+    Limit,
+    Sentence,
+    Unknown,
+    Value,
+    Words,
+)
 from cxresearch.claims.results import Evidence, ReferenceValue
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against
 
 
 def filled(
-    template: str, claim: Claim, row: Evidence, base: ReferenceValue | None, result: Mapping[str, RawEstimate]
+    template: str,
+    claim: Claim,
+    row: Evidence,
+    base: ReferenceValue | None,
+    result: Mapping[str, RawEstimate],
 ) -> Sentence:
     """A sentence with its values; a reading's own id in braces is its number.
 

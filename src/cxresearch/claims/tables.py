@@ -35,7 +35,16 @@ from cxresearch.records.records import Records, read_records
 from cxresearch.risk.agents import AgentTable, agent_table
 from cxresearch.risk.agents import total as total_agents
 from cxresearch.risk.cache import Cache, RecordsSummary, opened
-from cxresearch.risk.episodes import Episodes, clock_of, episodes, fix_last_levels, grades_of, since, timeline, until
+from cxresearch.risk.episodes import (
+    Episodes,
+    clock_of,
+    episodes,
+    fix_last_levels,
+    grades_of,
+    since,
+    timeline,
+    until,
+)
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
@@ -72,7 +81,13 @@ class TableSpec:
     @property
     def key(self) -> str:
         """What tells two tables apart."""
-        cuts = (self.time_origin or "", self.competing_event or "", self.time_fixed, self.compare, self.contacts_by)
+        cuts = (
+            self.time_origin or "",
+            self.competing_event or "",
+            self.time_fixed,
+            self.compare,
+            self.contacts_by,
+        )
         return repr((*self._rows, *cuts))
 
     @property
@@ -87,7 +102,9 @@ class TableSpec:
         return (named, self.clock.name, self.clock.lag, self.fixed, cut)
 
 
-def table_specs(study: Study, fixed: tuple[str, ...], claim: Claim, reading: AnyReading) -> tuple[TableSpec, ...]:
+def table_specs(
+    study: Study, fixed: tuple[str, ...], claim: Claim, reading: AnyReading
+) -> tuple[TableSpec, ...]:
     """The tables a reading needs, its own first; the others tell whether events are enough.
 
     Args:
@@ -125,7 +142,9 @@ def table_specs(study: Study, fixed: tuple[str, ...], claim: Claim, reading: Any
         case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
             kept = (*_known(fixed, reading.model.strata), *given)
             origin = reading.time_origin
-            spec = TableSpec(own, clock_of(study), kept, time_origin=origin, time_fixed=reading.time_fixed)
+            spec = TableSpec(
+                own, clock_of(study), kept, time_origin=origin, time_fixed=reading.time_fixed
+            )
         case _:
             assert_never(reading)
     return (spec,)
@@ -166,12 +185,15 @@ def count(
             else:
                 result[key].append(table)
     with ThreadPoolExecutor(AT_ONCE) as pool:  # the parts of a table go when their sum is there
-        sums = pool.map(lambda key: failed[key] if key in failed else _total(result.pop(key)), by_key)
+        sums = pool.map(
+            lambda key: failed[key] if key in failed else _total(result.pop(key)), by_key
+        )
         return dict(zip(by_key, sums, strict=True))
 
 
 def _each(
-    parts: Sequence[Callable[[], Records]], work: Callable[[Callable[[], Records], int], dict[str, Table | Exception]]
+    parts: Sequence[Callable[[], Records]],
+    work: Callable[[Callable[[], Records], int], dict[str, Table | Exception]],
 ) -> Iterator[dict[str, Table | Exception]]:
     """The parts worked on, in order; of a single one, several tables at a time."""
     if len(parts) == 1:
@@ -187,11 +209,15 @@ def _each(
 
 def _grades(wanted: Iterable[TableSpec]) -> tuple[int, ...] | None:
     """The grades of the contacts that any table looks at; None where all are."""
-    result = [None if c.contacts_by else grades_of((h for _, h in c.histories), c.clock) for c in wanted]
+    result = [
+        None if c.contacts_by else grades_of((h for _, h in c.histories), c.clock) for c in wanted
+    ]
     return None if None in result else tuple(sorted({g for grades in result for g in grades or ()}))
 
 
-def _part(wanted: Mapping[str, TableSpec], part: Callable[[], Records], at_once: int) -> dict[str, Table | Exception]:
+def _part(
+    wanted: Mapping[str, TableSpec], part: Callable[[], Records], at_once: int
+) -> dict[str, Table | Exception]:
     """The tables of a part; its customers are walked along once on each clock."""
     records = part()
     lines: dict[Clock, Timeline] = {}
@@ -210,13 +236,20 @@ def _part(wanted: Mapping[str, TableSpec], part: Callable[[], Records], at_once:
                     line = lines.get(spec.clock) or timeline(records, spec.clock)
                     lines[spec.clock] = line
                 eps = eps or _episodes(records, _needed(line, spec), spec)
-                result[key] = _compared(eps, spec.compare, others) if spec.compare else _counted(eps, spec)
+                result[key] = (
+                    _compared(eps, spec.compare, others) if spec.compare else _counted(eps, spec)
+                )
             except (NotTestable, EstimationError) as e:
                 result[key] = e
         return result
 
     made = Lock()
-    kinds = [list(k) for _, k in groupby(sorted(wanted.items(), key=lambda w: w[1].rows), key=lambda w: w[1].rows)]
+    kinds = [
+        list(k)
+        for _, k in groupby(
+            sorted(wanted.items(), key=lambda w: w[1].rows), key=lambda w: w[1].rows
+        )
+    ]
     if at_once == 1 or len(kinds) == 1 or not records.engine.shared:
         return {key: table for kind in kinds for key, table in make(kind).items()}
     with ThreadPoolExecutor(at_once) as pool:
@@ -228,7 +261,14 @@ def _part(wanted: Mapping[str, TableSpec], part: Callable[[], Records], at_once:
 
 
 def _episodes(records: Records, line: Timeline, wanted: TableSpec) -> Episodes:
-    eps = episodes(records, dict(wanted.histories), fixed=wanted.fixed, clock=wanted.clock, line=line, whole=True)
+    eps = episodes(
+        records,
+        dict(wanted.histories),
+        fixed=wanted.fixed,
+        clock=wanted.clock,
+        line=line,
+        whole=True,
+    )
     return replace(eps, frame=records.engine.keep(eps.frame))
 
 
@@ -251,20 +291,26 @@ def _counted(eps: Episodes, wanted: TableSpec) -> Table:
     return risk_table(fix_last_levels(eps) if wanted.time_fixed else eps)
 
 
-def _compared(eps: Episodes, who: Comparison, others: dict[tuple[str, str | None], pl.DataFrame]) -> MatchedTable:
+def _compared(
+    eps: Episodes, who: Comparison, others: dict[tuple[str, str | None], pl.DataFrame]
+) -> MatchedTable:
     """A comparison; `others` keeps the comparators for the next one of the same kind."""
     own = (who.history, who.level, who.active_within)
     kind = (who.active_within, who.matched_on)
     if kind not in others:
         others[kind] = comparable(eps, *own, matched_on=who.matched_on)
-    return matched_table(eps, *own, exclude_from=who.exclude_from, matched_on=who.matched_on, others=others[kind])
+    return matched_table(
+        eps, *own, exclude_from=who.exclude_from, matched_on=who.matched_on, others=others[kind]
+    )
 
 
 def _total(tables: list[Table]) -> Table:
     if isinstance(tables[0], AgentTable):
         return total_agents([t for t in tables if isinstance(t, AgentTable)])
     risk = [t for t in tables if isinstance(t, RiskTable)]
-    return total(risk) if risk else total_matched([t for t in tables if isinstance(t, MatchedTable)])
+    return (
+        total(risk) if risk else total_matched([t for t in tables if isinstance(t, MatchedTable)])
+    )
 
 
 Progress = Callable[[str], None]
@@ -306,7 +352,12 @@ class TableStore:
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self._kept else self._kept.reading()
         result = result or self._read()
-        self.audit, self.window, self.fixed, self.has = result.audit, result.window, result.fixed, result.has
+        self.audit, self.window, self.fixed, self.has = (
+            result.audit,
+            result.window,
+            result.fixed,
+            result.has,
+        )
 
     @property
     def records(self) -> Records:

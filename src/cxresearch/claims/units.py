@@ -7,7 +7,9 @@ from collections.abc import Collection
 
 from cxresearch.claims.decide import Region
 
-LOG_LIKELIHOOD = "log likelihood per departure"  # said as how much more probable one side makes each departure
+LOG_LIKELIHOOD = (
+    "log likelihood per departure"  # said as how much more probable one side makes each departure
+)
 _POINTS = "difference of shares"
 _PER_CENT = ("share", _POINTS, LOG_LIKELIHOOD)
 
@@ -69,5 +71,11 @@ def held_against(where: Region | None) -> tuple[float, ...]:
 
 def _told(edge: float, unit: str) -> float:
     """An edge on the scale on which the number is said, to three decimals."""
-    scaled = 100 * math.expm1(edge) if unit == LOG_LIKELIHOOD else 100 * edge if unit in _PER_CENT else edge
+    scaled = (
+        100 * math.expm1(edge)
+        if unit == LOG_LIKELIHOOD
+        else 100 * edge
+        if unit in _PER_CENT
+        else edge
+    )
     return round(scaled, 3)

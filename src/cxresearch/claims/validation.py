@@ -14,7 +14,9 @@ from cxresearch.records.follow_up import CAUSES
 from cxresearch.risk.episodes import check_name
 
 
-def check_region(where: str, region: Region, bounds: tuple[float, float], *, is_ratio: bool) -> None:
+def check_region(
+    where: str, region: Region, bounds: tuple[float, float], *, is_ratio: bool
+) -> None:
     """Refuse a region that the number can never lie in, or always does.
 
     Args:
@@ -29,12 +31,16 @@ def check_region(where: str, region: Region, bounds: tuple[float, float], *, is_
     low, high = bounds
     between = _between(low, high)
     if any(not low <= e <= high or (is_ratio and e == 0) for e in region.edges):
-        raise ClaimError(f"{where}.region: the number is {between}, so an edge must be, was {region.text!r}")
+        raise ClaimError(
+            f"{where}.region: the number is {between}, so an edge must be, was {region.text!r}"
+        )
     if region.low >= high or region.high <= low:
         raise ClaimError(f"{where}.region: the number is {between}, and never {region.text!r}")
 
 
-def check_smallest_effect(where: str, effect: float, region: Region, *, is_ratio: bool, largest: float) -> None:
+def check_smallest_effect(
+    where: str, effect: float, region: Region, *, is_ratio: bool, largest: float
+) -> None:
     """Refuse a smallest effect that is none, or that means nothing for the region.
 
     Args:
@@ -69,7 +75,9 @@ def check_alternative(where: str, alternative: float, bounds: tuple[float, float
     """
     low, high = bounds
     if not low < alternative < high:
-        raise ClaimError(f"{where}.alternative must be {_between(low, high)}, as the number is, was {alternative!r}")
+        raise ClaimError(
+            f"{where}.alternative must be {_between(low, high)}, as the number is, was {alternative!r}"
+        )
 
 
 def _between(low: float, high: float) -> str:
@@ -85,7 +93,9 @@ _HEAVIEST = 1_000
 
 def features(term: str) -> tuple[str, ...]:
     """The features of a term such as ``bad``, ``bad[1+]``, ``linear(bad)`` or ``bad:contacts``."""
-    return tuple(part.removeprefix("linear(").removesuffix(")").partition("[")[0] for part in term.split(":"))
+    return tuple(
+        part.removeprefix("linear(").removesuffix(")").partition("[")[0] for part in term.split(":")
+    )
 
 
 def check_terms(where: str, terms: Iterable[str]) -> None:
@@ -120,7 +130,9 @@ def check_strata(scope: Scope, key: str, strata: Sequence[str], terms: Iterable[
     used = {name for term in terms for name in features(term)}
     for name in strata:
         if name in scope.histories:
-            raise ClaimError(f"{scope.where}.{key}: {name!r} is a history, and a stratum must be fixed; make it a term")
+            raise ClaimError(
+                f"{scope.where}.{key}: {name!r} is a history, and a stratum must be fixed; make it a term"
+            )
         if name in used:
             raise ClaimError(f"{scope.where}: {name!r} cannot be a term and a stratum at once")
 
@@ -170,7 +182,9 @@ def _check_coefficient(where: str, scope: Scope, name: str, part: str) -> None:
     """A level of a history, its levels as numbers, or a covariate's level, which a study knows."""
     if name not in scope.histories:
         if name not in scope.covariates:
-            raise ClaimError(f"{where}: no history {name!r}{nearest(name, [*scope.histories, *scope.covariates])}")
+            raise ClaimError(
+                f"{where}: no history {name!r}{nearest(name, [*scope.histories, *scope.covariates])}"
+            )
         return
     if part == f"linear({name})":
         return
@@ -180,13 +194,24 @@ def _check_coefficient(where: str, scope: Scope, name: str, part: str) -> None:
     if part != f"{name}[{level}]":
         raise ClaimError(f"{where}: {part!r} must name a level: {allowed}")
     if level == levels[0]:
-        raise ClaimError(f"{where}: {part} is what the others are compared with; they are: {allowed}")
+        raise ClaimError(
+            f"{where}: {part} is what the others are compared with; they are: {allowed}"
+        )
     if level not in levels:
-        raise ClaimError(f"{where}: {name} has no level {level!r}{nearest(level, levels)}; it has: {', '.join(levels)}")
+        raise ClaimError(
+            f"{where}: {name} has no level {level!r}{nearest(level, levels)}; it has: {', '.join(levels)}"
+        )
 
 
 ALWAYS = ("lacks", "reason", "base")
-NUMBERS = ("estimate", "low", "high", "horizon", "customers", "events")  # of a primary reading that could be computed
+NUMBERS = (
+    "estimate",
+    "low",
+    "high",
+    "horizon",
+    "customers",
+    "events",
+)  # of a primary reading that could be computed
 LIMITS = ("", "low", "high")  # of a reading, after a colon
 
 
@@ -206,10 +231,14 @@ def check_sentences(
     """
     for key, sentence in sentences.items():
         names = ALWAYS if key == "not_testable" else (*ALWAYS, *NUMBERS)
-        _check_sentence(f"{where}.{key}", sentence, tuple(n for n in names if n not in missing), tuple(readings))
+        _check_sentence(
+            f"{where}.{key}", sentence, tuple(n for n in names if n not in missing), tuple(readings)
+        )
 
 
-def _check_sentence(where: str, sentence: str, words: tuple[str, ...], readings: tuple[str, ...]) -> None:
+def _check_sentence(
+    where: str, sentence: str, words: tuple[str, ...], readings: tuple[str, ...]
+) -> None:
     numbers = ", ".join(f"{{{r}}}" for r in readings)
     may = (
         f"in braces may stand {', '.join(words)}, or the number of a reading: {numbers}, or its limits, "
@@ -225,7 +254,9 @@ def _check_sentence(where: str, sentence: str, words: tuple[str, ...], readings:
         said = f"{{{name}{'!' + conversion if conversion else ''}{':' + spec if spec else ''}}}"
         known = name in readings or name in words
         if not known:
-            raise ClaimError(f"{where}: {said} is unknown here{nearest(name, (*words, *readings))}; {may}")
+            raise ClaimError(
+                f"{where}: {said} is unknown here{nearest(name, (*words, *readings))}; {may}"
+            )
         if conversion or (spec or "") not in (LIMITS if name in readings else ("",)):
             raise ClaimError(f"{where}: {said} is no form of {name}; {may}")
 
@@ -281,7 +312,9 @@ class Scope:
                 if name in self.histories:
                     check_level(where, name, self.histories[name].levels, level)
 
-    def check_reached(self, key: str, name: str, level: str, exclude_from: str | None = None) -> None:
+    def check_reached(
+        self, key: str, name: str, level: str, exclude_from: str | None = None
+    ) -> None:
         """Refuse a level that is not reached at one moment in time: where a clock starts or an exposure begins.
 
         Args:
@@ -324,7 +357,9 @@ class Scope:
         if not cause.strip():
             raise ClaimError(f"{where} must say what the transition is called, was {cause!r}")
         if cause in (*CAUSES, *self.histories, *self.covariates):
-            raise ClaimError(f"{where}: there is a {cause!r} already; call the cause something else")
+            raise ClaimError(
+                f"{where}: there is a {cause!r} already; call the cause something else"
+            )
         check_usable(where, cause.replace(" ", "_"))
 
     def check_cause(self, key: str, cause: str, causes: Sequence[str] = CAUSES[1:]) -> None:
@@ -347,7 +382,9 @@ def find_history(where: str, histories: Mapping[str, History], name: str) -> His
     """
     if name not in histories:
         known = ", ".join(histories) or "none"
-        raise ClaimError(f"{where}: no history {name!r}{nearest(name, histories) or '; there are: ' + known}")
+        raise ClaimError(
+            f"{where}: no history {name!r}{nearest(name, histories) or '; there are: ' + known}"
+        )
     return histories[name]
 
 
@@ -358,7 +395,9 @@ def check_level(where: str, name: str, levels: Sequence[str], level: str) -> Non
         ClaimError: the nearest level is suggested, and all are listed.
     """
     if level not in levels:
-        raise ClaimError(f"{where}: {name} has no level {level!r}{nearest(level, levels)}; it has: {', '.join(levels)}")
+        raise ClaimError(
+            f"{where}: {name} has no level {level!r}{nearest(level, levels)}; it has: {', '.join(levels)}"
+        )
 
 
 def check_distinct(where: str, names: Iterable[str]) -> None:
@@ -384,7 +423,9 @@ def check_days(where: str, days: object, least: int, words: Sequence[str] = ()) 
         return
     if isinstance(days, bool) or not isinstance(days, int) or not least <= days <= LARGEST:
         allowed = f", or {' or '.join(map(repr, words))}" if words else ""
-        raise ClaimError(f"{where} must be a number of days between {least} and {LARGEST:,}{allowed}, was {days!r}")
+        raise ClaimError(
+            f"{where} must be a number of days between {least} and {LARGEST:,}{allowed}, was {days!r}"
+        )
 
 
 def check_usable(where: str, name: str) -> None:

@@ -56,13 +56,20 @@ def classes(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[tuple[str,
         result[-1] = (0, result[-1][1])
     result.reverse()
     return tuple(
-        (_name(first, result[i + 1][0] if i + 1 < len(result) else None), n) for i, (first, n) in enumerate(result)
+        (_name(first, result[i + 1][0] if i + 1 < len(result) else None), n)
+        for i, (first, n) in enumerate(result)
     )
 
 
 def count_text(count: int | None, min_cell: int = MIN_CELL) -> str:
     """A count in words: ``1,204``, or that it is hidden."""
-    return "not shown" if count is None else f"fewer than {min_cell}" if 0 < count < min_cell else f"{count:,}"
+    return (
+        "not shown"
+        if count is None
+        else f"fewer than {min_cell}"
+        if 0 < count < min_cell
+        else f"{count:,}"
+    )
 
 
 def rounded(count: int, min_cell: int = MIN_CELL) -> int:
@@ -72,7 +79,11 @@ def rounded(count: int, min_cell: int = MIN_CELL) -> int:
 
 def about(count: int | None, min_cell: int = MIN_CELL) -> str:
     """A rounded count in words: ``about 1,200``."""
-    return count_text(count, min_cell) if count is None or count < min_cell else f"about {rounded(count, min_cell):,}"
+    return (
+        count_text(count, min_cell)
+        if count is None or count < min_cell
+        else f"about {rounded(count, min_cell):,}"
+    )
 
 
 def apart(counts: Iterable[float], min_cell: int = MIN_CELL) -> tuple[int, ...]:
@@ -103,7 +114,9 @@ def grain(customers: float, min_cell: int = MIN_CELL) -> float:
     """
     most = min_cell / (2 * max(customers, 1.0))
     power = 10.0 ** math.floor(math.log10(most) + 1e-12)
-    return float(min(max(next(f for f in (5, 2, 1) if f * power <= most * (1 + 1e-9)) * power, 1e-4), 0.1))
+    return float(
+        min(max(next(f for f in (5, 2, 1) if f * power <= most * (1 + 1e-9)) * power, 1e-4), 0.1)
+    )
 
 
 def to_grain(share: float, step: float) -> float:

@@ -12,7 +12,9 @@ from cxresearch.disclosure.counts import hide
 Sum = tuple[int, ...]  # positions of the cells that add up to a number
 
 
-def withheld(counts: Sequence[int], known: Sequence[Sum], told: Mapping[Hashable, Sum], min_cell: int) -> set[Hashable]:
+def withheld(
+    counts: Sequence[int], known: Sequence[Sum], told: Mapping[Hashable, Sum], min_cell: int
+) -> set[Hashable]:
     """Which sums of cells must not be told, beside others that are known.
 
     Small sums are hidden, and then further ones, the smallest first, until each small one might as well be `min_cell`
@@ -67,11 +69,15 @@ def _spoils(
     rows = np.array([row(cells) for cells in sums])
     right = rows @ n[there]
     result = linprog(-row(told[name]), A_eq=rows, b_eq=right, bounds=(0, None), method="highs")
-    if result.status != 0 or -result.fun >= min_cell - 1e-6:  # without a bound it may be as large as you like
+    if (
+        result.status != 0 or -result.fun >= min_cell - 1e-6
+    ):  # without a bound it may be as large as you like
         return None
     binding = np.abs(result.eqlin.marginals[len(known) :]) > 1e-9
     values = right[len(known) :]
-    guilty = [(int(v), i) for i, (v, b) in enumerate(zip(values, binding, strict=True)) if b and v > 0]
+    guilty = [
+        (int(v), i) for i, (v, b) in enumerate(zip(values, binding, strict=True)) if b and v > 0
+    ]
     guilty = guilty or [(int(v), i) for i, v in enumerate(values) if v > 0]
     return names[min(guilty)[1]] if guilty else None
 
@@ -110,7 +116,9 @@ def shown(counts: Sequence[Sequence[int]], min_cell: int) -> tuple[tuple[int | N
     )
 
 
-def levels_shown(by: Mapping[tuple[int, int], int], levels: Sequence[int], grades: int, min_cell: int) -> set[Hashable]:
+def levels_shown(
+    by: Mapping[tuple[int, int], int], levels: Sequence[int], grades: int, min_cell: int
+) -> set[Hashable]:
     """Which levels of service, and which of their grades, must be hidden where the grades of all moments are known.
 
     A level mostly counts as one grade, so what is told of levels must not give away more than the grades do.
@@ -128,7 +136,12 @@ def levels_shown(by: Mapping[tuple[int, int], int], levels: Sequence[int], grade
     counts = [by.get(pair, 0) for pair in pairs]
     per_grade = [tuple(i for i, (_, h) in enumerate(pairs) if h == g) for g in range(grades)]
     sums = hide([sum(counts[i] for i in cells) for cells in per_grade], min_cell)
-    known = [tuple(range(len(pairs))), *(cells for cells, n in zip(per_grade, sums, strict=True) if n is not None)]
-    told: dict[Hashable, Sum] = {x: tuple(i for i, (y, _) in enumerate(pairs) if x == y) for x in levels}
+    known = [
+        tuple(range(len(pairs))),
+        *(cells for cells, n in zip(per_grade, sums, strict=True) if n is not None),
+    ]
+    told: dict[Hashable, Sum] = {
+        x: tuple(i for i, (y, _) in enumerate(pairs) if x == y) for x in levels
+    }
     gone = withheld(counts, known, told | {pair: (i,) for i, pair in enumerate(pairs)}, min_cell)
     return gone | {pair for pair in pairs if pair[0] in gone}

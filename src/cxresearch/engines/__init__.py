@@ -46,7 +46,9 @@ def _spark() -> Engine:
     except ModuleNotFoundError as e:
         if e.name is None or not e.name.startswith(("pyspark", "py4j")):
             raise
-        raise EngineError("the engine spark is not installed: pip install 'cxresearch[spark]'") from None
+        raise EngineError(
+            "the engine spark is not installed: pip install 'cxresearch[spark]'"
+        ) from None
     return Spark()
 
 
@@ -61,7 +63,9 @@ def engine(name: str = "polars") -> Engine:
         EngineError: unknown, or not installed.
     """
     if name not in _ENGINES:
-        raise EngineError(f"no engine {name!r}{nearest(name, _ENGINES) or '; there are: ' + ', '.join(_ENGINES)}")
+        raise EngineError(
+            f"no engine {name!r}{nearest(name, _ENGINES) or '; there are: ' + ', '.join(_ENGINES)}"
+        )
     return _ENGINES[name]()
 
 
@@ -81,5 +85,8 @@ def reading_errors() -> tuple[type[BaseException], ...]:
     if "duckdb" in sys.modules:
         result.append(sys.modules["duckdb"].Error)
     if "pyspark" in sys.modules:
-        result += [sys.modules["pyspark.errors"].PySparkException, sys.modules["py4j.protocol"].Py4JError]
+        result += [
+            sys.modules["pyspark.errors"].PySparkException,
+            sys.modules["py4j.protocol"].Py4JError,
+        ]
     return tuple(result)

@@ -72,7 +72,9 @@ class Whole:
 
     def customers(self) -> int:
         """As `Moments.customers`."""
-        return int(self.engine.collect(self.moments.select(nw.col("customer").n_unique())).item() or 0)
+        return int(
+            self.engine.collect(self.moments.select(nw.col("customer").n_unique())).item() or 0
+        )
 
 
 class Engine(Protocol):
@@ -122,7 +124,9 @@ class Engine(Protocol):
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """Number the rows from 0 in the order of `by`, in a column `name`."""
 
-    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+    def instant(
+        self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx"
+    ) -> Frame:
         """Add ``{name}_day`` (since 1970-01-01) and ``{name}_second`` (of the day), local; null where unreadable.
 
         A day before `EARLIEST` or after `LATEST` is unreadable: it is a slip (a year of two digits, a number such as
@@ -164,14 +168,18 @@ class Engine(Protocol):
 
 def no_catalogue(table: str) -> EngineError:
     """The error of an engine that has no tables of its own."""
-    return EngineError(f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file")
+    return EngineError(
+        f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file"
+    )
 
 
 def settled(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
     """`Engine.settle` where windows order for themselves, and the engine minds its memory."""
     kept = engine.keep(log)
     fine = nw.col("reason").is_null()
-    return kept.filter(~fine).select("cx_row", "reason"), Whole(kept.filter(fine).select(*bounds), engine)
+    return kept.filter(~fine).select("cx_row", "reason"), Whole(
+        kept.filter(fine).select(*bounds), engine
+    )
 
 
 def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.engines.base import GROUPS, Bounds, Frame, Moments, framed, no_catalogue, settled, tallied
+from cxresearch.engines.base import (
+    GROUPS,
+    Bounds,
+    Frame,
+    Moments,
+    framed,
+    no_catalogue,
+    settled,
+    tallied,
+)
 from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
@@ -54,7 +63,9 @@ class DuckDB:
             return self._take(Polars().parquet(paths, hive=hive))
         self._opened.update(paths)
         if not hive:
-            return self.connection.read_parquet(list(paths), hive_partitioning=False, union_by_name=False)
+            return self.connection.read_parquet(
+                list(paths), hive_partitioning=False, union_by_name=False
+            )
         # a month of 01 is a number to Polars and text to DuckDB
         own = pl.scan_parquet(paths[0], hive_partitioning=False, glob=False).collect_schema()
         kinds = {pl.Int64: "bigint", pl.Float64: "double", pl.Date: "date", pl.Boolean: "boolean"}
@@ -106,9 +117,16 @@ class DuckDB:
 
     def rows(self, raw: Any) -> Frame:
         """As `Engine.rows`."""
-        casts = {"TIMESTAMPTZ_NS": "timestamptz", '"NULL"': "varchar", "HUGEINT": "double", "UHUGEINT": "double"}
+        casts = {
+            "TIMESTAMPTZ_NS": "timestamptz",
+            '"NULL"': "varchar",
+            "HUGEINT": "double",
+            "UHUGEINT": "double",
+        }
         plain = [
-            f"cast({quoted(c)} as {casts[t]}) as {quoted(c)}" if (t := str(kind)) in casts else quoted(c)
+            f"cast({quoted(c)} as {casts[t]}) as {quoted(c)}"
+            if (t := str(kind)) in casts
+            else quoted(c)
             for c, kind in zip(raw.columns, raw.types, strict=True)
         ]
         return framed(raw.project(", ".join(["row_number() over () as cx_row", *plain])))
@@ -117,7 +135,9 @@ class DuckDB:
         """As `Engine.number`."""
         return self._over(frame, f"row_number() over (order by {quoted(by)}) - 1 as {quoted(name)}")
 
-    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+    def instant(
+        self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx"
+    ) -> Frame:
         """As `Engine.instant`."""
         kind, x = frame.collect_schema()[column], quoted(column)
         if kind.is_integer():
@@ -153,12 +173,15 @@ class DuckDB:
     def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:  # noqa: ARG002
         """As `Engine.repeats`."""
         same = ", ".join(quoted(c) for c in columns)
-        return self._over(frame, f"row_number() over (partition by {same} order by cx_row) > 1 as cx_repeat")
+        return self._over(
+            frame, f"row_number() over (partition by {same} order by cx_row) > 1 as cx_repeat"
+        )
 
     def group(self, frame: Frame, column: str) -> Frame:
         """As `Engine.group`."""
         return self._over(
-            frame, f"cast(('0x' || substr(md5({quoted(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\""
+            frame,
+            f"cast(('0x' || substr(md5({quoted(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\"",
         )
 
     def pick(self, frame: Frame, rows: Frame) -> Frame:

@@ -26,15 +26,22 @@ def connected() -> duckdb.DuckDBPyConnection:
     try:
         import duckdb
     except ModuleNotFoundError:
-        raise EngineError("the engine duckdb is not installed: pip install 'cxresearch[duckdb]'") from None
-    shut: dict[str, Any] = {"python_enable_replacements": False, "autoinstall_known_extensions": False}
+        raise EngineError(
+            "the engine duckdb is not installed: pip install 'cxresearch[duckdb]'"
+        ) from None
+    shut: dict[str, Any] = {
+        "python_enable_replacements": False,
+        "autoinstall_known_extensions": False,
+    }
     connection = duckdb.connect(config=shut)
     connection.execute("set timezone = 'UTC'")
     connection.execute("set temp_directory = ''")  # it would be the working folder
     return connection
 
 
-def confine(connection: duckdb.DuckDBPyConnection, files: Iterable[str], spill: Path | None = None) -> None:
+def confine(
+    connection: duckdb.DuckDBPyConnection, files: Iterable[str], spill: Path | None = None
+) -> None:
     """Let a connection open these files and no other, and change no setting, from now on.
 
     Args:
@@ -65,7 +72,9 @@ def spill_folder(state: Path, owner: object) -> Path | None:
     return folder
 
 
-def stored(connection: duckdb.DuckDBPyConnection, path: str, table: str, name: str = "file") -> duckdb.DuckDBPyRelation:
+def stored(
+    connection: duckdb.DuckDBPyConnection, path: str, table: str, name: str = "file"
+) -> duckdb.DuckDBPyRelation:
     """A table of a file, which the connection knows by `name` from then on."""
     connection.execute(f"attach {text(path)} as {name} (read_only)")
     return connection.sql(f"select * from {name}.{'.'.join(map(quoted, table.split('.')))}")

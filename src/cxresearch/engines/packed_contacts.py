@@ -62,9 +62,13 @@ class Packed:
         people: pl.DataFrame = nw.to_native(customers)
         last = people.group_by("group").agg(pl.col("customer").cast(pl.Int64).max()).sort("group")
         ends = last["customer"].to_numpy()
-        cuts = np.searchsorted(self.keys, (ends - self.packing.low[0] + 1) << self.packing.below("customer"))
+        cuts = np.searchsorted(
+            self.keys, (ends - self.packing.low[0] + 1) << self.packing.below("customer")
+        )
         count = -(-len(self.keys) // PART)
-        size = max(len(self.keys), 1) / (count + count % 2 if count > 1 else 1)  # they are worked on two at a time
+        size = max(len(self.keys), 1) / (
+            count + count % 2 if count > 1 else 1
+        )  # they are worked on two at a time
         result: list[tuple[int, int, int, int]] = []
         first, start = 0, 0
         for end, stop in zip(ends.tolist(), cuts.tolist(), strict=True):
@@ -86,7 +90,11 @@ class Packed:
         last = tuple(columns) == self.packing.columns[-len(columns) :]
         for start in range(0, len(self.keys), PART):
             keys = self.keys[start : start + PART]
-            packed = keys & len(counts) - 1 if last else own.pack([self.packing.only(keys, c) for c in columns])
+            packed = (
+                keys & len(counts) - 1
+                if last
+                else own.pack([self.packing.only(keys, c) for c in columns])
+            )
             counts += np.bincount(packed, minlength=len(counts))
         there = np.flatnonzero(counts)
         return own.unpack(there).with_columns(rows=pl.Series(counts[there]))
@@ -96,7 +104,9 @@ class Packed:
         below, result, last = self.packing.below("customer"), 0, -1
         for start in range(0, len(self.keys), PART):
             customer = self.keys[start : start + PART] >> below
-            result += int(customer[0] != last) + int(np.count_nonzero(customer[1:] != customer[:-1]))
+            result += int(customer[0] != last) + int(
+                np.count_nonzero(customer[1:] != customer[:-1])
+            )
             last = customer[-1]
         return result
 

@@ -28,13 +28,21 @@ class Packing:
     @property
     def key(self) -> pl.Expr:
         """The packed integer; orders rows as the columns do."""
-        first, *rest = (pl.col(n).cast(pl.Int64) - a for n, a in zip(self.columns, self.low, strict=True))
-        return reduce(lambda key, part: key * (1 << part[1]) + part[0], zip(rest, self.bits[1:], strict=True), first)
+        first, *rest = (
+            pl.col(n).cast(pl.Int64) - a for n, a in zip(self.columns, self.low, strict=True)
+        )
+        return reduce(
+            lambda key, part: key * (1 << part[1]) + part[0],
+            zip(rest, self.bits[1:], strict=True),
+            first,
+        )
 
     def some(self, columns: Sequence[str]) -> Packing:
         """How to pack some of the columns, in this order."""
         places = [self.columns.index(c) for c in columns]
-        return Packing(tuple(columns), tuple(self.low[i] for i in places), tuple(self.bits[i] for i in places))
+        return Packing(
+            tuple(columns), tuple(self.low[i] for i in places), tuple(self.bits[i] for i in places)
+        )
 
     def pack(self, values: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         """The packed integers of some values, one array per column."""
@@ -55,7 +63,9 @@ class Packing:
     def unpack(self, key: NDArray[np.int64], *, small: bool = False) -> pl.DataFrame:
         """The columns again; with `small`, those that fit into 32 bits have no more."""
         rest, result = key, {}
-        for name, least, bits in reversed(list(zip(self.columns, self.low, self.bits, strict=True))):
+        for name, least, bits in reversed(
+            list(zip(self.columns, self.low, self.bits, strict=True))
+        ):
             value = (rest & ((1 << bits) - 1)) + least
             downcast = small and least >= -(2**31) and least + (1 << bits) <= 2**31
             result[name] = pl.Series(name, value.astype(np.int32) if downcast else value)
@@ -65,7 +75,9 @@ class Packing:
 
 def packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
     """How to pack some columns; None if they are not whole numbers, or where 63 bits do not hold them."""
-    if not frame.height or not all(frame.schema[c].is_integer() and not frame[c].null_count() for c in columns):
+    if not frame.height or not all(
+        frame.schema[c].is_integer() and not frame[c].null_count() for c in columns
+    ):
         return None
     low, high = (frame.select(getattr(pl.col(columns), how)()).row(0) for how in ("min", "max"))
     return between({c: (a, h) for c, a, h in zip(columns, low, high, strict=True)})
@@ -74,7 +86,11 @@ def packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
 def between(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
     """How to pack columns whose values lie between these bounds, both included; None where 63 bits do not hold them."""
     bits = tuple(int(high - low).bit_length() for low, high in bounds.values())
-    return Packing(tuple(bounds), tuple(low for low, _ in bounds.values()), bits) if sum(bits) <= 63 else None
+    return (
+        Packing(tuple(bounds), tuple(low for low, _ in bounds.values()), bits)
+        if sum(bits) <= 63
+        else None
+    )
 
 
 def between_two(bounds: Mapping[str, tuple[int, int]]) -> tuple[Packing, Packing] | None:
@@ -96,17 +112,23 @@ def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.
         return downcast(frame.group_by(keys).agg(exact).sort(keys), counts)
     key = packed(frame, pack)
     rising = bool((key[1:] >= key[:-1]).all())
-    if not rising and 1 << sum(pack.bits) <= len(key):  # no sum of counts that fit into memory is beyond a float
+    if not rising and 1 << sum(pack.bits) <= len(
+        key
+    ):  # no sum of counts that fit into memory is beyond a float
         occurs = np.flatnonzero(np.bincount(key))
         summed = [np.bincount(key, frame[c].to_numpy())[occurs].astype(np.int64) for c in counts]
-        return downcast(pack.unpack(occurs, small=True).with_columns(map(pl.Series, counts, summed)), counts)
+        return downcast(
+            pack.unpack(occurs, small=True).with_columns(map(pl.Series, counts, summed)), counts
+        )
     order = None if rising else np.argsort(key)
     ordered = key if order is None else key[order]
     starts = runs(ordered)
     result = pack.unpack(ordered[starts], small=True)
     for c in counts:
         values = frame[c].to_numpy().astype(np.int64)
-        result = result.with_columns(pl.Series(c, np.add.reduceat(values if order is None else values[order], starts)))
+        result = result.with_columns(
+            pl.Series(c, np.add.reduceat(values if order is None else values[order], starts))
+        )
     return downcast(result, counts)
 
 
@@ -141,5 +163,13 @@ def downcast(frame: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
     for name, greatest in zip(frame.columns, most, strict=True):
         n = greatest or 0
         room = int(frame[name].cast(pl.Int64).sum()) if n >= 2**15 and name in counts else n
-        kinds[name] = pl.Int8 if room < 2**7 else pl.Int16 if room < 2**15 else pl.Int32 if room < 2**31 else pl.Int64
+        kinds[name] = (
+            pl.Int8
+            if room < 2**7
+            else pl.Int16
+            if room < 2**15
+            else pl.Int32
+            if room < 2**31
+            else pl.Int64
+        )
     return frame.with_columns(pl.col(c).cast(kind) for c, kind in kinds.items())

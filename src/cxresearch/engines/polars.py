@@ -10,7 +10,16 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
-from cxresearch.engines.base import GROUPS, Bounds, Frame, Moments, Whole, framed, no_catalogue, tallied
+from cxresearch.engines.base import (
+    GROUPS,
+    Bounds,
+    Frame,
+    Moments,
+    Whole,
+    framed,
+    no_catalogue,
+    tallied,
+)
 from cxresearch.engines.duckdb_files import confine, connected, stored
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
@@ -65,7 +74,9 @@ class Polars:
         as_text = scan({**types, **dict.fromkeys(whole, pl.String)}, 0)
         padded = [pl.col(whole).str.contains(_LEADING_ZERO).any()] if whole else []
         # every column is read once, since a line with too many fields is no error to a reader of few columns
-        read = as_text.select(*padded, *(pl.col(c).null_count() for c in types if c not in whole)).collect()
+        read = as_text.select(
+            *padded, *(pl.col(c).null_count() for c in types if c not in whole)
+        ).collect()
         types |= {c: pl.String() for c in whole if read[c].item()}
         return scan(types, 0)
 
@@ -100,7 +111,9 @@ class Polars:
         native = nw.to_native(frame).sort(by).with_row_index(name)
         return framed(native.with_columns(pl.col(name).cast(pl.Int64)))
 
-    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+    def instant(
+        self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx"
+    ) -> Frame:
         """As `Engine.instant`."""
         native, x, kind = nw.to_native(frame), pl.col(column), frame.collect_schema()[column]
         if kind.is_integer():
@@ -126,13 +139,17 @@ class Polars:
     def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
         """As `Engine.local`."""
         kinds = frame.collect_schema()
-        return framed(nw.to_native(frame).with_columns(_local(pl.col(c), kinds[c], zone) for c in columns))
+        return framed(
+            nw.to_native(frame).with_columns(_local(pl.col(c), kinds[c], zone) for c in columns)
+        )
 
     def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:
         """As `Engine.repeats`: by hashes of a few columns, and where many are left of all; then by the values."""
         native = nw.to_native(frame).lazy()
         few = pl.struct(apart).hash()
-        doubtful, rows = twice(gathered((p.to_series() for p in _pieces(native.select(few))), np.uint64))
+        doubtful, rows = twice(
+            gathered((p.to_series() for p in _pieces(native.select(few))), np.uint64)
+        )
         if not rows:
             return framed(native.with_columns(cx_repeat=pl.lit(value=False)))
         among = native.filter(few.is_in(doubtful.implode())).select("cx_row", *columns)
@@ -141,7 +158,9 @@ class Polars:
             hashed = pl.concat(pieces)
             again, _ = twice(hashed["hash"].to_numpy().copy())
             suspects = hashed.filter(pl.col("hash").is_in(again.implode()))["cx_row"]
-            among = native.filter(pl.col("cx_row").is_in(suspects.implode())).select("cx_row", *columns)
+            among = native.filter(pl.col("cx_row").is_in(suspects.implode())).select(
+                "cx_row", *columns
+            )
         equal = among.collect(engine="streaming").sort("cx_row")
         repeated = equal.filter(~pl.struct(columns).is_first_distinct())["cx_row"]
         return framed(native.with_columns(cx_repeat=pl.col("cx_row").is_in(repeated.implode())))
@@ -158,8 +177,14 @@ class Polars:
         wanted: pl.DataFrame = nw.to_native(rows).lazy().collect()
         native = nw.to_native(frame).lazy()
         numbers = wanted["cx_row"]
-        place = numbers.to_list() if len(numbers) <= FEW else numbers.cast(native.collect_schema()["cx_row"]).implode()
-        few = native.filter(pl.col("cx_row").is_in(place)).with_columns(pl.col("cx_row").cast(pl.Int64))
+        place = (
+            numbers.to_list()
+            if len(numbers) <= FEW
+            else numbers.cast(native.collect_schema()["cx_row"]).implode()
+        )
+        few = native.filter(pl.col("cx_row").is_in(place)).with_columns(
+            pl.col("cx_row").cast(pl.Int64)
+        )
         return framed(few.join(wanted.lazy(), on="cx_row"))
 
     def keep(self, frame: Frame) -> Frame:
@@ -174,7 +199,9 @@ class Polars:
         if self.lazy or (one is None and two is None):
             kept = self.keep(log)
             result = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
-            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(result, self)
+            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(
+                result, self
+            )
         asides = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
         fine = pl.col("reason").is_null()
         packs = [one] if one else list(two or ())
@@ -188,7 +215,9 @@ class Polars:
         keys, *rest = (column.all() for column in growing.values())
         if rest:
             order = np.argsort(keys, kind="stable")
-            return framed(pl.concat(asides).sort("cx_row")), Packed(keys[order], packs[0], rest[0][order], packs[1])
+            return framed(pl.concat(asides).sort("cx_row")), Packed(
+                keys[order], packs[0], rest[0][order], packs[1]
+            )
         keys.sort()
         return framed(pl.concat(asides).sort("cx_row")), Packed(keys, packs[0])
 
@@ -209,7 +238,9 @@ def plain(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Types that another engine or Narwhals would not take: 128-bit integers, and columns without a value."""
     kinds = frame.head(0).collect_schema()  # as `schema_of`
     casts = {
-        c: pl.String if t == pl.Null else pl.Float64 for c, t in kinds.items() if t in (pl.Null, pl.Int128, pl.UInt128)
+        c: pl.String if t == pl.Null else pl.Float64
+        for c, t in kinds.items()
+        if t in (pl.Null, pl.Int128, pl.UInt128)
     }
     return frame.with_columns(pl.col(c).cast(t) for c, t in casts.items()) if casts else frame
 
@@ -234,4 +265,8 @@ def _pieces(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 
 
 def _local(x: pl.Expr, kind: Any, zone: str) -> pl.Expr:
-    return x.dt.convert_time_zone(zone).dt.replace_time_zone(None) if getattr(kind, "time_zone", None) else x
+    return (
+        x.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        if getattr(kind, "time_zone", None)
+        else x
+    )

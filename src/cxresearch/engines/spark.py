@@ -46,11 +46,15 @@ _LOCAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.sql.dataFrameDebugging.enabled": "false",
-    "spark.sql.shuffle.partitions": str(min(os.cpu_count() or 1, 8)),  # 200 small ones are slow on one machine
+    "spark.sql.shuffle.partitions": str(
+        min(os.cpu_count() or 1, 8)
+    ),  # 200 small ones are slow on one machine
 }
 _PLACE = 33  # an increasing id is the partition's number above so many bits, and the row's place in it below
 _DECLARED = "cx_declared_"  # before the names of a query: a table of the catalogue has no such name
-_BESIDE: WeakKeyDictionary[SparkSession, SparkSession] = WeakKeyDictionary()  # sessions of our own to their callers
+_BESIDE: WeakKeyDictionary[SparkSession, SparkSession] = (
+    WeakKeyDictionary()
+)  # sessions of our own to their callers
 _NO_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -83,7 +87,9 @@ class Spark:
         _activate(self.session)
         paths = [os.path.abspath(p) for p in paths]  # noqa: PTH100 - the same name, not where a link leads
         if any(os.path.basename(p).startswith(("_", ".")) for p in paths):  # noqa: PTH119
-            return self._take(Polars().parquet(paths, hive=hive))  # Spark would pass over them in silence
+            return self._take(
+                Polars().parquet(paths, hive=hive)
+            )  # Spark would pass over them in silence
         rows = [pq.read_metadata(p).num_rows for p in paths]
         kinds = dict(Polars().parquet(paths, hive=hive).collect_schema())
         own = self.session.read.parquet(*(_escaped(p) for p in paths))
@@ -91,14 +97,25 @@ class Spark:
         native = own.withColumns({(row := _free("cx_row", [*kinds, *own.columns])): number})
         folders = [c for c in kinds if c not in own.columns]
         if len(paths) > 1 or folders:
-            listed = {"cx_path": paths, "cx_before": list(itertools.accumulate(rows, initial=0))[:-1]}
+            listed = {
+                "cx_path": paths,
+                "cx_before": list(itertools.accumulate(rows, initial=0))[:-1],
+            }
             named = pl.DataFrame(listed).with_columns(_folder(paths, c, kinds[c]) for c in folders)
-            path = sf.url_decode(sf.replace(sf.col("_metadata.file_path"), sf.lit("+"), sf.lit("%2B")))
-            native = own.withColumns({row: number, "cx_path": sf.regexp_replace(path, "^[a-z]+:/+", "/")})
+            path = sf.url_decode(
+                sf.replace(sf.col("_metadata.file_path"), sf.lit("+"), sf.lit("%2B"))
+            )
+            native = own.withColumns(
+                {row: number, "cx_path": sf.regexp_replace(path, "^[a-z]+:/+", "/")}
+            )
             native = native.join(sf.broadcast(self._arrow(named)), on="cx_path", how="left")
-            lost = sf.raise_error(sf.concat(sf.lit("no number for the rows of "), sf.col("cx_path")))
+            lost = sf.raise_error(
+                sf.concat(sf.lit("no number for the rows of "), sf.col("cx_path"))
+            )
             native = native.withColumn(row, sf.col(row) + sf.coalesce(sf.col("cx_before"), lost))
-        native = native.select(*(_known(sf.col(_quoted(c)), t).alias(c) for c, t in kinds.items()), row)
+        native = native.select(
+            *(_known(sf.col(_quoted(c)), t).alias(c) for c, t in kinds.items()), row
+        )
         return self._opened(native, row)
 
     def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> DataFrame:
@@ -171,7 +188,8 @@ class Spark:
         native, row = self._numbered.get(raw) or (self._in_order(raw, "cx_row", 1), "cx_row")
         kinds = {f.name: f.dataType.typeName() for f in raw.schema.fields}
         plain_ones = [
-            sf.col(c).cast("string").alias(c) if kinds[c] in ("void", "time") else sf.col(c) for c in raw.columns
+            sf.col(c).cast("string").alias(c) if kinds[c] in ("void", "time") else sf.col(c)
+            for c in raw.columns
         ]
         return framed(native.select(sf.col(row).cast("bigint").alias("cx_row"), *plain_ones))
 
@@ -182,18 +200,24 @@ class Spark:
     def _in_order(self, native: DataFrame, name: str, first: int) -> DataFrame:
         """Number the rows as they stand, without bringing them to one machine: counts by partition come first."""
         x = self._kept(native.withColumn(name, sf.monotonically_increasing_id()))
-        counted = x.groupBy(sf.shiftright(name, _PLACE).alias("cx_part")).agg(sf.count("*").alias("cx_rows"))
+        counted = x.groupBy(sf.shiftright(name, _PLACE).alias("cx_part")).agg(
+            sf.count("*").alias("cx_rows")
+        )
         counts = sorted(map(tuple, counted.collect()))
         if len(counts) < 2:
             return x.withColumn(name, sf.col(name).bitwiseAND(sf.lit(2**_PLACE - 1)) + first)
         parts, sizes = zip(*counts, strict=True)
         before = list(itertools.accumulate(sizes, initial=first))[:-1]
         starts = self._arrow(pl.DataFrame({"cx_part": parts, "cx_before": before}))
-        x = x.withColumn("cx_part", sf.shiftright(name, _PLACE)).join(sf.broadcast(starts), on="cx_part")
+        x = x.withColumn("cx_part", sf.shiftright(name, _PLACE)).join(
+            sf.broadcast(starts), on="cx_part"
+        )
         place = sf.col(name).bitwiseAND(sf.lit(2**_PLACE - 1)) + sf.col("cx_before")
         return x.withColumn(name, place).drop("cx_part", "cx_before")
 
-    def instant(self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx") -> Frame:
+    def instant(
+        self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx"
+    ) -> Frame:
         """As `Engine.instant`."""
         native, kind = self._mine(frame), frame.collect_schema()[column]
         x = sf.col(_quoted(column))
@@ -209,7 +233,11 @@ class Spark:
             second = sf.hour(at) * 3600 + sf.minute(at) * 60 + sf.second(at)
         there = day.between(EARLIEST, LATEST)
         result = {"day": day, "second": second}
-        return framed(native.withColumns({f"{name}_{k}": sf.when(there, v).cast("int") for k, v in result.items()}))
+        return framed(
+            native.withColumns(
+                {f"{name}_{k}": sf.when(there, v).cast("int") for k, v in result.items()}
+            )
+        )
 
     def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
         """As `Engine.local`."""
@@ -225,7 +253,9 @@ class Spark:
     def group(self, frame: Frame, column: str) -> Frame:
         """As `Engine.group`."""
         digits = sf.substring(sf.md5(sf.col(_quoted(column))), 1, 8)
-        return framed(self._mine(frame).withColumn("group", sf.conv(digits, 16, 10).cast("bigint") % GROUPS))
+        return framed(
+            self._mine(frame).withColumn("group", sf.conv(digits, 16, 10).cast("bigint") % GROUPS)
+        )
 
     def pick(self, frame: Frame, rows: Frame) -> Frame:
         """As `Engine.pick`."""
@@ -258,8 +288,12 @@ class Spark:
 def _caller() -> SparkSession:
     """The active session; a local one where there is none."""
     if is_remote():
-        raise EngineError("the engine spark needs a session in this process: it has not been tried on Spark Connect")
-    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL)  # what it says is raised as well
+        raise EngineError(
+            "the engine spark needs a session in this process: it has not been tried on Spark Connect"
+        )
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(
+        logging.CRITICAL
+    )  # what it says is raised as well
     result = SparkSession.getActiveSession()
     if result in _BESIDE:  # left there by what ended in an error
         return _BESIDE[result]
@@ -268,10 +302,14 @@ def _caller() -> SparkSession:
         local = {**_LOCAL, "spark.driver.extraJavaOptions": log}
         builder = SparkSession.builder.master("local[*]").appName("cxresearch")
         try:
-            result = reduce(lambda b, setting: b.config(*setting), local.items(), builder).getOrCreate()
+            result = reduce(
+                lambda b, setting: b.config(*setting), local.items(), builder
+            ).getOrCreate()
         except (PySparkException, OSError) as e:
             said = next(iter(str(e).splitlines()), "")
-            raise EngineError(f"the engine spark does not start: {said} It needs Java 17 or later") from None
+            raise EngineError(
+                f"the engine spark does not start: {said} It needs Java 17 or later"
+            ) from None
     return result
 
 
@@ -302,7 +340,9 @@ def _known(x: Column, kind: pl.DataType) -> Column:
 
 def _folder(paths: Sequence[str], name: str, kind: pl.DataType) -> pl.Series:
     """What the folder names say of a column, file by file."""
-    parts = [dict(part.split("=", 1) for part in Path(path).parts[:-1] if "=" in part) for path in paths]
+    parts = [
+        dict(part.split("=", 1) for part in Path(path).parts[:-1] if "=" in part) for path in paths
+    ]
     values = [unquote(p[name]) for p in parts]
     return pl.Series(name, [None if v == _NO_FOLDER else v for v in values], pl.String).cast(kind)
 

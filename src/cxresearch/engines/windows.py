@@ -15,7 +15,9 @@ from cxresearch.engines.packing import packed, packing, runs
 if TYPE_CHECKING:
     Frame = nw.LazyFrame[Any]
 
-Fold = Literal["sum", "last", "min"]  # how a column runs along a customer; `last` is the greatest within one tick
+Fold = Literal[
+    "sum", "last", "min"
+]  # how a column runs along a customer; `last` is the greatest within one tick
 _NOTHING = 2**62  # no value is that far from 0
 
 
@@ -94,19 +96,29 @@ class AlongSorted(Along):
 
     def shift(self, column: str, n: int) -> nw.Expr:
         """As `Along.shift`."""
-        return nw.when(nw.col("customer") == nw.col("customer").shift(n)).then(nw.col(column).shift(n))
+        return nw.when(nw.col("customer") == nw.col("customer").shift(n)).then(
+            nw.col(column).shift(n)
+        )
 
     def sum(self, column: str) -> nw.Expr:
         """As `Along.sum`: the running sum of all, less what it was where the customer begins."""
         own = nw.col(column).fill_null(0).cast(nw.Int64)
-        first = nw.col("customer").shift(1).is_null() | (nw.col("customer") != nw.col("customer").shift(1))
+        first = nw.col("customer").shift(1).is_null() | (
+            nw.col("customer") != nw.col("customer").shift(1)
+        )
         before = nw.when(first).then(own.cum_sum() - own).fill_null(strategy="forward")
         return own.cum_sum() - before
 
     def last(self, column: str) -> nw.Expr:
         """As `Along.last`: the last value of all, if it is the customer's own."""
-        owner = nw.when(~nw.col(column).is_null()).then(nw.col("customer")).fill_null(strategy="forward")
-        return nw.when(owner == nw.col("customer")).then(nw.col(column).fill_null(strategy="forward"))
+        owner = (
+            nw.when(~nw.col(column).is_null())
+            .then(nw.col("customer"))
+            .fill_null(strategy="forward")
+        )
+        return nw.when(owner == nw.col("customer")).then(
+            nw.col(column).fill_null(strategy="forward")
+        )
 
     def merge(self, frame: Frame, columns: tuple[str, ...]) -> Frame:
         """As `Along.merge`: carried forward over everything, then the last of the rows of one tick."""
@@ -118,7 +130,9 @@ class AlongSorted(Along):
         return e.over("customer")
 
 
-def _reduced(column: pl.Series, order: NDArray[np.int64], starts: NDArray[np.int64], fold: Fold) -> pl.Series:
+def _reduced(
+    column: pl.Series, order: NDArray[np.int64], starts: NDArray[np.int64], fold: Fold
+) -> pl.Series:
     """The sum, the greatest or the least of every run of rows; null where a run has no value."""
     nothing = {"sum": 0, "last": -_NOTHING, "min": _NOTHING}[fold]
     reduce = {"sum": np.add, "last": np.maximum, "min": np.minimum}[fold]

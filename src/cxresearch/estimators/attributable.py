@@ -48,20 +48,27 @@ def attributable(table: RiskTable, fit: CoxFit, combine: Mapping[str, float]) ->
         total = 0.0
         for weight, events, places in parts:
             counts = events.sum(axis=0) - (0 if without is None else events[without])
-            kept = sum(n * (1.0 if p < 0 else float(np.exp(-beta[p]))) for n, p in zip(counts, places, strict=True))
+            kept = sum(
+                n * (1.0 if p < 0 else float(np.exp(-beta[p])))
+                for n, p in zip(counts, places, strict=True)
+            )
             total += weight * (1 - kept / counts.sum())
         return np.array([total])
 
     whole = value(fit.coef, None)
     result = jackknife(whole, lambda g: value(fit.replicates[g], g), fit.groups)
-    return estimate(float(whole[0]), float(result.se[0]), scale="identity", level=fit.level, groups=fit.groups)
+    return estimate(
+        float(whole[0]), float(result.se[0]), scale="identity", level=fit.level, groups=fit.groups
+    )
 
 
 def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.ndarray, list[int]]:
     """Events by group and level of a feature, and the place of each level's coefficient (-1: the reference)."""
     own = [t for t in fit.terms if t.startswith(f"{name}[") and ":" not in t]
     if any(name in t for t in fit.terms if ":" in t):
-        raise EstimationError(f"{name!r} is part of a product; its fraction is not defined by its own coefficients")
+        raise EstimationError(
+            f"{name!r} is part of a product; its fraction is not defined by its own coefficients"
+        )
     if not own:
         features = {t.partition("[")[0] for t in fit.terms}
         if name in {f.name for f in table.features}:
@@ -72,4 +79,6 @@ def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.nda
     events = np.zeros((fit.groups, len(levels)))
     for group, level, n in counted.iter_rows():
         events[group, level] = n
-    return events, [fit.terms.index(f"{name}[{v}]") if f"{name}[{v}]" in own else -1 for v in levels]
+    return events, [
+        fit.terms.index(f"{name}[{v}]") if f"{name}[{v}]" in own else -1 for v in levels
+    ]

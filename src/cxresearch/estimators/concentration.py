@@ -84,11 +84,18 @@ class Concentration(Result):
             f"{self.ranked:,} of {self.agents:,} agents have moments enough to be ranked.",
             f"{self.bad:,} of {self.moments:,} moments were bad.",
         )
-        return html_table(f"Bad moments in the worst {self.part:.0%} of moments", heads, rows, notes)
+        return html_table(
+            f"Bad moments in the worst {self.part:.0%} of moments", heads, rows, notes
+        )
 
 
 def worst_share(
-    counts: pl.DataFrame, *, part: float = 0.1, level: float = 0.95, draws: int = 1000, seed: int = 1
+    counts: pl.DataFrame,
+    *,
+    part: float = 0.1,
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 1,
 ) -> Concentration:
     """The share of bad moments at the worst agents, who are found and measured on different customers.
 
@@ -108,7 +115,9 @@ def worst_share(
         EstimationError: a column is missing or holds what it must not, or an argument is out of range.
     """
     if not 0 < part < 1 or not 0 < level < 1 or draws < 100:
-        raise EstimationError(f"0 < part < 1, 0 < level < 1, draws >= 100; they were {part}, {level}, {draws}")
+        raise EstimationError(
+            f"0 < part < 1, 0 < level < 1, draws >= 100; they were {part}, {level}, {draws}"
+        )
     cells = _cells(counts)
     agents = _Agents.of(cells)
     if agents.ranked.sum() < MIN_AGENTS:
@@ -119,13 +128,23 @@ def worst_share(
     rng = np.random.default_rng(seed)
     count = len(agents.ranked)
     once = np.ones((1, count))
-    value, worst = float(agents.shares(once, part)[0]), int((agents.taken(once, part) > 0).any(axis=(0, 1)).sum())
-    often = (rng.multinomial(count, np.full(count, 1 / count), size).astype(np.float64) for size in _sizes(draws))
+    value, worst = (
+        float(agents.shares(once, part)[0]),
+        int((agents.taken(once, part) > 0).any(axis=(0, 1)).sum()),
+    )
+    often = (
+        rng.multinomial(count, np.full(count, 1 / count), size).astype(np.float64)
+        for size in _sizes(draws)
+    )
     resampled = np.concatenate([agents.shares(w, part) for w in often])
-    permuted = np.concatenate([agents.shares(once, part, b) for b in agents.permuted(cells, draws, rng)])
+    permuted = np.concatenate(
+        [agents.shares(once, part, b) for b in agents.permuted(cells, draws, rng)]
+    )
     if 0 < value < 1:  # a resample of n agents spreads less than n new ones would
         spread = float(np.nanstd(resampled, ddof=1)) * math.sqrt(count / (count - 1))
-        result = estimate(value, spread / (value * (1 - value)), scale="logit", level=level, groups=worst + 1)
+        result = estimate(
+            value, spread / (value * (1 - value)), scale="logit", level=level, groups=worst + 1
+        )
     else:
         result = wilson(value, count, level)
     mean = float(permuted.mean())
@@ -147,14 +166,18 @@ def _cells(counts: pl.DataFrame) -> pl.DataFrame:
     """One row per agent, stratum and half, sorted; agents and strata numbered from 0."""
     for name in _COLUMNS:
         if name not in counts.columns:
-            raise EstimationError(f"counts need the column {name!r}; they have: {', '.join(counts.columns)}")
+            raise EstimationError(
+                f"counts need the column {name!r}; they have: {', '.join(counts.columns)}"
+            )
         if not counts.schema[name].is_integer() or counts[name].null_count():
             raise EstimationError(f"the column {name!r} must hold whole numbers and no nulls")
     if counts.filter(~pl.col("half").is_in([0, 1])).height:
         raise EstimationError("the column 'half' must hold 0 or 1")
     if counts.filter((pl.col("bad") < 0) | (pl.col("bad") > pl.col("moments"))).height:
         raise EstimationError("the column 'bad' must lie between 0 and the moments of its row")
-    kept = counts.select(pl.col(*_COLUMNS).cast(pl.Int64)).filter((pl.col("agent") >= 0) & (pl.col("moments") > 0))
+    kept = counts.select(pl.col(*_COLUMNS).cast(pl.Int64)).filter(
+        (pl.col("agent") >= 0) & (pl.col("moments") > 0)
+    )
     summed = kept.group_by("stratum", "half", "agent").agg(pl.col("moments", "bad").sum())
     return summed.sort("stratum", "half", "agent").with_columns(
         pl.col("agent", "stratum").rank("dense").cast(pl.Int64) - 1
@@ -189,7 +212,9 @@ class _Agents:
             return csr_array((own[column].to_numpy().astype(np.float64), places), shape=shape)
 
         moments_in, bad_in = ((table(0, c), table(1, c)) for c in ("moments", "bad"))
-        moments, bad = (np.array([np.asarray(t.sum(axis=1)) for t in tables]) for tables in (moments_in, bad_in))
+        moments, bad = (
+            np.array([np.asarray(t.sum(axis=1)) for t in tables]) for tables in (moments_in, bad_in)
+        )
         every = np.ones((1, shape[0]))
         expected = [_expected(every, m, b)[0] for m, b in zip(moments_in, bad_in, strict=True)]
         return cls(moments, bad, moments_in, bad_in, np.minimum(*expected) >= MIN_BAD)
@@ -207,8 +232,12 @@ class _Agents:
         for ranking, measuring in ((0, 1), (1, 0)):
             expected = _expected(weight, self.moments_in[ranking], self.bad_in[ranking])
             known = self.ranked & (expected > 0)
-            ratio = np.where(known, bad[:, ranking] / np.where(known, expected, 1.0), -1.0).round(_DIGITS)
-            result.append(_worst(ratio, np.broadcast_to(weight * self.moments[measuring], ratio.shape), part))
+            ratio = np.where(known, bad[:, ranking] / np.where(known, expected, 1.0), -1.0).round(
+                _DIGITS
+            )
+            result.append(
+                _worst(ratio, np.broadcast_to(weight * self.moments[measuring], ratio.shape), part)
+            )
         return np.array(result)
 
     def shares(self, weight: Array, part: float, bad: Array | None = None) -> Array:
@@ -217,10 +246,14 @@ class _Agents:
         counted = [weight * own[:, measuring] for measuring in (1, 0)]
         worst = self.taken(weight, part, bad)
         with np.errstate(invalid="ignore"):
-            result = [(b * t).sum(axis=1) / b.sum(axis=1) for b, t in zip(counted, worst, strict=True)]
+            result = [
+                (b * t).sum(axis=1) / b.sum(axis=1) for b, t in zip(counted, worst, strict=True)
+            ]
         return np.asarray((result[0] + result[1]) / 2)
 
-    def permuted(self, cells: pl.DataFrame, draws: int, rng: np.random.Generator) -> Iterator[Array]:
+    def permuted(
+        self, cells: pl.DataFrame, draws: int, rng: np.random.Generator
+    ) -> Iterator[Array]:
         """Bad moments by half and agent, shape (n, 2, A), dealt out again within each stratum and half."""
         decks = [
             (half, part["agent"].to_numpy(), part["moments"].to_numpy(), int(part["bad"].sum()))
@@ -230,7 +263,9 @@ class _Agents:
             dealt = np.zeros((size, *self.bad.shape))
             for half, agent, moments, bad in decks:
                 few = moments.sum() < _MANY * len(agent)
-                method: Literal["count", "marginals"] = "count" if few else "marginals"  # whichever is quicker
+                method: Literal["count", "marginals"] = (
+                    "count" if few else "marginals"
+                )  # whichever is quicker
                 own = rng.multivariate_hypergeometric(moments, bad, size, method=method)
                 dealt[:, half, agent] += own.astype(np.float64)
             yield dealt
@@ -257,8 +292,14 @@ def _worst(ratio: Array, moments: Array, part: float) -> Array:
         part: of the moments.
     """
     order = np.argsort(-ratio, axis=1, kind="stable")
-    ratio, moments = np.take_along_axis(ratio, order, axis=1), np.take_along_axis(moments, order, axis=1)
-    upto, place = np.cumsum(moments, axis=1), np.broadcast_to(np.arange(ratio.shape[1]), ratio.shape)
+    ratio, moments = (
+        np.take_along_axis(ratio, order, axis=1),
+        np.take_along_axis(moments, order, axis=1),
+    )
+    upto, place = (
+        np.cumsum(moments, axis=1),
+        np.broadcast_to(np.arange(ratio.shape[1]), ratio.shape),
+    )
     change = ratio[:, 1:] != ratio[:, :-1]
     edge = np.ones((len(ratio), 1), bool)
     first = np.maximum.accumulate(np.where(np.hstack([edge, change]), place, 0), axis=1)
@@ -268,5 +309,7 @@ def _worst(ratio: Array, moments: Array, part: float) -> Array:
     volume = np.take_along_axis(upto, last, axis=1) - before
     wanted = part * upto[:, -1:] - before
     taken = np.empty_like(moments)
-    np.put_along_axis(taken, order, np.clip(wanted / np.where(volume > 0, volume, 1.0), 0.0, 1.0), axis=1)
+    np.put_along_axis(
+        taken, order, np.clip(wanted / np.where(volume > 0, volume, 1.0), 0.0, 1.0), axis=1
+    )
     return taken

@@ -22,7 +22,9 @@ from cxresearch.risk.table import RiskTable
 if TYPE_CHECKING:
     from cxresearch.estimators.rates import RateFit
 
-DIVERGED = 12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
+DIVERGED = (
+    12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
+)
 _STEPS, _HALVINGS = 50, 30
 _FAR = 5.0  # no step changes a log hazard ratio by more: weights could become zero, and a top be leapt over
 
@@ -51,7 +53,9 @@ def reach(x: Array, beta: Array) -> Array:
 
 def solve(information: NDArray[np.float64], score: Array) -> Array:
     """Newton steps, shape (K, p); none along directions of which the data say nothing."""
-    return np.asarray((np.linalg.pinv(information, rcond=1e-12, hermitian=True) @ score[..., None])[..., 0])
+    return np.asarray(
+        (np.linalg.pinv(information, rcond=1e-12, hermitian=True) @ score[..., None])[..., 0]
+    )
 
 
 def maximise(x: Array, customers: Customers, ties: Ties, start: Array) -> Top:
@@ -76,7 +80,9 @@ def climb(x: Array, customers: Customers, ties: Ties, start: Array) -> Top | Non
         step = step * min(1.0, _FAR / max(float(reach(x, step)), _FAR))
         for _ in range(_HALVINGS):
             new = likelihood(x, customers, ties, (beta + step)[None])
-            if np.isfinite(new.loglik[0]) and new.loglik[0] >= here.loglik[0] - 1e-12 * abs(here.loglik[0]):
+            if np.isfinite(new.loglik[0]) and new.loglik[0] >= here.loglik[0] - 1e-12 * abs(
+                here.loglik[0]
+            ):
                 break
             step = step / 2
         beta, here = beta + step, new
@@ -121,9 +127,13 @@ def _penalty(result: Likelihood) -> Array:
     return np.asarray(0.5 * np.linalg.slogdet(result.information)[1])
 
 
-_NEAR = 1e-3  # a last Newton step that moves no log hazard by more leaves an error of about its square
+_NEAR = (
+    1e-3  # a last Newton step that moves no log hazard by more leaves an error of about its square
+)
 _CLOSE = 0.5  # a longer step may lead away from the top: better to begin again with care
-_STEPS_DELETIONS = 4  # from the second on they are exact: where these do not lead to the top, something is amiss
+_STEPS_DELETIONS = (
+    4  # from the second on they are exact: where these do not lead to the top, something is amiss
+)
 _AT_ONCE = 300_000  # numbers in the largest array of a batch of groups
 
 
@@ -149,13 +159,23 @@ def deletions(d: Design, ties: Ties, top: Top, groups: int) -> tuple[NDArray[np.
         result = [_penalised(d, ties, top, g) for g in range(groups)]
     else:
         whole = sums(d.x, d.everyone, top.beta[None])
-        result = [t for first, last in _batches(d, groups) for t in _stepped(d, ties, top, whole, first, last)]
-    return np.array([t.beta for t in result]).reshape(groups, -1), np.array([t.loglik for t in result])
+        result = [
+            t
+            for first, last in _batches(d, groups)
+            for t in _stepped(d, ties, top, whole, first, last)
+        ]
+    return np.array([t.beta for t in result]).reshape(groups, -1), np.array(
+        [t.loglik for t in result]
+    )
 
 
 def _batches(d: Design, groups: int) -> Iterator[tuple[int, int]]:
     rows, patterns = d.events.shape
-    size = max(1, _AT_ONCE // (rows * max(1 + d.x.shape[1], patterns if isinstance(d.events, np.ndarray) else 0)))
+    size = max(
+        1,
+        _AT_ONCE
+        // (rows * max(1 + d.x.shape[1], patterns if isinstance(d.events, np.ndarray) else 0)),
+    )
     return ((g, min(g + size, groups)) for g in range(0, groups, size))
 
 
@@ -163,9 +183,13 @@ def _stepped(d: Design, ties: Ties, top: Top, whole: Sums, first: int, last: int
     """Newton steps without each of the groups from `first` to before `last`."""
     own = d.groups(first, last)
     others = Others(d.everyone, own)
-    with np.errstate(divide="ignore", invalid="ignore"):  # where there is no top, steps lead anywhere
+    with np.errstate(
+        divide="ignore", invalid="ignore"
+    ):  # where there is no top, steps lead anywhere
         slope = score(whole.less(sums(d.x, own, top.beta[None])), ties)[1]
-    near = top.beta + _step(np.broadcast_to(top.information, (last - first, *top.information.shape)), slope)
+    near = top.beta + _step(
+        np.broadcast_to(top.information, (last - first, *top.information.shape)), slope
+    )
     beta = near
     for _ in range(_STEPS_DELETIONS):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -190,8 +214,12 @@ def _stepped(d: Design, ties: Ties, top: Top, whole: Sums, first: int, last: int
 
 def _step(information: NDArray[np.float64], slope: Array) -> Array:
     """Newton steps; not a number where there is none."""
-    sound: NDArray[np.bool_] = np.logical_and(np.isfinite(information).all(axis=(1, 2)), np.isfinite(slope).all(axis=1))
-    step = solve(np.where(sound[:, None, None], information, 0.0), np.where(sound[:, None], slope, 0.0))
+    sound: NDArray[np.bool_] = np.logical_and(
+        np.isfinite(information).all(axis=(1, 2)), np.isfinite(slope).all(axis=1)
+    )
+    step = solve(
+        np.where(sound[:, None, None], information, 0.0), np.where(sound[:, None], slope, 0.0)
+    )
     return np.where(sound[:, None], step, np.nan)
 
 
@@ -278,7 +306,9 @@ def cox(
             replicates, logliks = deletions(d, ties, top, table.groups)
             se = jackknife_error(replicates)
     except np.linalg.LinAlgError as e:
-        raise EstimationError(f"the model with {', '.join(d.terms)} cannot be fitted: {e}") from None
+        raise EstimationError(
+            f"the model with {', '.join(d.terms)} cannot be fitted: {e}"
+        ) from None
     covariance = np.asarray(np.linalg.pinv(top.information), dtype=np.float64)
     return CoxFit(
         terms=d.terms,
@@ -339,4 +369,6 @@ def _check_rank(d: Design) -> None:
     scale = np.sqrt(np.maximum(np.diag(spread), 1e-300))
     rank = np.linalg.matrix_rank(spread / np.outer(scale, scale), tol=1e-9)
     if rank < len(d.terms):
-        raise EstimationError(f"the terms cannot be told apart: {', '.join(d.terms)} span only {rank} dimensions")
+        raise EstimationError(
+            f"the terms cannot be told apart: {', '.join(d.terms)} span only {rank} dimensions"
+        )

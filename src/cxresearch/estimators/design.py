@@ -52,7 +52,12 @@ class Design:
 
 
 def design(
-    table: RiskTable, terms: Sequence[str], strata: Sequence[str], cause: str, *, every_time: bool = False
+    table: RiskTable,
+    terms: Sequence[str],
+    strata: Sequence[str],
+    cause: str,
+    *,
+    every_time: bool = False,
 ) -> Design:
     """Lay a risk table out for a regression.
 
@@ -74,7 +79,9 @@ def design(
     flows, code, block = laid.flows, laid.pattern, laid.stratum
     counted = flows[cause].to_numpy()
     net = flows.select(pl.col("entered").cast(pl.Int32) - pl.col("left")).to_series().to_numpy()
-    first, last = (int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0))
+    first, last = (
+        int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0)
+    )
     width = last - first + 2
     kind = _holds(laid.strata.height * width)
     key = block.astype(kind) * width + flows.select(
@@ -83,13 +90,18 @@ def design(
     rows = np.unique(key[counted > 0])
     if every_time:
         rows = np.concatenate(
-            [np.arange(key[block == b].min() + 1, key[block == b].max() + 1) for b in np.unique(block)]
+            [
+                np.arange(key[block == b].min() + 1, key[block == b].max() + 1)
+                for b in np.unique(block)
+            ]
         )
     mark = np.zeros(int(key.max()) + 2, kind)
     mark[rows] = 1
     upto = np.cumsum(mark, dtype=kind)  # rows at or before a key
     enter = upto[key]
-    enter = np.where((enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1)
+    enter = np.where(
+        (enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1
+    )
     own = np.where(mark[key] == 1, upto[key] - 1, -1)
     landed = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
     sets, events = landed.matrices((len(rows), laid.patterns.height))
@@ -125,7 +137,9 @@ def layout(table: RiskTable, terms: Sequence[str], strata: Sequence[str]) -> Lay
     names = [f.name for f in table.features]
     flows = (table if set(names) == {*used, *strata} else table.only(*used, *strata)).flows
     return Layout(
-        flows, *_codes(flows, [table.feature(f) for f in used]), *_codes(flows, [table.feature(f) for f in strata])
+        flows,
+        *_codes(flows, [table.feature(f) for f in used]),
+        *_codes(flows, [table.feature(f) for f in strata]),
     )
 
 
@@ -153,7 +167,9 @@ def covariates(
 
 
 def _features_of(term: str) -> list[str]:
-    return [m[1] if (m := _LINEAR.fullmatch(part.strip())) else part.strip() for part in term.split(":")]
+    return [
+        m[1] if (m := _LINEAR.fullmatch(part.strip())) else part.strip() for part in term.split(":")
+    ]
 
 
 def _holds(most: int) -> type[np.signedinteger[Any]]:
@@ -183,7 +199,9 @@ def _columns(
     columns: list[tuple[str, Array]] = [("", np.ones(patterns.height))]
     for part in term.split(":"):
         columns = [
-            (f"{a}:{b}" if a else b, u * v) for a, u in columns for b, v in _main(part.strip(), table, patterns, seen)
+            (f"{a}:{b}" if a else b, u * v)
+            for a, u in columns
+            for b, v in _main(part.strip(), table, patterns, seen)
         ]
     return columns
 
@@ -196,7 +214,9 @@ def _main(
     feature, codes = table.feature(name), patterns[name].to_numpy()
     if linear:
         used = set(seen[name].tolist())
-        values = np.array([_number(feature, i) if i in used else 0.0 for i in range(len(feature.levels))])
+        values = np.array(
+            [_number(feature, i) if i in used else 0.0 for i in range(len(feature.levels))]
+        )
         return [(part, values[codes])]
     levels = sorted(set(seen[name].tolist()))
     return [(f"{name}[{feature.levels[i]}]", (codes == i).astype(np.float64)) for i in levels[1:]]

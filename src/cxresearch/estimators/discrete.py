@@ -96,7 +96,9 @@ def grouped_hazards(
 
         def without(group: int) -> Array:
             sets, e = d.of(group)
-            return _maximise(d.x, at_risk - pool @ sets.at_risk(), events - pool @ e, theta)[0][rows:]
+            return _maximise(d.x, at_risk - pool @ sets.at_risk(), events - pool @ e, theta)[0][
+                rows:
+            ]
 
         result = jackknife(beta, without, table.groups)
         se, replicates = result.se, result.replicates
@@ -140,7 +142,9 @@ def _baseline(n: Array, e: Array) -> Array:
     return np.asarray(np.log(-np.log1p(-rate)))
 
 
-def _maximise(x: Array, n: Array, e: Array, start: Array) -> tuple[Array, NDArray[np.float64], float]:
+def _maximise(
+    x: Array, n: Array, e: Array, start: Array
+) -> tuple[Array, NDArray[np.float64], float]:
     """Fisher scoring; the baselines are a diagonal block, eliminated by its Schur complement.
 
     Returns:
@@ -160,7 +164,9 @@ def _maximise(x: Array, n: Array, e: Array, start: Array) -> tuple[Array, NDArra
         cross = w @ x
         full = x.T @ (w.sum(axis=0)[:, None] * x)
         information = full - (cross / a[:, None]).T @ cross
-        delta_b = np.linalg.lstsq(information, score_b - (cross / a[:, None]).T @ score_a, rcond=1e-12)[0]
+        delta_b = np.linalg.lstsq(
+            information, score_b - (cross / a[:, None]).T @ score_a, rcond=1e-12
+        )[0]
         delta_a = np.where(live, (score_a - cross @ delta_b) / a, 0.0)
         delta = np.concatenate([delta_a, delta_b])
         for _ in range(30):
@@ -173,10 +179,14 @@ def _maximise(x: Array, n: Array, e: Array, start: Array) -> tuple[Array, NDArra
             return theta, information, loglik
         if float(np.abs(theta[rows:]).max(initial=0.0)) > 15:
             break
-    raise EstimationError("the grouped-time likelihood has no maximum: a level has all or none of the events")
+    raise EstimationError(
+        "the grouped-time likelihood has no maximum: a level has all or none of the events"
+    )
 
 
-def _scoring(x: Array, n: Array, e: Array, theta: Array, live: NDArray[np.bool_]) -> tuple[float, Array, Array, Array]:
+def _scoring(
+    x: Array, n: Array, e: Array, theta: Array, live: NDArray[np.bool_]
+) -> tuple[float, Array, Array, Array]:
     """Log-likelihood, scores for baselines and coefficients, and Fisher weights of each cell."""
     eta = np.clip(theta[: len(n), None] + (x @ theta[len(n) :])[None, :], -30, 4)
     hazard = np.exp(eta)

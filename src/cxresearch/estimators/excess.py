@@ -59,12 +59,21 @@ class Excess(Result):
         return f"Excess({self.excess} by day {self.horizon}, {self.customers:,} customers against comparable ones)"
 
     def _repr_html_(self) -> str:
-        parts = (("after the moment", self.exposed), ("comparable customers without one", self.comparators))
+        parts = (
+            ("after the moment", self.exposed),
+            ("comparable customers without one", self.comparators),
+        )
         rows = [(name, *(f"{v:.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
-        points = (f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high))
+        points = (
+            f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high)
+        )
         heads = ("customers who left", "share", f"{self.excess.level:.0%} from", "to")
-        notes = (f"{self.customers:,} customers had the moment and somebody to compare with; {self.events:,} left.",)
-        return html_table(f"Left within {self.horizon:,} days", heads, [*rows, ("excess", *points)], notes)
+        notes = (
+            f"{self.customers:,} customers had the moment and somebody to compare with; {self.events:,} left.",
+        )
+        return html_table(
+            f"Left within {self.horizon:,} days", heads, [*rows, ("excess", *points)], notes
+        )
 
 
 def excess(
@@ -91,20 +100,28 @@ def excess(
         EstimationError: no such cause.
     """
     if cause not in table.causes:
-        raise EstimationError(f"no cause {cause!r}{nearest(cause, table.causes)}; there are: {', '.join(table.causes)}")
+        raise EstimationError(
+            f"no cause {cause!r}{nearest(cause, table.causes)}; there are: {', '.join(table.causes)}"
+        )
     if table.exposed.height == 0 or table.spans.height == 0:
         raise NotTestable("customers with such a moment and comparable ones without")
     longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
     if horizon > longest:
         raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {longest})")
     own = table.causes.index(cause)
-    left = table.exposed.filter(pl.col("event") == own).group_by("group").agg(events=pl.col("customers").sum())
+    left = (
+        table.exposed.filter(pl.col("event") == own)
+        .group_by("group")
+        .agg(events=pl.col("customers").sum())
+    )
     count = enough_bins(table.population, left, groups)
     arrays = Arrays(table, horizon, own, count)
     (a, b, dropped), *without = arrays.curves()
     worth = arrays.worth()
     if worth < min_cell:
-        raise NotTestable(f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed")
+        raise NotTestable(
+            f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed"
+        )
     end = min(support(c, min_cell) for c in (a, b))
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {end})")
@@ -117,7 +134,9 @@ def excess(
     p, q = float(a.incidence[0][-1]), float(b.incidence[0][-1])
     parts = [
         estimate(v, s, scale=scale, level=level, groups=count)
-        for v, s, scale in zip((p, q, p - q), result.se, ("cloglog", "cloglog", "identity"), strict=True)
+        for v, s, scale in zip(
+            (p, q, p - q), result.se, ("cloglog", "cloglog", "identity"), strict=True
+        )
     ]
     days = np.arange(horizon + 1, dtype=np.int64)
     return Excess(
@@ -153,9 +172,14 @@ class Arrays:
         self.place = np.full(len(table.strata) * self.days, -1)
         self.place[cells] = np.arange(len(cells))
         self.groups, self.shape = groups, (3, len(cells), horizon + 2)
-        self.by_group = [self._expand(_columns(part, causes, bins)) for part in _in_bins(table.spans, bins, groups)]
+        self.by_group = [
+            self._expand(_columns(part, causes, bins))
+            for part in _in_bins(table.spans, bins, groups)
+        ]
         ends, customers = (np.concatenate(each) for each in zip(*self.by_group, strict=True))
-        self.total = np.bincount(ends, customers, 3 * len(cells) * self.shape[2]).reshape(self.shape)
+        self.total = np.bincount(ends, customers, 3 * len(cells) * self.shape[2]).reshape(
+            self.shape
+        )
         self.members = self.total.sum(axis=(0, 2))
 
     def _expand(self, spans: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -166,13 +190,19 @@ class Arrays:
         first, last = spans["first"], np.minimum(spans["last"], self.days)
         length = np.maximum(last - first, 0)
         row = np.repeat(np.arange(len(first)), length)
-        day = np.repeat(first, length) + np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+        day = (
+            np.repeat(first, length)
+            + np.arange(length.sum())
+            - np.repeat(np.cumsum(length) - length, length)
+        )
         cell = self.place[spans["stratum"][row] * self.days + day]
         row, day, cell = row[cell >= 0], day[cell >= 0], cell[cell >= 0]
         time = spans["end"][row] - day
         event = np.where(time > self.horizon, 0, spans["event"][row])
         _, cells, times = self.shape
-        return (event * cells + cell) * times + np.minimum(time, self.horizon + 1), spans["customers"][row]
+        return (event * cells + cell) * times + np.minimum(time, self.horizon + 1), spans[
+            "customers"
+        ][row]
 
     def curves(self) -> list[tuple[Curve, Curve, int]]:
         """Exposed, comparators, and how many exposed nobody matches: of all, then without each group."""
@@ -199,7 +229,10 @@ class Arrays:
             others = np.stack([c[i] for c in counts])
             if i:
                 ends_of, customers = self.by_group[i - 1]
-                when = ends_of // (self.shape[1] * self.shape[2]) * self.shape[2] + ends_of % self.shape[2]
+                when = (
+                    ends_of // (self.shape[1] * self.shape[2]) * self.shape[2]
+                    + ends_of % self.shape[2]
+                )
                 less = np.bincount(when, weights[i][self._cell(ends_of)] * customers, others.size)
                 others = others - less.reshape(others.shape)
             curves.append((self._curve(own), self._curve(others), dropped_customers))
@@ -221,7 +254,9 @@ class Arrays:
 
     def worth(self) -> float:
         """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
-        weight = np.bincount(self.exposed["cell"], self.exposed["customers"], minlength=len(self.members))
+        weight = np.bincount(
+            self.exposed["cell"], self.exposed["customers"], minlength=len(self.members)
+        )
         used = self.members > 0
         squares = (weight[used] ** 2 / self.members[used]).sum()
         return float(weight[used].sum() ** 2 / squares) if squares > 0 else 0.0
@@ -257,7 +292,9 @@ def _everyone(table: MatchedTable) -> pl.DataFrame:
     return pl.concat([table.population, empty], how="vertical_relaxed")
 
 
-def _columns(rows: pl.DataFrame, causes: NDArray[np.int64], bins: dict[int, int]) -> dict[str, NDArray[np.int64]]:
+def _columns(
+    rows: pl.DataFrame, causes: NDArray[np.int64], bins: dict[int, int]
+) -> dict[str, NDArray[np.int64]]:
     result = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns}
     bin_of = np.full(max(bins) + 1, -1)
     bin_of[list(bins)] = list(bins.values())

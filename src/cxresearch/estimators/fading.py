@@ -27,7 +27,9 @@ _SPANS = 200  # of tenure, in which those at risk are taken together
 _PIECES = 20  # of the baseline, at most
 _LARGEST = 10.0  # a variance of frailty beyond any met with: the least inclined half would hardly ever leave
 _FAR = 5.0  # a log hazard ratio no one will observe
-_ENOUGH = 1e-8  # a step that promises less, in log likelihood, moves nothing by a thousandth of its error
+_ENOUGH = (
+    1e-8  # a step that promises less, in log likelihood, moves nothing by a thousandth of its error
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,14 +81,21 @@ def cells_of(table: RiskTable, age: str, ages: Ages, strata: tuple[str, ...], ca
     place_of[ages.levels] = np.arange(len(ages.levels))
     level = place_of[laid.patterns[age].to_numpy()][laid.pattern]
     shape = (table.groups, laid.strata.height, len(edges), len(ages.levels))
-    span = np.searchsorted(edges, time)  # 0: there from the beginning; else the span that ends with this edge
+    span = np.searchsorted(
+        edges, time
+    )  # 0: there from the beginning; else the span that ends with this edge
     group = flows["group"].to_numpy().astype(np.int64)
     place = ((group * shape[1] + laid.stratum) * shape[2] + span) * shape[3] + level
 
     def summed(weight: Array) -> Array:
         return np.bincount(place, weight, prod(shape)).astype(np.float64).reshape(shape)
 
-    net = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series().to_numpy().astype(np.float64)
+    net = (
+        flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left"))
+        .to_series()
+        .to_numpy()
+        .astype(np.float64)
+    )
     before = np.cumsum(summed(net), axis=2)[:, :, :-1]
     exposure = before * np.diff(edges)[:, None] + summed(net * (edges[span] - time))[:, :, 1:]
     return Cells(exposure, summed(flows[cause].to_numpy().astype(np.float64))[:, :, 1:], edges)
@@ -152,7 +161,9 @@ class World:
         _, starts, piece = np.unique(share, return_index=True, return_inverse=True)
         low = cells.edges[starts].astype(np.float64)
         high = np.append(low[1:], cells.edges[-1])
-        now = np.broadcast_to((cells.edges[1:] + cells.edges[:-1])[:, None] / 2, (len(piece), len(ages.low)))
+        now = np.broadcast_to(
+            (cells.edges[1:] + cells.edges[:-1])[:, None] / 2, (len(piece), len(ages.low))
+        )
         age = (ages.low + np.clip(now, ages.low, ages.high)) / 2
         after = np.arange(len(ages.low)) > 0
         came = np.where(after, np.maximum(now - age, 0.0), now)
@@ -185,16 +196,23 @@ class World:
         if start is not None:
             return self._climb(exposure, events, start.vector)
         days, exits = (
-            np.array([np.bincount(self.piece, part.sum(axis=1)) for part in each]) for each in (exposure, events)
+            np.array([np.bincount(self.piece, part.sum(axis=1)) for part in each])
+            for each in (exposure, events)
         )
         rates = np.log(np.maximum(exits, 0.5) / np.maximum(days, 1.0)).ravel()
-        tops = (self._climb(exposure, events, np.concatenate([rates, [0.0, 0.0, theta]])) for theta in (0.1, 2.0))
+        tops = (
+            self._climb(exposure, events, np.concatenate([rates, [0.0, 0.0, theta]]))
+            for theta in (0.1, 2.0)
+        )
         return max(tops, key=lambda top: top.loglik)
 
     def _expected(self, p: Array, exposure: Array) -> tuple[Array, Array]:
         """Expected events and the slopes of their logarithms, shape (S, I, J, K + 3)."""
         rates, (beta, gamma, theta) = np.exp(p[:-3].reshape(len(exposure), -1)), p[-3:]
-        soon, late = np.exp(beta + gamma) * (self.past - self.came), np.exp(beta) * (self.now - self.past)
+        soon, late = (
+            np.exp(beta + gamma) * (self.past - self.came),
+            np.exp(beta) * (self.now - self.past),
+        )
         days = self.came + soon + late
         own = np.exp(self.after * beta + self.recent * gamma)
         k = rates.shape[1]
@@ -229,7 +247,9 @@ class World:
             free = np.flatnonzero(~((p <= low) & (score < 0)) & ~((p >= high) & (score > 0)))
             # where the moment does nothing, nothing tells θ: the ridge keeps it where it is
             scale = np.sqrt(np.maximum(np.diag(information)[free], 1e-12))
-            scaled = information[np.ix_(free, free)] / np.outer(scale, scale) + 1e-9 * np.eye(len(free))
+            scaled = information[np.ix_(free, free)] / np.outer(scale, scale) + 1e-9 * np.eye(
+                len(free)
+            )
             step = np.zeros(size)
             step[free] = np.linalg.solve(scaled, score[free] / scale) / scale
             if score @ step < _ENOUGH:
@@ -288,12 +308,19 @@ class Fading(Result):
         parts = (("observed", self.observed), ("beyond selection", self.beyond))
         first, last = ((name, *(f"{v:.2f}" for v in (e.value, e.low, e.high))) for name, e in parts)
         heads = ("hazard ratio", "estimate", f"{self.beyond.level:.0%} from", "to")
-        caption = f"Up to {self.recent} days after a moment against {self.recent + 1} to {self.older}"
+        caption = (
+            f"Up to {self.recent} days after a moment against {self.recent + 1} to {self.older}"
+        )
         notes = (
             f"{self.events:,} departures.",
             f"Selection: a variance of frailty of {self.theta:.2f}, a lasting hazard ratio of {np.exp(self.beta):.2f}.",
         )
-        return html_table(caption, heads, [first, ("by selection alone", f"{self.implied:.2f}", "–", "–"), last], notes)
+        return html_table(
+            caption,
+            heads,
+            [first, ("by selection alone", f"{self.implied:.2f}", "–", "–"), last],
+            notes,
+        )
 
 
 def beyond_selection(
@@ -336,12 +363,16 @@ def beyond_selection(
             ages that are never at risk at the same time.
     """
     if table.clock != "tenure":
-        raise EstimationError(f"selection builds up over tenure: the table must be on that clock, was on {table.clock}")
+        raise EstimationError(
+            f"selection builds up over tenure: the table must be on that clock, was on {table.clock}"
+        )
     kinds = _kinds(table.feature(age), recent, older)
     used = table.where(**(subset or {}))
     near = _near(used, age, kinds, strata)
     if near.events(cause) == 0 or near.flows[_RECENT].n_unique() < 2:
-        raise NotTestable(f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it")
+        raise NotTestable(
+            f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it"
+        )
     near = enough_groups(near, cause, groups)
     fit = cox(near, [_RECENT], strata=strata, cause=cause, level=level, groups=near.groups)
     observed = contrast(fit, {f"{_RECENT}[1]": 1})
@@ -363,8 +394,20 @@ def beyond_selection(
     implied = by_selection(top, days)
     value = log(observed.value) - implied
     result = jackknife(np.array([value]), without, near.groups)
-    beyond = estimate(float(np.exp(value)), float(result.se[0]), scale="log", level=level, groups=result.groups)
-    return Fading(beyond, observed, float(np.exp(implied)), top.theta, top.beta, top.gamma, fit.events, recent, older)
+    beyond = estimate(
+        float(np.exp(value)), float(result.se[0]), scale="log", level=level, groups=result.groups
+    )
+    return Fading(
+        beyond,
+        observed,
+        float(np.exp(implied)),
+        top.theta,
+        top.beta,
+        top.gamma,
+        fit.events,
+        recent,
+        older,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -377,9 +420,13 @@ class _Kinds:
 
 
 def _kinds(feature: Feature, recent: int, older: int) -> _Kinds:
-    bands = {i: result for i, name in enumerate(feature.levels) if (result := _BAND.fullmatch(name))}
+    bands = {
+        i: result for i, name in enumerate(feature.levels) if (result := _BAND.fullmatch(name))
+    }
     if 0 in bands:
-        raise EstimationError(f"the first level of {feature.name} must be no moment so far, was {feature.levels[0]!r}")
+        raise EstimationError(
+            f"the first level of {feature.name} must be no moment so far, was {feature.levels[0]!r}"
+        )
     low = np.array([0.0, *(float(b[1]) for b in bands.values())])
     high = np.array([0.0, *(float(b[2] or inf) for b in bands.values())])
     for day in (recent, older):
@@ -388,7 +435,9 @@ def _kinds(feature: Feature, recent: int, older: int) -> _Kinds:
                 f"{feature.name} needs an age that ends at {day} days; it has: {', '.join(feature.levels)}"
             )
     if recent >= older:
-        raise EstimationError(f"recent days end before the older ones: {recent} is not below {older}")
+        raise EstimationError(
+            f"recent days end before the older ones: {recent} is not below {older}"
+        )
     ages = Ages(np.array([0, *bands], dtype=np.int64), low, high)
     after = np.arange(len(low)) > 0
     return _Kinds(ages, after & (high <= recent), after & (low > recent) & (high <= older))
@@ -396,17 +445,24 @@ def _kinds(feature: Feature, recent: int, older: int) -> _Kinds:
 
 def _near(table: RiskTable, age: str, kinds: _Kinds, strata: Sequence[str]) -> RiskTable:
     """The time at recent and older ages, with one feature that tells them apart."""
-    flows = table.flows.filter(pl.col(age).is_in(kinds.ages.levels[kinds.recent | kinds.older].tolist()))
+    flows = table.flows.filter(
+        pl.col(age).is_in(kinds.ages.levels[kinds.recent | kinds.older].tolist())
+    )
     soon = pl.col(age).is_in(kinds.ages.levels[kinds.recent].tolist()).cast(pl.Int64)
     features = (*(table.feature(s) for s in strata), Feature(_RECENT, ("0", "1")))
-    return replace(table, flows=flows.with_columns(soon.alias(_RECENT)), features=features).only(_RECENT, *strata)
+    return replace(table, flows=flows.with_columns(soon.alias(_RECENT)), features=features).only(
+        _RECENT, *strata
+    )
 
 
 def _limit(exposure: Array, expected: Array, kinds: _Kinds) -> float:
     """The log hazard ratio at which a Cox model would end, stratified in time, if events were as expected."""
     a, b = exposure[..., kinds.recent].sum(axis=-1), exposure[..., kinds.older].sum(axis=-1)
     both = (a > 0) & (b > 0)
-    soon, late = expected[..., kinds.recent].sum(axis=-1)[both], expected[..., kinds.older].sum(axis=-1)[both]
+    soon, late = (
+        expected[..., kinds.recent].sum(axis=-1)[both],
+        expected[..., kinds.older].sum(axis=-1)[both],
+    )
     odds = a[both] / b[both]
 
     def score(x: float) -> float:

@@ -75,7 +75,9 @@ def incidence(
     se_model = _greenwood(curve)
     value = curve.incidence[0]
     if grouped is not None:
-        keep = np.unique(np.linspace(0, len(curve.times) - 1, min(_POINTS, len(curve.times))).astype(int))
+        keep = np.unique(
+            np.linspace(0, len(curve.times) - 1, min(_POINTS, len(curve.times))).astype(int)
+        )
         points = curve.times[keep]
         less = _without_groups(table, causes, start)
 
@@ -147,14 +149,19 @@ def incidence_at(
         raise NotTestable(f"follow-up to {horizon} (it ends at {end} on the {table.clock} clock)")
     point = np.array([horizon])
     by_then = table.flows.filter(pl.col("time") <= horizon)
-    cases, others = int(by_then[cause].sum()), int(by_then[against].sum()) if against else table.customers
+    cases, others = (
+        int(by_then[cause].sum()),
+        int(by_then[against].sum()) if against else table.customers,
+    )
     grouped = _grouped(table.only(), cause, groups)
     if grouped is None or min(cases, others) < FEW:
         # too few to leave out in turn: a proportion of what the data are worth
         apart = int(table.population["clusters"].sum()) / table.customers  # clusters to a customer
         size = float(cases + others) if against else min(worth_at(whole, horizon), table.customers)
         p = [float(step(whole.times, whole.incidence[i], point)[0]) for i in range(len(first))]
-        return wilson(p[0] if against is None else p[0] / max(sum(p), 1e-300), max(size * apart, 1.0), level)
+        return wilson(
+            p[0] if against is None else p[0] / max(sum(p), 1e-300), max(size * apart, 1.0), level
+        )
 
     def value(curve: Curve) -> Vector:
         parts = [float(step(curve.times, curve.incidence[i], point)[0]) for i in range(len(first))]
@@ -205,7 +212,9 @@ def aalen_johansen(table: RiskTable, causes: tuple[str, ...], start: int = 0) ->
     return _after(at_risk(table, causes), start)
 
 
-def _without_groups(table: RiskTable, causes: tuple[str, ...], start: int) -> Callable[[int], Curve]:
+def _without_groups(
+    table: RiskTable, causes: tuple[str, ...], start: int
+) -> Callable[[int], Curve]:
     """The estimate without any one of the groups."""
     whole, parts = at_risk(table, causes), at_risk_in_groups(table, causes)
     return lambda group: _after(whole.without(parts[group]), start)
@@ -244,7 +253,9 @@ def support(curve: Curve, min_cell: int) -> int:
 
 def worth_at(curve: Curve, horizon: int) -> float:
     """What the data are worth at a horizon, in customers."""
-    return float(_worth(curve)[max(int(np.searchsorted(curve.times, horizon, side="right")) - 1, 0)])
+    return float(
+        _worth(curve)[max(int(np.searchsorted(curve.times, horizon, side="right")) - 1, 0)]
+    )
 
 
 def _worth(curve: Curve) -> Vector:

@@ -21,7 +21,9 @@ def quantile(level: float, groups: int) -> float:
 
 def two_sided_p(distance: float, groups: int) -> float:
     """The largest level at which an interval still reaches a point `distance` standard errors away."""
-    return float(2 * (stats.t.sf(abs(distance), groups - 1) if groups else stats.norm.sf(abs(distance))))
+    return float(
+        2 * (stats.t.sf(abs(distance), groups - 1) if groups else stats.norm.sf(abs(distance)))
+    )
 
 
 def log_interval(coef: float, se: float, level: float, groups: int) -> tuple[float, float]:

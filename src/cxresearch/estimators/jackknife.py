@@ -49,7 +49,9 @@ def enough_groups(table: RiskTable, cause: str, most: int = GROUPS) -> RiskTable
         NotTestable: fewer than 20 such groups can be made.
     """
     table.events(cause)  # names a wrong cause
-    counted = np.bincount(table.flows["group"].to_numpy(), table.flows[cause].to_numpy(), minlength=1)
+    counted = np.bincount(
+        table.flows["group"].to_numpy(), table.flows[cause].to_numpy(), minlength=1
+    )
     result = np.flatnonzero(counted)
     events = pl.DataFrame({"group": result, "events": counted[result].astype(np.int64)})
     return table.coarsen(enough_bins(table.population, events, most))
@@ -77,7 +79,9 @@ def enough_bins(population: pl.DataFrame, events: pl.DataFrame, most: int = GROU
     for groups in (g for g in CHOICES if g <= most):
         bins = balanced(population, groups)
         place = np.array([bins[g] for g in groups_of], dtype=np.int64)
-        least_clusters, least_events = (np.bincount(place, n, groups).min() for n in (clusters, happened))
+        least_clusters, least_events = (
+            np.bincount(place, n, groups).min() for n in (clusters, happened)
+        )
         if least_clusters >= MIN_CLUSTERS and least_events >= MIN_EVENTS:
             return groups
     raise NotTestable(

@@ -56,7 +56,12 @@ class ModelComparison(Result):
         names = (" + ".join(self.a), " + ".join(self.b))
         d = self.difference
         rows = [
-            (f"{names[0]} less {names[1]}, per event", f"{d.value:+.4f}", f"{d.low:+.4f}", f"{d.high:+.4f}"),
+            (
+                f"{names[0]} less {names[1]}, per event",
+                f"{d.value:+.4f}",
+                f"{d.low:+.4f}",
+                f"{d.high:+.4f}",
+            ),
             (f"{names[0]} beside the other: p", f"{self.p_a:.3g}", "", ""),
             (f"{names[1]} beside the other: p", f"{self.p_b:.3g}", "", ""),
         ]
@@ -113,7 +118,9 @@ def compare_models(
         return cox(grouped, terms, strata=strata, cause=cause, level=level, groups=grouped.groups)
 
     of_a, of_b, joint = (fitted([*terms, *common]) for terms in (a, b, [*a, *b]))
-    by_group = grouped.flows.group_by("group").agg(events=pl.col(cause).cast(pl.Int64).sum()).sort("group")
+    by_group = (
+        grouped.flows.group_by("group").agg(events=pl.col(cause).cast(pl.Int64).sum()).sort("group")
+    )
     events = by_group["events"].to_numpy()
     total, count = int(events.sum()), grouped.groups
     whole = (of_a.loglik - of_b.loglik) / total
@@ -133,7 +140,9 @@ def compare_models(
 
 def _adds(joint: CoxFit, terms: Sequence[str]) -> float:
     """The p of a Wald test that all coefficients of some terms are zero, their covariance from the jackknife."""
-    places = [i for i, column in enumerate(joint.terms) if any(_is_of(column, term) for term in terms)]
+    places = [
+        i for i, column in enumerate(joint.terms) if any(_is_of(column, term) for term in terms)
+    ]
     g, p = joint.groups, len(places)
     if not p or p >= g:
         return 1.0

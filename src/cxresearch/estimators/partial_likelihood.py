@@ -114,7 +114,9 @@ def _by_quadrature(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
     """Gauss–Legendre on [-1/2, d-1/2], less (f'(d-1/2) - f'(-1/2)) / 24."""
     x = (d[:, None] - 1) / 2 + d[:, None] / 2 * _NODES
     share = x / d[:, None]
-    whole = np.array([(t * _WEIGHTS).sum(axis=1) * d / 2 for t in _terms(S[:, None] - share * Q[:, None], share)])
+    whole = np.array(
+        [(t * _WEIGHTS).sum(axis=1) * d / 2 for t in _terms(S[:, None] - share * Q[:, None], share)]
+    )
     return whole - (_slopes(S, Q, d, d - 0.5) - _slopes(S, Q, d, np.full_like(d, -0.5))) / 24
 
 
@@ -261,4 +263,6 @@ def _products(s: Sums, over: _OverTies) -> NDArray[np.float64]:
     Q1 = s.event[:, rows, 1:]
     cross = (S1[:, rows] * over.D[:, rows, None]).swapaxes(1, 2) @ Q1
     within = (Q1 * over.E[:, rows, None]).swapaxes(1, 2) @ Q1
-    return np.asarray((S1 * over.C[..., None]).swapaxes(1, 2) @ S1 - cross - cross.swapaxes(1, 2) + within)
+    return np.asarray(
+        (S1 * over.C[..., None]).swapaxes(1, 2) @ S1 - cross - cross.swapaxes(1, 2) + within
+    )

@@ -45,22 +45,34 @@ def expected_events(
     levels, flows = table.feature(feature).levels, table.flows
     if table.events(cause) == 0:
         raise EstimationError(f"the table has no events of the cause {cause!r}")
-    first, last = (int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0))
+    first, last = (
+        int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0)
+    )
     stratum = np.zeros(flows.height, dtype=np.int64)
     for name in strata:
         stratum = stratum * len(table.feature(name).levels) + flows[name].to_numpy()
     shape = (int(stratum.max()) + 1, last - first + 1, len(levels))
-    place = (stratum * shape[1] + flows["time"].to_numpy() - first) * shape[2] + flows[feature].to_numpy()
+    place = (stratum * shape[1] + flows["time"].to_numpy() - first) * shape[2] + flows[
+        feature
+    ].to_numpy()
 
     def counted(column: str) -> NDArray[np.float64]:
-        return np.bincount(place, flows[column].to_numpy(), minlength=prod(shape)).astype(np.float64).reshape(shape)
+        return (
+            np.bincount(place, flows[column].to_numpy(), minlength=prod(shape))
+            .astype(np.float64)
+            .reshape(shape)
+        )
 
     net = counted("entered") - counted("left")
     at_risk, events = np.cumsum(net, axis=1) - net, counted(cause)
     hazard = events.sum(axis=2) / np.maximum(at_risk.sum(axis=2), 1)
     expected = (at_risk * hazard[:, :, None]).sum(axis=(0, 1))
     return pl.DataFrame(
-        {"level": list(levels), "expected": expected, "observed": events.sum(axis=(0, 1)).astype(np.int64)}
+        {
+            "level": list(levels),
+            "expected": expected,
+            "observed": events.sum(axis=(0, 1)).astype(np.int64),
+        }
     )
 
 
@@ -76,10 +88,14 @@ def edges_of(table: RiskTable, breaks: Sequence[int]) -> tuple[int, ...]:
     first, last = int(seen.min()), int(seen.max())  # type: ignore[arg-type]
     edges = tuple(breaks) or (first, last)
     if any(isinstance(b, bool) or b % 1 != 0 for b in edges):
-        raise EstimationError(f"breaks must be whole numbers on the {table.clock} clock, were {list(edges)}")
+        raise EstimationError(
+            f"breaks must be whole numbers on the {table.clock} clock, were {list(edges)}"
+        )
     edges = tuple(int(b) for b in edges)
     if len(edges) < 2 or any(a >= b for a, b in pairwise(edges)):
-        raise EstimationError(f"breaks must rise and be at least two, such as (0, 30, 365); they were {list(edges)}")
+        raise EstimationError(
+            f"breaks must rise and be at least two, such as (0, 30, 365); they were {list(edges)}"
+        )
     for edge, fine in ((edges[0], edges[0] >= min(first, 0)), (edges[-1], edges[-1] <= last)):
         if not fine:
             raise EstimationError(
@@ -108,14 +124,23 @@ def cells_of(laid: Layout, cause: str, edges: tuple[int, ...]) -> Cells:
     """
     flows, time = laid.flows, laid.flows["time"].to_numpy().astype(np.int64)
     groups, group = np.unique(flows["group"].to_numpy(), return_inverse=True)
-    net = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series().to_numpy().astype(np.float64)
+    net = (
+        flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left"))
+        .to_series()
+        .to_numpy()
+        .astype(np.float64)
+    )
     events = flows[cause].to_numpy().astype(np.float64)
     sizes = (len(groups), laid.strata.height, len(edges) - 1, laid.patterns.height)
     place = (group * sizes[1] + laid.stratum) * sizes[3] + laid.pattern
     total = sizes[0] * sizes[1] * sizes[3]
 
     def summed(weight: Array) -> Array:
-        return np.bincount(place, weight, total).astype(np.float64).reshape(sizes[0], sizes[1], sizes[3])
+        return (
+            np.bincount(place, weight, total)
+            .astype(np.float64)
+            .reshape(sizes[0], sizes[1], sizes[3])
+        )
 
     days = [summed(net * (b - np.clip(time, a, b))) for a, b in pairwise(edges)]
     exits = [summed(events * ((time > a) & (time <= b))) for a, b in pairwise(edges)]
@@ -235,10 +260,19 @@ def rates(
     se = np.full(len(rate), np.nan)
     if errors == "jackknife" and many.any():
         at = np.flatnonzero(used)[many]
-        own_n, own_d = (part[..., 0].reshape(len(cells.groups), -1)[:, at] for part in (cells.exposure, cells.events))
-        many[many] = alone = ((d[at] - own_d) > 0).all(axis=0)  # all events in one group: nothing to compare
+        own_n, own_d = (
+            part[..., 0].reshape(len(cells.groups), -1)[:, at]
+            for part in (cells.exposure, cells.events)
+        )
+        many[many] = alone = ((d[at] - own_d) > 0).all(
+            axis=0
+        )  # all events in one group: nothing to compare
         at, own_n, own_d = at[alone], own_n[:, alone], own_d[:, alone]
-        result = jackknife(np.log(d[at] / n[at]), lambda g: np.log((d[at] - own_d[g]) / (n[at] - own_n[g])), len(own_n))
+        result = jackknife(
+            np.log(d[at] / n[at]),
+            lambda g: np.log((d[at] - own_d[g]) / (n[at] - own_n[g])),
+            len(own_n),
+        )
         se[many] = result.se
         half = quantile(level, result.groups) * result.se
         low[many], high[many] = rate[many] * np.exp(-half), rate[many] * np.exp(half)
@@ -386,7 +420,9 @@ def rate_ratios(
             try:
                 beta[live] = _fit(x[:, live], less_n, less_d, here, top.coef[live]).coef
             except _NoMaximumError as e:
-                raise NotTestable(f"events of {e.where} in more than one group of customers") from None
+                raise NotTestable(
+                    f"events of {e.where} in more than one group of customers"
+                ) from None
             return beta
 
         result = jackknife(top.coef, without, len(cells.groups))
@@ -398,7 +434,11 @@ def rate_ratios(
         se=se,
         covariance=top.covariance,
         baseline=top.baseline,
-        baselines=tuple(f"{s} ({a}, {b}]".strip() for s in stratum_names(table, laid) for a, b in pairwise(edges)),
+        baselines=tuple(
+            f"{s} ({a}, {b}]".strip()
+            for s in stratum_names(table, laid)
+            for a, b in pairwise(edges)
+        ),
         loglik=top.loglik,
         events=int(d.sum()),
         exposure=int(n.sum()),
@@ -456,12 +496,16 @@ def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...], start: Array | No
         )  # as many terms as cells are a perfect fit, and there is one maximum all the same
         done: Any = model.fit(start_params=begin, maxiter=_STEPS, tol=1e-10, tol_criterion="params")
     if not done.converged:
-        raise EstimationError(f"the model with {', '.join(names)} did not converge in {_STEPS} steps")
+        raise EstimationError(
+            f"the model with {', '.join(names)} did not converge in {_STEPS} steps"
+        )
     b = len(live)
     baseline = np.where(n.sum(axis=1) > 0, 0.0, np.nan)
     baseline[live] = np.exp(done.params[:b])
     covariance = np.asarray(done.cov_params(), dtype=np.float64)[b:, b:]
-    return _Top(np.asarray(done.params[b:], dtype=np.float64), covariance, baseline, float(done.llf))
+    return _Top(
+        np.asarray(done.params[b:], dtype=np.float64), covariance, baseline, float(done.llf)
+    )
 
 
 def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) -> None:
@@ -471,7 +515,9 @@ def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) ->
     """
     scaled = wide / np.maximum(np.abs(wide).max(axis=0), 1e-300)
     if _rank(scaled) < scaled.shape[1]:
-        raise EstimationError(f"the terms cannot be told apart: {', '.join(names)} say the same of every interval")
+        raise EstimationError(
+            f"the terms cannot be told apart: {', '.join(names)} say the same of every interval"
+        )
     if _rank(scaled[exits > 0]) == scaled.shape[1]:
         return
     free = linalg.null_space(scaled[exits > 0], rcond=1e-10)
@@ -479,7 +525,9 @@ def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) ->
     result = optimize.linprog(drop.sum(axis=0), A_ub=drop, b_ub=np.zeros(len(drop)), bounds=(-1, 1))
     if result.status == 0 and result.fun < -1e-7:
         along = np.abs(free @ result.x)[baselines:]
-        raise _NoMaximumError(", ".join(name for name, slope in zip(names, along, strict=True) if slope > 1e-7))
+        raise _NoMaximumError(
+            ", ".join(name for name, slope in zip(names, along, strict=True) if slope > 1e-7)
+        )
 
 
 def _rank(x: Array) -> int:

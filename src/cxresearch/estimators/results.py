@@ -27,10 +27,16 @@ def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
     parts = [part for term in terms for part in term.split(":") if part.endswith("]")]
     result = []
     for feature in table.features:
-        own = {p.partition("[")[2].removesuffix("]") for p in parts if p.partition("[")[0] == feature.name}
+        own = {
+            p.partition("[")[2].removesuffix("]")
+            for p in parts
+            if p.partition("[")[0] == feature.name
+        }
         if own:
             seen = table.flows[feature.name].unique().sort().to_list()
-            first = next((feature.levels[i] for i in seen if feature.levels[i] not in own), feature.levels[0])
+            first = next(
+                (feature.levels[i] for i in seen if feature.levels[i] not in own), feature.levels[0]
+            )
             result.append(f"{feature.name}[{first}]")
     return tuple(result)
 
@@ -61,7 +67,9 @@ class Result:
     def _repr_html_(self) -> str:
         frame = self.to_polars()
         varying = [
-            c for c in frame.columns if frame[c].dtype != pl.List and (frame.height == 1 or frame[c].n_unique() > 1)
+            c
+            for c in frame.columns
+            if frame[c].dtype != pl.List and (frame.height == 1 or frame[c].n_unique() > 1)
         ]
         rows = ([_shown(v) for v in row] for row in frame.select(varying).head(60).iter_rows())
         return html_table(type(self).__name__, varying, rows)
@@ -100,8 +108,20 @@ class Estimate(Result):
 
     def _repr_html_(self) -> str:
         basis = f"jackknife over {self.groups} groups" if self.groups else "model"
-        row = (f"{self.value:.4g}", *(f"{v:.4g}" for v in (self.low, self.high)), _shown(_plain(self.se)), self.scale)
-        heads = ("estimate", f"{self.level:.0%} from", "to", "standard error", "on the scale", "error by")
+        row = (
+            f"{self.value:.4g}",
+            *(f"{v:.4g}" for v in (self.low, self.high)),
+            _shown(_plain(self.se)),
+            self.scale,
+        )
+        heads = (
+            "estimate",
+            f"{self.level:.0%} from",
+            "to",
+            "standard error",
+            "on the scale",
+            "error by",
+        )
         return html_table("Estimate", heads, [(*row, basis)])
 
 
@@ -146,18 +166,31 @@ class Incidence(Result):
         from cxresearch.errors import NotTestable
 
         if horizon > self.support:
-            raise NotTestable(f"follow-up to {horizon:g} (it ends at {self.support:g} on the {self.clock} clock)")
+            raise NotTestable(
+                f"follow-up to {horizon:g} (it ends at {self.support:g} on the {self.clock} clock)"
+            )
         i = int(np.searchsorted(self.times, horizon, side="right")) - 1
         if i < 0:
             return Estimate(0.0, 0.0, 0.0, self.level, 0.0, 0.0, "cloglog", self.groups)
         value, low, high = (float(v[i]) for v in (self.incidence, self.low, self.high))
-        return Estimate(value, low, high, self.level, float("nan"), float(self.se_model[i]), "cloglog", self.groups)
+        return Estimate(
+            value,
+            low,
+            high,
+            self.level,
+            float("nan"),
+            float(self.se_model[i]),
+            "cloglog",
+            self.groups,
+        )
 
     @property
     def left(self) -> Vector:
         """Shape (T,): how many had left by then, at most: leaving for another cause makes each step stand for more."""
         before = np.concatenate([[0.0], self.incidence[:-1]])
-        return np.cumsum(np.diff(self.incidence, prepend=0.0) * self.at_risk / np.maximum(1 - before, 1e-12))
+        return np.cumsum(
+            np.diff(self.incidence, prepend=0.0) * self.at_risk / np.maximum(1 - before, 1e-12)
+        )
 
     def __repr__(self) -> str:
         times = some_times(self)
@@ -172,10 +205,18 @@ class Incidence(Result):
             risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
             limits = [f"{v:.1%}" if result.value > 0 else "–" for v in (result.low, result.high)]
             rows.append((f"{time:,}", f"{result.value:.1%}", *limits, risk))
-        heads = ("contacts" if self.clock == "contact" else "days", "left by then", "from", "to", "at risk")
+        heads = (
+            "contacts" if self.clock == "contact" else "days",
+            "left by then",
+            "from",
+            "to",
+            "at risk",
+        )
         method = f"{self.level:.0%} limits by {f'jackknife over {self.groups} groups' if self.groups else 'the model'}"
         start = f"Of those still there at {self.start:,}." if self.start else ""
-        return html_table(f"Incidence of {self.cause} on the {self.clock} clock; {method}", heads, rows, (start,))
+        return html_table(
+            f"Incidence of {self.cause} on the {self.clock} clock; {method}", heads, rows, (start,)
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -223,16 +264,25 @@ class CoxFit(Result):
         return coefficients(self, "hazard_ratio")
 
     def __repr__(self) -> str:
-        ratios = ", ".join(f"{t} {h:.2f}" for t, h in zip(self.terms, np.exp(self.coef), strict=True))
+        ratios = ", ".join(
+            f"{t} {h:.2f}" for t, h in zip(self.terms, np.exp(self.coef), strict=True)
+        )
         return f"CoxFit(hazard ratios of {self.cause}: {ratios}; {self.events:,} events)"
 
     def _repr_html_(self) -> str:
         table = self.to_polars().select("term", "hazard_ratio", "low", "high", "se").iter_rows()
-        rows = ((t, *(f"{v:.2f}" for v in ratio), "–" if np.isnan(e) else f"{e:.3f}") for t, *ratio, e in table)
+        rows = (
+            (t, *(f"{v:.2f}" for v in ratio), "–" if np.isnan(e) else f"{e:.3f}")
+            for t, *ratio, e in table
+        )
         heads = ("term", "hazard ratio", f"{self.level:.0%} from", "to", "error of its logarithm")
         against = f"Against {', '.join(self.references)}." if self.references else ""
         within = f"Compared within {', '.join(self.strata)}." if self.strata else ""
-        method = f"Errors by jackknife over {self.groups} groups." if self.groups else "Errors by the model."
+        method = (
+            f"Errors by jackknife over {self.groups} groups."
+            if self.groups
+            else "Errors by the model."
+        )
         firth = "The likelihood has no maximum: Firth's penalty was used." if self.penalised else ""
         caption = f"Hazard ratios of {self.cause}: {about(self.events)} events, ties by {self.ties.title()}"
         return html_table(caption, heads, rows, (against, within, method, firth))
@@ -241,8 +291,15 @@ class CoxFit(Result):
 def some_times(curve: Incidence) -> list[int]:
     """A handful of times at which to read a curve: the usual ones within its reach, and the last."""
     end = int(min(curve.support, curve.times[-1])) if len(curve.times) else 0
-    usual = (7, 30, 90, 180, 365, 730, 1095, 1825, 3650) if end > 60 else (1, 2, 3, 5, 7, 10, 14, 21, 30, 45)
-    return [*(t for t in usual if curve.start < t < 0.95 * end), *([end] if end > curve.start else [])]
+    usual = (
+        (7, 30, 90, 180, 365, 730, 1095, 1825, 3650)
+        if end > 60
+        else (1, 2, 3, 5, 7, 10, 14, 21, 30, 45)
+    )
+    return [
+        *(t for t in usual if curve.start < t < 0.95 * end),
+        *([end] if end > curve.start else []),
+    ]
 
 
 def coefficients(fit: Any, ratio: str) -> pl.DataFrame:
@@ -250,7 +307,9 @@ def coefficients(fit: Any, ratio: str) -> pl.DataFrame:
     from cxresearch.estimators.intervals import log_interval
 
     errors = np.where(np.isnan(fit.se), fit.se_model, fit.se)
-    limits = [log_interval(c, s, fit.level, fit.groups) for c, s in zip(fit.coef, errors, strict=True)]
+    limits = [
+        log_interval(c, s, fit.level, fit.groups) for c, s in zip(fit.coef, errors, strict=True)
+    ]
     return pl.DataFrame(
         {
             "term": list(fit.terms),
@@ -282,12 +341,20 @@ def _shown(value: Any) -> str:
 
 
 def estimate(
-    value: float, se: float, *, scale: str, level: float, groups: int, se_model: float = float("nan")
+    value: float,
+    se: float,
+    *,
+    scale: str,
+    level: float,
+    groups: int,
+    se_model: float = float("nan"),
 ) -> Estimate:
     """An `Estimate` from a value on its natural scale and an error on `scale`."""
     forward, back = SCALES[scale]
     middle, half = forward(value), quantile(level, groups) * se
-    return Estimate(value, back(middle - half), back(middle + half), level, se, se_model, scale, groups)
+    return Estimate(
+        value, back(middle - half), back(middle + half), level, se, se_model, scale, groups
+    )
 
 
 def wilson(p: float, size: float, level: float) -> Estimate:
@@ -296,4 +363,6 @@ def wilson(p: float, size: float, level: float) -> Estimate:
 
     low, high = proportion_confint(p * size, size, alpha=1 - level, method="wilson")
     error = 1 / math.sqrt(size * p * (1 - p)) if 0 < p < 1 else math.nan
-    return Estimate(p, max(float(low), 0.0), min(float(high), 1.0), level, error, error, "wilson", 0, size)
+    return Estimate(
+        p, max(float(low), 0.0), min(float(high), 1.0), level, error, error, "wilson", 0, size
+    )

@@ -13,7 +13,9 @@ from scipy.sparse import csr_array
 
 Array = NDArray[np.float64]
 Matrix = Any  # an array or, with many patterns, a SciPy sparse one: most patterns are empty most of the time
-Ints = NDArray[np.signedinteger[Any]]  # one for each flow, of which there are many: as narrow as they may be
+Ints = NDArray[
+    np.signedinteger[Any]
+]  # one for each flow, of which there are many: as narrow as they may be
 _SPARSE = 100  # patterns from which on the sparse form is used
 
 
@@ -72,7 +74,9 @@ class Flows:
         """Risk sets and events, each of `shape` (R, P), of one group or of all."""
         part = slice(None) if group is None else self._of(group, group + 1)
         net = _scatter(shape, self.enter_row[part], self.pattern[part], self.net[part])
-        return RiskSets(net, self.block), _scatter(shape, self.event_row[part], self.pattern[part], self.events[part])
+        return RiskSets(net, self.block), _scatter(
+            shape, self.event_row[part], self.pattern[part], self.events[part]
+        )
 
     def groups(self, shape: tuple[int, int], first: int, last: int) -> Groups:
         """The customers of the groups from `first` to before `last`, apart."""
@@ -83,8 +87,12 @@ class Flows:
         def apart(row: Ints, counts: Ints) -> Matrix:
             shifted = np.where(row >= 0, own * rows + row, -1)
             if patterns > _SPARSE:
-                return _sparse(((last - first) * rows, (last - first) * patterns), shifted, column, counts)
-            flat = _dense_sum(((last - first) * rows, patterns), shifted, self.pattern[part], counts)
+                return _sparse(
+                    ((last - first) * rows, (last - first) * patterns), shifted, column, counts
+                )
+            flat = _dense_sum(
+                ((last - first) * rows, patterns), shifted, self.pattern[part], counts
+            )
             return flat.reshape(last - first, rows, patterns)
 
         return Groups(
@@ -97,7 +105,9 @@ class Flows:
 
     def _of(self, first: int, last: int) -> slice:
         # the ends in the array's own kind, or all of it would be cast to theirs
-        return slice(*np.searchsorted(self.group, np.array([first, last], self.group.dtype)).tolist())
+        return slice(
+            *np.searchsorted(self.group, np.array([first, last], self.group.dtype)).tolist()
+        )
 
 
 class Customers(Protocol):
@@ -208,12 +218,16 @@ class Groups:
         )
         if isinstance(self.net, np.ndarray):
             return np.asarray((later[:, None] @ self.net - event[:, None] @ self.events)[:, 0])
-        return np.asarray(self.net.T @ later.ravel() - self.events.T @ event.ravel()).reshape(self.count, -1)
+        return np.asarray(self.net.T @ later.ravel() - self.events.T @ event.ravel()).reshape(
+            self.count, -1
+        )
 
     def _own(self, counts: Matrix, weights: Array) -> Array:
         if isinstance(counts, np.ndarray):
             return np.asarray(counts @ weights)
-        all_of_them = np.broadcast_to(weights, (self.count, *weights.shape[1:])).reshape(self.count * self.patterns, -1)
+        all_of_them = np.broadcast_to(weights, (self.count, *weights.shape[1:])).reshape(
+            self.count * self.patterns, -1
+        )
         return np.asarray(counts @ all_of_them).reshape(self.count, len(self.block), -1)
 
 
@@ -251,7 +265,9 @@ def _each(counts: Matrix, weights: Array) -> Array:
         return np.asarray(counts @ weights)
     fits, patterns, columns = weights.shape
     side_by_side = weights.transpose(1, 0, 2).reshape(patterns, fits * columns)
-    return np.ascontiguousarray((counts @ side_by_side).reshape(-1, fits, columns).transpose(1, 0, 2))
+    return np.ascontiguousarray(
+        (counts @ side_by_side).reshape(-1, fits, columns).transpose(1, 0, 2)
+    )
 
 
 def _run_on(summed: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:

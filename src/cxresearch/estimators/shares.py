@@ -36,8 +36,16 @@ class Share(Result):
 
     def _repr_html_(self) -> str:
         e = self.estimate
-        row = (f"{e.value:.1%}", f"{e.low:.1%}", f"{e.high:.1%}", f"{self.part:,}", f"{self.whole:,}")
-        return html_table("Share of customers", ("share", f"{e.level:.0%} from", "to", "customers", "of"), [row])
+        row = (
+            f"{e.value:.1%}",
+            f"{e.low:.1%}",
+            f"{e.high:.1%}",
+            f"{self.part:,}",
+            f"{self.whole:,}",
+        )
+        return html_table(
+            "Share of customers", ("share", f"{e.level:.0%} from", "to", "customers", "of"), [row]
+        )
 
 
 def share(
@@ -128,13 +136,17 @@ class AtRiskShare(Result):
     def _repr_html_(self) -> str:
         parts = (("who left", self.exposed), ("at risk with them", self.comparators))
         rows = [(name, *(f"{v:.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
-        points = (f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high))
+        points = (
+            f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high)
+        )
         heads = ("customers", "share", f"{self.excess.level:.0%} from", "to")
         notes = (
             f"{self.part:,} of {self.whole:,} who left count; {self.expected:,.1f} would if leaving were by chance.",
             f"{self.own:.1%} of those at risk are the leavers themselves.",
         )
-        return html_table("Share of leavers and of those at risk", heads, [*rows, ("excess", *points)], notes)
+        return html_table(
+            "Share of leavers and of those at risk", heads, [*rows, ("excess", *points)], notes
+        )
 
 
 def share_at_risk(
@@ -175,7 +187,9 @@ def share_at_risk(
     same, causes = (matched_on, *strata), tuple(dict.fromkeys(causes))
     for name in numerator:
         if name in same:
-            raise EstimationError(f"{name!r} cannot count and be held equal: all of them would be in one level")
+            raise EstimationError(
+                f"{name!r} cannot count and be held equal: all of them would be in one level"
+            )
     exposed = share(
         table,
         {k: tuple(v) for k, v in numerator.items()},
@@ -184,13 +198,17 @@ def share_at_risk(
         level=level,
         groups=groups,
     )
-    grouped = enough_groups(_two_levels(table.where(**(subset or {})), numerator, same, causes), _LEFT, groups)
+    grouped = enough_groups(
+        _two_levels(table.where(**(subset or {})), numerator, same, causes), _LEFT, groups
+    )
     d = design(grouped, ["linear(inside)"], ["cell"], _LEFT)
     counted = np.column_stack([np.ones(len(d.x)), d.x[:, 0]])  # by pattern: all, and those inside
     risk, events = d.sets.total(counted), np.asarray(d.events @ counted)
     expected, variance = _by_chance(risk, events[:, 0])
     if variance == 0:
-        raise NotTestable("customers at risk with the leavers both inside and outside the levels that count")
+        raise NotTestable(
+            "customers at risk with the leavers both inside and outside the levels that count"
+        )
 
     def values(at_risk: Array, left: Array) -> Vector:
         among_risk = _by_chance(at_risk, left[:, 0])[0] / left[:, 0].sum()
@@ -209,8 +227,12 @@ def share_at_risk(
     part_of_own = events[:, 0] / risk[:, 0]
     return AtRiskShare(
         exposed.estimate,
-        estimate(expected / n, float(result.se[0]), scale="logit", level=level, groups=result.groups),
-        estimate(float(whole[1]), se, scale="identity", level=level, groups=result.groups, se_model=model),
+        estimate(
+            expected / n, float(result.se[0]), scale="logit", level=level, groups=result.groups
+        ),
+        estimate(
+            float(whole[1]), se, scale="identity", level=level, groups=result.groups, se_model=model
+        ),
         exposed.part,
         n,
         expected,
@@ -220,7 +242,10 @@ def share_at_risk(
 
 
 def _two_levels(
-    table: RiskTable, numerator: Mapping[str, Sequence[str]], same: Sequence[str], causes: Sequence[str]
+    table: RiskTable,
+    numerator: Mapping[str, Sequence[str]],
+    same: Sequence[str],
+    causes: Sequence[str],
 ) -> RiskTable:
     """The table with two features only: whether a customer counts, and the cell in which customers are compared."""
     counts = pl.lit(value=True)
@@ -232,7 +257,12 @@ def _two_levels(
         cell = cell * size + pl.col(name)
     ends = pl.sum_horizontal(pl.col(*causes).cast(pl.Int64))
     flows = table.flows.select(
-        "group", "time", *FLOWS, cell.alias("cell"), counts.cast(pl.Int64).alias("inside"), ends.alias(_LEFT)
+        "group",
+        "time",
+        *FLOWS,
+        cell.alias("cell"),
+        counts.cast(pl.Int64).alias("inside"),
+        ends.alias(_LEFT),
     )
     features = (Feature("cell", tuple(map(str, range(prod(sizes))))), Feature("inside", ("0", "1")))
     narrow = sums(flows, ("group", "time", "cell", "inside"), (*FLOWS, _LEFT))

@@ -32,7 +32,13 @@ from cxresearch.histories.problems import (
     problem_severity,
     problem_state,
 )
-from cxresearch.histories.recency import age_of_last, age_since, first_bad, first_contact, last_grade
+from cxresearch.histories.recency import (
+    age_of_last,
+    age_since,
+    first_bad,
+    first_contact,
+    last_grade,
+)
 from cxresearch.histories.scores import last_score, mean_score, worst_score
 
 __all__ = [

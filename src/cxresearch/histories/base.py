@@ -131,7 +131,9 @@ def band_names(edges: tuple[int, ...]) -> tuple[str, ...]:
         EstimationError: the edges do not rise from 1 on.
     """
     if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
-        raise EstimationError(f"edges must rise and start at 1 or more, such as (1, 3, 6), were {edges}")
+        raise EstimationError(
+            f"edges must rise and start at 1 or more, such as (1, 3, 6), were {edges}"
+        )
     first = ("0",) if edges[0] == 1 else (f"0-{edges[0] - 1}",)
     inner = tuple(f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in pairwise(edges))
     return (*first, *inner, f"{edges[-1]}+")
@@ -197,9 +199,13 @@ class ContactClock:
         """As `Clock.mark`."""
         told = moments.collect_schema().names()
         more = (c for c in ("both", "leaving", *sorted(FACETS)) if c in told)
-        along = engine.along("day", "second", "grade", *more)  # alike in all of them, any order is the same
+        along = engine.along(
+            "day", "second", "grade", *more
+        )  # alike in all of them, any order is the same
         x = moments.with_columns(one=nw.lit(1)).with_columns(nth=along.sum("one"))
-        return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop("one", "nth")
+        return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop(
+            "one", "nth"
+        )
 
     def on(self, day: nw.Expr) -> nw.Expr:
         """As `Clock.on`: before the contacts of that day."""

@@ -40,7 +40,9 @@ def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
     Raises:
         EstimationError: no such grade, or edges that do not rise.
     """
-    return _count(f"grade_count({grade}, {list(edges)})", {"grade": grade_code(grade)}, tuple(edges))
+    return _count(
+        f"grade_count({grade}, {list(edges)})", {"grade": grade_code(grade)}, tuple(edges)
+    )
 
 
 def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
@@ -122,7 +124,11 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
     levels = (*band_names(tuple(edges)), "unknown")
 
     def marks(past: Past) -> list[Frame]:
-        return [past.moments.select("customer", past.clock.on(nw.col("day") + days).alias("tick"), n=nw.lit(1))]
+        return [
+            past.moments.select(
+                "customer", past.clock.on(nw.col("day") + days).alias("tick"), n=nw.lit(1)
+            )
+        ]
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), tuple(edges))
@@ -148,7 +154,9 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
 
     grades = (wanted["grade"],) if "grade" in wanted else None
     walk = f"count of moments with {dict(sorted(wanted.items()))}"
-    return History(name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True, walk=walk)
+    return History(
+        name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True, walk=walk
+    )
 
 
 def contacts_within(
@@ -184,17 +192,25 @@ def contacts_within(
         if stop is None:
             changes = _band_changes(past, x, days, edges)
         else:  # contacts from the first of that grade on change nothing before it
-            first = past.moments.filter(nw.col("grade") == stop).group_by("customer").agg(first=nw.col("tick").min())
+            first = (
+                past.moments.filter(nw.col("grade") == stop)
+                .group_by("customer")
+                .agg(first=nw.col("tick").min())
+            )
             early = nw.col("first").is_null() | (nw.col("tick") < nw.col("first"))
             x = past.along.prepare(x.join(first, on="customer", how="left").filter(early))
-            changes = [c.filter(early).drop("first") for c in _band_changes(past, x, days, edges, "first")]
+            changes = [
+                c.filter(early).drop("first") for c in _band_changes(past, x, days, edges, "first")
+            ]
         return [*changes, first_seen.select("customer", full.alias("tick"), full=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         blind = (run.unseen == 1) & (run.column("full") == 0)
         return nw.when(blind).then(nw.lit(len(levels) - 1)).otherwise(run.column("n"))
 
-    only = ("" if grades is None else f", {list(grades)}") + ("" if frozen_at is None else f", frozen at {frozen_at}")
+    only = ("" if grades is None else f", {list(grades)}") + (
+        "" if frozen_at is None else f", frozen at {frozen_at}"
+    )
     reads = ("grade",) if grades or frozen_at else ()
     return History(
         f"contacts_within({days}, {list(edges)}{only})",
@@ -207,7 +223,9 @@ def contacts_within(
     )
 
 
-def _band_changes(past: Past, x: Frame, days: int, edges: tuple[int, ...], *more: str) -> list[Frame]:
+def _band_changes(
+    past: Past, x: Frame, days: int, edges: tuple[int, ...], *more: str
+) -> list[Frame]:
     """Marks of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
 
     At least e contacts are in the window after contact i iff contact i-e+1 is still in it, and then until that contact
@@ -243,11 +261,15 @@ def grade_code(grade: str) -> int:
         EstimationError: no such grade.
     """
     if grade not in GRADES:
-        raise EstimationError(f"no grade {grade!r}{nearest(grade, GRADES) or '; there are: ' + ', '.join(GRADES)}")
+        raise EstimationError(
+            f"no grade {grade!r}{nearest(grade, GRADES) or '; there are: ' + ', '.join(GRADES)}"
+        )
     return GRADES.index(grade)
 
 
-def moments_at(touchpoints: tuple[int, ...], grade: str = "bad", edges: tuple[int, ...] = (1,)) -> History:
+def moments_at(
+    touchpoints: tuple[int, ...], grade: str = "bad", edges: tuple[int, ...] = (1,)
+) -> History:
     """How many moments of a grade so far at some touchpoints, in bands.
 
     Args:
@@ -269,7 +291,13 @@ def moments_at(touchpoints: tuple[int, ...], grade: str = "bad", edges: tuple[in
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(band(run.column("n"), edges))
+        return (
+            nw.when(run.unseen == 1)
+            .then(nw.lit(len(levels) - 1))
+            .otherwise(band(run.column("n"), edges))
+        )
 
     name = f"moments_at({list(touchpoints)}, {grade}, {list(edges)})"
-    return History(name, levels, ("grade", "touchpoint"), marks, {"n": "sum"}, level, (code,), cumulative=True)
+    return History(
+        name, levels, ("grade", "touchpoint"), marks, {"n": "sum"}, level, (code,), cumulative=True
+    )

@@ -29,7 +29,9 @@ def household_exits(cause: str = "defection") -> History:
     """
     known = CAUSES[1:]
     if cause not in known:
-        raise EstimationError(f"no cause {cause!r}{nearest(cause, known) or '; there are: ' + ', '.join(known)}")
+        raise EstimationError(
+            f"no cause {cause!r}{nearest(cause, known) or '; there are: ' + ', '.join(known)}"
+        )
     code = CAUSES.index(cause)
 
     def marks(past: Past) -> list[Frame]:
@@ -37,11 +39,17 @@ def household_exits(cause: str = "defection") -> History:
         sizes = who.group_by("cluster").agg(members=nw.len())
         shared = who.join(sizes.filter(nw.col("members") > 1), on="cluster")
         # the first to leave is enough: whoever leaves then is gone, and for the rest it stays
-        first = who.filter(nw.col("event") == code).group_by("cluster").agg(first=nw.col("exit").min())
+        first = (
+            who.filter(nw.col("event") == code).group_by("cluster").agg(first=nw.col("exit").min())
+        )
         staying = shared.join(first, on="cluster").filter(nw.col("exit") > nw.col("first"))
         return [
-            shared.select("customer", past.clock.on(nw.col("entry")).alias("tick"), others=nw.lit(1)),
-            staying.select("customer", past.clock.on(nw.col("first")).alias("tick"), left=nw.lit(1)),
+            shared.select(
+                "customer", past.clock.on(nw.col("entry")).alias("tick"), others=nw.lit(1)
+            ),
+            staying.select(
+                "customer", past.clock.on(nw.col("first")).alias("tick"), left=nw.lit(1)
+            ),
         ]
 
     def level(run: Run) -> nw.Expr:
@@ -50,7 +58,9 @@ def household_exits(cause: str = "defection") -> History:
 
     levels = ("alone", "none", "1+", "unknown")
     fold: dict[str, Fold] = {"others": "sum", "left": "sum"}
-    return History(f"household_exits({cause})", levels, ("household",), marks, fold, level, (), cumulative=True)
+    return History(
+        f"household_exits({cause})", levels, ("household",), marks, fold, level, (), cumulative=True
+    )
 
 
 def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
@@ -73,13 +83,17 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
         theirs = bad.join(who, on="customer").select("cluster", "day", source=nw.col("customer"))
         theirs = theirs.join(who.select("customer", "cluster"), on="cluster")
         theirs = theirs.filter(nw.col("customer") != nw.col("source"))
-        seen = past.clock.on(nw.col("day") + past.clock.lag)  # contacts of others are none of the customer's own
+        seen = past.clock.on(
+            nw.col("day") + past.clock.lag
+        )  # contacts of others are none of the customer's own
         hidden = who.filter(nw.col("unseen") == 1).select("cluster").unique()
         blind = who.join(hidden, on="cluster")
         return [
             bad.select("customer", "tick", n=nw.lit(1)),
             theirs.select("customer", seen.alias("tick"), n=nw.lit(1)),
-            blind.select("customer", past.clock.on(nw.col("entry")).alias("tick"), hidden=nw.lit(1)),
+            blind.select(
+                "customer", past.clock.on(nw.col("entry")).alias("tick"), hidden=nw.lit(1)
+            ),
         ]
 
     def level(run: Run) -> nw.Expr:

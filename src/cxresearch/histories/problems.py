@@ -39,7 +39,12 @@ def first_problem(quick_hours: int = 48) -> History:
         problems = happened(past, "problem").with_columns(at=instant())
         start = problems.group_by("customer").agg(start=nw.col("at").min())
         ties = problems.join(start, on="customer").filter(nw.col("at") == nw.col("start"))
-        ever = nw.when(nw.col("took") < 0).then(nw.lit(_FOR_EVER)).otherwise(nw.col("took")).cast(nw.Int64)
+        ever = (
+            nw.when(nw.col("took") < 0)
+            .then(nw.lit(_FOR_EVER))
+            .otherwise(nw.col("took"))
+            .cast(nw.Int64)
+        )
         length = ties.with_columns(took=ever).group_by("customer").agg(nw.col("took").max())
         longest = ties.with_columns(took=ever).join(length, on=["customer", "took"])
         first = longest.group_by("customer", "took").agg(nw.col("tick", "begun").min())
@@ -48,7 +53,11 @@ def first_problem(quick_hours: int = 48) -> History:
         ends = happened(past, "resolved").join(first.select(*link), on=link)
         ends = ends.group_by("customer", "took").agg(nw.col("tick").min())
         how = nw.when(nw.col("took") > quick).then(nw.lit(4)).otherwise(nw.lit(3))
-        return [_rise(first, nw.lit(1)), _rise(_overdue(past, first, quick), nw.lit(2)), _rise(ends, how)]
+        return [
+            _rise(first, nw.lit(1)),
+            _rise(_overdue(past, first, quick), nw.lit(2)),
+            _rise(ends, how),
+        ]
 
     def level(run: Run) -> nw.Expr:
         fallen = run.column("fallen")
@@ -56,7 +65,9 @@ def first_problem(quick_hours: int = 48) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_problem({quick_hours})"
-    return History(name, levels, _SOLVED, marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True)
+    return History(
+        name, levels, _SOLVED, marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True
+    )
 
 
 def _rise(frame: Frame, state: nw.Expr) -> Frame:
@@ -89,7 +100,9 @@ def problem_state(quick_hours: int = 48) -> History:
         return [
             problems.select("customer", "tick", problems=nw.lit(1), open=nw.lit(1)),
             _overdue(past, problems, quick).select("customer", "tick", late=nw.lit(1)),
-            ends.select("customer", "tick", open=nw.lit(-1), late=soon - 1, end=instant() * 2 + soon),
+            ends.select(
+                "customer", "tick", open=nw.lit(-1), late=soon - 1, end=instant() * 2 + soon
+            ),
         ]
 
     def level(run: Run) -> nw.Expr:
@@ -108,7 +121,9 @@ def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
     slow = problems.filter((nw.col("took") < 0) | (nw.col("took") > quick))
     due = nw.col("begun") + quick
     day = (due - due % DAY) // DAY
-    return slow.with_columns(tick=nw.max_horizontal(past.clock.on(day), nw.col("tick").cast(nw.Int64)))
+    return slow.with_columns(
+        tick=nw.max_horizontal(past.clock.on(day), nw.col("tick").cast(nw.Int64))
+    )
 
 
 def problem_severity(first: bool = False) -> History:
@@ -150,11 +165,17 @@ def had_gesture() -> History:
         ]
 
     def level(run: Run) -> nw.Expr:
-        made = nw.when(run.column("gesture") >= run.column("problem")).then(nw.lit(2)).otherwise(nw.lit(1))
+        made = (
+            nw.when(run.column("gesture") >= run.column("problem"))
+            .then(nw.lit(2))
+            .otherwise(nw.lit(1))
+        )
         return _since_seen(run, "problem", len(levels), made)
 
     fold: dict[str, Fold] = {"problem": "last", "gesture": "last"}
-    return History("had_gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES)
+    return History(
+        "had_gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES
+    )
 
 
 def informed_before_problem() -> History:
@@ -174,7 +195,13 @@ def informed_before_problem() -> History:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
 
     return History(
-        "informed_before_problem()", levels, ("problem_at", "informed_at"), marks, {"last": "last"}, level, _NO_GRADES
+        "informed_before_problem()",
+        levels,
+        ("problem_at", "informed_at"),
+        marks,
+        {"last": "last"},
+        level,
+        _NO_GRADES,
     )
 
 
@@ -217,8 +244,14 @@ def bad_then_good(days: int = 14) -> History:
         x = x.with_columns(last_bad=past.along.last("last_bad"))
         soon = good & (nw.col("day") - nw.col("last_bad") <= days)
         result = {"good": x.filter(good), "bad": x.filter(bad), "flip": x.filter(soon)}
-        firsts = {name: frame.group_by("customer").agg(nw.col("tick").min()) for name, frame in result.items()}
-        return [frame.select("customer", "tick", nw.lit(1).alias(name)) for name, frame in firsts.items()]
+        firsts = {
+            name: frame.group_by("customer").agg(nw.col("tick").min())
+            for name, frame in result.items()
+        }
+        return [
+            frame.select("customer", "tick", nw.lit(1).alias(name))
+            for name, frame in firsts.items()
+        ]
 
     def level(run: Run) -> nw.Expr:
         good = nw.when(run.column("good") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
@@ -227,7 +260,9 @@ def bad_then_good(days: int = 14) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"good": "sum", "bad": "sum", "flip": "sum"}
-    return History(f"bad_then_good({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD))
+    return History(
+        f"bad_then_good({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD)
+    )
 
 
 def has_posted() -> History:
@@ -250,4 +285,6 @@ def has_posted() -> History:
         any_post = nw.when(run.column("posts") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 
-    return History("has_posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True)
+    return History(
+        "has_posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True
+    )

@@ -9,7 +9,16 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
-from cxresearch.histories.base import READS, History, Past, Run, band, graded_instant, happened, happening_code
+from cxresearch.histories.base import (
+    READS,
+    History,
+    Past,
+    Run,
+    band,
+    graded_instant,
+    happened,
+    happening_code,
+)
 from cxresearch.histories.counts import grade_code
 from cxresearch.records.contacts import GRADES
 
@@ -53,14 +62,18 @@ def first_contact(grade: str = "bad") -> History:
     levels = ("none", "unknown grade" if grade == "unknown" else grade, "other", "unknown")
 
     def marks(past: Past) -> list[Frame]:
-        first = past.moments.group_by("customer").agg(nw.col("tick").min(), first=graded_instant().min())
+        first = past.moments.group_by("customer").agg(
+            nw.col("tick").min(), first=graded_instant().min()
+        )
         same = nw.when(nw.col("first") % len(GRADES) == code).then(nw.lit(1)).otherwise(nw.lit(2))
         return [first.select("customer", "tick", first=same)]
 
     def level(run: Run) -> nw.Expr:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(run.column("first"))
 
-    return History(f"first_contact({grade})", levels, ("second", "grade"), marks, {"first": "sum"}, level)
+    return History(
+        f"first_contact({grade})", levels, ("second", "grade"), marks, {"first": "sum"}, level
+    )
 
 
 def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
@@ -89,7 +102,11 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
         hits = past.moments.filter(nw.col("grade") == bad)
         first = hits.group_by("customer").agg(nw.col("tick").min(), nw.col("day").min())
         first = first.join(past.customers.select("customer", "entry"), on="customer")
-        late = nw.when(nw.col("day") - nw.col("entry") > long_tenure_days).then(nw.lit(2)).otherwise(nw.lit(0))
+        late = (
+            nw.when(nw.col("day") - nw.col("entry") > long_tenure_days)
+            .then(nw.lit(2))
+            .otherwise(nw.lit(0))
+        )
         ages = past.clock.on(nw.col("day") + fresh_days)
         return [
             first.select("customer", "tick", came=late + 1, day=nw.col("day")),
@@ -98,7 +115,11 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
 
     def level(run: Run) -> nw.Expr:
         came = run.column("came")
-        old = nw.when(run.day + 1 - run.column("day") > fresh_days).then(nw.lit(1)).otherwise(nw.lit(0))
+        old = (
+            nw.when(run.day + 1 - run.column("day") > fresh_days)
+            .then(nw.lit(1))
+            .otherwise(nw.lit(0))
+        )
         state = nw.when(came.is_null()).then(nw.lit(0)).otherwise(came + old)
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
@@ -129,7 +150,9 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
         return past.moments if code is None else past.moments.filter(nw.col("grade") == code)
 
     name = f"age_of_last({grade}, {list(edges)})"
-    return _age(name, edges, hits, () if code is None else ("grade",), None if code is None else (code,))
+    return _age(
+        name, edges, hits, () if code is None else ("grade",), None if code is None else (code,)
+    )
 
 
 def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History:
@@ -159,7 +182,9 @@ def _age(
     grades: tuple[int, ...] | None,
 ) -> History:
     if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
-        raise EstimationError(f"edges must rise and be at least 1, such as (30, 90, 365), were {edges}")
+        raise EstimationError(
+            f"edges must rise and be at least 1, such as (30, 90, 365), were {edges}"
+        )
     starts = (0, *(e + 1 for e in edges))
     names = tuple(f"{a}-{b}" for a, b in zip(starts, edges, strict=False))
     levels = ("none", *names, f"{edges[-1] + 1}+", "unknown")
@@ -167,7 +192,10 @@ def _age(
     def marks(past: Past) -> list[Frame]:
         result = hits(past)
         ageing = [
-            result.select("customer", past.clock.on(nw.col("day") + e).alias("tick"), aged=nw.lit(1)) for e in edges
+            result.select(
+                "customer", past.clock.on(nw.col("day") + e).alias("tick"), aged=nw.lit(1)
+            )
+            for e in edges
         ]
         return [result.select("customer", "tick", last=nw.col("day").cast(nw.Int64)), *ageing]
 
@@ -175,6 +203,8 @@ def _age(
         last = run.column("last")
         age = run.day + 1 - last
         none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
-        return nw.when(last.is_null()).then(none).otherwise(1 + band(age, tuple(e + 1 for e in edges)))
+        return (
+            nw.when(last.is_null()).then(none).otherwise(1 + band(age, tuple(e + 1 for e in edges)))
+        )
 
     return History(name, levels, reads, marks, {"last": "last", "aged": "sum"}, level, grades)

@@ -9,7 +9,9 @@ from cxresearch.histories.base import History, Past, Run, band, graded_instant
 from cxresearch.records.contact_attributes import SCORE
 
 _FIFTHS = 5
-_EDGES = tuple(SCORE * i // _FIFTHS for i in range(1, _FIFTHS))  # the top of the scale belongs to the highest fifth
+_EDGES = tuple(
+    SCORE * i // _FIFTHS for i in range(1, _FIFTHS)
+)  # the top of the scale belongs to the highest fifth
 _LEVELS = ("none", *(str(i + 1) for i in range(_FIFTHS)), "unknown")
 _UNKNOWN = len(_LEVELS) - 1
 
@@ -77,7 +79,9 @@ def last_score() -> History:
         none = nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE + 1), _EDGES))
 
-    return History("last_score()", _LEVELS, ("second", "grade", "score"), marks, {"last": "last"}, level)
+    return History(
+        "last_score()", _LEVELS, ("second", "grade", "score"), marks, {"last": "last"}, level
+    )
 
 
 def _scored(past: Past) -> Frame:

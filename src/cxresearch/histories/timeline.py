@@ -32,16 +32,25 @@ class Timeline:
     """
 
     def __init__(
-        self, moments: Frame, customers: Frame, clock: Clock, engine: Engine, happenings: Frame | None = None
+        self,
+        moments: Frame,
+        customers: Frame,
+        clock: Clock,
+        engine: Engine,
+        happenings: Frame | None = None,
     ) -> None:
         self.clock, self._engine = clock, engine
-        self._customers = customers.select("customer", "entry", "exit", "event", "cluster", "unseen")
+        self._customers = customers.select(
+            "customer", "entry", "exit", "event", "cluster", "unseen"
+        )
         self._moments = engine.keep(clock.mark(moments, engine))
         dated = no_happenings(engine) if happenings is None else happenings
         self._happenings = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
         self._changes: dict[str, Frame] = {}
         self._runs: dict[str, Frame] = {}
-        self._walking: dict[str, Lock] = defaultdict(Lock)  # several tables may ask for a history at the same time
+        self._walking: dict[str, Lock] = defaultdict(
+            Lock
+        )  # several tables may ask for a history at the same time
 
     def states(self, histories: Mapping[str, History]) -> Frame:
         """The state of every customer after every tick at which one of the histories changes.
@@ -59,7 +68,11 @@ class Timeline:
                 firsts = self._moments.group_by("customer").agg(nw.col("tick").min())
                 births = firsts.with_columns(tick=ContactClock.number(nw.col("tick")))
             return along.prepare(births)
-        return result[0] if len(result) == 1 else along.merge(nw.concat(result, how="diagonal"), tuple(histories))
+        return (
+            result[0]
+            if len(result) == 1
+            else along.merge(nw.concat(result, how="diagonal"), tuple(histories))
+        )
 
     def until(self, history: History, level: str) -> Timeline:
         """The same without the moments after the tick at which a customer first reaches a level.
@@ -71,10 +84,14 @@ class Timeline:
             level: of the history.
         """
         position, unknown = history.levels.index(level), len(history.levels) - 1
-        reached = self._of(history).filter((nw.col("level") >= position) & (nw.col("level") != unknown))
+        reached = self._of(history).filter(
+            (nw.col("level") >= position) & (nw.col("level") != unknown)
+        )
         last = reached.group_by("customer").agg(cx_last=nw.col("tick").min())
         early = self._moments.join(last, on="customer", how="left")
-        early = early.filter(nw.col("cx_last").is_null() | (nw.col("tick") <= nw.col("cx_last"))).drop("cx_last")
+        early = early.filter(
+            nw.col("cx_last").is_null() | (nw.col("tick") <= nw.col("cx_last"))
+        ).drop("cx_last")
         ordered = self._engine.along("day", "second", "grade").prepare(early)
         return Timeline(ordered, self._customers, self.clock, self._engine, self._happenings)
 
@@ -119,14 +136,20 @@ class Timeline:
         past = Past(self._moments, self._happenings, self._customers, self.clock, along)
         frames = [self._births()]
         for marks in history.marks(past):
-            own = [nw.col(c).cast(nw.Int64) for c in history.fold if c in marks.collect_schema().names()]
+            own = [
+                nw.col(c).cast(nw.Int64)
+                for c in history.fold
+                if c in marks.collect_schema().names()
+            ]
             frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own))
         if isinstance(self.clock, ContactClock):
             frames.append(self._moments.select("customer", "tick"))
         along = self._engine.along("tick")
         walk = {"sum": along.sum, "last": along.last, "min": along.min}
         x = along.gather(nw.concat(frames, how="diagonal"), {"unseen": "last", **history.fold})
-        x = x.with_columns(unseen=along.last("unseen"), **{c: walk[how](c) for c, how in history.fold.items()})
+        x = x.with_columns(
+            unseen=along.last("unseen"), **{c: walk[how](c) for c, how in history.fold.items()}
+        )
         least = [c for c, how in history.fold.items() if how == "min"]
         if least:
             x = x.with_columns(**{c: along.last(c) for c in least})

@@ -58,7 +58,9 @@ class Contributions:
         """By how much the share of one place is larger than that of another; at the level of a single interval."""
         if self.fit is None:
             raise NotTestable("a model of its touchpoints")
-        return attributable(self.table, replace(self.fit, level=self.level), {_name(one): 1, _name(than): -1})
+        return attributable(
+            self.table, replace(self.fit, level=self.level), {_name(one): 1, _name(than): -1}
+        )
 
 
 def contributions(records: Records, places: Sequence[Place]) -> Contributions:
@@ -87,14 +89,29 @@ def contributions(records: Records, places: Sequence[Place]) -> Contributions:
     if not weighed:
         return Contributions(table, None, nothing, nothing, tuple(lacks), settings.level, each)
     try:
-        fit = fit_hazards(table, [*weighed, _CONTACTS], strata=strata, cause=_CAUSE, level=each, groups=settings.groups)
+        fit = fit_hazards(
+            table,
+            [*weighed, _CONTACTS],
+            strata=strata,
+            cause=_CAUSE,
+            level=each,
+            groups=settings.groups,
+        )
     except (NotTestable, EstimationError) as e:
-        why = e.lacks if isinstance(e, NotTestable) else "bad moments at its touchpoints that come apart"
+        why = (
+            e.lacks
+            if isinstance(e, NotTestable)
+            else "bad moments at its touchpoints that come apart"
+        )
         lacks = [lack or why for lack in lacks]
         return Contributions(table, None, nothing, nothing, tuple(lacks), settings.level, each)
-    shares = [attributable(table, fit, {name: 1}) if name in weighed else None for name in histories]
+    shares = [
+        attributable(table, fit, {name: 1}) if name in weighed else None for name in histories
+    ]
     ratios = [contrast(fit, {f"{name}[1+]": 1}) if name in weighed else None for name in histories]
-    return Contributions(table, fit, tuple(shares), tuple(ratios), tuple(lacks), settings.level, each)
+    return Contributions(
+        table, fit, tuple(shares), tuple(ratios), tuple(lacks), settings.level, each
+    )
 
 
 def _name(place: int) -> str:
@@ -105,7 +122,10 @@ def _lacking(table: RiskTable, name: str, strata: tuple[str, ...], min_cell: int
     """Why a place cannot be weighed; empty if it can."""
     if table.events(_CAUSE) == 0:
         return "defections among customers seen from their start"
-    by = {level: (expected, n) for level, expected, n in expected_events(table, name, _CAUSE, strata).iter_rows()}
+    by = {
+        level: (expected, n)
+        for level, expected, n in expected_events(table, name, _CAUSE, strata).iter_rows()
+    }
     for level, where in (("1+", "after a bad moment there"), ("0", "without a bad moment there")):
         expected, observed = by[level]
         if expected < MIN_EXPECTED:

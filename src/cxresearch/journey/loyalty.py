@@ -61,7 +61,9 @@ class Chance:
         """The chance itself."""
         inside = np.clip(self.every, _LEAST, 1 - _LEAST)
         se = float(jackknife_error(np.log(inside[1:] / (1 - inside[1:]))))
-        return estimate(float(inside[0]), se, scale="logit", level=level, groups=len(self.every) - 1)
+        return estimate(
+            float(inside[0]), se, scale="logit", level=level, groups=len(self.every) - 1
+        )
 
 
 def still_there(table: RiskTable, horizon: int, groups: int, min_cell: int) -> Chance:
@@ -97,12 +99,19 @@ def comes_back(table: RiskTable, gap_days: int, groups: int) -> Chance:
         groups: as `still_there`.
     """
     grouped = table.only().coarsen(groups)
-    time, flow = pl.col("time").cast(pl.Int64), {c: pl.col(c).cast(pl.Int64) for c in ("entered", "left", _CAUSE)}
+    time, flow = (
+        pl.col("time").cast(pl.Int64),
+        {c: pl.col(c).cast(pl.Int64) for c in ("entered", "left", _CAUSE)},
+    )
     per = grouped.flows.group_by("group").agg(
         contacts=(time * (flow["left"] - flow["entered"])).sum(), lapsed=flow[_CAUSE].sum()
     )
-    contacts, lapsed = (per.sort("group")[c].to_numpy().astype(np.float64) for c in ("contacts", "lapsed"))
-    stays = 1 - np.append(lapsed.sum(), lapsed.sum() - lapsed) / np.append(contacts.sum(), contacts.sum() - contacts)
+    contacts, lapsed = (
+        per.sort("group")[c].to_numpy().astype(np.float64) for c in ("contacts", "lapsed")
+    )
+    stays = 1 - np.append(lapsed.sum(), lapsed.sum() - lapsed) / np.append(
+        contacts.sum(), contacts.sum() - contacts
+    )
     return Chance(stays, stays, f"back within {gap_days:,} days of a contact")
 
 
@@ -116,7 +125,11 @@ def _kept(result: AtRisk, start: int, horizon: int) -> tuple[float, float]:
 
 _CAUSE_LOYALTY, _CONTACTS, _EVERYWHERE = "defection", "contacts", "all moments"
 _CAP = (1, 2, 3, 4, 5)
-_AGAINST = ("neutral", "good", "bad")  # what a moment is held against: the first of which there are enough
+_AGAINST = (
+    "neutral",
+    "good",
+    "bad",
+)  # what a moment is held against: the first of which there are enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +179,25 @@ class LoyaltyShift(Result):
 
     def to_polars(self) -> pl.DataFrame:
         """One row per grade, touchpoint and for all moments: kind, of, moments, change, limits."""
-        kinds = (("grade", self.grades), ("touchpoint", self.touchpoints), ("all", (self.everywhere,)))
+        kinds = (
+            ("grade", self.grades),
+            ("touchpoint", self.touchpoints),
+            ("all", (self.everywhere,)),
+        )
         rows = [
-            (kind, s.of, s.moments, *((s.change.value, s.change.low, s.change.high) if s.change else (None,) * 3))
+            (
+                kind,
+                s.of,
+                s.moments,
+                *((s.change.value, s.change.low, s.change.high) if s.change else (None,) * 3),
+            )
             for kind, shifts in kinds
             for s in shifts
         ]
         numbers = dict.fromkeys(("change", "low", "high"), pl.Float64)
-        return pl.DataFrame(rows, {"kind": pl.String, "of": pl.String, "moments": pl.Int64, **numbers}, orient="row")
+        return pl.DataFrame(
+            rows, {"kind": pl.String, "of": pl.String, "moments": pl.Int64, **numbers}, orient="row"
+        )
 
     def __repr__(self) -> str:
         change = _points(self.everywhere.change)
@@ -190,7 +214,11 @@ class LoyaltyShift(Result):
             f"{stays}. After one more moment it is so many points more or fewer",
             ("after", "moments", f"points, against a {self.against} moment"),
             (
-                (name, count_text(s.moments, self.min_cell), "–" if s.of == self.against else _points(s.change))
+                (
+                    name,
+                    count_text(s.moments, self.min_cell),
+                    "–" if s.of == self.against else _points(s.change),
+                )
                 for name, s in named
             ),
             (f"Limits at {self.level:.0%}.", "An association, not an effect."),
@@ -242,7 +270,11 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
             return Shift(of, moments, None)
         values: Vector = np.sum([weights[g] / whole * moved[g] for g in moved], axis=0)
         se = float(jackknife_error(values[1:]))
-        return Shift(of, moments, estimate(float(values[0]), se, scale="identity", level=level, groups=groups))
+        return Shift(
+            of,
+            moments,
+            estimate(float(values[0]), se, scale="identity", level=level, groups=groups),
+        )
 
     counts = [dict(zip(GRADES, row.tolist(), strict=True)) for row in by_place]
     told_of = hide(by_grade, info.min_cell)
@@ -252,7 +284,11 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         result.against,
         tuple(result.ratio(g) if g in result.grades else None for g in GRADES),
         tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, told_of, strict=True)),
-        tuple(shift(name, sum(row.values()), row) for name, row in zip(names, counts, strict=True) if name),
+        tuple(
+            shift(name, sum(row.values()), row)
+            for name, row in zip(names, counts, strict=True)
+            if name
+        ),
         shift(_EVERYWHERE, sum(by_grade), dict(zip(GRADES, by_grade, strict=True))),
         result.table.customers,
         level,
@@ -307,7 +343,12 @@ def _model(records: Records) -> _Model:
     contact = table.clock == "contact"
     terms = [_term(g) for g in known if not (contact and g == against)]
     fit = fit_hazards(
-        table, [*terms, _CONTACTS], strata=strata, cause=_CAUSE_LOYALTY, level=settings.level, groups=settings.groups
+        table,
+        [*terms, _CONTACTS],
+        strata=strata,
+        cause=_CAUSE_LOYALTY,
+        level=settings.level,
+        groups=settings.groups,
     )
     return _Model(table, fit, known, against)
 
@@ -329,7 +370,10 @@ def _counts(records: Records) -> tuple[np.ndarray, tuple[str, ...]]:
     except NotTestable:
         rows = [[sum(n for (_, h), n in cells.items() if h == g) for g in range(len(GRADES))]]
         return np.array(rows), ("",)
-    rows = [[sum(cells.get((p, g), 0) for p in place.positions) for g in range(len(GRADES))] for place, _ in places]
+    rows = [
+        [sum(cells.get((p, g), 0) for p in place.positions) for g in range(len(GRADES))]
+        for place, _ in places
+    ]
     return np.array(rows), tuple(place.name for place, _ in places)
 
 

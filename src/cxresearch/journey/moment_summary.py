@@ -75,7 +75,9 @@ class MomentSummary(Result):
                 for band, n in zip(self.bad_moments, self.customers_by_bad, strict=True)
             ),
         ]
-        return pl.DataFrame(rows, schema={"what": pl.String, "of": pl.String, "number": pl.Float64}, orient="row")
+        return pl.DataFrame(
+            rows, schema={"what": pl.String, "of": pl.String, "number": pl.Float64}, orient="row"
+        )
 
     def _of_employees(self) -> list[tuple[str, str, float | None]]:
         if self.employees is None:
@@ -89,14 +91,29 @@ class MomentSummary(Result):
 
     def _repr_html_(self) -> str:
         grades = (
-            (f"{grade} moments", count_text(n, self.min_cell), *self._rates(n, self._each_day(n, i)))
+            (
+                f"{grade} moments",
+                count_text(n, self.min_cell),
+                *self._rates(n, self._each_day(n, i)),
+            )
             for i, (grade, n) in enumerate(zip(self.grades, self.counts, strict=True))
         )
-        whole = ("all moments", f"{self.moments:,}", *self._rates(self.moments, self.per_employee_day))
+        whole = (
+            "all moments",
+            f"{self.moments:,}",
+            *self._rates(self.moments, self.per_employee_day),
+        )
         hidden = None in (*self.counts, *self.by_employee)
         return html_table(
             f"The quick math: {self.customers:,} customers over {self.days:,} days",
-            ("what", "how many", "a day", "a customer and year", *self._named("an employee and day"), "share"),
+            (
+                "what",
+                "how many",
+                "a day",
+                "a customer and year",
+                *self._named("an employee and day"),
+                "share",
+            ),
             (whole, *grades),
             (f"Counts below {self.min_cell} are not shown." if hidden else "", self._who()),
         )
@@ -115,7 +132,11 @@ class MomentSummary(Result):
 
     def _each_day(self, n: int | None, grade: int) -> float | None:
         mine = self.by_employee[grade] if self.employees else None
-        return None if n is None or mine is None or not self.employee_days else mine / self.employee_days
+        return (
+            None
+            if n is None or mine is None or not self.employee_days
+            else mine / self.employee_days
+        )
 
     def _rates(self, n: int | None, each: float | None) -> tuple[str, ...]:
         day = "–" if each is None else f"{each:,.2f}"
@@ -153,7 +174,9 @@ def moment_summary(study: Study | Records) -> MomentSummary:
     min_cell = records.study.info.min_cell
     graded = dict(engine.collect(moments.group_by("grade").agg(n=nw.len())).iter_rows())
     counts = [int(graded.get(i, 0)) for i in range(len(GRADES))]
-    stay = engine.collect(customers.select(n=nw.len(), days=(nw.col("exit") - nw.col("entry")).cast(nw.Int64).sum()))
+    stay = engine.collect(
+        customers.select(n=nw.len(), days=(nw.col("exit") - nw.col("entry")).cast(nw.Int64).sum())
+    )
     number, years = int(stay["n"].item()), float(stay["days"].item() or 0) / _YEAR
     by_customer = moments.filter(nw.col("grade") == BAD).group_by("customer").agg(bad=nw.len())
     by_number = dict(engine.collect(by_customer.group_by("bad").agg(n=nw.len())).iter_rows())

@@ -56,7 +56,10 @@ class WeakestPoint(Result):
         if self.share is not None:
             rows.append(("share of the defections", _spread(self.share)))
             rows.append(
-                ("cannot be told from", ", ".join(map(isolated, self.not_told_from)) or "none: it stands apart")
+                (
+                    "cannot be told from",
+                    ", ".join(map(isolated, self.not_told_from)) or "none: it stands apart",
+                )
             )
         return html_table(self.sentence, ("what", "is"), rows)
 
@@ -91,7 +94,9 @@ def weakest_point(places: Sequence[Place], result: Contributions) -> WeakestPoin
     _, best, share = max(above)
     others = sorted(((s.value, i) for i, s in known if i != best), reverse=True)
     unclear = tuple(places[i].name for _, i in others if result.more(best, i).low <= 0)
-    return WeakestPoint(places[best].name, share, unclear, _sentence(places[best].name, share, len(others), unclear))
+    return WeakestPoint(
+        places[best].name, share, unclear, _sentence(places[best].name, share, len(others), unclear)
+    )
 
 
 def _sentence(name: str, share: Estimate, others: int, unclear: tuple[str, ...]) -> str:
@@ -197,7 +202,11 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
         return pl.DataFrame([self._row(t) for t in self.touchpoints], infer_schema_length=None)
 
     def _row(self, t: Touchpoint) -> dict[str, object]:
-        levels = zip((*LEVELS_OF_SERVICE, f"{_UNKNOWN} level"), t.levels, strict=True) if t.levels else ()
+        levels = (
+            zip((*LEVELS_OF_SERVICE, f"{_UNKNOWN} level"), t.levels, strict=True)
+            if t.levels
+            else ()
+        )
         numbers = {"share": t.share, "hazard_ratio": t.hazard_ratio}
         limits = {
             f"{name}{part}": getattr(e, field) if e else None
@@ -217,13 +226,21 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
         }
 
     def __repr__(self) -> str:
-        return f"PerceptionMap({', '.join(t.name for t in self.touchpoints)}; {self.weakest.sentence})"
+        return (
+            f"PerceptionMap({', '.join(t.name for t in self.touchpoints)}; {self.weakest.sentence})"
+        )
 
     def _repr_html_(self) -> str:
         owners = any(t.owners for t in self.touchpoints)
         heads = (
             *("touchpoint", *(("owner",) if owners else ())),
-            *("first met on day", "moments", "customers", "hazard ratio", "share of the defections"),
+            *(
+                "first met on day",
+                "moments",
+                "customers",
+                "hazard ratio",
+                "share of the defections",
+            ),
         )
         rows = (
             (
@@ -238,10 +255,14 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
         )
         return (
             html_table("The touchpoints, by the day of first contact", heads, rows, self._notes())
-            + self._split("How the moments there went", GRADES, [t.grades for t in self.touchpoints])
+            + self._split(
+                "How the moments there went", GRADES, [t.grades for t in self.touchpoints]
+            )
             + (
                 self._split(
-                    "Levels of service there", (*LEVELS_OF_SERVICE, _UNKNOWN), [t.levels for t in self.touchpoints]
+                    "Levels of service there",
+                    (*LEVELS_OF_SERVICE, _UNKNOWN),
+                    [t.levels for t in self.touchpoints],
                 )
                 if self.has_levels
                 else ""
@@ -250,7 +271,11 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
 
     def _notes(self) -> tuple[str, ...]:
         hidden = any(None in (*t.grades, *t.levels) for t in self.touchpoints)
-        lacking = [f"{isolated(t.name)}: no share, for lack of {t.lacks}." for t in self.touchpoints if t.lacks]
+        lacking = [
+            f"{isolated(t.name)}: no share, for lack of {t.lacks}."
+            for t in self.touchpoints
+            if t.lacks
+        ]
         return (
             "Day: of tenure, the median over customers. Hazard ratio: of those with a bad moment there so far.",
             f"Limits hold together at {self.level:.0%}.",
@@ -258,7 +283,9 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
             f"Not among these, as the log does not show their beginnings: {count_text(self.left_out, self.min_cell)}."
             if self.left_out
             else "",
-            f"Counts below {self.min_cell} are not shown, nor what would give them away." if hidden else "",
+            f"Counts below {self.min_cell} are not shown, nor what would give them away."
+            if hidden
+            else "",
             *lacking,
         )
 
@@ -266,9 +293,14 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
         """A count; beside customers who were left out, a round one, as the exact ones of all are told elsewhere."""
         return about(n, self.min_cell) if self.left_out else count_text(n, self.min_cell)
 
-    def _split(self, caption: str, heads: Sequence[str], counts: Sequence[Sequence[int | None]]) -> str:
+    def _split(
+        self, caption: str, heads: Sequence[str], counts: Sequence[Sequence[int | None]]
+    ) -> str:
         """The shares of a touchpoint's moments."""
-        rows = ((t.name, *(_part(n, t.moments) for n in row)) for t, row in zip(self.touchpoints, counts, strict=True))
+        rows = (
+            (t.name, *(_part(n, t.moments) for n in row))
+            for t, row in zip(self.touchpoints, counts, strict=True)
+        )
         return html_table(caption, ("touchpoint", *heads), rows)
 
 
@@ -315,10 +347,22 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
     result = contributions(records, places)
     grades, levels = splits(records, places)
     owners = _owners(records, places)
-    rows = zip(places, days, owners, grades, levels, result.shares, result.ratios, result.lacks, strict=True)
+    rows = zip(
+        places,
+        days,
+        owners,
+        grades,
+        levels,
+        result.shares,
+        result.ratios,
+        result.lacks,
+        strict=True,
+    )
     return PerceptionMap(
         tuple(
-            Touchpoint(p.name, p.single, day, own, p.moments, p.customers, g, lv, share, ratio, lacks)
+            Touchpoint(
+                p.name, p.single, day, own, p.moments, p.customers, g, lv, share, ratio, lacks
+            )
             for p, day, own, g, lv, share, ratio, lacks in rows
         ),
         weakest_point(places, result),
@@ -336,7 +380,9 @@ def in_order(records: Records, *, most: int = MOST) -> tuple[tuple[Place, float 
     """The touchpoints with the median day of first contact, in that order; what is no single touchpoint comes last."""
     places = places_of(records, "touchpoint", most=most)
     result = zip(places, first_days(records, "touchpoint", places), strict=True)
-    return tuple(sorted(result, key=lambda f: (not f[0].single, f[1] is None, f[1] or 0.0, f[0].name)))
+    return tuple(
+        sorted(result, key=lambda f: (not f[0].single, f[1] is None, f[1] or 0.0, f[0].name))
+    )
 
 
 def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...], ...]:
@@ -351,7 +397,9 @@ def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...],
         for p, owner, n in by:
             if p in place.positions and owner >= 0:
                 mine[names[owner]] = mine.get(names[owner], 0) + n
-        result.append(tuple(sorted((o for o, n in mine.items() if n >= least), key=lambda o: (-mine[o], o))))
+        result.append(
+            tuple(sorted((o for o, n in mine.items() if n >= least), key=lambda o: (-mine[o], o)))
+        )
     return tuple(result)
 
 
@@ -360,4 +408,8 @@ def _part(n: int | None, whole: int) -> str:
 
 
 def _said(result: Estimate | None, form: str) -> str:
-    return "–" if result is None else f"{result.value:{form}} ({result.low:{form}} to {result.high:{form}})"
+    return (
+        "–"
+        if result is None
+        else f"{result.value:{form}} ({result.low:{form}} to {result.high:{form}})"
+    )

@@ -75,11 +75,24 @@ class Scorecard(Result):
         """One row per cell: who, expectation, moments answered, share kept with its limits."""
         moments = dict(zip(self.rows, self.moments, strict=True))
         rows = [
-            (s.of, moments[s.of], s.expectation, s.answered, *(_limits(s.kept) if s.kept else (None,) * 3))
+            (
+                s.of,
+                moments[s.of],
+                s.expectation,
+                s.answered,
+                *(_limits(s.kept) if s.kept else (None,) * 3),
+            )
             for s in self.scores
         ]
-        kinds = {self.by: pl.String, "moments": pl.Int64, "expectation": pl.String, "answered": pl.Int64}
-        return pl.DataFrame(rows, {**kinds, **dict.fromkeys(("kept", "low", "high"), pl.Float64)}, orient="row")
+        kinds = {
+            self.by: pl.String,
+            "moments": pl.Int64,
+            "expectation": pl.String,
+            "answered": pl.Int64,
+        }
+        return pl.DataFrame(
+            rows, {**kinds, **dict.fromkeys(("kept", "low", "high"), pl.Float64)}, orient="row"
+        )
 
     def __repr__(self) -> str:
         return f"Scorecard({', '.join(self.expectations)} by {self.by}: {', '.join(self.rows)})"
@@ -93,9 +106,14 @@ class Scorecard(Result):
             f"The log does not tell {', '.join(self.lacks)}." if self.lacks else "",
         )
         heads, width = (self.by, *self.expectations), len(self.expectations)
-        rows = [(name, self.scores[i * width : (i + 1) * width]) for i, name in enumerate(self.rows)]
+        rows = [
+            (name, self.scores[i * width : (i + 1) * width]) for i, name in enumerate(self.rows)
+        ]
         kept = html_table(
-            f"Expectations kept, by {self.by}", heads, [(n, *(_kept(s) for s in cells)) for n, cells in rows], notes
+            f"Expectations kept, by {self.by}",
+            heads,
+            [(n, *(_kept(s) for s in cells)) for n, cells in rows],
+            notes,
         )
         answered = [
             (n, about(m, self.min_cell), *(about(s.answered, self.min_cell) for s in cells))
@@ -152,12 +170,22 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
         )
     places, settings = places_of(records, by, most=most), records.study
     cells = {e: _column(records, by, e, places, settings.decision.level) for e in result}
-    rows = (*(p.name for p in places), _ALL if _ALL not in records.names[by] else f"{_ALL} together")
+    rows = (
+        *(p.name for p in places),
+        _ALL if _ALL not in records.names[by] else f"{_ALL} together",
+    )
     moments = [p.moments for p in places]
     scores = tuple(Score(name, e, *cells[e][i]) for i, name in enumerate(rows) for e in result)
     lacks = tuple(e for e in EXPECTATIONS if e not in result)
     return Scorecard(
-        by, rows, (*moments, sum(moments)), result, scores, lacks, settings.decision.level, settings.info.min_cell
+        by,
+        rows,
+        (*moments, sum(moments)),
+        result,
+        scores,
+        lacks,
+        settings.decision.level,
+        settings.info.min_cell,
     )
 
 
@@ -167,10 +195,23 @@ def _column(
     """Moments answered and share kept, by place, those of all last."""
     min_cell = records.study.info.min_cell
     everywhere = tuple(p for place in places for p in place.positions)
-    answers = [_answers(records, by, expectation, p) for p in (*(place.positions for place in places), everywhere)]
-    counts = [(sum(f * n for (f, _), n in a.items()), sum(k * n for (_, k), n in a.items())) for a in answers]
-    hide = [h for part in (counts[:-1], counts[-1:]) for h in hidden(part, min_cell).max(axis=1).tolist()]
-    answered = [*hide_counts([f + k for f, k in counts[:-1]], min_cell), *hide_counts([sum(counts[-1])], min_cell)]
+    answers = [
+        _answers(records, by, expectation, p)
+        for p in (*(place.positions for place in places), everywhere)
+    ]
+    counts = [
+        (sum(f * n for (f, _), n in a.items()), sum(k * n for (_, k), n in a.items()))
+        for a in answers
+    ]
+    hide = [
+        h
+        for part in (counts[:-1], counts[-1:])
+        for h in hidden(part, min_cell).max(axis=1).tolist()
+    ]
+    answered = [
+        *hide_counts([f + k for f, k in counts[:-1]], min_cell),
+        *hide_counts([sum(counts[-1])], min_cell),
+    ]
     scores = []
     for (failed, kept), told_of, hide_it, a in zip(counts, answered, hide, answers, strict=True):
         share = None if hide_it or not told_of else wilson(kept / (failed + kept), _worth(a), level)
@@ -178,15 +219,20 @@ def _column(
     return scores
 
 
-def _answers(records: Records, by: str, expectation: str, positions: Sequence[int]) -> dict[tuple[int, int], int]:
+def _answers(
+    records: Records, by: str, expectation: str, positions: Sequence[int]
+) -> dict[tuple[int, int], int]:
     """How many customers had so many moments there in which it failed, and so many in which it was kept."""
     result: dict[tuple[int, int], int] = {}
     for part in (make() for make in records.parts()):
         x = part.moments.filter(nw.col(by).is_in(list(positions)) & (nw.col(expectation) >= 0))
         each = x.group_by("customer").agg(
-            kept=nw.col(expectation).cast(nw.Int64).sum(), answered=nw.col(expectation).count().cast(nw.Int64)
+            kept=nw.col(expectation).cast(nw.Int64).sum(),
+            answered=nw.col(expectation).count().cast(nw.Int64),
         )
-        counted = records.engine.tally(records.engine.keep(each.select("kept", "answered")), ("kept", "answered"))
+        counted = records.engine.tally(
+            records.engine.keep(each.select("kept", "answered")), ("kept", "answered")
+        )
         for kept, answered, n in counted.iter_rows():
             key = (int(answered) - int(kept), int(kept))
             result[key] = result.get(key, 0) + int(n)

@@ -43,13 +43,21 @@ class ServiceLevels(Result):
 
     def to_polars(self) -> pl.DataFrame:
         """One row per level: level, moments, share, counts_as, and its moments by grade."""
-        columns = {"level": self.levels, "moments": self.counts, "share": self.shares, "counts_as": self.counts_as}
+        columns = {
+            "level": self.levels,
+            "moments": self.counts,
+            "share": self.shares,
+            "counts_as": self.counts_as,
+        }
         by_grade = dict(zip(GRADES, zip(*self.grades, strict=True), strict=True))
         numbers = dict.fromkeys(("moments", *GRADES), pl.Int64) | {"share": pl.Float64}
         return pl.DataFrame({**columns, **by_grade}, schema_overrides=numbers)
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{count_text(n, self.min_cell)} {v}" for v, n in zip(self.levels, self.counts, strict=True))
+        counts = ", ".join(
+            f"{count_text(n, self.min_cell)} {v}"
+            for v, n in zip(self.levels, self.counts, strict=True)
+        )
         return f"ServiceLevels({self.moments:,} moments: {counts})"
 
     def _repr_html_(self) -> str:

@@ -65,7 +65,9 @@ def tallied(records: Records, *keys: str) -> pl.DataFrame:
     return sums(pl.concat(parts), keys, ("rows",)).select(pl.all().cast(pl.Int64))
 
 
-def counted(records: Records, histories: Mapping[str, History], clock: Clock, fixed: tuple[str, ...]) -> RiskTable:
+def counted(
+    records: Records, histories: Mapping[str, History], clock: Clock, fixed: tuple[str, ...]
+) -> RiskTable:
     """The risk table of some histories, of the customers whose beginnings the log shows."""
     parts = records.parts(grades_of(histories.values(), clock))
     made = (episodes(part(), histories, fixed=fixed, clock=clock, whole=True) for part in parts)
@@ -129,7 +131,10 @@ def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple
 
     def together() -> Place:
         return Place(
-            _label(rare, names), tuple(sorted(rare)), sum(moments[p] for p in rare), _who(records, facet, rare)
+            _label(rare, names),
+            tuple(sorted(rare)),
+            sum(moments[p] for p in rare),
+            _who(records, facet, rare),
         )
 
     other = together() if rare else None
@@ -137,7 +142,9 @@ def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple
         rare.append(kept.pop())
         other = together()
     if not any(p != _NOWHERE for p in kept):
-        raise NotTestable(f"a {facet} with at least {min_cell} moments of at least {min_cell} customers")
+        raise NotTestable(
+            f"a {facet} with at least {min_cell} moments of at least {min_cell} customers"
+        )
     alone = [Place(_label([p], names), (p,), moments[p], customers[p]) for p in kept]
     return (*alone, *([other] if other else []))
 
@@ -155,16 +162,25 @@ def first_days(records: Records, facet: str, places: Sequence[Place]) -> tuple[f
             first = there.group_by("customer").agg(day=nw.col("day").min()).lazy()
             seen = part.customers.filter(nw.col("unseen") == 0).select("customer", "start").lazy()
             x = first.join(seen, on="customer").select(tenure=nw.col("day") - nw.col("start"))
-            parts.append(records.engine.tally(records.engine.keep(x), ("tenure",)).select(pl.all().cast(pl.Int64)))
+            parts.append(
+                records.engine.tally(records.engine.keep(x), ("tenure",)).select(
+                    pl.all().cast(pl.Int64)
+                )
+            )
         days = pl.concat(parts).group_by("tenure").agg(pl.col("rows").sum()).sort("tenure")
         enough = days["rows"].sum() >= records.study.info.min_cell
-        result.append(_median(days["tenure"].to_numpy(), days["rows"].to_numpy()) if enough else None)
+        result.append(
+            _median(days["tenure"].to_numpy(), days["rows"].to_numpy()) if enough else None
+        )
     return tuple(result)
 
 
 def _median(values: np.ndarray, counts: np.ndarray) -> float:
     upto, n = np.cumsum(counts), int(counts.sum())
-    low, high = (int(values[np.searchsorted(upto, place, side="left")]) for place in ((n + 1) // 2, n // 2 + 1))
+    low, high = (
+        int(values[np.searchsorted(upto, place, side="left")])
+        for place in ((n + 1) // 2, n // 2 + 1)
+    )
     return (low + high) / 2
 
 
@@ -172,7 +188,9 @@ def _customers(records: Records, facet: str) -> dict[int, int]:
     """Value to how many customers met it; the customers of several parts are others."""
     result: dict[int, int] = {}
     for part in (make() for make in records.parts()):
-        each = records.engine.collect(part.moments.group_by(facet).agg(n=nw.col("customer").n_unique()))
+        each = records.engine.collect(
+            part.moments.group_by(facet).agg(n=nw.col("customer").n_unique())
+        )
         for value, n in each.iter_rows():
             result[int(value)] = result.get(int(value), 0) + int(n)
     return result
@@ -181,7 +199,9 @@ def _customers(records: Records, facet: str) -> dict[int, int]:
 def _who(records: Records, facet: str, positions: Sequence[int]) -> int:
     """How many customers met any of these."""
     met = nw.col(facet).is_in(list(positions))
-    parts = (make().moments.filter(met).select(nw.col("customer").n_unique()) for make in records.parts())
+    parts = (
+        make().moments.filter(met).select(nw.col("customer").n_unique()) for make in records.parts()
+    )
     return sum(int(records.engine.collect(part).item() or 0) for part in parts)
 
 
@@ -195,7 +215,9 @@ def _label(positions: Sequence[int], names: Sequence[str]) -> str:
 _Split = tuple[int | None, ...]
 
 
-def splits(records: Records, places: Sequence[Place]) -> tuple[tuple[_Split, ...], tuple[_Split, ...]]:
+def splits(
+    records: Records, places: Sequence[Place]
+) -> tuple[tuple[_Split, ...], tuple[_Split, ...]]:
     """Moments of each place by grade and by level of service, small ones hidden; no levels where the log lacks them.
 
     Both are hidden together: a level mostly counts as one grade, so each would give away what the other hides.
@@ -219,13 +241,17 @@ def splits(records: Records, places: Sequence[Place]) -> tuple[tuple[_Split, ...
     def where(place: int | None = None, grade: int | None = None, level: int | None = None) -> Sum:
         wanted = (place, grade, level)
         return tuple(
-            i for i, key in enumerate(cells) if all(w is None or w == k for w, k in zip(wanted, key, strict=True))
+            i
+            for i, key in enumerate(cells)
+            if all(w is None or w == k for w, k in zip(wanted, key, strict=True))
         )
 
     counts = list(cells.values())
     total = [sum(counts[i] for i in where(grade=g)) for g in grades]
     known = [where(), *(where(place=i) for i in range(len(places)))]
-    known += [where(grade=g) for g, n in zip(grades, hide(total, min_cell), strict=True) if n is not None]
+    known += [
+        where(grade=g) for g, n in zip(grades, hide(total, min_cell), strict=True) if n is not None
+    ]
     told_of: dict[Hashable, Sum] = {
         (i, "grade", g): where(place=i, grade=g) for i in range(len(places)) for g in grades
     }
@@ -235,7 +261,9 @@ def splits(records: Records, places: Sequence[Place]) -> tuple[tuple[_Split, ...
             by[v, g] = by.get((v, g), 0) + n
         gone = levels_shown(by, levels, len(GRADES), min_cell)
         known += [where(level=v) for v in levels if v not in gone]
-        told_of |= {(i, "level", v): where(place=i, level=v) for i in range(len(places)) for v in levels}
+        told_of |= {
+            (i, "level", v): where(place=i, level=v) for i in range(len(places)) for v in levels
+        }
     secret = withheld(counts, known, told_of, min_cell)
 
     def split(i: int, kind: str, codes: Sequence[int]) -> _Split:

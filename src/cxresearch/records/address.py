@@ -20,9 +20,33 @@ _SCHEMES = ("postgresql://", "postgres://")
 _SAFE_TLS = ("require", "verify-ca", "verify-full")
 # settings that name no file and no program of this machine, other than certificates that are only compared with
 _SETTINGS = {
-    *("host", "hostaddr", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "connect_timeout"),
-    *("application_name", "target_session_attrs", "channel_binding", "gssencmode", "keepalives", "options"),
-    *("load_balance_hosts", "require_auth", "sslnegotiation", "tcp_user_timeout", "client_encoding", "ssl"),
+    *(
+        "host",
+        "hostaddr",
+        "port",
+        "dbname",
+        "user",
+        "password",
+        "sslmode",
+        "sslrootcert",
+        "connect_timeout",
+    ),
+    *(
+        "application_name",
+        "target_session_attrs",
+        "channel_binding",
+        "gssencmode",
+        "keepalives",
+        "options",
+    ),
+    *(
+        "load_balance_hosts",
+        "require_auth",
+        "sslnegotiation",
+        "tcp_user_timeout",
+        "client_encoding",
+        "ssl",
+    ),
 }
 
 
@@ -70,11 +94,16 @@ def _filled(study: Study, source: str, field: str) -> tuple[str, str]:
     if _VARIABLE.fullmatch(source):
         address = study.fill(source, field)
         if not address.startswith(_SCHEMES):
-            return address, f"what {source} holds is no address: postgresql://user:password@host/database"
+            return (
+                address,
+                f"what {source} holds is no address: postgresql://user:password@host/database",
+            )
         return _with_tls(address)  # whoever gave the value has named the host
 
     def fill(part: str, safe: str) -> str:
-        return _VARIABLE.sub(lambda name: quote(study.fill(name[0], field), safe, errors="surrogateescape"), part)
+        return _VARIABLE.sub(
+            lambda name: quote(study.fill(name[0], field), safe, errors="surrogateescape"), part
+        )
 
     login, at, place = source.rpartition("@")
     address = fill(login, "") + at + fill(place, ":,[]")
@@ -92,9 +121,16 @@ def _filled(study: Study, source: str, field: str) -> tuple[str, str]:
 
 def _fills_more_than_a_password(source: str) -> bool:
     parts = _parts(source)
-    others = [parts.user, *parts.hosts, parts.database, *(v for k, v in parts.settings if k != "password")]
+    others = [
+        parts.user,
+        *parts.hosts,
+        parts.database,
+        *(v for k, v in parts.settings if k != "password"),
+    ]
     names = [k for k, _ in parts.settings]
-    ports = source.count("${") != sum(len(_VARIABLE.findall(p)) for p in (parts.password, *_passwords(parts), *others))
+    ports = source.count("${") != sum(
+        len(_VARIABLE.findall(p)) for p in (parts.password, *_passwords(parts), *others)
+    )
     return ports or any(_VARIABLE.search(unquote(part)) for part in (*others, *names))
 
 
@@ -111,13 +147,18 @@ def _with_tls(address: str) -> tuple[str, str]:
     parts = _parts(address)
     # no part is quoted: what is taken for a setting may be a piece of a password
     if any(k not in _SETTINGS for k, _ in parts.settings):
-        return address, "the address has a setting that is not among those allowed: " + ", ".join(sorted(_SETTINGS))
+        return address, "the address has a setting that is not among those allowed: " + ", ".join(
+            sorted(_SETTINGS)
+        )
     if all(map(is_local, _hosts(parts))):
         return address, ""
     asked = [v for k, v in parts.settings if k == "sslmode"]
     asked += ["require" for k, v in parts.settings if k == "ssl" and v == "true"]
     if any(mode not in _SAFE_TLS for mode in asked):
-        return address, f"sslmode must be one of {', '.join(_SAFE_TLS)} for a server on another machine"
+        return (
+            address,
+            f"sslmode must be one of {', '.join(_SAFE_TLS)} for a server on another machine",
+        )
     if asked or os.environ.get("PGSSLMODE") in _SAFE_TLS:
         return address, ""
     return f"{address}{'&' if '?' in address else '?'}sslmode=require", ""
@@ -127,7 +168,9 @@ def _hosts(parts: _Parts) -> list[str]:
     """All hosts that an address leads to, wherever it names them; where it names none, those of the environment."""
     named = [h for k, v in parts.settings if k in ("host", "hostaddr") for h in v.split(",")]
     result = [h for h in (*map(unquote, parts.hosts), *named) if h]
-    return result or [h for n in ("PGHOST", "PGHOSTADDR") for h in os.environ.get(n, "").split(",") if h]
+    return result or [
+        h for n in ("PGHOST", "PGHOSTADDR") for h in os.environ.get(n, "").split(",") if h
+    ]
 
 
 def _parts(address: str) -> _Parts:

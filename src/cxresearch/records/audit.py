@@ -89,7 +89,11 @@ class Day(msgspec.Struct, frozen=True, tag=True):
     is_dated: bool
 
     def __str__(self) -> str:
-        return date.fromordinal(self.number + _EPOCH).isoformat() if self.is_dated else str(self.number)
+        return (
+            date.fromordinal(self.number + _EPOCH).isoformat()
+            if self.is_dated
+            else str(self.number)
+        )
 
 
 FactValue = Count | Share | Day
@@ -144,7 +148,13 @@ class Audit:
     def counts(self) -> tuple[tuple[str, str, int], ...]:
         """What identifies the data whatever engine or file format it came by: (table, reason, rows), sorted."""
         result = [(f.table, f.reason, f.rows) for f in self.findings]
-        return tuple(sorted(result + [(t, "kept", n) for t, n in self.kept] + [(t, "read", n) for t, n in self.read]))
+        return tuple(
+            sorted(
+                result
+                + [(t, "kept", n) for t, n in self.kept]
+                + [(t, "read", n) for t, n in self.read]
+            )
+        )
 
     def fact(self, name: str) -> FactValue | None:
         """The value of the fact of this name; None where the audit has none."""
@@ -164,11 +174,15 @@ class Audit:
         for table in ("interactions", "retention"):
             path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
             try:
-                path.unlink(missing_ok=True)  # what an earlier audit left, and whoever could read it
+                path.unlink(
+                    missing_ok=True
+                )  # what an earlier audit left, and whoever could read it
                 if rows is None:
                     continue
                 make_private(folder)
-                with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                with os.fdopen(
+                    os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb"
+                ) as file:
                     _inert(rows).write_csv(file)
             except OSError as e:
                 raise SourceError(
@@ -185,7 +199,12 @@ class Audit:
             for f in self.findings:
                 if f.table == table:
                     where = "rows " + ", ".join(map(str, f.examples)) if f.examples else ""
-                    yield table, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", f"{f.rows:,}", where
+                    yield (
+                        table,
+                        f"{'quarantined' if f.fault else 'set aside'}: {f.reason}",
+                        f"{f.rows:,}",
+                        where,
+                    )
             yield table, "kept", f"{dict(self.kept)[table]:,}", ""
         for fact in self.facts:
             yield "", fact.name, str(fact.value), fact.note
@@ -194,7 +213,8 @@ class Audit:
         lines = list(self._lines())
         wide = [max(len(line[i]) for line in lines) for i in range(3)]
         return "\n".join(
-            f"{t:<{wide[0]}}  {what:<{wide[1]}}  {n:>{wide[2]}}  {note}".rstrip() for t, what, n, note in lines
+            f"{t:<{wide[0]}}  {what:<{wide[1]}}  {n:>{wide[2]}}  {note}".rstrip()
+            for t, what, n, note in lines
         )
 
     def _repr_html_(self) -> str:
@@ -255,7 +275,10 @@ def _rows(by: pl.DataFrame, column: str, value: int) -> int:
 def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
     """From when to when the log shows contacts."""
     says = study.interactions
-    ends = (("from", window.first, says.log_from, "first"), ("until", window.last, says.log_until, "last"))
+    ends = (
+        ("from", window.first, says.log_from, "first"),
+        ("until", window.last, says.log_until, "last"),
+    )
     return tuple(
         Fact(
             f"log {name}",
@@ -268,14 +291,21 @@ def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
 
 def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
     """How many contacts of each grade."""
-    facts = [Fact(f"{name} moments", Share(n, kept.contacts)) for name, n in zip(GRADES, kept.grades, strict=True)]
+    facts = [
+        Fact(f"{name} moments", Share(n, kept.contacts))
+        for name, n in zip(GRADES, kept.grades, strict=True)
+    ]
     clash = (Fact("bad and good at once", Count(kept.both), "counted as bad"),) if kept.both else ()
     return (*facts, *clash)
 
 
 def unread_facts(times: int) -> tuple[Fact, ...]:
     """How many times of problems, complaints and the like could not be read."""
-    return (Fact("times of happenings not readable", Count(times), "taken as absent"),) if times else ()
+    return (
+        (Fact("times of happenings not readable", Count(times), "taken as absent"),)
+        if times
+        else ()
+    )
 
 
 def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
@@ -305,7 +335,11 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
     n = int(result["n"])
     return (
         Fact("customers who defected", Share(int(result["defected"] or 0), n)),
-        Fact("customers who left for another cause", Share(int(result["other"] or 0), n), "competing exits"),
+        Fact(
+            "customers who left for another cause",
+            Share(int(result["other"] or 0), n),
+            "competing exits",
+        ),
         Fact(
             "customers seen only from after their start",
             Share(int(result["unseen"] or 0), n),

@@ -56,20 +56,30 @@ def fitting(
     kept = {}
     for name, column in columns.items():
         kind, wanted = schema[column], ""
-        if name in ("grade", "level", *NAMES) and (kind.is_nested() or kind in (nw.Binary, nw.Duration, nw.Object)):
-            raise DataError(f"interactions.{name}: the column {column!r} must hold text or numbers, holds {kind}")
-        if name in ("attended", *FLAGS) and not (kind == nw.Boolean or kind.is_integer() or kind == nw.String):
+        if name in ("grade", "level", *NAMES) and (
+            kind.is_nested() or kind in (nw.Binary, nw.Duration, nw.Object)
+        ):
+            raise DataError(
+                f"interactions.{name}: the column {column!r} must hold text or numbers, holds {kind}"
+            )
+        if name in ("attended", *FLAGS) and not (
+            kind == nw.Boolean or kind.is_integer() or kind == nw.String
+        ):
             wanted = "true or false"
         if name in EXPECTATIONS and not kind.is_numeric():
             wanted = "numbers"
         if wanted and name in named:
-            raise DataError(f"interactions.{name}: the column {column!r} must hold {wanted}, holds {kind}")
+            raise DataError(
+                f"interactions.{name}: the column {column!r} must hold {wanted}, holds {kind}"
+            )
         if not wanted:
             kept[name] = column
     return kept
 
 
-def named(frame: Frame, engine: Engine, columns: Mapping[str, str]) -> tuple[Frame, dict[str, tuple[str, ...]]]:
+def named(
+    frame: Frame, engine: Engine, columns: Mapping[str, str]
+) -> tuple[Frame, dict[str, tuple[str, ...]]]:
     """The frame with ``cx_{name}``, the position of a text among those found, and the texts of each name.
 
     Args:
@@ -84,12 +94,19 @@ def named(frame: Frame, engine: Engine, columns: Mapping[str, str]) -> tuple[Fra
         names[name] = tuple(seen.to_list())
         kinds = {"cx_text": pl.String, f"cx_{name}": pl.Int32}
         codes = pl.DataFrame({"cx_text": seen, f"cx_{name}": range(len(seen))}, kinds)
-        frame = frame.lazy().join(framed(engine.frame(codes)).lazy(), on="cx_text", how="left").drop("cx_text")
+        frame = (
+            frame.lazy()
+            .join(framed(engine.frame(codes)).lazy(), on="cx_text", how="left")
+            .drop("cx_text")
+        )
     return frame, names
 
 
 def expressions(
-    study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], reads: Collection[str]
+    study: Study,
+    schema: Mapping[str, nw.dtypes.DType],
+    columns: Mapping[str, str],
+    reads: Collection[str],
 ) -> dict[str, nw.Expr]:
     """The facets to read, by name; those of `NAMES` from the columns of `named`.
 
@@ -119,17 +136,29 @@ def expressions(
     return {name: value.cast(nw.Int32) for name, value in made.items()}
 
 
-def bounds(reads: Collection[str], names: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
+def bounds(
+    reads: Collection[str], names: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[int, int]]:
     """The least and the greatest value of each facet."""
     most = dict.fromkeys(("attended", *FLAGS, *EXPECTATIONS), 1)
-    most |= {"score": SCORE, "level": len(LEVELS_OF_SERVICE) - 1, **{n: len(v) - 1 for n, v in names.items()}}
+    most |= {
+        "score": SCORE,
+        "level": len(LEVELS_OF_SERVICE) - 1,
+        **{n: len(v) - 1 for n, v in names.items()},
+    }
     return {name: (0 if name in FLAGS else -1, max(most[name], 0)) for name in sorted(reads)}
 
 
-def _attended(unattended: Sequence[str], schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]) -> nw.Expr:
+def _attended(
+    unattended: Sequence[str], schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+) -> nw.Expr:
     if "attended" in columns:
         return nw.coalesce(flag(columns["attended"], schema[columns["attended"]]), _NONE)
-    there = [_text(nw.col(columns[c])).str.to_lowercase() for c in ("channel", "touchpoint") if c in columns]
+    there = [
+        _text(nw.col(columns[c])).str.to_lowercase()
+        for c in ("channel", "touchpoint")
+        if c in columns
+    ]
     listed = [name.strip().lower() for name in unattended]
     alone = reduce(lambda a, b: a | b, [nw.coalesce(t.is_in(listed), nw.lit(False)) for t in there])
     known = reduce(lambda a, b: a | b, [~t.is_null() for t in there])
@@ -144,7 +173,11 @@ def flag(column: str, kind: nw.dtypes.DType) -> nw.Expr:
     if kind.is_integer():
         return nw.when(x != 0).then(nw.lit(1)).otherwise(nw.when(x == 0).then(nw.lit(0)))
     text = x.str.strip_chars(BLANKS).str.to_lowercase()
-    return nw.when(text.is_in(list(_YES))).then(nw.lit(1)).otherwise(nw.when(text.is_in(list(_NO))).then(nw.lit(0)))
+    return (
+        nw.when(text.is_in(list(_YES)))
+        .then(nw.lit(1))
+        .otherwise(nw.when(text.is_in(list(_NO))).then(nw.lit(0)))
+    )
 
 
 def _score(column: str, scale: tuple[float, float]) -> nw.Expr:

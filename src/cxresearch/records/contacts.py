@@ -51,7 +51,9 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
     if "level" in schema:
         code = nw.coalesce(_by_name(names.get("level", "level"), _LEVEL_GRADES), code)
     if "grade" in schema:
-        code = nw.coalesce(_by_name(names.get("grade", "grade"), {g: i for i, g in enumerate(GRADES)}), code)
+        code = nw.coalesce(
+            _by_name(names.get("grade", "grade"), {g: i for i, g in enumerate(GRADES)}), code
+        )
     if says.neutral == "otherwise":
         code = nw.lit(NEUTRAL)
     for sql, name, value in (
@@ -65,14 +67,18 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
     return nw.coalesce(code, nw.lit(UNKNOWN)).cast(nw.Int32)
 
 
-def condition(study: Study, name: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> rules.Rule:
+def condition(
+    study: Study, name: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]
+) -> rules.Rule:
     """One of the rules under [moments], checked; schema and names as in `grade`.
 
     Raises:
         RuleError: it is refused.
     """
     sql = getattr(study.moments, name)
-    return rules.rule(sql, f"moments.{name}", schema, names=names, zone=study.interactions.time_zone)
+    return rules.rule(
+        sql, f"moments.{name}", schema, names=names, zone=study.interactions.time_zone
+    )
 
 
 def both(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> nw.Expr:
@@ -80,10 +86,15 @@ def both(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str
     says = study.moments
     if says.bad is None or says.good is None:
         return nw.lit(False)
-    return condition(study, "bad", schema, names).holds & condition(study, "good", schema, names).holds
+    return (
+        condition(study, "bad", schema, names).holds & condition(study, "good", schema, names).holds
+    )
 
 
-_LEVEL_GRADES = {level: BAD if i < 2 else NEUTRAL if i == 2 else GOOD for i, level in enumerate(LEVELS_OF_SERVICE)}
+_LEVEL_GRADES = {
+    level: BAD if i < 2 else NEUTRAL if i == 2 else GOOD
+    for i, level in enumerate(LEVELS_OF_SERVICE)
+}
 
 
 def _by_name(column: str, codes: Mapping[str, int]) -> nw.Expr:
@@ -103,7 +114,11 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
     else:
         middle = (low + high) / 2
         bad, good = score < middle, score > middle
-    graded = nw.when(bad).then(nw.lit(BAD)).otherwise(nw.when(good).then(nw.lit(GOOD)).otherwise(nw.lit(NEUTRAL)))
+    graded = (
+        nw.when(bad)
+        .then(nw.lit(BAD))
+        .otherwise(nw.when(good).then(nw.lit(GOOD)).otherwise(nw.lit(NEUTRAL)))
+    )
     return nw.when(score >= low, score <= high).then(graded)  # neither null nor not-a-number
 
 
@@ -133,8 +148,12 @@ def _log_columns(study: Study, schema: Mapping[str, nw.dtypes.DType]) -> dict[st
     """Canonical name to column of the log."""
     says = study.interactions
     named = {c: getattr(says, c) for c in OPTIONAL if getattr(says, c)}
-    columns = resolve(study, "interactions", schema, {"customer": says.customer, "at": says.at, **named}, OPTIONAL)
-    check_types(schema, columns, "interactions", score=says.score is not None or says.scale is not None)
+    columns = resolve(
+        study, "interactions", schema, {"customer": says.customer, "at": says.at, **named}, OPTIONAL
+    )
+    check_types(
+        schema, columns, "interactions", score=says.score is not None or says.scale is not None
+    )
     dated_events.check(study, schema, columns)
     return contact_attributes.fitting(schema, columns, named)
 
@@ -143,11 +162,15 @@ def _typed(
     study: Study, engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType]
 ) -> dict[str, nw.dtypes.DType]:
     """The columns, those of scores that are text without a value as numbers: a text file tells no other type."""
-    scores = {getattr(study.interactions, c) or c for c in ("score", *contact_attributes.EXPECTATIONS)}
+    scores = {
+        getattr(study.interactions, c) or c for c in ("score", *contact_attributes.EXPECTATIONS)
+    }
     doubtful = [c for c, kind in schema.items() if c in scores and kind == nw.String]
     if not doubtful:
         return dict(schema)
-    written = [(nw.col(c).str.strip_chars(BLANKS) != "").cast(nw.Int32).max().alias(c) for c in doubtful]
+    written = [
+        (nw.col(c).str.strip_chars(BLANKS) != "").cast(nw.Int32).max().alias(c) for c in doubtful
+    ]
     result = engine.collect(source.select(*written))
     return {**schema, **{c: nw.Float64() for c in doubtful if not result[c].item()}}
 
@@ -182,7 +205,9 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
         )
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
     empty = [c for c, kind in schema.items() if kind != stored[c]]
-    frame = frame.with_columns(**{c: nw.lit(None).cast(nw.Float64) for c in empty}) if empty else frame
+    frame = (
+        frame.with_columns(**{c: nw.lit(None).cast(nw.Float64) for c in empty}) if empty else frame
+    )
     frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
     frame, dates = dated_events.dated(frame, engine, study, schema, columns)
     has = _has(study, columns)
@@ -195,7 +220,9 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
         frame, engine, {c: columns[c] for c in contact_attributes.NAMES if c in wanted}
     )
     more = {**contact_attributes.expressions(study, schema, columns, wanted), **dates}
-    frame = engine.local(frame, [c for c in schema if c in {columns.get(u, u) for u in used}], says.time_zone)
+    frame = engine.local(
+        frame, [c for c in schema if c in {columns.get(u, u) for u in used}], says.time_zone
+    )
     who, dtype = nw.col(columns["customer"]), schema[columns["customer"]]
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
     tests = [
@@ -206,7 +233,9 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
     ]
     if "score" in columns and says.scale:
         score = nw.col(columns["score"])
-        score = nw.when(~score.is_nan()).then(score) if schema[columns["score"]].is_float() else score
+        score = (
+            nw.when(~score.is_nan()).then(score) if schema[columns["score"]].is_float() else score
+        )
         tests.append(("score off the scale", (score < says.scale[0]) | (score > says.scale[1])))
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))

@@ -23,7 +23,10 @@ from cxresearch.study.timestamps import BLANKS
 EPOCH = date(1970, 1, 1).toordinal()
 _INTERNAL = ("cx_row", "cx_day", "cx_second", "cx_repeat", "cx_customer", "cx_reason")
 _DATES = ("start", "end", "observed_from", "observed_until")
-_OWN = {*_INTERNAL, *(f"cx_{c}_{part}" for c in (*_DATES, *dated_events.DATES) for part in ("day", "second"))}
+_OWN = {
+    *_INTERNAL,
+    *(f"cx_{c}_{part}" for c in (*_DATES, *dated_events.DATES) for part in ("day", "second")),
+}
 _OWN |= {*(f"cx_{name}" for name in contact_attributes.NAMES), "cx_text"}
 _EXACT = 2.0**53  # beyond it, a float is no longer every whole number
 
@@ -86,13 +89,17 @@ class Raw:
     has: frozenset[str] = frozenset()
 
 
-def first_reason(tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[str, bool]]) -> nw.Expr:
+def first_reason(
+    tests: Sequence[tuple[str, nw.Expr]], reasons: Sequence[tuple[str, bool]]
+) -> nw.Expr:
     """The position in `reasons` of the first test, in that order, that holds; else null."""
     place = {name: i for i, (name, _) in enumerate(reasons)}
     ordered = sorted(tests, key=lambda t: place[t[0]], reverse=True)
-    return reduce(lambda rest, t: nw.when(t[1]).then(nw.lit(place[t[0]])).otherwise(rest), ordered, nw.lit(None)).cast(
-        nw.Int32
-    )
+    return reduce(
+        lambda rest, t: nw.when(t[1]).then(nw.lit(place[t[0]])).otherwise(rest),
+        ordered,
+        nw.lit(None),
+    ).cast(nw.Int32)
 
 
 def read_customers(study: Study, engine: Engine) -> Raw:
@@ -107,8 +114,12 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     says = study.retention
     source, schema, ordered = opened(study, engine, "retention")
     kept = says.described
-    named = {c: getattr(says, c) for c in ("cause", "contract", "segment", "cluster") if getattr(says, c)}
-    dates = {c: v for c in ("observed_from", "observed_until") if isinstance(v := getattr(says, c), str)}
+    named = {
+        c: getattr(says, c) for c in ("cause", "contract", "segment", "cluster") if getattr(says, c)
+    }
+    dates = {
+        c: v for c in ("observed_from", "observed_until") if isinstance(v := getattr(says, c), str)
+    }
     wanted = {"customer": says.customer, "start": says.start, "end": says.end, **named, **dates}
     optional = ("cause", "segment", "cluster")
     columns = resolve(study, "retention", schema, {**wanted, **{c: c for c in kept}}, optional)
@@ -118,10 +129,15 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["start"]])
     for name in ("start", "end", *dates):
         frame = engine.instant(
-            frame, columns[name], fmt=says.date_format, zone=study.interactions.time_zone, name=f"cx_{name}"
+            frame,
+            columns[name],
+            fmt=says.date_format,
+            zone=study.interactions.time_zone,
+            name=f"cx_{name}",
         )
     unread = {
-        c: nw.col(f"cx_{c}_day").is_null() & ~blank(nw.col(columns[c]), schema[columns[c]]) for c in ("end", *dates)
+        c: nw.col(f"cx_{c}_day").is_null() & ~blank(nw.col(columns[c]), schema[columns[c]])
+        for c in ("end", *dates)
     }
     tests = [
         *customer_tests(nw.col(columns["customer"]), schema[columns["customer"]]),
@@ -133,13 +149,19 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         ("end before start", nw.col("cx_end_day") < nw.col("cx_start_day")),
         ("start = end: never at risk", nw.col("cx_end_day") == nw.col("cx_start_day")),
     ]
-    frame = frame.with_columns(cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]]))
+    frame = frame.with_columns(
+        cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]])
+    )
     nothing = nw.lit(None).cast(nw.String)
     texts = {
         c: _label(nw.col(columns[c]), schema[columns[c]]) if c in columns else nothing
         for c in ("cause", "contract", "segment")
     }
-    cluster = identity(nw.col(columns["cluster"]), schema[columns["cluster"]]) if "cluster" in columns else nothing
+    cluster = (
+        identity(nw.col(columns["cluster"]), schema[columns["cluster"]])
+        if "cluster" in columns
+        else nothing
+    )
     days = {
         c: nw.col(f"cx_{c}_day") if c in dates else _day_literal(getattr(says, c))
         for c in ("observed_from", "observed_until")
@@ -158,7 +180,9 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     return Raw(source, table, not schema[columns["start"]].is_integer(), ordered)
 
 
-def opened(study: Study, engine: Engine, where: str, *, numbered: bool = True) -> tuple[Frame, dict[str, Any], bool]:
+def opened(
+    study: Study, engine: Engine, where: str, *, numbered: bool = True
+) -> tuple[Frame, dict[str, Any], bool]:
     """The source with its rows numbered, its columns, and whether its row numbers stand."""
     section = getattr(study, where)
     ordered = where in study.frames or section.query is None
@@ -196,7 +220,11 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
     text = column.cast(nw.String).str.strip_chars(BLANKS)
     if dtype == nw.String:
         # what pandas makes of whole numbers among missing ones, once they are written as text
-        text = nw.when(text.str.contains(r"^-?[0-9]+[.]0+$")).then(text.str.replace_all(r"[.]0+$", "")).otherwise(text)
+        text = (
+            nw.when(text.str.contains(r"^-?[0-9]+[.]0+$"))
+            .then(text.str.replace_all(r"[.]0+$", ""))
+            .otherwise(text)
+        )
     return nw.when(text != "").then(text)
 
 
@@ -228,7 +256,11 @@ def blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
     """Whether nothing is written in a column."""
     if dtype in (nw.Categorical, nw.Enum):
         column, dtype = column.cast(nw.String), nw.String()
-    return column.is_null() | (column.str.strip_chars(BLANKS) == "") if dtype == nw.String else column.is_null()
+    return (
+        column.is_null() | (column.str.strip_chars(BLANKS) == "")
+        if dtype == nw.String
+        else column.is_null()
+    )
 
 
 def _day_literal(value: Any) -> nw.Expr:
@@ -236,7 +268,11 @@ def _day_literal(value: Any) -> nw.Expr:
 
 
 def resolve(
-    study: Study, where: str, schema: Mapping[str, Any], named: Mapping[str, str], optional: Sequence[str]
+    study: Study,
+    where: str,
+    schema: Mapping[str, Any],
+    named: Mapping[str, str],
+    optional: Sequence[str],
 ) -> dict[str, str]:
     """Canonical name to column: as named, else under its own name where there is one."""
     for canonical, column in named.items():
@@ -256,7 +292,11 @@ def resolve(
 
 
 def check_types(
-    schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], where: str, *, score: bool = False
+    schema: Mapping[str, nw.dtypes.DType],
+    columns: Mapping[str, str],
+    where: str,
+    *,
+    score: bool = False,
 ) -> None:
     """Whether ids are ids, times are times and scores are numbers.
 
@@ -265,7 +305,9 @@ def check_types(
     """
     if score and "score" in columns and not schema[columns["score"]].is_numeric():
         held = _called(schema[columns["score"]])
-        raise DataError(f"{where}.score: the column {columns['score']!r} must hold numbers, holds {held}")
+        raise DataError(
+            f"{where}.score: the column {columns['score']!r} must hold numbers, holds {held}"
+        )
     for canonical in ("customer", "at", "start", "end", "observed_from", "observed_until"):
         column = columns.get(canonical)
         if column is None:
@@ -277,16 +319,26 @@ def check_types(
                 "text or whole numbers",
             )
         else:
-            fits = dtype.is_integer() or dtype in (nw.String, nw.Date, nw.Datetime, nw.Categorical, nw.Enum)
+            fits = dtype.is_integer() or dtype in (
+                nw.String,
+                nw.Date,
+                nw.Datetime,
+                nw.Categorical,
+                nw.Enum,
+            )
             wanted = "times, dates, ISO text or integer days"
         if not fits:
-            raise DataError(f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}")
+            raise DataError(
+                f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}"
+            )
 
 
 def _check_labels(schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]) -> None:
     for canonical, column in columns.items():
         dtype = schema[column]
-        if not (dtype.is_numeric() or dtype in (nw.String, nw.Boolean, nw.Date, nw.Categorical, nw.Enum)):
+        if not (
+            dtype.is_numeric() or dtype in (nw.String, nw.Boolean, nw.Date, nw.Categorical, nw.Enum)
+        ):
             raise DataError(
                 f"retention.{canonical}: the column {column!r} must hold text, numbers, booleans or dates, "
                 f"holds {_called(dtype)}"
@@ -308,7 +360,9 @@ def _check_alike(
 
 
 def _listed(schema: Mapping[str, Any]) -> str:
-    return ", ".join(list(schema)[:40]) + (f" and {len(schema) - 40} more" if len(schema) > 40 else "")
+    return ", ".join(list(schema)[:40]) + (
+        f" and {len(schema) - 40} more" if len(schema) > 40 else ""
+    )
 
 
 def _called(dtype: nw.dtypes.DType) -> str:

@@ -21,7 +21,12 @@ from cxresearch.study.validation import HAPPENING_TIMES
 HAPPENINGS = ("problem", "resolved", "goodwill", "complaint", "post")
 DATES = HAPPENING_TIMES
 COLUMNS = ("customer", "day", "second", "kind", "begun", "took", "grade", "told")
-_OF = {"problem": "problem_at", "resolved": "resolved_at", "goodwill": "goodwill_at", "complaint": "complained_at"}
+_OF = {
+    "problem": "problem_at",
+    "resolved": "resolved_at",
+    "goodwill": "goodwill_at",
+    "complaint": "complained_at",
+}
 _OF["post"] = "posted_at"
 _DAY = 86_400
 
@@ -46,7 +51,9 @@ def check(study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[
         dated = kind in (nw.String, nw.Date, nw.Datetime, nw.Categorical, nw.Enum)
         if not (kind.is_integer() if whole else dated):
             wanted = "integer days" if whole else "times"
-            raise DataError(f"interactions.{name}: the column {column!r} must hold {wanted}, as at does, holds {kind}")
+            raise DataError(
+                f"interactions.{name}: the column {column!r} must hold {wanted}, as at does, holds {kind}"
+            )
 
 
 def found(columns: Collection[str]) -> frozenset[str]:
@@ -56,7 +63,11 @@ def found(columns: Collection[str]) -> frozenset[str]:
 
 
 def dated(
-    frame: Frame, engine: Engine, study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+    frame: Frame,
+    engine: Engine,
+    study: Study,
+    schema: Mapping[str, nw.dtypes.DType],
+    columns: Mapping[str, str],
 ) -> tuple[Frame, dict[str, nw.Expr]]:
     """The frame with what is needed to know when things happened, and by name the second since 1970 of each.
 
@@ -76,14 +87,19 @@ def dated(
             made[name] = nw.when(nw.col(columns[name])).then(at)
             continue
         prefix = f"cx_{name}"
-        frame = engine.instant(frame, columns[name], fmt=says.at_format, zone=says.time_zone, name=prefix)
+        frame = engine.instant(
+            frame, columns[name], fmt=says.at_format, zone=says.time_zone, name=prefix
+        )
         made[name] = _seconds(prefix)
         blind.append((name, columns[name]))
     if "is_problem" in columns and "problem_at" not in made:
         column = columns["is_problem"]
         made["problem_at"] = nw.when(flag(column, schema[column]) == 1).then(at)
     if blind:
-        unread = [(~nw.col(c).is_null() & nw.col(f"cx_{name}_day").is_null()).cast(nw.Int32) for name, c in blind]
+        unread = [
+            (~nw.col(c).is_null() & nw.col(f"cx_{name}_day").is_null()).cast(nw.Int32)
+            for name, c in blind
+        ]
         made["unread"] = reduce(lambda a, b: a + b, unread)
     return frame, made
 
@@ -107,7 +123,9 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
     unread = nw.col("unread") if "unread" in dates else nw.lit(0)
     some = [~nw.col(d).is_null() for d in dates if d != "unread"]
     nothing = nw.lit(None).cast(nw.Int64)
-    rows = log.filter(nw.col("reason").is_null() & nw.any_horizontal(*some, unread > 0, ignore_nulls=True))
+    rows = log.filter(
+        nw.col("reason").is_null() & nw.any_horizontal(*some, unread > 0, ignore_nulls=True)
+    )
     rows = rows.with_columns(**{d: nothing for d in DATES if d not in dates}, unread=unread)
     rows = engine.keep(rows.select("customer", "day", "second", "grade", "unread", *DATES))
     lost = int(engine.collect(rows.select(nw.col("unread").sum())).item() or 0)
@@ -148,4 +166,6 @@ def no_happenings(engine: Engine) -> Frame:
 
 
 def _seconds(prefix: str) -> nw.Expr:
-    return (nw.col(f"{prefix}_day").cast(nw.Int64) * _DAY + nw.col(f"{prefix}_second")).cast(nw.Int64)
+    return (nw.col(f"{prefix}_day").cast(nw.Int64) * _DAY + nw.col(f"{prefix}_second")).cast(
+        nw.Int64
+    )

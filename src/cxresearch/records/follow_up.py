@@ -65,7 +65,9 @@ def one_per_customer(rows: Frame, says: Retention, engine: Engine) -> Frame:
     cause = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
     cause = cause.select("customer", spell_cause=nw.col("cause"))
     x = x.join(whole, on="customer").join(cause, on="customer")
-    late = nw.when(nw.col("spell") > 0).then(nw.lit(_REASON["a later contract, after the first had ended"]))
+    late = nw.when(nw.col("spell") > 0).then(
+        nw.lit(_REASON["a later contract, after the first had ended"])
+    )
     x = x.with_columns(
         joined=(nw.col("spell") == 0) & (nw.col("meets") == 1),
         end=nw.when(nw.col("spell_end") < _FAR).then(nw.col("spell_end")).cast(nw.Int32),
@@ -98,7 +100,12 @@ def _mark_conflicts(rows: Frame, engine: Engine) -> Frame:
     if not _several(candidates, engine):
         return rows
     x = _reach(candidates, engine)
-    clash = x.filter(nw.col("start") <= nw.col("before")).select("id").unique().with_columns(clash=nw.lit(1))
+    clash = (
+        x.filter(nw.col("start") <= nw.col("before"))
+        .select("id")
+        .unique()
+        .with_columns(clash=nw.lit(1))
+    )
     x = rows.join(clash, on="id", how="left")
     hit = ~nw.col("clash").is_null() & stands
     conflict = nw.lit(_REASON["conflicting rows of one customer"])
@@ -117,7 +124,9 @@ def contract_follow_up(rows: Frame, says: Retention, window: Window) -> Frame:
     until = nw.coalesce("observed_until", nw.lit(window.last))
     end = nw.coalesce("end", nw.lit(_FAR))
     x = rows.with_columns(
-        entry=nw.max_horizontal("start", nw.coalesce("observed_from", "start"), nw.lit(window.first)).cast(nw.Int32),
+        entry=nw.max_horizontal(
+            "start", nw.coalesce("observed_from", "start"), nw.lit(window.first)
+        ).cast(nw.Int32),
         exit=nw.min_horizontal(end, until, nw.lit(window.last)).cast(nw.Int32),
     )
     defected = nw.col("cause").is_in(list(says.defection)) if says.defection else nw.lit(True)
@@ -125,8 +134,13 @@ def contract_follow_up(rows: Frame, says: Retention, window: Window) -> Frame:
     never = nw.lit(_REASON["never under observation"])
     return x.with_columns(
         event=nw.when(nw.col("exit") == end).then(event).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
-        unseen=nw.when(nw.col("entry") > nw.col("start")).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32),
-        reason=nw.coalesce("reason", nw.when(nw.col("entry") >= nw.col("exit")).then(never)).cast(nw.Int32),
+        unseen=nw.when(nw.col("entry") > nw.col("start"))
+        .then(nw.lit(1))
+        .otherwise(nw.lit(0))
+        .cast(nw.Int32),
+        reason=nw.coalesce("reason", nw.when(nw.col("entry") >= nw.col("exit")).then(never)).cast(
+            nw.Int32
+        ),
     )
 
 
@@ -151,10 +165,14 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
     x = x.with_columns(following=nw.coalesce(along.shift("day", -1), nw.lit(_FAR)))
     labelled = nw.col("day") <= window.last - gap_days
     x = x.with_columns(
-        lapse=nw.when(labelled & (nw.col("following") > nw.col("day") + gap_days)).then(nw.col("day")),
+        lapse=nw.when(labelled & (nw.col("following") > nw.col("day") + gap_days)).then(
+            nw.col("day")
+        ),
         labelled=nw.when(labelled).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
-    per = x.group_by("id").agg(start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max())
+    per = x.group_by("id").agg(
+        start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max()
+    )
     x = x.join(per.select("id", first_lapse=nw.col("lapse")), on="id")
     counted = x.filter(nw.col("day") <= nw.coalesce("first_lapse", nw.lit(_FAR)))
     counted = counted.group_by("id").agg(cx_contacts=nw.col("labelled").sum().cast(nw.Int32))
@@ -167,14 +185,18 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
         exit=nw.coalesce(nw.col("lapse") + gap_days, nw.lit(window.last)).cast(nw.Int32),
         event=nw.when(lapsed).then(nw.lit(DEFECTION)).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
         unseen=nw.lit(0).cast(nw.Int32),
-        returned=nw.when(lapsed & (nw.col("last") > nw.col("lapse"))).then(nw.lit(1)).otherwise(nw.lit(0)),
+        returned=nw.when(lapsed & (nw.col("last") > nw.col("lapse")))
+        .then(nw.lit(1))
+        .otherwise(nw.lit(0)),
         cluster=nw.col("id"),
     )
 
 
 def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
     """Customers with a code each, in the order of their groups and ids, and the code and group of their cluster."""
-    place = nw.concat_str([(nw.col("group") + GROUPS).cast(nw.String), nw.col("id")])  # as many digits for each group
+    place = nw.concat_str(
+        [(nw.col("group") + GROUPS).cast(nw.String), nw.col("id")]
+    )  # as many digits for each group
     small = (nw.col("event", "unseen").cast(nw.Int8), nw.col("group").cast(nw.Int16))
     x = engine.group(customers, "cluster")
     x = x.select(*small, "id", "start", "entry", "exit", "cluster", *columns, cx_place=place)
@@ -185,10 +207,14 @@ def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
         return x.with_columns(cluster=nw.col("customer"))
     clusters = engine.number(x.select("cluster").unique(), "cluster", "cx_code")
     clusters = clusters.with_columns(nw.col("cx_code").cast(nw.Int32))
-    return x.lazy().join(clusters.lazy(), on="cluster").drop("cluster").rename({"cx_code": "cluster"})
+    return (
+        x.lazy().join(clusters.lazy(), on="cluster").drop("cluster").rename({"cx_code": "cluster"})
+    )
 
 
-def leveled(customers: Frame, fixed: Sequence[str], engine: Engine) -> tuple[Frame, dict[str, tuple[str, ...]]]:
+def leveled(
+    customers: Frame, fixed: Sequence[str], engine: Engine
+) -> tuple[Frame, dict[str, tuple[str, ...]]]:
     """Customers with their fixed covariates as positions among the sorted values found; no value is ``unknown``."""
     levels = {}
     for name in fixed:
@@ -197,7 +223,10 @@ def leveled(customers: Frame, fixed: Sequence[str], engine: Engine) -> tuple[Fra
         levels[name] = tuple(result.to_list())
         codes = framed(
             engine.frame(
-                pl.DataFrame({name: result, "cx_code": range(len(result))}, {name: pl.String, "cx_code": pl.Int32})
+                pl.DataFrame(
+                    {name: result, "cx_code": range(len(result))},
+                    {name: pl.String, "cx_code": pl.Int32},
+                )
             )
         )
         customers = customers.lazy().join(codes, on=name).drop(name).rename({"cx_code": name})

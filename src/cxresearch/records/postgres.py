@@ -26,16 +26,32 @@ from cxresearch.study import Study
 
 T = TypeVar("T")
 _FOLDER = "cxresearch-postgres-"
-_KEPT_AS_THEY_ARE = ("bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar")
+_KEPT_AS_THEY_ARE = (
+    "bool",
+    "int2",
+    "int4",
+    "int8",
+    "float4",
+    "float8",
+    "text",
+    "varchar",
+    "bpchar",
+)
 _DAYS = ("date", "timestamp", "timestamptz")
 _LAST = "290000-01-01"  # the driver makes other days of later ones, and of infinity
 # what a time means must not depend on how the server or the role is set up
-_BEGIN = ("set transaction read only", "set local time zone 'UTC'", "set local datestyle to 'ISO, YMD'")
+_BEGIN = (
+    "set transaction read only",
+    "set local time zone 'UTC'",
+    "set local datestyle to 'ISO, YMD'",
+)
 # what the driver says before the server's own words
 _BEFORE = r"^.*?(Failed to connect|Failed to prepare query|could not begin COPY|Execution error \[\w+\]): (ERROR: +)?"
 
 
-def fetched(study: Study, engine: Engine, source: str, sql: str, where: str, ids: Sequence[str]) -> Path:
+def fetched(
+    study: Study, engine: Engine, source: str, sql: str, where: str, ids: Sequence[str]
+) -> Path:
     """The answer of a server as a Parquet file.
 
     Args:
@@ -79,18 +95,24 @@ def _fetch(study: Study, source: str, sql: str, where: str, ids: Sequence[str], 
     try:
         from adbc_driver_postgresql import dbapi
     except ModuleNotFoundError:
-        raise SourceError(f"{where}.source: a server needs its driver: pip install 'cxresearch[postgres]'") from None
+        raise SourceError(
+            f"{where}.source: a server needs its driver: pip install 'cxresearch[postgres]'"
+        ) from None
 
     def unmet(said: list[str]) -> str:
         # what the driver quotes may be a part of the address, taken for another one
-        return f"{where}.source: no connection to {source!r}: " + re.sub('"[^"]*"', '"…"', "; ".join(said))
+        return f"{where}.source: no connection to {source!r}: " + re.sub(
+            '"[^"]*"', '"…"', "; ".join(said)
+        )
 
     def refused(said: list[str]) -> str:
         hints = [line.split(maxsplit=1)[1] for line in said if line.startswith("HINT:  ")]
         return f"{where}.query: the server refuses the query: " + "; ".join([said[0], *hints])
 
     query = re.sub(r"[;\s]+$", "", sql)
-    with _heard(study, unmet, lambda: dbapi.connect(filled(study, source, f"{where}.source"))) as connection:
+    with _heard(
+        study, unmet, lambda: dbapi.connect(filled(study, source, f"{where}.source"))
+    ) as connection:
         cursor = connection.cursor()
         for setting in _BEGIN:
             _heard(study, refused, lambda: cursor.execute(setting))  # noqa: B023 - called here
@@ -114,21 +136,31 @@ def _heard(study: Study, tell: Callable[[list[str]], str], ask: Callable[[], T])
         return ask()
     except (Error, pyarrow.ArrowException, OSError) as e:
         said = re.sub(_BEFORE, "", study.redact(str(e))).strip() or type(e).__name__
-    lines = ["".join(c if c.isprintable() else "?" for c in line.strip()) for line in said.splitlines()]
-    raise SourceError(tell(lines))  # here, so that the driver's own error does not hang on to this one
+    lines = [
+        "".join(c if c.isprintable() else "?" for c in line.strip()) for line in said.splitlines()
+    ]
+    raise SourceError(
+        tell(lines)
+    )  # here, so that the driver's own error does not hang on to this one
 
 
 def _plain(query: str, shape: Any, field: str, ids: Sequence[str]) -> str:
     """The query inside another one that gives every column a type which all engines know."""
     twice = [name for name in shape.names if shape.names.count(name) > 1]
     if twice or not shape.names:
-        wrong = f"two columns {twice[0]!r}: rename one" if twice else "no columns: it must be one SELECT"
+        wrong = (
+            f"two columns {twice[0]!r}: rename one"
+            if twice
+            else "no columns: it must be one SELECT"
+        )
         raise SourceError(f"{field}: the query gives {wrong}")
     columns = []
     for i, column in enumerate(shape):
         kind, x = (column.metadata or {}).get(b"POSTGRESQL:type", b"").decode(), f"c{i}"
         if not kind:
-            raise SourceError(f"{field}: the driver is too old: pip install --upgrade 'cxresearch[postgres]'")
+            raise SourceError(
+                f"{field}: the driver is too old: pip install --upgrade 'cxresearch[postgres]'"
+            )
         if kind in _DAYS:
             x = f"case when isfinite({x}) and {x} < '{_LAST}' then {x} end"
         elif kind == "numeric" and column.name not in ids:
@@ -166,7 +198,9 @@ def _private_folder(engine: Engine) -> Path:
                 if left.parent.lstat().st_uid == os.geteuid():
                     lock = os.open(left, os.O_RDWR | os.O_NOFOLLOW)
                     try:
-                        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a process that lives holds it
+                        fcntl.flock(
+                            lock, fcntl.LOCK_EX | fcntl.LOCK_NB
+                        )  # a process that lives holds it
                         shutil.rmtree(left.parent)
                     finally:
                         os.close(lock)

@@ -29,9 +29,23 @@ from cxresearch.records.audit import (
     window_facts,
 )
 from cxresearch.records.contacts import GRADES, log_has, read_log
-from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS, Raw, day_number, first_reason, read_customers
+from cxresearch.records.contracts import (
+    CUSTOMER_REASONS,
+    LOG_REASONS,
+    Raw,
+    day_number,
+    first_reason,
+    read_customers,
+)
 from cxresearch.records.dated_events import happenings
-from cxresearch.records.follow_up import Window, coded, contract_follow_up, leveled, one_per_customer, spells
+from cxresearch.records.follow_up import (
+    Window,
+    coded,
+    contract_follow_up,
+    leveled,
+    one_per_customer,
+    spells,
+)
 from cxresearch.records.rejections import counted, ids_of, need_rows, quarantine_of
 from cxresearch.records.sources import reading, section_source, table_rows
 from cxresearch.study import Study
@@ -92,7 +106,9 @@ class Records:
         def made(part: Callable[[], tuple[Frame, Frame]]) -> Records:
             moments, customers = part()
             own = self.happenings.join(customers.select("customer"), on="customer", how="semi")
-            return replace(self, contacts=Whole(moments, self.engine), happenings=own, customers=customers)
+            return replace(
+                self, contacts=Whole(moments, self.engine), happenings=own, customers=customers
+            )
 
         return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
 
@@ -107,7 +123,9 @@ class Records:
         return html_table(self.study.name, ("what", "is"), rows)
 
 
-def read_records(study: Study, engine: Engine | str = "polars", *, reads: Collection[str] | None = None) -> Records:
+def read_records(
+    study: Study, engine: Engine | str = "polars", *, reads: Collection[str] | None = None
+) -> Records:
     """Read, check and join the two tables of a study.
 
     Args:
@@ -154,10 +172,15 @@ def read_records(study: Study, engine: Engine | str = "polars", *, reads: Collec
         asides, contacts = _settled(engine, matched, customers, window, raw)
         happened, unread = happenings(matched, raw.dates, engine)
         told = tallied(contacts)
-        log_findings, log_rejected, _ = counted(engine, "interactions", asides, LOG_REASONS, raw.ordered)
+        log_findings, log_rejected, _ = counted(
+            engine, "interactions", asides, LOG_REASONS, raw.ordered
+        )
         log_read, log_kept = log_rejected + told.contacts, told.contacts
         need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, ids)
-        quarantine = quarantine_of(engine, raw, asides, "interactions", LOG_REASONS, log_findings) + quarantine
+        quarantine = (
+            quarantine_of(engine, raw, asides, "interactions", LOG_REASONS, log_findings)
+            + quarantine
+        )
     audit = Audit(
         tables,
         (("interactions", log_read), ("retention", read)),
@@ -172,7 +195,9 @@ def read_records(study: Study, engine: Engine | str = "polars", *, reads: Collec
         ),
         quarantine,
     )
-    return Records(study, engine, contacts, happened, customers, window, levels, raw.names, raw.has, audit)
+    return Records(
+        study, engine, contacts, happened, customers, window, levels, raw.names, raw.has, audit
+    )
 
 
 def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
@@ -186,7 +211,12 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
 
 
 def _activity(
-    study: Study, engine: Engine, raw: Raw, log: Frame, window: Window, tables: tuple[tuple[str, int], ...]
+    study: Study,
+    engine: Engine,
+    raw: Raw,
+    log: Frame,
+    window: Window,
+    tables: tuple[tuple[str, int], ...],
 ) -> Records:
     gap = study.retention.gap_days or 0
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
@@ -206,13 +236,17 @@ def _activity(
                 f"({Day(window.last, raw.dated)}): nobody is under observation; "
                 "give log_until, or a longer log"
             )
-        whose = fine.join(customers.select("id", "customer"), on="id").with_columns(leaving=nw.lit(0))
+        whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
+            leaving=nw.lit(0)
+        )
         _, contacts = _settled(engine, whose, customers, window, raw)
         happened, unread = happenings(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         seen = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
-            customers.select(event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum())
+            customers.select(
+                event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum()
+            )
         )
     n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
     facts = (
@@ -221,20 +255,32 @@ def _activity(
         *unread_facts(unread),
         Fact("customers", Count(seen), "who appear in kept contacts"),
         *(
-            (Fact("customers never under observation", Share(seen - under, seen), "first seen on the last day"),)
+            (
+                Fact(
+                    "customers never under observation",
+                    Share(seen - under, seen),
+                    "first seen on the last day",
+                ),
+            )
             if seen > under
             else ()
         ),
         Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
-    audit = Audit(tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine)
-    return Records(study, engine, contacts, happened, customers, window, {}, raw.names, raw.has, audit)
+    audit = Audit(
+        tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine
+    )
+    return Records(
+        study, engine, contacts, happened, customers, window, {}, raw.names, raw.has, audit
+    )
 
 
 def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
     """The log's canonical table, made ready to be gone through again, and its window."""
-    day = nw.when(~nw.col("id").is_null()).then(nw.col("day"))  # of contacts of anybody; null where not readable
+    day = nw.when(~nw.col("id").is_null()).then(
+        nw.col("day")
+    )  # of contacts of anybody; null where not readable
     ends = {"first": day.min(), "last": day.max()}
     if engine.rereads and raw.plain is not None:
         # ids that stand in the source as they are compared need not be looked at again, row by row
@@ -281,9 +327,17 @@ def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataE
             "its numbers are not whole; name another"
         )
     if there["days"].item():
-        return DataError(f"interactions: none of {total:,} rows has both a customer and a time that can be read")
-    how = f" as {says.at_format!r}; look at at_format" if says.at_format else "; say how it is written with at_format"
-    return DataError(f"interactions.at: none of {total:,} rows has a customer and a time that can be read{how}")
+        return DataError(
+            f"interactions: none of {total:,} rows has both a customer and a time that can be read"
+        )
+    how = (
+        f" as {says.at_format!r}; look at at_format"
+        if says.at_format
+        else "; say how it is written with at_format"
+    )
+    return DataError(
+        f"interactions.at: none of {total:,} rows has a customer and a time that can be read{how}"
+    )
 
 
 def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, ...]) -> None:
@@ -303,28 +357,39 @@ def _whose(rows: Frame, customers: Frame) -> Frame:
     rejected = rows.filter(~nw.col("id").is_null() & ~nw.col("reason").is_null())
     others = rejected.group_by("id").agg(other=nw.col("start").min())
     x = followed.lazy().join(others.lazy(), on="id", how="left")
-    x = x.with_columns(start=nw.min_horizontal("start", nw.coalesce("other", "start"))).drop("other")
+    x = x.with_columns(start=nw.min_horizontal("start", nw.coalesce("other", "start"))).drop(
+        "other"
+    )
     alone = others.lazy().join(followed.lazy().select("id"), on="id", how="anti")
     nothing = nw.lit(None).cast(nw.Int32)
     start = nw.coalesce("other", nw.lit(_LONG_AGO)).cast(nw.Int32)
-    return nw.concat([x, alone.select("id", start=start, customer=nothing, exit=nothing)], how="vertical")
+    return nw.concat(
+        [x, alone.select("id", start=start, customer=nothing, exit=nothing)], how="vertical"
+    )
 
 
 def _match(log: Frame, whose: Frame, window: Window) -> Frame:
     """Join each contact to its customer, and complete the reasons that need one."""
-    x = log.lazy().join(whose.lazy(), on="id", how="left")  # lazily, so that ids are not carried along
+    x = log.lazy().join(
+        whose.lazy(), on="id", how="left"
+    )  # lazily, so that ids are not carried along
     tests = [
         ("unknown customer", nw.col("start").is_null()),
         ("before the customer's start", nw.col("day") < nw.col("start")),
         ("customer set aside", nw.col("customer").is_null()),
         ("after the customer's end", nw.col("day") > nw.col("exit")),
-        ("outside the log's window", (nw.col("day") < window.first) | (nw.col("day") > window.last)),
+        (
+            "outside the log's window",
+            (nw.col("day") < window.first) | (nw.col("day") > window.last),
+        ),
     ]
     reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
     return x.with_columns(leaving=(nw.col("day") == nw.col("exit")).cast(nw.Int32), reason=reason)
 
 
-def _settled(engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw) -> tuple[Frame, Moments]:
+def _settled(
+    engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
+) -> tuple[Frame, Moments]:
     """Rows with a reason, and the contacts that have none in the order of customers and time."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {
@@ -337,5 +402,6 @@ def _settled(engine: Engine, log: Frame, customers: Frame, window: Window, raw: 
         **contact_attributes.bounds(raw.facets, raw.names),
     }
     return engine.settle(
-        log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds), bounds
+        log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds),
+        bounds,
     )

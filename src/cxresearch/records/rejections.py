@@ -25,9 +25,9 @@ def counted(
         reasons: names, and whether each is a fault; a reason is a position.
         ordered: whether row numbers mean something to the reader of the source.
     """
-    counted = engine.collect(rows.group_by("reason").agg(rows=nw.len(), first=nw.col("cx_row").min())).sort(
-        "reason", nulls_last=True
-    )
+    counted = engine.collect(
+        rows.group_by("reason").agg(rows=nw.len(), first=nw.col("cx_row").min())
+    ).sort("reason", nulls_last=True)
     counts = {r["reason"]: (int(r["rows"]), int(r["first"])) for r in counted.iter_rows(named=True)}
     findings = []
     for code, (n, first) in counts.items():
@@ -37,9 +37,13 @@ def counted(
         if not ordered:
             findings.append(Finding(table, name, n, (), fault))
             continue
-        others = rows.filter((nw.col("reason") == code) & (nw.col("cx_row") > first)).select(nw.col("cx_row").min())
+        others = rows.filter((nw.col("reason") == code) & (nw.col("cx_row") > first)).select(
+            nw.col("cx_row").min()
+        )
         second = engine.collect(others).item()
-        findings.append(Finding(table, name, n, (first,) if second is None else (first, int(second)), fault))
+        findings.append(
+            Finding(table, name, n, (first,) if second is None else (first, int(second)), fault)
+        )
     kept = counts.get(None, (0, 0))[0]
     return tuple(findings), sum(n for n, _ in counts.values()), kept
 
@@ -72,7 +76,9 @@ def need_rows(
     if most.reason == "outside the log's window":
         says = study.interactions
         hint = f"; log_from is {says.log_from or 'not given'}, log_until is {says.log_until or 'not given'}"
-    raise DataError(f"{table}: none of {read:,} rows can be kept; {most.rows:,} fell to {most.reason!r}{where}{hint}")
+    raise DataError(
+        f"{table}: none of {read:,} rows can be kept; {most.rows:,} fell to {most.reason!r}{where}{hint}"
+    )
 
 
 def ids_of(engine: Engine, rows: Frame) -> str:
@@ -104,7 +110,9 @@ def quarantine_of(
     faults = [i for i, (_, fault) in enumerate(reasons) if fault]
     bad = rows.filter(nw.col("reason").is_in(faults)).select("cx_row", cx_reason=nw.col("reason"))
     result = engine.collect(engine.pick(raw.source, bad)).sort("cx_row")
-    names = pl.col("cx_reason").replace_strict(dict(enumerate(r for r, _ in reasons)), return_dtype=pl.String)
+    names = pl.col("cx_reason").replace_strict(
+        dict(enumerate(r for r, _ in reasons)), return_dtype=pl.String
+    )
     nested = [c for c, t in result.schema.items() if t.is_nested() or t in (pl.Binary, pl.Object)]
     others = [c for c in result.columns if c not in ("cx_row", "cx_reason", *nested)]
     first = "row" if raw.ordered else "row of the query"
@@ -124,7 +132,9 @@ def _shown(column: pl.Series) -> pl.Series:
     late, early = pl.lit("later than any calendar"), pl.lit("earlier than any calendar")
     beyond = pl.when(pl.col("x").to_physical() > 0).then(late).otherwise(early)
     within: pl.Expr = pl.when(there).then(pl.col("x"))
-    within = within.dt.cast_time_unit("us") if column.dtype == pl.Datetime else within  # as every engine has them
+    within = (
+        within.dt.cast_time_unit("us") if column.dtype == pl.Datetime else within
+    )  # as every engine has them
     within = within.dt.to_string("iso:strict")
     return table.select(pl.when(~there).then(beyond).otherwise(within)).to_series()
 

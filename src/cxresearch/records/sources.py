@@ -27,7 +27,10 @@ _ADVICE = (
         "(?i)parquet: file out of specification|no magic bytes|magic bytes not found|don't know what type",
         "it is not a whole Parquet file: write it again",
     ),
-    ("(?i)^(?!.*parquet).*invalid utf-?8", 'save it as UTF-8, or say encoding = "utf8-lossy" under format'),
+    (
+        "(?i)^(?!.*parquet).*invalid utf-?8",
+        'save it as UTF-8, or say encoding = "utf8-lossy" under format',
+    ),
     (
         "(?i)^(?!.*parquet).*(more fields than|malformed|could not parse)",
         "look at quotes and separators; say under format how it is written",
@@ -51,8 +54,12 @@ def reading(study: Study, field: str) -> Iterator[None]:
 
 
 def _first_line(said: str, of: str) -> str:
-    lines = ["".join(c if c.isprintable() else "?" for c in line).strip() for line in said.splitlines()]
-    advice = next((f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {said}", re.DOTALL)), "")
+    lines = [
+        "".join(c if c.isprintable() else "?" for c in line).strip() for line in said.splitlines()
+    ]
+    advice = next(
+        (f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {said}", re.DOTALL)), ""
+    )
     return next((line for line in lines if line), "")[:300] + advice
 
 
@@ -70,7 +77,9 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
         return _frame(study, engine, where)
     text = [section.customer]
     if isinstance(section, Retention):
-        text += [c for c in (section.contract, section.cluster, section.segment, *section.described) if c]
+        text += [
+            c for c in (section.contract, section.cluster, section.segment, *section.described) if c
+        ]
     if section.query is not None and section.source is not None:
         return _served(study, engine, section.source, section.query, where, text)
     if section.query is not None:
@@ -127,7 +136,9 @@ def _frame(study: Study, engine: Engine, name: str) -> Any:
             return engine.frame(study.frames[name])
         except (TypeError, AttributeError):
             kind = type(study.frames[name]).__name__
-            raise SourceError(f"{name}: a table in memory must be a Polars frame, was {kind}") from None
+            raise SourceError(
+                f"{name}: a table in memory must be a Polars frame, was {kind}"
+            ) from None
 
 
 def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str, Any]) -> Any:
@@ -140,12 +151,16 @@ def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str,
 
 def _served(study: Study, engine: Engine, source: str, sql: str, where: str, ids: list[str]) -> Any:
     with reading(study, f"{where}.query"):
-        raw = engine.parquet([str(postgres.fetched(study, engine, source, sql, where, ids))], hive=False)
+        raw = engine.parquet(
+            [str(postgres.fetched(study, engine, source, sql, where, ids))], hive=False
+        )
         schema_of(raw)
     return raw
 
 
-def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, text: list[str]) -> Any:
+def _file(
+    study: Study, engine: Engine, template: str, fmt: Format, field: str, text: list[str]
+) -> Any:
     if template.startswith(("duckdb:", "spark:")) and "://" not in template:
         return _stored(study, engine, template, field)
     if "://" in template or "://" in (filled := study.fill(template, field)):
@@ -157,9 +172,13 @@ def _file(study: Study, engine: Engine, template: str, fmt: Format, field: str, 
         files, hive = _local_files(study.folder, filled)
         empty = [f for f in files if Path(f).stat().st_size == 0]
     except (OSError, ValueError, RuntimeError, NotImplementedError) as e:
-        raise SourceError(study.redact(f"{field}: {template!r} cannot be looked up: {_strerror(e)}")) from None
+        raise SourceError(
+            study.redact(f"{field}: {template!r} cannot be looked up: {_strerror(e)}")
+        ) from None
     if not files:
-        raise SourceError(f"{field}: no file {template!r} (relative names start at the study file's folder)")
+        raise SourceError(
+            f"{field}: no file {template!r} (relative names start at the study file's folder)"
+        )
     if empty:
         raise SourceError(f"{field}: {template!r} is empty: a file of 0 bytes")
     kinds = {_kind(f) for f in files}
@@ -188,7 +207,9 @@ def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
     if kind == "duckdb" and not (name and table):
         raise SourceError(f"{field}: {template!r} names no table; write duckdb:file.duckdb/table")
     if kind == "duckdb" and not file.is_file():
-        raise SourceError(f"{field}: no file for {template!r} (relative names start at the study file's folder)")
+        raise SourceError(
+            f"{field}: no file for {template!r} (relative names start at the study file's folder)"
+        )
     with reading(study, f"{field} ({template})"):
         raw = engine.database(str(file), table) if kind == "duckdb" else engine.catalogue(place)
         schema_of(raw)  # a table that is not there shows here
@@ -201,7 +222,11 @@ def input_files(study: Study) -> list[Path] | None:
     sections = (study.interactions, study.retention, *study.tables.values())
     templates = [s.source for s in sections if s.source]
     served = any(s.source and s.query for s in sections)
-    if study.frames or served or any(t.startswith(("duckdb:", "spark:")) or "://" in t for t in templates):
+    if (
+        study.frames
+        or served
+        or any(t.startswith(("duckdb:", "spark:")) or "://" in t for t in templates)
+    ):
         return None
     result: list[Path] = []
     for template in templates:
@@ -225,11 +250,17 @@ def _need_text(path: str, template: str, field: str) -> None:
         with gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb") as file:
             head = file.read(4096)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise SourceError(f"{field}: {template!r} is not a whole gzip file: write it again") from None
+        raise SourceError(
+            f"{field}: {template!r} is not a whole gzip file: write it again"
+        ) from None
     if b"\0" in head:
-        raise SourceError(f"{field}: {template!r} is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8")
+        raise SourceError(
+            f"{field}: {template!r} is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8"
+        )
     if b"\r" in head and b"\n" not in head:
-        raise SourceError(f"{field}: {template!r} has line ends of an old kind (CR alone): save it with LF or CR LF")
+        raise SourceError(
+            f"{field}: {template!r} has line ends of an old kind (CR alone): save it with LF or CR LF"
+        )
 
 
 def _kind(path: str) -> str | None:
@@ -243,7 +274,11 @@ def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
     place = folder / Path(name).expanduser()
     if place.is_dir():
         start = place
-        result = [p for p in place.rglob("*") if p.suffix.lower() in _PARQUET and _seen(p.relative_to(place))]
+        result = [
+            p
+            for p in place.rglob("*")
+            if p.suffix.lower() in _PARQUET and _seen(p.relative_to(place))
+        ]
     elif place.exists() or not any(c in name for c in "*?["):
         result, start = [place] if place.exists() else [], place.parent
     else:
@@ -253,7 +288,9 @@ def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
         start = folder.joinpath(*parts[:fixed])
         result = [p for p in start.glob(str(Path(*parts[fixed:]))) if p.is_file()]
     files = sorted(result)
-    return [str(f) for f in files], any("=" in part for f in files for part in f.relative_to(start).parts[:-1])
+    return [str(f) for f in files], any(
+        "=" in part for f in files for part in f.relative_to(start).parts[:-1]
+    )
 
 
 def _seen(path: Path) -> bool:

@@ -10,7 +10,9 @@ from pathlib import Path
 MARK = "cx"
 
 
-def stage(target: Path, write: Callable[[Path], object], *, mark: str = MARK, mode: int = 0o644) -> Path:
+def stage(
+    target: Path, write: Callable[[Path], object], *, mark: str = MARK, mode: int = 0o644
+) -> Path:
     """Write a file beside its place, under a name that `leftovers` knows.
 
     Args:
@@ -76,5 +78,9 @@ def sync(path: Path) -> None:
 def leftovers(folder: Path, mark: str = MARK) -> list[Path]:
     """Files in a folder that `stage` began under a mark and nobody finished."""
     with suppress(OSError):
-        return [p for p in folder.iterdir() if p.name.startswith(".") and p.name.endswith(f".{mark}.part")]
+        return [
+            p
+            for p in folder.iterdir()
+            if p.name.startswith(".") and p.name.endswith(f".{mark}.part")
+        ]
     return []

@@ -85,5 +85,7 @@ def _months(records: Records) -> Frame:
     """The month of every day of the log's window: twelve times the year, and the month."""
     days = pl.int_range(records.window.first, records.window.last + 1, eager=True).alias("day")
     date = pl.from_epoch(pl.col("day"), time_unit="d")
-    table = days.to_frame().with_columns((date.dt.year() * 12 + date.dt.month() - 1).cast(pl.Int64).alias("cx_month"))
+    table = days.to_frame().with_columns(
+        (date.dt.year() * 12 + date.dt.month() - 1).cast(pl.Int64).alias("cx_month")
+    )
     return framed(records.engine.frame(table.with_columns(pl.col("day").cast(pl.Int32))))

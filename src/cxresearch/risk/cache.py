@@ -89,7 +89,10 @@ class Cache:
         """What has been read, if it is kept."""
         with _missing():
             plain = msgspec.json.decode(self._read("reading.json"), type=_Plain)
-            held = tuple((t, pl.read_parquet(self._read(f"quarantine-{t}.parquet"))) for t in plain.quarantine)
+            held = tuple(
+                (t, pl.read_parquet(self._read(f"quarantine-{t}.parquet")))
+                for t in plain.quarantine
+            )
             audit = Audit(plain.tables, plain.read, plain.kept, plain.findings, plain.facts, held)
             return RecordsSummary(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
         return None
@@ -114,7 +117,11 @@ class Cache:
                 for part in msgspec.json.decode(facts)["parts"]
             }
             fields = {k: v for k, v in msgspec.json.decode(facts).items() if k != "parts"} | frames
-            kinds: dict[str, type[Table]] = {"flows": RiskTable, "spans": MatchedTable, "counts": AgentTable}
+            kinds: dict[str, type[Table]] = {
+                "flows": RiskTable,
+                "spans": MatchedTable,
+                "counts": AgentTable,
+            }
             return _made(next(kind for part, kind in kinds.items() if part in frames), fields)
         return None
 
@@ -190,7 +197,9 @@ def digest(files: list[Path], memory: Path) -> str:
     result = {}
     for file in files:
         stat = file.stat()
-        seen = _short(str(file.resolve()), str(stat.st_size), str(stat.st_mtime_ns), str(stat.st_ino))
+        seen = _short(
+            str(file.resolve()), str(stat.st_size), str(stat.st_mtime_ns), str(stat.st_ino)
+        )
         result[seen] = remembered.get(seen) or _content(file)
     if result.keys() - remembered.keys():
         recent = dict(list((remembered | result).items())[-1000:])
@@ -199,7 +208,9 @@ def digest(files: list[Path], memory: Path) -> str:
             make_private(memory)
             part.write_bytes(signed(_INPUTS, msgspec.json.encode(recent)))
             part.replace(memory / _INPUTS)
-    return _short(*result.values(), *(part for file in files for part in file.parts[:-1] if "=" in part))
+    return _short(
+        *result.values(), *(part for file in files for part in file.parts[:-1] if "=" in part)
+    )
 
 
 def _as_parquet(frame: pl.DataFrame) -> bytes:
@@ -237,7 +248,9 @@ def _sources() -> str:
 
 def _forget(folder: Path) -> None:
     """Drop all but the last states."""
-    states = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True)
+    states = sorted(
+        (p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True
+    )
     for old in states[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -252,4 +265,9 @@ def _missing() -> Iterator[None]:
 def _made(kind: type[T], fields: dict[str, Any]) -> T:
     """A table from its fields; lists become the tuples and dataclasses that its annotations say."""
     hints = get_type_hints(kind)
-    return kind(**{k: v if isinstance(v, pl.DataFrame) else msgspec.convert(v, hints[k]) for k, v in fields.items()})
+    return kind(
+        **{
+            k: v if isinstance(v, pl.DataFrame) else msgspec.convert(v, hints[k])
+            for k, v in fields.items()
+        }
+    )

@@ -62,9 +62,13 @@ def check_name(name: str) -> None:
         EstimationError: it is a column of every table, or no name.
     """
     if name in _RESERVED or name.startswith(("cx_", "before_")):
-        raise EstimationError(f"{name!r} is a column of every table: call the history something else")
+        raise EstimationError(
+            f"{name!r} is a column of every table: call the history something else"
+        )
     if not _NAME.fullmatch(name):
-        raise EstimationError(f"{name!r} must be a name of letters, digits and _ that starts with a letter")
+        raise EstimationError(
+            f"{name!r} must be a name of letters, digits and _ that starts with a letter"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +123,19 @@ class Episodes:
 
     def _repr_html_(self) -> str:
         rows = [
-            *((f"history {name}", f"{h.name}: {', '.join(h.levels)}") for name, h in self.histories.items()),
+            *(
+                (f"history {name}", f"{h.name}: {', '.join(h.levels)}")
+                for name, h in self.histories.items()
+            ),
             *((f"fixed {name}", "as of the entry") for name in self.fixed),
             ("ends", ", ".join(self.causes)),
             *((f"not at risk: {a.reason}", count_text(a.customers)) for a in self.asides),
         ]
-        return html_table(f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}", ("what", "is"), rows)
+        return html_table(
+            f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}",
+            ("what", "is"),
+            rows,
+        )
 
     def levels(self, name: str) -> tuple[str, ...]:
         """The level names of a history or fixed covariate.
@@ -152,7 +163,9 @@ class Episodes:
     def to_polars(self) -> pl.DataFrame:
         """The rows at risk with level names, by customer and start; ``event`` is null where a state just changes."""
         rows = self.engine.collect(self.frame.filter(nw.col("start") < nw.col("stop")))
-        named = [_names(n, self.levels(n)) for n in (*self.histories, *self.fixed)] + [_names("event", self.causes)]
+        named = [_names(n, self.levels(n)) for n in (*self.histories, *self.fixed)] + [
+            _names("event", self.causes)
+        ]
         return rows.with_columns(named).sort("customer", "start")
 
     def to_lifelines(self) -> pd.DataFrame:
@@ -181,7 +194,9 @@ class Episodes:
 
 
 def _names(column: str, names: tuple[str, ...]) -> pl.Expr:
-    return pl.col(column).replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
+    return pl.col(column).replace_strict(
+        dict(enumerate(names)), default=None, return_dtype=pl.String
+    )
 
 
 def clock_of(study: Study, name: str | None = None) -> Clock:
@@ -202,10 +217,14 @@ def clock_of(study: Study, name: str | None = None) -> Clock:
     raise EstimationError(f"clock must be 'tenure' or 'contact', was {name!r}")
 
 
-def timeline(records: Records, clock: Clock, histories: Iterable[History] | None = None) -> Timeline:
+def timeline(
+    records: Records, clock: Clock, histories: Iterable[History] | None = None
+) -> Timeline:
     """What episodes of these records on one clock are made of; if of few histories, say so."""
     grades = None if histories is None else grades_of(histories, clock)
-    return Timeline(records.contacts.frame(grades), records.customers, clock, records.engine, records.happenings)
+    return Timeline(
+        records.contacts.frame(grades), records.customers, clock, records.engine, records.happenings
+    )
 
 
 def grades_of(histories: Iterable[History], clock: Clock) -> tuple[int, ...] | None:
@@ -288,7 +307,16 @@ def episodes(
 
 
 def _needed(contact: bool) -> tuple[str, ...]:
-    return ("customer", "group", "cluster", "start", "entry", "exit", "event", *(("cx_contacts",) if contact else ()))
+    return (
+        "customer",
+        "group",
+        "cluster",
+        "start",
+        "entry",
+        "exit",
+        "event",
+        *(("cx_contacts",) if contact else ()),
+    )
 
 
 def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
@@ -319,7 +347,9 @@ def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None =
     origins, asides = first_reach(eps, history, level, exclude_from=exclude_from)
     x = eps.frame.join(origins.select("customer", "origin"), on="customer")
     x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
-    x = x.with_columns(start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin"))
+    x = x.with_columns(
+        start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin")
+    )
     clock = f"days since {history} {level}"
     return replace(eps, frame=x.drop("origin"), clock=clock, asides=(*eps.asides, *asides))
 
@@ -345,13 +375,21 @@ def first_reach(
     state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
     origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
     on_the_day = nw.col("origin") == nw.col("end")
-    too_far = nw.col("first_state") >= (eps.position(history, exclude_from) if exclude_from else unknown)
+    too_far = nw.col("first_state") >= (
+        eps.position(history, exclude_from) if exclude_from else unknown
+    )
     counts = eps.engine.collect(
-        origins.select(left=on_the_day.cast(nw.Int64).sum(), beyond=(too_far & ~on_the_day).cast(nw.Int64).sum())
+        origins.select(
+            left=on_the_day.cast(nw.Int64).sum(),
+            beyond=(too_far & ~on_the_day).cast(nw.Int64).sum(),
+        )
     ).row(0, named=True)
     asides = (
         Exclusion(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
-        Exclusion(f"reached {history} {exclude_from} on the same day as {level}", int(counts["beyond"] or 0)),
+        Exclusion(
+            f"reached {history} {exclude_from} on the same day as {level}",
+            int(counts["beyond"] or 0),
+        ),
     )
     return origins.filter(~on_the_day & ~too_far), tuple(a for a in asides if a.customers)
 
@@ -371,14 +409,21 @@ def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
     position = eps.position(history, level)
     along = eps.engine.along("start")
     crossed = nw.when(nw.col(history) >= position).then(nw.lit(1)).otherwise(nw.lit(0))
-    x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed))
+    x = along.prepare(
+        eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed)
+    )
     x = x.with_columns(following=along.shift("crossed", -1))
     code = len(eps.causes)
     x = x.with_columns(
-        event=nw.when(nw.col("following") == 1).then(nw.lit(code)).otherwise(nw.col("event")).cast(nw.Int32)
+        event=nw.when(nw.col("following") == 1)
+        .then(nw.lit(code))
+        .otherwise(nw.col("event"))
+        .cast(nw.Int32)
     )
     return replace(
-        eps, frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"), causes=(*eps.causes, cause)
+        eps,
+        frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"),
+        causes=(*eps.causes, cause),
     )
 
 
@@ -399,4 +444,6 @@ _RISING = History("", ("",), (), lambda _: [], {}, lambda _: nw.lit(0), cumulati
 
 def _check_rising(eps: Episodes, history: str, level: str) -> None:
     if not eps.histories.get(history, _RISING).cumulative:
-        raise EstimationError(f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time")
+        raise EstimationError(
+            f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time"
+        )

@@ -49,11 +49,15 @@ def from_rows(
     distinct, who = _numbered(rows[customer])
     groups = _groups(distinct) if grouped else np.zeros(len(distinct), np.int64)
     result, codes = (
-        zip(*(_coded(rows[f], (levels or {}).get(f)) for f in features), strict=True) if features else ((), ())
+        zip(*(_coded(rows[f], (levels or {}).get(f)) for f in features), strict=True)
+        if features
+        else ((), ())
     )
     last = np.full(len(groups), np.iinfo(np.int64).min)
     np.maximum.at(last, who, stop)
-    ended = np.where((event == 0) & (stop < last[who]), -1, event)  # a change of state is no end of follow-up
+    ended = np.where(
+        (event == 0) & (stop < last[who]), -1, event
+    )  # a change of state is no end of follow-up
     states = dict(zip(("group", *features), (groups[who], *codes), strict=True))
     moves = [
         pl.DataFrame(states | {"time": time, "flow": flow}).cast(pl.Int64)
@@ -64,8 +68,16 @@ def from_rows(
     flows = sums(flows_of(counted, keys, causes), keys, (*FLOWS, *causes))
     customers = np.bincount(groups, minlength=GROUPS)
     names = np.flatnonzero(customers)
-    population = pl.DataFrame({"group": names, "customers": customers[names], "clusters": customers[names]})
-    return RiskTable(flows, tuple(result), tuple(causes), "tenure", downcast(population, ["customers", "clusters"]))
+    population = pl.DataFrame(
+        {"group": names, "customers": customers[names], "clusters": customers[names]}
+    )
+    return RiskTable(
+        flows,
+        tuple(result),
+        tuple(causes),
+        "tenure",
+        downcast(population, ["customers", "clusters"]),
+    )
 
 
 def _groups(customers: pl.Series) -> Ints:
@@ -80,10 +92,16 @@ def _numbered(values: pl.Series) -> tuple[pl.Series, Ints]:
         distinct = values.unique().sort()
         return distinct, values.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).to_numpy()
     held = values.to_numpy()
-    if values.dtype.is_integer() and len(held) and int(held.max()) - int(held.min()) < 4 * len(held):
+    if (
+        values.dtype.is_integer()
+        and len(held)
+        and int(held.max()) - int(held.min()) < 4 * len(held)
+    ):
         least = int(held.min())  # close together: a place for each number that may be
         seen = np.bincount(held.astype(np.int64) - least) > 0
-        return pl.Series(values.name, np.flatnonzero(seen) + least), (np.cumsum(seen) - 1)[held - least]
+        return pl.Series(values.name, np.flatnonzero(seen) + least), (np.cumsum(seen) - 1)[
+            held - least
+        ]
     result, place = np.unique(held, return_inverse=True)
     return pl.Series(values.name, result), place.astype(np.int64)
 

@@ -49,8 +49,12 @@ class MatchedTable:
         by = dict(self.exposed.group_by("event").agg(n=pl.col("customers").sum()).iter_rows())
         counts = [int(by.get(i, 0)) for i in range(len(self.causes))]
         rows = [(c, count_text(n)) for c, n in zip(self.causes, hide(counts), strict=True)]
-        notes = [f"{count_text(a.customers).capitalize()} left out: {a.reason}." for a in self.asides]
-        return html_table(f"{sum(counts):,} exposed customers, by how it ended", ("end", "customers"), rows, notes)
+        notes = [
+            f"{count_text(a.customers).capitalize()} left out: {a.reason}." for a in self.asides
+        ]
+        return html_table(
+            f"{sum(counts):,} exposed customers, by how it ended", ("end", "customers"), rows, notes
+        )
 
     def __add__(self, other: MatchedTable) -> MatchedTable:
         """The table of both; right only when no cluster is in both."""
@@ -74,7 +78,10 @@ def total(tables: Sequence[MatchedTable]) -> MatchedTable:
 
     def summed_up(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         return _sum(
-            pl.concat([_recode(f, t, strata) for f, t in zip(frames, tables, strict=True)], how="vertical_relaxed")
+            pl.concat(
+                [_recode(f, t, strata) for f, t in zip(frames, tables, strict=True)],
+                how="vertical_relaxed",
+            )
         )
 
     return MatchedTable(
@@ -118,17 +125,29 @@ def matched_table(
     ends = _ends(eps)
     origins, asides = first_reach(eps, history, level, exclude_from=exclude_from)
     states = frame.select("customer", "start", "stop", cx_band=_band(matched_on))
-    exposed = origins.select("customer", "origin").join(ends, on="customer").join(states, on="customer")
-    exposed = exposed.filter((nw.col("start") <= nw.col("origin")) & (nw.col("origin") < nw.col("stop")))
+    exposed = (
+        origins.select("customer", "origin").join(ends, on="customer").join(states, on="customer")
+    )
+    exposed = exposed.filter(
+        (nw.col("start") <= nw.col("origin")) & (nw.col("origin") < nw.col("stop"))
+    )
     exposed = engine.keep(exposed)
     at = exposed.with_columns(
         cx_day=nw.col("origin"), cx_time=nw.col("end") - nw.col("origin"), cx_event=nw.col("event")
     )
     exposed_rows = _counted(eps, at, ("day", "time", "event"))
-    span_rows = comparable(eps, history, level, active_within, matched_on=matched_on) if others is None else others
-    who = exposed.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
+    span_rows = (
+        comparable(eps, history, level, active_within, matched_on=matched_on)
+        if others is None
+        else others
+    )
+    who = exposed.group_by("group").agg(
+        customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique()
+    )
     population = downcast(engine.collect(who), ["customers", "clusters"]).sort("group")
-    strata = pl.concat([exposed_rows.select(_NAMES), span_rows.select(_NAMES)]).unique().sort(_NAMES)
+    strata = (
+        pl.concat([exposed_rows.select(_NAMES), span_rows.select(_NAMES)]).unique().sort(_NAMES)
+    )
     names = tuple(strata[_NAMES].to_list())
     coded = [_coded(rows, names) for rows in (exposed_rows, span_rows)]
     return MatchedTable(coded[0], coded[1], names, eps.causes, population, (*eps.asides, *asides))
@@ -143,10 +162,18 @@ def comparable(
         Rows group, name of the stratum, first, last, end, event, customers.
     """
     reached, unknown = eps.position(history, level), len(eps.levels(active_within)) - 1
-    there = (nw.col(history) < reached) & (nw.col(active_within) > 0) & (nw.col(active_within) < unknown)
+    there = (
+        (nw.col(history) < reached)
+        & (nw.col(active_within) > 0)
+        & (nw.col(active_within) < unknown)
+    )
     spans = eps.frame.filter(there & (nw.col("start") < nw.col("stop")))
-    spans = spans.select("customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(matched_on))
-    ended = _ends(eps).select("customer", "group", *eps.fixed, cx_end=nw.col("end"), cx_event=nw.col("event"))
+    spans = spans.select(
+        "customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(matched_on)
+    )
+    ended = _ends(eps).select(
+        "customer", "group", *eps.fixed, cx_end=nw.col("end"), cx_event=nw.col("event")
+    )
     return _counted(eps, spans.join(ended, on="customer"), ("first", "last", "end", "event"))
 
 
@@ -165,10 +192,15 @@ def _counted(eps: Episodes, rows: Frame, columns: tuple[str, ...]) -> pl.DataFra
     keys = ("group", *own, *(f"cx_{c}" for c in columns))
     result = eps.engine.tally(rows.select(nw.col(*keys).cast(nw.Int32)), keys)
     distinct = result.select(own).unique()
-    names = [pl.col(c).replace_strict(dict(enumerate(v)), return_dtype=pl.String) for c, v in eps.fixed.items()]
+    names = [
+        pl.col(c).replace_strict(dict(enumerate(v)), return_dtype=pl.String)
+        for c, v in eps.fixed.items()
+    ]
     text = pl.concat_str([*(names or [pl.lit("")]), pl.col("cx_band")], separator="\x1f")
     named = result.join(distinct.with_columns(text.alias(_NAMES).cast(pl.Categorical)), on=own)
-    return named.select("group", _NAMES, *(pl.col(f"cx_{c}").alias(c) for c in columns), customers=pl.col("rows"))
+    return named.select(
+        "group", _NAMES, *(pl.col(f"cx_{c}").alias(c) for c in columns), customers=pl.col("rows")
+    )
 
 
 def _coded(rows: pl.DataFrame, strata: tuple[str, ...]) -> pl.DataFrame:

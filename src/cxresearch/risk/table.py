@@ -24,7 +24,10 @@ from cxresearch.html_tables import html_table
 from cxresearch.risk.episodes import Episodes, Exclusion, summed
 
 FLOWS = ("entered", "left")
-ENTERED, CHANGED = 0, 1  # what a row counts as when it begins, and when it ends in another state; causes come after
+ENTERED, CHANGED = (
+    0,
+    1,
+)  # what a row counts as when it begins, and when it ends in another state; causes come after
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ class RiskTable:
             if f.name == name:
                 return f
         names = [f.name for f in self.features]
-        raise EstimationError(f"the table has no feature {name!r}{nearest(name, names)}; it has: {', '.join(names)}")
+        raise EstimationError(
+            f"the table has no feature {name!r}{nearest(name, names)}; it has: {', '.join(names)}"
+        )
 
     def where(self, **levels: Sequence[str]) -> RiskTable:
         """The time spent in these levels; leaving for another level is leaving."""
@@ -96,14 +101,20 @@ class RiskTable:
             feature = self.feature(name)
             for level in wanted:
                 if level not in feature.levels:
-                    raise EstimationError(f"{name} has no level {level!r}; it has: {', '.join(feature.levels)}")
+                    raise EstimationError(
+                        f"{name} has no level {level!r}; it has: {', '.join(feature.levels)}"
+                    )
             keep = keep & pl.col(name).is_in([feature.levels.index(w) for w in wanted])
         return replace(self, flows=self.flows.filter(keep))
 
     def only(self, *names: str) -> RiskTable:
         """The same table with fewer features: the others are summed over."""
         kept = tuple(self.feature(n) for n in names)
-        return replace(self, flows=sums(self.flows, ("group", "time", *names), (*FLOWS, *self.causes)), features=kept)
+        return replace(
+            self,
+            flows=sums(self.flows, ("group", "time", *names), (*FLOWS, *self.causes)),
+            features=kept,
+        )
 
     def after(self, time: int) -> RiskTable:
         """The time after `time` on the table's clock: who is at risk then comes in at that time."""
@@ -125,11 +136,17 @@ class RiskTable:
         """Put the 100 stored groups together into fewer, of about as many clusters each."""
         if self.population["group"].to_list() == list(range(groups)):
             return self
-        bins = pl.col("group").replace_strict(balanced(self.population, groups), return_dtype=pl.Int8)
+        bins = pl.col("group").replace_strict(
+            balanced(self.population, groups), return_dtype=pl.Int8
+        )
         population = _people(self.population.with_columns(bins))
         known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))
         keys = ("group", "time", *(f.name for f in self.features))
-        return replace(self, flows=sums(known.with_columns(bins), keys, (*FLOWS, *self.causes)), population=population)
+        return replace(
+            self,
+            flows=sums(known.with_columns(bins), keys, (*FLOWS, *self.causes)),
+            population=population,
+        )
 
     def __add__(self, other: RiskTable) -> RiskTable:
         """The table of both; right only when no cluster is in both."""
@@ -155,7 +172,9 @@ class RiskTable:
             digest.update(repr((f.name, f.levels)).encode())
         for column in self.flows.columns:
             values = self.flows[column].to_numpy()
-            most = int(np.abs(values).max(initial=0))  # as narrow as holds them, whatever the column's own kind
+            most = int(
+                np.abs(values).max(initial=0)
+            )  # as narrow as holds them, whatever the column's own kind
             kind = next((k for k in ("<i1", "<i2", "<i4") if most <= np.iinfo(k).max), "<i8")
             digest.update(f"{column} {kind}".encode())
             digest.update(values.astype(kind).tobytes())
@@ -164,7 +183,8 @@ class RiskTable:
     def to_polars(self) -> pl.DataFrame:
         """The flows with level names."""
         return self.flows.with_columns(
-            pl.col(f.name).replace_strict(dict(enumerate(f.levels)), return_dtype=pl.String) for f in self.features
+            pl.col(f.name).replace_strict(dict(enumerate(f.levels)), return_dtype=pl.String)
+            for f in self.features
         )
 
     def __repr__(self) -> str:
@@ -186,7 +206,9 @@ class RiskTable:
             *((c, said(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
             *((f"not at risk: {a.reason}", count_text(a.customers, min_cell)) for a in self.asides),
         ]
-        caption = f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
+        caption = (
+            f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
+        )
         return html_table(caption, ("what", "levels, or how many"), rows)
 
     def _shown(self, min_cell: int) -> tuple[int | None, ...]:
@@ -216,11 +238,17 @@ def risk_table(eps: Episodes) -> RiskTable:
     entered = x.with_columns(time=nw.col("start"), flow=nw.lit(ENTERED))
     left = x.with_columns(time=nw.col("stop"), flow=nw.col("event") + CHANGED + 1)
     moves = [f.select(nw.col(*keys, "flow").cast(nw.Int32)) for f in (entered, left)]
-    flows = flows_of(eps.engine.tally(nw.concat(moves, how="vertical"), (*keys, "flow")), keys, eps.causes)
+    flows = flows_of(
+        eps.engine.tally(nw.concat(moves, how="vertical"), (*keys, "flow")), keys, eps.causes
+    )
     features, flows = _features(flows, eps)
     flows = sums(flows, keys, (*FLOWS, *eps.causes))
-    who = x.group_by("group").agg(customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique())
-    return RiskTable(flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.asides)
+    who = x.group_by("group").agg(
+        customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique()
+    )
+    return RiskTable(
+        flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.asides
+    )
 
 
 def flows_of(counted: pl.DataFrame, keys: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
@@ -260,10 +288,16 @@ def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
         table: any table.
         causes: the causes to count, in this order.
     """
-    by_time = table.flows.group_by("time").agg(pl.col(*FLOWS, *table.causes).cast(pl.Int64).sum()).sort("time")
+    by_time = (
+        table.flows.group_by("time")
+        .agg(pl.col(*FLOWS, *table.causes).cast(pl.Int64).sum())
+        .sort("time")
+    )
     net = (by_time["entered"] - by_time["left"]).to_numpy().astype(np.float64)
     before = np.concatenate([[0.0], np.cumsum(net)[:-1]]) if len(net) else net
-    events = np.array([by_time[c].to_numpy() for c in causes], dtype=np.float64).reshape(len(causes), len(net))
+    events = np.array([by_time[c].to_numpy() for c in causes], dtype=np.float64).reshape(
+        len(causes), len(net)
+    )
     return AtRisk(by_time["time"].to_numpy().astype(np.int64), before, events)
 
 
@@ -281,7 +315,9 @@ def at_risk_in_groups(table: RiskTable, causes: Sequence[str]) -> tuple[AtRisk, 
     net = counted("entered") - counted("left")
     before = np.cumsum(net, axis=1) - net
     events = np.stack([counted(c) for c in causes], axis=1)
-    return tuple(AtRisk(times.to_numpy().astype(np.int64), before[g], events[g]) for g in range(table.groups))
+    return tuple(
+        AtRisk(times.to_numpy().astype(np.int64), before[g], events[g]) for g in range(table.groups)
+    )
 
 
 def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:
@@ -294,7 +330,9 @@ def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:
     filled = [(0, i) for i in range(groups)]
     bins: dict[int, int] = {}
     for group, clusters in (
-        population.sort(["clusters", "group"], descending=[True, False]).select("group", "clusters").iter_rows()
+        population.sort(["clusters", "group"], descending=[True, False])
+        .select("group", "clusters")
+        .iter_rows()
     ):
         count, least = heappop(filled)
         bins[group] = least
@@ -308,7 +346,9 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
     for name, levels in eps.fixed.items():
         result = flows[name].unique().sort().to_list()
         features.append(Feature(name, tuple(levels[i] for i in result)))
-        place = pl.col(name).replace_strict({code: i for i, code in enumerate(result)}, return_dtype=pl.Int64)
+        place = pl.col(name).replace_strict(
+            {code: i for i, code in enumerate(result)}, return_dtype=pl.Int64
+        )
         flows = flows.with_columns(place)
     return tuple(features), flows
 
@@ -325,7 +365,9 @@ def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
         for old, new in zip(table.features, features, strict=True)
         if old.levels != new.levels
     }
-    return table.flows.with_columns(pl.col(c).replace_strict(m, return_dtype=pl.Int32) for c, m in codes.items())
+    return table.flows.with_columns(
+        pl.col(c).replace_strict(m, return_dtype=pl.Int32) for c, m in codes.items()
+    )
 
 
 def total(tables: Sequence[RiskTable]) -> RiskTable:
@@ -340,11 +382,15 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
     alike = {(t.causes, t.clock, tuple(f.name for f in t.features)) for t in tables}
     if len(alike) > 1:
         raise EstimationError("only tables with the same clock, causes and features add up")
-    features = tuple(reduce(_union, (t.features[i] for t in tables)) for i in range(len(first.features)))
+    features = tuple(
+        reduce(_union, (t.features[i] for t in tables)) for i in range(len(first.features))
+    )
     keys, counts = ("group", "time", *(f.name for f in features)), (*FLOWS, *first.causes)
     flows = pl.concat([_recode(t, features) for t in tables], how="vertical_relaxed")
     population = pl.concat([t.population for t in tables], how="vertical_relaxed")
-    whole = (population["group"].diff().drop_nulls() > 0).all()  # the parts are whole groups, in order
+    whole = (
+        population["group"].diff().drop_nulls() > 0
+    ).all()  # the parts are whole groups, in order
     flows = downcast(flows, counts) if whole else sums(flows, keys, counts)
     asides = summed(a for t in tables for a in t.asides)
     return RiskTable(flows, features, first.causes, first.clock, _people(population), asides)

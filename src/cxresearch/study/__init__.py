@@ -10,7 +10,14 @@
 """
 
 from cxresearch.study.load import read_study, study_from
-from cxresearch.study.settings import LEVELS_OF_SERVICE, Format, Interactions, Retention, Study, Table
+from cxresearch.study.settings import (
+    LEVELS_OF_SERVICE,
+    Format,
+    Interactions,
+    Retention,
+    Study,
+    Table,
+)
 
 __all__ = [
     "LEVELS_OF_SERVICE",

@@ -13,7 +13,18 @@ import msgspec
 from cxresearch.errors import StudyError, nearest
 from cxresearch.study import settings, validation
 from cxresearch.study import settings as strict
-from cxresearch.study.settings import Decision, Format, Info, Interactions, Moments, Retention, S, Section, Study, Table
+from cxresearch.study.settings import (
+    Decision,
+    Format,
+    Info,
+    Interactions,
+    Moments,
+    Retention,
+    S,
+    Section,
+    Study,
+    Table,
+)
 
 _SECTIONS: dict[str, type[Section]] = {
     "study": Info,
@@ -56,7 +67,9 @@ def read_study(
             f"{path} is not text in UTF-8 (byte {e.start}): a study file is TOML, saved as UTF-8"
         ) from None
     except (OSError, ValueError) as e:
-        raise StudyError(f"cannot read the study file {path}: {getattr(e, 'strerror', None) or e}") from None
+        raise StudyError(
+            f"cannot read the study file {path}: {getattr(e, 'strerror', None) or e}"
+        ) from None
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as e:
@@ -104,10 +117,14 @@ def study_from(
 
     tables = raw.get("tables", {})
     if not isinstance(tables, Mapping):
-        raise StudyError('[tables] must be a table of names, such as tickets = "tickets.csv"', field="tables")
+        raise StudyError(
+            '[tables] must be a table of names, such as tickets = "tickets.csv"', field="tables"
+        )
     claims = raw.get("claims", [])
     if not (isinstance(claims, list) and all(isinstance(c, dict) for c in claims)):
-        raise StudyError("claims must be an array of tables: write each as [[claims]]", field="claims")
+        raise StudyError(
+            "claims must be an array of tables: write each as [[claims]]", field="claims"
+        )
     study = Study(
         info=section("study", Info),
         interactions=section("interactions", Interactions),
@@ -132,7 +149,11 @@ def _homes(key: str) -> list[str]:
 
 
 def _table(name: str, value: object) -> Table:
-    return Table(source=value) if isinstance(value, str) else settings.convert(f"tables.{name}", value, Table)
+    return (
+        Table(source=value)
+        if isinstance(value, str)
+        else settings.convert(f"tables.{name}", value, Table)
+    )
 
 
 _SECTIONS_VARIANTS = ("info", "moments", "retention", "decision", "interactions")
@@ -171,7 +192,9 @@ def replace_settings(study: Study, **settings: Any) -> Study:
         # through the same door as a study file, so that types are checked; fields that are unset stay out
         raw = {k: v for k, v in msgspec.structs.asdict(old).items() if v is not None} | values
         name = "study" if section == "info" else section
-        made = msgspec.structs.replace(made, **{section: strict.convert(name, _plain(raw), type(old))})
+        made = msgspec.structs.replace(
+            made, **{section: strict.convert(name, _plain(raw), type(old))}
+        )
     validation.check(made)
     return made
 
@@ -180,7 +203,11 @@ def _place(study: Study, key: str) -> tuple[str, str]:
     """The section of a key."""
     given, _, field = key.rpartition("__")
     given = "info" if given == "study" else given
-    homes = [s for s in _SECTIONS_VARIANTS if field in getattr(study, s).__struct_fields__ and given in ("", s)]
+    homes = [
+        s
+        for s in _SECTIONS_VARIANTS
+        if field in getattr(study, s).__struct_fields__ and given in ("", s)
+    ]
     if len(homes) == 1:
         return homes[0], field
     if homes:

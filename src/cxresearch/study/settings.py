@@ -26,7 +26,9 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 S = TypeVar("S", bound=Section)
 
 
-def convert(where: str, raw: object, kind: type[S], *, elsewhere: Callable[[str], list[str]] | None = None) -> S:
+def convert(
+    where: str, raw: object, kind: type[S], *, elsewhere: Callable[[str], list[str]] | None = None
+) -> S:
     """A section from plain values.
 
     Args:
@@ -39,7 +41,10 @@ def convert(where: str, raw: object, kind: type[S], *, elsewhere: Callable[[str]
         StudyError: not a mapping, an unknown key, a missing one, or a value of the wrong type.
     """
     if not isinstance(raw, Mapping):
-        raise StudyError(f"{where} must be a section with keys of its own, written [{where}], was {raw!r}", field=where)
+        raise StudyError(
+            f"{where} must be a section with keys of its own, written [{where}], was {raw!r}",
+            field=where,
+        )
     check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
     for field in msgspec.structs.fields(kind):
         optional = get_origin(field.type) in (Union, UnionType)
@@ -245,7 +250,10 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
             ("blackout", f"{says.blackout_days} days"),
             ("horizon", f"{self.info.horizon_days} days"),
             ("smallest count shown", self.info.min_cell),
-            ("confidence level", f"{self.decision.level:.0%}, several claims: {self.decision.multiplicity}"),
+            (
+                "confidence level",
+                f"{self.decision.level:.0%}, several claims: {self.decision.multiplicity}",
+            ),
         ]
         return html_table(self.name, ("setting", "is"), rows)
 
@@ -301,10 +309,16 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
-        names = sorted({name for template in self._templates() for name in _VARIABLE.findall(template)})
+        names = sorted(
+            {name for template in self._templates() for name in _VARIABLE.findall(template)}
+        )
         shown = {form: name for name in names for form in _forms(self._value(name) or "")}
         longest_first = "|".join(re.escape(form) for form in sorted(shown, key=len, reverse=True))
-        return re.sub(longest_first, lambda result: f"${{{shown[result[0]]}}}", text) if shown else text
+        return (
+            re.sub(longest_first, lambda result: f"${{{shown[result[0]]}}}", text)
+            if shown
+            else text
+        )
 
     def _value(self, name: str) -> str | None:
         return variable(name, self.variables)
@@ -326,5 +340,7 @@ def _forms(value: str) -> set[str]:
     with suppress(RuntimeError):  # no such home
         forms.add(str(Path(value).expanduser()))
     forms |= {unquote(form) for form in forms}
-    forms |= {quote(form, safe, errors="surrogateescape") for form in forms for safe in ("", "/", ":/,[]")}
+    forms |= {
+        quote(form, safe, errors="surrogateescape") for form in forms for safe in ("", "/", ":/,[]")
+    }
     return (forms | {form.replace("%20", "+") for form in forms}) - {"", "."}

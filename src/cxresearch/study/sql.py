@@ -17,7 +17,9 @@ from sqlglot import expressions as exp
 
 from cxresearch.errors import RuleError, nearest
 
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # what it would say is said in a RuleError
+logging.getLogger("sqlglot").addHandler(
+    logging.NullHandler()
+)  # what it would say is said in a RuleError
 _LONGEST = 100_000  # characters; a list of values is better put into a table
 
 
@@ -38,7 +40,9 @@ def parse(sql: str, field: str) -> exp.Expression:
         raise too_long(sql, field) from None
     if len(result) != 1:
         held = f"{len(result)} statements" if result else "nothing"
-        raise RuleError(f"{field}: {short(sql)} holds {held}; write one, without a semicolon", field=field)
+        raise RuleError(
+            f"{field}: {short(sql)} holds {held}; write one, without a semicolon", field=field
+        )
     return cast(exp.Expression, result[0])
 
 
@@ -132,7 +136,10 @@ def _check_reads(tree: exp.Expression, field: str, tables: tuple[str, ...]) -> N
     for table in tree.find_all(exp.Table):
         known = {*tables, *_in_sight(table)}
         if not isinstance(table.this, exp.Identifier) or table.db or table.name not in known:
-            hint = nearest(table.name, known) or f"; declared under [tables]: {', '.join(tables) or 'none'}"
+            hint = (
+                nearest(table.name, known)
+                or f"; declared under [tables]: {', '.join(tables) or 'none'}"
+            )
             raise refuse(written(table), f"is not a declared table{hint}")
     for node in tree.walk():
         is_function = isinstance(node, exp.Func)
@@ -154,9 +161,13 @@ def _in_sight(table: exp.Table) -> set[str]:
     below: Any = table
     while (above := below.parent) is not None:
         if isinstance(above, exp.With):
-            earlier = above.expressions[: above.expressions.index(below) + bool(above.args.get("recursive"))]
+            earlier = above.expressions[
+                : above.expressions.index(below) + bool(above.args.get("recursive"))
+            ]
             names |= {cte.alias_or_name for cte in earlier}
-            below = above.parent or above  # the query that has them sees no more of itself from here
+            below = (
+                above.parent or above
+            )  # the query that has them sees no more of itself from here
             continue
         given = next((a for a in above.args.values() if isinstance(a, exp.With)), None)
         if given is not None:
@@ -167,7 +178,19 @@ def _in_sight(table: exp.Table) -> set[str]:
 
 _BIG = 2**63
 # what a node may hold; whatever else a parser puts there would be a meaning that is not carried out
-_PARTS = {"this", "expression", "expressions", "low", "high", "negate", "ifs", "default", "true", "is_string", "to"}
+_PARTS = {
+    "this",
+    "expression",
+    "expressions",
+    "low",
+    "high",
+    "negate",
+    "ifs",
+    "default",
+    "true",
+    "is_string",
+    "to",
+}
 _PARTS |= {"_type", "is_nvl", "is_null", "table", "db", "catalog", "query"}
 _DEEPEST = 100  # conditions within conditions
 _COMPARE: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
@@ -255,7 +278,8 @@ def rule(
         raise too_long(sql, field) from None
     if compiled.kind not in ("boolean", "unknown"):
         raise RuleError(
-            f"{field}: {short(sql)} is {_article(compiled.kind)}, not a condition such as stars <= 2", field=field
+            f"{field}: {short(sql)} is {_article(compiled.kind)}, not a condition such as stars <= 2",
+            field=field,
         )
     condition = compiled.expr.cast(nw.Boolean()) if compiled.kind == "unknown" else compiled.expr
     return Rule(sql, field, columns_of(sql, field), condition)
@@ -263,7 +287,12 @@ def rule(
 
 class _Compiler:
     def __init__(
-        self, sql: str, field: str, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str], zone: str
+        self,
+        sql: str,
+        field: str,
+        schema: Mapping[str, nw.dtypes.DType],
+        names: Mapping[str, str],
+        zone: str,
     ) -> None:
         self.sql, self.field, self.schema, self.names, self.zone = sql, field, schema, names, zone
         self.depth = 0
@@ -283,7 +312,9 @@ class _Compiler:
     def compiled(self, node: exp.Expression) -> _Value:  # noqa: PLR0911, PLR0912 - one branch per kind of node
         kind = type(node)
         if further := [name for name, value in node.args.items() if value and name not in _PARTS]:
-            raise self.refuse(f"{short(written(node))}: {further[0].upper()} is not among what a rule may use")
+            raise self.refuse(
+                f"{short(written(node))}: {further[0].upper()} is not among what a rule may use"
+            )
         if isinstance(node, exp.Paren):
             return self.value(node.this)
         if isinstance(node, exp.Column):
@@ -306,10 +337,15 @@ class _Compiler:
             return _Value(self.typed(node.this, "number").abs(), "number")
         if kind in _TEXT:
             if any(
-                value for name, value in node.args.items() if name != "this" and isinstance(value, str | exp.Expression)
+                value
+                for name, value in node.args.items()
+                if name != "this" and isinstance(value, str | exp.Expression)
             ):
                 raise self.refuse(f"{written(node)}: {kind.__name__.upper()} takes one text")
-            return _Value(_TEXT[kind](self.typed(node.this, "text")), "number" if kind is exp.Length else "text")
+            return _Value(
+                _TEXT[kind](self.typed(node.this, "text")),
+                "number" if kind is exp.Length else "text",
+            )
         if isinstance(node, exp.Is):
             return self.is_(node)
         if isinstance(node, exp.In):
@@ -335,14 +371,18 @@ class _Compiler:
     def column(self, node: exp.Column) -> _Value:
         name = node.name
         if node.table:
-            raise self.refuse(f"{written(node)!r}: write the column alone, without what stands before the dot")
+            raise self.refuse(
+                f"{written(node)!r}: write the column alone, without what stands before the dot"
+            )
         if name not in self.schema:
             quoted = "; a text is written in single quotes" if node.this.quoted else ""
             near = nearest(name, self.schema) or "; there are: " + ", ".join(self.schema)
             raise self.refuse(f"no column {name!r}{near}{quoted}")
         dtype, column = self.schema[name], nw.col(self.names.get(name, name))
         if dtype.is_float():
-            column = nw.when(~column.is_nan()).then(column).cast(nw.Float64)  # not a number: nothing is known
+            column = (
+                nw.when(~column.is_nan()).then(column).cast(nw.Float64)
+            )  # not a number: nothing is known
         elif dtype.is_integer() and dtype not in (nw.UInt64, nw.Int128, nw.UInt128):
             column = column.cast(nw.Int64)  # narrow integers would overflow on some engines
         elif dtype.is_numeric():
@@ -368,19 +408,30 @@ class _Compiler:
     def typed(self, node: exp.Expression, kind: str) -> Any:
         v = self.value(node)
         if v.kind == "unknown":
-            return v.expr.cast({"boolean": nw.Boolean(), "number": nw.Float64(), "text": nw.String()}[kind])
+            return v.expr.cast(
+                {"boolean": nw.Boolean(), "number": nw.Float64(), "text": nw.String()}[kind]
+            )
         if v.kind != kind:
             raise self.refuse(f"{written(node)} is {_article(v.kind)}, {_article(kind)} is needed")
         return v.expr
 
-    def pair(self, a: exp.Expression, b: exp.Expression, kind: str | None = None) -> tuple[Any, Any]:
+    def pair(
+        self, a: exp.Expression, b: exp.Expression, kind: str | None = None
+    ) -> tuple[Any, Any]:
         x, y = self.value(a), self.value(b)
         if "time" in (x.kind, y.kind) and "text" in (x.kind, y.kind):
-            x, y = (_Value(self.instant(n), "time") if v.kind == "text" else v for n, v in ((a, x), (b, y)))
+            x, y = (
+                _Value(self.instant(n), "time") if v.kind == "text" else v
+                for n, v in ((a, x), (b, y))
+            )
         if kind and {x.kind, y.kind} - {kind, "unknown"}:
-            raise self.refuse(f"{written(a)} and {written(b)} must be {kind}s, were {x.kind} and {y.kind}")
+            raise self.refuse(
+                f"{written(a)} and {written(b)} must be {kind}s, were {x.kind} and {y.kind}"
+            )
         if "other" in (x.kind, y.kind):
-            raise self.refuse(f"{written(a if x.kind == 'other' else b)} holds values that a rule can only ask IS NULL")
+            raise self.refuse(
+                f"{written(a if x.kind == 'other' else b)} holds values that a rule can only ask IS NULL"
+            )
         if "unknown" not in (x.kind, y.kind) and x.kind != y.kind:
             raise self.refuse(
                 f"{written(a)} is {_article(x.kind)} and {written(b)} is {_article(y.kind)}: they cannot be compared"
@@ -398,8 +449,12 @@ class _Compiler:
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            raise self.refuse(f"{text!r} is compared with a time and is no ISO date such as 2024-12-31") from None
-        return nw.lit(at if at.tzinfo is None else at.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None))
+            raise self.refuse(
+                f"{text!r} is compared with a time and is no ISO date such as 2024-12-31"
+            ) from None
+        return nw.lit(
+            at if at.tzinfo is None else at.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
+        )
 
     def time_literal(self, node: exp.Cast) -> _Value:
         text, to = str(node.this.this), node.to.this
@@ -408,7 +463,11 @@ class _Compiler:
                 return _Value(nw.lit(date.fromisoformat(text)), "time")
             except ValueError:
                 raise self.refuse(f"{text!r} is no ISO date such as 2024-12-31") from None
-        if to in (exp.DataType.Type.TIMESTAMP, exp.DataType.Type.DATETIME, exp.DataType.Type.TIMESTAMPNTZ):
+        if to in (
+            exp.DataType.Type.TIMESTAMP,
+            exp.DataType.Type.DATETIME,
+            exp.DataType.Type.TIMESTAMPNTZ,
+        ):
             return _Value(self.time(text), "time")
         raise self.refuse(f"a cast to {to.value} is not among what a rule may use")
 
@@ -425,22 +484,33 @@ class _Compiler:
     def in_(self, node: exp.In) -> _Value:
         if node.args.get("query") or not node.expressions:
             raise self.refuse("IN needs a list of values")
-        return _Value(_joined([operator.eq(*self.pair(node.this, e)) for e in node.expressions], exp.Or), "boolean")
+        return _Value(
+            _joined([operator.eq(*self.pair(node.this, e)) for e in node.expressions], exp.Or),
+            "boolean",
+        )
 
     def like(self, node: exp.Like | exp.ILike) -> _Value:
         if not node.expression.is_string:
             raise self.refuse("LIKE needs a text literal")
         text = self.typed(node.this, "text")
-        pattern = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in str(node.expression.this))
+        pattern = "".join(
+            {"%": ".*", "_": "."}.get(c, re.escape(c)) for c in str(node.expression.this)
+        )
         if isinstance(node, exp.ILike):
             text, pattern = text.str.to_lowercase(), pattern.lower()
-        result = text.str.contains(rf"(?s)^{pattern}\z")  # to Java, $ is also before a last line end
+        result = text.str.contains(
+            rf"(?s)^{pattern}\z"
+        )  # to Java, $ is also before a last line end
         return _Value(~result if node.args.get("negate") else result, "boolean")
 
     def case(self, node: exp.Case) -> _Value:
         if node.this is not None:
             raise self.refuse("write CASE WHEN condition THEN value")
-        otherwise = self.value(node.args["default"]) if node.args.get("default") else _Value(nw.lit(None), "unknown")
+        otherwise = (
+            self.value(node.args["default"])
+            if node.args.get("default")
+            else _Value(nw.lit(None), "unknown")
+        )
         branches = [(self.boolean(i.this), self.value(i.args["true"])) for i in node.args["ifs"]]
         kind = self.common([otherwise, *(v for _, v in branches)])
         result = otherwise.expr

@@ -66,24 +66,38 @@ def polars_time(x: pl.Expr, fmt: str | None, zone: str) -> pl.Expr:
     if fmt is None:
         x = pl.when(x.str.contains(_ISO)).then(x)
         text = pl.concat_str(
-            x.str.extract(_DAY, 1), pl.coalesce(x.str.extract(_CLOCK, 1), pl.lit("00:00")), separator=" "
+            x.str.extract(_DAY, 1),
+            pl.coalesce(x.str.extract(_CLOCK, 1), pl.lit("00:00")),
+            separator=" ",
         )
         local = pl.coalesce(
-            text.str.to_datetime(f, strict=False, time_unit="us") for f in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
+            text.str.to_datetime(f, strict=False, time_unit="us")
+            for f in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
         )
         offset = x.str.extract(_OFFSET, 1)
         hours = offset.str.slice(1, 2).cast(pl.Int64)
-        minutes = pl.when(offset.str.len_chars() > 3).then(offset.str.slice(-2)).otherwise(pl.lit("0")).cast(pl.Int64)
+        minutes = (
+            pl.when(offset.str.len_chars() > 3)
+            .then(offset.str.slice(-2))
+            .otherwise(pl.lit("0"))
+            .cast(pl.Int64)
+        )
         east = (60 * hours + minutes) * pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
         east = pl.when(x.str.contains(_UTC)).then(0).otherwise(east)
-        zoned = (local - pl.duration(minutes=east)).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+        zoned = (
+            (local - pl.duration(minutes=east))
+            .dt.replace_time_zone("UTC")
+            .dt.convert_time_zone(zone)
+        )
         return pl.when(east.is_null()).then(local).otherwise(zoned.dt.replace_time_zone(None))
     if not _dated(fmt):
         return pl.lit(None, pl.Datetime("us"))
     fmt, fraction = _without_fraction(fmt)
     x = x.str.replace(_FRACTION, "${1}") if fraction else x
     if "%z" in fmt:
-        zoned = x.str.to_datetime(fmt, strict=False, time_unit="us", time_zone="UTC").dt.convert_time_zone(zone)
+        zoned = x.str.to_datetime(
+            fmt, strict=False, time_unit="us", time_zone="UTC"
+        ).dt.convert_time_zone(zone)
         return zoned.dt.replace_time_zone(None)
     if re.search("%[HIMSpf]", fmt):
         return x.str.to_datetime(fmt.replace(".%f", "%.f"), strict=False, time_unit="us")
@@ -131,14 +145,21 @@ def spark_time(x: Column, fmt: str | None, zone: str) -> Column:
 
     if fmt is None:
         x = sf.when(x.rlike(_ISO), x)
-        pattern, parts = r"^([0-9]+)-([0-9]+)-([0-9]+)(?:[T ]([0-9]+):([0-9]+)(?::([0-9]+))?)?", "YmdHMS"
+        pattern, parts = (
+            r"^([0-9]+)-([0-9]+)-([0-9]+)(?:[T ]([0-9]+):([0-9]+)(?::([0-9]+))?)?",
+            "YmdHMS",
+        )
     else:
         fmt, fraction = _without_fraction(fmt)
         x = sf.regexp_replace(x, _FRACTION, "$1") if fraction else x
         pattern, parts = _pattern(fmt)
 
     def part(directive: str) -> Column:
-        result = sf.regexp_extract(x, pattern, parts.index(directive) + 1) if directive in parts else sf.lit(None)
+        result = (
+            sf.regexp_extract(x, pattern, parts.index(directive) + 1)
+            if directive in parts
+            else sf.lit(None)
+        )
         return sf.nullif(result.cast("string"), sf.lit(""))
 
     def number(directive: str) -> Column:
@@ -171,12 +192,14 @@ def spark_time(x: Column, fmt: str | None, zone: str) -> Column:
     offset = sf.nullif(sf.regexp_extract(x, _OFFSET, 1), sf.lit("")) if fmt is None else part("z")
     digits = sf.regexp_replace(offset, ":", "")
     minutes = sf.coalesce(sf.substring(digits, 4, 2).try_cast("int"), nothing)
-    east = (60 * sf.substring(digits, 2, 2).try_cast("int") + minutes) * sf.when(digits.startswith("-"), -1).otherwise(
-        1
-    )
+    east = (60 * sf.substring(digits, 2, 2).try_cast("int") + minutes) * sf.when(
+        digits.startswith("-"), -1
+    ).otherwise(1)
     east = sf.when(x.rlike(_UTC), nothing).otherwise(east) if fmt is None else east
     utc = local - sf.make_dt_interval(nothing, nothing, east)
-    return sf.when(east.isNull(), local).otherwise(sf.convert_timezone(sf.lit("UTC"), sf.lit(zone), utc))
+    return sf.when(east.isNull(), local).otherwise(
+        sf.convert_timezone(sf.lit("UTC"), sf.lit(zone), utc)
+    )
 
 
 def _pattern(fmt: str) -> tuple[str, str]:
@@ -195,5 +218,7 @@ def _pattern(fmt: str) -> tuple[str, str]:
             written += re.escape(token[-1])
         else:
             parts += directive.lower() if directive in "BA" else directive
-            written += f"((?i:{digits.get(directive) or '|'.join(names.get(directive, ['[0-9]{1,2}+']))}))"
+            written += (
+                f"((?i:{digits.get(directive) or '|'.join(names.get(directive, ['[0-9]{1,2}+']))}))"
+            )
     return rf"^{written}\z", parts

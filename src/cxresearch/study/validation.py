@@ -19,11 +19,42 @@ CENTURY = 36_525
 _VARIABLE = r"\$\{\w+\}"
 _SERVERS = ("postgresql://", "postgres://")
 _BOTH = '; both together are for a server: source = "postgresql://…"'
-HAPPENING_TIMES = ("problem_at", "resolved_at", "goodwill_at", "informed_at", "complained_at", "posted_at")
+HAPPENING_TIMES = (
+    "problem_at",
+    "resolved_at",
+    "goodwill_at",
+    "informed_at",
+    "complained_at",
+    "posted_at",
+)
 # names that the pipeline gives to columns of its own
 RESERVED = {
-    *("customer", "id", "start", "end", "cause", "contract", "cluster", "segment", "observed_from", "observed_until"),
-    *("reason", "entry", "exit", "event", "unseen", "group", "joined", "stop", "day", "second", "grade", "time"),
+    *(
+        "customer",
+        "id",
+        "start",
+        "end",
+        "cause",
+        "contract",
+        "cluster",
+        "segment",
+        "observed_from",
+        "observed_until",
+    ),
+    *(
+        "reason",
+        "entry",
+        "exit",
+        "event",
+        "unseen",
+        "group",
+        "joined",
+        "stop",
+        "day",
+        "second",
+        "grade",
+        "time",
+    ),
 }
 
 
@@ -51,7 +82,11 @@ def _ranges(study: Study) -> Checks:
     yield _within(info.horizon_days, 1, CENTURY, "study.horizon_days")
     yield _within(info.min_cell, 1, 10**6, "study.min_cell")
     yield _within(study.moments.blackout_days, 0, CENTURY, "moments.blackout_days")
-    yield 0.5 < decision.level < 1, f"decision.level must lie between 0.5 and 1, was {decision.level}", "decision.level"
+    yield (
+        0.5 < decision.level < 1,
+        f"decision.level must lie between 0.5 and 1, was {decision.level}",
+        "decision.level",
+    )
     yield (
         decision.groups in (20, 25, 50, 100),
         f"decision.groups must be 20, 25, 50 or 100 (groups are kept as 100 and put together), was {decision.groups}",
@@ -89,7 +124,11 @@ def _log(study: Study) -> Checks:
         )
     yield _readable(log.at_format, "interactions.at_format")
     for name in ("log_from", "log_until"):
-        yield _day(getattr(log, name), f"interactions.{name}", "a date such as 2024-12-31 or an integer day")
+        yield _day(
+            getattr(log, name),
+            f"interactions.{name}",
+            "a date such as 2024-12-31 or an integer day",
+        )
     first, last = log.log_from, log.log_until
     if first is not None and last is not None:
         alike = isinstance(first, int) == isinstance(last, int)
@@ -116,9 +155,15 @@ def _retention(study: Study) -> Checks:
     for name in ("observed_from", "observed_until"):
         given = getattr(kept, name)
         if not isinstance(given, str):
-            yield _day(given, f"retention.{name}", "a column, a date such as 2024-12-31 or an integer day")
+            yield _day(
+                given, f"retention.{name}", "a column, a date such as 2024-12-31 or an integer day"
+            )
     if kept.kind == "contract":
-        yield kept.gap_days is None, 'retention.gap_days belongs to kind = "activity"', "retention.gap_days"
+        yield (
+            kept.gap_days is None,
+            'retention.gap_days belongs to kind = "activity"',
+            "retention.gap_days",
+        )
         yield (
             not kept.defection or kept.cause is not None,
             'retention.defection lists causes: name the column that holds them, as in cause = "reason"',
@@ -134,7 +179,11 @@ def _retention(study: Study) -> Checks:
                     f"retention.{field}",
                 )
             twice = [c for c in names if names.count(c) > 1]
-            yield not twice, f"retention.{field} names {''.join(map(repr, twice[:1]))} twice", f"retention.{field}"
+            yield (
+                not twice,
+                f"retention.{field} names {''.join(map(repr, twice[:1]))} twice",
+                f"retention.{field}",
+            )
         return
     yield (
         kept.gap_days is not None and 1 <= kept.gap_days <= CENTURY,
@@ -142,9 +191,23 @@ def _retention(study: Study) -> Checks:
         f"a number from 1 to {CENTURY}, was {kept.gap_days}",
         "retention.gap_days",
     )
-    own = ("source", "query", "cause", "contract", "segment", "cluster", "covariates", "marketing", "defection")
+    own = (
+        "source",
+        "query",
+        "cause",
+        "contract",
+        "segment",
+        "cluster",
+        "covariates",
+        "marketing",
+        "defection",
+    )
     for name in (*own, "observed_from"):
-        yield not getattr(kept, name), f'retention.{name} belongs to kind = "contract"', f"retention.{name}"
+        yield (
+            not getattr(kept, name),
+            f'retention.{name} belongs to kind = "contract"',
+            f"retention.{name}",
+        )
     yield (
         not isinstance(kept.observed_until, str),
         'retention.observed_until can be a column with kind = "contract" only; give a date or an integer day',
@@ -153,7 +216,9 @@ def _retention(study: Study) -> Checks:
 
 
 def _sources(study: Study) -> Checks:
-    names = ("interactions", "retention") if study.retention.kind == "contract" else ("interactions",)
+    names = (
+        ("interactions", "retention") if study.retention.kind == "contract" else ("interactions",)
+    )
     for name in names:
         section = getattr(study, name)
         sources = [section.source is not None, section.query is not None, name in study.frames]
@@ -222,7 +287,11 @@ def _server(section: Interactions | Retention | Table, field: str) -> Checks:
 
 
 def _named(source: str | None, field: str) -> tuple[bool, str, str]:
-    return source is None or bool(source.strip()), f"{field} is empty: name a file or a folder", field
+    return (
+        source is None or bool(source.strip()),
+        f"{field} is empty: name a file or a folder",
+        field,
+    )
 
 
 def _format(fmt: Format, field: str) -> Checks:
@@ -256,7 +325,11 @@ def _day(given: Any, field: str, allowed: str) -> tuple[bool, str, str]:
         return True, "", field
     fits = isinstance(given, date | int) and not isinstance(given, bool)
     if fits:
-        number = given if isinstance(given, int) else given.toordinal() - date(1970, 1, 1).toordinal()
+        number = (
+            given if isinstance(given, int) else given.toordinal() - date(1970, 1, 1).toordinal()
+        )
         fits = EARLIEST <= number <= LATEST
-        allowed += f" (from {EARLIEST} to {LATEST})" if isinstance(given, int) else " (years 1000 to 9999)"
+        allowed += (
+            f" (from {EARLIEST} to {LATEST})" if isinstance(given, int) else " (years 1000 to 9999)"
+        )
     return fits, f"{field} must be {allowed}, was {given}", field

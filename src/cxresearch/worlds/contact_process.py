@@ -75,7 +75,14 @@ class Contacts:
 
 
 def drawn(
-    rng: np.random.Generator, world: World, day: int, who: Ints, grade: Ints, start: Ints, troubled: Bools, hurt: Bools
+    rng: np.random.Generator,
+    world: World,
+    day: int,
+    who: Ints,
+    grade: Ints,
+    start: Ints,
+    troubled: Bools,
+    hurt: Bools,
 ) -> Contacts:
     """What the contacts of a day are like.
 
@@ -113,7 +120,8 @@ def drawn(
         _after(bad & (u[8] < world.complaint_share), u[9], 2.0),
         np.where(first_bad & (u[10] < world.post_share), (7 * u[11]).astype(np.int64), NEVER),
         u[12] < world.handoff_share,
-        rng.random((m, 4)) < np.where(grade == UNKNOWN, 0.0, np.array(world.failed_shares)[alike])[:, None],
+        rng.random((m, 4))
+        < np.where(grade == UNKNOWN, 0.0, np.array(world.failed_shares)[alike])[:, None],
     )
 
 
@@ -123,12 +131,28 @@ def at_the_desk(who: Ints, day: int) -> Contacts:
     no, never = np.zeros(m, np.bool_), np.full(m, NEVER)
     none, spread = np.zeros(m, np.int64), np.ones(m)
     grade, days = np.full(m, LEAVING), np.full(m, day)
-    return Contacts(who, days, grade, none, spread, no, no, never, never, never, never, no, np.zeros((m, 4), np.bool_))
+    return Contacts(
+        who,
+        days,
+        grade,
+        none,
+        spread,
+        no,
+        no,
+        never,
+        never,
+        never,
+        never,
+        no,
+        np.zeros((m, 4), np.bool_),
+    )
 
 
 def joined(parts: Sequence[Contacts]) -> Contacts:
     """All contacts as one."""
-    return Contacts(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Contacts)})
+    return Contacts(
+        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Contacts)}
+    )
 
 
 def first_of(who: Ints) -> Bools:
@@ -186,7 +210,11 @@ class Lived:
         self._last_complaint = np.full(n, _LONG_AGO)
         self._last_grade = np.full(n, UNKNOWN)
         self._met = np.zeros(n, np.bool_)  # has had a contact
-        self._worst, self._sum, self._scores = np.full(n, 5), np.zeros(n, np.int64), np.zeros(n, np.int64)
+        self._worst, self._sum, self._scores = (
+            np.full(n, 5),
+            np.zeros(n, np.int64),
+            np.zeros(n, np.int64),
+        )
         self._open, self._open_late = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self._slow, self._gesture, self._told = (np.zeros(n, np.bool_) for _ in range(3))
         self._quick_due, self._slow_due, self._late_due = Due(), Due(), Due()
@@ -275,7 +303,10 @@ class Lived:
             np.subtract.at(self._open, resolved, 1)
             np.subtract.at(self._open_late, resolved, int(slow))
             self._slow[resolved] = slow
-        for waiting, own in ((self._goodwill_due, new.goodwill), (self._complaint_due, new.complaint)):
+        for waiting, own in (
+            (self._goodwill_due, new.goodwill),
+            (self._complaint_due, new.complaint),
+        ):
             coming = own != NEVER
             waiting.add(new.who[coming], day + own[coming])
         self._gesture[self._goodwill_due.take(day)] = True

@@ -258,7 +258,9 @@ WORLDS_PROBLEMS = (
         57,
         "gesture",
         "A bad problem doubles the hazard; a gesture halves it, and goes to the bad ones more often.",
-        World(one_problem=True, hr_problem=(2.0, 1.0), hr_gesture=0.5, goodwill_shares=(0.6, 0.3, 0.3)),
+        World(
+            one_problem=True, hr_problem=(2.0, 1.0), hr_gesture=0.5, goodwill_shares=(0.6, 0.3, 0.3)
+        ),
         inside("goodwill-gesture"),
     ),
     KnownWorld(
@@ -293,7 +295,14 @@ WORLDS_PROBLEMS = (
         62,
         "forewarned",
         "A problem doubles the hazard, unless the customer was told beforehand.",
-        World(one_problem=True, hr_open=2.0, hr_open_late=2.0, hr_resolved=2.0, hr_resolved_late=2.0, hr_told=0.5),
+        World(
+            one_problem=True,
+            hr_open=2.0,
+            hr_open_late=2.0,
+            hr_resolved=2.0,
+            hr_resolved_late=2.0,
+            hr_told=0.5,
+        ),
         inside("tell-the-customer"),
     ),
     KnownWorld(
@@ -310,14 +319,21 @@ WORLDS_WHAT_COUNTS = (
         "frailty",
         "A bad moment multiplies the hazard by 1.6 for good; customers differ in frailty, so it only seems to fade.",
         World(hr_bad=(1.0, 1.6, 1.6, 1.6), frailty_variance=1.0, base_hazard=0.0018),
-        (*inside("bad-moments-drive-away"), Truth("judgment-day", "inside"), *no_effect("thirty-days")),
+        (
+            *inside("bad-moments-drive-away"),
+            Truth("judgment-day", "inside"),
+            *no_effect("thirty-days"),
+        ),
     ),
     KnownWorld(
         4,
         "slight",
         "Bad moments multiply the hazard by the smallest effect that matters, good ones for neutral ones likewise.",
         World(hr_bad=(1.0, 1.1, 1.1, 1.1), log_hr_good=-0.04766, log_hr_neutral=0.04766),
-        (Truth("bad-moments-drive-away", "smallest effect"), Truth("good-moments-build", "smallest effect")),
+        (
+            Truth("bad-moments-drive-away", "smallest effect"),
+            Truth("good-moments-build", "smallest effect"),
+        ),
     ),
     KnownWorld(
         5,
@@ -335,7 +351,9 @@ WORLDS_WHAT_COUNTS = (
             *inside("bad-moments-drive-away", "moments-beat-marketing"),
             *outside("neutral-threat", "latest-moment", "anger-to-appreciation"),
             *no_effect("thirty-days", "first-moment", "household-contagion", "handoffs"),
-            *no_effect("resolution-decides", "slow-resolution", "goodwill-gesture", "tell-the-customer"),
+            *no_effect(
+                "resolution-decides", "slow-resolution", "goodwill-gesture", "tell-the-customer"
+            ),
         ),
     ),
     KnownWorld(
@@ -462,7 +480,13 @@ _WORLDS = (
         World(bad_share=0.075),
         (
             *_DIRECTIONS,
-            *no_effect("good-moments-build", "thirty-days", "recovery-paradox", "silent-defection", "no-news"),
+            *no_effect(
+                "good-moments-build",
+                "thirty-days",
+                "recovery-paradox",
+                "silent-defection",
+                "no-news",
+            ),
             *edge("neutral-threat", "weakest-moment", "latest-moment", "moments-beat-marketing"),
             *outside("three-strikes", "one-strike", "public-posting", "jack"),
             Truth("judgment-day", "outside"),  # there is no blow that years could soften

@@ -91,7 +91,9 @@ def tables(
 def _in_order(log: Contacts, second: Ints) -> Ints:
     """The same times of day, rising in the order in which a customer's contacts of a day were lived through."""
     result = np.empty_like(second)
-    result[np.lexsort((np.arange(len(second)), log.day, log.who))] = second[np.lexsort((second, log.day, log.who))]
+    result[np.lexsort((np.arange(len(second)), log.day, log.who))] = second[
+        np.lexsort((second, log.day, log.who))
+    ]
     return result
 
 
@@ -99,13 +101,17 @@ def _agents(own: np.random.Generator, world: World, grade: Ints) -> Ints:
     """Each agent gets as many contacts as any other, the bad ones more of those that are bad."""
     share = np.mean(grade[grade < UNKNOWN] == BAD) if (grade < UNKNOWN).any() else 0.0
     agents = world.agents
-    ratio = np.where(np.arange(agents) < round(world.bad_agents * agents), world.bad_agent_ratio, 1.0)
+    ratio = np.where(
+        np.arange(agents) < round(world.bad_agents * agents), world.bad_agent_ratio, 1.0
+    )
     rate = share * ratio / ratio.mean()
     weights = {True: rate, False: np.maximum(1 - rate, 0.0)}
     agent = own.integers(0, agents, len(grade))
     for bad, weight in weights.items():
         chosen = (grade < UNKNOWN) & ((grade == BAD) == bad)
-        agent[chosen] = own.choice(agents, chosen.sum(), p=weight / weight.sum()) if chosen.any() else 0
+        agent[chosen] = (
+            own.choice(agents, chosen.sum(), p=weight / weight.sum()) if chosen.any() else 0
+        )
     return agent
 
 
@@ -126,8 +132,13 @@ def _interactions(
         when = at + days * _DAY + 1 + (own.random(len(at)) * (_CLOSES - second)).astype(np.int64)
         return _moment(when, (days != NEVER) & (log.day + days < last))
 
-    before = (log.day - own.integers(1, TOLD_AHEAD + 1, len(at))) * _DAY + own.integers(_OPENS, _CLOSES, len(at))
-    known = {name: _number(_grade_of(own, log.failed[:, i], log.grade), rated) for i, name in enumerate(_EXPECTATIONS)}
+    before = (log.day - own.integers(1, TOLD_AHEAD + 1, len(at))) * _DAY + own.integers(
+        _OPENS, _CLOSES, len(at)
+    )
+    known = {
+        name: _number(_grade_of(own, log.failed[:, i], log.grade), rated)
+        for i, name in enumerate(_EXPECTATIONS)
+    }
     made = pl.DataFrame(
         {
             "customer": _ids(len(who.start))[log.who],
@@ -137,7 +148,9 @@ def _interactions(
             "owner": names[2][place],
             "agent": np.array([f"agent {i:02d}" for i in range(world.agents)])[agent],
             "stars": _number(stars, stars > 0),
-            "level": pl.Series([*LEVELS_OF_SERVICE, None])[np.where(stars > 0, level, len(LEVELS_OF_SERVICE))],
+            "level": pl.Series([*LEVELS_OF_SERVICE, None])[
+                np.where(stars > 0, level, len(LEVELS_OF_SERVICE))
+            ],
             **known,
             "handoff": log.handoff,
             "is_problem": log.problem,
@@ -161,7 +174,8 @@ def _customers(world: World, who: Customers) -> pl.DataFrame:
             "start": [days[d] for d in who.start],
             "end": [days[d] if left else None for d, left in zip(who.end, gone, strict=True)],
             "reason": [
-                ("switched", "moved away")[c - 1] if left else None for c, left in zip(who.cause, gone, strict=True)
+                ("switched", "moved away")[c - 1] if left else None
+                for c, left in zip(who.cause, gone, strict=True)
             ],
             "plan": np.array(["basic", "plus", "family"])[who.segment % 3],
             "household": [f"H{h:06d}" for h in who.seat // 2 * 2],
@@ -239,7 +253,9 @@ class Simulated:
             del raw[section]["source"]
         return study_from(raw, interactions=self.interactions, retention=self.customers)
 
-    def write(self, folder: Path, *, name: str, truth: Mapping[str, Any], force: bool = False) -> tuple[Path, ...]:
+    def write(
+        self, folder: Path, *, name: str, truth: Mapping[str, Any], force: bool = False
+    ) -> tuple[Path, ...]:
         """Write the tables, a study file and what is true to a folder, made if need be.
 
         Args:
@@ -298,9 +314,13 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
     intensity = _gamma(rng, world.intensity_variance, customers)
     proneness = _gamma(rng, world.proneness_variance, customers)
     hazard = world.base_hazard * _gamma(rng, world.frailty_variance, customers)
-    hazard *= np.array(world.segment_ratios)[segment] * np.maximum(intensity, 1e-3) ** world.busy_stay
+    hazard *= (
+        np.array(world.segment_ratios)[segment] * np.maximum(intensity, 1e-3) ** world.busy_stay
+    )
     acquisition, campaign = marketing.integers(0, 3, (2, customers))
-    hazard *= np.array(world.acquisition_ratios)[acquisition] * np.array(world.campaign_ratios)[campaign]
+    hazard *= (
+        np.array(world.acquisition_ratios)[acquisition] * np.array(world.campaign_ratios)[campaign]
+    )
     seat = households.permutation(customers)
     lived = Lived(world, start, _partners(seat))
     bad_ratio = np.array(world.hr_bad)
@@ -313,7 +333,10 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
     for day in range(world.days + 1):
         risk = there & (start < day)
         h = hazard * bad_ratio[np.minimum(counts[0], 3)] * np.where(late, world.late_ratio, 1.0)
-        h = h * np.exp(world.log_hr_neutral * np.minimum(counts[1], 5) + world.log_hr_good * np.minimum(counts[2], 5))
+        h = h * np.exp(
+            world.log_hr_neutral * np.minimum(counts[1], 5)
+            + world.log_hr_good * np.minimum(counts[2], 5)
+        )
         h = h * lived.ratio(day)
         draw = rng.random(customers)
         defects = risk & (draw < -np.expm1(-h))

@@ -65,8 +65,16 @@ class KnownWorld:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values."""
-        truths = [{**asdict(t), "wrong": list(t.wrong), "right": t.right if t.clear else None} for t in self.truths]
-        return {"world": self.name, "about": self.about, "parameters": asdict(self.world), "claims": truths}
+        truths = [
+            {**asdict(t), "wrong": list(t.wrong), "right": t.right if t.clear else None}
+            for t in self.truths
+        ]
+        return {
+            "world": self.name,
+            "about": self.about,
+            "parameters": asdict(self.world),
+            "claims": truths,
+        }
 
 
 def inside(*claims: str) -> tuple[Truth, ...]:

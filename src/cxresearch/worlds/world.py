@@ -6,7 +6,14 @@ from dataclasses import dataclass, fields
 
 # effects that look at more of a contact than its day and grade, or at households
 _CLOSER = {
-    *("log_hr_worst", "log_hr_mean", "hr_last", "hr_first_bad", "hr_bad_attended", "hr_bad_unattended"),
+    *(
+        "log_hr_worst",
+        "log_hr_mean",
+        "hr_last",
+        "hr_first_bad",
+        "hr_bad_attended",
+        "hr_bad_unattended",
+    ),
     *(
         "hr_problem",
         "hr_routine",

@@ -105,7 +105,8 @@ def _card(docket: Docket, trial: Trial) -> str:
     family = ""
     if e.verdict_family != e.verdict:
         family = (
-            f' <span class="cx-family">but {text(e.verdict_family)} when judged with all {len(docket)} claims</span>'
+            f' <span class="cx-family">but {text(e.verdict_family)} when judged with '
+            f"all {len(docket)} claims</span>"
         )
     kind, place = trial.verdict.replace(" ", "-"), f"#{anchor('claim', trial.claim.id)}"
     more = "Why it could not be tried" if trial.verdict == "not testable" else "The evidence"
@@ -124,7 +125,11 @@ def _found(trial: Trial) -> str:
     if e.estimate is None:
         return f'<p class="cx-sentence">{text(str(trial.sentence))}</p>'
     reason = why(e)
-    because = f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>' if reason else ""
+    because = (
+        f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>'
+        if reason
+        else ""
+    )
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
         f'<span class="cx-interval">{text(spread(trial))}</span></p>{strip(trial)}'
@@ -139,6 +144,7 @@ def _facts(trial: Trial) -> str:
     if trial.naive:
         rows.append(("Counted naively", beside(trial.naive), trial.naive.label))
     items = "".join(
-        f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>" for k, v, label in rows
+        f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>"
+        for k, v, label in rows
     )
     return f'<dl class="cx-facts">{items}</dl>' if rows else ""

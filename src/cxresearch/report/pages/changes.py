@@ -117,7 +117,11 @@ def _when(result: Since) -> str:
 
 
 def _tried(change: Change, result: Since) -> str:
-    return "" if change.before.run == result.before.run else f" (last tried on {text(day_of(change.before.at))})"
+    return (
+        ""
+        if change.before.run == result.before.run
+        else f" (last tried on {text(day_of(change.before.at))})"
+    )
 
 
 def _beside(result: Since) -> list[str]:
@@ -125,11 +129,18 @@ def _beside(result: Since) -> list[str]:
     said = []
     if result.same_data:
         said.append("The data are the same as then.")
-    elif (result.before.data_from, result.before.data_until) != (result.now.data_from, result.now.data_until):
-        said.append(f"The data then went from {day(result.before.data_from)} to {day(result.before.data_until)}.")
+    elif (result.before.data_from, result.before.data_until) != (
+        result.now.data_from,
+        result.now.data_until,
+    ):
+        said.append(
+            f"The data then went from {day(result.before.data_from)} to {day(result.before.data_until)}."
+        )
     if result.first:
         n = len(result.first)
         said.append(f"{n} claim{' is' if n == 1 else 's are'} tried for the first time.")
     if result.before.version != result.now.version:
-        said.append(f"That run was made with cxresearch {result.before.version}, this one with {result.now.version}.")
+        said.append(
+            f"That run was made with cxresearch {result.before.version}, this one with {result.now.version}."
+        )
     return said

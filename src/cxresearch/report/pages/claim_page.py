@@ -13,7 +13,10 @@ from cxresearch.claims.units import held_against, limits, number
 from cxresearch.report.pages.overview import MANY
 from cxresearch.report.pages.text import anchor, beside, count, mark, table, text, verdict, why
 
-_NUMERIC = ("Customers", "Cases")  # columns of the table of readings whose numbers stand to the right
+_NUMERIC = (
+    "Customers",
+    "Cases",
+)  # columns of the table of readings whose numbers stand to the right
 
 
 def opening(docket: Docket, trial: Trial) -> str:
@@ -62,7 +65,11 @@ def variants(tried: Mapping[str, Trial]) -> str:
         f"<td>{text(why(t.primary)) or '–'}</td></tr>"
         for name, t in tried.items()
     )
-    return table("The same claim, with other definitions", ("Definition", "In these data", "Verdict", "Why"), rows)
+    return table(
+        "The same claim, with other definitions",
+        ("Definition", "In these data", "Verdict", "Why"),
+        rows,
+    )
 
 
 def _said(result: ReferenceValue) -> str:
@@ -73,7 +80,9 @@ def _said(result: ReferenceValue) -> str:
 def closing(docket: Docket, trial: Trial) -> str:
     """Customers left out, what others found, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
-    asides = dict.fromkeys((_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides)
+    asides = dict.fromkeys(
+        (_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides
+    )
     published = "".join(
         f"<li><strong>{text(p.value)}</strong> {text(p.statement)} <cite>({text(p.source)})</cite></li>"
         for p in claim.published
@@ -104,7 +113,9 @@ def _left_out(claim: Claim, reason: str) -> str:
     if at_once is None:
         return reason
     name, beyond, level = at_once.groups()
-    return f"had {happening(claim, name, level)} and {happening(claim, name, beyond)} on the same day"
+    return (
+        f"had {happening(claim, name, level)} and {happening(claim, name, beyond)} on the same day"
+    )
 
 
 def readings(docket: Docket, trial: Trial) -> str:
@@ -113,7 +124,9 @@ def readings(docket: Docket, trial: Trial) -> str:
 
 
 def _table(docket: Docket, trial: Trial) -> str:
-    rows = "".join(_reading(docket, trial, e) for e in trial.readings if e.verdict != "not testable")
+    rows = "".join(
+        _reading(docket, trial, e) for e in trial.readings if e.verdict != "not testable"
+    )
     if not rows:
         return ""
     rows += _beside_row("What happens anyway", trial.base_rate)
@@ -138,7 +151,9 @@ def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     if made:
         result = _number(made.value, made.low, made.high, e.unit, held_against(needed))
     where = claimed(needed, e.unit)
-    horizon = f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
+    horizon = (
+        f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
+    )
     reading = trial.claim.reading(e.reading)
     who = f" {text(reading.of)}s" if isinstance(reading, ConcentrationReading) else ""
     cells = (
@@ -170,7 +185,9 @@ def _beside_row(title: str, result: ReferenceValue | None) -> str:
     )
 
 
-def _number(value: float, low: float, high: float, unit: str, against: Collection[float] = ()) -> str:
+def _number(
+    value: float, low: float, high: float, unit: str, against: Collection[float] = ()
+) -> str:
     return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit, against))})</span>"
 
 

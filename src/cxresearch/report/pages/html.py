@@ -52,7 +52,9 @@ _FORMS = (
 def _nbconvert() -> Path:
     """The folder in which nbconvert was installed with its templates."""
     own = Path("share", "jupyter", "nbconvert", "templates", "base", "display_priority.j2")
-    installed = (f for f in distribution("nbconvert").files or () if f.parts[-len(own.parts) :] == own.parts)
+    installed = (
+        f for f in distribution("nbconvert").files or () if f.parts[-len(own.parts) :] == own.parts
+    )
     place = next((Path(str(f.locate())).resolve() for f in installed), Path(sys.prefix) / own)
     return place.parents[3]
 
@@ -81,7 +83,11 @@ class Exporter(HTMLExporter):
     @pass_context
     def markdown2html(self, _context: Any, source: str) -> str:
         """Markdown with its maths as MathML."""
-        return str(MarkdownWithMath(renderer=_MathML(escape=False, exclude_anchor_links=True)).render(source))
+        return str(
+            MarkdownWithMath(renderer=_MathML(escape=False, exclude_anchor_links=True)).render(
+                source
+            )
+        )
 
 
 class _MathML(IPythonRenderer):
@@ -97,7 +103,13 @@ class _MathML(IPythonRenderer):
         return str(to_mathml(body, display="block"))
 
 
-def page(notebook: NotebookNode, *, name: str, entries: Sequence[Entry] = (), history: Sequence[Look] = ()) -> str:
+def page(
+    notebook: NotebookNode,
+    *,
+    name: str,
+    entries: Sequence[Entry] = (),
+    history: Sequence[Look] = (),
+) -> str:
     """The page of an executed notebook.
 
     Args:
@@ -141,11 +153,15 @@ def title_of(notebook: NotebookNode, name: str) -> str:
     return str(about["statement"] if about else notebook.metadata.get("title", name))
 
 
-def _filler(result: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[Look]) -> Any:
+def _filler(
+    result: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[Look]
+) -> Any:
     """What fills in the places that wait for the other pages and the ledger."""
     told = result["claims"] if result else {}
     about = (result or {}).get("about")
-    statements = {claim: str(said["statement"]) for claim, said in told.items() if about in {None, claim}}
+    statements = {
+        claim: str(said["statement"]) for claim, said in told.items() if about in {None, claim}
+    }
     compared = changes.since(history, statements)
     depth = depth_of(entries)
     by = {
@@ -160,7 +176,9 @@ def _link(claim: str, depth: dict[str, str]) -> str:
     if claim not in depth:
         return ""
     hidden = f'<span class="cx-hidden">: {escape(claim)}</span>'
-    return f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
+    return (
+        f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
+    )
 
 
 def summary(notebook: NotebookNode) -> dict[str, Any] | None:
@@ -214,5 +232,7 @@ def _script() -> str:
 
 
 def _contents(headings: list[tuple[str, str]]) -> str:
-    items = "".join(f'<li><a href="#{escape(i)}">{escape(" ".join(t.split()))}</a></li>' for i, t in headings)
+    items = "".join(
+        f'<li><a href="#{escape(i)}">{escape(" ".join(t.split()))}</a></li>' for i, t in headings
+    )
     return f"<ol>{items}</ol>" if items else ""

@@ -32,7 +32,9 @@ def strip(trial: Trial) -> str:
         An inline SVG, or nothing where there is no number.
     """
     e = trial.primary
-    if e.estimate is None or not all(map(math.isfinite, (e.estimate.value, e.estimate.low, e.estimate.high))):
+    if e.estimate is None or not all(
+        map(math.isfinite, (e.estimate.value, e.estimate.low, e.estimate.high))
+    ):
         return ""
     where = trial.claim.reading(e.reading).claimed_region
     low, high = _ends(e, where.edges)
@@ -40,7 +42,9 @@ def strip(trial: Trial) -> str:
     def at(value: float) -> float:
         value = min(max(value, low), high)
         part = (
-            math.log(value / low) / math.log(high / low) if e.unit == "hazard ratio" else (value - low) / (high - low)
+            math.log(value / low) / math.log(high / low)
+            if e.unit == "hazard ratio"
+            else (value - low) / (high - low)
         )
         return round(_LEFT + part * (_RIGHT - _LEFT), 1)
 

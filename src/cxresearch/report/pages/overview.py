@@ -47,7 +47,11 @@ def _group(docket: Docket, which: Verdict) -> str:
 def _line(trial: Trial) -> str:
     e = trial.primary
     dagger = '<span aria-hidden="true">†</span><span class="cx-hidden"> (see the note below)</span>'
-    number = "" if e.verdict == "not testable" else '<span class="cx-found"><span>not shown</span></span>'
+    number = (
+        ""
+        if e.verdict == "not testable"
+        else '<span class="cx-found"><span>not shown</span></span>'
+    )
     if e.estimate is not None:
         number = (
             f'<span class="cx-found"><strong>{text(headline(e.estimate.value, e.unit))}</strong> '

@@ -11,7 +11,17 @@ from importlib.resources import files
 from cxresearch.errors import ReportError
 
 PLACE = "<!--CSP-->"  # in the head of a page, before anything that comes from a study
-_LOADS = {"src", "href", "xlink:href", "srcset", "poster", "data", "action", "formaction", "background"}
+_LOADS = {
+    "src",
+    "href",
+    "xlink:href",
+    "srcset",
+    "poster",
+    "data",
+    "action",
+    "formaction",
+    "background",
+}
 
 
 def sealed(body: str, script: str = "") -> str:
@@ -93,11 +103,17 @@ class Parsed(HTMLParser):
 
 def _check(parsed: Parsed, body: str, script: str) -> None:
     if parsed.addresses:
-        raise ReportError(f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone")
-    if any(f in s.lower() for s in (*parsed.styles, *parsed.attributes) for f in ("url(", "@import")):
+        raise ReportError(
+            f"the page would load from elsewhere: {parsed.addresses[0]}; a page must stand alone"
+        )
+    if any(
+        f in s.lower() for s in (*parsed.styles, *parsed.attributes) for f in ("url(", "@import")
+    ):
         raise ReportError("a style of the page would load from elsewhere; a page must stand alone")
     if script and body.count(script) != 1:
-        raise ReportError("the charts' script was altered on its way into the page; its hash would not match")
+        raise ReportError(
+            "the charts' script was altered on its way into the page; its hash would not match"
+        )
 
 
 def _policy(parsed: Parsed, script: str) -> str:

@@ -48,7 +48,8 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
         heading: whether the block brings its heading along.
     """
     sources = "".join(
-        f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>' for n, rows in result.tables
+        f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>'
+        for n, rows in result.tables
     )
     facts = "".join(
         f'<tr><th scope="row">{text(_FACTS.get(f.name, f.name))}</th>'
@@ -58,8 +59,18 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
     return (
         ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
         + _rows(result)
-        + table("What the tables hold", ("what", "how many", "note"), facts, kind=_KIND, numeric=_NUMERIC)
-        + (table("Files and queries read", ("name", "rows"), sources, kind=_KIND, numeric=_NUMERIC) if sources else "")
+        + table(
+            "What the tables hold",
+            ("what", "how many", "note"),
+            facts,
+            kind=_KIND,
+            numeric=_NUMERIC,
+        )
+        + (
+            table("Files and queries read", ("name", "rows"), sources, kind=_KIND, numeric=_NUMERIC)
+            if sources
+            else ""
+        )
     )
 
 
@@ -71,7 +82,9 @@ def _rows(result: Audit) -> str:
         lines.append((title, "rows read", rows, "cx-total"))
         for f in result.findings:
             if f.table == name:
-                lines.append((title, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", -f.rows, ""))
+                lines.append(
+                    (title, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", -f.rows, "")
+                )
         lines.append((title, "rows kept", kept[name], "cx-total"))
     body = "".join(
         f'<tr{f" class={kind}" if kind else ""}><td>{text(title)}</td><th scope="row">{text(what)}</th>'
@@ -84,7 +97,11 @@ def _rows(result: Audit) -> str:
 
 def _told(facts: Sequence[Fact], min_cell: int) -> list[str]:
     """What the facts say, without small counts; the grades add up to all moments, so they are hidden together."""
-    grades = [(i, f.value.count) for i, f in enumerate(facts) if f.name in _GRADES and isinstance(f.value, Share)]
+    grades = [
+        (i, f.value.count)
+        for i, f in enumerate(facts)
+        if f.name in _GRADES and isinstance(f.value, Share)
+    ]
     shown = hide([n for _, n in grades], min_cell)
     hidden = {i for (i, _), n in zip(grades, shown, strict=True) if n is None}
     return ["not shown" if i in hidden else _fact(f.value, min_cell) for i, f in enumerate(facts)]
@@ -123,7 +140,10 @@ def _horizon(docket: Docket) -> str:
     for t in docket.values():
         for e in t.readings:
             reading = t.claim.reading(e.reading)
-            if isinstance(reading, IncidenceReading | ExcessReading) and reading.horizon_days == "study":
+            if (
+                isinstance(reading, IncidenceReading | ExcessReading)
+                and reading.horizon_days == "study"
+            ):
                 days.add(e.horizon_days)
     return "".join(f" The study's horizon is {n} days." for n in days if n)
 

@@ -14,12 +14,20 @@ from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
 from cxresearch.claims.schema import Claim
 from cxresearch.disclosure.counts import rounded, tellable
 
-_OWN = {"estimate", "low", "high", "events", "customers"}  # what a sentence may name of the primary reading
+_OWN = {
+    "estimate",
+    "low",
+    "high",
+    "events",
+    "customers",
+}  # what a sentence may name of the primary reading
 
 
 def publishable(docket: Docket) -> Docket:
     """A docket as a page may tell it; one that is so already comes back equal."""
-    return replace(docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values()))
+    return replace(
+        docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values())
+    )
 
 
 def publishable_trial(trial: Trial, min_cell: int) -> Trial:
@@ -34,11 +42,21 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
         min_cell: the smallest count that may be shown.
     """
     level = next((e.estimate.level for e in trial.readings if e.estimate), 0.95)
-    gone = {e.reading for e in trial.readings if e.estimate is not None and not _tellable(e, trial.claim, min_cell)}
+    gone = {
+        e.reading
+        for e in trial.readings
+        if e.estimate is not None and not _tellable(e, trial.claim, min_cell)
+    }
     besides = [
-        (name, b) for name, b in ((trial.claim.base_rate, trial.base_rate), (trial.claim.naive, trial.naive)) if b
+        (name, b)
+        for name, b in ((trial.claim.base_rate, trial.base_rate), (trial.claim.naive, trial.naive))
+        if b
     ]
-    few = {name for name, b in besides if name in gone or not _beside(name, b, trial.claim, level, min_cell)}
+    few = {
+        name
+        for name, b in besides
+        if name in gone or not _beside(name, b, trial.claim, level, min_cell)
+    }
     hidden = gone | {name for name in few if name}
     said = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
     readings = tuple(_evidence(e, hidden, said, min_cell) for e in trial.readings)
@@ -74,9 +92,13 @@ def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
     )
 
 
-def _beside(name: str | None, result: ReferenceValue, claim: Claim, level: float, min_cell: int) -> bool:
+def _beside(
+    name: str | None, result: ReferenceValue, claim: Claim, level: float, min_cell: int
+) -> bool:
     unit = _unit(result.unit, name or "", claim)
-    return tellable(result.value, result.low, result.high, unit=unit, level=level, min_cell=min_cell)
+    return tellable(
+        result.value, result.low, result.high, unit=unit, level=level, min_cell=min_cell
+    )
 
 
 def _unit(unit: str, reading: str, claim: Claim) -> str:
@@ -88,24 +110,40 @@ def _unit(unit: str, reading: str, claim: Claim) -> str:
 def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) -> Evidence:
     if e.asides and min_cell > 1 and e.estimate is not None:
         told = "Counts are rounded to protect customers, because some were left out"
-        customers, events = (n if n < min_cell else rounded(n, min_cell) for n in (e.customers, e.events))
-        e = replace(e, customers=customers, events=events, warnings=tuple(dict.fromkeys((*e.warnings, told))))
+        customers, events = (
+            n if n < min_cell else rounded(n, min_cell) for n in (e.customers, e.events)
+        )
+        e = replace(
+            e,
+            customers=customers,
+            events=events,
+            warnings=tuple(dict.fromkeys((*e.warnings, told))),
+        )
     if e.reading in hidden and e.estimate is not None:
         return replace(e, estimate=None, series=(), reason=said, p=None, p_family=None)
-    return replace(e, reason=e.reason.partition(":")[0]) if hidden else e  # its numbers come after it
+    return (
+        replace(e, reason=e.reason.partition(":")[0]) if hidden else e
+    )  # its numbers come after it
 
 
 def _disclosed(sentence: Sentence, exact: Evidence, shown: Evidence, is_hiding: bool) -> Sentence:
     """A sentence with rounded counts and, where a number is hidden, without the numbers of its remark."""
-    counts = {"customers": (exact.customers, shown.customers), "events": (exact.events, shown.events)}
-    values: list[tuple[str, Value]] = [(name, Headcount(m, True)) for name, (n, m) in counts.items() if n != m]
+    counts = {
+        "customers": (exact.customers, shown.customers),
+        "events": (exact.events, shown.events),
+    }
+    values: list[tuple[str, Value]] = [
+        (name, Headcount(m, True)) for name, (n, m) in counts.items() if n != m
+    ]
     remark = dict(sentence.values).get("remark")
     if is_hiding and isinstance(remark, Words):
         values.append(("remark", Words(remark.text.partition(":")[0])))  # its numbers come after it
     return sentence.replace_values(values)
 
 
-def _names_hidden(sentence: Sentence, trial: Trial, hidden: Collection[str], known: Collection[str]) -> bool:
+def _names_hidden(
+    sentence: Sentence, trial: Trial, hidden: Collection[str], known: Collection[str]
+) -> bool:
     """Whether a sentence repeats a number that is hidden, or may do so."""
     if not hidden:
         return False

@@ -43,7 +43,13 @@ def first_screen(docket: Docket, title: str = "") -> None:
 
     renderer.enable()
     told = publishable(docket)
-    _send({"text/html": styled(block(told, title)), "text/plain": str(told), MIME: summary(docket, title)})
+    _send(
+        {
+            "text/html": styled(block(told, title)),
+            "text/plain": str(told),
+            MIME: summary(docket, title),
+        }
+    )
 
 
 def opening(records: Records, title: str) -> None:
@@ -131,7 +137,9 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
     if expected is None:
         return
     if expected.table.clock in ("tenure", "contact"):
-        levels = incidence_by_level(expected.table, expected.history, min_cell=docket.min_cell, level=docket.level)
+        levels = incidence_by_level(
+            expected.table, expected.history, min_cell=docket.min_cell, level=docket.level
+        )
         _chart(charts.retention(levels, history=expected.label, min_cell=docket.min_cell))
     else:  # the clock starts with a moment, and a later one competes with leaving
         causes = incidence_by_cause(expected.table, min_cell=docket.min_cell, level=docket.level)
@@ -144,7 +152,10 @@ def beside(docket: Docket, result: Trial) -> None:
     from cxresearch.report.pages import claim_page
 
     docket, result = _told(docket, result)
-    _html(claim_page.anyway(result) + claim_page.naive(result) or "<p>No number stands beside this claim.</p>")
+    _html(
+        claim_page.anyway(result) + claim_page.naive(result)
+        or "<p>No number stands beside this claim.</p>"
+    )
     if result.activity:
         _chart(charts.activity(result, docket.min_cell))
 
@@ -215,7 +226,10 @@ def summary(docket: Docket, title: str = "") -> dict[str, Any]:
         "data_until": docket.data_until,
         "min_cell": docket.min_cell,
         "title": title,
-        "claims": {t.claim.id: {"statement": t.claim.statement, "sentence": str(t.sentence)} for t in docket.values()},
+        "claims": {
+            t.claim.id: {"statement": t.claim.statement, "sentence": str(t.sentence)}
+            for t in docket.values()
+        },
     }
 
 

@@ -10,7 +10,16 @@ from cxresearch.claims.units import limits
 from cxresearch.disclosure.counts import MIN_CELL, tellable
 from cxresearch.report.pages import changes, verdict_history
 from cxresearch.report.pages.policy import standalone
-from cxresearch.report.pages.text import anchor, headline, moment, period, table, tally, text, verdict
+from cxresearch.report.pages.text import (
+    anchor,
+    headline,
+    moment,
+    period,
+    table,
+    tally,
+    text,
+    verdict,
+)
 from cxresearch.report.runs.ledger import Look
 
 INDEX = "index.html"
@@ -155,7 +164,11 @@ def _pages(entries: Sequence[Entry]) -> str:
 
 def _page(entry: Entry) -> str:
     made = f'<span class="cx-made">made on {text(moment(entry.made))}</span>' if entry.made else ""
-    stale = f'<span class="cx-old"><strong>Not up to date.</strong> {text(entry.stale)}</span>' if entry.stale else ""
+    stale = (
+        f'<span class="cx-old"><strong>Not up to date.</strong> {text(entry.stale)}</span>'
+        if entry.stale
+        else ""
+    )
     return f'<li><a href="{text(entry.file)}">{text(entry.title)}</a> {made}{stale}</li>'
 
 
@@ -171,7 +184,9 @@ def _claims(shown: Sequence[_Shown], depth: Mapping[str, str], history: Sequence
     }
     runs = any(len(result) > 1 for result in looks.values())
     rows = "".join(_row(s, depth.get(s.claim, ""), looks[s.claim] if runs else None) for s in shown)
-    caption = "Each claim with its verdict and its number now" + (", and over the runs" if runs else "")
+    caption = "Each claim with its verdict and its number now" + (
+        ", and over the runs" if runs else ""
+    )
     heads = _HEADS if runs else _HEADS[:-1]
     return f'<h2 id="claims">Claims</h2>{table(caption, heads, rows, kind="cx-readings cx-index")}'
 
@@ -180,14 +195,19 @@ def _row(shown: _Shown, deep: str, looks: Sequence[Look] | None) -> str:
     v, statement = shown.row, text(shown.statement)
     cells = "".join(
         f'<td data-label="{head}">{cell}</td>'
-        for head, cell in zip(_HEADS[1:], _cells(v, looks, stale=bool(shown.entry.stale)), strict=False)
+        for head, cell in zip(
+            _HEADS[1:], _cells(v, looks, stale=bool(shown.entry.stale)), strict=False
+        )
     )
-    place = f"{text(shown.entry.file)}#{anchor('claim' if shown.entry.about else 'card', v['claim'])}"
+    place = (
+        f"{text(shown.entry.file)}#{anchor('claim' if shown.entry.about else 'card', v['claim'])}"
+    )
     more = ""
     if deep and deep != shown.entry.file:
         more = f'<br><a class="cx-deep" href="{text(deep)}">In depth<span class="cx-hidden"> on: {statement}</span></a>'
     return (
-        f'<tr id="{anchor("row", v["claim"])}"><th scope="row"><a href="{place}">{statement}</a>{more}</th>{cells}</tr>'
+        f'<tr id="{anchor("row", v["claim"])}"><th scope="row"><a '
+        f'href="{place}">{statement}</a>{more}</th>{cells}</tr>'
     )
 
 
@@ -198,6 +218,8 @@ def _cells(v: Mapping[str, Any], looks: Sequence[Look] | None, *, stale: bool) -
         spread = limits(v["ci_low"], v["ci_high"], v["unit"], verdict_history.edges_of(v["region"]))
         yield f"<span><strong>{text(headline(v['estimate'], v['unit']))}</strong> ({text(spread)})</span>"
     else:
-        yield f"The study lacks {text(v['lacks'])}." if v["lacks"] else "not shown: too few customers"
+        yield (
+            f"The study lacks {text(v['lacks'])}." if v["lacks"] else "not shown: too few customers"
+        )
     if looks is not None:
         yield f"<div class='cx-over'>{verdict_history.over_runs(looks, v['region'], v['unit'])}</div>"

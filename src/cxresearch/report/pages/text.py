@@ -14,7 +14,20 @@ from cxresearch.claims.units import held_against, limits, number
 
 text = escape
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
-_MONTHS = ["Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec."]
+_MONTHS = [
+    "Jan.",
+    "Feb.",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "Aug.",
+    "Sept.",
+    "Oct.",
+    "Nov.",
+    "Dec.",
+]
 
 
 def count(n: int, min_cell: int) -> str:
@@ -101,7 +114,9 @@ def anchor(kind: str, claim: str) -> str:
     return f"{kind}-{quote(claim, safe='', errors='replace')}"
 
 
-def table(caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()) -> str:
+def table(
+    caption: str, heads: Sequence[str], body: str, *, kind: str = "", numeric: Collection[str] = ()
+) -> str:
     """A table that scrolls by itself where it is too wide, with caption and scope.
 
     Args:
@@ -111,7 +126,9 @@ def table(caption: str, heads: Sequence[str], body: str, *, kind: str = "", nume
         kind: a class for its looks.
         numeric: heads of columns whose numbers stand to the right.
     """
-    head = "".join(f'<th scope="col"{" class=cx-num" if h in numeric else ""}>{text(h)}</th>' for h in heads)
+    head = "".join(
+        f'<th scope="col"{" class=cx-num" if h in numeric else ""}>{text(h)}</th>' for h in heads
+    )
     return (
         f'<div class="cx-scroll {kind}" tabindex="0" role="group" aria-label="{text(caption)}">'
         f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>"
@@ -140,4 +157,6 @@ def filled(block: str, by: Mapping[str, Callable[[str], str]]) -> str:
         block: HTML in which all text is escaped, so that no text passes for a mark.
         by: what to put in, by kind; called with the argument.
     """
-    return _MARK.sub(lambda result: by[result[1]](unescape(result[2])) if result[1] in by else "", block)
+    return _MARK.sub(
+        lambda result: by[result[1]](unescape(result[2])) if result[1] in by else "", block
+    )

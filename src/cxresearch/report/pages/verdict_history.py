@@ -14,7 +14,11 @@ from cxresearch.report.pages.text import day, day_of, headline, text, verdict
 from cxresearch.report.runs.ledger import Look
 
 SHOWN = 12  # runs in the picture and in the list; of earlier ones only the number is said
-_STEP, _HEIGHT, _SIGNS = 13, 44, 16  # pixels: a run's width, the picture's height, the line of symbols below
+_STEP, _HEIGHT, _SIGNS = (
+    13,
+    44,
+    16,
+)  # pixels: a run's width, the picture's height, the line of symbols below
 
 
 def over_runs(looks: Sequence[Look], region: str, unit: str) -> str:
@@ -32,7 +36,8 @@ def over_runs(looks: Sequence[Look], region: str, unit: str) -> str:
         return "not tried in a run that is on record"
     last = looks[-SHOWN:]
     said = "".join(
-        f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x, region))}</li>" for x in reversed(last)
+        f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x, region))}</li>"
+        for x in reversed(last)
     )
     many = f"The last {SHOWN} of {len(looks)} runs" if len(looks) > SHOWN else _runs(len(looks))
     return (
@@ -86,7 +91,9 @@ def _picture(looks: Sequence[Look], region: str, unit: str) -> str:
     if len(looks) < 2 or not drawn:
         return ""
     edges = _edges(region)
-    scale = _Scale([v for _, x in drawn for v in (x.ci_low, x.ci_high) if v is not None], edges, unit)
+    scale = _Scale(
+        [v for _, x in drawn for v in (x.ci_low, x.ci_high) if v is not None], edges, unit
+    )
     width = _STEP * len(looks)
     marks = "".join(
         f'<path class="cx-strip-interval" d="M{_x(i)} {scale.y(x.ci_low)}V{scale.y(x.ci_high)}"/>'
@@ -114,7 +121,9 @@ def _x(position: int) -> float:
 
 
 def _finite(look: Look) -> bool:
-    return all(v is not None and math.isfinite(v) for v in (look.estimate, look.ci_low, look.ci_high))
+    return all(
+        v is not None and math.isfinite(v) for v in (look.estimate, look.ci_low, look.ci_high)
+    )
 
 
 def edges_of(region: str) -> tuple[float, ...]:
@@ -133,7 +142,9 @@ def _edges(region: str) -> tuple[float, float] | None:
 class _Scale:
     """From a number to a height; ratios on a logarithmic scale."""
 
-    def __init__(self, values: Sequence[float], edges: tuple[float, float] | None, unit: str) -> None:
+    def __init__(
+        self, values: Sequence[float], edges: tuple[float, float] | None, unit: str
+    ) -> None:
         self._log = unit == "hazard ratio"
         at = [self._at(v) for v in (*values, *(e for e in edges or () if math.isfinite(e)))]
         low, high = min(at), max(at)

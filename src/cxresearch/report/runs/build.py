@@ -87,7 +87,9 @@ class Edition:
     looks: tuple[Look, ...] = ()
 
 
-def make(run: Run, file: Path, study: Study, variables: Mapping[str, str], plans: Sequence[Plan]) -> Edition:
+def make(
+    run: Run, file: Path, study: Study, variables: Mapping[str, str], plans: Sequence[Plan]
+) -> Edition:
     """Run notebooks and make their pages.
 
     Args:
@@ -106,9 +108,17 @@ def make(run: Run, file: Path, study: Study, variables: Mapping[str, str], plans
     try:
         work, sockets = workplace(run.state, run.id, run.out)
     except OSError as e:
-        raise ReportError(f"cannot write to the state folder {run.state}: {e.strerror or e}") from None
+        raise ReportError(
+            f"cannot write to the state folder {run.state}: {e.strerror or e}"
+        ) from None
     place = Place(
-        study.folder, run.state, work, sockets, variables, redactor(file, study, variables), study.asks_server
+        study.folder,
+        run.state,
+        work,
+        sockets,
+        variables,
+        redactor(file, study, variables),
+        study.asks_server,
     )
     failed: list[tuple[Plan, NotebookError]] = []
     done: list[tuple[Plan, Any]] = []
@@ -127,7 +137,10 @@ def make(run: Run, file: Path, study: Study, variables: Mapping[str, str], plans
 
 
 def _pages(
-    run: Run, study: Study, done: Sequence[tuple[Plan, Any]], failed: list[tuple[Plan, NotebookError]]
+    run: Run,
+    study: Study,
+    done: Sequence[tuple[Plan, Any]],
+    failed: list[tuple[Plan, NotebookError]],
 ) -> Edition:
     from cxresearch.report.pages.html import page, summary, title_of
     from cxresearch.report.pages.site import Entry
@@ -163,7 +176,9 @@ def _looks(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tupl
         of_run |= {k: docket[k] for k in ("fingerprint", "version")} | {
             k: summary[k] for k in ("data_from", "data_until")
         }
-        again: Counter[tuple[str, str]] = Counter()  # several parameters of one reading are several rows of it
+        again: Counter[tuple[str, str]] = (
+            Counter()
+        )  # several parameters of one reading are several rows of it
         for v in docket["verdicts"]:
             reading = (v["claim"], v["reading"])
             again[reading] += 1
@@ -220,7 +235,9 @@ def issue(
     shelf = shelf.with_pages(pages)
     if key is not None:
         keys = {m.plan.file: key(m.plan, [p.file for p in shelf.pages]) for m in edition.made}
-        shelf = shelf.with_pages([msgspec.structs.replace(p, key=keys.get(p.file, p.key)) for p in shelf.pages])
+        shelf = shelf.with_pages(
+            [msgspec.structs.replace(p, key=keys.get(p.file, p.key)) for p in shelf.pages]
+        )
     if not texts and not shelf.pages:
         return
     texts[INDEX] = _index(run, shelf, edition.looks)
@@ -232,7 +249,9 @@ def issue(
         make_private(kept.parent)
         for file, text in texts.items():
             target = run.out / file
-            moves.append((stage(target, partial(_write, text=text), mark=mark_of(run.state)), target))
+            moves.append(
+                (stage(target, partial(_write, text=text), mark=mark_of(run.state)), target)
+            )
         moves.append((stage(kept, partial(_write, text=shelves.text(shelf)), mode=0o600), kept))
         if edition.looks:
             run.say("writing the ledger")

@@ -108,13 +108,19 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
         cell = _position(nbformat.read(output, as_version=4), e.source)  # type: ignore[no-untyped-call]
         said = _first_line(at, f"{e.ename}: {e.evalue}") or "failed"
         public = f"notebook {plan.page}, cell {cell}: {kind_of(e.ename, str(e.evalue))}"
-        raise NotebookError(f"notebook {plan.page}, cell {cell}: {said}", _keep(output, at), public=public) from None
+        raise NotebookError(
+            f"notebook {plan.page}, cell {cell}: {said}", _keep(output, at), public=public
+        ) from None
     except OSError as e:
-        raise NotebookError(f"notebook {plan.page}: {_first_line(at, e.strerror or str(e))}") from None
+        raise NotebookError(
+            f"notebook {plan.page}: {_first_line(at, e.strerror or str(e))}"
+        ) from None
     except (PapermillException, DeadKernelError, RuntimeError) as e:
         said = _first_line(at, str(e)) or type(e).__name__
         last = _last_line(at, told)
-        raise NotebookError(f"notebook {plan.page}: {said}{f' (it last said: {last})' if last else ''}") from None
+        raise NotebookError(
+            f"notebook {plan.page}: {said}{f' (it last said: {last})' if last else ''}"
+        ) from None
     with suppress(OSError):  # what failed earlier has been put right
         (at.state / FAILED / output.name).unlink(missing_ok=True)
     return done
@@ -124,7 +130,10 @@ def _environment(at: Place, *, spark: bool) -> dict[str, str]:
     """What the kernel needs to know: no other variable of this program's, no settings and no start-up files."""
     allowed = {n: os.environ[n] for n in allowing(at.variables).split(",") if n in os.environ}
     own = {
-        **{name: str(at.work / "ipython") for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")},
+        **{
+            name: str(at.work / "ipython")
+            for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")
+        },
         "JUPYTER_NO_CONFIG": "1",
         "PYTHONSAFEPATH": "1",
         "CXRESEARCH_STATE": str(at.state),
@@ -229,7 +238,13 @@ def _keep(output: Path, at: Place) -> str:
     try:
         make_private(keep)
         clean = cleared(json.loads(output.read_text(encoding="utf-8")), at.redact)
-        return str(put(keep / output.name, json.dumps(clean, ensure_ascii=False, indent=1) + "\n", mode=0o600))
+        return str(
+            put(
+                keep / output.name,
+                json.dumps(clean, ensure_ascii=False, indent=1) + "\n",
+                mode=0o600,
+            )
+        )
     except OSError as e:
         return f"nowhere, {keep} cannot be written ({e.strerror})"
 

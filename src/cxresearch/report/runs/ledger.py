@@ -153,13 +153,22 @@ def looks(folder: Path, study: str, say: Callable[[str], None] | None = None) ->
     for file in files:
         try:
             mac = pl.read_parquet_metadata(file).get(_SIGNED, "")
-            frame = pl.read_parquet(file, hive_partitioning=False).select(SCHEMA.names()).cast(SCHEMA)
+            frame = (
+                pl.read_parquet(file, hive_partitioning=False).select(SCHEMA.names()).cast(SCHEMA)
+            )
             if is_signed(file.name, _content(frame), mac):
-                result += [Look(**row) for row in frame.filter(pl.col("study") == study).iter_rows(named=True)]
+                result += [
+                    Look(**row)
+                    for row in frame.filter(pl.col("study") == study).iter_rows(named=True)
+                ]
             elif say is not None:
-                say(f"the ledger's file {file.name} was not recorded by this user on this machine and is passed over")
+                say(
+                    f"the ledger's file {file.name} was not recorded by this user on this machine and is passed over"
+                )
         except (OSError, pl.exceptions.PolarsError) as e:
             if say is not None:
                 said = str(e).strip().splitlines()
-                say(f"the ledger's file {file.name} cannot be read and is passed over: {said[0] if said else 'broken'}")
+                say(
+                    f"the ledger's file {file.name} cannot be read and is passed over: {said[0] if said else 'broken'}"
+                )
     return tuple(result)

@@ -28,7 +28,9 @@ class BusyError(ReportError):
 
 
 @contextmanager
-def locked(state: Path, *, wait: float = WAIT, tell: Callable[[str], None] | None = None) -> Iterator[None]:
+def locked(
+    state: Path, *, wait: float = WAIT, tell: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Hold the lock of a study's state folder.
 
     Args:
@@ -67,19 +69,26 @@ def locked(state: Path, *, wait: float = WAIT, tell: Callable[[str], None] | Non
 def _wait(lock: FileLock, state: Path, minutes: float, tell: Callable[[str], None]) -> None:
     other = f"another run of this study is under way ({_owner(state)})"
     if minutes <= 0:
-        raise BusyError(f"{other}; run again when it has ended, or let --wait say for how many minutes to wait for it")
+        raise BusyError(
+            f"{other}; run again when it has ended, or let --wait say for how many minutes to wait for it"
+        )
     tell(f"{other}; waiting")
     try:
         lock.acquire(timeout=60 * minutes, poll_interval=0.25)
     except Timeout:
         other = (
-            f"another run of this study is under way ({_owner(state)}), and has not ended within {minutes:g} minutes"
+            f"another run of this study is under way ({_owner(state)}), and has not "
+            f"ended within {minutes:g} minutes"
         )
         raise BusyError(f"{other}; let --wait say for how many minutes to wait for it") from None
 
 
 def _me() -> dict[str, str | int]:
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+    }
 
 
 def _owner(state: Path) -> str:

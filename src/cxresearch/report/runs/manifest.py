@@ -86,7 +86,9 @@ class Shelf(msgspec.Struct, frozen=True):
 
 def place(state: Path, out: Path) -> Path:
     """Where the facts about a folder of pages are kept."""
-    name = hashlib.blake2b(str(out.resolve()).encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+    name = hashlib.blake2b(
+        str(out.resolve()).encode("utf-8", "surrogateescape"), digest_size=8
+    ).hexdigest()
     return state / FOLDER / f"{name}.json"
 
 
@@ -174,16 +176,24 @@ def key(plan: Plan, beside: Iterable[str], read: str) -> str:
         The digest; empty where that of the inputs is.
     """
     told = json.dumps([dict(plan.values), sorted(beside)], sort_keys=True)
-    return _digest(read.encode(), plan.notebook.read_bytes(), told.encode(), _package().encode()) if read else ""
+    return (
+        _digest(read.encode(), plan.notebook.read_bytes(), told.encode(), _package().encode())
+        if read
+        else ""
+    )
 
 
 @cache
 def _package() -> str:
     """The package as it is installed, and its libraries."""
     home = Path(__file__).parents[2]
-    files = (p for p in sorted(home.rglob("*")) if p.is_file() and p.suffix not in (".pyc", ".part"))
+    files = (
+        p for p in sorted(home.rglob("*")) if p.is_file() and p.suffix not in (".pyc", ".part")
+    )
     own = [part for p in files for part in (str(p.relative_to(home)).encode(), p.read_bytes())]
-    return _digest(*own, sys.version.encode(), *(f"{name} {version(name)}".encode() for name in _LIBRARIES))
+    return _digest(
+        *own, sys.version.encode(), *(f"{name} {version(name)}".encode() for name in _LIBRARIES)
+    )
 
 
 def _digest(*parts: bytes) -> str:

@@ -14,7 +14,15 @@ from pathlib import Path
 from cxresearch.errors import ReportError
 from cxresearch.report.whole import stage, sync
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge", "microsoft-edge")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+    "microsoft-edge",
+)
 SECONDS = 120  # the longest page of the sample study takes about 5
 _ELSEWHERE = (  # where installers put it outside the search path
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -43,7 +51,9 @@ def browser() -> str:
     Raises:
         ReportError: none is found.
     """
-    result = next(filter(None, map(shutil.which, NAMES)), None) or next(filter(_there, _ELSEWHERE), None)
+    result = next(filter(None, map(shutil.which, NAMES)), None) or next(
+        filter(_there, _ELSEWHERE), None
+    )
     if result is None:
         raise ReportError(
             f"a PDF needs Chromium, Chrome or Edge, and none is on the search path (looked for {', '.join(NAMES)}); "
@@ -105,10 +115,14 @@ def _print(program: str, page: Path, place: Path) -> None:
                 _end(running)
                 if not isinstance(e, subprocess.TimeoutExpired):
                     raise
-                raise ReportError(f"{Path(program).name} took more than {SECONDS} s to print {page.name}") from None
+                raise ReportError(
+                    f"{Path(program).name} took more than {SECONDS} s to print {page.name}"
+                ) from None
         printed = made.read_bytes() if made.is_file() else b""
         if failed or not printed.startswith(b"%PDF"):
-            lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["it wrote no PDF"]
+            lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [
+                "it wrote no PDF"
+            ]
             raise ReportError(f"{Path(program).name} could not print {page.name}: {lines[-1]}")
         place.write_bytes(printed)
 

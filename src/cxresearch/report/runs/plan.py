@@ -65,7 +65,9 @@ def checked(given: Mapping[str, Any], takes: Iterable[str] | None = None) -> dic
                 f"no parameter {name!r}{nearest(name, _BY_NAME) or '; there are: ' + ', '.join(_BY_NAME)}"
             )
         if name not in known:
-            raise ParameterError(f"the notebook takes no parameter {name!r}; it takes: {', '.join(known)}")
+            raise ParameterError(
+                f"the notebook takes no parameter {name!r}; it takes: {', '.join(known)}"
+            )
     values = {p.name: _plain(p, given[p.name]) for p in PARAMETERS if given.get(p.name) is not None}
     for name, value in values.items():
         allowed = _BY_NAME[name].allowed
@@ -102,7 +104,9 @@ def _meant(parameter: Parameter, value: str) -> Any:
         try:
             return int(value) if value.lstrip("+-").isdigit() else float(value)
         except ValueError:
-            raise ParameterError(f"{parameter.name} must be a number ({parameter.help}), was {value!r}") from None
+            raise ParameterError(
+                f"{parameter.name} must be a number ({parameter.help}), was {value!r}"
+            ) from None
     return value
 
 
@@ -114,7 +118,9 @@ def declared(names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in _BY_NAME:
-            raise ParameterError(f"the parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}")
+            raise ParameterError(
+                f"the parameters cell sets {name!r}, which is not declared{nearest(name, _BY_NAME)}"
+            )
 
 
 def _plain(parameter: Parameter, value: Any) -> Any:
@@ -127,10 +133,14 @@ def _plain(parameter: Parameter, value: Any) -> Any:
             value = sorted(value, key=str)
         if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
             return list(value)
-        raise ParameterError(f"{parameter.name} must be a list of texts ({parameter.help}), was {value!r}")
+        raise ParameterError(
+            f"{parameter.name} must be a list of texts ({parameter.help}), was {value!r}"
+        )
     wanted: tuple[type, ...] = (int, float) if parameter.kind == "number" else (str,)
     if not isinstance(value, wanted) or isinstance(value, bool):
-        raise ParameterError(f"{parameter.name} must be a {parameter.kind} ({parameter.help}), was {value!r}")
+        raise ParameterError(
+            f"{parameter.name} must be a {parameter.kind} ({parameter.help}), was {value!r}"
+        )
     return value
 
 
@@ -178,7 +188,9 @@ def plans(
     checked(asked, every)
     made = [p for name, path in result for p in _plans(name, path, takes[name], {**given, **asked})]
     if given.get("claims") and not {"claims", "claim"} & set(every):
-        raise ParameterError(f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}")
+        raise ParameterError(
+            f"claims were given, and none of these notebooks takes them: {', '.join(notebooks)}"
+        )
     names = [p.page for p in made]
     twice = [n for n in names if names.count(n) > 1]
     if twice:
@@ -202,12 +214,18 @@ def _plans(name: str, path: Path, takes: Mapping[str, Any], given: Mapping[str, 
 def _taken(name: str, path: Path) -> dict[str, Any]:
     """What the parameters cell of a notebook sets, with its own values."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    source = next(("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())), "")
+    source = next(
+        ("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())), ""
+    )
     taken: dict[str, Any] = {}
     for line in ast.parse(source).body:
         targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
         for target in targets:
-            if isinstance(target, ast.Name) and isinstance(line, ast.Assign | ast.AnnAssign) and line.value is not None:
+            if (
+                isinstance(target, ast.Name)
+                and isinstance(line, ast.Assign | ast.AnnAssign)
+                and line.value is not None
+            ):
                 taken[target.id] = ast.literal_eval(line.value)
     if "study" not in taken:
         raise ParameterError(f"the notebook {name} needs a cell tagged parameters that sets study")

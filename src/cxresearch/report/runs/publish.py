@@ -49,7 +49,9 @@ def publish(state: Path, moves: Sequence[Move], say: Callable[[str], None]) -> N
         OSError: a folder cannot be written. Once the note is there, the next run renames what is left to rename.
     """
     say("publishing")
-    named = [[str(part.resolve()), str(target.parent.resolve() / target.name)] for part, target in moves]
+    named = [
+        [str(part.resolve()), str(target.parent.resolve() / target.name)] for part, target in moves
+    ]
     try:
         note = put(state / _NOTE, signed(_signs(state, _NOTE), json.dumps(named).encode()).decode())
     except BaseException:
@@ -200,8 +202,17 @@ def _finish(state: Path, out: Path) -> bool:
     except FileNotFoundError:
         return False
     content = unsigned(_signs(state, _NOTE), kept)
-    moves = [(Path(part), Path(target)) for part, target in json.loads(content)] if content is not None else []
-    folders = {state / LEDGER, state / PAGES, out, *(_remembered(state, p) for p in (state / WORK).glob(f"*/{_OUT}"))}
+    moves = (
+        [(Path(part), Path(target)) for part, target in json.loads(content)]
+        if content is not None
+        else []
+    )
+    folders = {
+        state / LEDGER,
+        state / PAGES,
+        out,
+        *(_remembered(state, p) for p in (state / WORK).glob(f"*/{_OUT}")),
+    }
     known = {folder.resolve() for folder in folders if folder}
     if content is None or not all(_is_ours(state, part, target, known) for part, target in moves):
         raise StateError(

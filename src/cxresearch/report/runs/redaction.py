@@ -65,6 +65,8 @@ def _forms(value: str) -> set[str]:
         forms |= {json.dumps(form)[1:-1] for form in forms}
         forms |= {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
         # Python escapes a quote only beside one of the other kind
-        forms |= {repr(form + other)[1:-1].removesuffix(other) for form in forms for other in ("", '"')}
+        forms |= {
+            repr(form + other)[1:-1].removesuffix(other) for form in forms for other in ("", '"')
+        }
         forms |= {html.escape(form) for form in forms}
     return forms - {""}

@@ -100,9 +100,17 @@ def report(
     """
     file = Path(study).resolve()
     file = file / "study.toml" if file.is_dir() else file
-    given = {"study": file.name, "claims": list(claims) if claims else None, "engine": engine, "title": title}
+    given = {
+        "study": file.name,
+        "claims": list(claims) if claims else None,
+        "engine": engine,
+        "title": title,
+    }
     planned = plans(notebooks, given, parameters)
-    asked = [*(claims or ()), *(c for p in planned for c in (*p.values.get("claims", ()), p.values.get("claim")) if c)]
+    asked = [
+        *(claims or ()),
+        *(c for p in planned for c in (*p.values.get("claims", ()), p.values.get("claim")) if c),
+    ]
     order = _Order(file, planned, tuple(dict.fromkeys(asked)), dict(variables or {}), force, wait)
     named = state or os.environ.get("CXRESEARCH_STATE")
     place = Path(named).resolve() if named else file.parent / ".cxresearch"
@@ -138,10 +146,14 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
         raise
     _known(run, order, study)  # a slip of whoever asks marks no page
     with locked(run.state, wait=order.wait, tell=run.tell):
-        run = _run(run.state, run.out, run.say, run.tell)  # ids sort in the order in which locks are held
+        run = _run(
+            run.state, run.out, run.say, run.tell
+        )  # ids sort in the order in which locks are held
         _ready(run)
         try:
-            study = read_study(order.file, order.variables, state=run.state)  # perhaps changed while waiting
+            study = read_study(
+                order.file, order.variables, state=run.state
+            )  # perhaps changed while waiting
             _known(run, order, study)
             edition = _made(run, order, study, stops)
         except BaseException as e:
@@ -181,7 +193,9 @@ def _ready(run: Run) -> None:
     try:
         finished = tidy(run.state, run.out)
     except OSError as e:
-        raise ReportError(f"cannot finish an earlier run that was killed: {e.strerror or e}: {e.filename}") from None
+        raise ReportError(
+            f"cannot finish an earlier run that was killed: {e.strerror or e}: {e.filename}"
+        ) from None
     if finished:
         run.tell("an earlier run was killed while it published; its pages are in their places now")
     try:
@@ -200,12 +214,16 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
     for plan in order.plans:
         if plan not in todo and (old := shelf.get(plan.file)):
             since = moment(old.made)
-            run.tell(f"{plan.file}: nothing has changed since {since}; the page stays (--force runs it again)")
+            run.tell(
+                f"{plan.file}: nothing has changed since {since}; the page stays (--force runs it again)"
+            )
     if not todo and shelf.holds(INDEX, shelf.index):
         return Edition()
     _warned(run, shelf, identity(study), todo)
     edition = make(run, order.file, study, order.variables, todo) if todo else Edition()
-    if inputs(order.file, study) != read:  # they have changed meanwhile, so what the pages were made from is not known
+    if (
+        inputs(order.file, study) != read
+    ):  # they have changed meanwhile, so what the pages were made from is not known
         read = ""
 
     def from_what(plan: Plan, beside: Iterable[str]) -> str:
@@ -219,9 +237,15 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
         raise ReportError(f"cannot write the pages to {where}: {e.strerror or e}") from None
     if edition.made:
         names = ", ".join(m.plan.file for m in edition.made)
-        run.tell(f"published {names} and {INDEX} in {run.out} after {lasting(time.monotonic() - begun)}")
+        run.tell(
+            f"published {names} and {INDEX} in {run.out} after {lasting(time.monotonic() - begun)}"
+        )
     for lost, error in edition.failed:
-        there = "; the last good page is marked as not up to date" if (run.out / lost.file).exists() else ""
+        there = (
+            "; the last good page is marked as not up to date"
+            if (run.out / lost.file).exists()
+            else ""
+        )
         run.tell(f"not published: {lost.file}: {error}{there}")
     return edition
 
@@ -235,7 +259,9 @@ def _warned(run: Run, shelf: Shelf, study: str, todo: Sequence[Plan]) -> None:
         whose = f"{run.out} holds pages that no run of this study on record has made ({', '.join(strange)})"
     else:
         return
-    run.tell(f"{whose}; those of the same name are replaced: give each study a folder of its own (--out)")
+    run.tell(
+        f"{whose}; those of the same name are replaced: give each study a folder of its own (--out)"
+    )
 
 
 def _published(run: Run) -> bool:
