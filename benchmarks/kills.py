@@ -121,7 +121,7 @@ class Bench:
         ]
         subprocess.run([sys.executable, "-m", "cxresearch", *real], check=True, capture_output=True)
         (shelf,) = (self.state / "pages").glob("*.json")
-        summary = json.loads(shelf.read_bytes())["pages"][0]["summary"]
+        summary = _signed(shelf)["pages"][0]["summary"]
         shelf.unlink()
         shown = self.folder / "shown.json"
         shown.write_text(json.dumps({show.MIME: summary, "text/html": "<p>A verdict.</p>"}))
@@ -183,7 +183,7 @@ class Bench:
             (self.state / "pages").glob(".*.part")
         ):
             try:
-                result = json.loads(shelf.read_bytes())
+                result = _signed(shelf)
             except ValueError:
                 continue  # being written
             for page in result["pages"]:
@@ -215,11 +215,16 @@ class Bench:
             for name in ("work", "publishing.json", "failed", "lock.owner")
             if (p := self.state / name).exists()
         ]
-        shelf = json.loads(next((self.state / "pages").glob("*.json")).read_bytes())
+        shelf = _signed(next((self.state / "pages").glob("*.json")))
         wanted = {"index.html": shelf["index"], **{p["file"]: p["sha256"] for p in shelf["pages"]}}
         wrong = [f for f, sha in wanted.items() if sha256((self.out / f).read_bytes()) != sha]
         marked = [p.name for p in self.out.iterdir() if b"<!--STALE-->" in p.read_bytes()]
         return [*(str(p.relative_to(self.folder)) for p in left), *wrong, *marked]
+
+
+def _signed(file: Path) -> dict:
+    """What a file of the state folder holds behind its signature."""
+    return json.loads(file.read_bytes().partition(b"\n")[2])
 
 
 def one_run(notebook: Path, args: list[str]) -> None:

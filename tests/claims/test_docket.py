@@ -200,7 +200,7 @@ def test_a_grade_that_nobody_has_is_not_held_equal(missing):
     world = World(hr_bad=(1.0, 1.6, 2.2, 3.0), unknown_share=0.0 if missing == "unknown" else 0.1)
     rules = {"interactions": {}, "moments": {"bad": "stars <= 2", "neutral": "stars >= 3"}}
     made = make_study(world, 12_000, **({} if missing == "unknown" else rules))
-    build, threat = evaluate(made, ["good-moments-build", "neutral-threat"])
+    build, threat = evaluate(made, ["good-moments-build", "neutral-threat"]).values()
     rows = {row.reading: row for row in threat.readings}
     assert rows["per-moment"].verdict == "contradicted"
     if missing == "unknown":
