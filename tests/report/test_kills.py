@@ -71,7 +71,7 @@ def test_what_is_amiss_is_seen(tmp_path):
         "index": kills.sha256(index),
         "pages": [{"file": "verdicts.html", "sha256": kills.sha256(whole), "run": "r"}],
     }
-    (bench.state / "pages" / "a.json").write_text(json.dumps(shelf))
+    (bench.state / "pages" / "a.json").write_text("-" * 64 + "\n" + json.dumps(shelf))
     (bench.out / "verdicts.html").write_bytes(whole)
     (bench.out / "index.html").write_bytes(index)
     assert bench.look()[:2] == (0, 2)  # nothing is in the ledger
