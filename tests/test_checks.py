@@ -1,10 +1,12 @@
 """Wrong arguments are errors of the package that hold what was given and what is allowed."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 import cxresearch as cx
 from cxresearch import checks
+from cxresearch.claims.requirements import check_claims
 from cxresearch.errors import ArgumentError, CxResearchError, UnknownNameError
 
 WRONG = [
@@ -64,12 +66,39 @@ def test_collections_are_mappings_and_unknown_names_are_key_errors():
     assert "28 claims" in claims._repr_html_()
 
 
+LOG = pl.DataFrame({"customer": ["a"], "at": [10], "grade": ["bad"]})
+WHO = pl.DataFrame({"customer": ["a"], "start": [0], "end": [50]})
+
+
 @pytest.mark.parametrize("study", [None, "study.toml", 3, {}])
-@pytest.mark.parametrize("call", [cx.audit, cx.episodes, cx.risk_table, cx.incidence_after_bad])
+@pytest.mark.parametrize(
+    "call",
+    [
+        cx.audit,
+        cx.episodes,
+        cx.evaluate,
+        cx.incidence_after_bad,
+        cx.read_records,
+        cx.risk_table,
+        check_claims,
+        cx.journey.loyalty_shift,
+        cx.journey.moment_summary,
+        cx.journey.perception_map,
+        cx.journey.scorecard,
+        cx.journey.service_levels,
+    ],
+)
 def test_what_is_no_study_is_refused(call, study):
     with pytest.raises(ArgumentError, match=r"^study must be a study") as caught:
         call(study)
     assert caught.value.given is study
+
+
+@pytest.mark.parametrize("claims", ["three-strikes", 3, [3], [None]])
+def test_claims_are_a_list_of_ids(claims):
+    study = cx.study_from({}, interactions=LOG, retention=WHO)
+    with pytest.raises(ArgumentError, match=r"^claims must be"):
+        cx.evaluate(study, claims)
 
 
 @pytest.mark.parametrize("cap", [None, "3", True, 0, -1, 2.5])

@@ -9,7 +9,7 @@ from cxresearch.engines import Engine
 from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
 from cxresearch.records.audit import Audit
-from cxresearch.records.records import Records, read_records
+from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.risk.episodes import Episodes, clock_of, fix_last_levels
 from cxresearch.risk.episodes import episodes as episodes_of
 from cxresearch.risk.table import RiskTable
@@ -132,5 +132,5 @@ def records_of(
     study: Study | Records, engine: Engine | str = "polars", reads: Collection[str] | None = None
 ) -> Records:
     """The records of a study, with the facets in `reads`; records are passed on as they are."""
-    instance("study", study, (Study, Records), "a study, as read_study gives it, or its records")
-    return study if isinstance(study, Records) else read_records(study, engine, reads=reads)
+    known = study_of(study)
+    return study if isinstance(study, Records) else read_records(known, engine, reads=reads)

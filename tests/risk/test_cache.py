@@ -152,6 +152,14 @@ def test_changed_modules_count(folder, reads, monkeypatch):
     assert len(reads) == 2
 
 
+@pytest.mark.parametrize(("name", "value"), [("_LEFT", ("nowhere",)), ("_COUNTING", "nowhere.py")])
+def test_a_module_that_is_not_there_does_not_switch_the_cache_off(folder, monkeypatch, name, value):
+    monkeypatch.setattr(cache, name, value)
+    monkeypatch.setattr(cache, "_sources", cache._sources.__wrapped__)
+    with pytest.raises(FileNotFoundError):
+        tried(folder)
+
+
 def test_half_a_file_is_made_again(folder, reads):
     first = tried(folder)
     for path in files(folder):

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from threadpoolctl import threadpool_limits
 
+from cxresearch.checks import names
 from cxresearch.claims.adjust import adjust_multiplicity, apply_requirements, naive_differs
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.compute import EvaluationContext, RawEstimate, activity, compute
@@ -26,7 +27,7 @@ from cxresearch.claims.tables import Table, TableSpec, TableStore, contacts_spec
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
 from cxresearch.records.audit import Audit, Share
-from cxresearch.records.records import Records
+from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 
@@ -62,11 +63,13 @@ def evaluate(
 
     Raises:
         ClaimError: an unknown id.
+        ArgumentError: what was given is no study, or no list of ids.
         StudyError, SourceError, DataError, RuleError: as `read_records`.
     """
     say = progress or (lambda _: None)
-    own = study.study.claims if isinstance(study, Records) else study.claims
-    chosen = choose(claims_of(own), claims)
+    chosen = choose(
+        claims_of(study_of(study).claims), None if claims is None else names("claims", claims)
+    )
     store = TableStore(study, engine, keep=keep, reads=required_columns(chosen), progress=say)
     wanted = {c.id: _deciding(c) if verdicts_only else c.readings for c in chosen}
     context = EvaluationContext(store)

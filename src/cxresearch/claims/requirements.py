@@ -24,7 +24,7 @@ from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit, Share
 from cxresearch.records.contacts import GRADES
-from cxresearch.records.records import Records, columns_of
+from cxresearch.records.records import Records, columns_of, study_of
 from cxresearch.study import Study
 
 MARKETING = "marketing"  # stands for all covariates that a study calls so
@@ -188,8 +188,9 @@ def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> 
         ClaimError: a claim of the study's own is not in the grammar.
         SourceError: the log cannot be opened.
         DataError: a column is missing or of the wrong type.
+        ArgumentError: what was given is no study.
     """
-    settings = study.study if isinstance(study, Records) else study
+    settings = study_of(study)
     result = claims_of(settings.claims)
     has = study.has if isinstance(study, Records) else columns_of(settings, engine)
     return ClaimCheck(

@@ -9,6 +9,7 @@ from functools import partial
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.checks import instance
 from cxresearch.engines import Engine, Frame, Moments, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import DataError
@@ -123,6 +124,16 @@ class Records:
         return html_table(self.study.name, ("what", "is"), rows)
 
 
+def study_of(study: Study | Records) -> Study:
+    """The study that was given, or that records were read from.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    instance("study", study, (Study, Records), "a study, as read_study gives it, or its records")
+    return study.study if isinstance(study, Records) else study
+
+
 def read_records(
     study: Study, engine: Engine | str = "polars", *, reads: Collection[str] | None = None
 ) -> Records:
@@ -138,7 +149,9 @@ def read_records(
         SourceError: a table cannot be read.
         DataError: a fatal finding: missing column, wrong type, empty table, no customers in common.
         RuleError: a rule or query is refused.
+        ArgumentError: what was given is no study.
     """
+    instance("study", study, Study, "a study, as read_study gives it")
     if isinstance(engine, str):
         engine = engine_named(engine)
     tables = table_rows(study, engine)

@@ -175,6 +175,7 @@ def opened(study: Study) -> Cache | None:
         return None
     folder = study.state / "cache"
     check_state(study.state)
+    _sources()  # a module that is not there is a fault of this package, not of the folder
     try:
         return Cache(study, folder, digest(files, folder))
     except OSError:
@@ -241,7 +242,10 @@ def _settings(study: Study) -> str:
 def _sources() -> str:
     """The modules left of the risk tables, and the libraries that they lean on."""
     home = Path(__file__).parents[1]
-    files = [*(p for room in _LEFT for p in sorted((home / room).rglob("*.py"))), home / _COUNTING]
+    rooms = [sorted((home / room).rglob("*.py")) for room in _LEFT]
+    if not all(rooms):
+        raise FileNotFoundError(f"a package among {', '.join(_LEFT)} has no modules")
+    files = [*(p for modules in rooms for p in modules), home / _COUNTING]
     libraries = [f"{name} {version(name)}" for name in ("polars", "narwhals")]
     return _short(*(p.read_text(encoding="utf-8") for p in files), *libraries)
 
