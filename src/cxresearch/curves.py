@@ -183,11 +183,7 @@ def _curves(
 
 
 def _incidence(table: RiskTable, cause: str, min_cell: int, level: float) -> Incidence:
-    """With the jackknife's limits or, where customers or events are too few for it, with model-based ones."""
-    try:
-        return incidence(table, cause, min_cell=min_cell, level=level)
-    except NotTestable:
-        return incidence(table, cause, min_cell=min_cell, level=level, errors="model")
+    return incidence(table, cause, min_cell=min_cell, level=level)
 
 
 def _at(curve: Incidence, time: int) -> str:

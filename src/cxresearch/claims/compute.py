@@ -190,7 +190,6 @@ def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReadin
         subset=dict(reading.subset) or None,
         causes=reading.exit_causes or None,
         level=settings.level,
-        groups=settings.groups,
     )
     return RawEstimate(
         result.estimate, reading.unit, result.whole, result.part, asides=table.asides
@@ -216,7 +215,6 @@ def compute_share_at_risk(
             causes=causes,
             strata=reading.strata,
             level=settings.level,
-            groups=settings.groups,
         ),
     )
     number = result.comparators if reading.measure == "comparators" else result.excess
@@ -290,12 +288,8 @@ def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReadi
     if table.flows.height == 0:
         raise NotTestable(_nobody(reading.time_origin))
     settings = context.study
-    min_cell, level, groups = (
-        settings.info.min_cell,
-        settings.decision.level,
-        settings.decision.groups,
-    )
-    curve = incidence(table, reading.event, min_cell=min_cell, level=level, groups=groups)
+    min_cell, level = settings.info.min_cell, settings.decision.level
+    curve = incidence(table, reading.event, min_cell=min_cell, level=level)
     horizon = _horizon(context, reading, curve)
     if origin := reading.time_origin:
         check_min_events_after(
@@ -310,7 +304,6 @@ def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReadi
         against=reading.ratio_to,
         min_cell=min_cell,
         level=level,
-        groups=groups,
     )
     bands = Series(
         reading.label, *(tuple(float(x) for x in v) for v in _thin(coarse(curve, min_cell)))
@@ -334,7 +327,6 @@ def _excess(context: EvaluationContext, claim: Claim, reading: ExcessReading) ->
             cause=reading.event,
             min_cell=settings.info.min_cell,
             level=settings.decision.level,
-            groups=settings.decision.groups,
         )
 
     result = context.once(repr((own.key, horizon, reading.event)), make)
@@ -382,7 +374,6 @@ def _fading(context: EvaluationContext, claim: Claim, reading: FadingReading) ->
         strata=own.fixed,
         cause=reading.event,
         level=settings.level,
-        groups=settings.groups,
     )
     return RawEstimate(
         result.beyond, reading.unit, table.customers, result.events, asides=table.asides
@@ -411,7 +402,6 @@ def _model_comparison(
         strata=[s for s in reading.model.strata if s in own.fixed],
         cause=reading.event,
         level=settings.level,
-        groups=settings.groups,
     )
     why = (
         ""
@@ -462,7 +452,6 @@ def _model(
             strata=strata,
             cause=reading.event,
             level=settings.level,
-            groups=settings.groups,
         ),
     )
     return table, fit

@@ -144,12 +144,12 @@ def _touching(result: Estimate, edge: float) -> float:
         return 0.0  # with a single case, or a single other, the share is not there
     if result.scale == "wilson":  # Wilson's interval is the score test turned around
         return two_sided_p(
-            (result.value - edge) / math.sqrt(edge * (1 - edge) / result.size), result.groups
+            (result.value - edge) / math.sqrt(edge * (1 - edge) / result.size), result.df
         )
     if math.isnan(result.se) or result.se <= 0:
         return math.nan
     forward = SCALES[result.scale][0]
-    return two_sided_p((forward(result.value) - forward(edge)) / result.se, result.groups)
+    return two_sided_p((forward(result.value) - forward(edge)) / result.se, result.df)
 
 
 def more_events(
@@ -178,7 +178,7 @@ def more_events(
         return None
     forward = SCALES[result.scale][0]
     distance = min(abs(forward(target) - forward(e)) for e in region.edges)
-    wanted = distance / (quantile(result.level, result.groups) + float(stats.norm.ppf(power)))
+    wanted = distance / (quantile(result.level, result.df) + float(stats.norm.ppf(power)))
     return max(0, math.ceil(events * (result.se / wanted) ** 2) - events) if wanted > 0 else None
 
 

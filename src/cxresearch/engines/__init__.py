@@ -17,7 +17,16 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.engine_names import ENGINES
-from cxresearch.engines.base import GROUPS, Engine, Frame, Moments, Whole, framed, schema_of
+from cxresearch.engines.base import (
+    GROUPS,
+    MANY_CLUSTERS,
+    Engine,
+    Frame,
+    Moments,
+    Whole,
+    framed,
+    schema_of,
+)
 from cxresearch.engines.duckdb import DuckDB
 from cxresearch.engines.polars import Polars
 from cxresearch.engines.windows import Along, AlongSorted
@@ -25,6 +34,7 @@ from cxresearch.errors import EngineError, nearest
 
 __all__ = [
     "GROUPS",
+    "MANY_CLUSTERS",
     "Along",
     "AlongSorted",
     "DuckDB",

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 else:
     Frame = object
 
-GROUPS = 100  # always this many in a stored table, or tables do not add; coarsened at estimation
+GROUPS = 100  # of clusters, where there are too many to keep them apart
+MANY_CLUSTERS = (
+    100_000  # from here on a table's groups are those; below, each cluster is a group of its own
+)
 
 
 Bounds = Mapping[str, tuple[int, int]]

@@ -9,11 +9,10 @@
     concentration  at the worst few               fading, frailty     beyond selection
     attributable   shares of departures           expected, exposure  what would be expected, time at risk
 
-    design      terms to columns                  jackknife           groups left out
-    risk_sets   flows to risk sets                deletions           many at a time
-    partial_likelihood, maximum, ties  Cox        intervals           limits on a scale
-    results     what is returned                  coarse_curves       as they may be shown
-    estimates, references              small parts of results
+    design      terms to columns                  influence           robust errors, by cluster
+    risk_sets   flows to risk sets                intervals           limits on a scale
+    partial_likelihood  Cox's, with ties          coarse_curves       as they may be shown
+    results     what is returned
 """
 
 from cxresearch.estimators.attributable import attributable

@@ -15,12 +15,12 @@ import numpy as np
 import polars as pl
 
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.jackknife import jackknife
-from cxresearch.estimators.results import CoxFit, Estimate, Vector, estimate
+from cxresearch.estimators.influence import places, robust_error
+from cxresearch.estimators.results import CoxFit, Estimate, estimate
 from cxresearch.risk.table import RiskTable
 
 
-def attributable(table: RiskTable, fit: CoxFit, combine: Mapping[str, float]) -> Estimate:
+def attributable(table: RiskTable, fit: CoxFit, weights: Mapping[str, float]) -> Estimate:
     """A weighted sum of attributable fractions.
 
     In a product model HR(x⁰)/HR(x) depends on the level of the feature alone, so its events by level are all that is
@@ -28,42 +28,42 @@ def attributable(table: RiskTable, fit: CoxFit, combine: Mapping[str, float]) ->
 
     Args:
         table: the risk table that `fit` was made from.
-        fit: from `cxresearch.cox` or `grouped_hazards`, with a jackknife; each feature in `combine` enters
+        fit: from `cxresearch.cox` or `grouped_hazards`, with robust errors; each feature in `weights` enters
             it as dummies of its own, against its first level.
-        combine: feature to weight; ``{"neutral": 1, "bad": -1}`` is the difference of two fractions.
+        weights: feature to weight; ``{"neutral": 1, "bad": -1}`` is the difference of two fractions.
 
     Returns:
         The sum, on its own scale: a share of the defections, or a difference of such shares.
 
     Raises:
-        EstimationError: a feature that is not in the model by itself, or a fit without a jackknife.
+        EstimationError: a feature that is not in the model by itself, or a fit without robust errors.
         NotTestable: nobody was ever above the first level of a feature.
     """
-    if not fit.groups:
-        raise EstimationError("attributable needs a fit with a jackknife: errors='jackknife'")
-    grouped = table.coarsen(fit.groups)
-    parts = [(weight, *_events_and_places(grouped, fit, name)) for name, weight in combine.items()]
-
-    def value(beta: Vector, without: int | None) -> Vector:
-        total = 0.0
-        for weight, events, places in parts:
-            counts = events.sum(axis=0) - (0 if without is None else events[without])
-            kept = sum(
-                n * (1.0 if p < 0 else float(np.exp(-beta[p])))
-                for n, p in zip(counts, places, strict=True)
-            )
-            total += weight * (1 - kept / counts.sum())
-        return np.array([total])
-
-    whole = value(fit.coef, None)
-    result = jackknife(whole, lambda g: value(fit.replicates[g], g), fit.groups)
+    if fit.clusters is None:
+        raise EstimationError("attributable needs a fit with robust errors: errors='robust'")
+    total, influence = 0.0, np.zeros(len(fit.influence))
+    for name, weight in weights.items():
+        events, terms = _events_and_places(table, fit, name)
+        without = np.array([1.0 if p < 0 else float(np.exp(-fit.coef[p])) for p in terms])
+        by_level = events.sum(axis=0)
+        kept, n = float(by_level @ without), float(by_level.sum())
+        total += weight * (1 - kept / n)
+        # by the coefficients, and by whose events there are
+        for count, p, ratio in zip(by_level, terms, without, strict=True):
+            if p >= 0:
+                influence += weight * count * ratio / n * fit.influence[:, p]
+        influence -= weight * (events @ without - events.sum(axis=1) * kept / n) / n
     return estimate(
-        float(whole[0]), float(result.se[0]), scale="identity", level=fit.level, groups=fit.groups
+        total,
+        float(robust_error(influence)),
+        scale="identity",
+        level=fit.level,
+        clusters=fit.clusters,
     )
 
 
 def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.ndarray, list[int]]:
-    """Events by group and level of a feature, and the place of each level's coefficient (-1: the reference)."""
+    """Events by cluster and level of a feature, and the place of each level's coefficient (-1: the reference)."""
     own = [t for t in fit.terms if t.startswith(f"{name}[") and ":" not in t]
     if any(name in t for t in fit.terms if ":" in t):
         raise EstimationError(
@@ -75,10 +75,9 @@ def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.nda
             raise NotTestable(f"customers at risk above the first level of {name}")
         raise EstimationError(f"the model has no feature {name!r}{nearest(name, features)}")
     levels = table.feature(name).levels
-    counted = table.only(name).flows.group_by("group", name).agg(pl.col(fit.cause).sum())
-    events = np.zeros((fit.groups, len(levels)))
-    for group, level, n in counted.iter_rows():
-        events[group, level] = n
-    return events, [
+    flows = table.flows.filter(pl.col(fit.cause) > 0)
+    cell = places(table.population, flows["group"]) * len(levels) + flows[name].to_numpy()
+    events = np.bincount(cell, flows[fit.cause].to_numpy(), table.groups * len(levels))
+    return events.reshape(table.groups, len(levels)), [
         fit.terms.index(f"{name}[{v}]") if f"{name}[{v}]" in own else -1 for v in levels
     ]

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import Estimate, Result, estimate, wilson
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.html_tables import html_table
@@ -52,8 +53,8 @@ class Concentration(Result):
     """The share of bad moments at the worst agents.
 
     Attributes:
-        estimate: the share, its limits symmetric on the logit scale, by resampling agents; its `groups` less one are
-            the degrees of freedom: agents among the worst on either half.
+        estimate: the share, its limits symmetric on the logit scale, by resampling agents; its degrees of
+            freedom are agents among the worst on either half.
         chance: the same where grades fall to agents by chance, within strata: mean and the limits between which
             `level` of the permutations lie.
         p_chance: how often permutations give as large a share; at least 1 / (1 + permutations).
@@ -143,7 +144,11 @@ def worst_share(
     if 0 < value < 1:  # a resample of n agents spreads less than n new ones would
         spread = float(np.nanstd(resampled, ddof=1)) * math.sqrt(count / (count - 1))
         result = estimate(
-            value, spread / (value * (1 - value)), scale="logit", level=level, groups=worst + 1
+            value,
+            spread / (value * (1 - value)),
+            scale="logit",
+            level=level,
+            clusters=Clusters(count, worst, "resampling"),
         )
     else:
         result = wilson(value, count, level)
@@ -152,7 +157,7 @@ def worst_share(
     error = float(permuted.std(ddof=1)) / (mean * (1 - mean)) if 0 < mean < 1 else math.nan
     return Concentration(
         result,
-        Estimate(mean, low, high, level, error, math.nan, "logit", 0),
+        Estimate(mean, low, high, level, error, math.nan, "logit", errors="resampling"),
         (1 + int((permuted.round(_DIGITS) >= round(value, _DIGITS)).sum())) / (1 + draws),
         count,
         int(agents.ranked.sum()),

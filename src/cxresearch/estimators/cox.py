@@ -1,22 +1,28 @@
-"""Cox regression on a risk table: ties, strata, delayed entry, competing causes, jackknife."""
+"""Cox regression on a risk table: ties, strata, delayed entry, competing causes, robust errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cxresearch.checks import fraction, instance, names, whole
+from cxresearch.checks import fraction, instance, names
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.design import Design, design
-from cxresearch.estimators.intervals import log_interval
-from cxresearch.estimators.jackknife import enough_groups, jackknife_error
-from cxresearch.estimators.partial_likelihood import Likelihood, Sums, Ties, likelihood, score, sums
-from cxresearch.estimators.results import CoxFit, Estimate, references
-from cxresearch.estimators.risk_sets import Array, Customers, Everyone, Others
+from cxresearch.estimators.influence import add_up, clusters_of, robust_error
+from cxresearch.estimators.partial_likelihood import (
+    Likelihood,
+    Ties,
+    likelihood,
+    relative_hazards,
+    sums,
+    tie_terms,
+)
+from cxresearch.estimators.results import CoxFit, Estimate, estimate, references
+from cxresearch.estimators.risk_sets import Array, Everyone, run_back
 from cxresearch.risk.table import RiskTable
 
 if TYPE_CHECKING:
@@ -58,7 +64,7 @@ def solve(information: NDArray[np.float64], score: Array) -> Array:
     )
 
 
-def maximise(x: Array, customers: Customers, ties: Ties, start: Array) -> Top:
+def maximise(x: Array, customers: Everyone, ties: Ties, start: Array) -> Top:
     """The maximum; with Firth's penalty where there is none.
 
     Args:
@@ -71,7 +77,7 @@ def maximise(x: Array, customers: Customers, ties: Ties, start: Array) -> Top:
     return firth(x, customers, ties) if result is None else result
 
 
-def climb(x: Array, customers: Customers, ties: Ties, start: Array) -> Top | None:
+def climb(x: Array, customers: Everyone, ties: Ties, start: Array) -> Top | None:
     """Newton with step halving; args as `maximise`, None where the likelihood has no maximum."""
     beta = start.copy()
     here = likelihood(x, customers, ties, beta[None])
@@ -96,7 +102,7 @@ def climb(x: Array, customers: Customers, ties: Ties, start: Array) -> Top | Non
     return None
 
 
-def firth(x: Array, customers: Customers, ties: Ties, start: Array | None = None) -> Top:
+def firth(x: Array, customers: Everyone, ties: Ties, start: Array | None = None) -> Top:
     """Maximise loglik + log|information| / 2; the penalty's slope by central differences.
 
     References:
@@ -127,128 +133,49 @@ def _penalty(result: Likelihood) -> Array:
     return np.asarray(0.5 * np.linalg.slogdet(result.information)[1])
 
 
-_NEAR = (
-    1e-3  # a last Newton step that moves no log hazard by more leaves an error of about its square
-)
-_CLOSE = 0.5  # a longer step may lead away from the top: better to begin again with care
-_STEPS_DELETIONS = (
-    4  # from the second on they are exact: where these do not lead to the top, something is amiss
-)
-_AT_ONCE = 300_000  # numbers in the largest array of a batch of groups
+def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
+    """What each cluster adds to the score and to the log partial likelihood, by the derivative in its case weight.
 
-
-def deletions(d: Design, ties: Ties, top: Top, groups: int) -> tuple[NDArray[np.float64], Array]:
-    """The coefficients and log likelihoods without each group.
-
-    Sums over customers subtract, so a first step from the whole fit costs no more than the group's own customers; exact
-    Newton steps from there leave an error of the square of the last one's length. Where the whole fit has a maximum
-    and this one has none, since all events of some level are in the group, the first step stands, as in the
-    infinitesimal jackknife: a penalty would move all coefficients for the sake of one. A term that no other group
-    touches keeps its value.
+    The residuals are those of R's `coxph`, also for Efron's ties, where all who leave at once weigh alike.
 
     Args:
         d: the arrays of the fit.
         ties: as in the fit.
-        top: of the fit with all customers.
-        groups: G, how many there are.
+        beta: shape (p,).
 
     Returns:
-        Shapes (G, p) and (G,).
+        Shapes (G, p) and (G,). The first sums to the score.
     """
-    if top.penalised:
-        result = [_penalised(d, ties, top, g) for g in range(groups)]
-    else:
-        whole = sums(d.x, d.everyone, top.beta[None])
-        result = [
-            t
-            for first, last in _batches(d, groups)
-            for t in _stepped(d, ties, top, whole, first, last)
-        ]
-    return np.array([t.beta for t in result]).reshape(groups, -1), np.array(
-        [t.loglik for t in result]
-    )
+    s = sums(d.x, d.everyone, beta[None])
+    over = tie_terms(s, ties)
+    r, eta = (v[0] for v in relative_hazards(d.x, beta[None]))
+    A, B, C, D, E, L = (getattr(over, n)[0] for n in "ABCDEL")
+    S1, Q1 = s.risk[0][:, 1:], s.event[0][:, 1:]
+    events = np.maximum(s.events[0], 1)[:, None]
+    block = d.sets.block
+    # a customer loses, at each risk set, relative hazard times the distance from the mean of those at risk
+    rate = run_back(np.column_stack([A, S1 * C[:, None] - Q1 * D[:, None]]), block)
+    mean = (S1 * A[:, None] - Q1 * B[:, None]) / events
+    back = np.column_stack([B, S1 * D[:, None] - Q1 * E[:, None]])
+    flows = d.flows
 
+    def contributions(part: slice) -> Array:
+        pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
+        x, hazard = d.x[pattern], r[pattern][:, None]
+        out = np.where(enter >= 0, flows.net[part], 0)[:, None]
+        at_risk = rate[np.maximum(enter, 0)]
+        score = -out * hazard * (x * at_risk[:, :1] - at_risk[:, 1:])
+        loglik = -out * hazard * at_risk[:, :1]
+        left = np.flatnonzero((row >= 0) & (flows.events[part] > 0))
+        x, hazard, row = x[left], hazard[left], row[left]
+        n = flows.events[part][left][:, None].astype(np.float64)
+        score[left] += n * (x - mean[row] + hazard * (x * back[row][:, :1] - back[row][:, 1:]))
+        tied = eta[pattern[left]] - L[row] / events[row, 0] + hazard[:, 0] * B[row]
+        loglik[left] += n * tied[:, None]
+        return np.column_stack([score, loglik])
 
-def _batches(d: Design, groups: int) -> Iterator[tuple[int, int]]:
-    rows, patterns = d.events.shape
-    size = max(
-        1,
-        _AT_ONCE
-        // (rows * max(1 + d.x.shape[1], patterns if isinstance(d.events, np.ndarray) else 0)),
-    )
-    return ((g, min(g + size, groups)) for g in range(0, groups, size))
-
-
-def _stepped(d: Design, ties: Ties, top: Top, whole: Sums, first: int, last: int) -> list[Top]:
-    """Newton steps without each of the groups from `first` to before `last`."""
-    own = d.groups(first, last)
-    others = Others(d.everyone, own)
-    with np.errstate(
-        divide="ignore", invalid="ignore"
-    ):  # where there is no top, steps lead anywhere
-        slope = score(whole.less(sums(d.x, own, top.beta[None])), ties)[1]
-    near = top.beta + _step(
-        np.broadcast_to(top.information, (last - first, *top.information.shape)), slope
-    )
-    beta = near
-    for _ in range(_STEPS_DELETIONS):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            there = likelihood(d.x, others, ties, beta)
-        step = _step(there.information, there.score)
-        beta = beta + step
-        sound = np.isfinite(np.column_stack([there.loglik, step])).all(axis=1)
-        moved = np.where(sound, reach(d.x, step), np.inf)
-        close = np.logical_and(moved < _CLOSE, reach(d.x, beta) < DIVERGED)
-        if not (close & (moved >= _NEAR)).any():
-            break
-    loglik = there.loglik + 0.5 * (there.score * step).sum(axis=1)
-    result = []
-    for i in range(last - first):
-        part = Top(beta[i], there.information[i], float(loglik[i]), penalised=False)
-        if not (close[i] and moved[i] < _NEAR):
-            again = _again(d, ties, first + i, beta[i] if close[i] else top.beta)
-            part = replace(part, beta=near[i]) if again is None else again
-        result.append(part)
-    return result
-
-
-def _step(information: NDArray[np.float64], slope: Array) -> Array:
-    """Newton steps; not a number where there is none."""
-    sound: NDArray[np.bool_] = np.logical_and(
-        np.isfinite(information).all(axis=(1, 2)), np.isfinite(slope).all(axis=1)
-    )
-    step = solve(
-        np.where(sound[:, None, None], information, 0.0), np.where(sound[:, None], slope, 0.0)
-    )
-    return np.where(sound[:, None], step, np.nan)
-
-
-def _again(d: Design, ties: Ties, group: int, start: Array) -> Top | None:
-    """The fit without a group from its start; None where there is no maximum."""
-    others, live = _without(d, group)
-    result = climb(d.x[:, live], others, ties, start[live])
-    return None if result is None else _whole(result, live, start)
-
-
-def _penalised(d: Design, ties: Ties, top: Top, group: int) -> Top:
-    """The fit with Firth's penalty without a group."""
-    others, live = _without(d, group)
-    return _whole(firth(d.x[:, live], others, ties, top.beta[live]), live, top.beta)
-
-
-def _whole(result: Top, live: NDArray[np.bool_], start: Array) -> Top:
-    """All terms again; those that are not live keep their values."""
-    beta = start.copy()
-    beta[live] = result.beta
-    return replace(result, beta=beta)
-
-
-def _without(d: Design, group: int) -> tuple[Everyone, NDArray[np.bool_]]:
-    """All customers but those of a group, and the terms that somebody of them is at risk with."""
-    own, events = d.of(group)
-    others = Everyone(d.sets.without(own), d.events - events)
-    seen = others.sets.by_pattern(np.ones(len(d.sets.block))) > 0
-    return others, np.asarray(seen @ np.abs(d.x) > 0)
+    total = add_up(flows.place, flows.groups, len(beta) + 1, contributions)
+    return total[:, :-1], total[:, -1]
 
 
 def cox(
@@ -259,8 +186,7 @@ def cox(
     ties: Ties = "efron",
     cause: str = "defection",
     level: float = 0.95,
-    errors: Literal["jackknife", "model"] = "jackknife",
-    groups: int = 100,
+    errors: Literal["robust", "model"] = "robust",
 ) -> CoxFit:
     """Fit a Cox model.
 
@@ -271,8 +197,7 @@ def cox(
         ties: Efron's (default) or Breslow's method.
         cause: the event; other causes leave the risk set.
         level: confidence level of the limits.
-        errors: delete-a-group jackknife (default), or model-based only.
-        groups: most groups to use; fewer where 20 clusters and 5 events in each need it.
+        errors: by influence functions, clustered (default), or model-based only.
 
     Returns:
         The fit. Where the likelihood has no maximum (a level with all or none of the events), Firth's penalty is used
@@ -281,40 +206,39 @@ def cox(
     Raises:
         ArgumentError: an argument of the wrong type, or a level not between 0 and 1.
         EstimationError: an unknown feature or cause, no events, or terms that cannot be told apart.
-        NotTestable: too few customers or events for a jackknife.
+        NotTestable: all events are those of one customer.
 
     References:
-        Efron (1977), JASA 72, 557-565; Andersen & Gill (1982), Annals of Statistics 10, 1100-1120; Heinze & Schemper
-        (2001), Biometrics 57, 114-119.
+        Efron (1977), JASA 72, 557-565; Andersen & Gill (1982), Annals of Statistics 10, 1100-1120; Lin & Wei (1989),
+        JASA 84, 1074-1078; Heinze & Schemper (2001), Biometrics 57, 114-119.
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     terms, strata = names("terms", terms), names("strata", strata)
-    level, groups = fraction("level", level), whole("groups", groups, 1)
+    level = fraction("level", level)
     if ties not in ("efron", "breslow"):
         raise EstimationError(
             f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}"
         )
-    if errors == "jackknife":
-        table = enough_groups(table, cause, groups)
     d = design(table, terms, strata, cause)
-    _check_rank(d)
+    check_rank(d)
     p = len(d.terms)
+    clusters = clusters_of(table, [cause]) if errors == "robust" else None
     try:
         top = maximise(d.x, d.everyone, ties, np.zeros(p))
-        se, replicates, logliks = np.full(p, np.nan), np.empty((0, p)), np.empty(0)
-        if errors == "jackknife":
-            replicates, logliks = deletions(d, ties, top, table.groups)
-            se = jackknife_error(replicates)
     except np.linalg.LinAlgError as e:
         raise EstimationError(
             f"the model with {', '.join(d.terms)} cannot be fitted: {e}"
         ) from None
     covariance = np.asarray(np.linalg.pinv(top.information), dtype=np.float64)
+    influence, contributions = np.empty((0, p)), np.empty(0)
+    if clusters:
+        residuals, contributions = score_residuals(d, ties, top.beta)
+        influence = residuals @ covariance
     return CoxFit(
         terms=d.terms,
         coef=top.beta,
         se_model=np.sqrt(np.maximum(np.diag(covariance), 0)),
-        se=se,
+        se=robust_error(influence) if clusters else np.full(p, np.nan),
         covariance=covariance,
         loglik=top.loglik,
         events=int(d.events.sum()),
@@ -323,10 +247,10 @@ def cox(
         cause=cause,
         penalised=top.penalised,
         level=level,
-        groups=len(replicates),
-        replicates=replicates,
+        influence=influence,
+        loglik_influence=contributions,
+        clusters=clusters,
         references=references(table, d.terms),
-        logliks=logliks,
     )
 
 
@@ -353,12 +277,18 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         w[fit.terms.index(term)] = weight
     value = float(w @ fit.coef)
     model = float(np.sqrt(w @ fit.covariance @ w))
-    se = float(jackknife_error(fit.replicates @ w)) if fit.groups else model
-    low, high = log_interval(value, se, fit.level, fit.groups)
-    return Estimate(float(np.exp(value)), low, high, fit.level, se, model, "log", fit.groups)
+    se = float(robust_error(fit.influence @ w)) if fit.clusters else model
+    return estimate(
+        float(np.exp(value)),
+        se,
+        scale="log",
+        level=fit.level,
+        se_model=model,
+        clusters=fit.clusters,
+    )
 
 
-def _check_rank(d: Design) -> None:
+def check_rank(d: Design) -> None:
     """Terms that are sums of others within every risk set cannot be told apart."""
     if not d.terms:
         raise EstimationError("a Cox model needs at least one term")

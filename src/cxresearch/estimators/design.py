@@ -13,7 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
-from cxresearch.estimators.risk_sets import Array, Everyone, Flows, Groups, Ints, Matrix, RiskSets
+from cxresearch.estimators.influence import places
+from cxresearch.estimators.risk_sets import Array, Everyone, Flows, Ints, Matrix, RiskSets
 from cxresearch.risk.table import Feature, RiskTable
 
 _LINEAR = re.compile(r"linear\((\w+)\)")
@@ -28,7 +29,7 @@ class Design:
         x: shape (P, p): covariates of each pattern.
         sets: risk sets, R rows (stratum, event time) by P patterns.
         events: shape (R, P): events.
-        flows: where each flow lands, to leave out groups.
+        flows: where each flow lands, and whose it is.
     """
 
     terms: tuple[str, ...]
@@ -37,18 +38,10 @@ class Design:
     events: Matrix
     flows: Flows
 
-    def of(self, group: int) -> tuple[RiskSets, Matrix]:
-        """Risk sets and events of one group."""
-        return self.flows.matrices(self.events.shape, group)
-
     @property
     def everyone(self) -> Everyone:
         """All customers."""
         return Everyone(self.sets, self.events)
-
-    def groups(self, first: int, last: int) -> Groups:
-        """The customers of the groups from `first` to before `last`, each for itself."""
-        return self.flows.groups(self.events.shape, first, last)
 
 
 def design(
@@ -103,7 +96,16 @@ def design(
         (enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1
     )
     own = np.where(mark[key] == 1, upto[key] - 1, -1)
-    landed = Flows(flows["group"].to_numpy(), enter, own, code, net, counted, rows // width)
+    landed = Flows(
+        places(table.population, flows["group"]),
+        table.groups,
+        enter,
+        own,
+        code,
+        net,
+        counted,
+        rows // width,
+    )
     sets, events = landed.matrices((len(rows), laid.patterns.height))
     names, x = covariates(table, terms, laid.patterns, sets.by_pattern(np.ones(len(rows))) > 0)
     return Design(names, x, sets, events, landed)

@@ -10,19 +10,22 @@ Reference:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.design import design
-from cxresearch.estimators.jackknife import enough_groups, jackknife
+from cxresearch.estimators.design import Design, design
+from cxresearch.estimators.influence import add_up, clusters_of, robust_error
 from cxresearch.estimators.results import CoxFit, references
-from cxresearch.estimators.risk_sets import Array
+from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.risk.table import RiskTable
 
 _STEPS = 60
+_REACH = (-30.0, 4.0)  # log cumulative hazards beyond are as good as never and at once
 
 
 def fit_hazards(
@@ -32,7 +35,6 @@ def fit_hazards(
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
-    groups: int = 100,
 ) -> CoxFit:
     """Hazard ratios by the model that suits the clock: Cox on days, the model for grouped time on contacts.
 
@@ -42,13 +44,12 @@ def fit_hazards(
         strata: features with a baseline each.
         cause: the event.
         level: confidence level.
-        groups: most groups of the jackknife.
 
     Raises:
         EstimationError, NotTestable: as `cxresearch.cox`.
     """
     fit = grouped_hazards if table.clock == "contact" else cox
-    return fit(table, terms, strata=strata, cause=cause, level=level, groups=groups)
+    return fit(table, terms, strata=strata, cause=cause, level=level)
 
 
 def grouped_hazards(
@@ -58,8 +59,7 @@ def grouped_hazards(
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
-    groups: int = 100,
-    jackknifed: bool = True,
+    errors: Literal["robust", "model"] = "robust",
     min_events: int = 10,
 ) -> CoxFit:
     """Fit the complementary log-log model on a table whose clock counts contacts.
@@ -70,8 +70,7 @@ def grouped_hazards(
         strata: features with a baseline each.
         cause: the event.
         level: confidence level.
-        groups: most groups of the jackknife.
-        jackknifed: whether to compute it.
+        errors: by influence functions, clustered (default), or model-based only.
         min_events: adjacent times share a baseline until it has that many events; with fewer, a baseline for each
             sparse time would inflate the coefficients.
 
@@ -80,50 +79,85 @@ def grouped_hazards(
 
     Raises:
         EstimationError: as `cxresearch.cox`, or a likelihood without a maximum.
-        NotTestable: too few customers or events for a jackknife.
+        NotTestable: all events are those of one customer.
     """
-    if jackknifed:
-        table = enough_groups(table, cause, groups)
     d = design(table, terms, strata, cause, every_time=True)
-    pool = _pool(d.events.sum(axis=1), d.flows.block, min_events)
+    clusters = clusters_of(table, [cause]) if errors == "robust" else None
+    label = _pool(d.events.sum(axis=1), d.flows.block, min_events)
+    pool = np.zeros((int(label[-1]) + 1, len(label)))
+    pool[label, np.arange(len(label))] = 1.0
     at_risk, events = pool @ d.sets.at_risk(), pool @ d.events
     start = np.concatenate([_baseline(at_risk, events), np.zeros(len(d.terms))])
-    theta, information, loglik = _maximise(d.x, at_risk, events, start)
-    p, rows = len(d.terms), len(at_risk)
-    beta = theta[rows:]
-    se, replicates = np.full(p, np.nan), np.empty((0, p))
-    if jackknifed:
-
-        def without(group: int) -> Array:
-            sets, e = d.of(group)
-            return _maximise(d.x, at_risk - pool @ sets.at_risk(), events - pool @ e, theta)[0][
-                rows:
-            ]
-
-        result = jackknife(beta, without, table.groups)
-        se, replicates = result.se, result.replicates
-    covariance = np.asarray(np.linalg.pinv(information), dtype=np.float64)
+    top = _maximise(d.x, at_risk, events, start)
+    p = len(d.terms)
+    covariance = np.asarray(np.linalg.pinv(top.information), dtype=np.float64)
+    influence = _influence(d, label, at_risk, events, top) if clusters else np.empty((0, p))
     return CoxFit(
-        d.terms,
-        beta,
-        np.sqrt(np.maximum(np.diag(covariance), 0)),
-        se,
-        covariance,
-        loglik,
-        int(d.events.sum()),
-        "grouped",
-        tuple(strata),
-        cause,
-        False,
-        level,
-        len(replicates),
-        replicates,
-        references(table, d.terms),
+        terms=d.terms,
+        coef=top.theta[len(at_risk) :],
+        se_model=np.sqrt(np.maximum(np.diag(covariance), 0)),
+        se=robust_error(influence) if clusters else np.full(p, np.nan),
+        covariance=covariance,
+        loglik=top.loglik,
+        events=int(d.events.sum()),
+        ties="grouped",
+        strata=tuple(strata),
+        cause=cause,
+        penalised=False,
+        level=level,
+        influence=influence,
+        loglik_influence=np.empty(0),
+        clusters=clusters,
+        references=references(table, d.terms),
     )
 
 
-def _pool(events: Array, block: NDArray[np.int64], least: int) -> Array:
-    """A 0/1 matrix that sums adjacent times of a stratum until each sum has `least` events."""
+def _influence(
+    d: Design, label: NDArray[np.int64], at_risk: Array, events: Array, top: _Top
+) -> Array:
+    """How much each cluster moves the coefficients, by the observed information; shape (G, p).
+
+    The baselines are eliminated: a customer counts by the distance of its covariates from the mean of those at risk at
+    that time, weighted by the curvature there.
+    """
+    rows, x, flows = len(at_risk), d.x, d.flows
+    eta = np.clip(top.theta[:rows, None] + (x @ top.theta[rows:])[None, :], *_REACH)
+    hazard = np.exp(eta)
+    p = np.maximum(-np.expm1(-hazard), 1e-300)
+    used = (at_risk > 0) & top.live[:, None]
+    curve = np.where(
+        used, at_risk * hazard - events * (hazard / p - hazard**2 * (1 - p) / p**2), 0.0
+    )
+    total = np.where(top.live, curve.sum(axis=1), 1.0)
+    mean = np.where(top.live[:, None], curve @ x / total[:, None], 0.0)
+    information = x.T @ (curve.sum(axis=0)[:, None] * x) - (mean * total[:, None]).T @ mean
+    # sums over the times at which a customer is at risk, from each time on
+    live = top.live[label][:, None]
+    rate = np.where(live, hazard[label], 0.0)
+    later = run_back(rate, d.sets.block)
+    later_mean = np.stack(
+        [run_back(rate * mean[label][:, j : j + 1], d.sets.block) for j in range(x.shape[1])],
+        axis=2,
+    )
+    jump = np.where(live, (hazard / p)[label], 0.0)
+
+    def contributions(part: slice) -> Array:
+        pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
+        out = np.where(enter >= 0, flows.net[part], 0)[:, None]
+        at = np.maximum(enter, 0)
+        score = -out * (x[pattern] * later[at, pattern][:, None] - later_mean[at, pattern])
+        left = np.flatnonzero((row >= 0) & (flows.events[part] > 0))
+        n = flows.events[part][left].astype(np.float64)
+        where, who = row[left], pattern[left]
+        score[left] += (n * jump[where, who])[:, None] * (x[who] - mean[label[where]])
+        return score
+
+    residuals = add_up(flows.place, flows.groups, x.shape[1], contributions)
+    return np.asarray(residuals @ np.linalg.pinv(information))
+
+
+def _pool(events: Array, block: NDArray[np.int64], least: int) -> NDArray[np.int64]:
+    """The pool of each time: adjacent times of a stratum share one until it has `least` events."""
     label, current, held = np.zeros(len(events), np.int64), 0, 0.0
     for i in range(len(events)):
         if i and (block[i] != block[i - 1] or held >= least):
@@ -132,9 +166,7 @@ def _pool(events: Array, block: NDArray[np.int64], least: int) -> Array:
                 current, held = current + 1, 0.0
         label[i] = current
         held += events[i]
-    pool = np.zeros((current + 1, len(events)))
-    pool[label, np.arange(len(events))] = 1.0
-    return pool
+    return label
 
 
 def _baseline(n: Array, e: Array) -> Array:
@@ -142,13 +174,21 @@ def _baseline(n: Array, e: Array) -> Array:
     return np.asarray(np.log(-np.log1p(-rate)))
 
 
-def _maximise(
-    x: Array, n: Array, e: Array, start: Array
-) -> tuple[Array, NDArray[np.float64], float]:
-    """Fisher scoring; the baselines are a diagonal block, eliminated by its Schur complement.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Top:
+    """The maximum: baselines and coefficients, the (Fisher) information of the coefficients, the log likelihood.
 
-    Returns:
-        Baselines and coefficients, the information of the coefficients, the log-likelihood.
+    `live` are the baselines that the data say something about.
+    """
+
+    theta: Array
+    information: NDArray[np.float64]
+    loglik: float
+    live: NDArray[np.bool_]
+
+
+def _maximise(x: Array, n: Array, e: Array, start: Array) -> _Top:
+    """Fisher scoring; the baselines are a diagonal block, eliminated by its Schur complement.
 
     Raises:
         EstimationError: no maximum is reached.
@@ -176,7 +216,7 @@ def _maximise(
             delta = delta / 2
         theta, (loglik, score_a, score_b, w) = theta + delta, new
         if float(np.abs(delta_b).max(initial=0.0)) < 1e-10 and float(np.abs(delta).max()) < 1e-7:
-            return theta, information, loglik
+            return _Top(theta, information, loglik, live)
         if float(np.abs(theta[rows:]).max(initial=0.0)) > 15:
             break
     raise EstimationError(
@@ -188,7 +228,7 @@ def _scoring(
     x: Array, n: Array, e: Array, theta: Array, live: NDArray[np.bool_]
 ) -> tuple[float, Array, Array, Array]:
     """Log-likelihood, scores for baselines and coefficients, and Fisher weights of each cell."""
-    eta = np.clip(theta[: len(n), None] + (x @ theta[len(n) :])[None, :], -30, 4)
+    eta = np.clip(theta[: len(n), None] + (x @ theta[len(n) :])[None, :], *_REACH)
     hazard = np.exp(eta)
     p = -np.expm1(-hazard)
     used = (n > 0) & live[:, None]

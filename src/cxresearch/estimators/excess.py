@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -16,15 +15,14 @@ from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
-from cxresearch.estimators.intervals import cloglog
-from cxresearch.estimators.jackknife import enough_bins, jackknife
+from cxresearch.estimators.influence import counted_clusters, places, robust_error
 from cxresearch.estimators.results import Estimate, Result, Vector, estimate
 from cxresearch.html_tables import html_table
 from cxresearch.risk.matched import MatchedTable
-from cxresearch.risk.table import balanced
 
 Array = NDArray[np.float64]
 Columns = dict[str, NDArray[np.int64]]
+_AT_ONCE = 4_000_000  # comparators and days that are expanded at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -83,7 +81,6 @@ def excess(
     cause: str = "defection",
     min_cell: int = 10,
     level: float = 0.95,
-    groups: int = 100,
 ) -> Excess:
     """Estimate the excess at a horizon.
 
@@ -92,11 +89,10 @@ def excess(
         horizon: days after the moment.
         cause: whose incidence; other causes compete.
         min_cell: least number of customers the data must be worth at the horizon.
-        level: confidence level; delete-a-group jackknife.
-        groups: most groups to use.
+        level: confidence level; errors by influence functions, clustered.
 
     Raises:
-        NotTestable: nobody exposed or comparable, a horizon beyond the follow-up, or too few for a jackknife.
+        NotTestable: nobody exposed or comparable, a horizon beyond the follow-up, or events of one customer only.
         EstimationError: no such cause.
     """
     if cause not in table.causes:
@@ -109,33 +105,31 @@ def excess(
     if horizon > longest:
         raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {longest})")
     own = table.causes.index(cause)
-    left = (
-        table.exposed.filter(pl.col("event") == own)
-        .group_by("group")
-        .agg(events=pl.col("customers").sum())
-    )
-    count = enough_bins(table.population, left, groups)
-    arrays = Arrays(table, horizon, own, count)
-    (a, b, dropped), *without = arrays.curves()
+    groups = _population(table)
+    ended = table.exposed.filter(pl.col("event") == own)
+    clusters = counted_clusters(groups, ended["group"].n_unique(), int(ended["customers"].sum()))
+    arrays = Arrays(table, groups, horizon, own)
     worth = arrays.worth()
     if worth < min_cell:
         raise NotTestable(
             f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed"
         )
+    a, b = arrays.exposed_curve(), arrays.comparator_curve()
     end = min(support(c, min_cell) for c in (a, b))
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {end})")
-
-    def values(pair: tuple[Curve, Curve, int]) -> Vector:
-        p, q = (float(c.incidence[0][-1]) for c in pair[:2])
-        return np.array([cloglog(p), cloglog(q), p - q])
-
-    result = jackknife(values((a, b, 0)), lambda g: values(without[g]), count)
-    p, q = float(a.incidence[0][-1]), float(b.incidence[0][-1])
+    moves = arrays.influence(a, b)
+    p, q = (float(c.incidence[0][-1]) for c in (a, b))
+    slopes = [-np.log1p(-v) * (1 - v) if 0 < v < 1 else np.inf for v in (p, q)]
+    errors = (
+        float(robust_error(moves[:, 0])) / slopes[0],
+        float(robust_error(moves[:, 1])) / slopes[1],
+        float(robust_error(moves[:, 0] - moves[:, 1])),
+    )
     parts = [
-        estimate(v, s, scale=scale, level=level, groups=count)
+        estimate(v, s, scale=scale, level=level, clusters=clusters)
         for v, s, scale in zip(
-            (p, q, p - q), result.se, ("cloglog", "cloglog", "identity"), strict=True
+            (p, q, p - q), errors, ("cloglog", "cloglog", "identity"), strict=True
         )
     ]
     days = np.arange(horizon + 1, dtype=np.int64)
@@ -143,9 +137,9 @@ def excess(
         parts[0],
         parts[1],
         parts[2],
-        int(table.exposed["customers"].sum()) - dropped,
+        int(table.exposed["customers"].sum()) - arrays.dropped,
         round(float(a.events[0].sum())),
-        dropped,
+        arrays.dropped,
         horizon,
         days.astype(np.float64),
         step(a.times, a.incidence[0], days),
@@ -154,39 +148,57 @@ def excess(
 
 
 class Arrays:
-    """The table as an array (event, cell, time), and what each group adds to it.
+    """The table as an array (event, cell, time).
 
     A cell is a stratum and day on which somebody was exposed; no other day counts.
     """
 
-    def __init__(self, table: MatchedTable, horizon: int, own: int, groups: int) -> None:
+    def __init__(
+        self, table: MatchedTable, population: pl.DataFrame, horizon: int, own: int
+    ) -> None:
         self.days = int(table.exposed["day"].max()) + 1  # type: ignore[arg-type]
-        self.horizon = horizon
-        bins = balanced(_everyone(table), groups)
+        self.horizon, self.groups = horizon, population.height
         causes = np.where(np.arange(len(table.causes)) == own, 1, 2)
         causes[0] = 0
-        self.exposed = _columns(table.exposed, causes, bins)
-        cells, self.exposed["cell"] = np.unique(
-            self.exposed["stratum"] * self.days + self.exposed["day"], return_inverse=True
+        exposed = _columns(table.exposed, causes, population)
+        cells, cell = np.unique(
+            exposed["stratum"] * self.days + exposed["day"], return_inverse=True
         )
         self.place = np.full(len(table.strata) * self.days, -1)
         self.place[cells] = np.arange(len(cells))
-        self.groups, self.shape = groups, (3, len(cells), horizon + 2)
-        self.by_group = [
-            self._expand(_columns(part, causes, bins))
-            for part in _in_bins(table.spans, bins, groups)
-        ]
-        ends, customers = (np.concatenate(each) for each in zip(*self.by_group, strict=True))
-        self.total = np.bincount(ends, customers, 3 * len(cells) * self.shape[2]).reshape(
-            self.shape
-        )
+        self.shape = (3, len(cells), horizon + 2)
+        self.spans = _columns(table.spans, causes, population)
+        total = np.zeros(3 * len(cells) * self.shape[2])
+        for part in self._batches():
+            ends, customers, _ = self._expand(part)
+            total += np.bincount(ends, customers, len(total))
+        self.total = total.reshape(self.shape)
         self.members = self.total.sum(axis=(0, 2))
+        matched = self.members > 0
+        self.dropped = int(exposed["customers"][~matched[cell]].sum())
+        kept = matched[cell]
+        self.exposed = {k: v[kept] for k, v in (exposed | {"cell": cell}).items()}
+        self.weight = np.bincount(
+            self.exposed["cell"], self.exposed["customers"], len(cells)
+        ).astype(np.float64)
+        self.each = self.weight / np.where(matched, self.members, 1.0)  # of one comparator
 
-    def _expand(self, spans: Columns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """One entry per comparator and cell: its place in the array (time beyond the horizon: horizon + 1); customers.
+    def _batches(self) -> Iterator[slice]:
+        """Slices of the spans that expand to arrays of a bounded size."""
+        length = np.maximum(np.minimum(self.spans["last"], self.days) - self.spans["first"], 0)
+        upto = np.cumsum(length)
+        start = 0
+        while start < len(length):
+            before = int(upto[start - 1]) if start else 0
+            stop = max(int(np.searchsorted(upto, before + _AT_ONCE, side="right")), start + 1)
+            yield slice(start, stop)
+            start = stop
 
-        Of one group at a time, as a comparator of many days makes many entries.
-        """
+    def _expand(
+        self, part: slice
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """One entry per comparator and cell: place in the array (beyond the horizon: horizon + 1), customers, group."""
+        spans = {k: v[part] for k, v in self.spans.items()}
         first, last = spans["first"], np.minimum(spans["last"], self.days)
         length = np.maximum(last - first, 0)
         row = np.repeat(np.arange(len(first)), length)
@@ -200,66 +212,55 @@ class Arrays:
         time = spans["end"][row] - day
         event = np.where(time > self.horizon, 0, spans["event"][row])
         _, cells, times = self.shape
-        return (event * cells + cell) * times + np.minimum(time, self.horizon + 1), spans[
-            "customers"
-        ][row]
+        place = (event * cells + cell) * times + np.minimum(time, self.horizon + 1)
+        return place, spans["customers"][row], spans["group"][row]
 
-    def curves(self) -> list[tuple[Curve, Curve, int]]:
-        """Exposed, comparators, and how many exposed nobody matches: of all, then without each group."""
-        ends, weight = self._ends(self.exposed), self._weight(self.exposed)
-        parts = _split(self.exposed, self.groups)
-        weights, result = [], []
-        for without in (None, *range(self.groups)):
-            members, own, cells = self.members, ends, weight
-            if without is not None:
-                ends_of, customers = self.by_group[without]
-                members = members - np.bincount(self._cell(ends_of), customers, self.shape[1])
-                own, cells = own - self._ends(parts[without]), cells - self._weight(parts[without])
-            matched = members > 0
-            weights.append(np.where(matched, cells / np.where(matched, members, 1.0), 0.0))
-            alone = ~matched[self.exposed["cell"]]  # few, and none of those that were left out
-            if without is not None:
-                alone &= self.exposed["group"] != without
-            dropped = {k: v[alone] for k, v in self.exposed.items()}
-            result.append((own - self._ends(dropped), int(dropped["customers"].sum())))
-        # the comparators of all groups at once: one product of matrices
-        counts = [np.array(weights) @ each for each in self.total]
-        curves = []
-        for i, (own, dropped_customers) in enumerate(result):
-            others = np.stack([c[i] for c in counts])
-            if i:
-                ends_of, customers = self.by_group[i - 1]
-                when = (
-                    ends_of // (self.shape[1] * self.shape[2]) * self.shape[2]
-                    + ends_of % self.shape[2]
-                )
-                less = np.bincount(when, weights[i][self._cell(ends_of)] * customers, others.size)
-                others = others - less.reshape(others.shape)
-            curves.append((self._curve(own), self._curve(others), dropped_customers))
-        return curves
+    def exposed_curve(self) -> Curve:
+        """Of those with somebody to compare with."""
+        return self._curve(self._ends())
 
-    def _cell(self, place: NDArray[np.int64]) -> NDArray[np.int64]:
-        return place // self.shape[2] % self.shape[1]
+    def comparator_curve(self) -> Curve:
+        """Of their comparators, weighted as they are."""
+        return self._curve(np.einsum("ect,c->et", self.total, self.each))
 
-    def _ends(self, exposed: Columns) -> Array:
+    def influence(self, exposed: Curve, comparators: Curve) -> Array:
+        """How much each group moves the incidence at the horizon of exposed and comparators; shape (G, 2)."""
+        of_exposed, of_comparators = (
+            end_influence(c, self.horizon) for c in (exposed, comparators)
+        )
+        moves = np.zeros((self.groups, 2))
+        time = np.minimum(self.exposed["time"], self.horizon + 1)
+        event = np.where(self.exposed["time"] > self.horizon, 0, self.exposed["event"])
+        n, group = self.exposed["customers"], self.exposed["group"]
+        moves[:, 0] = np.bincount(group, n * of_exposed[event, time], self.groups)
+        # a comparator counts by its end, and makes the others of its cell count less; an exposed makes them count more
+        of_cell = np.einsum("ect,et->c", self.total, of_comparators) / np.where(
+            self.members > 0, self.members, 1.0
+        )
+        moves[:, 1] = np.bincount(group, n * of_cell[self.exposed["cell"]], self.groups)
+        flat = of_comparators.ravel()
+        _, cells, times = self.shape
+        for part in self._batches():
+            place, customers, who = self._expand(part)
+            cell = place // times % cells
+            value = flat[place // (cells * times) * times + place % times] - of_cell[cell]
+            moves[:, 1] += np.bincount(who, customers * self.each[cell] * value, self.groups)
+        return moves
+
+    def _ends(self) -> Array:
         """Shape (3, horizon + 2): how many of the exposed end by event and time."""
-        time = np.minimum(exposed["time"], self.horizon + 1)
-        event = np.where(exposed["time"] > self.horizon, 0, exposed["event"])
-        ends = np.bincount(event * self.shape[2] + time, exposed["customers"], 3 * self.shape[2])
+        time = np.minimum(self.exposed["time"], self.horizon + 1)
+        event = np.where(self.exposed["time"] > self.horizon, 0, self.exposed["event"])
+        ends = np.bincount(
+            event * self.shape[2] + time, self.exposed["customers"], 3 * self.shape[2]
+        )
         return ends.astype(np.float64).reshape(3, -1)
-
-    def _weight(self, exposed: Columns) -> Array:
-        """Shape (cells,): how many of the exposed belong to each cell."""
-        return np.bincount(exposed["cell"], exposed["customers"], self.shape[1]).astype(np.float64)
 
     def worth(self) -> float:
         """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
-        weight = np.bincount(
-            self.exposed["cell"], self.exposed["customers"], minlength=len(self.members)
-        )
         used = self.members > 0
-        squares = (weight[used] ** 2 / self.members[used]).sum()
-        return float(weight[used].sum() ** 2 / squares) if squares > 0 else 0.0
+        squares = (self.weight[used] ** 2 / self.members[used]).sum()
+        return float(self.weight[used].sum() ** 2 / squares) if squares > 0 else 0.0
 
     def _curve(self, ends: Array) -> Curve:
         """From ends of follow-up by cause and time; the last column is still there after the horizon."""
@@ -269,35 +270,43 @@ class Arrays:
         return curve_of(times, np.maximum(risk[1:-1], 0.0), np.maximum(ends[1:, 1:-1], 0.0))
 
 
-def _split(rows: Columns, groups: int) -> list[Columns]:
-    """The rows of each group."""
-    order = np.argsort(rows["group"], kind="stable")
-    ordered = {k: v[order] for k, v in rows.items()}
-    cuts = np.searchsorted(ordered["group"], np.arange(groups + 1))
-    return [{k: v[a:b] for k, v in ordered.items()} for a, b in pairwise(cuts.tolist())]
+def end_influence(curve: Curve, horizon: int) -> Array:
+    """How much one more customer, at risk from the beginning, moves the incidence of the first cause at the horizon.
+
+    Args:
+        curve: of two causes, at the times 1, 2, … horizon.
+        horizon: its last time.
+
+    Returns:
+        Shape (3, horizon + 2): by how it ends (0 censored, 1 and 2 the causes) and when; the last column is still there
+        after the horizon.
+    """
+    risk = np.where(curve.at_risk > 0, curve.at_risk, 1.0)
+    hazard = np.where(curve.at_risk > 0, curve.events / risk, 0.0)
+    every = np.minimum(hazard.sum(axis=0), 1.0)
+    before = np.concatenate([[1.0], curve.survival[:-1]])
+    by_then = float(curve.incidence[0][-1])
+    later = np.where(
+        every < 1, (by_then - curve.incidence[0]) / np.where(every < 1, 1 - every, 1), 0
+    )
+    at_risk = np.cumsum((hazard[0] * before - every * later) / risk)
+    result = np.zeros((3, horizon + 2))
+    result[:, 1:-1] = -at_risk
+    result[1, 1:-1] += (before - later) / risk
+    result[2, 1:-1] -= later / risk
+    result[:, -1] = -at_risk[-1] if horizon else 0.0
+    return result
 
 
-def _in_bins(rows: pl.DataFrame, bins: dict[int, int], groups: int) -> Iterator[pl.DataFrame]:
-    """The rows of each of the jackknife's groups; stored groups lie side by side."""
-    ends = np.cumsum(np.bincount(rows["group"].to_numpy(), minlength=max(bins) + 1)).tolist()
-    for wanted in range(groups):
-        own = sorted(g for g, place in bins.items() if place == wanted)
-        yield pl.concat([rows.head(0), *(rows[(ends[g - 1] if g else 0) : ends[g]] for g in own)])
-
-
-def _everyone(table: MatchedTable) -> pl.DataFrame:
-    """The exposed by stored group; groups with comparators only count as empty."""
+def _population(table: MatchedTable) -> pl.DataFrame:
+    """The exposed by group; groups with comparators only count as empty."""
     others = table.spans.select("group").unique().join(table.population, on="group", how="anti")
     empty = others.with_columns(customers=pl.lit(0), clusters=pl.lit(0))
-    return pl.concat([table.population, empty], how="vertical_relaxed")
+    return pl.concat([table.population, empty], how="vertical_relaxed").sort("group")
 
 
-def _columns(
-    rows: pl.DataFrame, causes: NDArray[np.int64], bins: dict[int, int]
-) -> dict[str, NDArray[np.int64]]:
+def _columns(rows: pl.DataFrame, causes: NDArray[np.int64], population: pl.DataFrame) -> Columns:
     result = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns}
-    bin_of = np.full(max(bins) + 1, -1)
-    bin_of[list(bins)] = list(bins.values())
-    result["group"] = bin_of[result["group"]]
+    result["group"] = places(population, rows["group"])
     result["event"] = causes[result["event"]]
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf, log, prod
+from math import inf, prod
 
 import numpy as np
 import polars as pl
@@ -15,9 +15,9 @@ from scipy import optimize
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.design import layout
+from cxresearch.estimators.influence import add_up, places, robust_error
 from cxresearch.estimators.intervals import FEW
-from cxresearch.estimators.jackknife import enough_groups, jackknife
-from cxresearch.estimators.results import Estimate, Result, Vector, estimate
+from cxresearch.estimators.results import Estimate, Result, estimate
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.html_tables import html_table
 from cxresearch.risk.table import Feature, RiskTable
@@ -28,8 +28,9 @@ _PIECES = 20  # of the baseline, at most
 _LARGEST = 10.0  # a variance of frailty beyond any met with: the least inclined half would hardly ever leave
 _FAR = 5.0  # a log hazard ratio no one will observe
 _ENOUGH = (
-    1e-8  # a step that promises less, in log likelihood, moves nothing by a thousandth of its error
+    1e-12  # a step that promises less, in log likelihood, moves nothing by a millionth of its error
 )
+_STEP = 1e-5  # of numerical derivatives
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,21 +50,73 @@ class Ages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """Customer-days at risk and events by group, stratum, span of tenure and age.
+    """Customer-days at risk and events by stratum, span of tenure and age.
 
     Attributes:
-        exposure: shape (G, S, I, J).
-        events: shape (G, S, I, J).
+        exposure: shape (S, I, J).
+        events: shape (S, I, J).
         edges: shape (I + 1,): the spans are (edge, next edge].
+        flows: what each flow of the table adds to them.
     """
 
     exposure: Array
     events: Array
     edges: NDArray[np.int64]
+    flows: CellFlows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellFlows:
+    """What flows add to cells.
+
+    Attributes:
+        place: shape (F,): position of the flow's group among those of the table, ascending.
+        groups: how many groups there are.
+        stratum: shape (F,).
+        span: shape (F,): 0 for those there from the beginning; else one more than the span that holds the flow.
+        level: shape (F,): age.
+        net: shape (F,): entered less left.
+        part: shape (F,): days of its own span that a flow counts for.
+        events: shape (F,).
+    """
+
+    place: NDArray[np.int64]
+    groups: int
+    stratum: NDArray[np.int64]
+    span: NDArray[np.int64]
+    level: NDArray[np.int64]
+    net: Array
+    part: Array
+    events: Array
+
+    def summed(self, of_exposure: Array, of_events: Array, days: Array) -> Array:
+        """Σ over the exposure and the events of each cluster of a number per cell.
+
+        Args:
+            of_exposure: shape (S, I, J): per customer-day.
+            of_events: shape (S, I, J): per event.
+            days: shape (I,): length of the spans.
+
+        Returns:
+            Shape (G,).
+        """
+        whole = of_exposure * days[:, None]
+        later = np.zeros((whole.shape[0], whole.shape[1] + 1, whole.shape[2]))
+        later[:, :-1] = np.flip(np.cumsum(np.flip(whole, 1), axis=1), 1)
+        own = np.maximum(self.span - 1, 0)
+
+        def contributions(part: slice) -> Array:
+            s, i, j = self.stratum[part], own[part], self.level[part]
+            days_of = self.net[part] * (
+                self.part[part] * of_exposure[s, i, j] + later[s, self.span[part], j]
+            )
+            return np.asarray(days_of + self.events[part] * of_events[s, i, j])[:, None]
+
+        return add_up(self.place, self.groups, 1, contributions)[:, 0]
 
 
 def cells_of(table: RiskTable, age: str, ages: Ages, strata: tuple[str, ...], cause: str) -> Cells:
-    """Sum a table on the tenure clock, with groups 0, 1, …, into cells.
+    """Sum a table on the tenure clock into cells.
 
     Args:
         table: with somebody at risk.
@@ -80,25 +133,29 @@ def cells_of(table: RiskTable, age: str, ages: Ages, strata: tuple[str, ...], ca
     place_of = np.zeros(len(names), np.int64)
     place_of[ages.levels] = np.arange(len(ages.levels))
     level = place_of[laid.patterns[age].to_numpy()][laid.pattern]
-    shape = (table.groups, laid.strata.height, len(edges), len(ages.levels))
+    shape = (laid.strata.height, len(edges), len(ages.levels))
     span = np.searchsorted(
         edges, time
     )  # 0: there from the beginning; else the span that ends with this edge
-    group = flows["group"].to_numpy().astype(np.int64)
-    place = ((group * shape[1] + laid.stratum) * shape[2] + span) * shape[3] + level
+    net = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series().to_numpy()
+    landed = CellFlows(
+        places(table.population, flows["group"]),
+        table.groups,
+        laid.stratum,
+        span,
+        level,
+        net.astype(np.float64),
+        (edges[span] - time).astype(np.float64),
+        flows[cause].to_numpy().astype(np.float64),
+    )
+    place = (laid.stratum * shape[1] + span) * shape[2] + level
 
     def summed(weight: Array) -> Array:
         return np.bincount(place, weight, prod(shape)).astype(np.float64).reshape(shape)
 
-    net = (
-        flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left"))
-        .to_series()
-        .to_numpy()
-        .astype(np.float64)
-    )
-    before = np.cumsum(summed(net), axis=2)[:, :, :-1]
-    exposure = before * np.diff(edges)[:, None] + summed(net * (edges[span] - time))[:, :, 1:]
-    return Cells(exposure, summed(flows[cause].to_numpy().astype(np.float64))[:, :, 1:], edges)
+    before = np.cumsum(summed(landed.net), axis=1)[:, :-1]
+    exposure = before * np.diff(edges)[:, None] + summed(landed.net * landed.part)[:, 1:]
+    return Cells(exposure, summed(landed.events)[:, 1:], edges, landed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,8 +211,8 @@ class World:
             ages: of the cells; moments are taken to have come in the middle of the ages possible at that tenure.
             recent: how many days after a moment are recent; the end of one of the ages.
         """
-        events = cells.events.sum(axis=(0, 1, 3))
-        upto, strata = np.cumsum(events), cells.events.shape[1]
+        events = cells.events.sum(axis=(0, 2))
+        upto, strata = np.cumsum(events), len(cells.events)
         most = int(np.clip(upto[-1] // (FEW * strata), 1, _PIECES))
         share = np.minimum((upto - events) * most // upto[-1], most - 1)
         _, starts, piece = np.unique(share, return_index=True, return_inverse=True)
@@ -185,16 +242,13 @@ class World:
         """Expected events, shape (S, I, J), for exposure of this shape."""
         return self._expected(at.vector, exposure)[0]
 
-    def fit(self, exposure: Array, events: Array, start: Fitted | None = None) -> Fitted:
+    def fit(self, exposure: Array, events: Array) -> Fitted:
         """The parameters under which these events were most likely; θ from 0 to 10.
 
         Args:
             exposure: shape (S, I, J).
             events: shape (S, I, J).
-            start: parameters nearby, if known.
         """
-        if start is not None:
-            return self._climb(exposure, events, start.vector)
         days, exits = (
             np.array([np.bincount(self.piece, part.sum(axis=1)) for part in each])
             for each in (exposure, events)
@@ -232,8 +286,7 @@ class World:
         """Fisher's scoring within bounds, with step halving."""
         strata, size = len(exposure), len(p)
         k = (size - 3) // strata
-        low = np.concatenate([np.full(size - 3, -30.0), [-_FAR, -_FAR, 0.0]])
-        high = np.concatenate([np.full(size - 3, _FAR), [_FAR, _FAR, _LARGEST]])
+        low, high = _bounds(size)
         seen = events > 0
         expected, slopes = self._expected(p, exposure)
         loglik = _poisson(events[seen], expected[seen], expected.sum())
@@ -264,6 +317,32 @@ class World:
             p, loglik = near, result
         beta, gamma, theta = p[-3:].tolist()
         return Fitted(p[:-3].reshape(strata, -1), beta, gamma, theta, loglik)
+
+    def slope(self, exposure: Array, events: Array, p: Array) -> Array:
+        """The score of parameters, shape (size,)."""
+        expected, slopes = self._expected(p, exposure)
+        k = (len(p) - 3) // len(exposure)
+        result = np.zeros(len(p))
+        for s, (e, n, slope) in enumerate(zip(expected, events, slopes, strict=True)):
+            at = np.r_[s * k : (s + 1) * k, len(p) - 3 : len(p)]
+            result[at] += slope.reshape(-1, k + 3).T @ (n - e).ravel()
+        return result
+
+    def along(self, exposure: Array, p: Array, direction: Array) -> tuple[Array, Array]:
+        """Expected events per customer-day, and the slope of their logarithms along a direction; shape (S, I, J)."""
+        ones = np.ones_like(exposure)
+        rate, slopes = self._expected(p, ones)
+        k = (len(p) - 3) // len(exposure)
+        by = [
+            slope @ direction[np.r_[s * k : (s + 1) * k, len(p) - 3 : len(p)]]
+            for s, slope in enumerate(slopes)
+        ]
+        return rate, np.stack(by)
+
+
+def _bounds(size: int) -> tuple[Array, Array]:
+    low = np.concatenate([np.full(size - 3, -30.0), [-_FAR, -_FAR, 0.0]])
+    return low, np.concatenate([np.full(size - 3, _FAR), [_FAR, _FAR, _LARGEST]])
 
 
 def _poisson(events: Array, expected: Array, total: float) -> float:
@@ -333,7 +412,6 @@ def beyond_selection(
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
-    groups: int = 100,
 ) -> Fading:
     """The ratio of the hazard soon after a moment to that later on, over the ratio that selection alone would give.
 
@@ -350,15 +428,15 @@ def beyond_selection(
             such as contact intensity, cannot be held equal: selection needs its past, which a table does not hold.
         cause: the event; other causes leave the risk set.
         level: confidence level.
-        groups: most groups of the delete-a-group jackknife, which goes over the comparison and the world alike.
 
     Returns:
-        The ratio, its limits symmetric on the log scale. They do not say how far customers may be from a gamma
+        The ratio, its limits symmetric on the log scale, by what each cluster moves in the comparison and in the world.
+        They do not say how far customers may be from a gamma
         distribution.
 
     Raises:
-        NotTestable: nobody at risk before the moment, at recent ages or at older ones, no departures there, or too few
-            for a jackknife.
+        NotTestable: nobody at risk before the moment, at recent ages or at older ones, no departures there, or those of
+            one customer.
         EstimationError: an unknown feature, level or cause, another clock, ages without such a band, recent and older
             ages that are never at risk at the same time.
     """
@@ -373,29 +451,21 @@ def beyond_selection(
         raise NotTestable(
             f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it"
         )
-    near = enough_groups(near, cause, groups)
-    fit = cox(near, [_RECENT], strata=strata, cause=cause, level=level, groups=near.groups)
+    fit = cox(near, [_RECENT], strata=strata, cause=cause, level=level)
     observed = contrast(fit, {f"{_RECENT}[1]": 1})
-    cells = cells_of(used.coarsen(near.groups), age, kinds.ages, tuple(strata), cause)
-    days, events = cells.exposure.sum(axis=0), cells.events.sum(axis=0)
-    if days[..., 0].sum() == 0:
+    cells = cells_of(used, age, kinds.ages, tuple(strata), cause)
+    if cells.exposure[..., 0].sum() == 0:
         raise NotTestable("customers at risk before such a moment")
     world = World.of(cells, kinds.ages, recent)
-    top = world.fit(days, events)
-
-    def by_selection(at: Fitted, exposure: Array) -> float:
-        return _limit(exposure, world.expected(replace(at, gamma=0.0), exposure), kinds)
-
-    def without(g: int) -> Vector:
-        less = days - cells.exposure[g]
-        part = world.fit(less, events - cells.events[g], top)
-        return np.array([float(fit.replicates[g, 0]) - by_selection(part, less)])
-
-    implied = by_selection(top, days)
-    value = log(observed.value) - implied
-    result = jackknife(np.array([value]), without, near.groups)
+    top = world.fit(cells.exposure, cells.events)
+    implied = _by_selection(world, top.vector, cells.exposure, kinds)
+    influence = fit.influence[:, 0] - _implied_influence(world, top.vector, cells, kinds)
     beyond = estimate(
-        float(np.exp(value)), float(result.se[0]), scale="log", level=level, groups=result.groups
+        observed.value / float(np.exp(implied)),
+        float(robust_error(influence)),
+        scale="log",
+        level=level,
+        clusters=fit.clusters,
     )
     return Fading(
         beyond,
@@ -455,6 +525,62 @@ def _near(table: RiskTable, age: str, kinds: _Kinds, strata: Sequence[str]) -> R
     )
 
 
+def _by_selection(world: World, p: Array, exposure: Array, kinds: _Kinds) -> float:
+    """The log hazard ratio that selection alone gives: the comparison in a world whose effect is constant."""
+    constant = p.copy()
+    constant[-2] = 0.0
+    return _limit(exposure, world.along(exposure, constant, np.zeros_like(p))[0] * exposure, kinds)
+
+
+def _implied_influence(world: World, p: Array, cells: Cells, kinds: _Kinds) -> Array:
+    """How much each cluster moves what selection gives: by the parameters, and by who is at risk; shape (G,)."""
+    exposure, size = cells.exposure, len(p)
+    low, high = _bounds(size)
+    score = world.slope(exposure, cells.events, p)
+    free = np.flatnonzero(~((p <= low) & (score < 0)) & ~((p >= high) & (score > 0)))
+    curvature, moves = np.zeros((size, size)), np.zeros(size)
+    for i in free:
+        step = np.zeros(size)
+        step[i] = _STEP * max(1.0, abs(p[i]))
+        near, far = p + step, p - step
+        up, down = (world.slope(exposure, cells.events, q) for q in (near, far))
+        curvature[i] = (down - up) / (2 * step[i])
+        up_to, down_to = (_by_selection(world, q, exposure, kinds) for q in (near, far))
+        moves[i] = (up_to - down_to) / (2 * step[i])
+    direction = np.zeros(size)
+    part = curvature[np.ix_(free, free)]
+    scale = np.sqrt(np.maximum(np.abs(np.diag(part)), 1e-12))
+    scaled = (part + part.T) / 2 / np.outer(scale, scale) + 1e-9 * np.eye(len(free))
+    direction[free] = np.linalg.solve(scaled, moves[free] / scale) / scale
+    rate, along = world.along(exposure, p, direction)
+    by_exposure = _limit_slopes(world, p, exposure, kinds)
+    return cells.flows.summed(by_exposure - rate * along, along, np.diff(cells.edges))
+
+
+def _limit_slopes(world: World, p: Array, exposure: Array, kinds: _Kinds) -> Array:
+    """By how much what selection gives moves with a customer-day more in each cell; shape (S, I, J)."""
+    constant = p.copy()
+    constant[-2] = 0.0
+    rate = world.along(exposure, constant, np.zeros_like(p))[0]
+    x = _limit(exposure, rate * exposure, kinds)
+    a, b = (exposure[..., k].sum(axis=-1) for k in (kinds.recent, kinds.older))
+    soon, late = ((rate * exposure)[..., k].sum(axis=-1) for k in (kinds.recent, kinds.older))
+    both = (a > 0) & (b > 0)
+    odds = np.where(both, a / np.where(b > 0, b, 1.0) * np.exp(x), 0.0)
+    share, curve = odds / (1 + odds), odds / (1 + odds) ** 2
+    every = np.where(both, soon + late, 0.0)
+    slopes = np.zeros_like(exposure)
+    for k, direct, size, sign in (
+        (kinds.recent, 1 - share, a, -1.0),
+        (kinds.older, -share, b, 1.0),
+    ):
+        indirect = sign * every * curve / np.where(size > 0, size, 1.0)
+        slopes[..., k] = np.where(
+            both[..., None], rate[..., k] * direct[..., None] + indirect[..., None], 0.0
+        )
+    return slopes / max(float((every * curve).sum()), 1e-300)
+
+
 def _limit(exposure: Array, expected: Array, kinds: _Kinds) -> float:
     """The log hazard ratio at which a Cox model would end, stratified in time, if events were as expected."""
     a, b = exposure[..., kinds.recent].sum(axis=-1), exposure[..., kinds.older].sum(axis=-1)
@@ -469,4 +595,4 @@ def _limit(exposure: Array, expected: Array, kinds: _Kinds) -> float:
         with_x = odds * np.exp(x)
         return float((soon - (soon + late) * with_x / (1 + with_x)).sum())
 
-    return float(optimize.brentq(score, -_FARTHEST, _FARTHEST))
+    return float(optimize.brentq(score, -_FARTHEST, _FARTHEST, xtol=1e-13))

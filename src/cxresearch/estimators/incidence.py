@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,12 +10,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.intervals import FEW, SCALES, cloglogs, inverse_cloglogs, quantile
-from cxresearch.estimators.jackknife import enough_clusters, enough_groups, jackknife
+from cxresearch.estimators.influence import Clusters, clusters_of, places, robust_error
+from cxresearch.estimators.intervals import FEW, cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.results import Estimate, Incidence, Vector, estimate, wilson
-from cxresearch.risk.table import AtRisk, RiskTable, at_risk, at_risk_in_groups
+from cxresearch.risk.table import AtRisk, RiskTable, at_risk
 
 _POINTS = 200  # times at which the band around a curve is computed
+_AT_ONCE = 4_000_000  # numbers in the largest array of a batch of clusters
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +44,7 @@ def incidence(
     *,
     min_cell: int = 10,
     level: float = 0.95,
-    errors: Literal["jackknife", "model"] = "jackknife",
-    groups: int = 100,
+    errors: Literal["robust", "model"] = "robust",
 ) -> Incidence:
     """Tied Aalen–Johansen incidence of a cause; with a single cause, one minus Kaplan–Meier.
 
@@ -55,61 +54,54 @@ def incidence(
         min_cell: the estimate starts where that many are at risk, and is conditional on being there; the support
             ends where the data are worth fewer customers than this (at risk / probability to be still there).
         level: confidence level of the pointwise limits, symmetric in log(-log(1 - p)).
-        errors: delete-a-group jackknife, or the Greenwood-type variance; that also where events are too few for groups.
-        groups: most groups to use.
+        errors: by influence functions, clustered (default), or the Greenwood-type variance; that also where all events
+            are those of one customer.
 
     Raises:
         EstimationError: no such cause.
-        NotTestable: never `min_cell` at risk, or too few for a jackknife.
+        NotTestable: never `min_cell` at risk.
 
     References:
         Aalen & Johansen (1978), Scandinavian Journal of Statistics 5, 141-150; Betensky & Schoenfeld (2001),
         Biometrics 57, 282-286.
     """
     table.events(cause)
-    grouped = _grouped(table.only(), cause, groups) if errors == "jackknife" else None
-    table = table if grouped is None else grouped
     causes = (cause, *(c for c in table.causes[1:] if c != cause))
     start = first_time(table, min_cell)
     curve = aalen_johansen(table, causes, start)
     se_model = _greenwood(curve)
     value = curve.incidence[0]
-    if grouped is not None:
+    clusters = _clusters(table, (cause,)) if errors == "robust" else None
+    error = se_model
+    if clusters:
         keep = np.unique(
             np.linspace(0, len(curve.times) - 1, min(_POINTS, len(curve.times))).astype(int)
         )
         points = curve.times[keep]
-        less = _without_groups(table, causes, start)
-
-        def without(group: int) -> Vector:
-            part = less(group)
-            return cloglogs(step(part.times, part.incidence[0], points))
-
-        count = table.groups
-        se = jackknife(cloglogs(value[keep]), without, count).se
-        half = quantile(level, count) * np.interp(curve.times, points, se)
-    else:
-        count = 0
-        inside = (value > 0) & (value < 1)
-        slope = np.where(inside, -np.log1p(-np.where(inside, value, 0.5)) * (1 - value), 1.0)
-        half = quantile(level, 0) * se_model / slope
+        spread = robust_error(curve_influence(table, causes, start, points))
+        error = np.interp(curve.times, points, spread)
+    inside = (value > 0) & (value < 1)
+    slope = np.where(inside, -np.log1p(-np.where(inside, value, 0.5)) * (1 - value), 1.0)
+    df = clusters.df if clusters else 0
+    half = quantile(level, df) * error / slope
     middle = cloglogs(value)
     none = value <= 0
     low = np.where(none, 0.0, inverse_cloglogs(middle - half))
     high = np.where(none, 0.0, inverse_cloglogs(middle + half))
     return Incidence(
-        cause,
-        table.clock,
-        curve.times.astype(np.float64),
-        value,
-        low,
-        high,
-        curve.at_risk,
-        se_model,
-        start,
-        support(curve, min_cell),
-        level,
-        count,
+        cause=cause,
+        clock=table.clock,
+        times=curve.times.astype(np.float64),
+        incidence=value,
+        low=low,
+        high=high,
+        at_risk=curve.at_risk,
+        se_model=se_model,
+        start=start,
+        support=support(curve, min_cell),
+        level=level,
+        df=df,
+        errors=clusters.by if clusters else "model",
     )
 
 
@@ -121,9 +113,8 @@ def incidence_at(
     against: str | None = None,
     min_cell: int = 10,
     level: float = 0.95,
-    groups: int = 100,
 ) -> Estimate:
-    """The incidence of a cause at one horizon, with its own jackknife error.
+    """The incidence of a cause at one horizon, with a robust error, clustered.
 
     Args:
         table: its features are summed over.
@@ -132,19 +123,20 @@ def incidence_at(
         against: another cause; the number is then incidence / (incidence + incidence of that cause).
         min_cell: as `incidence`.
         level: confidence level.
-        groups: most groups to use.
+
+    Returns:
+        The incidence; with fewer than 20 cases, or than 20 others, by Wilson's interval on what the data are worth.
 
     Raises:
         EstimationError: no such cause.
-        NotTestable: a horizon beyond the support, or too few customers or events for a jackknife.
+        NotTestable: a horizon beyond the support.
     """
     scale = "cloglog" if against is None else "logit"
-    forward, back = SCALES[scale]
     first = (cause,) if against is None else (cause, against)
     causes = (*first, *(c for c in table.causes[1:] if c not in first))
     start = first_time(table, min_cell)
-    whole = aalen_johansen(table, causes, start)
-    end = support(whole, min_cell)
+    curve = aalen_johansen(table, causes, start)
+    end = support(curve, min_cell)
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} (it ends at {end} on the {table.clock} clock)")
     point = np.array([horizon])
@@ -153,39 +145,103 @@ def incidence_at(
         int(by_then[cause].sum()),
         int(by_then[against].sum()) if against else table.customers,
     )
-    grouped = _grouped(table.only(), cause, groups)
-    if grouped is None or min(cases, others) < FEW:
-        # too few to leave out in turn: a proportion of what the data are worth
+    p = np.array(
+        [float(step(curve.times, curve.incidence[i], point)[0]) for i in range(len(first))]
+    )
+    value = float(p[0] if against is None else p[0] / max(p.sum(), 1e-300))
+    clusters = _clusters(table, first)
+    if clusters is None or min(cases, others) < FEW:
+        # the error of so few is a guess: a proportion of what the data are worth
         apart = int(table.population["clusters"].sum()) / table.customers  # clusters to a customer
-        size = float(cases + others) if against else min(worth_at(whole, horizon), table.customers)
-        p = [float(step(whole.times, whole.incidence[i], point)[0]) for i in range(len(first))]
-        return wilson(
-            p[0] if against is None else p[0] / max(sum(p), 1e-300), max(size * apart, 1.0), level
-        )
+        size = float(cases + others) if against else min(worth_at(curve, horizon), table.customers)
+        return wilson(value, max(size * apart, 1.0), level)
+    influence = curve_influence(table, causes, start, point)[:, 0]
+    if against is not None:
+        other = curve_influence(table, (against, cause, *causes[2:]), start, point)[:, 0]
+        influence = (p[1] * influence - p[0] * other) / p.sum() ** 2
+        slope = value * (1 - value)
+    else:
+        slope = -np.log1p(-value) * (1 - value)
+    if not 0 < value < 1:
+        return wilson(value, float(table.customers), level)
+    return estimate(
+        value, float(robust_error(influence)) / slope, scale=scale, level=level, clusters=clusters
+    )
 
-    def value(curve: Curve) -> Vector:
-        parts = [float(step(curve.times, curve.incidence[i], point)[0]) for i in range(len(first))]
-        share = parts[0] if against is None else parts[0] / sum(parts) if sum(parts) > 0 else 0.0
-        return np.array([forward(share)])
 
-    less = _without_groups(grouped, causes, start)
-    result = jackknife(value(whole), lambda g: value(less(g)), grouped.groups)
-    middle, se = float(result.value[0]), float(result.se[0])
-    return estimate(back(middle), se, scale=scale, level=level, groups=result.groups)
-
-
-def _grouped(table: RiskTable, cause: str, groups: int) -> RiskTable | None:
-    """The table with as many groups as a jackknife needs; None if it has customers enough and events too few.
-
-    Raises:
-        NotTestable: too few customers.
-    """
+def _clusters(table: RiskTable, causes: tuple[str, ...]) -> Clusters | None:
+    """Whom errors are summed over; None where all events are those of one."""
     try:
-        return enough_groups(table, cause, groups)
+        return clusters_of(table, causes)
     except NotTestable:
-        if not enough_clusters(table):
-            raise
         return None
+
+
+def curve_influence(
+    table: RiskTable, causes: tuple[str, ...], start: int, points: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How much each cluster moves the incidence of the first cause.
+
+    Args:
+        table: its features are summed over.
+        causes: as `aalen_johansen`.
+        start: as `aalen_johansen`.
+        points: shape (K,): times, ascending.
+
+    Returns:
+        Shape (G, K): the derivatives in the case weights of each group of the table.
+    """
+    own = table.only()
+    curve = aalen_johansen(own, causes, start)
+    times = curve.times
+    if not len(times):
+        return np.zeros((table.groups, len(points)))
+    risk = np.where(curve.at_risk > 0, curve.at_risk, 1.0)
+    hazard = curve.events / risk
+    every = np.minimum(hazard.sum(axis=0), 1.0)
+    before = np.concatenate([[1.0], curve.survival[:-1]])
+    stays = np.where(every < 1, 1 - every, 1.0)
+    sooner = curve.incidence[0] / stays / risk
+    back = np.where(every < 1, 1 / stays / risk, 0.0)
+    sooner = np.where(every < 1, sooner, 0.0)
+    # an exit for the first cause at v moves the incidence by t by a(v) - F(t) b(v), another one by less
+    leaves, stayed = before / risk, (sooner, back)
+    drift = np.column_stack([hazard[0] * leaves + every * stayed[0], every * stayed[1]])
+    upto = np.vstack([np.zeros(2), np.cumsum(drift, axis=0)])
+    flows = own.flows
+    time = flows["time"].to_numpy().astype(np.int64)
+    net = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series().to_numpy()
+    exits = np.column_stack([flows[c].to_numpy() for c in causes]).astype(np.float64)
+    place = places(table.population, flows["group"])
+    at = np.searchsorted(times, time, side="right")  # event times up to the flow's own
+    row = np.maximum(at - 1, 0)
+    own_time = (at > 0) & (times[row] == time)
+    exits = np.where(own_time[:, None], exits, 0.0)
+    first = exits[:, 0] * leaves[row] + exits.sum(axis=1) * stayed[0][row]
+    second = exits.sum(axis=1) * stayed[1][row]
+    slot = np.searchsorted(points, time)  # the first point that the flow counts for
+    reached = np.searchsorted(times, points, side="right")
+    by_then = step(times, curve.incidence[0], points)
+    width = len(points) + 1
+    columns = (
+        net.astype(np.float64),
+        first + net * upto[at, 0],
+        second + net * upto[at, 1],
+    )
+    influence = np.empty((table.groups, len(points)))
+    batch = max(1, _AT_ONCE // width)
+    for low in range(0, table.groups, batch):
+        high = min(low + batch, table.groups)
+        part = slice(*np.searchsorted(place, [low, high]).tolist())
+        cell = (place[part] - low) * width + slot[part]
+        n, a, b = (
+            np.bincount(cell, c[part], (high - low) * width)
+            .reshape(-1, width)[:, :-1]
+            .cumsum(axis=1)
+            for c in columns
+        )
+        influence[low:high] = (a - n * upto[reached, 0]) - by_then * (b - n * upto[reached, 1])
+    return influence
 
 
 def first_time(table: RiskTable, min_cell: int) -> int:
@@ -210,14 +266,6 @@ def aalen_johansen(table: RiskTable, causes: tuple[str, ...], start: int = 0) ->
         start: times up to here do not count.
     """
     return _after(at_risk(table, causes), start)
-
-
-def _without_groups(
-    table: RiskTable, causes: tuple[str, ...], start: int
-) -> Callable[[int], Curve]:
-    """The estimate without any one of the groups."""
-    whole, parts = at_risk(table, causes), at_risk_in_groups(table, causes)
-    return lambda group: _after(whole.without(parts[group]), start)
 
 
 def _after(result: AtRisk, start: int) -> Curve:

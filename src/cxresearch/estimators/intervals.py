@@ -10,25 +10,23 @@ from numpy.typing import NDArray
 from scipy import stats
 
 _TINY = 1e-12
-FEW = 20  # fewer cases than this are too few to leave out in turn
+FEW = 20  # of fewer cases the error is itself a guess, and of none there is no error
 
 
-def quantile(level: float, groups: int) -> float:
-    """The two-sided quantile: t with groups - 1 degrees of freedom, normal if there are no groups."""
+def quantile(level: float, df: int) -> float:
+    """The two-sided quantile of t with so many degrees of freedom; of the normal distribution if they are 0."""
     p = 0.5 + level / 2
-    return float(stats.t.ppf(p, groups - 1) if groups else stats.norm.ppf(p))
+    return float(stats.t.ppf(p, df) if df else stats.norm.ppf(p))
 
 
-def two_sided_p(distance: float, groups: int) -> float:
+def two_sided_p(distance: float, df: int) -> float:
     """The largest level at which an interval still reaches a point `distance` standard errors away."""
-    return float(
-        2 * (stats.t.sf(abs(distance), groups - 1) if groups else stats.norm.sf(abs(distance)))
-    )
+    return float(2 * (stats.t.sf(abs(distance), df) if df else stats.norm.sf(abs(distance))))
 
 
-def log_interval(coef: float, se: float, level: float, groups: int) -> tuple[float, float]:
+def log_interval(coef: float, se: float, level: float, df: int) -> tuple[float, float]:
     """Limits of a hazard ratio from a log hazard ratio and its error."""
-    half = quantile(level, groups) * se
+    half = quantile(level, df) * se
     return math.exp(min(coef - half, 700)), math.exp(min(coef + half, 700))
 
 

@@ -14,10 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import linalg, optimize, stats
 
-from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout, covariates, layout
+from cxresearch.estimators.influence import Clusters, add_up, clusters_of, places, robust_error
 from cxresearch.estimators.intervals import FEW, quantile
-from cxresearch.estimators.jackknife import enough_groups, jackknife
 from cxresearch.estimators.results import Result, Vector, coefficients, references
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk.table import RiskTable
@@ -107,9 +107,8 @@ def edges_of(table: RiskTable, breaks: Sequence[int]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """Exposure and events, each of shape (G, strata, intervals, patterns), by group of the table."""
+    """Exposure and events, each of shape (strata, intervals, patterns)."""
 
-    groups: NDArray[np.int64]
     exposure: Array
     events: Array
 
@@ -122,29 +121,24 @@ def cells_of(laid: Layout, cause: str, edges: tuple[int, ...]) -> Cells:
         cause: whose events.
         edges: from `edges_of`.
     """
-    flows, time = laid.flows, laid.flows["time"].to_numpy().astype(np.int64)
-    groups, group = np.unique(flows["group"].to_numpy(), return_inverse=True)
-    net = (
-        flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left"))
-        .to_series()
-        .to_numpy()
-        .astype(np.float64)
-    )
-    events = flows[cause].to_numpy().astype(np.float64)
-    sizes = (len(groups), laid.strata.height, len(edges) - 1, laid.patterns.height)
-    place = (group * sizes[1] + laid.stratum) * sizes[3] + laid.pattern
-    total = sizes[0] * sizes[1] * sizes[3]
+    strata, patterns = laid.strata.height, laid.patterns.height
+    place, total = laid.stratum * patterns + laid.pattern, strata * patterns
 
     def summed(weight: Array) -> Array:
-        return (
-            np.bincount(place, weight, total)
-            .astype(np.float64)
-            .reshape(sizes[0], sizes[1], sizes[3])
-        )
+        return np.bincount(place, weight, total).astype(np.float64).reshape(strata, patterns)
 
-    days = [summed(net * (b - np.clip(time, a, b))) for a, b in pairwise(edges)]
-    exits = [summed(events * ((time > a) & (time <= b))) for a, b in pairwise(edges)]
-    return Cells(groups, np.stack(days, axis=2), np.stack(exits, axis=2))
+    pieces = [_piece(laid, cause, a, b) for a, b in pairwise(edges)]
+    days, exits = (np.stack([summed(p[i]) for p in pieces], axis=1) for i in (0, 1))
+    return Cells(days, exits)
+
+
+def _piece(laid: Layout, cause: str, first: int, last: int) -> tuple[Array, Array]:
+    """What each flow adds to exposure and events in the interval (first, last]."""
+    time = laid.flows["time"].to_numpy().astype(np.int64)
+    net = laid.flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series()
+    events = laid.flows[cause].to_numpy().astype(np.float64)
+    inside = (time > first) & (time <= last)
+    return net.to_numpy() * (last - np.clip(time, first, last)).astype(np.float64), events * inside
 
 
 def stratum_names(table: RiskTable, laid: Layout) -> list[str]:
@@ -170,10 +164,11 @@ class Rates(Result):
         rate: shape (C,): events per customer-day.
         low: shape (C,): lower limit.
         high: shape (C,): upper limit.
-        se: shape (C,): delete-a-group jackknife error of the log rate; NaN where the limits are exact ones.
+        se: shape (C,): robust error of the log rate; NaN where the limits are exact ones.
         se_model: shape (C,): the same if events were Poisson, 1/√events; NaN without events.
         level: confidence level.
-        groups: groups of the jackknife; 0 if all limits are exact Poisson limits.
+        df: degrees of freedom of the robust limits; 0 if all limits are exact Poisson limits.
+        errors: what robust limits rest on, as `Estimate.errors`.
     """
 
     cause: str
@@ -190,7 +185,8 @@ class Rates(Result):
     se: Vector
     se_model: Vector
     level: float
-    groups: int
+    df: int
+    errors: str
 
     def to_polars(self) -> pl.DataFrame:
         """One row per cell."""
@@ -208,8 +204,7 @@ def rates(
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
-    errors: Literal["jackknife", "model"] = "jackknife",
-    groups: int = 100,
+    errors: Literal["robust", "model"] = "robust",
 ) -> Rates:
     """Event rates: events of a cause divided by the days at risk, by interval of the clock.
 
@@ -220,17 +215,16 @@ def rates(
         strata: features by whose levels the rates are shown.
         cause: the event.
         level: confidence level of the limits.
-        errors: delete-a-group jackknife (default), whose limits are symmetric in the log rate; or the model: exact
+        errors: by influence functions, clustered (default), with limits symmetric in the log rate; or the model: exact
             limits (Garwood) for independent Poisson counts. Cells with fewer than 20 events always have exact limits,
-            because leaving out a few events in turn says little, and leaving out none says nothing.
-        groups: most groups to use; fewer where 20 clusters and 5 events in each need it.
+            because the robust error of so few is itself a guess.
 
     Returns:
         The rates. A cell without events has rate 0, lower limit 0 and an exact upper limit.
 
     Raises:
         EstimationError: an unknown feature or cause, or breaks that do not rise or lie beyond the follow-up.
-        NotTestable: too few customers or events for a jackknife.
+        NotTestable: all events are those of one customer.
 
     References:
         Garwood (1936), Fiducial limits for the Poisson distribution, Biometrika 28, 437-442.
@@ -247,34 +241,20 @@ def rates(
         >>> found.rate.round(4).tolist()
         [0.0714, 0.0286]
     """
-    if errors == "jackknife":
-        table = enough_groups(table, cause, groups)
     table.events(cause)  # names a wrong cause
+    clusters = clusters_of(table, [cause]) if errors == "robust" else None
     laid = layout(table, (), strata)
     edges = edges_of(table, breaks)
     cells = cells_of(laid, cause, edges)
-    n, d = (part.sum(axis=0)[..., 0].ravel() for part in (cells.exposure, cells.events))
+    n, d = (part[..., 0].ravel() for part in (cells.exposure, cells.events))
     used = n > 0
     rate, many = d[used] / n[used], d[used] >= FEW
     low, high = _exact(d[used], n[used], level)
     se = np.full(len(rate), np.nan)
-    if errors == "jackknife" and many.any():
-        at = np.flatnonzero(used)[many]
-        own_n, own_d = (
-            part[..., 0].reshape(len(cells.groups), -1)[:, at]
-            for part in (cells.exposure, cells.events)
-        )
-        many[many] = alone = ((d[at] - own_d) > 0).all(
-            axis=0
-        )  # all events in one group: nothing to compare
-        at, own_n, own_d = at[alone], own_n[:, alone], own_d[:, alone]
-        result = jackknife(
-            np.log(d[at] / n[at]),
-            lambda g: np.log((d[at] - own_d[g]) / (n[at] - own_n[g])),
-            len(own_n),
-        )
-        se[many] = result.se
-        half = quantile(level, result.groups) * result.se
+    if clusters and many.any():
+        squares = _squares(table, laid, cause, edges, n, d)[used]
+        se[many] = np.sqrt(squares[many])
+        half = quantile(level, clusters.df) * se[many]
         low[many], high[many] = rate[many] * np.exp(-half), rate[many] * np.exp(half)
     named = [(s, a, b) for s in stratum_names(table, laid) for a, b in pairwise(edges)]
     kept = [cell for cell, there in zip(named, used, strict=True) if there]
@@ -293,8 +273,25 @@ def rates(
         se=se,
         se_model=np.where(d[used] > 0, 1 / np.sqrt(np.maximum(d[used], 1)), np.nan),
         level=level,
-        groups=len(cells.groups) if errors == "jackknife" else 0,
+        df=clusters.df if clusters else 0,
+        errors=clusters.by if clusters else "model",
     )
+
+
+def _squares(
+    table: RiskTable, laid: Layout, cause: str, edges: tuple[int, ...], n: Array, d: Array
+) -> Array:
+    """The sum of squares over clusters of what each adds to the log rates; shape (cells,), strata by intervals."""
+    place, pieces = places(table.population, laid.flows["group"]), len(edges) - 1
+    result = np.zeros(len(n))
+    for i, (first, last) in enumerate(pairwise(edges)):
+        exposure, events = _piece(laid, cause, first, last)
+        cell = laid.stratum * pieces + i
+        moves = events / np.maximum(d[cell], 1) - exposure / np.maximum(n[cell], 1e-300)
+        strata = laid.strata.height
+        by = np.bincount(place * strata + laid.stratum, moves, table.groups * strata)
+        result[i::pieces] = (by.reshape(-1, strata) ** 2).sum(axis=0)
+    return result
 
 
 def _exact(events: Array, exposure: Array, level: float) -> tuple[Array, Array]:
@@ -315,7 +312,7 @@ class RateFit(Result):
         terms: shape (p,): names of the coefficients, such as ``bad[1+]``.
         coef: shape (p,): log rate ratios.
         se_model: shape (p,): if events were Poisson.
-        se: shape (p,): delete-a-group jackknife; NaN if it was not asked for.
+        se: shape (p,): robust, clustered; NaN if it was not asked for.
         covariance: shape (p, p): model-based.
         baseline: shape (B,): rate per customer-day where all terms are 0, by stratum and interval; 0 where nobody left,
             NaN where nobody was at risk.
@@ -327,8 +324,8 @@ class RateFit(Result):
         strata: features by which the baseline may differ.
         cause: the event.
         level: confidence level.
-        groups: groups of the jackknife; 0 if there was none.
-        replicates: shape (groups, p): the coefficients without each group.
+        influence: shape (G, p): how much each cluster (or group) moves the coefficients.
+        clusters: whom the errors are summed over; None if they rest on the model.
         references: the level that each feature is compared with, such as ``bad[0]``.
     """
 
@@ -346,9 +343,21 @@ class RateFit(Result):
     strata: tuple[str, ...]
     cause: str
     level: float
-    groups: int
-    replicates: NDArray[np.float64]
+    influence: NDArray[np.float64]
+    clusters: Clusters | None
     references: tuple[str, ...]
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the limits; 0 if they rest on the model."""
+        return self.clusters.df if self.clusters else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
+        rest = Result.to_dict(self)
+        return {k: v for k, v in rest.items() if k not in ("influence", "clusters")} | {
+            "df": self.df
+        }
 
     def to_polars(self) -> pl.DataFrame:
         """One row per coefficient: term, coef, rate ratio, limits, both errors."""
@@ -363,8 +372,7 @@ def rate_ratios(
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
-    errors: Literal["jackknife", "model"] = "jackknife",
-    groups: int = 100,
+    errors: Literal["robust", "model"] = "robust",
 ) -> RateFit:
     """Fit a piecewise-exponential model: a Poisson regression of events with log exposure as offset.
 
@@ -378,8 +386,7 @@ def rate_ratios(
         strata: features with baseline rates of their own.
         cause: the event; other causes end the exposure.
         level: confidence level of the limits.
-        errors: delete-a-group jackknife (default), or model-based only.
-        groups: most groups to use; fewer where 20 clusters and 5 events in each need it.
+        errors: by influence functions, clustered (default), or model-based only.
 
     Returns:
         The fit; `cxresearch.contrast` makes rate ratios of it. Intervals without events say nothing about the terms.
@@ -387,7 +394,7 @@ def rate_ratios(
     Raises:
         EstimationError: an unknown feature or cause, no events, breaks that do not rise or lie beyond the follow-up,
             terms that cannot be told apart, or a likelihood without a maximum (a level without events; it is named).
-        NotTestable: too few customers or events for a jackknife, or a level whose events lie in one of its groups.
+        NotTestable: all events are those of one customer.
 
     References:
         Friedman (1982), Piecewise exponential models for survival data with covariates, Annals of Statistics 10,
@@ -398,40 +405,22 @@ def rate_ratios(
         raise EstimationError(
             "rate ratios need at least one term; rates without any are those of cxresearch.estimators.rates"
         )
-    if errors == "jackknife":
-        table = enough_groups(table, cause, groups)
     if table.events(cause) == 0:
         raise EstimationError(f"the table has no events of the cause {cause!r}")
+    clusters = clusters_of(table, [cause]) if errors == "robust" else None
     laid = layout(table, terms, strata)
     edges = edges_of(table, breaks)
     cells = cells_of(laid, cause, edges)
-    n, d = cells.exposure.sum(axis=0), cells.events.sum(axis=0)
+    n, d = cells.exposure, cells.events
     names, x = covariates(table, terms, laid.patterns, n.sum(axis=(0, 1)) > 0)
     top = _fit(x, n, d, names)
     p = len(names)
-    se, replicates = np.full(p, np.nan), np.empty((0, p))
-    if errors == "jackknife":
-
-        def without(g: int) -> Array:
-            less_n, less_d = n - cells.exposure[g], d - cells.events[g]
-            live = (less_n.sum(axis=(0, 1)) @ np.abs(x)) > 0
-            beta = top.coef.copy()  # a term that only one group ever touches keeps its value
-            here = tuple(name for name, there in zip(names, live, strict=True) if there)
-            try:
-                beta[live] = _fit(x[:, live], less_n, less_d, here, top.coef[live]).coef
-            except _NoMaximumError as e:
-                raise NotTestable(
-                    f"events of {e.where} in more than one group of customers"
-                ) from None
-            return beta
-
-        result = jackknife(top.coef, without, len(cells.groups))
-        se, replicates = result.se, result.replicates
+    influence = _influence(table, laid, cause, edges, x, n, top) if clusters else np.empty((0, p))
     return RateFit(
         terms=names,
         coef=top.coef,
         se_model=np.sqrt(np.diag(top.covariance)),
-        se=se,
+        se=robust_error(influence) if clusters else np.full(p, np.nan),
         covariance=top.covariance,
         baseline=top.baseline,
         baselines=tuple(
@@ -446,10 +435,43 @@ def rate_ratios(
         strata=tuple(strata),
         cause=cause,
         level=level,
-        groups=len(replicates),
-        replicates=replicates,
+        influence=influence,
+        clusters=clusters,
         references=references(table, names),
     )
+
+
+def _influence(
+    table: RiskTable,
+    laid: Layout,
+    cause: str,
+    edges: tuple[int, ...],
+    x: Array,
+    n: Array,
+    top: _Top,
+) -> Array:
+    """How much each cluster moves the coefficients; shape (G, p). The baselines are eliminated.
+
+    A customer counts by the distance of its covariates from the mean of its interval and stratum, weighted by what is
+    expected there.
+    """
+    baseline = np.nan_to_num(top.baseline).reshape(n.shape[:2])
+    expected = n * baseline[..., None] * np.exp(x @ top.coef)
+    every = expected.sum(axis=2)
+    mean = (expected @ x) / np.where(every > 0, every, 1.0)[..., None]
+    place = places(table.population, laid.flows["group"])
+    total = np.zeros((table.groups, x.shape[1]))
+    for i, (first, last) in enumerate(pairwise(edges)):
+        days, events = _piece(laid, cause, first, last)
+        rate = baseline[laid.stratum, i] * np.exp(x @ top.coef)[laid.pattern]
+        rest = np.where(baseline[laid.stratum, i] > 0, events - days * rate, 0.0)
+
+        def contributions(part: slice, rest: Array = rest, i: int = i) -> Array:
+            apart = x[laid.pattern[part]] - mean[laid.stratum[part], i]
+            return np.asarray(rest[part][:, None] * apart)
+
+        total += add_up(place, table.groups, x.shape[1], contributions)
+    return np.asarray(total @ top.covariance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -475,7 +497,7 @@ class _NoMaximumError(EstimationError):
         self.where = where
 
 
-def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...], start: Array | None = None) -> _Top:
+def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...]) -> _Top:
     """The maximum over terms and baselines; exposure and events of shape (strata, intervals, patterns)."""
     import statsmodels.api as sm  # takes seconds to import
 
@@ -488,7 +510,7 @@ def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...], start: Array | No
     wide = np.hstack([dummies, x[pattern]])
     _check(wide, exits, len(live), names)
     first = np.log(d[live].sum(axis=1) / n[live].sum(axis=1))
-    begin = np.concatenate([first, np.zeros(x.shape[1]) if start is None else start])
+    begin = np.concatenate([first, np.zeros(x.shape[1])])
     model = sm.GLM(exits, wide, family=sm.families.Poisson(), offset=np.log(days))
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.disclosure.counts import about, apart
+from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.html_tables import html_table
 from cxresearch.risk.table import RiskTable
@@ -75,6 +76,16 @@ class Result:
         return html_table(type(self).__name__, varying, rows)
 
 
+def basis_text(errors: str, df: int) -> str:
+    """What an error rests on, in words."""
+    freedom = f", {df:,} degrees of freedom" if df else ""
+    return {
+        "clusters": f"robust, by customer{freedom}",
+        "groups": f"robust, by groups of customers{freedom}",
+        "resampling": f"resampling{freedom}",
+    }.get(errors, "model")
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate(Result):
     """A number with its interval.
@@ -84,11 +95,14 @@ class Estimate(Result):
         low: lower limit.
         high: upper limit.
         level: confidence level, such as 0.95.
-        se: standard error on `scale`, from the delete-a-group jackknife unless `groups` is 0.
+        se: standard error on `scale`, robust unless `errors` is ``model``.
         se_model: model-based standard error on `scale`; NaN where there is none.
         scale: where the interval is symmetric: ``log``, ``cloglog``, ``logit`` or ``identity``; ``wilson`` for a
             Wilson interval, whose `se` is on the logit scale.
-        groups: groups of the jackknife (degrees of freedom + 1); 0 if the interval rests on the model.
+        df: degrees of freedom of the t distribution behind the limits; 0 for the normal distribution.
+        errors: what the interval rests on: ``clusters`` or ``groups`` (influence functions, squared over clusters of
+            customers, or over a hundred groups of them where there are more than 100,000), ``resampling``, or
+            ``model``.
         size: customers that a Wilson interval rests on; NaN for the others.
     """
 
@@ -99,7 +113,8 @@ class Estimate(Result):
     se: float
     se_model: float
     scale: str
-    groups: int
+    df: int = 0
+    errors: str = "model"
     size: float = float("nan")
 
     def __str__(self) -> str:
@@ -107,7 +122,7 @@ class Estimate(Result):
         return f"{self.value:.3g} ({self.low:.3g} to {self.high:.3g})"
 
     def _repr_html_(self) -> str:
-        basis = f"jackknife over {self.groups} groups" if self.groups else "model"
+        basis = basis_text(self.errors, self.df)
         row = (
             f"{self.value:.4g}",
             *(f"{v:.4g}" for v in (self.low, self.high)),
@@ -141,7 +156,8 @@ class Incidence(Result):
         start: the estimate is conditional on being at risk after this time.
         support: the last time at which the data can speak.
         level: confidence level.
-        groups: groups of the jackknife; 0 if the limits rest on the model.
+        df: degrees of freedom of the limits; 0 if they rest on the model.
+        errors: what the limits rest on, as `Estimate.errors`.
     """
 
     cause: str
@@ -155,7 +171,8 @@ class Incidence(Result):
     start: int
     support: int
     level: float
-    groups: int
+    df: int = 0
+    errors: str = "model"
 
     def at(self, horizon: float) -> Estimate:
         """The incidence at a horizon.
@@ -171,7 +188,7 @@ class Incidence(Result):
             )
         i = int(np.searchsorted(self.times, horizon, side="right")) - 1
         if i < 0:
-            return Estimate(0.0, 0.0, 0.0, self.level, 0.0, 0.0, "cloglog", self.groups)
+            return Estimate(0.0, 0.0, 0.0, self.level, 0.0, 0.0, "cloglog", self.df, self.errors)
         value, low, high = (float(v[i]) for v in (self.incidence, self.low, self.high))
         return Estimate(
             value,
@@ -181,7 +198,8 @@ class Incidence(Result):
             float("nan"),
             float(self.se_model[i]),
             "cloglog",
-            self.groups,
+            self.df,
+            self.errors,
         )
 
     @property
@@ -212,7 +230,7 @@ class Incidence(Result):
             "to",
             "at risk",
         )
-        method = f"{self.level:.0%} limits by {f'jackknife over {self.groups} groups' if self.groups else 'the model'}"
+        method = f"{self.level:.0%} limits, errors {basis_text(self.errors, self.df)}"
         start = f"Of those still there at {self.start:,}." if self.start else ""
         return html_table(
             f"Incidence of {self.cause} on the {self.clock} clock; {method}", heads, rows, (start,)
@@ -227,18 +245,19 @@ class CoxFit(Result):
         terms: shape (p,): names of the coefficients, such as ``bad[1+]``.
         coef: shape (p,): log hazard ratios.
         se_model: shape (p,): from the information.
-        se: shape (p,): delete-a-group jackknife; NaN if it was not asked for or is not possible.
+        se: shape (p,): robust, clustered; NaN if it was not asked for.
         covariance: shape (p, p): inverse information.
         loglik: maximised log partial likelihood (without Firth's penalty).
         events: how many.
-        ties: ``efron`` or ``breslow``.
+        ties: ``efron``, ``breslow`` or ``grouped``.
         strata: features the baseline hazard may differ by.
         cause: the event.
-        penalised: whether the likelihood has no maximum and Firth's penalty was used.
+        penalised: whether the likelihood has no maximum and Firth's penalty was used. Robust errors then take the
+            information of the likelihood without the penalty, at the penalised estimate.
         level: confidence level.
-        groups: groups of the jackknife; 0 if there was none.
-        replicates: shape (groups, p): the coefficients without each group.
-        logliks: shape (groups,): the maximised log likelihood without each group; empty where not known.
+        influence: shape (G, p): how much each cluster (or group) moves the coefficients (R's dfbeta, summed).
+        loglik_influence: shape (G,): what each adds to `loglik`, by the derivative in its case weight.
+        clusters: whom the errors are summed over; None if they rest on the model.
         references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
     """
 
@@ -254,10 +273,21 @@ class CoxFit(Result):
     cause: str
     penalised: bool
     level: float
-    groups: int
-    replicates: NDArray[np.float64]
+    influence: NDArray[np.float64]
+    loglik_influence: Vector
+    clusters: Clusters | None
     references: tuple[str, ...] = ()
-    logliks: Vector = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom of the limits; 0 if they rest on the model."""
+        return self.clusters.df if self.clusters else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
+        hidden = ("influence", "loglik_influence", "clusters")
+        rest = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in hidden}
+        return {**rest, "df": self.df}
 
     def to_polars(self) -> pl.DataFrame:
         """One row per coefficient: term, coef, hazard ratio, limits, both errors."""
@@ -278,11 +308,7 @@ class CoxFit(Result):
         heads = ("term", "hazard ratio", f"{self.level:.0%} from", "to", "error of its logarithm")
         against = f"Against {', '.join(self.references)}." if self.references else ""
         within = f"Compared within {', '.join(self.strata)}." if self.strata else ""
-        method = (
-            f"Errors by jackknife over {self.groups} groups."
-            if self.groups
-            else "Errors by the model."
-        )
+        method = f"Errors: {basis_text(self.clusters.by if self.clusters else 'model', self.df)}."
         firth = "The likelihood has no maximum: Firth's penalty was used." if self.penalised else ""
         caption = f"Hazard ratios of {self.cause}: {about(self.events)} events, ties by {self.ties.title()}"
         return html_table(caption, heads, rows, (against, within, method, firth))
@@ -307,9 +333,7 @@ def coefficients(fit: Any, ratio: str) -> pl.DataFrame:
     from cxresearch.estimators.intervals import log_interval
 
     errors = np.where(np.isnan(fit.se), fit.se_model, fit.se)
-    limits = [
-        log_interval(c, s, fit.level, fit.groups) for c, s in zip(fit.coef, errors, strict=True)
-    ]
+    limits = [log_interval(c, s, fit.level, fit.df) for c, s in zip(fit.coef, errors, strict=True)]
     return pl.DataFrame(
         {
             "term": list(fit.terms),
@@ -346,14 +370,15 @@ def estimate(
     *,
     scale: str,
     level: float,
-    groups: int,
+    clusters: Clusters | None,
     se_model: float = float("nan"),
 ) -> Estimate:
     """An `Estimate` from a value on its natural scale and an error on `scale`."""
+    df, errors = (clusters.df, clusters.by) if clusters else (0, "model")
     forward, back = SCALES[scale]
-    middle, half = forward(value), quantile(level, groups) * se
+    middle, half = forward(value), quantile(level, df) * se
     return Estimate(
-        value, back(middle - half), back(middle + half), level, se, se_model, scale, groups
+        value, back(middle - half), back(middle + half), level, se, se_model, scale, df, errors
     )
 
 
@@ -364,5 +389,12 @@ def wilson(p: float, size: float, level: float) -> Estimate:
     low, high = proportion_confint(p * size, size, alpha=1 - level, method="wilson")
     error = 1 / math.sqrt(size * p * (1 - p)) if 0 < p < 1 else math.nan
     return Estimate(
-        p, max(float(low), 0.0), min(float(high), 1.0), level, error, error, "wilson", 0, size
+        p,
+        max(float(low), 0.0),
+        min(float(high), 1.0),
+        level,
+        error,
+        error,
+        "wilson",
+        size=size,
     )

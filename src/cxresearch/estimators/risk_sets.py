@@ -1,11 +1,11 @@
-"""Who is at risk and who leaves, by time and covariate pattern: all customers, those of a group, all others."""
+"""Who is at risk and who leaves, by time and covariate pattern."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +33,15 @@ class RiskSets:
 
     def total(self, weights: Array) -> Array:
         """For each row the sum over those at risk; `weights` by pattern, shape (P,) or (P, k)."""
-        return _run_on(np.asarray(self.net @ weights, dtype=np.float64), self.block)
+        return run_on(np.asarray(self.net @ weights, dtype=np.float64), self.block)
 
     def by_pattern(self, weights: Array) -> Array:
         """For each pattern the sum over the rows at which its customers are at risk; `weights` by row, shape (R,)."""
-        return np.asarray(self.net.T @ _run_back(weights.astype(np.float64), self.block))
-
-    def without(self, part: RiskSets) -> RiskSets:
-        """These without some of their customers."""
-        return RiskSets(self.net - part.net, self.block)
+        return np.asarray(self.net.T @ run_back(weights.astype(np.float64), self.block))
 
     def at_risk(self) -> Array:
         """Shape (R, P): how many are at risk."""
-        return _run_on(np.array(_dense(self.net), dtype=np.float64), self.block)
+        return run_on(np.array(_dense(self.net), dtype=np.float64), self.block)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +49,8 @@ class Flows:
     """Where each flow lands in the arrays.
 
     Attributes:
-        group: shape (F,): group of the flow, ascending.
+        place: shape (F,): position of the flow's group among those of the table, ascending.
+        groups: G, how many there are.
         enter_row: shape (F,): first row (stratum, event time) at which the net inflow counts; -1 if none does.
         event_row: shape (F,): row of its own time; -1 where that is no event time.
         pattern: shape (F,).
@@ -62,7 +59,8 @@ class Flows:
         block: shape (R,): the stratum of each row, ascending.
     """
 
-    group: Ints
+    place: NDArray[np.int64]
+    groups: int
     enter_row: Ints
     event_row: Ints
     pattern: Ints
@@ -70,81 +68,15 @@ class Flows:
     events: Ints
     block: NDArray[np.int64]
 
-    def matrices(self, shape: tuple[int, int], group: int | None = None) -> tuple[RiskSets, Matrix]:
-        """Risk sets and events, each of `shape` (R, P), of one group or of all."""
-        part = slice(None) if group is None else self._of(group, group + 1)
-        net = _scatter(shape, self.enter_row[part], self.pattern[part], self.net[part])
-        return RiskSets(net, self.block), _scatter(
-            shape, self.event_row[part], self.pattern[part], self.events[part]
-        )
-
-    def groups(self, shape: tuple[int, int], first: int, last: int) -> Groups:
-        """The customers of the groups from `first` to before `last`, apart."""
-        part, (rows, patterns) = self._of(first, last), shape
-        own = self.group[part].astype(np.int64) - first
-        column = own * patterns + self.pattern[part]
-
-        def apart(row: Ints, counts: Ints) -> Matrix:
-            shifted = np.where(row >= 0, own * rows + row, -1)
-            if patterns > _SPARSE:
-                return _sparse(
-                    ((last - first) * rows, (last - first) * patterns), shifted, column, counts
-                )
-            flat = _dense_sum(
-                ((last - first) * rows, patterns), shifted, self.pattern[part], counts
-            )
-            return flat.reshape(last - first, rows, patterns)
-
-        return Groups(
-            apart(self.enter_row[part], self.net[part]),
-            apart(self.event_row[part], self.events[part]),
-            self.block,
-            last - first,
-            patterns,
-        )
-
-    def _of(self, first: int, last: int) -> slice:
-        # the ends in the array's own kind, or all of it would be cast to theirs
-        return slice(
-            *np.searchsorted(self.group, np.array([first, last], self.group.dtype)).tolist()
-        )
-
-
-class Customers(Protocol):
-    """The customers of K fits, P patterns and R rows. Weights may have K of 1 where they are the same for all."""
-
-    def at_risk(self, weights: Array) -> Array:
-        """The sum over each risk set of `weights`, shape (K, P, c); shape (K, R, c)."""
-        ...
-
-    def leaving(self, weights: Array) -> Array:
-        """The sum over those who leave at each row of `weights`, shape (K, P, c); shape (K, R, c)."""
-        ...
-
-    def events_by_row(self) -> Array:
-        """How many leave at each row; shape (K, R)."""
-        ...
-
-    def events_by_pattern(self) -> Array:
-        """How many leave of each pattern; shape (K, P)."""
-        ...
-
-    def by_pattern(self, risk: Array, event: Array) -> Array:
-        """For each pattern Σ `risk` over the rows it is at risk at, less Σ `event` over its events.
-
-        Args:
-            risk: shape (K, R).
-            event: shape (K, R).
-
-        Returns:
-            Shape (K, P).
-        """
-        ...
+    def matrices(self, shape: tuple[int, int]) -> tuple[RiskSets, Matrix]:
+        """Risk sets and events, each of `shape` (R, P)."""
+        net = _scatter(shape, self.enter_row, self.pattern, self.net)
+        return RiskSets(net, self.block), _scatter(shape, self.event_row, self.pattern, self.events)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Everyone:
-    """The same customers in all K fits.
+    """All customers, for K vectors of coefficients at once.
 
     Attributes:
         sets: risk sets, R rows by P patterns.
@@ -155,108 +87,25 @@ class Everyone:
     events: Matrix
 
     def at_risk(self, weights: Array) -> Array:
-        """See `Customers`."""
-        return _run_on(_each(self.sets.net, weights), self.sets.block, axis=1)
+        """The sum over each risk set of `weights`, shape (K, P, c); shape (K, R, c)."""
+        return run_on(_each(self.sets.net, weights), self.sets.block, axis=1)
 
     def leaving(self, weights: Array) -> Array:
-        """See `Customers`."""
+        """The sum over those who leave at each row of `weights`, shape (K, P, c); shape (K, R, c)."""
         return _each(self.events, weights)
 
     def events_by_row(self) -> Array:
-        """See `Customers`."""
+        """How many leave at each row; shape (1, R)."""
         return np.asarray(self.events.sum(axis=1)).reshape(1, -1)
 
     def events_by_pattern(self) -> Array:
-        """See `Customers`."""
+        """How many leave of each pattern; shape (1, P)."""
         return np.asarray(self.events.sum(axis=0)).reshape(1, -1)
 
     def by_pattern(self, risk: Array, event: Array) -> Array:
-        """See `Customers`."""
-        later = _run_back(risk.astype(np.float64), self.sets.block, axis=1)
+        """For each pattern Σ `risk` over the rows it is at risk at, less Σ `event` over its events; (K, P)."""
+        later = run_back(risk.astype(np.float64), self.sets.block, axis=1)
         return np.asarray((self.sets.net.T @ later.T - self.events.T @ event.T).T)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Groups:
-    """The customers of K groups, each for itself.
-
-    Attributes:
-        net: as in `RiskSets`, of each group: shape (K, R, P), or sparse with the groups as blocks of a diagonal.
-        events: likewise.
-        block: shape (R,): the stratum of each row, ascending.
-        count: K.
-        patterns: P.
-    """
-
-    net: Matrix
-    events: Matrix
-    block: NDArray[np.int64]
-    count: int
-    patterns: int
-
-    def at_risk(self, weights: Array) -> Array:
-        """See `Customers`."""
-        return _run_on(self._own(self.net, weights), self.block, axis=1)
-
-    def leaving(self, weights: Array) -> Array:
-        """See `Customers`."""
-        return self._own(self.events, weights)
-
-    def events_by_row(self) -> Array:
-        """See `Customers`."""
-        return np.asarray(self.events.sum(axis=-1)).reshape(self.count, -1)
-
-    def events_by_pattern(self) -> Array:
-        """See `Customers`."""
-        return np.asarray(self.events.sum(axis=-2)).reshape(self.count, -1)
-
-    def by_pattern(self, risk: Array, event: Array) -> Array:
-        """See `Customers`."""
-        later, event = (
-            np.broadcast_to(w, (self.count, w.shape[1]))
-            for w in (_run_back(risk.astype(np.float64), self.block, axis=1), event)
-        )
-        if isinstance(self.net, np.ndarray):
-            return np.asarray((later[:, None] @ self.net - event[:, None] @ self.events)[:, 0])
-        return np.asarray(self.net.T @ later.ravel() - self.events.T @ event.ravel()).reshape(
-            self.count, -1
-        )
-
-    def _own(self, counts: Matrix, weights: Array) -> Array:
-        if isinstance(counts, np.ndarray):
-            return np.asarray(counts @ weights)
-        all_of_them = np.broadcast_to(weights, (self.count, *weights.shape[1:])).reshape(
-            self.count * self.patterns, -1
-        )
-        return np.asarray(counts @ all_of_them).reshape(self.count, len(self.block), -1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Others:
-    """All customers but those of a group, for each of K groups: sums over customers subtract."""
-
-    everyone: Everyone
-    groups: Groups
-
-    def at_risk(self, weights: Array) -> Array:
-        """See `Customers`."""
-        return self.everyone.at_risk(weights) - self.groups.at_risk(weights)
-
-    def leaving(self, weights: Array) -> Array:
-        """See `Customers`."""
-        return self.everyone.leaving(weights) - self.groups.leaving(weights)
-
-    def events_by_row(self) -> Array:
-        """See `Customers`."""
-        return self.everyone.events_by_row() - self.groups.events_by_row()
-
-    def events_by_pattern(self) -> Array:
-        """See `Customers`."""
-        return self.everyone.events_by_pattern() - self.groups.events_by_pattern()
-
-    def by_pattern(self, risk: Array, event: Array) -> Array:
-        """See `Customers`."""
-        return self.everyone.by_pattern(risk, event) - self.groups.by_pattern(risk, event)
 
 
 def _each(counts: Matrix, weights: Array) -> Array:
@@ -270,7 +119,7 @@ def _each(counts: Matrix, weights: Array) -> Array:
     )
 
 
-def _run_on(summed: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:
+def run_on(summed: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:
     """Running sums along the rows of each block, in place."""
     for rows in _blocks(block):
         part = summed[rows] if axis == 0 else summed[:, rows]
@@ -278,7 +127,7 @@ def _run_on(summed: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:
     return summed
 
 
-def _run_back(weights: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:
+def run_back(weights: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:
     """Running sums from the last row of each block to its first."""
     later = np.empty_like(weights)
     for rows in _blocks(block):

@@ -11,11 +11,17 @@ import polars as pl
 
 from cxresearch.engines.packing import sums
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.design import design
-from cxresearch.estimators.intervals import FEW, logit
-from cxresearch.estimators.jackknife import enough_bins, enough_groups, jackknife
-from cxresearch.estimators.results import Estimate, Result, Vector, estimate, wilson
-from cxresearch.estimators.risk_sets import Array
+from cxresearch.estimators.design import Design, design
+from cxresearch.estimators.influence import (
+    add_up,
+    clusters_of,
+    counted_clusters,
+    places,
+    robust_error,
+)
+from cxresearch.estimators.intervals import FEW
+from cxresearch.estimators.results import Estimate, Result, estimate, wilson
+from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.html_tables import html_table
 from cxresearch.risk.table import FLOWS, Feature, RiskTable
 
@@ -55,7 +61,6 @@ def share(
     subset: dict[str, tuple[str, ...]] | None = None,
     causes: tuple[str, ...] | None = None,
     level: float = 0.95,
-    groups: int = 100,
 ) -> Share:
     """The share of customers who were in some levels when their follow-up ended.
 
@@ -66,12 +71,11 @@ def share(
         numerator: levels by feature that count.
         subset: levels by feature that make the denominator; everybody when not given.
         causes: ends of follow-up that make the denominator, such as ("defection",); all when not given.
-        level: confidence level. Wilson's interval, or the jackknife where customers share clusters. With fewer than 20
+        level: confidence level. Wilson's interval or, where customers share clusters, a robust one. With fewer than 20
             cases or counter-cases it is Wilson's on as many customers as there are clusters to them.
-        groups: most groups of the jackknife.
 
     Raises:
-        NotTestable: the denominator is empty, or too few clusters for a jackknife.
+        NotTestable: the denominator is empty.
         EstimationError: an unknown feature, level or cause.
     """
     ends = table.causes if causes is None else causes
@@ -87,20 +91,20 @@ def share(
     if n == 0:
         raise NotTestable("customers in the denominator")
     clusters = int(table.population["clusters"].sum())
-    few = min(k, n - k) < FEW  # a jackknife of few cases says little, and of none nothing
+    few = min(k, n - k) < FEW
     if clusters == table.customers or few:
         return Share(wilson(k / n, n * clusters / table.customers, level), k, n)
-    every_end = pl.sum_horizontal(pl.col(*ends).cast(pl.Int64))
-    in_group = whole_rows.flows.group_by("group").agg(events=every_end.sum())
-    grouped = whole_rows.coarsen(enough_bins(table.population, in_group, groups))
-    inside = grouped.where(**numerator)
 
-    def without(group: int) -> Vector:
-        a, b = counts(inside.without_group(group)), counts(grouped.without_group(group))
-        return np.array([logit(a / b)])
+    def by_cluster(t: RiskTable) -> Array:
+        ended = t.flows.select(pl.sum_horizontal(pl.col(*ends).cast(pl.Int64))).to_series()
+        place = places(table.population, t.flows["group"])
+        return np.bincount(place, ended.to_numpy(), table.groups).astype(np.float64)
 
-    se = float(jackknife(np.array([logit(k / n)]), without, grouped.groups).se[0])
-    return Share(estimate(k / n, se, scale="logit", level=level, groups=grouped.groups), k, n)
+    cases, everybody = by_cluster(part_rows), by_cluster(whole_rows)
+    p = k / n
+    se = float(robust_error(cases - p * everybody)) / n / (p * (1 - p))
+    size = counted_clusters(table.population, int((everybody > 0).sum()), n)
+    return Share(estimate(p, se, scale="logit", level=level, clusters=size), k, n)
 
 
 _LEFT = "leaving"  # for any of the causes asked for
@@ -158,7 +162,6 @@ def share_at_risk(
     causes: Sequence[str] = ("defection",),
     strata: Sequence[str] = (),
     level: float = 0.95,
-    groups: int = 100,
 ) -> AtRiskShare:
     """The share of leavers in some levels, and its excess over all at risk at the same time.
 
@@ -172,16 +175,15 @@ def share_at_risk(
         causes: the ends of follow-up that make a leaver; others leave the risk set.
         strata: features whose level comparators share with the leaver, too.
         level: confidence level.
-        groups: most groups of the delete-a-group jackknife.
 
     Returns:
         The share among leavers with the limits of `share`, that of comparators with limits symmetric on the
         logit scale, and the excess, symmetric on its own. With fewer than 20 leavers who count, or who do not, a
-        jackknife says little: the error of the excess is then not less than that of a logrank test.
+        robust error is itself a guess: that of the excess is then not less than that of a logrank test.
 
     Raises:
-        NotTestable: nobody left, all at risk with the leavers are in these levels or none is, or too few for a
-            jackknife.
+        NotTestable: nobody left, all at risk with the leavers are in these levels or none is, or all leavers are one
+            cluster.
         EstimationError: an unknown feature, level or cause, or a feature that counts and is held equal at once.
     """
     same, causes = (matched_on, *strata), tuple(dict.fromkeys(causes))
@@ -196,12 +198,10 @@ def share_at_risk(
         subset={k: tuple(v) for k, v in (subset or {}).items()},
         causes=causes,
         level=level,
-        groups=groups,
     )
-    grouped = enough_groups(
-        _two_levels(table.where(**(subset or {})), numerator, same, causes), _LEFT, groups
-    )
-    d = design(grouped, ["linear(inside)"], ["cell"], _LEFT)
+    narrow = _two_levels(table.where(**(subset or {})), numerator, same, causes)
+    clusters = clusters_of(narrow, [_LEFT])
+    d = design(narrow, ["linear(inside)"], ["cell"], _LEFT)
     counted = np.column_stack([np.ones(len(d.x)), d.x[:, 0]])  # by pattern: all, and those inside
     risk, events = d.sets.total(counted), np.asarray(d.events @ counted)
     expected, variance = _by_chance(risk, events[:, 0])
@@ -210,28 +210,35 @@ def share_at_risk(
             "customers at risk with the leavers both inside and outside the levels that count"
         )
 
-    def values(at_risk: Array, left: Array) -> Vector:
-        among_risk = _by_chance(at_risk, left[:, 0])[0] / left[:, 0].sum()
-        return np.array([logit(among_risk), left[:, 1].sum() / left[:, 0].sum() - among_risk])
-
-    def without(group: int) -> Vector:
-        own, own_events = d.of(group)
-        return values(risk - own.total(counted), events - np.asarray(own_events @ counted))
-
-    whole = values(risk, events)
-    result = jackknife(whole, without, grouped.groups)
+    leavers = float(events[:, 0].sum())
+    of_those = expected / leavers
+    among, left = _influence_by_chance(d, risk, events), _by_cluster(d, d.x[:, 0])
+    own = _by_cluster(d, np.ones(len(d.x)))
+    share_left = float(events[:, 1].sum()) / leavers
+    comparators = (among - own * of_those) / leavers
+    difference = (left - own * share_left) / leavers - comparators
     n, apart = exposed.whole, table.customers / int(table.population["clusters"].sum())
     model = float(np.sqrt(variance * apart)) / n
     few = min(exposed.part, n - exposed.part) < FEW
-    se = max(float(result.se[1]), model) if few else float(result.se[1])
+    se = float(robust_error(difference))
+    se = max(se, model) if few else se
     part_of_own = events[:, 0] / risk[:, 0]
     return AtRiskShare(
         exposed.estimate,
         estimate(
-            expected / n, float(result.se[0]), scale="logit", level=level, groups=result.groups
+            of_those,
+            float(robust_error(comparators)) / (of_those * (1 - of_those)),
+            scale="logit",
+            level=level,
+            clusters=clusters,
         ),
         estimate(
-            float(whole[1]), se, scale="identity", level=level, groups=result.groups, se_model=model
+            share_left - of_those,
+            se,
+            scale="identity",
+            level=level,
+            clusters=clusters,
+            se_model=model,
         ),
         exposed.part,
         n,
@@ -265,8 +272,35 @@ def _two_levels(
         ends.alias(_LEFT),
     )
     features = (Feature("cell", tuple(map(str, range(prod(sizes))))), Feature("inside", ("0", "1")))
-    narrow = sums(flows, ("group", "time", "cell", "inside"), (*FLOWS, _LEFT))
-    return replace(table, flows=narrow, features=features, causes=(_LEFT,))
+    summed = sums(flows, ("group", "time", "cell", "inside"), (*FLOWS, _LEFT))
+    return replace(table, flows=summed, features=features, causes=(_LEFT,))
+
+
+def _by_cluster(d: Design, counts: Array) -> Array:
+    """Σ `counts`, shape (P,), over the leavers of each cluster; shape (G,)."""
+    return add_up(
+        d.flows.place,
+        d.flows.groups,
+        1,
+        lambda part: (d.flows.events[part] * counts[d.flows.pattern[part]])[:, None],
+    )[:, 0]
+
+
+def _influence_by_chance(d: Design, risk: Array, events: Array) -> Array:
+    """How much each cluster moves how many leavers would be inside by chance; shape (G,)."""
+    left, n = events[:, 0], np.maximum(risk[:, 0], 1.0)
+    inside = risk[:, 1] / n
+    rate = run_back(np.column_stack([left / n, left / n * inside]), d.sets.block)
+    flows, x = d.flows, d.x[:, 0]
+
+    def contributions(part: slice) -> Array:
+        pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
+        net = np.where(enter >= 0, flows.net[part], 0)
+        at = rate[np.maximum(enter, 0)]
+        leaves = np.where(row >= 0, flows.events[part], 0) * inside[np.maximum(row, 0)]
+        return np.asarray(leaves + net * (x[pattern] * at[:, 0] - at[:, 1]))[:, None]
+
+    return add_up(flows.place, flows.groups, 1, contributions)[:, 0]
 
 
 def _by_chance(risk: Array, left: Array) -> tuple[float, float]:

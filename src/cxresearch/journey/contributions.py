@@ -95,7 +95,6 @@ def contributions(records: Records, places: Sequence[Place]) -> Contributions:
             strata=strata,
             cause=_CAUSE,
             level=each,
-            groups=settings.groups,
         )
     except (NotTestable, EstimationError) as e:
         why = (

@@ -1,4 +1,4 @@
-"""The chance that a customer stays, with and without each group, and what a hazard ratio makes of it."""
+"""The chance that a customer stays, and what a hazard ratio makes of it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from cxresearch.claims.compute import MIN_EXPECTED
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.cox import contrast
 from cxresearch.estimators.discrete import fit_hazards
-from cxresearch.estimators.incidence import aalen_johansen, first_time, support
-from cxresearch.estimators.jackknife import jackknife_error
+from cxresearch.estimators.incidence import aalen_johansen, curve_influence, first_time, support
+from cxresearch.estimators.influence import Clusters, places, robust_error
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
 from cxresearch.explore import records_of
@@ -25,7 +26,7 @@ from cxresearch.journey.touchpoints import counted, has_column, strata_of, talli
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.risk.episodes import clock_of
-from cxresearch.risk.table import AtRisk, RiskTable, at_risk, at_risk_in_groups
+from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 
 _CAUSE = "defection"
@@ -34,93 +35,107 @@ _LEAST = 1e-9  # a chance that is not nothing, so that it has powers
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chance:
-    """The chance to stay, from all groups and without each.
+    """The chance to stay.
 
     Attributes:
-        every: shape (1 + G,): to be still there, whatever others leave for.
-        own: shape (1 + G,): the same if defection were all there is to leave for.
+        every: to be still there, whatever others leave for.
+        own: the same if defection were all there is to leave for.
+        influence: shape (G, 2): how much each cluster moves the two.
+        clusters: whom errors are summed over.
         meaning: what staying is.
     """
 
-    every: Vector
-    own: Vector
+    every: float
+    own: float
+    influence: NDArray[np.float64]
+    clusters: Clusters
     meaning: str
 
-    def moved(self, logs: Vector) -> Vector:
-        """By how much `every` changes where the hazard of defection is exp(logs) times as high, and no other hazard.
+    def moved(self, log: float, by_cluster: Vector) -> tuple[float, Vector]:
+        """By how much `every` changes where the hazard of defection is exp(log) times as high, and no other hazard.
 
         Without other causes that is S^exp(b) - S.
 
         Args:
-            logs: shape (1 + G,).
+            log: b.
+            by_cluster: shape (G,): how much each cluster moves it.
+
+        Returns:
+            The change, and how much each cluster moves it.
         """
-        power = np.maximum(self.own, _LEAST) ** np.expm1(logs)
-        return np.asarray(self.every * (power - 1), dtype=np.float64)
+        base, extra = max(self.own, _LEAST), float(np.expm1(log))
+        power = base**extra
+        by_log = self.every * power * np.log(base) * np.exp(log)
+        moves = (power - 1) * self.influence[:, 0]
+        moves = moves + self.every * extra * power / base * self.influence[:, 1]
+        return self.every * (power - 1), np.asarray(moves + by_log * by_cluster)
 
     def estimate(self, level: float) -> Estimate:
         """The chance itself."""
-        inside = np.clip(self.every, _LEAST, 1 - _LEAST)
-        se = float(jackknife_error(np.log(inside[1:] / (1 - inside[1:]))))
-        return estimate(
-            float(inside[0]), se, scale="logit", level=level, groups=len(self.every) - 1
-        )
+        inside = min(max(self.every, _LEAST), 1 - _LEAST)
+        se = float(robust_error(self.influence[:, 0])) / (inside * (1 - inside))
+        return estimate(inside, se, scale="logit", level=level, clusters=self.clusters)
 
 
-def still_there(table: RiskTable, horizon: int, groups: int, min_cell: int) -> Chance:
+def still_there(table: RiskTable, horizon: int, clusters: Clusters, min_cell: int) -> Chance:
     """The chance to be there after so many days of tenure.
 
     Args:
         table: on the tenure clock; its features are summed over.
         horizon: days.
-        groups: of the jackknife; as many as the model has that it goes with.
+        clusters: of the model that it goes with.
         min_cell: from where on as many are at risk, days count.
 
     Raises:
         NotTestable: a horizon beyond the follow-up.
     """
-    grouped = table.only().coarsen(groups)
-    causes = (_CAUSE, *(c for c in grouped.causes[1:] if c != _CAUSE))
-    start = first_time(grouped, min_cell)
-    end = support(aalen_johansen(grouped, causes, start), min_cell)
+    causes = (_CAUSE, *(c for c in table.causes[1:] if c != _CAUSE))
+    start = first_time(table, min_cell)
+    end = support(aalen_johansen(table, causes, start), min_cell)
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} days (it ends at {end})")
-    whole, parts = at_risk(grouped, causes), at_risk_in_groups(grouped, causes)
-    both = [_kept(whole, start, horizon), *(_kept(whole.without(p), start, horizon) for p in parts)]
-    every, own = np.array(both).T
-    return Chance(every, own, f"still there after {horizon:,} days")
+    point = np.array([horizon])
+    alone = _stays(table, (_CAUSE,), start, horizon)
+    every, moves = alone, curve_influence(table, (_CAUSE,), start, point)[:, 0]
+    of_every = moves
+    if len(causes) > 1:
+        every = _stays(table, causes, start, horizon)
+        # all who left, whatever for: the incidences of all causes together
+        orders = [(c, *(d for d in causes if d != c)) for c in causes]
+        of_every = np.sum([curve_influence(table, o, start, point)[:, 0] for o in orders], axis=0)
+    influence = -np.column_stack([of_every, moves])
+    return Chance(every, alone, influence, clusters, f"still there after {horizon:,} days")
 
 
-def comes_back(table: RiskTable, gap_days: int, groups: int) -> Chance:
+def comes_back(table: RiskTable, gap_days: int, clusters: Clusters) -> Chance:
     """The chance that another contact follows a contact within the gap.
 
     Args:
         table: on the contact clock; its features are summed over.
         gap_days: days.
-        groups: as `still_there`.
+        clusters: as `still_there`.
     """
-    grouped = table.only().coarsen(groups)
-    time, flow = (
-        pl.col("time").cast(pl.Int64),
-        {c: pl.col(c).cast(pl.Int64) for c in ("entered", "left", _CAUSE)},
+    flows, place = table.flows, places(table.population, table.flows["group"])
+    time = flows["time"].to_numpy().astype(np.float64)
+    out = flows.select(pl.col("left").cast(pl.Int64) - pl.col("entered")).to_series().to_numpy()
+    contacts = np.bincount(place, time * out, table.groups)
+    lapsed = np.bincount(place, flows[_CAUSE].to_numpy(), table.groups).astype(np.float64)
+    rate = float(lapsed.sum() / contacts.sum())
+    moves = -(lapsed - contacts * rate) / float(contacts.sum())
+    return Chance(
+        1 - rate,
+        1 - rate,
+        np.column_stack([moves, moves]),
+        clusters,
+        f"back within {gap_days:,} days of a contact",
     )
-    per = grouped.flows.group_by("group").agg(
-        contacts=(time * (flow["left"] - flow["entered"])).sum(), lapsed=flow[_CAUSE].sum()
-    )
-    contacts, lapsed = (
-        per.sort("group")[c].to_numpy().astype(np.float64) for c in ("contacts", "lapsed")
-    )
-    stays = 1 - np.append(lapsed.sum(), lapsed.sum() - lapsed) / np.append(
-        contacts.sum(), contacts.sum() - contacts
-    )
-    return Chance(stays, stays, f"back within {gap_days:,} days of a contact")
 
 
-def _kept(result: AtRisk, start: int, horizon: int) -> tuple[float, float]:
-    """Still there for all causes, and for the first alone."""
-    used = (result.times > start) & (result.times <= horizon) & (result.at_risk > 0)
-    hazards = result.events[:, used] / result.at_risk[used]
-    every = np.prod(1 - np.minimum(hazards.sum(axis=0), 1))
-    return float(every), float(np.prod(1 - np.minimum(hazards[0], 1)))
+def _stays(table: RiskTable, causes: tuple[str, ...], start: int, horizon: int) -> float:
+    """Still there at the horizon, if these causes were all there is to leave for."""
+    curve = aalen_johansen(table, causes, start)
+    at = int(np.searchsorted(curve.times, horizon, side="right")) - 1
+    return float(curve.survival[at]) if at >= 0 else 1.0
 
 
 _CAUSE_LOYALTY, _CONTACTS, _EVERYWHERE = "defection", "contacts", "all moments"
@@ -241,7 +256,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         study: a study, or its records.
 
     Returns:
-        The chance and its changes. Errors by the jackknife; the grades of a touchpoint's moments are held fixed.
+        The chance and its changes. Errors are robust, by cluster; the grades of a touchpoint's moments are held fixed.
 
     Raises:
         NotTestable: too few customers or defections, a horizon beyond the follow-up, or one grade alone.
@@ -249,17 +264,18 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         SourceError, DataError: as `cxresearch.audit`.
 
     References:
-        Shep Hyken, Manage Every Moment, for the question; Kott (2001), Journal of Official Statistics 17, 521-526.
+        Shep Hyken, Manage Every Moment, for the question.
     """
     records = records_of(study, reads=("touchpoint",))
     info, level = records.study.info, records.study.decision.level
     result = _model(records)
-    groups = result.fit.groups
+    clusters = result.fit.clusters
+    assert clusters is not None  # of a fit with robust errors
     if result.table.clock == "contact":
-        chance = comes_back(result.table, records.study.retention.gap_days or 0, groups)
+        chance = comes_back(result.table, records.study.retention.gap_days or 0, clusters)
     else:
-        chance = still_there(result.table, info.horizon_days, groups, info.min_cell)
-    moved = {g: chance.moved(result.logs(g)) for g in result.grades}
+        chance = still_there(result.table, info.horizon_days, clusters, info.min_cell)
+    moved = {g: chance.moved(*result.log_ratio(g)) for g in result.grades}
     by_place, names = _counts(records)
     by_grade = [int(n) for n in by_place.sum(axis=0)]
 
@@ -268,12 +284,11 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         whole = sum(weights.values())
         if not whole:
             return Shift(of, moments, None)
-        values: Vector = np.sum([weights[g] / whole * moved[g] for g in moved], axis=0)
-        se = float(jackknife_error(values[1:]))
+        value = sum(weights[g] / whole * moved[g][0] for g in moved)
+        moves: Vector = np.sum([weights[g] / whole * moved[g][1] for g in moved], axis=0)
+        se = float(robust_error(moves))
         return Shift(
-            of,
-            moments,
-            estimate(float(values[0]), se, scale="identity", level=level, groups=groups),
+            of, moments, estimate(value, se, scale="identity", level=level, clusters=clusters)
         )
 
     counts = [dict(zip(GRADES, row.tolist(), strict=True)) for row in by_place]
@@ -313,13 +328,12 @@ class _Model:
     grades: tuple[str, ...]
     against: str
 
-    def logs(self, grade: str) -> Vector:
-        """Shape (1 + groups,): the log hazard ratio of a moment in place of one held against; then without each."""
-        both = np.vstack([self.fit.coef, self.fit.replicates])
-        result = np.zeros(len(both))
+    def log_ratio(self, grade: str) -> tuple[float, Vector]:
+        """The log hazard ratio of a moment in place of one held against, and how much each cluster moves it."""
+        weights = np.zeros(len(self.fit.terms))
         for term, weight in self._weights(grade).items():
-            result += weight * both[:, self.fit.terms.index(term)]
-        return result
+            weights[self.fit.terms.index(term)] = weight
+        return float(weights @ self.fit.coef), self.fit.influence @ weights
 
     def ratio(self, grade: str) -> Estimate:
         """The hazard ratio with its interval."""
@@ -348,7 +362,6 @@ def _model(records: Records) -> _Model:
         strata=strata,
         cause=_CAUSE_LOYALTY,
         level=settings.level,
-        groups=settings.groups,
     )
     return _Model(table, fit, known, against)
 

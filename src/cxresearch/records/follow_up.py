@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.engines import GROUPS, Engine, Frame, framed
+from cxresearch.engines import GROUPS, MANY_CLUSTERS, Engine, Frame, framed
 from cxresearch.records.contracts import CUSTOMER_REASONS
 from cxresearch.study import Retention
 
@@ -205,11 +205,24 @@ def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
     shared = (nw.col("cluster") != nw.col("id")).cast(nw.Int32).max()
     if not engine.collect(x.select(shared=shared))["shared"].item():
         return x.with_columns(cluster=nw.col("customer"))
-    clusters = engine.number(x.select("cluster").unique(), "cluster", "cx_code")
-    clusters = clusters.with_columns(nw.col("cx_code").cast(nw.Int32))
+    apart = nw.concat_str(
+        [(nw.col("group").cast(nw.Int64) + GROUPS).cast(nw.String), nw.col("cluster")]
+    )
+    clusters = engine.number(
+        x.select("group", "cluster").unique().select("cluster", cx_place=apart),
+        "cx_place",
+        "cx_code",
+    )
+    clusters = clusters.select("cluster", nw.col("cx_code").cast(nw.Int32))
     return (
         x.lazy().join(clusters.lazy(), on="cluster").drop("cluster").rename({"cx_code": "cluster"})
     )
+
+
+def few_clusters(engine: Engine, customers: Frame) -> bool:
+    """Whether there are few enough clusters to keep them apart in a table."""
+    last = engine.collect(customers.select(nw.col("cluster").max())).item()
+    return int(last or 0) < MANY_CLUSTERS
 
 
 def leveled(

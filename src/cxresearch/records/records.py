@@ -43,6 +43,7 @@ from cxresearch.records.follow_up import (
     Window,
     coded,
     contract_follow_up,
+    few_clusters,
     leveled,
     one_per_customer,
     spells,
@@ -71,6 +72,8 @@ class Records:
         names: name of each facet that is a text to the texts, in the order of their positions.
         has: what histories may read, had all facets been asked for.
         audit: every row accounted for.
+        keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
+            clusters are put together in a hundred groups.
     """
 
     study: Study
@@ -83,6 +86,7 @@ class Records:
     names: Mapping[str, tuple[str, ...]]
     has: frozenset[str]
     audit: Audit
+    keeps_clusters: bool = False
 
     def __repr__(self) -> str:
         kept = ", ".join(f"{n:,} {table}" for table, n in self.audit.kept)
@@ -209,7 +213,17 @@ def read_records(
         quarantine,
     )
     return Records(
-        study, engine, contacts, happened, customers, window, levels, raw.names, raw.has, audit
+        study,
+        engine,
+        contacts,
+        happened,
+        customers,
+        window,
+        levels,
+        raw.names,
+        raw.has,
+        audit,
+        few_clusters(engine, customers),
     )
 
 
@@ -285,7 +299,17 @@ def _activity(
         tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine
     )
     return Records(
-        study, engine, contacts, happened, customers, window, {}, raw.names, raw.has, audit
+        study,
+        engine,
+        contacts,
+        happened,
+        customers,
+        window,
+        {},
+        raw.names,
+        raw.has,
+        audit,
+        few_clusters(engine, customers),
     )
 
 

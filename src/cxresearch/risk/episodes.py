@@ -285,6 +285,8 @@ def episodes(
         asides = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)
     x = x.join(who, on="customer")
+    if records.keeps_clusters:
+        x = x.with_columns(group=nw.col("cluster"))
     x = x.with_columns(
         end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
         origin=nw.lit(0) if contact else nw.col("start"),

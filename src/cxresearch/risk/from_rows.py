@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines import GROUPS, Polars
+from cxresearch.engines import MANY_CLUSTERS, Polars
 from cxresearch.engines.packing import downcast, sums, tally
 from cxresearch.errors import EstimationError
 from cxresearch.risk.table import CHANGED, ENTERED, FLOWS, Feature, RiskTable, flows_of
@@ -25,6 +25,7 @@ def from_rows(
     causes: Sequence[str] = ("censored", "defection"),
     customer: str = "id",
     levels: Mapping[str, Sequence[str]] | None = None,
+    cluster: str | None = None,
     grouped: bool = True,
 ) -> RiskTable:
     """Count rows into a risk table.
@@ -35,10 +36,11 @@ def from_rows(
         features: the columns to keep.
         cause: the column of the event.
         causes: names of the events.
-        customer: the column of the customer, also the cluster.
+        customer: the column of the customer.
         levels: level order by feature, where sorting the values is not right.
-        grouped: assign customers to the 100 groups that a jackknife needs; without, there is one group, and only
-            model-based errors can be had.
+        cluster: the column of what customers share, such as a household; each customer apart when not given.
+        grouped: keep clusters apart (above 100,000 of them, a hundred groups of clusters), as robust errors need;
+            without, there is one group, and only model-based errors can be had.
 
     Raises:
         EstimationError: a row that does not end after it starts.
@@ -47,18 +49,26 @@ def from_rows(
     if (start >= stop).any():
         raise EstimationError("every row must end after it starts: start < stop")
     distinct, who = _numbered(rows[customer])
-    groups = _groups(distinct) if grouped else np.zeros(len(distinct), np.int64)
+    shared, member = (distinct, who) if cluster is None else _numbered(rows[cluster])
+    of_cluster = (
+        np.zeros(len(shared), np.int64)
+        if not grouped
+        else np.arange(len(shared))
+        if len(shared) <= MANY_CLUSTERS
+        else _groups(shared)
+    )
+    group = of_cluster[member]
     result, codes = (
         zip(*(_coded(rows[f], (levels or {}).get(f)) for f in features), strict=True)
         if features
         else ((), ())
     )
-    last = np.full(len(groups), np.iinfo(np.int64).min)
+    last = np.full(len(distinct), np.iinfo(np.int64).min)
     np.maximum.at(last, who, stop)
     ended = np.where(
         (event == 0) & (stop < last[who]), -1, event
     )  # a change of state is no end of follow-up
-    states = dict(zip(("group", *features), (groups[who], *codes), strict=True))
+    states = dict(zip(("group", *features), (group, *codes), strict=True))
     moves = [
         pl.DataFrame(states | {"time": time, "flow": flow}).cast(pl.Int64)
         for time, flow in ((start, np.full(len(start), ENTERED)), (stop, ended + CHANGED + 1))
@@ -66,10 +76,12 @@ def from_rows(
     keys = ("group", "time", *features)
     counted = tally(pl.concat(moves), (*keys, "flow"))
     flows = sums(flows_of(counted, keys, causes), keys, (*FLOWS, *causes))
-    customers = np.bincount(groups, minlength=GROUPS)
-    names = np.flatnonzero(customers)
-    population = pl.DataFrame(
-        {"group": names, "customers": customers[names], "clusters": customers[names]}
+    people = pl.DataFrame({"group": group, "customer": who, "cluster": member})
+    population = (
+        people.group_by("group")
+        .agg(customers=pl.col("customer").n_unique(), clusters=pl.col("cluster").n_unique())
+        .with_columns(pl.col("customers", "clusters").cast(pl.Int64))
+        .sort("group")
     )
     return RiskTable(
         flows,
@@ -81,7 +93,7 @@ def from_rows(
 
 
 def _groups(customers: pl.Series) -> Ints:
-    """The group of every customer."""
+    """The group of every cluster."""
     frame = nw.from_native(pl.LazyFrame({"cx_id": customers.cast(pl.String)}))
     return Polars().collect(Polars().group(frame, "cx_id"))["group"].to_numpy().astype(np.int64)
 

@@ -1,6 +1,8 @@
 """The risk table: one sufficient statistic for every estimator.
 
-``(group, time, pattern) -> entered, left, events by cause``. Flows are stored, numbers at risk
+``(group, time, pattern) -> entered, left, events by cause``. A group is a cluster of customers (one customer, or a
+household) under an anonymous number or, where there are more than 100,000, one of a hundred groups of them; errors are
+summed over groups. Flows are stored, numbers at risk
 derived: at risk at t are all who entered before t less all who left before t. Tables of disjoint clusters add up.
 """
 
@@ -10,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from hashlib import sha256
-from heapq import heappop, heappush
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -55,7 +56,7 @@ class RiskTable:
         features: the categoricals, in column order.
         causes: names of the count columns after entered and left.
         clock: what time counts.
-        population: rows group, customers, clusters: how many took part.
+        population: rows group, customers, clusters: who took part.
         asides: customers left out of the risk set, with the reason.
     """
 
@@ -128,25 +129,9 @@ class RiskTable:
         return replace(self, flows=sums(flows, ("group", "time", *names), (*FLOWS, *self.causes)))
 
     def without_group(self, group: int) -> RiskTable:
-        """The table without one of the jackknife's groups."""
+        """The table without one of its groups."""
         keep = pl.col("group") != group
         return replace(self, flows=self.flows.filter(keep), population=self.population.filter(keep))
-
-    def coarsen(self, groups: int) -> RiskTable:
-        """Put the 100 stored groups together into fewer, of about as many clusters each."""
-        if self.population["group"].to_list() == list(range(groups)):
-            return self
-        bins = pl.col("group").replace_strict(
-            balanced(self.population, groups), return_dtype=pl.Int8
-        )
-        population = _people(self.population.with_columns(bins))
-        known = self.flows.filter(pl.col("group").is_in(self.population["group"].implode()))
-        keys = ("group", "time", *(f.name for f in self.features))
-        return replace(
-            self,
-            flows=sums(known.with_columns(bins), keys, (*FLOWS, *self.causes)),
-            population=population,
-        )
 
     def __add__(self, other: RiskTable) -> RiskTable:
         """The table of both; right only when no cluster is in both."""
@@ -276,10 +261,6 @@ class AtRisk:
     at_risk: NDArray[np.float64]
     events: NDArray[np.float64]
 
-    def without(self, part: AtRisk) -> AtRisk:
-        """The same without some of the customers, on the same times."""
-        return AtRisk(self.times, self.at_risk - part.at_risk, self.events - part.events)
-
 
 def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
     """Sum a table over its patterns and derive the numbers at risk.
@@ -299,45 +280,6 @@ def at_risk(table: RiskTable, causes: Sequence[str]) -> AtRisk:
         len(causes), len(net)
     )
     return AtRisk(by_time["time"].to_numpy().astype(np.int64), before, events)
-
-
-def at_risk_in_groups(table: RiskTable, causes: Sequence[str]) -> tuple[AtRisk, ...]:
-    """Numbers at risk and events in each of a table's groups 0, 1, …, all on the times of `at_risk`."""
-    times = table.flows["time"].unique().sort()
-    width = len(times)
-    place = table.flows["group"].to_numpy().astype(np.int64) * width
-    place += np.searchsorted(times.to_numpy(), table.flows["time"].to_numpy())
-
-    def counted(column: str) -> NDArray[np.float64]:
-        result = np.bincount(place, table.flows[column].to_numpy(), minlength=table.groups * width)
-        return result.astype(np.float64).reshape(table.groups, width)
-
-    net = counted("entered") - counted("left")
-    before = np.cumsum(net, axis=1) - net
-    events = np.stack([counted(c) for c in causes], axis=1)
-    return tuple(
-        AtRisk(times.to_numpy().astype(np.int64), before[g], events[g]) for g in range(table.groups)
-    )
-
-
-def balanced(population: pl.DataFrame, groups: int) -> dict[int, int]:
-    """Stored group to one of `groups` bins: the largest first, each into the bin with the fewest clusters so far.
-
-    Args:
-        population: rows group, customers, clusters.
-        groups: how many bins.
-    """
-    filled = [(0, i) for i in range(groups)]
-    bins: dict[int, int] = {}
-    for group, clusters in (
-        population.sort(["clusters", "group"], descending=[True, False])
-        .select("group", "clusters")
-        .iter_rows()
-    ):
-        count, least = heappop(filled)
-        bins[group] = least
-        heappush(filled, (count + clusters, least))
-    return bins
 
 
 def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], pl.DataFrame]:

@@ -201,7 +201,6 @@ class Decision(Section, frozen=True, kw_only=True):
 
     level: float = 0.95
     multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"
-    groups: int = 100
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,7 +211,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         interactions: the log's source and columns.
         moments: rules that grade a contact.
         retention: the retention table's source and columns, or the gap that means a customer has lapsed.
-        decision: level, multiplicity and number of jackknife groups.
+        decision: level and multiplicity.
         tables: named files and queries that the two sources may use.
         claims: claims of one's own, as written.
         folder: where relative sources start.

@@ -87,11 +87,6 @@ def _ranges(study: Study) -> Checks:
         f"decision.level must lie between 0.5 and 1, was {decision.level}",
         "decision.level",
     )
-    yield (
-        decision.groups in (20, 25, 50, 100),
-        f"decision.groups must be 20, 25, 50 or 100 (groups are kept as 100 and put together), was {decision.groups}",
-        "decision.groups",
-    )
 
 
 def _log(study: Study) -> Checks:

@@ -43,7 +43,7 @@ class Look:
         level: confidence level of the interval.
         interval: ``fixed`` or ``anytime``.
         unit: as `Evidence.unit`.
-        se: jackknife error on the scale of the interval.
+        se: robust error on the scale of the interval.
         customers: in the table behind the number.
         events: that count.
     """
