@@ -20,6 +20,7 @@ from cxresearch.histories.counts import (
     contacts_before,
     contacts_within,
     grade_count,
+    graded_share,
     moment_count,
 )
 from cxresearch.histories.household import household_bad, household_exits
@@ -38,6 +39,7 @@ from cxresearch.histories.recency import (
     first_bad,
     first_contact,
     last_grade,
+    last_grade_and_age,
 )
 from cxresearch.histories.scores import last_score, mean_score, worst_score
 
@@ -56,12 +58,14 @@ __all__ = [
     "first_contact",
     "first_problem",
     "grade_count",
+    "graded_share",
     "had_gesture",
     "has_posted",
     "household_bad",
     "household_exits",
     "informed_before_problem",
     "last_grade",
+    "last_grade_and_age",
     "last_score",
     "mean_score",
     "moment_count",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 from typing import Protocol
@@ -111,6 +111,8 @@ class History:
         cumulative: whether the level can only rise, so that reaching one is a moment in time.
         walk: a name for its marks and running columns, which histories share that differ in their levels only; they
             are then walked once.
+        lead: days by which it is behind: on day d the level is that of day d - lead, whatever came since.
+        lag: days after which a moment takes effect for it, before it is set back; those of the clock when not given.
     """
 
     name: str
@@ -122,6 +124,23 @@ class History:
     grades: tuple[int, ...] | None = None
     cumulative: bool = False
     walk: str = ""
+    lead: int = 0
+    lag: int | None = None
+
+
+def behind(history: History, lead: int, lag: int | None = None) -> History:
+    """A history as it stood so many days ago: windows and ages move back with it.
+
+    Args:
+        history: any.
+        lead: days; 0 leaves it as it is.
+        lag: as `History.lag`.
+    """
+    if not lead and lag is None:
+        return history
+    when = f", {lead} days before" + ("" if lag is None else f", seen after {lag}")
+    walk = history.walk + when if history.walk else ""
+    return replace(history, name=history.name + when, walk=walk, lead=lead, lag=lag)
 
 
 def band_names(edges: tuple[int, ...]) -> tuple[str, ...]:
@@ -167,6 +186,12 @@ class Clock(Protocol):
     def day(self, tick: nw.Expr) -> nw.Expr:
         """The day of a tick: the state holds for the days after it."""
 
+    def later(self, days: int) -> int:
+        """By how much a tick grows when it comes so many days later."""
+
+    def lagged(self, days: int) -> Clock:
+        """The same with another lag."""
+
 
 @dataclass(frozen=True, slots=True)
 class DayClock:
@@ -187,10 +212,21 @@ class DayClock:
         """As `Clock.day`."""
         return tick
 
+    def later(self, days: int) -> int:
+        """As `Clock.later`."""
+        return days
+
+    def lagged(self, days: int) -> DayClock:
+        """As `Clock.lagged`."""
+        return replace(self, lag=days)
+
 
 @dataclass(frozen=True, slots=True)
 class ContactClock:
-    """Ticks are contacts, in the order of time and, within one second, the worse grade first. No blackout."""
+    """Ticks are contacts, in the order of time and, within one second, the worse grade first.
+
+    With a lag, what happened at a contact takes effect before the first contact that is so many days later.
+    """
 
     lag: int = 0
     name: str = "contact"
@@ -206,6 +242,14 @@ class ContactClock:
         return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop(
             "one", "nth"
         )
+
+    def later(self, days: int) -> int:
+        """As `Clock.later`."""
+        return days * _CONTACTS
+
+    def lagged(self, days: int) -> ContactClock:
+        """As `Clock.lagged`."""
+        return replace(self, lag=days)
 
     def on(self, day: nw.Expr) -> nw.Expr:
         """As `Clock.on`: before the contacts of that day."""

@@ -10,7 +10,9 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import (
+    DAY,
     READS,
+    ContactClock,
     History,
     Past,
     Run,
@@ -21,6 +23,8 @@ from cxresearch.histories.base import (
 )
 from cxresearch.histories.counts import grade_code
 from cxresearch.records.contacts import GRADES
+
+MONTH = 30  # days
 
 
 def last_grade() -> History:
@@ -155,6 +159,99 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
     )
 
 
+def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
+    """The grade of the last contact and how many days ago it was, in bands.
+
+    Grades and the order within a second are those of `last_grade`, ages those of `age_of_last`.
+
+    Args:
+        edges: the last day of each band; (30, 180) gives 0-30, 31-180, 181+.
+
+    Returns:
+        The history with the levels ``none``, each grade with each band, such as ``bad, 0-30``, and, until the first
+        contact seen of a customer whose beginnings the log does not show, ``unknown``.
+
+    Raises:
+        EstimationError: edges that do not rise.
+    """
+    names = _age_names(edges)
+    bands = len(names)
+    levels = ("none", *(f"{g}, {name}" for g in GRADES for name in names), "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        own = past.moments
+        ageing = [
+            own.select("customer", past.clock.on(nw.col("day") + e).alias("tick"), aged=nw.lit(1))
+            for e in edges
+        ]
+        return [own.select("customer", "tick", last=graded_instant()), *ageing]
+
+    def level(run: Run) -> nw.Expr:
+        last = run.column("last")
+        grade = last % len(GRADES)
+        second = (last - grade) // len(GRADES)
+        age = run.day + 1 - (second - second % DAY) // DAY
+        none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
+        place = 1 + grade * bands + band(age, tuple(e + 1 for e in edges))
+        return nw.when(last.is_null()).then(none).otherwise(place)
+
+    return History(
+        name=f"last_grade_and_age({list(edges)})",
+        levels=levels,
+        reads=("second", "grade"),
+        marks=marks,
+        fold={"last": "last", "aged": "sum"},
+        code=level,
+    )
+
+
+def calendar_month(first: int, months: int) -> History:
+    """The 30-day month of the calendar, counted from a day; on the contact clock, that of the contact.
+
+    Args:
+        first: the day on which month 0 begins; earlier days belong to it.
+        months: how many are told apart; later days belong to the last one.
+
+    Returns:
+        The history; its levels are ``0`` to the number of months less one.
+    """
+
+    def month(day: nw.Expr) -> nw.Expr:
+        since = day.cast(nw.Int64) - first
+        number = (since - since % MONTH) // MONTH
+        return nw.max_horizontal(nw.min_horizontal(number, nw.lit(months - 1)), nw.lit(0))
+
+    def marks(past: Past) -> list[Frame]:
+        if isinstance(past.clock, ContactClock):
+            return [past.moments.select("customer", "tick", month=month(nw.col("day")))]
+        who = past.customers
+        born = who.select(
+            "customer",
+            past.clock.on(nw.col("entry")).alias("tick"),
+            month=month(nw.col("entry") + 1),
+        )
+        later = []
+        for k in range(1, months):
+            turn = first + k * MONTH
+            there = who.filter((nw.col("entry") + 1 < turn) & (nw.col("exit") >= turn))
+            tick = past.clock.on(nw.lit(turn - 1))
+            later.append(there.select("customer", tick.alias("tick"), month=nw.lit(k)))
+        return [born, *later]
+
+    def level(run: Run) -> nw.Expr:
+        return nw.when(run.column("month").is_null()).then(nw.lit(0)).otherwise(run.column("month"))
+
+    return History(
+        name=f"calendar_month({first}, {months})",
+        levels=tuple(map(str, range(months))),
+        reads=(),
+        marks=marks,
+        fold={"month": "last"},
+        code=level,
+        grades=(),
+    )
+
+
 def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History:
     """How many days ago the last happening of a kind was, in bands; else as `age_of_last`.
 
@@ -181,13 +278,7 @@ def _age(
     reads: tuple[str, ...],
     grades: tuple[int, ...] | None,
 ) -> History:
-    if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
-        raise EstimationError(
-            f"edges must rise and be at least 1, such as (30, 90, 365), were {edges}"
-        )
-    starts = (0, *(e + 1 for e in edges))
-    names = tuple(f"{a}-{b}" for a, b in zip(starts, edges, strict=False))
-    levels = ("none", *names, f"{edges[-1] + 1}+", "unknown")
+    levels = ("none", *_age_names(edges), "unknown")
 
     def marks(past: Past) -> list[Frame]:
         result = hits(past)
@@ -208,3 +299,17 @@ def _age(
         )
 
     return History(name, levels, reads, marks, {"last": "last", "aged": "sum"}, level, grades)
+
+
+def _age_names(edges: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of the bands of an age: (30, 90) gives 0-30, 31-90, 91+.
+
+    Raises:
+        EstimationError: the edges do not rise from 1 on.
+    """
+    if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
+        raise EstimationError(
+            f"edges must rise and be at least 1, such as (30, 90, 365), were {edges}"
+        )
+    starts = (0, *(e + 1 for e in edges))
+    return (*(f"{a}-{b}" for a, b in zip(starts, edges, strict=False)), f"{edges[-1] + 1}+")

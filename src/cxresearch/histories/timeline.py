@@ -95,6 +95,16 @@ class Timeline:
         ordered = self._engine.along("day", "second", "grade").prepare(early)
         return Timeline(ordered, self._customers, self.clock, self._engine, self._happenings)
 
+    def _effective(self, lag: int) -> tuple[Frame, Frame]:
+        """Moments and happenings at the ticks at which they take effect, that many days later."""
+        moments, dated = self._moments, self._happenings
+        contact = isinstance(self.clock, ContactClock)
+        if lag if contact else lag != self.clock.lag:
+            moments = moments.with_columns(tick=self.clock.on(nw.col("day") + lag))
+        if lag != self.clock.lag:
+            dated = dated.with_columns(tick=self.clock.on(nw.col("day") + lag))
+        return moments, dated
+
     def _births(self) -> Frame:
         tick = self.clock.on(nw.col("entry"))
         return self._customers.select("customer", tick=tick, unseen=nw.col("unseen").cast(nw.Int64))
@@ -109,7 +119,8 @@ class Timeline:
     def _walked(self, history: History) -> Frame:
         contact = isinstance(self.clock, ContactClock)
         x = self._run(history)
-        level = history.code(Run(nw.col, self.clock.day(nw.col("tick")), nw.col("unseen")))
+        day = self.clock.day(nw.col("tick")) - history.lead
+        level = history.code(Run(nw.col, day, nw.col("unseen")))
         x = x.select("customer", "tick", level=level.cast(nw.Int32))
         if contact:
             x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
@@ -128,12 +139,16 @@ class Timeline:
             return self._runs[history.walk]
 
     def _marked(self, history: History) -> Frame:
+        clock, back = self.clock, self.clock.later(history.lead)
+        if history.lag is not None:
+            clock = clock.lagged(history.lag)
         there = self._moments.collect_schema().names()
         missing = [name for name in history.reads if name in FACETS and name not in there]
         if missing:
             raise EstimationError(f"{history.name} needs {missing[0]}, which the log does not have")
         along = self._engine.along("day", "second", "grade")
-        past = Past(self._moments, self._happenings, self._customers, self.clock, along)
+        moments, happened = self._effective(clock.lag)
+        past = Past(moments, happened, self._customers, clock, along)
         frames = [self._births()]
         for marks in history.marks(past):
             own = [
@@ -141,7 +156,7 @@ class Timeline:
                 for c in history.fold
                 if c in marks.collect_schema().names()
             ]
-            frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64), *own))
+            frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64) + back, *own))
         if isinstance(self.clock, ContactClock):
             frames.append(self._moments.select("customer", "tick"))
         along = self._engine.along("tick")
