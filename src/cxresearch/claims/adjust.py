@@ -77,6 +77,8 @@ def adjust_multiplicity(trials: Sequence[Trial], method: str, alpha: float) -> l
 
 def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
     """The primary reading in the light of one that must say so too, or of a negative control that must not fail."""
+    if requirement.includes is not None:
+        return _including(row, other, requirement, requirement.includes)
     if requirement.negative_control:
         failed = other.verdict == "contradicted" and row.verdict in ("supported", "contradicted")
         return _with(row, "undecided", requirement.reason, row.p) if failed else row
@@ -101,6 +103,15 @@ def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evide
         if other.verdict == row.verdict
         else _with(row, "undecided", requirement.reason, p)
     )
+
+
+def _including(row: Evidence, other: Evidence, requirement: Requirement, value: float) -> Evidence:
+    """A supported reading in the light of one whose interval must include a value."""
+    e = other.estimate
+    if row.verdict != "supported" or (e is not None and e.low <= value <= e.high):
+        return row
+    why = requirement.reason if e is not None else f"no comparison: it lacks {other.lacks}"
+    return _with(row, "undecided", why, row.p)
 
 
 def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evidence:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, TypeVar, assert_never
 
 import numpy as np
 import polars as pl
+from msgspec import structs
 from numpy.typing import NDArray
 
+from cxresearch.claims.adjusted_model import Variant, adjusted_model
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -40,15 +42,17 @@ from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.model_comparison import compare_models
-from cxresearch.estimators.rates import expected_events
+from cxresearch.estimators.rates import expected_events, exposure_by_level
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.estimators.shares import share, share_at_risk
 from cxresearch.histories.base import ContactClock
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.cohorts import WIDE, join_cohorts
+from cxresearch.risk.episodes import COHORT, Exclusion
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 
 T = TypeVar("T")
+AS_WRITTEN = Variant()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class RawEstimate:
         asides: customers left out.
         warnings: what to bear in mind.
         open: why the number cannot decide, whatever it is; empty if it can.
+        widest_cohort_days: the widest cohort that customers were compared within; 0 where they were not.
     """
 
     estimate: Estimate
@@ -76,6 +81,7 @@ class RawEstimate:
     asides: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
     open: str = ""
+    widest_cohort_days: int = 0
 
 
 @dataclass(slots=True)
@@ -95,9 +101,16 @@ class EvaluationContext:
         """The study."""
         return self.store.study
 
-    def table_specs(self, claim: Claim, reading: AnyReading) -> tuple[TableSpec, ...]:
+    def table_specs(
+        self,
+        claim: Claim,
+        reading: AnyReading,
+        variant: Variant = AS_WRITTEN,
+        *,
+        calendar: bool = False,
+    ) -> tuple[TableSpec, ...]:
         """The tables a reading needs, its own first."""
-        return table_specs(self.study, self.store.fixed, claim, reading)
+        return table_specs(self.store.setting, claim, reading, variant, calendar=calendar)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """A result that several readings look at, perhaps at the same time."""
@@ -238,8 +251,19 @@ def compute_concentration(
 _EVENTS = {"bad": "bad moment"}  # what a history counts, where its name does not say
 
 
-def compute(context: EvaluationContext, claim: Claim, reading: AnyReading) -> RawEstimate:
+def compute(
+    context: EvaluationContext,
+    claim: Claim,
+    reading: AnyReading,
+    variant: Variant = AS_WRITTEN,
+) -> RawEstimate:
     """The number of a reading.
+
+    Args:
+        context: the study and its tables.
+        claim: of the reading.
+        reading: adapted to the study.
+        variant: under which rival explanation; only contrasts, attributable shares and excesses know any.
 
     Raises:
         NotTestable: the data cannot give it.
@@ -249,13 +273,13 @@ def compute(context: EvaluationContext, claim: Claim, reading: AnyReading) -> Ra
         case IncidenceReading():
             result = _incidence(context, claim, reading)
         case ExcessReading():
-            result = _excess(context, claim, reading)
+            result = _excess(context, claim, reading, variant)
         case HazardContrastReading():
-            result = _hazard_contrast(context, claim, reading)
+            result = _hazard_contrast(context, claim, reading, variant)
         case FadingReading():
             result = _fading(context, claim, reading)
         case AttributableShareReading():
-            result = _attributable_share(context, claim, reading)
+            result = _attributable_share(context, claim, reading, variant)
         case ModelComparisonReading():
             result = _model_comparison(context, claim, reading)
         case ShareReading():
@@ -313,7 +337,9 @@ def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReadi
     )
 
 
-def _excess(context: EvaluationContext, claim: Claim, reading: ExcessReading) -> RawEstimate:
+def _excess(
+    context: EvaluationContext, claim: Claim, reading: ExcessReading, variant: Variant
+) -> RawEstimate:
     settings = context.study
     horizon = (
         settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
@@ -358,10 +384,35 @@ def _excess(context: EvaluationContext, claim: Claim, reading: ExcessReading) ->
 
 
 def _hazard_contrast(
-    context: EvaluationContext, claim: Claim, reading: HazardContrastReading
+    context: EvaluationContext, claim: Claim, reading: HazardContrastReading, variant: Variant
 ) -> RawEstimate:
-    table, fit = _model(context, claim, reading, reading.contrast)
-    return _modelled(table, fit, reading, contrast(fit, reading.contrast))
+    fitted = _model(context, claim, reading, reading.contrast, variant)
+    number = contrast(fitted.fit, reading.contrast)
+    if reading.over_range:
+        number = _over_range(fitted.table, reading, number)
+    return _modelled(fitted, reading, number)
+
+
+def _over_range(table: RiskTable, reading: HazardContrastReading, number: Estimate) -> Estimate:
+    """The ratio per moment, taken over the range of the count that customers have: what a verdict looks at.
+
+    From none to the 90th percentile over customer-days at risk, at least one moment and at most five.
+    """
+    feature = table.feature(reading.over_range)
+    days = exposure_by_level(table, reading.over_range)
+    known = [(float(v.removesuffix("+")), n) for v, n in days.items() if v[0].isdigit()]
+    upto = np.cumsum([n for _, n in known])
+    at = int(np.searchsorted(upto, 0.9 * upto[-1])) if len(upto) and upto[-1] > 0 else 0
+    times = min(max(known[at][0] if known else 1.0, 1.0), 5.0)
+    assert feature.levels
+    return replace(
+        number,
+        value=number.value**times,
+        low=number.low**times,
+        high=number.high**times,
+        se=number.se * times,
+        se_model=number.se_model * times,
+    )
 
 
 def _fading(context: EvaluationContext, claim: Claim, reading: FadingReading) -> RawEstimate:
@@ -381,10 +432,10 @@ def _fading(context: EvaluationContext, claim: Claim, reading: FadingReading) ->
 
 
 def _attributable_share(
-    context: EvaluationContext, claim: Claim, reading: AttributableShareReading
+    context: EvaluationContext, claim: Claim, reading: AttributableShareReading, variant: Variant
 ) -> RawEstimate:
-    table, fit = _model(context, claim, reading, {})
-    return _modelled(table, fit, reading, attributable(table, fit, reading.weights))
+    fitted = _model(context, claim, reading, {}, variant)
+    return _modelled(fitted, reading, attributable(fitted.table, fitted.fit, reading.weights))
 
 
 def _model_comparison(
@@ -393,39 +444,107 @@ def _model_comparison(
     (own,) = context.table_specs(claim, reading)
     if isinstance(own.clock, ContactClock):
         raise NotTestable("an end of the relation: a comparison of models is about days")
-    table, settings = _restricted(context.store.risk(own), reading), context.study.decision
+    made = _prepared(context, claim, reading, AS_WRITTEN)
     result = compare_models(
-        table,
+        made.table,
         reading.a,
         reading.b,
-        reading.model.terms,
-        strata=[s for s in reading.model.strata if s in own.fixed],
+        [t for t in made.terms if t not in (*reading.a, *reading.b)],
+        strata=made.strata,
         cause=reading.event,
-        level=settings.level,
+        level=context.study.decision.level,
     )
     why = (
         ""
         if result.says_something
         else "neither of the two says anything about who leaves that the other does not"
     )
-    events = table.events(reading.event)
+    events = made.table.events(reading.event)
     return RawEstimate(
-        result.difference, reading.unit, table.customers, events, asides=table.asides, open=why
+        result.difference,
+        reading.unit,
+        made.table.customers,
+        events,
+        asides=made.table.asides,
+        open=why,
+        widest_cohort_days=made.widest_cohort_days,
     )
 
 
-def _modelled(
-    table: RiskTable, fit: CoxFit, reading: ModelReading, result: Estimate
-) -> RawEstimate:
-    unit = reading.unit
+def _modelled(fitted: _Fitted, reading: ModelReading, result: Estimate) -> RawEstimate:
     warnings = (
         ("a level has no events or nothing else: Firth's penalty was used",)
-        if fit.penalised
+        if fitted.fit.penalised
         else ()
     )
     return RawEstimate(
-        result, unit, table.customers, table.events(reading.event), None, (), table.asides, warnings
+        result,
+        reading.unit,
+        fitted.table.customers,
+        fitted.table.events(reading.event),
+        asides=fitted.table.asides,
+        warnings=warnings,
+        widest_cohort_days=fitted.widest_cohort_days,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """A table and the terms of a model on it.
+
+    Attributes:
+        key: what tells it apart from others.
+        table: restricted to the time that the reading looks at.
+        terms: of the reading, and those held equal.
+        held: those that are only held equal.
+        strata: with a baseline hazard each.
+        widest_cohort_days: 0 where cohorts are not compared.
+    """
+
+    key: str
+    table: RiskTable
+    terms: tuple[str, ...]
+    held: tuple[str, ...]
+    strata: tuple[str, ...]
+    widest_cohort_days: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    table: RiskTable
+    fit: CoxFit
+    widest_cohort_days: int
+
+
+def _prepared(
+    context: EvaluationContext, claim: Claim, reading: ModelReading, variant: Variant
+) -> _Prepared:
+    """The table of a model reading under a variant, with all that is held equal."""
+    (spec,) = context.table_specs(claim, _any(reading), variant)
+    table, widest = context.store.risk(spec), 0
+    if spec.cohorts:
+        joined = join_cohorts(table)
+        table, widest = joined.table, joined.widest_days
+        if widest > WIDE:  # within such a cohort the calendar moves: its months are terms as well
+            (spec,) = context.table_specs(claim, _any(reading), variant, calendar=True)
+            table = join_cohorts(context.store.risk(spec)).table
+    made = adjusted_model(table, reading, reading.model.terms)
+    table = _restricted(made.table, reading, variant.lead)
+    strata = tuple(s for s in spec.fixed if s in reading.model.strata)
+    strata = (*strata, COHORT) if spec.cohorts else strata
+    asked = {n for t in reading.weighted() for n in features(t)}
+    silent = _silent(table, made.terms, asked, reading.event)
+    table = table.where(**silent) if silent else table
+    after = reading.after_days, variant.lead
+    key = repr((spec.key, made.terms, strata, reading.event, reading.subset, after, silent))
+    return _Prepared(key, table, made.terms, made.held, strata, widest)
+
+
+def _any(reading: ModelReading) -> AnyReading:
+    assert isinstance(
+        reading, HazardContrastReading | AttributableShareReading | ModelComparisonReading
+    )
+    return reading
 
 
 def _model(
@@ -433,28 +552,29 @@ def _model(
     claim: Claim,
     reading: HazardContrastReading | AttributableShareReading,
     levels: Mapping[str, float],
-) -> tuple[RiskTable, CoxFit]:
+    variant: Variant,
+) -> _Fitted:
     """The risk table of a reading and its model; `levels` are those that need enough expected events."""
-    (own,) = context.table_specs(claim, reading)
-    table, terms = _restricted(context.store.risk(own), reading), reading.model.terms
+    if variant.event:
+        reading = structs.replace(reading, event=variant.event)
+    made = _prepared(context, claim, reading, variant)
     named = {name for term in reading.weighted() for name in features(term)}
-    for name in [n for n, _ in own.histories if n == claim.exposure or n in named]:
-        check_min_events(table, name, reading.event, levels, own.fixed)
-    settings = context.study.decision
-    strata = tuple(s for s in own.fixed if s in reading.model.strata)
-    silent = _silent(table, terms, named, reading.event)
-    table = table.where(**silent) if silent else table
+    plain = tuple(s for s in made.strata if s != COHORT)
+    for name in [f.name for f in made.table.features]:
+        if name == claim.exposure or (name in named and name in claim.histories):
+            check_min_events(made.table, name, reading.event, levels, plain)
     fit = context.once(
-        repr((own.key, terms, reading.event, reading.subset, reading.after_days, silent)),
+        made.key,
         lambda: fit_hazards(
-            table,
-            terms,
-            strata=strata,
+            made.table,
+            made.terms,
+            held=made.held,
+            strata=made.strata,
             cause=reading.event,
-            level=settings.level,
+            level=reading.level or context.study.decision.level,
         ),
     )
-    return table, fit
+    return _Fitted(made.table, fit, made.widest_cohort_days)
 
 
 def _silent(
@@ -479,14 +599,15 @@ def _silent(
     return result
 
 
-def _restricted(table: RiskTable, reading: ModelReading) -> RiskTable:
-    """The time that a reading looks at.
+def _restricted(table: RiskTable, reading: ModelReading, lead: int = 0) -> RiskTable:
+    """The time that a reading looks at; with a lead, everybody enters so many days after the clock's origin.
 
     Raises:
         NotTestable: nobody left in it.
     """
     table = table.where(**reading.subset) if reading.subset else table
-    table = table.after(reading.after_days) if reading.after_days else table
+    late = max(reading.after_days or 0, lead if table.clock != "contact" else 0)
+    table = table.after(late) if late else table
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("defections among customers seen from their start")
     return table

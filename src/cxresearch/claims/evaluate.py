@@ -13,14 +13,24 @@ from threadpoolctl import threadpool_limits
 
 from cxresearch.checks import names
 from cxresearch.claims.adjust import adjust_multiplicity, apply_requirements, naive_differs
+from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.compute import EvaluationContext, RawEstimate, activity, compute
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
 from cxresearch.claims.kinds import AnyReading
-from cxresearch.claims.phrases import Words
+from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import adapt_to_study, missing_requirement, required_columns
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
+from cxresearch.claims.results import Activity, Docket, Evidence, ReferenceValue, Rival, Trial
+from cxresearch.claims.rivals import (
+    all_of,
+    declared,
+    firmly,
+    judge,
+    judged_readings,
+    specs_needed,
+    target_of,
+)
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import filled
 from cxresearch.claims.tables import Table, TableSpec, TableStore, contacts_spec
@@ -122,9 +132,13 @@ def _planned(
     for claim in chosen:
         if missing_requirement(claim, context.study, context.store.has):
             continue
-        for reading in wanted[claim.id]:
+        asked = [(reading, Variant()) for reading in wanted[claim.id]]
+        for reading in judged_readings(claim).values():
+            asked += specs_needed(context, claim, reading)
+        for reading, variant in asked:
             with suppress(NotTestable):  # said when the reading is tried
-                result[claim.id] += context.table_specs(claim, _adapted(context, claim, reading))
+                adapted = _adapted(context, claim, reading)
+                result[claim.id] += context.table_specs(claim, adapted, variant)
         if claim.show_by_contacts and claim.naive in {r.id for r in wanted[claim.id]}:
             result[claim.id].append(contacts_spec())
     return result
@@ -197,7 +211,16 @@ def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading])
             rows[reading.id] = _untestable(claim, reading, e.lacks)
         except EstimationError as e:
             rows[reading.id] = _untestable(claim, reading, f"a model that can be fitted: {e}")
-    primary = claim.primary
+    primary, target = claim.primary, target_of(claim)
+    association = rows[target.id if target else primary.id].verdict
+    of, judged = len(all_of(claim)), judged_readings(claim)
+    rivals: dict[str, tuple[Rival, ...]] = {}
+    for name in {primary.id, *judged}:
+        if name not in judged:
+            rows[name] = firmly(rows[name], primary, of)
+        elif name in result:
+            reading = _adapted(context, claim, judged[name])
+            rows[name], rivals[name] = judge(context, claim, reading, rows[name], of=of)
     rows[primary.id] = apply_requirements(primary, rows)
     tried = tuple(rows[r.id] for r in readings if not r.descriptive)
     base, naive = (_beside(claim, name, result) for name in (claim.base_rate, claim.naive))
@@ -207,11 +230,23 @@ def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading])
         sentence = sentence.extend(
             " ({remark}.)", "remark", Words(f"{reason[0].upper()}{reason[1:]}")
         )
-    if not (claim.text.caution and naive_differs(claim, rows)):
-        return Trial(claim, tried, base, naive, sentence)
-    caution = filled(claim.text.caution, claim, rows[primary.id], base, result)
-    shown_too = activity(context) if claim.show_by_contacts else ()
-    return Trial(claim, tried, base, naive, sentence, caution, shown_too)
+    caution = Sentence()
+    shown_too: tuple[Activity, ...] = ()
+    if claim.text.caution and naive_differs(claim, rows):
+        caution = filled(claim.text.caution, claim, rows[primary.id], base, result)
+        shown_too = activity(context) if claim.show_by_contacts else ()
+    return Trial(
+        claim=claim,
+        readings=tried,
+        base_rate=base,
+        naive=naive,
+        sentence=sentence,
+        caution=caution,
+        activity=shown_too,
+        association=association,
+        rivals=rivals.get(target.id, ()) if target else (),
+        declared=declared(context.study) if rivals else (),
+    )
 
 
 def _decided(

@@ -120,6 +120,7 @@ class ModelReading(EventReading, frozen=True, kw_only=True):
         after_days: only the time after so many days on the clock.
         subset: only time spent in these levels.
         time_fixed: last levels as covariates that were known from the start, as naive analyses take them.
+        level: confidence level of its interval, where it is not the study's.
     """
 
     model: Model
@@ -127,6 +128,7 @@ class ModelReading(EventReading, frozen=True, kw_only=True):
     after_days: int | None = None
     subset: Levels = msgspec.field(default_factory=dict)
     time_fixed: bool = False
+    level: float | None = None
 
     def names(self) -> tuple[str, ...]:
         """Those that the number is about, and those of the model."""
@@ -156,9 +158,12 @@ class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard
 
     Attributes:
         contrast: weights by coefficient, such as ``bad[1+]`` or ``linear(bad)``.
+        over_range: a history that counts moments: the ratio is not that of one moment but of as many as customers
+            have, from none to the 90th percentile over customer-days at risk, at least one and at most five.
     """
 
     contrast: dict[str, float]
+    over_range: str = ""
 
     is_ratio = True
     default_effect = 1.10

@@ -55,10 +55,16 @@ class Model(Section, frozen=True):
     Attributes:
         terms: names, ``linear(name)``, or products such as ``a:b``.
         strata: fixed covariates with a baseline hazard each, where the study has them.
+        held_equal: what else is held equal: ``contacts`` (in the last 90 days, so far, and how long ago the last one
+            was), ``earlier contacts`` (the same as they stood 90 days before, where the claim is about recent contacts
+            themselves) or ``nothing``.
+        calendar: whether customers are compared with those whose clock began in the same month.
     """
 
     terms: tuple[str, ...]
-    strata: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ("segment",)
+    held_equal: Literal["contacts", "earlier contacts", "nothing"] = "contacts"
+    calendar: bool = True
 
 
 class Comparison(Section, frozen=True):
@@ -87,6 +93,8 @@ class Requirement(Section, frozen=True):
         reason: why the claim is open without it, in plain words.
         contradicts: whether its being contradicted contradicts the claim; else the claim is undecided.
         negative_control: only its being contradicted counts, and leaves the claim undecided.
+        includes: only this counts: whether its interval, at its own level, includes the number; a support that it does
+            not leaves the claim undecided.
         applies_to: the verdict that it must share: ``supported``, ``contradicted`` or ``either``; one that it does not
             share becomes undecided.
     """
@@ -95,6 +103,7 @@ class Requirement(Section, frozen=True):
     reason: str
     contradicts: bool = False
     negative_control: bool = False
+    includes: float | None = None
     applies_to: Literal["supported", "contradicted", "either"] = "supported"
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from cxresearch.claims.decide import Verdict, parse_region
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
-from cxresearch.estimators.results import Estimate
+from cxresearch.estimators.results import Estimate, Result
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
 from cxresearch.risk.episodes import Exclusion
@@ -127,6 +127,69 @@ class Evidence:
     asides: tuple[Exclusion, ...]
 
 
+RivalStatus = Literal[
+    "required",
+    "survived",
+    "keeps it open",
+    "held equal",
+    "shown",
+    "dismissed",
+    "not required",
+    "cannot be tested",
+    "aliased",
+    "meaningless",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalRow(Result):
+    """A number under a rival explanation.
+
+    Attributes:
+        label: what is done, in plain words.
+        lead_days: so many days before are left aside; 0 for none.
+        estimate: the number; None where it could not be computed.
+        unit: as `Evidence.unit`.
+        verdict: of its interval by itself; of a negative control, supported if it makes no difference that shows.
+        lacks: what the study lacks for it; else empty.
+    """
+
+    label: str
+    lead_days: int
+    estimate: Estimate | None
+    unit: str
+    verdict: Verdict
+    lacks: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival(Result):
+    """A rival explanation of a number, tried.
+
+    Attributes:
+        id: short name, such as ``already-leaving``.
+        title: what it is called.
+        plain: what it says, in plain words.
+        status: ``survived``, ``keeps it open``, ``held equal`` (in the model itself), ``shown``, ``dismissed`` (by what
+            the study declares), ``not required``, ``cannot be tested``, ``aliased`` (not to be told apart from what the
+            claim asks about) or ``meaningless``.
+        reason: why, in a sentence.
+        rows: its numbers; may be empty.
+    """
+
+    id: str
+    title: str
+    plain: str
+    status: RivalStatus
+    reason: str
+    rows: tuple[RivalRow, ...]
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a verdict must survive it."""
+        return self.status in ("required", "survived", "keeps it open")
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Trial(Mapping[str, Evidence]):
     """A claim, tried: its readings, the numbers beside them, and a sentence.
@@ -139,6 +202,9 @@ class Trial(Mapping[str, Evidence]):
         sentence: the verdict in plain words; ``str()`` makes it text.
         caution: why the naive answer is no verdict, where it points the other way; may be empty.
         activity: who has bad moments and who leaves, by number of contacts; may be empty.
+        association: whether the two go together among comparable customers: the verdict before rivals are tried.
+        rivals: other explanations, and what became of them; empty where nothing could be computed.
+        declared: what the study declares that a verdict rests on, in words.
     """
 
     claim: Claim
@@ -148,6 +214,9 @@ class Trial(Mapping[str, Evidence]):
     sentence: Sentence
     caution: Sentence = Sentence()  # noqa: RUF009  # frozen
     activity: tuple[Activity, ...] = ()
+    association: Verdict = "not testable"
+    rivals: tuple[Rival, ...] = ()
+    declared: tuple[str, ...] = ()
 
     @property
     def primary(self) -> Evidence:

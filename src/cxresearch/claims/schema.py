@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import msgspec
 from msgspec import structs
 
 from cxresearch import histories
@@ -154,6 +155,27 @@ class Text(Section, frozen=True):
         return " ".join(part for part in (self.finding, endings[verdict]) if part)
 
 
+AtLead = Literal["delayed", "set back", "longer window", "as it is"]
+
+
+class RivalEntry(Section, frozen=True):
+    """How a rival explanation applies to a claim.
+
+    Attributes:
+        status: ``required``: a verdict must survive it; ``shown``: its number stands beside the verdict and decides
+            nothing; ``held equal``: it is in the model itself; ``aliased``: it cannot be told apart from what the claim
+            asks about; ``meaningless``: it explains nothing here.
+        reason: why, in a sentence.
+        readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
+        lead_days: days that are left aside, of `already-leaving`; those of the study when not given.
+    """
+
+    status: Literal["required", "shown", "held equal", "aliased", "meaningless"]
+    reason: str
+    readings: tuple[str, ...] = ()
+    lead_days: tuple[int, ...] = ()
+
+
 _RETENTION = ("contract", "activity")
 
 
@@ -170,6 +192,12 @@ class Claim(Section, frozen=True):
         retention: kinds of retention on which it makes sense.
         covariates: names of fixed covariates, such as ``segment``, that readings name as terms.
         exposure: the history whose levels must all have enough expected events.
+        at_lead: how a history is looked at when the last days are left aside: ``delayed`` (what happened takes effect
+            so much later; the default of what a reading asks about), ``set back`` (it is that of so many days before;
+            the default of what is held equal), ``longer window`` (of a window without contacts) or ``as it is``.
+        proneness: what customers may be prone to that the claim asks about, as shares of graded moments so far; taken
+            from the histories that the primary reading asks about when not given.
+        rivals: by rival explanation, whether it applies, and why; see `claims.rivals`.
         base_rate: the reading that says what happens anyway.
         naive: the reading that a naive analysis would report.
         show_by_contacts: whether a caution shows who has bad moments and who leaves, by number of contacts.
@@ -187,6 +215,9 @@ class Claim(Section, frozen=True):
     retention: tuple[str, ...] = _RETENTION
     covariates: tuple[str, ...] = ()
     exposure: str | None = None
+    at_lead: dict[str, AtLead] = msgspec.field(default_factory=dict)
+    proneness: tuple[dict[str, Any], ...] = ()
+    rivals: dict[str, RivalEntry] = msgspec.field(default_factory=dict)
     base_rate: str | None = None
     naive: str | None = None
     show_by_contacts: bool = False

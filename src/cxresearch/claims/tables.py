@@ -12,6 +12,13 @@ from typing import Any, assert_never
 
 import polars as pl
 
+from cxresearch.claims.adjusted_model import (
+    Setting,
+    Variant,
+    claim_histories,
+    held_histories,
+    uses_cohorts,
+)
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -31,6 +38,7 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.histories.base import Clock, DayClock
 from cxresearch.histories.timeline import Timeline
+from cxresearch.records.audit import Share
 from cxresearch.records.records import Records, read_records
 from cxresearch.risk.agents import AgentTable, agent_table
 from cxresearch.risk.agents import total as total_agents
@@ -51,6 +59,7 @@ from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
 
 Table = RiskTable | MatchedTable | AgentTable
+MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
 
@@ -63,6 +72,8 @@ class TableSpec:
         clock: ticks of the timeline.
         fixed: fixed covariates to carry along.
         time_origin: another origin of time.
+        cohorts: carry along the month in which a customer's clock began.
+        observed_from: nobody is at risk up to this day, where histories look back; None where they go to the start.
         competing_event: a transition that ends the follow-up.
         time_fixed: last levels as if they had held from the start.
         compare: count matched customers instead of flows.
@@ -77,6 +88,8 @@ class TableSpec:
     time_fixed: bool = False
     compare: Comparison | None = None
     contacts_by: tuple[str, tuple[str, ...]] | None = None
+    cohorts: bool = False
+    observed_from: int | None = None
 
     @property
     def key(self) -> str:
@@ -99,26 +112,33 @@ class TableSpec:
     def _rows(self) -> tuple[Any, ...]:
         named = [(name, history.name) for name, history in self.histories]
         cut = (self.compare.history, self.compare.level) if self.compare else None
-        return (named, self.clock.name, self.clock.lag, self.fixed, cut)
+        kept = (self.fixed, self.cohorts, self.observed_from)
+        return (named, self.clock.name, self.clock.lag, *kept, cut)
 
 
 def table_specs(
-    study: Study, fixed: tuple[str, ...], claim: Claim, reading: AnyReading
+    setting: Setting,
+    claim: Claim,
+    reading: AnyReading,
+    variant: Variant = Variant(),  # noqa: B008  # frozen
+    *,
+    calendar: bool = False,
 ) -> tuple[TableSpec, ...]:
     """The tables a reading needs, its own first; the others tell whether events are enough.
 
     Args:
-        study: its retention and blackout settle the clock.
-        fixed: the fixed covariates it has; strata that it lacks are left out.
+        setting: the study; its retention and blackout settle the clock, and strata that it lacks are left out.
         claim: of the reading.
         reading: to be computed.
+        variant: how it is looked at.
+        calendar: whether the month of the day is a term, since cohorts are too wide to hold it equal.
 
     Raises:
         NotTestable: a clock that the study does not have.
     """
-    used = reading.names()
-    own = tuple((name, claim.history(name)) for name in used if name in claim.histories)
-    given = tuple(name for name in used if name not in claim.histories)
+    study, fixed = setting.study, setting.fixed
+    own = tuple(claim_histories(setting, claim, reading, variant).items())
+    given = tuple(name for name in reading.names() if name not in claim.histories)
     for name in given:
         if name not in fixed:
             raise NotTestable(f"{name}: no such covariate of its customers")
@@ -141,9 +161,16 @@ def table_specs(
             spec = TableSpec(own, clock_of(study), (*_known(fixed, reading.strata), *given))
         case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
             kept = (*_known(fixed, reading.model.strata), *given)
-            origin = reading.time_origin
+            held = held_histories(setting, claim, reading, variant, calendar=calendar)
+            clock = clock_of(study)
             spec = TableSpec(
-                own, clock_of(study), kept, time_origin=origin, time_fixed=reading.time_fixed
+                (*own, *held.items()),
+                clock.lagged(clock.lag + variant.lead) if variant.lead else clock,
+                kept,
+                time_origin=reading.time_origin,
+                time_fixed=reading.time_fixed,
+                cohorts=uses_cohorts(reading),
+                observed_from=setting.observed_from(reading),
             )
         case _:
             assert_never(reading)
@@ -267,7 +294,9 @@ def _episodes(records: Records, line: Timeline, wanted: TableSpec) -> Episodes:
         fixed=wanted.fixed,
         clock=wanted.clock,
         line=line,
-        whole=True,
+        whole=wanted.observed_from is None,
+        cohorts=wanted.cohorts,
+        observed_from=wanted.observed_from,
     )
     return replace(eps, frame=records.engine.keep(eps.frame))
 
@@ -396,6 +425,19 @@ class TableStore:
         """How many rows a table has, if there is one."""
         result = self.tables.get(spec.key)
         return result.flows.height if isinstance(result, RiskTable) else 0
+
+    @property
+    def lookback(self) -> bool:
+        """Whether so few customers start within the log that histories go back over a fixed time instead."""
+        seen = self.audit.fact("customers seen only from after their start")
+        days = self.window.last - self.window.first
+        few = isinstance(seen, Share) and seen.share > MOST_UNSEEN
+        return few and days > self.study.moments.lookback_days
+
+    @property
+    def setting(self) -> Setting:
+        """What its tables depend on besides readings."""
+        return Setting(self.study, self.fixed, self.window, self.lookback)
 
     def risk(self, spec: TableSpec) -> RiskTable:
         """The risk table of a specification.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cxresearch.checks import fraction, instance, names
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.design import Design, design
+from cxresearch.estimators.design import Design, design, identify
 from cxresearch.estimators.influence import add_up, clusters_of, robust_error
 from cxresearch.estimators.partial_likelihood import (
     Likelihood,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DIVERGED = (
     12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
 )
+_APART = 1e-4  # of a weight, along what is held equal: less is rounding
 _STEPS, _HALVINGS = 50, 30
 _FAR = 5.0  # no step changes a log hazard ratio by more: weights could become zero, and a top be leapt over
 
@@ -182,6 +183,7 @@ def cox(
     table: RiskTable,
     terms: Sequence[str],
     *,
+    held: Sequence[str] = (),
     strata: Sequence[str] = (),
     ties: Ties = "efron",
     cause: str = "defection",
@@ -193,6 +195,8 @@ def cox(
     Args:
         table: the risk table.
         terms: feature names (dummies), ``linear(name)``, or products ``a:b``.
+        held: terms among them that are only held equal: of their columns, those which others make superfluous are left
+            out, and a contrast that they make so cannot be had.
         strata: features with a baseline hazard each.
         ties: Efron's (default) or Breslow's method.
         cause: the event; other causes leave the risk set.
@@ -220,7 +224,8 @@ def cox(
             f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}"
         )
     d = design(table, terms, strata, cause)
-    check_rank(d)
+    identified = identify(d, names("held", held))
+    d = d.only(identified.kept)
     p = len(d.terms)
     clusters = clusters_of(table, [cause]) if errors == "robust" else None
     try:
@@ -251,6 +256,7 @@ def cox(
         loglik_influence=contributions,
         clusters=clusters,
         references=references(table, d.terms),
+        unidentified=identified.unidentified[identified.kept],
     )
 
 
@@ -263,7 +269,7 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
 
     Raises:
         EstimationError: no such term.
-        NotTestable: nobody was ever at risk in a level named.
+        NotTestable: nobody was ever at risk in a level named, or what is held equal says the same.
     """
     w = np.zeros(len(fit.terms))
     for term, weight in weights.items():
@@ -275,6 +281,8 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
                 f"the fit has no term {term!r}{nearest(term, fit.terms)}; it has: {', '.join(fit.terms)}"
             )
         w[fit.terms.index(term)] = weight
+    if fit.unidentified.size and np.abs(w @ fit.unidentified).max() > _APART * np.abs(w).max():
+        raise NotTestable("a difference that what is held equal does not determine already")
     value = float(w @ fit.coef)
     model = float(np.sqrt(w @ fit.covariance @ w))
     se = float(robust_error(fit.influence @ w)) if fit.clusters else model
@@ -286,19 +294,3 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         se_model=model,
         clusters=fit.clusters,
     )
-
-
-def check_rank(d: Design) -> None:
-    """Terms that are sums of others within every risk set cannot be told apart."""
-    if not d.terms:
-        raise EstimationError("a Cox model needs at least one term")
-    sums = d.sets.total(np.column_stack([np.ones(len(d.x)), d.x]))
-    total = np.maximum(sums[:, 0], 1)
-    mean = sums[:, 1:] / total[:, None]
-    spread = (d.x * d.sets.by_pattern(1 / total)[:, None]).T @ d.x - mean.T @ mean
-    scale = np.sqrt(np.maximum(np.diag(spread), 1e-300))
-    rank = np.linalg.matrix_rank(spread / np.outer(scale, scale), tol=1e-9)
-    if rank < len(d.terms):
-        raise EstimationError(
-            f"the terms cannot be told apart: {', '.join(d.terms)} span only {rank} dimensions"
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ from cxresearch.estimators.influence import places
 from cxresearch.estimators.risk_sets import Array, Everyone, Flows, Ints, Matrix, RiskSets
 from cxresearch.risk.table import Feature, RiskTable
 
+_ALIKE = 1e-8  # of a column's spread: what is left of it when those before it are taken out
 _LINEAR = re.compile(r"linear\((\w+)\)")
 
 
@@ -37,6 +38,11 @@ class Design:
     sets: RiskSets
     events: Matrix
     flows: Flows
+
+    def only(self, kept: NDArray[np.bool_]) -> Design:
+        """The design with some of its columns."""
+        terms = tuple(t for t, k in zip(self.terms, kept, strict=True) if k)
+        return self if kept.all() else replace(self, terms=terms, x=self.x[:, kept])
 
     @property
     def everyone(self) -> Everyone:
@@ -109,6 +115,79 @@ def design(
     sets, events = landed.matrices((len(rows), laid.patterns.height))
     names, x = covariates(table, terms, laid.patterns, sets.by_pattern(np.ones(len(rows))) > 0)
     return Design(names, x, sets, events, landed)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identified:
+    """Which columns of a design the data can tell apart.
+
+    Attributes:
+        kept: shape (p,): columns that say something which those before them do not; all that are asked about.
+        unidentified: shape (p, k): directions among the columns asked about that what is held equal says as well.
+    """
+
+    kept: NDArray[np.bool_]
+    unidentified: NDArray[np.float64]
+
+
+def identify(d: Design, held: Sequence[str] = ()) -> Identified:
+    """Find columns that are sums of others within every risk set.
+
+    Args:
+        d: a design.
+        held: terms that are only held equal: of those, what others say already is left out.
+
+    Raises:
+        EstimationError: there are no terms, or those that are not held cannot be told apart.
+    """
+    if not d.terms:
+        raise EstimationError("a Cox model needs at least one term")
+    totals = d.sets.total(np.column_stack([np.ones(len(d.x)), d.x]))
+    at_risk = np.maximum(totals[:, 0], 1)
+    mean = totals[:, 1:] / at_risk[:, None]
+    spread = (d.x * d.sets.by_pattern(1 / at_risk)[:, None]).T @ d.x - mean.T @ mean
+    size = np.sqrt(np.maximum(np.diag(spread), 1e-300))
+    spread = spread / np.outer(size, size)
+    only_held = np.array([any(belongs(t, h) for h in held) for t in d.terms])
+    asked = np.flatnonzero(~only_held)
+    kept = np.zeros(len(d.terms), bool)
+    rest = spread.copy()
+    for j in (*asked, *np.flatnonzero(only_held)):
+        if rest[j, j] > _ALIKE and size[j] > 1e-9:
+            kept[j] = True
+            rest -= np.outer(rest[:, j], rest[j]) / rest[j, j]
+    if not kept[asked].all():
+        rank = int(kept[asked].sum())
+        raise EstimationError(
+            f"the terms cannot be told apart: {', '.join(d.terms[j] for j in asked)} span only {rank} dimensions"
+        )
+    return Identified(kept, _unidentified(spread, asked, np.flatnonzero(only_held), size))
+
+
+def _unidentified(
+    spread: NDArray[np.float64], asked: NDArray[np.intp], held: NDArray[np.intp], size: Array
+) -> NDArray[np.float64]:
+    """Directions among the columns asked about that have no spread once those held equal are taken out."""
+    if not len(held) or not len(asked):
+        return np.zeros((len(spread), 0))
+    across = spread[np.ix_(asked, held)]
+    inside = spread[np.ix_(held, held)]
+    own = (
+        spread[np.ix_(asked, asked)]
+        - across @ np.linalg.pinv(inside, 1e-9, hermitian=True) @ across.T
+    )
+    values, vectors = np.linalg.eigh(own)
+    result = np.zeros((len(spread), int((values < 1e-7).sum())))
+    result[asked] = vectors[:, values < 1e-7] / size[asked][:, None]
+    return np.asarray(result / np.maximum(np.linalg.norm(result, axis=0), 1e-300))
+
+
+def belongs(column: str, term: str) -> bool:
+    """Whether a column, such as ``a[1]:b[2]``, is one of a term, such as ``a:b``."""
+    own, wanted = column.split(":"), [part.strip() for part in term.split(":")]
+    return len(own) == len(wanted) and all(
+        part == name or part.startswith(f"{name}[") for part, name in zip(own, wanted, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.design import Design, design
+from cxresearch.estimators.design import Design, design, identify
 from cxresearch.estimators.influence import add_up, clusters_of, robust_error
 from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array, run_back
@@ -32,6 +32,7 @@ def fit_hazards(
     table: RiskTable,
     terms: Sequence[str],
     *,
+    held: Sequence[str] = (),
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
@@ -41,6 +42,7 @@ def fit_hazards(
     Args:
         table: the risk table.
         terms: as `cxresearch.cox`.
+        held: as `cxresearch.cox`.
         strata: features with a baseline each.
         cause: the event.
         level: confidence level.
@@ -49,13 +51,14 @@ def fit_hazards(
         EstimationError, NotTestable: as `cxresearch.cox`.
     """
     fit = grouped_hazards if table.clock == "contact" else cox
-    return fit(table, terms, strata=strata, cause=cause, level=level)
+    return fit(table, terms, held=held, strata=strata, cause=cause, level=level)
 
 
 def grouped_hazards(
     table: RiskTable,
     terms: Sequence[str],
     *,
+    held: Sequence[str] = (),
     strata: Sequence[str] = (),
     cause: str = "defection",
     level: float = 0.95,
@@ -67,6 +70,7 @@ def grouped_hazards(
     Args:
         table: the risk table.
         terms: as `cxresearch.cox`.
+        held: as `cxresearch.cox`.
         strata: features with a baseline each.
         cause: the event.
         level: confidence level.
@@ -82,6 +86,8 @@ def grouped_hazards(
         NotTestable: all events are those of one customer.
     """
     d = design(table, terms, strata, cause, every_time=True)
+    identified = identify(d, held)
+    d = d.only(identified.kept)
     clusters = clusters_of(table, [cause]) if errors == "robust" else None
     label = _pool(d.events.sum(axis=1), d.flows.block, min_events)
     pool = np.zeros((int(label[-1]) + 1, len(label)))
@@ -109,6 +115,7 @@ def grouped_hazards(
         loglik_influence=np.empty(0),
         clusters=clusters,
         references=references(table, d.terms),
+        unidentified=identified.unidentified[identified.kept],
     )
 
 

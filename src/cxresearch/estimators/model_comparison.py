@@ -14,6 +14,7 @@ from scipy import stats
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
+from cxresearch.estimators.design import belongs
 from cxresearch.estimators.influence import places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
 from cxresearch.html_tables import html_table
@@ -157,7 +158,7 @@ def _events_of(table: RiskTable, cause: str) -> Vector:
 def _adds(joint: CoxFit, terms: Sequence[str]) -> float:
     """The p of a robust Wald test that all coefficients of some terms are zero."""
     places_of = [
-        i for i, column in enumerate(joint.terms) if any(_is_of(column, term) for term in terms)
+        i for i, column in enumerate(joint.terms) if any(belongs(column, term) for term in terms)
     ]
     p = len(places_of)
     if not p or p > joint.df:
@@ -166,11 +167,3 @@ def _adds(joint: CoxFit, terms: Sequence[str]) -> float:
     wald = float(joint.coef[places_of] @ np.linalg.pinv(own.T @ own) @ joint.coef[places_of])
     df = joint.df
     return float(stats.f.sf(wald * (df - p + 1) / (p * df), p, df - p + 1))
-
-
-def _is_of(column: str, term: str) -> bool:
-    """Whether a coefficient, such as ``a[1]:b[2]``, belongs to a term, such as ``a:b``."""
-    own, wanted = column.split(":"), [part.strip() for part in term.split(":")]
-    return len(own) == len(wanted) and all(
-        part == name or part.startswith(f"{name}[") for part, name in zip(own, wanted, strict=True)
-    )

@@ -76,6 +76,21 @@ def expected_events(
     )
 
 
+def exposure_by_level(table: RiskTable, feature: str) -> dict[str, float]:
+    """Time at risk by level of a feature, in customer-days (contacts on the contact clock).
+
+    Args:
+        table: a risk table.
+        feature: whose levels.
+    """
+    time = pl.col("time").cast(pl.Int64)
+    out = (time * (pl.col("left").cast(pl.Int64) - pl.col("entered").cast(pl.Int64))).sum()
+    counted = dict(table.flows.group_by(feature).agg(days=out).iter_rows())
+    return {
+        level: float(counted.get(i, 0)) for i, level in enumerate(table.feature(feature).levels)
+    }
+
+
 def edges_of(table: RiskTable, breaks: Sequence[int]) -> tuple[int, ...]:
     """The edges of the intervals; the whole follow-up as one where no breaks are given.
 
@@ -346,6 +361,11 @@ class RateFit(Result):
     influence: NDArray[np.float64]
     clusters: Clusters | None
     references: tuple[str, ...]
+
+    @property
+    def unidentified(self) -> NDArray[np.float64]:
+        """Directions in which coefficients cannot be had: none, or there would be no fit."""
+        return np.empty((0, 0))
 
     @property
     def df(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -259,6 +259,8 @@ class CoxFit(Result):
         loglik_influence: shape (G,): what each adds to `loglik`, by the derivative in its case weight.
         clusters: whom the errors are summed over; None if they rest on the model.
         references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
+        unidentified: shape (p, k): directions in which coefficients cannot be had, since what is held equal says the
+            same.
     """
 
     terms: tuple[str, ...]
@@ -277,6 +279,7 @@ class CoxFit(Result):
     loglik_influence: Vector
     clusters: Clusters | None
     references: tuple[str, ...] = ()
+    unidentified: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
     @property
     def df(self) -> int:
@@ -285,7 +288,7 @@ class CoxFit(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
-        hidden = ("influence", "loglik_influence", "clusters")
+        hidden = ("influence", "loglik_influence", "clusters", "unidentified")
         rest = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in hidden}
         return {**rest, "df": self.df}
 
@@ -380,6 +383,15 @@ def estimate(
     return Estimate(
         value, back(middle - half), back(middle + half), level, se, se_model, scale, df, errors
     )
+
+
+def at_level(result: Estimate, level: float) -> Estimate:
+    """The same number with limits at another confidence level."""
+    if result.scale == "wilson":
+        return wilson(result.value, result.size, level)
+    forward, back = SCALES[result.scale]
+    middle, half = forward(result.value), quantile(level, result.df) * result.se
+    return replace(result, low=back(middle - half), high=back(middle + half), level=level)
 
 
 def wilson(p: float, size: float, level: float) -> Estimate:

@@ -12,38 +12,69 @@ from cxresearch.checks import whole
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
-from cxresearch.records.contacts import GRADES
+from cxresearch.records.contacts import GRADES, UNKNOWN
 
 _NEVER = 10**8
 _MET = ("failed", "kept")  # by the value of an expectation's column
 
 
-def bad_count(cap: int = 3) -> History:
+def bad_count(cap: int = 3, or_unknown: bool = False) -> History:
     """How many bad moments so far, up to a cap.
 
     Args:
         cap: the highest number told apart; levels are 0 … cap-1, ``cap+`` and, for customers whose beginnings the log
             does not show, ``unknown``.
+        or_unknown: whether moments without a grade count as bad.
 
     Raises:
         ArgumentError: the cap is no whole number above 0.
     """
     cap = whole("cap", cap, 1)
-    return _count(f"bad_count({cap})", {"grade": grade_code("bad")}, tuple(range(1, cap + 1)))
+    return _graded("bad_count", str(cap), "bad", tuple(range(1, cap + 1)), or_unknown)
 
 
-def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
+def grade_count(
+    grade: str, edges: tuple[int, ...] = (1, 3, 6), or_unknown: bool = False
+) -> History:
     """How many moments of one grade so far, in bands.
 
     Args:
         grade: bad, neutral, good or unknown.
         edges: where bands begin; (1, 3, 6) gives 0, 1-2, 3-5, 6+.
+        or_unknown: whether moments without a grade count as of this one.
 
     Raises:
         EstimationError: no such grade, or edges that do not rise.
     """
-    return _count(
-        f"grade_count({grade}, {list(edges)})", {"grade": grade_code(grade)}, tuple(edges)
+    return _graded("grade_count", f"{grade}, {list(edges)}", grade, tuple(edges), or_unknown)
+
+
+def _graded(
+    function: str, given: str, grade: str, edges: tuple[int, ...], or_unknown: bool
+) -> History:
+    """Moments so far of a grade or, where that counts as well, of none."""
+    if not or_unknown:
+        return _count(f"{function}({given})", {"grade": grade_code(grade)}, edges)
+    codes = sorted({grade_code(grade), UNKNOWN})
+    levels = (*band_names(edges), "unknown")
+
+    def marks(past: Past) -> list[Frame]:
+        hits = past.moments.filter(nw.col("grade").is_in(codes))
+        return [hits.select("customer", "tick", n=nw.lit(1))]
+
+    def level(run: Run) -> nw.Expr:
+        seen = band(run.column("n"), edges)
+        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+
+    return History(
+        name=f"{function}({given}, or unknown)",
+        levels=levels,
+        reads=("grade",),
+        marks=marks,
+        fold={"n": "sum"},
+        code=level,
+        grades=tuple(codes),
+        cumulative=True,
     )
 
 

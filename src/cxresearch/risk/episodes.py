@@ -52,6 +52,10 @@ _RESERVED = frozenset(
         *CAUSES,
     ]
 )
+COHORT = (
+    "held_cohort"  # the month in which a customer's clock began, counted from the log's first day
+)
+MONTH = 30  # days
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -61,7 +65,7 @@ def check_name(name: str) -> None:
     Raises:
         EstimationError: it is a column of every table, or no name.
     """
-    if name in _RESERVED or name.startswith(("cx_", "before_")):
+    if name in _RESERVED or name.startswith(("cx_", "before_", "held_")):
         raise EstimationError(
             f"{name!r} is a column of every table: call the history something else"
         )
@@ -247,6 +251,8 @@ def episodes(
     clock: Clock | None = None,
     line: Timeline | None = None,
     whole: bool = False,
+    cohorts: bool = False,
+    observed_from: int | None = None,
 ) -> Episodes:
     """The episodes of some histories.
 
@@ -257,12 +263,15 @@ def episodes(
         clock: from `clock_of`; the study's own when not given.
         line: the timeline of these records on this clock, if there is one already.
         whole: only customers whose beginnings the log shows; the others become an aside.
+        cohorts: carry along the month in which each customer's clock began, as a fixed covariate `COHORT`.
+        observed_from: nobody is at risk up to this day; of histories that look back no further than the log.
 
     Raises:
         EstimationError: no such fixed covariate, one named twice, or a name that no history can have.
     """
     for name in histories:
-        check_name(name)
+        if not name.startswith("held_"):  # what the package holds equal itself
+            check_name(name)
     for name in fixed:
         if fixed.count(name) > 1:
             raise EstimationError(f"the fixed covariate {name!r} is named twice")
@@ -284,6 +293,15 @@ def episodes(
         why = "seen only from after their start: the log does not show their first moments"
         asides = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)
+    levels = {name: records.levels[name] for name in fixed}
+    if observed_from is not None:
+        who = who.with_columns(entry=nw.max_horizontal("entry", nw.lit(observed_from)))
+        who = who.filter(nw.col("entry") < nw.col("exit"))
+    if cohorts:
+        earliest, levels[COHORT] = _cohort_levels(records)
+        who = who.with_columns(cx_begin=nw.col("start").cast(nw.Int64) - earliest)
+        who = who.with_columns(_cohort(nw.col("cx_begin")).alias(COHORT))
+        fixed = (*fixed, COHORT)
     x = x.join(who, on="customer")
     if records.keeps_clusters:
         x = x.with_columns(group=nw.col("cluster"))
@@ -303,9 +321,30 @@ def episodes(
         start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
         stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
         event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
-    ).select("customer", "group", "cluster", "start", "stop", "event", *histories, *fixed)
-    levels = {name: records.levels[name] for name in fixed}
+    ).select(
+        "customer",
+        "group",
+        "cluster",
+        "start",
+        "stop",
+        "event",
+        *histories,
+        *fixed,
+        *(("cx_begin",) if cohorts else ()),
+    )
     return Episodes(x, dict(histories), levels, CAUSES, clock.name, engine, asides)
+
+
+def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:
+    """The first day of the oldest cohort, and the number of months from the log's first day of each."""
+    day, last = records.window.first, records.window.last
+    began = records.engine.collect(records.customers.select(nw.col("start").min())).item()
+    oldest = (min(int(began if began is not None else day), day) - day) // MONTH
+    return day + MONTH * oldest, tuple(str(k) for k in range(oldest, (last - day) // MONTH + 1))
+
+
+def _cohort(since: nw.Expr) -> nw.Expr:
+    return ((since - since % MONTH) // MONTH).cast(nw.Int32)
 
 
 def _needed(contact: bool) -> tuple[str, ...]:
@@ -353,6 +392,8 @@ def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None =
         start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin")
     )
     clock = f"days since {history} {level}"
+    if COHORT in eps.fixed:
+        x = x.with_columns(_cohort(nw.col("cx_begin") + nw.col("origin")).alias(COHORT))
     return replace(eps, frame=x.drop("origin"), clock=clock, asides=(*eps.asides, *asides))
 
 

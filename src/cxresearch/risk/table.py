@@ -8,7 +8,7 @@ derived: at risk at t are all who entered before t less all who left before t. T
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from hashlib import sha256
@@ -116,6 +116,24 @@ class RiskTable:
             flows=sums(self.flows, ("group", "time", *names), (*FLOWS, *self.causes)),
             features=kept,
         )
+
+    def relabel(self, name: str, names: Mapping[str, str]) -> RiskTable:
+        """The table with other level names of a feature; levels of one name are put together.
+
+        Args:
+            name: of the feature.
+            names: level to its new name; levels that are not in it keep theirs.
+        """
+        feature = self.feature(name)
+        wanted = [names.get(level, level) for level in feature.levels]
+        levels = tuple(dict.fromkeys(wanted))
+        place = pl.col(name).replace_strict(
+            {i: levels.index(new) for i, new in enumerate(wanted)}, return_dtype=pl.Int32
+        )
+        features = tuple(Feature(name, levels) if f.name == name else f for f in self.features)
+        keys = ("group", "time", *(f.name for f in features))
+        flows = sums(self.flows.with_columns(place), keys, (*FLOWS, *self.causes))
+        return replace(self, flows=flows, features=features)
 
     def after(self, time: int) -> RiskTable:
         """The time after `time` on the table's clock: who is at risk then comes in at that time."""

@@ -165,6 +165,9 @@ class Moments(Section, frozen=True, kw_only=True):
     good: str | None = None
     exclude: str | None = None
     blackout_days: int = 0
+    lead_days: tuple[int, ...] = (14, 30, 60)
+    grades: Literal["given", "measured"] = "given"
+    lookback_days: int = 365
 
 
 class Retention(Section, frozen=True, kw_only=True):

@@ -82,6 +82,14 @@ def _ranges(study: Study) -> Checks:
     yield _within(info.horizon_days, 1, CENTURY, "study.horizon_days")
     yield _within(info.min_cell, 1, 10**6, "study.min_cell")
     yield _within(study.moments.blackout_days, 0, CENTURY, "moments.blackout_days")
+    for days in study.moments.lead_days:
+        yield _within(days, 1, 365, "moments.lead_days")
+    yield (
+        list(study.moments.lead_days) == sorted(set(study.moments.lead_days)),
+        f"moments.lead_days must rise, such as [14, 30, 60], was {list(study.moments.lead_days)}",
+        "moments.lead_days",
+    )
+    yield _within(study.moments.lookback_days, 30, CENTURY, "moments.lookback_days")
     yield (
         0.5 < decision.level < 1,
         f"decision.level must lie between 0.5 and 1, was {decision.level}",

@@ -1,0 +1,292 @@
+"""What an adjusted model holds equal besides the terms that a claim names, and how a rival explanation changes it.
+
+Strata are the study's (segment) and cohorts of 30 days of the clock's origin, so that the calendar is held equal to
+within a month. Terms are the contacts of the last 90 days, those so far, and the age of the last one. See the statistics, 9.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from cxresearch.claims.kinds import AnyReading, ModelReading
+from cxresearch.claims.schema import Claim, make_history
+from cxresearch.claims.validation import features
+from cxresearch.histories import age_of_last, contact_count, contacts_within, grade_count
+from cxresearch.histories.base import History, behind
+from cxresearch.histories.lookback import within_lookback
+from cxresearch.histories.recency import calendar_month
+from cxresearch.records.follow_up import Window
+from cxresearch.risk.episodes import MONTH
+from cxresearch.risk.table import RiskTable
+from cxresearch.study import Study
+
+CONTACTS, SO_FAR, RECENCY = "held_contacts", "held_so_far", "held_recency"
+SHARE, UNKNOWN, CALENDAR = "held_share", "held_unknown", "held_month"
+EARLIER_DAYS = 90  # what recent contacts are replaced by where the claim is about them: the same, so long before
+_FINE = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    8,
+    11,
+    15,
+    21,
+    30,
+)  # bands of contacts so far, where proneness is held equal as well
+_COARSE = (1, 3, 6, 11, 21)
+_STEP = 0.2  # of log odds: how finely proneness is told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """An analysis of a reading under a rival explanation; as it is written, by default.
+
+    Attributes:
+        lead: days: what happened in the last so many days is left aside.
+        proneness: whether the share of such moments so far is held equal.
+        unknown: what moments without a grade count as: nothing, something to be held equal, or as bad.
+        event: another cause of leaving, as a negative control; empty for the reading's own.
+    """
+
+    lead: int = 0
+    proneness: bool = False
+    unknown: Literal["", "held equal", "bad"] = ""
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the tables of a study depend on besides a reading.
+
+    Attributes:
+        study: its moments and retention.
+        fixed: names of its fixed covariates.
+        window: of the log.
+        lookback: whether histories go back over `lookback_days` instead of to the start, since few customers start
+            within the log.
+    """
+
+    study: Study
+    fixed: tuple[str, ...]
+    window: Window
+    lookback: bool = False
+
+    def looks_back(self, reading: AnyReading) -> bool:
+        """Whether the histories of a reading go back over the look-back only."""
+        return (
+            self.lookback
+            and isinstance(reading, ModelReading)
+            and reading.time_origin is None
+            and not reading.time_fixed
+        )
+
+    def observed_from(self, reading: AnyReading) -> int | None:
+        """The day from which on customers are at risk, where histories look back; None where they need not."""
+        first = self.window.first + self.study.moments.lookback_days
+        return first if self.looks_back(reading) else None
+
+    def looked_back(self, reading: AnyReading, history: History) -> History:
+        """The history over the look-back, where there is one."""
+        days = self.study.moments.lookback_days
+        return within_lookback(history, days) if self.looks_back(reading) else history
+
+
+def adjusts(reading: AnyReading) -> bool:
+    """Whether a reading holds anything equal that it does not name."""
+    return (
+        isinstance(reading, ModelReading)
+        and not reading.time_fixed
+        and reading.model.held_equal != "nothing"
+    )
+
+
+def uses_cohorts(reading: AnyReading) -> bool:
+    """Whether a reading compares customers of the same cohort."""
+    return isinstance(reading, ModelReading) and not reading.time_fixed and reading.model.calendar
+
+
+def claim_histories(
+    setting: Setting, claim: Claim, reading: AnyReading, variant: Variant
+) -> dict[str, History]:
+    """The histories that a reading names, as a variant looks at them.
+
+    What the reading asks about takes effect `lead` days later and keeps its true ages; what it holds equal is set back
+    by as many days.
+    """
+    asked = set(reading.subjects())
+    lag = setting.study.moments.blackout_days
+    result = {}
+    for name in reading.names():
+        if name not in claim.histories:
+            continue
+        entry: Mapping[str, Any] = claim.histories[name]
+        if variant.unknown == "bad" and name in asked:
+            entry = _unknown_as_bad(entry)
+        how = claim.at_lead.get(name, "delayed" if name in asked else "set back")
+        if variant.lead and how == "longer window":
+            entry = {**entry, "days": int(entry["days"]) + variant.lead}
+        made = make_history(f"claims.{claim.id}.histories.{name}", entry)
+        history = setting.looked_back(reading, made)
+        if variant.lead and how != "delayed":
+            history = behind(history, variant.lead if how == "set back" else 0, lag)
+        result[name] = history
+    return result
+
+
+def held_histories(
+    setting: Setting, claim: Claim, reading: AnyReading, variant: Variant, *, calendar: bool
+) -> dict[str, History]:
+    """The histories that are held equal besides those that a reading names."""
+    if not isinstance(reading, ModelReading) or reading.time_fixed:
+        return {}
+    lag = setting.study.moments.blackout_days
+    result: dict[str, History] = {}
+    if calendar:
+        first, last = setting.window.first, setting.window.last
+        result[CALENDAR] = calendar_month(first, (last - first) // MONTH + 1)
+    if reading.model.held_equal == "nothing":
+        return result
+    earlier = EARLIER_DAYS if reading.model.held_equal == "earlier contacts" else 0
+    back = variant.lead + earlier
+    standard = {
+        CONTACTS: contacts_within(90, (1, 3, 6)),
+        SO_FAR: contact_count(_FINE),
+        RECENCY: age_of_last("any", (7, 30, 60, 90)),
+    }
+    for i, entry in enumerate(proneness_entries(claim, reading) if variant.proneness else ()):
+        standard[f"{SHARE}_{i}"] = make_history("proneness", entry)
+    if variant.unknown == "held equal":
+        standard[UNKNOWN] = grade_count("unknown", (1, 2, 3))
+    for name, history in standard.items():
+        wanted = setting.looked_back(reading, history)
+        result[name] = behind(wanted, back, lag) if back else wanted
+    return result
+
+
+def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, Any], ...]:
+    """What customers may be prone to that a reading asks about; empty where there is no such thing."""
+    if claim.proneness:
+        return claim.proneness
+    found: dict[str, Mapping[str, Any]] = {}
+    for name in reading.subjects():
+        entry = claim.histories.get(name, {})
+        use = entry.get("use")
+        if use in ("bad_count", "first_bad"):
+            kind: dict[str, Any] = {"grade": "bad"}
+        elif use == "grade_count":
+            kind = {"grade": entry.get("grade")}
+        elif use == "moment_count":
+            kind = {k: v for k, v in entry.items() if k not in ("use", "edges")}
+        else:
+            continue
+        if kind.get("grade") != "unknown" and kind:
+            found.setdefault(repr(sorted(kind.items())), {"use": "graded_share", **kind})
+    return tuple(found.values())
+
+
+def _unknown_as_bad(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    if entry.get("use") == "bad_count":
+        return {**entry, "or_unknown": True}
+    if entry.get("use") == "grade_count" and entry.get("grade") == "bad":
+        return {**entry, "or_unknown": True}
+    return entry
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdjustedModel:
+    """A table made ready for a fit.
+
+    Attributes:
+        table: the risk table.
+        terms: those that the reading names, and those held equal.
+        held: of them, those that are only held equal.
+    """
+
+    table: RiskTable
+    terms: tuple[str, ...]
+    held: tuple[str, ...]
+
+
+def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]) -> AdjustedModel:
+    """Add to the terms of a reading what is held equal.
+
+    Args:
+        table: with the features of `claim_histories` and `held_histories`.
+        reading: whose model it is.
+        terms: of the reading, as they can be had.
+    """
+    names = {f.name for f in table.features}
+    asked = {n for t in reading.weighted() for n in features(t)}
+    held = [t for t in terms if not set(features(t)) & asked]
+    extra = [n for n in (CONTACTS, RECENCY, CALENDAR, UNKNOWN) if n in names]
+    shares = sorted(n for n in names if n.startswith(SHARE))
+    if SO_FAR in names:
+        extra.insert(0, SO_FAR)
+        if not shares:
+            table = table.relabel(SO_FAR, _coarse(table))
+    for name in shares:
+        table, there = with_proneness(table, name)
+        extra += [f"linear({name})"] if there else []
+    extra = [n for n in extra if n.startswith("linear(") or table.flows[n].n_unique() > 1]
+    wanted = [t for t in extra if t not in terms]
+    return AdjustedModel(table, (*terms, *wanted), (*held, *wanted))
+
+
+def _coarse(table: RiskTable) -> dict[str, str]:
+    """The names of the bands of contacts so far that are told apart where proneness is not held equal."""
+    result = {}
+    for level in table.feature(SO_FAR).levels[:-1]:
+        first = int(level.removesuffix("+").partition("-")[0])
+        at = sum(first >= e for e in _COARSE)
+        edges = (0, *_COARSE)
+        last = edges[at + 1] - 1 if at + 1 < len(edges) else None
+        result[level] = f"{edges[at]}+" if last is None else f"{edges[at]}-{last}"
+    return result
+
+
+def with_proneness(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
+    """The table with shares so far as log odds, drawn towards what they are among all customers.
+
+    A customer with `a` such moments of `n` has log((a + w p) / (n - a + w (1 - p))), p being their share among all
+    moments and w as many moments as make the spread of true shares between customers what it is, by the method of
+    moments over customers.
+
+    Args:
+        table: with a feature whose levels are those of `histories.graded_share`.
+        name: the feature.
+
+    Returns:
+        The table, its levels numbers; and whether customers differ in them at all.
+    """
+    feature = table.feature(name)
+    counts = {
+        level: tuple(map(float, level.split("/"))) for level in feature.levels if "/" in level
+    }
+    ends = table.flows.group_by(name).agg(
+        n=pl.sum_horizontal(pl.col(*table.causes).cast(pl.Int64)).sum()
+    )
+    customers = {feature.levels[code]: int(n) for code, n in ends.iter_rows()}
+    total = [(a, n, customers.get(level, 0)) for level, (a, n) in counts.items()]
+    moments = sum(n * k for _, n, k in total)
+    hits = sum(a * k for a, _, k in total)
+    if not 0 < hits < moments:
+        return table, False
+    p = hits / moments
+    pairs = sum(n * (n - 1) * k for _, n, k in total)
+    both = sum(max(a * (a - 1), 0.0) * k for a, _, k in total)
+    spread = max(both / max(pairs, 1.0) - p * p, 1e-4)
+    weight = min(max(p * (1 - p) / spread - 1, 1.0), 200.0)
+    names = {}
+    for level, (a, n) in counts.items():
+        odds = math.log((a + weight * p) / (n - a + weight * (1 - p)))
+        names[level] = f"{_STEP * round(odds / _STEP):.1f}"
+    result = table.relabel(name, names)
+    return result, result.flows[name].n_unique() > 1

@@ -1,0 +1,48 @@
+"""Histories over the last so many days instead of since the start, where the log does not show the beginnings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import narwhals.stable.v2 as nw
+
+from cxresearch.engines import Frame
+from cxresearch.histories.base import History, Past, Run
+
+
+def within_lookback(history: History, days: int) -> History:
+    """A history that forgets what is more than so many days old, and takes every customer as known.
+
+    Counts become counts of a window. A history of a state, such as the age of the last contact, stays what it is: what
+    the log does not show is taken not to have been. It holds from `days` after the log's first day on.
+
+    Args:
+        history: any.
+        days: how far it goes back.
+    """
+    sums = all(fold == "sum" for fold in history.fold.values())
+
+    def marks(past: Past) -> list[Frame]:
+        made = history.marks(past)
+        if not sums:
+            return made
+        gone = []
+        for frame in made:
+            own = [c for c in frame.collect_schema().names() if c in history.fold]
+            later = nw.col("tick").cast(nw.Int64) + past.clock.later(days - past.clock.lag)
+            gone.append(
+                frame.select("customer", later.alias("tick"), *(0 - nw.col(c) for c in own))
+            )
+        return [*made, *gone]
+
+    def level(run: Run) -> nw.Expr:
+        return history.code(Run(run.column, run.day, nw.lit(0)))
+
+    return replace(
+        history,
+        name=f"{history.name} of the last {days} days",
+        walk=f"{history.walk} of the last {days} days" if history.walk else "",
+        marks=marks,
+        code=level,
+        cumulative=history.cumulative and not sums,
+    )
