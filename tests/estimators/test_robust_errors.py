@@ -213,7 +213,7 @@ def test_grouped_hazards_as_in_r(number):
         table_of(data, features_of(model, strata)),
         model.split(" + "),
         strata=(strata,) if strata else (),
-        jackknifed=False,
+        errors="model",
         min_events=1,
     )
     assert fit.terms == tuple(wanted["term"])
