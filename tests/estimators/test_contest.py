@@ -28,9 +28,7 @@ def test_written_out():
     result = compare_models(table, ["bad"], ["contacts"], strata=["segment"])
 
     def fitted(some, errors="model"):
-        return [
-            cox(some, [t], strata=["segment"], errors=errors) for t in ("bad", "contacts")
-        ]
+        return [cox(some, [t], strata=["segment"], errors=errors) for t in ("bad", "contacts")]
 
     def difference(some):
         a, b = (fit.loglik for fit in fitted(some))
@@ -48,7 +46,9 @@ def test_written_out():
     assert result.difference.se == pytest.approx(float(jackknife_error(refits)), rel=0.02)
     # the jackknife takes off the whole trace: half of it is what the deletions lose, half what the fit gains
     by_jackknife = 100 * difference(table) - 99 * refits.mean()
-    assert by_jackknife == pytest.approx(difference(table) - (traces[0] - traces[1]) / events, rel=0.02)
+    assert by_jackknife == pytest.approx(
+        difference(table) - (traces[0] - traces[1]) / events, rel=0.02
+    )
     assert result.events == events
     assert result.difference.df == 99
     assert (

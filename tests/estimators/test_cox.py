@@ -258,7 +258,11 @@ def test_influences_beside_a_penalty_take_the_information_without_it(strata):
     np.testing.assert_allclose(fit.influence.sum(axis=0), fit.covariance @ score, atol=1e-9)
     refits = leave_each_out(
         range(60),
-        lambda g: cox(table.without_group(g), ["level", "linear(age)"], strata=strata, errors="model").coef,
+        lambda g: (
+            cox(
+                table.without_group(g), ["level", "linear(age)"], strata=strata, errors="model"
+            ).coef
+        ),
     )
     np.testing.assert_allclose(fit.se[[0, 2]], jackknife_error(refits)[[0, 2]], rtol=0.05)
 

@@ -88,8 +88,7 @@ def test_selection_alone_seems_to_fade_and_is_not_believed():
 @pytest.mark.slow
 def test_it_is_right_as_often_as_it_says():
     result = [
-        beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age")
-        for s in range(12)
+        beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age") for s in range(12)
     ]
     z = np.array([np.log(f.beyond.value) / f.beyond.se for f in result])
     assert abs(z.mean()) < 3 / np.sqrt(len(z))

@@ -1,7 +1,6 @@
-"""Fits of clustered data against R: coefficients, model-based errors, and the sums that robust errors are made of."""
+"""Fits of clustered data against R: coefficients, both kinds of errors, and the influences that they are made of."""
 
 import re
-from functools import cache
 
 import numpy as np
 import polars as pl
@@ -9,61 +8,65 @@ import pytest
 from scipy.stats import chi2
 
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.incidence import incidence
 from cxresearch.risk.from_rows import from_rows
-from cxresearch.risk.table import RiskTable
-from tests.estimators.golden import CAUSES, read
+from tests.estimators.golden import read
+from tests.estimators.robust import (
+    features_of,
+    fit_of,
+    numbers_of,
+    of_cohort,
+    of_cox,
+    of_curves,
+    of_grouped,
+    rows_of,
+    table_of,
+)
 
 DATA = ("heart", "jasa1", "cgd", "pbcseq", "small", "large")
-TEXT = ("bad", "segment")
 TOLERANCE = 1e-8  # both maximise to the last digits; what remains is rounding
 
 
-@cache
-def rows_of(data: str) -> pl.DataFrame:
-    """The (start, stop] rows of a golden study."""
-    return read(f"robust/data_{data}.csv", **dict.fromkeys(TEXT, pl.String))
+def hold(comparisons):
+    """Every one of some comparisons holds, and there are some."""
+    held = 0
+    for one in comparisons:
+        assert one.ours.shape == one.theirs.shape, one.quantity
+        np.testing.assert_allclose(
+            one.ours, one.theirs, rtol=0, atol=TOLERANCE, err_msg=one.quantity
+        )
+        held += 1
+    assert held
 
 
-@cache
-def table_of(data: str, features: tuple[str, ...]) -> RiskTable:
-    """The risk table of a golden study, in one group."""
-    return from_rows(rows_of(data), features, cause="cause", causes=CAUSES, grouped=False)
-
-
-def features_of(model: str, strata: str | None) -> tuple[str, ...]:
-    """The features that a model and its strata name."""
-    words = re.findall(r"\w+", f"{model} {strata or ''}")
-    return tuple(dict.fromkeys(w for w in words if w != "linear"))
-
-
-def fits() -> list[tuple[int, str]]:
-    """Number and study of each golden fit."""
-    return read("robust/coxph.csv").select("fit", "data").unique().sort("fit").rows()
-
-
-@pytest.mark.parametrize("number", [n for n, _ in fits()])
+@pytest.mark.parametrize("number", numbers_of("coxph"))
 def test_cox_as_in_r(number):
+    hold(of_cox(number))
     wanted = read("robust/coxph.csv").filter(pl.col("fit") == number)
-    data, model, ties, strata = wanted.select("data", "model", "ties", "strata").row(0)
-    fit = cox(
-        table_of(data, features_of(model, strata)),
-        model.split(" + "),
-        strata=(strata,) if strata else (),
-        ties=ties,
-        errors="model",
-    )
+    fit = fit_of(number)
     assert fit.terms == tuple(wanted["term"])
     assert fit.events == wanted["events"][0]
-    np.testing.assert_allclose(fit.coef, wanted["coef"], rtol=0, atol=TOLERANCE)
-    np.testing.assert_allclose(fit.se_model, wanted["se"], rtol=0, atol=TOLERANCE)
+    assert fit.clusters is not None
+    assert (fit.clusters.size, fit.clusters.by) == (wanted["clusters"][0], "clusters")
+    assert fit.df == wanted["event_clusters"][0] - 1
     np.testing.assert_allclose(fit.loglik, wanted["loglik"][0], rtol=1e-10)
-    covariance = read("robust/coxph_covariance.csv").filter(pl.col("fit") == number)
-    p = len(fit.terms)
-    np.testing.assert_allclose(
-        fit.covariance, covariance["covariance"].to_numpy().reshape(p, p), rtol=0, atol=TOLERANCE
+
+
+def test_influences_of_all_kinds_of_fits_are_kept():
+    kept = read("robust/coxph.csv").filter(
+        pl.col("fit").is_in(
+            pl.concat([read(f"robust/dfbeta_{d}.csv")["fit"] for d in DATA]).unique().implode()
+        )
     )
+    assert set(kept["cluster"]) == {"id", "household"}
+    assert set(kept["ties"]) == {"efron", "breslow"}
+    assert set(kept["data"]) == set(DATA)
+    assert kept["strata"].null_count() not in (0, kept.height)
+
+
+@pytest.mark.slow
+def test_the_cohort_as_in_r():
+    hold(of_cohort())
 
 
 @pytest.mark.parametrize("data", DATA)
@@ -108,42 +111,27 @@ def test_influences_make_the_robust_covariance(data):
         np.testing.assert_allclose(matrix.sum(axis=0), 0, atol=1e-10)
 
 
-def part_of(data: str, strata: str | None, stratum: str | None) -> tuple[RiskTable, pl.DataFrame]:
-    """The risk table and the rows of one stratum, or of all."""
-    rows = rows_of(data)
-    if strata is None:
-        return table_of(data, ()), rows
-    chosen = rows.filter(pl.col(strata).cast(pl.String) == stratum)
-    return from_rows(chosen, [], cause="cause", causes=CAUSES, grouped=False), chosen
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [(name, number) for name in ("incidence", "kaplan_meier") for number in numbers_of(name)],
+)
+def test_curves_as_in_r(name, number):
+    hold(of_curves(name, number))
 
 
-@pytest.mark.parametrize("number", read("robust/incidence.csv")["curve"].unique().sort())
-def test_incidence_as_in_r(number):
-    wanted = read("robust/incidence.csv", stratum=pl.String).filter(pl.col("curve") == number)
-    table, _ = part_of(*wanted.select("data", "strata", "stratum").row(0))
-    for cause, column in (("defection", "incidence"), ("other exit", "incidence_other")):
-        curve = incidence(table, cause, min_cell=1, errors="model")
-        ours = [curve.at(t).value for t in wanted["time"]]
-        np.testing.assert_allclose(ours, wanted[column], rtol=0, atol=1e-12)
-    total = wanted["survival"] + wanted["incidence"] + wanted["incidence_other"]
-    np.testing.assert_allclose(total, 1, atol=1e-12)
-
-
-@pytest.mark.parametrize("number", read("robust/kaplan_meier.csv")["curve"].unique().sort())
-def test_kaplan_meier_as_in_r(number):
+@pytest.mark.parametrize("number", numbers_of("kaplan_meier"))
+def test_greenwood_as_in_r(number):
     wanted = read("robust/kaplan_meier.csv", stratum=pl.String).filter(pl.col("curve") == number)
-    _, rows = part_of(*wanted.select("data", "strata", "stratum").row(0))
+    data, strata, stratum = wanted.select("data", "strata", "stratum").row(0)
+    rows = rows_of(data)
+    if strata is not None:
+        rows = rows.filter(pl.col(strata).cast(pl.String) == stratum)
     one = rows.with_columns(cause=(pl.col("cause") == 1).cast(pl.Int64))
-    table = from_rows(one, [], cause="cause", grouped=False)
-    curve = incidence(table, min_cell=1, errors="model")
-    estimates = [curve.at(t) for t in wanted["time"]]
+    curve = incidence(from_rows(one, [], cause="cause"), min_cell=1, errors="model")
+    positive = wanted.filter(pl.col("survival") > 0)
     np.testing.assert_allclose(
-        [1 - e.value for e in estimates], wanted["survival"], rtol=0, atol=1e-12
-    )
-    positive = (wanted["survival"] > 0).to_numpy()
-    np.testing.assert_allclose(
-        np.array([e.se_model for e in estimates])[positive],
-        wanted["greenwood_se"].to_numpy()[positive],
+        [curve.at(t).se_model for t in positive["time"]],
+        positive["greenwood_se"],
         rtol=0,
         atol=1e-12,
     )
@@ -205,32 +193,14 @@ def test_schoenfeld_residuals_sum_to_nothing_over_all_events():
         assert set(sums["term"]) == set(fit["term"])
 
 
-@pytest.mark.parametrize("number", read("robust/grouped.csv")["fit"].unique().sort())
+@pytest.mark.parametrize("number", numbers_of("grouped"))
 def test_grouped_hazards_as_in_r(number):
+    hold(of_grouped(number))
     wanted = read("robust/grouped.csv").filter(pl.col("fit") == number)
-    data, model, strata = wanted.select("data", "model", "strata").row(0)
-    fit = grouped_hazards(
-        table_of(data, features_of(model, strata)),
-        model.split(" + "),
-        strata=(strata,) if strata else (),
-        errors="model",
-        min_events=1,
-    )
-    assert fit.terms == tuple(wanted["term"])
-    assert fit.events == wanted["events"][0]
-    np.testing.assert_allclose(fit.coef, wanted["coef"], rtol=0, atol=TOLERANCE)
-    np.testing.assert_allclose(fit.se_model, wanted["se_expected"], rtol=0, atol=TOLERANCE)
-    np.testing.assert_allclose(fit.loglik, wanted["loglik"][0], rtol=1e-10)
     # the other information is another number, so that a test cannot take the one for the other
-    assert (np.abs(fit.se_model - wanted["se_observed"].to_numpy()) > 1e-5).all()
-    covariance = read("robust/grouped_covariance.csv").filter(pl.col("fit") == number)
-    p = len(fit.terms)
-    np.testing.assert_allclose(
-        fit.covariance,
-        covariance["covariance_expected"].to_numpy().reshape(p, p),
-        rtol=0,
-        atol=TOLERANCE,
-    )
+    for kind in ("se", "robust_se"):
+        apart = wanted[f"{kind}_observed"] - wanted[f"{kind}_expected"]
+        assert (apart.abs() > 1e-5).all()
 
 
 def test_influences_make_the_robust_errors_of_grouped_hazards():

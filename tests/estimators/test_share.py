@@ -18,9 +18,7 @@ def table_of(ends, levels, clusters=1):
     rows = pl.DataFrame(
         {"id": range(n), "start": [0] * n, "stop": [5] * n, "event": ends, "x": levels}
     )
-    return from_rows(
-        rows.with_columns(cluster=pl.col("id") // clusters), ["x"], cluster="cluster"
-    )
+    return from_rows(rows.with_columns(cluster=pl.col("id") // clusters), ["x"], cluster="cluster")
 
 
 def test_wilson_as_in_statsmodels():
