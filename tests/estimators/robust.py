@@ -135,7 +135,7 @@ def of_cohort() -> Iterator[Comparison]:
         )
         yield Comparison(
             "rate ratios: robust errors",
-            "glm(poisson), scores summed by cluster",
+            "glm(family = poisson)",
             regression.se,
             wanted["robust_se"].to_numpy(),
         )
@@ -158,7 +158,7 @@ def of_curves(name: str, number: int) -> Iterator[Comparison]:
     times = wanted["time"].to_numpy().astype(np.int64)
     one, other = CAUSES[1:]
     if name == "incidence":
-        what, function = "Aalen-Johansen", "survfit(id = ), influences summed by cluster"
+        what, function = "Aalen-Johansen", "survfit(id = , influence = TRUE)"
         parts = [("incidence", (one, other), 1.0), ("incidence_other", (other, one), 1.0)]
         errors = {c: f"{c}_robust_se" for c, _, _ in parts}
     else:
@@ -200,7 +200,7 @@ def _at_horizons(
             error = at.se * -np.log1p(-value[i]) * (1 - value[i])
             yield Comparison(
                 "incidence at a horizon: robust error",
-                "survfit(id = ), influences summed by cluster",
+                "survfit(id = , influence = TRUE)",
                 np.array([error]),
                 robust[i : i + 1],
             )
@@ -217,7 +217,7 @@ def of_grouped(number: int) -> Iterator[Comparison]:
         min_events=1,
     )
     both = read("robust/grouped_covariance.csv").filter(pl.col("fit") == number)
-    p, function = len(fit.terms), 'glm(binomial("cloglog")) and base R'
+    p, function = len(fit.terms), 'glm(binomial("cloglog"))'
     expected, robust = (
         both[c].to_numpy().reshape(p, p)
         for c in ("covariance_expected", "robust_covariance_observed")

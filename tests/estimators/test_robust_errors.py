@@ -1,6 +1,8 @@
 """Fits of clustered data against R: coefficients, both kinds of errors, and the influences that they are made of."""
 
 import re
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,7 @@ from cxresearch.estimators.incidence import incidence
 from cxresearch.risk.from_rows import from_rows
 from tests.estimators.golden import read
 from tests.estimators.robust import (
+    comparisons,
     features_of,
     fit_of,
     numbers_of,
@@ -301,3 +304,17 @@ def test_clusters_are_counted_from_the_rows(name):
         assert fit["clusters"] == rows[fit["cluster"]].n_unique()
         events = rows.filter(pl.col("cause") == 1)
         assert fit["event_clusters"] == events[fit["cluster"]].n_unique()
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "robust-errors.md"
+
+
+@pytest.mark.slow
+def test_the_page_of_differences_is_about_these_numbers():
+    """The same quantities and as many numbers of each; differences in the last digits depend on the machine."""
+    counts = Counter()
+    for one in comparisons():
+        counts[one.quantity, f"`{one.function}`"] += one.ours.size
+    rows = re.findall(r"^\| (.+?) \| (`.+?`) \| ([\d,]+) \| (\S+) \|$", PAGE.read_text(), re.M)
+    assert {(a, b): int(n.replace(",", "")) for a, b, n, _ in rows} == counts
+    assert all(float(difference) < TOLERANCE for *_, difference in rows)
