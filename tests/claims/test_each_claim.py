@@ -224,9 +224,7 @@ def test_ratio_that_fading_is_held_against(company, past):
     study = cx.study_from(STUDY, interactions=log, retention=people)
     age = cx.histories.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
     table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
-    result = beyond_selection(
-        table, "age", subset={"bad": ["0", "1"]}, strata=["segment"]
-    ).observed
+    result = beyond_selection(table, "age", subset={"bad": ["0", "1"]}, strata=["segment"]).observed
     ours = grids.age_of_last(past.life, grids.BAD, (30, 180))
     once = (past.each["bad"] == 1) & (ours <= 2)
     fit = estimators.cox(past.life, {"age": ours}, strata=past.segment, mask=once)

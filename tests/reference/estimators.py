@@ -241,7 +241,7 @@ def by_cluster(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> tuple[np.ndar
     beta = np.array([fitted[name] for name in sets.names])
     risk = np.exp(sets.x @ beta)
     at = sets.time.astype(int)
-    score = np.zeros((member.max() + 1, len(beta)))
+    score = np.zeros((len(member), len(beta)))  # by customer, who is once in a risk set
     information = np.zeros((len(beta), len(beta)))
     departures = defaultdict(list)
     for row, who in zip(sets.gone_row, sets.who_left, strict=True):
@@ -259,9 +259,11 @@ def by_cluster(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> tuple[np.ndar
             mean = weight @ x / weight.sum()
             away = x - mean
             information += (weight[:, None] * away).T @ away / weight.sum()
-            np.add.at(score, member[people], -(weight / weight.sum())[:, None] * away)
-            np.add.at(score, member[people[gone]], away[gone] / d)
-    return score, information
+            score[people] -= (weight / weight.sum())[:, None] * away
+            score[people[gone]] += away[gone] / d
+    together = np.zeros((member.max() + 1, len(beta)))
+    np.add.at(together, member, score)
+    return together, information
 
 
 def robust_error(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> dict[str, float]:
