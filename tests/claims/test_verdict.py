@@ -8,7 +8,6 @@ from cxresearch.claims.decide import decide, holm, more_events, parse_region
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate, wilson
 
-
 MANY = Clusters(1_000, 100, "clusters")
 
 

@@ -206,7 +206,7 @@ def test_what_cannot_be_asked():
     with pytest.raises(NotTestable, match="denominator"):
         share_at_risk(table_of(rows.with_columns(event=0)), {"silent": ("yes",)}, "age")
     one = rows.with_columns(event=pl.when(pl.col("id") == 0).then(1).otherwise(0))
-    with pytest.raises(NotTestable, match="an interval: .* of 1 customers"):
+    with pytest.raises(NotTestable, match=r"an interval: .* of 1 customers"):
         share_at_risk(table_of(one), {"silent": ("yes",)}, "age")
 
 

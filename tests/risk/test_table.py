@@ -9,7 +9,7 @@ import pytest
 from cxresearch.estimators.cox import cox
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import at_risk, total
-from tests.estimators.golden import CAUSES, cohort, cohort_table
+from tests.estimators.golden import CAUSES, cohort
 
 
 @pytest.mark.parametrize("size", [1, 400])
