@@ -86,7 +86,7 @@ def cox_against_lifelines() -> Row:
         "id", "start", "stop", (pl.col("cause") == 1).alias("event"), *dummies
     ).to_pandas()
 
-    def ours() -> object:  # neither side makes the groups of a jackknife
+    def ours() -> object:  # neither side makes robust errors
         table = from_rows(rows, ["bad", "contacts"], cause="cause", causes=CAUSES, grouped=False)
         return cox(table, ["bad", "contacts"], errors="model")
 
@@ -201,7 +201,7 @@ def claims_over_scan(folder: Path) -> list[Row]:
         result = process(claim, folder)
         rows.append(
             row(
-                f"{claim} claim with jackknife, {scan['rows']:,} contacts, over a raw scan",
+                f"{claim} claim with its errors, {scan['rows']:,} contacts, over a raw scan",
                 result["seconds"] / scan["seconds"],
                 bar,
                 over_a_packed_sort=round(result["seconds"] / sort, 1),

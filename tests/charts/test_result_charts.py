@@ -38,7 +38,8 @@ def fit(terms=("bad[1]", "bad[2+]", "contacts[1+]"), coef=(0.4, 0.7, -0.3), **mo
     values = {
         "terms": terms, "coef": np.array(coef), "se_model": np.full(p, 0.1), "se": np.full(p, np.nan),
         "covariance": np.eye(p) / 100, "loglik": -1.0, "events": 500, "ties": "efron", "strata": (),
-        "cause": "defection", "penalised": False, "level": 0.9, "groups": 0, "replicates": np.empty((0, p)),
+        "cause": "defection", "penalised": False, "level": 0.9, "influence": np.empty((0, p)),
+        "loglik_influence": np.empty(0), "clusters": None,
         "references": ("bad[0]", "contacts[0]"),
     }  # fmt: skip
     return CoxFit(**values | more)

@@ -83,7 +83,6 @@ STUDY: dict[str, Any] = {
         "observed_until": "seen_until",
         "marketing": ["came_by", "mailings"],
     },
-    "decision": {"groups": 20},
 }
 
 

@@ -160,17 +160,22 @@ def test_base_rate_and_naive_answer_are_readings(docket, wanted):
 
 
 @pytest.mark.slow
-def test_errors_leave_out_the_same_groups(docket, life, past):
-    bad, bins = np.minimum(past.each["bad"], 1), estimators.bins_of(life, 20)
+def test_errors_are_robust_by_household(docket, life, past):
+    bad = np.minimum(past.each["bad"], 1)
     sets = estimators.risk_sets(
         life, {"bad": bad, "contacts": past.contacts}, {}, past.segment, None
     )
-    without = np.array([estimators.fit(sets, bins != g)["bad=1"] for g in range(20)])
+    fitted = estimators.fit(sets)
     result = docket["bad-moments-drive-away"].primary.estimate
-    assert result.groups == 20
-    assert result.se == pytest.approx(
-        np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum()), rel=1e-5
-    )
+    clusters = np.array(life.cluster)
+    with_event = {clusters[i] for i in sets.who_left}
+    assert len(with_event) < len(sets.who_left), "some households lose more than one customer"
+    assert (result.errors, result.df) == ("clusters", len(with_event) - 1)
+    wanted = estimators.robust_error(sets, fitted, life.cluster)["bad=1"]
+    assert result.se == pytest.approx(wanted, rel=1e-5)
+    # each customer for itself is another number
+    alone = estimators.robust_error(sets, fitted, list(map(str, range(len(clusters)))))["bad=1"]
+    assert abs(alone / wanted - 1) > 1e-3
 
 
 def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
@@ -219,9 +224,7 @@ def test_ratio_that_fading_is_held_against(company, past):
     study = cx.study_from(STUDY, interactions=log, retention=people)
     age = cx.histories.age_of_last("bad", (7, 14, 30, 60, 90, 180, 365))
     table = cx.risk_table(study, bad=cx.bad_count(2), age=age, strata=["segment"])
-    result = beyond_selection(
-        table, "age", subset={"bad": ["0", "1"]}, strata=["segment"], groups=20
-    ).observed
+    result = beyond_selection(table, "age", subset={"bad": ["0", "1"]}, strata=["segment"]).observed
     ours = grids.age_of_last(past.life, grids.BAD, (30, 180))
     once = (past.each["bad"] == 1) & (ours <= 2)
     fit = estimators.cox(past.life, {"age": ours}, strata=past.segment, mask=once)

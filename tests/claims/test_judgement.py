@@ -8,6 +8,7 @@ from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.readings import Reading, Requirement
 from cxresearch.claims.results import Evidence, Trial
+from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate
 
 VERDICTS = ("supported", "contradicted", "undecided", "not testable")
@@ -19,7 +20,7 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
     result = (
         None
         if verdict == "not testable"
-        else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
+        else estimate(1.5, 0.1, scale="log", level=0.95, clusters=Clusters(1_000, 100, "clusters"))
     )
     lacks = "a control group" if verdict == "not testable" else ""
     own = ("a claim", reading, f"as {reading}", reading == "own", verdict, verdict, "")

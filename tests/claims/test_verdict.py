@@ -5,12 +5,15 @@ import math
 import pytest
 
 from cxresearch.claims.decide import decide, holm, more_events, parse_region
+from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate, wilson
 
+MANY = Clusters(1_000, 100, "clusters")
 
-def ratio(value: float, se: float, groups: int = 100):
+
+def ratio(value: float, se: float):
     """A hazard ratio with an error on the log scale."""
-    return estimate(value, se, scale="log", level=0.95, groups=groups)
+    return estimate(value, se, scale="log", level=0.95, clusters=MANY)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +44,11 @@ def test_negligible_is_said():
 def test_p_is_where_the_interval_touches_the_edge():
     result = ratio(1.5, 0.1)
     p = decide(result, parse_region("> 1", 1.10)).p
-    touching = estimate(1.5, 0.1, scale="log", level=1 - p, groups=100)
+    touching = estimate(1.5, 0.1, scale="log", level=1 - p, clusters=MANY)
     assert touching.low == pytest.approx(1.0)
     null = ratio(1.0, 0.02)
     p = decide(null, parse_region("> 1", 1.10)).p
-    assert estimate(1.0, 0.02, scale="log", level=1 - p, groups=100).high == pytest.approx(1.10)
+    assert estimate(1.0, 0.02, scale="log", level=1 - p, clusters=MANY).high == pytest.approx(1.10)
 
 
 @pytest.mark.parametrize("value", [0.5, 0.9, 1.0, 1.04, 1.1, 1.3, 2.0])
@@ -77,7 +80,7 @@ def test_a_share_that_is_there_at_all_is_beyond_an_edge_of_nothing_and_of_all(va
 
 
 def test_differences_have_a_smallest_effect_too():
-    result = estimate(0.001, 0.002, scale="identity", level=0.95, groups=100)
+    result = estimate(0.001, 0.002, scale="identity", level=0.95, clusters=MANY)
     assert decide(result, parse_region("> 0", 0.01)).verdict == "contradicted"
     assert decide(result, parse_region("> 0")).verdict == "undecided"
 
@@ -88,7 +91,7 @@ def test_more_events_never_looks_at_the_estimate():
         ratio(1.3, 0.1), region, 400, None
     )
     # 2.8 standard errors between 1 and 1.10 need an error of 0.034, that is (0.1 / 0.034)² as many events
-    n = more_events(estimate(1.0, 0.1, scale="log", level=0.95, groups=0), region, 400, None)
+    n = more_events(estimate(1.0, 0.1, scale="log", level=0.95, clusters=None), region, 400, None)
     assert n == pytest.approx(400 * (0.1 / (math.log(1.1) / 2.8016)) ** 2 - 400, rel=0.01)
     assert more_events(ratio(1.0, 0.1), parse_region(">= 0.925"), 400, None) is None
 

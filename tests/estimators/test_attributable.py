@@ -7,7 +7,9 @@ import pytest
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import cox
-from tests.estimators.golden import cohort, cohort_table
+from cxresearch.risk.from_rows import from_rows
+from tests.estimators.golden import CAUSES, cohort, cohort_table
+from tests.reference.jackknife import jackknife_error, leave_each_out
 
 
 def test_bruzzi_written_out():
@@ -29,26 +31,28 @@ def test_bruzzi_written_out():
     assert both.low < both.value < both.high
 
 
-def test_jackknife_leaves_out_events_too():
-    table = cohort_table()
+@pytest.mark.slow
+def test_the_error_is_near_a_jackknife_that_refits_and_recounts():
+    """In households of 200 customers, each left out once: other coefficients and other events."""
+    rows = cohort().with_columns(household=pl.col("id") % 100)
+    table = from_rows(rows, ["bad"], cause="cause", causes=CAUSES, cluster="household")
     fit = cox(table, ["bad"])
     result = attributable(table, fit, {"bad": 1})
-    values = []
-    grouped = table.coarsen(fit.groups)
-    for g in range(fit.groups):
-        part = grouped.without_group(g)
+
+    def without(g):
+        part = table.without_group(g)
+        coef = cox(part, ["bad"], errors="model").coef
         counts = [part.where(bad=[v]).events("defection") for v in table.feature("bad").levels]
-        kept = np.exp(-np.concatenate([[0.0], fit.replicates[g]])) @ counts
-        values.append(1 - kept / sum(counts))
-    spread = np.array(values) - np.mean(values)
-    assert result.se == pytest.approx(
-        np.sqrt((fit.groups - 1) / fit.groups * (spread**2).sum()), rel=1e-10
-    )
+        return 1 - np.exp(-np.concatenate([[0.0], coef])) @ counts / sum(counts)
+
+    refits = leave_each_out(range(100), without)
+    assert result.se == pytest.approx(float(jackknife_error(refits)), rel=0.02)
+    assert (result.df, result.errors) == (99, "clusters")
 
 
 def test_what_cannot_be_asked():
     table = cohort_table()
-    with pytest.raises(EstimationError, match="needs a fit with a jackknife"):
+    with pytest.raises(EstimationError, match="needs a fit with robust errors"):
         attributable(table, cox(table, ["bad"], errors="model"), {"bad": 1})
     with pytest.raises(EstimationError, match="no feature 'bda'; did you mean 'bad'"):
         attributable(table, cox(table, ["bad"]), {"bda": 1})

@@ -6,10 +6,10 @@ import pytest
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.jackknife import enough_groups
 from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.risk.from_rows import from_rows
-from tests.estimators.golden import cohort_table, read
+from tests.estimators.golden import CAUSES, cohort, cohort_table, read
+from tests.reference.jackknife import jackknife_error, leave_each_out
 
 
 def test_likelihoods_as_in_r():
@@ -20,26 +20,32 @@ def test_likelihoods_as_in_r():
 
 @pytest.mark.slow
 def test_written_out():
-    table = enough_groups(cohort_table(), "defection")
+    """In households of 200 customers: the loglikelihoods, half a trace each, and the households left out in turn."""
+    rows = cohort().with_columns(household=pl.col("id") % 100)
+    table = from_rows(
+        rows, ["bad", "contacts", "segment"], cause="cause", causes=CAUSES, cluster="household"
+    )
     result = compare_models(table, ["bad"], ["contacts"], strata=["segment"])
 
+    def fitted(some, errors="model"):
+        return [cox(some, [t], strata=["segment"], errors=errors) for t in ("bad", "contacts")]
+
     def difference(some):
-        a, b = (
-            cox(some, [t], strata=["segment"], errors="model").loglik for t in ("bad", "contacts")
-        )
+        a, b = (fit.loglik for fit in fitted(some))
         return (a - b) / some.events("defection")
 
-    count = table.groups
-    whole, without = (
-        difference(table),
-        np.array([difference(table.without_group(g)) for g in range(count)]),
-    )
-    assert result.difference.value == pytest.approx(
-        count * whole - (count - 1) * without.mean(), rel=1e-6
-    )
-    spread = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())
-    assert result.difference.se == pytest.approx(spread, rel=1e-6)
-    assert result.events == table.events("defection")
+    traces = []
+    for fit in fitted(table, "robust"):
+        score = fit.influence @ np.linalg.inv(fit.covariance)
+        traces.append(np.trace(fit.covariance @ (score.T @ score)))
+    events = table.events("defection")
+    corrected = difference(table) - (traces[0] - traces[1]) / 2 / events
+    assert result.difference.value == pytest.approx(corrected, rel=1e-9)
+    # leaving out a hundredth of the customers
+    refits = leave_each_out(range(100), lambda g: difference(table.without_group(g)))
+    assert result.difference.se == pytest.approx(float(jackknife_error(refits)), rel=0.02)
+    assert result.events == events
+    assert result.difference.df == 99
     assert (
         compare_models(table, ["contacts"], ["bad"], strata=["segment"]).difference.value
         == -result.difference.value

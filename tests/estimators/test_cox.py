@@ -6,16 +6,16 @@ import lifelines
 import numpy as np
 import polars as pl
 import pytest
-from scipy import optimize
+from scipy import optimize, stats
 
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
-from cxresearch.estimators.jackknife import enough_groups
-from cxresearch.risk.from_rows import from_rows
+from cxresearch.risk.from_rows import _groups, from_rows
 from cxresearch.risk.table import RiskTable
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated
 from tests.reference import oracle
+from tests.reference.jackknife import jackknife_error, leave_each_out
 
 # R's own iterations stop at a relative change of 1e-9 unless told otherwise; the scripts ask for more, and the
 # remaining difference is rounding
@@ -71,18 +71,17 @@ def test_cohort_as_in_r(ties, strata):
     np.testing.assert_allclose(fit.se_model, wanted["se"], rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize("strata", [(), ("segment",)])
-def test_jackknife_is_near_robust_errors(strata):
-    # the jackknife's own noise with 100 groups is about 7%; the groups are fixed by md5, not chosen
+def test_robust_errors_of_the_cohort_as_in_r(ties, strata):
     stratum = pl.col("strata") == "segment" if strata else pl.col("strata").is_null()
-    wanted = (
-        read("cohort_coxph.csv")
-        .filter((pl.col("ties") == "efron") & stratum)["robust_se"]
-        .to_numpy()
-    )
-    fit = cox(cohort_table(), ["bad", "contacts"], strata=strata)
-    assert fit.groups == 100
-    assert np.abs(fit.se / wanted - 1).max() < 0.10
+    wanted = read("cohort_coxph.csv").filter((pl.col("ties") == ties) & stratum)
+    fit = cox(cohort_table(), ["bad", "contacts"], strata=strata, ties=ties)
+    np.testing.assert_allclose(fit.se, wanted["robust_se"], rtol=0, atol=TOLERANCE)
+    leavers = cohort().filter(pl.col("cause") == 1)["id"].n_unique()
+    assert fit.clusters is not None
+    assert (fit.clusters.size, fit.clusters.by) == (cohort()["id"].n_unique(), "clusters")
+    assert fit.df == fit.clusters.df == leavers - 1
 
 
 def test_without_groups_only_the_model_speaks():
@@ -155,7 +154,7 @@ def test_firth_is_at_the_top_of_the_penalised_likelihood():
     assert here >= max(penalised(float(fit.coef[0]) + e) for e in (-0.1, -0.001, 0.001, 0.1))
 
 
-def test_a_level_in_one_group_only_does_not_break_the_jackknife():
+def test_a_level_of_one_customer_does_not_break_the_errors():
     rows = cohort().with_columns(
         rare=pl.when(pl.col("id") == 7).then(pl.lit("seen")).otherwise(pl.lit("no"))
     )
@@ -165,14 +164,14 @@ def test_a_level_in_one_group_only_does_not_break_the_jackknife():
     table = cohort_table(rows, ["bad", "rare"])
     fit = cox(table, ["bad", "rare"])
     assert fit.penalised  # nobody in that level ever left
-    assert np.isfinite(fit.replicates).all()
+    assert np.isfinite(fit.influence).all()
     plain = cox(table, ["bad"])
     np.testing.assert_allclose(fit.coef[:3], plain.coef, atol=0.01)
     np.testing.assert_allclose(fit.se[:3], plain.se, rtol=0.05)
 
 
 def few_rows(kept: str | None = None) -> pl.DataFrame:
-    """480 customers in three levels, four of them in the last: leaving out a group can take half of that level.
+    """480 customers in three levels, four of them in the last, eight to a household.
 
     Args:
         kept: a level that nobody leaves.
@@ -196,81 +195,151 @@ def few_rows(kept: str | None = None) -> pl.DataFrame:
     return rows.with_columns(
         half=pl.when(pl.col("id") % 2 == 0).then(pl.lit("a")).otherwise(pl.lit("b")),
         age=(pl.col("id") % 77 + 20).cast(pl.String),
+        household=pl.col("id") // 8,
     )
 
 
 def few(kept: str | None = None) -> RiskTable:
     """`few_rows` as a risk table."""
     return from_rows(
-        few_rows(kept), ["level", "half", "age"], levels={"level": ["none", "some", "rare"]}
+        few_rows(kept),
+        ["level", "half", "age"],
+        levels={"level": ["none", "some", "rare"]},
+        cluster="household",
     )
 
 
-@pytest.mark.parametrize("kept", [None, "rare"])
 @pytest.mark.parametrize("strata", [(), ("half",)])
 @pytest.mark.parametrize("ties", ["efron", "breslow"])
 @pytest.mark.parametrize(
     "terms", [["level"], ["level", "linear(age)"]], ids=["few patterns", "many patterns"]
 )
-def test_replicates_are_fits_without_a_group(terms, ties, strata, kept):
-    fit = cox(few(kept), terms, strata=strata, ties=ties, groups=20)
-    table = enough_groups(few(kept), "defection", 20)
-    assert fit.groups == table.groups == 20
-    fresh = [
-        cox(table.without_group(g), terms, strata=strata, ties=ties, errors="model")
-        for g in range(20)
-    ]
-    assert {f.penalised for f in [fit, *fresh]} == {kept is not None}
-    wanted = np.array([f.coef for f in fresh])
-    assert np.abs(wanted - fit.coef).max() > 0.1  # far enough for a step or two to miss
-    # a second step of up to a thousandth leaves about its square
-    np.testing.assert_allclose(fit.replicates, wanted, rtol=0, atol=1e-6)
+def test_influences_are_near_fits_without_a_household(terms, ties, strata):
+    table = few()
+    fit = cox(table, terms, strata=strata, ties=ties)
+    assert fit.clusters is not None
+    assert (fit.clusters.size, fit.clusters.by) == (60, "clusters")
+    refits = leave_each_out(
+        range(60),
+        lambda g: cox(table.without_group(g), terms, strata=strata, ties=ties, errors="model").coef,
+    )
+    moved = fit.coef - refits
+    common = [i for i, term in enumerate(fit.terms) if term != "level[rare]"]
+    # a household is a sixtieth of the data, or a few of these where its ages lie far out: the difference is the
+    # derivative but for about that part of it
+    far = np.abs(moved - fit.influence).max(axis=0) / np.abs(moved).max(axis=0)
+    assert (far[common] < 0.15).all()
+    np.testing.assert_allclose(fit.se[common], jackknife_error(refits)[common], rtol=0.05)
+    # a household with one of the four customers of a level is a fourth of it
+    assert far.max() < 0.5
+    np.testing.assert_allclose(fit.se, jackknife_error(refits), rtol=0.5)
 
 
-def test_without_a_maximum_the_first_step_stands():
+@pytest.mark.parametrize("strata", [(), ("half",)])
+def test_influences_beside_a_penalty_take_the_information_without_it(strata):
+    table = few("rare")
+    fit = cox(table, ["level", "linear(age)"], strata=strata)
+    assert fit.penalised
+    beta = list(map(float, fit.coef))
+    score = np.zeros(3)
+    for part in few_rows("rare").partition_by("half") if strata else [few_rows("rare")]:
+        plain = [
+            oracle.CoxRow(
+                0,
+                r["stop"],
+                r["event"] == 1,
+                (float(r["level"] == "some"), float(r["level"] == "rare"), float(r["age"])),
+            )
+            for r in part.iter_rows(named=True)
+        ]
+        score += np.real(oracle.cox_score(beta, plain, "efron"))
+    assert np.abs(score).max() > 0.1, "the penalty keeps the fit off the top of the likelihood"
+    # what households add to the score sums to the score of the likelihood, without the penalty's slope
+    np.testing.assert_allclose(fit.influence.sum(axis=0), fit.covariance @ score, atol=1e-9)
+    refits = leave_each_out(
+        range(60),
+        lambda g: (
+            cox(
+                table.without_group(g), ["level", "linear(age)"], strata=strata, errors="model"
+            ).coef
+        ),
+    )
+    np.testing.assert_allclose(fit.se[[0, 2]], jackknife_error(refits)[[0, 2]], rtol=0.05)
+
+
+def score_residuals(rows: pl.DataFrame, x: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """Lin and Wei's residuals by Breslow's ties, customer by customer: all are at risk from the start."""
+    stop, event = rows["stop"].to_numpy(), rows["event"].to_numpy() == 1
+    hazard = np.exp(x @ beta)
+    result = np.zeros(x.shape)
+    for day in np.unique(stop[event]):
+        there = stop >= day
+        mean = (hazard[there, None] * x[there]).sum(axis=0) / hazard[there].sum()
+        leaving = (event & (stop == day)).sum()
+        for i in np.flatnonzero(there):
+            expected = leaving * hazard[i] / hazard[there].sum()
+            result[i] += ((event[i] and stop[i] == day) - expected) * (x[i] - mean)
+    return result
+
+
+def test_the_only_leaver_of_a_level_has_an_influence():
+    """Without that customer there is no maximum; the influence is that of one step from the fit."""
     rows = few_rows().with_columns(
         event=pl.when((pl.col("level") == "rare") & (pl.col("id") != 7))
         .then(0)
         .otherwise(pl.col("event"))
     )
     levels = {"level": ["none", "some", "rare"]}
-    fit = cox(from_rows(rows, ["level"], levels=levels), ["level"], groups=20)
+    table = from_rows(rows, ["level"], levels=levels)
+    fit = cox(table, ["level"], ties="breslow")
     assert not fit.penalised
-    whose = (
-        enough_groups(from_rows(rows, ["id"]), "defection", 20).flows.select("group", "id").unique()
+    assert cox(table.without_group(7), ["level"], errors="model").penalised
+    x = np.column_stack([(rows["level"] == v).to_numpy() for v in levels["level"][1:]]).astype(
+        float
     )
-    group = dict(whose.select("id", "group").iter_rows())
-    assert fit.groups == len(set(group.values())) == 20
-    kept = [
-        oracle.CoxRow(
-            0,
-            r["stop"],
-            r["event"] == 1,
-            (float(r["level"] == "some"), float(r["level"] == "rare")),
-        )
-        for r in rows.iter_rows(named=True)
-        if group[r["id"]] != group[7]
-    ]
-    assert not any(row.event and row.x[1] for row in kept), "nobody else leaves that level"
-    step = fit.covariance @ np.real(oracle.cox_score(list(map(float, fit.coef)), kept))
-    np.testing.assert_allclose(fit.replicates[group[7]], fit.coef + step, rtol=0, atol=1e-9)
+    wanted = score_residuals(rows, x, fit.coef) @ fit.covariance
+    np.testing.assert_allclose(fit.influence, wanted, rtol=0, atol=1e-9)
+    assert np.abs(fit.influence[:, 1]).argmax() == 7
 
 
-def test_a_batch_of_groups_gives_what_one_after_the_other_gives(monkeypatch):
-    together = cox(few(), ["level", "linear(age)"], groups=20).replicates
-    monkeypatch.setattr(import_module("cxresearch.estimators.cox"), "_AT_ONCE", 1)
-    np.testing.assert_allclose(
-        cox(few(), ["level", "linear(age)"], groups=20).replicates, together, rtol=0, atol=1e-6
-    )
+def test_a_batch_of_rows_gives_what_one_after_the_other_gives(monkeypatch):
+    together = cox(few(), ["level", "linear(age)"]).influence
+    monkeypatch.setattr(import_module("cxresearch.estimators.influence"), "_AT_ONCE", 1)
+    one_by_one = cox(few(), ["level", "linear(age)"]).influence
+    np.testing.assert_allclose(one_by_one, together, rtol=0, atol=1e-14)
+
+
+def test_above_many_clusters_errors_go_over_groups_of_them(monkeypatch):
+    """A group counts by the sum of its clusters' influences; of independent ones the error is about the same."""
+    apart = cox(cohort_table(), ["bad"])
+    monkeypatch.setattr(import_module("cxresearch.risk.from_rows"), "MANY_CLUSTERS", 19_999)
+    table = cohort_table()
+    assert cohort()["id"].n_unique() == 20_000
+    fit = cox(table, ["bad"])
+    assert fit.clusters is not None
+    assert (table.groups, fit.clusters.size, fit.clusters.by) == (100, 100, "groups")
+    assert fit.df == 99, "every group has an event"
+    np.testing.assert_array_equal(fit.coef, apart.coef)
+    group = _groups(cohort()["id"].unique().sort())
+    sums = np.array([apart.influence[group == g].sum(axis=0) for g in range(100)])
+    np.testing.assert_allclose(fit.influence, sums, rtol=0, atol=1e-12)
+    # an error from 100 squares is known to a part in sqrt(200)
+    np.testing.assert_allclose(fit.se, apart.se, rtol=3 / np.sqrt(200))
+    one = contrast(fit, {"bad[1]": 1})
+    assert (one.errors, one.df) == ("groups", 99)
 
 
 def test_weights_of_contrasts_and_their_errors():
     fit = cox(cohort_table(), ["bad"])
     one = contrast(fit, {"bad[2]": 1, "bad[1]": -1})
     assert one.value == pytest.approx(np.exp(fit.coef[1] - fit.coef[0]))
-    spread = fit.replicates[:, 1] - fit.replicates[:, 0]
-    assert one.se == pytest.approx(np.sqrt(99 / 100 * ((spread - spread.mean()) ** 2).sum()))
-    assert one.low < one.value < one.high
+    moves = fit.influence[:, 1] - fit.influence[:, 0]
+    assert one.se == pytest.approx(np.sqrt((moves**2).sum()), rel=1e-12)
+    assert (one.df, one.errors) == (fit.df, "clusters")
+    half = stats.t.ppf(0.975, one.df) * one.se
+    assert np.log([one.low, one.high]) == pytest.approx(
+        [np.log(one.value) - half, np.log(one.value) + half], rel=1e-12
+    )
 
 
 def test_what_cannot_be_asked():
@@ -285,10 +354,24 @@ def test_what_cannot_be_asked():
         cox(table, ["bad", "linear(bad)"], errors="model")
     with pytest.raises(EstimationError, match="needs levels that are numbers"):
         cox(table, ["linear(segment)"], errors="model")
-    with pytest.raises(NotTestable, match="20 groups of 20 customers"):
-        cox(cohort_table(cohort().filter(pl.col("id") < 300)), ["bad"])
+    once = few_rows().with_columns(event=(pl.col("id") == 7).cast(pl.Int64))
+    with pytest.raises(NotTestable, match="an interval: 1 events of 1 customers"):
+        cox(from_rows(once, ["half"]), ["half"])
     with pytest.raises(EstimationError, match="no term 'bda"):
         contrast(cox(table, ["bad"], errors="model"), {"bda[1]": 1})
+
+
+def test_a_few_customers_have_an_interval():
+    """300 customers, who were too few for groups of customers left out."""
+    table = cohort_table(cohort().filter(pl.col("id") < 300))
+    fit = cox(table, ["segment"])
+    assert np.isfinite(fit.se).all()
+    refits = leave_each_out(
+        table.population["group"].to_list(),
+        lambda g: cox(table.without_group(g), ["segment"], errors="model").coef,
+    )
+    np.testing.assert_allclose(fit.se, jackknife_error(refits), rtol=0.1)
+    assert fit.df == cohort().filter(pl.col("id") < 300, pl.col("cause") == 1)["id"].n_unique() - 1
 
 
 @pytest.mark.parametrize("factor", [2, 7])

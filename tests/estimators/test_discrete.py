@@ -12,7 +12,7 @@ from tests.estimators.golden import grouped_table, read
 
 def test_as_in_r():
     wanted = read("cloglog.csv").filter(pl.col("term").str.starts_with("ba"))
-    fit = grouped_hazards(grouped_table(), ["bad", "band"], jackknifed=False, min_events=1)
+    fit = grouped_hazards(grouped_table(), ["bad", "band"], errors="model", min_events=1)
     np.testing.assert_allclose(fit.coef, wanted["coef"], atol=1e-8)
     np.testing.assert_allclose(fit.se_model, wanted["se"], atol=1e-8)
 
@@ -38,7 +38,7 @@ def test_pooled_baselines_as_in_statsmodels():
         late.clock,
         late.population,
     )
-    ours = grouped_hazards(late, ["bad", "band"], jackknifed=False, min_events=10**6)
+    ours = grouped_hazards(late, ["bad", "band"], errors="model", min_events=10**6)
     np.testing.assert_allclose(ours.coef, theirs.params[1:], atol=1e-7)
 
 
@@ -51,5 +51,5 @@ def test_no_maximum_is_said():
         grouped_hazards(
             type(table)(only_good, table.features, table.causes, table.clock, table.population),
             ["bad"],
-            jackknifed=False,
+            errors="model",
         )

@@ -1,5 +1,7 @@
 """Fading beyond selection: worlds in which it is there or only seems so, and the parts written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,9 +9,9 @@ import pytest
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.fading import _kinds, _limit, beyond_selection
-from cxresearch.estimators.jackknife import jackknife_error
 from cxresearch.risk.from_rows import from_rows
-from cxresearch.risk.table import Feature, balanced
+from cxresearch.risk.table import Feature
+from tests.reference.jackknife import jackknife_error, leave_each_out
 
 EDGES = (7, 14, 30, 60, 90, 180, 365)
 BANDS = ("0-7", "8-14", "15-30", "31-60", "61-90", "91-180", "181-365", "366+")
@@ -86,8 +88,7 @@ def test_selection_alone_seems_to_fade_and_is_not_believed():
 @pytest.mark.slow
 def test_it_is_right_as_often_as_it_says():
     result = [
-        beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age", groups=20)
-        for s in range(12)
+        beyond_selection(world(s, constant, frailty=1.0, daily=0.005), "age") for s in range(12)
     ]
     z = np.array([np.log(f.beyond.value) / f.beyond.se for f in result])
     assert abs(z.mean()) < 3 / np.sqrt(len(z))
@@ -140,7 +141,7 @@ def test_segments_with_hazards_of_their_own():
 @pytest.mark.slow
 def test_observed_is_a_cox_contrast_and_the_error_goes_over_both_parts():
     table = world(7, constant, frailty=1.0, customers=6_000, daily=0.005)
-    result = beyond_selection(table, "age", groups=20)
+    result = beyond_selection(table, "age")
     near = table.where(age=["0-7", "8-14", "15-30", "31-60", "61-90", "91-180"])
     soon = pl.when(pl.col("age") <= 3).then(1).otherwise(0)
     recoded = type(table)(
@@ -153,16 +154,21 @@ def test_observed_is_a_cox_contrast_and_the_error_goes_over_both_parts():
     fit = cox(recoded, ["soon"], errors="model")
     assert np.log(result.observed.value) == pytest.approx(fit.coef[0], abs=1e-9)
     assert result.events == fit.events
-    bins = balanced(table.population, 20)
-    replicates = []
-    for g in range(20):
-        kept = [s for s, b in bins.items() if b != g]
-        rest = table.flows.filter(pl.col("group").is_in(kept))
-        people = table.population.filter(pl.col("group").is_in(kept))
-        part = type(table)(rest, table.features, table.causes, table.clock, people)
-        replicates.append(np.log(beyond_selection(part, "age", groups=20).beyond.value))
+    # sixty households of a hundred customers, each left out once
+    shared = replace(
+        table,
+        flows=table.flows.with_columns(pl.col("group") % 60).sort("group"),
+        population=pl.DataFrame({"group": range(60), "customers": 100, "clusters": 1}),
+    )
+    households = beyond_selection(shared, "age").beyond
+    refits = leave_each_out(
+        range(60), lambda g: np.log(beyond_selection(shared.without_group(g), "age").beyond.value)
+    )
     # spans and pieces of tenure are laid anew in each part: alike, not equal
-    assert result.beyond.se == pytest.approx(float(jackknife_error(np.array(replicates))), rel=0.1)
+    assert households.se == pytest.approx(float(jackknife_error(refits)), rel=0.1)
+    assert households.df == 59
+    # customers do not depend on each other: sixty squares are known to a part in sqrt(120)
+    assert result.beyond.se == pytest.approx(households.se, rel=3 / np.sqrt(120))
 
 
 def test_the_limit_is_where_a_cox_model_would_end():
@@ -198,14 +204,20 @@ def test_what_cannot_be_asked():
         beyond_selection(table, "age", subset={"age": BANDS})
     with pytest.raises(NotTestable, match="departures and customers at risk"):
         beyond_selection(table, "age", subset={"age": ("none", "0-7")})
-    with pytest.raises(NotTestable, match="enough for an error"):
-        beyond_selection(world(9, constant, customers=300), "age")
     other = type(table)(table.flows, table.features, table.causes, "contact", table.population)
     with pytest.raises(EstimationError, match="was on contact"):
         beyond_selection(other, "age")
 
 
+def test_a_few_customers_have_a_wide_interval():
+    """300 customers, who were too few for groups of customers left out."""
+    result = beyond_selection(world(9, constant, customers=300), "age")
+    assert 0 < result.beyond.low < 1 < result.beyond.high
+    assert result.events < 150
+    assert result.beyond.high / result.beyond.low > 2
+
+
 def test_it_shows_itself():
-    result = beyond_selection(world(10, step, customers=4_000), "age", groups=20)
+    result = beyond_selection(world(10, step, customers=4_000), "age")
     assert "by selection" in repr(result)
     assert "beyond selection" in result._repr_html_()

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from scipy import integrate, optimize, stats
 
-from cxresearch.estimators.fading import Ages, Cells, Fitted, World, cells_of
+from cxresearch.estimators.fading import Ages, CellFlows, Cells, Fitted, World, cells_of
 from cxresearch.risk.from_rows import from_rows
 
 AGES = Ages(
@@ -15,13 +15,18 @@ EDGES = np.arange(0, 401, 10)
 
 
 def company(seed, spans=40, strata=2):
-    """Cells with exposure wherever an age is possible, and random events."""
+    """Cells with exposure wherever an age is possible, and random events; no flows behind them."""
     rng = np.random.default_rng(seed)
-    shape = (1, strata, spans, 5)
+    shape = (strata, spans, 5)
     possible = (AGES.low < EDGES[1 : spans + 1, None]) | (AGES.low == 0)
     exposure = rng.integers(500, 5_000, shape) * possible
+    positions, numbers = np.empty(0, np.int64), np.empty(0)
+    nothing = CellFlows(positions, 0, positions, positions, positions, numbers, numbers, numbers)
     return Cells(
-        exposure.astype(float), rng.poisson(exposure * 0.004).astype(float), EDGES[: spans + 1]
+        exposure.astype(float),
+        rng.poisson(exposure * 0.004).astype(float),
+        EDGES[: spans + 1],
+        nothing,
     )
 
 
@@ -33,7 +38,7 @@ def test_the_hazard_is_that_of_who_is_left_of_a_gamma_mixture():
     assert pieces > 2
     rates = np.log(np.linspace(0.002, 0.01, pieces))[None]
     at = Fitted(rates, beta=0.7, gamma=0.4, theta=1.5, loglik=0.0)
-    expected = world.expected(at, cells.exposure[0])[0]
+    expected = world.expected(at, cells.exposure)[0]
     daily = np.exp(rates[0])[world.piece]
 
     def cumulated(upto):
@@ -56,7 +61,7 @@ def test_the_hazard_is_that_of_who_is_left_of_a_gamma_mixture():
             lambda z, h=spent: z * np.exp(-z * h) * frailty.pdf(z), 0, np.inf
         )
         assert expected[i, j] == pytest.approx(
-            cells.exposure[0, 0, i, j] * hazard * inclined / left, rel=1e-5
+            cells.exposure[0, i, j] * hazard * inclined / left, rel=1e-5
         )
 
 
@@ -82,7 +87,7 @@ def test_cells_as_in_plain_loops():
         rows, ["age", "segment"], levels={"age": ("none", "0-30", "31-90", "91+", "unknown")}
     )
     ages = Ages(np.array([0, 1, 3]), np.array([0.0, 0, 91]), np.array([0.0, 30, np.inf]))
-    cells = cells_of(table.coarsen(20), "age", ages, ("segment",), "defection")
+    cells = cells_of(table, "age", ages, ("segment",), "defection")
     days, events = np.zeros((2, len(cells.edges) - 1, 3)), np.zeros((2, len(cells.edges) - 1, 3))
     names = {"none": 0, "0-30": 1, "91+": 2}
     for _, start, stop, event, age, segment in rows.iter_rows():
@@ -93,9 +98,20 @@ def test_cells_as_in_plain_loops():
                 events["ab".index(segment), span, names[age]] += event and day == stop
     assert cells.edges[0] == 0
     assert cells.edges[-1] >= rows.filter(pl.col("age").is_in(list(names)))["stop"].max()
-    np.testing.assert_array_equal(cells.exposure.sum(axis=0), days)
-    np.testing.assert_array_equal(cells.events.sum(axis=0), events)
-    assert len(cells.exposure) == 20
+    np.testing.assert_array_equal(cells.exposure, days)
+    np.testing.assert_array_equal(cells.events, events)
+    # by customer: a number for each cell, summed over the customer's days and its event
+    rng = np.random.default_rng(7)
+    of_exposure, of_events = rng.random(days.shape), rng.random(days.shape)
+    wanted = np.zeros(rows.height)
+    for who, start, stop, event, age, segment in rows.iter_rows():
+        if age in names:
+            for day in range(start + 1, stop + 1):
+                span = int(np.searchsorted(cells.edges, day)) - 1
+                at = ("ab".index(segment), span, names[age])
+                wanted[who] += of_exposure[at] + of_events[at] * (event and day == stop)
+    result = cells.flows.summed(of_exposure, of_events, np.diff(cells.edges))
+    np.testing.assert_allclose(result, wanted, rtol=1e-10)
 
 
 def loglik(world, p, n, d):
@@ -108,7 +124,7 @@ def test_the_fit_is_a_maximum(theta):
     """Slopes by differences are zero, or point out of the bounds; an optimiser without slopes finds no better."""
     cells = company(3)
     world = World.of(cells, AGES, 30)
-    n = cells.exposure[0]
+    n = cells.exposure
     truth = Fitted(np.full((2, int(world.piece.max()) + 1), np.log(0.006)), 0.8, 0.2, theta, 0.0)
     d = np.random.default_rng(3).poisson(world.expected(truth, n)).astype(float)
     top = world.fit(n, d)
@@ -137,9 +153,7 @@ def test_where_nothing_tells_the_variance_the_rest_is_found():
     """Without an effect the ratio is the same whatever the variance."""
     cells = company(4)
     world = World.of(cells, AGES, 30)
-    top = world.fit(cells.exposure[0], cells.events[0])
+    top = world.fit(cells.exposure, cells.events)
     assert 0 <= top.theta <= 10
     assert abs(top.beta) < 0.15
     assert abs(top.gamma) < 0.15
-    again = world.fit(cells.exposure[0], cells.events[0], top)
-    assert again.loglik == pytest.approx(top.loglik, abs=1e-6)

@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from cxresearch.errors import EstimationError, NotTestable
@@ -42,13 +43,45 @@ def test_kaplan_meier_as_in_r(segment):
     )
 
 
-def test_jackknife_band_is_near_the_model():
+@pytest.mark.parametrize("segment", ["basic", "business", "family", "plus"])
+@pytest.mark.parametrize("cause", ["defection", "other"])
+def test_limits_by_errors_as_in_r(segment, cause):
+    wanted = read("incidence.csv").filter(
+        (pl.col("segment") == segment)
+        & (pl.col("cause") == cause)
+        & pl.col("pstate").is_between(1e-9, 1 - 1e-9)
+    )
+    name = {"other": "other exit"}.get(cause, cause)
+    table = cohort_table().where(segment=[segment])
+    leavers = cohort().filter(
+        pl.col("segment") == segment, pl.col("cause") == {"defection": 1, "other": 2}[cause]
+    )
+    df = leavers["id"].n_unique() - 1
+    assert wanted.height > 8
+    for time, p, error in wanted.select("time", "pstate", "std_err").iter_rows():
+        result = incidence_at(table, time, name, min_cell=1)
+        if result.scale == "wilson":
+            assert leavers.filter(pl.col("stop") <= time).height < 20
+            continue
+        # R's error by customer, on the scale log(-log(1 - p)) by the delta method
+        half = stats.t.ppf(0.975, result.df) * error / (-np.log1p(-p) * (1 - p))
+        middle = np.log(-np.log1p(-p))
+        limits = -np.expm1(-np.exp(middle + half * np.array([-1, 1])))
+        assert (result.low, result.high) == pytest.approx(limits, rel=1e-8)
+        assert (result.df, result.errors) == (df, "clusters")
+    curve = incidence(table, name, min_cell=1)
+    ours = curve.at(int(wanted["time"].max()))
+    assert (ours.low, ours.high) == pytest.approx((result.low, result.high), rel=1e-3)
+
+
+def test_the_robust_band_is_near_the_model():
     result = incidence(cohort_table())
     model = incidence(cohort_table(), errors="model")
-    assert result.groups == 100
+    assert (result.errors, model.errors, model.df) == ("clusters", "model", 0)
     for t in (90, 180, 365):
+        # customers are independent: Greenwood's error is right, and the robust one differs by chance
         ratio = (result.at(t).high - result.at(t).low) / (model.at(t).high - model.at(t).low)
-        assert 0.7 < ratio < 1.3
+        assert ratio == pytest.approx(1, abs=0.03)
     assert (np.diff(result.incidence) >= 0).all()
     assert ((result.low <= result.incidence) & (result.incidence <= result.high)).all()
 
@@ -85,8 +118,28 @@ def test_few_departures_of_many_customers_are_a_proportion():
     assert (result.scale, result.value) == ("wilson", pytest.approx(0.01))
     wanted = proportion_confint(6, 600, 0.05, method="wilson")
     assert (result.low, result.high) == pytest.approx(wanted, rel=1e-3)
-    with pytest.raises(NotTestable, match="20 groups of 20 customers"):
-        incidence_at(from_rows(six_of(300), []), 90)
+    few = incidence_at(from_rows(six_of(300), []), 90)
+    assert (few.low, few.high) == pytest.approx(
+        proportion_confint(6, 300, 0.05, method="wilson"), rel=1e-3
+    )
+
+
+def test_a_hundred_and_twenty_customers_have_an_interval():
+    """Sixty of whom leave, one after the other: nobody is censored before, and the incidence is a plain share."""
+    who = np.arange(120)
+    rows = pl.DataFrame(
+        {
+            "id": who,
+            "start": 0 * who,
+            "stop": np.where(who < 60, who + 1, 100),
+            "event": (who < 60).astype(int),
+        }
+    )
+    result = incidence_at(from_rows(rows, []), 60)
+    assert result.value == pytest.approx(0.5)
+    # the error of a share, sqrt(p (1 - p) / n), on the scale log(-log(1 - p))
+    assert result.se == pytest.approx(np.sqrt(0.25 / 120) / (np.log(2) * 0.5), rel=1e-12)
+    assert (result.errors, result.df) == ("clusters", 59)
 
 
 def test_few_left_by_events_do_not_end_the_support():

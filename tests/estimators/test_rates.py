@@ -21,6 +21,7 @@ from tests.estimators.golden import cohort, cohort_table, heart_table, read
 from tests.estimators.tables import separated
 from tests.pipeline import records_of
 from tests.reference import oracle
+from tests.reference.jackknife import jackknife_error, leave_each_out
 from tests.small_studies import contract_studies
 
 TOLERANCE = 1e-8
@@ -47,7 +48,7 @@ def test_rates_as_in_r(data, table, breaks, stratum, unit):
     # cipoisson takes the same quantiles of the gamma distribution, found to fewer digits by R
     np.testing.assert_allclose(result.low * unit, wanted["low"], rtol=TOLERANCE)
     np.testing.assert_allclose(result.high * unit, wanted["high"], rtol=TOLERANCE)
-    assert result.groups == 0
+    assert (result.df, result.errors) == (0, "model")
     assert np.isnan(result.se).all()
 
 
@@ -100,12 +101,13 @@ def test_ratios_as_in_r(data, model, terms, strata):
 
 
 @pytest.mark.parametrize("strata", [(), ("segment",)])
-def test_the_jackknife_is_near_errors_by_customer(strata):
-    # its own noise with 100 groups is about 7%; the groups are fixed by md5, not chosen
+def test_errors_by_customer_as_in_r(strata):
     wanted = golden("cohort", "defection", strata)["robust_se"].to_numpy()
     fit = rate_ratios(cohort_table(), ["bad", "contacts"], breaks=OF_COHORT, strata=strata)
-    assert fit.groups == 100
-    assert np.abs(fit.se / wanted - 1).max() < 0.13
+    np.testing.assert_allclose(fit.se, wanted, rtol=0, atol=TOLERANCE)
+    assert fit.clusters is not None
+    assert (fit.clusters.size, fit.clusters.by) == (cohort()["id"].n_unique(), "clusters")
+    assert fit.df == cohort().filter(pl.col("cause") == 1)["id"].n_unique() - 1
 
 
 def split(rows: pl.DataFrame, edges: tuple[int, ...]) -> pl.DataFrame:
@@ -140,10 +142,13 @@ def test_errors_by_customer_as_in_statsmodels():
         family=sm.families.Poisson(),
         offset=np.log(rows["days"].to_numpy()),
     )
-    theirs = model.fit(cov_type="cluster", cov_kwds={"groups": rows["id"].to_numpy()})
+    theirs = model.fit(
+        cov_type="cluster",
+        cov_kwds={"groups": rows["id"].to_numpy(), "use_correction": False},
+    )
     ours = rate_ratios(cohort_table(some), ["bad"], breaks=edges)
     np.testing.assert_allclose(ours.coef, theirs.params[2:], atol=1e-8)
-    assert np.abs(ours.se / theirs.bse[2:] - 1).max() < 0.15
+    np.testing.assert_allclose(ours.se, theirs.bse[2:], atol=1e-8)
 
 
 @pytest.mark.slow
@@ -265,10 +270,11 @@ def test_an_interval_without_events_has_an_exact_upper_limit():
     assert result.to_polars()["se_model"].to_list() == [None, pytest.approx(1 / math.sqrt(30))]
 
 
-def test_few_events_have_exact_limits_beside_the_jackknife():
+def test_few_events_have_exact_limits_beside_robust_ones():
     result = rates(cohort_table(), breaks=(0, 2, 365))
     model = rates(cohort_table(), breaks=(0, 2, 365), errors="model")
-    assert result.groups == 100
+    assert result.errors == "clusters"
+    assert result.df == cohort().filter(pl.col("cause") == 1)["id"].n_unique() - 1
     assert 0 < result.events[0] < 20 < result.events[1]
     assert (result.low[0], result.high[0]) == (model.low[0], model.high[0])
     assert math.isnan(result.se[0])
@@ -306,7 +312,7 @@ def test_separation_that_no_single_level_shows():
         rate_ratios(table, ["x", "y", "x:y"], errors="model")
 
 
-def test_events_of_a_level_in_one_group_are_no_ground_for_a_jackknife():
+def test_a_level_whose_events_are_those_of_one_customer_has_a_robust_error():
     rows = cohort().with_columns(
         rare=pl.when(pl.col("id") < 40).then(pl.lit("seen")).otherwise(pl.lit("no"))
     )
@@ -314,9 +320,20 @@ def test_events_of_a_level_in_one_group_are_no_ground_for_a_jackknife():
     one = (pl.col("rare") == "seen") & (pl.col("id") != leavers[0])
     rows = rows.with_columns(cause=pl.when(one).then(0).otherwise(pl.col("cause")))
     table = cohort_table(rows, ["rare"])
-    with pytest.raises(NotTestable, match=r"events of rare\[seen\] in more than one group"):
-        rate_ratios(table, ["rare"])
-    assert rate_ratios(table, ["rare"], errors="model").events == table.events("defection")
+    fit = rate_ratios(table, ["rare"])
+    # of two rates: each customer's events less the days at its rate, over the events of its level
+    of = rows.group_by("id").agg(
+        pl.col("rare").first(),
+        events=(pl.col("cause") == 1).sum(),
+        days=(pl.col("stop") - pl.col("start")).sum(),
+    )
+    rate = pl.col("events").sum().over("rare") / pl.col("days").sum().over("rare")
+    moves = (pl.col("events") - rate * pl.col("days")) / pl.col("events").sum().over("rare")
+    wanted = of.select(moves.pow(2).sum().sqrt()).item()
+    assert fit.se[0] == pytest.approx(wanted, rel=1e-8)
+    assert fit.events == table.events("defection")
+    # it is near that of a single Poisson count, which is one
+    assert 0.9 < fit.se[0] < 1.05
 
 
 def test_contrasts_and_tables_of_a_fit():
@@ -369,5 +386,25 @@ def test_what_cannot_be_asked():
         rate_ratios(table, ["bad", "linear(bad)"], errors="model")
     with pytest.raises(EstimationError, match="at least one term"):
         rate_ratios(table, [], errors="model")
-    with pytest.raises(NotTestable, match="20 groups of 20 customers"):
-        rates(cohort_table(cohort().filter(pl.col("id") < 300)))
+    with pytest.raises(NotTestable, match="an interval: 1 events of 1 customers"):
+        rates(cohort_table(cohort().filter(pl.col("id") == first_leaver())))
+
+
+def first_leaver() -> int:
+    """The id of a customer who leaves."""
+    return int(cohort().filter(pl.col("cause") == 1)["id"].min())
+
+
+def test_a_few_customers_have_robust_limits():
+    some = cohort().filter(pl.col("id") < 300)
+    table = cohort_table(some)
+    result = rates(table)
+    assert 20 < result.events[0] < 300
+    assert result.df == some.filter(pl.col("cause") == 1)["id"].n_unique() - 1
+
+    def log_rate(g):
+        part = rates(table.without_group(g), errors="model")
+        return np.log(part.rate[0])
+
+    refits = leave_each_out(table.population["group"].to_list(), log_rate)
+    assert result.se[0] == pytest.approx(float(jackknife_error(refits)), rel=0.02)

@@ -3,7 +3,7 @@
 
 source("tests/golden/robust_common.R")
 
-# survfit takes no customer who is away for a while, so an unbroken stretch counts as a subject of its own; its influence
+# survfit takes no customer who is away for a while, so an unbroken stretch counts as one subject; its influence
 # is added to that of the customer's others below.
 with_spells <- function(rows) {
   rows <- rows[order(rows$id, rows$start), ]
@@ -29,7 +29,7 @@ is_kept <- function(settings) {
 number <- 0
 curves <- influences <- list()
 
-# For several causes survfit 3.5-3 clusters by `id` whatever `cluster` says: its influences are added up here.
+# For several causes survfit 3.5-3 clusters by `id` and ignores `cluster`: its influences are added up here.
 incidence_of <- function(part, settings) {
   part$what <- factor(part$cause, levels = 0:2, labels = c("censored", "event", "other"))
   fit <- survfit(Surv(start, stop, what) ~ 1, data = part, id = spell, influence = TRUE)

@@ -1,7 +1,7 @@
 # The data of the golden robust errors: four studies of the survival package and three simulated ones.
 # Run from the root of the repository: Rscript tests/golden/robust_data.R
 #
-# All have whole days, few levels of each covariate, several rows of a customer and a cluster above the customer.
+# All have integer days, few levels of each covariate, several rows of a customer and a cluster above the customer.
 # cause: 0 still there or a change of state, 1 the event, 2 another exit.
 
 source("tests/golden/common.R")
@@ -16,7 +16,7 @@ write <- function(rows, name) {
 }
 
 # Half days are rounded up. Where a row has no length then, it takes a day from the row before it.
-whole_days <- function(rows) {
+round_days_up <- function(rows) {
   rows <- rows[order(rows$id, rows$start), ]
   rows$start <- ceiling(rows$start)
   rows$stop <- ceiling(rows$stop)
@@ -28,7 +28,7 @@ whole_days <- function(rows) {
 }
 
 for (name in c("heart", "jasa1")) {
-  rows <- whole_days(get(name, asNamespace("survival")))
+  rows <- round_days_up(get(name, asNamespace("survival")))
   write(data.frame(
     id = rows$id, household = (rows$id + 2) %/% 3, start = rows$start, stop = rows$stop, cause = rows$event,
     age_band = findInterval(rows$age, c(-8, 2)), year = floor(rows$year), surgery = rows$surgery,
@@ -109,4 +109,4 @@ set.seed(20260901)
 write(simulate(120, 24, 4, 6, 0.03, spells = TRUE), "small")
 write(simulate(2000, 60, 4, 10, 0.015, spells = FALSE), "large")
 # Few times, each with events and with customers who stay: the grouped clock.
-write(simulate(400, 10, 3, 5, 0.05, spells = FALSE), "contacts")
+write(simulate(700, 10, 3, 5, 0.06, spells = FALSE), "contacts")

@@ -67,7 +67,7 @@ rows <- tmerge(customers[c("id", "event")], customers, id = id, tstart = entry, 
 rows <- tmerge(rows, moments, id = id, contacts = cumtdc(day), last_grade = tdc(day, grade, "none"))
 counted <- attr(rows, "tcount")
 rows <- tmerge(rows, bad, id = id, bad = cumtdc(day), ever_bad = tdc(day))
-# a moment as an event ends the row of its own day
+# a moment as an event ends a row on its day
 ended <- tmerge(rows, bad, id = id, bad_here = event(day), bad_events = cumevent(day))
 
 flat <- function(rows, columns) {

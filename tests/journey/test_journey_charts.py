@@ -7,17 +7,19 @@ import pytest
 
 import cxresearch as cx
 from cxresearch import charts
+from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate
 from cxresearch.journey.loyalty import LoyaltyShift, Shift
 from cxresearch.journey.perception import PerceptionMap, Touchpoint, WeakestPoint
 from cxresearch.journey.scorecard import Score, Scorecard
 from cxresearch.journey.service_levels import ServiceLevels
 
+MANY = Clusters(1_000, 100, "clusters")
 HOSTILE = "<script>alert('x')</script>&\""
 
 
 def number(value, half):
-    return estimate(value, half / 1.984, scale="identity", level=0.95, groups=100)
+    return estimate(value, half / 1.984, scale="identity", level=0.95, clusters=MANY)
 
 
 def touchpoint(
@@ -30,7 +32,7 @@ def touchpoint(
     levels=(),
     lacks="",
 ):
-    ratio = None if share is None else estimate(1.5, 0.1, scale="log", level=0.95, groups=100)
+    ratio = None if share is None else estimate(1.5, 0.1, scale="log", level=0.95, clusters=MANY)
     own = None if share is None else number(*share)
     return Touchpoint(name, single, day, ("care",), 1000, 400, grades, levels, own, ratio, lacks)
 

@@ -100,7 +100,7 @@ def test_where_moments_do_nothing_no_interval_leaves_zero(busy):
 
 @pytest.mark.slow
 def test_intervals_are_as_wide_as_estimates_spread():
-    """The jackknife's error of a change is near the spread of the change over companies of one kind."""
+    """The error of a change is near the spread of the change over companies of one kind."""
     found = [
         cx.journey.loyalty_shift(contract(*company(700, seed, harm_any=1.3)))
         for seed in range(20, 32)

@@ -15,13 +15,12 @@ pytestmark = pytest.mark.slow
 
 # what the section on the risk table says of a claim whose verdict rests on none
 NO_RISK_TABLE = {"jack": "it lacks a risk table: this reading counts the contacts of each agent"}
-FEW = 20  # groups of customers left out in turn: a fifth of the usual number, for the same page in less time
 
 
 @pytest.fixture(scope="module")
 def records():
     study = read_study(bundled("data").joinpath("sample", "study.toml"))
-    return cx.read_records(study.replace(groups=FEW))
+    return cx.read_records(study)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,6 @@ def test_claim_page(claim, records, evaluate, monkeypatch):
 def test_report_on_a_claim_without_a_risk_table(tmp_path):
     copy_sample(tmp_path / "study")
     study = tmp_path / "study" / "study.toml"
-    study.write_text(study.read_text() + f"\n[decision]\ngroups = {FEW}\n")
     page = report(study, tmp_path / "out", notebooks=("claim",), variables={}, claims=("jack",))[
         0
     ].read_text()

@@ -216,30 +216,61 @@ def cox(
 
 @dataclass
 class Contest:
-    """The difference of two log likelihoods per departure, before and after the correction by groups."""
+    """The difference of two log likelihoods per departure, before and after the correction for parameters."""
 
     plain: float
     corrected: float
-    se: float
-    groups: int
     customers: int
     events: int
 
 
-def bins_of(life: Life, groups: int) -> np.ndarray:
-    """Put the 100 groups together: the largest first, each where there are the fewest clusters so far.
+def by_cluster(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """What every cluster adds to the score, by the derivative in its case weight, and the information.
 
-    Clusters are those of customers seen from their start. Of equal ones the first comes first.
+    All who leave at once weigh as the mean of them. Customer by customer and risk set by risk set.
+
+    Args:
+        sets: the risk sets.
+        fitted: what was fitted to them.
+        cluster: the cluster of every customer.
+
+    Returns:
+        Shapes (C, p) and (p, p).
     """
-    clusters = {
-        c: int(g) for c, g, u in zip(life.cluster, life.group, life.unseen, strict=True) if not u
-    }
-    size = np.bincount(list(clusters.values()), minlength=100)
-    filled, bin_of = np.zeros(groups, dtype=int), np.zeros(100, dtype=int)
-    for g in sorted(range(100), key=lambda g: (-size[g], g)):
-        bin_of[g] = int(np.argmin(filled))
-        filled[bin_of[g]] += size[g]
-    return bin_of[life.group]
+    _, member = np.unique(np.array(cluster), return_inverse=True)
+    beta = np.array([fitted[name] for name in sets.names])
+    risk = np.exp(sets.x @ beta)
+    at = sets.time.astype(int)
+    score = np.zeros((len(member), len(beta)))  # by customer, who is once in a risk set
+    information = np.zeros((len(beta), len(beta)))
+    departures = defaultdict(list)
+    for row, who in zip(sets.gone_row, sets.who_left, strict=True):
+        departures[at[row]].append((row, who))
+    order = np.argsort(at[sets.row_of], kind="stable")
+    edges = np.searchsorted(at[sets.row_of][order], np.arange(at.max() + 2))
+    for time, leaving in departures.items():
+        here = order[edges[time] : edges[time + 1]]
+        rows, people = sets.row_of[here], sets.who[here]
+        x, r = sets.x[rows], risk[rows]
+        gone = np.isin(people, [who for _, who in leaving])
+        d = len(leaving)
+        for k in range(d):
+            weight = r * (1 - k / d * gone)
+            mean = weight @ x / weight.sum()
+            away = x - mean
+            information += (weight[:, None] * away).T @ away / weight.sum()
+            score[people] -= (weight / weight.sum())[:, None] * away
+            score[people[gone]] += away[gone] / d
+    together = np.zeros((member.max() + 1, len(beta)))
+    np.add.at(together, member, score)
+    return together, information
+
+
+def robust_error(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> dict[str, float]:
+    """The root of the sum of squares of what clusters move, by coefficient (Lin and Wei)."""
+    score, information = by_cluster(sets, fitted, cluster)
+    moves = score @ np.linalg.inv(information)
+    return dict(zip(sets.names, np.sqrt((moves**2).sum(axis=0)).tolist(), strict=True))
 
 
 def contest(
@@ -249,11 +280,14 @@ def contest(
     equal: Terms,
     strata: np.ndarray | None,
     mask: Grid | None = None,
-    groups: int = 20,
     *,
     final: bool = False,
 ) -> Contest:
-    """Compare two descriptions, each (terms, linear), on the customer-days where all of both are known."""
+    """Compare two descriptions, each (terms, linear), on the customer-days where all of both are known.
+
+    A fit is better than the true coefficients by tr(J⁻¹V) / 2, by chance: J is the information, V the sum of squares
+    of what clusters add to the score.
+    """
     if final:
         first, second = (
             (at_last(life, one), at_last(life, other)) for one, other in (first, second)
@@ -265,20 +299,15 @@ def contest(
     sides = [
         risk_sets(life, {**equal, **side[0]}, side[1], strata, seen) for side in (first, second)
     ]
-    whole = [fit(s) for s in sides]
-    theta = (whole[0].loglik - whole[1].loglik) / whole[0].events
-    bins = bins_of(life, groups)
-    without = []
-    for g in range(groups):
-        a, b = (
-            fit(s, bins != g, np.array(list(w.coef.values())))
-            for s, w in zip(sides, whole, strict=True)
-        )
-        without.append((a.loglik - b.loglik) / a.events)
-    result = np.array(without)
-    corrected = groups * theta - (groups - 1) * result.mean()
-    se = np.sqrt((groups - 1) / groups * ((result - result.mean()) ** 2).sum())
-    return Contest(theta, corrected, float(se), groups, whole[0].customers, whole[0].events)
+    fits = [fit(s) for s in sides]
+    events = fits[0].events
+    by_chance = []
+    for sets, fitted in zip(sides, fits, strict=True):
+        score, information = by_cluster(sets, fitted, life.cluster)
+        by_chance.append(np.trace(np.linalg.solve(information, score.T @ score)) / 2)
+    plain = fits[0].loglik - fits[1].loglik
+    corrected = plain - (by_chance[0] - by_chance[1])
+    return Contest(plain / events, float(corrected) / events, fits[0].customers, events)
 
 
 # Incidences

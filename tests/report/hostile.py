@@ -98,7 +98,6 @@ def hostile_study():
             "defection": [SCRIPT],
             "observed_until": 400,
         },
-        "decision": {"groups": 20},
         "claims": [own_claim()],
     }
     return cx.study_from(

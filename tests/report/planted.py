@@ -34,9 +34,6 @@ cause = "cause"
 defection = ["price", "service"]
 cluster = "household"
 observed_until = 500
-
-[decision]
-groups = 20
 """
 
 

@@ -1,27 +1,42 @@
 """Risk tables cut in time and by group."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from cxresearch.estimators.cox import cox
 from cxresearch.risk.from_rows import from_rows
-from cxresearch.risk.table import at_risk, at_risk_in_groups
-from tests.estimators.golden import CAUSES, cohort, cohort_table
+from cxresearch.risk.table import at_risk, total
+from tests.estimators.golden import CAUSES, cohort
 
 
-def test_without_a_group_is_the_whole_less_its_part():
-    table = cohort_table().only().coarsen(20)
-    whole, parts = at_risk(table, CAUSES), at_risk_in_groups(table, CAUSES)
-    assert len(parts) == 20
-    for g, part in enumerate(parts):
-        wanted = at_risk(table.without_group(g), CAUSES)
-        less = whole.without(part)
-        at = np.searchsorted(less.times, wanted.times)
-        np.testing.assert_array_equal(less.at_risk[at], wanted.at_risk)
-        np.testing.assert_array_equal(less.events[:, at], wanted.events)
-        others = np.setdiff1d(np.arange(len(less.times)), at)
-        assert not less.events[:, others].any()
+@pytest.mark.parametrize("size", [1, 400])
+def test_a_table_is_the_sum_of_its_groups(size):
+    """Of customers, or of households of them: without one it is the others' rows, alone it is its own."""
+    rows = cohort().filter(pl.col("id") <= 4_000).with_columns(household=pl.col("id") // size)
+    table = from_rows(rows, ["bad"], cause="cause", causes=CAUSES, cluster="household").only()
+    members = rows["household"].unique().sort().to_list()
+    assert table.groups == len(members)
+    every = at_risk(table, CAUSES)
+    for g in list(range(table.groups))[:: max(1, table.groups // 10)]:
+        rest = table.without_group(g)
+        others = rows.filter(pl.col("household") != members[g])
+        wanted = at_risk(from_rows(others, [], cause="cause", causes=CAUSES), CAUSES)
+        without = at_risk(rest, CAUSES)
+        np.testing.assert_array_equal(without.times, wanted.times)
+        np.testing.assert_array_equal(without.at_risk, wanted.at_risk)
+        np.testing.assert_array_equal(without.events, wanted.events)
+        alone = replace(
+            table,
+            flows=table.flows.filter(pl.col("group") == g),
+            population=table.population.filter(pl.col("group") == g),
+        )
+        again = at_risk(total([alone, rest]), CAUSES)
+        np.testing.assert_array_equal(again.at_risk, every.at_risk)
+        np.testing.assert_array_equal(again.events, every.events)
+        assert rest.customers == others["id"].n_unique()
 
 
 @pytest.mark.parametrize("time", [0, 90, 300])

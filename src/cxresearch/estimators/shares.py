@@ -178,8 +178,10 @@ def share_at_risk(
 
     Returns:
         The share among leavers with the limits of `share`, that of comparators with limits symmetric on the
-        logit scale, and the excess, symmetric on its own. With fewer than 20 leavers who count, or who do not, a
-        robust error is itself a guess: that of the excess is then not less than that of a logrank test.
+        logit scale, and the excess, symmetric on its own. The error of the excess is not less than that of a logrank
+        test of as many independent customers: in small risk sets a robust error is too small, since the leavers are
+        part of them. With fewer than 20 leavers who count, or who do not, it is not less than that of a logrank test
+        of as many customers as there are clusters.
 
     Raises:
         NotTestable: nobody left, all at risk with the leavers are in these levels or none is, or all leavers are one
@@ -218,10 +220,11 @@ def share_at_risk(
     comparators = (among - own * of_those) / leavers
     difference = (left - own * share_left) / leavers - comparators
     n, apart = exposed.whole, table.customers / int(table.population["clusters"].sum())
-    model = float(np.sqrt(variance * apart)) / n
+    logrank = float(np.sqrt(variance)) / n
+    model = logrank * float(np.sqrt(apart))
     few = min(exposed.part, n - exposed.part) < FEW
-    se = float(robust_error(difference))
-    se = max(se, model) if few else se
+    # a leaver is part of the risk set that it is compared with: the sum of squares is short by that part
+    se = max(float(robust_error(difference)), model if few else logrank)
     part_of_own = events[:, 0] / risk[:, 0]
     return AtRiskShare(
         exposed.estimate,
