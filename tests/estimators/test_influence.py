@@ -268,32 +268,36 @@ def matched(seed: int = 3) -> MatchedTable:
         for _ in range(int(rng.integers(1, 4))):
             day, time = int(rng.integers(0, 12)), 1 + int(rng.exponential(40))
             event = int(rng.choice([1, 1, 2])) if time < 60 else 0
-            exposed.append((group, int(rng.integers(0, 2)), day, min(time, 60), event, 1))
+            pattern = int(rng.choice(6, p=[0.3, 0.3, 0.1, 0.1, 0.1, 0.1]))
+            exposed.append((group, int(rng.integers(0, 2)), pattern, day, min(time, 60), event, 1))
         for _ in range(int(rng.integers(1, 4))):
             first, last = sorted(rng.choice(np.arange(1, 14), 2, replace=False).tolist())
-            end = last + int(rng.exponential(60))
+            pattern = int(rng.integers(0, 6))
+            end = last + int(rng.exponential(60 + 10 * pattern))
             event = int(rng.choice([1, 1, 2])) if end - last < 60 else 0
-            spans.append(
-                (group, int(rng.integers(0, 2)), first, last, min(end, last + 60), event, 1)
-            )
+            stratum, end = int(rng.integers(0, 2)), min(end, last + 60)
+            spans.append((group, stratum, pattern, first, last, end, event, 1))
     population = pl.DataFrame({"group": range(50)}).with_columns(
         customers=pl.lit(2), clusters=pl.lit(1)
     )
+    shared = ["group", "stratum", "pattern"]
     return MatchedTable(
-        pl.DataFrame(
-            exposed, ["group", "stratum", "day", "time", "event", "customers"], orient="row"
+        exposed=pl.DataFrame(exposed, [*shared, "day", "time", "event", "customers"], orient="row"),
+        spans=pl.DataFrame(
+            spans, [*shared, "first", "last", "end", "event", "customers"], orient="row"
         ),
-        pl.DataFrame(
-            spans, ["group", "stratum", "first", "last", "end", "event", "customers"], orient="row"
-        ),
-        ("a", "b"),
-        CAUSES,
-        population,
-        (),
+        covariates=("segment",),
+        strata=(("a",), ("b",)),
+        terms=("lately", "so_far"),
+        patterns=tuple((a, b) for a in ("0", "1+") for b in ("1", "2", "3+")),
+        causes=CAUSES,
+        population=population,
     )
 
 
-def test_excess():
+@pytest.mark.parametrize("terms", [(), ("so_far",), ("lately", "so_far")])
+@pytest.mark.parametrize("lead", [0, 7])
+def test_excess(terms, lead):
     original = matched()
 
     def counted(group: int, by: int) -> MatchedTable:
@@ -305,18 +309,20 @@ def test_excess():
         return replace(original, exposed=a, spans=b)
 
     def value(t: MatchedTable) -> np.ndarray:
-        r = excess(t, 50)
+        r = excess(t, 50, lead=lead, terms=terms)
         return np.array([r.exposed.value, r.comparators.value, r.excess.value])
 
     moves = np.array(
         [(value(counted(g, 1)) - value(counted(g, -1))) * TIMES / 2 for g in range(50)]
     )
-    result = excess(original, 50)
+    result = excess(original, 50, lead=lead, terms=terms)
     assert result.dropped > 0
+    close(result.influence, moves)
     for i, part in enumerate((result.exposed, result.comparators)):
         slope = -np.log1p(-part.value) * (1 - part.value)
         assert part.se * slope == pytest.approx(error(moves[:, i]), abs=1e-6)
     assert result.excess.se == pytest.approx(error(moves[:, 2]), abs=1e-6)
+    assert result.groups.tolist() == list(range(50))
 
 
 def test_fading():
