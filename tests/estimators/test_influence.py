@@ -24,6 +24,7 @@ from cxresearch.estimators.shares import share, share_at_risk
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import FLOWS, RiskTable, total
+from tests.estimators.matched_rows import chance
 
 TIMES = 2_000_000  # a weight moves by one part in so many: squares of that are below rounding
 CAUSES = ("censored", "defection", "other")
@@ -260,45 +261,10 @@ def test_rates_and_rate_ratios():
     close(fit.influence, derivatives(original, ratios))
 
 
-def matched(seed: int = 3) -> MatchedTable:
-    """Exposed customers and spans of comparators of 50 clusters in two strata; a few days have no comparator."""
-    rng = np.random.default_rng(seed)
-    exposed, spans = [], []
-    for group in range(50):
-        for _ in range(int(rng.integers(1, 4))):
-            day, time = int(rng.integers(0, 12)), 1 + int(rng.exponential(40))
-            event = int(rng.choice([1, 1, 2])) if time < 60 else 0
-            pattern = int(rng.choice(6, p=[0.3, 0.3, 0.1, 0.1, 0.1, 0.1]))
-            exposed.append((group, int(rng.integers(0, 2)), pattern, day, min(time, 60), event, 1))
-        for _ in range(int(rng.integers(1, 4))):
-            first, last = sorted(rng.choice(np.arange(1, 14), 2, replace=False).tolist())
-            pattern = int(rng.integers(0, 6))
-            end = last + int(rng.exponential(60 + 10 * pattern))
-            event = int(rng.choice([1, 1, 2])) if end - last < 60 else 0
-            stratum, end = int(rng.integers(0, 2)), min(end, last + 60)
-            spans.append((group, stratum, pattern, first, last, end, event, 1))
-    population = pl.DataFrame({"group": range(50)}).with_columns(
-        customers=pl.lit(2), clusters=pl.lit(1)
-    )
-    shared = ["group", "stratum", "pattern"]
-    return MatchedTable(
-        exposed=pl.DataFrame(exposed, [*shared, "day", "time", "event", "customers"], orient="row"),
-        spans=pl.DataFrame(
-            spans, [*shared, "first", "last", "end", "event", "customers"], orient="row"
-        ),
-        covariates=("segment",),
-        strata=(("a",), ("b",)),
-        terms=("lately", "so_far"),
-        patterns=tuple((a, b) for a in ("0", "1+") for b in ("1", "2", "3+")),
-        causes=CAUSES,
-        population=population,
-    )
-
-
 @pytest.mark.parametrize("terms", [(), ("so_far",), ("lately", "so_far")])
 @pytest.mark.parametrize("lead", [0, 7])
 def test_excess(terms, lead):
-    original = matched()
+    original = chance()
 
     def counted(group: int, by: int) -> MatchedTable:
         times = pl.when(pl.col("group") == group).then(TIMES + by).otherwise(TIMES)
