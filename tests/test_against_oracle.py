@@ -8,7 +8,7 @@ from hypothesis import given
 
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.excess import Arrays
+from cxresearch.estimators.excess import Comparison, all_groups
 from cxresearch.estimators.incidence import aalen_johansen, step
 from cxresearch.histories import (
     age_of_last,
@@ -145,10 +145,11 @@ def test_matched_comparators(study):
         wanted = oracle.matched_incidence(contacts, customers, settings, horizon)
         if wanted.exposed is None or wanted.comparators is None:
             continue
-        a, b, dropped = Arrays(table, horizon, 1, 100).curves()[0]
+        compared = Comparison(table, all_groups(table), horizon=horizon, cause=1)
+        a, b = compared.exposed_curve(), compared.comparator_curve()
         assert float(a.incidence[0][-1]) == pytest.approx(float(wanted.exposed), abs=1e-10)
         assert float(b.incidence[0][-1]) == pytest.approx(float(wanted.comparators), abs=1e-10)
-        assert dropped == wanted.dropped
+        assert compared.dropped == wanted.dropped
 
 
 @pytest.mark.slow
@@ -174,7 +175,7 @@ def test_moments_after_the_exposure_change_no_comparison(engine, study):
                 level,
                 "recent",
                 exclude_from=below,
-                matched_on="so_far",
+                matched_on=["so_far"],
             )
             for each in (line, line.until(histories["bad"], level))
         )

@@ -47,7 +47,8 @@ def same(a, b):
     assert isinstance(a, MatchedTable)
     frames = ("exposed", "spans", "population")
     alike = all(getattr(a, f).equals(getattr(b, f)) for f in frames)
-    return alike and (a.causes, a.asides) == (b.causes, b.asides)
+    names = ("covariates", "strata", "terms", "patterns", "causes", "asides")
+    return alike and all(getattr(a, n) == getattr(b, n) for n in names)
 
 
 @pytest.mark.slow
@@ -64,10 +65,19 @@ def test_parts_add_up_to_the_whole(records, monkeypatch, part):
 
 
 def test_matched_parts_of_unlike_sizes_add_up():
-    rows = {"group": [0], "stratum": [0], "day": [1], "time": [2], "event": [1], "customers": [1]}
+    rows = {
+        "group": [0],
+        "stratum": [0],
+        "pattern": [0],
+        "day": [1],
+        "time": [2],
+        "event": [1],
+        "customers": [1],
+    }
     spans = {
         "group": [0],
         "stratum": [0],
+        "pattern": [0],
         "first": [1],
         "last": [2],
         "end": [3],
@@ -82,11 +92,12 @@ def test_matched_parts_of_unlike_sizes_add_up():
             for r in (rows, spans)
         ]
         return MatchedTable(
-            *frames,
-            ("",),
-            ("censored", "defection"),
-            downcast(people, ["customers", "clusters"]),
-            (),
+            exposed=frames[0],
+            spans=frames[1],
+            covariates=(),
+            strata=((),),
+            causes=("censored", "defection"),
+            population=downcast(people, ["customers", "clusters"]),
         )
 
     both = part(0, 100) + part(1, 40_000)

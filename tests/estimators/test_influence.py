@@ -24,6 +24,7 @@ from cxresearch.estimators.shares import share, share_at_risk
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import FLOWS, RiskTable, total
+from tests.estimators.matched_rows import chance
 
 TIMES = 2_000_000  # a weight moves by one part in so many: squares of that are below rounding
 CAUSES = ("censored", "defection", "other")
@@ -265,41 +266,10 @@ def test_rates_and_rate_ratios():
     close(fit.influence, derivatives(original, ratios))
 
 
-def matched(seed: int = 3) -> MatchedTable:
-    """Exposed customers and spans of comparators of 50 clusters in two strata; a few days have no comparator."""
-    rng = np.random.default_rng(seed)
-    exposed, spans = [], []
-    for group in range(50):
-        for _ in range(int(rng.integers(1, 4))):
-            day, time = int(rng.integers(0, 12)), 1 + int(rng.exponential(40))
-            event = int(rng.choice([1, 1, 2])) if time < 60 else 0
-            exposed.append((group, int(rng.integers(0, 2)), day, min(time, 60), event, 1))
-        for _ in range(int(rng.integers(1, 4))):
-            first, last = sorted(rng.choice(np.arange(1, 14), 2, replace=False).tolist())
-            end = last + int(rng.exponential(60))
-            event = int(rng.choice([1, 1, 2])) if end - last < 60 else 0
-            spans.append(
-                (group, int(rng.integers(0, 2)), first, last, min(end, last + 60), event, 1)
-            )
-    population = pl.DataFrame({"group": range(50)}).with_columns(
-        customers=pl.lit(2), clusters=pl.lit(1)
-    )
-    return MatchedTable(
-        pl.DataFrame(
-            exposed, ["group", "stratum", "day", "time", "event", "customers"], orient="row"
-        ),
-        pl.DataFrame(
-            spans, ["group", "stratum", "first", "last", "end", "event", "customers"], orient="row"
-        ),
-        ("a", "b"),
-        CAUSES,
-        population,
-        (),
-    )
-
-
-def test_excess():
-    original = matched()
+@pytest.mark.parametrize("terms", [(), ("so_far",), ("lately", "so_far")])
+@pytest.mark.parametrize("lead", [0, 7])
+def test_excess(terms, lead):
+    original = chance()
 
     def counted(group: int, by: int) -> MatchedTable:
         times = pl.when(pl.col("group") == group).then(TIMES + by).otherwise(TIMES)
@@ -310,18 +280,20 @@ def test_excess():
         return replace(original, exposed=a, spans=b)
 
     def value(t: MatchedTable) -> np.ndarray:
-        r = excess(t, 50)
+        r = excess(t, 50, lead=lead, terms=terms)
         return np.array([r.exposed.value, r.comparators.value, r.excess.value])
 
     moves = np.array(
         [(value(counted(g, 1)) - value(counted(g, -1))) * TIMES / 2 for g in range(50)]
     )
-    result = excess(original, 50)
+    result = excess(original, 50, lead=lead, terms=terms)
     assert result.dropped > 0
+    close(result.influence, moves)
     for i, part in enumerate((result.exposed, result.comparators)):
         slope = -np.log1p(-part.value) * (1 - part.value)
         assert part.se * slope == pytest.approx(error(moves[:, i]), abs=1e-6)
     assert result.excess.se == pytest.approx(error(moves[:, 2]), abs=1e-6)
+    assert result.groups.tolist() == list(range(50))
 
 
 def test_fading():

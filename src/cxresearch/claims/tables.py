@@ -326,10 +326,11 @@ def _compared(
     """A comparison; `others` keeps the comparators for the next one of the same kind."""
     own = (who.history, who.level, who.active_within)
     kind = (who.active_within, who.matched_on)
+    matched_on = (who.matched_on,) if who.matched_on else ()
     if kind not in others:
-        others[kind] = comparable(eps, *own, matched_on=who.matched_on)
+        others[kind] = comparable(eps, *own, matched_on=matched_on)
     return matched_table(
-        eps, *own, exclude_from=who.exclude_from, matched_on=who.matched_on, others=others[kind]
+        eps, *own, exclude_from=who.exclude_from, matched_on=matched_on, others=others[kind]
     )
 
 

@@ -1,13 +1,25 @@
 """How many more leave after a moment than comparable customers without one.
 
-Comparators of each day weigh as much as the customers exposed on that day, so both groups enter with the same tenure
-and stratum, and leave observation alike. Both incidences are Aalen–Johansen estimates; the excess is their difference.
+Comparators of each day and stratum weigh together as much as the customers exposed there, so both groups enter with the
+same tenure and covariates, and leave observation alike. What is not held equal exactly, such as the number of contacts
+so far, is standardised: among the comparators of a day and stratum, weights are proportional to exp(γ'x), with a dummy
+in x for each level of each term and one γ for all days and strata, such that the comparators have as much of every
+level as the exposed. These are the odds of being exposed under a logistic model with an intercept per day and stratum.
+The difference then is right if that model is, or if a level moves the incidence by the same number everywhere; a model
+of the hazard is not needed, and neither a term that changes later nor a competing cause asks for one. Both incidences
+are weighted Aalen–Johansen estimates; the excess is their difference.
+
+References:
+    Hainmueller (2012), Entropy balancing for causal effects, Political Analysis 20, 25-46; Zhao & Percival (2017),
+    Entropy balancing is doubly robust, Journal of Causal Inference 5(1); Anderson, Cain & Gelber (1983), Analysis of
+    survival by tumor response (landmarks), Journal of Clinical Oncology 1, 710-719.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,25 +33,33 @@ from cxresearch.html_tables import html_table
 from cxresearch.risk.matched import MatchedTable
 
 Array = NDArray[np.float64]
-Columns = dict[str, NDArray[np.int64]]
-_AT_ONCE = 4_000_000  # comparators and days that are expanded at a time
+Ints = NDArray[np.int64]
+Columns = dict[str, Ints]
+_AT_ONCE = 2_000_000  # comparators and days that are expanded at a time
+_RIDGE = 1e-3  # keeps log odds finite; a level stays off balance by this share per unit of them
+_STEPS, _HALVINGS = 100, 30
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class Excess(Result):
     """Incidence after the moment, among comparators, and the difference, at one horizon.
 
     Attributes:
         exposed: incidence after the moment.
-        comparators: incidence without one, standardised to the exposed's days and strata.
+        comparators: incidence without one, standardised to the exposed's days, strata and terms.
         excess: exposed less comparators.
         customers: exposed customers with somebody to compare with.
         events: exposed customers among them who left for the cause by the horizon.
-        dropped: exposed customers on days without a comparator; in neither group.
-        horizon: days.
-        times: shape (T,): days since.
+        dropped: exposed customers with nobody to compare with; in neither group.
+        unmatched_share: these, as a share of all exposed customers who were still there after the lead.
+        lead: days after the moment from which on customers are followed; who left sooner is in neither group.
+        horizon: days since the moment.
+        terms: what the comparators are standardised by.
+        times: shape (T,): days since the moment.
         exposed_curve: shape (T,).
         comparators_curve: shape (T,).
+        groups: shape (G,): numbers of the groups of clusters, ascending.
+        influence: shape (G, 3): how much each group moves the incidence of exposed and of comparators, and the excess.
     """
 
     exposed: Estimate
@@ -48,10 +68,19 @@ class Excess(Result):
     customers: int
     events: int
     dropped: int
+    unmatched_share: float
+    lead: int
     horizon: int
+    terms: tuple[str, ...]
     times: Vector
     exposed_curve: Vector
     comparators_curve: Vector
+    groups: Ints
+    influence: Array
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
+        return {k: v for k, v in Result.to_dict(self).items() if k not in ("groups", "influence")}
 
     def __repr__(self) -> str:
         return f"Excess({self.excess} by day {self.horizon}, {self.customers:,} customers against comparable ones)"
@@ -66,9 +95,13 @@ class Excess(Result):
             f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high)
         )
         heads = ("customers who left", "share", f"{self.excess.level:.0%} from", "to")
-        notes = (
+        notes = [
             f"{self.customers:,} customers had the moment and somebody to compare with; {self.events:,} left.",
-        )
+        ]
+        if self.lead:
+            notes.append(f"Of those still there {self.lead:,} days after the moment.")
+        if self.terms:
+            notes.append(f"Comparable customers are standardised by {', '.join(self.terms)}.")
         return html_table(
             f"Left within {self.horizon:,} days", heads, [*rows, ("excess", *points)], notes
         )
@@ -81,6 +114,8 @@ def excess(
     cause: str = "defection",
     min_cell: int = 10,
     level: float = 0.95,
+    lead: int = 0,
+    terms: Sequence[str] | None = None,
 ) -> Excess:
     """Estimate the excess at a horizon.
 
@@ -89,185 +124,365 @@ def excess(
         horizon: days after the moment.
         cause: whose incidence; other causes compete.
         min_cell: least number of customers the data must be worth at the horizon.
-        level: confidence level; errors by influence functions, clustered.
+        level: confidence level; errors by influence functions, clustered. They include what it adds that the weights
+            are estimated.
+        lead: a landmark: exposed customers and comparators who end within so many days after the moment are left out,
+            the others followed from there on. Whom they are compared with is settled on the day of the moment.
+        terms: those of the table that comparators are standardised by; all of them when not given.
 
     Raises:
         NotTestable: nobody exposed or comparable, a horizon beyond the follow-up, or events of one customer only.
-        EstimationError: no such cause.
+        EstimationError: no such cause or term, or a lead that is not within the horizon.
     """
     if cause not in table.causes:
         raise EstimationError(
             f"no cause {cause!r}{nearest(cause, table.causes)}; there are: {', '.join(table.causes)}"
         )
+    if not 0 <= lead < horizon:
+        raise EstimationError(
+            f"lead must be at least 0 and less than the horizon of {horizon:,} days, was {lead:,}"
+        )
+    chosen = _chosen(table, terms)
     if table.exposed.height == 0 or table.spans.height == 0:
         raise NotTestable("customers with such a moment and comparable ones without")
     longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
     if horizon > longest:
         raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {longest})")
-    own = table.causes.index(cause)
-    groups = _population(table)
-    ended = table.exposed.filter(pl.col("event") == own)
-    clusters = counted_clusters(groups, ended["group"].n_unique(), int(ended["customers"].sum()))
-    arrays = Arrays(table, groups, horizon, own)
-    worth = arrays.worth()
+    population = all_groups(table)
+    compared = Comparison(
+        table, population, horizon=horizon, cause=table.causes.index(cause), lead=lead, terms=chosen
+    )
+    if not compared.customers:
+        raise NotTestable("customers with such a moment and comparable ones without")
+    clusters = counted_clusters(population, *compared.events())
+    worth = compared.worth()
     if worth < min_cell:
         raise NotTestable(
             f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed"
         )
-    a, b = arrays.exposed_curve(), arrays.comparator_curve()
+    a, b = compared.exposed_curve(), compared.comparator_curve()
     end = min(support(c, min_cell) for c in (a, b))
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {end})")
-    moves = arrays.influence(a, b)
+    moves = compared.influence(a, b)
+    moves = np.column_stack([moves, moves[:, 0] - moves[:, 1]])
     p, q = (float(c.incidence[0][-1]) for c in (a, b))
-    slopes = [-np.log1p(-v) * (1 - v) if 0 < v < 1 else np.inf for v in (p, q)]
-    errors = (
-        float(robust_error(moves[:, 0])) / slopes[0],
-        float(robust_error(moves[:, 1])) / slopes[1],
-        float(robust_error(moves[:, 0] - moves[:, 1])),
-    )
+    slopes = np.array([*(-np.log1p(-v) * (1 - v) if 0 < v < 1 else np.inf for v in (p, q)), 1.0])
     parts = [
-        estimate(v, s, scale=scale, level=level, clusters=clusters)
+        estimate(v, float(s), scale=scale, level=level, clusters=clusters)
         for v, s, scale in zip(
-            (p, q, p - q), errors, ("cloglog", "cloglog", "identity"), strict=True
+            (p, q, p - q),
+            robust_error(moves) / slopes,
+            ("cloglog", "cloglog", "identity"),
+            strict=True,
         )
     ]
     days = np.arange(horizon + 1, dtype=np.int64)
     return Excess(
-        parts[0],
-        parts[1],
-        parts[2],
-        int(table.exposed["customers"].sum()) - arrays.dropped,
-        round(float(a.events[0].sum())),
-        arrays.dropped,
-        horizon,
-        days.astype(np.float64),
-        step(a.times, a.incidence[0], days),
-        step(b.times, b.incidence[0], days),
+        exposed=parts[0],
+        comparators=parts[1],
+        excess=parts[2],
+        customers=compared.customers,
+        events=round(float(a.events[0].sum())),
+        dropped=compared.dropped,
+        unmatched_share=compared.dropped / (compared.dropped + compared.customers),
+        lead=lead,
+        horizon=horizon,
+        terms=chosen,
+        times=days.astype(np.float64),
+        exposed_curve=step(a.times, a.incidence[0], days),
+        comparators_curve=step(b.times, b.incidence[0], days),
+        groups=population["group"].to_numpy().astype(np.int64),
+        influence=moves,
     )
 
 
-class Arrays:
-    """The table as an array (event, cell, time).
+def _chosen(table: MatchedTable, terms: Sequence[str] | None) -> tuple[str, ...]:
+    """The terms to standardise by.
 
-    A cell is a stratum and day on which somebody was exposed; no other day counts.
+    Raises:
+        EstimationError: the table has no such term.
+    """
+    for name in terms or ():
+        if name not in table.terms:
+            raise EstimationError(
+                f"the table has no term {name!r}{nearest(name, table.terms)}; "
+                f"it has: {', '.join(table.terms) or 'none'}"
+            )
+    return table.terms if terms is None else tuple(terms)
+
+
+class Comparison:
+    """Exposed customers and their comparators by cell, and the weights of comparators.
+
+    A cell is a stratum and day on which somebody was exposed; no other day counts. An exposed customer is left out
+    where a cell has no comparator, or where no comparator anywhere has the level of a term.
+
+    Args:
+        table: from `matched_table`.
+        population: rows group, customers, clusters, of exposed and comparators.
+        horizon: days since the moment.
+        cause: position of the cause whose incidence it is.
+        lead: who ends within so many days is left out.
+        terms: what comparators are standardised by.
+
+    Attributes:
+        customers: exposed customers that are compared.
+        dropped: exposed customers with nobody to compare with.
+        weights: shape (C, P): of one comparator in each cell and pattern.
+        log_odds: shape (K,): γ, by level of each term.
     """
 
     def __init__(
-        self, table: MatchedTable, population: pl.DataFrame, horizon: int, own: int
+        self,
+        table: MatchedTable,
+        population: pl.DataFrame,
+        *,
+        horizon: int,
+        cause: int,
+        lead: int = 0,
+        terms: Sequence[str] = (),
     ) -> None:
-        self.days = int(table.exposed["day"].max()) + 1  # type: ignore[arg-type]
-        self.horizon, self.groups = horizon, population.height
-        causes = np.where(np.arange(len(table.causes)) == own, 1, 2)
+        self._horizon, self._lead, self._groups = horizon, lead, population.height
+        causes = np.where(np.arange(len(table.causes)) == cause, 1, 2)
         causes[0] = 0
         exposed = _columns(table.exposed, causes, population)
-        cells, cell = np.unique(
-            exposed["stratum"] * self.days + exposed["day"], return_inverse=True
+        there = exposed["time"] > lead
+        exposed = {k: v[there] for k, v in exposed.items()}
+        self._spans = _columns(table.spans, causes, population)
+        days = int(exposed["day"].max(initial=0)) + 1
+        keys, cell = np.unique(exposed["stratum"] * days + exposed["day"], return_inverse=True)
+        self._cell_day = keys % days
+        # the cells of a span follow one another
+        self._first, self._last = (
+            np.searchsorted(
+                keys, self._spans["stratum"] * days + np.minimum(self._spans[edge], days)
+            )
+            for edge in ("first", "last")
         )
-        self.place = np.full(len(table.strata) * self.days, -1)
-        self.place[cells] = np.arange(len(cells))
-        self.shape = (3, len(cells), horizon + 2)
-        self.spans = _columns(table.spans, causes, population)
-        total = np.zeros(3 * len(cells) * self.shape[2])
-        for part in self._batches():
-            ends, customers, _ = self._expand(part)
-            total += np.bincount(ends, customers, len(total))
-        self.total = total.reshape(self.shape)
-        self.members = self.total.sum(axis=(0, 2))
-        matched = self.members > 0
-        self.dropped = int(exposed["customers"][~matched[cell]].sum())
-        kept = matched[cell]
-        self.exposed = {k: v[kept] for k, v in (exposed | {"cell": cell}).items()}
-        self.weight = np.bincount(
-            self.exposed["cell"], self.exposed["customers"], len(cells)
+        self._held: tuple[Columns, ...] = ()
+        self._x = _dummies(table, terms)
+        self.shape = (len(keys), len(table.patterns))
+        members = np.zeros(len(keys) * len(table.patterns))
+        for part in self._entries():
+            members += np.bincount(part["place"], part["customers"], len(members))
+        self._members = members.reshape(self.shape)
+        kept = self._matched(cell, exposed["pattern"])
+        self.dropped = int(exposed["customers"][~kept].sum())
+        self._exposed = {k: v[kept] for k, v in (exposed | {"cell": cell}).items()}
+        self.customers = int(self._exposed["customers"].sum())
+        self._size = np.bincount(
+            self._exposed["cell"], self._exposed["customers"], self.shape[0]
         ).astype(np.float64)
-        self.each = self.weight / np.where(matched, self.members, 1.0)  # of one comparator
+        wanted = np.bincount(
+            self._exposed["pattern"], self._exposed["customers"], self.shape[1]
+        ).astype(np.float64)
+        self._members[self._size == 0] = 0.0
+        self.log_odds = _balance(self._x, self._members, self._size, wanted)
+        self.weights, self._inverse = self._weights()
 
-    def _batches(self) -> Iterator[slice]:
-        """Slices of the spans that expand to arrays of a bounded size."""
-        length = np.maximum(np.minimum(self.spans["last"], self.days) - self.spans["first"], 0)
+    def exposed_curve(self) -> Curve:
+        """Of those with somebody to compare with."""
+        event, time = self._ends(self._exposed["event"], self._exposed["time"])
+        width = self._horizon + 2
+        ends = np.bincount(event * width + time, self._exposed["customers"], 3 * width)
+        return self._curve(ends.reshape(3, width).astype(np.float64))
+
+    def comparator_curve(self) -> Curve:
+        """Of their comparators, weighted as they are."""
+        width = self._horizon + 2
+        ends, flat = np.zeros(3 * width), self.weights.ravel()
+        for part in self._entries():
+            weight = part["customers"] * flat[part["place"]]
+            ends += np.bincount(part["end"], weight, 3 * width)
+        return self._curve(ends.reshape(3, width))
+
+    def events(self) -> tuple[int, int]:
+        """Groups and customers among the exposed with the event by the horizon."""
+        happened = (self._exposed["event"] == 1) & (self._exposed["time"] <= self._horizon)
+        groups = np.unique(self._exposed["group"][happened])
+        return len(groups), int(self._exposed["customers"][happened].sum())
+
+    def worth(self) -> float:
+        """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
+        squares = float((self._members * self.weights**2).sum())
+        return float((self._members * self.weights).sum() ** 2 / squares) if squares > 0 else 0.0
+
+    def influence(self, exposed: Curve, comparators: Curve) -> Array:
+        """How much each group moves the incidence at the horizon of exposed and comparators; shape (G, 2)."""
+        of_exposed, of_comparators = (
+            end_influence(c, self._horizon) for c in (exposed, comparators)
+        )
+        group, n = self._exposed["group"], self._exposed["customers"]
+        event, time = self._ends(self._exposed["event"], self._exposed["time"])
+        moves = np.zeros((self._groups, 2))
+        moves[:, 0] = np.bincount(group, n * of_exposed[event, time], self._groups)
+        flat, value = self.weights.ravel(), of_comparators.ravel()
+        cells, patterns = self.shape
+        sums = np.zeros(cells * patterns)
+        for part in self._entries():
+            weight = part["customers"] * flat[part["place"]]
+            sums += np.bincount(part["place"], weight * value[part["end"]], len(sums))
+        by_pattern, size = sums.reshape(self.shape), np.where(self._size > 0, self._size, 1.0)
+        shares = self._members * self.weights / size[:, None]
+        # log odds move the incidence as far as levels and influences go together within cells
+        together = by_pattern.sum(axis=0) @ self._x - by_pattern.sum(axis=1) @ (shares @ self._x)
+        slope = self._inverse @ together
+        by_odds = self._x @ slope
+        # a comparator counts by its end, and makes the others of its cell count less; an exposed makes them count more;
+        # both move the log odds
+        of_cell = by_pattern.sum(axis=1) / size - shares @ by_odds
+        of_one = of_cell[self._exposed["cell"]] + by_odds[self._exposed["pattern"]]
+        of_one -= _RIDGE * (self.log_odds @ slope)
+        moves[:, 1] = np.bincount(group, n * of_one, self._groups)
+        less = (by_odds[None, :] + of_cell[:, None]).ravel()
+        for part in self._entries():
+            weight = part["customers"] * flat[part["place"]]
+            each = weight * (value[part["end"]] - less[part["place"]])
+            moves[:, 1] += np.bincount(part["group"], each, self._groups)
+        return moves
+
+    def _matched(self, cell: Ints, pattern: Ints) -> NDArray[np.bool_]:
+        """Shape (E,): rows of exposed customers with somebody to compare with."""
+        somebody = self._members.sum(axis=1) > 0
+        kept: NDArray[np.bool_] = somebody[cell]
+        while True:
+            used = np.zeros(self.shape[0], dtype=bool)
+            used[cell[kept]] = True
+            had = self._members[used].sum(axis=0) @ self._x > 0
+            known = (self._x @ ~had) == 0
+            fewer: NDArray[np.bool_] = kept & known[pattern]
+            if (fewer == kept).all():
+                return kept
+            kept = fewer
+
+    def _weights(self) -> tuple[Array, Array]:
+        """Weights, shape (C, P), and the inverse of how balance moves with the log odds, shape (K, K)."""
+        odds = _odds(self._x, self.log_odds)
+        total = self._members @ odds
+        weights = np.where(
+            total[:, None] > 0,
+            self._size[:, None] * odds / np.where(total > 0, total, 1.0)[:, None],
+            0.0,
+        )
+        share = self._members * weights
+        curvature = _curvature(self._x, share, self._size)
+        return np.asarray(weights), np.asarray(np.linalg.inv(curvature), dtype=np.float64)
+
+    def _entries(self) -> Iterator[Columns]:
+        """One entry per comparator and cell, a batch at a time; a single batch is kept."""
+        if self._held:
+            yield from self._held
+            return
+        length = np.maximum(self._last - self._first, 0)
         upto = np.cumsum(length)
         start = 0
         while start < len(length):
             before = int(upto[start - 1]) if start else 0
             stop = max(int(np.searchsorted(upto, before + _AT_ONCE, side="right")), start + 1)
-            yield slice(start, stop)
+            part = self._expand(slice(start, stop), length[start:stop])
+            if start == 0 and stop == len(length):
+                self._held = (part,)
+            yield part
             start = stop
 
-    def _expand(
-        self, part: slice
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """One entry per comparator and cell: place in the array (beyond the horizon: horizon + 1), customers, group."""
-        spans = {k: v[part] for k, v in self.spans.items()}
-        first, last = spans["first"], np.minimum(spans["last"], self.days)
-        length = np.maximum(last - first, 0)
-        row = np.repeat(np.arange(len(first)), length)
-        day = (
-            np.repeat(first, length)
-            + np.arange(length.sum())
-            - np.repeat(np.cumsum(length) - length, length)
+    def _expand(self, part: slice, length: Ints) -> Columns:
+        """Place (cell and pattern), end (event and time, those beyond the horizon: horizon + 1), customers, group."""
+        row = np.repeat(np.arange(part.start, part.stop), length)
+        cell = np.arange(len(row)) + np.repeat(
+            self._first[part] - np.cumsum(length) + length, length
         )
-        cell = self.place[spans["stratum"][row] * self.days + day]
-        row, day, cell = row[cell >= 0], day[cell >= 0], cell[cell >= 0]
-        time = spans["end"][row] - day
-        event = np.where(time > self.horizon, 0, spans["event"][row])
-        _, cells, times = self.shape
-        place = (event * cells + cell) * times + np.minimum(time, self.horizon + 1)
-        return place, spans["customers"][row], spans["group"][row]
+        time = self._spans["end"][row] - self._cell_day[cell]
+        there = time > self._lead
+        row, cell, time = row[there], cell[there], time[there]
+        event, time = self._ends(self._spans["event"][row], time)
+        return {
+            "place": cell * self.shape[1] + self._spans["pattern"][row],
+            "end": event * (self._horizon + 2) + time,
+            "customers": self._spans["customers"][row],
+            "group": self._spans["group"][row],
+        }
 
-    def exposed_curve(self) -> Curve:
-        """Of those with somebody to compare with."""
-        return self._curve(self._ends())
-
-    def comparator_curve(self) -> Curve:
-        """Of their comparators, weighted as they are."""
-        return self._curve(np.einsum("ect,c->et", self.total, self.each))
-
-    def influence(self, exposed: Curve, comparators: Curve) -> Array:
-        """How much each group moves the incidence at the horizon of exposed and comparators; shape (G, 2)."""
-        of_exposed, of_comparators = (
-            end_influence(c, self.horizon) for c in (exposed, comparators)
-        )
-        moves = np.zeros((self.groups, 2))
-        time = np.minimum(self.exposed["time"], self.horizon + 1)
-        event = np.where(self.exposed["time"] > self.horizon, 0, self.exposed["event"])
-        n, group = self.exposed["customers"], self.exposed["group"]
-        moves[:, 0] = np.bincount(group, n * of_exposed[event, time], self.groups)
-        # a comparator counts by its end, and makes the others of its cell count less; an exposed makes them count more
-        of_cell = np.einsum("ect,et->c", self.total, of_comparators) / np.where(
-            self.members > 0, self.members, 1.0
-        )
-        moves[:, 1] = np.bincount(group, n * of_cell[self.exposed["cell"]], self.groups)
-        flat = of_comparators.ravel()
-        _, cells, times = self.shape
-        for part in self._batches():
-            place, customers, who = self._expand(part)
-            cell = place // times % cells
-            value = flat[place // (cells * times) * times + place % times] - of_cell[cell]
-            moves[:, 1] += np.bincount(who, customers * self.each[cell] * value, self.groups)
-        return moves
-
-    def _ends(self) -> Array:
-        """Shape (3, horizon + 2): how many of the exposed end by event and time."""
-        time = np.minimum(self.exposed["time"], self.horizon + 1)
-        event = np.where(self.exposed["time"] > self.horizon, 0, self.exposed["event"])
-        ends = np.bincount(
-            event * self.shape[2] + time, self.exposed["customers"], 3 * self.shape[2]
-        )
-        return ends.astype(np.float64).reshape(3, -1)
-
-    def worth(self) -> float:
-        """How many equally weighted comparators would say as much: (Σ weight)² / Σ weight²."""
-        used = self.members > 0
-        squares = (self.weight[used] ** 2 / self.members[used]).sum()
-        return float(self.weight[used].sum() ** 2 / squares) if squares > 0 else 0.0
+    def _ends(self, event: Ints, time: Ints) -> tuple[Ints, Ints]:
+        """Event and time; after the horizon nothing happens, and all of it is one time."""
+        later = time > self._horizon
+        return np.where(later, 0, event), np.where(later, self._horizon + 1, time)
 
     def _curve(self, ends: Array) -> Curve:
         """From ends of follow-up by cause and time; the last column is still there after the horizon."""
         gone = ends.sum(axis=0)
         risk = gone[::-1].cumsum()[::-1]
-        times = np.arange(1, self.horizon + 1)
+        times = np.arange(1, self._horizon + 1)
         return curve_of(times, np.maximum(risk[1:-1], 0.0), np.maximum(ends[1:, 1:-1], 0.0))
+
+
+def _dummies(table: MatchedTable, terms: Sequence[str]) -> Array:
+    """Shape (P, K): a column for each level of each term that occurs."""
+    columns = [np.zeros((len(table.patterns), 0))]
+    for term in terms:
+        levels = [pattern[table.terms.index(term)] for pattern in table.patterns]
+        columns.append(
+            np.array([[one == level for level in sorted(set(levels))] for one in levels])
+        )
+    return np.concatenate(columns, axis=1).astype(np.float64)
+
+
+def _balance(x: Array, members: Array, size: Array, wanted: Array) -> Array:
+    """The log odds at which comparators have as much of each level as the exposed.
+
+    They are the maximum of Σ γ'x over the exposed less Σ size log(Σ members exp(γ'x)) over cells, less a small penalty.
+
+    Args:
+        x: shape (P, K): levels of each pattern.
+        members: shape (C, P): comparators.
+        size: shape (C,): exposed customers.
+        wanted: shape (P,): exposed customers by pattern.
+
+    Returns:
+        Shape (K,).
+    """
+    used = size > 0
+    members, size = members[used], size[used]
+    target, gamma = wanted @ x, np.zeros(x.shape[1])
+
+    def objective(at: Array) -> float:
+        eta = x @ at
+        top = float(eta.max(initial=0.0))
+        total = members @ np.exp(eta - top)
+        if not (total > 0).all():
+            return -np.inf
+        penalty = 0.5 * _RIDGE * size.sum() * (at @ at)
+        return float(target @ at - size @ (np.log(total) + top) - penalty)
+
+    here = objective(gamma)
+    for _ in range(_STEPS if len(gamma) else 0):
+        odds = _odds(x, gamma)
+        share = size[:, None] * (members * odds) / (members @ odds)[:, None]
+        score = target - share.sum(axis=0) @ x - _RIDGE * size.sum() * gamma
+        move = np.linalg.solve(_curvature(x, share, size), score)
+        spread = float(np.abs(move).max())
+        if spread < 1e-6:  # Newton doubles the digits
+            return np.asarray(gamma + move)
+        for _ in range(_HALVINGS):
+            new = objective(gamma + move)
+            if new >= here - 1e-12 * abs(here):
+                break
+            move = move / 2
+        gamma, here = gamma + move, new
+    return gamma
+
+
+def _odds(x: Array, log_odds: Array) -> Array:
+    """Shape (P,): of each pattern, up to a factor that all share."""
+    eta = x @ log_odds
+    return np.asarray(np.exp(eta - eta.max(initial=0.0)))
+
+
+def _curvature(x: Array, share: Array, size: Array) -> Array:
+    """How what comparators have of each level moves with the log odds, with the penalty; shape (K, K)."""
+    mean = share @ x / np.where(size > 0, size, 1.0)[:, None]
+    within = x.T @ (share.sum(axis=0)[:, None] * x) - mean.T @ (size[:, None] * mean)
+    return np.asarray(within + _RIDGE * max(float(size.sum()), 1.0) * np.eye(x.shape[1]))
 
 
 def end_influence(curve: Curve, horizon: int) -> Array:
@@ -298,14 +513,14 @@ def end_influence(curve: Curve, horizon: int) -> Array:
     return result
 
 
-def _population(table: MatchedTable) -> pl.DataFrame:
+def all_groups(table: MatchedTable) -> pl.DataFrame:
     """The exposed by group; groups with comparators only count as empty."""
     others = table.spans.select("group").unique().join(table.population, on="group", how="anti")
     empty = others.with_columns(customers=pl.lit(0), clusters=pl.lit(0))
     return pl.concat([table.population, empty], how="vertical_relaxed").sort("group")
 
 
-def _columns(rows: pl.DataFrame, causes: NDArray[np.int64], population: pl.DataFrame) -> Columns:
+def _columns(rows: pl.DataFrame, causes: Ints, population: pl.DataFrame) -> Columns:
     result = {c: rows[c].to_numpy().astype(np.int64) for c in rows.columns}
     result["group"] = places(population, rows["group"])
     result["event"] = causes[result["event"]]

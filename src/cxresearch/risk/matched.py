@@ -7,28 +7,39 @@ A customer is a comparator on many days, so the table stores spans of days inste
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
+import numpy as np
 import polars as pl
 
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
-from cxresearch.errors import EstimationError
+from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
 from cxresearch.risk.episodes import Episodes, Exclusion, first_reach, summed
 
+Levels = tuple[str, ...]
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class MatchedTable:
-    """Counts by group and stratum; tables of disjoint clusters add up.
+    """Counts by group, stratum and pattern; tables of disjoint clusters add up.
+
+    A stratum is one level of each covariate that comparators share with the exposed; a pattern is one level of each
+    term that the estimate standardises by. Both are those after the day of the comparison.
 
     Attributes:
-        exposed: group, stratum, day (tenure at time 0), time (days until the end of follow-up), event, customers.
-        spans: group, stratum, first, last (comparable on the days first <= u < last), end (tenure), event, customers.
-        strata: names of the strata; a stratum is a position among them.
+        exposed: group, stratum, pattern, day (tenure at time 0), time (days until the end of follow-up), event,
+            customers.
+        spans: group, stratum, pattern, first, last (comparable on the days first <= u < last), end (tenure), event,
+            customers.
+        covariates: names of the covariates that are held equal.
+        strata: levels of the covariates, in their order; a stratum is a position here.
+        terms: names of the terms.
+        patterns: levels of the terms, in their order; a pattern is a position here.
         causes: names of the events; position 0 is "censored".
         population: rows group, customers, clusters of the exposed.
         asides: customers left out, with the reason.
@@ -36,10 +47,42 @@ class MatchedTable:
 
     exposed: pl.DataFrame
     spans: pl.DataFrame
-    strata: tuple[str, ...]
+    covariates: tuple[str, ...]
+    strata: tuple[Levels, ...]
+    terms: tuple[str, ...] = ()
+    patterns: tuple[Levels, ...] = ((),)
     causes: tuple[str, ...]
     population: pl.DataFrame
-    asides: tuple[Exclusion, ...]
+    asides: tuple[Exclusion, ...] = ()
+
+    def relabel(self, covariate: str, names: Mapping[str, str]) -> MatchedTable:
+        """Give levels of a covariate other names; strata with equal names become one.
+
+        Args:
+            covariate: one that is held equal, such as the cohort.
+            names: level to its new name, such as each of several thin cohorts to one name for all of them; levels that
+                are not named stay.
+
+        Raises:
+            EstimationError: no such covariate.
+        """
+        if covariate not in self.covariates:
+            raise EstimationError(
+                f"comparators do not share a covariate {covariate!r}{nearest(covariate, self.covariates)}; "
+                f"they share: {', '.join(self.covariates) or 'none'}"
+            )
+        at = self.covariates.index(covariate)
+        renamed = replace(
+            self,
+            strata=tuple((*s[:at], names.get(s[at], s[at]), *s[at + 1 :]) for s in self.strata),
+        )
+        strata = tuple(sorted(set(renamed.strata)))
+        return replace(
+            renamed,
+            exposed=_sum(_recode(self.exposed, "stratum", renamed.strata, strata)),
+            spans=_sum(_recode(self.spans, "stratum", renamed.strata, strata)),
+            strata=strata,
+        )
 
     def __repr__(self) -> str:
         exposed = int(self.exposed["customers"].sum())
@@ -65,32 +108,33 @@ def total(tables: Sequence[MatchedTable]) -> MatchedTable:
     """The sum of tables of disjoint clusters.
 
     Raises:
-        EstimationError: they have different causes.
+        EstimationError: they have different causes, covariates or terms.
     """
     first = tables[0]
-    if any(t.causes != first.causes for t in tables):
-        raise EstimationError("only tables with the same causes add up")
+    if len({(t.causes, t.covariates, t.terms) for t in tables}) > 1:
+        raise EstimationError("only tables with the same causes, covariates and terms add up")
     if len(tables) == 1:
         return first
     population = pl.concat([t.population for t in tables], how="vertical_relaxed")
     population = sums(population, ["group"], ["customers", "clusters"])
     strata = tuple(sorted({s for t in tables for s in t.strata}))
+    patterns = tuple(sorted({p for t in tables for p in t.patterns}))
 
     def summed_up(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-        return _sum(
-            pl.concat(
-                [_recode(f, t, strata) for f, t in zip(frames, tables, strict=True)],
-                how="vertical_relaxed",
-            )
-        )
+        alike = [
+            _recode(_recode(f, "stratum", t.strata, strata), "pattern", t.patterns, patterns)
+            for f, t in zip(frames, tables, strict=True)
+        ]
+        return _sum(pl.concat(alike, how="vertical_relaxed"))
 
-    return MatchedTable(
-        summed_up([t.exposed for t in tables]),
-        summed_up([t.spans for t in tables]),
-        strata,
-        first.causes,
-        population,
-        summed([a for t in tables for a in t.asides]),
+    return replace(
+        first,
+        exposed=summed_up([t.exposed for t in tables]),
+        spans=summed_up([t.spans for t in tables]),
+        strata=strata,
+        patterns=patterns,
+        population=population,
+        asides=summed([a for t in tables for a in t.asides]),
     )
 
 
@@ -101,66 +145,86 @@ def matched_table(
     active_within: str,
     *,
     exclude_from: str | None = None,
-    matched_on: str | None = None,
+    matched_on: Sequence[str] = (),
+    standardise_by: Sequence[str] = (),
     others: pl.DataFrame | None = None,
 ) -> MatchedTable:
     """Count exposed customers and their comparators.
 
     Args:
-        eps: episodes on the tenure clock, of customers seen from their start; its fixed covariates are the strata.
+        eps: episodes on the tenure clock, of customers seen from their start; comparators share its fixed covariates
+            with the exposed.
         history: a cumulative history, such as the number of bad moments.
         level: reaching it is the exposure.
         active_within: a history of contacts in a window; comparators have at least one.
         exclude_from: exposed customers who stood at this level or above at once are left out.
-        matched_on: a history in which comparators must be at the same level as the exposed after that day, such as the
-            number of contacts so far.
+        matched_on: histories in which comparators are at the same level as the exposed after that day, such as the age
+            of the last contact.
+        standardise_by: histories whose levels after that day are kept, so that an estimate can standardise by them,
+            such as the number of contacts so far.
         others: `comparable` customers of these arguments, if they are counted already.
 
     Raises:
-        EstimationError: no such history or level.
+        EstimationError: no such history or level, or one named twice.
     """
+    matched_on, standardise_by = tuple(matched_on), tuple(standardise_by)
+    _check_states(eps, matched_on, standardise_by)
     engine = eps.engine
     frame = engine.keep(eps.frame)
-    eps = Episodes(frame, eps.histories, eps.fixed, eps.causes, eps.clock, engine, eps.asides)
-    ends = _ends(eps)
+    eps = replace(eps, frame=frame)
     origins, asides = first_reach(eps, history, level, exclude_from=exclude_from)
-    states = frame.select("customer", "start", "stop", cx_band=_band(matched_on))
-    exposed = (
-        origins.select("customer", "origin").join(ends, on="customer").join(states, on="customer")
-    )
-    exposed = exposed.filter(
+    states = frame.select("customer", "start", "stop", *_states(matched_on, standardise_by))
+    exposed = origins.select("customer", "origin").join(_ends(eps), on="customer")
+    exposed = exposed.join(states, on="customer").filter(
         (nw.col("start") <= nw.col("origin")) & (nw.col("origin") < nw.col("stop"))
     )
     exposed = engine.keep(exposed)
     at = exposed.with_columns(
         cx_day=nw.col("origin"), cx_time=nw.col("end") - nw.col("origin"), cx_event=nw.col("event")
     )
-    exposed_rows = _counted(eps, at, ("day", "time", "event"))
-    span_rows = (
-        comparable(eps, history, level, active_within, matched_on=matched_on)
-        if others is None
-        else others
-    )
+    rows = [_counted(eps, at, ("day", "time", "event"), matched_on, standardise_by)]
+    if others is None:
+        others = comparable(
+            eps, history, level, active_within, matched_on=matched_on, standardise_by=standardise_by
+        )
+    rows.append(others)
     who = exposed.group_by("group").agg(
         customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique()
     )
     population = downcast(engine.collect(who), ["customers", "clusters"]).sort("group")
-    strata = (
-        pl.concat([exposed_rows.select(_NAMES), span_rows.select(_NAMES)]).unique().sort(_NAMES)
+    shared = (*eps.fixed, *matched_on)
+    rows, strata = _named(rows, "stratum", [eps.levels(n) for n in shared])
+    rows, patterns = _named(rows, "pattern", [eps.levels(n) for n in standardise_by])
+    return MatchedTable(
+        exposed=_sum(rows[0]),
+        spans=_sum(rows[1]),
+        covariates=shared,
+        strata=strata,
+        terms=standardise_by,
+        patterns=patterns,
+        causes=eps.causes,
+        population=population,
+        asides=(*eps.asides, *asides),
     )
-    names = tuple(strata[_NAMES].to_list())
-    coded = [_coded(rows, names) for rows in (exposed_rows, span_rows)]
-    return MatchedTable(coded[0], coded[1], names, eps.causes, population, (*eps.asides, *asides))
 
 
 def comparable(
-    eps: Episodes, history: str, level: str, active_within: str, *, matched_on: str | None = None
+    eps: Episodes,
+    history: str,
+    level: str,
+    active_within: str,
+    *,
+    matched_on: Sequence[str] = (),
+    standardise_by: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Count the comparators of `matched_table`, args and errors likewise; whom they are compared with does not matter.
 
     Returns:
-        Rows group, name of the stratum, first, last, end, event, customers.
+        Rows group, code of the stratum, code of the pattern, first, last, end, event, customers. A code numbers the
+        combinations of levels that could be.
     """
+    matched_on, standardise_by = tuple(matched_on), tuple(standardise_by)
+    _check_states(eps, matched_on, standardise_by)
     reached, unknown = eps.position(history, level), len(eps.levels(active_within)) - 1
     there = (
         (nw.col(history) < reached)
@@ -169,54 +233,104 @@ def comparable(
     )
     spans = eps.frame.filter(there & (nw.col("start") < nw.col("stop")))
     spans = spans.select(
-        "customer", cx_first=nw.col("start"), cx_last=nw.col("stop"), cx_band=_band(matched_on)
+        "customer",
+        *_states(matched_on, standardise_by),
+        cx_first=nw.col("start"),
+        cx_last=nw.col("stop"),
     )
     ended = _ends(eps).select(
         "customer", "group", *eps.fixed, cx_end=nw.col("end"), cx_event=nw.col("event")
     )
-    return _counted(eps, spans.join(ended, on="customer"), ("first", "last", "end", "event"))
+    return _counted(
+        eps,
+        spans.join(ended, on="customer"),
+        ("first", "last", "end", "event"),
+        matched_on,
+        standardise_by,
+    )
 
 
-_NAMES = "cx_stratum"
+def _check_states(eps: Episodes, matched_on: Levels, standardise_by: Levels) -> None:
+    """Each history can be asked for once: one that is held equal has nothing left to standardise by."""
+    names = (*eps.fixed, *matched_on, *standardise_by)
+    for name in names:
+        eps.levels(name)
+        if names.count(name) > 1:
+            raise EstimationError(
+                f"{name!r} is named twice among what comparators share and what is standardised by"
+            )
+
+
+def _states(matched_on: Levels, standardise_by: Levels) -> list[nw.Expr]:
+    """The levels of the histories under names that no column of a frame has."""
+    return [nw.col(n).alias(f"cx_at_{n}") for n in (*matched_on, *standardise_by)]
 
 
 def _ends(eps: Episodes) -> Frame:
     """When and how each customer's time ends."""
-    own = ("customer", "group", "cluster", "event", *eps.fixed)
-    return eps.engine.keep(eps.frame.filter(nw.col("event") >= 0).select(*own, end=nw.col("stop")))
-
-
-def _counted(eps: Episodes, rows: Frame, columns: tuple[str, ...]) -> pl.DataFrame:
-    """Customers by group, name of the stratum (levels of the fixed covariates, and the band) and some columns."""
-    own = [*eps.fixed, "cx_band"]
-    keys = ("group", *own, *(f"cx_{c}" for c in columns))
-    result = eps.engine.tally(rows.select(nw.col(*keys).cast(nw.Int32)), keys)
-    distinct = result.select(own).unique()
-    names = [
-        pl.col(c).replace_strict(dict(enumerate(v)), return_dtype=pl.String)
-        for c, v in eps.fixed.items()
-    ]
-    text = pl.concat_str([*(names or [pl.lit("")]), pl.col("cx_band")], separator="\x1f")
-    named = result.join(distinct.with_columns(text.alias(_NAMES).cast(pl.Categorical)), on=own)
-    return named.select(
-        "group", _NAMES, *(pl.col(f"cx_{c}").alias(c) for c in columns), customers=pl.col("rows")
+    columns = ("customer", "group", "cluster", "event", *eps.fixed)
+    return eps.engine.keep(
+        eps.frame.filter(nw.col("event") >= 0).select(*columns, end=nw.col("stop"))
     )
 
 
-def _coded(rows: pl.DataFrame, strata: tuple[str, ...]) -> pl.DataFrame:
-    """Rows with positions among the strata instead of their names."""
-    place = pl.col(_NAMES).cast(pl.Enum(strata)).to_physical().cast(pl.Int32)
-    return _sum(rows.with_columns(place.alias(_NAMES)).rename({_NAMES: "stratum"}))
+def _counted(
+    eps: Episodes,
+    rows: Frame,
+    columns: tuple[str, ...],
+    matched_on: Levels,
+    standardise_by: Levels,
+) -> pl.DataFrame:
+    """Customers by group, codes of the stratum and of the pattern, and some columns."""
+    strata = {**{n: n for n in eps.fixed}, **{n: f"cx_at_{n}" for n in matched_on}}
+    patterns = {n: f"cx_at_{n}" for n in standardise_by}
+    keys = ("group", *strata.values(), *patterns.values(), *(f"cx_{c}" for c in columns))
+    result = eps.engine.tally(rows.select(nw.col(*keys).cast(nw.Int32)), keys)
+    return result.select(
+        "group",
+        *(
+            _code(by.values(), [len(eps.levels(n)) for n in by]).alias(name)
+            for name, by in (("stratum", strata), ("pattern", patterns))
+        ),
+        *(pl.col(f"cx_{c}").alias(c) for c in columns),
+        customers=pl.col("rows"),
+    )
 
 
-def _band(matched_on: str | None) -> nw.Expr:
-    return nw.lit(0) if matched_on is None else nw.col(matched_on)
+def _code(columns: Iterable[str], sizes: Sequence[int]) -> pl.Expr:
+    """One whole number for a combination of level positions."""
+    code = pl.lit(0, dtype=pl.Int64)
+    for column, size in zip(columns, sizes, strict=True):
+        code = code * size + pl.col(column).cast(pl.Int64)
+    return code
 
 
-def _recode(rows: pl.DataFrame, table: MatchedTable, strata: tuple[str, ...]) -> pl.DataFrame:
-    """Rows with positions among other strata."""
-    places = {i: strata.index(name) for i, name in enumerate(table.strata)}
-    return rows.with_columns(pl.col("stratum").replace_strict(places, return_dtype=pl.Int32))
+def _named(
+    frames: Sequence[pl.DataFrame], column: str, levels: Sequence[Levels]
+) -> tuple[list[pl.DataFrame], tuple[Levels, ...]]:
+    """Positions among the combinations of levels that occur, in the order of their names, instead of codes."""
+    codes = np.unique(np.concatenate([f[column].to_numpy() for f in frames]))
+    sizes = [len(names) for names in levels]
+    places = np.unravel_index(codes, sizes) if sizes else ()
+    parts = [[names[i] for i in at] for names, at in zip(levels, places, strict=True)]
+    names = [tuple(one) for one in zip(*parts, strict=True)] if parts else [()] * len(codes)
+    order = tuple(sorted(set(names)))
+    at = {name: i for i, name in enumerate(order)}
+    place = {int(code): at[name] for code, name in zip(codes, names, strict=True)}
+    code = pl.col(column)
+    position = code.replace_strict(place, return_dtype=pl.Int32) if place else code.cast(pl.Int32)
+    return [f.with_columns(position) for f in frames], order
+
+
+def _recode(
+    rows: pl.DataFrame, column: str, old: Sequence[Levels], new: Sequence[Levels]
+) -> pl.DataFrame:
+    """Rows with positions among other strata or patterns."""
+    if tuple(old) == tuple(new):
+        return rows
+    at = {name: i for i, name in enumerate(new)}
+    places = {i: at[name] for i, name in enumerate(old)}
+    return rows.with_columns(pl.col(column).replace_strict(places, return_dtype=pl.Int32))
 
 
 def _sum(rows: pl.DataFrame) -> pl.DataFrame:
