@@ -12,7 +12,7 @@ from cxresearch.charts import renderer
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Evidence, Trial
 from cxresearch.claims.schema import Claim
-from cxresearch.errors import EstimationError
+from cxresearch.errors import EstimationError, NothingToDrawError
 from cxresearch.estimators.results import Incidence
 
 BLUE, ORANGE, GREEN, GREY = "#0f7bbf", "#d55e00", "#00936b", "#808890"
@@ -174,7 +174,7 @@ def one_clock(curves: Mapping[str, Incidence]) -> str:
     """
     clocks = sorted({c.clock for c in curves.values()})
     if not clocks:
-        raise EstimationError("there is no curve to draw")
+        raise NothingToDrawError("there is no curve to draw")
     if len(clocks) > 1:
         raise EstimationError(
             f"curves on several clocks do not go into one chart: {', '.join(clocks)}"

@@ -33,7 +33,7 @@ from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import Evidence, Series, Trial
 from cxresearch.claims.units import number
 from cxresearch.disclosure.counts import MIN_CELL, grain, to_grain
-from cxresearch.errors import EstimationError
+from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
 
@@ -252,7 +252,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
 def _grid(causes: Mapping[str, Incidence], min_cell: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The times at which any cause has a step, with their common beginning, up to the end of the most frequent."""
     if not causes:
-        raise EstimationError(
+        raise NothingToDrawError(
             f"never {min_cell} customers at risk of whom {min_cell} left: there is nothing to draw"
         )
     every = np.unique(np.concatenate([c.times for c in causes.values()]))
@@ -295,7 +295,7 @@ def retention(
     clock = one_clock(curves)
     rows = [r for name, curve in curves.items() for r in _rows(name, curve, min_cell)]
     if not rows:
-        raise EstimationError(
+        raise NothingToDrawError(
             f"no curve has {min_cell} at risk of whom {min_cell} left: there is nothing to draw"
         )
     names = [n for n in curves if any(r["level"] == n for r in rows)]

@@ -10,7 +10,7 @@ import altair as alt
 
 from cxresearch.charts.base import SERIES, TICKS, Chart, finish, values
 from cxresearch.disclosure.counts import MIN_CELL
-from cxresearch.errors import EstimationError, nearest
+from cxresearch.errors import EstimationError, NothingToDrawError, nearest
 from cxresearch.estimators.results import CoxFit
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
@@ -164,7 +164,7 @@ def _rows(
             )
         line += (1 + len(drawn)) if drawn else 0
     if not rows:
-        raise EstimationError("no hazard ratio has an interval that can be drawn")
+        raise NothingToDrawError("no hazard ratio has an interval that can be drawn")
     return rows
 
 

@@ -21,7 +21,7 @@ from cxresearch.charts.base import (
     values,
 )
 from cxresearch.claims.units import number
-from cxresearch.errors import EstimationError
+from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import isolated
 from cxresearch.journey.moment_summary import MomentSummary
@@ -229,7 +229,7 @@ def service_levels(result: ServiceLevels) -> Chart:
         result: from `cxresearch.journey.service_levels`.
 
     Raises:
-        EstimationError: all counts are too small to be shown.
+        NothingToDrawError: all counts are too small to be shown.
     """
     counted = zip(result.levels, result.counts, result.shares, result.counts_as, strict=True)
     rows: list[dict[str, Any]] = [
@@ -238,7 +238,7 @@ def service_levels(result: ServiceLevels) -> Chart:
         if n is not None and s is not None
     ]
     if not rows:
-        raise EstimationError("all counts are too small to be shown: there is nothing to draw")
+        raise NothingToDrawError("all counts are too small to be shown: there is nothing to draw")
     for r in rows:
         r["kind"] = str(r["as"]).removeprefix("mostly ")
     seen = [g for g in _GRADES if any(r["kind"] == g for r in rows)]
@@ -355,7 +355,7 @@ def _bars_of_moments(
     room: int,
 ) -> Chart:
     if not rows:
-        raise EstimationError("all counts are too small to be shown: there is nothing to draw")
+        raise NothingToDrawError("all counts are too small to be shown: there is nothing to draw")
     names = [r["class"] for r in rows]
     top = max(r["share"] for r in rows)
     scale = alt.Scale(domain=[0, top or 1], range=[0, alt.ExprRef(f"width - {room}")], nice=False)
