@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.base import SERIES, TICKS, Chart, finish, values
+from cxresearch.checks import arguments, mapping_of, optional
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, nearest
 from cxresearch.estimators.results import CoxFit
@@ -36,6 +37,10 @@ def hazard_ratios(
     Raises:
         EstimationError: no fits, more than six, no such feature, or no ratio that can be drawn.
     """
+    if not isinstance(fits, CoxFit):
+        mapping_of("fits", fits, CoxFit, "a fit, as cox gives it, or several by name")
+    arguments(min_cell=min_cell)
+    optional(features=features)
     named = {"": fits} if isinstance(fits, CoxFit) else dict(fits)
     if not 0 < len(named) <= len(SERIES):
         raise EstimationError(f"between 1 and {len(SERIES)} fits can be drawn, were {len(named)}")

@@ -9,6 +9,7 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.base import BLUE, START, Chart, finish, percent, tips, values
+from cxresearch.checks import instance
 from cxresearch.claims.units import number
 from cxresearch.disclosure.counts import about
 from cxresearch.errors import NothingToDrawError
@@ -29,6 +30,7 @@ def scorecard(result: Scorecard) -> Chart:
     Raises:
         NothingToDrawError: no share can be shown.
     """
+    instance("result", result, Scorecard, "what cx.journey.scorecard gives")
     rows = [_kept(s, result) for s in result.scores]
     drawn = [r for r in rows if r["value"] is not None]
     if not drawn:
@@ -76,6 +78,7 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
     Raises:
         NothingToDrawError: no change is known.
     """
+    instance("result", result, LoyaltyShift, "what cx.journey.loyalty_shift gives")
     blocks = [
         (
             "by grade of the moment",

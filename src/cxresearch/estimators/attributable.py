@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.jackknife import jackknife
 from cxresearch.estimators.results import CoxFit, Estimate, Vector, estimate
@@ -39,6 +40,9 @@ def attributable(table: RiskTable, fit: CoxFit, combine: Mapping[str, float]) ->
         EstimationError: a feature that is not in the model by itself, or a fit without a jackknife.
         NotTestable: nobody was ever above the first level of a feature.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    instance("fit", fit, CoxFit, "a fit, as cox gives it")
+    arguments(combine=combine)
     if not fit.groups:
         raise EstimationError("attributable needs a fit with a jackknife: errors='jackknife'")
     grouped = table.coarsen(fit.groups)

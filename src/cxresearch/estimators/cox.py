@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cxresearch.checks import fraction, instance, names, whole
+from cxresearch.checks import arguments, fraction, having, instance, names, one_of, whole
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.design import Design, design
 from cxresearch.estimators.intervals import log_interval
@@ -287,13 +287,11 @@ def cox(
         Efron (1977), JASA 72, 557-565; Andersen & Gill (1982), Annals of Statistics 10, 1100-1120; Heinze & Schemper
         (2001), Biometrics 57, 114-119.
     """
+    arguments(cause=cause, errors=errors)
+    one_of("ties", ties, ("efron", "breslow"))
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     terms, strata = names("terms", terms), names("strata", strata)
     level, groups = fraction("level", level), whole("groups", groups, 1)
-    if ties not in ("efron", "breslow"):
-        raise EstimationError(
-            f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}"
-        )
     if errors == "jackknife":
         table = enough_groups(table, cause, groups)
     d = design(table, terms, strata, cause)
@@ -341,6 +339,8 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         EstimationError: no such term.
         NotTestable: nobody was ever at risk in a level named.
     """
+    having("fit", fit, ("terms", "coef", "replicates"), "a fit, as cox and rate_ratios give it")
+    arguments(weights=weights)
     w = np.zeros(len(fit.terms))
     for term, weight in weights.items():
         if term not in fit.terms:

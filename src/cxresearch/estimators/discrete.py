@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.design import design
@@ -82,6 +83,9 @@ def grouped_hazards(
         EstimationError: as `cxresearch.cox`, or a likelihood without a maximum.
         NotTestable: too few customers or events for a jackknife.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(terms=terms, strata=strata, cause=cause, level=level, groups=groups)
+    arguments(jackknifed=jackknifed, min_events=min_events)
     if jackknifed:
         table = enough_groups(table, cause, groups)
     d = design(table, terms, strata, cause, every_time=True)

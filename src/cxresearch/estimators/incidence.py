@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import FEW, SCALES, cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.jackknife import enough_clusters, enough_groups, jackknife
@@ -66,6 +67,8 @@ def incidence(
         Aalen & Johansen (1978), Scandinavian Journal of Statistics 5, 141-150; Betensky & Schoenfeld (2001),
         Biometrics 57, 282-286.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(cause=cause, min_cell=min_cell, level=level, errors=errors, groups=groups)
     table.events(cause)
     grouped = _grouped(table.only(), cause, groups) if errors == "jackknife" else None
     table = table if grouped is None else grouped

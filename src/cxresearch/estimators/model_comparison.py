@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from scipy import stats
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.jackknife import enough_groups, jackknife
@@ -105,6 +106,8 @@ def compare_models(
     References:
         Quenouille (1956), Notes on bias in estimation, Biometrika 43, 353-360.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(a=a, b=b, common=common, strata=strata, cause=cause, level=level, groups=groups)
     twice = {*a} & {*b, *common} | {*b} & {*common}
     if twice or not a or not b:
         raise EstimationError(

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 import polars as pl
 
+from cxresearch.checks import arguments, instance, optional
 from cxresearch.engines.packing import sums
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.design import design
@@ -74,6 +75,9 @@ def share(
         NotTestable: the denominator is empty, or too few clusters for a jackknife.
         EstimationError: an unknown feature, level or cause.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(numerator=numerator, level=level, groups=groups)
+    optional(subset=subset, causes=causes)
     ends = table.causes if causes is None else causes
     for cause in ends:
         table.events(cause)
@@ -184,6 +188,10 @@ def share_at_risk(
             jackknife.
         EstimationError: an unknown feature, level or cause, or a feature that counts and is held equal at once.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(numerator=numerator, matched_on=matched_on, causes=causes, strata=strata)
+    arguments(level=level, groups=groups)
+    optional(subset=subset)
     same, causes = (matched_on, *strata), tuple(dict.fromkeys(causes))
     for name in numerator:
         if name in same:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import whole
+from cxresearch.checks import arguments, one_of, optional, whole
 from cxresearch.engines import Frame
-from cxresearch.errors import EstimationError, nearest
+from cxresearch.errors import ArgumentError, EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES
 
@@ -40,6 +40,7 @@ def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
     Raises:
         EstimationError: no such grade, or edges that do not rise.
     """
+    arguments(grade=grade, edges=edges)
     return _count(
         f"grade_count({grade}, {list(edges)})", {"grade": grade_code(grade)}, tuple(edges)
     )
@@ -54,6 +55,7 @@ def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
     Raises:
         EstimationError: edges that do not rise.
     """
+    arguments(edges=edges)
     return _count(f"contact_count({list(edges)})", {}, tuple(edges))
 
 
@@ -86,6 +88,8 @@ def moment_count(
     Raises:
         EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
     """
+    arguments(edges=edges)
+    optional(grade=grade)
     flags = {"attended": attended, "is_problem": is_problem, "handoff": handoff}
     expectations = {
         "respect": respect,
@@ -97,13 +101,11 @@ def moment_count(
     for name, flag in flags.items():
         if flag is not None:
             if not isinstance(flag, bool):
-                raise EstimationError(f"{name} must be true or false, was {flag!r}")
+                raise ArgumentError(name, flag, "True or False")
             wanted[name] = int(flag)
     for name, met in expectations.items():
         if met is not None:
-            if met not in _MET:
-                raise EstimationError(f"{name} must be 'kept' or 'failed', was {met!r}")
-            wanted[name] = _MET.index(met)
+            wanted[name] = _MET.index(one_of(name, met, _MET))
     given = {"grade": grade, **flags, **expectations}
     says = "".join(f", {name} {given[name]}".lower() for name in wanted)
     return _count(f"moment_count({list(edges)}{says})", wanted, tuple(edges))
@@ -119,6 +121,7 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
     Raises:
         EstimationError: fewer days than one, or edges that do not rise.
     """
+    arguments(days=days, edges=edges)
     if days < 1:
         raise EstimationError(f"days must be at least 1, was {days}")
     levels = (*band_names(tuple(edges)), "unknown")
@@ -179,6 +182,8 @@ def contacts_within(
     Raises:
         EstimationError: a window shorter than a day, no such grade, or edges that do not rise.
     """
+    arguments(days=days, edges=edges)
+    optional(grades=grades, frozen_at=frozen_at)
     if days < 1:
         raise EstimationError(f"days must be at least 1, was {days}")
     codes = None if grades is None else [grade_code(g) for g in grades]
