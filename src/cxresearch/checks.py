@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection, Iterable, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from numbers import Real
 from typing import Any, TypeVar
@@ -150,6 +151,144 @@ def instance(argument: str, given: Any, kind: type[T] | tuple[type[T], ...], all
     if not isinstance(given, kind):
         raise ArgumentError(argument, given, allowed)
     return given
+
+
+def having(argument: str, given: Any, attributes: Collection[str], allowed: str) -> None:
+    """An object with some attributes, whatever its class; `allowed` says in words where it comes from.
+
+    Raises:
+        ArgumentError: it lacks one.
+    """
+    if not all(hasattr(given, attribute) for attribute in attributes):
+        raise ArgumentError(argument, given, allowed)
+
+
+def rows_of(argument: str, given: Any) -> Sequence[Any]:
+    """A list or a tuple.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise ArgumentError(argument, given, "a list or a tuple")
+    return given
+
+
+def mapping_of(argument: str, given: Any, kind: type[T], allowed: str) -> Mapping[str, T]:
+    """Names with a value of one type each; `allowed` says in words which and where they come from.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ArgumentError(argument, given, allowed)
+    if not all(isinstance(value, kind) for value in given.values()):
+        raise ArgumentError(argument, given, allowed)
+    return given
+
+
+def arguments(**given: Any) -> None:
+    """Check the types of arguments that mean the same wherever they stand; their values are left to the function.
+
+    Args:
+        given: name of an argument to its value; a list that was given as an iterator is refused, as it is read twice.
+
+    Raises:
+        ArgumentError: one is of another type, or out of the range that it has everywhere.
+    """
+    for argument, value in given.items():
+        if isinstance(value, Iterator):
+            raise ArgumentError(
+                argument, value, "a list or a tuple, which can be read more than once"
+            )
+        _SHARED[argument](argument, value)
+
+
+def _count(low: int) -> Callable[[str, Any], object]:
+    return lambda argument, given: whole(argument, given, low)
+
+
+def _word(*allowed: str) -> Callable[[str, Any], object]:
+    return lambda argument, given: one_of(argument, given, allowed)
+
+
+def _numbers(argument: str, given: Any) -> None:
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
+        raise ArgumentError(argument, given, "a list of numbers, such as (30, 90, 365)")
+    for n in given:
+        if not isinstance(n, Real) or _is_bool(n):
+            raise ArgumentError(argument, given, "a list of numbers, such as (30, 90, 365)")
+
+
+def _number(argument: str, given: Any) -> None:
+    if not isinstance(given, Real) or _is_bool(given):
+        raise ArgumentError(argument, given, "a number")
+
+
+def _days(argument: str, given: Any) -> None:
+    """A whole number of whatever sign: its range is the function's own."""
+    try:
+        operator.index(given)
+    except TypeError:
+        raise ArgumentError(argument, given, "a whole number") from None
+    if _is_bool(given):
+        raise ArgumentError(argument, given, "a whole number")
+
+
+def _callable(argument: str, given: Any) -> None:
+    if not callable(given):
+        raise ArgumentError(argument, given, "a function of one text")
+
+
+def _path(argument: str, given: Any) -> None:
+    if not isinstance(given, str | os.PathLike):
+        raise ArgumentError(argument, given, "a path, as text or a Path")
+
+
+def _mapping(argument: str, given: Any) -> None:
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ArgumentError(argument, given, "a mapping, such as a dict, whose keys are text")
+
+
+def _texts(argument: str, given: Any) -> None:
+    allowed = "a mapping of names to texts, such as {'NAME': 'value'}"
+    if not isinstance(given, Mapping):
+        raise ArgumentError(argument, f"a {type(given).__name__}", allowed)
+    if not all(isinstance(part, str) for pair in given.items() for part in pair):
+        # the values may be passwords
+        raise ArgumentError(argument, "a mapping with something else", allowed)
+
+
+_SHARED: dict[str, Callable[[str, Any], object]] = {
+    **dict.fromkeys(("terms", "strata", "held", "a", "b", "common", "causes", "features"), names),
+    **dict.fromkeys(("cause", "age", "history", "matched_on", "unit", "by", "happening"), text),
+    **dict.fromkeys(("numerator", "subset"), levels),
+    **dict.fromkeys(("weights",), weights),
+    **dict.fromkeys(("level", "part"), fraction),
+    **dict.fromkeys(("min_cell", "draws", "nth", "most"), _count(1)),
+    **dict.fromkeys(("min_events", "seed"), _count(0)),
+    **dict.fromkeys(("days", "fresh_days", "long_tenure_days", "quick_hours", "recent", "older"), _days),
+    **dict.fromkeys(("edges", "breaks"), _numbers),
+    **dict.fromkeys(("verdicts_only", "keep", "time_fixed", "whole", "first"), flag),
+    **dict.fromkeys(("path", "folder"), _path),
+    "clock": text,
+    "errors": _word("robust", "model"),
+    "grade": text,
+    "grades": names,
+    "only": names,
+    "progress": _callable,
+    "reads": names,
+    "raw": _mapping,
+    "state": _path,
+    "until_nth": _count(1),
+    "variables": _texts,
+    "frozen_at": text,
+}  # fmt: skip
+
+
+def optional(**given: Any) -> None:
+    """As `arguments`, where None stands for what is not given."""
+    arguments(**{argument: value for argument, value in given.items() if value is not None})
 
 
 def lookup(items: Mapping[str, T], name: Any, what: str) -> T:

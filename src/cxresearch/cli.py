@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from unicodedata import category
 
 import click
 
@@ -53,8 +54,19 @@ class _Commands(click.Group):
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    click.echo(f"cxresearch: {' '.join(message.split())}", err=True)
+    _say(f"cxresearch: {' '.join(message.split())}", err=True)
     sys.exit(status)
+
+
+def _say(line: object, *, err: bool = False) -> None:
+    """Print text that may come from a study or its tables: no character of it steers the terminal."""
+    click.echo(_inert(str(line)), err=err)
+
+
+def _inert(text: str) -> str:
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else "\ufffd" for c in text
+    )
 
 
 def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -159,7 +171,7 @@ def sample(folder: Path, *, force: bool) -> None:
     from cxresearch.bundled import copy_sample
 
     for path in copy_sample(folder, force=force):
-        click.echo(path)
+        _say(path)
 
 
 @main.command()
@@ -173,7 +185,7 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 
     loaded = _read(study, variables, state)
     result = audited(loaded, engine=engine)
-    click.echo(str(result))
+    _say(str(result))
     _quarantine(result, loaded)
 
 
@@ -188,16 +200,16 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 
     if study is None:
         for claim in catalogue().values():
-            click.echo(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
+            _say(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
     result = check_claims(_read(study, variables), engine=engine)
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
-        click.echo(
+        _say(
             f"{'– ' if missing else '✔ '}{row['claim']}\n    {row['statement']}\n    {row['source']}"
         )
         if missing:
-            click.echo(f"    cannot be tried: lacks {missing}")
+            _say(f"    cannot be tried: lacks {missing}")
 
 
 @main.command()
@@ -230,7 +242,7 @@ def evaluate(
         check_writable(json_file)
     docket = tried(loaded, list(claims) or None, engine=engine, progress=_progress())
     if json_file is None or str(json_file) != "-":
-        click.echo(str(docket))
+        _say(str(docket))
     _quarantine(docket.audit, loaded)
     if json_file is not None and str(json_file) != "-":
         write_whole(json_file, docket.to_json())
@@ -330,10 +342,10 @@ def report(
         tell=tell,
     )
     for page in pages:
-        click.echo(page)
+        _say(page)
         if as_pdf:
             say(f"printing {page.name}")
-            click.echo(pdf(page, page.with_suffix(".pdf")))
+            _say(pdf(page, page.with_suffix(".pdf")))
 
 
 @main.command()
@@ -373,7 +385,7 @@ def simulate(
             tried = ", ".join(
                 f"{t.claim} ({t.place}{', clear' if t.clear else ''})" for t in known.truths
             )
-            click.echo(f"{known.name}\n    {known.about}\n    {tried}")
+            _say(f"{known.name}\n    {known.about}\n    {tried}")
         return
     known = known_world(world)
     made = simulated(known.world, customers, seed)
@@ -381,7 +393,7 @@ def simulate(
     for path in made.write(
         out or Path(world), name=f"The world {world} (synthetic)", truth=truth, force=force
     ):
-        click.echo(path)
+        _say(path)
 
 
 def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> Study:
@@ -393,7 +405,7 @@ def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> 
 def _quarantine(result: Audit, study: Study) -> None:
     check_state(study.state)
     for path in result.write_quarantine(study.state / "quarantine"):
-        click.echo(f"quarantined rows: {path}", err=True)
+        _say(f"quarantined rows: {path}", err=True)
 
 
 def _log() -> tuple[Callable[[str], None], Callable[[str], None]]:
@@ -408,20 +420,20 @@ def _log() -> tuple[Callable[[str], None], Callable[[str], None]]:
     def stays(line: str) -> None:
         from tqdm import tqdm
 
-        tqdm.write(f"cxresearch: {line}", file=sys.stderr)
+        tqdm.write(_inert(f"cxresearch: {line}"), file=sys.stderr)
 
     return step, stays
 
 
 def _dated(line: str) -> None:
-    click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
+    _say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
 
 
 def _progress() -> Callable[[str], None]:
     """A line that is overwritten on a terminal, plain lines in a log."""
     if not sys.stderr.isatty():
-        return lambda line: click.echo(f"cxresearch: {line}", err=True)
+        return lambda line: _say(f"cxresearch: {line}", err=True)
     from tqdm import tqdm
 
     bar = tqdm(bar_format="{desc} {elapsed}", leave=False, file=sys.stderr)
-    return lambda line: bar.set_description_str(line, refresh=True)
+    return lambda line: bar.set_description_str(_inert(line), refresh=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.checks import lookup
+from cxresearch.checks import arguments, instance, lookup, optional
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
@@ -120,6 +120,8 @@ def incidence_by_level(
     Raises:
         EstimationError: no such history or cause.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(history=history, cause=cause, min_cell=min_cell, level=level)
     levels = [name for name in table.feature(history).levels if name != "unknown"]
 
     def made(name: str) -> Incidence:
@@ -138,6 +140,8 @@ def incidence_by_cause(
         min_cell: where that many are at risk, the curves begin.
         level: confidence level.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(min_cell=min_cell, level=level)
     causes = [c for c in table.causes[1:] if table.events(c)]
     return _curves("cause", causes, lambda c: _incidence(table, c, min_cell, level), min_cell)
 
@@ -158,6 +162,8 @@ def incidence_after_bad(
     Raises:
         SourceError, DataError: as `cxresearch.audit`.
     """
+    arguments(nth=nth)
+    optional(until_nth=until_nth)
     records = records_of(study)
     stop = max(until_nth or 0, nth + 1)
     eps = episodes(records, {"bad": bad_count(stop)}, clock=DayClock(), whole=True)

@@ -102,6 +102,10 @@ class EstimationError(CxResearchError):
     """An estimator was asked for something that its risk table does not hold."""
 
 
+class NothingToDrawError(EstimationError):
+    """A chart would be empty: everything in it is too small to be shown. The message holds nothing of the data."""
+
+
 class ClaimError(CxResearchError):
     """A claim is unknown or its entry is not in the grammar of the catalogue."""
 

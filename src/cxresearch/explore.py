@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from cxresearch.checks import flag, instance, names
+from cxresearch.checks import arguments, flag, instance, names, optional
 from cxresearch.engines import Engine
 from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
@@ -59,6 +59,7 @@ def episodes(
         EstimationError: no such clock or covariate.
         SourceError, DataError: as `audit`.
     """
+    optional(clock=clock)
     fixed = names("strata", strata)
     flag("whole", whole)
     for name, history in histories.items():
@@ -96,6 +97,7 @@ def risk_table(
         >>> cx.risk_table(study, bad=cx.bad_count(1))
         RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)
     """
+    arguments(time_fixed=time_fixed)
     eps = episodes(study, strata=strata, clock=clock, engine=engine, whole=whole, **histories)
     return count(fix_last_levels(eps) if time_fixed else eps)
 
@@ -120,6 +122,8 @@ def fit_hazard_model(
     Raises:
         EstimationError, NotTestable: as `cxresearch.cox`.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(terms=terms, strata=strata, cause=cause, level=level)
     from cxresearch.estimators.discrete import fit_hazards
 
     known = {f.name for f in table.features}

@@ -11,7 +11,9 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
+from cxresearch.engines import engine
 from cxresearch.errors import SourceError, StudyError
+from cxresearch.records import postgres
 from cxresearch.records.address import filled
 from cxresearch.records.sources import input_files
 
@@ -247,3 +249,79 @@ def test_the_password_of_the_environment_is_not_sent_to_a_stranger(monkeypatch):
     assert filled(study(source), source, "x") == f"{source}&password="
     monkeypatch.setenv("CXRESEARCH_ALLOW_HOSTS", "evil.example")
     assert filled(study(source), source, "x") == source
+
+
+NEARLY_LOCAL = [
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "[::ffff:203.0.113.5]",
+    "2130706433",
+    "0x7f.1",
+    "0.0.0.0",
+    "localhost%00.evil.example",
+    "evil.example%2F",
+    "ｌocalhost",
+]
+
+
+@pytest.mark.parametrize("host", NEARLY_LOCAL)
+def test_a_host_that_looks_like_this_machine_is_another(host):
+    source = f"postgresql://${{S}}@{host}/db"
+    with pytest.raises(SourceError, match="confirm the host with --allow-host HOST"):
+        filled(study(source, variables=SECRET), source, "x")
+
+
+def test_a_host_of_the_environment_is_looked_at_where_the_address_names_none(monkeypatch):
+    monkeypatch.setenv("PGHOST", "evil.example")
+    for source in ("postgresql://${S}@/db", "postgresql:///${S}", "postgresql://${S}@:5432/db"):
+        with pytest.raises(SourceError, match="confirm the host with --allow-host HOST"):
+            filled(study(source, variables=SECRET), source, "x")
+
+
+@pytest.mark.parametrize("allowed", ["AWS", "aws_secret", "AWS_*", "AWS_SECRET_KEY2", "*", ",", ""])
+def test_a_variable_is_allowed_by_its_whole_name(allowed, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET", "hunter2")
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", allowed)
+    source = "postgresql://u:${AWS_SECRET}@localhost/db"
+    with pytest.raises(StudyError, match="allow it with --allow-env AWS_SECRET"):
+        filled(study(source), source, "x")
+
+
+def test_a_value_is_not_filled_in_again(monkeypatch):
+    """A value that was given may hold ${…}: it is text, whatever the environment has under that name."""
+    monkeypatch.setenv("AWS_SECRET", "hunter2")
+    monkeypatch.setenv("CXRESEARCH_ALLOW_ENV", "AWS_SECRET")
+    source = "postgresql://u:${S}@localhost/db"
+    made = study(source, variables={"S": "${AWS_SECRET}"})
+    assert filled(made, source, "x") == "postgresql://u:%24%7BAWS_SECRET%7D@localhost/db"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"study": {"name": "${S}", "id": "${S}"}},
+        {"interactions": {"source": "postgresql://u@evil.example/db", "query": "select '${S}'"}},
+        {"moments": {"bad": "grade = '${S}'"}},
+        {"tables": {"t": {"source": "postgresql://u@evil.example/db", "query": "select '${S}'"}}},
+        {"interactions": {"source": "log.csv", "grade": "${S}", "at_format": "%Y ${S}"}},
+    ],
+)
+def test_a_variable_is_filled_into_sources_alone(changed):
+    """A query goes to the server that the study names, and a name onto a page."""
+    raw = {"interactions": {"source": "log.csv"}, "retention": {"source": "who.csv"}} | changed
+    made = cx.study_from(raw, variables=SECRET)
+    assert "hunter2" not in repr(
+        [getattr(made, f) for f in made.__struct_fields__ if f != "variables"]
+    )
+    if made.asks_server:
+        section = made.tables.get("t") or made.interactions
+        assert "${S}" in section.query
+
+
+def test_a_query_is_sent_as_it_is_written(monkeypatch):
+    asked = []
+    monkeypatch.setattr(postgres, "_fetch", lambda *given: asked.append(given[2]))
+    source = "postgresql://u:${S}@localhost/db"
+    made = study(source, variables=SECRET)
+    postgres.fetched(made, engine("polars"), source, "select '${S}', '${HOME}'", "x", ())
+    assert asked == ["select '${S}', '${HOME}'"]

@@ -917,7 +917,9 @@ def test_a_cause_nobody_left_for_is_said():
     )
     made = study(LOG, people, retention={"cause": "cause", "defection": ["switched"]})
     (fact,) = (f for f in audits(made).facts if "switched" in f.name)
-    assert (str(fact.value), fact.note) == ("0", "listed under defection; did you mean 'Switched'?")
+    assert (str(fact.value), fact.note) == ("0", "listed under defection")
+    assert fact.hint == "; did you mean 'Switched'?"
+    assert "listed under defection; did you mean 'Switched'?" in str(audits(made))
 
 
 def test_activity_lapses_labels_and_returns():

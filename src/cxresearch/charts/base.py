@@ -9,10 +9,11 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts import renderer
+from cxresearch.checks import instance, text
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Evidence, Trial
 from cxresearch.claims.schema import Claim
-from cxresearch.errors import EstimationError
+from cxresearch.errors import EstimationError, NothingToDrawError
 from cxresearch.estimators.results import Incidence
 
 BLUE, ORANGE, GREEN, GREY = "#0f7bbf", "#d55e00", "#00936b", "#808890"
@@ -126,6 +127,9 @@ def region_of(trial: Trial, e: Evidence) -> Region | None:
 
 def happening(claim: Claim, history: str, level: str) -> str:
     """What it is to reach a level of one of a claim's histories: ``the first bad moment``."""
+    instance("claim", claim, Claim, "a claim, such as Trial.claim")
+    text("history", history)
+    text("level", level)
     use = claim.histories.get(history, {}).get("use")
     first = {"1": "first", "2": "second", "3": "third"}.get(level.removesuffix("+"))
     if use == "bad_count" and first:
@@ -142,6 +146,9 @@ def claimed(where: Region | None, unit: str = "share") -> str:
         where: the region; None if there is none.
         unit: as `Evidence.unit`.
     """
+    if where is not None:
+        instance("where", where, Region, "a region, such as Reading.region")
+    text("unit", unit)
     if where is None:
         return "–"
     low, high = (_edge(v, unit) for v in (where.low, where.high))
@@ -174,7 +181,7 @@ def one_clock(curves: Mapping[str, Incidence]) -> str:
     """
     clocks = sorted({c.clock for c in curves.values()})
     if not clocks:
-        raise EstimationError("there is no curve to draw")
+        raise NothingToDrawError("there is no curve to draw")
     if len(clocks) > 1:
         raise EstimationError(
             f"curves on several clocks do not go into one chart: {', '.join(clocks)}"

@@ -23,6 +23,7 @@ from cxresearch.charts.base import (
     region_of,
     values,
 )
+from cxresearch.checks import arguments, instance, optional, rows_of
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Activity, Evidence, ReferenceValue, Trial
 from cxresearch.claims.units import LOG_LIKELIHOOD, number
@@ -62,6 +63,9 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
     Returns:
         A chart with a row per reading; the base rate and the naive answer stand out by colour and shape.
     """
+    instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
+    arguments(unit=unit)
+    optional(only=only)
     rows = _rows(trial, unit, only)
     low, high = _domain(rows, unit)
     for r in rows:
@@ -159,6 +163,7 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
 
 def units(trial: Trial) -> tuple[str, ...]:
     """The units in which a claim has numbers to draw, that of its primary reading first."""
+    instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     result = [e.unit for e in trial.readings if _drawn(e)]
     return tuple(dict.fromkeys(result))
 
@@ -315,6 +320,8 @@ def activity(trial: Trial, min_cell: int) -> Chart:
     Returns:
         The chart.
     """
+    instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
+    arguments(min_cell=min_cell)
     shown = shares(trial.activity, min_cell)
     bands = [s.contacts for s in shown]
     names = ("had a bad moment", "left")
@@ -376,6 +383,9 @@ def shares(rows: Sequence[Activity], min_cell: int) -> tuple[Shares, ...]:
     One hidden count could be had by subtraction from a total shown elsewhere, so the smallest of the others
     is hidden with it.
     """
+    for row in rows_of("rows", rows):
+        instance("rows", row, Activity, "a list of rows, such as Trial.activity")
+    arguments(min_cell=min_cell)
     hidden = {part: _hidden(rows, part, min_cell) for part in ("with_bad", "left")}
 
     def share(row: Activity, part: str) -> float | None:

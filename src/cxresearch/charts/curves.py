@@ -28,12 +28,13 @@ from cxresearch.charts.base import (
     told_apart,
     values,
 )
+from cxresearch.checks import arguments, instance, mapping_of
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import Evidence, Series, Trial
 from cxresearch.claims.units import number
 from cxresearch.disclosure.counts import MIN_CELL, grain, to_grain
-from cxresearch.errors import EstimationError
+from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
 
@@ -51,6 +52,9 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
     Returns:
         The chart, with the claim's edge as a rule where the reading is a share.
     """
+    instance("evidence", evidence, Evidence, "a reading that was tried, such as trial.primary")
+    instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
+    arguments(min_cell=min_cell)
     step = grain(evidence.customers, min_cell)
     reading = trial.claim.reading(evidence.reading)
     done = _DONE.get(reading.event, "counted") if isinstance(reading, EventReading) else "counted"
@@ -192,6 +196,10 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     Raises:
         EstimationError: no causes, more than six, several clocks, or too few at risk or leaving.
     """
+    mapping_of(
+        "causes", causes, Incidence, "incidences by cause, as incidence_after_bad gives them"
+    )
+    arguments(min_cell=min_cell)
     clock = one_clock(causes)
     step = grain(max(float(c.at_risk.max(initial=1.0)) for c in causes.values()), min_cell)
     given = {name: coarse(c, min_cell) for name, c in causes.items()}
@@ -252,7 +260,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
 def _grid(causes: Mapping[str, Incidence], min_cell: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The times at which any cause has a step, with their common beginning, up to the end of the most frequent."""
     if not causes:
-        raise EstimationError(
+        raise NothingToDrawError(
             f"never {min_cell} customers at risk of whom {min_cell} left: there is nothing to draw"
         )
     every = np.unique(np.concatenate([c.times for c in causes.values()]))
@@ -292,10 +300,12 @@ def retention(
     Raises:
         EstimationError: no curves, more than six, curves on several clocks, or none with enough customers.
     """
+    mapping_of("curves", curves, Incidence, "incidences by level, as incidence_by_level gives them")
+    arguments(history=history, min_cell=min_cell)
     clock = one_clock(curves)
     rows = [r for name, curve in curves.items() for r in _rows(name, curve, min_cell)]
     if not rows:
-        raise EstimationError(
+        raise NothingToDrawError(
             f"no curve has {min_cell} at risk of whom {min_cell} left: there is nothing to draw"
         )
     names = [n for n in curves if any(r["level"] == n for r in rows)]

@@ -9,8 +9,9 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.base import SERIES, TICKS, Chart, finish, values
+from cxresearch.checks import arguments, mapping_of, optional
 from cxresearch.disclosure.counts import MIN_CELL
-from cxresearch.errors import EstimationError, nearest
+from cxresearch.errors import EstimationError, NothingToDrawError, nearest
 from cxresearch.estimators.results import CoxFit
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
@@ -36,6 +37,10 @@ def hazard_ratios(
     Raises:
         EstimationError: no fits, more than six, no such feature, or no ratio that can be drawn.
     """
+    if not isinstance(fits, CoxFit):
+        mapping_of("fits", fits, CoxFit, "a fit, as cox gives it, or several by name")
+    arguments(min_cell=min_cell)
+    optional(features=features)
     named = {"": fits} if isinstance(fits, CoxFit) else dict(fits)
     if not 0 < len(named) <= len(SERIES):
         raise EstimationError(f"between 1 and {len(SERIES)} fits can be drawn, were {len(named)}")
@@ -164,7 +169,7 @@ def _rows(
             )
         line += (1 + len(drawn)) if drawn else 0
     if not rows:
-        raise EstimationError("no hazard ratio has an interval that can be drawn")
+        raise NothingToDrawError("no hazard ratio has an interval that can be drawn")
     return rows
 
 

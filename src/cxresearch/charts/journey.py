@@ -20,8 +20,9 @@ from cxresearch.charts.base import (
     tips,
     values,
 )
+from cxresearch.checks import instance
 from cxresearch.claims.units import number
-from cxresearch.errors import EstimationError
+from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import isolated
 from cxresearch.journey.moment_summary import MomentSummary
@@ -44,6 +45,7 @@ def perception_map(result: PerceptionMap) -> Chart:
         The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it cannot be told from all
         others.
     """
+    instance("result", result, PerceptionMap, "what cx.journey.perception_map gives")
     rows = [_row(i, t, result) for i, t in enumerate(result.touchpoints)]
     parts = [p for i, t in enumerate(result.touchpoints) for p in _parts(i, t)]
     lines = len(rows)
@@ -229,8 +231,9 @@ def service_levels(result: ServiceLevels) -> Chart:
         result: from `cxresearch.journey.service_levels`.
 
     Raises:
-        EstimationError: all counts are too small to be shown.
+        NothingToDrawError: all counts are too small to be shown.
     """
+    instance("result", result, ServiceLevels, "what cx.journey.service_levels gives")
     counted = zip(result.levels, result.counts, result.shares, result.counts_as, strict=True)
     rows: list[dict[str, Any]] = [
         {"level": v, "share": round(s, 4), "as": g, "text": f"{n:,} ({number(s, 'share')})"}
@@ -238,7 +241,7 @@ def service_levels(result: ServiceLevels) -> Chart:
         if n is not None and s is not None
     ]
     if not rows:
-        raise EstimationError("all counts are too small to be shown: there is nothing to draw")
+        raise NothingToDrawError("all counts are too small to be shown: there is nothing to draw")
     for r in rows:
         r["kind"] = str(r["as"]).removeprefix("mostly ")
     seen = [g for g in _GRADES if any(r["kind"] == g for r in rows)]
@@ -297,6 +300,7 @@ def grades(quick: MomentSummary) -> Chart:
     Args:
         quick: from `cxresearch.journey.moment_summary`.
     """
+    instance("quick", quick, MomentSummary, "what cx.journey.moment_summary gives")
     rows = [
         _bar(grade, n, quick.moments, "moments", f"{n / quick.days:,.1f} a day")
         for grade, n in zip(quick.grades, quick.counts, strict=True)
@@ -321,6 +325,7 @@ def bad_moments(quick: MomentSummary) -> Chart:
     Args:
         quick: from `cxresearch.journey.moment_summary`; sparse classes are put together there.
     """
+    instance("quick", quick, MomentSummary, "what cx.journey.moment_summary gives")
     rows = [
         _bar(name, n, quick.customers, "customers", "")
         for name, n in zip(quick.bad_moments, quick.customers_by_bad, strict=True)
@@ -355,7 +360,7 @@ def _bars_of_moments(
     room: int,
 ) -> Chart:
     if not rows:
-        raise EstimationError("all counts are too small to be shown: there is nothing to draw")
+        raise NothingToDrawError("all counts are too small to be shown: there is nothing to draw")
     names = [r["class"] for r in rows]
     top = max(r["share"] for r in rows)
     scale = alt.Scale(domain=[0, top or 1], range=[0, alt.ExprRef(f"width - {room}")], nice=False)

@@ -9,9 +9,10 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.base import BLUE, START, Chart, finish, percent, tips, values
+from cxresearch.checks import instance
 from cxresearch.claims.units import number
 from cxresearch.disclosure.counts import about
-from cxresearch.errors import EstimationError
+from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import isolated
 from cxresearch.journey.loyalty import LoyaltyShift
@@ -27,12 +28,13 @@ def scorecard(result: Scorecard) -> Chart:
         result: from `cxresearch.journey.scorecard`.
 
     Raises:
-        EstimationError: no share can be shown.
+        NothingToDrawError: no share can be shown.
     """
+    instance("result", result, Scorecard, "what cx.journey.scorecard gives")
     rows = [_kept(s, result) for s in result.scores]
     drawn = [r for r in rows if r["value"] is not None]
     if not drawn:
-        raise EstimationError("no share can be shown: there is nothing to draw")
+        raise NothingToDrawError("no share can be shown: there is nothing to draw")
     height = len(result.expectations) + 1
     heads = [{"line": i * height, "label": isolated(name)} for i, name in enumerate(result.rows)]
     low = max(math.floor(10 * min(r["low"] for r in drawn) - 0.5) / 10, 0.0)
@@ -74,8 +76,9 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
         result: from `cxresearch.journey.loyalty_shift`.
 
     Raises:
-        EstimationError: no change is known.
+        NothingToDrawError: no change is known.
     """
+    instance("result", result, LoyaltyShift, "what cx.journey.loyalty_shift gives")
     blocks = [
         (
             "by grade of the moment",
@@ -99,7 +102,7 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
             )
         line += 1 + len(shifts) if shifts else 0
     if not rows:
-        raise EstimationError("no change is known: there is nothing to draw")
+        raise NothingToDrawError("no change is known: there is nothing to draw")
     low, high = min(*(r["low"] for r in rows), 0.0), max(*(r["high"] for r in rows), 0.0)
     room = 0.06 * (high - low) or 0.01
     scale = alt.Scale(

@@ -1,7 +1,7 @@
 """What an adjusted model holds equal besides the terms that a claim names, and how a rival explanation changes it.
 
 Strata are the study's (segment) and cohorts of 30 days of the clock's origin, so that the calendar is held equal to
-within a month. Terms are the contacts of the last 90 days, those so far, and the age of the last one. See the statistics, 9.2.
+within a month. Terms are the contacts of the last 90 days, those so far, and the age of the last one.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 from threadpoolctl import threadpool_limits
 
-from cxresearch.checks import names
+from cxresearch.checks import arguments, names, optional
 from cxresearch.claims.adjust import adjust_multiplicity, apply_requirements, naive_differs
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.catalogue_loader import claims_of
@@ -76,6 +76,8 @@ def evaluate(
         ArgumentError: what was given is no study, or no list of ids.
         StudyError, SourceError, DataError, RuleError: as `read_records`.
     """
+    arguments(verdicts_only=verdicts_only, keep=keep)
+    optional(progress=progress)
     say = progress or (lambda _: None)
     chosen = choose(
         claims_of(study_of(study).claims), None if claims is None else names("claims", claims)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cxresearch.checks import instance
 from cxresearch.claims.compute import EvaluationContext, compute
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import adapt_to_study
@@ -81,6 +82,8 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
             not on a risk table.
         EstimationError: the reading's model cannot be fitted.
     """
+    instance("records", records, Records, "records, as read_records gives them")
+    instance("claim", claim, Claim, "a claim, such as cx.catalogue()['three-strikes']")
     context = EvaluationContext(TableStore(records))
     store = context.store
     primary = adapt_to_study(context.study, store.audit, store.has, claim, claim.primary)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from cxresearch.errors import EngineError
-from cxresearch.trust import SPILL, make_private
+from cxresearch.trust import SPILL, check_state, make_private
 
 if TYPE_CHECKING:
     import duckdb
@@ -62,7 +62,11 @@ def spill_folder(state: Path, owner: object) -> Path | None:
     """A folder that only this user can read, gone when its owner is; None where it cannot be made.
 
     It lies in the state folder where there is one: a study of which nothing is kept leaves nothing.
+
+    Raises:
+        StateError: the state folder is not trusted.
     """
+    check_state(state)
     try:
         home = make_private(state / SPILL) if state.is_dir() else None
         folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=home))  # mode 0700

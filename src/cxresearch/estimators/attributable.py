@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.influence import places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, estimate
@@ -39,6 +40,9 @@ def attributable(table: RiskTable, fit: CoxFit, weights: Mapping[str, float]) ->
         EstimationError: a feature that is not in the model by itself, or a fit without robust errors.
         NotTestable: nobody was ever above the first level of a feature.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    instance("fit", fit, CoxFit, "a fit, as cox gives it")
+    arguments(weights=weights)
     if fit.clusters is None:
         raise EstimationError("attributable needs a fit with robust errors: errors='robust'")
     total, influence = 0.0, np.zeros(len(fit.influence))

@@ -34,6 +34,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import Estimate, Result, estimate, wilson
@@ -115,6 +116,8 @@ def worst_share(
         NotTestable: fewer than 20 agents can be ranked.
         EstimationError: a column is missing or holds what it must not, or an argument is out of range.
     """
+    instance("counts", counts, pl.DataFrame, "a Polars frame of counts")
+    arguments(part=part, level=level, draws=draws, seed=seed)
     if not 0 < part < 1 or not 0 < level < 1 or draws < 100:
         raise EstimationError(
             f"0 < part < 1, 0 < level < 1, draws >= 100; they were {part}, {level}, {draws}"

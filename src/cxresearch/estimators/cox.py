@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cxresearch.checks import fraction, instance, names
+from cxresearch.checks import arguments, fraction, having, instance, names, one_of
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.design import Design, design, identify
 from cxresearch.estimators.influence import add_up, clusters_of, robust_error
@@ -216,13 +216,11 @@ def cox(
         Efron (1977), JASA 72, 557-565; Andersen & Gill (1982), Annals of Statistics 10, 1100-1120; Lin & Wei (1989),
         JASA 84, 1074-1078; Heinze & Schemper (2001), Biometrics 57, 114-119.
     """
+    arguments(cause=cause, errors=errors)
+    one_of("ties", ties, ("efron", "breslow"))
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     terms, strata = names("terms", terms), names("strata", strata)
     level = fraction("level", level)
-    if ties not in ("efron", "breslow"):
-        raise EstimationError(
-            f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}"
-        )
     d = design(table, terms, strata, cause)
     identified = identify(d, names("held", held))
     d = d.only(identified.kept)
@@ -271,6 +269,8 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         EstimationError: no such term.
         NotTestable: nobody was ever at risk in a level named, or what is held equal says the same.
     """
+    having("fit", fit, ("terms", "coef", "replicates"), "a fit, as cox and rate_ratios give it")
+    arguments(weights=weights)
     w = np.zeros(len(fit.terms))
     for term, weight in weights.items():
         if term not in fit.terms:

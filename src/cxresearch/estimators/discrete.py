@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.design import Design, design, identify
@@ -85,6 +86,9 @@ def grouped_hazards(
         EstimationError: as `cxresearch.cox`, or a likelihood without a maximum.
         NotTestable: all events are those of one customer.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(terms=terms, held=held, strata=strata, cause=cause, level=level, errors=errors)
+    arguments(min_events=min_events)
     d = design(table, terms, strata, cause, every_time=True)
     identified = identify(d, held)
     d = d.only(identified.kept)

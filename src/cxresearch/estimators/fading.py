@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import optimize
 
+from cxresearch.checks import arguments, instance, optional
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.design import layout
@@ -440,6 +441,9 @@ def beyond_selection(
         EstimationError: an unknown feature, level or cause, another clock, ages without such a band, recent and older
             ages that are never at risk at the same time.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(age=age, recent=recent, older=older, strata=strata, cause=cause, level=level)
+    optional(subset=subset)
     if table.clock != "tenure":
         raise EstimationError(
             f"selection builds up over tenure: the table must be on that clock, was on {table.clock}"

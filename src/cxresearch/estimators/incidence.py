@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.influence import Clusters, clusters_of, places, robust_error
 from cxresearch.estimators.intervals import FEW, cloglogs, inverse_cloglogs, quantile
@@ -65,6 +66,8 @@ def incidence(
         Aalen & Johansen (1978), Scandinavian Journal of Statistics 5, 141-150; Betensky & Schoenfeld (2001),
         Biometrics 57, 282-286.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(cause=cause, min_cell=min_cell, level=level, errors=errors)
     table.events(cause)
     causes = (cause, *(c for c in table.causes[1:] if c != cause))
     start = first_time(table, min_cell)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.design import belongs
@@ -105,6 +106,8 @@ def compare_models(
     References:
         Takeuchi (1976), Suri-Kagaku 153, 12-18; Stone (1977), JRSS B 39, 44-47; Vuong (1989), Econometrica 57, 307-333.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(a=a, b=b, common=common, strata=strata, cause=cause, level=level)
     twice = {*a} & {*b, *common} | {*b} & {*common}
     if twice or not a or not b:
         raise EstimationError(

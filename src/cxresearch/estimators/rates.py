@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import linalg, optimize, stats
 
+from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout, covariates, layout
 from cxresearch.estimators.influence import Clusters, add_up, clusters_of, places, robust_error
@@ -256,6 +257,8 @@ def rates(
         >>> found.rate.round(4).tolist()
         [0.0714, 0.0286]
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(breaks=breaks, strata=strata, cause=cause, level=level, errors=errors)
     table.events(cause)  # names a wrong cause
     clusters = clusters_of(table, [cause]) if errors == "robust" else None
     laid = layout(table, (), strata)
@@ -421,6 +424,9 @@ def rate_ratios(
         101-113; Correia, Guimarães & Zylkin (2019), Verifying the existence of maximum likelihood estimates for
         generalized linear models, arXiv:1903.01633.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(terms=terms, breaks=breaks, strata=strata, cause=cause)
+    arguments(level=level, errors=errors)
     if not terms:
         raise EstimationError(
             "rate ratios need at least one term; rates without any are those of cxresearch.estimators.rates"

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 import polars as pl
 
+from cxresearch.checks import arguments, instance, optional
 from cxresearch.engines.packing import sums
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.design import Design, design
@@ -78,6 +79,9 @@ def share(
         NotTestable: the denominator is empty.
         EstimationError: an unknown feature, level or cause.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(numerator=numerator, level=level)
+    optional(subset=subset, causes=causes)
     ends = table.causes if causes is None else causes
     for cause in ends:
         table.events(cause)
@@ -188,6 +192,10 @@ def share_at_risk(
             cluster.
         EstimationError: an unknown feature, level or cause, or a feature that counts and is held equal at once.
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(numerator=numerator, matched_on=matched_on, causes=causes, strata=strata)
+    arguments(level=level)
+    optional(subset=subset)
     same, causes = (matched_on, *strata), tuple(dict.fromkeys(causes))
     for name in numerator:
         if name in same:

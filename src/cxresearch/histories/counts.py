@@ -8,9 +8,9 @@ from operator import and_
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import whole
+from cxresearch.checks import arguments, one_of, optional, whole
 from cxresearch.engines import Frame
-from cxresearch.errors import EstimationError, nearest
+from cxresearch.errors import ArgumentError, EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
 
@@ -46,6 +46,7 @@ def grade_count(
     Raises:
         EstimationError: no such grade, or edges that do not rise.
     """
+    arguments(grade=grade, edges=edges)
     return _graded("grade_count", f"{grade}, {list(edges)}", grade, tuple(edges), or_unknown)
 
 
@@ -87,6 +88,7 @@ def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
     Raises:
         EstimationError: edges that do not rise.
     """
+    arguments(edges=edges)
     return _count(f"contact_count({list(edges)})", {}, tuple(edges))
 
 
@@ -119,6 +121,8 @@ def moment_count(
     Raises:
         EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
     """
+    arguments(edges=edges)
+    optional(grade=grade)
     wanted = _wanted(
         grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
     )
@@ -235,6 +239,7 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
     Raises:
         EstimationError: fewer days than one, or edges that do not rise.
     """
+    arguments(days=days, edges=edges)
     if days < 1:
         raise EstimationError(f"days must be at least 1, was {days}")
     levels = (*band_names(tuple(edges)), "unknown")
@@ -328,6 +333,8 @@ def contacts_within(
     Raises:
         EstimationError: a window shorter than a day, no such grade, or edges that do not rise.
     """
+    arguments(days=days, edges=edges)
+    optional(grades=grades, frozen_at=frozen_at)
     if days < 1:
         raise EstimationError(f"days must be at least 1, was {days}")
     codes = None if grades is None else [grade_code(g) for g in grades]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError, nearest
@@ -27,6 +28,7 @@ def household_exits(cause: str = "defection") -> History:
     Raises:
         EstimationError: no such cause.
     """
+    arguments(cause=cause)
     known = CAUSES[1:]
     if cause not in known:
         raise EstimationError(
@@ -75,6 +77,7 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
     Raises:
         EstimationError: edges that do not rise.
     """
+    arguments(edges=edges)
     levels = (*band_names(tuple(edges)), "unknown")
 
     def marks(past: Past) -> list[Frame]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
@@ -32,6 +33,7 @@ def first_problem(quick_hours: int = 48) -> History:
     Raises:
         EstimationError: fewer hours than one.
     """
+    arguments(quick_hours=quick_hours)
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved quickly", "resolved late", "unknown")
 
@@ -91,6 +93,7 @@ def problem_state(quick_hours: int = 48) -> History:
     Raises:
         EstimationError: fewer hours than one.
     """
+    arguments(quick_hours=quick_hours)
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved", "resolved late", "unknown")
 
@@ -136,6 +139,7 @@ def problem_severity(first: bool = False) -> History:
         The history with the levels ``none``, ``bad``, ``neutral``, ``good``, ``unknown grade`` and ``unknown``, which
         holds until the first problem seen of a customer whose beginnings the log does not show.
     """
+    arguments(first=first)
     levels = ("none", *GRADES[:-1], "unknown grade", "unknown")
 
     def marks(past: Past) -> list[Frame]:
@@ -233,6 +237,7 @@ def bad_then_good(days: int = 14) -> History:
     Raises:
         EstimationError: a negative number of days.
     """
+    arguments(days=days)
     if days < 0:
         raise EstimationError(f"days must be at least 0, was {days}")
     levels = ("none", "good alone", "flipped", "other", "unknown")

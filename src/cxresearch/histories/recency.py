@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import narwhals.stable.v2 as nw
 
+from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import (
@@ -62,6 +63,7 @@ def first_contact(grade: str = "bad") -> History:
     Raises:
         EstimationError: no such grade.
     """
+    arguments(grade=grade)
     code = grade_code(grade)
     levels = ("none", "unknown grade" if grade == "unknown" else grade, "other", "unknown")
 
@@ -97,6 +99,7 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
     Raises:
         EstimationError: a number of days below one.
     """
+    arguments(long_tenure_days=long_tenure_days, fresh_days=fresh_days)
     if long_tenure_days < 1 or fresh_days < 1:
         raise EstimationError(f"days must be at least 1, were {long_tenure_days} and {fresh_days}")
     bad = grade_code("bad")
@@ -148,6 +151,7 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
     Raises:
         EstimationError: no such grade, or edges that do not rise.
     """
+    arguments(grade=grade, edges=edges)
     code = None if grade == "any" else grade_code(grade)
 
     def hits(past: Past) -> Frame:
@@ -266,6 +270,7 @@ def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History
     Raises:
         EstimationError: no such happening, or edges that do not rise.
     """
+    arguments(happening=happening, edges=edges)
     happening_code(happening)
     name = f"age_since({happening}, {list(edges)})"
     return _age(name, edges, lambda past: happened(past, happening), READS[happening], ())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.checks import lookup
+from cxresearch.checks import arguments, lookup
 from cxresearch.disclosure.counts import about, count_text
 from cxresearch.estimators.results import Estimate, Result
 from cxresearch.html_tables import html_table, isolated
@@ -342,6 +342,7 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         >>> found.weakest.name
         ''
     """
+    arguments(most=most)
     records = facet_records(study, "touchpoint", ("owner", "level"))
     places, days = zip(*in_order(records, most=most), strict=True)
     result = contributions(records, places)

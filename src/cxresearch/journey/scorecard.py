@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.checks import arguments
 from cxresearch.disclosure.counts import about
 from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import hidden
@@ -159,6 +160,7 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
         >>> card["care", "respect"].answered, round(card["care", "respect"].kept.value, 2)
         (3, 0.67)
     """
+    arguments(by=by, most=most)
     if by not in _BY:
         raise EstimationError(f"by must be one of {', '.join(_BY)}, was {by!r}{nearest(by, _BY)}")
     records = facet_records(study, by, EXPECTATIONS)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,8 @@ from cxresearch.records.contacts import GRADES
 from cxresearch.records.follow_up import Window
 from cxresearch.study import Study
 from cxresearch.trust import check_state, make_private
+
+_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # the wide forms as well: some spreadsheets take them for the narrow ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,14 @@ class Fact:
     Attributes:
         name: what is counted.
         value: the count, share or day; it becomes text where it is shown.
-        note: why it matters; may be empty.
+        note: why it matters; may be empty. It holds nothing of the data, so a page shows it.
+        hint: what to put right, appended to the note; it may name a cell of a table, so no page shows it.
     """
 
     name: str
     value: FactValue
     note: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -207,7 +212,7 @@ class Audit:
                     )
             yield table, "kept", f"{dict(self.kept)[table]:,}", ""
         for fact in self.facts:
-            yield "", fact.name, str(fact.value), fact.note
+            yield "", fact.name, str(fact.value), fact.note + fact.hint
 
     def __str__(self) -> str:
         lines = list(self._lines())
@@ -223,10 +228,19 @@ class Audit:
 
 
 def _inert(rows: pl.DataFrame) -> pl.DataFrame:
-    """Texts that a spreadsheet would take for a formula begin with an apostrophe; numbers stay."""
+    """Texts that a spreadsheet would take for a formula begin with an apostrophe, heads too; numbers stay."""
+    texts = rows.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
     cell = pl.col(pl.String)
-    formula = cell.str.contains(r"^[=+\-@\t\r]") & ~cell.str.contains(r"^[+-]?[0-9][0-9.,]*$")
-    return rows.with_columns(pl.when(formula).then("'" + cell).otherwise(cell).name.keep())
+    formula = cell.str.contains(_FORMULA) & ~cell.str.contains(r"^[+-]?[0-9][0-9.,]*$")
+    inert = texts.with_columns(pl.when(formula).then("'" + cell).otherwise(cell).name.keep())
+    heads = {c: _free_head(f"'{c}", inert.columns) for c in inert.columns if re.match(_FORMULA, c)}
+    return inert.rename(heads)
+
+
+def _free_head(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name = f"'{name}"
+    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +330,7 @@ def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
     left = rows.filter(~nw.col("cause").is_null()).select("cause").unique()
     seen = engine.collect(left)["cause"].to_list()
     return tuple(
-        Fact(f"customers who left for {c!r}", Count(0), f"listed under defection{nearest(c, seen)}")
+        Fact(f"customers who left for {c!r}", Count(0), "listed under defection", nearest(c, seen))
         for c in wanted
         if c not in seen
     )

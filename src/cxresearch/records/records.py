@@ -9,10 +9,10 @@ from functools import partial
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.checks import instance
+from cxresearch.checks import instance, optional
 from cxresearch.engines import Engine, Frame, Moments, Whole
 from cxresearch.engines import engine as engine_named
-from cxresearch.errors import DataError
+from cxresearch.errors import ArgumentError, DataError
 from cxresearch.html_tables import html_table
 from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
@@ -155,9 +155,9 @@ def read_records(
         RuleError: a rule or query is refused.
         ArgumentError: what was given is no study.
     """
+    optional(reads=reads)
     instance("study", study, Study, "a study, as read_study gives it")
-    if isinstance(engine, str):
-        engine = engine_named(engine)
+    engine = _engine_of(engine)
     tables = table_rows(study, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine, reads)
@@ -234,7 +234,23 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
         SourceError, DataError: as `read_records`.
     """
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
-        return log_has(study, engine_named(engine) if isinstance(engine, str) else engine)
+        return log_has(study, _engine_of(engine))
+
+
+def _engine_of(engine: Engine | str) -> Engine:
+    """The engine of a name, or one that was made before.
+
+    Raises:
+        ArgumentError: it is neither.
+        EngineError: no engine of that name, or one that is not installed.
+    """
+    if isinstance(engine, str):
+        return engine_named(engine)
+    if not hasattr(engine, "confine"):
+        raise ArgumentError(
+            "engine", engine, "the name of an engine, such as 'duckdb', or an engine"
+        )
+    return engine
 
 
 def _activity(

@@ -124,7 +124,7 @@ def _coded(values: pl.Series, order: Sequence[str] | None) -> tuple[Feature, Int
     names = [_text(v) for v in distinct.to_list()]
     wanted = list(order) if order else names
     place = np.array([wanted.index(n) for n in names], dtype=np.int64)
-    return Feature(values.name, tuple(wanted)), place[rank]
+    return Feature(values.name, tuple(wanted), is_covariate=True), place[rank]
 
 
 def _text(value: object) -> str:

@@ -38,10 +38,13 @@ class Feature:
     Attributes:
         name: as in the table's flows.
         levels: level names; the first is the reference of dummies.
+        is_covariate: whether the levels are values of the retention table, such as segments; those of a history are
+            names of the package.
     """
 
     name: str
     levels: tuple[str, ...]
+    is_covariate: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,11 +204,13 @@ class RiskTable:
     def html(self, min_cell: int = MIN_CELL) -> str:
         """What the table is about, as a table for a page; counts below `min_cell` are hidden.
 
-        Beside customers who were left out counts are round: those of all customers are told elsewhere.
+        A level of a covariate is a value of the data, and may be an id: it is named only where `min_cell` customers
+        were at risk at once in it. Beside customers who were left out counts are round: those of all customers are
+        told elsewhere.
         """
         counts, said = self._shown(min_cell), about if self.asides else count_text
         rows = [
-            *((f"levels of {f.name}", ", ".join(f.levels)) for f in self.features),
+            *((f"levels of {f.name}", self._named_levels(f, min_cell)) for f in self.features),
             *((c, said(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
             *((f"not at risk: {a.reason}", count_text(a.customers, min_cell)) for a in self.asides),
         ]
@@ -213,6 +218,25 @@ class RiskTable:
             f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
         )
         return html_table(caption, ("what", "levels, or how many"), rows)
+
+    def _named_levels(self, feature: Feature, min_cell: int) -> str:
+        """The levels of a feature; those of a covariate with too few customers are counted, not named."""
+        if not feature.is_covariate:
+            return ", ".join(feature.levels)
+        moved = pl.col("entered").cast(pl.Int64).sum() - pl.col("left").cast(pl.Int64).sum()
+        # a customer may enter often, so entries are no customers; those at risk at one time are
+        peak = (
+            self.flows.group_by(feature.name, "time")
+            .agg(moved=moved)
+            .sort("time")
+            .group_by(feature.name)
+            .agg(most=pl.col("moved").cum_sum().max())
+        )
+        most = dict(peak.iter_rows())
+        named = [level for i, level in enumerate(feature.levels) if most.get(i, 0) >= min_cell]
+        gone = len(feature.levels) - len(named)
+        others = [f"{gone} with fewer than {min_cell} customers at once, not named"] if gone else []
+        return ", ".join([*named, *others])
 
     def _shown(self, min_cell: int) -> tuple[int | None, ...]:
         """Exits by cause, small ones hidden; first of all the others goes censored, as who left is told elsewhere."""
@@ -305,7 +329,7 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
     features = [Feature(n, h.levels) for n, h in eps.histories.items()]
     for name, levels in eps.fixed.items():
         result = flows[name].unique().sort().to_list()
-        features.append(Feature(name, tuple(levels[i] for i in result)))
+        features.append(Feature(name, tuple(levels[i] for i in result), is_covariate=True))
         place = pl.col(name).replace_strict(
             {code: i for i, code in enumerate(result)}, return_dtype=pl.Int64
         )
@@ -316,7 +340,7 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
 def _union(a: Feature, b: Feature) -> Feature:
     if a.levels == b.levels:
         return a
-    return Feature(a.name, tuple(sorted({*a.levels, *b.levels})))
+    return Feature(a.name, tuple(sorted({*a.levels, *b.levels})), a.is_covariate)
 
 
 def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from cxresearch.checks import arguments, optional
 from cxresearch.errors import StudyError, nearest
 from cxresearch.study import settings, validation
 from cxresearch.study import settings as strict
@@ -54,6 +55,8 @@ def read_study(
         StudyError: no such file, not TOML, an unknown key (the nearest known one is named), a value of the wrong
             type, or settings that contradict each other.
     """
+    arguments(path=path)
+    optional(variables=variables, state=state)
     path = Path(path)
     try:
         path = path / "study.toml" if path.is_dir() else path
@@ -110,6 +113,8 @@ def study_from(
         >>> study_from({"study": {"name": "two lines"}}, interactions=log, retention=who).name
         'two lines'
     """
+    arguments(raw=raw, folder=folder)
+    optional(variables=variables, state=state)
     settings.check_keys("", raw, (*_SECTIONS, "tables", "claims"), elsewhere=_homes)
 
     def section(name: str, kind: type[S]) -> S:

@@ -59,13 +59,16 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     }
     hidden = gone | {name for name in few if name}
     said = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
-    readings = tuple(_evidence(e, hidden, said, min_cell) for e in trial.readings)
+    readings = tuple(
+        _without_details(_evidence(e, hidden, said, min_cell), trial) for e in trial.readings
+    )
     known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
     sentence, caution = trial.sentence, trial.caution
     if _names_hidden(sentence, trial, hidden, known):
         sentence = Sentence("{hidden}.", (("hidden", Words(f"{said[0].upper()}{said[1:]}")),))
     if _names_hidden(caution, trial, hidden, known):
         caution = Sentence()
+    sentence, caution = (_shortened(part, trial) for part in (sentence, caution))
     return replace(
         trial,
         readings=readings,
@@ -74,6 +77,33 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
         sentence=_disclosed(sentence, trial.primary, readings[0], bool(hidden)),
         caution=_disclosed(caution, trial.primary, readings[0], bool(hidden)),
     )
+
+
+def what_is_missing(lacks: str) -> str:
+    """What a study lacks as a page may tell it: the details after the colon may hold small counts.
+
+    Args:
+        lacks: as `Evidence.lacks`.
+    """
+    return lacks.partition(":")[0]
+
+
+def _without_details(e: Evidence, trial: Trial) -> Evidence:
+    return replace(e, lacks=what_is_missing(e.lacks), reason=_cut(e.reason, trial))
+
+
+def _shortened(sentence: Sentence, trial: Trial) -> Sentence:
+    """A sentence without the details of what the study lacks."""
+    return sentence.replace_values(
+        [(n, Words(_cut(v.text, trial))) for n, v in sentence.values if isinstance(v, Words)]
+    )
+
+
+def _cut(said: str, trial: Trial) -> str:
+    for e in trial.readings:
+        if ":" in e.lacks:
+            said = said.replace(e.lacks, what_is_missing(e.lacks))
+    return said
 
 
 def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,15 @@ from typing import Any
 from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.disclosure.counts import MIN_CELL
-from cxresearch.errors import EstimationError, NotTestable, StudyError
+from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.html_tables import styled
 from cxresearch.records.records import Records
-from cxresearch.report.pages.publishable import publishable, publishable_trial
+from cxresearch.report.pages.publishable import (
+    publishable,
+    publishable_trial,
+    what_is_missing,
+)
+from cxresearch.report.pages.stale import kind_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study, read_study
 
@@ -204,15 +210,28 @@ def method(result: Docket | Records, *, notebook: str, parameters: Mapping[str, 
 
 @contextmanager
 def if_testable() -> Iterator[None]:
-    """Run what the data may be too few for; where they are, say so and go on."""
+    """Run what the data may be too few for; where they are, say so and go on.
+
+    The message of an error may hold levels, causes and other cells of the tables. It goes to the standard error
+    stream, which JupyterLab shows and a page does not.
+    """
     from cxresearch.report.pages.text import text
 
     try:
         yield
     except NotTestable as e:
-        _html(f'<p class="cx-note">This study cannot say: it lacks {text(e.lacks)}.</p>')
-    except (EstimationError, StudyError) as e:
+        _html(
+            f'<p class="cx-note">This study cannot say: it lacks {text(what_is_missing(e.lacks))}.</p>'
+        )
+    except NothingToDrawError as e:
         _html(f'<p class="cx-note">This study cannot say: {text(str(e))}.</p>')
+    except (EstimationError, StudyError) as e:
+        where = kind_of(e, field=getattr(e, "field", "")).partition(";")[0]
+        _html(
+            f'<p class="cx-note">This study cannot say: {text(where)}; '
+            "this cell of the notebook in JupyterLab says more.</p>"
+        )
+        print(e, file=sys.stderr)
 
 
 def summary(docket: Docket, title: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from cxresearch.claims.units import limits
 from cxresearch.disclosure.counts import MIN_CELL, tellable
 from cxresearch.report.pages import changes, verdict_history
 from cxresearch.report.pages.policy import standalone
+from cxresearch.report.pages.publishable import what_is_missing
 from cxresearch.report.pages.text import (
     anchor,
     headline,
@@ -219,7 +220,9 @@ def _cells(v: Mapping[str, Any], looks: Sequence[Look] | None, *, stale: bool) -
         yield f"<span><strong>{text(headline(v['estimate'], v['unit']))}</strong> ({text(spread)})</span>"
     else:
         yield (
-            f"The study lacks {text(v['lacks'])}." if v["lacks"] else "not shown: too few customers"
+            f"The study lacks {text(what_is_missing(v['lacks']))}."
+            if v["lacks"]
+            else "not shown: too few customers"
         )
     if looks is not None:
         yield f"<div class='cx-over'>{verdict_history.over_runs(looks, v['region'], v['unit'])}</div>"

@@ -51,9 +51,9 @@ def browser() -> str:
     Raises:
         ReportError: none is found.
     """
-    result = next(filter(None, map(shutil.which, NAMES)), None) or next(
-        filter(_there, _ELSEWHERE), None
-    )
+    # a search path may hold "." or "", which is the working folder, and that may be a stranger's
+    found = (path for name in NAMES if (path := shutil.which(name)) and Path(path).is_absolute())
+    result = next(found, None) or next(filter(_there, _ELSEWHERE), None)
     if result is None:
         raise ReportError(
             f"a PDF needs Chromium, Chrome or Edge, and none is on the search path (looked for {', '.join(NAMES)}); "
