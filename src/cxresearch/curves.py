@@ -12,12 +12,13 @@ from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
-from cxresearch.estimators.results import Incidence, Result, some_times
+from cxresearch.estimators.results import Incidence, some_times
 from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
 from cxresearch.histories.base import DayClock
 from cxresearch.html_tables import html_table
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.risk.episodes import episodes, since, until
 from cxresearch.risk.table import RiskTable, risk_table
 from cxresearch.study import Study

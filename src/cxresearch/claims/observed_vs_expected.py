@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from cxresearch.claims.compute import EvaluationContext, compute
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import adapt_to_study
@@ -12,10 +14,10 @@ from cxresearch.claims.tables import TableStore
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.rates import expected_events
-from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.risk.table import RiskTable
 
 
@@ -46,6 +48,13 @@ class ObservedVsExpected(Result):
             f"{self.history} moments so far"
             if self.history in GRADES
             else self.history.replace("_", " ")
+        )
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per level: level, observed, expected."""
+        return pl.DataFrame(
+            {"level": self.levels, "observed": self.observed, "expected": self.expected},
+            schema={"level": pl.String, "observed": pl.Int64, "expected": pl.Float64},
         )
 
     def __repr__(self) -> str:

@@ -20,11 +20,11 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.validation import features
 from cxresearch.engines import Engine
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit, Share
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records, columns_of, study_of
+from cxresearch.result import Result
 from cxresearch.study import Study
 
 MARKETING = "marketing"  # stands for all covariates that a study calls so

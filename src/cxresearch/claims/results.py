@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -19,13 +19,14 @@ from cxresearch.claims.units import held_against, limits, number
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
+from cxresearch.result import Result, plain
 from cxresearch.risk.episodes import Exclusion
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceValue:
+class ReferenceValue(Result):
     """A number to hold an estimate against: the base rate, or the naive answer.
 
     Attributes:
@@ -44,7 +45,7 @@ class ReferenceValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class Series(Result):
     """A curve for a chart.
 
     Attributes:
@@ -61,9 +62,23 @@ class Series:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 
+    def to_polars(self) -> pl.DataFrame:
+        """One row per day: name, x, y, low, high; the limits are null where there is no band."""
+        nothing = (None,) * len(self.x)
+        columns = {
+            "x": self.x,
+            "y": self.y,
+            "low": self.low or nothing,
+            "high": self.high or nothing,
+        }
+        return pl.DataFrame(
+            {"name": (self.name,) * len(self.x), **columns},
+            schema={"name": pl.String, **dict.fromkeys(columns, pl.Float64)},
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Result):
     """Customers with about as many contacts in all: how many of them had a bad moment, how many left.
 
     Attributes:
@@ -80,7 +95,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Result):
     """One reading of a claim, tried.
 
     Attributes:
@@ -126,9 +141,17 @@ class Evidence:
     series: tuple[Series, ...]
     asides: tuple[Exclusion, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """As an entry of the documented JSON, with the curves and the customers left out."""
+        return {**_row(self), "series": plain(self.series), "asides": plain(self.asides)}
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row, as of `Trial.to_polars`."""
+        return _table([self])
+
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Trial(Mapping[str, Evidence]):
+class Trial(Result, Mapping[str, Evidence]):
     """A claim, tried: its readings, the numbers beside them, and a sentence.
 
     Attributes:
@@ -170,8 +193,22 @@ class Trial(Mapping[str, Evidence]):
         return len(self.readings)
 
     def to_polars(self) -> pl.DataFrame:
-        """One row per reading."""
-        return pl.DataFrame([_row(e) for e in self.readings], infer_schema_length=None)
+        """One row per reading: verdicts, estimate, limits, errors, p, counts; the warnings as one text."""
+        return _table(self.readings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict in words, the readings and the numbers beside them."""
+        return {
+            "claim": self.claim.id,
+            "statement": self.claim.statement,
+            "verdict": self.verdict,
+            "sentence": str(self.sentence),
+            "caution": str(self.caution),
+            "readings": plain(self.readings),
+            "base_rate": plain(self.base_rate),
+            "naive": plain(self.naive),
+            "activity": plain(self.activity),
+        }
 
     def _repr_html_(self) -> str:
         rows = [
@@ -195,7 +232,7 @@ class Trial(Mapping[str, Evidence]):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Docket(Mapping[str, Trial]):
+class Docket(Result, Mapping[str, Trial]):
     """All claims tried on a study.
 
     Attributes:
@@ -322,6 +359,20 @@ def _number(result: Estimate | None, field: str) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
+_NUMBERS = (
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "ci_fixed_low",
+    "ci_fixed_high",
+    "p",
+    "p_family",
+    "se",
+    "se_model",
+)
+_KINDS = dict.fromkeys(_NUMBERS, pl.Float64) | {"horizon_days": pl.Int64, "lacks": pl.String}
+
+
 def _row(e: Evidence) -> dict[str, Any]:
     return {
         "claim": e.claim,
@@ -348,6 +399,12 @@ def _row(e: Evidence) -> dict[str, Any]:
         "lacks": e.lacks or None,
         "warnings": list(e.warnings),
     }
+
+
+def _table(readings: Iterable[Evidence]) -> pl.DataFrame:
+    """One row per reading, in columns that are the same for every claim."""
+    rows = [_row(e) | {"warnings": " ".join(e.warnings)} for e in readings]
+    return pl.DataFrame(rows, schema_overrides=_KINDS, infer_schema_length=None)
 
 
 def _beside(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:

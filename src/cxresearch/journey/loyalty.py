@@ -16,7 +16,7 @@ from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.incidence import aalen_johansen, first_time, support
 from cxresearch.estimators.jackknife import jackknife_error
 from cxresearch.estimators.rates import expected_events
-from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
+from cxresearch.estimators.results import CoxFit, Estimate, Vector, estimate
 from cxresearch.explore import records_of
 from cxresearch.histories import contacts_within, grade_count
 from cxresearch.html_tables import html_table
@@ -24,6 +24,7 @@ from cxresearch.journey.perception import in_order
 from cxresearch.journey.touchpoints import counted, has_column, strata_of, tallied
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.risk.episodes import clock_of
 from cxresearch.risk.table import AtRisk, RiskTable, at_risk, at_risk_in_groups
 from cxresearch.study import Study

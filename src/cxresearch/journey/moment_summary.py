@@ -11,11 +11,11 @@ import polars as pl
 from cxresearch.disclosure.counts import about, classes, count_text, hide
 from cxresearch.disclosure.tables import shown
 from cxresearch.engines import Frame
-from cxresearch.estimators.results import Result
 from cxresearch.explore import records_of
 from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import BAD, GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.study import Study
 
 _YEAR = 365.25

@@ -12,11 +12,12 @@ from cxresearch.disclosure.counts import about
 from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import hidden
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.results import Estimate, Result, wilson
+from cxresearch.estimators.results import Estimate, wilson
 from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import MOST, Place, facet_records, has_column, places_of
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.study import Study
 
 _BY = ("owner", "touchpoint", "channel")

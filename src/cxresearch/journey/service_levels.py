@@ -8,11 +8,11 @@ import polars as pl
 
 from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.tables import levels_shown
-from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import facet_records, tallied
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 
 _NAMES = (*LEVELS_OF_SERVICE, "unknown")

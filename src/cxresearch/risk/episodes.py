@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -19,6 +19,7 @@ from cxresearch.histories.timeline import Timeline
 from cxresearch.html_tables import html_table
 from cxresearch.records.follow_up import CAUSES
 from cxresearch.records.records import Records
+from cxresearch.result import Result, plain
 from cxresearch.study import Study
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def check_name(name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(Result):
     """Customers who are not in a risk set, and why; they are shown, not dropped silently.
 
     Attributes:
@@ -93,7 +94,7 @@ def summed(asides: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Episodes:
+class Episodes(Result):
     """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
 
     The state holds on the days d with start < d <= stop; the event, a position in `causes`, is at stop. Rows with
@@ -167,6 +168,17 @@ class Episodes:
             _names("event", self.causes)
         ]
         return rows.with_columns(named).sort("customer", "start")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the columns of the rows mean, and the rows of `to_polars`, column by column."""
+        return {
+            "clock": self.clock,
+            "causes": plain(self.causes),
+            "histories": {name: plain(h.levels) for name, h in self.histories.items()},
+            "fixed": plain(self.fixed),
+            "asides": plain(self.asides),
+            "rows": plain(self.to_polars()),
+        }
 
     def to_lifelines(self) -> pd.DataFrame:
         """The rows as `lifelines.CoxTimeVaryingFitter` wants them: id, start, stop, event, dummies.

@@ -18,11 +18,12 @@ from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError
 from cxresearch.html_tables import html_table
+from cxresearch.result import Result
 from cxresearch.risk.episodes import Episodes, Exclusion, first_reach, summed
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class MatchedTable:
+class MatchedTable(Result):
     """Counts by group and stratum; tables of disjoint clusters add up.
 
     Attributes:
@@ -40,6 +41,14 @@ class MatchedTable:
     causes: tuple[str, ...]
     population: pl.DataFrame
     asides: tuple[Exclusion, ...]
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows of `exposed`, with the names of strata and events."""
+        names = {"stratum": self.strata, "event": self.causes}
+        return self.exposed.with_columns(
+            pl.col(c).replace_strict(dict(enumerate(n)), return_dtype=pl.String)
+            for c, n in names.items()
+        )
 
     def __repr__(self) -> str:
         exposed = int(self.exposed["customers"].sum())

@@ -21,6 +21,7 @@ from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
+from cxresearch.result import Result
 from cxresearch.risk.episodes import Episodes, Exclusion, summed
 
 FLOWS = ("entered", "left")
@@ -31,7 +32,7 @@ ENTERED, CHANGED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Result):
     """A categorical of a risk table.
 
     Attributes:
@@ -44,7 +45,7 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RiskTable:
+class RiskTable(Result):
     """Flows by group, time and pattern.
 
     Risk tables hold small cells: they are as confidential as the data.
