@@ -135,7 +135,15 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     name = f"contacts_before({days}, {list(edges)})"
-    return History(name, levels, (), marks, {"n": "sum"}, level, cumulative=True)
+    return History(
+        name=name,
+        levels=levels,
+        reads=(),
+        marks=marks,
+        fold={"n": "sum"},
+        code=level,
+        cumulative=True,
+    )
 
 
 def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> History:
@@ -155,7 +163,15 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
     grades = (wanted["grade"],) if "grade" in wanted else None
     walk = f"count of moments with {dict(sorted(wanted.items()))}"
     return History(
-        name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True, walk=walk
+        name=name,
+        levels=levels,
+        reads=tuple(wanted),
+        marks=marks,
+        fold={"n": "sum"},
+        code=level,
+        grades=grades,
+        cumulative=True,
+        walk=walk,
     )
 
 
@@ -213,13 +229,13 @@ def contacts_within(
     )
     reads = ("grade",) if grades or frozen_at else ()
     return History(
-        f"contacts_within({days}, {list(edges)}{only})",
-        levels,
-        reads,
-        marks,
-        {"n": "sum", "full": "sum"},
-        level,
-        None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
+        name=f"contacts_within({days}, {list(edges)}{only})",
+        levels=levels,
+        reads=reads,
+        marks=marks,
+        fold={"n": "sum", "full": "sum"},
+        code=level,
+        grades=None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
     )
 
 
@@ -299,5 +315,12 @@ def moments_at(
 
     name = f"moments_at({list(touchpoints)}, {grade}, {list(edges)})"
     return History(
-        name, levels, ("grade", "touchpoint"), marks, {"n": "sum"}, level, (code,), cumulative=True
+        name=name,
+        levels=levels,
+        reads=("grade", "touchpoint"),
+        marks=marks,
+        fold={"n": "sum"},
+        code=level,
+        grades=(code,),
+        cumulative=True,
     )

@@ -59,7 +59,14 @@ def household_exits(cause: str = "defection") -> History:
     levels = ("alone", "none", "1+", "unknown")
     fold: dict[str, Fold] = {"others": "sum", "left": "sum"}
     return History(
-        f"household_exits({cause})", levels, ("household",), marks, fold, level, (), cumulative=True
+        name=f"household_exits({cause})",
+        levels=levels,
+        reads=("household",),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(),
+        cumulative=True,
     )
 
 
@@ -102,4 +109,13 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
 
     fold: dict[str, Fold] = {"n": "sum", "hidden": "sum"}
     name, reads = f"household_bad({list(edges)})", ("grade", "household")
-    return History(name, levels, reads, marks, fold, level, (BAD,), cumulative=True)
+    return History(
+        name=name,
+        levels=levels,
+        reads=reads,
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(BAD,),
+        cumulative=True,
+    )

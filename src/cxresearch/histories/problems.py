@@ -66,7 +66,14 @@ def first_problem(quick_hours: int = 48) -> History:
 
     name = f"first_problem({quick_hours})"
     return History(
-        name, levels, _SOLVED, marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True
+        name=name,
+        levels=levels,
+        reads=_SOLVED,
+        marks=marks,
+        fold={"fallen": "min"},
+        code=level,
+        grades=_NO_GRADES,
+        cumulative=True,
     )
 
 
@@ -113,7 +120,15 @@ def problem_state(quick_hours: int = 48) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"problems": "sum", "open": "sum", "late": "sum", "end": "last"}
-    return History(f"problem_state({quick_hours})", levels, _SOLVED, marks, fold, level, _NO_GRADES)
+    return History(
+        name=f"problem_state({quick_hours})",
+        levels=levels,
+        reads=_SOLVED,
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=_NO_GRADES,
+    )
 
 
 def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
@@ -146,7 +161,15 @@ def problem_severity(first: bool = False) -> History:
 
     fold: dict[str, Fold] = {"last": "min" if first else "last"}
     name = f"problem_severity({'first' if first else ''})"
-    return History(name, levels, ("problem_at",), marks, fold, level, _NO_GRADES)
+    return History(
+        name=name,
+        levels=levels,
+        reads=("problem_at",),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=_NO_GRADES,
+    )
 
 
 def had_gesture() -> History:
@@ -174,7 +197,13 @@ def had_gesture() -> History:
 
     fold: dict[str, Fold] = {"problem": "last", "gesture": "last"}
     return History(
-        "had_gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES
+        name="had_gesture()",
+        levels=levels,
+        reads=("problem_at", "goodwill_at"),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=_NO_GRADES,
     )
 
 
@@ -195,13 +224,13 @@ def informed_before_problem() -> History:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
 
     return History(
-        "informed_before_problem()",
-        levels,
-        ("problem_at", "informed_at"),
-        marks,
-        {"last": "last"},
-        level,
-        _NO_GRADES,
+        name="informed_before_problem()",
+        levels=levels,
+        reads=("problem_at", "informed_at"),
+        marks=marks,
+        fold={"last": "last"},
+        code=level,
+        grades=_NO_GRADES,
     )
 
 
@@ -261,7 +290,13 @@ def bad_then_good(days: int = 14) -> History:
 
     fold: dict[str, Fold] = {"good": "sum", "bad": "sum", "flip": "sum"}
     return History(
-        f"bad_then_good({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD)
+        name=f"bad_then_good({days})",
+        levels=levels,
+        reads=("second", "grade"),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(BAD, GOOD),
     )
 
 
@@ -286,5 +321,12 @@ def has_posted() -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 
     return History(
-        "has_posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True
+        name="has_posted()",
+        levels=levels,
+        reads=("posted_at",),
+        marks=marks,
+        fold={"posts": "sum"},
+        code=level,
+        grades=(),
+        cumulative=True,
     )

@@ -8,6 +8,7 @@ from itertools import pairwise
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
+from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import (
     READS,
@@ -40,7 +41,14 @@ def last_grade() -> History:
         none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(last % len(GRADES) + 1)
 
-    return History("last_grade()", levels, ("second", "grade"), marks, {"last": "last"}, level)
+    return History(
+        name="last_grade()",
+        levels=levels,
+        reads=("second", "grade"),
+        marks=marks,
+        fold={"last": "last"},
+        code=level,
+    )
 
 
 def first_contact(grade: str = "bad") -> History:
@@ -72,7 +80,12 @@ def first_contact(grade: str = "bad") -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(run.column("first"))
 
     return History(
-        f"first_contact({grade})", levels, ("second", "grade"), marks, {"first": "sum"}, level
+        name=f"first_contact({grade})",
+        levels=levels,
+        reads=("second", "grade"),
+        marks=marks,
+        fold={"first": "sum"},
+        code=level,
     )
 
 
@@ -124,8 +137,16 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_bad({long_tenure_days}, {fresh_days})"
-    fold = {"came": "last", "day": "last", "aged": "sum"}
-    return History(name, levels, ("grade",), marks, fold, level, (bad,))  # type: ignore[arg-type]
+    fold: dict[str, Fold] = {"came": "last", "day": "last", "aged": "sum"}
+    return History(
+        name=name,
+        levels=levels,
+        reads=("grade",),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(bad,),
+    )
 
 
 def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> History:
@@ -207,4 +228,12 @@ def _age(
             nw.when(last.is_null()).then(none).otherwise(1 + band(age, tuple(e + 1 for e in edges)))
         )
 
-    return History(name, levels, reads, marks, {"last": "last", "aged": "sum"}, level, grades)
+    return History(
+        name=name,
+        levels=levels,
+        reads=reads,
+        marks=marks,
+        fold={"last": "last", "aged": "sum"},
+        code=level,
+        grades=grades,
+    )

@@ -34,7 +34,14 @@ def worst_score() -> History:
         seen = nw.when(worst.is_null()).then(nw.lit(0)).otherwise(1 + band(worst, _EDGES))
         return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
-    return History("worst_score()", _LEVELS, ("score",), marks, {"worst": "min"}, level)
+    return History(
+        name="worst_score()",
+        levels=_LEVELS,
+        reads=("score",),
+        marks=marks,
+        fold={"worst": "min"},
+        code=level,
+    )
 
 
 def mean_score() -> History:
@@ -57,7 +64,14 @@ def mean_score() -> History:
         seen = nw.when(n == 0).then(nw.lit(0)).otherwise(fifth)
         return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
-    return History("mean_score()", _LEVELS, ("score",), marks, {"total": "sum", "n": "sum"}, level)
+    return History(
+        name="mean_score()",
+        levels=_LEVELS,
+        reads=("score",),
+        marks=marks,
+        fold={"total": "sum", "n": "sum"},
+        code=level,
+    )
 
 
 def last_score() -> History:
@@ -80,7 +94,12 @@ def last_score() -> History:
         return nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE + 1), _EDGES))
 
     return History(
-        "last_score()", _LEVELS, ("second", "grade", "score"), marks, {"last": "last"}, level
+        name="last_score()",
+        levels=_LEVELS,
+        reads=("second", "grade", "score"),
+        marks=marks,
+        fold={"last": "last"},
+        code=level,
     )
 
 
