@@ -148,7 +148,7 @@ class Shift(Result):
     change: Estimate | None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class LoyaltyShift(Result):
     """The chance that a customer stays, and by how much it is another after a moment.
 
@@ -280,20 +280,20 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
     counts = [dict(zip(GRADES, row.tolist(), strict=True)) for row in by_place]
     told_of = hide(by_grade, info.min_cell)
     return LoyaltyShift(
-        chance.estimate(level),
-        chance.meaning,
-        result.against,
-        tuple(result.ratio(g) if g in result.grades else None for g in GRADES),
-        tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, told_of, strict=True)),
-        tuple(
+        stays=chance.estimate(level),
+        meaning=chance.meaning,
+        against=result.against,
+        hazard_ratios=tuple(result.ratio(g) if g in result.grades else None for g in GRADES),
+        grades=tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, told_of, strict=True)),
+        touchpoints=tuple(
             shift(name, sum(row.values()), row)
             for name, row in zip(names, counts, strict=True)
             if name
         ),
-        shift(_EVERYWHERE, sum(by_grade), dict(zip(GRADES, by_grade, strict=True))),
-        result.table.customers,
-        level,
-        info.min_cell,
+        everywhere=shift(_EVERYWHERE, sum(by_grade), dict(zip(GRADES, by_grade, strict=True))),
+        customers=result.table.customers,
+        level=level,
+        min_cell=info.min_cell,
     )
 
 

@@ -154,7 +154,7 @@ def _row(t: Touchpoint) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Touchpoint(Result):
     """One row of a map: a touchpoint, or the rare ones put together.
 
@@ -190,7 +190,7 @@ class Touchpoint(Result):
         return _table([self])
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PerceptionMap(Result, Mapping[str, Touchpoint]):
     """The touchpoints in the order in which customers first meet them.
 
@@ -369,20 +369,30 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         strict=True,
     )
     return PerceptionMap(
-        tuple(
+        touchpoints=tuple(
             Touchpoint(
-                p.name, p.single, day, own, p.moments, p.customers, g, lv, share, ratio, lacks
+                name=p.name,
+                single=p.single,
+                first_day=day,
+                owners=own,
+                moments=p.moments,
+                customers=p.customers,
+                grades=g,
+                levels=lv,
+                share=share,
+                hazard_ratio=ratio,
+                lacks=lacks,
             )
             for p, day, own, g, lv, share, ratio, lacks in rows
         ),
-        weakest_point(places, result),
-        result.table.clock,
-        result.table.customers,
-        sum(a.customers for a in result.table.asides),
-        result.events,
-        result.level,
-        result.level_each,
-        records.study.info.min_cell,
+        weakest=weakest_point(places, result),
+        clock=result.table.clock,
+        customers=result.table.customers,
+        left_out=sum(a.customers for a in result.table.asides),
+        defections=result.events,
+        level=result.level,
+        level_each=result.level_each,
+        min_cell=records.study.info.min_cell,
     )
 
 

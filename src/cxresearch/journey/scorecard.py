@@ -41,7 +41,7 @@ class Score(Result):
     kept: Estimate | None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Scorecard(Result):
     """How often each function kept each expectation.
 
@@ -179,14 +179,14 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
     scores = tuple(Score(name, e, *cells[e][i]) for i, name in enumerate(rows) for e in result)
     lacks = tuple(e for e in EXPECTATIONS if e not in result)
     return Scorecard(
-        by,
-        rows,
-        (*moments, sum(moments)),
-        result,
-        scores,
-        lacks,
-        settings.decision.level,
-        settings.info.min_cell,
+        by=by,
+        rows=rows,
+        moments=(*moments, sum(moments)),
+        expectations=result,
+        scores=scores,
+        lacks=lacks,
+        level=settings.decision.level,
+        min_cell=settings.info.min_cell,
     )
 
 
