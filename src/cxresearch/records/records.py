@@ -54,7 +54,7 @@ from cxresearch.study import Study
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose own cannot be read
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Records:
     """What the rest of the way works on; the frames live on the engine.
 
@@ -195,21 +195,30 @@ def read_records(
             + quarantine
         )
     audit = Audit(
-        tables,
-        (("interactions", log_read), ("retention", read)),
-        (("interactions", log_kept), ("retention", kept)),
-        (*log_findings, *findings),
-        (
+        tables=tables,
+        read=(("interactions", log_read), ("retention", read)),
+        kept=(("interactions", log_kept), ("retention", kept)),
+        findings=(*log_findings, *findings),
+        facts=(
             *window_facts(study, window, raw.dated),
             *grade_facts(told),
             *unread_facts(unread),
             *causes,
             *customer_facts(engine, customers, told),
         ),
-        quarantine,
+        quarantine=quarantine,
     )
     return Records(
-        study, engine, contacts, happened, customers, window, levels, raw.names, raw.has, audit
+        study=study,
+        engine=engine,
+        contacts=contacts,
+        happenings=happened,
+        customers=customers,
+        window=window,
+        levels=levels,
+        names=raw.names,
+        has=raw.has,
+        audit=audit,
     )
 
 
@@ -282,10 +291,24 @@ def _activity(
         Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
     audit = Audit(
-        tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine
+        tables=tables,
+        read=(("interactions", read),),
+        kept=(("interactions", kept),),
+        findings=findings,
+        facts=facts,
+        quarantine=quarantine,
     )
     return Records(
-        study, engine, contacts, happened, customers, window, {}, raw.names, raw.has, audit
+        study=study,
+        engine=engine,
+        contacts=contacts,
+        happenings=happened,
+        customers=customers,
+        window=window,
+        levels={},
+        names=raw.names,
+        has=raw.has,
+        audit=audit,
     )
 
 
