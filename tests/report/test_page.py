@@ -238,7 +238,16 @@ def test_counts_of_grades_are_hidden_together():
     facts = tuple(
         Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900))
     )
-    result = audit(Audit((), (("interactions", 943),), (("interactions", 943),), (), facts), 10)
+    result = audit(
+        Audit(
+            tables=(),
+            read=(("interactions", 943),),
+            kept=(("interactions", 943),),
+            findings=(),
+            facts=facts,
+        ),
+        10,
+    )
     assert result.count("not shown") == 2
     assert "900 (95.4%)" in result
 
