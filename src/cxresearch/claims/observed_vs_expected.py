@@ -21,7 +21,7 @@ from cxresearch.result import Result
 from cxresearch.risk.table import RiskTable
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ObservedVsExpected(Result):
     """What the primary reading of a claim rests on.
 
@@ -110,10 +110,10 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
     event = primary.event if isinstance(primary, EventReading) else "defection"
     counts = expected_events(table, history, event)
     return ObservedVsExpected(
-        table,
-        history,
-        tuple(counts["level"].to_list()),
-        tuple(int(n) for n in counts["observed"].to_list()),
-        tuple(float(n) for n in counts["expected"].to_list()),
-        records.study.info.min_cell,
+        table=table,
+        history=history,
+        levels=tuple(counts["level"].to_list()),
+        observed=tuple(int(n) for n in counts["observed"].to_list()),
+        expected=tuple(float(n) for n in counts["expected"].to_list()),
+        min_cell=records.study.info.min_cell,
     )
