@@ -100,6 +100,28 @@ def test_every_marker_is_run_by_somebody():
     assert {name for words in asked for name in re.findall(r"\w+", words)} - {"or"} == everything
 
 
+def dataclasses_in(path):
+    """The dataclasses of a module: name, number of fields, whether they are built by keyword only."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        made = [d for d in getattr(node, "decorator_list", ()) if "dataclass" in ast.unparse(d)]
+        if isinstance(node, ast.ClassDef) and made:
+            fields = sum(isinstance(line, ast.AnnAssign) for line in node.body)
+            yield node.name, fields, "kw_only=True" in ast.unparse(made[0])
+
+
+# built by the position of their arguments in few places beside their definition
+BY_POSITION = {
+    "AtRiskShare", "Concentration", "CoxFit", "Episodes", "Estimate", "Excess", "Fading", "Flows", "Incidence",
+    "MatchedTable", "ModelComparison", "RateFit", "Rates", "RawEstimate", "RiskTable", "World", "_OverTies",
+}  # fmt: skip
+
+
+def test_what_has_many_fields_is_built_by_keyword():
+    every = [found for path in MODULES for found in dataclasses_in(path)]
+    assert len(every) > 80
+    assert {name for name, fields, named in every if fields > 5 and not named} <= BY_POSITION
+
+
 FLOW = (
     "errors", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables", "result", "disclosure",
     "study", "engines", "records", "histories", "risk", "estimators", "explore", "curves", "claims",

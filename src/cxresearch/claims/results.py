@@ -94,7 +94,7 @@ class Activity(Result):
     left: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence(Result):
     """One reading of a claim, tried.
 
@@ -150,7 +150,7 @@ class Evidence(Result):
         return _table([self])
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Trial(Result, Mapping[str, Evidence]):
     """A claim, tried: its readings, the numbers beside them, and a sentence.
 
@@ -231,7 +231,7 @@ class Trial(Result, Mapping[str, Evidence]):
         return f"Trial({self.claim.id!r}: {self.verdict}, {shown(self.primary)})"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Docket(Result, Mapping[str, Trial]):
     """All claims tried on a study.
 

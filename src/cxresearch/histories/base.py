@@ -95,7 +95,7 @@ class Run:
     unseen: nw.Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What a customer had lived through, as a categorical that changes at known ticks.
 

@@ -134,7 +134,7 @@ class Fact(Result):
         return "", self.name, self.value, self.note
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Audit(Result):
     """What was read, kept and set aside.
 

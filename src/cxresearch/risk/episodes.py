@@ -451,7 +451,15 @@ def fix_last_levels(eps: Episodes) -> Episodes:
     return replace(eps, frame=x.with_columns(start=nw.col("entry")).drop("entry", "end"))
 
 
-_RISING = History("", ("",), (), lambda _: [], {}, lambda _: nw.lit(0), cumulative=True)
+_RISING = History(
+    name="",
+    levels=("",),
+    reads=(),
+    marks=lambda _: [],
+    fold={},
+    code=lambda _: nw.lit(0),
+    cumulative=True,
+)
 
 
 def _check_rising(eps: Episodes, history: str, level: str) -> None:
