@@ -104,6 +104,13 @@ def compare_models(
 
     References:
         Quenouille (1956), Notes on bias in estimation, Biometrika 43, 353-360.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(3), last=cx.histories.last_grade(), whole=True)
+        >>> cx.estimators.compare_models(table, ["bad"], ["last"])
+        ModelComparison(bad less last: 0.054 (0.0189 to 0.0892) per event)
     """
     twice = {*a} & {*b, *common} | {*b} & {*common}
     if twice or not a or not b:

@@ -73,6 +73,13 @@ def share(
     Raises:
         NotTestable: the denominator is empty, or too few clusters for a jackknife.
         EstimationError: an unknown feature, level or cause.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> print(cx.estimators.share(table, {"bad": ("1+",)}, causes=("defection",)).estimate)
+        0.583 (0.516 to 0.648)
     """
     ends = table.causes if causes is None else causes
     for cause in ends:
@@ -183,6 +190,15 @@ def share_at_risk(
         NotTestable: nobody left, all at risk with the leavers are in these levels or none is, or too few for a
             jackknife.
         EstimationError: an unknown feature, level or cause, or a feature that counts and is held equal at once.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(
+        ...     study, bad=cx.bad_count(1), recent=cx.contacts_within(90), whole=True
+        ... )
+        >>> cx.estimators.share_at_risk(table, {"bad": ("1+",)}, "recent")
+        AtRiskShare(0.583 (0.516 to 0.648) of 576 who left; excess over those at risk 0.0966 (0.0481 to 0.145))
     """
     same, causes = (matched_on, *strata), tuple(dict.fromkeys(causes))
     for name in numerator:
