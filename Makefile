@@ -28,7 +28,7 @@ test: $(READY)
 test-all: export CX_EXAMPLES := $(or $(CX_EXAMPLES),25)
 test-all: $(READY)
 	@$(BIN)/python -m pytest -m "not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
-	@$(BIN)/python -m pytest --doctest-modules --ignore=src/cxresearch/engines/spark.py -q src/cxresearch
+	@$(BIN)/python -m pytest --doctest-modules --ignore=src/cxresearch/engines/spark.py $(SIDE_BY_SIDE) -q src/cxresearch
 
 check: $(READY)
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 import subprocess
 import sys
@@ -184,6 +185,21 @@ def test_every_public_name_resolves_and_is_described(name):
     assert result.__doc__
     # a dataclass without a docstring gets its signature for one
     assert not result.__doc__.startswith(f"{name}(")
+
+
+EXPLAINED = [
+    (space, name)
+    for space in (cx, cx.histories, cx.estimators, cx.charts)
+    for name in space.__all__
+]
+
+
+@pytest.mark.parametrize(("space", "name"), EXPLAINED, ids=[name for _, name in EXPLAINED])
+def test_every_public_name_has_an_example_with_output(space, name):
+    tests = doctest.DocTestFinder(recurse=False).find(getattr(space, name), name)
+    examples = [e for t in tests for e in t.examples]
+    assert any(e.want for e in examples)
+    assert all(e.source.count("\n") < 10 for e in examples)
 
 
 def test_public_names_are_sorted_and_complete():

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.bundled import bundled
+from cxresearch.bundled import copy_sample
 from cxresearch.claims.phrases import Sentence
 from cxresearch.estimators.excess import excess
 from cxresearch.histories import History
@@ -114,9 +114,9 @@ def walk(value, into):
 
 
 @pytest.fixture(scope="module")
-def results():
+def results(tmp_path_factory):
     """One result of each class, from the sample study."""
-    study = cx.read_study(bundled("data") / "sample" / "study.toml")
+    study = cx.read_study(copy_sample(tmp_path_factory.mktemp("sample"))[0])
     records = cx.read_records(study)
     estimators, journey, histories = cx.estimators, cx.journey, cx.histories
     table = cx.risk_table(

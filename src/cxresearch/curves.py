@@ -120,6 +120,16 @@ def incidence_by_level(
 
     Raises:
         EstimationError: no such history or cause.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> curves = cx.incidence_by_level(table, "bad")
+        >>> curves
+        Curves(bad: 0, 1+)
+        >>> round(curves["0"].at(365).value, 2), round(curves["1+"].at(365).value, 2)
+        (0.36, 0.55)
     """
     levels = [name for name in table.feature(history).levels if name != "unknown"]
 
@@ -138,6 +148,13 @@ def incidence_by_cause(
         table: a risk table; its features are summed over.
         min_cell: where that many are at risk, the curves begin.
         level: confidence level.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> curves = cx.curves.incidence_by_cause(cx.risk_table(study))
+        >>> {name: round(curve.at(365).value, 2) for name, curve in curves.items()}
+        {'defection': 0.44, 'other exit': 0.07}
     """
     causes = [c for c in table.causes[1:] if table.events(c)]
     return _curves("cause", causes, lambda c: _incidence(table, c, min_cell, level), min_cell)
@@ -158,6 +175,12 @@ def incidence_after_bad(
 
     Raises:
         SourceError, DataError: as `cxresearch.audit`.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> cx.incidence_after_bad(study)
+        Curves(cause: defection, other exit, third bad moment)
     """
     records = records_of(study)
     stop = max(until_nth or 0, nth + 1)

@@ -125,7 +125,14 @@ def region_of(trial: Trial, e: Evidence) -> Region | None:
 
 
 def happening(claim: Claim, history: str, level: str) -> str:
-    """What it is to reach a level of one of a claim's histories: ``the first bad moment``."""
+    """What it is to reach a level of one of a claim's histories: ``the first bad moment``.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> charts.happening(cx.catalogue()["three-strikes"], "bad", "3+")
+        'the third bad moment'
+    """
     use = claim.histories.get(history, {}).get("use")
     first = {"1": "first", "2": "second", "3": "third"}.get(level.removesuffix("+"))
     if use == "bad_count" and first:
@@ -141,6 +148,12 @@ def claimed(where: Region | None, unit: str = "share") -> str:
     Args:
         where: the region; None if there is none.
         unit: as `Evidence.unit`.
+
+    Example:
+        >>> from cxresearch import charts
+        >>> from cxresearch.claims.decide import parse_region
+        >>> charts.claimed(parse_region("> 1"), "hazard ratio")
+        'more than 1'
     """
     if where is None:
         return "–"

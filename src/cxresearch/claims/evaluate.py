@@ -65,6 +65,13 @@ def evaluate(
         ClaimError: an unknown id.
         ArgumentError: what was given is no study, or no list of ids.
         StudyError, SourceError, DataError, RuleError: as `read_records`.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket
+        Docket('a synthetic company': bad-moments-drive-away supported)
     """
     say = progress or (lambda _: None)
     chosen = choose(

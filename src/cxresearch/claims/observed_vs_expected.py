@@ -89,6 +89,16 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
         NotTestable: the data cannot give the reading, or it rests on matched customers or on counts of contacts and
             not on a risk table.
         EstimationError: the reading's model cannot be fitted.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> records = cx.read_records(study)
+        >>> found = cx.observed_vs_expected(records, cx.catalogue()["bad-moments-drive-away"])
+        >>> found.to_polars().columns
+        ['level', 'observed', 'expected']
+        >>> found.levels
+        ('0', '1+', 'unknown')
     """
     context = EvaluationContext(TableStore(records))
     store = context.store

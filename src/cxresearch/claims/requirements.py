@@ -189,6 +189,16 @@ def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> 
         SourceError: the log cannot be opened.
         DataError: a column is missing or of the wrong type.
         ArgumentError: what was given is no study.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> checked = cx.check_claims(study)
+        >>> dict(zip(checked.claims, checked.lacks))["silent-defection"]
+        'when customers complained: name the column under [interactions], complained_at'
     """
     settings = study_of(study)
     result = claims_of(settings.claims)

@@ -246,6 +246,15 @@ class Docket(Result, Mapping[str, Trial]):
         min_cell: the smallest count a report may show.
         trials: one per claim.
         audit: every row accounted for.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket["bad-moments-drive-away"].verdict
+        'supported'
+        >>> docket.to_polars().select("claim", "verdict").rows()
+        [('bad-moments-drive-away', 'supported')]
     """
 
     study: str

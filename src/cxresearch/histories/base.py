@@ -71,6 +71,24 @@ class Past:
             start).
         clock: turns days into ticks.
         along: the walk along a customer's moments, in the order of time and, within a second, the worse grade first.
+
+    Example:
+        >>> import narwhals.stable.v2 as nw
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> def marks(past):
+        ...     print(past.clock.name, past.customers.collect_schema().names())
+        ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
+        >>> def code(run):
+        ...     return (run.column("n") > 0).cast(nw.Int64)
+        >>> any_contact = cx.histories.History(
+        ...     name="any_contact", levels=("no", "yes"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ... )
+        >>> _ = cx.episodes(study, seen=any_contact).to_polars()
+        tenure ['customer', 'entry', 'exit', 'event', 'cluster', 'unseen']
     """
 
     moments: Frame
@@ -88,6 +106,23 @@ class Run:
         column: own column name to expression; null or 0 before the first mark.
         day: the day of the tick; the level holds for the days after it.
         unseen: 1 where the log does not reach back to the customer's start.
+
+    Example:
+        >>> import narwhals.stable.v2 as nw
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> def marks(past):
+        ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
+        >>> def code(run):
+        ...     return nw.when(run.unseen == 1).then(2).otherwise(run.column("n"))
+        >>> few = cx.histories.History(
+        ...     name="few", levels=("0", "1", "unknown"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ... )
+        >>> cx.episodes(study, contacts=few).to_polars().select("start", "stop", "contacts").rows()
+        [(0, 4, '0'), (4, 9, '1'), (0, 1, '0'), (1, 9, '1')]
     """
 
     column: Callable[[str], nw.Expr]
@@ -111,6 +146,23 @@ class History:
         cumulative: whether the level can only rise, so that reaching one is a moment in time.
         walk: a name for its marks and running columns, which histories share that differ in their levels only; they
             are then walked once.
+
+    Example:
+        >>> import narwhals.stable.v2 as nw
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> def marks(past):
+        ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
+        >>> def code(run):
+        ...     return (run.column("n") > 0).cast(nw.Int64)
+        >>> any_contact = cx.histories.History(
+        ...     name="any_contact", levels=("no", "yes"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ... )
+        >>> cx.episodes(study, seen=any_contact).to_polars().select("start", "stop", "seen").rows()
+        [(0, 4, 'no'), (4, 9, 'yes'), (0, 1, 'no'), (1, 9, 'yes')]
     """
 
     name: str

@@ -25,6 +25,17 @@ def bad_count(cap: int = 3) -> History:
 
     Raises:
         ArgumentError: the cap is no whole number above 0.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.bad_count(2)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0'), (1, 6, '1'), (6, 9, '2+')]
     """
     cap = whole("cap", cap, 1)
     return _count(f"bad_count({cap})", {"grade": grade_code("bad")}, tuple(range(1, cap + 1)))
@@ -39,6 +50,17 @@ def grade_count(grade: str, edges: tuple[int, ...] = (1, 3, 6)) -> History:
 
     Raises:
         EstimationError: no such grade, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.grade_count("good", (1, 2))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, '0'), (4, 9, '1')]
     """
     return _count(
         f"grade_count({grade}, {list(edges)})", {"grade": grade_code(grade)}, tuple(edges)
@@ -53,6 +75,17 @@ def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
 
     Raises:
         EstimationError: edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.contact_count((1, 3))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0'), (1, 6, '1-2'), (6, 9, '3+')]
     """
     return _count(f"contact_count({list(edges)})", {}, tuple(edges))
 
@@ -85,6 +118,17 @@ def moment_count(
 
     Raises:
         EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4], "grade": "bad", "handoff": [False, True]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.moment_count(grade="bad", handoff=True)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, '0'), (4, 9, '1+')]
     """
     flags = {"attended": attended, "is_problem": is_problem, "handoff": handoff}
     expectations = {
@@ -118,6 +162,17 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
 
     Raises:
         EstimationError: fewer days than one, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.contacts_before(2, (1, 2))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 3, '0'), (3, 6, '1'), (6, 9, '2+')]
     """
     if days < 1:
         raise EstimationError(f"days must be at least 1, was {days}")
@@ -194,6 +249,17 @@ def contacts_within(
 
     Raises:
         EstimationError: a window shorter than a day, no such grade, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.contacts_within(2, (1, 2))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0'), (1, 3, '1'), (3, 4, '0'), (4, 8, '1'), (8, 9, '0')]
     """
     if days < 1:
         raise EstimationError(f"days must be at least 1, was {days}")

@@ -26,6 +26,18 @@ def household_exits(cause: str = "defection") -> History:
 
     Raises:
         EstimationError: no such cause.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [3, 2], "grade": ["bad", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, 5], "home": ["h", "h"]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> settings = {"interactions": window, "retention": {"cluster": "home"}}
+        >>> study = cx.study_from(settings, interactions=log, retention=who)
+        >>> rows = cx.episodes(study, past=cx.histories.household_exits()).to_polars()
+        >>> rows.filter(customer=0).select("start", "stop", "past").rows()
+        [(0, 5, 'none'), (5, 9, '1+')]
     """
     known = CAUSES[1:]
     if cause not in known:
@@ -81,6 +93,18 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
 
     Raises:
         EstimationError: edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [3, 2], "grade": ["bad", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, 5], "home": ["h", "h"]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> settings = {"interactions": window, "retention": {"cluster": "home"}}
+        >>> study = cx.study_from(settings, interactions=log, retention=who)
+        >>> rows = cx.episodes(study, past=cx.histories.household_bad((1, 2))).to_polars()
+        >>> rows.filter(customer=0).select("start", "stop", "past").rows()
+        [(0, 2, '0'), (2, 3, '1'), (3, 9, '2+')]
     """
     levels = (*band_names(tuple(edges)), "unknown")
 

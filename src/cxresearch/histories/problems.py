@@ -31,6 +31,19 @@ def first_problem(quick_hours: int = 48) -> History:
 
     Raises:
         EstimationError: fewer hours than one.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "resolved_at": ["2024-01-06 12:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.first_problem(24)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 2, 'open'), (2, 5, 'open late'), (5, 9, 'resolved late')]
     """
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved quickly", "resolved late", "unknown")
@@ -97,6 +110,19 @@ def problem_state(quick_hours: int = 48) -> History:
 
     Raises:
         EstimationError: fewer hours than one.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "resolved_at": ["2024-01-06 12:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.problem_state(24)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 2, 'open'), (2, 5, 'open late'), (5, 9, 'resolved late')]
     """
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved", "resolved late", "unknown")
@@ -150,6 +176,19 @@ def problem_severity(first: bool = False) -> History:
     Returns:
         The history with the levels ``none``, ``bad``, ``neutral``, ``good``, ``unknown grade`` and ``unknown``, which
         holds until the first problem seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.problem_severity()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, 'bad')]
     """
     levels = ("none", *GRADES[:-1], "unknown grade", "unknown")
 
@@ -178,6 +217,19 @@ def had_gesture() -> History:
     Returns:
         The history with the levels ``none`` (no problem so far), ``no gesture``, ``gesture`` and ``unknown``, which
         holds until the first problem seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "goodwill_at": ["2024-01-04 10:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.had_gesture()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 3, 'no gesture'), (3, 9, 'gesture')]
     """
     levels = ("none", "no gesture", "gesture", "unknown")
 
@@ -213,6 +265,19 @@ def informed_before_problem() -> History:
     Returns:
         The history with the levels ``none`` (no problem so far), ``told``, ``not told`` and ``unknown``, which holds
         until the first problem seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "informed_at": ["2024-01-01 10:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.informed_before_problem()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, 'told')]
     """
     levels = ("none", "told", "not told", "unknown")
 
@@ -261,6 +326,17 @@ def bad_then_good(days: int = 14) -> History:
 
     Raises:
         EstimationError: a negative number of days.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.bad_then_good(3)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, 'other'), (4, 9, 'flipped')]
     """
     if days < 0:
         raise EstimationError(f"days must be at least 0, was {days}")
@@ -309,6 +385,19 @@ def has_posted() -> History:
     Returns:
         The history with the levels ``none``, ``posted`` and, for customers whose beginnings the log does not show,
         ``unknown``.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"posted_at": ["2024-01-04 10:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.has_posted()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, 'none'), (4, 9, 'posted')]
     """
     levels = ("none", "posted", "unknown")
 

@@ -29,6 +29,17 @@ def last_grade() -> History:
 
     Within one second the worse grade comes first, so the better one is last. A customer whose beginnings the log does
     not show is ``unknown`` until the first contact seen.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.last_grade()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, 'bad'), (4, 6, 'good'), (6, 9, 'bad')]
     """
     levels = ("none", *GRADES)
 
@@ -65,6 +76,17 @@ def first_contact(grade: str = "bad") -> History:
 
     Raises:
         EstimationError: no such grade.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.first_contact("bad")
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, 'bad')]
     """
     code = grade_code(grade)
     levels = ("none", "unknown grade" if grade == "unknown" else grade, "other", "unknown")
@@ -105,6 +127,17 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
 
     Raises:
         EstimationError: a number of days below one.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.first_bad(long_tenure_days=5, fresh_days=2)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 3, 'early, fresh'), (3, 9, 'early')]
     """
     if long_tenure_days < 1 or fresh_days < 1:
         raise EstimationError(f"days must be at least 1, were {long_tenure_days} and {fresh_days}")
@@ -164,6 +197,17 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
 
     Raises:
         EstimationError: no such grade, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.age_of_last("bad", (2,))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 3, '0-2'), (3, 6, '3+'), (6, 8, '0-2'), (8, 9, '3+')]
     """
     code = None if grade == "any" else grade_code(grade)
 
@@ -189,6 +233,19 @@ def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History
 
     Raises:
         EstimationError: no such happening, or edges that do not rise.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"complained_at": ["2024-01-04 15:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.age_since("complaint", (2,))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 3, 'none'), (3, 5, '0-2'), (5, 9, '3+')]
     """
     happening_code(happening)
     name = f"age_since({happening}, {list(edges)})"

@@ -24,6 +24,17 @@ def worst_score() -> History:
     Returns:
         The history; its levels are ``none``, ``1`` (lowest) to ``5`` and, for customers whose beginnings the log does
         not show, ``unknown``.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "stars": [2, 5, 3]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> scores = {"score": "stars", "scale": [1, 5], "log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": scores}, interactions=log, retention=who)
+        >>> past = cx.histories.worst_score()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, '2')]
     """
 
     def marks(past: Past) -> list[Frame]:
@@ -53,6 +64,17 @@ def mean_score() -> History:
     Returns:
         The history; its levels are ``none``, ``1`` (lowest) to ``5`` and, for customers whose beginnings the log does
         not show, ``unknown``.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "stars": [2, 5, 3]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> scores = {"score": "stars", "scale": [1, 5], "log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": scores}, interactions=log, retention=who)
+        >>> past = cx.histories.mean_score()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, '2'), (4, 6, '4'), (6, 9, '3')]
     """
 
     def marks(past: Past) -> list[Frame]:
@@ -82,6 +104,17 @@ def last_score() -> History:
     Returns:
         The history; its levels are ``none``, ``1`` (lowest) to ``5`` and ``unknown``, which holds until the first score
         seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "stars": [2, 5, 3]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> scores = {"score": "stars", "scale": [1, 5], "log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": scores}, interactions=log, retention=who)
+        >>> past = cx.histories.last_score()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, '2'), (4, 6, '5'), (6, 9, '3')]
     """
 
     def marks(past: Past) -> list[Frame]:

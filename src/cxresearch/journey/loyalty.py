@@ -251,6 +251,12 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
 
     References:
         Shep Hyken, Manage Every Moment, for the question; Kott (2001), Journal of Official Statistics 17, 521-526.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> cx.journey.loyalty_shift(study)
+        LoyaltyShift(49% still there after 365 days; -1.3 (-2.9 to +0.2) points after a moment, on average)
     """
     records = records_of(study, reads=("touchpoint",))
     info, level = records.study.info, records.study.decision.level

@@ -147,6 +147,20 @@ class Audit(Result):
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
             has one of these names is called ``reason in the source``, and a date or time that no calendar has is
             said to be ``later than any calendar``, or earlier.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> audit = cx.audit(study)
+        >>> audit
+        Audit(2 of 2 interactions kept, 2 of 2 retention kept)
+        >>> audit.fact("bad moments").count
+        1
+        >>> audit.to_polars().filter(what="kept").select("table", "count").rows()
+        [('interactions', 2), ('retention', 2)]
     """
 
     tables: tuple[tuple[str, int], ...]

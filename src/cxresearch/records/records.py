@@ -71,6 +71,18 @@ class Records:
         names: name of each facet that is a text to the texts, in the order of their positions.
         has: what histories may read, had all facets been asked for.
         audit: every row accounted for.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> records = cx.read_records(study)
+        >>> records
+        Records('': 2 interactions, 2 retention, on polars)
+        >>> records.window.first, records.window.last
+        (0, 9)
     """
 
     study: Study
@@ -150,6 +162,16 @@ def read_records(
         DataError: a fatal finding: missing column, wrong type, empty table, no customers in common.
         RuleError: a rule or query is refused.
         ArgumentError: what was given is no study.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> records = cx.read_records(study, engine="duckdb")
+        >>> cx.risk_table(records, bad=cx.bad_count(1)) == cx.risk_table(study, bad=cx.bad_count(1))
+        True
     """
     instance("study", study, Study, "a study, as read_study gives it")
     if isinstance(engine, str):

@@ -108,6 +108,18 @@ class Episodes(Result):
         clock: what start and stop count.
         engine: where the frame lives.
         asides: customers left out, with the reason.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> episodes = cx.episodes(study, bad=cx.bad_count(1))
+        >>> episodes
+        Episodes(bad on the tenure clock, on polars)
+        >>> episodes.to_polars().select("start", "stop", "bad", "event").rows()
+        [(0, 9, '0', 'censored'), (0, 1, '0', None), (1, 9, '1+', 'defection')]
     """
 
     frame: Frame

@@ -58,6 +58,19 @@ class RiskTable(Result):
         clock: what time counts.
         population: rows group, customers, clusters: how many took part.
         asides: customers left out of the risk set, with the reason.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1))
+        >>> table.customers, table.events("defection"), table.feature("bad").levels
+        (2, 1, ('0', '1+', 'unknown'))
+        >>> left = table.to_polars().filter(pl.col("defection") > 0)
+        >>> left.select("time", "bad", "defection").rows()
+        [(9, '1+', 1)]
     """
 
     flows: pl.DataFrame
