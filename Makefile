@@ -22,13 +22,14 @@ report: $(READY)
 	@$(BIN)/cxresearch report reports/sample-study/study.toml --out reports
 	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
 
+test: export CX_ENGINES := $(or $(CX_ENGINES),polars polars-lazy)
 test: $(READY)
 	@$(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
 
 test-all: export CX_EXAMPLES := $(or $(CX_EXAMPLES),25)
 test-all: $(READY)
 	@$(BIN)/python -m pytest -m "not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
-	@$(BIN)/python -m pytest --doctest-modules --ignore=src/cxresearch/engines/spark.py -q src/cxresearch
+	@$(BIN)/python -m pytest --doctest-modules --ignore=src/cxresearch/engines/spark.py $(SIDE_BY_SIDE) -q src/cxresearch
 
 check: $(READY)
 	@$(BIN)/ruff check .
@@ -67,4 +68,4 @@ lock:
 	  --extra postgres --constraint requirements.lock pyproject.toml -o requirements-postgres.lock
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) .venv-servers build dist

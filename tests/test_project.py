@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 import subprocess
 import sys
@@ -100,8 +101,30 @@ def test_every_marker_is_run_by_somebody():
     assert {name for words in asked for name in re.findall(r"\w+", words)} - {"or"} == everything
 
 
+def dataclasses_in(path):
+    """The dataclasses of a module: name, number of fields, whether they are built by keyword only."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        made = [d for d in getattr(node, "decorator_list", ()) if "dataclass" in ast.unparse(d)]
+        if isinstance(node, ast.ClassDef) and made:
+            fields = sum(isinstance(line, ast.AnnAssign) for line in node.body)
+            yield node.name, fields, "kw_only=True" in ast.unparse(made[0])
+
+
+# built by the position of their arguments in few places beside their definition
+BY_POSITION = {
+    "AtRiskShare", "Concentration", "CoxFit", "Episodes", "Estimate", "Excess", "Fading", "Flows", "Incidence",
+    "MatchedTable", "ModelComparison", "RateFit", "Rates", "RawEstimate", "RiskTable", "World", "_OverTies",
+}  # fmt: skip
+
+
+def test_what_has_many_fields_is_built_by_keyword():
+    every = [found for path in MODULES for found in dataclasses_in(path)]
+    assert len(every) > 80
+    assert {name for name, fields, named in every if fields > 5 and not named} <= BY_POSITION
+
+
 FLOW = (
-    "errors", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables", "disclosure",
+    "errors", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables", "result", "disclosure",
     "study", "engines", "records", "histories", "risk", "estimators", "explore", "curves", "claims",
     "journey", "charts", "worlds", "report", "cli", "__main__", "__init__",
 )  # fmt: skip
@@ -162,6 +185,21 @@ def test_every_public_name_resolves_and_is_described(name):
     assert result.__doc__
     # a dataclass without a docstring gets its signature for one
     assert not result.__doc__.startswith(f"{name}(")
+
+
+EXPLAINED = [
+    (space, name)
+    for space in (cx, cx.histories, cx.estimators, cx.charts)
+    for name in space.__all__
+]
+
+
+@pytest.mark.parametrize(("space", "name"), EXPLAINED, ids=[name for _, name in EXPLAINED])
+def test_every_public_name_has_an_example_with_output(space, name):
+    tests = doctest.DocTestFinder(recurse=False).find(getattr(space, name), name)
+    examples = [e for t in tests for e in t.examples]
+    assert any(e.want for e in examples)
+    assert all(e.source.count("\n") < 10 for e in examples)
 
 
 def test_public_names_are_sorted_and_complete():

@@ -12,12 +12,13 @@ from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
-from cxresearch.estimators.results import Incidence, Result, some_times
+from cxresearch.estimators.results import Incidence, some_times
 from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
 from cxresearch.histories.base import DayClock
 from cxresearch.html_tables import html_table
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.risk.episodes import episodes, since, until
 from cxresearch.risk.table import RiskTable, risk_table
 from cxresearch.study import Study
@@ -119,6 +120,16 @@ def incidence_by_level(
 
     Raises:
         EstimationError: no such history or cause.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> curves = cx.incidence_by_level(table, "bad")
+        >>> curves
+        Curves(bad: 0, 1+)
+        >>> round(curves["0"].at(365).value, 2), round(curves["1+"].at(365).value, 2)
+        (0.36, 0.55)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(history=history, cause=cause, min_cell=min_cell, level=level)
@@ -139,6 +150,13 @@ def incidence_by_cause(
         table: a risk table; its features are summed over.
         min_cell: where that many are at risk, the curves begin.
         level: confidence level.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> curves = cx.curves.incidence_by_cause(cx.risk_table(study))
+        >>> {name: round(curve.at(365).value, 2) for name, curve in curves.items()}
+        {'defection': 0.44, 'other exit': 0.07}
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(min_cell=min_cell, level=level)
@@ -161,6 +179,12 @@ def incidence_after_bad(
 
     Raises:
         SourceError, DataError: as `cxresearch.audit`.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> cx.incidence_after_bad(study)
+        Curves(cause: defection, other exit, third bad moment)
     """
     arguments(nth=nth)
     optional(until_nth=until_nth)

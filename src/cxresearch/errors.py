@@ -11,7 +11,16 @@ from typing import Any
 
 
 class CxResearchError(Exception):
-    """The root: catch this to catch all that the package raises on purpose."""
+    """The root: catch this to catch all that the package raises on purpose.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> try:
+        ...     cx.bad_count(0)
+        ... except cx.CxResearchError as error:
+        ...     print(error)
+        cap must be a whole number and at least 1, was 0
+    """
 
 
 class ArgumentError(CxResearchError, ValueError):
@@ -91,6 +100,19 @@ class NotTestable(CxResearchError):  # noqa: N818 - an answer, not a mistake
 
     Attributes:
         lacks: what is missing, as a noun phrase that completes "this study cannot say: it lacks ...".
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> table = cx.risk_table(study)
+        >>> try:
+        ...     cx.incidence(table, errors="model")
+        ... except cx.NotTestable as error:
+        ...     print(error)
+        not testable: the study lacks 10 customers at risk at any one time
     """
 
     def __init__(self, lacks: str) -> None:

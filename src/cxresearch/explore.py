@@ -28,6 +28,15 @@ def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:
         ArgumentError: neither a study nor records.
         SourceError: a table cannot be read.
         DataError: a fatal finding.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> cx.audit(study)
+        Audit(2 of 2 interactions kept, 2 of 2 retention kept)
     """
     return records_of(study, engine, ()).audit
 
@@ -58,6 +67,15 @@ def episodes(
         ArgumentError: an argument of the wrong type.
         EstimationError: no such clock or covariate.
         SourceError, DataError: as `audit`.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> cx.episodes(study, bad=cx.bad_count(1)).to_lifelines().columns.tolist()
+        ['id', 'start', 'stop', 'event', 'bad[1+]']
     """
     optional(clock=clock)
     fixed = names("strata", strata)
@@ -121,6 +139,13 @@ def fit_hazard_model(
 
     Raises:
         EstimationError, NotTestable: as `cxresearch.cox`.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> cx.fit_hazard_model(table, ["bad"], strata=["segment"])
+        CoxFit(hazard ratios of defection: bad[1+] 1.86; 576 events)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(terms=terms, strata=strata, cause=cause, level=level)

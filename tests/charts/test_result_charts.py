@@ -47,17 +47,17 @@ def fit(terms=("bad[1]", "bad[2+]", "contacts[1+]"), coef=(0.4, 0.7, -0.3), **mo
 
 def quick(counts=(500, 200, 290, 10), classes=("0", "1", "2+"), customers=(60, 30, 10)):
     return MomentSummary(
-        1000,
-        100,
-        200,
-        50.0,
-        5.0,
-        20.0,
-        ("bad", "neutral", "good", "unknown"),
-        counts,
-        classes,
-        customers,
-        10,
+        moments=1000,
+        customers=100,
+        days=200,
+        years=50.0,
+        per_day=5.0,
+        per_customer_year=20.0,
+        grades=("bad", "neutral", "good", "unknown"),
+        counts=counts,
+        bad_moments=classes,
+        customers_by_bad=customers,
+        min_cell=10,
     )
 
 

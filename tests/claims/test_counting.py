@@ -1,6 +1,7 @@
 """A docket's tables, counted in one walk: in parts or whole, announced or on demand."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -130,7 +131,7 @@ def test_a_table_that_was_not_announced_is_counted_when_asked_for(records):
 def test_an_error_belongs_to_its_own_table(records):
     claim = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
     good = table_specs(records.study, records.fixed, claim, claim.primary)[0]
-    bad = type(good)(good.histories, good.clock, ("colour",))
+    bad = replace(good, fixed=("colour",))
     result = count(records, [good, bad])
     assert isinstance(result[bad.key], EstimationError)
     assert isinstance(result[good.key], RiskTable)

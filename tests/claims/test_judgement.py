@@ -23,9 +23,26 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
         else estimate(1.5, 0.1, scale="log", level=0.95, clusters=Clusters(1_000, 100, "clusters"))
     )
     lacks = "a control group" if verdict == "not testable" else ""
-    own = ("a claim", reading, f"as {reading}", reading == "own", verdict, verdict, "")
     return Evidence(
-        *own, result, p, None, "hazard ratio", "> 1", 1000, 100, None, lacks, (), (), ()
+        claim="a claim",
+        reading=reading,
+        label=f"as {reading}",
+        primary=reading == "own",
+        verdict=verdict,
+        verdict_family=verdict,
+        reason="",
+        estimate=result,
+        p=p,
+        p_family=None,
+        unit="hazard ratio",
+        region="> 1",
+        customers=1000,
+        events=100,
+        horizon_days=None,
+        lacks=lacks,
+        warnings=(),
+        series=(),
+        asides=(),
     )
 
 
@@ -120,10 +137,24 @@ def test_a_required_reading_contradicts_although_the_answer_turns():
 
 def test_all_claims_at_once():
     trials = [
-        Trial(CLAIM, (row("own", "supported", p),), None, None, Sentence())
+        Trial(
+            claim=CLAIM,
+            readings=(row("own", "supported", p),),
+            base_rate=None,
+            naive=None,
+            sentence=Sentence(),
+        )
         for p in (0.001, 0.02, 0.04)
     ]
-    trials.append(Trial(CLAIM, (row("own", "not testable", None),), None, None, Sentence()))
+    trials.append(
+        Trial(
+            claim=CLAIM,
+            readings=(row("own", "not testable", None),),
+            base_rate=None,
+            naive=None,
+            sentence=Sentence(),
+        )
+    )
     primaries = [t.primary for t in adjust_multiplicity(trials, "holm", 0.05)]
     assert [e.p_family for e in primaries[:3]] == pytest.approx([0.004, 0.06, 0.08])
     assert [e.verdict_family for e in primaries] == [

@@ -34,13 +34,35 @@ def touchpoint(
 ):
     ratio = None if share is None else estimate(1.5, 0.1, scale="log", level=0.95, clusters=MANY)
     own = None if share is None else number(*share)
-    return Touchpoint(name, single, day, ("care",), 1000, 400, grades, levels, own, ratio, lacks)
+    return Touchpoint(
+        name=name,
+        single=single,
+        first_day=day,
+        owners=("care",),
+        moments=1000,
+        customers=400,
+        grades=grades,
+        levels=levels,
+        share=own,
+        hazard_ratio=ratio,
+        lacks=lacks,
+    )
 
 
 def journey(*touchpoints, weakest="bill", unclear=()):
     share = next((t.share for t in touchpoints if t.name == weakest), None)
     point = WeakestPoint(weakest, share, unclear, f"The weakest point is {weakest}.")
-    return PerceptionMap(touchpoints, point, "tenure", 900, 3, 500, 0.95, 0.975, 10)
+    return PerceptionMap(
+        touchpoints=touchpoints,
+        weakest=point,
+        clock="tenure",
+        customers=900,
+        left_out=3,
+        defections=500,
+        level=0.95,
+        level_each=0.975,
+        min_cell=10,
+    )
 
 
 MAP = journey(
@@ -49,25 +71,30 @@ MAP = journey(
     touchpoint("other", single=False, share=None, lacks="defections enough", day=None),
 )
 LEVELS = ServiceLevels(
-    ("criminal", "basic", "unknown"), (None, 60, 40), (None, 0.6, 0.4), ("bad", "mostly bad", "unknown"),
-    ((None,) * 4, (50, 10, 0, 0), (0, 0, 0, 40)), 100, 10,
-)  # fmt: skip
+    levels=("criminal", "basic", "unknown"),
+    counts=(None, 60, 40),
+    shares=(None, 0.6, 0.4),
+    counts_as=("bad", "mostly bad", "unknown"),
+    grades=((None,) * 4, (50, 10, 0, 0), (0, 0, 0, 40)),
+    moments=100,
+    min_cell=10,
+)
 CARD = Scorecard(
-    "owner", ("care", "all"), (500, 700), ("respect", "solutions"),
-    (
+    by="owner", rows=("care", "all"), moments=(500, 700), expectations=("respect", "solutions"),
+    scores=(
         Score("care", "respect", 400, number(0.9, 0.03)), Score("care", "solutions", 300, None),
         Score("all", "respect", 600, number(0.85, 0.02)), Score("all", "solutions", 0, None),
     ),
-    ("simplicity",), 0.95, 10,
+    lacks=("simplicity",), level=0.95, min_cell=10,
 )  # fmt: skip
 LOYALTY = LoyaltyShift(
-    number(0.6, 0.02), "still there after 365 days", "neutral", (None,) * 4,
-    (
+    stays=number(0.6, 0.02), meaning="still there after 365 days", against="neutral", hazard_ratios=(None,) * 4,
+    grades=(
         Shift("bad", 100, number(-0.05, 0.01)), Shift("neutral", 300, number(0.0, 0.0)),
         Shift("good", 300, number(0.01, 0.02)), Shift("unknown", 0, None),
     ),
-    (Shift("a touchpoint with a very long name", 400, number(-0.02, 0.01)),),
-    Shift("all moments", 700, number(-0.01, 0.01)), 900, 0.95, 10,
+    touchpoints=(Shift("a touchpoint with a very long name", 400, number(-0.02, 0.01)),),
+    everywhere=Shift("all moments", 700, number(-0.01, 0.01)), customers=900, level=0.95, min_cell=10,
 )  # fmt: skip
 ALL = {
     "perception_map": lambda: charts.perception_map(MAP),
@@ -145,7 +172,15 @@ def test_hidden_counts_have_no_bar_and_no_trace():
     assert "Counts below 10 are not shown" in spec["usermeta"]["caption"]
     with pytest.raises(cx.errors.EstimationError, match="too small"):
         charts.service_levels(
-            ServiceLevels(("basic",), (None,), (None,), ("bad",), ((None,) * 4,), 4, 10)
+            ServiceLevels(
+                levels=("basic",),
+                counts=(None,),
+                shares=(None,),
+                counts_as=("bad",),
+                grades=((None,) * 4,),
+                moments=4,
+                min_cell=10,
+            )
         )
 
 
@@ -161,7 +196,14 @@ def test_scorecard_has_a_line_per_cell_and_no_point_for_hidden_ones():
     assert {r["line"] for r in result if "label" in r} == {0, 3}
     assert "does not tell simplicity" in charts.scorecard(CARD).to_dict()["usermeta"]["caption"]
     empty = Scorecard(
-        "owner", ("all",), (9,), ("respect",), (Score("all", "respect", None, None),), (), 0.95, 10
+        by="owner",
+        rows=("all",),
+        moments=(9,),
+        expectations=("respect",),
+        scores=(Score("all", "respect", None, None),),
+        lacks=(),
+        level=0.95,
+        min_cell=10,
     )
     with pytest.raises(cx.errors.EstimationError, match="nothing to draw"):
         charts.scorecard(empty)
@@ -185,14 +227,14 @@ OBJECTS = {
     "weakest": WeakestPoint(HOSTILE, number(0.1, 0.02), (HOSTILE,), HOSTILE),
     "levels": LEVELS,
     "card": Scorecard(
-        "owner",
-        (HOSTILE,),
-        (9,),
-        ("respect",),
-        (Score(HOSTILE, "respect", None, None),),
-        (HOSTILE,),
-        0.95,
-        10,
+        by="owner",
+        rows=(HOSTILE,),
+        moments=(9,),
+        expectations=("respect",),
+        scores=(Score(HOSTILE, "respect", None, None),),
+        lacks=(HOSTILE,),
+        level=0.95,
+        min_cell=10,
     ),
     "loyalty": LOYALTY,
 }

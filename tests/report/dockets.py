@@ -70,7 +70,7 @@ def share_trial():
     sentence = _sentence(
         "In these data {estimate} ({low} to {high}) of customers left.", readings[0]
     )
-    return Trial(claim, readings, base, naive, sentence)
+    return Trial(claim=claim, readings=readings, base_rate=base, naive=naive, sentence=sentence)
 
 
 def ratio_trial():
@@ -97,7 +97,13 @@ def ratio_trial():
         readings[0],
     )
     return Trial(
-        claim, readings, base, naive, sentence, Sentence("Taken naively: no verdict."), rows
+        claim=claim,
+        readings=readings,
+        base_rate=base,
+        naive=naive,
+        sentence=sentence,
+        caution=Sentence("Taken naively: no verdict."),
+        activity=rows,
     )
 
 
@@ -108,20 +114,26 @@ def untestable_trial():
             claim, "before-third", "not testable", "share", lacks="an end", customers=0, events=0
         ),
     )
-    return Trial(claim, readings, None, None, Sentence("This study cannot say: it lacks an end."))
+    return Trial(
+        claim=claim,
+        readings=readings,
+        base_rate=None,
+        naive=None,
+        sentence=Sentence("This study cannot say: it lacks an end."),
+    )
 
 
 def docket(*trials, name="A phone company"):
     audit = Audit(
-        (("tickets", 52_000),),
-        (("interactions", 52_000), ("retention", 4_000)),
-        (("interactions", 51_990), ("retention", 3_999)),
-        (
+        tables=(("tickets", 52_000),),
+        read=(("interactions", 52_000), ("retention", 4_000)),
+        kept=(("interactions", 51_990), ("retention", 3_999)),
+        findings=(
             Finding("interactions", "no customer", 8, (3, 17), fault=True),
             Finding("interactions", "excluded by the study", 2, (), fault=False),
             Finding("retention", "end before start", 1, (99_123,), fault=True),
         ),
-        (
+        facts=(
             Fact("log from", Day(19_360, True)),
             Fact("bad moments", Share(3, 51_990)),
             Fact("customers who left for another cause", Share(4, 3_999), "competing exits"),
@@ -129,16 +141,16 @@ def docket(*trials, name="A phone company"):
     )
     chosen = trials or (share_trial(), ratio_trial())
     return Docket(
-        name,
-        "0.1.0",
-        "0123456789abcdef",
-        "2023-01-03",
-        "2024-12-31",
-        0.95,
-        "holm",
-        10,
-        tuple(chosen),
-        audit,
+        study=name,
+        version="0.1.0",
+        fingerprint="0123456789abcdef",
+        data_from="2023-01-03",
+        data_until="2024-12-31",
+        level=0.95,
+        multiplicity="holm",
+        min_cell=10,
+        trials=tuple(chosen),
+        audit=audit,
     )
 
 

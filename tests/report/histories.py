@@ -42,10 +42,28 @@ def look(docket: Docket, trial, run: int, **other) -> Look:
     )
     at = FIRST + timedelta(weeks=run)
     result = Look(
-        f"{at:%Y%m%dT%H%M%S}", at.isoformat(), "shop", docket.fingerprint, docket.version, docket.data_from,
-        docket.data_until, e.claim, e.reading, True, e.verdict, e.verdict_family, value, low, high, 0.95, "fixed",
-        e.unit, 0.1, e.customers, e.events,
-    )  # fmt: skip
+        run=f"{at:%Y%m%dT%H%M%S}",
+        at=at.isoformat(),
+        study="shop",
+        fingerprint=docket.fingerprint,
+        version=docket.version,
+        data_from=docket.data_from,
+        data_until=docket.data_until,
+        claim=e.claim,
+        reading=e.reading,
+        primary=True,
+        verdict=e.verdict,
+        verdict_family=e.verdict_family,
+        estimate=value,
+        ci_low=low,
+        ci_high=high,
+        level=0.95,
+        interval="fixed",
+        unit=e.unit,
+        se=0.1,
+        customers=e.customers,
+        events=e.events,
+    )
     return replace(result, **other)
 
 

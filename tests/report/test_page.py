@@ -18,7 +18,7 @@ from cxresearch.report.pages.site import Entry, index
 from cxresearch.risk.episodes import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
-from tests.report.pages import Seen, digest, notebook_of, page_of, policy
+from tests.report.pages import Seen, digest, notebook_of, page_of, page_with, policy
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,8 @@ def test_policy_names_every_script_and_style_by_hash(text):
 
 
 def test_script_in_an_output_is_not_allowed():
-    text = page_of(docket(), {"text/html": "<script>alert(3)</script>"})
+    text = page_with("<p>1</p><script>alert(3)</script>")
+    assert "<p>1</p>" in text
     assert digest("alert(3)") not in policy(text)["script-src"]
 
 
@@ -61,7 +62,7 @@ def test_script_in_an_output_is_not_allowed():
 )
 def test_output_that_would_load_something_stops_the_page(markup):
     with pytest.raises(ReportError, match="stand alone"):
-        page_of(docket(), {"text/html": markup})
+        page_with(markup)
 
 
 def test_markup_in_names_stays_text():
@@ -238,7 +239,16 @@ def test_counts_of_grades_are_hidden_together():
     facts = tuple(
         Fact(f"{n} moments", Share(v, 943)) for n, v in (("bad", 3), ("neutral", 40), ("good", 900))
     )
-    result = audit(Audit((), (("interactions", 943),), (("interactions", 943),), (), facts), 10)
+    result = audit(
+        Audit(
+            tables=(),
+            read=(("interactions", 943),),
+            kept=(("interactions", 943),),
+            findings=(),
+            facts=facts,
+        ),
+        10,
+    )
     assert result.count("not shown") == 2
     assert "900 (95.4%)" in result
 

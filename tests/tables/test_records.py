@@ -14,8 +14,8 @@ from cxresearch.errors import DataError, SourceError, StudyError
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS
 from cxresearch.records.records import columns_of, read_records
 from cxresearch.study.timestamps import BLANKS
+from tests.engine_names import ENGINES
 
-ENGINES = ["polars", "polars-lazy", "duckdb"]
 WIDE = {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)}
 
 
@@ -285,7 +285,10 @@ def test_an_audit_can_be_read_by_people_and_programs():
     assert "rows 2" in str(audit)
     assert "<caption>Audit</caption>" in audit._repr_html_()
     table = audit.to_polars()
-    assert table.columns == ["table", "what", "rows", "examples"]
+    assert table.columns == ["table", "what", "count", "total", "day", "note"]
+    assert ("interactions", "kept", 1, None, None, "") in table.rows()
+    assert ("", "bad moments", 1, 1, None, "") in table.rows()
+    assert table.filter(what="log from")["day"].to_list() == ["2024-01-01"]
     assert ("interactions", "kept", 1) in audit.counts()
 
 

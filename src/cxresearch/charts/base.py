@@ -126,7 +126,14 @@ def region_of(trial: Trial, e: Evidence) -> Region | None:
 
 
 def happening(claim: Claim, history: str, level: str) -> str:
-    """What it is to reach a level of one of a claim's histories: ``the first bad moment``."""
+    """What it is to reach a level of one of a claim's histories: ``the first bad moment``.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> charts.happening(cx.catalogue()["three-strikes"], "bad", "3+")
+        'the third bad moment'
+    """
     instance("claim", claim, Claim, "a claim, such as Trial.claim")
     text("history", history)
     text("level", level)
@@ -145,6 +152,12 @@ def claimed(where: Region | None, unit: str = "share") -> str:
     Args:
         where: the region; None if there is none.
         unit: as `Evidence.unit`.
+
+    Example:
+        >>> from cxresearch import charts
+        >>> from cxresearch.claims.decide import parse_region
+        >>> charts.claimed(parse_region("> 1"), "hazard ratio")
+        'more than 1'
     """
     if where is not None:
         instance("where", where, Region, "a region, such as Reading.region")

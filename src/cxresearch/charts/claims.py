@@ -62,6 +62,16 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
 
     Returns:
         A chart with a row per reading; the base rate and the naive answer stand out by colour and shape.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> claim = "bad-moments-drive-away"
+        >>> trial = cx.evaluate(study, [claim], keep=False)[claim]
+        >>> chart = charts.readings(trial, "hazard ratio")
+        >>> print(chart.to_dict()["description"].partition(" Shaded")[0])
+        Numbers with intervals for the claim “A bad moment pushes customers away.”
     """
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     arguments(unit=unit)
@@ -162,7 +172,17 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
 
 
 def units(trial: Trial) -> tuple[str, ...]:
-    """The units in which a claim has numbers to draw, that of its primary reading first."""
+    """The units in which a claim has numbers to draw, that of its primary reading first.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> claim = "silent-defection"
+        >>> trial = cx.evaluate(study, [claim], keep=False)[claim]
+        >>> charts.units(trial)
+        ('share', 'difference of shares')
+    """
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     result = [e.unit for e in trial.readings if _drawn(e)]
     return tuple(dict.fromkeys(result))
@@ -303,6 +323,11 @@ class Shares:
         contacts: the band.
         with_bad: share of its customers who had a bad moment; None where too few to show.
         left: share of its customers who left; None likewise.
+
+    Example:
+        >>> from cxresearch import charts
+        >>> charts.Shares("1", with_bad=0.2, left=0.3).with_bad
+        0.2
     """
 
     contacts: str
@@ -319,6 +344,16 @@ def activity(trial: Trial, min_cell: int) -> Chart:
 
     Returns:
         The chart.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> claim = "bad-moments-drive-away"
+        >>> trial = cx.evaluate(study, [claim], keep=False)[claim]
+        >>> chart = charts.activity(trial, 10)
+        >>> print(chart.to_dict()["description"].partition("; 5-9")[0])
+        Who had a bad moment and who left, by number of contacts. 2-4 contacts: 71% left
     """
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     arguments(min_cell=min_cell)
@@ -382,6 +417,16 @@ def shares(rows: Sequence[Activity], min_cell: int) -> tuple[Shares, ...]:
 
     One hidden count could be had by subtraction from a total shown elsewhere, so the smallest of the others
     is hidden with it.
+
+    Example:
+        >>> from cxresearch import charts
+        >>> from cxresearch.claims.results import Activity
+        >>> rows = [
+        ...     Activity("1", customers=100, with_bad=20, left=30),
+        ...     Activity("2+", customers=80, with_bad=40, left=5),
+        ... ]
+        >>> charts.shares(rows, min_cell=10)
+        (Shares(contacts='1', with_bad=0.2, left=None), Shares(contacts='2+', with_bad=0.5, left=None))
     """
     for row in rows_of("rows", rows):
         instance("rows", row, Activity, "a list of rows, such as Trial.activity")

@@ -51,6 +51,15 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
 
     Returns:
         The chart, with the claim's edge as a rule where the reading is a share.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> trial = cx.evaluate(study, ["public-posting"], keep=False)["public-posting"]
+        >>> chart = charts.curves(trial.primary, trial)
+        >>> print(chart.to_dict()["description"].partition(". of")[0])
+        Curves of the share of customers who posted, over time
     """
     instance("evidence", evidence, Evidence, "a reading that was tried, such as trial.primary")
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
@@ -195,6 +204,14 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
 
     Raises:
         EstimationError: no causes, more than six, several clocks, or too few at risk or leaving.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> chart = charts.competing(cx.curves.incidence_by_cause(cx.risk_table(study)))
+        >>> print(chart.to_dict()["description"])
+        Shares of customers by what came first, over time, stacked. By day 603: defection: 63%; other exit: 7.2%.
     """
     mapping_of(
         "causes", causes, Incidence, "incidences by cause, as incidence_after_bad gives them"
@@ -299,6 +316,15 @@ def retention(
 
     Raises:
         EstimationError: no curves, more than six, curves on several clocks, or none with enough customers.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> chart = charts.retention(cx.incidence_by_level(table, "bad"))
+        >>> print(chart.to_dict()["description"].partition("; 1+")[0])
+        Share of customers not lost yet, over time, by bad moments so far. 0: 54% (48% to 59%) by day 549
     """
     mapping_of("curves", curves, Incidence, "incidences by level, as incidence_by_level gives them")
     arguments(history=history, min_cell=min_cell)

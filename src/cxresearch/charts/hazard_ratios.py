@@ -36,6 +36,15 @@ def hazard_ratios(
 
     Raises:
         EstimationError: no fits, more than six, no such feature, or no ratio that can be drawn.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> chart = charts.hazard_ratios(cx.cox(table, ["bad"]))
+        >>> print(chart.to_dict()["description"])
+        Hazard ratios with intervals. bad 1+, against 0: 1.86, interval 1.46 to 2.36.
     """
     if not isinstance(fits, CoxFit):
         mapping_of("fits", fits, CoxFit, "a fit, as cox gives it, or several by name")

@@ -44,6 +44,14 @@ def perception_map(result: PerceptionMap) -> Chart:
     Returns:
         The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it cannot be told from all
         others.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> chart = charts.perception_map(cx.journey.perception_map(study))
+        >>> print(chart.to_dict()["description"].partition("; neutral")[0])
+        Touchpoints in order. call: bad 12% (320)
     """
     instance("result", result, PerceptionMap, "what cx.journey.perception_map gives")
     rows = [_row(i, t, result) for i, t in enumerate(result.touchpoints)]
@@ -232,6 +240,14 @@ def service_levels(result: ServiceLevels) -> Chart:
 
     Raises:
         NothingToDrawError: all counts are too small to be shown.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> chart = charts.service_levels(cx.journey.service_levels(study))
+        >>> print(chart.to_dict()["description"].partition("; expected")[0])
+        Moments by level of service. criminal: 875 (6.7%), counts as bad; basic: 850 (6.5%), counts as bad
     """
     instance("result", result, ServiceLevels, "what cx.journey.service_levels gives")
     counted = zip(result.levels, result.counts, result.shares, result.counts_as, strict=True)
@@ -299,6 +315,15 @@ def grades(quick: MomentSummary) -> Chart:
 
     Args:
         quick: from `cxresearch.journey.moment_summary`.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> quick = cx.journey.moment_summary(study)
+        >>> chart = charts.grades(quick)
+        >>> print(chart.to_dict()["description"].partition("; unknown")[0])
+        Moments by grade. bad: 1,725 (13%, 2.4 a day); neutral: 4,965 (38%, 6.8 a day); good: 5,033 (39%, 6.9 a day)
     """
     instance("quick", quick, MomentSummary, "what cx.journey.moment_summary gives")
     rows = [
@@ -324,6 +349,15 @@ def bad_moments(quick: MomentSummary) -> Chart:
 
     Args:
         quick: from `cxresearch.journey.moment_summary`; sparse classes are put together there.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> quick = cx.journey.moment_summary(study)
+        >>> chart = charts.bad_moments(quick)
+        >>> print(chart.to_dict()["description"].partition("; 4")[0])
+        Customers by number of bad moments. 0: 418 (42%); 1: 232 (23%); 2: 118 (12%); 3: 86 (8.6%)
     """
     instance("quick", quick, MomentSummary, "what cx.journey.moment_summary gives")
     rows = [

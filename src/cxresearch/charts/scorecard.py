@@ -29,6 +29,14 @@ def scorecard(result: Scorecard) -> Chart:
 
     Raises:
         NothingToDrawError: no share can be shown.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> chart = charts.scorecard(cx.journey.scorecard(study))
+        >>> print(chart.to_dict()["description"].partition("; customer")[0])
+        Share of moments in which expectations were kept, by owner. customer care, respect: 90.4% (89.5–91.3)
     """
     instance("result", result, Scorecard, "what cx.journey.scorecard gives")
     rows = [_kept(s, result) for s in result.scores]
@@ -77,6 +85,14 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
 
     Raises:
         NothingToDrawError: no change is known.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch import charts
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> chart = charts.loyalty_shift(cx.journey.loyalty_shift(study))
+        >>> print(chart.to_dict()["description"].partition(" bad")[0])
+        Change of the chance to stay after a moment, against a neutral moment. 49% are still there after 365 days.
     """
     instance("result", result, LoyaltyShift, "what cx.journey.loyalty_shift gives")
     blocks = [

@@ -142,7 +142,16 @@ class Catalogue(Mapping[str, Claim]):
 
 @cache
 def catalogue() -> Catalogue:
-    """Every claim the package knows by id, in the order of the catalogue."""
+    """Every claim the package knows by id, in the order of the catalogue.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> claims = cx.catalogue()
+        >>> len(claims)
+        28
+        >>> claims["bad-moments-drive-away"].statement
+        'A bad moment pushes customers away.'
+    """
     folder = files("cxresearch.claims").joinpath("catalogue")
     texts = [folder.joinpath(f"{name}.toml").read_text(encoding="utf-8") for name in SECTIONS]
     return Catalogue(claim for text in texts for claim in _section(tomllib.loads(text)))

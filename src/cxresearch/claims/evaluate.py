@@ -75,6 +75,13 @@ def evaluate(
         ClaimError: an unknown id.
         ArgumentError: what was given is no study, or no list of ids.
         StudyError, SourceError, DataError, RuleError: as `read_records`.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket
+        Docket('a synthetic company': bad-moments-drive-away supported)
     """
     arguments(verdicts_only=verdicts_only, keep=keep)
     optional(progress=progress)
@@ -96,16 +103,16 @@ def evaluate(
         [result[c.id] for c in chosen], settings.multiplicity, 1 - settings.level
     )
     return Docket(
-        store.study.name,
-        version("cxresearch"),
-        fingerprint.result(),
-        str(store.audit.fact("log from")),
-        str(store.audit.fact("log until")),
-        settings.level,
-        settings.multiplicity,
-        store.study.info.min_cell,
-        tuple(trials),
-        store.audit,
+        study=store.study.name,
+        version=version("cxresearch"),
+        fingerprint=fingerprint.result(),
+        data_from=str(store.audit.fact("log from")),
+        data_until=str(store.audit.fact("log until")),
+        level=settings.level,
+        multiplicity=settings.multiplicity,
+        min_cell=store.study.info.min_cell,
+        trials=tuple(trials),
+        audit=store.audit,
     )
 
 
@@ -302,49 +309,49 @@ def _row(
     warnings: tuple[str, ...] = (),
 ) -> Evidence:
     return Evidence(
-        claim.id,
-        reading.id,
-        reading.label,
-        reading.primary,
-        verdict,
-        verdict,
-        reason,
-        result.estimate,
-        p,
-        None,
-        result.unit,
-        reading.region or "",
-        result.customers,
-        result.events,
-        result.horizon_days,
-        "",
-        warnings,
-        result.series,
-        result.asides,
+        claim=claim.id,
+        reading=reading.id,
+        label=reading.label,
+        primary=reading.primary,
+        verdict=verdict,
+        verdict_family=verdict,
+        reason=reason,
+        estimate=result.estimate,
+        p=p,
+        p_family=None,
+        unit=result.unit,
+        region=reading.region or "",
+        customers=result.customers,
+        events=result.events,
+        horizon_days=result.horizon_days,
+        lacks="",
+        warnings=warnings,
+        series=result.series,
+        asides=result.asides,
     )
 
 
 def _untestable(claim: Claim, reading: AnyReading, missing: str) -> Evidence:
     return Evidence(
-        claim.id,
-        reading.id,
-        reading.label,
-        reading.primary,
-        "not testable",
-        "not testable",
-        "",
-        None,
-        None,
-        None,
-        reading.unit,
-        reading.region or "",
-        0,
-        0,
-        None,
-        missing,
-        (),
-        (),
-        (),
+        claim=claim.id,
+        reading=reading.id,
+        label=reading.label,
+        primary=reading.primary,
+        verdict="not testable",
+        verdict_family="not testable",
+        reason="",
+        estimate=None,
+        p=None,
+        p_family=None,
+        unit=reading.unit,
+        region=reading.region or "",
+        customers=0,
+        events=0,
+        horizon_days=None,
+        lacks=missing,
+        warnings=(),
+        series=(),
+        asides=(),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from cxresearch.checks import instance
 from cxresearch.claims.compute import EvaluationContext, compute
 from cxresearch.claims.readings import EventReading
@@ -13,14 +15,14 @@ from cxresearch.claims.tables import TableStore
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.rates import expected_events
-from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.risk.table import RiskTable
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ObservedVsExpected(Result):
     """What the primary reading of a claim rests on.
 
@@ -47,6 +49,13 @@ class ObservedVsExpected(Result):
             f"{self.history} moments so far"
             if self.history in GRADES
             else self.history.replace("_", " ")
+        )
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per level: level, observed, expected."""
+        return pl.DataFrame(
+            {"level": self.levels, "observed": self.observed, "expected": self.expected},
+            schema={"level": pl.String, "observed": pl.Int64, "expected": pl.Float64},
         )
 
     def __repr__(self) -> str:
@@ -81,6 +90,16 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
         NotTestable: the data cannot give the reading, or it rests on matched customers or on counts of contacts and
             not on a risk table.
         EstimationError: the reading's model cannot be fitted.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> records = cx.read_records(study)
+        >>> found = cx.observed_vs_expected(records, cx.catalogue()["bad-moments-drive-away"])
+        >>> found.to_polars().columns
+        ['level', 'observed', 'expected']
+        >>> found.levels
+        ('0', '1+', 'unknown')
     """
     instance("records", records, Records, "records, as read_records gives them")
     instance("claim", claim, Claim, "a claim, such as cx.catalogue()['three-strikes']")
@@ -104,10 +123,10 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
     event = primary.event if isinstance(primary, EventReading) else "defection"
     counts = expected_events(table, history, event)
     return ObservedVsExpected(
-        table,
-        history,
-        tuple(counts["level"].to_list()),
-        tuple(int(n) for n in counts["observed"].to_list()),
-        tuple(float(n) for n in counts["expected"].to_list()),
-        records.study.info.min_cell,
+        table=table,
+        history=history,
+        levels=tuple(counts["level"].to_list()),
+        observed=tuple(int(n) for n in counts["observed"].to_list()),
+        expected=tuple(float(n) for n in counts["expected"].to_list()),
+        min_cell=records.study.info.min_cell,
     )

@@ -20,11 +20,11 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.validation import features
 from cxresearch.engines import Engine
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit, Share
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records, columns_of, study_of
+from cxresearch.result import Result
 from cxresearch.study import Study
 
 MARKETING = "marketing"  # stands for all covariates that a study calls so
@@ -189,6 +189,16 @@ def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> 
         SourceError: the log cannot be opened.
         DataError: a column is missing or of the wrong type.
         ArgumentError: what was given is no study.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> checked = cx.check_claims(study)
+        >>> dict(zip(checked.claims, checked.lacks))["silent-defection"]
+        'when customers complained: name the column under [interactions], complained_at'
     """
     settings = study_of(study)
     result = claims_of(settings.claims)

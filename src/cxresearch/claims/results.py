@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
@@ -16,16 +16,17 @@ from cxresearch.claims.decide import Verdict, parse_region
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
-from cxresearch.estimators.results import Estimate, Result
+from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
+from cxresearch.result import Result, plain
 from cxresearch.risk.episodes import Exclusion
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceValue:
+class ReferenceValue(Result):
     """A number to hold an estimate against: the base rate, or the naive answer.
 
     Attributes:
@@ -44,7 +45,7 @@ class ReferenceValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class Series(Result):
     """A curve for a chart.
 
     Attributes:
@@ -61,9 +62,23 @@ class Series:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 
+    def to_polars(self) -> pl.DataFrame:
+        """One row per day: name, x, y, low, high; the limits are null where there is no band."""
+        nothing = (None,) * len(self.x)
+        columns = {
+            "x": self.x,
+            "y": self.y,
+            "low": self.low or nothing,
+            "high": self.high or nothing,
+        }
+        return pl.DataFrame(
+            {"name": (self.name,) * len(self.x), **columns},
+            schema={"name": pl.String, **dict.fromkeys(columns, pl.Float64)},
+        )
+
 
 @dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(Result):
     """Customers with about as many contacts in all: how many of them had a bad moment, how many left.
 
     Attributes:
@@ -79,8 +94,8 @@ class Activity:
     left: int
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Result):
     """One reading of a claim, tried.
 
     Attributes:
@@ -125,6 +140,14 @@ class Evidence:
     warnings: tuple[str, ...]
     series: tuple[Series, ...]
     asides: tuple[Exclusion, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As an entry of the documented JSON, with the curves and the customers left out."""
+        return {**_row(self), "series": plain(self.series), "asides": plain(self.asides)}
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row, as of `Trial.to_polars`."""
+        return _table([self])
 
 
 RivalStatus = Literal[
@@ -190,8 +213,8 @@ class Rival(Result):
         return self.status in ("required", "survived", "keeps it open")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Trial(Mapping[str, Evidence]):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Trial(Result, Mapping[str, Evidence]):
     """A claim, tried: its readings, the numbers beside them, and a sentence.
 
     Attributes:
@@ -239,8 +262,22 @@ class Trial(Mapping[str, Evidence]):
         return len(self.readings)
 
     def to_polars(self) -> pl.DataFrame:
-        """One row per reading."""
-        return pl.DataFrame([_row(e) for e in self.readings], infer_schema_length=None)
+        """One row per reading: verdicts, estimate, limits, errors, p, counts; the warnings as one text."""
+        return _table(self.readings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The verdict in words, the readings and the numbers beside them."""
+        return {
+            "claim": self.claim.id,
+            "statement": self.claim.statement,
+            "verdict": self.verdict,
+            "sentence": str(self.sentence),
+            "caution": str(self.caution),
+            "readings": plain(self.readings),
+            "base_rate": plain(self.base_rate),
+            "naive": plain(self.naive),
+            "activity": plain(self.activity),
+        }
 
     def _repr_html_(self) -> str:
         rows = [
@@ -263,8 +300,8 @@ class Trial(Mapping[str, Evidence]):
         return f"Trial({self.claim.id!r}: {self.verdict}, {shown(self.primary)})"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Docket(Mapping[str, Trial]):
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Docket(Result, Mapping[str, Trial]):
     """All claims tried on a study.
 
     Attributes:
@@ -278,6 +315,15 @@ class Docket(Mapping[str, Trial]):
         min_cell: the smallest count a report may show.
         trials: one per claim.
         audit: every row accounted for.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket["bad-moments-drive-away"].verdict
+        'supported'
+        >>> docket.to_polars().select("claim", "verdict").rows()
+        [('bad-moments-drive-away', 'supported')]
     """
 
     study: str
@@ -391,6 +437,20 @@ def _number(result: Estimate | None, field: str) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
+_NUMBERS = (
+    "estimate",
+    "ci_low",
+    "ci_high",
+    "ci_fixed_low",
+    "ci_fixed_high",
+    "p",
+    "p_family",
+    "se",
+    "se_model",
+)
+_KINDS = dict.fromkeys(_NUMBERS, pl.Float64) | {"horizon_days": pl.Int64, "lacks": pl.String}
+
+
 def _row(e: Evidence) -> dict[str, Any]:
     return {
         "claim": e.claim,
@@ -417,6 +477,12 @@ def _row(e: Evidence) -> dict[str, Any]:
         "lacks": e.lacks or None,
         "warnings": list(e.warnings),
     }
+
+
+def _table(readings: Iterable[Evidence]) -> pl.DataFrame:
+    """One row per reading, in columns that are the same for every claim."""
+    rows = [_row(e) | {"warnings": " ".join(e.warnings)} for e in readings]
+    return pl.DataFrame(rows, schema_overrides=_KINDS, infer_schema_length=None)
 
 
 def _beside(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:

@@ -63,7 +63,7 @@ MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
     """A table to be made: which histories, on which clock, and what is done with the episodes.
 
@@ -148,25 +148,43 @@ def table_specs(
             origin, event = reading.time_origin, reading.competing_event
             if origin is None:
                 lagged = DayClock(study.moments.blackout_days)
-                return (TableSpec(own, lagged, given, competing_event=event),)
-            reached = TableSpec(((origin.history, claim.history(origin.history)),), days)
-            return (TableSpec(own, days, given, time_origin=origin, competing_event=event), reached)
+                return (TableSpec(histories=own, clock=lagged, fixed=given, competing_event=event),)
+            reached = TableSpec(
+                histories=((origin.history, claim.history(origin.history)),), clock=days
+            )
+            return (
+                TableSpec(
+                    histories=own,
+                    clock=days,
+                    fixed=given,
+                    time_origin=origin,
+                    competing_event=event,
+                ),
+                reached,
+            )
         case ExcessReading():
-            spec = TableSpec(own, days, _known(fixed, ("segment",)), compare=reading.compare)
+            spec = TableSpec(
+                histories=own,
+                clock=days,
+                fixed=_known(fixed, ("segment",)),
+                compare=reading.compare,
+            )
         case ShareReading() | ShareAtRiskReading():
-            spec = TableSpec(own, days, given)
+            spec = TableSpec(histories=own, clock=days, fixed=given)
         case ConcentrationReading():
-            spec = TableSpec((), days, contacts_by=(reading.of, reading.adjust_for))
+            spec = TableSpec(histories=(), clock=days, contacts_by=(reading.of, reading.adjust_for))
         case FadingReading():
-            spec = TableSpec(own, clock_of(study), (*_known(fixed, reading.strata), *given))
+            spec = TableSpec(
+                histories=own, clock=clock_of(study), fixed=(*_known(fixed, reading.strata), *given)
+            )
         case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
             kept = (*_known(fixed, reading.model.strata), *given)
             held = held_histories(setting, claim, reading, variant, calendar=calendar)
             clock = clock_of(study)
             spec = TableSpec(
-                (*own, *held.items()),
-                clock.lagged(clock.lag + variant.lead) if variant.lead else clock,
-                kept,
+                histories=(*own, *held.items()),
+                clock=clock.lagged(clock.lag + variant.lead) if variant.lead else clock,
+                fixed=kept,
                 time_origin=reading.time_origin,
                 time_fixed=reading.time_fixed,
                 cohorts=uses_cohorts(reading),
@@ -179,7 +197,9 @@ def table_specs(
 
 def contacts_spec() -> TableSpec:
     """Contacts and bad moments in all, for who has bad moments and who leaves."""
-    return TableSpec((("contacts", contact_count()), ("bad", bad_count(1))), DayClock(0))
+    return TableSpec(
+        histories=(("contacts", contact_count()), ("bad", bad_count(1))), clock=DayClock(0)
+    )
 
 
 def _known(fixed: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:

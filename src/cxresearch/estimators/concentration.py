@@ -115,6 +115,14 @@ def worst_share(
     Raises:
         NotTestable: fewer than 20 agents can be ranked.
         EstimationError: a column is missing or holds what it must not, or an argument is out of range.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> half = pl.DataFrame({"agent": range(40), "stratum": 0, "moments": 100, "bad": [20] * 4 + [6] * 36})
+        >>> counts = pl.concat([half.with_columns(half=0), half.with_columns(half=1)])
+        >>> cx.estimators.worst_share(counts, draws=100)
+        Concentration(0.27 (0.189 to 0.37) of bad moments in 10% of moments; chance 0.101 (0.0791 to 0.131))
     """
     instance("counts", counts, pl.DataFrame, "a Polars frame of counts")
     arguments(part=part, level=level, draws=draws, seed=seed)

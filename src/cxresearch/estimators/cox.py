@@ -215,6 +215,16 @@ def cox(
     References:
         Efron (1977), JASA 72, 557-565; Andersen & Gill (1982), Annals of Statistics 10, 1100-1120; Lin & Wei (1989),
         JASA 84, 1074-1078; Heinze & Schemper (2001), Biometrics 57, 114-119.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> fit = cx.cox(table, ["bad"])
+        >>> fit
+        CoxFit(hazard ratios of defection: bad[1+] 1.86; 576 events)
+        >>> fit.to_polars().columns
+        ['term', 'coef', 'hazard_ratio', 'low', 'high', 'se', 'se_model']
     """
     arguments(cause=cause, errors=errors)
     one_of("ties", ties, ("efron", "breslow"))
@@ -268,6 +278,14 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
     Raises:
         EstimationError: no such term.
         NotTestable: nobody was ever at risk in a level named, or what is held equal says the same.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(2), whole=True)
+        >>> fit = cx.cox(table, ["bad"])
+        >>> print(cx.contrast(fit, {"bad[2+]": 1, "bad[1]": -1}))
+        1.56 (1.2 to 2.03)
     """
     having("fit", fit, ("terms", "coef", "replicates"), "a fit, as cox and rate_ratios give it")
     arguments(weights=weights)

@@ -85,6 +85,16 @@ def grouped_hazards(
     Raises:
         EstimationError: as `cxresearch.cox`, or a likelihood without a maximum.
         NotTestable: all events are those of one customer.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> made = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1)
+        >>> log = {"score": "stars", "scale": [1, 5]}
+        >>> settings = {"interactions": log, "retention": {"kind": "activity", "gap_days": 60}}
+        >>> study = cx.study_from(settings, interactions=made.interactions)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> cx.estimators.grouped_hazards(table, ["bad"])
+        CoxFit(hazard ratios of defection: bad[1+] 1.78; 894 events)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(terms=terms, held=held, strata=strata, cause=cause, level=level, errors=errors)

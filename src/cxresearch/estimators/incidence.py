@@ -65,6 +65,13 @@ def incidence(
     References:
         Aalen & Johansen (1978), Scandinavian Journal of Statistics 5, 141-150; Betensky & Schoenfeld (2001),
         Biometrics 57, 282-286.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> curve = cx.incidence(cx.risk_table(study))
+        >>> print(curve.at(365))
+        0.441 (0.412 to 0.471)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(cause=cause, min_cell=min_cell, level=level, errors=errors)

@@ -105,6 +105,13 @@ def compare_models(
 
     References:
         Takeuchi (1976), Suri-Kagaku 153, 12-18; Stone (1977), JRSS B 39, 44-47; Vuong (1989), Econometrica 57, 307-333.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(3), last=cx.histories.last_grade(), whole=True)
+        >>> cx.estimators.compare_models(table, ["bad"], ["last"])
+        ModelComparison(bad less last: 0.054 (0.0189 to 0.0892) per event)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(a=a, b=b, common=common, strata=strata, cause=cause, level=level)

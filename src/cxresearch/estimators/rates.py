@@ -423,6 +423,14 @@ def rate_ratios(
         Friedman (1982), Piecewise exponential models for survival data with covariates, Annals of Statistics 10,
         101-113; Correia, Guimarães & Zylkin (2019), Verifying the existence of maximum likelihood estimates for
         generalized linear models, arXiv:1903.01633.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> fit = cx.estimators.rate_ratios(table, ["bad"], breaks=(0, 90, 365))
+        >>> dict(zip(fit.terms, fit.to_polars()["rate_ratio"].round(2)))
+        {'bad[1+]': 1.67}
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(terms=terms, breaks=breaks, strata=strata, cause=cause)

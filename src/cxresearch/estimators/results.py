@@ -15,6 +15,8 @@ from cxresearch.disclosure.counts import about, apart
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.html_tables import html_table
+from cxresearch.result import Result as Result  # noqa: PLC0414  # estimators take it from here
+from cxresearch.result import cell, plain
 from cxresearch.risk.table import RiskTable
 
 
@@ -43,37 +45,6 @@ def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
 
 
 Vector = NDArray[np.float64]
-
-
-class Result:
-    """Mixin: `to_polars`, `to_dict` and a table in notebooks, for frozen dataclasses."""
-
-    __slots__ = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values; arrays become lists, missing numbers None."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
-
-    def to_polars(self) -> pl.DataFrame:
-        """One row per entry of the longest field; shorter fields are repeated."""
-        values = self.to_dict()
-        longest = max((len(v) for v in values.values() if isinstance(v, list)), default=1)
-        columns = {
-            k: (v if isinstance(v, list) and len(v) == longest else [v] * longest)
-            for k, v in values.items()
-            if not isinstance(v, list) or len(v) == longest
-        }
-        return pl.DataFrame(columns, strict=False)
-
-    def _repr_html_(self) -> str:
-        frame = self.to_polars()
-        varying = [
-            c
-            for c in frame.columns
-            if frame[c].dtype != pl.List and (frame.height == 1 or frame[c].n_unique() > 1)
-        ]
-        rows = ([_shown(v) for v in row] for row in frame.select(varying).head(60).iter_rows())
-        return html_table(type(self).__name__, varying, rows)
 
 
 def basis_text(errors: str, df: int) -> str:
@@ -126,7 +97,7 @@ class Estimate(Result):
         row = (
             f"{self.value:.4g}",
             *(f"{v:.4g}" for v in (self.low, self.high)),
-            _shown(_plain(self.se)),
+            cell(plain(self.se)),
             self.scale,
         )
         heads = (
@@ -289,7 +260,7 @@ class CoxFit(Result):
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
         hidden = ("influence", "loglik_influence", "clusters", "unidentified")
-        rest = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in hidden}
+        rest = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in hidden}
         return {**rest, "df": self.df}
 
     def to_polars(self) -> pl.DataFrame:
@@ -349,22 +320,6 @@ def coefficients(fit: Any, ratio: str) -> pl.DataFrame:
         },
         schema_overrides={"low": pl.Float64, "high": pl.Float64},
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_plain(v) for v in value.tolist()]
-    if isinstance(value, float):
-        return None if np.isnan(value) else value
-    if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
-    return value.to_dict() if isinstance(value, Result) else value
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def estimate(

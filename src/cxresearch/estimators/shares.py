@@ -78,6 +78,13 @@ def share(
     Raises:
         NotTestable: the denominator is empty.
         EstimationError: an unknown feature, level or cause.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> print(cx.estimators.share(table, {"bad": ("1+",)}, causes=("defection",)).estimate)
+        0.583 (0.516 to 0.648)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(numerator=numerator, level=level)
@@ -191,6 +198,15 @@ def share_at_risk(
         NotTestable: nobody left, all at risk with the leavers are in these levels or none is, or all leavers are one
             cluster.
         EstimationError: an unknown feature, level or cause, or a feature that counts and is held equal at once.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(
+        ...     study, bad=cx.bad_count(1), recent=cx.contacts_within(90), whole=True
+        ... )
+        >>> cx.estimators.share_at_risk(table, {"bad": ("1+",)}, "recent")
+        AtRiskShare(0.583 (0.516 to 0.648) of 576 who left; excess over those at risk 0.0966 (0.0481 to 0.145))
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(numerator=numerator, matched_on=matched_on, causes=causes, strata=strata)

@@ -71,6 +71,24 @@ class Past:
             start).
         clock: turns days into ticks.
         along: the walk along a customer's moments, in the order of time and, within a second, the worse grade first.
+
+    Example:
+        >>> import narwhals.stable.v2 as nw
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> def marks(past):
+        ...     print(past.clock.name, past.customers.collect_schema().names())
+        ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
+        >>> def code(run):
+        ...     return (run.column("n") > 0).cast(nw.Int64)
+        >>> any_contact = cx.histories.History(
+        ...     name="any_contact", levels=("no", "yes"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ... )
+        >>> _ = cx.episodes(study, seen=any_contact).to_polars()
+        tenure ['customer', 'entry', 'exit', 'event', 'cluster', 'unseen']
     """
 
     moments: Frame
@@ -88,6 +106,23 @@ class Run:
         column: own column name to expression; null or 0 before the first mark.
         day: the day of the tick; the level holds for the days after it.
         unseen: 1 where the log does not reach back to the customer's start.
+
+    Example:
+        >>> import narwhals.stable.v2 as nw
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> def marks(past):
+        ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
+        >>> def code(run):
+        ...     return nw.when(run.unseen == 1).then(2).otherwise(run.column("n"))
+        >>> few = cx.histories.History(
+        ...     name="few", levels=("0", "1", "unknown"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ... )
+        >>> cx.episodes(study, contacts=few).to_polars().select("start", "stop", "contacts").rows()
+        [(0, 4, '0'), (4, 9, '1'), (0, 1, '0'), (1, 9, '1')]
     """
 
     column: Callable[[str], nw.Expr]
@@ -95,7 +130,7 @@ class Run:
     unseen: nw.Expr
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """What a customer had lived through, as a categorical that changes at known ticks.
 
@@ -113,6 +148,23 @@ class History:
             are then walked once.
         lead: days by which it is behind: on day d the level is that of day d - lead, whatever came since.
         lag: days after which a moment takes effect for it, before it is set back; those of the clock when not given.
+
+    Example:
+        >>> import narwhals.stable.v2 as nw
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> def marks(past):
+        ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
+        >>> def code(run):
+        ...     return (run.column("n") > 0).cast(nw.Int64)
+        >>> any_contact = cx.histories.History(
+        ...     name="any_contact", levels=("no", "yes"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ... )
+        >>> cx.episodes(study, seen=any_contact).to_polars().select("start", "stop", "seen").rows()
+        [(0, 4, 'no'), (4, 9, 'yes'), (0, 1, 'no'), (1, 9, 'yes')]
     """
 
     name: str

@@ -8,9 +8,9 @@ from operator import and_
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments, one_of, optional, whole
+from cxresearch.checks import arguments, optional, whole
 from cxresearch.engines import Frame
-from cxresearch.errors import ArgumentError, EstimationError, nearest
+from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
 
@@ -28,6 +28,17 @@ def bad_count(cap: int = 3, or_unknown: bool = False) -> History:
 
     Raises:
         ArgumentError: the cap is no whole number above 0.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.bad_count(2)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0'), (1, 6, '1'), (6, 9, '2+')]
     """
     cap = whole("cap", cap, 1)
     return _graded("bad_count", str(cap), "bad", tuple(range(1, cap + 1)), or_unknown)
@@ -45,6 +56,17 @@ def grade_count(
 
     Raises:
         EstimationError: no such grade, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.grade_count("good", (1, 2))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, '0'), (4, 9, '1')]
     """
     arguments(grade=grade, edges=edges)
     return _graded("grade_count", f"{grade}, {list(edges)}", grade, tuple(edges), or_unknown)
@@ -87,6 +109,17 @@ def contact_count(edges: tuple[int, ...] = (1, 2, 5, 10)) -> History:
 
     Raises:
         EstimationError: edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.contact_count((1, 3))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0'), (1, 6, '1-2'), (6, 9, '3+')]
     """
     arguments(edges=edges)
     return _count(f"contact_count({list(edges)})", {}, tuple(edges))
@@ -120,6 +153,17 @@ def moment_count(
 
     Raises:
         EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4], "grade": "bad", "handoff": [False, True]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.moment_count(grade="bad", handoff=True)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, '0'), (4, 9, '1+')]
     """
     arguments(edges=edges)
     optional(grade=grade)
@@ -238,6 +282,17 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
 
     Raises:
         EstimationError: fewer days than one, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.contacts_before(2, (1, 2))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 3, '0'), (3, 6, '1'), (6, 9, '2+')]
     """
     arguments(days=days, edges=edges)
     if days < 1:
@@ -256,7 +311,15 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     name = f"contacts_before({days}, {list(edges)})"
-    return History(name, levels, (), marks, {"n": "sum"}, level, cumulative=True)
+    return History(
+        name=name,
+        levels=levels,
+        reads=(),
+        marks=marks,
+        fold={"n": "sum"},
+        code=level,
+        cumulative=True,
+    )
 
 
 def _wanted(
@@ -309,7 +372,15 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
     grades = (wanted["grade"],) if "grade" in wanted else None
     walk = f"count of moments with {dict(sorted(wanted.items()))}"
     return History(
-        name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True, walk=walk
+        name=name,
+        levels=levels,
+        reads=tuple(wanted),
+        marks=marks,
+        fold={"n": "sum"},
+        code=level,
+        grades=grades,
+        cumulative=True,
+        walk=walk,
     )
 
 
@@ -332,6 +403,17 @@ def contacts_within(
 
     Raises:
         EstimationError: a window shorter than a day, no such grade, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.contacts_within(2, (1, 2))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0'), (1, 3, '1'), (3, 4, '0'), (4, 8, '1'), (8, 9, '0')]
     """
     arguments(days=days, edges=edges)
     optional(grades=grades, frozen_at=frozen_at)
@@ -369,13 +451,13 @@ def contacts_within(
     )
     reads = ("grade",) if grades or frozen_at else ()
     return History(
-        f"contacts_within({days}, {list(edges)}{only})",
-        levels,
-        reads,
-        marks,
-        {"n": "sum", "full": "sum"},
-        level,
-        None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
+        name=f"contacts_within({days}, {list(edges)}{only})",
+        levels=levels,
+        reads=reads,
+        marks=marks,
+        fold={"n": "sum", "full": "sum"},
+        code=level,
+        grades=None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
     )
 
 
@@ -455,5 +537,12 @@ def moments_at(
 
     name = f"moments_at({list(touchpoints)}, {grade}, {list(edges)})"
     return History(
-        name, levels, ("grade", "touchpoint"), marks, {"n": "sum"}, level, (code,), cumulative=True
+        name=name,
+        levels=levels,
+        reads=("grade", "touchpoint"),
+        marks=marks,
+        fold={"n": "sum"},
+        code=level,
+        grades=(code,),
+        cumulative=True,
     )

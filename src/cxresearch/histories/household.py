@@ -27,6 +27,18 @@ def household_exits(cause: str = "defection") -> History:
 
     Raises:
         EstimationError: no such cause.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [3, 2], "grade": ["bad", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, 5], "home": ["h", "h"]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> settings = {"interactions": window, "retention": {"cluster": "home"}}
+        >>> study = cx.study_from(settings, interactions=log, retention=who)
+        >>> rows = cx.episodes(study, past=cx.histories.household_exits()).to_polars()
+        >>> rows.filter(customer=0).select("start", "stop", "past").rows()
+        [(0, 5, 'none'), (5, 9, '1+')]
     """
     arguments(cause=cause)
     known = CAUSES[1:]
@@ -61,7 +73,14 @@ def household_exits(cause: str = "defection") -> History:
     levels = ("alone", "none", "1+", "unknown")
     fold: dict[str, Fold] = {"others": "sum", "left": "sum"}
     return History(
-        f"household_exits({cause})", levels, ("household",), marks, fold, level, (), cumulative=True
+        name=f"household_exits({cause})",
+        levels=levels,
+        reads=("household",),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(),
+        cumulative=True,
     )
 
 
@@ -76,6 +95,18 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
 
     Raises:
         EstimationError: edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [3, 2], "grade": ["bad", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, 5], "home": ["h", "h"]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> settings = {"interactions": window, "retention": {"cluster": "home"}}
+        >>> study = cx.study_from(settings, interactions=log, retention=who)
+        >>> rows = cx.episodes(study, past=cx.histories.household_bad((1, 2))).to_polars()
+        >>> rows.filter(customer=0).select("start", "stop", "past").rows()
+        [(0, 2, '0'), (2, 3, '1'), (3, 9, '2+')]
     """
     arguments(edges=edges)
     levels = (*band_names(tuple(edges)), "unknown")
@@ -105,4 +136,13 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
 
     fold: dict[str, Fold] = {"n": "sum", "hidden": "sum"}
     name, reads = f"household_bad({list(edges)})", ("grade", "household")
-    return History(name, levels, reads, marks, fold, level, (BAD,), cumulative=True)
+    return History(
+        name=name,
+        levels=levels,
+        reads=reads,
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(BAD,),
+        cumulative=True,
+    )

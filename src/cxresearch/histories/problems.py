@@ -32,6 +32,19 @@ def first_problem(quick_hours: int = 48) -> History:
 
     Raises:
         EstimationError: fewer hours than one.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "resolved_at": ["2024-01-06 12:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.first_problem(24)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 2, 'open'), (2, 5, 'open late'), (5, 9, 'resolved late')]
     """
     arguments(quick_hours=quick_hours)
     quick = _seconds(quick_hours)
@@ -68,7 +81,14 @@ def first_problem(quick_hours: int = 48) -> History:
 
     name = f"first_problem({quick_hours})"
     return History(
-        name, levels, _SOLVED, marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True
+        name=name,
+        levels=levels,
+        reads=_SOLVED,
+        marks=marks,
+        fold={"fallen": "min"},
+        code=level,
+        grades=_NO_GRADES,
+        cumulative=True,
     )
 
 
@@ -92,6 +112,19 @@ def problem_state(quick_hours: int = 48) -> History:
 
     Raises:
         EstimationError: fewer hours than one.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "resolved_at": ["2024-01-06 12:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.problem_state(24)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 2, 'open'), (2, 5, 'open late'), (5, 9, 'resolved late')]
     """
     arguments(quick_hours=quick_hours)
     quick = _seconds(quick_hours)
@@ -116,7 +149,15 @@ def problem_state(quick_hours: int = 48) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"problems": "sum", "open": "sum", "late": "sum", "end": "last"}
-    return History(f"problem_state({quick_hours})", levels, _SOLVED, marks, fold, level, _NO_GRADES)
+    return History(
+        name=f"problem_state({quick_hours})",
+        levels=levels,
+        reads=_SOLVED,
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=_NO_GRADES,
+    )
 
 
 def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
@@ -138,6 +179,19 @@ def problem_severity(first: bool = False) -> History:
     Returns:
         The history with the levels ``none``, ``bad``, ``neutral``, ``good``, ``unknown grade`` and ``unknown``, which
         holds until the first problem seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.problem_severity()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, 'bad')]
     """
     arguments(first=first)
     levels = ("none", *GRADES[:-1], "unknown grade", "unknown")
@@ -150,7 +204,15 @@ def problem_severity(first: bool = False) -> History:
 
     fold: dict[str, Fold] = {"last": "min" if first else "last"}
     name = f"problem_severity({'first' if first else ''})"
-    return History(name, levels, ("problem_at",), marks, fold, level, _NO_GRADES)
+    return History(
+        name=name,
+        levels=levels,
+        reads=("problem_at",),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=_NO_GRADES,
+    )
 
 
 def had_gesture() -> History:
@@ -159,6 +221,19 @@ def had_gesture() -> History:
     Returns:
         The history with the levels ``none`` (no problem so far), ``no gesture``, ``gesture`` and ``unknown``, which
         holds until the first problem seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "goodwill_at": ["2024-01-04 10:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.had_gesture()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 3, 'no gesture'), (3, 9, 'gesture')]
     """
     levels = ("none", "no gesture", "gesture", "unknown")
 
@@ -178,7 +253,13 @@ def had_gesture() -> History:
 
     fold: dict[str, Fold] = {"problem": "last", "gesture": "last"}
     return History(
-        "had_gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES
+        name="had_gesture()",
+        levels=levels,
+        reads=("problem_at", "goodwill_at"),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=_NO_GRADES,
     )
 
 
@@ -188,6 +269,19 @@ def informed_before_problem() -> History:
     Returns:
         The history with the levels ``none`` (no problem so far), ``told``, ``not told`` and ``unknown``, which holds
         until the first problem seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"problem_at": ["2024-01-02 09:00"], "informed_at": ["2024-01-01 10:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.informed_before_problem()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, 'told')]
     """
     levels = ("none", "told", "not told", "unknown")
 
@@ -199,13 +293,13 @@ def informed_before_problem() -> History:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
 
     return History(
-        "informed_before_problem()",
-        levels,
-        ("problem_at", "informed_at"),
-        marks,
-        {"last": "last"},
-        level,
-        _NO_GRADES,
+        name="informed_before_problem()",
+        levels=levels,
+        reads=("problem_at", "informed_at"),
+        marks=marks,
+        fold={"last": "last"},
+        code=level,
+        grades=_NO_GRADES,
     )
 
 
@@ -236,6 +330,17 @@ def bad_then_good(days: int = 14) -> History:
 
     Raises:
         EstimationError: a negative number of days.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.bad_then_good(3)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, 'other'), (4, 9, 'flipped')]
     """
     arguments(days=days)
     if days < 0:
@@ -266,7 +371,13 @@ def bad_then_good(days: int = 14) -> History:
 
     fold: dict[str, Fold] = {"good": "sum", "bad": "sum", "flip": "sum"}
     return History(
-        f"bad_then_good({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD)
+        name=f"bad_then_good({days})",
+        levels=levels,
+        reads=("second", "grade"),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(BAD, GOOD),
     )
 
 
@@ -279,6 +390,19 @@ def has_posted() -> History:
     Returns:
         The history with the levels ``none``, ``posted`` and, for customers whose beginnings the log does not show,
         ``unknown``.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"posted_at": ["2024-01-04 10:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.has_posted()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, 'none'), (4, 9, 'posted')]
     """
     levels = ("none", "posted", "unknown")
 
@@ -291,5 +415,12 @@ def has_posted() -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 
     return History(
-        "has_posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True
+        name="has_posted()",
+        levels=levels,
+        reads=("posted_at",),
+        marks=marks,
+        fold={"posts": "sum"},
+        code=level,
+        grades=(),
+        cumulative=True,
     )

@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.checks import arguments
 from cxresearch.engines import Frame
+from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import (
     DAY,
@@ -33,6 +34,17 @@ def last_grade() -> History:
 
     Within one second the worse grade comes first, so the better one is last. A customer whose beginnings the log does
     not show is ``unknown`` until the first contact seen.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.last_grade()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, 'bad'), (4, 6, 'good'), (6, 9, 'bad')]
     """
     levels = ("none", *GRADES)
 
@@ -45,7 +57,14 @@ def last_grade() -> History:
         none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(last % len(GRADES) + 1)
 
-    return History("last_grade()", levels, ("second", "grade"), marks, {"last": "last"}, level)
+    return History(
+        name="last_grade()",
+        levels=levels,
+        reads=("second", "grade"),
+        marks=marks,
+        fold={"last": "last"},
+        code=level,
+    )
 
 
 def first_contact(grade: str = "bad") -> History:
@@ -62,6 +81,17 @@ def first_contact(grade: str = "bad") -> History:
 
     Raises:
         EstimationError: no such grade.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.first_contact("bad")
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, 'bad')]
     """
     arguments(grade=grade)
     code = grade_code(grade)
@@ -78,7 +108,12 @@ def first_contact(grade: str = "bad") -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(run.column("first"))
 
     return History(
-        f"first_contact({grade})", levels, ("second", "grade"), marks, {"first": "sum"}, level
+        name=f"first_contact({grade})",
+        levels=levels,
+        reads=("second", "grade"),
+        marks=marks,
+        fold={"first": "sum"},
+        code=level,
     )
 
 
@@ -98,6 +133,17 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
 
     Raises:
         EstimationError: a number of days below one.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.first_bad(long_tenure_days=5, fresh_days=2)
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 3, 'early, fresh'), (3, 9, 'early')]
     """
     arguments(long_tenure_days=long_tenure_days, fresh_days=fresh_days)
     if long_tenure_days < 1 or fresh_days < 1:
@@ -131,8 +177,16 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
         return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_bad({long_tenure_days}, {fresh_days})"
-    fold = {"came": "last", "day": "last", "aged": "sum"}
-    return History(name, levels, ("grade",), marks, fold, level, (bad,))  # type: ignore[arg-type]
+    fold: dict[str, Fold] = {"came": "last", "day": "last", "aged": "sum"}
+    return History(
+        name=name,
+        levels=levels,
+        reads=("grade",),
+        marks=marks,
+        fold=fold,
+        code=level,
+        grades=(bad,),
+    )
 
 
 def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> History:
@@ -150,6 +204,17 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
 
     Raises:
         EstimationError: no such grade, or edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.age_of_last("bad", (2,))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 3, '0-2'), (3, 6, '3+'), (6, 8, '0-2'), (8, 9, '3+')]
     """
     arguments(grade=grade, edges=edges)
     code = None if grade == "any" else grade_code(grade)
@@ -269,6 +334,19 @@ def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History
 
     Raises:
         EstimationError: no such happening, or edges that do not rise.
+
+    Example:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> contact = {"customer": ["a"], "at": ["2024-01-02"], "grade": ["bad"]}
+        >>> log = pl.DataFrame(contact | {"complained_at": ["2024-01-04 15:00"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": ["2024-01-10"]})
+        >>> window = {"log_from": date(2024, 1, 1), "log_until": date(2024, 1, 10)}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.age_since("complaint", (2,))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 3, 'none'), (3, 5, '0-2'), (5, 9, '3+')]
     """
     arguments(happening=happening, edges=edges)
     happening_code(happening)
@@ -303,7 +381,15 @@ def _age(
             nw.when(last.is_null()).then(none).otherwise(1 + band(age, tuple(e + 1 for e in edges)))
         )
 
-    return History(name, levels, reads, marks, {"last": "last", "aged": "sum"}, level, grades)
+    return History(
+        name=name,
+        levels=levels,
+        reads=reads,
+        marks=marks,
+        fold={"last": "last", "aged": "sum"},
+        code=level,
+        grades=grades,
+    )
 
 
 def _age_names(edges: tuple[int, ...]) -> tuple[str, ...]:

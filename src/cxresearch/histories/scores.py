@@ -24,6 +24,17 @@ def worst_score() -> History:
     Returns:
         The history; its levels are ``none``, ``1`` (lowest) to ``5`` and, for customers whose beginnings the log does
         not show, ``unknown``.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "stars": [2, 5, 3]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> scores = {"score": "stars", "scale": [1, 5], "log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": scores}, interactions=log, retention=who)
+        >>> past = cx.histories.worst_score()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 9, '2')]
     """
 
     def marks(past: Past) -> list[Frame]:
@@ -34,7 +45,14 @@ def worst_score() -> History:
         seen = nw.when(worst.is_null()).then(nw.lit(0)).otherwise(1 + band(worst, _EDGES))
         return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
-    return History("worst_score()", _LEVELS, ("score",), marks, {"worst": "min"}, level)
+    return History(
+        name="worst_score()",
+        levels=_LEVELS,
+        reads=("score",),
+        marks=marks,
+        fold={"worst": "min"},
+        code=level,
+    )
 
 
 def mean_score() -> History:
@@ -46,6 +64,17 @@ def mean_score() -> History:
     Returns:
         The history; its levels are ``none``, ``1`` (lowest) to ``5`` and, for customers whose beginnings the log does
         not show, ``unknown``.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "stars": [2, 5, 3]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> scores = {"score": "stars", "scale": [1, 5], "log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": scores}, interactions=log, retention=who)
+        >>> past = cx.histories.mean_score()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, '2'), (4, 6, '4'), (6, 9, '3')]
     """
 
     def marks(past: Past) -> list[Frame]:
@@ -57,7 +86,14 @@ def mean_score() -> History:
         seen = nw.when(n == 0).then(nw.lit(0)).otherwise(fifth)
         return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
-    return History("mean_score()", _LEVELS, ("score",), marks, {"total": "sum", "n": "sum"}, level)
+    return History(
+        name="mean_score()",
+        levels=_LEVELS,
+        reads=("score",),
+        marks=marks,
+        fold={"total": "sum", "n": "sum"},
+        code=level,
+    )
 
 
 def last_score() -> History:
@@ -68,6 +104,17 @@ def last_score() -> History:
     Returns:
         The history; its levels are ``none``, ``1`` (lowest) to ``5`` and ``unknown``, which holds until the first score
         seen of a customer whose beginnings the log does not show.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "stars": [2, 5, 3]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> scores = {"score": "stars", "scale": [1, 5], "log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": scores}, interactions=log, retention=who)
+        >>> past = cx.histories.last_score()
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 4, '2'), (4, 6, '5'), (6, 9, '3')]
     """
 
     def marks(past: Past) -> list[Frame]:
@@ -80,7 +127,12 @@ def last_score() -> History:
         return nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE + 1), _EDGES))
 
     return History(
-        "last_score()", _LEVELS, ("second", "grade", "score"), marks, {"last": "last"}, level
+        name="last_score()",
+        levels=_LEVELS,
+        reads=("second", "grade", "score"),
+        marks=marks,
+        fold={"last": "last"},
+        code=level,
     )
 
 

@@ -27,7 +27,7 @@ _CONTACTS = "contacts"
 _CAUSE = "defection"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contributions:
     """What goes with bad moments at each of some places.
 
@@ -87,7 +87,15 @@ def contributions(records: Records, places: Sequence[Place]) -> Contributions:
     each = 1 - (1 - settings.level) / max(len(weighed), 1)
     nothing: tuple[None, ...] = (None,) * len(places)
     if not weighed:
-        return Contributions(table, None, nothing, nothing, tuple(lacks), settings.level, each)
+        return Contributions(
+            table=table,
+            fit=None,
+            shares=nothing,
+            ratios=nothing,
+            lacks=tuple(lacks),
+            level=settings.level,
+            level_each=each,
+        )
     try:
         fit = fit_hazards(
             table,
@@ -103,13 +111,27 @@ def contributions(records: Records, places: Sequence[Place]) -> Contributions:
             else "bad moments at its touchpoints that come apart"
         )
         lacks = [lack or why for lack in lacks]
-        return Contributions(table, None, nothing, nothing, tuple(lacks), settings.level, each)
+        return Contributions(
+            table=table,
+            fit=None,
+            shares=nothing,
+            ratios=nothing,
+            lacks=tuple(lacks),
+            level=settings.level,
+            level_each=each,
+        )
     shares = [
         attributable(table, fit, {name: 1}) if name in weighed else None for name in histories
     ]
     ratios = [contrast(fit, {f"{name}[1+]": 1}) if name in weighed else None for name in histories]
     return Contributions(
-        table, fit, tuple(shares), tuple(ratios), tuple(lacks), settings.level, each
+        table=table,
+        fit=fit,
+        shares=tuple(shares),
+        ratios=tuple(ratios),
+        lacks=tuple(lacks),
+        level=settings.level,
+        level_each=each,
     )
 
 

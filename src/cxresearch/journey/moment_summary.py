@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -11,18 +12,18 @@ import polars as pl
 from cxresearch.disclosure.counts import about, classes, count_text, hide
 from cxresearch.disclosure.tables import shown
 from cxresearch.engines import Frame
-from cxresearch.estimators.results import Result
 from cxresearch.explore import records_of
 from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import BAD, GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.study import Study
 
 _YEAR = 365.25
 _MOST = 10  # bad moments from which on customers are not told apart
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MomentSummary(Result):
     """How many moments there are, and who had how many bad ones; small counts are hidden.
 
@@ -188,27 +189,32 @@ def moment_summary(study: Study | Records) -> MomentSummary:
     bands = classes(having[: top + 1], min_cell)
     total, days = sum(counts), records.window.last - records.window.first + 1
     return MomentSummary(
-        total,
-        number,
-        days,
-        years,
-        total / days,
-        total / years if years else 0.0,
-        GRADES,
-        hide(counts, min_cell),
-        tuple(name for name, _ in bands),
-        tuple(n for _, n in bands),
-        min_cell,
-        *_employees(records, moments, counts),
+        moments=total,
+        customers=number,
+        days=days,
+        years=years,
+        per_day=total / days,
+        per_customer_year=total / years if years else 0.0,
+        grades=GRADES,
+        counts=hide(counts, min_cell),
+        bad_moments=tuple(name for name, _ in bands),
+        customers_by_bad=tuple(n for _, n in bands),
+        min_cell=min_cell,
+        **_employees(records, moments, counts),
     )
 
 
-def _employees(
-    records: Records, moments: Frame, counts: Sequence[int]
-) -> tuple[int | None, int | None, float | None, tuple[int | None, ...]]:
-    """Employees, their days, moments on such a day, and their moments by grade."""
+class _OfEmployees(TypedDict, total=False):
+    employees: int
+    employee_days: int
+    per_employee_day: float | None
+    by_employee: tuple[int | None, ...]
+
+
+def _employees(records: Records, moments: Frame, counts: Sequence[int]) -> _OfEmployees:
+    """What a summary says of employees; nothing if the log does not name them."""
     if "agent" not in moments.collect_schema().names():
-        return None, None, None, ()
+        return {}
     mine = moments.filter(nw.col("agent") >= 0)
     by_grade = dict(records.engine.collect(mine.group_by("grade").agg(n=nw.len())).iter_rows())
     pairs = mine.select("agent", "day").unique()
@@ -217,4 +223,9 @@ def _employees(
     named = [int(by_grade.get(i, 0)) for i in range(len(GRADES))]
     nobody = [n - m for n, m in zip(counts, named, strict=True)]
     told_of, _ = shown([named, nobody], records.study.info.min_cell)
-    return agents, days, sum(named) / days if days else None, told_of
+    return {
+        "employees": agents,
+        "employee_days": days,
+        "per_employee_day": sum(named) / days if days else None,
+        "by_employee": told_of,
+    }

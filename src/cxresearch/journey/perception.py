@@ -9,7 +9,7 @@ import polars as pl
 
 from cxresearch.checks import arguments, lookup
 from cxresearch.disclosure.counts import about, count_text
-from cxresearch.estimators.results import Estimate, Result
+from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table, isolated
 from cxresearch.journey.contributions import Contributions, contributions
 from cxresearch.journey.touchpoints import (
@@ -24,6 +24,7 @@ from cxresearch.journey.touchpoints import (
 )
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result, limits_of
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 
 
@@ -124,7 +125,36 @@ def _spread(share: Estimate | None) -> str:
 _UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+def _table(touchpoints: Sequence[Touchpoint]) -> pl.DataFrame:
+    rows = [_row(t) for t in touchpoints]
+    names = {"touchpoint", "owners", "lacks"}
+    kinds = {
+        c: pl.Float64 if c.startswith(("share", "hazard_ratio", "first_day")) else pl.Int64
+        for row in rows
+        for c in row
+        if c not in names
+    }
+    return pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None)
+
+
+def _row(t: Touchpoint) -> dict[str, object]:
+    names = (*LEVELS_OF_SERVICE, f"{_UNKNOWN} level")
+    levels = zip(names, t.levels, strict=True) if t.levels else ()
+    return {
+        "touchpoint": t.name,
+        "first_day": t.first_day,
+        "owners": ", ".join(t.owners),
+        "moments": t.moments,
+        "customers": t.customers,
+        **dict(zip(GRADES, t.grades, strict=True)),
+        **dict(levels),
+        **limits_of("share", t.share),
+        **limits_of("hazard_ratio", t.hazard_ratio),
+        "lacks": t.lacks,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Touchpoint(Result):
     """One row of a map: a touchpoint, or the rare ones put together.
 
@@ -155,8 +185,12 @@ class Touchpoint(Result):
     hazard_ratio: Estimate | None
     lacks: str
 
+    def to_polars(self) -> pl.DataFrame:
+        """One row, as of `PerceptionMap.to_polars`."""
+        return _table([self])
 
-@dataclass(frozen=True, slots=True, repr=False)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PerceptionMap(Result, Mapping[str, Touchpoint]):
     """The touchpoints in the order in which customers first meet them.
 
@@ -199,31 +233,7 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
 
     def to_polars(self) -> pl.DataFrame:
         """One row per touchpoint; counts by grade and level, the share and the hazard ratio with their limits."""
-        return pl.DataFrame([self._row(t) for t in self.touchpoints], infer_schema_length=None)
-
-    def _row(self, t: Touchpoint) -> dict[str, object]:
-        levels = (
-            zip((*LEVELS_OF_SERVICE, f"{_UNKNOWN} level"), t.levels, strict=True)
-            if t.levels
-            else ()
-        )
-        numbers = {"share": t.share, "hazard_ratio": t.hazard_ratio}
-        limits = {
-            f"{name}{part}": getattr(e, field) if e else None
-            for name, e in numbers.items()
-            for part, field in (("", "value"), ("_low", "low"), ("_high", "high"))
-        }
-        return {
-            "touchpoint": t.name,
-            "first_day": t.first_day,
-            "owners": ", ".join(t.owners),
-            "moments": t.moments,
-            "customers": t.customers,
-            **dict(zip(GRADES, t.grades, strict=True)),
-            **dict(levels),
-            **limits,
-            "lacks": t.lacks,
-        }
+        return _table(self.touchpoints)
 
     def __repr__(self) -> str:
         return (
@@ -360,20 +370,30 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         strict=True,
     )
     return PerceptionMap(
-        tuple(
+        touchpoints=tuple(
             Touchpoint(
-                p.name, p.single, day, own, p.moments, p.customers, g, lv, share, ratio, lacks
+                name=p.name,
+                single=p.single,
+                first_day=day,
+                owners=own,
+                moments=p.moments,
+                customers=p.customers,
+                grades=g,
+                levels=lv,
+                share=share,
+                hazard_ratio=ratio,
+                lacks=lacks,
             )
             for p, day, own, g, lv, share, ratio, lacks in rows
         ),
-        weakest_point(places, result),
-        result.table.clock,
-        result.table.customers,
-        sum(a.customers for a in result.table.asides),
-        result.events,
-        result.level,
-        result.level_each,
-        records.study.info.min_cell,
+        weakest=weakest_point(places, result),
+        clock=result.table.clock,
+        customers=result.table.customers,
+        left_out=sum(a.customers for a in result.table.asides),
+        defections=result.events,
+        level=result.level,
+        level_each=result.level_each,
+        min_cell=records.study.info.min_cell,
     )
 
 

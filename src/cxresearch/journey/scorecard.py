@@ -13,11 +13,12 @@ from cxresearch.disclosure.counts import about
 from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import hidden
 from cxresearch.errors import EstimationError, NotTestable, nearest
-from cxresearch.estimators.results import Estimate, Result, wilson
+from cxresearch.estimators.results import Estimate, wilson
 from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import MOST, Place, facet_records, has_column, places_of
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.study import Study
 
 _BY = ("owner", "touchpoint", "channel")
@@ -41,7 +42,7 @@ class Score(Result):
     kept: Estimate | None
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Scorecard(Result):
     """How often each function kept each expectation.
 
@@ -180,14 +181,14 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
     scores = tuple(Score(name, e, *cells[e][i]) for i, name in enumerate(rows) for e in result)
     lacks = tuple(e for e in EXPECTATIONS if e not in result)
     return Scorecard(
-        by,
-        rows,
-        (*moments, sum(moments)),
-        result,
-        scores,
-        lacks,
-        settings.decision.level,
-        settings.info.min_cell,
+        by=by,
+        rows=rows,
+        moments=(*moments, sum(moments)),
+        expectations=result,
+        scores=scores,
+        lacks=lacks,
+        level=settings.decision.level,
+        min_cell=settings.info.min_cell,
     )
 
 

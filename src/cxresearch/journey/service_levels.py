@@ -8,17 +8,17 @@ import polars as pl
 
 from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.tables import levels_shown
-from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import facet_records, tallied
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 
 _NAMES = (*LEVELS_OF_SERVICE, "unknown")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ServiceLevels(Result):
     """How many moments reached each level of service.
 
@@ -108,16 +108,16 @@ def service_levels(study: Study | Records) -> ServiceLevels:
     gone, moments = levels_shown(by, codes, len(GRADES), min_cell), sum(whole)
     counts = tuple(None if code in gone else n for code, n in zip(codes, whole, strict=True))
     return ServiceLevels(
-        _NAMES,
-        counts,
-        tuple(None if n is None else n / moments for n in counts),
-        tuple(_grade(row) for row in grades),
-        tuple(
+        levels=_NAMES,
+        counts=counts,
+        shares=tuple(None if n is None else n / moments for n in counts),
+        counts_as=tuple(_grade(row) for row in grades),
+        grades=tuple(
             tuple(None if (code, g) in gone else n for g, n in enumerate(row))
             for code, row in zip(codes, grades, strict=True)
         ),
-        moments,
-        min_cell,
+        moments=moments,
+        min_cell=min_cell,
     )
 
 

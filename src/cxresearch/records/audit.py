@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import narwhals.stable.v2 as nw
@@ -18,6 +19,7 @@ from cxresearch.errors import SourceError, nearest
 from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.follow_up import Window
+from cxresearch.result import Result, plain
 from cxresearch.study import Study
 from cxresearch.trust import check_state, make_private
 
@@ -25,7 +27,7 @@ _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # the wide forms as well: some spreads
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Result):
     """Rows that were not kept for one reason.
 
     Attributes:
@@ -100,10 +102,20 @@ class Day(msgspec.Struct, frozen=True, tag=True):
 
 
 FactValue = Count | Share | Day
+Entry = tuple[str, str, FactValue, str]  # table, what, value, note
+
+_COLUMNS = {
+    "table": pl.String,
+    "what": pl.String,
+    "count": pl.Int64,
+    "total": pl.Int64,
+    "day": pl.String,
+    "note": pl.String,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Result):
     """A number worth knowing that is not about rejected rows.
 
     Attributes:
@@ -118,9 +130,17 @@ class Fact:
     note: str = ""
     hint: str = ""
 
+    def to_polars(self) -> pl.DataFrame:
+        """One row as those of `Audit.to_polars`."""
+        return pl.DataFrame([_row(*self.entry())], schema=_COLUMNS, orient="row")
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Audit:
+    def entry(self) -> Entry:
+        """As a line of the audit; a fact belongs to no table."""
+        return "", self.name, self.value, self.note + self.hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Audit(Result):
     """What was read, kept and set aside.
 
     Attributes:
@@ -132,6 +152,20 @@ class Audit:
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
             has one of these names is called ``reason in the source``, and a date or time that no calendar has is
             said to be ``later than any calendar``, or earlier.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> audit = cx.audit(study)
+        >>> audit
+        Audit(2 of 2 interactions kept, 2 of 2 retention kept)
+        >>> audit.fact("bad moments").count
+        1
+        >>> audit.to_polars().filter(what="kept").select("table", "count").rows()
+        [('interactions', 2), ('retention', 2)]
     """
 
     tables: tuple[tuple[str, int], ...]
@@ -146,9 +180,18 @@ class Audit:
         return f"Audit({', '.join(f'{kept[t]:,} of {n:,} {t} kept' for t, n in self.read)})"
 
     def to_polars(self) -> pl.DataFrame:
-        """One line per number: table, what, rows, examples."""
-        lines = list(self._lines())
-        return pl.DataFrame(lines, schema=["table", "what", "rows", "examples"], orient="row")
+        """One row per number: table, what, count, total (of which it is a part), day, note."""
+        return pl.DataFrame([_row(*e) for e in self._entries()], schema=_COLUMNS, orient="row")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts and facts; the quarantined rows themselves are left out."""
+        return {
+            "tables": dict(self.tables),
+            "read": dict(self.read),
+            "kept": dict(self.kept),
+            "findings": plain(self.findings),
+            "facts": plain(self.facts),
+        }
 
     def counts(self) -> tuple[tuple[str, str, int], ...]:
         """What identifies the data whatever engine or file format it came by: (table, reason, rows), sorted."""
@@ -196,23 +239,26 @@ class Audit:
             written.append(path)
         return tuple(written)
 
-    def _lines(self) -> Iterator[tuple[str, str, str, str]]:
+    def _entries(self) -> Iterator[Entry]:
         for name, rows in self.tables:
-            yield name, "rows", f"{rows:,}", ""
+            yield name, "rows", Count(rows), ""
         for table, rows in self.read:
-            yield table, "read", f"{rows:,}", ""
+            yield table, "read", Count(rows), ""
             for f in self.findings:
                 if f.table == table:
                     where = "rows " + ", ".join(map(str, f.examples)) if f.examples else ""
                     yield (
                         table,
                         f"{'quarantined' if f.fault else 'set aside'}: {f.reason}",
-                        f"{f.rows:,}",
+                        Count(f.rows),
                         where,
                     )
-            yield table, "kept", f"{dict(self.kept)[table]:,}", ""
+            yield table, "kept", Count(dict(self.kept)[table]), ""
         for fact in self.facts:
-            yield "", fact.name, str(fact.value), fact.note + fact.hint
+            yield fact.entry()
+
+    def _lines(self) -> Iterator[tuple[str, str, str, str]]:
+        return ((table, what, str(value), note) for table, what, value, note in self._entries())
 
     def __str__(self) -> str:
         lines = list(self._lines())
@@ -225,6 +271,13 @@ class Audit:
     def _repr_html_(self) -> str:
         rows = ((what, t, n, note) for t, what, n, note in self._lines())
         return html_table("Audit", ("what", "table", "rows", "where"), rows)
+
+
+def _row(table: str, what: str, value: FactValue, note: str) -> tuple[object, ...]:
+    """An entry as a row of `_COLUMNS`."""
+    if isinstance(value, Day):
+        return table, what, None, None, str(value), note
+    return table, what, value.count, value.total if isinstance(value, Share) else None, None, note
 
 
 def _inert(rows: pl.DataFrame) -> pl.DataFrame:

@@ -255,8 +255,17 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
 
     plain = table(who, odd=who.str.contains(_ODD)) if dtype == nw.String else None
     is_dated = not schema[columns["at"]].is_integer()
-    told = (names, tuple(sorted(wanted)), tuple(dates), has)
-    return Raw(source, table(identity(who, dtype)), is_dated, ordered, plain, *told)
+    return Raw(
+        source=source,
+        table=table(identity(who, dtype)),
+        dated=is_dated,
+        ordered=ordered,
+        plain=plain,
+        names=names,
+        facets=tuple(sorted(wanted)),
+        dates=tuple(dates),
+        has=has,
+    )
 
 
 def _rule_columns(study: Study) -> set[str]:

@@ -61,7 +61,7 @@ CUSTOMER_REASONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
     """A source as it came, numbered, and the canonical table made of it.
 
@@ -177,7 +177,9 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         **{c: _label(nw.col(columns[c]), schema[columns[c]]) for c in kept},
         reason=first_reason(tests, CUSTOMER_REASONS),
     )
-    return Raw(source, table, not schema[columns["start"]].is_integer(), ordered)
+    return Raw(
+        source=source, table=table, dated=not schema[columns["start"]].is_integer(), ordered=ordered
+    )
 
 
 def opened(

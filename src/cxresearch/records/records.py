@@ -55,7 +55,7 @@ from cxresearch.study import Study
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose own cannot be read
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Records:
     """What the rest of the way works on; the frames live on the engine.
 
@@ -74,6 +74,18 @@ class Records:
         audit: every row accounted for.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> records = cx.read_records(study)
+        >>> records
+        Records('': 2 interactions, 2 retention, on polars)
+        >>> records.window.first, records.window.last
+        (0, 9)
     """
 
     study: Study
@@ -154,6 +166,16 @@ def read_records(
         DataError: a fatal finding: missing column, wrong type, empty table, no customers in common.
         RuleError: a rule or query is refused.
         ArgumentError: what was given is no study.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> records = cx.read_records(study, engine="duckdb")
+        >>> cx.risk_table(records, bad=cx.bad_count(1)) == cx.risk_table(study, bad=cx.bad_count(1))
+        True
     """
     optional(reads=reads)
     instance("study", study, Study, "a study, as read_study gives it")
@@ -199,31 +221,31 @@ def read_records(
             + quarantine
         )
     audit = Audit(
-        tables,
-        (("interactions", log_read), ("retention", read)),
-        (("interactions", log_kept), ("retention", kept)),
-        (*log_findings, *findings),
-        (
+        tables=tables,
+        read=(("interactions", log_read), ("retention", read)),
+        kept=(("interactions", log_kept), ("retention", kept)),
+        findings=(*log_findings, *findings),
+        facts=(
             *window_facts(study, window, raw.dated),
             *grade_facts(told),
             *unread_facts(unread),
             *causes,
             *customer_facts(engine, customers, told),
         ),
-        quarantine,
+        quarantine=quarantine,
     )
     return Records(
-        study,
-        engine,
-        contacts,
-        happened,
-        customers,
-        window,
-        levels,
-        raw.names,
-        raw.has,
-        audit,
-        few_clusters(engine, customers),
+        study=study,
+        engine=engine,
+        contacts=contacts,
+        happenings=happened,
+        customers=customers,
+        window=window,
+        levels=levels,
+        names=raw.names,
+        has=raw.has,
+        audit=audit,
+        keeps_clusters=few_clusters(engine, customers),
     )
 
 
@@ -312,20 +334,25 @@ def _activity(
         Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
     audit = Audit(
-        tables, (("interactions", read),), (("interactions", kept),), findings, facts, quarantine
+        tables=tables,
+        read=(("interactions", read),),
+        kept=(("interactions", kept),),
+        findings=findings,
+        facts=facts,
+        quarantine=quarantine,
     )
     return Records(
-        study,
-        engine,
-        contacts,
-        happened,
-        customers,
-        window,
-        {},
-        raw.names,
-        raw.has,
-        audit,
-        few_clusters(engine, customers),
+        study=study,
+        engine=engine,
+        contacts=contacts,
+        happenings=happened,
+        customers=customers,
+        window=window,
+        levels={},
+        names=raw.names,
+        has=raw.has,
+        audit=audit,
+        keeps_clusters=few_clusters(engine, customers),
     )
 
 

@@ -14,12 +14,13 @@ from cxresearch.errors import NotTestable
 from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import BAD, UNKNOWN
 from cxresearch.records.records import Records
+from cxresearch.result import Result
 
 _KEYS, _COUNTS = ("agent", "stratum", "half"), ("moments", "bad")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AgentTable:
+class AgentTable(Result):
     """Counts of graded contacts; tables of disjoint clusters add up.
 
     Attributes:
@@ -30,6 +31,10 @@ class AgentTable:
 
     counts: pl.DataFrame
     of: str
+
+    def to_polars(self) -> pl.DataFrame:
+        """The counts, as `counts`."""
+        return self.counts
 
     def __repr__(self) -> str:
         agents, moments = self.counts["agent"].n_unique(), int(self.counts["moments"].sum())

@@ -93,7 +93,14 @@ class Cache:
                 (t, pl.read_parquet(self._read(f"quarantine-{t}.parquet")))
                 for t in plain.quarantine
             )
-            audit = Audit(plain.tables, plain.read, plain.kept, plain.findings, plain.facts, held)
+            audit = Audit(
+                tables=plain.tables,
+                read=plain.read,
+                kept=plain.kept,
+                findings=plain.findings,
+                facts=plain.facts,
+                quarantine=held,
+            )
             return RecordsSummary(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -19,6 +19,7 @@ from cxresearch.histories.timeline import Timeline
 from cxresearch.html_tables import html_table
 from cxresearch.records.follow_up import CAUSES
 from cxresearch.records.records import Records
+from cxresearch.result import Result, plain
 from cxresearch.study import Study
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def check_name(name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusion:
+class Exclusion(Result):
     """Customers who are not in a risk set, and why; they are shown, not dropped silently.
 
     Attributes:
@@ -97,7 +98,7 @@ def summed(asides: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Episodes:
+class Episodes(Result):
     """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
 
     The state holds on the days d with start < d <= stop; the event, a position in `causes`, is at stop. Rows with
@@ -111,6 +112,18 @@ class Episodes:
         clock: what start and stop count.
         engine: where the frame lives.
         asides: customers left out, with the reason.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> episodes = cx.episodes(study, bad=cx.bad_count(1))
+        >>> episodes
+        Episodes(bad on the tenure clock, on polars)
+        >>> episodes.to_polars().select("start", "stop", "bad", "event").rows()
+        [(0, 9, '0', 'censored'), (0, 1, '0', None), (1, 9, '1+', 'defection')]
     """
 
     frame: Frame
@@ -171,6 +184,17 @@ class Episodes:
             _names("event", self.causes)
         ]
         return rows.with_columns(named).sort("customer", "start")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the columns of the rows mean, and the rows of `to_polars`, column by column."""
+        return {
+            "clock": self.clock,
+            "causes": plain(self.causes),
+            "histories": {name: plain(h.levels) for name, h in self.histories.items()},
+            "fixed": plain(self.fixed),
+            "asides": plain(self.asides),
+            "rows": plain(self.to_polars()),
+        }
 
     def to_lifelines(self) -> pd.DataFrame:
         """The rows as `lifelines.CoxTimeVaryingFitter` wants them: id, start, stop, event, dummies.
@@ -482,7 +506,15 @@ def fix_last_levels(eps: Episodes) -> Episodes:
     return replace(eps, frame=x.with_columns(start=nw.col("entry")).drop("entry", "end"))
 
 
-_RISING = History("", ("",), (), lambda _: [], {}, lambda _: nw.lit(0), cumulative=True)
+_RISING = History(
+    name="",
+    levels=("",),
+    reads=(),
+    marks=lambda _: [],
+    fold={},
+    code=lambda _: nw.lit(0),
+    cumulative=True,
+)
 
 
 def _check_rising(eps: Episodes, history: str, level: str) -> None:

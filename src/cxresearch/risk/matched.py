@@ -19,13 +19,14 @@ from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
+from cxresearch.result import Result
 from cxresearch.risk.episodes import Episodes, Exclusion, first_reach, summed
 
 Levels = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
-class MatchedTable:
+class MatchedTable(Result):
     """Counts by group, stratum and pattern; tables of disjoint clusters add up.
 
     A stratum is one level of each covariate that comparators share with the exposed; a pattern is one level of each
@@ -82,6 +83,14 @@ class MatchedTable:
             exposed=_sum(_recode(self.exposed, "stratum", renamed.strata, strata)),
             spans=_sum(_recode(self.spans, "stratum", renamed.strata, strata)),
             strata=strata,
+        )
+
+    def to_polars(self) -> pl.DataFrame:
+        """The rows of `exposed`, with the names of strata and events."""
+        names = {"stratum": self.strata, "event": self.causes}
+        return self.exposed.with_columns(
+            pl.col(c).replace_strict(dict(enumerate(n)), return_dtype=pl.String)
+            for c, n in names.items()
         )
 
     def __repr__(self) -> str:

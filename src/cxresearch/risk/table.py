@@ -22,6 +22,7 @@ from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
+from cxresearch.result import Result
 from cxresearch.risk.episodes import Episodes, Exclusion, summed
 
 FLOWS = ("entered", "left")
@@ -32,7 +33,7 @@ ENTERED, CHANGED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Result):
     """A categorical of a risk table.
 
     Attributes:
@@ -48,7 +49,7 @@ class Feature:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RiskTable:
+class RiskTable(Result):
     """Flows by group, time and pattern.
 
     Risk tables hold small cells: they are as confidential as the data.
@@ -61,6 +62,19 @@ class RiskTable:
         clock: what time counts.
         population: rows group, customers, clusters: who took part.
         asides: customers left out of the risk set, with the reason.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1))
+        >>> table.customers, table.events("defection"), table.feature("bad").levels
+        (2, 1, ('0', '1+', 'unknown'))
+        >>> left = table.to_polars().filter(pl.col("defection") > 0)
+        >>> left.select("time", "bad", "defection").rows()
+        [(9, '1+', 1)]
     """
 
     flows: pl.DataFrame

@@ -54,6 +54,17 @@ def read_study(
     Raises:
         StudyError: no such file, not TOML, an unknown key (the nearest known one is named), a value of the wrong
             type, or settings that contradict each other.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import cxresearch as cx
+        >>> from cxresearch.bundled import copy_sample
+        >>> with TemporaryDirectory() as folder:
+        ...     file, *tables = copy_sample(Path(folder))
+        ...     study = cx.read_study(file)
+        >>> study.name
+        'Sample phone company (synthetic)'
     """
     arguments(path=path)
     optional(variables=variables, state=state)

@@ -221,6 +221,15 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         state: folder for what is kept between runs.
         variables: values given for ``${NAME}``; of the others, those that the user allows come from the environment.
         frames: tables held in memory, by name; they stand in for files of that name.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
+        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
+        >>> study.retention.kind, study.info.horizon_days
+        ('contract', 365)
     """
 
     info: Info

@@ -27,7 +27,7 @@ _ATTENDED = np.array([t[3] for t in TOUCHPOINTS])
 TOLD_AHEAD = 3  # days at most between being told of a problem and the problem
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contacts:
     """Contacts, in the order of time within a customer and day. Arrays of (contacts,).
 
@@ -108,19 +108,19 @@ def drawn(
     first_bad = bad & ~hurt[who]
     first_bad[first_bad] = first_of(who[first_bad])
     return Contacts(
-        who,
-        np.full(m, day),
-        grade,
-        (u[2] * len(TOUCHPOINTS)).astype(np.int64),
-        u[3],
-        problem,
-        told,
-        _after(problem & (u[4] >= world.unresolved_share), u[5], world.resolution_days),
-        _after(problem & (u[6] < np.array(world.goodwill_shares)[alike]), u[7], 3.0),
-        _after(bad & (u[8] < world.complaint_share), u[9], 2.0),
-        np.where(first_bad & (u[10] < world.post_share), (7 * u[11]).astype(np.int64), NEVER),
-        u[12] < world.handoff_share,
-        rng.random((m, 4))
+        who=who,
+        day=np.full(m, day),
+        grade=grade,
+        touchpoint=(u[2] * len(TOUCHPOINTS)).astype(np.int64),
+        spread=u[3],
+        problem=problem,
+        told=told,
+        resolution=_after(problem & (u[4] >= world.unresolved_share), u[5], world.resolution_days),
+        goodwill=_after(problem & (u[6] < np.array(world.goodwill_shares)[alike]), u[7], 3.0),
+        complaint=_after(bad & (u[8] < world.complaint_share), u[9], 2.0),
+        post=np.where(first_bad & (u[10] < world.post_share), (7 * u[11]).astype(np.int64), NEVER),
+        handoff=u[12] < world.handoff_share,
+        failed=rng.random((m, 4))
         < np.where(grade == UNKNOWN, 0.0, np.array(world.failed_shares)[alike])[:, None],
     )
 
@@ -132,19 +132,19 @@ def at_the_desk(who: Ints, day: int) -> Contacts:
     none, spread = np.zeros(m, np.int64), np.ones(m)
     grade, days = np.full(m, LEAVING), np.full(m, day)
     return Contacts(
-        who,
-        days,
-        grade,
-        none,
-        spread,
-        no,
-        no,
-        never,
-        never,
-        never,
-        never,
-        no,
-        np.zeros((m, 4), np.bool_),
+        who=who,
+        day=days,
+        grade=grade,
+        touchpoint=none,
+        spread=spread,
+        problem=no,
+        told=no,
+        resolution=never,
+        goodwill=never,
+        complaint=never,
+        post=never,
+        handoff=no,
+        failed=np.zeros((m, 4), np.bool_),
     )
 
 

@@ -39,7 +39,7 @@ _OPENS, _CLOSES, _DAY = 8 * 3600, 20 * 3600, 86_400
 _EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Customers:
     """What a run leaves of its customers. Arrays of (customers,).
 
@@ -355,7 +355,15 @@ def simulate(world: World, customers: int, seed: int = 0) -> Simulated:
         lived.defected(np.flatnonzero(defects))
         desk = np.flatnonzero(defects & (rng.random(customers) < world.desk_share))
         parts += [new, day_of.at_the_desk(desk, day)]
-    result = Customers(start, end, cause, segment, acquisition, campaign, seat)
+    result = Customers(
+        start=start,
+        end=end,
+        cause=cause,
+        segment=segment,
+        acquisition=acquisition,
+        campaign=campaign,
+        seat=seat,
+    )
     return tables(rng, afterwards, world, day_of.joined(parts), result)
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run of `cxresearch report`.
 
@@ -112,13 +112,13 @@ def make(
             f"cannot write to the state folder {run.state}: {e.strerror or e}"
         ) from None
     place = Place(
-        study.folder,
-        run.state,
-        work,
-        sockets,
-        variables,
-        redactor(file, study, variables),
-        study.asks_server,
+        folder=study.folder,
+        state=run.state,
+        work=work,
+        sockets=sockets,
+        variables=variables,
+        redact=redactor(file, study, variables),
+        server=study.asks_server,
     )
     failed: list[tuple[Plan, NotebookError]] = []
     done: list[tuple[Plan, Any]] = []

@@ -45,7 +45,7 @@ class NotebookError(ReportError):
         self.public = public or kind_of(self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where notebooks run, and what they may know.
 

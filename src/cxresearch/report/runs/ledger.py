@@ -20,7 +20,7 @@ _SIGNED = "cxresearch.signature"
 _RUN = re.compile(r"[0-9A-Za-z-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """One reading of one claim in one run.
 

@@ -26,7 +26,7 @@ from cxresearch.study import Study, read_study
 from cxresearch.trust import check_state
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Order:
     """What was asked for.
 
@@ -111,7 +111,14 @@ def report(
         *(claims or ()),
         *(c for p in planned for c in (*p.values.get("claims", ()), p.values.get("claim")) if c),
     ]
-    order = _Order(file, planned, tuple(dict.fromkeys(asked)), dict(variables or {}), force, wait)
+    order = _Order(
+        file=file,
+        plans=planned,
+        claims=tuple(dict.fromkeys(asked)),
+        variables=dict(variables or {}),
+        force=force,
+        wait=wait,
+    )
     named = state or os.environ.get("CXRESEARCH_STATE")
     place = Path(named).resolve() if named else file.parent / ".cxresearch"
     check_state(place)
@@ -129,7 +136,7 @@ def _run(state: Path, out: Path, say: Say, tell: Say) -> Run:
     """A run that begins now."""
     now = datetime.now(UTC)
     run = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
-    return Run(run, f"{now:%Y-%m-%dT%H:%M:%SZ}", state, out, say, tell)
+    return Run(id=run, at=f"{now:%Y-%m-%dT%H:%M:%SZ}", state=state, out=out, say=say, tell=tell)
 
 
 def _quiet(_line: str) -> None:

@@ -1,0 +1,212 @@
+"""Every result can be taken as a table of Polars or pandas and as JSON; the results are found, not listed."""
+
+import importlib
+import inspect
+import json
+import math
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import get_args, get_type_hints
+
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.bundled import copy_sample
+from cxresearch.claims.phrases import Sentence
+from cxresearch.estimators.excess import excess
+from cxresearch.histories import History
+from cxresearch.records.records import Records
+from cxresearch.result import Result, plain
+from cxresearch.risk.agents import agent_table
+from cxresearch.risk.matched import matched_table
+
+SPACES = (cx, cx.estimators, cx.journey, cx.curves)
+# given by the user, or no numbers: a history is a function, a sentence is shown as text
+NO_RESULTS = {cx.Study, Records, History, Sentence}
+
+
+def types_in(hint):
+    """The dataclasses that a type hint names."""
+    if inspect.isclass(hint) and is_dataclass(hint):
+        return {hint}
+    return {t for part in get_args(hint) for t in types_in(part)}
+
+
+def returned():
+    """The dataclasses that public functions return, and those in their fields."""
+    functions = [
+        getattr(space, name)
+        for space in SPACES
+        for name in getattr(space, "__all__", None) or dir(space)
+        if inspect.isfunction(getattr(space, name))
+    ]
+    waiting = {
+        t for f in functions for t in types_in(get_type_hints(f, localns=NAMES).get("return"))
+    }
+    result = set()
+    while waiting:
+        kind = waiting.pop()
+        if kind in result or kind in NO_RESULTS:
+            continue
+        if kind.__module__.startswith("cxresearch."):
+            result.add(kind)
+            hints = get_type_hints(kind)
+            waiting |= {t for f in fields(kind) for t in types_in(hints[f.name])}
+    return result
+
+
+def every_result():
+    """All classes with the mixin, in every module of the package."""
+    names = [m.name for m in pkgutil.walk_packages(cx.__path__, "cxresearch.")]
+    modules = [importlib.import_module(n) for n in names if not n.endswith(("__main__", ".spark"))]
+    classes = {
+        k for m in modules for k in vars(m).values() if inspect.isclass(k) and issubclass(k, Result)
+    }
+    return sorted(classes - {Result}, key=lambda k: k.__name__)
+
+
+CLASSES = every_result()
+NAMES = {k.__name__: k for k in CLASSES}  # some modules import those of others for types only
+LENGTHS = {
+    "AgentTable": lambda r: r.counts.height,
+    "Audit": lambda r: len(r.tables) + 2 * len(r.read) + len(r.findings) + len(r.facts),
+    "ClaimCheck": lambda r: len(r.claims),
+    "CoxFit": lambda r: len(r.terms),
+    "Curves": lambda r: sum(len(c.times) for c in r.values()),
+    "Docket": len,
+    "Episodes": None,
+    "Excess": lambda r: len(r.times),
+    "Incidence": lambda r: len(r.times),
+    "LoyaltyShift": lambda r: len(r.grades) + len(r.touchpoints) + 1,
+    "MatchedTable": lambda r: r.exposed.height,
+    "MomentSummary": lambda r: 4 + len(r.grades) + len(r.bad_moments) + 2 + len(r.by_employee),
+    "ObservedVsExpected": lambda r: len(r.levels),
+    "PerceptionMap": len,
+    "RateFit": lambda r: len(r.terms),
+    "Rates": lambda r: len(r.rate),
+    "RiskTable": lambda r: r.flows.height,
+    "Scorecard": lambda r: len(r.rows) * len(r.expectations),
+    "Series": lambda r: len(r.x),
+    "ServiceLevels": lambda r: len(r.levels),
+    "Trial": len,
+}
+ONE_ROW = {
+    "Activity", "AtRiskShare", "Concentration", "Estimate", "Evidence", "Exclusion", "Fact", "Fading", "Feature",
+    "Finding", "ModelComparison", "ReferenceValue", "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
+}  # fmt: skip
+
+
+def walk(value, into):
+    """Collect one result of each class, from the results and what is in them."""
+    if isinstance(value, Result):
+        into.setdefault(type(value), value)
+    if is_dataclass(value):
+        for f in fields(value):
+            walk(getattr(value, f.name), into)
+    elif isinstance(value, Mapping):
+        for v in value.values():
+            walk(v, into)
+    elif isinstance(value, tuple):
+        for v in value:
+            walk(v, into)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """One result of each class, from the sample study."""
+    study = cx.read_study(copy_sample(tmp_path_factory.mktemp("sample"))[0])
+    records = cx.read_records(study)
+    estimators, journey, histories = cx.estimators, cx.journey, cx.histories
+    table = cx.risk_table(
+        records,
+        strata=["segment"],
+        bad=cx.bad_count(1),
+        good=histories.grade_count("good", (1,)),
+        whole=True,
+    )
+    ages = cx.risk_table(records, age=histories.age_of_last("bad", (30, 180)), whole=True)
+    late = cx.risk_table(
+        records,
+        age=histories.age_of_last("bad", (90,)),
+        complaint=histories.age_since("complaint", (90,)),
+        whole=True,
+    )
+    eps = cx.episodes(records, bad=cx.bad_count(3), recent=cx.contacts_within(1, (1,)), whole=True)
+    matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
+    agents = agent_table(records, "agent", ("touchpoint", "month"))
+    docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)
+    made = (
+        cx.audit(records), eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
+        cx.incidence(table), cx.cox(table, ["bad"], strata=["segment"]), cx.incidence_by_level(table, "bad"),
+        cx.observed_vs_expected(records, docket.trials[0].claim),
+        estimators.share(table, {"bad": ("1+",)}), estimators.rates(table, breaks=(0, 30, 365)),
+        estimators.rate_ratios(table, ["bad"]), estimators.compare_models(table, ["bad"], ["good"]),
+        estimators.beyond_selection(ages, "age"), estimators.worst_share(agents.counts, draws=100),
+        estimators.share_at_risk(late, {"complaint": ("none",)}, "age", subset={"age": ("0-90", "91+")}),
+        journey.moment_summary(records), journey.perception_map(records), journey.service_levels(records),
+        journey.scorecard(records), journey.loyalty_shift(records),
+    )  # fmt: skip
+    found = {}
+    walk(made, found)
+    return found
+
+
+def test_whatever_a_public_function_returns_is_a_result():
+    assert {k.__name__ for k in returned() if not issubclass(k, Result)} == set()
+    assert len(returned()) > 25
+
+
+def test_every_result_has_a_shape_here_and_is_made():
+    assert set(NAMES) == set(LENGTHS) | ONE_ROW
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
+def test_a_result_is_a_table(results, kind):
+    result = results[kind]
+    table = result.to_polars()
+    length = LENGTHS.get(kind.__name__, lambda _: 1)
+    assert table.height == length(result) if length else table.height > 1
+    assert table.width == len(set(table.columns)) > 0
+    assert not any(isinstance(t, pl.Object | pl.Null) for t in table.dtypes)
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
+def test_pandas_holds_the_same(results, kind):
+    table, other = results[kind].to_polars(), results[kind].to_pandas()
+    assert list(other.columns) == table.columns
+    assert len(other) == table.height
+    for name in table.columns:
+        ours, theirs = table[name].to_list(), other[name].tolist()
+        assert all(same(a, b) for a, b in zip(ours, theirs, strict=True)), name
+
+
+def same(ours, theirs):
+    """Whether pandas holds what Polars does; what is missing is None in one and may be NaN in the other."""
+    if ours is None or (isinstance(ours, float) and math.isnan(ours)):
+        return theirs is None or math.isnan(theirs)
+    return ours == theirs
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
+def test_a_result_is_json(results, kind):
+    as_dict = results[kind].to_dict()
+    assert as_dict
+    again = json.loads(json.dumps(as_dict, allow_nan=False))
+    assert again == as_dict
+
+
+def test_plain_values():
+    assert plain((1, 2.5, math.nan, math.inf, None, "a", True)) == [
+        1,
+        2.5,
+        None,
+        None,
+        None,
+        "a",
+        True,
+    ]
+    assert plain({"a": pl.DataFrame({"x": [1]})}) == {"a": {"x": [1]}}
+    with pytest.raises(TypeError, match="a result cannot hold a function"):
+        plain(plain)
