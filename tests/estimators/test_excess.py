@@ -197,7 +197,8 @@ def test_confounding_by_contacts_is_removed(effect, lead):
     assert abs(held[:, 0].mean()) < 2.5 * noise
     if effect > 1:
         assert held[:, 3].min() > 0.08
-        assert (held[:, 0] + held[:, 3] > 1.96 * held[:, 1]).all(), "a planted excess is seen"
+        estimates = held[:, 0] + held[:, 3]
+        assert np.mean(estimates > 1.96 * held[:, 1]) > 0.9, "a planted excess is seen"
 
 
 @pytest.mark.slow

@@ -8,11 +8,20 @@ import pytest
 from cxresearch.engines import engine
 from tests.engines import test_along
 from tests.histories import test_histories
+from tests.risk import test_matched
 from tests.study import test_queries, test_rules
 from tests.tables import test_records, test_sources
 
 pytestmark = pytest.mark.spark
-MODULES = (test_along, test_records, test_sources, test_queries, test_rules, test_histories)
+MODULES = (
+    test_along,
+    test_records,
+    test_sources,
+    test_queries,
+    test_rules,
+    test_histories,
+    test_matched,
+)
 ENGINES = ["polars", "spark"]
 ASKING = {
     "audits",
