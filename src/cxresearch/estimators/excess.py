@@ -35,7 +35,7 @@ from cxresearch.risk.matched import MatchedTable
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Columns = dict[str, Ints]
-_AT_ONCE = 4_000_000  # comparators and days that are expanded at a time
+_AT_ONCE = 2_000_000  # comparators and days that are expanded at a time
 _RIDGE = 1e-3  # keeps log odds finite; a level stays off balance by this share per unit of them
 _STEPS, _HALVINGS = 100, 30
 
