@@ -208,7 +208,11 @@ def test_influences_are_nobodys_to_read():
     result = excess(chance(), 50)
     assert result.influence.shape == (50, 3)
     assert not {"influence", "groups"} & result.to_dict().keys()
-    assert not {"influence", "groups"} & set(result.to_polars().columns)
+    frame = result.to_polars()
+    assert not {"influence", "groups"} & set(frame.columns)
+    assert frame["times"].to_list() == list(range(51))
+    assert frame["excess_low"].unique().to_list() == [result.excess.low]
+    assert frame["comparators_curve"][50] == frame["comparators"][0]
     text = excess(chance(), 50, lead=7)._repr_html_()
     assert "standardised by lately, so_far" in text
     assert "still there 7 days after the moment" in text
