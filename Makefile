@@ -22,6 +22,7 @@ report: $(READY)
 	@$(BIN)/cxresearch report reports/sample-study/study.toml --out reports
 	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
 
+test: export CX_ENGINES := $(or $(CX_ENGINES),polars polars-lazy)
 test: $(READY)
 	@$(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
 
@@ -67,4 +68,4 @@ lock:
 	  --extra postgres --constraint requirements.lock pyproject.toml -o requirements-postgres.lock
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) .venv-servers build dist

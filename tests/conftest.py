@@ -1,6 +1,6 @@
 """What all tests share: how many random studies are tried, and what is made once for all of them.
 
-Ten random studies are tried, or as many as CX_EXAMPLES says (`make test-all`: 25); new ones each time with CX_RANDOM.
+Six random studies are tried, or as many as CX_EXAMPLES says (`make test-all`: 25); new ones each time with CX_RANDOM.
 """
 
 import os
@@ -24,7 +24,7 @@ os.environ["XDG_STATE_HOME"] = os.environ["CX_STATE_OF_TESTS"]
 
 settings.register_profile(
     "studies",
-    max_examples=int(os.environ.get("CX_EXAMPLES", "10")),
+    max_examples=int(os.environ.get("CX_EXAMPLES", "6")),
     deadline=None,
     derandomize="CX_RANDOM" not in os.environ,
     database=None,

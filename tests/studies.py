@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import cxresearch as cx
-from cxresearch.worlds import World, simulate
+from cxresearch.worlds import Simulated, World, simulate
 
 SECTIONS: dict[str, Any] = {
     "study": {"name": "a world"},
@@ -20,6 +21,12 @@ SECTIONS: dict[str, Any] = {
 }
 
 
+@lru_cache(maxsize=4)
+def _simulated(world: World, customers: int, seed: int) -> Simulated:
+    """A company that several tests ask for, simulated once in a worker."""
+    return simulate(world, customers, seed)
+
+
 def make_study(world: World, customers: int = 3_000, seed: int = 11, **sections: Any) -> cx.Study:
     """Make the study of a synthetic company.
 
@@ -29,7 +36,7 @@ def make_study(world: World, customers: int = 3_000, seed: int = 11, **sections:
         seed: Equal seeds give equal companies.
         sections: Sections of the study file in the place of those in `SECTIONS`, and `claims`.
     """
-    made = simulate(world, customers, seed)
+    made = _simulated(world, customers, seed)
     return cx.study_from(
         SECTIONS | sections, interactions=made.interactions, retention=made.customers
     )

@@ -22,6 +22,7 @@ from tests.studies import make_study
 
 HARM = World(hr_bad=(1.0, 1.8, 2.6, 3.5), busy_stay=-0.5)
 NULL = KNOWN["null"].world
+TWO = ["three-strikes", "bad-moments-drive-away"]
 # quick to evaluate, and of every kind but a comparison of models
 FEW = [
     "three-strikes", "one-strike", "judgment-day", "bad-moments-drive-away", "good-moments-build", "neutral-threat",
@@ -34,6 +35,12 @@ FEW = [
 def harm(shared):
     """A world in which bad moments drive customers away, and busy customers stay."""
     return shared("harm", lambda: evaluate(make_study(HARM), FEW))
+
+
+@pytest.fixture(scope="module")
+def two(shared):
+    """Two claims in the world of harm."""
+    return shared("two", lambda: evaluate(make_study(HARM), TWO))
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +105,10 @@ def test_same_docket_on_every_engine():
         same_dockets(here, evaluate(make_study(HARM), engine=engine))
 
 
-def test_same_docket_of_a_few_claims_on_every_engine():
-    claims = ["three-strikes", "bad-moments-drive-away"]
-    study = make_study(HARM)
-    here, *others = (evaluate(study, claims, engine=e) for e in ("polars", "polars-lazy", "duckdb"))
-    assert "not testable" not in {trial.verdict for trial in here.values()}
-    for other in others:
-        same_dockets(here, other)
+@pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
+def test_same_docket_of_two_claims_on_every_engine(two, engine):
+    assert "not testable" not in {trial.verdict for trial in two.values()}
+    same_dockets(two, evaluate(make_study(HARM), TWO, engine=engine))
 
 
 def same_dockets(here, other):
@@ -211,10 +215,9 @@ def test_a_grade_that_nobody_has_is_not_held_equal(missing):
         assert "no contact is graded good" in str(build.sentence)
 
 
-def test_records_are_read_once_and_used_often():
-    claims = ["bad-moments-drive-away", "three-strikes"]
+def test_records_are_read_once_and_used_often(two):
     records = read_records(make_study(HARM))
-    assert evaluate(records, claims).to_json() == evaluate(make_study(HARM), claims).to_json()
+    assert evaluate(records, TWO).to_json() == two.to_json()
 
 
 def test_a_claim_does_not_depend_on_its_company():

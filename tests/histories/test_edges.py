@@ -21,12 +21,13 @@ from cxresearch.histories import (
     worst_score,
 )
 from cxresearch.histories.base import DayClock
+from tests.engine_names import ENGINES
 from tests.histories.lives import spans, states
 from tests.reference.histories import HOUR, SECONDS, Person, Row
 
 DAY = SECONDS
 NOON = 12 * HOUR
-pytestmark = pytest.mark.parametrize("engine", ["polars", "polars-lazy", "duckdb"])
+pytestmark = pytest.mark.parametrize("engine", ENGINES)
 
 
 def person(customer=0, entry=0, exit=30, event="censored", cluster=0, unseen=False):

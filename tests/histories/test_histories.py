@@ -25,8 +25,8 @@ from cxresearch.histories import (
 from cxresearch.histories.base import ContactClock, DayClock
 from cxresearch.records.records import read_records
 from cxresearch.risk.episodes import episodes
+from tests.engine_names import ENGINES
 
-ENGINES = ("polars", "polars-lazy", "duckdb")
 START = date(2024, 1, 1)
 
 

@@ -57,6 +57,13 @@ def page_of(docket, *extra):
     return page(notebook_of(docket, *extra), name="verdicts")
 
 
+def page_with(output):
+    """A page that holds one output and nothing else."""
+    outputs = [new_output("display_data", data={"text/html": output})]
+    cell = new_code_cell("study = 'study.toml'", outputs=outputs)
+    return page(new_notebook(cells=[cell], metadata={"title": "Verdicts"}), name="verdicts")
+
+
 class Seen(HTMLParser):
     """Elements, attributes and the texts of scripts and styles."""
 

@@ -18,7 +18,7 @@ from cxresearch.report.pages.site import Entry, index
 from cxresearch.risk.episodes import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
-from tests.report.pages import Seen, digest, notebook_of, page_of, policy
+from tests.report.pages import Seen, digest, notebook_of, page_of, page_with, policy
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,8 @@ def test_policy_names_every_script_and_style_by_hash(text):
 
 
 def test_script_in_an_output_is_not_allowed():
-    text = page_of(docket(), {"text/html": "<script>alert(3)</script>"})
+    text = page_with("<p>1</p><script>alert(3)</script>")
+    assert "<p>1</p>" in text
     assert digest("alert(3)") not in policy(text)["script-src"]
 
 
@@ -61,7 +62,7 @@ def test_script_in_an_output_is_not_allowed():
 )
 def test_output_that_would_load_something_stops_the_page(markup):
     with pytest.raises(ReportError, match="stand alone"):
-        page_of(docket(), {"text/html": markup})
+        page_with(markup)
 
 
 def test_markup_in_names_stays_text():

@@ -14,8 +14,9 @@ from cxresearch.records.contacts import OPTIONAL
 from cxresearch.records.contracts import EPOCH
 from cxresearch.records.dated_events import HAPPENINGS
 from cxresearch.records.records import columns_of, read_records
+from tests.engine_names import ENGINES
 
-ENGINES = ("polars", "polars-lazy", "duckdb", pytest.param("spark", marks=pytest.mark.spark))
+EVERYWHERE = (*ENGINES, pytest.param("spark", marks=pytest.mark.spark))
 SETTINGS = {
     "interactions": {
         "score": "stars",
@@ -88,7 +89,7 @@ def rows(result, frame, *columns):
     return list(x.select("id", *columns).iter_rows())
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 def test_facets_are_whole_numbers(engine):
     result = records(engine)
     # by name: attended, handoff, is_problem, level, respect, score
@@ -109,7 +110,7 @@ def test_facets_are_whole_numbers(engine):
     ]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 def test_happenings_take_effect_at_the_contact_or_later(engine):
     result = records(engine)
     day = datetime(2024, 1, 5).toordinal() - EPOCH
@@ -201,7 +202,7 @@ def _halves(bounds):
     return between({n: bounds[n] for n in names[:6]}), between({n: bounds[n] for n in names[6:]})
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERYWHERE)
 def test_a_flag_that_looks_ahead_is_refused(engine):
     table = log().with_columns(resolved_at=pl.Series([True, False, None, True, True, True]))
     with pytest.raises(DataError, match=r"resolved_at.*looks ahead.*known_at_contact"):

@@ -14,8 +14,8 @@ from cxresearch.errors import DataError, SourceError, StudyError
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS
 from cxresearch.records.records import columns_of, read_records
 from cxresearch.study.timestamps import BLANKS
+from tests.engine_names import ENGINES
 
-ENGINES = ["polars", "polars-lazy", "duckdb"]
 WIDE = {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)}
 
 

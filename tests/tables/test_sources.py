@@ -15,8 +15,8 @@ import cxresearch as cx
 from cxresearch.engines import engine
 from cxresearch.errors import EngineError, RuleError, SourceError
 from cxresearch.records.sources import open_source, section_source, table_rows
+from tests.engine_names import ENGINES
 
-ENGINES = ["polars", "polars-lazy", "duckdb"]
 WHO = pl.DataFrame({"customer": ["a"], "start": ["2024-01-01"], "end": [None]})
 FRAME = pl.DataFrame({"customer": [2, 1, 3], "word": ["x", None, "ü"], "price": [1.5, 2.0, None]})
 
