@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.hostile.families import FAMILIES
+from benchmarks.hostile.shops import SHOPS, Shop
 from benchmarks.hostile.simulate import Effects
 
 HERE = Path(__file__).parent
@@ -83,12 +84,14 @@ def truths(family: str, large: Numbers | None = None) -> dict[str, Truth]:
     """What is true in a family, by claim; claims without a truth are left out.
 
     Args:
-        family: a name in `FAMILIES`.
+        family: a name in `FAMILIES` or `SHOPS`.
         large: numbers of large runs; those of the file when not given.
 
     Raises:
         KeyError: there is no such family.
     """
+    if family in SHOPS:
+        return shop_truths(SHOPS[family])
     numbers = large_numbers() if large is None else large
     case = Case(family, FAMILIES[family].effects, numbers)
     result = {claim: rule(case) for claim, rule in RULES.items()}
@@ -120,8 +123,8 @@ def is_without_moments(e: Effects) -> bool:
 
 def _bad(case: Case) -> Truth | None:
     e = case.effects
-    if max(e.failed) > 1:
-        return None  # a bad moment often fails an expectation
+    if max(e.failed) > 1 or e.good_each != 1:
+        return None  # a bad moment often fails an expectation, and takes the place of a good one
     if is_without_bad(e):
         return _raises(1.0, "bad moments do nothing")
     if e.bad_each == e.bad_recent == e.first_contact_bad == 1:
@@ -183,9 +186,9 @@ def _silence(case: Case) -> Truth | None:
 
 def _anger(case: Case) -> Truth | None:
     e = case.effects
-    if max(e.failed) > 1:
+    if max(e.failed) > 1 or e.good_each != 1:
         return None
-    if is_without_bad(e) and e.good_each <= 1:
+    if is_without_bad(e):
         return Truth(1.0, ("contradicted",), "bad moments do nothing")
     is_permanent = e.bad_each == e.bad_recent == e.first_contact_bad == 1
     value = (
@@ -233,6 +236,31 @@ RULES: dict[str, Rule] = dict(
 )
 
 
+def shop_truths(shop: Shop) -> dict[str, Truth]:
+    """What is true in a shop, by claim."""
+    null, good_null = Truth(1.0, ("supported",), "grades do nothing"), shop.good_each == 1
+    result = {"first-moment": Truth(1.0, ("supported",), "planted")}
+    if good_null:
+        result["good-moments-build"] = null
+    else:
+        result["good-moments-build"] = Truth(shop.good_each, ("contradicted",), "planted, for each")
+    if shop.bad_latest > 1:
+        why = "a mixture of the latest contact and those before"
+        result["bad-moments-drive-away"] = Truth(math.nan, ("contradicted",), why)
+        result["neutral-threat"] = Truth(math.nan, ("supported",), "bad contacts have a share")
+        del result["first-moment"]  # the latest contact of one who has just come is the first
+    elif good_null:
+        result["bad-moments-drive-away"] = _raises(shop.bad_first, "planted")
+        result["neutral-threat"] = Truth(
+            0.0 if shop.bad_first == 1 else math.nan, ("supported",), "neutral contacts do nothing"
+        )
+        is_null = shop.bad_first == 1
+        result["anger-to-appreciation"] = Truth(
+            shop.bad_first, ("contradicted",) if is_null else ("supported",), "planted"
+        )
+    return result
+
+
 def lines() -> list[tuple[str, str, str, str, str]]:
     """The table: family, claim, value, wrong verdicts, why."""
     large = large_numbers()
@@ -244,7 +272,7 @@ def lines() -> list[tuple[str, str, str, str, str]]:
             " ".join(t.wrong),
             t.why,
         )
-        for family in FAMILIES
+        for family in (*FAMILIES, *SHOPS)
         for claim, t in truths(family, large).items()
     ]
 
