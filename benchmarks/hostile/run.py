@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -183,7 +183,7 @@ def run(jobs: Sequence[Job], workers: int, out: Path) -> Iterator[list[Row]]:
         if is_new:
             table.writeheader()
             file.flush()
-        futures = [pool.submit(try_claims, job) for job in jobs]
+        futures: list[Future[list[Row]]] = [pool.submit(try_claims, job) for job in jobs]
         for future in as_completed(futures):
             rows = future.result()
             table.writerows(rows)

@@ -22,6 +22,8 @@ from benchmarks.hostile.simulate import Effects
 
 HERE = Path(__file__).parent
 LARGE = HERE / "large_runs.csv"
+HORIZON = 365  # of the claims, in days
+LATEST_START = 60  # days before the end of the log
 EDGE = 1.1  # the smallest effect that matters
 CLAIMS = (
     "bad-moments-drive-away",
@@ -205,10 +207,11 @@ def _anger(case: Case) -> Truth | None:
 
 
 def _three(case: Case) -> Truth | None:
+    if FAMILIES[case.family].days <= HORIZON + LATEST_START:
+        return None  # nobody is followed so long
     value = case.large.get((case.family, "three-strikes"), math.nan)
-    if math.isnan(value):
-        return None
-    return Truth(value, ("supported",) if value < 0.925 else ("contradicted",), "a large run")
+    # where far fewer leave at all it needs no large run
+    return Truth(value, ("contradicted",) if value >= 0.925 else ("supported",), "a large run")
 
 
 def _four(case: Case) -> Truth | None:
