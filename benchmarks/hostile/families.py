@@ -423,8 +423,8 @@ FAMILIES: dict[str, Company] = {
         about="Who grades kindly stays longer, whatever happens.",
         influences=(Influence(weight=trait(0), leave=0.6, good=2, bad=0.8),),
     ),
-    "extremes-answer": Company(
-        about="In hard times, which come and go, only the angry answer; more leave then.",
+    "hard-times": Company(
+        about="Hard times come and go: few answer then, those who do find more bad, and more leave.",
         influences=(Influence(weight=spells(60, 1.0), leave=2.5, bad=2.5, answered=0.15),),
     ),
     "cancellation-call": Company(

@@ -1,4 +1,4 @@
-"""What is true of each claim in each family, and which verdict would be wrong; made from what was planted alone.
+"""What is true of each claim in each family, and which verdict would be wrong; from what was planted alone.
 
     python -m benchmarks.hostile.truths    # writes truths.csv
 

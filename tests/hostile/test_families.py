@@ -105,6 +105,13 @@ def test_every_family_has_a_seed_of_its_own_and_truths():
             assert len(truth.wrong) < 2
 
 
+def test_families_beyond_reach_are_named_where_they_are_described():
+    text = (HERE / "README.md").read_text(encoding="utf-8")
+    listed = text.split("by anything in the data: ")[1].split(". The pooled")[0].replace("\n", " ")
+    beyond = [name for name, family in FAMILIES.items() if family.is_beyond_reach]
+    assert [name.strip("` ") for name in listed.split(",")] == beyond
+
+
 def test_truths_are_on_file_as_they_follow_from_what_was_planted():
     with (HERE / "truths.csv").open(encoding="utf-8", newline="") as file:
         head, *rows = csv.reader(file)
