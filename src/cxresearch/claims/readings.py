@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import ClassVar, Literal
 
 from msgspec.structs import fields
@@ -254,11 +255,13 @@ def kind_of(reading: type[Reading]) -> str:
     return str(reading.__struct_config__.tag)
 
 
+@cache
 def own_keys(reading: type[Reading]) -> tuple[str, ...]:
     """The keys that say how a number of this type is computed; the others are those of every reading."""
     return tuple(field.name for field in fields(reading) if field.name not in _COMMON)
 
 
+@cache
 def required_keys(reading: type[Reading]) -> tuple[str, ...]:
     """Those of them without which there is no number."""
     return tuple(
