@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import contrast, cox, maximise
+from cxresearch.estimators.cox import contrast, cox, maximise, score_residuals
 from cxresearch.estimators.design import design
 from cxresearch.estimators.excess import Arrays, excess
 from cxresearch.estimators.incidence import (
@@ -43,6 +43,7 @@ from cxresearch.estimators.incidence import (
     incidence_at,
 )
 from cxresearch.estimators.incidence import incidence as curve
+from cxresearch.estimators.influence import robust_error
 from cxresearch.estimators.results import Estimate
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.matched import MatchedTable
@@ -283,6 +284,31 @@ def groups_of(matched: MatchedTable) -> pl.DataFrame:
     return pl.DataFrame({"group": both.unique().sort()})
 
 
+def corrected_errors(risk: RiskTable) -> NDArray[np.float64]:
+    """Robust errors of the coefficients, shape (p,), from influences that are corrected for leverage.
+
+    The influence of a cluster is its score times the inverse information. If the cluster's own part of the information
+    is taken away first, this is how far the first Newton step goes when the cluster is left out. That part is the slope
+    of its score, here by central differences.
+    """
+    d = design(risk, TERMS, (), "defection")
+    fit = cox(risk, TERMS, errors="model")
+    step = 1e-5
+    steps = step * np.eye(len(fit.coef))
+    score = score_residuals(d, "efron", fit.coef)[0]
+    slopes = [
+        (
+            score_residuals(d, "efron", fit.coef - h)[0]
+            - score_residuals(d, "efron", fit.coef + h)[0]
+        )
+        / (2 * step)
+        for h in steps
+    ]
+    own = np.stack(slopes, axis=2)
+    rest = own.sum(axis=0) - own
+    return robust_error((np.linalg.pinv(rest) @ score[:, :, None])[:, :, 0])
+
+
 def freedom(influence: NDArray[np.float64]) -> float:
     """Satterthwaite's degrees of freedom of a sum of squares over clusters, from the squares themselves."""
     squares = influence**2
@@ -308,9 +334,12 @@ def replicate(customers: int, number: int, *, delete: bool) -> list[dict[str, ob
         moves[:, 0] - moves[:, 1],
     )
     deleted = deletions(risk, matched).errors() if delete else np.full(len(QUANTITIES), np.nan)
+    at = [fit.terms.index(t) for t in ("bad[1]", "bad[2]")]
+    corrected = (*corrected_errors(risk)[at], np.nan, np.nan)
     greenwood = curve(risk, errors="model").at(SINCE_START)
     lines: list[dict[str, object]] = []
-    for quantity, influence, error in zip(QUANTITIES, influences, deleted, strict=True):
+    ways = zip(QUANTITIES, influences, deleted, corrected, strict=True)
+    for quantity, influence, error, leverage in ways:
         e = estimates.get(quantity)
         line: dict[str, object] = {
             "customers": customers,
@@ -334,6 +363,7 @@ def replicate(customers: int, number: int, *, delete: bool) -> list[dict[str, ob
                 "clusters": risk.groups,
                 "se_model": model,
                 "df_of_squares": freedom(influence),
+                "se_leverage": leverage,
                 "se_deleted": error,
                 "interval": e.errors if e.scale != "wilson" else "wilson",
             }
@@ -362,7 +392,7 @@ def append(lines: list[dict[str, object]]) -> None:
 
 COLUMNS = (
     *("customers", "replicate", "quantity", "value", "low", "high", "se", "df", "clusters"),
-    *("se_model", "df_of_squares", "se_deleted", "interval"),
+    *("se_model", "df_of_squares", "se_leverage", "se_deleted", "interval"),
 )
 
 
@@ -389,7 +419,9 @@ class Method:
 METHODS = (
     Method("from the model", "se_model", ()),
     Method("robust, df of the squares", "se", ("df", "df_of_squares")),
-    Method("clusters left out", "se_deleted", ("df",)),
+    Method("leverage", "se_leverage", ("df",)),
+    Method("leverage, df of the squares", "se_leverage", ("df", "df_of_squares")),
+    Method("left out", "se_deleted", ("df",)),
     Method("left out, df of the squares", "se_deleted", ("df", "df_of_squares")),
 )
 
@@ -471,7 +503,7 @@ def page(rows: pl.DataFrame) -> str:
 TEXT = """\
 # How often 95% intervals hold the truth
 
-`python benchmarks/coverage.py` makes this page. Customers live in households of one to four who share a gamma frailty
+`make coverage` makes this page. Customers live in households of one to four who share a gamma frailty
 of variance 1 and the rate of their bad moments; three in ten enter late, follow-up ends at different days, and other
 exits compete. What is true is the limit of the same estimator on {million} million customers. Errors are robust, by
 household.
@@ -487,10 +519,11 @@ freedom. The last columns are other ways to make an interval from the same repli
 - **from the model**: the information, or Greenwood's variance for the incidence, as if customers were independent;
 - **robust, df of the squares**: the same error with Satterthwaite's degrees of freedom from the spread of the squared
   influences, 2 (Σψ²)² / (Σψ⁴ − (Σψ²)²/G), where they are fewer;
-- **clusters left out**: each household is left out in turn and the number is estimated anew; the error is
-  √((G − 1)/G · Σ(θ₍g₎ − θ)²). This has the correction for leverage that the influence of a household lacks. It takes
-  as many fits as there are households, and was computed for the two small sizes;
-- **left out, df of the squares**: both.
+- **leverage**: influences corrected for leverage: the part of the information that is a household's own is taken away
+  before the information is inverted, U₍g₎ (I − I₍g₎)⁻¹ in place of U₍g₎ I⁻¹, for hazard ratios. This is the first
+  Newton step of a fit without the household, and costs as much as a few fits however many households there are;
+- **left out**: each household is left out in turn and the number is estimated anew; the error is
+  √((G − 1)/G · Σ(θ₍g₎ − θ)²). It takes as many fits as there are households, and was computed for the two small sizes.
 """
 
 
