@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -371,13 +371,13 @@ def replicate(customers: int, number: int, *, delete: bool) -> list[dict[str, ob
     return lines
 
 
-def missing(replicates: int) -> Iterator[tuple[int, int]]:
+def missing(replicates: int, sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Size and number of each replicate that has not been run, in turn over the sizes."""
     done = (
         set(read(LINES).select("customers", "replicate").iter_rows()) if LINES.exists() else set()
     )
     for number in range(replicates):
-        yield from ((n, number) for n in SIZES if (n, number) not in done)
+        yield from ((n, number) for n in sizes if (n, number) not in done)
 
 
 def append(lines: list[dict[str, object]]) -> None:
@@ -531,12 +531,19 @@ def main() -> None:
     """Compute what is missing, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument(
+        "--customers",
+        type=int,
+        action="append",
+        choices=SIZES,
+        help="only this size; may be repeated",
+    )
     parser.add_argument("--truth", action="store_true", help="compute the truth, and nothing else")
     given = parser.parse_args()
     if given.truth:
         truth().write_csv(TRUTH, float_precision=8)
         return
-    for customers, number in missing(given.replicates):
+    for customers, number in missing(given.replicates, given.customers or SIZES):
         append(replicate(customers, number, delete=customers in DELETED))
     PAGE.write_text(page(summary()))
 
