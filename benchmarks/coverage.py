@@ -1,4 +1,4 @@
-"""How often 95% intervals hold the truth: python benchmarks/coverage.py [--replicates 400] [--truth].
+"""How often 95% intervals hold the truth: python benchmarks/coverage.py [--replicates 400] [--customers 120] [--truth].
 
 A small simulator makes customers in households that share what makes them leave and what makes their moments bad. Four
 numbers are estimated of each replicate: two hazard ratios, an incidence, and an excess over comparable customers. What
@@ -533,7 +533,8 @@ is true is the limit of the same estimator on {million} million customers. Error
 
 The sixth column is what the package computes: influence functions summed over households, and t with (households with
 an event − 1) degrees of freedom. Whether it is 95% is tested at 1%, between 93% and 97% likewise. The last columns are
-other ways to make an interval from the same replicates:
+other ways to make an interval from the same replicates. With 400 of them, the interval of two or more bad moments held
+the truth in 91.0% at 120 customers; 600 more were then run of that size (`--replicates 1000 --customers 120`):
 
 - **from the model**: the information, or Greenwood's variance for the incidence, as if customers were independent;
 - **robust, df of the squares**: the same error with Satterthwaite's degrees of freedom from the spread of the squared
