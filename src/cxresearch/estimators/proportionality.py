@@ -14,8 +14,8 @@ from scipy import stats
 from cxresearch.checks import fraction, instance, names, one_of, whole
 from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import check_rank, maximise
-from cxresearch.estimators.design import Design, design
+from cxresearch.estimators.cox import maximise
+from cxresearch.estimators.design import Design, design, identify
 from cxresearch.estimators.incidence import curve_of
 from cxresearch.estimators.intervals import quantile
 from cxresearch.estimators.partial_likelihood import (
@@ -255,7 +255,7 @@ def proportionality(
     one_of("ties", ties, ("efron", "breslow"))
     one_of("transform", transform, TRANSFORMS)
     d = design(table, terms, strata, cause)
-    check_rank(d)
+    identify(d)
     top = maximise(d.x, d.everyone, ties, np.zeros(len(d.terms)))
     if top.penalised:
         raise NotTestable(
