@@ -46,7 +46,9 @@ class Design:
     def only(self, kept: NDArray[np.bool_]) -> Design:
         """The design with some of its columns."""
         terms = tuple(t for t, k in zip(self.terms, kept, strict=True) if k)
-        return self if kept.all() else replace(self, terms=terms, x=self.x[:, kept])
+        if kept.all():
+            return self
+        return replace(self, terms=terms, x=self.x[:, kept], term=self.term[kept])
 
     @property
     def everyone(self) -> Everyone:
@@ -120,7 +122,7 @@ def design(
     seen = sets.by_pattern(np.ones(len(rows))) > 0
     names, x = covariates(table, terms, laid.patterns, seen)
     widths = [len(covariates(table, [term], laid.patterns, seen)[0]) for term in terms]
-    times = (rows % width + first).astype(np.int64)
+    times = rows.astype(np.int64) % width + first
     return Design(names, x, sets, events, landed, times, np.repeat(np.arange(len(terms)), widths))
 
 
@@ -273,8 +275,11 @@ def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[Ints, pl.DataF
     key = np.zeros(flows.height, kind)
     for f in features:
         key = key * len(f.levels) + flows[f.name].to_numpy()
-    occurs = np.bincount(key)
-    result, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0, dtype=kind) - 1)[key]
+    if prod(len(f.levels) for f in features) > 4 * len(key):  # far more could occur than do
+        result, code = np.unique(key, return_inverse=True)
+    else:
+        occurs = np.bincount(key)
+        result, code = np.flatnonzero(occurs), (np.cumsum(occurs > 0, dtype=kind) - 1)[key]
     levels: dict[str, NDArray[np.int64]] = {}
     for f in reversed(features):
         result, levels[f.name] = np.divmod(result, len(f.levels))

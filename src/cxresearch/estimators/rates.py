@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from math import prod
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from cxresearch.estimators.influence import Clusters, add_up, clusters_of, place
 from cxresearch.estimators.intervals import FEW, quantile
 from cxresearch.estimators.results import Result, Vector, coefficients, references
 from cxresearch.estimators.risk_sets import Array
+from cxresearch.result import plain
 from cxresearch.risk.table import RiskTable
 
 
@@ -377,10 +378,9 @@ class RateFit(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
-        rest = Result.to_dict(self)
-        return {k: v for k, v in rest.items() if k not in ("influence", "clusters")} | {
-            "df": self.df
-        }
+        hidden = ("influence", "clusters")
+        rest = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in hidden}
+        return rest | {"df": self.df}
 
     def to_polars(self) -> pl.DataFrame:
         """One row per coefficient: term, coef, rate ratio, limits, both errors."""
