@@ -72,7 +72,7 @@ def thinned(count: int, most: int = 150) -> list[int]:
     )
 
 
-def since(clock: str) -> str:
+def clock_title(clock: str) -> str:
     """A clock as the title of an axis."""
     known = {
         "tenure": "days since the start",

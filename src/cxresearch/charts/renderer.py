@@ -97,13 +97,17 @@ def _slim(svg: str) -> str:
 
 def _titled(spec: dict[str, Any]) -> dict[str, Any]:
     """With title and caption in the picture; on a page they stand around it, as text."""
-    told = spec.get("usermeta", {})
-    if "title" not in told:
+    usermeta = spec.get("usermeta", {})
+    if "title" not in usermeta:
         return spec
     ink = {"anchor": "start", "color": "currentColor", "subtitleColor": "currentColor"}
     return {
         **spec,
-        "title": {"text": told["title"], "subtitle": wrap(told.get("caption", ""), 105), **ink},
+        "title": {
+            "text": usermeta["title"],
+            "subtitle": wrap(usermeta.get("caption", ""), 105),
+            **ink,
+        },
     }
 
 
