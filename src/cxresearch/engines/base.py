@@ -148,7 +148,7 @@ class Engine(Protocol):
     def keep(self, frame: Frame) -> Frame:
         """Compute now, so that later steps do not compute it again."""
 
-    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
         """Go through the rows of a log, once.
 
         Args:
@@ -159,8 +159,8 @@ class Engine(Protocol):
             The rows with a reason (cx_row, reason), and the columns of those without.
         """
 
-    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
-        """How many ``rows`` there are by whole numbers in `keys`: a small result, sorted by them."""
+    def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
+        """How many ``rows`` there are by whole numbers in `columns`: a small result, sorted by them."""
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """Bring a small result into memory."""
@@ -173,8 +173,8 @@ def no_catalogue(table: str) -> EngineError:
     )
 
 
-def settled(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-    """`Engine.settle` where windows order for themselves, and the engine minds its memory."""
+def split_by_reason(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    """`Engine.split_rejected` where windows order for themselves, and the engine minds its memory."""
     kept = engine.keep(log)
     fine = nw.col("reason").is_null()
     return kept.filter(~fine).select("cx_row", "reason"), Whole(
@@ -182,10 +182,10 @@ def settled(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]
     )
 
 
-def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+def tally_by_query(engine: Engine, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
     """`Engine.tally` by a query."""
-    result = engine.collect(frame.group_by(*keys).agg(rows=nw.len()))
-    return downcast(result.select(*keys, "rows").sort(*keys), ["rows"])
+    result = engine.collect(frame.group_by(*columns).agg(rows=nw.len()))
+    return downcast(result.select(*columns, "rows").sort(*columns), ["rows"])
 
 
 def schema_of(raw: Any) -> nw.Schema:

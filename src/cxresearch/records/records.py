@@ -414,7 +414,7 @@ def _settled(
         "leaving": (0, 1),
         **contact_attributes.bounds(raw.facets, raw.names),
     }
-    return engine.settle(
+    return engine.split_rejected(
         log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds),
         bounds,
     )
