@@ -64,7 +64,7 @@ def episodes(
     for name, history in histories.items():
         instance(name, history, History, "a history, such as cx.bad_count(3)")
     records = records_of(
-        study, engine, {name for history in histories.values() for name in history.reads}
+        study, engine, {name for history in histories.values() for name in history.required_columns}
     )
     return episodes_of(
         records, histories, fixed=fixed, clock=clock_of(records.study, clock), whole=whole
@@ -129,8 +129,14 @@ def fit_hazard_model(
 
 
 def records_of(
-    study: Study | Records, engine: Engine | str = "polars", reads: Collection[str] | None = None
+    study: Study | Records,
+    engine: Engine | str = "polars",
+    required_columns: Collection[str] | None = None,
 ) -> Records:
-    """The records of a study, with the facets in `reads`; records are passed on as they are."""
+    """The records of a study, with the contact attributes in `required_columns`; records are passed on as they are."""
     known = study_of(study)
-    return study if isinstance(study, Records) else read_records(known, engine, reads=reads)
+    return (
+        study
+        if isinstance(study, Records)
+        else read_records(known, engine, required_columns=required_columns)
+    )

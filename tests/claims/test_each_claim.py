@@ -236,7 +236,7 @@ def test_the_oracles_own_cox_fit(life, past):
     mask = np.broadcast_to(some[:, None], life.size)
     ours = estimators.cox(life, {"bad": bad}, strata=past.segment, mask=mask)
     rows = []
-    for i in np.flatnonzero(some & ~life.unseen):
+    for i in np.flatnonzero(some & ~life.left_truncated):
         cut = int((bad[i, : life.exit[i] + 1] == 0).sum()) - 1  # the last day without a bad moment
         left = life.event[i] == grids.DEFECTION
         if cut > life.entry[i]:

@@ -29,8 +29,8 @@ NOON = 12 * HOUR
 pytestmark = pytest.mark.parametrize("engine", ["polars", "polars-lazy", "duckdb"])
 
 
-def person(customer=0, entry=0, exit=30, event="censored", cluster=0, unseen=False):
-    return Person(customer, entry, exit, event, cluster, unseen)
+def person(customer=0, entry=0, exit=30, event="censored", cluster=0, left_truncated=False):
+    return Person(customer, entry, exit, event, cluster, left_truncated)
 
 
 def problem(at, took=None, grade="bad", **tells):
@@ -138,7 +138,7 @@ def test_problem_under_a_blackout_is_seen_late_and_as_old_as_it_is(engine):
 
 
 def test_customers_not_seen_whole(engine):
-    late = person(entry=2, unseen=True)
+    late = person(entry=2, left_truncated=True)
     rows = [problem(5 * DAY, told=True, score=900, posted_at=5 * DAY)]
     always = (
         first_problem(),
@@ -195,7 +195,7 @@ def test_what_is_said_of_the_last_problem(engine):
     ]
 
 
-def test_ages_of_happenings(engine):
+def test_ages_of_dated_events(engine):
     rows = [
         problem(3 * DAY, 2 * DAY, complained_at=4 * DAY),
         Row(0, 9 * DAY, "good", complained_at=8 * DAY),
@@ -366,7 +366,7 @@ def test_member_who_left_before_another_came(engine):
 
 
 def test_household_with_a_member_not_seen_whole(engine):
-    other = person(1, entry=5, unseen=True)
+    other = person(1, entry=5, left_truncated=True)
     assert spans(household_bad(), [Row(0, 3 * DAY, "bad")], person(), [other], engine) == [
         (1, "unknown")
     ]

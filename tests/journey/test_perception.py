@@ -267,9 +267,10 @@ def test_what_the_study_lacks_is_named():
         cx.journey.perception_map(
             told({"customer": ["a"], "at": [3], "grade": ["bad"], "touchpoint": ["call"]})
         )
-    blind = cx.read_records(told(rare()), reads=())
+    blind = cx.read_records(told(rare()), required_columns=())
     with pytest.raises(
-        cx.errors.EstimationError, match="read without touchpoint: read them with reads=None"
+        cx.errors.EstimationError,
+        match="read without touchpoint: read them with required_columns=None",
     ):
         cx.journey.perception_map(blind)
 

@@ -52,7 +52,7 @@ def looked_at(life: Life, mask: Grid | None) -> Grid:
 
     The design asks for the start of numbers about counts and first moments, and leaves it open for windows and ages.
     """
-    seen = life.at_risk & ~life.unseen[:, None]
+    seen = life.at_risk & ~life.left_truncated[:, None]
     return seen if mask is None else seen & mask
 
 
@@ -232,7 +232,9 @@ def bins_of(life: Life, groups: int) -> np.ndarray:
     Clusters are those of customers seen from their start. Of equal ones the first comes first.
     """
     clusters = {
-        c: int(g) for c, g, u in zip(life.cluster, life.group, life.unseen, strict=True) if not u
+        c: int(g)
+        for c, g, u in zip(life.cluster, life.group, life.left_truncated, strict=True)
+        if not u
     }
     size = np.bincount(list(clusters.values()), minlength=100)
     filled, bin_of = np.zeros(groups, dtype=int), np.zeros(100, dtype=int)
@@ -399,9 +401,9 @@ def excess(
         if c.day + 1 < life.size[1]:
             met[c.who, c.day + 1] = True
     u = np.arange(life.size[1])
-    there = (u <= life.exit[:, None]) & ~life.unseen[:, None]
+    there = (u <= life.exit[:, None]) & ~life.left_truncated[:, None]
     exposed = defaultdict(list)
-    for i in np.flatnonzero(~life.unseen):
+    for i in np.flatnonzero(~life.left_truncated):
         reached = np.flatnonzero(state[i] >= level)
         if not len(reached) or reached[0] > life.exit[i] or reached[0] == 0:
             continue

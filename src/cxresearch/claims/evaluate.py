@@ -70,7 +70,9 @@ def evaluate(
     chosen = choose(
         claims_of(study_of(study).claims), None if claims is None else names("claims", claims)
     )
-    store = TableStore(study, engine, keep=keep, reads=required_columns(chosen), progress=say)
+    store = TableStore(
+        study, engine, keep=keep, required_columns=required_columns(chosen), progress=say
+    )
     wanted = {c.id: _deciding(c) if verdicts_only else c.readings for c in chosen}
     context = EvaluationContext(store)
     planned = _planned(context, chosen, wanted)
@@ -120,7 +122,7 @@ def _planned(
     """The tables that each claim needs, so that one walk along the customers makes them all."""
     result: dict[str, list[TableSpec]] = {claim.id: [] for claim in chosen}
     for claim in chosen:
-        if missing_requirement(claim, context.study, context.store.has):
+        if missing_requirement(claim, context.study, context.store.available):
             continue
         for reading in wanted[claim.id]:
             with suppress(NotTestable):  # said when the reading is tried
@@ -171,7 +173,9 @@ def _tried(
 
 
 def _adapted(context: EvaluationContext, claim: Claim, reading: AnyReading) -> AnyReading:
-    return adapt_to_study(context.study, context.store.audit, context.store.has, claim, reading)
+    return adapt_to_study(
+        context.study, context.store.audit, context.store.available, claim, reading
+    )
 
 
 def _deciding(claim: Claim) -> tuple[AnyReading, ...]:
@@ -182,7 +186,7 @@ def _deciding(claim: Claim) -> tuple[AnyReading, ...]:
 
 
 def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading]) -> Trial:
-    missing = missing_requirement(claim, context.study, context.store.has)
+    missing = missing_requirement(claim, context.study, context.store.available)
     readings = sorted(wanted, key=lambda r: not r.primary)
     result: dict[str, RawEstimate] = {}
     rows: dict[str, Evidence] = {}

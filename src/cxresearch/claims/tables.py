@@ -341,10 +341,14 @@ class TableStore:
         engine: Engine | str = "polars",
         *,
         keep: bool = True,
-        reads: Collection[str] | None = None,
+        required_columns: Collection[str] | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._engine, self._say, self._reads = engine, progress or (lambda _: None), reads
+        self._engine, self._say, self._reads = (
+            engine,
+            progress or (lambda _: None),
+            required_columns,
+        )
         self._own = not isinstance(study, Records)
         self._records = study if isinstance(study, Records) else None
         self.study = study.study if isinstance(study, Records) else study
@@ -352,11 +356,11 @@ class TableStore:
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self._kept else self._kept.reading()
         result = result or self._read()
-        self.audit, self.window, self.fixed, self.has = (
+        self.audit, self.window, self.fixed, self.available = (
             result.audit,
             result.window,
             result.fixed,
-            result.has,
+            result.available,
         )
 
     @property
@@ -364,7 +368,7 @@ class TableStore:
         """The records, read if they are not yet."""
         if self._records is None:
             self._say("reading and checking the two tables")
-            self._records = read_records(self.study, self._engine, reads=self._reads)
+            self._records = read_records(self.study, self._engine, required_columns=self._reads)
         return self._records
 
     def prepare(self, wanted: Iterable[TableSpec]) -> None:
@@ -428,7 +432,7 @@ class TableStore:
 
     def _read(self) -> RecordsSummary:
         records = self.records
-        result = RecordsSummary(records.audit, records.window, records.fixed, records.has)
+        result = RecordsSummary(records.audit, records.window, records.fixed, records.available)
         if self._kept:
             self._kept.keep_reading(result)
         return result

@@ -105,8 +105,8 @@ def moment_count(
                 raise EstimationError(f"{name} must be 'kept' or 'failed', was {met!r}")
             wanted[name] = _MET.index(met)
     given = {"grade": grade, **flags, **expectations}
-    says = "".join(f", {name} {given[name]}".lower() for name in wanted)
-    return _count(f"moment_count({list(edges)}{says})", wanted, tuple(edges))
+    conditions = "".join(f", {name} {given[name]}".lower() for name in wanted)
+    return _count(f"moment_count({list(edges)}{conditions})", wanted, tuple(edges))
 
 
 def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> History:
@@ -123,7 +123,7 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
         raise EstimationError(f"days must be at least 1, was {days}")
     levels = (*band_names(tuple(edges)), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [
             past.moments.select(
                 "customer", past.clock.on(nw.col("day") + days).alias("tick"), n=nw.lit(1)
@@ -132,17 +132,17 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), tuple(edges))
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     name = f"contacts_before({days}, {list(edges)})"
-    return History(name, levels, (), marks, {"n": "sum"}, level, cumulative=True)
+    return History(name, levels, (), updates, {"n": "sum"}, level, cumulative=True)
 
 
 def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> History:
     """Moments so far whose columns have the values wanted."""
     levels = (*band_names(edges), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         hits = past.moments
         for column, value in wanted.items():
             hits = hits.filter(nw.col(column) == value)
@@ -150,12 +150,20 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), edges)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     grades = (wanted["grade"],) if "grade" in wanted else None
     walk = f"count of moments with {dict(sorted(wanted.items()))}"
     return History(
-        name, levels, tuple(wanted), marks, {"n": "sum"}, level, grades, cumulative=True, walk=walk
+        name,
+        levels,
+        tuple(wanted),
+        updates,
+        {"n": "sum"},
+        level,
+        grades,
+        cumulative=True,
+        walk=walk,
     )
 
 
@@ -185,9 +193,9 @@ def contacts_within(
     levels = (*band_names(edges), "unknown")
     stop = None if frozen_at is None else grade_code(frozen_at)
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         x = past.moments if codes is None else past.moments.filter(nw.col("grade").is_in(codes))
-        first_seen = past.customers.filter(nw.col("unseen") == 1)
+        first_seen = past.customers.filter(nw.col("left_truncated") == 1)
         full = past.clock.on(nw.col("entry") + (days - 1))
         if stop is None:
             changes = _band_changes(past, x, days, edges)
@@ -205,18 +213,18 @@ def contacts_within(
         return [*changes, first_seen.select("customer", full.alias("tick"), full=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
-        blind = (run.unseen == 1) & (run.column("full") == 0)
+        blind = (run.left_truncated == 1) & (run.column("full") == 0)
         return nw.when(blind).then(nw.lit(len(levels) - 1)).otherwise(run.column("n"))
 
     only = ("" if grades is None else f", {list(grades)}") + (
         "" if frozen_at is None else f", frozen at {frozen_at}"
     )
-    reads = ("grade",) if grades or frozen_at else ()
+    required_columns = ("grade",) if grades or frozen_at else ()
     return History(
         f"contacts_within({days}, {list(edges)}{only})",
         levels,
-        reads,
-        marks,
+        required_columns,
+        updates,
         {"n": "sum", "full": "sum"},
         level,
         None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
@@ -285,19 +293,26 @@ def moments_at(
     """
     code, levels = grade_code(grade), (*band_names(edges), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         there = nw.col("touchpoint").is_in(list(touchpoints))
         hits = past.moments.filter((nw.col("grade") == code) & there)
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         return (
-            nw.when(run.unseen == 1)
+            nw.when(run.left_truncated == 1)
             .then(nw.lit(len(levels) - 1))
             .otherwise(band(run.column("n"), edges))
         )
 
     name = f"moments_at({list(touchpoints)}, {grade}, {list(edges)})"
     return History(
-        name, levels, ("grade", "touchpoint"), marks, {"n": "sum"}, level, (code,), cumulative=True
+        name,
+        levels,
+        ("grade", "touchpoint"),
+        updates,
+        {"n": "sum"},
+        level,
+        (code,),
+        cumulative=True,
     )

@@ -34,7 +34,7 @@ def household_exits(cause: str = "defection") -> History:
         )
     code = CAUSES.index(cause)
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         who = past.customers.select("customer", "cluster", "entry", "exit", "event")
         sizes = who.group_by("cluster").agg(members=nw.len())
         shared = who.join(sizes.filter(nw.col("members") > 1), on="cluster")
@@ -59,7 +59,14 @@ def household_exits(cause: str = "defection") -> History:
     levels = ("alone", "none", "1+", "unknown")
     fold: dict[str, Fold] = {"others": "sum", "left": "sum"}
     return History(
-        f"household_exits({cause})", levels, ("household",), marks, fold, level, (), cumulative=True
+        f"household_exits({cause})",
+        levels,
+        ("household",),
+        updates,
+        fold,
+        level,
+        (),
+        cumulative=True,
     )
 
 
@@ -77,8 +84,8 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
     """
     levels = (*band_names(tuple(edges)), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        who = past.customers.select("customer", "cluster", "entry", "unseen")
+    def updates(past: Past) -> list[Frame]:
+        who = past.customers.select("customer", "cluster", "entry", "left_truncated")
         bad = past.moments.filter(nw.col("grade") == BAD)
         theirs = bad.join(who, on="customer").select("cluster", "day", source=nw.col("customer"))
         theirs = theirs.join(who.select("customer", "cluster"), on="cluster")
@@ -86,7 +93,7 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
         seen = past.clock.on(
             nw.col("day") + past.clock.lag
         )  # contacts of others are none of the customer's own
-        hidden = who.filter(nw.col("unseen") == 1).select("cluster").unique()
+        hidden = who.filter(nw.col("left_truncated") == 1).select("cluster").unique()
         blind = who.join(hidden, on="cluster")
         return [
             bad.select("customer", "tick", n=nw.lit(1)),
@@ -101,5 +108,5 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
         return nw.when(run.column("hidden") > 0).then(nw.lit(len(levels) - 1)).otherwise(count)
 
     fold: dict[str, Fold] = {"n": "sum", "hidden": "sum"}
-    name, reads = f"household_bad({list(edges)})", ("grade", "household")
-    return History(name, levels, reads, marks, fold, level, (BAD,), cumulative=True)
+    name, required_columns = f"household_bad({list(edges)})", ("grade", "household")
+    return History(name, levels, required_columns, updates, fold, level, (BAD,), cumulative=True)

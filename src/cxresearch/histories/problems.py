@@ -7,7 +7,15 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
-from cxresearch.histories.base import DAY, History, Past, Run, graded_instant, happened, instant
+from cxresearch.histories.base import (
+    DAY,
+    History,
+    Past,
+    Run,
+    events_of_kind,
+    graded_instant,
+    instant,
+)
 from cxresearch.records.contacts import BAD, GOOD, GRADES
 
 _HOUR = 3_600  # seconds
@@ -35,8 +43,8 @@ def first_problem(quick_hours: int = 48) -> History:
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved quickly", "resolved late", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        problems = happened(past, "problem").with_columns(at=instant())
+    def updates(past: Past) -> list[Frame]:
+        problems = events_of_kind(past, "problem").with_columns(at=instant())
         start = problems.group_by("customer").agg(start=nw.col("at").min())
         ties = problems.join(start, on="customer").filter(nw.col("at") == nw.col("start"))
         ever = (
@@ -50,23 +58,23 @@ def first_problem(quick_hours: int = 48) -> History:
         first = longest.group_by("customer", "took").agg(nw.col("tick", "begun").min())
         # what tells of a problem and what tells of its resolution say the same of when it began and how long it took
         link = ["customer", "begun", "took"]
-        ends = happened(past, "resolved").join(first.select(*link), on=link)
-        ends = ends.group_by("customer", "took").agg(nw.col("tick").min())
+        resolutions = events_of_kind(past, "resolved").join(first.select(*link), on=link)
+        resolutions = resolutions.group_by("customer", "took").agg(nw.col("tick").min())
         how = nw.when(nw.col("took") > quick).then(nw.lit(4)).otherwise(nw.lit(3))
         return [
             _rise(first, nw.lit(1)),
             _rise(_overdue(past, first, quick), nw.lit(2)),
-            _rise(ends, how),
+            _rise(resolutions, how),
         ]
 
     def level(run: Run) -> nw.Expr:
         fallen = run.column("fallen")
         state = nw.when(fallen.is_null()).then(nw.lit(0)).otherwise(0 - fallen)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_problem({quick_hours})"
     return History(
-        name, levels, _SOLVED, marks, {"fallen": "min"}, level, _NO_GRADES, cumulative=True
+        name, levels, _SOLVED, updates, {"fallen": "min"}, level, _NO_GRADES, cumulative=True
     )
 
 
@@ -94,13 +102,13 @@ def problem_state(quick_hours: int = 48) -> History:
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved", "resolved late", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        problems, ends = happened(past, "problem"), happened(past, "resolved")
+    def updates(past: Past) -> list[Frame]:
+        problems, resolutions = events_of_kind(past, "problem"), events_of_kind(past, "resolved")
         soon = nw.when(nw.col("took") > quick).then(nw.lit(0)).otherwise(nw.lit(1))
         return [
             problems.select("customer", "tick", problems=nw.lit(1), open=nw.lit(1)),
             _overdue(past, problems, quick).select("customer", "tick", late=nw.lit(1)),
-            ends.select(
+            resolutions.select(
                 "customer", "tick", open=nw.lit(-1), late=soon - 1, end=instant() * 2 + soon
             ),
         ]
@@ -110,10 +118,12 @@ def problem_state(quick_hours: int = 48) -> History:
         how = nw.when(run.column("end") % 2 == 0).then(nw.lit(4)).otherwise(nw.lit(3))
         some = nw.when(run.column("open") > 0).then(late).otherwise(how)
         seen = nw.when(run.column("problems") > 0).then(some).otherwise(nw.lit(0))
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"problems": "sum", "open": "sum", "late": "sum", "end": "last"}
-    return History(f"problem_state({quick_hours})", levels, _SOLVED, marks, fold, level, _NO_GRADES)
+    return History(
+        f"problem_state({quick_hours})", levels, _SOLVED, updates, fold, level, _NO_GRADES
+    )
 
 
 def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
@@ -138,15 +148,15 @@ def problem_severity(first: bool = False) -> History:
     """
     levels = ("none", *GRADES[:-1], "unknown grade", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        return [happened(past, "problem").select("customer", "tick", last=graded_instant())]
+    def updates(past: Past) -> list[Frame]:
+        return [events_of_kind(past, "problem").select("customer", "tick", last=graded_instant())]
 
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), run.column("last") % len(GRADES) + 1)
 
     fold: dict[str, Fold] = {"last": "min" if first else "last"}
     name = f"problem_severity({'first' if first else ''})"
-    return History(name, levels, ("problem_at",), marks, fold, level, _NO_GRADES)
+    return History(name, levels, ("problem_at",), updates, fold, level, _NO_GRADES)
 
 
 def had_gesture() -> History:
@@ -158,10 +168,10 @@ def had_gesture() -> History:
     """
     levels = ("none", "no gesture", "gesture", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [
-            happened(past, "problem").select("customer", "tick", problem=nw.col("day")),
-            happened(past, "goodwill").select("customer", "tick", gesture=nw.col("day")),
+            events_of_kind(past, "problem").select("customer", "tick", problem=nw.col("day")),
+            events_of_kind(past, "goodwill").select("customer", "tick", gesture=nw.col("day")),
         ]
 
     def level(run: Run) -> nw.Expr:
@@ -174,7 +184,7 @@ def had_gesture() -> History:
 
     fold: dict[str, Fold] = {"problem": "last", "gesture": "last"}
     return History(
-        "had_gesture()", levels, ("problem_at", "goodwill_at"), marks, fold, level, _NO_GRADES
+        "had_gesture()", levels, ("problem_at", "goodwill_at"), updates, fold, level, _NO_GRADES
     )
 
 
@@ -187,9 +197,9 @@ def informed_before_problem() -> History:
     """
     levels = ("none", "told", "not told", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        last = graded_instant() * 2 + nw.col("told")
-        return [happened(past, "problem").select("customer", "tick", last=last)]
+    def updates(past: Past) -> list[Frame]:
+        last = graded_instant() * 2 + nw.col("informed")
+        return [events_of_kind(past, "problem").select("customer", "tick", last=last)]
 
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
@@ -198,7 +208,7 @@ def informed_before_problem() -> History:
         "informed_before_problem()",
         levels,
         ("problem_at", "informed_at"),
-        marks,
+        updates,
         {"last": "last"},
         level,
         _NO_GRADES,
@@ -207,7 +217,7 @@ def informed_before_problem() -> History:
 
 def _since_seen(run: Run, column: str, levels: int, level: nw.Expr) -> nw.Expr:
     """The level, once a mark has been set; before it the first one, or the last one where that cannot be known."""
-    none = nw.when(run.unseen == 1).then(nw.lit(levels - 1)).otherwise(nw.lit(0))
+    none = nw.when(run.left_truncated == 1).then(nw.lit(levels - 1)).otherwise(nw.lit(0))
     return nw.when(run.column(column).is_null()).then(none).otherwise(level)
 
 
@@ -237,7 +247,7 @@ def bad_then_good(days: int = 14) -> History:
         raise EstimationError(f"days must be at least 0, was {days}")
     levels = ("none", "good alone", "flipped", "other", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         x = past.moments.filter(nw.col("grade").is_in([BAD, GOOD]))
         bad, good = nw.col("grade") == BAD, nw.col("grade") == GOOD
         x = x.with_columns(last_bad=nw.when(bad).then(nw.col("day").cast(nw.Int64)))
@@ -257,11 +267,11 @@ def bad_then_good(days: int = 14) -> History:
         good = nw.when(run.column("good") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
         some = nw.when(run.column("bad") > 0).then(nw.lit(3)).otherwise(good)
         seen = nw.when(run.column("flip") > 0).then(nw.lit(2)).otherwise(some)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"good": "sum", "bad": "sum", "flip": "sum"}
     return History(
-        f"bad_then_good({days})", levels, ("second", "grade"), marks, fold, level, (BAD, GOOD)
+        f"bad_then_good({days})", levels, ("second", "grade"), updates, fold, level, (BAD, GOOD)
     )
 
 
@@ -277,14 +287,23 @@ def has_posted() -> History:
     """
     levels = ("none", "posted", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         seen = past.clock.on(nw.col("day") + (past.clock.lag + 1))
-        return [happened(past, "post").select("customer", seen.alias("tick"), posts=nw.lit(1))]
+        return [
+            events_of_kind(past, "post").select("customer", seen.alias("tick"), posts=nw.lit(1))
+        ]
 
     def level(run: Run) -> nw.Expr:
         any_post = nw.when(run.column("posts") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 
     return History(
-        "has_posted()", levels, ("posted_at",), marks, {"posts": "sum"}, level, (), cumulative=True
+        "has_posted()",
+        levels,
+        ("posted_at",),
+        updates,
+        {"posts": "sum"},
+        level,
+        (),
+        cumulative=True,
     )

@@ -10,14 +10,14 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import (
-    READS,
+    COLUMNS_OF_KIND,
     History,
     Past,
     Run,
     band,
+    event_kind_code,
+    events_of_kind,
     graded_instant,
-    happened,
-    happening_code,
 )
 from cxresearch.histories.counts import grade_code
 from cxresearch.records.contacts import GRADES
@@ -31,16 +31,16 @@ def last_grade() -> History:
     """
     levels = ("none", *GRADES)
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         # order and grade in one integer: the last contact is a maximum, and ties need no rule
         return [past.moments.select("customer", "tick", last=graded_instant())]
 
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
-        none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
+        none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(last % len(GRADES) + 1)
 
-    return History("last_grade()", levels, ("second", "grade"), marks, {"last": "last"}, level)
+    return History("last_grade()", levels, ("second", "grade"), updates, {"last": "last"}, level)
 
 
 def first_contact(grade: str = "bad") -> History:
@@ -61,7 +61,7 @@ def first_contact(grade: str = "bad") -> History:
     code = grade_code(grade)
     levels = ("none", "unknown grade" if grade == "unknown" else grade, "other", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         first = past.moments.group_by("customer").agg(
             nw.col("tick").min(), first=graded_instant().min()
         )
@@ -69,10 +69,14 @@ def first_contact(grade: str = "bad") -> History:
         return [first.select("customer", "tick", first=same)]
 
     def level(run: Run) -> nw.Expr:
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(run.column("first"))
+        return (
+            nw.when(run.left_truncated == 1)
+            .then(nw.lit(len(levels) - 1))
+            .otherwise(run.column("first"))
+        )
 
     return History(
-        f"first_contact({grade})", levels, ("second", "grade"), marks, {"first": "sum"}, level
+        f"first_contact({grade})", levels, ("second", "grade"), updates, {"first": "sum"}, level
     )
 
 
@@ -98,7 +102,7 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
     bad = grade_code("bad")
     levels = ("none", "early, fresh", "early", "late, fresh", "late", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         hits = past.moments.filter(nw.col("grade") == bad)
         first = hits.group_by("customer").agg(nw.col("tick").min(), nw.col("day").min())
         first = first.join(past.customers.select("customer", "entry"), on="customer")
@@ -121,11 +125,11 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
             .otherwise(nw.lit(0))
         )
         state = nw.when(came.is_null()).then(nw.lit(0)).otherwise(came + old)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_bad({long_tenure_days}, {fresh_days})"
     fold = {"came": "last", "day": "last", "aged": "sum"}
-    return History(name, levels, ("grade",), marks, fold, level, (bad,))  # type: ignore[arg-type]
+    return History(name, levels, ("grade",), updates, fold, level, (bad,))  # type: ignore[arg-type]
 
 
 def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> History:
@@ -155,30 +159,30 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
     )
 
 
-def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History:
-    """How many days ago the last happening of a kind was, in bands; else as `age_of_last`.
+def age_since(event: str, edges: tuple[int, ...] = (30, 90, 365)) -> History:
+    """How many days ago the last dated event of a kind was, in bands; else as `age_of_last`.
 
     Args:
-        happening: problem, resolved, goodwill, complaint or post.
+        event: problem, resolved, goodwill, complaint or post.
         edges: the last day of each band; (30, 90, 365) gives 0-30, 31-90, 91-365, 366+.
 
     Returns:
-        The history; ``none`` before the first such happening, ``unknown`` if the log does not show a customer's
-        beginnings and no such happening has been seen since.
+        The history; ``none`` before the first such event, ``unknown`` if the log does not show a customer's
+        beginnings and no such event has been seen since.
 
     Raises:
-        EstimationError: no such happening, or edges that do not rise.
+        EstimationError: no such kind of event, or edges that do not rise.
     """
-    happening_code(happening)
-    name = f"age_since({happening}, {list(edges)})"
-    return _age(name, edges, lambda past: happened(past, happening), READS[happening], ())
+    event_kind_code(event)
+    name = f"age_since({event}, {list(edges)})"
+    return _age(name, edges, lambda past: events_of_kind(past, event), COLUMNS_OF_KIND[event], ())
 
 
 def _age(
     name: str,
     edges: tuple[int, ...],
     hits: Callable[[Past], Frame],
-    reads: tuple[str, ...],
+    required_columns: tuple[str, ...],
     grades: tuple[int, ...] | None,
 ) -> History:
     if not edges or edges[0] < 1 or any(b <= a for a, b in pairwise(edges)):
@@ -189,7 +193,7 @@ def _age(
     names = tuple(f"{a}-{b}" for a, b in zip(starts, edges, strict=False))
     levels = ("none", *names, f"{edges[-1] + 1}+", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         result = hits(past)
         ageing = [
             result.select(
@@ -202,9 +206,11 @@ def _age(
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
         age = run.day + 1 - last
-        none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
+        none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         return (
             nw.when(last.is_null()).then(none).otherwise(1 + band(age, tuple(e + 1 for e in edges)))
         )
 
-    return History(name, levels, reads, marks, {"last": "last", "aged": "sum"}, level, grades)
+    return History(
+        name, levels, required_columns, updates, {"last": "last", "aged": "sum"}, level, grades
+    )

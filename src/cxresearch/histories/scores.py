@@ -26,15 +26,15 @@ def worst_score() -> History:
         not show, ``unknown``.
     """
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [_scored(past).select("customer", "tick", worst=nw.col("score"))]
 
     def level(run: Run) -> nw.Expr:
         worst = run.column("worst")
         seen = nw.when(worst.is_null()).then(nw.lit(0)).otherwise(1 + band(worst, _EDGES))
-        return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
-    return History("worst_score()", _LEVELS, ("score",), marks, {"worst": "min"}, level)
+    return History("worst_score()", _LEVELS, ("score",), updates, {"worst": "min"}, level)
 
 
 def mean_score() -> History:
@@ -48,16 +48,18 @@ def mean_score() -> History:
         not show, ``unknown``.
     """
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [_scored(past).select("customer", "tick", total=nw.col("score"), n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         total, n = run.column("total"), run.column("n")
         fifth = sum(((total >= e * n).cast(nw.Int64) for e in _EDGES), start=nw.lit(1))
         seen = nw.when(n == 0).then(nw.lit(0)).otherwise(fifth)
-        return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
-    return History("mean_score()", _LEVELS, ("score",), marks, {"total": "sum", "n": "sum"}, level)
+    return History(
+        "mean_score()", _LEVELS, ("score",), updates, {"total": "sum", "n": "sum"}, level
+    )
 
 
 def last_score() -> History:
@@ -70,17 +72,17 @@ def last_score() -> History:
         seen of a customer whose beginnings the log does not show.
     """
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         last = graded_instant() * (SCORE + 1) + nw.col("score")
         return [_scored(past).select("customer", "tick", last=last)]
 
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
-        none = nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
+        none = nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE + 1), _EDGES))
 
     return History(
-        "last_score()", _LEVELS, ("second", "grade", "score"), marks, {"last": "last"}, level
+        "last_score()", _LEVELS, ("second", "grade", "score"), updates, {"last": "last"}, level
     )
 
 

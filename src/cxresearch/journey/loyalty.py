@@ -251,7 +251,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
     References:
         Shep Hyken, Manage Every Moment, for the question; Kott (2001), Journal of Official Statistics 17, 521-526.
     """
-    records = records_of(study, reads=("touchpoint",))
+    records = records_of(study, required_columns=("touchpoint",))
     info, level = records.study.info, records.study.decision.level
     result = _model(records)
     groups = result.fit.groups
@@ -361,7 +361,7 @@ def _expected(table: RiskTable, grade: str, strata: tuple[str, ...]) -> float:
 
 def _counts(records: Records) -> tuple[np.ndarray, tuple[str, ...]]:
     """Moments by touchpoint and grade, in the order of first contact; one row without a name if the log names none."""
-    if "touchpoint" not in records.has or not has_column(records, "touchpoint"):
+    if "touchpoint" not in records.available or not has_column(records, "touchpoint"):
         by = dict(tallied(records, "grade").iter_rows())
         return np.array([[by.get(g, 0) for g in range(len(GRADES))]]), ("",)
     cells = {(p, g): n for p, g, n in tallied(records, "touchpoint", "grade").iter_rows()}

@@ -169,7 +169,7 @@ def moment_summary(study: Study | Records) -> MomentSummary:
         >>> quick.moments, quick.bad_moments, quick.customers_by_bad
         (2, ('0', '1+'), (1, 1))
     """
-    records = records_of(study, reads=("agent",))
+    records = records_of(study, required_columns=("agent",))
     engine, moments, customers = records.engine, records.moments, records.customers
     min_cell = records.study.info.min_cell
     graded = dict(engine.collect(moments.group_by("grade").agg(n=nw.len())).iter_rows())

@@ -15,7 +15,7 @@ from cxresearch.journey.contributions import Contributions, contributions
 from cxresearch.journey.touchpoints import (
     MOST,
     Place,
-    facet_records,
+    attribute_records,
     first_days,
     has_column,
     places_of,
@@ -342,7 +342,7 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         >>> found.weakest.name
         ''
     """
-    records = facet_records(study, "touchpoint", ("owner", "level"))
+    records = attribute_records(study, "touchpoint", ("owner", "level"))
     places, days = zip(*in_order(records, most=most), strict=True)
     result = contributions(records, places)
     grades, levels = splits(records, places)

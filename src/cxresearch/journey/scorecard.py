@@ -14,7 +14,7 @@ from cxresearch.disclosure.tables import hidden
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.results import Estimate, Result, wilson
 from cxresearch.html_tables import html_table
-from cxresearch.journey.touchpoints import MOST, Place, facet_records, has_column, places_of
+from cxresearch.journey.touchpoints import MOST, Place, attribute_records, has_column, places_of
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.records import Records
 from cxresearch.study import Study
@@ -161,7 +161,7 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
     """
     if by not in _BY:
         raise EstimationError(f"by must be one of {', '.join(_BY)}, was {by!r}{nearest(by, _BY)}")
-    records = facet_records(study, by, EXPECTATIONS)
+    records = attribute_records(study, by, EXPECTATIONS)
     result = tuple(e for e in EXPECTATIONS if has_column(records, e))
     if not result:
         raise NotTestable(

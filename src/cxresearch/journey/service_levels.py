@@ -10,7 +10,7 @@ from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.tables import levels_shown
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
-from cxresearch.journey.touchpoints import facet_records, tallied
+from cxresearch.journey.touchpoints import attribute_records, tallied
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.study import LEVELS_OF_SERVICE, Study
@@ -100,7 +100,7 @@ def service_levels(study: Study | Records) -> ServiceLevels:
         >>> found.counts, found.counts_as[1], found.counts_as[4]
         ((0, 1, 0, 0, 1, 0, 1), 'bad', 'good')
     """
-    records = facet_records(study, "level")
+    records = attribute_records(study, "level")
     by = {(level, grade): n for level, grade, n in tallied(records, "level", "grade").iter_rows()}
     codes = (*range(len(LEVELS_OF_SERVICE)), -1)
     grades = [[by.get((code, g), 0) for g in range(len(GRADES))] for code in codes]

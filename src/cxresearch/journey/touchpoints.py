@@ -25,34 +25,35 @@ from cxresearch.study import LEVELS_OF_SERVICE, Study
 _CALLED = {"touchpoint": "a touchpoint", "owner": "an owner", "level": "a level of service"}
 
 
-def facet_records(study: Study | Records, needed: str, wanted: Collection[str] = ()) -> Records:
-    """The records of a study with a facet that is needed and, where the log has them, others.
+def attribute_records(study: Study | Records, needed: str, wanted: Collection[str] = ()) -> Records:
+    """The records of a study with  a contact attribute that is needed and, where the log has them, others.
 
     Args:
         study: a study, or its records.
-        needed: a facet such as ``touchpoint``.
-        wanted: further facets.
+        needed: a contact attribute such as ``touchpoint``.
+        wanted: further contact attributes.
 
     Raises:
         NotTestable: the log does not have the one that is needed.
         EstimationError: the log has it, and the records were read without.
         SourceError, DataError: as `cxresearch.audit`.
     """
-    records = records_of(study, reads=(needed, *wanted))
-    if needed not in records.has:
+    records = records_of(study, required_columns=(needed, *wanted))
+    if needed not in records.available:
         raise NotTestable(
             f"{_CALLED.get(needed, needed)} of its contacts: name the column that tells it, "
             f'as in {needed} = "…" under [interactions]'
         )
     if not has_column(records, needed):
         raise EstimationError(
-            f"the records were read without {needed}: read them with reads=None, or with {needed!r} in reads"
+            f"the records were read without {needed}: read them with required_columns=None, "
+            f"or with {needed!r} in required_columns"
         )
     return records
 
 
 def has_column(records: Records, name: str) -> bool:
-    """Whether the moments were read with a facet."""
+    """Whether the moments were read with a contact attribute."""
     return name in records.parts()[0]().moments.collect_schema().names()
 
 
@@ -106,23 +107,23 @@ class Place:
         return len(self.positions) == 1 and self.positions[0] != _NOWHERE
 
 
-def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple[Place, ...]:
-    """The values of a facet that is a text, with the rare ones put together, by the number of moments.
+def places_of(records: Records, attribute: str, *, most: int | None = None) -> tuple[Place, ...]:
+    """The values of  a contact attribute that is a text, with the rare ones put together, by the number of moments.
 
     A value with fewer moments or customers than the study may show goes with the others of that kind; if all these
     together are still too few, the rarest of the rest goes with them.
 
     Args:
-        records: read with the facet.
-        facet: such as ``touchpoint``.
+        records: read with the attribute.
+        attribute: such as ``touchpoint``.
         most: no more than so many; the rarest beyond are put together as well. As many as there are when not given.
 
     Raises:
         NotTestable: not one value is frequent enough.
     """
-    min_cell, names = records.study.info.min_cell, records.names[facet]
-    moments = dict(tallied(records, facet).iter_rows())
-    customers = _customers(records, facet)
+    min_cell, names = records.study.info.min_cell, records.names[attribute]
+    moments = dict(tallied(records, attribute).iter_rows())
+    customers = _customers(records, attribute)
     frequent = sorted(moments, key=lambda p: (-moments[p], p))
     kept = [p for p in frequent if moments[p] >= min_cell and customers[p] >= min_cell]
     if most is not None and len(frequent) > most:
@@ -134,7 +135,7 @@ def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple
             _label(rare, names),
             tuple(sorted(rare)),
             sum(moments[p] for p in rare),
-            _who(records, facet, rare),
+            _who(records, attribute, rare),
         )
 
     other = together() if rare else None
@@ -143,13 +144,15 @@ def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple
         other = together()
     if not any(p != _NOWHERE for p in kept):
         raise NotTestable(
-            f"a {facet} with at least {min_cell} moments of at least {min_cell} customers"
+            f"a {attribute} with at least {min_cell} moments of at least {min_cell} customers"
         )
     alone = [Place(_label([p], names), (p,), moments[p], customers[p]) for p in kept]
     return (*alone, *([other] if other else []))
 
 
-def first_days(records: Records, facet: str, places: Sequence[Place]) -> tuple[float | None, ...]:
+def first_days(
+    records: Records, attribute: str, places: Sequence[Place]
+) -> tuple[float | None, ...]:
     """Median day of tenure on which customers first had a contact at each place.
 
     Of customers whose beginnings the log shows; None where these are too few to show.
@@ -158,9 +161,13 @@ def first_days(records: Records, facet: str, places: Sequence[Place]) -> tuple[f
     for place in places:
         parts = []
         for part in (make() for make in records.parts()):
-            there = part.moments.filter(nw.col(facet).is_in(list(place.positions)))
+            there = part.moments.filter(nw.col(attribute).is_in(list(place.positions)))
             first = there.group_by("customer").agg(day=nw.col("day").min()).lazy()
-            seen = part.customers.filter(nw.col("unseen") == 0).select("customer", "start").lazy()
+            seen = (
+                part.customers.filter(nw.col("left_truncated") == 0)
+                .select("customer", "start")
+                .lazy()
+            )
             x = first.join(seen, on="customer").select(tenure=nw.col("day") - nw.col("start"))
             parts.append(
                 records.engine.tally(records.engine.keep(x), ("tenure",)).select(
@@ -184,21 +191,21 @@ def _median(values: np.ndarray, counts: np.ndarray) -> float:
     return (low + high) / 2
 
 
-def _customers(records: Records, facet: str) -> dict[int, int]:
+def _customers(records: Records, attribute: str) -> dict[int, int]:
     """Value to how many customers met it; the customers of several parts are others."""
     result: dict[int, int] = {}
     for part in (make() for make in records.parts()):
         each = records.engine.collect(
-            part.moments.group_by(facet).agg(n=nw.col("customer").n_unique())
+            part.moments.group_by(attribute).agg(n=nw.col("customer").n_unique())
         )
         for value, n in each.iter_rows():
             result[int(value)] = result.get(int(value), 0) + int(n)
     return result
 
 
-def _who(records: Records, facet: str, positions: Sequence[int]) -> int:
+def _who(records: Records, attribute: str, positions: Sequence[int]) -> int:
     """How many customers met any of these."""
-    met = nw.col(facet).is_in(list(positions))
+    met = nw.col(attribute).is_in(list(positions))
     parts = (
         make().moments.filter(met).select(nw.col("customer").n_unique()) for make in records.parts()
     )

@@ -166,8 +166,8 @@ def _with_tls(address: str) -> tuple[str, str]:
 
 def _hosts(parts: _Parts) -> list[str]:
     """All hosts that an address leads to, wherever it names them; where it names none, those of the environment."""
-    named = [h for k, v in parts.settings if k in ("host", "hostaddr") for h in v.split(",")]
-    result = [h for h in (*map(unquote, parts.hosts), *named) if h]
+    hosts = [h for k, v in parts.settings if k in ("host", "hostaddr") for h in v.split(",")]
+    result = [h for h in (*map(unquote, parts.hosts), *hosts) if h]
     return result or [
         h for n in ("PGHOST", "PGHOSTADDR") for h in os.environ.get(n, "").split(",") if h
     ]

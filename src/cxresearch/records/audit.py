@@ -274,10 +274,10 @@ def _rows(by: pl.DataFrame, column: str, value: int) -> int:
 
 def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
     """From when to when the log shows contacts."""
-    says = study.interactions
-    ends = (
-        ("from", window.first, says.log_from, "first"),
-        ("until", window.last, says.log_until, "last"),
+    settings = study.interactions
+    bounds = (
+        ("from", window.first, settings.log_from, "first"),
+        ("until", window.last, settings.log_until, "last"),
     )
     return tuple(
         Fact(
@@ -285,7 +285,7 @@ def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
             Day(day, dated),
             "" if given is not None else f"the {which} contact, as log_{name} is not given",
         )
-        for name, day, given, which in ends
+        for name, day, given, which in bounds
     )
 
 
@@ -302,7 +302,7 @@ def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
 def unread_facts(times: int) -> tuple[Fact, ...]:
     """How many times of problems, complaints and the like could not be read."""
     return (
-        (Fact("times of happenings not readable", Count(times), "taken as absent"),)
+        (Fact("times of dated events not readable", Count(times), "taken as absent"),)
         if times
         else ()
     )
@@ -327,7 +327,7 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
     result = engine.collect(
         customers.select(
             n=nw.len(),
-            unseen=nw.col("unseen").sum(),
+            left_truncated=nw.col("left_truncated").sum(),
             defected=(nw.col("event") == 1).cast(nw.Int64).sum(),
             other=(nw.col("event") == 2).cast(nw.Int64).sum(),
         )
@@ -342,7 +342,7 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
         ),
         Fact(
             "customers seen only from after their start",
-            Share(int(result["unseen"] or 0), n),
+            Share(int(result["left_truncated"] or 0), n),
             "no counts, no first moments",
         ),
         Fact("customers without a contact", Share(n - kept.customers, n)),

@@ -99,15 +99,15 @@ def _fetch(study: Study, source: str, sql: str, where: str, ids: Sequence[str], 
             f"{where}.source: a server needs its driver: pip install 'cxresearch[postgres]'"
         ) from None
 
-    def unmet(said: list[str]) -> str:
+    def unmet(messages: list[str]) -> str:
         # what the driver quotes may be a part of the address, taken for another one
         return f"{where}.source: no connection to {source!r}: " + re.sub(
-            '"[^"]*"', '"…"', "; ".join(said)
+            '"[^"]*"', '"…"', "; ".join(messages)
         )
 
-    def refused(said: list[str]) -> str:
-        hints = [line.split(maxsplit=1)[1] for line in said if line.startswith("HINT:  ")]
-        return f"{where}.query: the server refuses the query: " + "; ".join([said[0], *hints])
+    def refused(messages: list[str]) -> str:
+        hints = [line.split(maxsplit=1)[1] for line in messages if line.startswith("HINT:  ")]
+        return f"{where}.query: the server refuses the query: " + "; ".join([messages[0], *hints])
 
     query = re.sub(r"[;\s]+$", "", sql)
     with _heard(
@@ -135,9 +135,10 @@ def _heard(study: Study, tell: Callable[[list[str]], str], ask: Callable[[], T])
     try:
         return ask()
     except (Error, pyarrow.ArrowException, OSError) as e:
-        said = re.sub(_BEFORE, "", study.redact(str(e))).strip() or type(e).__name__
+        message = re.sub(_BEFORE, "", study.redact(str(e))).strip() or type(e).__name__
     lines = [
-        "".join(c if c.isprintable() else "?" for c in line.strip()) for line in said.splitlines()
+        "".join(c if c.isprintable() else "?" for c in line.strip())
+        for line in message.splitlines()
     ]
     raise SourceError(
         tell(lines)

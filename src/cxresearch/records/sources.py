@@ -49,16 +49,18 @@ def reading(study: Study, field: str) -> Iterator[None]:
     try:
         yield
     except reading_errors() as e:
-        said = _first_line(study.redact(str(e)), field) or type(e).__name__
-        raise SourceError(f"{field}: cannot be read: {said}") from None
+        message = _first_line(study.redact(str(e)), field) or type(e).__name__
+        raise SourceError(f"{field}: cannot be read: {message}") from None
 
 
-def _first_line(said: str, of: str) -> str:
+def _first_line(message: str, of: str) -> str:
     lines = [
-        "".join(c if c.isprintable() else "?" for c in line).strip() for line in said.splitlines()
+        "".join(c if c.isprintable() else "?" for c in line).strip()
+        for line in message.splitlines()
     ]
     advice = next(
-        (f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {said}", re.DOTALL)), ""
+        (f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {message}", re.DOTALL)),
+        "",
     )
     return next((line for line in lines if line), "")[:300] + advice
 

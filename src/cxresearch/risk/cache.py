@@ -49,13 +49,13 @@ class RecordsSummary:
         audit: every row accounted for.
         window: the log's own.
         fixed: names of the fixed covariates.
-        has: what histories may read.
+        available: what histories may read.
     """
 
     audit: Audit
     window: Window
     fixed: tuple[str, ...]
-    has: frozenset[str]
+    available: frozenset[str]
 
 
 class _Plain(msgspec.Struct, frozen=True):
@@ -70,7 +70,7 @@ class _Plain(msgspec.Struct, frozen=True):
     first: int
     last: int
     fixed: tuple[str, ...]
-    has: frozenset[str]
+    available: frozenset[str]
 
 
 class Cache:
@@ -94,7 +94,9 @@ class Cache:
                 for t in plain.quarantine
             )
             audit = Audit(plain.tables, plain.read, plain.kept, plain.findings, plain.facts, held)
-            return RecordsSummary(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
+            return RecordsSummary(
+                audit, Window(plain.first, plain.last), plain.fixed, plain.available
+            )
         return None
 
     def keep_reading(self, result: RecordsSummary) -> None:
@@ -102,7 +104,7 @@ class Cache:
         audit, window = result.audit, result.window
         names = tuple(t for t, _ in audit.quarantine)
         counts = (audit.tables, audit.read, audit.kept, audit.findings, audit.facts)
-        plain = _Plain(*counts, names, window.first, window.last, result.fixed, result.has)
+        plain = _Plain(*counts, names, window.first, window.last, result.fixed, result.available)
         for table, frame in audit.quarantine:
             self._write(f"quarantine-{table}.parquet", frame)
         self._write("reading.json", msgspec.json.encode(plain))

@@ -223,7 +223,11 @@ def timeline(
     """What episodes of these records on one clock are made of; if of few histories, say so."""
     grades = None if histories is None else grades_of(histories, clock)
     return Timeline(
-        records.contacts.frame(grades), records.customers, clock, records.engine, records.happenings
+        records.contacts.frame(grades),
+        records.customers,
+        clock,
+        records.engine,
+        records.dated_events,
     )
 
 
@@ -279,8 +283,8 @@ def episodes(
     asides: tuple[Exclusion, ...] = ()
     everyone = records.customers
     if whole:
-        unseen = int(engine.collect(everyone.select(nw.col("unseen").sum())).item() or 0)
-        everyone = everyone.filter(nw.col("unseen") == 0)
+        unseen = int(engine.collect(everyone.select(nw.col("left_truncated").sum())).item() or 0)
+        everyone = everyone.filter(nw.col("left_truncated") == 0)
         why = "seen only from after their start: the log does not show their first moments"
         asides = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)

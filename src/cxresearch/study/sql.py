@@ -222,13 +222,13 @@ class Rule:
     Attributes:
         sql: the condition as written.
         field: where it stands in the study file.
-        reads: the columns it names, as written.
+        columns: the columns it names, as written.
         condition: true, false or null per row; use `holds` for the two-valued answer.
     """
 
     sql: str
     field: str
-    reads: tuple[str, ...]
+    columns: tuple[str, ...]
     condition: nw.Expr
 
     @property

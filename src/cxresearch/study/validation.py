@@ -19,7 +19,7 @@ CENTURY = 36_525
 _VARIABLE = r"\$\{\w+\}"
 _SERVERS = ("postgresql://", "postgres://")
 _BOTH = '; both together are for a server: source = "postgresql://…"'
-HAPPENING_TIMES = (
+DATED_EVENT_COLUMNS = (
     "problem_at",
     "resolved_at",
     "goodwill_at",
@@ -46,7 +46,7 @@ RESERVED = {
         "entry",
         "exit",
         "event",
-        "unseen",
+        "left_truncated",
         "group",
         "joined",
         "stop",
@@ -117,9 +117,9 @@ def _log(study: Study) -> Checks:
     )
     for name in log.known_at_contact:
         yield (
-            name in HAPPENING_TIMES,
-            f"interactions.known_at_contact: {name!r} is no time of a happening"
-            f"{nearest(name, HAPPENING_TIMES) or '; there are: ' + ', '.join(HAPPENING_TIMES)}",
+            name in DATED_EVENT_COLUMNS,
+            f"interactions.known_at_contact: {name!r} is no time of a dated event"
+            f"{nearest(name, DATED_EVENT_COLUMNS) or '; there are: ' + ', '.join(DATED_EVENT_COLUMNS)}",
             "interactions.known_at_contact",
         )
     yield _readable(log.at_format, "interactions.at_format")
