@@ -7,7 +7,7 @@ import pytest
 
 from cxresearch.report.runs import publish as module
 from cxresearch.report.runs.publish import (
-    TOLD,
+    LOG_SUFFIX,
     clear,
     discard,
     hold,
@@ -145,7 +145,7 @@ def test_a_part_replaces_an_older_one_and_its_mode(tmp_path):
 
 def test_a_kernel_that_outlives_its_run_is_waited_for(state):
     work, _ = workplace(state, "run", state.parent / "out")
-    with (work / f"verdicts{TOLD}").open("wb") as stream:
+    with (work / f"verdicts{LOG_SUFFIX}").open("wb") as stream:
         hold(stream)
         code = f"import os, time; time.sleep(1); os.makedirs({str(work / 'ipython' / 'deep')!r}); time.sleep(0.5)"
         kernel = subprocess.Popen([sys.executable, "-c", code], stdout=stream, stderr=stream)

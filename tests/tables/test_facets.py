@@ -114,7 +114,9 @@ def test_dated_events_take_effect_at_the_contact_or_later(engine):
     result = records(engine)
     day = datetime(2024, 1, 5).toordinal() - EPOCH
     problem, resolved, goodwill, _, post = range(len(KINDS))
-    assert rows(result, result.dated_events, "day", "second", "kind", "took", "grade", "informed") == [
+    assert rows(
+        result, result.dated_events, "day", "second", "kind", "took", "grade", "informed"
+    ) == [
         ("a", day, 43_200, problem, 86_401, 0, 1),  # known at noon, though it came at eleven
         ("a", day + 1, 39_601, resolved, 86_401, 0, 0),
         ("a", day + 1, 43_200, goodwill, -1, 2, 0),

@@ -86,7 +86,7 @@ class Run:
     """The running columns of a history, as its ``code`` sees them after a tick.
 
     Attributes:
-        column: own column name to expression; null or 0 before the first mark.
+        column: name of a running column to expression; null or 0 before the first update.
         day: the day of the tick; the level holds for the days after it.
         left_truncated: 1 where the log does not reach back to the customer's start.
     """
@@ -102,11 +102,13 @@ class History:
 
     Attributes:
         name: the function and its parameters; equal names mean equal histories.
-        levels: level names; a code is a position. ``levels[0]`` holds before the first mark of a customer seen whole.
+        levels: level names; a code is a position. ``levels[0]`` holds before the first update of a customer whose
+            beginnings are known.
         required_columns: what it needs besides customer and day: columns of moments, times of
              dated events, or ``household``.
-        updates: past to frames of (customer, tick, own columns).
-        fold: own column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or ``min``.
+        updates: past to frames of (customer, tick, running columns).
+        fold: running column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or
+            ``min``.
         code: running columns to level position.
         grades: positions of the grades it looks at; all when not given.
         cumulative: whether the level can only rise, so that reaching one is a moment in time.

@@ -216,7 +216,7 @@ def informed_before_problem() -> History:
 
 
 def _since_seen(run: Run, column: str, levels: int, level: nw.Expr) -> nw.Expr:
-    """The level, once a mark has been set; before it the first one, or the last one where that cannot be known."""
+    """The level, after the first update; before it the first one, or the last one where that cannot be known."""
     none = nw.when(run.left_truncated == 1).then(nw.lit(levels - 1)).otherwise(nw.lit(0))
     return nw.when(run.column(column).is_null()).then(none).otherwise(level)
 

@@ -103,8 +103,8 @@ def _print(program: str, page: Path, place: Path) -> None:
             f"--print-to-pdf={made}",
             page.resolve().as_uri(),
         ]
-        said = Path(home) / "said"
-        with said.open("wb") as out:
+        log = Path(home) / "said"
+        with log.open("wb") as out:
             # a group of its own, so that its children end with it
             running = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -120,7 +120,7 @@ def _print(program: str, page: Path, place: Path) -> None:
                 ) from None
         printed = made.read_bytes() if made.is_file() else b""
         if failed or not printed.startswith(b"%PDF"):
-            lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [
                 "it wrote no PDF"
             ]
             raise ReportError(f"{Path(program).name} could not print {page.name}: {lines[-1]}")

@@ -25,7 +25,7 @@ from cxresearch.report.whole import MARK, leftovers, put, sync
 from cxresearch.trust import SPILL, WORK, make_private, signed, unsigned
 
 DEEPEST = 90  # bytes of a folder's path in which sockets are to lie: the system allows about 104 for theirs
-TOLD = ".told"  # ending of the files that kernels write to
+LOG_SUFFIX = ".log"  # ending of the files that kernels write to
 _NOTE = "publishing.json"
 _OUT, _SOCKETS = "out", "sockets"
 
@@ -49,11 +49,13 @@ def publish(state: Path, moves: Sequence[Move], say: Callable[[str], None]) -> N
         OSError: a folder cannot be written. Once the note is there, the next run renames what is left to rename.
     """
     say("publishing")
-    named = [
+    targets = [
         [str(part.resolve()), str(target.parent.resolve() / target.name)] for part, target in moves
     ]
     try:
-        note = put(state / _NOTE, signed(_signs(state, _NOTE), json.dumps(named).encode()).decode())
+        note = put(
+            state / _NOTE, signed(_signs(state, _NOTE), json.dumps(targets).encode()).decode()
+        )
     except BaseException:
         discard(moves)
         raise
@@ -149,8 +151,8 @@ def hold(stream: BinaryIO) -> None:
 
 def clear(work: Path) -> None:
     """Remove a run's workplace; a kernel that has lost its run ends within a second or two, and is waited for."""
-    for told in work.glob(f"*{TOLD}"):
-        _wait_for_its_end(told)
+    for log in work.glob(f"*{LOG_SUFFIX}"):
+        _wait_for_its_end(log)
     sockets = _remembered(work.parent.parent, work / _SOCKETS)
     if sockets and sockets.name.startswith("cxresearch-"):
         shutil.rmtree(sockets, ignore_errors=True)
@@ -159,16 +161,16 @@ def clear(work: Path) -> None:
         work.parent.rmdir()
 
 
-def _wait_for_its_end(told: Path, seconds: float = 10) -> None:
+def _wait_for_its_end(log: Path, seconds: float = 10) -> None:
     """The lock of such a file is shared with the kernel that inherited it, and is free when both are gone."""
     if sys.platform == "win32":
         return
     import fcntl
 
     end = time.monotonic() + seconds
-    if told.is_symlink() or not told.is_file():
+    if log.is_symlink() or not log.is_file():
         return
-    with suppress(FileNotFoundError), told.open("rb") as stream:
+    with suppress(FileNotFoundError), log.open("rb") as stream:
         while time.monotonic() < end:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

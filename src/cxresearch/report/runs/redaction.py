@@ -26,8 +26,8 @@ def redactor(file: Path, study: Study, variables: Mapping[str, str]) -> Callable
     Returns:
         A function of a text.
     """
-    named = set(_NAME.findall(file.read_text(encoding="utf-8-sig", errors="replace")))
-    values = {name: variable(name, variables) for name in named} | dict(variables)
+    names = set(_NAME.findall(file.read_text(encoding="utf-8-sig", errors="replace")))
+    values = {name: variable(name, variables) for name in names} | dict(variables)
     shown = {form: name for name, value in values.items() if value for form in _forms(value)}
     longest_first = sorted(shown, key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, longest_first))) if shown else None
