@@ -14,7 +14,7 @@ from cxresearch.errors import ArgumentError, UnknownNameError
 T = TypeVar("T")
 
 
-def whole(argument: str, given: Any, low: int) -> int:
+def whole_number(argument: str, given: Any, low: int) -> int:
     """A whole number of at least `low`; NumPy integers count, booleans do not.
 
     Raises:
@@ -102,7 +102,7 @@ def edges(argument: str, given: Any, *, empty: bool = False, low: int = 1) -> tu
         raise ArgumentError(argument, given, allowed)
     result = tuple(given)
     try:
-        numbers = tuple(whole(argument, n, low) for n in result)
+        numbers = tuple(whole_number(argument, n, low) for n in result)
     except ArgumentError:
         raise ArgumentError(argument, given, allowed) from None
     if any(b <= a for a, b in pairwise(numbers)) or not (numbers or empty):

@@ -85,7 +85,7 @@ def _restore(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def _named(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
+def _json_path(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
     if value == "":
         raise click.UsageError("--json needs the name of a file; - is standard output")
     return None if value is None else Path(value)
@@ -207,7 +207,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=_named,
+    callback=_json_path,
     metavar="FILE",
     help="Write the verdicts as JSON; - for standard output.",
 )
@@ -311,7 +311,7 @@ def report(
     from cxresearch.report.runs.plan import from_text
     from cxresearch.report.runs.run import report as run
 
-    told = from_text(parameters)
+    given_parameters = from_text(parameters)
     say, tell = _log()
     if as_pdf:
         browser()  # said before the long work, not after it
@@ -323,7 +323,7 @@ def report(
         engine=engine,
         variables=variables,
         state=state,
-        parameters=told,
+        parameters=given_parameters,
         force=force,
         wait=wait,
         progress=say,

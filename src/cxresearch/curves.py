@@ -160,7 +160,7 @@ def incidence_after_bad(
     """
     records = records_of(study)
     stop = max(until_nth or 0, nth + 1)
-    eps = episodes(records, {"bad": bad_count(stop)}, clock=DayClock(), whole=True)
+    eps = episodes(records, {"bad": bad_count(stop)}, clock=DayClock(), observed_from_start=True)
     eps = since(eps, "bad", str(nth), exclude_from=f"{stop}+")
     if until_nth is not None:
         eps = until(eps, "bad", f"{stop}+", f"{_ordinal(stop)} bad moment")

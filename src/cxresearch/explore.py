@@ -38,7 +38,7 @@ def episodes(
     strata: Sequence[str] = (),
     clock: str | None = None,
     engine: Engine | str = "polars",
-    whole: bool = False,
+    observed_from_start: bool = False,
     **histories: History,
 ) -> Episodes:
     """(start, stop] rows of every customer for some histories.
@@ -48,7 +48,7 @@ def episodes(
         strata: fixed covariates to keep: ``segment`` or a covariate of the study.
         clock: ``tenure`` (days since the start) or ``contact`` (activity studies); the study's own when not given.
         engine: where the tables are read; ignored for records.
-        whole: leave out customers whose beginnings the log does not show; their counts are ``unknown``.
+        observed_from_start: leave out customers whose beginnings the log does not show; their counts are ``unknown``.
         histories: column name to history, such as ``bad=cx.bad_count(3)``.
 
     Returns:
@@ -60,14 +60,18 @@ def episodes(
         SourceError, DataError: as `audit`.
     """
     fixed = names("strata", strata)
-    flag("whole", whole)
+    flag("observed_from_start", observed_from_start)
     for name, history in histories.items():
         instance(name, history, History, "a history, such as cx.bad_count(3)")
     records = records_of(
         study, engine, {name for history in histories.values() for name in history.required_columns}
     )
     return episodes_of(
-        records, histories, fixed=fixed, clock=clock_of(records.study, clock), whole=whole
+        records,
+        histories,
+        fixed=fixed,
+        clock=clock_of(records.study, clock),
+        observed_from_start=observed_from_start,
     )
 
 
@@ -77,7 +81,7 @@ def risk_table(
     strata: Sequence[str] = (),
     clock: str | None = None,
     engine: Engine | str = "polars",
-    whole: bool = False,
+    observed_from_start: bool = False,
     time_fixed: bool = False,
     **histories: History,
 ) -> RiskTable:
@@ -96,7 +100,14 @@ def risk_table(
         >>> cx.risk_table(study, bad=cx.bad_count(1))
         RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)
     """
-    eps = episodes(study, strata=strata, clock=clock, engine=engine, whole=whole, **histories)
+    eps = episodes(
+        study,
+        strata=strata,
+        clock=clock,
+        engine=engine,
+        observed_from_start=observed_from_start,
+        **histories,
+    )
     return count(fix_last_levels(eps) if time_fixed else eps)
 
 

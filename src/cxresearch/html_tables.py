@@ -123,12 +123,12 @@ def html_table(
         for i, h in enumerate(heads)
     )
     body = "".join(_row(row, right) for row in cells)
-    said = printable(" ".join(n for n in notes if n))
-    below = f"<p class='cx-under'>{escape(said)}</p>" if said else ""
+    note = printable(" ".join(n for n in notes if n))
+    footer = f"<p class='cx-under'>{escape(note)}</p>" if note else ""
     return styled(
         f"<div class='cx-scroll cx-result' tabindex='0' role='group' aria-label='{escape(caption, quote=True)}'>"
         f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        f"{below}"
+        f"{footer}"
     )
 
 

@@ -608,8 +608,8 @@ def silent_defection(p: Past) -> Numbers:
     _, as_many = estimators.at_risk_share(p.life, among, silent, 10 * age + occasions)
     last, since = at_exit(p.life, age), at_exit(p.life, complaint)
 
-    def of_leavers(whole: np.ndarray, part: np.ndarray) -> Number:
-        return of(share(p.life, whole, part, DEFECTION))
+    def of_leavers(observed_from_start: np.ndarray, part: np.ndarray) -> Number:
+        return of(share(p.life, observed_from_start, part, DEFECTION))
 
     return {
         "silent": of_leavers(np.isin(last, (1, 2, 3)), np.isin(since, (0, 4))),

@@ -203,7 +203,7 @@ def shares_up() -> alt.Axis:
     return alt.Axis(title=None, labelExpr=percent(), tickCount=5)
 
 
-def told_apart(
+def distinct_styles(
     names: Sequence[str], colours: Sequence[str] = _COLOURS
 ) -> tuple[alt.Scale, alt.Scale]:
     """Colours and dashes of curves, by name."""

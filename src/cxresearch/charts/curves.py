@@ -16,6 +16,7 @@ from cxresearch.charts.base import (
     Chart,
     claimed,
     clock_title,
+    distinct_styles,
     drawn,
     finish,
     happening,
@@ -25,7 +26,6 @@ from cxresearch.charts.base import (
     steps,
     thinned,
     time_along,
-    told_apart,
     values,
 )
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
@@ -77,7 +77,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
     x, axis = time_along("day", _origin_title(evidence, trial), last), shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
     names = [s.name for s in evidence.series]
-    colours, dashes = told_apart(names, (ORANGE, BLUE, GREEN))
+    colours, dashes = distinct_styles(names, (ORANGE, BLUE, GREEN))
     legend = alt.Legend(
         title=None,
         orient="top",
@@ -215,7 +215,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         symbolType="square",
         values=names[::-1],
     )
-    colours, dashes = told_apart(names)
+    colours, dashes = distinct_styles(names)
     top = alt.Y("to:Q", scale=alt.Scale(domain=[0, 1]), axis=shares_up())
     tooltip = [
         alt.Tooltip("cause:N", title="what came first"),
@@ -308,7 +308,7 @@ def retention(
         symbolSize=300,
         symbolOpacity=1,
     )
-    colours, dashes = told_apart(names)
+    colours, dashes = distinct_styles(names)
     x = time_along("time", clock_title(clock), max(r["time"] for r in rows))
     axis = shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)

@@ -72,7 +72,11 @@ def perception_map(result: PerceptionMap) -> Chart:
 
 def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
     weakest = t.single and t.name == result.weakest.name
-    word = ("weakest point" if result.weakest.told_apart else "perhaps weakest") if weakest else ""
+    word = (
+        ("weakest point" if result.weakest.is_distinguishable else "perhaps weakest")
+        if weakest
+        else ""
+    )
     shares = "; ".join(f"{p['grade']} {p['text']}" for p in _parts(i, t))
     row = {
         "row": i,

@@ -79,7 +79,7 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
     blocks = [
         (
             "by grade of the moment",
-            [s for s in result.grades if s.change and s.of != result.against],
+            [s for s in result.grades if s.change and s.of != result.reference_grade],
         ),
         ("by touchpoint, over its moments", [s for s in result.touchpoints if s.change]),
         ("over all moments", [result.everywhere] if result.everywhere.change else []),
@@ -127,10 +127,13 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
         titles={"of": "after", "shown": "points"},
         texts=(
             "How many more or fewer stay after one more moment",
-            f"Of all customers, {stays}. The change is against one more {result.against} moment, contacts equal. Bars "
-            f"are {result.level:.0%} intervals. An association, not an effect: a touchpoint differs by the grades of "
+            f"Of all customers, {stays}. "
+            f"The change is against one more {result.reference_grade} moment, contacts equal. "
+            f"Bars are {result.level:.0%} intervals. "
+            "An association, not an effect: a touchpoint differs by the grades of "
             "its moments alone.",
-            f"Change of the chance to stay after a moment, against a {result.against} moment. {stays}. {description}.",
+            f"Change of the chance to stay after a moment, against a {result.reference_grade} moment. "
+            f"{stays}. {description}.",
         ),
         nothing=0.0,
     )

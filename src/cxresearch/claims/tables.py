@@ -267,7 +267,7 @@ def _episodes(records: Records, line: Timeline, wanted: TableSpec) -> Episodes:
         fixed=wanted.fixed,
         clock=wanted.clock,
         line=line,
-        whole=True,
+        observed_from_start=True,
     )
     return replace(eps, frame=records.engine.keep(eps.frame))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cxresearch.checks import fraction, instance, names, whole
+from cxresearch.checks import fraction, instance, names, whole_number
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.design import Design, design
 from cxresearch.estimators.intervals import log_interval
@@ -289,7 +289,7 @@ def cox(
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     terms, strata = names("terms", terms), names("strata", strata)
-    level, groups = fraction("level", level), whole("groups", groups, 1)
+    level, groups = fraction("level", level), whole_number("groups", groups, 1)
     if ties not in ("efron", "breslow"):
         raise EstimationError(
             f"ties must be 'efron' or 'breslow', was {ties!r}{nearest(str(ties), ('efron', 'breslow'))}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import whole
+from cxresearch.checks import whole_number
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
@@ -26,7 +26,7 @@ def bad_count(cap: int = 3) -> History:
     Raises:
         ArgumentError: the cap is no whole number above 0.
     """
-    cap = whole("cap", cap, 1)
+    cap = whole_number("cap", cap, 1)
     return _count(f"bad_count({cap})", {"grade": grade_code("bad")}, tuple(range(1, cap + 1)))
 
 

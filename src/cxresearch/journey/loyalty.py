@@ -21,7 +21,7 @@ from cxresearch.explore import records_of
 from cxresearch.histories import contacts_within, grade_count
 from cxresearch.html_tables import html_table
 from cxresearch.journey.perception import in_order
-from cxresearch.journey.touchpoints import counted, has_column, strata_of, tallied
+from cxresearch.journey.touchpoints import counted, has_column, strata_of, tally_moments
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.risk.episodes import clock_of
@@ -38,15 +38,15 @@ class Chance:
 
     Attributes:
         every: shape (1 + G,): to be still there, whatever others leave for.
-        own: shape (1 + G,): the same if defection were all there is to leave for.
+        only_defection: shape (1 + G,): the same if defection were all there is to leave for.
         meaning: what staying is.
     """
 
     every: Vector
-    own: Vector
+    only_defection: Vector
     meaning: str
 
-    def moved(self, logs: Vector) -> Vector:
+    def change(self, logs: Vector) -> Vector:
         """By how much `every` changes where the hazard of defection is exp(logs) times as high, and no other hazard.
 
         Without other causes that is S^exp(b) - S.
@@ -54,7 +54,7 @@ class Chance:
         Args:
             logs: shape (1 + G,).
         """
-        power = np.maximum(self.own, _LEAST) ** np.expm1(logs)
+        power = np.maximum(self.only_defection, _LEAST) ** np.expm1(logs)
         return np.asarray(self.every * (power - 1), dtype=np.float64)
 
     def estimate(self, level: float) -> Estimate:
@@ -84,10 +84,13 @@ def still_there(table: RiskTable, horizon: int, groups: int, min_cell: int) -> C
     end = support(aalen_johansen(grouped, causes, start), min_cell)
     if horizon > end:
         raise NotTestable(f"follow-up to {horizon} days (it ends at {end})")
-    whole, parts = at_risk(grouped, causes), at_risk_in_groups(grouped, causes)
-    both = [_kept(whole, start, horizon), *(_kept(whole.without(p), start, horizon) for p in parts)]
-    every, own = np.array(both).T
-    return Chance(every, own, f"still there after {horizon:,} days")
+    all_groups, parts = at_risk(grouped, causes), at_risk_in_groups(grouped, causes)
+    both = [
+        _kept(all_groups, start, horizon),
+        *(_kept(all_groups.without(p), start, horizon) for p in parts),
+    ]
+    every, only_defection = np.array(both).T
+    return Chance(every, only_defection, f"still there after {horizon:,} days")
 
 
 def comes_back(table: RiskTable, gap_days: int, groups: int) -> Chance:
@@ -154,7 +157,7 @@ class LoyaltyShift(Result):
     Attributes:
         stays: the chance, over all customers.
         meaning: what staying is, such as ``still there after 365 days``.
-        against: the grade of the moment that others are held against.
+        reference_grade: the grade of the moment that others are held against.
         hazard_ratios: shape (4,): of one more bad, neutral, good, unknown moment in place of one of that grade; None
             where there are too few.
         grades: shape (4,): the change by grade.
@@ -168,7 +171,7 @@ class LoyaltyShift(Result):
 
     stays: Estimate
     meaning: str
-    against: str
+    reference_grade: str
     hazard_ratios: tuple[Estimate | None, ...]
     grades: tuple[Shift, ...]
     touchpoints: tuple[Shift, ...]
@@ -205,21 +208,21 @@ class LoyaltyShift(Result):
 
     def _repr_html_(self) -> str:
         stays = f"{self.stays.value:.0%} ({self.stays.low:.0%} to {self.stays.high:.0%}) are {self.meaning}"
-        named = (
+        grades = (
             *((f"{s.of} moments", s) for s in self.grades if s.moments != 0),
             *((s.of, s) for s in self.touchpoints),
             (self.everywhere.of, self.everywhere),
         )
         return html_table(
             f"{stays}. After one more moment it is so many points more or fewer",
-            ("after", "moments", f"points, against a {self.against} moment"),
+            ("after", "moments", f"points, against a {self.reference_grade} moment"),
             (
                 (
                     name,
                     count_text(s.moments, self.min_cell),
-                    "–" if s.of == self.against else _points(s.change),
+                    "–" if s.of == self.reference_grade else _points(s.change),
                 )
-                for name, s in named
+                for name, s in grades
             ),
             (f"Limits at {self.level:.0%}.", "An association, not an effect."),
         )
@@ -259,16 +262,16 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         chance = comes_back(result.table, records.study.retention.gap_days or 0, groups)
     else:
         chance = still_there(result.table, info.horizon_days, groups, info.min_cell)
-    moved = {g: chance.moved(result.logs(g)) for g in result.grades}
+    moved = {g: chance.change(result.logs(g)) for g in result.grades}
     by_place, names = _counts(records)
     by_grade = [int(n) for n in by_place.sum(axis=0)]
 
     def shift(of: str, moments: int | None, counts: Mapping[str, int]) -> Shift:
         weights = {g: counts.get(g, 0) for g in moved}
-        whole = sum(weights.values())
-        if not whole:
+        total = sum(weights.values())
+        if not total:
             return Shift(of, moments, None)
-        values: Vector = np.sum([weights[g] / whole * moved[g] for g in moved], axis=0)
+        values: Vector = np.sum([weights[g] / total * moved[g] for g in moved], axis=0)
         se = float(jackknife_error(values[1:]))
         return Shift(
             of,
@@ -277,13 +280,13 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         )
 
     counts = [dict(zip(GRADES, row.tolist(), strict=True)) for row in by_place]
-    told_of = hide(by_grade, info.min_cell)
+    shown_counts = hide(by_grade, info.min_cell)
     return LoyaltyShift(
         chance.estimate(level),
         chance.meaning,
-        result.against,
+        result.reference_grade,
         tuple(result.ratio(g) if g in result.grades else None for g in GRADES),
-        tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, told_of, strict=True)),
+        tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, shown_counts, strict=True)),
         tuple(
             shift(name, sum(row.values()), row)
             for name, row in zip(names, counts, strict=True)
@@ -305,13 +308,13 @@ class _Model:
         fit: the model; moments of the grade `against` are no term of it on the contact clock, where the number of all
             moments is the time.
         grades: of which there are enough.
-        against: the grade that others are held against.
+        reference_grade: the grade that others are held against.
     """
 
     table: RiskTable
     fit: CoxFit
     grades: tuple[str, ...]
-    against: str
+    reference_grade: str
 
     def logs(self, grade: str) -> Vector:
         """Shape (1 + groups,): the log hazard ratio of a moment in place of one held against; then without each."""
@@ -326,7 +329,11 @@ class _Model:
         return contrast(self.fit, self._weights(grade))
 
     def _weights(self, grade: str) -> dict[str, float]:
-        terms = {} if grade == self.against else {_term(grade): 1.0, _term(self.against): -1.0}
+        terms = (
+            {}
+            if grade == self.reference_grade
+            else {_term(grade): 1.0, _term(self.reference_grade): -1.0}
+        )
         return {t: w for t, w in terms.items() if t in self.fit.terms}
 
 
@@ -337,11 +344,11 @@ def _model(records: Records) -> _Model:
     if table.events(_CAUSE_LOYALTY) == 0:
         raise NotTestable("defections among customers seen from their start")
     known = tuple(g for g in GRADES if _expected(table, g, strata) >= MIN_EXPECTED)
-    against = next((g for g in _AGAINST if g in known), "")
-    if len(known) < 2 or not against:
+    reference_grade = next((g for g in _AGAINST if g in known), "")
+    if len(known) < 2 or not reference_grade:
         raise NotTestable("moments enough of two grades to compare")
     contact = table.clock == "contact"
-    terms = [_term(g) for g in known if not (contact and g == against)]
+    terms = [_term(g) for g in known if not (contact and g == reference_grade)]
     fit = fit_hazards(
         table,
         [*terms, _CONTACTS],
@@ -350,7 +357,7 @@ def _model(records: Records) -> _Model:
         level=settings.level,
         groups=settings.groups,
     )
-    return _Model(table, fit, known, against)
+    return _Model(table, fit, known, reference_grade)
 
 
 def _expected(table: RiskTable, grade: str, strata: tuple[str, ...]) -> float:
@@ -362,9 +369,9 @@ def _expected(table: RiskTable, grade: str, strata: tuple[str, ...]) -> float:
 def _counts(records: Records) -> tuple[np.ndarray, tuple[str, ...]]:
     """Moments by touchpoint and grade, in the order of first contact; one row without a name if the log names none."""
     if "touchpoint" not in records.available or not has_column(records, "touchpoint"):
-        by = dict(tallied(records, "grade").iter_rows())
+        by = dict(tally_moments(records, "grade").iter_rows())
         return np.array([[by.get(g, 0) for g in range(len(GRADES))]]), ("",)
-    cells = {(p, g): n for p, g, n in tallied(records, "touchpoint", "grade").iter_rows()}
+    cells = {(p, g): n for p, g, n in tally_moments(records, "touchpoint", "grade").iter_rows()}
     try:
         places = in_order(records)
     except NotTestable:

@@ -20,7 +20,7 @@ from cxresearch.journey.touchpoints import (
     has_column,
     places_of,
     splits,
-    tallied,
+    tally_moments,
 )
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
@@ -34,19 +34,19 @@ class WeakestPoint(Result):
     Attributes:
         name: the touchpoint; empty where none stands out.
         share: of the defections; None where none stands out.
-        not_told_from: touchpoints whose share may be as large, going by the interval of the difference.
+        not_distinguishable_from: touchpoints whose share may be as large, going by the interval of the difference.
         sentence: what can be said, in plain words.
     """
 
     name: str
     share: Estimate | None
-    not_told_from: tuple[str, ...]
+    not_distinguishable_from: tuple[str, ...]
     sentence: str
 
     @property
-    def told_apart(self) -> bool:
+    def is_distinguishable(self) -> bool:
         """Whether it can be told from every other."""
-        return bool(self.name) and not self.not_told_from
+        return bool(self.name) and not self.not_distinguishable_from
 
     def __repr__(self) -> str:
         return f"WeakestPoint({self.sentence})"
@@ -58,7 +58,8 @@ class WeakestPoint(Result):
             rows.append(
                 (
                     "cannot be told from",
-                    ", ".join(map(isolated, self.not_told_from)) or "none: it stands apart",
+                    ", ".join(map(isolated, self.not_distinguishable_from))
+                    or "none: it stands apart",
                 )
             )
         return html_table(self.sentence, ("what", "is"), rows)
@@ -248,8 +249,8 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
                 "–" if t.first_day is None else f"{t.first_day:,.0f}",
                 f"{t.moments:,}",
                 f"{t.customers:,}",
-                _said(t.hazard_ratio, ".2f"),
-                _said(t.share, ".1%"),
+                _with_limits(t.hazard_ratio, ".2f"),
+                _with_limits(t.share, ".1%"),
             )
             for t in self.touchpoints
         )
@@ -361,9 +362,9 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
     return PerceptionMap(
         tuple(
             Touchpoint(
-                p.name, p.single, day, own, p.moments, p.customers, g, lv, share, ratio, lacks
+                p.name, p.single, day, owner, p.moments, p.customers, g, lv, share, ratio, lacks
             )
-            for p, day, own, g, lv, share, ratio, lacks in rows
+            for p, day, owner, g, lv, share, ratio, lacks in rows
         ),
         weakest_point(places, result),
         result.table.clock,
@@ -390,7 +391,7 @@ def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...],
     if not has_column(records, "owner"):
         return ((),) * len(places)
     names, least = records.names["owner"], records.study.info.min_cell
-    by = list(tallied(records, "touchpoint", "owner").iter_rows())
+    by = list(tally_moments(records, "touchpoint", "owner").iter_rows())
     result = []
     for place in places:
         mine: dict[str, int] = {}
@@ -403,11 +404,11 @@ def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...],
     return tuple(result)
 
 
-def _part(n: int | None, whole: int) -> str:
-    return "not shown" if n is None else f"{n / whole:.0%}"
+def _part(n: int | None, total: int) -> str:
+    return "not shown" if n is None else f"{n / total:.0%}"
 
 
-def _said(result: Estimate | None, form: str) -> str:
+def _with_limits(result: Estimate | None, form: str) -> str:
     return (
         "–"
         if result is None

@@ -213,9 +213,13 @@ def _column(
         *hide_counts([sum(counts[-1])], min_cell),
     ]
     scores = []
-    for (failed, kept), told_of, hide_it, a in zip(counts, answered, hide, answers, strict=True):
-        share = None if hide_it or not told_of else wilson(kept / (failed + kept), _worth(a), level)
-        scores.append((told_of, share))
+    for (failed, kept), shown_count, hide_it, a in zip(
+        counts, answered, hide, answers, strict=True
+    ):
+        share = (
+            None if hide_it or not shown_count else wilson(kept / (failed + kept), _worth(a), level)
+        )
+        scores.append((shown_count, share))
     return scores
 
 
@@ -244,13 +248,13 @@ def _worth(answers: Mapping[tuple[int, int], int]) -> float:
 
     Where all were kept or all failed, that variance says nothing, and a customer counts once.
     """
-    whole = sum((f + k) * n for (f, k), n in answers.items())
+    total = sum((f + k) * n for (f, k), n in answers.items())
     kept = sum(k * n for (_, k), n in answers.items())
-    p = kept / whole if whole else 0.0
+    p = kept / total if total else 0.0
     if not 0 < p < 1:
         return float(sum(answers.values()))
     spread = sum(n * (k - p * (f + k)) ** 2 for (f, k), n in answers.items())
-    return min(float(whole), p * (1 - p) * whole**2 / spread) if spread else float(whole)
+    return min(float(total), p * (1 - p) * total**2 / spread) if spread else float(total)
 
 
 def _kept(score: Score) -> str:

@@ -10,7 +10,7 @@ from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.tables import levels_shown
 from cxresearch.estimators.results import Result
 from cxresearch.html_tables import html_table
-from cxresearch.journey.touchpoints import attribute_records, tallied
+from cxresearch.journey.touchpoints import attribute_records, tally_moments
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.study import LEVELS_OF_SERVICE, Study
@@ -101,12 +101,15 @@ def service_levels(study: Study | Records) -> ServiceLevels:
         ((0, 1, 0, 0, 1, 0, 1), 'bad', 'good')
     """
     records = attribute_records(study, "level")
-    by = {(level, grade): n for level, grade, n in tallied(records, "level", "grade").iter_rows()}
+    by = {
+        (level, grade): n
+        for level, grade, n in tally_moments(records, "level", "grade").iter_rows()
+    }
     codes = (*range(len(LEVELS_OF_SERVICE)), -1)
     grades = [[by.get((code, g), 0) for g in range(len(GRADES))] for code in codes]
-    min_cell, whole = records.study.info.min_cell, [sum(row) for row in grades]
-    gone, moments = levels_shown(by, codes, len(GRADES), min_cell), sum(whole)
-    counts = tuple(None if code in gone else n for code, n in zip(codes, whole, strict=True))
+    min_cell, totals = records.study.info.min_cell, [sum(row) for row in grades]
+    gone, moments = levels_shown(by, codes, len(GRADES), min_cell), sum(totals)
+    counts = tuple(None if code in gone else n for code, n in zip(codes, totals, strict=True))
     return ServiceLevels(
         _NAMES,
         counts,

@@ -57,13 +57,13 @@ def has_column(records: Records, name: str) -> bool:
     return name in records.parts()[0]().moments.collect_schema().names()
 
 
-def tallied(records: Records, *keys: str) -> pl.DataFrame:
+def tally_moments(records: Records, *columns: str) -> pl.DataFrame:
     """How many ``rows`` of moments there are by these columns, whole numbers, sorted by them."""
     parts = [
-        records.engine.tally(made.moments.select(*keys), keys).select(pl.all().cast(pl.Int64))
+        records.engine.tally(made.moments.select(*columns), columns).select(pl.all().cast(pl.Int64))
         for made in (part() for part in records.parts())
     ]
-    return sums(pl.concat(parts), keys, ("rows",)).select(pl.all().cast(pl.Int64))
+    return sums(pl.concat(parts), columns, ("rows",)).select(pl.all().cast(pl.Int64))
 
 
 def counted(
@@ -71,7 +71,10 @@ def counted(
 ) -> RiskTable:
     """The risk table of some histories, of the customers whose beginnings the log shows."""
     parts = records.parts(grades_of(histories.values(), clock))
-    made = (episodes(part(), histories, fixed=fixed, clock=clock, whole=True) for part in parts)
+    made = (
+        episodes(part(), histories, fixed=fixed, clock=clock, observed_from_start=True)
+        for part in parts
+    )
     return total([risk_table(eps) for eps in made])
 
 
@@ -122,7 +125,7 @@ def places_of(records: Records, attribute: str, *, most: int | None = None) -> t
         NotTestable: not one value is frequent enough.
     """
     min_cell, names = records.study.info.min_cell, records.names[attribute]
-    moments = dict(tallied(records, attribute).iter_rows())
+    moments = dict(tally_moments(records, attribute).iter_rows())
     customers = _customers(records, attribute)
     frequent = sorted(moments, key=lambda p: (-moments[p], p))
     kept = [p for p in frequent if moments[p] >= min_cell and customers[p] >= min_cell]
@@ -214,8 +217,8 @@ def _who(records: Records, attribute: str, positions: Sequence[int]) -> int:
 
 def _label(positions: Sequence[int], names: Sequence[str]) -> str:
     if len(positions) == 1:
-        own = NOT_RECORDED if positions[0] == _NOWHERE else names[positions[0]]
-        return f"{own} (no value)" if positions[0] == _NOWHERE and own in names else own
+        label = NOT_RECORDED if positions[0] == _NOWHERE else names[positions[0]]
+        return f"{label} (no value)" if positions[0] == _NOWHERE and label in names else label
     return f"{OTHER} (put together)" if OTHER in names else OTHER
 
 
@@ -237,10 +240,10 @@ def splits(
         By place, moments of each grade; by place, of each level, the last being unknown.
     """
     has_levels, min_cell = has_column(records, "level"), records.study.info.min_cell
-    keys = ("touchpoint", "grade", *(("level",) if has_levels else ()))
+    columns = ("touchpoint", "grade", *(("level",) if has_levels else ()))
     at = {p: i for i, place in enumerate(places) for p in place.positions}
     cells: dict[tuple[int, int, int], int] = {}
-    for p, grade, *level, n in tallied(records, *keys).iter_rows():
+    for p, grade, *level, n in tally_moments(records, *columns).iter_rows():
         key = (at[p], grade, level[0] if level else -1)
         cells[key] = cells.get(key, 0) + n
     grades, levels = range(len(GRADES)), (*range(len(LEVELS_OF_SERVICE)), -1)
@@ -274,8 +277,8 @@ def splits(
     secret = withheld(counts, known, told_of, min_cell)
 
     def split(i: int, kind: str, codes: Sequence[int]) -> _Split:
-        named = ((i, kind, c) for c in codes)
-        return tuple(None if k in secret else sum(counts[j] for j in told_of[k]) for k in named)
+        selected = ((i, kind, c) for c in codes)
+        return tuple(None if k in secret else sum(counts[j] for j in told_of[k]) for k in selected)
 
     return (
         tuple(split(i, "grade", grades) for i in range(len(places))),

@@ -250,7 +250,7 @@ def episodes(
     fixed: tuple[str, ...] = (),
     clock: Clock | None = None,
     line: Timeline | None = None,
-    whole: bool = False,
+    observed_from_start: bool = False,
 ) -> Episodes:
     """The episodes of some histories.
 
@@ -260,7 +260,7 @@ def episodes(
         fixed: fixed covariates to carry along.
         clock: from `clock_of`; the study's own when not given.
         line: the timeline of these records on this clock, if there is one already.
-        whole: only customers whose beginnings the log shows; the others become an aside.
+        observed_from_start: only customers whose beginnings the log shows; the others become an aside.
 
     Raises:
         EstimationError: no such fixed covariate, one named twice, or a name that no history can have.
@@ -282,7 +282,7 @@ def episodes(
     x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     asides: tuple[Exclusion, ...] = ()
     everyone = records.customers
-    if whole:
+    if observed_from_start:
         unseen = int(engine.collect(everyone.select(nw.col("left_truncated").sum())).item() or 0)
         everyone = everyone.filter(nw.col("left_truncated") == 0)
         why = "seen only from after their start: the log does not show their first moments"

@@ -56,9 +56,11 @@ def convert(
     try:
         return msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as e:
-        said, _, at = str(e).partition(" - at ")
+        message, _, at = str(e).partition(" - at ")
         field_path = where + at.strip("`").removeprefix("$")
-        raise StudyError(f"{field_path}: {said[0].lower()}{said[1:]}", field=field_path) from None
+        raise StudyError(
+            f"{field_path}: {message[0].lower()}{message[1:]}", field=field_path
+        ) from None
 
 
 def check_keys(
@@ -238,16 +240,16 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return f"Study({self.name!r}, folder={str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        log, kept, says = self.interactions, self.retention, self.moments
-        rules = ((f"{name} moments", getattr(says, name)) for name in ("bad", "neutral", "good"))
+        log, kept, moments = self.interactions, self.retention, self.moments
+        rules = ((f"{name} moments", getattr(moments, name)) for name in ("bad", "neutral", "good"))
         rows = [
             ("interactions", log.source or ("a query" if log.query else "a table in memory")),
             ("retention", kept.source or f"from the contacts: a gap of {kept.gap_days} days")
             if kept.kind == "activity"
             else ("retention", kept.source or ("a query" if kept.query else "a table in memory")),
             *((name, rule) for name, rule in rules if rule),
-            ("set aside", says.exclude or "nothing"),
-            ("blackout", f"{says.blackout_days} days"),
+            ("set aside", moments.exclude or "nothing"),
+            ("blackout", f"{moments.blackout_days} days"),
             ("horizon", f"{self.info.horizon_days} days"),
             ("smallest count shown", self.info.min_cell),
             (

@@ -70,7 +70,7 @@ class Manifest(msgspec.Struct, frozen=True):
         return tuple(p for p in self.pages if (Path(self.out) / p.file).is_file())
 
     def with_pages(self, new: Sequence[PublishedPage]) -> Manifest:
-        """Return the manifest with new pages in place of those of the same names, or at the end; pages gone are left out."""
+        """The manifest with new pages, in place of those of the same names or at the end, and without those gone."""
         new_pages = {p.file: p for p in new}
         here = {p.file for p in self.here()} | new_pages.keys()
         old = [new_pages.pop(p.file, p) for p in self.pages if p.file in here]
