@@ -101,8 +101,8 @@ def test_every_marker_is_run_by_somebody():
 
 
 FLOW = (
-    "errors", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables", "disclosure",
-    "study", "engines", "records", "histories", "risk", "estimators", "explore", "curves", "claims",
+    "errors", "atomic", "redaction", "threads", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables",
+    "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore", "curves", "claims",
     "journey", "charts", "worlds", "report", "cli", "__main__", "__init__",
 )  # fmt: skip
 

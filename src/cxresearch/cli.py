@@ -14,7 +14,7 @@ import click
 
 from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
-from cxresearch.outputs import check_writable, write_whole
+from cxresearch.outputs import check_writable, write_output
 from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def evaluate(
         click.echo(str(docket))
     _quarantine(docket.audit, loaded)
     if json_file is not None and str(json_file) != "-":
-        write_whole(json_file, docket.to_json())
+        write_output(json_file, docket.to_json())
     elif json_file is not None:
         with click.open_file("-", "w", encoding="utf-8") as out:
             out.write(docket.to_json())

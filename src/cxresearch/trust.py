@@ -17,6 +17,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from cxresearch.atomic import stage
 from cxresearch.errors import StateError
 
 ALLOW_ENV = (
@@ -180,10 +181,10 @@ def signed(purpose: str, content: bytes) -> bytes:
     return signature(purpose, content).ljust(_MAC, "-").encode() + b"\n" + content
 
 
-def unsigned(purpose: str, whole: bytes) -> bytes | None:
+def unsigned(purpose: str, content: bytes) -> bytes | None:
     """The content of what `signed` made; None if this user has not signed it."""
-    mac, content = whole[:_MAC], whole[_MAC + 1 :]
-    return content if is_signed(purpose, content, mac.decode("ascii", "replace")) else None
+    mac, rest = content[:_MAC], content[_MAC + 1 :]
+    return rest if is_signed(purpose, rest, mac.decode("ascii", "replace")) else None
 
 
 def _key() -> bytes:
@@ -194,9 +195,8 @@ def _key() -> bytes:
         file = base / "cxresearch" / _KEY
         if not file.exists():
             make_private(file.parent)
-            part = file.with_name(f".{_KEY}.{secrets.token_hex(8)}")
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(secrets.token_bytes(32))
+            key, mark = secrets.token_bytes(32), secrets.token_hex(8)
+            part = stage(file, lambda p: p.write_bytes(key), mark=mark, mode=0o600)
             try:
                 os.link(part, file)  # the first of several runs wins
             except FileExistsError:

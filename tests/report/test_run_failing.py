@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cxresearch.errors import ClaimError, ReportError, StudyError
-from cxresearch.report import whole
+from cxresearch import atomic
 from cxresearch.report.pages.stale import unmarked
 from cxresearch.report.runs import build, plan
 from cxresearch.report.runs.kernel import NotebookError
@@ -221,14 +221,14 @@ def test_a_signal_marks_and_cleans_up(go, number):
 def failing_write(monkeypatch, code, after=0):
     """The system refuses to write any more, from the given file on."""
     count = iter(range(99))
-    real = whole.sync
+    real = atomic.sync
 
     def sync(path):
         if path.is_file() and next(count) >= after:
             raise OSError(code, os.strerror(code))
         real(path)
 
-    monkeypatch.setattr(whole, "sync", sync)
+    monkeypatch.setattr(atomic, "sync", sync)
 
 
 @pytest.mark.parametrize("after", range(6))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -30,6 +30,7 @@ from cxresearch.records.audit import Audit, Share
 from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
+from cxresearch.threads import completed_in_threads, in_background
 
 MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is tried at a time
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
@@ -78,8 +79,7 @@ def evaluate(
     planned = _planned(context, chosen, wanted)
     store.prepare([c for specs in planned.values() for c in specs])
     store.forget()
-    with ThreadPoolExecutor(1) as beside:
-        fingerprint = beside.submit(_fingerprint, store.audit, dict(store.tables))
+    with in_background(partial(_fingerprint, store.audit, dict(store.tables))) as fingerprint:
         result = _tried(context, chosen, wanted, planned, say)
     settings = store.study.decision
     trials = adjust_multiplicity(
@@ -160,15 +160,9 @@ def _tried(
         done(waiting.pop(0))
     waiting[1:] = waiting[:0:-1]  # the smallest beside the largest
     # the many small products of matrices that trials make are quicker each on one core
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
-        running = {pool.submit(work, c): c for c in waiting}
-        try:
-            for trial in as_completed(running):
-                trial.result()
-                done(running[trial])
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with threadpool_limits(1, "blas"):
+        for claim in completed_in_threads(work, waiting, 2):
+            done(claim)
     return result
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -49,6 +48,7 @@ from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
+from cxresearch.threads import map_in_threads
 
 Table = RiskTable | MatchedTable | AgentTable
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
@@ -184,11 +184,11 @@ def count(
                 failed[key] = table
             else:
                 result[key].append(table)
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # the parts of a table go when their sum is there
-        sums = pool.map(
-            lambda key: failed[key] if key in failed else _total(result.pop(key)), by_key
-        )
-        return dict(zip(by_key, sums, strict=True))
+    # the parts of a table go when their sum is there
+    sums = map_in_threads(
+        lambda key: failed[key] if key in failed else _total(result.pop(key)), by_key, AT_ONCE
+    )
+    return dict(zip(by_key, sums, strict=True))
 
 
 def _each(
@@ -199,12 +199,7 @@ def _each(
     if len(parts) == 1:
         yield work(parts[0], AT_ONCE)
         return
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        try:
-            yield from pool.map(lambda part: work(part, 1), parts)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # else all other parts would be worked on first
-            raise
+    yield from map_in_threads(lambda part: work(part, 1), parts, AT_ONCE)
 
 
 def _grades(wanted: Iterable[TableSpec]) -> tuple[int, ...] | None:
@@ -252,12 +247,8 @@ def _part(
     ]
     if at_once == 1 or len(kinds) == 1 or not records.engine.shared:
         return {key: table for kind in kinds for key, table in make(kind).items()}
-    with ThreadPoolExecutor(at_once) as pool:
-        try:
-            return {key: table for tables in pool.map(make, kinds) for key, table in tables.items()}
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    made_of_kinds = map_in_threads(make, kinds, at_once)
+    return {key: table for tables in made_of_kinds for key, table in tables.items()}
 
 
 def _episodes(records: Records, line: Timeline, wanted: TableSpec) -> Episodes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +11,7 @@ import msgspec
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.atomic import atomic_write
 from cxresearch.engines import Engine, Frame, Moments
 from cxresearch.errors import SourceError, nearest
 from cxresearch.html_tables import html_table
@@ -174,16 +174,11 @@ class Audit:
         for table in ("interactions", "retention"):
             path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
             try:
-                path.unlink(
-                    missing_ok=True
-                )  # what an earlier audit left, and whoever could read it
                 if rows is None:
+                    path.unlink(missing_ok=True)  # what an earlier audit left
                     continue
                 make_private(folder)
-                with os.fdopen(
-                    os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb"
-                ) as file:
-                    _inert(rows).write_csv(file)
+                atomic_write(path, _inert(rows).write_csv())
             except OSError as e:
                 raise SourceError(
                     f"cannot write the quarantined rows to {path}: {e.strerror}; give another folder with --state"

@@ -13,7 +13,7 @@
     runs/run                         a run, from the study to the pages
     runs/plan                        which pages, and the parameters of their notebooks
     runs/lock                        one run at a time, and how one is stopped
-    runs/kernel, redaction           notebooks executed by papermill, without secrets in their output
+    runs/kernel                      notebooks executed by papermill, without secrets in their output
     runs/build, publish              from executed notebooks to files that appear together
     runs/manifest                    the pages in a folder, and whether they are up to date
     runs/ledger                      the results of every run, kept

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
-from urllib.parse import quote, unquote
 
 import msgspec
 
 from cxresearch.errors import StudyError, nearest
 from cxresearch.html_tables import html_table
+from cxresearch.redaction import Secrets, forms_of_source
 from cxresearch.trust import variable
 
 
@@ -311,16 +310,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
-        names = sorted(
-            {name for template in self._templates() for name in _VARIABLE.findall(template)}
-        )
-        shown = {form: name for name in names for form in _forms(self._value(name) or "")}
-        longest_first = "|".join(re.escape(form) for form in sorted(shown, key=len, reverse=True))
-        return (
-            re.sub(longest_first, lambda result: f"${{{shown[result[0]]}}}", text)
-            if shown
-            else text
-        )
+        names = {name for template in self._templates() for name in _VARIABLE.findall(template)}
+        return Secrets({name: self._value(name) for name in names}, forms_of_source).redact(text)
 
     def _value(self, name: str) -> str | None:
         return variable(name, self.variables)
@@ -329,20 +320,3 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         sections: tuple[Interactions | Retention | Table, ...]
         sections = (self.interactions, self.retention, *self.tables.values())
         return [s.source for s in sections if s.source]
-
-
-def _forms(value: str) -> set[str]:
-    """How somebody may echo a value.
-
-    A path may have been taken apart or its ~ spelt out; an address may have been encoded, decoded or taken apart.
-    """
-    login, _, place = value.partition("://")[2].rpartition("@")
-    parts = [*re.split("[:/@?&=#]", login), *re.findall(r"[?&](?:user|\w*password)=([^&]*)", place)]
-    forms = {value, str(Path(value)), *parts}
-    with suppress(RuntimeError):  # no such home
-        forms.add(str(Path(value).expanduser()))
-    forms |= {unquote(form) for form in forms}
-    forms |= {
-        quote(form, safe, errors="surrogateescape") for form in forms for safe in ("", "/", ":/,[]")
-    }
-    return (forms | {form.replace("%20", "+") for form in forms}) - {"", "."}

@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cxresearch.atomic import stage
 from cxresearch.errors import ReportError
 from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
 from cxresearch.report.runs import manifest as manifests
-from cxresearch.report.runs.kernel import NotebookError, Place, execute
+from cxresearch.report.runs.kernel import NotebookError, Place, execute, redactor
 from cxresearch.report.runs.ledger import RunRecord, identity
 from cxresearch.report.runs.lock import Stops
 from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
 from cxresearch.report.runs.publish import Move, clear, discard, mark_of, publish, workplace
-from cxresearch.report.runs.redaction import redactor
-from cxresearch.report.whole import stage
 from cxresearch.study import Study
 from cxresearch.trust import make_private
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,17 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxresearch.atomic import atomic_write
 from cxresearch.errors import ReportError
+from cxresearch.redaction import Secrets, forms_in_text, redact_json
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs.plan import Plan
 from cxresearch.report.runs.publish import DEEPEST, LOG_SUFFIX, hold
-from cxresearch.report.runs.redaction import cleared
-from cxresearch.report.whole import put
-from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private
+from cxresearch.study import Study
+from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private, variable
 
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"
 _ENGINE = "cxresearch"
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _COMMAND = [
     *(sys.executable, "-P"),  # the study folder, in which a kernel works, is no place for modules
     *("-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.ignore_cwd=1"),
@@ -68,6 +71,23 @@ class Place:
     server: bool = False
 
 
+def redactor(file: Path, study: Study, variables: Mapping[str, str]) -> Callable[[str], str]:
+    """What turns the values of variables back into ``${NAME}``, in whatever way a notebook or a message writes them.
+
+    Args:
+        file: the study file.
+        study: what was read from it.
+        variables: values that were given; the environment holds the others that the user allows.
+
+    Returns:
+        A function of a text.
+    """
+    names = set(_VARIABLE.findall(file.read_text(encoding="utf-8-sig", errors="replace")))
+    values = {name: variable(name, variables) for name in names} | dict(variables)
+    secrets = Secrets(values, forms_in_text)
+    return lambda text: secrets.redact(study.redact(text))
+
+
 def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     """Run a notebook.
 
@@ -100,7 +120,7 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
             cwd=str(at.folder),
             environment=_environment(at, spark=plan.values.get("engine") == "spark"),
             sockets=at.sockets,
-            told=log,
+            log=log,
             say=say,
         )
         done = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
@@ -237,9 +257,9 @@ def _keep(output: Path, at: Place) -> str:
     keep = at.state / FAILED
     try:
         make_private(keep)
-        clean = cleared(json.loads(output.read_text(encoding="utf-8")), at.redact)
+        clean = redact_json(json.loads(output.read_text(encoding="utf-8")), at.redact)
         return str(
-            put(
+            atomic_write(
                 keep / output.name,
                 json.dumps(clean, ensure_ascii=False, indent=1) + "\n",
                 mode=0o600,

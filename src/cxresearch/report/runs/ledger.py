@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxresearch.report.whole import stage, sync
+from cxresearch.atomic import put_in_place, stage
 from cxresearch.study import Study
 from cxresearch.trust import is_signed, make_private, signature
 
@@ -131,9 +131,7 @@ def record(folder: Path, records: Sequence[RunRecord]) -> Path:
         OSError: the folder cannot be written.
     """
     part, target = prepared(folder, records)
-    part.replace(target)
-    sync(target.parent)
-    return target
+    return put_in_place(part, target)
 
 
 def read_records(

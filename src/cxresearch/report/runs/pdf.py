@@ -11,8 +11,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from cxresearch.atomic import put_in_place, stage
 from cxresearch.errors import ReportError
-from cxresearch.report.whole import stage, sync
 
 NAMES = (
     "chromium",
@@ -81,11 +81,9 @@ def pdf(page: Path, target: Path) -> Path:
     program = browser()
     try:
         part = stage(target, lambda place: _print(program, page, place))
-        part.replace(target)
-        sync(target.parent)
+        return put_in_place(part, target)
     except OSError as e:
         raise ReportError(f"cannot write {target}: {e.strerror or e}") from None
-    return target
 
 
 def _there(path: str) -> bool:
@@ -103,7 +101,7 @@ def _print(program: str, page: Path, place: Path) -> None:
             f"--print-to-pdf={made}",
             page.resolve().as_uri(),
         ]
-        log = Path(home) / "said"
+        log = Path(home) / "browser.log"
         with log.open("wb") as out:
             # a group of its own, so that its children end with it
             running = subprocess.Popen(

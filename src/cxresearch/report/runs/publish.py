@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from cxresearch.atomic import MARK, atomic_write, leftovers, sync
 from cxresearch.errors import StateError
 from cxresearch.report.runs.ledger import FOLDER as LEDGER
 from cxresearch.report.runs.manifest import FOLDER as PAGES
-from cxresearch.report.whole import MARK, leftovers, put, sync
 from cxresearch.trust import SPILL, WORK, make_private, signed, unsigned
 
 DEEPEST = 90  # bytes of a folder's path in which sockets are to lie: the system allows about 104 for theirs
@@ -53,7 +53,7 @@ def publish(state: Path, moves: Sequence[Move], say: Callable[[str], None]) -> N
         [str(part.resolve()), str(target.parent.resolve() / target.name)] for part, target in moves
     ]
     try:
-        note = put(
+        note = atomic_write(
             state / _NOTE, signed(_signs(state, _NOTE), json.dumps(targets).encode()).decode()
         )
     except BaseException:
@@ -186,7 +186,8 @@ def _signs(state: Path, name: str) -> str:
 
 
 def _remember(state: Path, note: Path, folder: Path) -> None:
-    note.write_bytes(signed(_signs(state, f"{note.parent.name}/{note.name}"), os.fsencode(folder)))
+    signs = _signs(state, f"{note.parent.name}/{note.name}")
+    atomic_write(note, signed(signs, os.fsencode(folder)), is_durable=False)
 
 
 def _remembered(state: Path, note: Path) -> Path | None:
@@ -241,8 +242,9 @@ def _clear_cache(folder: Path) -> None:
     """Parts of kept tables whose writers are gone; other commands may be writing now."""
     with suppress(OSError):
         for place in (folder, *(p for p in folder.iterdir() if p.is_dir())):
-            for part in place.glob(".*"):
-                if part.suffix[1:].isdigit() and not _alive(int(part.suffix[1:])):
+            for part in place.glob(".*.part"):
+                writer = part.suffixes[-2][1:]
+                if writer.isdigit() and not _alive(int(writer)):
                     part.unlink(missing_ok=True)
 
 
