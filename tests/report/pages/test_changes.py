@@ -7,7 +7,7 @@ from cxresearch.report.pages import changes
 from cxresearch.report.pages.html import page
 from cxresearch.report.pages.site import Entry
 from tests.report.histories import history_of, look, many, without_charts
-from tests.report.pages import notebook_of
+from tests.report.page_parser import notebook_of
 
 DOCKET = many(3)
 SAYS = {t.claim.id: t.claim.statement for t in DOCKET.values()}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch import atomic
+from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch.report.pages.stale import unmarked
 from cxresearch.report.runs import build, plan
 from cxresearch.report.runs.kernel import NotebookError

@@ -12,7 +12,7 @@ import pytest
 from cxresearch.report.pages import show
 from tests.report.dockets import docket
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kills.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "kills.py"
 
 
 @pytest.mark.slow

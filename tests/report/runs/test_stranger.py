@@ -21,8 +21,8 @@ from cxresearch.report.runs.kernel import NotebookError
 from cxresearch.report.runs.publish import mark_of, tidy
 from cxresearch.risk import cache
 from cxresearch.trust import check_state, kernel_variables
+from tests.report.runs.test_ledger import LOOK
 from tests.report.standins import notebook, study_of
-from tests.report.test_ledger import LOOK
 
 SECRET = "wJalrXUtnFEMI-K7MDENG"
 RUN = """
