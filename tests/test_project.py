@@ -181,8 +181,8 @@ def test_the_catalogue_parses():
         assert claim.primary.primary
 
 
-# folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, and numbers
-# that were made without the package
+# folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, and
+# numbers that were made without the package
 OTHER_TESTS = {"browser", "spark", "postgres", "notebooks", "golden", "reference"}
 
 

@@ -41,7 +41,7 @@ class _Commands(click.Group):
         except CxResearchError as e:
             _fail(str(e), WRONG)
         except BrokenPipeError:
-            # whoever read has gone; nothing is left to be said, not even by the last flush
+            # the reader has gone: the last flush must not fail either
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
         except KeyboardInterrupt:
@@ -314,7 +314,7 @@ def report(
     given_parameters = from_text(parameters)
     say, tell = _log()
     if as_pdf:
-        browser()  # said before the long work, not after it
+        browser()  # a missing browser is an error before the long work, not after it
     pages = run(
         study,
         out,
@@ -363,7 +363,7 @@ def simulate(
 ) -> None:
     """Write a synthetic company whose truth is known; without a WORLD, list the worlds.
 
-    The folder then holds a study and truth.json, which says what is true there of each claim.
+    The folder then holds a study and truth.json: what is true there of each claim.
     """
     from cxresearch.worlds import KNOWN, known_world
     from cxresearch.worlds import simulate as simulated

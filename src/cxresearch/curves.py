@@ -153,7 +153,7 @@ def incidence_after_bad(
     Args:
         study: a study, or its records.
         nth: the bad moment at time 0.
-        until_nth: a later bad moment that ends the follow-up as a cause of its own; None to follow on.
+        until_nth: a later bad moment that ends the follow-up as a separate cause; None to follow on.
 
     Raises:
         SourceError, DataError: as `cxresearch.audit`.

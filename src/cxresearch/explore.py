@@ -46,7 +46,7 @@ def episodes(
     Args:
         study: a study, or its records (read once, used often).
         strata: fixed covariates to keep: ``segment`` or a covariate of the study.
-        clock: ``tenure`` (days since the start) or ``contact`` (activity studies); the study's own when not given.
+        clock: ``tenure`` (days since the start) or ``contact`` (activity studies); that of the study when not given.
         engine: where the tables are read; ignored for records.
         observed_from_start: leave out customers whose beginnings the log does not show; their counts are ``unknown``.
         histories: column name to history, such as ``bad=cx.bad_count(3)``.
@@ -88,7 +88,7 @@ def risk_table(
     """The risk table of a study for some histories; what every estimator takes.
 
     Args and errors as `episodes`; with `time_fixed`, each customer's last level counts as if it had held from the
-    beginning. That looks ahead, as naive analyses do: it is there to be shown beside the right answer.
+    beginning. That looks ahead, as naive analyses do: it is meant for comparison with the right answer.
 
     Example:
         >>> import polars as pl
@@ -119,7 +119,7 @@ def fit_hazard_model(
     cause: str = "defection",
     level: float = 0.95,
 ) -> CoxFit:
-    """Hazard ratios on the table's own clock: Cox on days, the model for grouped time on contacts.
+    """Hazard ratios on the clock of the table: Cox on days, the model for grouped time on contacts.
 
     Args:
         table: the risk table.

@@ -28,7 +28,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Replace a file as a whole, or leave it as it is; into a device or a pipe, simply write.
+    """Replace a file completely, or leave it as it is; write directly into a device or a pipe.
 
     Raises:
         ReportError: it cannot be written.
@@ -50,7 +50,7 @@ def write_output(path: Path, text: str) -> None:
 
 
 def _written_into(path: Path) -> bool:
-    """Whether there is something else than a file, or what this program's own output goes to."""
+    """Whether there is something else than a file, or the file that the output of this program goes to."""
     try:
         result = path.stat()
     except FileNotFoundError:

@@ -68,6 +68,6 @@ def completed_in_threads(
 
 @contextmanager
 def in_background(work: Callable[[], Result]) -> Iterator[Future[Result]]:
-    """Begin a piece of work in a thread of its own; at the end of the block it is waited for."""
+    """Begin a piece of work in another thread, and wait for it at the end of the block."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(work)

@@ -1,7 +1,7 @@
-"""What a study folder is trusted with: which variables, hosts and state folders, and which files are our own work.
+"""What a study folder is trusted with: variables, hosts and state folders, and files that this user's runs wrote.
 
 A study folder may come from a stranger, its state folder included. So what decides here lies outside of it: what the
-user allows in the environment, who owns a folder, and a key that never leaves the user's own state directory.
+user allows in the environment, who owns a folder, and a key that never leaves the state directory of the user.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def make_private(folder: Path) -> Path:
 
 
 def signature(purpose: str, content: bytes) -> str:
-    """What shows that this user's own run wrote some content; empty where no key can be kept.
+    """The proof that a run of this user wrote some content; empty where no key can be kept.
 
     Args:
         purpose: what the content is, and where it belongs, so that it is taken for nothing else.

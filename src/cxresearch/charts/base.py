@@ -61,7 +61,7 @@ def values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
 
 
 def tips(titles: Mapping[str, str]) -> list[alt.Tooltip]:
-    """What a pointer is told: field to its title."""
+    """The tooltip: field to its title."""
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
 
 
@@ -120,7 +120,7 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
 
 
 def region_of(trial: Trial, e: Evidence) -> Region | None:
-    """Where the claim says the number of a reading lies; None if it says nothing."""
+    """The region in which the claim holds for a reading; None if there is none."""
     return trial.claim.reading(e.reading).claimed_region if e.region else None
 
 
@@ -136,7 +136,7 @@ def happening(claim: Claim, history: str, level: str) -> str:
 
 
 def claimed(where: Region | None, unit: str = "share") -> str:
-    """Where a claim says a number lies, in words: ``92.5% or more``.
+    """The region in which a claim holds, in words: ``92.5% or more``.
 
     Args:
         where: the region; None if there is none.
@@ -170,7 +170,7 @@ def one_clock(curves: Mapping[str, Incidence]) -> str:
     """The clock that all curves share.
 
     Raises:
-        EstimationError: there are none, more than can be told apart, or several clocks.
+        EstimationError: there are none, more than have distinct styles, or several clocks.
     """
     clocks = sorted({c.clock for c in curves.values()})
     if not clocks:
@@ -226,9 +226,9 @@ def steps(
 
     Args:
         shared: channels of all three, which each may change.
-        line: the lines' own channels.
-        point: the points' own: what a pointer is told.
-        band: the bands' own; None for no bands.
+        line: channels of the lines.
+        point: channels of the points, such as the tooltip.
+        band: channels of the bands; None for no bands.
         opacity: of the bands.
         width: of the lines.
     """

@@ -52,12 +52,12 @@ _PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
 
 
 def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> Chart:
-    """Every reading of a claim in one unit: number, interval, and where the claim says it lies.
+    """Every reading of a claim in one unit: number, interval, and the region in which the claim holds.
 
     Args:
         trial: the claim, tried.
         unit: ``share``, ``hazard ratio`` or ``difference of shares``; one of `units`.
-        only: ids of readings, in the order of the rows; all, and what stands beside them, if not given.
+        only: ids of readings, in the order of the rows; all, and the reference values, if not given.
 
     Returns:
         A chart with a row per reading; the base rate and the naive answer stand out by colour and shape.
@@ -224,7 +224,7 @@ def _plain(value: float, unit: str) -> float:
 
 
 def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
-    """What the claim says of a number; ends without a limit are cut to the axis later."""
+    """The claimed region of a number; ends without a limit are cut to the axis later."""
     low, high = (where.low, where.high) if where else (None, None)
     return {
         "from": low,

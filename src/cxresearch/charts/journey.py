@@ -41,8 +41,8 @@ def perception_map(result: PerceptionMap) -> Chart:
         result: from `cxresearch.journey.perception_map`.
 
     Returns:
-        The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it cannot be told from all
-        others.
+        The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it is not distinguishable
+        from all others.
     """
     rows = [_row(i, t, result) for i, t in enumerate(result.touchpoints)]
     parts = [p for i, t in enumerate(result.touchpoints) for p in _parts(i, t)]

@@ -15,16 +15,16 @@ Sum = tuple[int, ...]  # positions of the cells that add up to a number
 def withheld(
     counts: Sequence[int], known: Sequence[Sum], wanted: Mapping[Hashable, Sum], min_cell: int
 ) -> set[Hashable]:
-    """Which sums of cells must not be told, beside others that are known.
+    """Which sums of cells must be hidden, given others that are known.
 
     Small sums are hidden, and then further ones, the smallest first, until each small one might as well be `min_cell`
-    or more, going by all that is told: the largest value it can have is found by linear programming. Nothing is hidden
+    or more, given all that is shown: the largest value it can have is found by linear programming. Nothing is hidden
     of a zero: it names nobody. Where nothing is left to hide, a small sum may stay within narrower bounds.
 
     Args:
-        counts: shape (C,): the cells, which nobody is told.
-        known: sums that are told in any case, such as the total.
-        wanted: name to sum: what is to be told, as far as it may.
+        counts: shape (C,): the cells; they themselves are not shown.
+        known: sums that are shown in any case, such as the total.
+        wanted: name to sum: what is to be shown, as far as possible.
         min_cell: the smallest count that may be shown.
 
     Returns:
@@ -108,7 +108,7 @@ def hidden(counts: Sequence[Sequence[int]], min_cell: int) -> NDArray[np.bool_]:
 
 
 def shown(counts: Sequence[Sequence[int]], min_cell: int) -> tuple[tuple[int | None, ...], ...]:
-    """The same table with None in place of what `hidden` says."""
+    """The same table with None in the cells that `hidden` gives."""
     hide_it = hidden(counts, min_cell)
     return tuple(
         tuple(None if h else int(n) for n, h in zip(row, is_hidden, strict=True))
@@ -121,7 +121,7 @@ def levels_shown(
 ) -> set[Hashable]:
     """Which levels of service, and which of their grades, must be hidden where the grades of all moments are known.
 
-    A level mostly counts as one grade, so what is told of levels must not give away more than the grades do.
+    A level mostly counts as one grade, so the counts of levels must not reveal more than those of grades.
 
     Args:
         by: (level, grade) to moments.

@@ -35,7 +35,7 @@ class Moments(Protocol):
     def parts(
         self, customers: Frame, grades: Sequence[int] | None = None
     ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
-        """How to get the moments and customers of each part: whole groups, as few as memory asks for.
+        """How to get the moments and customers of each part: whole groups, as few as fit into memory.
 
         With `grades`, moments of other grades may be left out.
         """
@@ -78,7 +78,7 @@ class Whole:
 
 
 class Engine(Protocol):
-    """What the pipeline asks of an engine. `raw` is the engine's own lazy frame; all else is Narwhals."""
+    """What the pipeline needs from an engine. `raw` is the native lazy frame; all else is Narwhals."""
 
     name: str
     along: type[Along]
@@ -167,7 +167,7 @@ class Engine(Protocol):
 
 
 def no_catalogue(table: str) -> EngineError:
-    """The error of an engine that has no tables of its own."""
+    """The error of an engine without a catalogue of tables."""
     return EngineError(
         f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file"
     )
@@ -189,16 +189,16 @@ def tally_by_query(engine: Engine, frame: Frame, columns: Sequence[str]) -> pl.D
 
 
 def schema_of(raw: Any) -> nw.Schema:
-    """The columns of an engine's own table; a Polars scan that was itself asked can no longer pass over rows by number.
+    """The columns of a native table; a Polars scan that was itself asked can no longer pass over rows by number.
 
     Raises:
-        Exception: the engine's own, where the table cannot be read; see `reading_errors`.
+        Exception: that of the engine, where the table cannot be read; see `reading_errors`.
     """
     result: nw.Schema = nw.from_native(raw).head(0).collect_schema()
     return result
 
 
 def framed(native: Any) -> Frame:
-    """An engine's own frame, handed over to Narwhals."""
+    """A native frame as a Narwhals frame."""
     result: Frame = nw.from_native(native)
     return result

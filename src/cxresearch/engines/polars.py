@@ -27,8 +27,8 @@ from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study import Format
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time
 
-FEW = 50  # rows whose numbers are told to a reader one by one
-MANY = 1_000_000  # rows that are not looked at one by one without need
+FEW = 50  # rows that a reader is given as a list of numbers
+MANY = 1_000_000  # rows above which a second pass of hashes saves memory
 _FAR = 10**7  # days
 _LEADING_ZERO = r"^[+-]?0[0-9]"
 
@@ -175,7 +175,7 @@ class Polars:
         return framed(nw.to_native(frame).with_columns(group=(digest % GROUPS).cast(pl.Int64)))
 
     def pick(self, frame: Frame, rows: Frame) -> Frame:
-        """As `Engine.pick`; a reader that is told a few numbers passes over what lies between them."""
+        """As `Engine.pick`; a reader that is given a few row numbers skips the rows between them."""
         wanted: pl.DataFrame = nw.to_native(rows).lazy().collect()
         native = nw.to_native(frame).lazy()
         numbers = wanted["cx_row"]

@@ -62,7 +62,7 @@ _PLACE = 33  # an increasing id is the partition's number above so many bits, an
 _DECLARED = "cx_declared_"  # before the names of a query: a table of the catalogue has no such name
 _CALLERS: WeakKeyDictionary[SparkSession, SparkSession] = (
     WeakKeyDictionary()
-)  # sessions of our own to their callers
+)  # sessions of this package to those of their callers
 _NO_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -82,13 +82,13 @@ class Spark:
         self._names = itertools.count()
 
     def _mine(self, frame: Frame) -> DataFrame:
-        """The engine's own frame; its session is made the active one, whose settings say which names are equal."""
+        """The native frame; its session is made the active one, whose settings say which names are equal."""
         _activate(self.session)
         native: DataFrame = nw.to_native(frame)
         return native
 
     def confine(self, files: Sequence[str], state: Path | None = None) -> None:
-        """As `Engine.confine`; queries know tables under names of our own only."""
+        """As `Engine.confine`; queries know tables under names that this package gives."""
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> DataFrame:
         """As `Engine.parquet`. Rows are numbered file by file, so the number of a row is the same on every engine."""
@@ -303,7 +303,7 @@ def _caller() -> SparkSession:
         )
     logging.getLogger("DataFrameQueryContextLogger").setLevel(
         logging.CRITICAL
-    )  # what it says is raised as well
+    )  # its message is raised as well
     result = SparkSession.getActiveSession()
     if result in _CALLERS:  # left there by what ended in an error
         return _CALLERS[result]
@@ -324,7 +324,7 @@ def _caller() -> SparkSession:
 
 
 def _session_for(caller: SparkSession) -> SparkSession:
-    """A session with settings of our own, and the caller's elsewhere."""
+    """A session with the settings of this package, and for all others those of the caller."""
     session = caller.newSession()
     for name, value in {**caller.conf.getAll, **_SETTINGS}.items():
         if session.conf.isModifiable(name) or name.startswith("spark.sql.catalog."):
@@ -339,7 +339,7 @@ def _activate(session: SparkSession) -> None:
 
 
 def _known(x: Column, kind: pl.DataType) -> Column:
-    """A column of a Parquet file, of the type that Polars says it has."""
+    """A column of a Parquet file, of the type that Polars reads it as."""
     if kind == pl.Null:
         return sf.lit(None).cast("string")
     if isinstance(kind, pl.Datetime) and kind.time_unit == "ns":

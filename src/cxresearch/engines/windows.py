@@ -110,7 +110,7 @@ class AlongSorted(Along):
         return value.cum_sum() - before
 
     def last(self, column: str) -> nw.Expr:
-        """As `Along.last`: the last value of all, if it is the customer's own."""
+        """As `Along.last`: the last value of all, if it belongs to the customer."""
         owner = (
             nw.when(~nw.col(column).is_null())
             .then(nw.col("customer"))

@@ -20,8 +20,8 @@ def bad_count(cap: int = 3) -> History:
     """How many bad moments so far, up to a cap.
 
     Args:
-        cap: the highest number told apart; levels are 0 … cap-1, ``cap+`` and, for customers whose beginnings the log
-            does not show, ``unknown``.
+        cap: the highest number with a level of its own; levels are 0 … cap-1, ``cap+`` and, for customers whose
+            beginnings the log does not show, ``unknown``.
 
     Raises:
         ArgumentError: the cap is no whole number above 0.
@@ -234,7 +234,7 @@ def contacts_within(
 def _band_changes(
     past: Past, x: Frame, days: int, edges: tuple[int, ...], *more: str
 ) -> list[Frame]:
-    """Marks of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
+    """Updates of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
 
     At least e contacts are in the window after contact i iff contact i-e+1 is still in it, and then until that contact
     leaves or, if later contacts keep the number up, until theirs do. A contact on the very day on which another leaves
@@ -243,7 +243,7 @@ def _band_changes(
     along, clock = past.along, past.clock
     shifts = sorted({n for e in edges for n in (e - 2, e - 1, e, 1, -1)} - {0})
     x = x.with_columns(**{f"lag{n}": along.shift("day", n) for n in shifts}, lag0=nw.col("day"))
-    held_days = days - clock.lag  # the moment is seen from its tick, and leaves by its own age
+    held_days = days - clock.lag  # the moment is seen from its tick, and leaves when it is that old
     far = nw.lit(-_NEVER)
     day = nw.col("day")
     out = []

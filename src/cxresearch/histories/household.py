@@ -92,7 +92,7 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
         theirs = theirs.filter(nw.col("customer") != nw.col("source"))
         seen = past.clock.on(
             nw.col("day") + past.clock.lag
-        )  # contacts of others are none of the customer's own
+        )  # contacts of others are not contacts of the customer
         hidden = who.filter(nw.col("left_truncated") == 1).select("cluster").unique()
         blind = who.join(hidden, on="cluster")
         return [

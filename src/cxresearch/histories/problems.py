@@ -56,7 +56,7 @@ def first_problem(quick_hours: int = 48) -> History:
         length = ties.with_columns(took=ever).group_by("customer").agg(nw.col("took").max())
         longest = ties.with_columns(took=ever).join(length, on=["customer", "took"])
         first = longest.group_by("customer", "took").agg(nw.col("tick", "begun").min())
-        # what tells of a problem and what tells of its resolution say the same of when it began and how long it took
+        # the event of a problem and that of its resolution hold the same begin and duration
         link = ["customer", "begun", "took"]
         resolutions = events_of_kind(past, "resolved").join(first.select(*link), on=link)
         resolutions = resolutions.group_by("customer", "took").agg(nw.col("tick").min())
@@ -137,7 +137,7 @@ def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
 
 
 def problem_severity(first: bool = False) -> History:
-    """The grade of the contact that told of the last problem.
+    """The grade of the contact that reported the last problem.
 
     Args:
         first: of the first problem instead.
@@ -189,7 +189,7 @@ def had_gesture() -> History:
 
 
 def informed_before_problem() -> History:
-    """Whether the customer had been told of the last problem before it came.
+    """Whether the customer had been informed of the last problem before it came.
 
     Returns:
         The history with the levels ``none`` (no problem so far), ``told``, ``not told`` and ``unknown``, which holds

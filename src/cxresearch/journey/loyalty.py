@@ -238,7 +238,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
 
     What this does not say: that a moment *made* the difference (customers with bad moments may differ in ways the data
     do not show); what becomes of any one customer; nor that touchpoints differ in more than the grades of their
-    moments, since a bad moment counts alike wherever it was (`cxresearch.journey.perception_map` tells these apart).
+    moments, since a bad moment counts alike wherever it was (`cxresearch.journey.perception_map` distinguishes these).
 
     Args:
         study: a study, or its records.

@@ -19,7 +19,7 @@ from cxresearch.records.records import Records
 from cxresearch.study import Study
 
 _YEAR = 365.25
-_MOST = 10  # bad moments from which on customers are not told apart
+_MOST = 10  # customers with this many bad moments or more share a class
 
 
 @dataclass(frozen=True, slots=True)

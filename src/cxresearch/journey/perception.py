@@ -1,4 +1,4 @@
-"""The weakest point of a journey: which touchpoint is named, and what can be said of it."""
+"""The weakest point of a journey: which touchpoint it is, and how certain that is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class WeakestPoint(Result):
         name: the touchpoint; empty where none stands out.
         share: of the defections; None where none stands out.
         not_distinguishable_from: touchpoints whose share may be as large, going by the interval of the difference.
-        sentence: what can be said, in plain words.
+        sentence: the result in plain words.
     """
 
     name: str
@@ -45,7 +45,7 @@ class WeakestPoint(Result):
 
     @property
     def is_distinguishable(self) -> bool:
-        """Whether it can be told from every other."""
+        """Whether its share differs from that of every other."""
         return bool(self.name) and not self.not_distinguishable_from
 
     def __repr__(self) -> str:
@@ -195,7 +195,7 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
 
     @property
     def has_levels(self) -> bool:
-        """Whether the log tells the level of service."""
+        """Whether the log has levels of service."""
         return any(t.levels for t in self.touchpoints)
 
     def to_polars(self) -> pl.DataFrame:
@@ -291,7 +291,7 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
         )
 
     def _about(self, n: int) -> str:
-        """A count; beside customers who were left out, a round one, as the exact ones of all are told elsewhere."""
+        """A count, rounded where customers were left out, because exact counts of all customers are shown elsewhere."""
         return about(n, self.min_cell) if self.left_out else count_text(n, self.min_cell)
 
     def _split(
@@ -337,10 +337,10 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         >>> log = {"customer": ["a", "b"], "at": [3, 9], "touchpoint": ["bill", "call"], "grade": ["bad", "good"]}
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [3, 4], "end": [30, None]})
         >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=pl.DataFrame(log), retention=who)
-        >>> found = cx.journey.perception_map(study)
-        >>> [(t.name, t.first_day, t.grades) for t in found.touchpoints]
+        >>> result = cx.journey.perception_map(study)
+        >>> [(t.name, t.first_day, t.grades) for t in result.touchpoints]
         [('bill', 0.0, (1, 0, 0, 0)), ('call', 5.0, (0, 0, 1, 0))]
-        >>> found.weakest.name
+        >>> result.weakest.name
         ''
     """
     records = attribute_records(study, "touchpoint", ("owner", "level"))

@@ -140,7 +140,7 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
         The scorecard; functions with few moments or customers are put together as ``other``.
 
     Raises:
-        NotTestable: the log names no owner, tells none of the four, or no owner is frequent enough.
+        NotTestable: the log names no owner, has none of the four expectations, or no owner is frequent enough.
         EstimationError: `by` is something else, or records that were read without these columns.
         SourceError, DataError: as `cxresearch.audit`.
 
@@ -246,7 +246,7 @@ def _answers(
 def _worth(answers: Mapping[tuple[int, int], int]) -> float:
     """How many independent moments would say as much: p(1 - p) over the variance between customers; at most all.
 
-    Where all were kept or all failed, that variance says nothing, and a customer counts once.
+    Where all were kept or all failed, that variance is zero, and a customer counts once.
     """
     total = sum((f + k) * n for (f, k), n in answers.items())
     kept = sum(k * n for (_, k), n in answers.items())

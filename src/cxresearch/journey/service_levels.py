@@ -74,16 +74,16 @@ class ServiceLevels(Result):
 
 
 def service_levels(study: Study | Records) -> ServiceLevels:
-    """Count the moments by level of service; those without one are a class of their own.
+    """Count the moments by level of service; those without one are a separate class.
 
     Below expected is bad, expected neutral and above good, unless the study grades by a rule or a column of its own;
-    `ServiceLevels.counts_as` tells what was made of each level.
+    `ServiceLevels.counts_as` gives the grade of each level.
 
     Args:
         study: a study, or its records.
 
     Raises:
-        NotTestable: the log tells no level of service.
+        NotTestable: the log has no level of service.
         EstimationError: records that were read without it.
         SourceError, DataError: as `cxresearch.audit`.
 
@@ -96,8 +96,8 @@ def service_levels(study: Study | Records) -> ServiceLevels:
         >>> log = pl.DataFrame({"customer": ["a"] * 3, "at": [2, 3, 4], "level": ["basic", "surprising", None]})
         >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [None]})
         >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=log, retention=who)
-        >>> found = cx.journey.service_levels(study)
-        >>> found.counts, found.counts_as[1], found.counts_as[4]
+        >>> result = cx.journey.service_levels(study)
+        >>> result.counts, result.counts_as[1], result.counts_as[4]
         ((0, 1, 0, 0, 1, 0, 1), 'bad', 'good')
     """
     records = attribute_records(study, "level")

@@ -84,13 +84,13 @@ def strata_of(records: Records) -> tuple[str, ...]:
 
 
 NOT_RECORDED, OTHER = "not recorded", "other"
-MOST = 12  # that a page can show one by one
+MOST = 12  # the most that a page shows separately
 _NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A touchpoint, or several that are too rare to be told apart.
+    """A touchpoint, or several that are too rare to be shown separately.
 
     Attributes:
         name: as in the log; ``other`` for several, ``not recorded`` for contacts without one.

@@ -31,7 +31,7 @@ class Finding:
         rows: how many.
         examples: the first two row numbers of the source, counted from 1; empty where the source is a query, whose
             rows have no order.
-        fault: whether such a row is an error in the data (quarantined) or set aside on purpose.
+        fault: whether such a row is an error in the data (quarantined) or excluded on purpose.
     """
 
     table: str
@@ -116,7 +116,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Audit:
-    """What was read, kept and set aside.
+    """What was read, kept and rejected.
 
     Attributes:
         tables: rows of each entry of [tables], by name.
@@ -126,7 +126,7 @@ class Audit:
         facts: further numbers, in reading order.
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
             has one of these names is called ``reason in the source``, and a date or time that no calendar has is
-            said to be ``later than any calendar``, or earlier.
+            written as ``later than any calendar``, or earlier.
     """
 
     tables: tuple[tuple[str, int], ...]
@@ -253,7 +253,7 @@ def tallied(contacts: Moments) -> Tallied:
 
 
 def tallied_log(engine: Engine, log: Frame) -> Tallied:
-    """Count the contacts of a log that have no reason; of customers it says nothing."""
+    """Count the contacts of a log that have no reason to be rejected; customers are not counted."""
     fine = log.filter(nw.col("reason").is_null())
     by = engine.tally(fine.select("grade", nw.col("both").cast(nw.Int32)), ("grade", "both"))
     return Tallied(_grades(by), _rows(by, "both", 1), 0, 0)

@@ -1,4 +1,4 @@
-"""What a contact tells besides its grade, as whole numbers; read only where somebody asks for it.
+"""Attributes of contacts other than the grade, as whole numbers; read only where a history or an instrument needs them.
 
 Flags are 0 or 1 (``attended`` is -1 where it is not known), expectations 0 (failed), 1 (kept) or -1, a score lies
 between 0 and 1000 thousandths of its scale or is -1, and texts are positions among the sorted names, or -1.
@@ -80,7 +80,7 @@ def fitting(
 def with_name_codes(
     frame: Frame, engine: Engine, columns: Mapping[str, str]
 ) -> tuple[Frame, dict[str, tuple[str, ...]]]:
-    """The frame with ``cx_{name}``, the position of a text among those found, and the texts of each name.
+    """The frame with ``cx_{name}``, the position of a text among all that occur, and the texts of each name.
 
     Args:
         frame: the log.
@@ -166,7 +166,7 @@ def _attended(
 
 
 def flag(column: str, kind: nw.dtypes.DType) -> nw.Expr:
-    """1 or 0; null where neither is said."""
+    """1 or 0; null where it is neither."""
     x = nw.col(column)
     if kind == nw.Boolean:
         return nw.when(x).then(nw.lit(1)).otherwise(nw.when(~x).then(nw.lit(0)))

@@ -34,7 +34,7 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
     Args:
         study: its rules and scale.
         schema: the log's columns, canonical names included.
-        names: canonical name to the column's own.
+        names: canonical name to the name of the column.
 
     Raises:
         RuleError: a rule is refused.
@@ -170,7 +170,7 @@ def _log_columns(study: Study, schema: Mapping[str, nw.dtypes.DType]) -> dict[st
 def _typed(
     study: Study, engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType]
 ) -> dict[str, nw.dtypes.DType]:
-    """The columns, those of scores that are text without a value as numbers: a text file tells no other type."""
+    """The columns and types; a column of scores that is text without any value counts as numbers."""
     scores = {
         getattr(study.interactions, c) or c for c in ("score", *contact_attributes.EXPECTATIONS)
     }

@@ -1,4 +1,4 @@
-"""Contracts of the two tables: which columns, of which types, and what is wrong with a row on its own.
+"""Contracts of the two tables: which columns, of which types, and what is wrong with a single row.
 
 Both tables come out with a column ``reason``: the position of the first rule that a row breaks, or null.
 """
@@ -72,7 +72,7 @@ class Raw:
         dated: whether times are dates rather than integer days.
         ordered: whether row numbers mean something to the reader of the source; those of a query do not.
         names: of a log, the texts behind the positions in columns such as ``touchpoint``.
-        attributes: of a log, what is told of a contact besides its grade.
+        attributes: of a log, what is known of a contact besides its grade.
         dates: of a log, the columns that hold seconds since 1970 of dated events; see
             `cxresearch.records.dated_events`.
         available: of a log, what histories may read; see `log_has`.
@@ -239,7 +239,7 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
 
 
 def _label(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
-    """What a customer is sorted by, as text, without blanks around it; null where it says nothing."""
+    """What a customer is sorted by, as text, without blanks around it; null where it is empty."""
     if dtype.is_float():
         column = nw.when(~column.is_nan()).then(column)
     if dtype == nw.Date:
@@ -284,7 +284,7 @@ def resolve(
     declared: Mapping[str, str],
     optional: Sequence[str],
 ) -> dict[str, str]:
-    """Canonical name to column: as named, else under its own name where there is one."""
+    """Canonical name to column: as declared, else the column of the canonical name where there is one."""
     for canonical, column in declared.items():
         if column not in schema:
             hint = "; a date is written without quotes" if canonical.startswith("observed") else ""

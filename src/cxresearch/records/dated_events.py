@@ -1,6 +1,6 @@
-"""Dated events that a contact tells of: a problem and its resolution, a gesture, a complaint, a public post.
+"""Dated events that a contact reports: a problem and its resolution, a gesture, a complaint, a public post.
 
-Nothing that a contact tells is known before the contact: an event dated earlier takes effect at the contact. A flag
+Nothing that a contact reports is known before the contact: an event dated earlier takes effect at the contact. A flag
 without a date would look ahead, since it was set when all was over; it is refused.
 """
 
@@ -136,7 +136,7 @@ def dated_events_of(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple
     rows = rows.with_columns(
         took=nw.when(both).then(solved - nw.col("problem_at")).otherwise(nw.lit(-1)).cast(nw.Int64),
         informed=nw.when(informed_before).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64),
-        resolved_at=nw.when(both).then(solved),  # of no problem, a resolution says nothing
+        resolved_at=nw.when(both).then(solved),  # a resolution without a problem is ignored
     )
     parts = []
     for kind, name in enumerate(KINDS):

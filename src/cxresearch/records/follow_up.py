@@ -25,7 +25,7 @@ _REASON = {name: i for i, (name, _) in enumerate(CUSTOMER_REASONS)}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The log's own window, in days: contacts outside it are not known."""
+    """The window of the log, in days: contacts outside it are not known."""
 
     first: int
     last: int
@@ -35,7 +35,7 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     """Put the rows of a customer together; mark those that cannot be.
 
     Without a contract column, rows that overlap or touch are a conflict and none is kept. With one, they are joined.
-    The first unbroken spell is the follow-up; contracts after a gap are set aside.
+    The first unbroken spell is the follow-up; contracts after a gap are rejected.
 
     Args:
         rows: the table of `tables.read_customers`.
@@ -43,8 +43,8 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
         engine: where the frames live.
 
     Returns:
-        The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the whole spell, and the
-        later rows of a joined spell have ``joined`` true.
+        The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the complete spell, and
+        the later rows of a joined spell have ``joined`` true.
     """
     if settings.contract is None:
         rows = engine.keep(_mark_conflicts(rows, engine))
@@ -120,7 +120,7 @@ def contract_follow_up(rows: Frame, settings: Retention, window: Window) -> Fram
     Args:
         rows: the table of `one_per_customer`.
         settings: the study's retention section; its causes of defection decide the event.
-        window: the log's own.
+        window: that of the log.
     """
     observed_until = nw.coalesce("observed_until", nw.lit(window.last))
     end = nw.coalesce("end", nw.lit(_FAR))
@@ -156,7 +156,7 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
     Args:
         moments: id, day, second, grade, cx_row.
         gap_days: days.
-        window: the log's own; its last day is the end of the data.
+        window: that of the log; its last day is the end of the data.
         engine: where the frames live.
 
     Returns:
@@ -219,7 +219,7 @@ def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
 def leveled(
     customers: Frame, fixed: Sequence[str], engine: Engine
 ) -> tuple[Frame, dict[str, tuple[str, ...]]]:
-    """Customers with their fixed covariates as positions among the sorted values found; no value is ``unknown``."""
+    """Customers with their fixed covariates as positions among the sorted values; no value is ``unknown``."""
     levels = {}
     for name in fixed:
         customers = customers.with_columns(nw.col(name).fill_null("unknown"))

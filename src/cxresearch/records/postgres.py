@@ -1,6 +1,6 @@
 """PostgreSQL as a source: a query is put to the server, and its answer lies in a private file until it has been read.
 
-The query is in the server's own SQL and may be whatever can stand in brackets after FROM; it runs in a transaction
+The query is in the SQL of the server and may be whatever can stand in brackets after FROM; it runs in a transaction
 that cannot write. The answer comes in batches, so that its size does not matter to memory, and goes into Parquet, which
 every engine reads. The file belongs to one engine object and goes with it, or when the interpreter ends.
 """
@@ -45,7 +45,7 @@ _BEGIN = (
     "set local time zone 'UTC'",
     "set local datestyle to 'ISO, YMD'",
 )
-# what the driver says before the server's own words
+# what the driver writes before the message of the server
 _BEFORE = r"^.*?(Failed to connect|Failed to prepare query|could not begin COPY|Execution error \[\w+\]): (ERROR: +)?"
 
 
@@ -128,7 +128,7 @@ def _fetch(study: Study, source: str, sql: str, where: str, ids: Sequence[str], 
 
 
 def _heard(study: Study, tell: Callable[[list[str]], str], ask: Callable[[], T]) -> T:
-    """What the driver gives; or an error of what is told of the lines that it says, without secrets."""
+    """What the driver returns, or an error made of the lines of its message, without secrets."""
     import pyarrow
     from adbc_driver_manager import Error
 
@@ -142,7 +142,7 @@ def _heard(study: Study, tell: Callable[[list[str]], str], ask: Callable[[], T])
     ]
     raise SourceError(
         tell(lines)
-    )  # here, so that the driver's own error does not hang on to this one
+    )  # here, so that the error of the driver is not chained to this one
 
 
 def _plain(query: str, shape: Any, field: str, ids: Sequence[str]) -> str:

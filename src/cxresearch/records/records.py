@@ -51,7 +51,7 @@ from cxresearch.records.rejections import counted, ids_of, need_rows, quarantine
 from cxresearch.records.sources import reading, section_source, table_rows
 from cxresearch.study import Study
 
-_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose own cannot be read
+_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,7 +66,7 @@ class Records:
             attributes that were asked for (see `cxresearch.records.contact_attributes`).
         dated_events: see `cxresearch.records.dated_events`.
         customers: see `cxresearch.records.follow_up`; fixed covariates are positions among their levels.
-        window: the log's own, in days.
+        window: that of the log, in days.
         levels: name of each fixed covariate to the names of its levels.
         names: name of each contact attribute that is a text to the texts, in the order of their positions.
         available: what histories may read, had all contact attributes been asked for.
@@ -371,7 +371,7 @@ def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataE
 
 
 def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, ...]) -> None:
-    """What the study file says about days is said as the log says it."""
+    """Check that days in the study file are of the kind of the log: dates, or numbers."""
     for name in names:
         given = getattr(getattr(study, section), name)
         if given is not None and not isinstance(given, str) and isinstance(given, int) == dated:

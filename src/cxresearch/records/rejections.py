@@ -1,4 +1,4 @@
-"""Rows that are set aside: counted by reason, kept for the user to open, and fatal where nothing else is left."""
+"""Rejected rows: counted by reason, kept for the user to open, and fatal where nothing else is left."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _shown(column: pl.Series) -> pl.Series:
 
 
 def _free(name: str, taken: list[str]) -> str:
-    """What a column of the source is called beside the quarantine's own of that name."""
+    """A free name for a column of the source whose name the quarantine uses itself."""
     name = f"{name} in the source"
     while name in taken:
         name += "_"

@@ -215,7 +215,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         retention: the retention table's source and columns, or the gap that means a customer has lapsed.
         decision: level, multiplicity and number of jackknife groups.
         tables: named files and queries that the two sources may use.
-        claims: claims of one's own, as written.
+        claims: claims of the study, as written.
         folder: where relative sources start.
         state: folder for what is kept between runs.
         variables: values given for ``${NAME}``; of the others, those that the user allows come from the environment.

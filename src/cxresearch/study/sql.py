@@ -17,9 +17,7 @@ from sqlglot import expressions as exp
 
 from cxresearch.errors import RuleError, nearest
 
-logging.getLogger("sqlglot").addHandler(
-    logging.NullHandler()
-)  # what it would say is said in a RuleError
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its message goes into a RuleError
 _LONGEST = 100_000  # characters; a list of values is better put into a table
 
 
@@ -267,7 +265,7 @@ def rule(
             arithmetic, LOWER, UPPER, TRIM, LENGTH, ABS, and literals.
         field: where it stands, for messages.
         schema: column name, as a rule may write it, to type.
-        names: such a name to the column's own, where they differ.
+        names: such a name to that of the column, where they differ.
         zone: times written with an offset are brought here.
 
     Raises:

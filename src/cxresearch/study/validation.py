@@ -27,7 +27,7 @@ DATED_EVENT_COLUMNS = (
     "complained_at",
     "posted_at",
 )
-# names that the pipeline gives to columns of its own
+# names of columns that the pipeline adds
 RESERVED = {
     *(
         "customer",
@@ -59,7 +59,7 @@ RESERVED = {
 
 
 def check(study: Study) -> None:
-    """Check a study as a whole.
+    """Check settings that depend on each other.
 
     Raises:
         StudyError: the first thing that is wrong.

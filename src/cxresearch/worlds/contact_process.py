@@ -24,7 +24,7 @@ TOUCHPOINTS = (
     ("app", "app", "digital", False),
 )
 _ATTENDED = np.array([t[3] for t in TOUCHPOINTS])
-INFORMED_AHEAD = 3  # days at most between being told of a problem and the problem
+INFORMED_AHEAD = 3  # days at most between the information about a problem and the problem
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class Contacts:
         touchpoint: position in `TOUCHPOINTS`.
         spread: evenly between 0 and 1; which of a grade's stars and levels it gets.
         problem: whether there is one.
-        informed: whether the customer had been told of it beforehand.
+        informed: whether the customer had been informed of it beforehand.
         resolution: whole days to the resolution of the problem, or `NEVER`.
         goodwill: whole days to a gesture, or `NEVER`.
         complaint: whole days to a complaint, or `NEVER`.
@@ -87,7 +87,7 @@ def drawn(
     """What the contacts of a day are like.
 
     Args:
-        rng: a generator of their own.
+        rng: a generator that nothing else uses.
         world: what is true.
         day: since the first of the log.
         who: position of the customer, rising.

@@ -297,7 +297,7 @@ class Simulated:
         return paths
 
 
-# generators beside the main one, so that worlds to which their subject means nothing stay as they are
+# separate generators, so that worlds without these effects stay as they are
 _DETAILS, _MARKETING, _HOUSEHOLDS, _AFTERWARDS = range(1, 5)
 
 

@@ -61,7 +61,7 @@ class World:
         hr_resolved: while all problems are resolved, the latest within 48 hours.
         hr_resolved_late: while all problems are resolved, the latest after more than 48 hours.
         hr_gesture: while there has been a gesture since the last problem.
-        hr_informed: while the last problem was one that the customer had been told of beforehand.
+        hr_informed: while the last problem was one that the customer had been informed of beforehand.
         hr_flipped: once a good moment came within 14 days after a bad one.
         hr_complained: for 90 days after a complaint.
         hr_quiet: after 90 days without a contact, from the 91st day of tenure on.
@@ -87,7 +87,7 @@ class World:
         resolution_days: mean time to the resolution of those that are resolved (exponential).
         unresolved_share: of problems, never resolved.
         goodwill_shares: of problems with a bad, neutral and good moment, those with a gesture, a few days later.
-        informed_share: of problems, those that the customer had been told of beforehand.
+        informed_share: of problems, those that the customer had been informed of beforehand.
         complaint_share: of bad moments, complained of within days.
         post_share: of first bad moments, posted about in public within a week.
         handoff_share: of contacts.

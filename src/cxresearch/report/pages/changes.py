@@ -79,7 +79,7 @@ def changes_block(result: Since | None, statements: Mapping[str, str], place: st
 
     Args:
         result: the comparison.
-        statements: id of a claim to what it says.
+        statements: id of a claim to its statement.
         place: the kind of place on the page that leads to a claim.
     """
     if result is None:

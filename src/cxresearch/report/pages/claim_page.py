@@ -29,7 +29,7 @@ _NUMERIC = (
 
 
 def opening(docket: Docket, trial: Trial) -> str:
-    """What the claim says, who says it, the verdict, and the readings side by side."""
+    """The statement and source of a claim, the verdict, and the readings side by side."""
     claim = trial.claim
     up = '<p class="cx-more"><a href="#overview">All claims</a></p>' if len(docket) > MANY else ""
     return (
@@ -39,7 +39,7 @@ def opening(docket: Docket, trial: Trial) -> str:
 
 
 def ruling(trial: Trial) -> str:
-    """Who says so, the verdict and its sentence."""
+    """The source, the verdict and its sentence."""
     e = trial.primary
     adjusted = ""
     if e.verdict_family != e.verdict:
@@ -54,7 +54,7 @@ def ruling(trial: Trial) -> str:
 
 
 def naive(trial: Trial) -> str:
-    """What a naive analysis would have said, and why it is no verdict; empty if there is nothing to say."""
+    """The naive answer, and why it is no verdict; empty if there is none."""
     if trial.naive is None:
         return ""
     caution = f'<p class="cx-caution">{text(str(trial.caution))}</p>' if trial.caution else ""
@@ -89,7 +89,7 @@ def _with_limits(result: ReferenceValue) -> str:
 
 
 def closing(docket: Docket, trial: Trial) -> str:
-    """Customers left out, what others found, what would contradict the claim, and what could not be tested."""
+    """Customers left out, published results, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
     exclusions = dict.fromkeys(
         (_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides
@@ -211,7 +211,7 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _untested(readings: list[Evidence]) -> str:
-    """Readings that lack the same thing are told together."""
+    """Readings that lack the same thing are listed together."""
     by: dict[str, list[str]] = {}
     for e in readings:
         by.setdefault(e.lacks, []).append(e.label)

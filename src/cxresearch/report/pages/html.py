@@ -66,7 +66,7 @@ class Exporter(HTMLExporter):
 
     @property
     def default_config(self) -> Config:
-        """Charts in our own form come before any other form of the same output."""
+        """Charts in the form of this package come before any other form of the same output."""
         c: Config = super().default_config
         c.NbConvertBase.display_data_priority = list(_FORMS)
         return c
@@ -117,7 +117,7 @@ def page(
     Args:
         notebook: with its outputs; charts as `renderer.bundle` sends them. Not changed.
         name: its name, for the title where the notebook gives none.
-        entries: all pages that will lie beside it, itself included, for links.
+        entries: all pages that will be in its folder, itself included, for links.
         history: all records of the study, the present run's last, for what has changed.
 
     Returns:

@@ -23,7 +23,7 @@ _TEXT = f'fill="{_INK}" font-size="12.5" font-family="system-ui, sans-serif"'
 
 
 def interval_bar(trial: Trial) -> str:
-    """Where the claim says the number lies (shaded), and where it lies with its interval.
+    """The claimed region (shaded), and the number with its interval.
 
     Args:
         trial: the claim, tried.

@@ -40,7 +40,7 @@ _TITLES = {"interactions": "contacts", "retention": "customers"}
 
 
 def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
-    """Rows read, kept, quarantined and set aside, with the reasons; no row and no customer is named.
+    """Rows read, kept, quarantined and excluded, with the reasons; no row and no customer is named.
 
     Args:
         result: every row accounted for.
@@ -114,12 +114,12 @@ def _fact(value: FactValue, min_cell: int) -> str:
 
 
 def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> str:
-    """How the verdicts are found, in short, and what it takes to make the page again.
+    """How verdicts are decided, in short, and what it takes to make the page again.
 
     Args:
         docket: the claims, tried.
         notebook: its name.
-        parameters: what it was told; of a path only the last part is shown.
+        parameters: those of the notebook; of a path only the last part is shown.
     """
     rows = (
         ("Study", docket.study),
@@ -135,7 +135,7 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
 
 
 def _horizon(docket: Docket) -> str:
-    """The study's horizon, as far as a reading of the docket tells it."""
+    """The study's horizon, if a reading of the docket has one."""
     days = set()
     for t in docket.values():
         for e in t.readings:

@@ -35,7 +35,7 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
 
     Where a number rests on fewer than `min_cell` customers or cases, the estimate and its curve go, with a word why,
     and so do sentences that repeat it. Where customers were left out of a reading its counts are rounded: those of all
-    customers are told elsewhere.
+    customers are shown elsewhere.
 
     Args:
         trial: a claim, tried.

@@ -62,7 +62,7 @@ def opening(records: Records, title: str) -> None:
 
 
 def trial(docket: Docket, result: Trial) -> None:
-    """A claim's section: what it says, the readings, charts, the naive answer, what stays open."""
+    """The section of a claim: its statement, the readings, charts, the naive answer, what stays open."""
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
 
@@ -80,7 +80,7 @@ def trial(docket: Docket, result: Trial) -> None:
 
 
 def claim(docket: Docket, result: Trial) -> None:
-    """The first screen of a page about one claim: what it says, who says so, the verdict."""
+    """The first screen of a page about one claim: its statement, its source, the verdict."""
     from cxresearch.charts import renderer
     from cxresearch.report.pages.cards import one_claim
 
@@ -147,7 +147,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
 
 
 def reference_values(docket: Docket, result: Trial) -> None:
-    """What happens anyway, and what a naive analysis would have said."""
+    """The base rate and the naive answer."""
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
 
@@ -161,7 +161,7 @@ def reference_values(docket: Docket, result: Trial) -> None:
 
 
 def closing(docket: Docket, result: Trial) -> None:
-    """Who was left out, what others found, what would contradict the claim, what could not be tested."""
+    """Who was left out, results published elsewhere, what would contradict the claim, what could not be tested."""
     from cxresearch.report.pages import claim_page
 
     _html(claim_page.closing(*_public(docket, result)))
@@ -193,7 +193,7 @@ def risk_table(records: Records, table: RiskTable) -> None:
 
 
 def method(result: Docket | Records, *, notebook: str, parameters: Mapping[str, Any]) -> None:
-    """How the verdicts are found, if there are any, and what made the page."""
+    """How verdicts are decided, if there are any, and what made the page."""
     from cxresearch.report.pages import provenance
 
     if isinstance(result, Docket):

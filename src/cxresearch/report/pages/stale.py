@@ -1,4 +1,4 @@
-"""The notice on a page that could not be remade: it is the last good one, and says so."""
+"""The notice on a page that could not be remade: it names the time and the reason."""
 
 from __future__ import annotations
 

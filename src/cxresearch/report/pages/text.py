@@ -36,7 +36,7 @@ def count(n: int, min_cell: int) -> str:
 
 
 def day(value: str) -> str:
-    """An ISO date as it is said; anything else, such as a day's number, as it is."""
+    """An ISO date as readers write it; anything else, such as a day's number, as it is."""
     try:
         result = date.fromisoformat(value)
     except ValueError:
@@ -45,7 +45,7 @@ def day(value: str) -> str:
 
 
 def moment(at: str) -> str:
-    """A time in ISO 8601 as it is said, in UTC: ``14 Nov. 2026, 06:00 UTC``; anything else as it is."""
+    """A time in ISO 8601 as readers write it, in UTC: ``14 Nov. 2026, 06:00 UTC``; anything else as it is."""
     try:
         result = datetime.fromisoformat(at)
     except ValueError:
@@ -55,7 +55,7 @@ def moment(at: str) -> str:
 
 
 def day_of(at: str) -> str:
-    """The day of a time in ISO 8601, as it is said."""
+    """The day of a time in ISO 8601, as readers write it."""
     return moment(at).rpartition(", ")[0] or at
 
 

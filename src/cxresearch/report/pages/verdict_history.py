@@ -13,7 +13,7 @@ from cxresearch.disclosure.counts import tellable
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
 from cxresearch.report.runs.ledger import RunRecord
 
-SHOWN = 12  # runs in the picture and in the list; of earlier ones only the number is said
+SHOWN = 12  # runs in the picture and in the list; of earlier ones only the count is shown
 _STEP, _HEIGHT, _SIGNS = (
     13,
     44,
@@ -26,7 +26,7 @@ def over_runs(records: Sequence[RunRecord], region: str, unit: str) -> str:
 
     Args:
         records: those the verdicts rested on, oldest first.
-        region: where the claim says the number lies, as written; may be empty.
+        region: that of the claim, as written; may be empty.
         unit: as `Evidence.unit`.
 
     Returns:
@@ -90,7 +90,7 @@ def _turn(records: Sequence[RunRecord]) -> str:
 
 
 def _picture(records: Sequence[RunRecord], region: str, unit: str) -> str:
-    """A point and an interval for each run, left to right, over where the claim says the number lies."""
+    """A point and an interval for each run, left to right, over the region of the claim."""
     drawn = [(i, x) for i, x in enumerate(records) if x.unit == unit and _finite(x)]
     if len(records) < 2 or not drawn:
         return ""

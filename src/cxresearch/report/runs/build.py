@@ -1,4 +1,4 @@
-"""From plans to pages: each notebook runs on its own; one that fails does not stop the others."""
+"""From plans to pages: each notebook runs separately; one that fails does not stop the others."""
 
 from __future__ import annotations
 

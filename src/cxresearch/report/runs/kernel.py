@@ -1,4 +1,4 @@
-"""Runs one notebook with papermill, in a kernel of its own, without a port and without a trace of secrets."""
+"""Runs one notebook with papermill, in a separate kernel, without a port and without secrets in its output."""
 
 from __future__ import annotations
 

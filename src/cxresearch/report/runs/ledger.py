@@ -117,7 +117,7 @@ def _content(frame: pl.DataFrame) -> bytes:
 
 
 def record(folder: Path, records: Sequence[RunRecord]) -> Path:
-    """Add the records of a run: one file, whole or not at all.
+    """Add the records of a run: one file, complete or not at all.
 
     Args:
         folder: the study's state folder.

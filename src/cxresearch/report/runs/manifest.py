@@ -27,10 +27,10 @@ class PublishedPage(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         file: its name in the folder.
-        title: as the index says it.
+        title: as in the index.
         made: when, UTC, ISO 8601 to the second.
         run: id of the run that made it.
-        key: of all that it was made from; empty where that cannot be told.
+        key: of all that it was made from; empty where that is not known.
         sha256: of the file.
         stale: why it could not be remade; empty if it is up to date.
         summary: the verdicts it shows, as `show.summary` sends them; None if it shows none.

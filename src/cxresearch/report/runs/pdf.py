@@ -63,7 +63,7 @@ def browser() -> str:
 
 
 def pdf(page: Path, target: Path) -> Path:
-    """Print a page to a PDF, whole or not at all.
+    """Print a page to a PDF, complete or not at all.
 
     Args:
         page: an HTML file of ours.
@@ -103,7 +103,7 @@ def _print(program: str, page: Path, place: Path) -> None:
         ]
         log = Path(home) / "browser.log"
         with log.open("wb") as out:
-            # a group of its own, so that its children end with it
+            # a separate process group, so that its children end with it
             running = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )

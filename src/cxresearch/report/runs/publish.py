@@ -1,7 +1,8 @@
 """From files that are ready to files that count: all of a run's, in one order, whatever happens in between.
 
-Everything is written whole beside its place first. Then a note of what is to be renamed appears, by a rename: from here
-on the run counts, and a run that is killed is finished by the next. Before, it has left nothing but parts to clear.
+Everything is first written completely, in the folder of its target. Then a note of what is to be renamed appears, by a
+rename: from here on the run counts, and a run that is killed is finished by the next. Before, it has left nothing but
+parts to clear.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Move = tuple[Path, Path]  # the file written, and its place
 
 
 def mark_of(state: Path) -> str:
-    """What a study's unfinished files in a folder of pages are told by, if several studies share it."""
+    """The mark by which a study's unfinished files in a folder of pages are recognised, if several studies share it."""
     return hashlib.blake2b(os.fsencode(state.resolve()), digest_size=4).hexdigest()
 
 
@@ -181,7 +182,7 @@ def _wait_for_its_end(log: Path, seconds: float = 10) -> None:
 
 
 def _signs(state: Path, name: str) -> str:
-    """What a note is signed as: it counts in its own state folder only."""
+    """What a note is signed as: it counts in this state folder only."""
     return f"{name} in {state.resolve()}"
 
 

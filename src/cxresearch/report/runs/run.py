@@ -74,12 +74,12 @@ def report(
         study: the study file.
         out: folder for the pages; made if need be.
         notebooks: their names.
-        claims: ids of claims; all if not given, or the notebook's own where it is about one.
+        claims: ids of claims; all if not given, or that of the notebook where it is about one.
         engine: where tables are read.
         variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
         state: folder for what is kept between runs; ``.cxresearch`` beside the study if not given.
         title: the question at the top of the page.
-        parameters: what else the notebooks are told, by name; see `cxresearch.report.runs.plan`.
+        parameters: further parameters of the notebooks, by name; see `cxresearch.report.runs.plan`.
         force: run notebooks for which nothing has changed, too.
         wait: for how many minutes to wait for another run of this study; 0 not at all.
         progress: called with a line before each step.
@@ -144,7 +144,7 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
             with suppress(OSError, ReportError), locked(run.state, wait=0):
                 _not_remade(run, stops, order, e)
         raise
-    _known(run, order, study)  # a slip of whoever asks marks no page
+    _known(run, order, study)  # a wrong claim id is an error before any page is marked as stale
     with locked(run.state, wait=order.wait, tell=run.tell):
         run = _run(
             run.state, run.out, run.say, run.tell
@@ -157,7 +157,7 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
             _known(run, order, study)
             result = _made(run, order, study, stops)
         except BaseException as e:
-            with stops.held(), suppress(Exception):  # what went wrong first is what is told
+            with stops.held(), suppress(Exception):  # the first error is the one to be raised
                 _not_remade(run, stops, order, e)
             raise
     if result.failed:
@@ -274,7 +274,7 @@ def _not_remade(run: Run, stops: Stops, order: _Order, error: BaseException) -> 
     if not _published(run) or unfinished(run.state):
         return
     message = plainly(str(error), (run.state, run.out.resolve(), order.file.parent))
-    # what is said of a stop is which signal came
+    # of a stop, the message names the signal
     stopped = message if isinstance(error, Stopped) else ""
     reason = stopped or kind_of(error, message, getattr(error, "field", ""))
     publish_result(run, stops, BuildResult(), stale={p.file: reason for p in order.plans})
