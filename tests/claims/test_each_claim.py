@@ -210,7 +210,7 @@ def test_told_when_it_came_is_not_told_beforehand():
     )
     study = cx.study_from({}, interactions=log, retention=PERSON)
     assert cx.episodes(study, told=informed_before_problem()).to_polars()["told"].to_list() == [
-        "not told"
+        "not informed"
     ]
 
 

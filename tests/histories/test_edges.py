@@ -154,7 +154,7 @@ def test_customers_not_seen_whole(engine):
     seen = (
         (problem_severity(), "bad"),
         (had_gesture(), "no gesture"),
-        (informed_before_problem(), "told"),
+        (informed_before_problem(), "informed"),
         (last_score(), "5"),
     )
     for history, level in seen:
@@ -190,8 +190,8 @@ def test_what_is_said_of_the_last_problem(engine):
     ]
     assert spans(informed_before_problem(), rows, person(), (), engine) == [
         (1, "none"),
-        (4, "told"),
-        (6, "not told"),
+        (4, "informed"),
+        (6, "not informed"),
     ]
 
 
@@ -220,7 +220,7 @@ def test_ages_of_dated_events(engine):
     ]
 
 
-@pytest.mark.parametrize(("gap", "level"), [(14, "flipped"), (15, "other")])
+@pytest.mark.parametrize(("gap", "level"), [(14, "bad then good"), (15, "other")])
 def test_flipped_within_two_weeks(engine, gap, level):
     rows = [
         Row(0, 4 * DAY, "good"),
@@ -234,7 +234,10 @@ def test_flipped_within_two_weeks(engine, gap, level):
 
 def test_flipped_in_one_second_and_the_other_way_round(engine):
     at_once = [Row(0, 5 * DAY, "good"), Row(0, 5 * DAY, "bad"), Row(0, 9 * DAY, "bad")]
-    assert spans(bad_then_good(), at_once, person(), (), engine) == [(1, "none"), (6, "flipped")]
+    assert spans(bad_then_good(), at_once, person(), (), engine) == [
+        (1, "none"),
+        (6, "bad then good"),
+    ]
     good_first = [Row(0, 5 * DAY, "good"), Row(0, 5 * DAY + 1, "bad")]
     assert spans(bad_then_good(), good_first, person(), (), engine) == [(1, "none"), (6, "other")]
 
@@ -249,7 +252,7 @@ def test_flipped_by_the_nearer_of_two_bad_moments(engine):
     assert spans(bad_then_good(10), rows, person(), (), engine) == [
         (1, "none"),
         (2, "other"),
-        (21, "flipped"),
+        (21, "bad then good"),
     ]
 
 

@@ -289,7 +289,7 @@ def gesture(v: View, problem: Row) -> str:
 
 def told(v: View, problem: Row) -> str:
     """Say whether the customer was told of a problem."""
-    return "told" if problem.told else "not told"
+    return "informed" if problem.told else "not informed"
 
 
 def flipped(days: int) -> History:
@@ -302,7 +302,7 @@ def flipped(days: int) -> History:
         for i, good in enumerate(v.contacts):
             for bad in v.contacts[:i]:
                 if (bad.grade, good.grade) == ("bad", "good") and good.day - bad.day <= days:
-                    return "flipped"
+                    return "bad then good"
         if "bad" in grades:
             return "other"
         return "good alone" if "good" in grades else "none"

@@ -192,10 +192,10 @@ def informed_before_problem() -> History:
     """Whether the customer had been informed of the last problem before it came.
 
     Returns:
-        The history with the levels ``none`` (no problem so far), ``told``, ``not told`` and ``unknown``, which holds
-        until the first problem seen of a customer whose beginnings the log does not show.
+        The history with the levels ``none`` (no problem so far), ``informed``, ``not informed`` and ``unknown``, which
+        holds until the first problem seen of a customer whose beginnings the log does not show.
     """
-    levels = ("none", "told", "not told", "unknown")
+    levels = ("none", "informed", "not informed", "unknown")
 
     def updates(past: Past) -> list[Frame]:
         last = graded_instant() * 2 + nw.col("informed")
@@ -230,22 +230,22 @@ def _seconds(quick_hours: int) -> int:
 def bad_then_good(days: int = 14) -> History:
     """Whether a good moment has come soon after a bad one.
 
-    Within one second the bad moment comes first. Once flipped, a customer stays so.
+    Within one second the bad moment comes first. Once at ``bad then good``, a customer stays there.
 
     Args:
         days: a good moment on day t is soon after a bad one on day s if t - s is at most this.
 
     Returns:
         The history with the levels ``none`` (no good moment and no bad one so far), ``good alone`` (good moments, and
-        no bad one so far), ``flipped``, ``other`` (bad moments, and no good one soon after any) and, for customers
-        whose beginnings the log does not show, ``unknown``.
+        no bad one so far), ``bad then good``, ``other`` (bad moments, and no good one soon after any) and, for
+        customers whose beginnings the log does not show, ``unknown``.
 
     Raises:
         EstimationError: a negative number of days.
     """
     if days < 0:
         raise EstimationError(f"days must be at least 0, was {days}")
-    levels = ("none", "good alone", "flipped", "other", "unknown")
+    levels = ("none", "good alone", "bad then good", "other", "unknown")
 
     def updates(past: Past) -> list[Frame]:
         x = past.moments.filter(nw.col("grade").is_in([BAD, GOOD]))
