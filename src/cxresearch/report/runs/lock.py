@@ -16,7 +16,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from cxresearch.atomic import atomic_write
 from cxresearch.errors import ReportError
 from cxresearch.trust import check_state, make_private
 
@@ -56,7 +55,7 @@ def locked(
         except Timeout:
             _wait(lock, state, wait, tell or (lambda _: None))
         with suppress(OSError):  # the note is for people; the lock holds without it
-            atomic_write(state / _OWNER, json.dumps(_me()), is_durable=False)
+            (state / _OWNER).write_text(json.dumps(_me()), encoding="utf-8")
     except OSError as e:
         raise ReportError(f"cannot write to the state folder {state}: {e.strerror or e}") from None
     try:
