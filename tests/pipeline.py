@@ -62,11 +62,13 @@ def records_of(
 
 
 def flows_of(table: RiskTable) -> dict[tuple[Any, ...], Counter[str]]:
-    """A risk table in the oracle's form: (group, time, levels) to counts that are not zero."""
+    """A risk table in the oracle's form: (time, levels) to counts that are not zero, over all clusters."""
     rename = {"other exit": "other"}
     counts = ["entered", "left", *table.causes]
     result: dict[tuple[Any, ...], Counter[str]] = {}
     for row in table.to_polars().iter_rows(named=True):
-        key = (row["group"], row["time"], tuple(row[f.name] for f in table.features))
-        result[key] = Counter({rename.get(c, c): row[c] for c in counts if row[c]})
+        key = (row["time"], tuple(row[f.name] for f in table.features))
+        result[key] = result.get(key, Counter()) + Counter(
+            {rename.get(c, c): row[c] for c in counts if row[c]}
+        )
     return result

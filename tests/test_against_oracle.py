@@ -46,11 +46,11 @@ THEIRS = {
 
 
 def plain(flows):
-    """The oracle's flows with their zeros left out."""
-    kept = {
-        (k[0], k[1], tuple(k[2])): Counter({c: n for c, n in v.items() if n})
-        for k, v in flows.items()
-    }
+    """The oracle's flows, summed over its groups, with their zeros left out."""
+    kept = {}
+    for (_, time, levels), counts in flows.items():
+        key = (time, tuple(levels))
+        kept[key] = kept.get(key, Counter()) + Counter({c: n for c, n in counts.items() if n})
     return {k: v for k, v in kept.items() if v}
 
 

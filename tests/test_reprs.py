@@ -67,6 +67,7 @@ def made(records):
         "worst": cx.estimators.worst_share(agent_table(records, "agent", ("touchpoint", "month")).counts, draws=100),
         "agents": agent_table(records, "agent", ("touchpoint", "month")),
         "leavers": cx.estimators.share_at_risk(ages, {"complaint": ("none",)}, "age", subset={"age": ("0-90", "91+")}),
+        "proportionality": cx.estimators.proportionality(table, ["bad"], strata=["segment"]),
         "testable": cx.check_claims(records), "behind": cx.observed_vs_expected(records, docket.trials[0].claim),
     }  # fmt: skip
 
@@ -79,7 +80,7 @@ def objects(records):
 NAMES = (
     "study", "records", "audit", "episodes", "table", "incidence", "estimate", "fit", "share", "contrast", "matched",
     "excess", "docket", "trial", "claim", "quick", "curves", "testable", "behind",
-    "perception", "levels", "scorecard", "loyalty", "worst", "agents", "leavers",
+    "perception", "levels", "scorecard", "loyalty", "worst", "agents", "leavers", "proportionality",
 )  # fmt: skip
 
 

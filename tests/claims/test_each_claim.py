@@ -182,7 +182,8 @@ def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
     log, people = company.tables()
     blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
     claims = ["bad-moments-drive-away", "tell-the-customer", "no-news"]
-    result = cx.evaluate(cx.study_from(blind, interactions=log, retention=people), claims)
+    study = cx.study_from(blind, interactions=log, retention=people)
+    result = cx.evaluate(study, claims, verdicts_only=True)
     past = written_out.Past(replace(life, blackout=5))
     for claim in claims:
         number = written_out.CLAIMS[claim](past)[PRIMARY[claim]]
@@ -193,9 +194,8 @@ def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
 def test_a_blackout_holds_on_days_since_a_problem(docket, company):
     log, people = company.tables()
     blind = STUDY | {"moments": STUDY["moments"] | {"blackout_days": 5}}
-    result = cx.evaluate(
-        cx.study_from(blind, interactions=log, retention=people), ["resolution-decides"]
-    )
+    study = cx.study_from(blind, interactions=log, retention=people)
+    result = cx.evaluate(study, ["resolution-decides"], verdicts_only=True)
     assert (
         result["resolution-decides"].primary.estimate.value
         != docket["resolution-decides"].primary.estimate.value

@@ -2,15 +2,24 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 from scipy.optimize import minimize
 
+import cxresearch as cx
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.excess import excess
+from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within
+from cxresearch.records.records import read_records
+from cxresearch.risk.episodes import clock_of, episodes
+from cxresearch.risk.matched import matched_table
+from tests.claims.small_company import FIRST_DAY, LAST, STUDY, make_company
 from tests.estimators.matched_rows import Company, chance, table_of
+from tests.reference import estimators as written_out
+from tests.reference import grids
 
 RIDGE = 1e-3
 
@@ -94,6 +103,55 @@ def test_loops_over_customers_give_the_same(terms, lead):
     assert (result.lead, result.terms) == (lead, terms)
 
 
+@pytest.fixture(scope="module")
+def company():
+    return make_company()
+
+
+@pytest.mark.parametrize("terms", [(), ("lately",), ("lately", "so_far")])
+@pytest.mark.parametrize("lead", [0, 14])
+def test_raw_rows_of_a_company_give_the_same(company, terms, lead):
+    log, people = company.tables()
+    read = {section: keys for section, keys in STUDY.items() if section != "decision"}
+    records = read_records(cx.study_from(read, interactions=log, retention=people))
+    histories = {
+        "bad": bad_count(3),
+        "today": contacts_within(1, (1,)),
+        "lately": contacts_within(90, (1, 3, 6)),
+        "so_far": contact_count((1, 3, 6)),
+        "last": age_of_last("good", (30, 90)),
+    }
+    eps = episodes(
+        records,
+        histories,
+        fixed=("segment",),
+        clock=clock_of(records.study),
+        observed_from_start=True,
+    )
+    table = matched_table(
+        eps, "bad", "1", "today", exclude_from="3+", matched_on=["last"], standardise_by=terms
+    )
+    life = grids.read(company.log, company.people, FIRST_DAY, FIRST_DAY + timedelta(days=LAST))
+    states = {
+        "lately": grids.within(life, 90, (1, 3, 6)),
+        "so_far": grids.banded(grids.count(life), (1, 3, 6)),
+    }
+    wanted = written_out.excess(
+        life,
+        grids.count(life, grade=grids.BAD),
+        1,
+        3,
+        200,
+        grids.age_of_last(life, grids.GOOD, (30, 90)),
+        terms=[states[t] for t in terms],
+        lead=lead,
+    )
+    result = excess(table, 200, lead=lead)
+    assert result.exposed.value == pytest.approx(wanted.exposed, abs=1e-10)
+    assert result.comparators.value == pytest.approx(wanted.comparators, abs=1e-9)
+    assert (result.customers, result.events) == (wanted.customers, wanted.events)
+
+
 def test_standardising_by_what_all_share_changes_nothing():
     table = chance()
     alike = replace(table, terms=("plan",), patterns=(("a",),) * 6)
@@ -154,7 +212,11 @@ def test_influences_are_nobodys_to_read():
     result = excess(chance(), 50)
     assert result.influence.shape == (50, 3)
     assert not {"influence", "groups"} & result.to_dict().keys()
-    assert not {"influence", "groups"} & set(result.to_polars().columns)
+    frame = result.to_polars()
+    assert not {"influence", "groups"} & set(frame.columns)
+    assert frame["times"].to_list() == list(range(51))
+    assert frame["excess_low"].unique().to_list() == [result.excess.low]
+    assert frame["comparators_curve"][50] == frame["comparators"][0]
     text = excess(chance(), 50, lead=7)._repr_html_()
     assert "standardised by lately, so_far" in text
     assert "still there 7 days after the moment" in text

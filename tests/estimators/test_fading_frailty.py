@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 from scipy import integrate, optimize, stats
 
-from cxresearch.estimators.fading import Ages, CellFlows, Cells, Fitted, World, cells_of
+from cxresearch.estimators.fading import Fitted, World
+from cxresearch.estimators.fading_cells import Ages, CellFlows, Cells, cells_of
 from cxresearch.risk.from_rows import from_rows
 
 AGES = Ages(

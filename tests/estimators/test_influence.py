@@ -17,6 +17,7 @@ from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.excess import excess
+from cxresearch.estimators.fading_cells import cells_of
 from cxresearch.estimators.incidence import curve_influence, incidence_at
 from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.estimators.rates import rate_ratios, rates
@@ -318,13 +319,13 @@ def test_fading():
     )
 
     kinds = fading._kinds(original.feature("age"), 9, 40)
-    cells = fading.cells_of(original, "age", kinds.ages, (), "defection")
+    cells = cells_of(original, "age", kinds.ages, (), "defection")
     world = fading.World.of(cells, kinds.ages, 9)
     top = world.fit(cells.exposure, cells.events)
     assert 0.1 < top.theta < 9
 
     def value(t: RiskTable) -> np.ndarray:
-        of = fading.cells_of(t, "age", kinds.ages, (), "defection")
+        of = cells_of(t, "age", kinds.ages, (), "defection")
         at = world.fit(of.exposure, of.events)
         return np.array([fading._by_selection(world, at.vector, of.exposure, kinds)])
 

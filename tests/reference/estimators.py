@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import optimize
 
 from tests.reference.grids import DEFECTION, OTHER, UNKNOWN, Contact, Grid, Life
 
@@ -416,51 +417,120 @@ class Excess:
 
 
 def excess(
-    life: Life, state: Grid, level: int, below: int | None, horizon: int, so_far: Grid
+    life: Life,
+    state: Grid,
+    level: int,
+    below: int | None,
+    horizon: int,
+    so_far: Grid,
+    *,
+    equal: Sequence[Grid] = (),
+    terms: Sequence[Grid] = (),
+    lead: int = 0,
 ) -> Excess:
     """Follow customers from the day they first reach a level, and others with a contact that day who have not.
 
     Comparators are seen from their start, below the level, of the same segment and with about as many contacts,
     still there after that day. They are followed whatever happens, and weigh together as much as the exposed.
+
+    Args:
+        life: the customers.
+        state: a count.
+        level: reaching it is the exposure.
+        below: the exposed who are at this level or above at once are left out.
+        horizon: days.
+        so_far: contacts so far, in bands.
+        equal: further histories in which comparators are at the same level.
+        terms: histories of whose levels comparators have as much as the exposed, once they are weighted.
+        lead: who ends within so many days is left out.
     """
     met = np.zeros(life.size, dtype=bool)
     for c in life.contacts:
         if c.day + 1 < life.size[1]:
             met[c.who, c.day + 1] = True
     u = np.arange(life.size[1])
-    there = (u <= life.exit[:, None]) & ~life.left_truncated[:, None]
+    there = (u + lead <= life.exit[:, None]) & ~life.left_truncated[:, None]
+    same = (so_far, *equal)
     exposed = defaultdict(list)
     for i in np.flatnonzero(~life.left_truncated):
         reached = np.flatnonzero(state[i] >= level)
-        if not len(reached) or reached[0] > life.exit[i] or reached[0] == 0:
+        if not len(reached) or reached[0] + lead > life.exit[i] or reached[0] == 0:
             continue
         day = int(reached[0])
         if below is None or state[i, day] < below:
-            exposed[day, life.segment[i], int(so_far[i, day])].append(i)
+            levels = tuple(int(grid[i, day]) for grid in same)
+            exposed[day, life.segment[i], levels].append(i)
+    cells = []  # the day, who is exposed, and who is comparable
+    for (day, segment, levels), own in exposed.items():
+        others = there[:, day] & met[:, day] & (state[:, day] < level) & (life.segment == segment)
+        for grid, at in zip(same, levels, strict=True):
+            others &= grid[:, day] == at
+        if others.any():
+            cells.append((day, own, np.flatnonzero(others)))
+    known = [{int(g) for day, _, others in cells for g in grid[others, day]} for grid in terms]
+    cells = [
+        (day, [i for i in own if all(g[i, day] in k for g, k in zip(terms, known, strict=True))], o)
+        for day, own, o in cells
+    ]
+    cells = [(day, own, others) for day, own, others in cells if own]
     size = life.size[1] + 1
     tables = [np.zeros((3, size)) for _ in range(2)]
     matched = lost = 0
-    for (day, segment, many), own in exposed.items():
-        others = there[:, day] & met[:, day] & (state[:, day] < level) & (so_far[:, day] == many)
-        others &= life.segment == segment
-        if not others.any():
-            continue
+    for (day, own, others), weights in zip(cells, balanced(cells, terms), strict=True):
         matched += len(own)
-        weight = len(own) / others.sum()
         for table, who, each in (
-            (tables[0], own, 1.0),
-            (tables[1], np.flatnonzero(others), weight),
+            (tables[0], own, np.ones(len(own))),
+            (tables[1], others, weights),
         ):
-            for i in who:
+            for i, weight in zip(who, each, strict=True):
                 stop = int(life.exit[i]) - (day - 1)
-                table[0, 1 : stop + 1] += each
+                table[0, 1 : stop + 1] += weight
                 if life.event[i] == DEFECTION:
-                    table[1, stop] += each
+                    table[1, stop] += weight
                     lost += table is tables[0] and stop <= horizon
                 elif life.event[i] == OTHER:
-                    table[2, stop] += each
+                    table[2, stop] += weight
     a, b = (aalen_johansen(*table, horizon) for table in tables)
     return Excess(a, b, matched, lost)
+
+
+Cells = Sequence[tuple[int, Sequence[int], np.ndarray]]
+
+
+def balanced(cells: Cells, terms: Sequence[Grid], penalty: float = 1e-3) -> list[np.ndarray]:
+    """Weigh the comparators of each cell: exp(c·x), with one c such that all have as much of each level as the exposed.
+
+    Args:
+        cells: day, exposed, comparators.
+        terms: histories.
+        penalty: times the exposed times c² / 2.
+    """
+    levels = [
+        (grid, level)
+        for grid in terms
+        for level in sorted({int(g) for day, a, b in cells for g in grid[[*a, *b], day]})
+    ]
+    n = sum(len(own) for _, own, _ in cells)
+
+    def x(day: int, who: Sequence[int] | np.ndarray) -> np.ndarray:
+        columns = [grid[list(who), day] == level for grid, level in levels]
+        return np.array(columns, dtype=float).T.reshape(len(who), len(levels))
+
+    sides = [(x(day, own), x(day, others)) for day, own, others in cells]
+
+    def weights(c: np.ndarray) -> list[np.ndarray]:
+        odds = [np.exp(theirs @ c) for _, theirs in sides]
+        return [len(a) * o / o.sum() for (a, _), o in zip(sides, odds, strict=True)]
+
+    def unlike(c: np.ndarray) -> np.ndarray:
+        more = sum(a.sum(axis=0) - w @ b for (a, b), w in zip(sides, weights(c), strict=True))
+        return more / n - penalty * c
+
+    c = np.zeros(len(levels))
+    if levels:
+        c = optimize.root(unlike, c, tol=1e-13).x
+        assert np.abs(unlike(c)).max() < 1e-10
+    return weights(c)
 
 
 # Shares

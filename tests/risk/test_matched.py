@@ -6,7 +6,7 @@ from dataclasses import replace
 import narwhals.stable.v2 as nw
 import pytest
 
-from cxresearch.errors import EstimationError
+from cxresearch.errors import ArgumentError, EstimationError
 from cxresearch.estimators.excess import excess
 from cxresearch.histories import age_of_last, bad_count, contact_count, contacts_within
 from cxresearch.histories.base import DayClock
@@ -90,6 +90,11 @@ def test_every_customer_and_day(eps):
     assert exposed == wanted[0]
     assert comparators == wanted[1]
     assert exposed.total() > 50
+    named = Counter()
+    for r in table.to_polars().iter_rows(named=True):
+        names = ((r["segment"], r["age"]), (r["lately"], r["so_far"]), r["event"])
+        named[r["group"], r["day"], r["time"], *names] += r["customers"]
+    assert named == exposed
 
 
 def test_the_same_on_every_engine():
@@ -148,6 +153,11 @@ def test_strata_are_joined(eps):
 def test_a_history_that_is_there_once(eps):
     with pytest.raises(EstimationError, match="'age' is named twice"):
         matched_table(eps, "bad", "1", "recent", matched_on=["age"], standardise_by=["age"])
+    with pytest.raises(ArgumentError, match="matched_on must be a list of names"):
+        matched_table(eps, "bad", "1", "recent", matched_on="age")
+    days = replace(eps, histories=dict(eps.histories) | {"day": eps.histories["age"]})
+    with pytest.raises(EstimationError, match="'day' is a column of every matched table"):
+        matched_table(days, "bad", "1", "recent", matched_on=["day"])
     with pytest.raises(EstimationError, match="no history 'so_fer'; did you mean 'so_far'"):
         matched_table(eps, "bad", "1", "recent", standardise_by=["so_fer"])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import product
 from threading import Lock
 from typing import Any, TypeVar, assert_never
 
@@ -46,7 +48,7 @@ from cxresearch.estimators.rates import expected_events, exposure_by_level
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.estimators.shares import share, share_at_risk
 from cxresearch.histories.base import ContactClock
-from cxresearch.risk.cohorts import WIDE, join_cohorts
+from cxresearch.risk.cohorts import WIDE, Joined, join_cohorts
 from cxresearch.risk.episodes import COHORT, Exclusion
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
@@ -126,6 +128,8 @@ def spaced(n: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, n - 1, min(100, n)).astype(np.int64))
 
 
+COHORT_MONTHS = (1, 3)  # of comparators, the wider ones where the narrower leave too many alone
+MOST_UNMATCHED = 0.1  # of the exposed without a comparator: above, an excess is not decided
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
 
 
@@ -344,18 +348,25 @@ def _excess(
     horizon = (
         settings.info.horizon_days if reading.horizon_days == "study" else int(reading.horizon_days)
     )
-    (own,) = context.table_specs(claim, reading)
+    *compared, cohorts = context.table_specs(claim, reading)
 
-    def make() -> Excess:
+    def make(own: TableSpec, joined: Joined) -> Excess:
         return excess(
-            context.store.matched(own),
+            context.store.matched(own).relabel(COHORT, joined.names),
             horizon,
             cause=reading.event,
             min_cell=settings.info.min_cell,
             level=settings.decision.level,
+            lead=variant.lead,
         )
 
-    result = context.once(repr((own.key, horizon, reading.event)), make)
+    # the closest comparison that leaves nearly nobody alone
+    for own, months in product(compared, COHORT_MONTHS):
+        joined = join_cohorts(context.store.risk(cohorts), months=months)
+        key = repr((own.key, horizon, reading.event, variant.lead, months))
+        result = context.once(key, partial(make, own, joined))
+        if result.unmatched_share <= MOST_UNMATCHED:
+            break
     keep, first = spaced(len(result.times)), reading.compare.history
     days = tuple(float(d) for d in result.times[keep])
     series = (
@@ -378,8 +389,21 @@ def _excess(
         "exposed": result.exposed,
         "comparators": result.comparators,
     }[reading.measure]
+    alone = (
+        f"{result.unmatched_share:.0%} of the customers with such a moment have nobody to be compared with"
+        if result.unmatched_share > MOST_UNMATCHED
+        else ""
+    )
     return RawEstimate(
-        number, reading.unit, result.customers, result.events, horizon, series, asides
+        number,
+        reading.unit,
+        result.customers,
+        result.events,
+        horizon,
+        series,
+        asides,
+        open=alone,
+        widest_cohort_days=joined.widest_days,
     )
 
 

@@ -98,17 +98,22 @@ class ExcessReading(EventReading, frozen=True, kw_only=True, tag="excess"):
         return "difference of shares" if self.measure == "excess" else "share"
 
     def _subjects(self) -> tuple[str, ...]:
-        names = (self.compare.history, self.compare.active_within, self.compare.matched_on)
-        return tuple(name for name in names if name)
+        compare = self.compare
+        held = (*compare.active_within, *compare.matched_on, *compare.standardise_by)
+        return distinct_names((compare.history, *held))
 
     def _check(self, scope: Scope) -> None:
         super()._check(scope)
         check_days(f"{scope.where}.horizon_days", self.horizon_days, 1, ("study",))
         compare = self.compare
         scope.check_reached("compare", compare.history, compare.level, compare.exclude_from)
-        scope.history("compare.active_within", compare.active_within)
-        if compare.matched_on is not None:
-            scope.history("compare.matched_on", compare.matched_on)
+        for key in ("active_within", "matched_on", "standardise_by"):
+            names = getattr(compare, key)
+            check_distinct(f"{scope.where}.compare.{key}", names)
+            for name in names:
+                scope.history(f"compare.{key}", name)
+        if not compare.active_within:
+            raise ClaimError(f"{scope.where}.compare.active_within must name at least one history")
 
 
 class ModelReading(EventReading, frozen=True, kw_only=True):

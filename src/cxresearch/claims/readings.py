@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import ClassVar, Literal
 
 from msgspec.structs import fields
@@ -68,21 +69,24 @@ class Model(Section, frozen=True):
 
 
 class Comparison(Section, frozen=True):
-    """Exposed customers, and whom they are compared with: at risk that day, same stratum, below the level.
+    """Exposed customers and their comparators: at risk that day, of the same segment and cohort, below the level.
 
     Attributes:
         history: a history that only rises.
         level: reaching it is the exposure.
-        active_within: a history of contacts in a window; comparators have at least one.
+        active_within: histories of contacts in a window, of which comparators have at least one; the first of them that
+            leaves at most a tenth of the exposed without a comparator, or the last one.
         exclude_from: exposed customers who come to this level or above at once are left out.
-        matched_on: a history in which comparators are at the same level on that day.
+        matched_on: histories in which comparators are at the same level on that day.
+        standardise_by: histories in which comparators are weighted to be as the exposed are.
     """
 
     history: str
     level: str
-    active_within: str
+    active_within: tuple[str, ...]
     exclude_from: str | None = None
-    matched_on: str | None = None
+    matched_on: tuple[str, ...] = ()
+    standardise_by: tuple[str, ...] = ()
 
 
 class Requirement(Section, frozen=True):
@@ -251,11 +255,13 @@ def kind_of(reading: type[Reading]) -> str:
     return str(reading.__struct_config__.tag)
 
 
+@cache
 def own_keys(reading: type[Reading]) -> tuple[str, ...]:
     """The keys that say how a number of this type is computed; the others are those of every reading."""
     return tuple(field.name for field in fields(reading) if field.name not in _COMMON)
 
 
+@cache
 def required_keys(reading: type[Reading]) -> tuple[str, ...]:
     """Those of them without which there is no number."""
     return tuple(

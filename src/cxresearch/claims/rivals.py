@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from cxresearch.claims.adjusted_model import Variant, proneness_entries
-from cxresearch.claims.compute import EvaluationContext, compute
-from cxresearch.claims.decide import Decision, Region, decide, parse_region
+from cxresearch.claims.compute import EvaluationContext, RawEstimate, compute
+from cxresearch.claims.decide import Decision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -31,7 +31,7 @@ from cxresearch.claims.results import Evidence, Rival, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim, RivalEntry
 from cxresearch.claims.units import limit, number
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.results import Estimate, at_level
+from cxresearch.estimators.results import at_level
 from cxresearch.records.audit import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import Moments
@@ -280,7 +280,7 @@ def judge(
 
 def _try(context: EvaluationContext, claim: Claim, plan: Planned, region: Region) -> _Tried:
     reading = plan.reading
-    where = _control() if plan.variant.event else _region_of(reading, region)
+    where = _region_of(reading, region)
     try:
         adapted = adapt_to_study(
             context.study, context.store.audit, context.store.available, claim, reading
@@ -303,7 +303,7 @@ def _try(context: EvaluationContext, claim: Claim, plan: Planned, region: Region
         lead_days=plan.variant.lead,
         estimate=result.estimate,
         unit=result.unit,
-        verdict=_control_verdict(result.estimate) if plan.variant.event else decision.verdict,
+        verdict=_control_verdict(result) if plan.variant.event else decision.verdict,
         lacks="",
     )
     return _Tried(plan, row, decision, is_outside(result.estimate.value, where))
@@ -313,13 +313,14 @@ def _region_of(reading: AnyReading, region: Region) -> Region:
     return reading.claimed_region if reading.region else region
 
 
-def _control() -> Region:
-    return parse_region("> 1", 1.1)
-
-
-def _control_verdict(e: Estimate) -> Literal["supported", "contradicted"]:
+def _control_verdict(result: RawEstimate) -> Literal["supported", "contradicted"]:
     """Of a negative control: supported if it makes no difference that shows."""
-    return "supported" if e.low <= 1 <= e.high else "contradicted"
+    e, none = result.estimate, _no_difference(result.unit)
+    return "supported" if e.low <= none <= e.high else "contradicted"
+
+
+def _no_difference(unit: str) -> float:
+    return 1.0 if unit == "hazard ratio" else 0.0
 
 
 def is_outside(value: float, region: Region) -> bool:
@@ -349,8 +350,8 @@ def _contradicts(rival: Rival, tried: Sequence[_Tried], region: Region, level: f
         return True
     if rival.id == "other-exits":  # a control on the other side would hide an effect
         upward = math.isfinite(region.low)
-        estimates = [t.row.estimate for t in own if t.row.estimate]
-        return not any((e.high < 1 if upward else e.low > 1) for e in estimates)
+        there = [(e, _no_difference(t.row.unit)) for t in own if (e := t.row.estimate)]
+        return not any((e.high < none if upward else e.low > none) for e, none in there)
     if rival.id == "already-leaving" and (longest := _longest(own)):
         e = longest.row.estimate
         if e is None or decide(at_level(e, level), region).verdict != "contradicted":
@@ -411,6 +412,11 @@ def _status(
     elif name == "who-answers" and not rows:
         share = unknown_share(context)
         status, reason = "not required", f"Only {share:.0%} of the moments have no grade."
+    elif name == "other-exits" and rows and all(r.estimate is None for r in rows):
+        status, reason = (
+            "cannot be tested",
+            f"The control cannot be computed: it lacks {rows[0].lacks}.",
+        )
     elif name == "other-exits" and not rows:
         count = other_exits(context)
         few = "no customer" if not count else f"fewer than {MIN_OTHER_EXITS} customers"

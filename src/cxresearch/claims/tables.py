@@ -77,6 +77,7 @@ class TableSpec:
         competing_event: a transition that ends the follow-up.
         time_fixed: last levels as if they had held from the start.
         compare: count matched customers instead of flows.
+        active_within: the history of contacts that comparators have, of a comparison.
         contacts_by: count contacts by whom they were with, and by what else, instead of flows.
     """
 
@@ -87,6 +88,7 @@ class TableSpec:
     competing_event: CompetingEvent | None = None
     time_fixed: bool = False
     compare: Comparison | None = None
+    active_within: str = ""
     contacts_by: tuple[str, tuple[str, ...]] | None = None
     cohorts: bool = False
     observed_from: int | None = None
@@ -99,6 +101,7 @@ class TableSpec:
             self.competing_event or "",
             self.time_fixed,
             self.compare,
+            self.active_within,
             self.contacts_by,
         )
         return repr((*self._rows, *cuts))
@@ -163,12 +166,18 @@ def table_specs(
                 reached,
             )
         case ExcessReading():
-            spec = TableSpec(
-                histories=own,
-                clock=days,
-                fixed=_known(fixed, ("segment",)),
-                compare=reading.compare,
-            )
+            compared = [
+                TableSpec(
+                    histories=own,
+                    clock=days,
+                    fixed=_known(fixed, ("segment",)),
+                    compare=reading.compare,
+                    active_within=name,
+                    cohorts=True,
+                )
+                for name in reading.compare.active_within
+            ]
+            return (*compared, cohorts_spec())
         case ShareReading() | ShareAtRiskReading():
             spec = TableSpec(histories=own, clock=days, fixed=given)
         case ConcentrationReading():
@@ -193,6 +202,11 @@ def table_specs(
         case _:
             assert_never(reading)
     return (spec,)
+
+
+def cohorts_spec() -> TableSpec:
+    """Customers by the month in which they started, which says what cohorts are joined."""
+    return TableSpec(histories=(), clock=DayClock(0), cohorts=True)
 
 
 def contacts_spec() -> TableSpec:
@@ -268,7 +282,7 @@ def _part(
         """Those of one kind of episodes, which are made once and then make room for the next."""
         result: dict[str, Table | Exception] = {}
         eps: Episodes | None = None
-        others: dict[tuple[str, str | None], pl.DataFrame] = {}
+        others: dict[tuple[str, ...], pl.DataFrame] = {}
         for key, spec in specs:
             try:
                 if spec.contacts_by:
@@ -279,7 +293,9 @@ def _part(
                     lines[spec.clock] = line
                 eps = eps or _episodes(records, _needed(line, spec), spec)
                 result[key] = (
-                    _compared(eps, spec.compare, others) if spec.compare else _counted(eps, spec)
+                    _compared(eps, spec, spec.compare, others)
+                    if spec.compare
+                    else _counted(eps, spec)
                 )
             except (NotTestable, EstimationError) as e:
                 result[key] = e
@@ -332,16 +348,22 @@ def _counted(eps: Episodes, wanted: TableSpec) -> Table:
 
 
 def _compared(
-    eps: Episodes, who: Comparison, others: dict[tuple[str, str | None], pl.DataFrame]
+    eps: Episodes, spec: TableSpec, who: Comparison, others: dict[tuple[str, ...], pl.DataFrame]
 ) -> MatchedTable:
     """A comparison; `others` keeps the comparators for the next one of the same kind."""
-    own = (who.history, who.level, who.active_within)
-    kind = (who.active_within, who.matched_on)
-    matched_on = (who.matched_on,) if who.matched_on else ()
+    own = (who.history, who.level, spec.active_within)
+    kind = (spec.active_within, *who.matched_on, "by", *who.standardise_by)
     if kind not in others:
-        others[kind] = comparable(eps, *own, matched_on=matched_on)
+        others[kind] = comparable(
+            eps, *own, matched_on=who.matched_on, standardise_by=who.standardise_by
+        )
     return matched_table(
-        eps, *own, exclude_from=who.exclude_from, matched_on=matched_on, others=others[kind]
+        eps,
+        *own,
+        exclude_from=who.exclude_from,
+        matched_on=who.matched_on,
+        standardise_by=who.standardise_by,
+        others=others[kind],
     )
 
 

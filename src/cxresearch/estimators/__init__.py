@@ -8,6 +8,7 @@
     at_risk_share  beside those at risk           contest             two models compared
     concentration  at the worst few               fading, frailty     beyond selection
     attributable   shares of departures           expected, exposure  what would be expected, time at risk
+    proportionality  do hazard ratios change
 
     design      terms to columns                  influence           robust errors, by cluster
     risk_sets   flows to risk sets                intervals           limits on a scale
@@ -22,6 +23,7 @@ from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence
 from cxresearch.estimators.model_comparison import compare_models
+from cxresearch.estimators.proportionality import proportionality
 from cxresearch.estimators.rates import rate_ratios, rates
 from cxresearch.estimators.shares import share, share_at_risk
 
@@ -33,6 +35,7 @@ __all__ = [
     "cox",
     "grouped_hazards",
     "incidence",
+    "proportionality",
     "rate_ratios",
     "rates",
     "share",

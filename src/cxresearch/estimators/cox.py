@@ -287,7 +287,7 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         >>> print(cx.contrast(fit, {"bad[2+]": 1, "bad[1]": -1}))
         1.56 (1.2 to 2.03)
     """
-    having("fit", fit, ("terms", "coef", "replicates"), "a fit, as cox and rate_ratios give it")
+    having("fit", fit, ("terms", "coef", "covariance"), "a fit, as cox and rate_ratios give it")
     arguments(weights=weights)
     w = np.zeros(len(fit.terms))
     for term, weight in weights.items():

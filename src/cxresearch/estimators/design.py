@@ -31,6 +31,8 @@ class Design:
         sets: risk sets, R rows (stratum, event time) by P patterns.
         events: shape (R, P): events.
         flows: where each flow lands, and whose it is.
+        times: shape (R,): the time of each row.
+        term: shape (p,): the position of the term that each column belongs to.
     """
 
     terms: tuple[str, ...]
@@ -38,6 +40,8 @@ class Design:
     sets: RiskSets
     events: Matrix
     flows: Flows
+    times: NDArray[np.int64]
+    term: NDArray[np.int64]
 
     def only(self, kept: NDArray[np.bool_]) -> Design:
         """The design with some of its columns."""
@@ -113,8 +117,11 @@ def design(
         rows // width,
     )
     sets, events = landed.matrices((len(rows), laid.patterns.height))
-    names, x = covariates(table, terms, laid.patterns, sets.by_pattern(np.ones(len(rows))) > 0)
-    return Design(names, x, sets, events, landed)
+    seen = sets.by_pattern(np.ones(len(rows))) > 0
+    names, x = covariates(table, terms, laid.patterns, seen)
+    widths = [len(covariates(table, [term], laid.patterns, seen)[0]) for term in terms]
+    times = (rows % width + first).astype(np.int64)
+    return Design(names, x, sets, events, landed, times, np.repeat(np.arange(len(terms)), widths))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,6 +25,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.checks import names
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.influence import counted_clusters, places, robust_error
@@ -82,6 +83,18 @@ class Excess(Result):
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
         return {k: v for k, v in Result.to_dict(self).items() if k not in ("groups", "influence")}
 
+    def to_polars(self) -> pl.DataFrame:
+        """One row per day since the moment: both curves, with the numbers at the horizon repeated."""
+        curves = {n: getattr(self, n) for n in ("times", "exposed_curve", "comparators_curve")}
+        numbers: dict[str, Any] = {}
+        for name in ("exposed", "comparators", "excess"):
+            e: Estimate = getattr(self, name)
+            numbers |= {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
+        for name in ("customers", "events", "dropped", "unmatched_share", "lead", "horizon"):
+            numbers[name] = getattr(self, name)
+        numbers["terms"] = ", ".join(self.terms)
+        return pl.DataFrame(curves).with_columns(pl.lit(v).alias(n) for n, v in numbers.items())
+
     def __repr__(self) -> str:
         return f"Excess({self.excess} by day {self.horizon}, {self.customers:,} customers against comparable ones)"
 
@@ -132,6 +145,7 @@ def excess(
 
     Raises:
         NotTestable: nobody exposed or comparable, a horizon beyond the follow-up, or events of one customer only.
+        ArgumentError: `terms` is no list of names.
         EstimationError: no such cause or term, or a lead that is not within the horizon.
     """
     if cause not in table.causes:
@@ -201,15 +215,19 @@ def _chosen(table: MatchedTable, terms: Sequence[str] | None) -> tuple[str, ...]
     """The terms to standardise by.
 
     Raises:
+        ArgumentError: no list of names.
         EstimationError: the table has no such term.
     """
-    for name in terms or ():
+    if terms is None:
+        return table.terms
+    chosen = names("terms", terms)
+    for name in chosen:
         if name not in table.terms:
             raise EstimationError(
                 f"the table has no term {name!r}{nearest(name, table.terms)}; "
                 f"it has: {', '.join(table.terms) or 'none'}"
             )
-    return table.terms if terms is None else tuple(terms)
+    return chosen
 
 
 class Comparison:

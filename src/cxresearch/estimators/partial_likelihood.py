@@ -200,8 +200,26 @@ def likelihood(x: Array, customers: Everyone, ties: Ties, beta: Array) -> Likeli
     s = sums(x, customers, beta)
     over = tie_terms(s, ties)
     loglik, slope = _score(s, over)
+    return Likelihood(loglik, slope, information(x, customers, beta, s, over))
+
+
+def information(
+    x: Array, customers: Everyone, beta: Array, s: Sums, over: TieTerms
+) -> NDArray[np.float64]:
+    """Less the curvature of the partial likelihood.
+
+    Args:
+        x: shape (P, p): covariates of each pattern.
+        customers: who is at risk and who leaves.
+        beta: shape (K, p), or (1, p) for all K of `over`.
+        s: the sums at `beta`.
+        over: the sums over ties; where they are weighted, so is what each row adds.
+
+    Returns:
+        Shape (K, p, p).
+    """
     weight = relative_hazards(x, beta)[0] * customers.by_pattern(over.A, over.B)
-    return Likelihood(loglik, slope, (x.T * weight[:, None]) @ x - _products(s, over))
+    return np.asarray((x.T * weight[:, None]) @ x - _products(s, over))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +233,13 @@ class TieTerms:
     D: Array
     E: Array
     tied: NDArray[np.intp]
+
+    def weighted(self, weights: Array) -> TieTerms:
+        """The terms of each row times its weight; `weights` of shape (K, R)."""
+        L, A, B, C, D, E = (
+            weights * terms for terms in (self.L, self.A, self.B, self.C, self.D, self.E)
+        )
+        return TieTerms(L, A, B, C, D, E, self.tied)
 
 
 def relative_hazards(x: Array, beta: Array) -> tuple[Array, Array]:

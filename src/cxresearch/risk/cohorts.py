@@ -21,19 +21,22 @@ class Joined:
         table: the risk table.
         widest_days: the widest cohort, in days.
         count: how many cohorts there are.
+        names: month to the name of its cohort.
     """
 
     table: RiskTable
     widest_days: int
     count: int
+    names: dict[str, str]
 
 
-def join_cohorts(table: RiskTable, least: int = LEAST) -> Joined:
+def join_cohorts(table: RiskTable, least: int = LEAST, months: int = 1) -> Joined:
     """Put cohorts together, from the oldest on, until each has so many customers.
 
     Args:
         table: with the feature `COHORT`, before any of its time is left out.
         least: customers in each cohort; a remainder of fewer joins the cohort before it.
+        months: each cohort is that many months wide at least.
     """
     feature = table.feature(COHORT)
     ends = table.flows.group_by(COHORT).agg(
@@ -43,7 +46,7 @@ def join_cohorts(table: RiskTable, least: int = LEAST) -> Joined:
     parts: list[list[int]] = []
     held = 0
     for month in sorted(map(int, customers)):
-        if not parts or held >= least:
+        if not parts or (held >= least and month - parts[-1][0] >= months):
             parts.append([])
             held = 0
         parts[-1].append(month)
@@ -56,4 +59,4 @@ def join_cohorts(table: RiskTable, least: int = LEAST) -> Joined:
         for m in part
     }
     widest = max((MONTH * (part[-1] - part[0] + 1) for part in parts), default=0)
-    return Joined(table.relabel(COHORT, names), widest, len(parts))
+    return Joined(table.relabel(COHORT, names), widest, len(parts), names)

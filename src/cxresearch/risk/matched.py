@@ -14,6 +14,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
+from cxresearch.checks import names
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
@@ -23,6 +24,7 @@ from cxresearch.result import Result
 from cxresearch.risk.episodes import Episodes, Exclusion, first_reach, summed
 
 Levels = tuple[str, ...]
+_COLUMNS = frozenset(["stratum", "pattern", "day"])  # besides those that no history may be called
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
@@ -86,11 +88,19 @@ class MatchedTable(Result):
         )
 
     def to_polars(self) -> pl.DataFrame:
-        """The rows of `exposed`, with the names of strata and events."""
-        names = {"stratum": self.strata, "event": self.causes}
-        return self.exposed.with_columns(
-            pl.col(c).replace_strict(dict(enumerate(n)), return_dtype=pl.String)
-            for c, n in names.items()
+        """The rows of `exposed`, with a column of level names for each covariate and term, and the events' names."""
+        named = []
+        for position, columns, of in (
+            ("stratum", self.covariates, self.strata),
+            ("pattern", self.terms, self.patterns),
+        ):
+            at = self.exposed[position].to_list()
+            named += [
+                pl.Series(name, [of[i][k] for i in at], pl.String) for k, name in enumerate(columns)
+            ]
+        event = pl.col("event").replace_strict(dict(enumerate(self.causes)), return_dtype=pl.String)
+        return self.exposed.with_columns(*named, event).select(
+            "group", *self.covariates, *self.terms, "day", "time", "event", "customers"
         )
 
     def __repr__(self) -> str:
@@ -174,9 +184,11 @@ def matched_table(
         others: `comparable` customers of these arguments, if they are counted already.
 
     Raises:
-        EstimationError: no such history or level, or one named twice.
+        ArgumentError: `matched_on` or `standardise_by` is no list of names.
+        EstimationError: no such history or level, or one named twice, or after a column of every matched table.
     """
-    matched_on, standardise_by = tuple(matched_on), tuple(standardise_by)
+    matched_on = names("matched_on", matched_on)
+    standardise_by = names("standardise_by", standardise_by)
     _check_states(eps, matched_on, standardise_by)
     engine = eps.engine
     frame = engine.keep(eps.frame)
@@ -232,7 +244,8 @@ def comparable(
         Rows group, code of the stratum, code of the pattern, first, last, end, event, customers. A code numbers the
         combinations of levels that could be.
     """
-    matched_on, standardise_by = tuple(matched_on), tuple(standardise_by)
+    matched_on = names("matched_on", matched_on)
+    standardise_by = names("standardise_by", standardise_by)
     _check_states(eps, matched_on, standardise_by)
     reached, unknown = eps.position(history, level), len(eps.levels(active_within)) - 1
     there = (
@@ -261,10 +274,14 @@ def comparable(
 
 def _check_states(eps: Episodes, matched_on: Levels, standardise_by: Levels) -> None:
     """Each history can be asked for once: one that is held equal has nothing left to standardise by."""
-    names = (*eps.fixed, *matched_on, *standardise_by)
-    for name in names:
+    wanted = (*eps.fixed, *matched_on, *standardise_by)
+    for name in wanted:
         eps.levels(name)
-        if names.count(name) > 1:
+        if name in _COLUMNS:
+            raise EstimationError(
+                f"{name!r} is a column of every matched table: call the history something else"
+            )
+        if wanted.count(name) > 1:
             raise EstimationError(
                 f"{name!r} is named twice among what comparators share and what is standardised by"
             )
@@ -319,13 +336,13 @@ def _named(
 ) -> tuple[list[pl.DataFrame], tuple[Levels, ...]]:
     """Positions among the combinations of levels that occur, in the order of their names, instead of codes."""
     codes = np.unique(np.concatenate([f[column].to_numpy() for f in frames]))
-    sizes = [len(names) for names in levels]
+    sizes = [len(of) for of in levels]
     places = np.unravel_index(codes, sizes) if sizes else ()
-    parts = [[names[i] for i in at] for names, at in zip(levels, places, strict=True)]
-    names = [tuple(one) for one in zip(*parts, strict=True)] if parts else [()] * len(codes)
-    order = tuple(sorted(set(names)))
+    parts = [[of[i] for i in at] for of, at in zip(levels, places, strict=True)]
+    combined = [tuple(one) for one in zip(*parts, strict=True)] if parts else [()] * len(codes)
+    order = tuple(sorted(set(combined)))
     at = {name: i for i, name in enumerate(order)}
-    place = {int(code): at[name] for code, name in zip(codes, names, strict=True)}
+    place = {int(code): at[name] for code, name in zip(codes, combined, strict=True)}
     code = pl.col(column)
     position = code.replace_strict(place, return_dtype=pl.Int32) if place else code.cast(pl.Int32)
     return [f.with_columns(position) for f in frames], order

@@ -1,0 +1,449 @@
+"""The families of companies: what happens in each, put together from who is influenced, when, and by how much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from benchmarks.hostile.simulate import (
+    BAD,
+    SPELLS,
+    Company,
+    Day,
+    Effects,
+    Influence,
+    Weight,
+)
+
+WINDOW = 30  # days of a month of the calendar
+
+
+def from_day(first: int) -> Weight:
+    """From a day of the log on."""
+    return lambda day: day.number >= first
+
+
+def between(first: int, last: int) -> Weight:
+    """From a day of the log to another."""
+    return lambda day: first <= day.number <= last
+
+
+def growing(first: int, last: int) -> Weight:
+    """From 0 on a day of the log to 1 on another."""
+    return lambda day: float(np.clip((day.number - first) / (last - first), 0, 1))
+
+
+def season(peak: int) -> Weight:
+    """A wave over the year, 1 on that day of the log and -1 half a year later."""
+    return lambda day: float(np.cos(2 * np.pi * (day.number - peak) / 365))
+
+
+def yearly(first: int, last: int) -> Weight:
+    """Days of every year, counted from the log's first day."""
+    return lambda day: first <= day.number % 365 <= last
+
+
+def monthly(first: int, last: int) -> Weight:
+    """Days 0 to 29 of a month."""
+    return lambda day: first <= day.number % WINDOW <= last
+
+
+def in_tenure(first: int, last: int) -> Weight:
+    """From a day of the relation to another."""
+    return lambda day: (day.tenure >= first) & (day.tenure <= last)
+
+
+def around_anniversary(before: int, after: int) -> Weight:
+    """Around the end of every year of the relation."""
+    return lambda day: (day.tenure > 180) & ((day.tenure + before) % 365 <= before + after)
+
+
+def trait(k: int) -> Weight:
+    """A standard normal trait of the customer."""
+    return lambda day: day.people.traits[:, k]
+
+
+def pace() -> Weight:
+    """How often a customer is in touch, as the logarithm of its ratio to the mean."""
+    return lambda day: np.log(np.maximum(day.people.pace, 0.05))
+
+
+def hidden(k: int, share: float) -> Weight:
+    """A hidden group of customers."""
+    return lambda day: day.people.lots[:, k] < share
+
+
+def in_segment(k: int) -> Weight:
+    """A segment that is in the data."""
+    return lambda day: day.people.segment == k
+
+
+def started(first: int, last: int) -> Weight:
+    """Customers who started between two days of the log."""
+    return lambda day: (day.people.start >= first) & (day.people.start <= last)
+
+
+def staggered(days: tuple[int, ...]) -> Weight:
+    """From a day on that depends on the region, which is not in the data; regions are of one size."""
+
+    def weight(day: Day) -> Any:
+        region = (day.people.lots[:, 0] * len(days)).astype(int)
+        return day.number >= np.array(days)[region]
+
+    return weight
+
+
+def about_to_leave(shortest: int, longest: int) -> Weight:
+    """The last days before leaving: how many differs between customers, evenly from shortest to longest."""
+
+    def weight(day: Day) -> Any:
+        if day.days_left is None:
+            raise ValueError(
+                "who is about to leave is known only to influences that leave the hazard alone"
+            )
+        lead = shortest + np.floor(day.people.lead * (longest - shortest + 1))
+        return day.days_left <= lead
+
+    return weight
+
+
+def since_contact(days: int) -> Weight:
+    """While the last contact of any grade is at most so many days old."""
+    return lambda day: day.number - day.past.last.max(axis=1) <= days
+
+
+def since_bad(days: int) -> Weight:
+    """While the last bad moment is at most so many days old."""
+    return lambda day: day.number - day.past.last[:, BAD] <= days
+
+
+def spells(days: int, per_year: float) -> Weight:
+    """Troubles of a customer's own that come at random and last so many days."""
+
+    def weight(day: Day) -> Any:
+        first, last = day.span
+        years = (last - first + 1) / 365
+        count = min(max(round(per_year * years), 1), SPELLS)
+        begin = first + day.people.spells[:, :count] * (last - first)
+        return ((begin <= day.number) & (day.number < begin + days)).any(axis=1)
+
+    return weight
+
+
+def mood() -> Weight:
+    """A trait of mean 0 and variance 1 that drifts over months, differently for every customer."""
+    periods = np.array([210, 270, 340, 430, 560, 740])
+
+    def weight(day: Day) -> Any:
+        angle = 2 * np.pi * (day.number / periods + day.people.phases)
+        return np.cos(angle).sum(axis=1) / np.sqrt(len(periods) / 2)
+
+    return weight
+
+
+def both(*weights: Weight) -> Weight:
+    """Where all of them hold."""
+
+    def weight(day: Day) -> Any:
+        result: Any = 1
+        for one in weights:
+            result = result * one(day)
+        return result
+
+    return weight
+
+
+HARSH = Influence(weight=trait(0), leave=1.6, bad=2.2)
+SHORT = Effects(bad_recent=2.5)
+
+FAMILIES: dict[str, Company] = {
+    # nothing but moments: what is true is clear
+    "null": Company(about="Moments do nothing, and nothing else happens."),
+    "null-20000": Company(
+        about="Moments do nothing, and nothing else happens, in a company four times as large.",
+        customers=20_000,
+    ),
+    "clear-first": Company(
+        about="The first bad moment multiplies the hazard by 1.6, for good.",
+        effects=Effects(bad_first=1.6),
+    ),
+    "clear-first-harsh": Company(
+        about="The same, and harsh graders leave sooner besides.",
+        effects=Effects(bad_first=1.6),
+        influences=(Influence(weight=trait(0), leave=1.4, bad=1.8),),
+    ),
+    "clear-dose": Company(
+        about="Each bad moment multiplies the hazard by 1.25; grades are measured, not given by customers.",
+        effects=Effects(bad_each=1.25),
+        hazard=0.0005,
+        moments={"grades": "measured"},
+    ),
+    "dose": Company(
+        about="Each bad moment multiplies the hazard by 1.25, and customers give the grades.",
+        effects=Effects(bad_each=1.25),
+        hazard=0.0005,
+    ),
+    "clear-short": Company(
+        about="A bad moment multiplies the hazard by 2.5 for 30 days; deciding and leaving coincide.",
+        effects=SHORT,
+        moments={"lead_days": []},
+    ),
+    "short": Company(
+        about="A bad moment multiplies the hazard by 2.5 for 30 days, and nobody declared how customers decide.",
+        effects=SHORT,
+    ),
+    "edge-first": Company(
+        about="The first bad moment multiplies the hazard by 1.1, the smallest effect that matters.",
+        effects=Effects(bad_first=1.1),
+    ),
+    "first-impression": Company(
+        about="A first contact that is bad multiplies the hazard by 2; other bad moments do nothing.",
+        effects=Effects(first_contact_bad=2.0),
+    ),
+    "silence": Company(
+        about="Silence of 90 days multiplies the hazard by 1.6.",
+        effects=Effects(silence=1.6),
+        hazard=0.0006,
+    ),
+    # those of the first outside trial
+    "already-leaving": Company(
+        about="Who has decided leaves 1 to 14 days later and is in touch more often meanwhile, 60% bad.",
+        influences=(Influence(weight=about_to_leave(1, 14), contacts=6, bad=9),),
+    ),
+    "harsh-before-leaving": Company(
+        about="Who is about to leave grades worse, up to 60 days before.",
+        influences=(Influence(weight=about_to_leave(1, 60), bad=5),),
+    ),
+    "calendar-break": Company(
+        about="From a day on the hazard is 2.5 times as high, and there are more bad grades.",
+        influences=(Influence(weight=from_day(480), leave=2.5, bad=2.5),),
+    ),
+    "outage": Company(
+        about="An outage of 45 days: more contacts, more bad grades and more departures at once.",
+        influences=(Influence(weight=between(400, 444), leave=3, contacts=3, bad=8),),
+    ),
+    "any-contact": Company(
+        about="Any contact, whatever its grade, multiplies the hazard by 2 for 30 days.",
+        influences=(Influence(weight=since_contact(30), leave=2.0),),
+        hazard=0.0005,
+    ),
+    "any-contact-masks": Company(
+        about="Any contact halves the hazard for 30 days; the first bad moment multiplies it by 1.4.",
+        influences=(Influence(weight=since_contact(30), leave=0.5),),
+        effects=Effects(bad_first=1.4),
+        hazard=0.0008,
+    ),
+    "any-contact-masks-short": Company(
+        about="Any contact halves the hazard for 30 days; a bad moment doubles it for as long.",
+        influences=(Influence(weight=since_contact(30), leave=0.5),),
+        effects=Effects(bad_recent=2.0),
+        hazard=0.0008,
+    ),
+    "temperament": Company(
+        about="Who grades harshly leaves sooner, whatever happens.",
+        influences=(HARSH,),
+    ),
+    "hidden-tariff": Company(
+        about="A tariff that is not in the data makes both bad moments and leaving more frequent.",
+        influences=(Influence(weight=hidden(0, 0.3), leave=2.5, bad=3),),
+    ),
+    "not-answering": Company(
+        about="The first bad moment multiplies the hazard by 1.3, but who is about to leave does not answer.",
+        influences=(Influence(weight=about_to_leave(1, 60), answered=0.05),),
+        effects=Effects(bad_first=1.3),
+    ),
+    "good-small": Company(
+        about="Every good moment multiplies the hazard by 0.95, ten of them by 0.60.",
+        effects=Effects(good_each=0.95),
+        hazard=0.0011,
+    ),
+    "four-edge": Company(
+        about="A first failure multiplies the hazard by 1.1 for each of the four expectations.",
+        effects=Effects(failed=(1.1, 1.1, 1.1, 1.1)),
+        hazard=0.0006,
+    ),
+    # more of them
+    "seasons": Company(
+        about="Winter has more bad moments, more contacts and more departures.",
+        influences=(Influence(weight=season(0), leave=1.9, bad=1.8, contacts=1.4),),
+    ),
+    "discount-ends": Company(
+        about="A discount ends after twelve months: a letter that many find bad, and then departures.",
+        influences=(
+            Influence(weight=in_tenure(362, 400), leave=5),
+            Influence(weight=in_tenure(345, 380), contacts=3, bad=4),
+        ),
+    ),
+    "price-rise": Company(
+        about="A price rise at every anniversary of the start: contacts, bad grades and departures around it.",
+        influences=(
+            Influence(weight=around_anniversary(0, 25), leave=4),
+            Influence(weight=around_anniversary(15, 20), contacts=3, bad=4),
+        ),
+    ),
+    "agent-leaves": Company(
+        about="An agent who looked after a sixth of the customers leaves; these are served worse and leave more.",
+        influences=(Influence(weight=both(hidden(0, 1 / 6), from_day(420)), leave=3.5, bad=4),),
+        is_beyond_reach=True,
+    ),
+    "migration": Company(
+        about="A segment is moved to a new system for 120 days: contacts, bad grades and departures.",
+        influences=(
+            Influence(weight=both(in_segment(1), between(380, 500)), leave=3, contacts=2.5, bad=5),
+        ),
+    ),
+    "holidays": Company(
+        about="Three weeks a year without contacts and departures; afterwards both catch up, and grades are bad.",
+        influences=(
+            Influence(weight=yearly(210, 230), leave=0.05, contacts=0.02),
+            Influence(weight=yearly(231, 251), leave=3, contacts=2.5, bad=4),
+        ),
+    ),
+    "neutral-bot": Company(
+        about="The first bad moment multiplies the hazard by 1.6; from a day on a bot grades half of all as neutral.",
+        effects=Effects(bad_first=1.6),
+        neutral_from=430,
+        neutral_share=0.5,
+    ),
+    "neutral-bot-break": Company(
+        about="From a day on a bot grades half of all as neutral, and more leave for other reasons.",
+        influences=(Influence(weight=from_day(430), leave=2.2),),
+        neutral_from=430,
+        neutral_share=0.5,
+    ),
+    "backlog": Company(
+        about="The first bad moment multiplies the hazard by 1.6; bad ones are recorded 5 to 25 days late.",
+        effects=Effects(bad_first=1.6),
+        recorded_after=(5, 25),
+    ),
+    "reorganised": Company(
+        about="Contacts without a person are recorded only from a day on, on which more begin to leave.",
+        influences=(Influence(weight=from_day(450), leave=2, bad=1.8),),
+        unseen_remote_until=450,
+    ),
+    "heavy-users": Company(
+        about="Who is often in touch stays longer and finds more moments good.",
+        influences=(Influence(weight=pace(), leave=0.6, good=1.3),),
+    ),
+    "heavy-users-leave": Company(
+        about="Who is often in touch has trouble: it leaves sooner and finds more moments bad.",
+        influences=(Influence(weight=pace(), leave=1.6, bad=1.4),),
+    ),
+    "young-log": Company(
+        about="A log of ten months in a company four years older, where harsh graders leave sooner.",
+        influences=(HARSH,),
+        years=0.85,
+        started_before=0.85,
+        years_before=4,
+        contacts=1 / 25,
+        hazard=0.0008,
+    ),
+    "young-log-true": Company(
+        about="A log of ten months in a company four years older; the first bad moment multiplies the hazard by 1.6.",
+        effects=Effects(bad_first=1.6),
+        years=0.85,
+        started_before=0.85,
+        years_before=4,
+        contacts=1 / 60,
+        hazard=0.0008,
+    ),
+    "campaign": Company(
+        about="In one month a campaign brings a fifth of all customers, who find more bad and leave sooner.",
+        influences=(Influence(weight=started(250, 279), leave=3, bad=3),),
+        wave=(0.2, 250, 279),
+    ),
+    "other-exits": Company(
+        about="Ill health makes customers grade harshly, leave, and die or move away alike.",
+        influences=(Influence(weight=trait(0), leave=1.6, other_exit=1.6, bad=2.2),),
+        other_hazard=0.0003,
+    ),
+    "billing-cycle": Company(
+        about="Customers leave at month ends only; in the week before, bills bring bad grades.",
+        influences=(Influence(weight=monthly(22, 27), contacts=3, bad=5),),
+        leaves_at_month_end=True,
+    ),
+    "gifts": Company(
+        about="Who is about to leave is given gifts, and finds them good; good moments do nothing.",
+        influences=(Influence(weight=about_to_leave(1, 30), contacts=5, good=12),),
+    ),
+    "gifts-mask": Company(
+        about="Every good moment multiplies the hazard by 0.93, but who is about to leave is given gifts.",
+        influences=(Influence(weight=about_to_leave(1, 30), contacts=3, good=12),),
+        effects=Effects(good_each=0.93),
+        hazard=0.0012,
+    ),
+    "roll-out": Company(
+        about="A new system comes to four regions at different times; from then on all is worse, and more leave.",
+        influences=(Influence(weight=staggered((200, 350, 500, 650)), leave=2.5, bad=3),),
+        is_beyond_reach=True,
+    ),
+    "falling-silent": Company(
+        about="Who is about to leave falls silent, up to 120 days before.",
+        influences=(Influence(weight=about_to_leave(30, 120), contacts=0.1),),
+    ),
+    "seldom-loyal": Company(
+        about="Customers who are seldom in touch are less loyal, silent or not.",
+        influences=(Influence(weight=pace(), leave=0.5),),
+    ),
+    "follow-ups": Company(
+        about="A bad moment brings more contacts for two weeks, many of them bad; none does anything.",
+        influences=(Influence(weight=since_bad(14), contacts=5, bad=5),),
+    ),
+    "better-service": Company(
+        about="Over the years service becomes better and fewer leave, for other reasons.",
+        influences=(Influence(weight=growing(0, 900), leave=0.35, bad=0.3, good=1.3),),
+        hazard=0.001,
+    ),
+    "onboarding": Company(
+        about="New customers are in touch more, find more bad and leave more, in the first 60 days.",
+        influences=(Influence(weight=in_tenure(0, 60), leave=3, contacts=3, bad=3),),
+    ),
+    "poor-channel": Company(
+        about="A quarter come by a reseller: their first weeks are bad, and they leave sooner for good.",
+        influences=(
+            Influence(weight=both(hidden(0, 0.25), in_tenure(0, 21)), contacts=3, bad=9),
+            Influence(weight=hidden(0, 0.25), leave=2.2),
+        ),
+    ),
+    "troubles": Company(
+        about="Spells of trouble at home for 20 days: more contacts, more bad grades, more departures.",
+        influences=(Influence(weight=spells(20, 1.0), leave=5, contacts=3, bad=5),),
+    ),
+    "mood": Company(
+        about="A mood that drifts over months makes customers grade worse and leave.",
+        influences=(Influence(weight=mood(), leave=1.7, bad=2.2),),
+        is_beyond_reach=True,
+    ),
+    "loyal-critics": Company(
+        about="The first bad moment multiplies the hazard by 1.6, but harsh graders stay longer.",
+        influences=(Influence(weight=trait(0), leave=0.65, bad=2),),
+        effects=Effects(bad_first=1.6),
+    ),
+    "kind-and-loyal": Company(
+        about="Who grades kindly stays longer, whatever happens.",
+        influences=(Influence(weight=trait(0), leave=0.6, good=2, bad=0.8),),
+    ),
+    "hard-times": Company(
+        about="Hard times come and go: few answer then, those who do find more bad, and more leave.",
+        influences=(Influence(weight=spells(60, 1.0), leave=2.5, bad=2.5, answered=0.15),),
+    ),
+    "cancellation-call": Company(
+        about="Who leaves calls one to three days before, and is not kind.",
+        influences=(Influence(weight=about_to_leave(1, 3), contacts=15, bad=9),),
+    ),
+    "warned-and-true": Company(
+        about="The first bad moment multiplies the hazard by 1.6; who is about to leave grades worse besides.",
+        influences=(Influence(weight=about_to_leave(1, 60), bad=3),),
+        effects=Effects(bad_first=1.6),
+    ),
+    "polite-before-leaving": Company(
+        about="The first bad moment multiplies the hazard by 1.6; who is about to leave no longer complains.",
+        influences=(Influence(weight=about_to_leave(1, 60), bad=0.2),),
+        effects=Effects(bad_first=1.6),
+    ),
+    "decided-long-ago": Company(
+        about="Who is about to leave grades worse up to 150 days before, longer than anybody assumes.",
+        influences=(Influence(weight=about_to_leave(60, 150), bad=3),),
+        is_beyond_reach=True,
+    ),
+}

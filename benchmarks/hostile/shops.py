@@ -1,0 +1,342 @@
+"""Shops without contracts: customers who buy at their own pace until they come no more. Shares no code with cxresearch.
+
+Everything happens at a contact, which is a purchase or a question. After each, a customer comes back after a gap, or
+never: it lapses at the contact at which the summed hazard per contact exceeds a limit drawn at the start, exponential
+with mean 1, so that a planted effect is a ratio of hazards per contact. Nothing in the log tells a lapse from a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from benchmarks.hostile.simulate import (
+    BAD,
+    FIRST_DAY,
+    GOOD,
+    GRADES,
+    NEUTRAL,
+    UNKNOWN,
+    Bools,
+    Floats,
+    Ints,
+    toml_value,
+)
+
+BEFORE = 400  # days simulated before the log begins
+JANUARY = 31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A family of shops: one definition, any number of seeds.
+
+    Attributes:
+        about: what happens, in plain words.
+        bad_first: ratio of the hazard of lapsing at a contact from the first bad one on, itself included; the truth.
+        bad_latest: the same while the latest contact is a bad one.
+        good_each: for every good contact so far, up to ten.
+        lapse: hazard of lapsing at a contact.
+        pace: days between contacts of a median customer.
+        pace_spread: standard deviation between customers of the logarithm of their pace.
+        gap_shape: of the gamma distribution of a customer's gaps.
+        bad_by_pace: log odds of a bad grade, per unit of the logarithm of the pace: above 0, slow buyers find more bad.
+        lapse_by_pace: log hazard of lapsing, per unit of the same.
+        slowing: a customer's pace slows by this factor with every contact.
+        january_gap: factor of gaps that begin in January.
+        january_bad: factor of the odds of a bad grade in January.
+        season: factor of gaps that begin in summer; winter has the inverse.
+        season_bad: factor of the odds of a bad grade in summer; winter has the inverse.
+        outage: first and last day, factor of the odds of a bad grade, of the hazard of lapsing; None is none.
+        last_bad: factor of the odds of a bad grade at the last `last_contacts` contacts before a lapse.
+        last_contacts: see there.
+        last_answered: factor of the odds that these are graded.
+        temperament: log odds of a bad grade and log hazard of lapsing, per unit of a trait.
+        shares: of bad, neutral and good contacts.
+        answered: share of contacts that are graded.
+        days: length of the log.
+        customers: how many there are, unless asked otherwise.
+        gap_days: what the study takes for a lapse.
+        moments: keys for the section ``[moments]`` of the study file, written where asked for.
+        is_beyond_reach: whether nothing in the data can tell what happens from effects of moments.
+    """
+
+    about: str
+    bad_first: float = 1.0
+    bad_latest: float = 1.0
+    good_each: float = 1.0
+    lapse: float = 0.06
+    pace: float = 20.0
+    pace_spread: float = 0.7
+    gap_shape: float = 0.8
+    bad_by_pace: float = 0.0
+    lapse_by_pace: float = 0.0
+    slowing: float = 1.0
+    january_gap: float = 1.0
+    january_bad: float = 1.0
+    season: float = 1.0
+    season_bad: float = 1.0
+    outage: tuple[int, int, float, float] | None = None
+    last_bad: float = 1.0
+    last_contacts: int = 1
+    last_answered: float = 1.0
+    temperament: tuple[float, float] = (0.0, 0.0)
+    shares: tuple[float, float, float] = (0.16, 0.3, 0.54)
+    answered: float = 0.92
+    days: int = 1095
+    customers: int = 3000
+    gap_days: int = 180
+    moments: dict[str, str | int | list[int]] = field(default_factory=dict)
+    is_beyond_reach: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedShop:
+    """One shop. Contacts are sorted by customer and order; those before the log are included.
+
+    Attributes:
+        shop: the family.
+        customer: shape (m,): of each contact.
+        number: shape (m,): of the contact, from 0 on.
+        day: shape (m,): negative is before the log.
+        true_grade: shape (m,): position in `GRADES`.
+        grade: shape (m,): as recorded, `UNKNOWN` where it was not graded.
+        lapses: shape (m,): whether the customer never comes back after it.
+    """
+
+    shop: Shop
+    customer: Ints
+    number: Ints
+    day: Ints
+    true_grade: Ints
+    grade: Ints
+    lapses: Bools
+
+
+def simulate_shop(
+    shop: Shop, seed: int | Sequence[int], customers: int | None = None, **changes: Any
+) -> SimulatedShop:
+    """Follow a shop's customers from contact to contact.
+
+    Args:
+        shop: the family.
+        seed: equal seeds give equal shops.
+        customers: how many come, before the log or in it; those of the family when not given.
+        changes: other values for fields of the shop.
+
+    Raises:
+        TypeError: a change is no field of the shop.
+        ValueError: no number of customers above zero.
+    """
+    shop = replace(shop, **changes)
+    n = shop.customers if customers is None else customers
+    if n < 1:
+        raise ValueError(f"customers must be above 0, were {n}")
+    traits, lots = np.random.default_rng(seed).spawn(2)
+    slow = shop.pace_spread * traits.standard_normal(n)
+    temper = traits.standard_normal(n)
+    limit = traits.exponential(size=n)
+    day = traits.integers(-BEFORE, shop.days - shop.gap_days, n).astype(float)
+    summed, count = np.zeros(n), np.zeros((n, 3), np.int64)
+    who = np.arange(n)
+    parts: list[tuple[Ints, ...]] = []
+    number = 0
+    while len(who):
+        now = day[who].astype(np.int64)
+        hazard, odds = _without_moments(shop, now, slow[who], temper[who])
+        before = np.log(shop.bad_first) * (count[who, BAD] > 0)
+        before = before + np.log(shop.good_each) * np.minimum(count[who, GOOD], 10)
+        is_last = summed[who] + shop.last_contacts * hazard * np.exp(before) >= limit[who]
+        odds += np.log(shop.last_bad) * is_last
+
+        bad = shop.shares[BAD] * np.exp(odds)
+        u = lots.random(len(who)) * (bad + shop.shares[NEUTRAL] + shop.shares[GOOD])
+        grade = np.where(u < bad, BAD, np.where(u < bad + shop.shares[GOOD], GOOD, NEUTRAL))
+        answered = shop.answered / (1 - shop.answered) * np.where(is_last, shop.last_answered, 1)
+        is_graded = lots.random(len(who)) < answered / (1 + answered)
+        count[who, grade] += 1
+
+        effect = np.log(shop.bad_first) * (count[who, BAD] > 0)
+        effect = effect + np.log(shop.bad_latest) * (grade == BAD)
+        effect = effect + np.log(shop.good_each) * np.minimum(count[who, GOOD], 10)
+        summed[who] += hazard * np.exp(effect)
+        lapses = summed[who] >= limit[who]
+        parts.append(
+            (
+                who,
+                np.full(len(who), number),
+                now,
+                grade,
+                np.where(is_graded, grade, UNKNOWN),
+                lapses.astype(np.int64),
+            )
+        )
+        scale = shop.pace * np.exp(slow[who]) * shop.slowing**number * _slowness(shop, now)
+        gap = lots.gamma(shop.gap_shape, scale / shop.gap_shape)
+        day[who] += 1 + gap
+        who = who[~lapses & (day[who] < shop.days)]
+        number += 1
+    columns = [np.concatenate([p[k] for p in parts]) for k in range(6)]
+    order = np.lexsort((columns[1], columns[0]))
+    customer, numbers, days, true_grade, grades, lapsed = (c[order] for c in columns)
+    return SimulatedShop(shop, customer, numbers, days, true_grade, grades, lapsed > 0)
+
+
+def _without_moments(shop: Shop, now: Ints, slow: Floats, temper: Floats) -> tuple[Floats, Floats]:
+    """The hazard of lapsing and the log odds of a bad grade, apart from what moments do and who is about to lapse."""
+    hazard = shop.lapse * np.exp(shop.lapse_by_pace * slow + shop.temperament[1] * temper)
+    odds = shop.bad_by_pace * slow + shop.temperament[0] * temper
+    odds += np.log(shop.january_bad) * (now % 365 < JANUARY) + np.log(shop.season_bad) * _summer(
+        now
+    )
+    if shop.outage:
+        first, last, bad_factor, lapse_factor = shop.outage
+        is_out = (first <= now) & (now <= last)
+        odds += np.log(bad_factor) * is_out
+        hazard *= np.where(is_out, lapse_factor, 1)
+    return hazard, odds
+
+
+def _summer(now: Ints) -> Floats:
+    return np.asarray(-np.cos(2 * np.pi * now / 365), dtype=float)
+
+
+def _slowness(shop: Shop, now: Ints) -> Floats:
+    """Factor of gaps that begin on a day."""
+    slow_january = np.where(now % 365 < JANUARY, shop.january_gap, 1.0)
+    return np.asarray(slow_january * shop.season ** _summer(now), dtype=float)
+
+
+def write_shop(
+    simulated: SimulatedShop, folder: Path, name: str, *, with_moment_keys: bool = False
+) -> Path:
+    """Write a study: study.toml and interactions.parquet; see `simulate.write`."""
+    import polars as pl
+
+    s = simulated
+    folder.mkdir(parents=True, exist_ok=True)
+    seen = s.day >= 0
+    midnight = np.datetime64(FIRST_DAY.isoformat(), "s")
+    # the number keeps the order of contacts of one day
+    second = 36000 + np.minimum(s.number[seen], 30000)
+    at = midnight + (s.day[seen] * 86400 + second).astype("timedelta64[s]")
+    ids = np.array([f"C{i:06d}" for i in range(int(s.customer.max()) + 1)])
+    pl.DataFrame(
+        {
+            "customer": ids[s.customer[seen]],
+            "at": at.astype("datetime64[us]"),
+            "grade": np.array((*GRADES, "unknown"))[s.grade[seen]],
+        }
+    ).sort("at", "customer").write_parquet(folder / "interactions.parquet")
+    keys = s.shop.moments if with_moment_keys else {}
+    study = folder / "study.toml"
+    study.write_text(
+        STUDY.format(
+            name=name,
+            about=s.shop.about,
+            first=FIRST_DAY,
+            last=FIRST_DAY + timedelta(days=s.shop.days - 1),
+            gap=s.shop.gap_days,
+            moments="".join(f"{k} = {toml_value(v)}\n" for k, v in keys.items()),
+        ),
+        encoding="utf-8",
+    )
+    return study
+
+
+STUDY = """\
+# {about}
+
+[study]
+id = "{name}"
+name = "{name} (synthetic)"
+
+[interactions]
+source = "interactions.parquet"
+log_from = {first}
+log_until = {last}
+
+[moments]
+{moments}
+[retention]
+kind = "activity"
+gap_days = {gap}
+"""
+
+SHOPS: dict[str, Shop] = {
+    "shop-null": Shop(about="Grades do nothing, and nothing else happens."),
+    "shop-first": Shop(
+        about="The first bad contact multiplies the hazard of lapsing by 1.6, for good.",
+        bad_first=1.6,
+    ),
+    "shop-latest": Shop(
+        about="While the latest contact is bad, the hazard of lapsing is twice as high.",
+        bad_latest=2.0,
+    ),
+    "shop-slow-buyers": Shop(
+        about="Slow buyers find more bad; they lapse no sooner, but look as if.",
+        bad_by_pace=0.6,
+        pace_spread=1.0,
+        gap_days=90,
+    ),
+    "shop-slow-buyers-true": Shop(
+        about="Slow buyers find more bad, and the first bad contact multiplies the hazard by 1.6.",
+        bad_by_pace=0.6,
+        pace_spread=1.0,
+        gap_days=90,
+        bad_first=1.6,
+    ),
+    "shop-quick-critics": Shop(
+        about="Quick buyers find more bad, and the first bad contact multiplies the hazard by 1.6.",
+        bad_by_pace=-0.6,
+        pace_spread=1.0,
+        gap_days=90,
+        bad_first=1.6,
+    ),
+    "shop-heavy-tails": Shop(
+        about="Paces differ thirtyfold, and slow buyers find a little more bad.",
+        pace_spread=1.4,
+        bad_by_pace=0.3,
+        gap_shape=0.5,
+        gap_days=120,
+    ),
+    "shop-slow-january": Shop(
+        about="In January all is slow and much is bad.",
+        january_gap=3.0,
+        january_bad=4.0,
+        gap_days=90,
+    ),
+    "shop-seasons": Shop(
+        about="Summer is slow, and more is bad in it.", season=2.0, season_bad=1.8, gap_days=120
+    ),
+    "shop-about-to-lapse": Shop(
+        about="Who is about to lapse grades its last contacts worse.", last_bad=4.0, last_contacts=2
+    ),
+    "shop-outage": Shop(
+        about="For 45 days much is bad, and customers lapse three times as often.",
+        outage=(500, 544, 8.0, 3.0),
+    ),
+    "shop-temperament": Shop(
+        about="Who grades harshly lapses sooner, whatever happens.", temperament=(0.7, 0.4)
+    ),
+    "shop-slowing": Shop(
+        about="Customers slow down with every contact, whatever its grade.",
+        slowing=1.05,
+        gap_days=120,
+    ),
+    "shop-not-answering": Shop(
+        about="The first bad contact multiplies the hazard by 1.6, but who is about to lapse does not answer.",
+        bad_first=1.6,
+        last_answered=0.05,
+        last_contacts=2,
+    ),
+    "shop-good": Shop(
+        about="Every good contact multiplies the hazard of lapsing by 0.9.",
+        good_each=0.9,
+        lapse=0.1,
+    ),
+}

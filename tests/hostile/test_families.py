@@ -1,0 +1,161 @@
+"""No family is degenerate, and what is true of each is on file."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from benchmarks.hostile import truths as truth_module
+from benchmarks.hostile.families import FAMILIES
+from benchmarks.hostile.large_runs import incidence_before_third
+from benchmarks.hostile.run import seeds
+from benchmarks.hostile.shops import SHOPS, Shop, simulate_shop, write_shop
+from benchmarks.hostile.simulate import BAD, GOOD, Company, Effects, simulate
+from benchmarks.hostile.truths import CLAIMS, HERE, lines, truths
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_family_is_degenerate(name):
+    s = simulate(FAMILIES[name], 1, 1000)
+    assert 60 < (s.cause == 1).sum() < 600
+    assert (s.cause == 2).sum() > 10
+    grades = np.bincount(s.grade[s.seen], minlength=4) / s.seen.sum()
+    assert np.all(grades > 0.04), grades
+    assert (s.start < 0).any()
+    assert np.isin(np.arange(3), s.segment).all()
+
+
+@pytest.mark.parametrize("name", SHOPS)
+def test_no_shop_is_degenerate(name):
+    s = simulate_shop(SHOPS[name], 1, 1000)
+    seen = s.day >= 0
+    assert 300 < s.lapses[seen].sum() < 900
+    grades = np.bincount(s.grade[seen], minlength=4) / seen.sum()
+    assert np.all(grades > 0.04), grades
+    last = np.r_[s.customer[1:] != s.customer[:-1], True]
+    assert not s.lapses[~last].any()
+
+
+def rate(s, chosen):
+    """Summed hazard of lapsing at the chosen contacts, on the scale of the complementary log-log."""
+    return -math.log1p(-s.lapses[chosen].mean())
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("shop-first", 1.6), ("shop-quick-critics", 1.6)])
+def test_effects_of_first_bad_contacts_are_planted_in_shops(name, ratio):
+    s = simulate_shop(SHOPS[name], 3, 20_000)
+    bad = np.cumsum(s.true_grade == BAD)
+    begins = np.r_[True, s.customer[1:] != s.customer[:-1]]
+    start = np.maximum.accumulate(np.where(begins, np.arange(len(bad)), 0))
+    so_far = bad - np.where(start > 0, bad[start - 1], 0)
+    assert rate(s, so_far > 0) / rate(s, so_far == 0) == pytest.approx(ratio, rel=0.04)
+
+
+def test_other_effects_are_planted_in_shops():
+    s = simulate_shop(SHOPS["shop-latest"], 4, 12_000)
+    is_bad = s.true_grade == BAD
+    assert rate(s, is_bad) / rate(s, ~is_bad) == pytest.approx(2.0, rel=0.05)
+    s = simulate_shop(SHOPS["shop-good"], 4, 20_000)
+    first = s.number == 0
+    is_good = s.true_grade == GOOD
+    assert rate(s, first & is_good) / rate(s, first & ~is_good) == pytest.approx(0.9, rel=0.08)
+
+
+def test_slow_buyers_find_more_bad_and_lapse_no_sooner():
+    s = simulate_shop(SHOPS["shop-slow-buyers"], 5, 12_000)
+    gaps = np.diff(s.day)[s.customer[1:] == s.customer[:-1]]
+    who = s.customer[1:][s.customer[1:] == s.customer[:-1]]
+    n = np.bincount(who, minlength=s.customer.max() + 1)
+    pace = np.bincount(who, gaps, minlength=len(n)) / np.maximum(n, 1)
+    is_slow = ((pace > 40) & (n > 2))[s.customer]
+    is_quick = ((pace < 12) & (n > 2))[s.customer]
+    is_bad = s.true_grade == BAD
+    assert is_bad[is_slow].mean() > 1.7 * is_bad[is_quick].mean()
+    assert rate(s, is_bad) / rate(s, ~is_bad) == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_shop_is_written_as_a_study(tmp_path):
+    shop = Shop(about="a shop", days=500, moments={"lead_days": [14]})
+    s = simulate_shop(shop, 6, 200)
+    text = write_shop(s, tmp_path, "shop").read_text()
+    assert 'kind = "activity"\ngap_days = 180\n' in text
+    assert "lead_days" not in text
+    assert "lead_days = [14]" in write_shop(s, tmp_path, "shop", with_moment_keys=True).read_text()
+    with pytest.raises(ValueError, match="above 0, were 0"):
+        simulate_shop(shop, 6, 0)
+
+
+def test_equal_seeds_give_equal_shops():
+    one, two, other = (simulate_shop(SHOPS["shop-null"], seed, 300) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(one.day, two.day)
+    np.testing.assert_array_equal(one.grade, two.grade)
+    assert len(one.day) != len(other.day)
+
+
+def test_every_family_has_a_seed_of_its_own_and_truths():
+    known = seeds()
+    assert list(known) == [*FAMILIES, *SHOPS]
+    assert np.diff(sorted(known.values())).min() >= 100_000
+    for family in known:
+        result = truths(family)
+        assert set(result) <= set(CLAIMS)
+        for truth in result.values():
+            assert set(truth.wrong) <= {"supported", "contradicted"}
+            assert len(truth.wrong) < 2
+
+
+def test_families_beyond_reach_are_named_where_they_are_described():
+    text = (HERE / "README.md").read_text(encoding="utf-8")
+    listed = text.split("by anything in the data: ")[1].split(". The pooled")[0].replace("\n", " ")
+    beyond = [name for name, family in FAMILIES.items() if family.is_beyond_reach]
+    assert [name.strip("` ") for name in listed.split(",")] == beyond
+
+
+def test_truths_are_on_file_as_they_follow_from_what_was_planted():
+    with (HERE / "truths.csv").open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["family", "claim", "value", "wrong", "why"]
+    assert [tuple(r) for r in rows] == lines()
+
+
+@pytest.mark.parametrize(
+    ("effects", "claim", "value", "wrong"),
+    [
+        (Effects(), "bad-moments-drive-away", 1.0, ("supported",)),
+        (Effects(bad_first=1.6), "bad-moments-drive-away", 1.6, ("contradicted",)),
+        (Effects(bad_first=1.05), "bad-moments-drive-away", 1.05, ()),
+        (Effects(bad_recent=2.5), "thirty-days", 2.5, ("contradicted",)),
+        (Effects(bad_first=1.6), "thirty-days", 1.0, ("supported",)),
+        (Effects(good_each=0.9), "good-moments-build", 0.9, ("contradicted",)),
+        (Effects(bad_first=1.6), "anger-to-appreciation", 1.6, ("supported",)),
+        (Effects(bad_first=1.1), "anger-to-appreciation", 1.1, ()),
+        (Effects(silence=1.6), "no-news", 1.6, ("contradicted",)),
+        (Effects(failed=(1.1,) * 4), "four-expectations", 1.1, ("contradicted",)),
+    ],
+)
+def test_what_would_be_wrong_follows_from_the_effect(monkeypatch, effects, claim, value, wrong):
+    company = Company(about="a test", effects=effects)
+    monkeypatch.setitem(truth_module.FAMILIES, "test", company)
+    truth = truths("test", {})[claim]
+    assert (truth.value, truth.wrong) == (value, wrong)
+
+
+def test_an_incidence_with_a_third_bad_moment_competing_is_counted_by_hand():
+    s = simulate(FAMILIES["null"], 8, 400, started_before=0, years=1.5, hazard=0.003)
+    chosen = {}
+    for i in range(400):
+        days = sorted(s.recorded[(s.customer == i) & s.seen & (s.grade == BAD)])
+        end = min(s.end[i], s.days - 1)
+        if not days or (len(days) > 2 and days[2] == days[0]) or days[0] >= end:
+            continue
+        third = days[2] if len(days) > 2 else 10**6
+        cause = "third" if third < end else ("", "left", "other")[s.cause[i]]
+        chosen[i] = (min(end, third) - days[0], cause)
+    there, expected = 1.0, 0.0
+    for t in range(1, 201):
+        n = sum(time >= t for time, _ in chosen.values())
+        now = [cause for time, cause in chosen.values() if time == t]
+        expected += there * now.count("left") / n
+        there *= 1 - sum(c != "" for c in now) / n
+    assert incidence_before_third(s, 200) == pytest.approx(expected)
