@@ -120,9 +120,9 @@ class Bench:
             self.folder / "real",
         ]
         subprocess.run([sys.executable, "-m", "cxresearch", *real], check=True, capture_output=True)
-        (shelf,) = (self.state / "pages").glob("*.json")
-        summary = _signed(shelf)["pages"][0]["summary"]
-        shelf.unlink()
+        (manifest,) = (self.state / "pages").glob("*.json")
+        summary = _signed(manifest)["pages"][0]["summary"]
+        manifest.unlink()
         shown = self.folder / "shown.json"
         shown.write_text(json.dumps({show.MIME: summary, "text/html": "<p>A verdict.</p>"}))
         return shown
@@ -179,11 +179,11 @@ class Bench:
 
     def learn(self) -> None:
         """Take note of the pages that were made on purpose."""
-        for shelf in sorted((self.state / "pages").glob("*.json")) + sorted(
+        for manifest in sorted((self.state / "pages").glob("*.json")) + sorted(
             (self.state / "pages").glob(".*.part")
         ):
             try:
-                result = _signed(shelf)
+                result = _signed(manifest)
             except ValueError:
                 continue  # being written
             for page in result["pages"]:
@@ -215,8 +215,11 @@ class Bench:
             for name in ("work", "publishing.json", "failed", "lock.owner")
             if (p := self.state / name).exists()
         ]
-        shelf = _signed(next((self.state / "pages").glob("*.json")))
-        wanted = {"index.html": shelf["index"], **{p["file"]: p["sha256"] for p in shelf["pages"]}}
+        manifest = _signed(next((self.state / "pages").glob("*.json")))
+        wanted = {
+            "index.html": manifest["index"],
+            **{p["file"]: p["sha256"] for p in manifest["pages"]},
+        }
         wrong = [f for f, sha in wanted.items() if sha256((self.out / f).read_bytes()) != sha]
         marked = [p.name for p in self.out.iterdir() if b"<!--STALE-->" in p.read_bytes()]
         return [*(str(p.relative_to(self.folder)) for p in left), *wrong, *marked]

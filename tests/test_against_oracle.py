@@ -88,7 +88,11 @@ def test_since_the_first_bad_moment(engine, study):
     if records is None:
         return
     whole = episodes(
-        records, {"bad": bad_count(3)}, fixed=("segment",), clock=DayClock(), whole=True
+        records,
+        {"bad": bad_count(3)},
+        fixed=("segment",),
+        clock=DayClock(),
+        observed_from_start=True,
     )
     for competing in (True, False):
         eps = since(whole, "bad", "1", exclude_from="3+")
@@ -139,7 +143,9 @@ def test_matched_comparators(study):
     if records is None:
         return
     histories = {"bad": bad_count(3), "recent": contacts_within(90)}
-    eps = episodes(records, histories, fixed=("segment",), clock=DayClock(), whole=True)
+    eps = episodes(
+        records, histories, fixed=("segment",), clock=DayClock(), observed_from_start=True
+    )
     table = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     for horizon in (20, 60):
         wanted = oracle.matched_incidence(contacts, customers, settings, horizon)
@@ -169,7 +175,12 @@ def test_moments_after_the_exposure_change_no_comparison(engine, study):
         whole, cut = (
             matched_table(
                 episodes(
-                    records, histories, fixed=("segment",), clock=DayClock(), line=each, whole=True
+                    records,
+                    histories,
+                    fixed=("segment",),
+                    clock=DayClock(),
+                    line=each,
+                    observed_from_start=True,
                 ),
                 "bad",
                 level,

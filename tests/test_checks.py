@@ -10,7 +10,7 @@ from cxresearch.claims.requirements import check_claims
 from cxresearch.errors import ArgumentError, CxResearchError, UnknownNameError
 
 WRONG = [
-    (lambda v: checks.whole("x", v, 1), [None, "3", True, 1.5, 0, -1, [1]]),
+    (lambda v: checks.whole_number("x", v, 1), [None, "3", True, 1.5, 0, -1, [1]]),
     (lambda v: checks.fraction("x", v), [None, "0.9", True, 0, 1, float("nan"), -0.5]),
     (lambda v: checks.flag("x", v), [None, "yes", 1]),
     (lambda v: checks.text("x", v), [None, 3, ["a"]]),
@@ -37,7 +37,7 @@ def test_wrong_arguments_are_named(check, given):
 
 
 def test_numpy_values_are_fine():
-    assert checks.whole("x", np.int64(3), 1) == 3
+    assert checks.whole_number("x", np.int64(3), 1) == 3
     assert checks.edges("x", np.array([1, 3])) == (1, 3)
     assert checks.fraction("x", np.float64(0.9)) == 0.9
     assert checks.flag("x", np.True_) is True

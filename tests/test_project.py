@@ -124,9 +124,9 @@ def test_what_has_many_fields_is_built_by_keyword():
 
 
 FLOW = (
-    "errors", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables", "result", "disclosure",
-    "study", "engines", "records", "histories", "risk", "estimators", "explore", "curves", "claims",
-    "journey", "charts", "worlds", "report", "cli", "__main__", "__init__",
+    "errors", "atomic", "redaction", "threads", "trust", "checks", "engine_names", "bundled", "outputs", "html_tables",
+    "result", "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore", "curves",
+    "claims", "journey", "charts", "worlds", "report", "cli", "__main__", "__init__",
 )  # fmt: skip
 
 
@@ -217,3 +217,16 @@ def test_the_catalogue_parses():
         assert claim.statement
         assert claim.source
         assert claim.primary.primary
+
+
+# folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, and
+# numbers that were made without the package
+OTHER_TESTS = {"browser", "spark", "postgres", "notebooks", "golden", "reference"}
+
+
+def test_folders_of_tests_are_those_of_the_package():
+    tests, package = ROOT / "tests", ROOT / "src" / "cxresearch"
+    folders = {p.parent.relative_to(tests) for p in tests.rglob("test_*.py")} - {Path()}
+    packages = {p.parent.relative_to(package) for p in package.rglob("__init__.py")}
+    assert {f for f in folders if f.parts[0] not in OTHER_TESTS} <= packages
+    assert {p for p in packages if len(p.parts) == 1} <= folders | {Path("report")}

@@ -37,16 +37,18 @@ def made(records):
         strata=["segment"],
         bad=cx.bad_count(3),
         recent=cx.contacts_within(1, (1,)),
-        whole=True,
+        observed_from_start=True,
     )
-    table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1), whole=True)
+    table = cx.risk_table(
+        records, strata=["segment"], bad=cx.bad_count(1), observed_from_start=True
+    )
     fit = cx.cox(table, ["bad"], strata=["segment"])
     matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     ages = cx.risk_table(
         records,
         age=cx.histories.age_of_last("bad", (90,)),
         complaint=cx.histories.age_since("complaint", (90,)),
-        whole=True,
+        observed_from_start=True,
     )
     docket = cx.evaluate(records, claims=["bad-moments-drive-away"])
     claim = next(iter(claims_of(())))

@@ -124,16 +124,20 @@ def results(tmp_path_factory):
         strata=["segment"],
         bad=cx.bad_count(1),
         good=histories.grade_count("good", (1,)),
-        whole=True,
+        observed_from_start=True,
     )
-    ages = cx.risk_table(records, age=histories.age_of_last("bad", (30, 180)), whole=True)
+    ages = cx.risk_table(
+        records, age=histories.age_of_last("bad", (30, 180)), observed_from_start=True
+    )
     late = cx.risk_table(
         records,
         age=histories.age_of_last("bad", (90,)),
         complaint=histories.age_since("complaint", (90,)),
-        whole=True,
+        observed_from_start=True,
     )
-    eps = cx.episodes(records, bad=cx.bad_count(3), recent=cx.contacts_within(1, (1,)), whole=True)
+    eps = cx.episodes(
+        records, bad=cx.bad_count(3), recent=cx.contacts_within(1, (1,)), observed_from_start=True
+    )
     matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     agents = agent_table(records, "agent", ("touchpoint", "month"))
     docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)

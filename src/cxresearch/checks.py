@@ -15,7 +15,7 @@ from cxresearch.errors import ArgumentError, UnknownNameError
 T = TypeVar("T")
 
 
-def whole(argument: str, given: Any, low: int) -> int:
+def whole_number(argument: str, given: Any, low: int) -> int:
     """A whole number of at least `low`; NumPy integers count, booleans do not.
 
     Raises:
@@ -103,7 +103,7 @@ def edges(argument: str, given: Any, *, empty: bool = False, low: int = 1) -> tu
         raise ArgumentError(argument, given, allowed)
     result = tuple(given)
     try:
-        numbers = tuple(whole(argument, n, low) for n in result)
+        numbers = tuple(whole_number(argument, n, low) for n in result)
     except ArgumentError:
         raise ArgumentError(argument, given, allowed) from None
     if any(b <= a for a, b in pairwise(numbers)) or not (numbers or empty):
@@ -205,7 +205,7 @@ def arguments(**given: Any) -> None:
 
 
 def _count(low: int) -> Callable[[str, Any], object]:
-    return lambda argument, given: whole(argument, given, low)
+    return lambda argument, given: whole_number(argument, given, low)
 
 
 def _word(*allowed: str) -> Callable[[str, Any], object]:
@@ -261,7 +261,7 @@ def _texts(argument: str, given: Any) -> None:
 
 _SHARED: dict[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("terms", "strata", "held", "a", "b", "common", "causes", "features"), names),
-    **dict.fromkeys(("cause", "age", "history", "matched_on", "unit", "by", "happening"), text),
+    **dict.fromkeys(("cause", "age", "history", "matched_on", "unit", "by", "event"), text),
     **dict.fromkeys(("numerator", "subset"), levels),
     **dict.fromkeys(("weights",), weights),
     **dict.fromkeys(("level", "part"), fraction),
@@ -269,7 +269,7 @@ _SHARED: dict[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("min_events", "seed"), _count(0)),
     **dict.fromkeys(("days", "fresh_days", "long_tenure_days", "quick_hours", "recent", "older"), _days),
     **dict.fromkeys(("edges", "breaks"), _numbers),
-    **dict.fromkeys(("verdicts_only", "keep", "time_fixed", "whole", "first"), flag),
+    **dict.fromkeys(("verdicts_only", "keep", "time_fixed", "observed_from_start", "first"), flag),
     **dict.fromkeys(("path", "folder"), _path),
     "clock": text,
     "errors": _word("robust", "model"),
@@ -277,7 +277,7 @@ _SHARED: dict[str, Callable[[str, Any], object]] = {
     "grades": names,
     "only": names,
     "progress": _callable,
-    "reads": names,
+    "required_columns": names,
     "raw": _mapping,
     "state": _path,
     "until_nth": _count(1),

@@ -15,7 +15,7 @@ import click
 
 from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
-from cxresearch.outputs import check_writable, write_whole
+from cxresearch.outputs import check_writable, write_output
 from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class _Commands(click.Group):
         except CxResearchError as e:
             _fail(str(e), WRONG)
         except BrokenPipeError:
-            # whoever read has gone; nothing is left to be said, not even by the last flush
+            # the reader has gone: the last flush must not fail either
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(FAILED)
         except KeyboardInterrupt:
@@ -97,7 +97,7 @@ def _restore(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def _named(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
+def _json_path(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
     if value == "":
         raise click.UsageError("--json needs the name of a file; - is standard output")
     return None if value is None else Path(value)
@@ -219,7 +219,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=_named,
+    callback=_json_path,
     metavar="FILE",
     help="Write the verdicts as JSON; - for standard output.",
 )
@@ -245,7 +245,7 @@ def evaluate(
         _say(str(docket))
     _quarantine(docket.audit, loaded)
     if json_file is not None and str(json_file) != "-":
-        write_whole(json_file, docket.to_json())
+        write_output(json_file, docket.to_json())
     elif json_file is not None:
         with click.open_file("-", "w", encoding="utf-8") as out:
             out.write(docket.to_json())
@@ -323,10 +323,10 @@ def report(
     from cxresearch.report.runs.plan import from_text
     from cxresearch.report.runs.run import report as run
 
-    told = from_text(parameters)
+    given_parameters = from_text(parameters)
     say, tell = _log()
     if as_pdf:
-        browser()  # said before the long work, not after it
+        browser()  # a missing browser is an error before the long work, not after it
     pages = run(
         study,
         out,
@@ -335,7 +335,7 @@ def report(
         engine=engine,
         variables=variables,
         state=state,
-        parameters=told,
+        parameters=given_parameters,
         force=force,
         wait=wait,
         progress=say,
@@ -375,7 +375,7 @@ def simulate(
 ) -> None:
     """Write a synthetic company whose truth is known; without a WORLD, list the worlds.
 
-    The folder then holds a study and truth.json, which says what is true there of each claim.
+    The folder then holds a study and truth.json: what is true there of each claim.
     """
     from cxresearch.worlds import KNOWN, known_world
     from cxresearch.worlds import simulate as simulated

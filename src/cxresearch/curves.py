@@ -124,7 +124,7 @@ def incidence_by_level(
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> curves = cx.incidence_by_level(table, "bad")
         >>> curves
         Curves(bad: 0, 1+)
@@ -175,7 +175,7 @@ def incidence_after_bad(
     Args:
         study: a study, or its records.
         nth: the bad moment at time 0.
-        until_nth: a later bad moment that ends the follow-up as a cause of its own; None to follow on.
+        until_nth: a later bad moment that ends the follow-up as a separate cause; None to follow on.
 
     Raises:
         SourceError, DataError: as `cxresearch.audit`.
@@ -190,7 +190,7 @@ def incidence_after_bad(
     optional(until_nth=until_nth)
     records = records_of(study)
     stop = max(until_nth or 0, nth + 1)
-    eps = episodes(records, {"bad": bad_count(stop)}, clock=DayClock(), whole=True)
+    eps = episodes(records, {"bad": bad_count(stop)}, clock=DayClock(), observed_from_start=True)
     eps = since(eps, "bad", str(nth), exclude_from=f"{stop}+")
     if until_nth is not None:
         eps = until(eps, "bad", f"{stop}+", f"{_ordinal(stop)} bad moment")

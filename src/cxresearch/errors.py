@@ -1,6 +1,6 @@
 """Everything that can go wrong, in the order of the flow.
 
-Each error says what was given, what is allowed and what to do. The fields hold the same facts for programs.
+Each error names what was given, what is allowed and what to do. The fields hold the same facts for programs.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class StudyError(CxResearchError):
     """The study file cannot be read or does not say what it must.
 
     Attributes:
-        field: the key in question, as ``section.key``; empty when the whole file is meant.
+        field: the key in question, as ``section.key``; empty for an error of the file as such.
     """
 
     def __init__(self, message: str, *, field: str = "") -> None:
@@ -80,7 +80,7 @@ class RuleError(StudyError):
 
 
 class SourceError(CxResearchError):
-    """A table cannot be read: no such file, not what its name says, no such driver."""
+    """A table cannot be read: no such file, not of the kind that its name suggests, no such driver."""
 
 
 class DataError(CxResearchError):

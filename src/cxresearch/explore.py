@@ -47,7 +47,7 @@ def episodes(
     strata: Sequence[str] = (),
     clock: str | None = None,
     engine: Engine | str = "polars",
-    whole: bool = False,
+    observed_from_start: bool = False,
     **histories: History,
 ) -> Episodes:
     """(start, stop] rows of every customer for some histories.
@@ -55,9 +55,9 @@ def episodes(
     Args:
         study: a study, or its records (read once, used often).
         strata: fixed covariates to keep: ``segment`` or a covariate of the study.
-        clock: ``tenure`` (days since the start) or ``contact`` (activity studies); the study's own when not given.
+        clock: ``tenure`` (days since the start) or ``contact`` (activity studies); that of the study when not given.
         engine: where the tables are read; ignored for records.
-        whole: leave out customers whose beginnings the log does not show; their counts are ``unknown``.
+        observed_from_start: leave out customers whose beginnings the log does not show; their counts are ``unknown``.
         histories: column name to history, such as ``bad=cx.bad_count(3)``.
 
     Returns:
@@ -79,14 +79,18 @@ def episodes(
     """
     optional(clock=clock)
     fixed = names("strata", strata)
-    flag("whole", whole)
+    flag("observed_from_start", observed_from_start)
     for name, history in histories.items():
         instance(name, history, History, "a history, such as cx.bad_count(3)")
     records = records_of(
-        study, engine, {name for history in histories.values() for name in history.reads}
+        study, engine, {name for history in histories.values() for name in history.required_columns}
     )
     return episodes_of(
-        records, histories, fixed=fixed, clock=clock_of(records.study, clock), whole=whole
+        records,
+        histories,
+        fixed=fixed,
+        clock=clock_of(records.study, clock),
+        observed_from_start=observed_from_start,
     )
 
 
@@ -96,14 +100,14 @@ def risk_table(
     strata: Sequence[str] = (),
     clock: str | None = None,
     engine: Engine | str = "polars",
-    whole: bool = False,
+    observed_from_start: bool = False,
     time_fixed: bool = False,
     **histories: History,
 ) -> RiskTable:
     """The risk table of a study for some histories; what every estimator takes.
 
     Args and errors as `episodes`; with `time_fixed`, each customer's last level counts as if it had held from the
-    beginning. That looks ahead, as naive analyses do: it is there to be shown beside the right answer.
+    beginning. That looks ahead, as naive analyses do: it is meant for comparison with the right answer.
 
     Example:
         >>> import polars as pl
@@ -116,7 +120,14 @@ def risk_table(
         RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)
     """
     arguments(time_fixed=time_fixed)
-    eps = episodes(study, strata=strata, clock=clock, engine=engine, whole=whole, **histories)
+    eps = episodes(
+        study,
+        strata=strata,
+        clock=clock,
+        engine=engine,
+        observed_from_start=observed_from_start,
+        **histories,
+    )
     return count(fix_last_levels(eps) if time_fixed else eps)
 
 
@@ -128,7 +139,7 @@ def fit_hazard_model(
     cause: str = "defection",
     level: float = 0.95,
 ) -> CoxFit:
-    """Hazard ratios on the table's own clock: Cox on days, the model for grouped time on contacts.
+    """Hazard ratios on the clock of the table: Cox on days, the model for grouped time on contacts.
 
     Args:
         table: the risk table.
@@ -143,7 +154,7 @@ def fit_hazard_model(
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> cx.fit_hazard_model(table, ["bad"], strata=["segment"])
         CoxFit(hazard ratios of defection: bad[1+] 1.86; 576 events)
     """
@@ -158,8 +169,14 @@ def fit_hazard_model(
 
 
 def records_of(
-    study: Study | Records, engine: Engine | str = "polars", reads: Collection[str] | None = None
+    study: Study | Records,
+    engine: Engine | str = "polars",
+    required_columns: Collection[str] | None = None,
 ) -> Records:
-    """The records of a study, with the facets in `reads`; records are passed on as they are."""
+    """The records of a study, with the contact attributes in `required_columns`; records are passed on as they are."""
     known = study_of(study)
-    return study if isinstance(study, Records) else read_records(known, engine, reads=reads)
+    return (
+        study
+        if isinstance(study, Records)
+        else read_records(known, engine, required_columns=required_columns)
+    )

@@ -1,7 +1,7 @@
 """How objects show themselves in JupyterLab and on pages: one accessible table, with all text escaped.
 
 An output in JupyterLab has to bring its style along (`styled`), because no other style sheet knows its classes. A page
-of a report has a sheet of its own and refuses every other style, so the style is taken out there (`unstyled`).
+of a report has one style sheet and refuses every other style, so the style is taken out there (`unstyled`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NUMBER = re.compile(
 _NO_NUMBER = {"", "–", "not shown", "too few"}
 
 # Colours are those of JupyterLab's theme; elsewhere those of whatever the output stands in. Classes are written twice
-# where JupyterLab's own rules for tables and headings would win otherwise.
+# where JupyterLab's rules for tables and headings would win otherwise.
 _CSS = """
 .cx-scroll.cx-scroll{overflow-x:auto;margin:.8em 0}
 .cx-scroll.cx-scroll table{margin:0;border-collapse:collapse;table-layout:auto;font-variant-numeric:tabular-nums}
@@ -96,7 +96,7 @@ def styled(block: str) -> str:
 
 
 def unstyled(block: str) -> str:
-    """HTML without the style for JupyterLab, as a page with a sheet of its own needs it."""
+    """HTML without the style for JupyterLab, as a page that has a style sheet needs it."""
     return block.replace(_STYLE, "")
 
 
@@ -123,12 +123,12 @@ def html_table(
         for i, h in enumerate(heads)
     )
     body = "".join(_row(row, right) for row in cells)
-    said = printable(" ".join(n for n in notes if n))
-    below = f"<p class='cx-under'>{escape(said)}</p>" if said else ""
+    note = printable(" ".join(n for n in notes if n))
+    footer = f"<p class='cx-under'>{escape(note)}</p>" if note else ""
     return styled(
         f"<div class='cx-scroll cx-result' tabindex='0' role='group' aria-label='{escape(caption, quote=True)}'>"
         f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-        f"{below}"
+        f"{footer}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A file that somebody asked for: whole, or as it was."""
+"""A file that somebody asked for: written completely, or left as it was."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from cxresearch.atomic import put_in_place, stage
 from cxresearch.errors import ReportError
 
 
@@ -21,15 +22,13 @@ def check_writable(path: Path) -> None:
         raise ReportError(f"cannot write {path}: no folder {path.parent}; make it, or name another")
     try:
         if not _written_into(path):
-            beside = _beside(path)
-            beside.touch(exist_ok=False)
-            beside.unlink()
+            stage(path.resolve(), Path.touch, mark=_new_mark(), is_durable=False).unlink()
     except OSError as e:
         raise ReportError(f"cannot write {path}: {e.strerror}; name another file") from None
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file as a whole, or leave it as it is; into a device or a pipe, simply write.
+def write_output(path: Path, text: str) -> None:
+    """Replace a file completely, or leave it as it is; write directly into a device or a pipe.
 
     Raises:
         ReportError: it cannot be written.
@@ -39,31 +38,30 @@ def write_whole(path: Path, text: str) -> None:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "w", encoding="utf-8") as out:
                 out.write(text)
             return
-        beside = _beside(path)
-        try:
-            beside.write_text(text, encoding="utf-8")
-            if path.exists():
-                beside.chmod(stat.S_IMODE(path.stat().st_mode))
-            beside.replace(path.resolve())
-        finally:
-            beside.unlink(missing_ok=True)
+        target = path.resolve()  # whatever links lead there
+        part = stage(
+            target, lambda p: p.write_text(text, encoding="utf-8"), mark=_new_mark(), mode=0o666
+        )
+        if target.exists():
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+        put_in_place(part, target)
     except OSError as e:
         raise ReportError(f"cannot write {path}: {e.strerror}; name another file") from None
 
 
 def _written_into(path: Path) -> bool:
-    """Whether there is something else than a file, or what this program's own output goes to."""
+    """Whether there is something else than a file, or the file that the output of this program goes to."""
     try:
         result = path.stat()
     except FileNotFoundError:
         return False
-    own = []
+    streams = []
     for stream in (1, 2):
         with suppress(OSError):  # it may be closed
-            own.append(os.fstat(stream))
-    return not stat.S_ISREG(result.st_mode) or any(os.path.samestat(result, o) for o in own)
+            streams.append(os.fstat(stream))
+    return not stat.S_ISREG(result.st_mode) or any(os.path.samestat(result, o) for o in streams)
 
 
-def _beside(path: Path) -> Path:
-    """A name that is free, in the same folder, whatever links lead there."""
-    return path.resolve().parent / f".cxresearch-{secrets.token_hex(4)}"
+def _new_mark() -> str:
+    """A mark of this call alone, so that no other one is in its way."""
+    return f"cxresearch-{secrets.token_hex(4)}"

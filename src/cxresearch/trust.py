@@ -1,7 +1,7 @@
-"""What a study folder is trusted with: which variables, hosts and state folders, and which files are our own work.
+"""What a study folder is trusted with: variables, hosts and state folders, and files that this user's runs wrote.
 
 A study folder may come from a stranger, its state folder included. So what decides here lies outside of it: what the
-user allows in the environment, who owns a folder, and a key that never leaves the user's own state directory.
+user allows in the environment, who owns a folder, and a key that never leaves the state directory of the user.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from cxresearch.atomic import stage
 from cxresearch.errors import StateError
 
 ALLOW_ENV = (
@@ -159,7 +160,7 @@ def make_private(folder: Path) -> Path:
 
 
 def signature(purpose: str, content: bytes) -> str:
-    """What shows that this user's own run wrote some content; empty where no key can be kept.
+    """The proof that a run of this user wrote some content; empty where no key can be kept.
 
     Args:
         purpose: what the content is, and where it belongs, so that it is taken for nothing else.
@@ -180,10 +181,10 @@ def signed(purpose: str, content: bytes) -> bytes:
     return signature(purpose, content).ljust(_MAC, "-").encode() + b"\n" + content
 
 
-def unsigned(purpose: str, whole: bytes) -> bytes | None:
+def unsigned(purpose: str, content: bytes) -> bytes | None:
     """The content of what `signed` made; None if this user has not signed it."""
-    mac, content = whole[:_MAC], whole[_MAC + 1 :]
-    return content if is_signed(purpose, content, mac.decode("ascii", "replace")) else None
+    mac, rest = content[:_MAC], content[_MAC + 1 :]
+    return rest if is_signed(purpose, rest, mac.decode("ascii", "replace")) else None
 
 
 def _key() -> bytes:
@@ -194,9 +195,8 @@ def _key() -> bytes:
         file = base / "cxresearch" / _KEY
         if not file.exists():
             make_private(file.parent)
-            part = file.with_name(f".{_KEY}.{secrets.token_hex(8)}")
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-                out.write(secrets.token_bytes(32))
+            key, mark = secrets.token_bytes(32), secrets.token_hex(8)
+            part = stage(file, lambda p: p.write_bytes(key), mark=mark, mode=0o600)
             try:
                 os.link(part, file)  # the first of several runs wins
             except FileExistsError:

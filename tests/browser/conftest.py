@@ -7,7 +7,7 @@ from cxresearch.report.runs.run import report
 from tests.browser.browsers import chromium
 from tests.report.dockets import hostile_docket, ratio_trial, share_trial, untestable_trial
 from tests.report.histories import history_of, many
-from tests.report.pages import notebook_of, pages_of
+from tests.report.page_parser import notebook_of, pages_of
 
 STALE = (
     '<!--STALE--><aside class="cx-stale" role="note"><p><strong>Not up to '

@@ -27,7 +27,7 @@ TOKEN = "for-this-test-only"
 MINUTE = 60_000  # in the browser's milliseconds
 PLAIN = (
     "import cxresearch as cx\nfrom cxresearch import charts",
-    "table = cx.risk_table(cx.read_study('data/sample/study.toml'), bad=cx.bad_count(1), whole=True)",
+    "table = cx.risk_table(cx.read_study('data/sample/study.toml'), bad=cx.bad_count(1), observed_from_start=True)",
     "fit = cx.cox(table, ['bad'])\ncharts.hazard_ratios(fit)",
 )
 # what a cell has left, as the notebook holds it

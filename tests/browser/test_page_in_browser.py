@@ -7,7 +7,7 @@ from pypdf import PdfReader
 
 from tests.browser.browsers import LAPTOP, PHONE, Reader
 from tests.report.dockets import docket, hostile_docket
-from tests.report.pages import page_of
+from tests.report.page_parser import page_of
 
 pytestmark = pytest.mark.browser
 

@@ -322,11 +322,11 @@ def one_contact(
     ):
         row[name_of] = None if rng.random() < 0.25 else value
     if not tied:
-        happenings(rng, row, at)
+        add_dated_events(rng, row, at)
     return row
 
 
-def happenings(rng: np.random.Generator, row: dict[str, Any], at: datetime) -> None:
+def add_dated_events(rng: np.random.Generator, row: dict[str, Any], at: datetime) -> None:
     """Add the dated events that the contact tells of."""
     awful = row["mood"] == "awful"
     if rng.random() < (0.3 if awful else 0.09):

@@ -215,7 +215,7 @@ def test_told_when_it_came_is_not_told_beforehand():
     )
     study = cx.study_from({}, interactions=log, retention=PERSON)
     assert cx.episodes(study, told=informed_before_problem()).to_polars()["told"].to_list() == [
-        "not told"
+        "not informed"
     ]
 
 
@@ -239,7 +239,7 @@ def test_the_oracles_own_cox_fit(life, past):
     mask = np.broadcast_to(some[:, None], life.size)
     ours = estimators.cox(life, {"bad": bad}, strata=past.segment, mask=mask)
     rows = []
-    for i in np.flatnonzero(some & ~life.unseen):
+    for i in np.flatnonzero(some & ~life.left_truncated):
         cut = int((bad[i, : life.exit[i] + 1] == 0).sum()) - 1  # the last day without a bad moment
         left = life.event[i] == grids.DEFECTION
         if cut > life.entry[i]:

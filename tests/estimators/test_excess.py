@@ -122,7 +122,11 @@ def test_raw_rows_of_a_company_give_the_same(company, terms, lead):
         "last": age_of_last("good", (30, 90)),
     }
     eps = episodes(
-        records, histories, fixed=("segment",), clock=clock_of(records.study), whole=True
+        records,
+        histories,
+        fixed=("segment",),
+        clock=clock_of(records.study),
+        observed_from_start=True,
     )
     table = matched_table(
         eps, "bad", "1", "today", exclude_from="3+", matched_on=["last"], standardise_by=terms

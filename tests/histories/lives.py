@@ -141,15 +141,17 @@ def timeline(rows, people, engine, clock):
         if r.when(kind) is not None
     ]
     who = [
-        (p.customer, p.entry, p.exit, CAUSES.index(p.event), p.cluster, int(p.unseen))
+        (p.customer, p.entry, p.exit, CAUSES.index(p.event), p.cluster, int(p.left_truncated))
         for p in people
     ]
     return Timeline(
         frame(columns, moments),
-        frame(("customer", "entry", "exit", "event", "cluster", "unseen"), who),
+        frame(("customer", "entry", "exit", "event", "cluster", "left_truncated"), who),
         clock,
         engine,
-        frame(("customer", "day", "second", "kind", "begun", "took", "grade", "told"), happened),
+        frame(
+            ("customer", "day", "second", "kind", "begun", "took", "grade", "informed"), happened
+        ),
     )
 
 

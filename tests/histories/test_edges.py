@@ -30,8 +30,8 @@ NOON = 12 * HOUR
 pytestmark = pytest.mark.parametrize("engine", ENGINES)
 
 
-def person(customer=0, entry=0, exit=30, event="censored", cluster=0, unseen=False):
-    return Person(customer, entry, exit, event, cluster, unseen)
+def person(customer=0, entry=0, exit=30, event="censored", cluster=0, left_truncated=False):
+    return Person(customer, entry, exit, event, cluster, left_truncated)
 
 
 def problem(at, took=None, grade="bad", **tells):
@@ -139,7 +139,7 @@ def test_problem_under_a_blackout_is_seen_late_and_as_old_as_it_is(engine):
 
 
 def test_customers_not_seen_whole(engine):
-    late = person(entry=2, unseen=True)
+    late = person(entry=2, left_truncated=True)
     rows = [problem(5 * DAY, told=True, score=900, posted_at=5 * DAY)]
     always = (
         first_problem(),
@@ -155,7 +155,7 @@ def test_customers_not_seen_whole(engine):
     seen = (
         (problem_severity(), "bad"),
         (had_gesture(), "no gesture"),
-        (informed_before_problem(), "told"),
+        (informed_before_problem(), "informed"),
         (last_score(), "5"),
     )
     for history, level in seen:
@@ -191,12 +191,12 @@ def test_what_is_said_of_the_last_problem(engine):
     ]
     assert spans(informed_before_problem(), rows, person(), (), engine) == [
         (1, "none"),
-        (4, "told"),
-        (6, "not told"),
+        (4, "informed"),
+        (6, "not informed"),
     ]
 
 
-def test_ages_of_happenings(engine):
+def test_ages_of_dated_events(engine):
     rows = [
         problem(3 * DAY, 2 * DAY, complained_at=4 * DAY),
         Row(0, 9 * DAY, "good", complained_at=8 * DAY),
@@ -221,7 +221,7 @@ def test_ages_of_happenings(engine):
     ]
 
 
-@pytest.mark.parametrize(("gap", "level"), [(14, "flipped"), (15, "other")])
+@pytest.mark.parametrize(("gap", "level"), [(14, "bad then good"), (15, "other")])
 def test_flipped_within_two_weeks(engine, gap, level):
     rows = [
         Row(0, 4 * DAY, "good"),
@@ -235,7 +235,10 @@ def test_flipped_within_two_weeks(engine, gap, level):
 
 def test_flipped_in_one_second_and_the_other_way_round(engine):
     at_once = [Row(0, 5 * DAY, "good"), Row(0, 5 * DAY, "bad"), Row(0, 9 * DAY, "bad")]
-    assert spans(bad_then_good(), at_once, person(), (), engine) == [(1, "none"), (6, "flipped")]
+    assert spans(bad_then_good(), at_once, person(), (), engine) == [
+        (1, "none"),
+        (6, "bad then good"),
+    ]
     good_first = [Row(0, 5 * DAY, "good"), Row(0, 5 * DAY + 1, "bad")]
     assert spans(bad_then_good(), good_first, person(), (), engine) == [(1, "none"), (6, "other")]
 
@@ -250,7 +253,7 @@ def test_flipped_by_the_nearer_of_two_bad_moments(engine):
     assert spans(bad_then_good(10), rows, person(), (), engine) == [
         (1, "none"),
         (2, "other"),
-        (21, "flipped"),
+        (21, "bad then good"),
     ]
 
 
@@ -367,7 +370,7 @@ def test_member_who_left_before_another_came(engine):
 
 
 def test_household_with_a_member_not_seen_whole(engine):
-    other = person(1, entry=5, unseen=True)
+    other = person(1, entry=5, left_truncated=True)
     assert spans(household_bad(), [Row(0, 3 * DAY, "bad")], person(), [other], engine) == [
         (1, "unknown")
     ]

@@ -151,7 +151,7 @@ def test_what_is_no_history(make):
         (lambda: moment_count(respect=True), "respect must be 'kept' or 'failed', was True"),
         (lambda: first_contact("awful"), "no grade"),
         (lambda: age_of_last("any", (3, 2)), "edges must rise"),
-        (lambda: age_since("problems"), "no happening 'problems'"),
+        (lambda: age_since("problems"), "no kind of dated event 'problems'"),
         (lambda: age_since("problem", ()), "edges must rise"),
         (lambda: first_problem(0), "quick_hours must be at least 1, was 0"),
         (lambda: problem_state(-1), "quick_hours must be at least 1, was -1"),

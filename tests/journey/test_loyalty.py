@@ -52,7 +52,7 @@ def test_changes_follow_from_the_chance_and_the_ratios(harmful, found):
     assert every < own
     ratios = {g: r.value for g, r in zip(GRADES, found.hazard_ratios, strict=True)}
     change = {g: every * (own ** (r - 1) - 1) for g, r in ratios.items()}
-    assert found.against == "neutral"
+    assert found.reference_grade == "neutral"
     for shift in found.grades:
         assert shift.change.value == pytest.approx(change[shift.of])
     for shift in found.touchpoints:
@@ -81,7 +81,9 @@ def test_harm_is_found_and_touchpoints_differ_by_their_grades(found):
 def test_ratios_are_contrasts_of_a_model_of_all_grades(harmful, found):
     records = cx.read_records(study_of(*harmful))
     counts = {f"n_{g}": cx.histories.grade_count(g, (1, 2, 3, 4, 5)) for g in GRADES}
-    table = cx.risk_table(records, contacts=cx.contacts_within(90), whole=True, **counts)
+    table = cx.risk_table(
+        records, contacts=cx.contacts_within(90), observed_from_start=True, **counts
+    )
     fit = cx.cox(table, [f"linear({n})" for n in counts] + ["contacts"])
     for grade, ratio in zip(GRADES, found.hazard_ratios, strict=True):
         if grade != "neutral":
@@ -149,7 +151,7 @@ def test_where_there_is_no_neutral_moment_good_ones_are_held_against(harmful):
     found = cx.journey.loyalty_shift(
         study_of(log.filter(pl.col("grade").is_in(["bad", "good"])), who)
     )
-    assert found.against == "good"
+    assert found.reference_grade == "good"
     assert (found.grades[1].moments, found.grades[1].change) == (0, None)
     assert found.hazard_ratios[1] is None
     assert "neutral moments" not in found._repr_html_()

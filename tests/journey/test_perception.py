@@ -51,7 +51,7 @@ def test_volumes_grades_and_order_are_those_of_the_rows(planted, found):
 
 def test_the_planted_touchpoint_is_found_and_stands_apart(found):
     assert found.weakest.name == "bill"
-    assert found.weakest.told_apart
+    assert found.weakest.is_distinguishable
     assert found["bill"].hazard_ratio.low < 2.5 < found["bill"].hazard_ratio.high
     for name in ("app", "call", "chat"):
         assert found[name].share.low < 0 < found[name].share.high
@@ -65,7 +65,11 @@ def test_where_no_touchpoint_matters_none_stands_out(more):
     study = contract(*company(1500, 4, **more))
     found = cx.journey.perception_map(study)
     assert all(t.share.low < 0 < t.share.high for t in found.touchpoints)
-    assert (found.weakest.name, found.weakest.share, found.weakest.told_apart) == ("", None, False)
+    assert (found.weakest.name, found.weakest.share, found.weakest.is_distinguishable) == (
+        "",
+        None,
+        False,
+    )
     assert found.weakest.sentence.startswith("None stands out")
 
 
@@ -73,7 +77,7 @@ def test_two_that_harm_alike_are_not_told_apart():
     found = cx.journey.perception_map(contract(*company(1800, 7, harm=(1.0, 2.2, 2.2, 1.0))))
     first, second = ("bill", "call") if found.weakest.name == "bill" else ("call", "bill")
     assert found.weakest.name == first
-    assert found.weakest.not_told_from == (second,)
+    assert found.weakest.not_distinguishable_from == (second,)
     assert f"cannot be told from {second}" in found.weakest.sentence
 
 
@@ -267,9 +271,10 @@ def test_what_the_study_lacks_is_named():
         cx.journey.perception_map(
             told({"customer": ["a"], "at": [3], "grade": ["bad"], "touchpoint": ["call"]})
         )
-    blind = cx.read_records(told(rare()), reads=())
+    blind = cx.read_records(told(rare()), required_columns=())
     with pytest.raises(
-        cx.errors.EstimationError, match="read without touchpoint: read them with reads=None"
+        cx.errors.EstimationError,
+        match="read without touchpoint: read them with required_columns=None",
     ):
         cx.journey.perception_map(blind)
 

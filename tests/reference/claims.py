@@ -184,7 +184,7 @@ def since_level(
     origin = {
         i: day
         for i, day in reaching(grid, level).items()
-        if not p.life.unseen[i] and (below is None or grid[i, day + 1] < below)
+        if not p.life.left_truncated[i] and (below is None or grid[i, day + 1] < below)
     }
     ends = {i: day for i, day in ends.items() if i in origin and day > origin[i]}
     return estimators.since(p.life, origin, ends, horizon, **options)
@@ -608,8 +608,8 @@ def silent_defection(p: Past) -> Numbers:
     _, as_many = estimators.at_risk_share(p.life, among, silent, 10 * age + occasions)
     last, since = at_exit(p.life, age), at_exit(p.life, complaint)
 
-    def of_leavers(whole: np.ndarray, part: np.ndarray) -> Number:
-        return of(share(p.life, whole, part, DEFECTION))
+    def of_leavers(observed_from_start: np.ndarray, part: np.ndarray) -> Number:
+        return of(share(p.life, observed_from_start, part, DEFECTION))
 
     return {
         "silent": of_leavers(np.isin(last, (1, 2, 3)), np.isin(since, (0, 4))),
@@ -650,7 +650,7 @@ def public_posting(p: Past) -> Numbers:
     first = {
         i: day
         for i, day in reaching(bad, 1).items()
-        if not p.life.unseen[i] and not posted[i, day + 1]
+        if not p.life.left_truncated[i] and not posted[i, day + 1]
     }
     posts = {i: day for i, day in reaching(posted, 1).items() if i in first}
     in_30, in_90 = (

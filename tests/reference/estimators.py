@@ -53,7 +53,7 @@ def looked_at(life: Life, mask: Grid | None) -> Grid:
 
     The design asks for the start of numbers about counts and first moments, and leaves it open for windows and ages.
     """
-    seen = life.at_risk & ~life.unseen[:, None]
+    seen = life.at_risk & ~life.left_truncated[:, None]
     return seen if mask is None else seen & mask
 
 
@@ -449,10 +449,10 @@ def excess(
         if c.day + 1 < life.size[1]:
             met[c.who, c.day + 1] = True
     u = np.arange(life.size[1])
-    there = (u + lead <= life.exit[:, None]) & ~life.unseen[:, None]
+    there = (u + lead <= life.exit[:, None]) & ~life.left_truncated[:, None]
     same = (so_far, *equal)
     exposed = defaultdict(list)
-    for i in np.flatnonzero(~life.unseen):
+    for i in np.flatnonzero(~life.left_truncated):
         reached = np.flatnonzero(state[i] >= level)
         if not len(reached) or reached[0] + lead > life.exit[i] or reached[0] == 0:
             continue

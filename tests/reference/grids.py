@@ -68,7 +68,7 @@ class Life:
     entry: np.ndarray
     exit: np.ndarray
     event: np.ndarray
-    unseen: np.ndarray
+    left_truncated: np.ndarray
     segment: np.ndarray
     cluster: list[str]
     marketing: dict[str, list[Any]]
@@ -136,7 +136,7 @@ def read(
         entry=np.array([e.toordinal() for _, e, *_ in kept]) - start,
         exit=np.array([x.toordinal() for _, _, x, _ in kept]) - start,
         event=np.array([event for *_, event in kept]),
-        unseen=np.array([e > row["start"] for row, e, *_ in kept]),
+        left_truncated=np.array([e > row["start"] for row, e, *_ in kept]),
         segment=np.array([row["plan"] or "" for row, *_ in kept]),
         cluster=[row["household"] or row["who"] for row, *_ in kept],
         marketing={c: [row[c] for row, *_ in kept] for c in ("came_by", "mailings")},
@@ -165,7 +165,7 @@ def tenure_day(life: Life, i: int, at: datetime) -> int:
 
 def unless_seen(life: Life, grid: Grid) -> Grid:
     """Put -1 where customers were there before the log saw them."""
-    grid[life.unseen] = -1
+    grid[life.left_truncated] = -1
     return grid
 
 
@@ -204,7 +204,7 @@ def within(
         life, days, grades
     )
     u = np.arange(life.size[1])
-    grid[life.unseen[:, None] & (u - days < life.entry[:, None])] = -1
+    grid[life.left_truncated[:, None] & (u - days < life.entry[:, None])] = -1
     return banded(grid, edges)
 
 
@@ -217,7 +217,7 @@ def latest(life: Life, marks: Sequence[tuple[int, int, int]], none: int) -> Grid
             grid[i, max(known, 0)] = value
     for u in range(1, life.size[1]):
         grid[:, u] = np.where(grid[:, u] == -99, grid[:, u - 1], grid[:, u])
-    start = np.where(life.unseen, -1, none)[:, None]
+    start = np.where(life.left_truncated, -1, none)[:, None]
     return np.where(grid == -99, start, grid)
 
 
@@ -328,7 +328,7 @@ def gesture(life: Life) -> Grid:
     made = latest(life, [(i, day, day) for i, day in sorted(days_of(life, "goodwill_at"))], -99)
     grid = np.where(made >= came, 2, 1)
     grid[(came == -9)] = 0
-    never = life.unseen[:, None] & (came == -1)
+    never = life.left_truncated[:, None] & (came == -1)
     return np.where(never, -1, grid)
 
 
@@ -429,7 +429,7 @@ def posted(life: Life) -> Grid:
     return np.where(
         (grid := counted(life, [(i, day + 1) for i, day in days_of(life, "posted_at")])) > 0,
         1,
-        np.where(life.unseen[:, None], -1, grid),
+        np.where(life.left_truncated[:, None], -1, grid),
     )
 
 
@@ -463,7 +463,7 @@ def household_bad(life: Life) -> Grid:
     for own in members(life).values():
         for i in own:
             marks += [(i, day - int(life.start[i])) for j in own for day in cells[j]]
-            unknown += [i] if any(life.unseen[j] for j in own) else []
+            unknown += [i] if any(life.left_truncated[j] for j in own) else []
     grid = counted(life, marks)
     grid[unknown] = -1
     return grid

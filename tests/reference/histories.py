@@ -68,7 +68,7 @@ class Person:
     exit: int
     event: str
     cluster: int
-    unseen: bool
+    left_truncated: bool
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class View:
     people: list[Person]
 
     def dated(self, name: str) -> list[Row]:
-        """The customer's rows of which one happening is known."""
+        """The customer's rows of which one dated event is known."""
         own = [
             r for r in self.rows if r.customer == self.person.customer and r.when(name) is not None
         ]
@@ -129,7 +129,9 @@ def moment_count(edges: tuple[int, ...], **wanted: object) -> History:
     def fits(row: Row) -> bool:
         return all(getattr(row, name) == words.get(value, value) for name, value in wanted.items())
 
-    return lambda v: "unknown" if v.person.unseen else band(sum(map(fits, v.contacts)), edges)
+    return lambda v: (
+        "unknown" if v.person.left_truncated else band(sum(map(fits, v.contacts)), edges)
+    )
 
 
 def contacts_before(days: int, edges: tuple[int, ...]) -> History:
@@ -138,7 +140,7 @@ def contacts_before(days: int, edges: tuple[int, ...]) -> History:
     def history(v: View) -> str:
         return (
             "unknown"
-            if v.person.unseen
+            if v.person.left_truncated
             else band(sum(v.day - r.day > days for r in v.contacts), edges)
         )
 
@@ -149,7 +151,7 @@ def first_contact(grade: str) -> History:
     """Compare the grade of the first contact."""
 
     def history(v: View) -> str:
-        if v.person.unseen:
+        if v.person.left_truncated:
             return "unknown"
         if not v.contacts:
             return "none"
@@ -168,7 +170,7 @@ def scored(reduce: Callable[[list[int]], Fraction], ever: bool) -> History:
 
     def history(v: View) -> str:
         scores = [r.score for r in v.contacts if r.score is not None]
-        if v.person.unseen and (ever or not scores):
+        if v.person.left_truncated and (ever or not scores):
             return "unknown"
         return fifth(reduce(scores)) if scores else "none"
 
@@ -181,19 +183,19 @@ def age_of_last(edges: tuple[int, ...]) -> History:
     def history(v: View) -> str:
         if v.contacts:
             return age_band(v.day - v.contacts[-1].day, edges)
-        return "unknown" if v.person.unseen else "none"
+        return "unknown" if v.person.left_truncated else "none"
 
     return history
 
 
-def age_since(happening: str, edges: tuple[int, ...]) -> History:
-    """Name the age of the last happening of a kind."""
+def age_since(event: str, edges: tuple[int, ...]) -> History:
+    """Name the age of the last dated event of a kind."""
 
     def history(v: View) -> str:
-        days = [r.when(happening) // SECONDS for r in v.dated(happening)]
+        days = [r.when(event) // SECONDS for r in v.dated(event)]
         if days:
             return age_band(v.day - max(days), edges)
-        return "unknown" if v.person.unseen else "none"
+        return "unknown" if v.person.left_truncated else "none"
 
     return history
 
@@ -213,7 +215,7 @@ def first_problem(hours: int) -> History:
     """Say how the first problem stands."""
 
     def history(v: View) -> str:
-        if v.person.unseen:
+        if v.person.left_truncated:
             return "unknown"
         known = v.dated("problem")
         if not known:
@@ -232,7 +234,7 @@ def problem_state(hours: int) -> History:
     """Say how all problems stand."""
 
     def history(v: View) -> str:
-        if v.person.unseen:
+        if v.person.left_truncated:
             return "unknown"
         known = v.dated("problem")
         if not known:
@@ -257,7 +259,7 @@ def last_problem(say: Callable[[View, Row], str]) -> History:
     def history(v: View) -> str:
         known = v.dated("problem")
         if not known:
-            return "unknown" if v.person.unseen else "none"
+            return "unknown" if v.person.left_truncated else "none"
         return say(
             v, max(known, key=lambda r: (r.when("problem"), WORST_FIRST.index(r.grade), r.told))
         )
@@ -269,7 +271,7 @@ def first_severity(v: View) -> str:
     """Name the grade of the contact that told of the first problem: in one second, the worst."""
     known = v.dated("problem")
     if not known:
-        return "unknown" if v.person.unseen else "none"
+        return "unknown" if v.person.left_truncated else "none"
     return severity(v, min(known, key=lambda r: (r.when("problem"), WORST_FIRST.index(r.grade))))
 
 
@@ -287,20 +289,20 @@ def gesture(v: View, problem: Row) -> str:
 
 def told(v: View, problem: Row) -> str:
     """Say whether the customer was told of a problem."""
-    return "told" if problem.told else "not told"
+    return "informed" if problem.told else "not informed"
 
 
 def flipped(days: int) -> History:
     """Say whether a good contact follows a bad one within some days."""
 
     def history(v: View) -> str:
-        if v.person.unseen:
+        if v.person.left_truncated:
             return "unknown"
         grades = [r.grade for r in v.contacts]
         for i, good in enumerate(v.contacts):
             for bad in v.contacts[:i]:
                 if (bad.grade, good.grade) == ("bad", "good") and good.day - bad.day <= days:
-                    return "flipped"
+                    return "bad then good"
         if "bad" in grades:
             return "other"
         return "good alone" if "good" in grades else "none"
@@ -310,7 +312,7 @@ def flipped(days: int) -> History:
 
 def posted(v: View) -> str:
     """Say whether a post is known since a day at least."""
-    if v.person.unseen:
+    if v.person.left_truncated:
         return "unknown"
     return (
         "posted"
@@ -334,7 +336,7 @@ def household_bad(edges: tuple[int, ...]) -> History:
     """Count the bad contacts of all members."""
 
     def history(v: View) -> str:
-        if v.person.unseen or any(p.unseen for p in v.others):
+        if v.person.left_truncated or any(p.left_truncated for p in v.others):
             return "unknown"
         members = {p.customer for p in v.others}
         theirs = [r for r in v.rows if r.customer in members and r.day <= v.known]

@@ -63,7 +63,7 @@ class Customer:
     code: str
 
     @property
-    def unseen(self) -> bool:
+    def left_truncated(self) -> bool:
         """Whether a part of the tenure lies before the observation began."""
         return self.entry > self.start
 
@@ -271,7 +271,7 @@ def bad_count(cap: int) -> History:
     """Count the bad moments so far, up to `cap`."""
 
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
-        if customer.unseen:
+        if customer.left_truncated:
             return "unknown"
         count = sum(contact.grade == "bad" for contact in so_far)
         return str(count) if count < cap else f"{cap}+"
@@ -283,7 +283,7 @@ def grade_count(grade: str, edges: Sequence[int] = (1, 3, 6)) -> History:
     """Count the moments of one grade so far, in bands."""
 
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
-        if customer.unseen:
+        if customer.left_truncated:
             return "unknown"
         return band(sum(contact.grade == grade for contact in so_far), edges)
 
@@ -297,7 +297,7 @@ def contacts_within(
     grades = WORST_FIRST if grade is None else (grade,) if isinstance(grade, str) else tuple(grade)
 
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
-        if customer.unseen and day - days < customer.entry:
+        if customer.left_truncated and day - days < customer.entry:
             return "unknown"
         return band(
             sum(contact.grade in grades and day - contact.day <= days for contact in so_far), edges
@@ -312,7 +312,7 @@ def last_grade() -> History:
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
         if so_far:
             return so_far[-1].grade
-        return "unknown" if customer.unseen else "none"
+        return "unknown" if customer.left_truncated else "none"
 
     return history
 
@@ -324,7 +324,7 @@ def age_of_last(grade: str = "bad", edges: Sequence[int] = (30, 90, 365)) -> His
         such = [contact for contact in so_far if contact.grade == grade]
         if such:
             return age_band(day - such[-1].day, edges)
-        return "unknown" if customer.unseen else "none"
+        return "unknown" if customer.left_truncated else "none"
 
     return history
 
@@ -430,7 +430,7 @@ def first_bad(customer: Customer, theirs: Sequence[Contact]) -> tuple[str, int, 
         bad moment, and the days of all bad moments.
     """
     bad = [contact.day for contact in theirs if contact.grade == "bad"]
-    if customer.unseen or not bad:
+    if customer.left_truncated or not bad:
         return "", 0, bad
     if bad[0] == customer.exit:
         return "left on the day", bad[0], bad
@@ -856,7 +856,7 @@ def matched_incidence(
     are followed whatever happens; together they weigh as much as the exposed of that day and segment.
     """
     study = read_contract(contacts, customers, settings)
-    complete = [customer for customer in study.customers if not customer.unseen]
+    complete = [customer for customer in study.customers if not customer.left_truncated]
     exposed: dict[tuple[int, str | None], list[Customer]] = defaultdict(list)
     for customer in complete:
         where, day, _ = first_bad(customer, study.contacts[customer.customer])

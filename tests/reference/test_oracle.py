@@ -423,7 +423,7 @@ def test_contract_studies_add_up(study):
     for competing in (True, False):
         table, asides = oracle.since_first_bad(contacts, customers, chosen, competing, segment=True)
         with_bad = sum(
-            not one.unseen and any(c.grade == "bad" for c in read.contacts[one.customer])
+            not one.left_truncated and any(c.grade == "bad" for c in read.contacts[one.customer])
             for one in read.customers
         )
         assert check_flows(table) + asides.total() == with_bad

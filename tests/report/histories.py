@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from cxresearch.claims.results import Docket
-from cxresearch.report.runs.ledger import Look
+from cxresearch.report.runs.ledger import RunRecord
 from tests.report.dockets import docket, ratio_trial, share_trial, untestable_trial
 
 FIRST = datetime(2026, 8, 3, 6, 0, tzinfo=UTC)  # a Monday; then every week
@@ -34,14 +34,14 @@ def _named(trial, name):
     )
 
 
-def look(docket: Docket, trial, run: int, **other) -> Look:
+def look(docket: Docket, trial, run: int, **other) -> RunRecord:
     """What a run would have recorded of a claim's primary reading."""
     e = trial.primary
     value, low, high = (
         (e.estimate.value, e.estimate.low, e.estimate.high) if e.estimate else (None, None, None)
     )
     at = FIRST + timedelta(weeks=run)
-    result = Look(
+    result = RunRecord(
         run=f"{at:%Y%m%dT%H%M%S}",
         at=at.isoformat(),
         study="shop",
@@ -67,7 +67,7 @@ def look(docket: Docket, trial, run: int, **other) -> Look:
     return replace(result, **other)
 
 
-def history_of(docket: Docket, runs: int, before: str = "undecided") -> tuple[Look, ...]:
+def history_of(docket: Docket, runs: int, before: str = "undecided") -> tuple[RunRecord, ...]:
     """So many runs; up to the last one, the first claim had another verdict, on earlier data."""
     earlier = {"fingerprint": "other", "data_until": "2024-11-30"}
     return tuple(

@@ -336,7 +336,9 @@ def test_a_level_is_named_where_enough_customers_are_at_risk_in_it_at_once():
         (many_moments_of_few(log, who), "a, b, 1 with fewer than 10 customers at once, not named"),
     ):
         records = cx.read_records(study)
-        table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(3), whole=True)
+        table = cx.risk_table(
+            records, strata=["segment"], bad=cx.bad_count(3), observed_from_start=True
+        )
         assert f"<td>{named}</td>" in table.html(10)
 
 

@@ -1,16 +1,21 @@
 """What an earlier run has kept is the same as what would be counted, and never in the way."""
 
+import json
 import os
 import shutil
 import stat
+from hashlib import blake2b
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
 
 import cxresearch as cx
 from cxresearch.claims import tables as store
 from cxresearch.risk import cache
+from cxresearch.risk.agents import agent_table
+from cxresearch.risk.matched import matched_table
 from cxresearch.worlds import KNOWN, simulate
 
 CLAIMS = ["one-strike", "bad-moments-drive-away"]
@@ -145,19 +150,54 @@ def test_settings_right_of_the_tables_do_not(folder, reads):
     assert len(reads) == 1
 
 
-def test_changed_modules_count(folder, reads, monkeypatch):
+def test_another_format_is_not_read(folder, reads, monkeypatch):
     tried(folder)
-    monkeypatch.setattr(cache, "_sources", lambda: "another version")
+    monkeypatch.setattr(cache, "FORMAT", cache.FORMAT + 1)
     tried(folder)
     assert len(reads) == 2
 
 
-@pytest.mark.parametrize(("name", "value"), [("_LEFT", ("nowhere",)), ("_COUNTING", "nowhere.py")])
-def test_a_module_that_is_not_there_does_not_switch_the_cache_off(folder, monkeypatch, name, value):
-    monkeypatch.setattr(cache, name, value)
-    monkeypatch.setattr(cache, "_sources", cache._sources.__wrapped__)
-    with pytest.raises(FileNotFoundError):
-        tried(folder)
+@pytest.mark.parametrize("name", ["polars", "narwhals"])
+def test_another_version_of_a_library_is_not_read(folder, reads, monkeypatch, name):
+    tried(folder)
+    real = cache.version
+    monkeypatch.setattr(cache, "version", lambda n: "0.0" if n == name else real(n))
+    tried(folder)
+    assert len(reads) == 2
+
+
+# the number of the format, and the digest of what is stored of the company below in this format
+STORED = (1, "cc7827ecd39f179b")
+
+
+def test_what_is_stored_changes_only_with_the_number_of_its_format(folder):
+    """When this fails: raise `cache.FORMAT`, and put the number and the new digest into `STORED`."""
+    study = cx.read_study(folder)
+    records = cx.read_records(study)
+    histories = {"bad": cx.bad_count(2), "recent": cx.contacts_within(90)}
+    eps = cx.episodes(records, strata=["segment"], observed_from_start=True, **histories)
+    kept = cache.opened(study)
+    kept.keep_reading(
+        cache.RecordsSummary(records.audit, records.window, records.fixed, records.available)
+    )
+    kept.keep_table("risk", cx.risk_table(records, strata=["segment"], **histories))
+    kept.keep_table("matched", matched_table(eps, "bad", "1", "recent"))
+    kept.keep_table("agents", agent_table(records, "agent", ("touchpoint", "month")))
+    stored = []
+    for path in files(folder):
+        if path.suffix == ".json" and path.parent != folder / ".cxresearch" / "cache":
+            content = msgspec.json.decode(path.read_bytes())
+            if "available" in content:
+                content["available"].sort()  # a set, which has no order
+            stored.append((path.name, json.dumps(content, sort_keys=True)))
+        elif path.suffix == ".parquet":
+            frame = pl.read_parquet(path)
+            stored.append((path.name, str(frame.schema), repr(frame.rows())))
+    text = repr(stored)
+    assert "reading.json" in text
+    assert all(f"-{part}.parquet" in text for part in ("flows", "spans", "counts"))
+    digest = blake2b(text.encode(), digest_size=8).hexdigest()
+    assert (cache.FORMAT, digest) == STORED
 
 
 def test_half_a_file_is_made_again(folder, reads):

@@ -30,7 +30,9 @@ ASKED = {"matched_on": ("age",), "standardise_by": ("lately", "so_far")}
 def episodes_on(engine):
     """The episodes of all customers whose beginnings are seen."""
     records = read_records(STUDY, engine)
-    return episodes(records, HISTORIES, fixed=("segment",), clock=DayClock(), whole=True)
+    return episodes(
+        records, HISTORIES, fixed=("segment",), clock=DayClock(), observed_from_start=True
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,11 @@
-"""Results to Altair charts: nothing is computed here but where things lie.
+"""Results to Altair charts: nothing is computed here but positions.
 
 ::
 
-    intervals    the readings of a claim side by side    over_time   how a share grows
-    by_contacts  who has bad moments and who leaves      by_history  who is still there, by what they lived through
-    by_cause     what came first                         ratios      hazard ratios
-    moments      the quick math                          journey     touchpoints, levels of service
-    line_by_line the scorecard, loyalty
-    steps        what charts of curves share
-    look         what all charts share                   renderer    how a chart leaves the kernel
+    base      what all charts share                 hazard_ratios  hazard ratios with intervals
+    claims    the readings of a claim side by side  journey        touchpoints, moments, levels of service
+    curves    how a share grows over time           scorecard      the scorecard, loyalty
+    renderer  how a chart leaves the kernel
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.

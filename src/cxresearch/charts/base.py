@@ -62,7 +62,7 @@ def values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
 
 
 def tips(titles: Mapping[str, str]) -> list[alt.Tooltip]:
-    """What a pointer is told: field to its title."""
+    """The tooltip: field to its title."""
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in titles.items()]
 
 
@@ -73,7 +73,7 @@ def thinned(count: int, most: int = 150) -> list[int]:
     )
 
 
-def since(clock: str) -> str:
+def clock_title(clock: str) -> str:
     """A clock as the title of an axis."""
     known = {
         "tenure": "days since the start",
@@ -121,7 +121,7 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
 
 
 def region_of(trial: Trial, e: Evidence) -> Region | None:
-    """Where the claim says the number of a reading lies; None if it says nothing."""
+    """The region in which the claim holds for a reading; None if there is none."""
     return trial.claim.reading(e.reading).claimed_region if e.region else None
 
 
@@ -147,7 +147,7 @@ def happening(claim: Claim, history: str, level: str) -> str:
 
 
 def claimed(where: Region | None, unit: str = "share") -> str:
-    """Where a claim says a number lies, in words: ``92.5% or more``.
+    """The region in which a claim holds, in words: ``92.5% or more``.
 
     Args:
         where: the region; None if there is none.
@@ -190,7 +190,7 @@ def one_clock(curves: Mapping[str, Incidence]) -> str:
     """The clock that all curves share.
 
     Raises:
-        EstimationError: there are none, more than can be told apart, or several clocks.
+        EstimationError: there are none, more than have distinct styles, or several clocks.
     """
     clocks = sorted({c.clock for c in curves.values()})
     if not clocks:
@@ -223,7 +223,7 @@ def shares_up() -> alt.Axis:
     return alt.Axis(title=None, labelExpr=percent(), tickCount=5)
 
 
-def told_apart(
+def distinct_styles(
     names: Sequence[str], colours: Sequence[str] = _COLOURS
 ) -> tuple[alt.Scale, alt.Scale]:
     """Colours and dashes of curves, by name."""
@@ -246,9 +246,9 @@ def steps(
 
     Args:
         shared: channels of all three, which each may change.
-        line: the lines' own channels.
-        point: the points' own: what a pointer is told.
-        band: the bands' own; None for no bands.
+        line: channels of the lines.
+        point: channels of the points, such as the tooltip.
+        band: channels of the bands; None for no bands.
         opacity: of the bands.
         width: of the lines.
     """

@@ -53,12 +53,12 @@ _PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
 
 
 def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> Chart:
-    """Every reading of a claim in one unit: number, interval, and where the claim says it lies.
+    """Every reading of a claim in one unit: number, interval, and the region in which the claim holds.
 
     Args:
         trial: the claim, tried.
         unit: ``share``, ``hazard ratio`` or ``difference of shares``; one of `units`.
-        only: ids of readings, in the order of the rows; all, and what stands beside them, if not given.
+        only: ids of readings, in the order of the rows; all, and the reference values, if not given.
 
     Returns:
         A chart with a row per reading; the base rate and the naive answer stand out by colour and shape.
@@ -104,7 +104,7 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         titleAnchor="start",
     )
     height = STEP + LINE * max(0, max(r["lines"] for r in rows) - 2)
-    below = 18 + (height - STEP) / 2  # where the interval lies, under the middle of its row
+    interval_y = 18 + (height - STEP) / 2  # where the interval lies, under the middle of its row
     x = alt.X("value:Q", scale=scale, axis=axis)
     y = alt.Y("row:O", axis=None, scale=alt.Scale(padding=0))
     base = alt.Chart().encode(y=y)
@@ -127,16 +127,16 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         base.mark_text(
             align="left",
             baseline="top",
-            yOffset=alt.ExprRef(f"{below - 16} - {LINE} * datum.lines"),
+            yOffset=alt.ExprRef(f"{interval_y - 16} - {LINE} * datum.lines"),
             lineBreak="\n",
             fontSize=13,
             lineHeight=LINE,
             aria=False,
         ).encode(x=alt.value(0), text="label:N"),
-        base.mark_rule(strokeWidth=3, yOffset=below, aria=False).encode(
+        base.mark_rule(strokeWidth=3, yOffset=interval_y, aria=False).encode(
             x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour
         ),
-        base.mark_point(filled=True, opacity=1, size=120, yOffset=below).encode(
+        base.mark_point(filled=True, opacity=1, size=120, yOffset=interval_y).encode(
             x=x,
             color=colour,
             shape=alt.Shape("role:N", scale=_scale(1), legend=None),
@@ -146,7 +146,7 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         base.mark_text(
             align="right",
             baseline="middle",
-            yOffset=below,
+            yOffset=interval_y,
             fontSize=13,
             fontWeight="bold",
             aria=False,
@@ -158,7 +158,7 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
             color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False
         )
         layers.insert(0, rule.encode(x=alt.X("x:Q", scale=scale, axis=axis)))
-    told = "; ".join(f"{r['name']}: {r['shown']}" for r in rows)
+    description = "; ".join(f"{r['name']}: {r['shown']}" for r in rows)
     where = next((r["claimed"] for r in rows if r["claimed"] != "–"), "")
     shaded = f"Shaded: where the claim says the number lies ({where})." if where else ""
     legend = _legend({r["role"] for r in rows})
@@ -166,7 +166,7 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         alt.layer(*layers, data=values(rows)),
         title=_title(trial, unit, only),
         caption=f"{shaded} {legend}".strip(),
-        description=f"Numbers with intervals for the claim “{trial.claim.statement}” {shaded} {told}.",
+        description=f"Numbers with intervals for the claim “{trial.claim.statement}” {shaded} {description}.",
         height=height * len(rows),
     )
 
@@ -210,15 +210,15 @@ def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str,
                 _row(e.label, role, result, unit) | _tried(region_of(trial, e), unit, e.verdict)
             )
     seen = {r["name"] for r in rows}
-    for role, beside in ((_BASE, trial.base_rate), (_NAIVE, trial.naive)):
+    for role, reference in ((_BASE, trial.base_rate), (_NAIVE, trial.naive)):
         if (
             only is None
-            and beside is not None
-            and beside.unit == unit
-            and beside.label not in seen
-            and _finite(beside)
+            and reference is not None
+            and reference.unit == unit
+            and reference.label not in seen
+            and _finite(reference)
         ):
-            rows.append(_row(beside.label, role, beside, unit) | _tried(None, unit, "–"))
+            rows.append(_row(reference.label, role, reference, unit) | _tried(None, unit, "–"))
     return [{"row": i, **r} for i, r in enumerate(rows)]
 
 
@@ -249,7 +249,7 @@ def _plain(value: float, unit: str) -> float:
 
 
 def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
-    """What the claim says of a number; ends without a limit are cut to the axis later."""
+    """The claimed region of a number; ends without a limit are cut to the axis later."""
     low, high = (where.low, where.high) if where else (None, None)
     return {
         "from": low,
@@ -261,12 +261,12 @@ def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
 
 
 def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]:
-    ends = [v for r in rows for v in (r["low"], r["high"], r["edge"]) if v is not None]
+    known = [v for r in rows for v in (r["low"], r["high"], r["edge"]) if v is not None]
     if unit == "share":
         return 0.0, 1.0
     if unit == "hazard ratio":
-        return max(min(*ends, 1.0) / 1.15, 0.02), min(max(*ends, 1.0) * 1.15, 60.0)
-    reach = max(max(abs(v) for v in ends) * 1.2, 0.002 if unit == LOG_LIKELIHOOD else 0.02)
+        return max(min(*known, 1.0) / 1.15, 0.02), min(max(*known, 1.0) * 1.15, 60.0)
+    reach = max(max(abs(v) for v in known) * 1.2, 0.002 if unit == LOG_LIKELIHOOD else 0.02)
     return -reach, reach
 
 
@@ -304,13 +304,13 @@ def _scale(which: int) -> alt.Scale:
 
 
 def _legend(roles: set[str]) -> str:
-    said = {
+    text_of_role = {
         _PRIMARY: "blue circle",
         _OTHER: "grey circle",
         _BASE: "green diamond",
         _NAIVE: "orange square",
     }
-    parts = [f"{said[r]}: {r}" for r in ROLES if r in roles]
+    parts = [f"{text_of_role[r]}: {r}" for r in ROLES if r in roles]
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if parts else ""
 
@@ -397,7 +397,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
             text="text:N", color=alt.value("currentColor")
         ),
     ]
-    told = "; ".join(f"{r['contacts']} contacts: {r['text']} {r['what']}" for r in rows)
+    description = "; ".join(f"{r['contacts']} contacts: {r['text']} {r['what']}" for r in rows)
     few = (
         f" Shares resting on fewer than {min_cell} customers are not shown."
         if len(rows) < 2 * len(shown)
@@ -407,7 +407,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         alt.layer(*layers, data=values(rows)),
         title="Bad moments and leaving, by number of contacts",
         caption=f"The more contacts in all, the more chances of a bad one.{few}",
-        description=f"Who had a bad moment and who left, by number of contacts. {told}.{few}",
+        description=f"Who had a bad moment and who left, by number of contacts. {description}.{few}",
         height=260,
     )
 
@@ -448,6 +448,6 @@ def _possible(row: Activity, part: str) -> bool:
 def _hidden(rows: Sequence[Activity], part: str, min_cell: int) -> set[str]:
     """The bands whose share is not shown, by size of the smaller of a count and its complement."""
     counts = {r.contacts: (getattr(r, part), r.customers) for r in rows if _possible(r, part)}
-    smaller = sorted((min(n, whole - n), band) for band, (n, whole) in counts.items())
+    smaller = sorted((min(n, total - n), band) for band, (n, total) in counts.items())
     few = {band for n, band in smaller if n < min_cell}
     return few if len(few) != 1 else {band for _, band in smaller[:2]}

@@ -15,17 +15,17 @@ from cxresearch.charts.base import (
     ORANGE,
     Chart,
     claimed,
+    clock_title,
+    distinct_styles,
     drawn,
     finish,
     happening,
     one_clock,
     region_of,
     shares_up,
-    since,
     steps,
     thinned,
     time_along,
-    told_apart,
     values,
 )
 from cxresearch.checks import arguments, instance, mapping_of
@@ -87,10 +87,10 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         else min(1.0, 1.15 * max((max(r["share"], r["high"] or 0) for r in rows), default=1.0))
     )
     last = max((r["day"] for r in rows), default=1)
-    x, axis = time_along("day", _since(evidence, trial), last), shares_up()
+    x, axis = time_along("day", _origin_title(evidence, trial), last), shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
     names = [s.name for s in evidence.series]
-    colours, dashes = told_apart(names, (ORANGE, BLUE, GREEN))
+    colours, dashes = distinct_styles(names, (ORANGE, BLUE, GREEN))
     legend = alt.Legend(
         title=None,
         orient="top",
@@ -133,9 +133,9 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
     title = "Day by day, the two side by side"
     if len(names) == 1:
         title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
-    told = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
-    ends = "; ".join(
-        f"{r['series']}: {number(r['share'], 'share')} by day {r['day']:.0f}" for r in told
+    last_rows = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
+    description = "; ".join(
+        f"{r['series']}: {number(r['share'], 'share')} by day {r['day']:.0f}" for r in last_rows
     )
     horizon = evidence.horizon_days
     beyond = (
@@ -148,7 +148,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         alt.layer(*layers, data=values(rows)),
         title=title,
         caption=caption,
-        description=f"Curves of the share of customers who {done}, over time. {ends}.",
+        description=f"Curves of the share of customers who {done}, over time. {description}.",
         height=280,
     )
 
@@ -181,7 +181,7 @@ def _band(limits: Sequence[float], i: int, step: float) -> float | None:
     return to_grain(limits[i], step) if limits and math.isfinite(limits[i]) else None
 
 
-def _since(evidence: Evidence, trial: Trial) -> str:
+def _origin_title(evidence: Evidence, trial: Trial) -> str:
     reading = trial.claim.reading(evidence.reading)
     match reading:
         case IncidenceReading(time_origin=TimeOrigin(history=history, level=level)):
@@ -224,13 +224,13 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     causes = {name: c for name, c in given.items() if len(c.times)}
     times = _grid(causes, min_cell)
     rows: list[dict[str, Any]] = []
-    below = np.zeros(len(times))
+    lower = np.zeros(len(times))
     for name, curve in causes.items():
-        own = np.array([to_grain(v, step) for v in _steps(curve, times)])
-        for t, a, v in zip(times.tolist(), below.tolist(), own.tolist(), strict=True):
+        height = np.array([to_grain(v, step) for v in _steps(curve, times)])
+        for t, a, v in zip(times.tolist(), lower.tolist(), height.tolist(), strict=True):
             row = {"cause": name, "time": t, "from": round(a, 4), "to": round(a + v, 4), "share": v}
             rows.append(row | {"all": round(a + v, 4)})
-        below = below + own
+        lower = lower + height
     names = list(causes)
     legend = alt.Legend(
         title=None,
@@ -240,16 +240,16 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         symbolType="square",
         values=names[::-1],
     )
-    colours, dashes = told_apart(names)
+    colours, dashes = distinct_styles(names)
     top = alt.Y("to:Q", scale=alt.Scale(domain=[0, 1]), axis=shares_up())
     tooltip = [
         alt.Tooltip("cause:N", title="what came first"),
-        alt.Tooltip("time:Q", title=since(clock)),
+        alt.Tooltip("time:Q", title=clock_title(clock)),
         alt.Tooltip("share:Q", title="share by then", format=".1%"),
         alt.Tooltip("all:Q", title="with those below", format=".1%"),
     ]
     layers = steps(
-        {"x": time_along("time", since(clock), float(times[-1])), "y": top},
+        {"x": time_along("time", clock_title(clock), float(times[-1])), "y": top},
         line={
             "stroke": alt.Stroke("cause:N", scale=colours, legend=legend),
             "strokeDash": alt.StrokeDash("cause:N", scale=dashes, legend=legend),
@@ -260,7 +260,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         width=2,
     )
     unit = "contact" if clock == "contact" else "day"
-    told = "; ".join(
+    description = "; ".join(
         f"{n}: {number(float(_steps(c, times)[-1]), 'share')}" for n, c in causes.items()
     )
     return finish(
@@ -269,7 +269,8 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         caption="Each layer is the share to whom that came first, by then; above all layers are those still waiting. "
         "Where one cause ends the wait for another, neither may be treated as if the customer had just gone out of "
         f"sight. {drawn(min_cell)}{' Too few to draw: ' * bool(few)}{', '.join(few)}{'.' * bool(few)}",
-        description=f"Shares of customers by what came first, over time, stacked. By {unit} {times[-1]:,.0f}: {told}.",
+        description="Shares of customers by what came first, over time, stacked. "
+        f"By {unit} {times[-1]:,.0f}: {description}.",
         height=300,
     )
 
@@ -321,7 +322,7 @@ def retention(
         >>> import cxresearch as cx
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> chart = charts.retention(cx.incidence_by_level(table, "bad"))
         >>> print(chart.to_dict()["description"].partition("; 1+")[0])
         Share of customers not lost yet, over time, by bad moments so far. 0: 54% (48% to 59%) by day 549
@@ -343,13 +344,13 @@ def retention(
         symbolSize=300,
         symbolOpacity=1,
     )
-    colours, dashes = told_apart(names)
-    x = time_along("time", since(clock), max(r["time"] for r in rows))
+    colours, dashes = distinct_styles(names)
+    x = time_along("time", clock_title(clock), max(r["time"] for r in rows))
     axis = shares_up()
     y = alt.Y("share:Q", scale=alt.Scale(domain=[0, 1]), axis=axis)
     tooltip = [
         alt.Tooltip("level:N", title=history),
-        alt.Tooltip("time:Q", title=since(clock)),
+        alt.Tooltip("time:Q", title=clock_title(clock)),
         alt.Tooltip("share:Q", title="not lost by then", format=".1%"),
         alt.Tooltip("low:Q", title="from", format=".1%"),
         alt.Tooltip("high:Q", title="to", format=".1%"),
@@ -366,8 +367,10 @@ def retention(
         opacity=0.12,
     )
     unit = "contact" if clock == "contact" else "day"
-    ends = [[r for r in rows if r["level"] == n][-1] for n in names]
-    told = "; ".join(f"{r['level']}: {_told(r)} by {unit} {r['time']:,.0f}" for r in ends)
+    last_rows = [[r for r in rows if r["level"] == n][-1] for n in names]
+    description = "; ".join(
+        f"{r['level']}: {_share_with_limits(r)} by {unit} {r['time']:,.0f}" for r in last_rows
+    )
     late = [
         f"{n} from {unit} {c.start:,} on, of those there then"
         for n, c in curves.items()
@@ -382,7 +385,7 @@ def retention(
         alt.layer(*layers, data=values(rows)),
         title=f"Not lost yet, by {history}",
         caption=caption,
-        description=f"Share of customers not lost yet, over time, by {history}. {told}.",
+        description=f"Share of customers not lost yet, over time, by {history}. {description}.",
         height=320,
     )
 
@@ -418,7 +421,7 @@ def _gone(curves: Mapping[str, Incidence], names: list[str]) -> str:
     return f" Too few left to draw {', '.join(few)}." if few else ""
 
 
-def _told(row: dict[str, Any]) -> str:
+def _share_with_limits(row: dict[str, Any]) -> str:
     limits = (
         f" ({number(row['low'], 'share')} to {number(row['high'], 'share')})"
         if row["low"] is not None

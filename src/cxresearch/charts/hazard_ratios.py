@@ -41,7 +41,7 @@ def hazard_ratios(
         >>> import cxresearch as cx
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> chart = charts.hazard_ratios(cx.cox(table, ["bad"]))
         >>> print(chart.to_dict()["description"])
         Hazard ratios with intervals. bad 1+, against 0: 1.86, interval 1.46 to 2.36.
@@ -50,12 +50,18 @@ def hazard_ratios(
         mapping_of("fits", fits, CoxFit, "a fit, as cox gives it, or several by name")
     arguments(min_cell=min_cell)
     optional(features=features)
-    named = {"": fits} if isinstance(fits, CoxFit) else dict(fits)
-    if not 0 < len(named) <= len(SERIES):
-        raise EstimationError(f"between 1 and {len(SERIES)} fits can be drawn, were {len(named)}")
-    rows = _rows(named, features, min_cell)
-    few = [t for t in _terms(named, features) if not any(r["term"] == _said(t) for r in rows)]
-    several = len(named) > 1
+    fits_by_name = {"": fits} if isinstance(fits, CoxFit) else dict(fits)
+    if not 0 < len(fits_by_name) <= len(SERIES):
+        raise EstimationError(
+            f"between 1 and {len(SERIES)} fits can be drawn, were {len(fits_by_name)}"
+        )
+    rows = _rows(fits_by_name, features, min_cell)
+    few = [
+        t
+        for t in _terms(fits_by_name, features)
+        if not any(r["term"] == _term_text(t) for r in rows)
+    ]
+    several = len(fits_by_name) > 1
     low = max(min(*(r["low"] for r in rows), 1.0) / 1.15, 0.02)
     high = min(max(*(r["high"] for r in rows), 1.0) * 1.15, 60.0)
     for r in rows:
@@ -77,16 +83,18 @@ def hazard_ratios(
     y = alt.Y(
         "line:Q", axis=None, scale=alt.Scale(domain=[lines - 0.4, -0.5], nice=False, zero=False)
     )
-    looks = SERIES[: len(named)]
+    styles = SERIES[: len(fits_by_name)]
     legend = (
         alt.Legend(title=None, orient="top", direction="vertical", labelLimit=600)
         if several
         else None
     )
     colour = alt.Color(
-        "fit:N", scale=alt.Scale(domain=list(named), range=[c for c, _ in looks]), legend=legend
+        "fit:N",
+        scale=alt.Scale(domain=list(fits_by_name), range=[c for c, _ in styles]),
+        legend=legend,
     )
-    shapes = alt.Scale(domain=list(named), range=list(_SHAPES[: len(named)]))
+    shapes = alt.Scale(domain=list(fits_by_name), range=list(_SHAPES[: len(fits_by_name)]))
     tooltip = [
         alt.Tooltip("term:N", title="level"),
         alt.Tooltip("against:N", title="against"),
@@ -122,7 +130,7 @@ def hazard_ratios(
     return finish(
         alt.layer(*layers, data=values(rows)),
         title="Rate of leaving, compared",
-        caption=_caption(named, {r["against"] for r in rows}) + _few(few),
+        caption=_caption(fits_by_name, {r["against"] for r in rows}) + _few(few),
         description=f"Hazard ratios with intervals. {'; '.join(r['alt'] for r in rows)}.",
         height=_STEP * lines,
     )
@@ -157,23 +165,23 @@ def _rows(
         result = [(name, tables[name][term]) for name in fits if term in tables[name]]
         drawn = [(name, r) for name, r in result if _drawn(r, min_cell)]
         for i, (name, r) in enumerate(drawn):
-            against = _against(term, fits[name])
-            label = f"{_said(term)}{', against ' + _level(against) if against else ''}"
+            reference = _reference_of(term, fits[name])
+            label = f"{_term_text(term)}{', against ' + _level(reference) if reference else ''}"
             shown = f"{r['hazard_ratio']:.2f} ({r['low']:.2f}–{r['high']:.2f})"
-            told = f"{label}{', ' + name if name else ''}: {r['hazard_ratio']:.2f}"
+            description = f"{label}{', ' + name if name else ''}: {r['hazard_ratio']:.2f}"
             rows.append(
                 {
                     "line": line + 1 + i,
                     "head": line,
                     "label": "" if i else label,
-                    "term": _said(term),
-                    "against": against,
+                    "term": _term_text(term),
+                    "against": reference,
                     "fit": name,
                     "ratio": round(r["hazard_ratio"], 4),
                     "low": round(r["low"], 4),
                     "high": round(r["high"], 4),
                     "shown": shown,
-                    "alt": f"{told}, interval {r['low']:.2f} to {r['high']:.2f}",
+                    "alt": f"{description}, interval {r['low']:.2f} to {r['high']:.2f}",
                 }
             )
         line += (1 + len(drawn)) if drawn else 0
@@ -194,13 +202,13 @@ def _drawn(row: Mapping[str, Any], min_cell: int) -> bool:
 
 
 def _few(terms: Sequence[str]) -> str:
-    return f" Too few left to show {', '.join(map(_said, terms))}." if terms else ""
+    return f" Too few left to show {', '.join(map(_term_text, terms))}." if terms else ""
 
 
-def _caption(fits: Mapping[str, CoxFit], against: set[str]) -> str:
+def _caption(fits: Mapping[str, CoxFit], references: set[str]) -> str:
     level = next(iter(fits.values())).level
-    named = sorted(a for a in against if a)
-    reference = f"Reference: {', '.join(map(_said, named))}. " if named else ""
+    shown = sorted(a for a in references if a)
+    reference = f"Reference: {', '.join(map(_term_text, shown))}. " if shown else ""
     strata = sorted({s for f in fits.values() for s in f.strata})
     within = (
         f" Compared within {', '.join(strata)}{' where the model says so' if len(fits) > 1 else ''}."
@@ -219,7 +227,7 @@ def _feature(term: str) -> str:
     return term.removeprefix("linear(").removesuffix(")").partition("[")[0]
 
 
-def _said(term: str) -> str:
+def _term_text(term: str) -> str:
     """``bad[3+]`` as ``bad 3+``."""
     return term.replace("[", " ").replace("]", "").replace(":", " with ")
 
@@ -228,7 +236,7 @@ def _level(reference: str) -> str:
     return reference.partition("[")[2].removesuffix("]")
 
 
-def _against(term: str, fit: CoxFit) -> str:
+def _reference_of(term: str, fit: CoxFit) -> str:
     return next(
         (r for r in fit.references if ":" not in term and r.startswith(f"{_feature(term)}[")), ""
     )

@@ -42,8 +42,8 @@ def perception_map(result: PerceptionMap) -> Chart:
         result: from `cxresearch.journey.perception_map`.
 
     Returns:
-        The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it cannot be told from all
-        others.
+        The chart; the weakest point is marked by a diamond and in words, ``perhaps`` where it is not distinguishable
+        from all others.
 
     Example:
         >>> import cxresearch as cx
@@ -67,7 +67,7 @@ def perception_map(result: PerceptionMap) -> Chart:
     gone = " Counts too small to be shown are put together." if "not shown" in seen else ""
     lacking = [r["name"] for r in rows if r["share"] is None]
     none = f" No share for {', '.join(lacking)}: too few defections." if lacking else ""
-    told = "; ".join(r["alt"] for r in rows)
+    description = "; ".join(r["alt"] for r in rows)
     return finish(
         chart,
         title="The touchpoints, in the order in which customers first meet them",
@@ -75,14 +75,18 @@ def perception_map(result: PerceptionMap) -> Chart:
         "all defections that goes with bad moments there, contacts equal. It is what goes with them, not what would be "
         f"saved without them. The {result.level:.0%} intervals hold for all touchpoints together.{gone}{none} "
         f"{result.weakest.sentence}",
-        description=f"Touchpoints in order. {told}. {result.weakest.sentence}",
+        description=f"Touchpoints in order. {description}. {result.weakest.sentence}",
         height=_ROW * lines,
     )
 
 
 def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
     weakest = t.single and t.name == result.weakest.name
-    word = ("weakest point" if result.weakest.told_apart else "perhaps weakest") if weakest else ""
+    word = (
+        ("weakest point" if result.weakest.is_distinguishable else "perhaps weakest")
+        if weakest
+        else ""
+    )
     shares = "; ".join(f"{p['grade']} {p['text']}" for p in _parts(i, t))
     row = {
         "row": i,
@@ -103,19 +107,19 @@ def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
         "customers": f"{t.customers:,}",
         "lacks": t.lacks or "–",
     }
-    told = "no share of the defections"
+    share_text = "no share of the defections"
     if t.share is not None:
         row |= {
             k: round(getattr(t.share, v), 4)
             for k, v in (("share", "value"), ("low", "low"), ("high", "high"))
         }
         row["shown"] = _shown(t.share)
-        told = f"{row['shown']} of the defections{', ' + word if word else ''}"
+        share_text = f"{row['shown']} of the defections{', ' + word if word else ''}"
     if t.hazard_ratio is not None:
         row["ratio"] = (
             f"{t.hazard_ratio.value:.2f} ({t.hazard_ratio.low:.2f} to {t.hazard_ratio.high:.2f})"
         )
-    return row | {"alt": f"{isolated(t.name)}: {shares}; {told}"}
+    return row | {"alt": f"{isolated(t.name)}: {shares}; {share_text}"}
 
 
 def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
@@ -127,8 +131,8 @@ def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
     for grade, n in pieces:
         share = n / t.moments
         text = number(share, "share") + ("" if grade == "not shown" else f" ({n:,})")
-        ends = {"from": round(upto / t.moments, 4), "to": round((upto + n) / t.moments, 4)}
-        result.append({"row": i, "name": isolated(t.name), "grade": grade, "text": text, **ends})
+        span = {"from": round(upto / t.moments, 4), "to": round((upto + n) / t.moments, 4)}
+        result.append({"row": i, "name": isolated(t.name), "grade": grade, "text": text, **span})
         upto += n
     return result
 
@@ -162,8 +166,8 @@ def _bars(parts: Sequence[dict[str, Any]], y: alt.Y) -> alt.Chart:
 
 def _intervals(rows: Sequence[dict[str, Any]], y: alt.Y) -> alt.LayerChart:
     drawn = [r for r in rows if r["share"] is not None]
-    ends = [v for r in drawn for v in (r["low"], r["high"])] or [0.0, 0.1]
-    low, high = min(*ends, 0.0), max(*ends, 0.02)
+    limits = [v for r in drawn for v in (r["low"], r["high"])] or [0.0, 0.1]
+    low, high = min(*limits, 0.0), max(*limits, 0.02)
     room = 0.06 * (high - low)
     scale = alt.Scale(
         domain=[low - room, high + room],
@@ -285,7 +289,7 @@ def service_levels(result: ServiceLevels) -> Chart:
         ),
         base.mark_text(align="left", dx=6, fontSize=13, aria=False).encode(x=x, text="text:N"),
     ]
-    told = "; ".join(f"{r['level']}: {r['text']}, counts as {r['as']}" for r in rows)
+    description = "; ".join(f"{r['level']}: {r['text']}, counts as {r['as']}" for r in rows)
     few = (
         f" Counts below {result.min_cell} are not shown, nor what would give them away."
         if None in result.counts
@@ -295,7 +299,7 @@ def service_levels(result: ServiceLevels) -> Chart:
         alt.layer(*layers, data=values(rows)),
         title="Moments by level of service",
         caption=f"From criminal to unbelievable, the six levels; unknown is where nobody said.{few}",
-        description=f"Moments by level of service. {told}.",
+        description=f"Moments by level of service. {description}.",
         height=34 * len(rows),
     )
 
@@ -377,8 +381,8 @@ def bad_moments(quick: MomentSummary) -> Chart:
     )
 
 
-def _bar(name: str, n: int, whole: int, what: str, more: str) -> dict[str, Any]:
-    share = n / whole if whole else 0.0
+def _bar(name: str, n: int, total: int, what: str, more: str) -> dict[str, Any]:
+    share = n / total if total else 0.0
     text = f"{n:,} ({number(share, 'share')}{', ' + more if more else ''})"
     return {"class": name, "share": round(share, 4), "text": text, "what": what}
 
@@ -416,12 +420,12 @@ def _bars_of_moments(
         ),
         base.mark_text(align="left", dx=6, fontSize=13, aria=False).encode(x=x, text="text:N"),
     ]
-    told = "; ".join(f"{r['class']}: {r['text']}" for r in rows)
+    description = "; ".join(f"{r['class']}: {r['text']}" for r in rows)
     return finish(
         alt.layer(*layers, data=values(rows)),
         title=title,
         caption=caption,
-        description=f"{title}. {told}.",
+        description=f"{title}. {description}.",
         height=min(_STEP, 300 // max(len(rows), 1) + 12) * len(rows),
     )
 

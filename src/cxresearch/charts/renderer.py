@@ -81,7 +81,7 @@ _LETTERS = ' font-family="system-ui, sans-serif" font-size="12px"'
 def _slim(svg: str) -> str:
     """What a picture does not show is left out, and coordinates go to a tenth of a pixel: less than half the size.
 
-    What is said to readers who cannot see it stands beside the picture.
+    The description for readers who cannot see it is a field next to the picture.
     """
     svg = re.sub(
         r'(?<= d=")[^"]+|(?<=translate\()[^)]+',
@@ -97,18 +97,22 @@ def _slim(svg: str) -> str:
 
 def _titled(spec: dict[str, Any]) -> dict[str, Any]:
     """With title and caption in the picture; on a page they stand around it, as text."""
-    told = spec.get("usermeta", {})
-    if "title" not in told:
+    usermeta = spec.get("usermeta", {})
+    if "title" not in usermeta:
         return spec
     ink = {"anchor": "start", "color": "currentColor", "subtitleColor": "currentColor"}
     return {
         **spec,
-        "title": {"text": told["title"], "subtitle": wrap(told.get("caption", ""), 105), **ink},
+        "title": {
+            "text": usermeta["title"],
+            "subtitle": wrap(usermeta.get("caption", ""), 105),
+            **ink,
+        },
     }
 
 
 def _grounded(spec: dict[str, Any]) -> dict[str, Any]:
-    """With ink and ground of its own, and some room around."""
+    """With fixed colours of ink and ground, and a margin."""
     config = {**spec.get("config", {}), "background": GROUND}
     return {**_inked(spec), "config": _inked(config), "background": GROUND, "padding": 12}
 

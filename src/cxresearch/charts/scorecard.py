@@ -50,13 +50,13 @@ def scorecard(result: Scorecard) -> Chart:
         domain=[low, 1], range=[104, alt.ExprRef("width - 132")], nice=False, zero=False
     )
     axis = alt.Axis(title="share kept", labelExpr=percent(), tickCount=4, **START)
-    told = "; ".join(f"{r['of']}, {r['expectation']}: {r['shown']}" for r in rows)
+    description = "; ".join(f"{r['of']}, {r['expectation']}: {r['shown']}" for r in rows)
     gone = (
         " Where few moments failed or were kept, the share is not shown."
         if len(drawn) < len(rows)
         else ""
     )
-    lacks = f" The log does not tell {', '.join(result.lacks)}." if result.lacks else ""
+    missing = f" The log does not tell {', '.join(result.lacks)}." if result.lacks else ""
     return _lines(
         rows,
         heads,
@@ -71,8 +71,8 @@ def scorecard(result: Scorecard) -> Chart:
         },
         texts=(
             "Expectations kept",
-            f"Bars are {result.level:.0%} intervals, each on its own.{gone}{lacks}",
-            f"Share of moments in which expectations were kept, by {result.by}. {told}.",
+            f"Bars are {result.level:.0%} intervals, each on its own.{gone}{missing}",
+            f"Share of moments in which expectations were kept, by {result.by}. {description}.",
         ),
     )
 
@@ -98,7 +98,7 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
     blocks = [
         (
             "by grade of the moment",
-            [s for s in result.grades if s.change and s.of != result.against],
+            [s for s in result.grades if s.change and s.of != result.reference_grade],
         ),
         ("by touchpoint, over its moments", [s for s in result.touchpoints if s.change]),
         ("over all moments", [result.everywhere] if result.everywhere.change else []),
@@ -136,7 +136,7 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
         **START,
     )
     stays = f"{number(result.stays.value, 'share')} are {result.meaning}"
-    told = "; ".join(f"{r['of']}: {r['shown']} points" for r in rows)
+    description = "; ".join(f"{r['of']}: {r['shown']} points" for r in rows)
     return _lines(
         rows,
         heads,
@@ -146,10 +146,13 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
         titles={"of": "after", "shown": "points"},
         texts=(
             "How many more or fewer stay after one more moment",
-            f"Of all customers, {stays}. The change is against one more {result.against} moment, contacts equal. Bars "
-            f"are {result.level:.0%} intervals. An association, not an effect: a touchpoint differs by the grades of "
+            f"Of all customers, {stays}. "
+            f"The change is against one more {result.reference_grade} moment, contacts equal. "
+            f"Bars are {result.level:.0%} intervals. "
+            "An association, not an effect: a touchpoint differs by the grades of "
             "its moments alone.",
-            f"Change of the chance to stay after a moment, against a {result.against} moment. {stays}. {told}.",
+            f"Change of the chance to stay after a moment, against a {result.reference_grade} moment. "
+            f"{stays}. {description}.",
         ),
         nothing=0.0,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -40,6 +40,7 @@ from cxresearch.records.audit import Audit, Share
 from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
+from cxresearch.threads import completed_in_threads, in_background
 
 MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is tried at a time
 MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
@@ -89,14 +90,15 @@ def evaluate(
     chosen = choose(
         claims_of(study_of(study).claims), None if claims is None else names("claims", claims)
     )
-    store = TableStore(study, engine, keep=keep, reads=required_columns(chosen), progress=say)
+    store = TableStore(
+        study, engine, keep=keep, required_columns=required_columns(chosen), progress=say
+    )
     wanted = {c.id: _deciding(c) if verdicts_only else c.readings for c in chosen}
     context = EvaluationContext(store)
     planned = _planned(context, chosen, wanted)
     store.prepare([c for specs in planned.values() for c in specs])
     store.forget()
-    with ThreadPoolExecutor(1) as beside:
-        fingerprint = beside.submit(_fingerprint, store.audit, dict(store.tables))
+    with in_background(partial(_fingerprint, store.audit, dict(store.tables))) as fingerprint:
         result = _tried(context, chosen, wanted, planned, say)
     settings = store.study.decision
     trials = adjust_multiplicity(
@@ -139,7 +141,7 @@ def _planned(
     """The tables that each claim needs, so that one walk along the customers makes them all."""
     result: dict[str, list[TableSpec]] = {claim.id: [] for claim in chosen}
     for claim in chosen:
-        if missing_requirement(claim, context.study, context.store.has):
+        if missing_requirement(claim, context.study, context.store.available):
             continue
         asked = [(reading, Variant()) for reading in wanted[claim.id]]
         for reading in judged_readings(claim).values():
@@ -181,20 +183,16 @@ def _tried(
         done(waiting.pop(0))
     waiting[1:] = waiting[:0:-1]  # the smallest beside the largest
     # the many small products of matrices that trials make are quicker each on one core
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(2) as pool:
-        running = {pool.submit(work, c): c for c in waiting}
-        try:
-            for trial in as_completed(running):
-                trial.result()
-                done(running[trial])
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with threadpool_limits(1, "blas"):
+        for claim in completed_in_threads(work, waiting, 2):
+            done(claim)
     return result
 
 
 def _adapted(context: EvaluationContext, claim: Claim, reading: AnyReading) -> AnyReading:
-    return adapt_to_study(context.study, context.store.audit, context.store.has, claim, reading)
+    return adapt_to_study(
+        context.study, context.store.audit, context.store.available, claim, reading
+    )
 
 
 def _deciding(claim: Claim) -> tuple[AnyReading, ...]:
@@ -205,7 +203,7 @@ def _deciding(claim: Claim) -> tuple[AnyReading, ...]:
 
 
 def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading]) -> Trial:
-    missing = missing_requirement(claim, context.study, context.store.has)
+    missing = missing_requirement(claim, context.study, context.store.available)
     readings = sorted(wanted, key=lambda r: not r.primary)
     result: dict[str, RawEstimate] = {}
     rows: dict[str, Evidence] = {}

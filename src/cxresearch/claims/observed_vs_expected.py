@@ -105,7 +105,7 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
     instance("claim", claim, Claim, "a claim, such as cx.catalogue()['three-strikes']")
     context = EvaluationContext(TableStore(records))
     store = context.store
-    primary = adapt_to_study(context.study, store.audit, store.has, claim, claim.primary)
+    primary = adapt_to_study(context.study, store.audit, store.available, claim, claim.primary)
     spec = context.table_specs(claim, primary)[0]
     if spec.compare:
         raise NotTestable("a risk table: this reading compares matched customers")

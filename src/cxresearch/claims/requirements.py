@@ -47,7 +47,7 @@ _ALWAYS = {"customer", "day", "second", "grade"}
 
 def required_columns(claims: Iterable[Claim]) -> frozenset[str]:
     """What the histories of some claims read of a contact besides its grade, and whom contacts are counted by."""
-    named = {name for c in claims for h in c.histories for name in c.history(h).reads}
+    named = {name for c in claims for h in c.histories for name in c.history(h).required_columns}
     by = {name for c in claims for r in c.readings for name in r.contact_columns()}
     return frozenset(named | by)
 
@@ -75,7 +75,10 @@ def missing_requirement(claim: Claim, study: Study, has: Collection[str]) -> str
 
 def _missing_column(claim: Claim, reading: AnyReading, has: Collection[str]) -> str:
     read = [
-        n for name in reading.names() if name in claim.histories for n in claim.history(name).reads
+        n
+        for name in reading.names()
+        if name in claim.histories
+        for n in claim.history(name).required_columns
     ]
     read += reading.contact_columns()
     missing = next((n for n in read if n not in has and n not in _ALWAYS), None)
@@ -202,7 +205,7 @@ def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> 
     """
     settings = study_of(study)
     result = claims_of(settings.claims)
-    has = study.has if isinstance(study, Records) else columns_of(settings, engine)
+    has = study.available if isinstance(study, Records) else columns_of(settings, engine)
     return ClaimCheck(
         tuple(c.id for c in result),
         tuple(c.statement for c in result),

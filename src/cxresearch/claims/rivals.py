@@ -283,7 +283,7 @@ def _try(context: EvaluationContext, claim: Claim, plan: Planned, region: Region
     where = _region_of(reading, region)
     try:
         adapted = adapt_to_study(
-            context.study, context.store.audit, context.store.has, claim, reading
+            context.study, context.store.audit, context.store.available, claim, reading
         )
         result = compute(context, claim, adapted, plan.variant)
     except (NotTestable, EstimationError) as e:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -57,6 +56,7 @@ from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
+from cxresearch.threads import map_in_threads
 
 Table = RiskTable | MatchedTable | AgentTable
 MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
@@ -245,11 +245,11 @@ def count(
                 failed[key] = table
             else:
                 result[key].append(table)
-    with ThreadPoolExecutor(AT_ONCE) as pool:  # the parts of a table go when their sum is there
-        sums = pool.map(
-            lambda key: failed[key] if key in failed else _total(result.pop(key)), by_key
-        )
-        return dict(zip(by_key, sums, strict=True))
+    # the parts of a table go when their sum is there
+    sums = map_in_threads(
+        lambda key: failed[key] if key in failed else _total(result.pop(key)), by_key, AT_ONCE
+    )
+    return dict(zip(by_key, sums, strict=True))
 
 
 def _each(
@@ -260,12 +260,7 @@ def _each(
     if len(parts) == 1:
         yield work(parts[0], AT_ONCE)
         return
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        try:
-            yield from pool.map(lambda part: work(part, 1), parts)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # else all other parts would be worked on first
-            raise
+    yield from map_in_threads(lambda part: work(part, 1), parts, AT_ONCE)
 
 
 def _grades(wanted: Iterable[TableSpec]) -> tuple[int, ...] | None:
@@ -315,12 +310,8 @@ def _part(
     ]
     if at_once == 1 or len(kinds) == 1 or not records.engine.shared:
         return {key: table for kind in kinds for key, table in make(kind).items()}
-    with ThreadPoolExecutor(at_once) as pool:
-        try:
-            return {key: table for tables in pool.map(make, kinds) for key, table in tables.items()}
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    made_of_kinds = map_in_threads(make, kinds, at_once)
+    return {key: table for tables in made_of_kinds for key, table in tables.items()}
 
 
 def _episodes(records: Records, line: Timeline, wanted: TableSpec) -> Episodes:
@@ -330,7 +321,7 @@ def _episodes(records: Records, line: Timeline, wanted: TableSpec) -> Episodes:
         fixed=wanted.fixed,
         clock=wanted.clock,
         line=line,
-        whole=wanted.observed_from is None,
+        observed_from_start=wanted.observed_from is None,
         cohorts=wanted.cohorts,
         observed_from=wanted.observed_from,
     )
@@ -413,10 +404,14 @@ class TableStore:
         engine: Engine | str = "polars",
         *,
         keep: bool = True,
-        reads: Collection[str] | None = None,
+        required_columns: Collection[str] | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._engine, self._say, self._reads = engine, progress or (lambda _: None), reads
+        self._engine, self._say, self._reads = (
+            engine,
+            progress or (lambda _: None),
+            required_columns,
+        )
         self._own = not isinstance(study, Records)
         self._records = study if isinstance(study, Records) else None
         self.study = study.study if isinstance(study, Records) else study
@@ -424,11 +419,11 @@ class TableStore:
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self._kept else self._kept.reading()
         result = result or self._read()
-        self.audit, self.window, self.fixed, self.has = (
+        self.audit, self.window, self.fixed, self.available = (
             result.audit,
             result.window,
             result.fixed,
-            result.has,
+            result.available,
         )
 
     @property
@@ -436,7 +431,7 @@ class TableStore:
         """The records, read if they are not yet."""
         if self._records is None:
             self._say("reading and checking the two tables")
-            self._records = read_records(self.study, self._engine, reads=self._reads)
+            self._records = read_records(self.study, self._engine, required_columns=self._reads)
         return self._records
 
     def prepare(self, wanted: Iterable[TableSpec]) -> None:
@@ -513,7 +508,7 @@ class TableStore:
 
     def _read(self) -> RecordsSummary:
         records = self.records
-        result = RecordsSummary(records.audit, records.window, records.fixed, records.has)
+        result = RecordsSummary(records.audit, records.window, records.fixed, records.available)
         if self._kept:
             self._kept.keep_reading(result)
         return result

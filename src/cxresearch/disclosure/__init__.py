@@ -1,1 +1,6 @@
-"""What may be told: counts too small to be shown, and the others that would give them away."""
+"""Which counts may be shown: those that are too small, and the others that would give them away.
+
+::
+
+    counts  single counts, and lists with a known total    tables  two-way tables with known totals
+"""

@@ -13,18 +13,18 @@ Sum = tuple[int, ...]  # positions of the cells that add up to a number
 
 
 def withheld(
-    counts: Sequence[int], known: Sequence[Sum], told: Mapping[Hashable, Sum], min_cell: int
+    counts: Sequence[int], known: Sequence[Sum], wanted: Mapping[Hashable, Sum], min_cell: int
 ) -> set[Hashable]:
-    """Which sums of cells must not be told, beside others that are known.
+    """Which sums of cells must be hidden, given others that are known.
 
     Small sums are hidden, and then further ones, the smallest first, until each small one might as well be `min_cell`
-    or more, going by all that is told: the largest value it can have is found by linear programming. Nothing is hidden
+    or more, given all that is shown: the largest value it can have is found by linear programming. Nothing is hidden
     of a zero: it names nobody. Where nothing is left to hide, a small sum may stay within narrower bounds.
 
     Args:
-        counts: shape (C,): the cells, which nobody is told.
-        known: sums that are told in any case, such as the total.
-        told: name to sum: what is to be told, as far as it may.
+        counts: shape (C,): the cells; they themselves are not shown.
+        known: sums that are shown in any case, such as the total.
+        wanted: name to sum: what is to be shown, as far as possible.
         min_cell: the smallest count that may be shown.
 
     Returns:
@@ -34,11 +34,11 @@ def withheld(
         Hundepool et al. (2012), Statistical Disclosure Control, Wiley, chapter 4.
     """
     n = np.asarray(counts, dtype=np.int64)
-    value = {name: int(n[list(cells)].sum()) for name, cells in told.items()}
+    value = {name: int(n[list(cells)].sum()) for name, cells in wanted.items()}
     few = [name for name, v in value.items() if 0 < v < min_cell]
     gone: set[Hashable] = set(few)
     for name in few:
-        while (another := _spoils(name, n, known, told, gone, min_cell)) is not None:
+        while (another := _spoils(name, n, known, wanted, gone, min_cell)) is not None:
             gone.add(another)
     return gone
 
@@ -47,7 +47,7 @@ def _spoils(
     name: Hashable,
     n: NDArray[np.int64],
     known: Sequence[Sum],
-    told: Mapping[Hashable, Sum],
+    wanted: Mapping[Hashable, Sum],
     gone: set[Hashable],
     min_cell: int,
 ) -> Hashable | None:
@@ -62,13 +62,13 @@ def _spoils(
         made[[place[c] for c in cells if c in place]] = 1
         return made
 
-    names = [k for k in told if k not in gone]
-    sums = [*known, *(told[k] for k in names)]
+    names = [k for k in wanted if k not in gone]
+    sums = [*known, *(wanted[k] for k in names)]
     if not sums:
         return None
     rows = np.array([row(cells) for cells in sums])
     right = rows @ n[there]
-    result = linprog(-row(told[name]), A_eq=rows, b_eq=right, bounds=(0, None), method="highs")
+    result = linprog(-row(wanted[name]), A_eq=rows, b_eq=right, bounds=(0, None), method="highs")
     if (
         result.status != 0 or -result.fun >= min_cell - 1e-6
     ):  # without a bound it may be as large as you like
@@ -102,17 +102,17 @@ def hidden(counts: Sequence[Sequence[int]], min_cell: int) -> NDArray[np.bool_]:
         for line, total in zip(across, hide(totals.tolist(), min_cell), strict=True)
         if total is not None
     ]
-    told: dict[Hashable, Sum] = {i: (i,) for i in range(n.size)}
-    gone = withheld(n.ravel().tolist(), [tuple(range(n.size)), *lines], told, min_cell)
+    wanted: dict[Hashable, Sum] = {i: (i,) for i in range(n.size)}
+    gone = withheld(n.ravel().tolist(), [tuple(range(n.size)), *lines], wanted, min_cell)
     return np.array([i in gone for i in range(n.size)], dtype=np.bool_).reshape(n.shape)
 
 
 def shown(counts: Sequence[Sequence[int]], min_cell: int) -> tuple[tuple[int | None, ...], ...]:
-    """The same table with None in place of what `hidden` says."""
+    """The same table with None in the cells that `hidden` gives."""
     hide_it = hidden(counts, min_cell)
     return tuple(
-        tuple(None if h else int(n) for n, h in zip(row, marks, strict=True))
-        for row, marks in zip(counts, hide_it.tolist(), strict=True)
+        tuple(None if h else int(n) for n, h in zip(row, is_hidden, strict=True))
+        for row, is_hidden in zip(counts, hide_it.tolist(), strict=True)
     )
 
 
@@ -121,7 +121,7 @@ def levels_shown(
 ) -> set[Hashable]:
     """Which levels of service, and which of their grades, must be hidden where the grades of all moments are known.
 
-    A level mostly counts as one grade, so what is told of levels must not give away more than the grades do.
+    A level mostly counts as one grade, so the counts of levels must not reveal more than those of grades.
 
     Args:
         by: (level, grade) to moments.
@@ -140,8 +140,8 @@ def levels_shown(
         tuple(range(len(pairs))),
         *(cells for cells, n in zip(per_grade, sums, strict=True) if n is not None),
     ]
-    told: dict[Hashable, Sum] = {
+    wanted: dict[Hashable, Sum] = {
         x: tuple(i for i, (y, _) in enumerate(pairs) if x == y) for x in levels
     }
-    gone = withheld(counts, known, told | {pair: (i,) for i, pair in enumerate(pairs)}, min_cell)
+    gone = withheld(counts, known, wanted | {pair: (i,) for i, pair in enumerate(pairs)}, min_cell)
     return gone | {pair for pair in pairs if pair[0] in gone}

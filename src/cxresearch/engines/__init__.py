@@ -3,9 +3,10 @@
 Everything else in the lazy part speaks Narwhals. An engine opens files, runs a checked query, and does the few things
 that Narwhals has no word for: day numbers, hashes, row numbers, repeated rows, and the walk along a customer's days.
 
-    protocol  what an engine can do               duckdb    DuckDB; its files in ``duckdb_files``
-    along     the walk along a customer           spark     Spark
-    packing   columns side by side in an integer  polars    Polars; contacts ``packed`` where memory is short
+    base     what an engine can do                duckdb           DuckDB; its files in ``duckdb_files``
+    windows  the walk along a customer            spark            Spark
+    packing  columns side by side in an integer   polars           Polars
+    packed_contacts  contacts as such integers, where memory is short
 """
 
 from __future__ import annotations

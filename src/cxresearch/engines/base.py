@@ -38,7 +38,7 @@ class Moments(Protocol):
     def parts(
         self, customers: Frame, grades: Sequence[int] | None = None
     ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
-        """How to get the moments and customers of each part: whole groups, as few as memory asks for.
+        """How to get the moments and customers of each part: whole groups, as few as fit into memory.
 
         With `grades`, moments of other grades may be left out.
         """
@@ -81,7 +81,7 @@ class Whole:
 
 
 class Engine(Protocol):
-    """What the pipeline asks of an engine. `raw` is the engine's own lazy frame; all else is Narwhals."""
+    """What the pipeline needs from an engine. `raw` is the native lazy frame; all else is Narwhals."""
 
     name: str
     along: type[Along]
@@ -151,7 +151,7 @@ class Engine(Protocol):
     def keep(self, frame: Frame) -> Frame:
         """Compute now, so that later steps do not compute it again."""
 
-    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
         """Go through the rows of a log, once.
 
         Args:
@@ -162,22 +162,22 @@ class Engine(Protocol):
             The rows with a reason (cx_row, reason), and the columns of those without.
         """
 
-    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
-        """How many ``rows`` there are by whole numbers in `keys`: a small result, sorted by them."""
+    def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
+        """How many ``rows`` there are by whole numbers in `columns`: a small result, sorted by them."""
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """Bring a small result into memory."""
 
 
 def no_catalogue(table: str) -> EngineError:
-    """The error of an engine that has no tables of its own."""
+    """The error of an engine without a catalogue of tables."""
     return EngineError(
         f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file"
     )
 
 
-def settled(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-    """`Engine.settle` where windows order for themselves, and the engine minds its memory."""
+def split_by_reason(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    """`Engine.split_rejected` where windows order for themselves, and the engine minds its memory."""
     kept = engine.keep(log)
     fine = nw.col("reason").is_null()
     return kept.filter(~fine).select("cx_row", "reason"), Whole(
@@ -185,23 +185,23 @@ def settled(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]
     )
 
 
-def tallied(engine: Engine, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+def tally_by_query(engine: Engine, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
     """`Engine.tally` by a query."""
-    result = engine.collect(frame.group_by(*keys).agg(rows=nw.len()))
-    return downcast(result.select(*keys, "rows").sort(*keys), ["rows"])
+    result = engine.collect(frame.group_by(*columns).agg(rows=nw.len()))
+    return downcast(result.select(*columns, "rows").sort(*columns), ["rows"])
 
 
 def schema_of(raw: Any) -> nw.Schema:
-    """The columns of an engine's own table; a Polars scan that was itself asked can no longer pass over rows by number.
+    """The columns of a native table; a Polars scan that was itself asked can no longer pass over rows by number.
 
     Raises:
-        Exception: the engine's own, where the table cannot be read; see `reading_errors`.
+        Exception: that of the engine, where the table cannot be read; see `reading_errors`.
     """
     result: nw.Schema = nw.from_native(raw).head(0).collect_schema()
     return result
 
 
 def framed(native: Any) -> Frame:
-    """An engine's own frame, handed over to Narwhals."""
+    """A native frame as a Narwhals frame."""
     result: Frame = nw.from_native(native)
     return result

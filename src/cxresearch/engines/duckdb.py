@@ -17,8 +17,8 @@ from cxresearch.engines.base import (
     Moments,
     framed,
     no_catalogue,
-    settled,
-    tallied,
+    split_by_reason,
+    tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
 from cxresearch.engines.polars import Polars, plain
@@ -67,13 +67,19 @@ class DuckDB:
                 list(paths), hive_partitioning=False, union_by_name=False
             )
         # a month of 01 is a number to Polars and text to DuckDB
-        own = pl.scan_parquet(paths[0], hive_partitioning=False, glob=False).collect_schema()
+        file_schema = pl.scan_parquet(
+            paths[0], hive_partitioning=False, glob=False
+        ).collect_schema()
         kinds = {pl.Int64: "bigint", pl.Float64: "double", pl.Date: "date", pl.Boolean: "boolean"}
-        named = Polars().parquet(paths, hive=True).collect_schema()
-        types = {n: kinds.get(t.base_type(), "varchar") for n, t in named.items() if n not in own}
+        schema = Polars().parquet(paths, hive=True).collect_schema()
+        types = {
+            n: kinds.get(t.base_type(), "varchar")
+            for n, t in schema.items()
+            if n not in file_schema
+        }
         listed = ", ".join(text(p) for p in paths)
         folders = ", ".join(f"{text(n)}: {t}" for n, t in types.items())
-        columns = ", ".join(map(quoted, named))
+        columns = ", ".join(map(quoted, schema))
         source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{folders}}})"
         return self._relation(f"select {columns} from {source}")
 
@@ -194,13 +200,13 @@ class DuckDB:
         nw.to_native(frame).create(name)
         return framed(self.connection.table(name))
 
-    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-        """As `Engine.settle`."""
-        return settled(self, log, bounds)
+    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """As `Engine.split_rejected`."""
+        return split_by_reason(self, log, bounds)
 
-    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+    def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""
-        return tallied(self, frame, keys)
+        return tally_by_query(self, frame, columns)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones."""

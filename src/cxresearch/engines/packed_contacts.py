@@ -61,9 +61,10 @@ class Packed:
         """As `Moments.parts`: customers are numbered group by group, so that a part is a slice."""
         people: pl.DataFrame = nw.to_native(customers)
         last = people.group_by("group").agg(pl.col("customer").cast(pl.Int64).max()).sort("group")
-        ends = last["customer"].to_numpy()
+        last_customers = last["customer"].to_numpy()
         cuts = np.searchsorted(
-            self.keys, (ends - self.packing.low[0] + 1) << self.packing.below("customer")
+            self.keys,
+            (last_customers - self.packing.low[0] + 1) << self.packing.bits_below("customer"),
         )
         count = -(-len(self.keys) // PART)
         size = max(len(self.keys), 1) / (
@@ -71,8 +72,8 @@ class Packed:
         )  # they are worked on two at a time
         result: list[tuple[int, int, int, int]] = []
         first, start = 0, 0
-        for end, stop in zip(ends.tolist(), cuts.tolist(), strict=True):
-            if stop >= size * (len(result) + 1) or end == ends[-1]:
+        for end, stop in zip(last_customers.tolist(), cuts.tolist(), strict=True):
+            if stop >= size * (len(result) + 1) or end == last_customers[-1]:
                 result.append((start, stop, first, end))
                 start, first = stop, end + 1
 
@@ -85,25 +86,25 @@ class Packed:
 
     def tally(self, columns: Sequence[str]) -> pl.DataFrame:
         """As `Moments.tally`."""
-        own = self.packing.some(columns)
-        counts = np.zeros(1 << sum(own.bits), np.int64)
+        packing = self.packing.some(columns)
+        counts = np.zeros(1 << sum(packing.bits), np.int64)
         last = tuple(columns) == self.packing.columns[-len(columns) :]
         for start in range(0, len(self.keys), PART):
             keys = self.keys[start : start + PART]
             packed = (
                 keys & len(counts) - 1
                 if last
-                else own.pack([self.packing.only(keys, c) for c in columns])
+                else packing.pack([self.packing.only(keys, c) for c in columns])
             )
             counts += np.bincount(packed, minlength=len(counts))
         there = np.flatnonzero(counts)
-        return own.unpack(there).with_columns(rows=pl.Series(counts[there]))
+        return packing.unpack(there).with_columns(rows=pl.Series(counts[there]))
 
     def customers(self) -> int:
         """As `Moments.customers`."""
-        below, result, last = self.packing.below("customer"), 0, -1
+        shift, result, last = self.packing.bits_below("customer"), 0, -1
         for start in range(0, len(self.keys), PART):
-            customer = self.keys[start : start + PART] >> below
+            customer = self.keys[start : start + PART] >> shift
             result += int(customer[0] != last) + int(
                 np.count_nonzero(customer[1:] != customer[:-1])
             )

@@ -51,14 +51,14 @@ class Packing:
             key = (key << bits) + (value - least)
         return key
 
-    def below(self, column: str) -> int:
+    def bits_below(self, column: str) -> int:
         """How many bits lie below a column's."""
         return sum(self.bits[self.columns.index(column) + 1 :])
 
     def only(self, key: NDArray[np.int64], column: str) -> NDArray[np.int64]:
         """One column again."""
         place = self.columns.index(column)
-        return (key >> self.below(column) & ((1 << self.bits[place]) - 1)) + self.low[place]
+        return (key >> self.bits_below(column) & ((1 << self.bits[place]) - 1)) + self.low[place]
 
     def unpack(self, key: NDArray[np.int64], *, small: bool = False) -> pl.DataFrame:
         """The columns again; with `small`, those that fit into 32 bits have no more."""
@@ -104,12 +104,12 @@ def between_two(bounds: Mapping[str, tuple[int, int]]) -> tuple[Packing, Packing
     return None
 
 
-def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.DataFrame:
-    """One row per combination of whole numbers in `keys`, sorted, with the sums of `counts`; narrow."""
-    pack = packing(frame, keys)
+def sums(frame: pl.DataFrame, columns: Sequence[str], counts: Sequence[str]) -> pl.DataFrame:
+    """One row per combination of whole numbers in `columns`, sorted, with the sums of `counts`; narrow."""
+    pack = packing(frame, columns)
     if pack is None:
         exact = [pl.col(c).cast(pl.Int64).sum() for c in counts]
-        return downcast(frame.group_by(keys).agg(exact).sort(keys), counts)
+        return downcast(frame.group_by(columns).agg(exact).sort(columns), counts)
     key = packed(frame, pack)
     rising = bool((key[1:] >= key[:-1]).all())
     if not rising and 1 << sum(pack.bits) <= len(
@@ -132,11 +132,11 @@ def sums(frame: pl.DataFrame, keys: Sequence[str], counts: Sequence[str]) -> pl.
     return downcast(result, counts)
 
 
-def tally(frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """How many ``rows`` there are for each combination of whole numbers in `keys`, sorted; narrow."""
-    pack = packing(frame, keys)
+def tally(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """How many ``rows`` there are for each combination of whole numbers in `columns`, sorted; narrow."""
+    pack = packing(frame, columns)
     if pack is None:
-        return downcast(frame.group_by(keys).agg(rows=pl.len()).sort(keys), ["rows"])
+        return downcast(frame.group_by(columns).agg(rows=pl.len()).sort(columns), ["rows"])
     key = np.sort(packed(frame, pack))
     starts = runs(key)
     result = pack.unpack(key[starts], small=True)

@@ -18,7 +18,7 @@ from cxresearch.engines.base import (
     Whole,
     framed,
     no_catalogue,
-    tallied,
+    tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, stored
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
@@ -27,8 +27,8 @@ from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study import Format
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time
 
-FEW = 50  # rows whose numbers are told to a reader one by one
-MANY = 1_000_000  # rows that are not looked at one by one without need
+FEW = 50  # rows that a reader is given as a list of numbers
+MANY = 1_000_000  # rows above which a second pass of hashes saves memory
 _FAR = 10**7  # days
 _LEADING_ZERO = r"^[+-]?0[0-9]"
 
@@ -70,14 +70,14 @@ class Polars:
         types = dict(scan({}, None).collect_schema())
         types |= {c: pl.String() for c in text if c in types}
         types |= {c: pl.String() for c, t in types.items() if t == pl.Int128}
-        whole = [c for c, t in types.items() if t == pl.Int64]
-        as_text = scan({**types, **dict.fromkeys(whole, pl.String)}, 0)
-        padded = [pl.col(whole).str.contains(_LEADING_ZERO).any()] if whole else []
+        integers = [c for c, t in types.items() if t == pl.Int64]
+        as_text = scan({**types, **dict.fromkeys(integers, pl.String)}, 0)
+        padded = [pl.col(integers).str.contains(_LEADING_ZERO).any()] if integers else []
         # every column is read once, since a line with too many fields is no error to a reader of few columns
         read = as_text.select(
-            *padded, *(pl.col(c).null_count() for c in types if c not in whole)
+            *padded, *(pl.col(c).null_count() for c in types if c not in integers)
         ).collect()
-        types |= {c: pl.String() for c in whole if read[c].item()}
+        types |= {c: pl.String() for c in integers if read[c].item()}
         return scan(types, 0)
 
     def database(self, path: str, table: str) -> pl.LazyFrame:
@@ -152,16 +152,18 @@ class Polars:
         )
         if not rows:
             return framed(native.with_columns(cx_repeat=pl.lit(value=False)))
-        among = native.filter(few.is_in(doubtful.implode())).select("cx_row", *columns)
+        candidates = native.filter(few.is_in(doubtful.implode())).select("cx_row", *columns)
         if rows > MANY:
-            pieces = [p.select("cx_row", hash=p.drop("cx_row").hash_rows()) for p in _pieces(among)]
+            pieces = [
+                p.select("cx_row", hash=p.drop("cx_row").hash_rows()) for p in _pieces(candidates)
+            ]
             hashed = pl.concat(pieces)
             again, _ = twice(hashed["hash"].to_numpy().copy())
             suspects = hashed.filter(pl.col("hash").is_in(again.implode()))["cx_row"]
-            among = native.filter(pl.col("cx_row").is_in(suspects.implode())).select(
+            candidates = native.filter(pl.col("cx_row").is_in(suspects.implode())).select(
                 "cx_row", *columns
             )
-        equal = among.collect(engine="streaming").sort("cx_row")
+        equal = candidates.collect(engine="streaming").sort("cx_row")
         repeated = equal.filter(~pl.struct(columns).is_first_distinct())["cx_row"]
         return framed(native.with_columns(cx_repeat=pl.col("cx_row").is_in(repeated.implode())))
 
@@ -173,7 +175,7 @@ class Polars:
         return framed(nw.to_native(frame).with_columns(group=(digest % GROUPS).cast(pl.Int64)))
 
     def pick(self, frame: Frame, rows: Frame) -> Frame:
-        """As `Engine.pick`; a reader that is told a few numbers passes over what lies between them."""
+        """As `Engine.pick`; a reader that is given a few row numbers skips the rows between them."""
         wanted: pl.DataFrame = nw.to_native(rows).lazy().collect()
         native = nw.to_native(frame).lazy()
         numbers = wanted["cx_row"]
@@ -193,8 +195,8 @@ class Polars:
         native = native.collect(engine="streaming") if isinstance(native, pl.LazyFrame) else native
         return framed(native.lazy() if self.lazy else native)
 
-    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-        """As `Engine.settle`: a contact is one integer, or two, whatever the order of the rows."""
+    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """As `Engine.split_rejected`: a contact is one integer, or two, whatever the order of the rows."""
         one, two = between(bounds), between_two(bounds)
         if self.lazy or (one is None and two is None):
             kept = self.keep(log)
@@ -202,31 +204,31 @@ class Polars:
             return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(
                 result, self
             )
-        asides = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
+        rejected = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
         fine = pl.col("reason").is_null()
         packs = [one] if one else list(two or ())
         columns = {f"cx_key{i}": pl.when(fine).then(pack.key) for i, pack in enumerate(packs)}
         rows = nw.to_native(log).lazy().select(pl.col("cx_row").cast(pl.Int64), "reason", **columns)
         growing = {name: Growing(np.int64) for name in columns}
         for piece in _pieces(rows):
-            asides.append(piece.filter(~fine).select("cx_row", "reason"))
+            rejected.append(piece.filter(~fine).select("cx_row", "reason"))
             for name, column in growing.items():
                 column.add(piece[name])
         keys, *rest = (column.all() for column in growing.values())
         if rest:
             order = np.argsort(keys, kind="stable")
-            return framed(pl.concat(asides).sort("cx_row")), Packed(
+            return framed(pl.concat(rejected).sort("cx_row")), Packed(
                 keys[order], packs[0], rest[0][order], packs[1]
             )
         keys.sort()
-        return framed(pl.concat(asides).sort("cx_row")), Packed(keys, packs[0])
+        return framed(pl.concat(rejected).sort("cx_row")), Packed(keys, packs[0])
 
-    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+    def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""
         native = nw.to_native(frame)
         if isinstance(native, pl.LazyFrame):
-            return tallied(self, frame, keys)
-        return tally(native, keys)
+            return tally_by_query(self, frame, columns)
+        return tally(native, columns)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""

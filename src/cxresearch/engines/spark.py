@@ -23,7 +23,15 @@ from pyspark.sql import functions as sf
 from pyspark.sql.utils import is_remote
 from sqlglot import expressions as exp
 
-from cxresearch.engines.base import GROUPS, Bounds, Frame, Moments, framed, settled, tallied
+from cxresearch.engines.base import (
+    GROUPS,
+    Bounds,
+    Frame,
+    Moments,
+    framed,
+    split_by_reason,
+    tally_by_query,
+)
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
@@ -52,9 +60,9 @@ _LOCAL = {
 }
 _PLACE = 33  # an increasing id is the partition's number above so many bits, and the row's place in it below
 _DECLARED = "cx_declared_"  # before the names of a query: a table of the catalogue has no such name
-_BESIDE: WeakKeyDictionary[SparkSession, SparkSession] = (
+_CALLERS: WeakKeyDictionary[SparkSession, SparkSession] = (
     WeakKeyDictionary()
-)  # sessions of our own to their callers
+)  # sessions of this package to those of their callers
 _NO_FOLDER = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -68,19 +76,19 @@ class Spark:
 
     def __init__(self) -> None:
         self._caller = _caller()
-        self.session = _beside(self._caller)
+        self.session = _session_for(self._caller)
         # tables as they were opened, to the same with a column that numbers their rows
         self._numbered: WeakKeyDictionary[DataFrame, tuple[DataFrame, str]] = WeakKeyDictionary()
         self._names = itertools.count()
 
     def _mine(self, frame: Frame) -> DataFrame:
-        """The engine's own frame; its session is made the active one, whose settings say which names are equal."""
+        """The native frame; its session is made the active one, whose settings say which names are equal."""
         _activate(self.session)
         native: DataFrame = nw.to_native(frame)
         return native
 
     def confine(self, files: Sequence[str], state: Path | None = None) -> None:
-        """As `Engine.confine`; queries know tables under names of our own only."""
+        """As `Engine.confine`; queries know tables under names that this package gives."""
 
     def parquet(self, paths: Sequence[str], *, hive: bool) -> DataFrame:
         """As `Engine.parquet`. Rows are numbered file by file, so the number of a row is the same on every engine."""
@@ -92,23 +100,25 @@ class Spark:
             )  # Spark would pass over them in silence
         rows = [pq.read_metadata(p).num_rows for p in paths]
         kinds = dict(Polars().parquet(paths, hive=hive).collect_schema())
-        own = self.session.read.parquet(*(_escaped(p) for p in paths))
+        frame = self.session.read.parquet(*(_escaped(p) for p in paths))
         number = sf.col("_metadata.row_index") + 1
-        native = own.withColumns({(row := _free("cx_row", [*kinds, *own.columns])): number})
-        folders = [c for c in kinds if c not in own.columns]
+        native = frame.withColumns({(row := _free("cx_row", [*kinds, *frame.columns])): number})
+        folders = [c for c in kinds if c not in frame.columns]
         if len(paths) > 1 or folders:
             listed = {
                 "cx_path": paths,
                 "cx_before": list(itertools.accumulate(rows, initial=0))[:-1],
             }
-            named = pl.DataFrame(listed).with_columns(_folder(paths, c, kinds[c]) for c in folders)
+            folder_values = pl.DataFrame(listed).with_columns(
+                _folder(paths, c, kinds[c]) for c in folders
+            )
             path = sf.url_decode(
                 sf.replace(sf.col("_metadata.file_path"), sf.lit("+"), sf.lit("%2B"))
             )
-            native = own.withColumns(
+            native = frame.withColumns(
                 {row: number, "cx_path": sf.regexp_replace(path, "^[a-z]+:/+", "/")}
             )
-            native = native.join(sf.broadcast(self._arrow(named)), on="cx_path", how="left")
+            native = native.join(sf.broadcast(self._arrow(folder_values)), on="cx_path", how="left")
             lost = sf.raise_error(
                 sf.concat(sf.lit("no number for the rows of "), sf.col("cx_path"))
             )
@@ -270,13 +280,13 @@ class Spark:
         lasting = self.session.sparkContext.getCheckpointDir() is not None
         return native.checkpoint() if lasting else native.localCheckpoint()
 
-    def settle(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
-        """As `Engine.settle`."""
-        return settled(self, log, bounds)
+    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+        """As `Engine.split_rejected`."""
+        return split_by_reason(self, log, bounds)
 
-    def tally(self, frame: Frame, keys: Sequence[str]) -> pl.DataFrame:
+    def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""
-        return tallied(self, frame, keys)
+        return tally_by_query(self, frame, columns)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
@@ -293,10 +303,10 @@ def _caller() -> SparkSession:
         )
     logging.getLogger("DataFrameQueryContextLogger").setLevel(
         logging.CRITICAL
-    )  # what it says is raised as well
+    )  # its message is raised as well
     result = SparkSession.getActiveSession()
-    if result in _BESIDE:  # left there by what ended in an error
-        return _BESIDE[result]
+    if result in _CALLERS:  # left there by what ended in an error
+        return _CALLERS[result]
     if result is None:
         log = f"-Dlog4j2.configurationFile={files('cxresearch.engines').joinpath('log4j2.properties')}"
         local = {**_LOCAL, "spark.driver.extraJavaOptions": log}
@@ -306,20 +316,20 @@ def _caller() -> SparkSession:
                 lambda b, setting: b.config(*setting), local.items(), builder
             ).getOrCreate()
         except (PySparkException, OSError) as e:
-            said = next(iter(str(e).splitlines()), "")
+            message = next(iter(str(e).splitlines()), "")
             raise EngineError(
-                f"the engine spark does not start: {said} It needs Java 17 or later"
+                f"the engine spark does not start: {message} It needs Java 17 or later"
             ) from None
     return result
 
 
-def _beside(caller: SparkSession) -> SparkSession:
-    """A session with settings of our own, and the caller's elsewhere."""
+def _session_for(caller: SparkSession) -> SparkSession:
+    """A session with the settings of this package, and for all others those of the caller."""
     session = caller.newSession()
     for name, value in {**caller.conf.getAll, **_SETTINGS}.items():
         if session.conf.isModifiable(name) or name.startswith("spark.sql.catalog."):
             session.conf.set(name, value)
-    _BESIDE[session] = caller
+    _CALLERS[session] = caller
     return session
 
 
@@ -329,7 +339,7 @@ def _activate(session: SparkSession) -> None:
 
 
 def _known(x: Column, kind: pl.DataType) -> Column:
-    """A column of a Parquet file, of the type that Polars says it has."""
+    """A column of a Parquet file, of the type that Polars reads it as."""
     if kind == pl.Null:
         return sf.lit(None).cast("string")
     if isinstance(kind, pl.Datetime) and kind.time_unit == "ns":

@@ -102,15 +102,15 @@ class AlongSorted(Along):
 
     def sum(self, column: str) -> nw.Expr:
         """As `Along.sum`: the running sum of all, less what it was where the customer begins."""
-        own = nw.col(column).fill_null(0).cast(nw.Int64)
+        value = nw.col(column).fill_null(0).cast(nw.Int64)
         first = nw.col("customer").shift(1).is_null() | (
             nw.col("customer") != nw.col("customer").shift(1)
         )
-        before = nw.when(first).then(own.cum_sum() - own).fill_null(strategy="forward")
-        return own.cum_sum() - before
+        before = nw.when(first).then(value.cum_sum() - value).fill_null(strategy="forward")
+        return value.cum_sum() - before
 
     def last(self, column: str) -> nw.Expr:
-        """As `Along.last`: the last value of all, if it is the customer's own."""
+        """As `Along.last`: the last value of all, if it belongs to the customer."""
         owner = (
             nw.when(~nw.col(column).is_null())
             .then(nw.col("customer"))

@@ -219,7 +219,7 @@ def cox(
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> fit = cx.cox(table, ["bad"])
         >>> fit
         CoxFit(hazard ratios of defection: bad[1+] 1.86; 576 events)
@@ -282,7 +282,7 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(2), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(2), observed_from_start=True)
         >>> fit = cx.cox(table, ["bad"])
         >>> print(cx.contrast(fit, {"bad[2+]": 1, "bad[1]": -1}))
         1.56 (1.2 to 2.03)

@@ -92,7 +92,7 @@ def grouped_hazards(
         >>> log = {"score": "stars", "scale": [1, 5]}
         >>> settings = {"interactions": log, "retention": {"kind": "activity", "gap_days": 60}}
         >>> study = cx.study_from(settings, interactions=made.interactions)
-        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> cx.estimators.grouped_hazards(table, ["bad"])
         CoxFit(hazard ratios of defection: bad[1+] 1.78; 894 events)
     """

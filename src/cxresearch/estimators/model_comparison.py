@@ -109,7 +109,7 @@ def compare_models(
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(3), last=cx.histories.last_grade(), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(3), last=cx.histories.last_grade(), observed_from_start=True)
         >>> cx.estimators.compare_models(table, ["bad"], ["last"])
         ModelComparison(bad less last: 0.054 (0.0189 to 0.0892) per event)
     """

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from cxresearch.checks import fraction, instance, names, one_of, whole
+from cxresearch.checks import fraction, instance, names, one_of, whole_number
 from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.cox import maximise
@@ -113,7 +113,7 @@ class Proportionality(Result):
         Raises:
             ArgumentError: `bins` is no whole number from 1 on, or `level` not between 0 and 1.
         """
-        bins, level = whole("bins", bins, 1), fraction("level", level)
+        bins, level = whole_number("bins", bins, 1), fraction("level", level)
         total = int(self.events.sum())
         share = total / max(1, min(bins, total // MIN_CELL))
         ends: list[int] = []

@@ -427,7 +427,7 @@ def rate_ratios(
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(1), whole=True)
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> fit = cx.estimators.rate_ratios(table, ["bad"], breaks=(0, 90, 365))
         >>> dict(zip(fit.terms, fit.to_polars()["rate_ratio"].round(2)))
         {'bad[1+]': 1.67}

@@ -1,16 +1,16 @@
 """What a customer had lived through before a day: one small function per history, grouped by what it looks at.
 
-A history is data plus three small things. ``marks`` says at which ticks its own columns change. ``fold`` says how those
-run along a customer. ``code`` turns the running columns into a level. Nothing here knows an engine, a file or a clock's
-origin.
+A history is data plus three small things. ``updates`` gives the ticks at which its running columns change. ``fold``
+gives how those accumulate along a customer. ``code`` turns the running columns into a level. Nothing here knows an
+engine, a file or the origin of a clock.
 
-    counts     how many moments, so far or lately       problems    whether they are solved, how fast, how
-    first      what came first                          posts       what was said in public
-    latest     the last contact                         household   what others of the household lived through
-    ages       how long ago something was               sequences   what came after what
-    scores     the worst, the mean, the last score      instants    the order of things within a day
-
-All of them walk on one ``timeline``, along days or contacts (``clocks``).
+    base      what a history is, clocks, the order of events within a day
+    counts    how many moments, so far or lately
+    recency   the first and the last moment or contact, and how long ago they were
+    scores    the worst, the mean and the last score
+    problems  whether they are solved, how fast, and what followed
+    household what others of the household lived through
+    timeline  the walk along all customers, on days or contacts
 """
 
 from cxresearch.histories.base import History, Past, Run

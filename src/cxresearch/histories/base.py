@@ -13,12 +13,12 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Along, Engine, Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.records.contact_attributes import FACETS
+from cxresearch.records.contact_attributes import CONTACT_ATTRIBUTES
 from cxresearch.records.contacts import GRADES
-from cxresearch.records.dated_events import HAPPENINGS
+from cxresearch.records.dated_events import KINDS
 
 DAY = 86_400  # seconds
-READS = {  # what happenings of a kind are made from
+COLUMNS_OF_KIND = {  # the columns from which dated events of a kind are made
     "problem": ("problem_at",),
     "resolved": ("problem_at", "resolved_at"),
     "goodwill": ("goodwill_at",),
@@ -37,26 +37,26 @@ def graded_instant() -> nw.Expr:
     return instant() * len(GRADES) + nw.col("grade")
 
 
-def happened(past: Past, kind: str) -> Frame:
-    """The happenings of one kind.
+def events_of_kind(past: Past, kind: str) -> Frame:
+    """The dated events of one kind.
 
     Raises:
         EstimationError: no such kind.
     """
-    return past.happenings.filter(nw.col("kind") == happening_code(kind))
+    return past.dated_events.filter(nw.col("kind") == event_kind_code(kind))
 
 
-def happening_code(kind: str) -> int:
-    """The position of a kind of happening.
+def event_kind_code(kind: str) -> int:
+    """The position of a kind of dated event.
 
     Raises:
         EstimationError: no such kind.
     """
-    if kind not in HAPPENINGS:
+    if kind not in KINDS:
         raise EstimationError(
-            f"no happening {kind!r}{nearest(kind, HAPPENINGS) or '; there are: ' + ', '.join(HAPPENINGS)}"
+            f"no kind of dated event {kind!r}{nearest(kind, KINDS) or '; there are: ' + ', '.join(KINDS)}"
         )
-    return HAPPENINGS.index(kind)
+    return KINDS.index(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,10 @@ class Past:
     Attributes:
         moments: customer, tick (when the moment takes effect), day, second, grade, and the columns that are read; ready
             for a walk `along`.
-        happenings: customer, tick, day, second, kind, begun, took, grade, told; see `cxresearch.records.dated_events`.
-        customers: customer, entry, exit (days), event, cluster, and unseen (1 if the log does not reach back to the
-            start).
+        dated_events: customer, tick, day, second, kind, begun, took, grade, informed; see
+            `cxresearch.records.dated_events`.
+        customers: customer, entry, exit (days), event, cluster, and left_truncated (1 if the log does not reach back to
+            the start).
         clock: turns days into ticks.
         along: the walk along a customer's moments, in the order of time and, within a second, the worse grade first.
 
@@ -79,20 +80,21 @@ class Past:
         >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
         >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
-        >>> def marks(past):
+        >>> def updates(past):
         ...     print(past.clock.name, past.customers.collect_schema().names())
         ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
         >>> def code(run):
         ...     return (run.column("n") > 0).cast(nw.Int64)
         >>> any_contact = cx.histories.History(
-        ...     name="any_contact", levels=("no", "yes"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ...     name="any_contact", levels=("no", "yes"), required_columns=(),
+        ...     updates=updates, fold={"n": "sum"}, code=code,
         ... )
         >>> _ = cx.episodes(study, seen=any_contact).to_polars()
-        tenure ['customer', 'entry', 'exit', 'event', 'cluster', 'unseen']
+        tenure ['customer', 'entry', 'exit', 'event', 'cluster', 'left_truncated']
     """
 
     moments: Frame
-    happenings: Frame
+    dated_events: Frame
     customers: Frame
     clock: Clock
     along: Along
@@ -103,9 +105,9 @@ class Run:
     """The running columns of a history, as its ``code`` sees them after a tick.
 
     Attributes:
-        column: own column name to expression; null or 0 before the first mark.
+        column: name of a running column to expression; null or 0 before the first update.
         day: the day of the tick; the level holds for the days after it.
-        unseen: 1 where the log does not reach back to the customer's start.
+        left_truncated: 1 where the log does not reach back to the customer's start.
 
     Example:
         >>> import narwhals.stable.v2 as nw
@@ -114,12 +116,13 @@ class Run:
         >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
         >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
-        >>> def marks(past):
+        >>> def updates(past):
         ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
         >>> def code(run):
-        ...     return nw.when(run.unseen == 1).then(2).otherwise(run.column("n"))
+        ...     return nw.when(run.left_truncated == 1).then(2).otherwise(run.column("n"))
         >>> few = cx.histories.History(
-        ...     name="few", levels=("0", "1", "unknown"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ...     name="few", levels=("0", "1", "unknown"), required_columns=(),
+        ...     updates=updates, fold={"n": "sum"}, code=code,
         ... )
         >>> cx.episodes(study, contacts=few).to_polars().select("start", "stop", "contacts").rows()
         [(0, 4, '0'), (4, 9, '1'), (0, 1, '0'), (1, 9, '1')]
@@ -127,7 +130,7 @@ class Run:
 
     column: Callable[[str], nw.Expr]
     day: nw.Expr
-    unseen: nw.Expr
+    left_truncated: nw.Expr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +139,17 @@ class History:
 
     Attributes:
         name: the function and its parameters; equal names mean equal histories.
-        levels: level names; a code is a position. ``levels[0]`` holds before the first mark of a customer seen whole.
-        reads: what it needs besides customer and day: columns of moments, times of
-            happenings, or ``household``.
-        marks: past to frames of (customer, tick, own columns).
-        fold: own column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or ``min``.
+        levels: level names; a code is a position. ``levels[0]`` holds before the first update of a customer whose
+            beginnings are known.
+        required_columns: what it needs besides customer and day: columns of moments, times of
+             dated events, or ``household``.
+        updates: past to frames of (customer, tick, running columns).
+        fold: running column to how it runs along a customer: ``sum``, ``last`` (the greatest within one tick) or
+            ``min``.
         code: running columns to level position.
         grades: positions of the grades it looks at; all when not given.
         cumulative: whether the level can only rise, so that reaching one is a moment in time.
-        walk: a name for its marks and running columns, which histories share that differ in their levels only; they
+        walk: a name for its updates and running columns, which histories share that differ in their levels only; they
             are then walked once.
         lead: days by which it is behind: on day d the level is that of day d - lead, whatever came since.
         lag: days after which a moment takes effect for it, before it is set back; those of the clock when not given.
@@ -156,12 +161,13 @@ class History:
         >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
         >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
-        >>> def marks(past):
+        >>> def updates(past):
         ...     return [past.moments.select("customer", "tick", n=nw.lit(1))]
         >>> def code(run):
         ...     return (run.column("n") > 0).cast(nw.Int64)
         >>> any_contact = cx.histories.History(
-        ...     name="any_contact", levels=("no", "yes"), reads=(), marks=marks, fold={"n": "sum"}, code=code
+        ...     name="any_contact", levels=("no", "yes"), required_columns=(),
+        ...     updates=updates, fold={"n": "sum"}, code=code,
         ... )
         >>> cx.episodes(study, seen=any_contact).to_polars().select("start", "stop", "seen").rows()
         [(0, 4, 'no'), (4, 9, 'yes'), (0, 1, 'no'), (1, 9, 'yes')]
@@ -169,8 +175,8 @@ class History:
 
     name: str
     levels: tuple[str, ...]
-    reads: tuple[str, ...]
-    marks: Callable[[Past], list[Frame]]
+    required_columns: tuple[str, ...]
+    updates: Callable[[Past], list[Frame]]
     fold: Mapping[str, Fold]
     code: Callable[[Run], nw.Expr]
     grades: tuple[int, ...] | None = None
@@ -229,7 +235,7 @@ class Clock(Protocol):
     def lag(self) -> int:
         """The blackout, in days."""
 
-    def mark(self, moments: Frame, engine: Engine) -> Frame:
+    def with_ticks(self, moments: Frame, engine: Engine) -> Frame:
         """The moments with ``tick``: when each takes effect."""
 
     def on(self, day: nw.Expr) -> nw.Expr:
@@ -252,8 +258,8 @@ class DayClock:
     lag: int = 0
     name: str = "tenure"
 
-    def mark(self, moments: Frame, engine: Engine) -> Frame:  # noqa: ARG002 - the engine is for clocks that count
-        """As `Clock.mark`."""
+    def with_ticks(self, moments: Frame, engine: Engine) -> Frame:  # noqa: ARG002 - the engine is for clocks that count
+        """As `Clock.with_ticks`."""
         return moments.with_columns(tick=(nw.col("day") + self.lag).cast(nw.Int64))
 
     def on(self, day: nw.Expr) -> nw.Expr:
@@ -283,10 +289,10 @@ class ContactClock:
     lag: int = 0
     name: str = "contact"
 
-    def mark(self, moments: Frame, engine: Engine) -> Frame:
-        """As `Clock.mark`."""
-        told = moments.collect_schema().names()
-        more = (c for c in ("both", "leaving", *sorted(FACETS)) if c in told)
+    def with_ticks(self, moments: Frame, engine: Engine) -> Frame:
+        """As `Clock.with_ticks`."""
+        columns = moments.collect_schema().names()
+        more = (c for c in ("both", "leaving", *sorted(CONTACT_ATTRIBUTES)) if c in columns)
         along = engine.along(
             "day", "second", "grade", *more
         )  # alike in all of them, any order is the same

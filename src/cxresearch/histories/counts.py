@@ -8,7 +8,7 @@ from operator import and_
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments, optional, whole
+from cxresearch.checks import arguments, optional, whole_number
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
@@ -22,8 +22,8 @@ def bad_count(cap: int = 3, or_unknown: bool = False) -> History:
     """How many bad moments so far, up to a cap.
 
     Args:
-        cap: the highest number told apart; levels are 0 … cap-1, ``cap+`` and, for customers whose beginnings the log
-            does not show, ``unknown``.
+        cap: the highest number with a level of its own; levels are 0 … cap-1, ``cap+`` and, for customers whose
+            beginnings the log does not show, ``unknown``.
         or_unknown: whether moments without a grade count as bad.
 
     Raises:
@@ -40,7 +40,7 @@ def bad_count(cap: int = 3, or_unknown: bool = False) -> History:
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
         [(0, 1, '0'), (1, 6, '1'), (6, 9, '2+')]
     """
-    cap = whole("cap", cap, 1)
+    cap = whole_number("cap", cap, 1)
     return _graded("bad_count", str(cap), "bad", tuple(range(1, cap + 1)), or_unknown)
 
 
@@ -81,19 +81,19 @@ def _graded(
     codes = sorted({grade_code(grade), UNKNOWN})
     levels = (*band_names(edges), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         hits = past.moments.filter(nw.col("grade").is_in(codes))
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), edges)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     return History(
         name=f"{function}({given}, or unknown)",
         levels=levels,
-        reads=("grade",),
-        marks=marks,
+        required_columns=("grade",),
+        updates=updates,
         fold={"n": "sum"},
         code=level,
         grades=tuple(codes),
@@ -180,8 +180,8 @@ def moment_count(
         "simplicity": simplicity,
         "responsibility": responsibility,
     }
-    says = "".join(f", {name} {given[name]}".lower() for name in wanted)
-    return _count(f"moment_count({list(edges)}{says})", wanted, tuple(edges))
+    conditions = "".join(f", {name} {given[name]}".lower() for name in wanted)
+    return _count(f"moment_count({list(edges)}{conditions})", wanted, tuple(edges))
 
 
 def graded_share(
@@ -225,7 +225,7 @@ def graded_share(
     known = tuple(name for name in wanted if name in _EXPECTATIONS)
     levels = (*(f"{a:g}/{n:g}" for n, a in _SHARES), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         every = past.moments.filter(nw.col("grade").is_in(list(counted)))
         for column in known:
             every = every.filter(nw.col(column) >= 0)
@@ -243,19 +243,19 @@ def graded_share(
         place = nw.when(n <= _EXACT).then(exact)
         coarse = _FIRST_BAND + 10 * band(n, _BANDS[1:]) + tenth
         return (
-            nw.when(run.unseen == 1)
+            nw.when(run.left_truncated == 1)
             .then(nw.lit(len(levels) - 1))
             .otherwise(place.otherwise(coarse))
         )
 
-    says = ", ".join(f"{name} {value}" for name, value in sorted(wanted.items()))
-    name = f"graded_share({says}; among {list(counted)})"
-    reads = ("grade", *(c for c in wanted if c != "grade"))
+    conditions = ", ".join(f"{name} {value}" for name, value in sorted(wanted.items()))
+    name = f"graded_share({conditions}; among {list(counted)})"
+    required_columns = ("grade", *(c for c in wanted if c != "grade"))
     return History(
         name=name,
         levels=levels,
-        reads=reads,
-        marks=marks,
+        required_columns=required_columns,
+        updates=updates,
         fold={"n": "sum", "hits": "sum"},
         code=level,
         grades=counted,
@@ -299,7 +299,7 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
         raise EstimationError(f"days must be at least 1, was {days}")
     levels = (*band_names(tuple(edges)), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [
             past.moments.select(
                 "customer", past.clock.on(nw.col("day") + days).alias("tick"), n=nw.lit(1)
@@ -308,14 +308,14 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), tuple(edges))
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     name = f"contacts_before({days}, {list(edges)})"
     return History(
         name=name,
         levels=levels,
-        reads=(),
-        marks=marks,
+        required_columns=(),
+        updates=updates,
         fold={"n": "sum"},
         code=level,
         cumulative=True,
@@ -359,7 +359,7 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
     """Moments so far whose columns have the values wanted."""
     levels = (*band_names(edges), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         hits = past.moments
         for column, value in wanted.items():
             hits = hits.filter(nw.col(column) == value)
@@ -367,15 +367,15 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), edges)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     grades = (wanted["grade"],) if "grade" in wanted else None
     walk = f"count of moments with {dict(sorted(wanted.items()))}"
     return History(
         name=name,
         levels=levels,
-        reads=tuple(wanted),
-        marks=marks,
+        required_columns=tuple(wanted),
+        updates=updates,
         fold={"n": "sum"},
         code=level,
         grades=grades,
@@ -423,9 +423,9 @@ def contacts_within(
     levels = (*band_names(edges), "unknown")
     stop = None if frozen_at is None else grade_code(frozen_at)
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         x = past.moments if codes is None else past.moments.filter(nw.col("grade").is_in(codes))
-        first_seen = past.customers.filter(nw.col("unseen") == 1)
+        first_seen = past.customers.filter(nw.col("left_truncated") == 1)
         full = past.clock.on(nw.col("entry") + (days - 1))
         if stop is None:
             changes = _band_changes(past, x, days, edges)
@@ -443,18 +443,18 @@ def contacts_within(
         return [*changes, first_seen.select("customer", full.alias("tick"), full=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
-        blind = (run.unseen == 1) & (run.column("full") == 0)
+        blind = (run.left_truncated == 1) & (run.column("full") == 0)
         return nw.when(blind).then(nw.lit(len(levels) - 1)).otherwise(run.column("n"))
 
     only = ("" if grades is None else f", {list(grades)}") + (
         "" if frozen_at is None else f", frozen at {frozen_at}"
     )
-    reads = ("grade",) if grades or frozen_at else ()
+    required_columns = ("grade",) if grades or frozen_at else ()
     return History(
         name=f"contacts_within({days}, {list(edges)}{only})",
         levels=levels,
-        reads=reads,
-        marks=marks,
+        required_columns=required_columns,
+        updates=updates,
         fold={"n": "sum", "full": "sum"},
         code=level,
         grades=None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
@@ -464,7 +464,7 @@ def contacts_within(
 def _band_changes(
     past: Past, x: Frame, days: int, edges: tuple[int, ...], *more: str
 ) -> list[Frame]:
-    """Marks of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
+    """Updates of +1 and -1 where the count in the window passes an edge; nothing where the band stays.
 
     At least e contacts are in the window after contact i iff contact i-e+1 is still in it, and then until that contact
     leaves or, if later contacts keep the number up, until theirs do. A contact on the very day on which another leaves
@@ -473,7 +473,7 @@ def _band_changes(
     along, clock = past.along, past.clock
     shifts = sorted({n for e in edges for n in (e - 2, e - 1, e, 1, -1)} - {0})
     x = x.with_columns(**{f"lag{n}": along.shift("day", n) for n in shifts}, lag0=nw.col("day"))
-    held_days = days - clock.lag  # the moment is seen from its tick, and leaves by its own age
+    held_days = days - clock.lag  # the moment is seen from its tick, and leaves when it is that old
     far = nw.lit(-_NEVER)
     day = nw.col("day")
     out = []
@@ -523,14 +523,14 @@ def moments_at(
     """
     code, levels = grade_code(grade), (*band_names(edges), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         there = nw.col("touchpoint").is_in(list(touchpoints))
         hits = past.moments.filter((nw.col("grade") == code) & there)
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         return (
-            nw.when(run.unseen == 1)
+            nw.when(run.left_truncated == 1)
             .then(nw.lit(len(levels) - 1))
             .otherwise(band(run.column("n"), edges))
         )
@@ -539,8 +539,8 @@ def moments_at(
     return History(
         name=name,
         levels=levels,
-        reads=("grade", "touchpoint"),
-        marks=marks,
+        required_columns=("grade", "touchpoint"),
+        updates=updates,
         fold={"n": "sum"},
         code=level,
         grades=(code,),

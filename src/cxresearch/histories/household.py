@@ -48,7 +48,7 @@ def household_exits(cause: str = "defection") -> History:
         )
     code = CAUSES.index(cause)
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         who = past.customers.select("customer", "cluster", "entry", "exit", "event")
         sizes = who.group_by("cluster").agg(members=nw.len())
         shared = who.join(sizes.filter(nw.col("members") > 1), on="cluster")
@@ -75,8 +75,8 @@ def household_exits(cause: str = "defection") -> History:
     return History(
         name=f"household_exits({cause})",
         levels=levels,
-        reads=("household",),
-        marks=marks,
+        required_columns=("household",),
+        updates=updates,
         fold=fold,
         code=level,
         grades=(),
@@ -111,16 +111,16 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
     arguments(edges=edges)
     levels = (*band_names(tuple(edges)), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        who = past.customers.select("customer", "cluster", "entry", "unseen")
+    def updates(past: Past) -> list[Frame]:
+        who = past.customers.select("customer", "cluster", "entry", "left_truncated")
         bad = past.moments.filter(nw.col("grade") == BAD)
         theirs = bad.join(who, on="customer").select("cluster", "day", source=nw.col("customer"))
         theirs = theirs.join(who.select("customer", "cluster"), on="cluster")
         theirs = theirs.filter(nw.col("customer") != nw.col("source"))
         seen = past.clock.on(
             nw.col("day") + past.clock.lag
-        )  # contacts of others are none of the customer's own
-        hidden = who.filter(nw.col("unseen") == 1).select("cluster").unique()
+        )  # contacts of others are not contacts of the customer
+        hidden = who.filter(nw.col("left_truncated") == 1).select("cluster").unique()
         blind = who.join(hidden, on="cluster")
         return [
             bad.select("customer", "tick", n=nw.lit(1)),
@@ -135,12 +135,12 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
         return nw.when(run.column("hidden") > 0).then(nw.lit(len(levels) - 1)).otherwise(count)
 
     fold: dict[str, Fold] = {"n": "sum", "hidden": "sum"}
-    name, reads = f"household_bad({list(edges)})", ("grade", "household")
+    name, required_columns = f"household_bad({list(edges)})", ("grade", "household")
     return History(
         name=name,
         levels=levels,
-        reads=reads,
-        marks=marks,
+        required_columns=required_columns,
+        updates=updates,
         fold=fold,
         code=level,
         grades=(BAD,),

@@ -22,16 +22,16 @@ def within_lookback(history: History, days: int) -> History:
     """
     sums = all(fold == "sum" for fold in history.fold.values())
 
-    def marks(past: Past) -> list[Frame]:
-        made = history.marks(past)
+    def updates(past: Past) -> list[Frame]:
+        made = history.updates(past)
         if not sums:
             return made
         gone = []
         for frame in made:
-            own = [c for c in frame.collect_schema().names() if c in history.fold]
+            running = [c for c in frame.collect_schema().names() if c in history.fold]
             later = nw.col("tick").cast(nw.Int64) + past.clock.later(days - past.clock.lag)
             gone.append(
-                frame.select("customer", later.alias("tick"), *(0 - nw.col(c) for c in own))
+                frame.select("customer", later.alias("tick"), *(0 - nw.col(c) for c in running))
             )
         return [*made, *gone]
 
@@ -42,7 +42,7 @@ def within_lookback(history: History, days: int) -> History:
         history,
         name=f"{history.name} of the last {days} days",
         walk=f"{history.walk} of the last {days} days" if history.walk else "",
-        marks=marks,
+        updates=updates,
         code=level,
         cumulative=history.cumulative and not sums,
     )

@@ -8,7 +8,15 @@ from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
-from cxresearch.histories.base import DAY, History, Past, Run, graded_instant, happened, instant
+from cxresearch.histories.base import (
+    DAY,
+    History,
+    Past,
+    Run,
+    events_of_kind,
+    graded_instant,
+    instant,
+)
 from cxresearch.records.contacts import BAD, GOOD, GRADES
 
 _HOUR = 3_600  # seconds
@@ -50,8 +58,8 @@ def first_problem(quick_hours: int = 48) -> History:
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved quickly", "resolved late", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        problems = happened(past, "problem").with_columns(at=instant())
+    def updates(past: Past) -> list[Frame]:
+        problems = events_of_kind(past, "problem").with_columns(at=instant())
         start = problems.group_by("customer").agg(start=nw.col("at").min())
         ties = problems.join(start, on="customer").filter(nw.col("at") == nw.col("start"))
         ever = (
@@ -63,28 +71,28 @@ def first_problem(quick_hours: int = 48) -> History:
         length = ties.with_columns(took=ever).group_by("customer").agg(nw.col("took").max())
         longest = ties.with_columns(took=ever).join(length, on=["customer", "took"])
         first = longest.group_by("customer", "took").agg(nw.col("tick", "begun").min())
-        # what tells of a problem and what tells of its resolution say the same of when it began and how long it took
+        # the event of a problem and that of its resolution hold the same begin and duration
         link = ["customer", "begun", "took"]
-        ends = happened(past, "resolved").join(first.select(*link), on=link)
-        ends = ends.group_by("customer", "took").agg(nw.col("tick").min())
+        resolutions = events_of_kind(past, "resolved").join(first.select(*link), on=link)
+        resolutions = resolutions.group_by("customer", "took").agg(nw.col("tick").min())
         how = nw.when(nw.col("took") > quick).then(nw.lit(4)).otherwise(nw.lit(3))
         return [
             _rise(first, nw.lit(1)),
             _rise(_overdue(past, first, quick), nw.lit(2)),
-            _rise(ends, how),
+            _rise(resolutions, how),
         ]
 
     def level(run: Run) -> nw.Expr:
         fallen = run.column("fallen")
         state = nw.when(fallen.is_null()).then(nw.lit(0)).otherwise(0 - fallen)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_problem({quick_hours})"
     return History(
         name=name,
         levels=levels,
-        reads=_SOLVED,
-        marks=marks,
+        required_columns=_SOLVED,
+        updates=updates,
         fold={"fallen": "min"},
         code=level,
         grades=_NO_GRADES,
@@ -130,13 +138,13 @@ def problem_state(quick_hours: int = 48) -> History:
     quick = _seconds(quick_hours)
     levels = ("none", "open", "open late", "resolved", "resolved late", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        problems, ends = happened(past, "problem"), happened(past, "resolved")
+    def updates(past: Past) -> list[Frame]:
+        problems, resolutions = events_of_kind(past, "problem"), events_of_kind(past, "resolved")
         soon = nw.when(nw.col("took") > quick).then(nw.lit(0)).otherwise(nw.lit(1))
         return [
             problems.select("customer", "tick", problems=nw.lit(1), open=nw.lit(1)),
             _overdue(past, problems, quick).select("customer", "tick", late=nw.lit(1)),
-            ends.select(
+            resolutions.select(
                 "customer", "tick", open=nw.lit(-1), late=soon - 1, end=instant() * 2 + soon
             ),
         ]
@@ -146,14 +154,14 @@ def problem_state(quick_hours: int = 48) -> History:
         how = nw.when(run.column("end") % 2 == 0).then(nw.lit(4)).otherwise(nw.lit(3))
         some = nw.when(run.column("open") > 0).then(late).otherwise(how)
         seen = nw.when(run.column("problems") > 0).then(some).otherwise(nw.lit(0))
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"problems": "sum", "open": "sum", "late": "sum", "end": "last"}
     return History(
         name=f"problem_state({quick_hours})",
         levels=levels,
-        reads=_SOLVED,
-        marks=marks,
+        required_columns=_SOLVED,
+        updates=updates,
         fold=fold,
         code=level,
         grades=_NO_GRADES,
@@ -171,7 +179,7 @@ def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
 
 
 def problem_severity(first: bool = False) -> History:
-    """The grade of the contact that told of the last problem.
+    """The grade of the contact that reported the last problem.
 
     Args:
         first: of the first problem instead.
@@ -196,8 +204,8 @@ def problem_severity(first: bool = False) -> History:
     arguments(first=first)
     levels = ("none", *GRADES[:-1], "unknown grade", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        return [happened(past, "problem").select("customer", "tick", last=graded_instant())]
+    def updates(past: Past) -> list[Frame]:
+        return [events_of_kind(past, "problem").select("customer", "tick", last=graded_instant())]
 
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), run.column("last") % len(GRADES) + 1)
@@ -207,8 +215,8 @@ def problem_severity(first: bool = False) -> History:
     return History(
         name=name,
         levels=levels,
-        reads=("problem_at",),
-        marks=marks,
+        required_columns=("problem_at",),
+        updates=updates,
         fold=fold,
         code=level,
         grades=_NO_GRADES,
@@ -237,10 +245,10 @@ def had_gesture() -> History:
     """
     levels = ("none", "no gesture", "gesture", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [
-            happened(past, "problem").select("customer", "tick", problem=nw.col("day")),
-            happened(past, "goodwill").select("customer", "tick", gesture=nw.col("day")),
+            events_of_kind(past, "problem").select("customer", "tick", problem=nw.col("day")),
+            events_of_kind(past, "goodwill").select("customer", "tick", gesture=nw.col("day")),
         ]
 
     def level(run: Run) -> nw.Expr:
@@ -255,8 +263,8 @@ def had_gesture() -> History:
     return History(
         name="had_gesture()",
         levels=levels,
-        reads=("problem_at", "goodwill_at"),
-        marks=marks,
+        required_columns=("problem_at", "goodwill_at"),
+        updates=updates,
         fold=fold,
         code=level,
         grades=_NO_GRADES,
@@ -264,11 +272,11 @@ def had_gesture() -> History:
 
 
 def informed_before_problem() -> History:
-    """Whether the customer had been told of the last problem before it came.
+    """Whether the customer had been informed of the last problem before it came.
 
     Returns:
-        The history with the levels ``none`` (no problem so far), ``told``, ``not told`` and ``unknown``, which holds
-        until the first problem seen of a customer whose beginnings the log does not show.
+        The history with the levels ``none`` (no problem so far), ``informed``, ``not informed`` and ``unknown``, which
+        holds until the first problem seen of a customer whose beginnings the log does not show.
 
     Example:
         >>> from datetime import date
@@ -281,13 +289,13 @@ def informed_before_problem() -> History:
         >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
         >>> past = cx.histories.informed_before_problem()
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
-        [(0, 1, 'none'), (1, 9, 'told')]
+        [(0, 1, 'none'), (1, 9, 'informed')]
     """
-    levels = ("none", "told", "not told", "unknown")
+    levels = ("none", "informed", "not informed", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
-        last = graded_instant() * 2 + nw.col("told")
-        return [happened(past, "problem").select("customer", "tick", last=last)]
+    def updates(past: Past) -> list[Frame]:
+        last = graded_instant() * 2 + nw.col("informed")
+        return [events_of_kind(past, "problem").select("customer", "tick", last=last)]
 
     def level(run: Run) -> nw.Expr:
         return _since_seen(run, "last", len(levels), 2 - run.column("last") % 2)
@@ -295,8 +303,8 @@ def informed_before_problem() -> History:
     return History(
         name="informed_before_problem()",
         levels=levels,
-        reads=("problem_at", "informed_at"),
-        marks=marks,
+        required_columns=("problem_at", "informed_at"),
+        updates=updates,
         fold={"last": "last"},
         code=level,
         grades=_NO_GRADES,
@@ -304,8 +312,8 @@ def informed_before_problem() -> History:
 
 
 def _since_seen(run: Run, column: str, levels: int, level: nw.Expr) -> nw.Expr:
-    """The level, once a mark has been set; before it the first one, or the last one where that cannot be known."""
-    none = nw.when(run.unseen == 1).then(nw.lit(levels - 1)).otherwise(nw.lit(0))
+    """The level, after the first update; before it the first one, or the last one where that cannot be known."""
+    none = nw.when(run.left_truncated == 1).then(nw.lit(levels - 1)).otherwise(nw.lit(0))
     return nw.when(run.column(column).is_null()).then(none).otherwise(level)
 
 
@@ -318,15 +326,15 @@ def _seconds(quick_hours: int) -> int:
 def bad_then_good(days: int = 14) -> History:
     """Whether a good moment has come soon after a bad one.
 
-    Within one second the bad moment comes first. Once flipped, a customer stays so.
+    Within one second the bad moment comes first. Once at ``bad then good``, a customer stays there.
 
     Args:
         days: a good moment on day t is soon after a bad one on day s if t - s is at most this.
 
     Returns:
         The history with the levels ``none`` (no good moment and no bad one so far), ``good alone`` (good moments, and
-        no bad one so far), ``flipped``, ``other`` (bad moments, and no good one soon after any) and, for customers
-        whose beginnings the log does not show, ``unknown``.
+        no bad one so far), ``bad then good``, ``other`` (bad moments, and no good one soon after any) and, for
+        customers whose beginnings the log does not show, ``unknown``.
 
     Raises:
         EstimationError: a negative number of days.
@@ -340,14 +348,14 @@ def bad_then_good(days: int = 14) -> History:
         >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
         >>> past = cx.histories.bad_then_good(3)
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
-        [(0, 1, 'none'), (1, 4, 'other'), (4, 9, 'flipped')]
+        [(0, 1, 'none'), (1, 4, 'other'), (4, 9, 'bad then good')]
     """
     arguments(days=days)
     if days < 0:
         raise EstimationError(f"days must be at least 0, was {days}")
-    levels = ("none", "good alone", "flipped", "other", "unknown")
+    levels = ("none", "good alone", "bad then good", "other", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         x = past.moments.filter(nw.col("grade").is_in([BAD, GOOD]))
         bad, good = nw.col("grade") == BAD, nw.col("grade") == GOOD
         x = x.with_columns(last_bad=nw.when(bad).then(nw.col("day").cast(nw.Int64)))
@@ -367,14 +375,14 @@ def bad_then_good(days: int = 14) -> History:
         good = nw.when(run.column("good") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
         some = nw.when(run.column("bad") > 0).then(nw.lit(3)).otherwise(good)
         seen = nw.when(run.column("flip") > 0).then(nw.lit(2)).otherwise(some)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
     fold: dict[str, Fold] = {"good": "sum", "bad": "sum", "flip": "sum"}
     return History(
         name=f"bad_then_good({days})",
         levels=levels,
-        reads=("second", "grade"),
-        marks=marks,
+        required_columns=("second", "grade"),
+        updates=updates,
         fold=fold,
         code=level,
         grades=(BAD, GOOD),
@@ -406,19 +414,21 @@ def has_posted() -> History:
     """
     levels = ("none", "posted", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         seen = past.clock.on(nw.col("day") + (past.clock.lag + 1))
-        return [happened(past, "post").select("customer", seen.alias("tick"), posts=nw.lit(1))]
+        return [
+            events_of_kind(past, "post").select("customer", seen.alias("tick"), posts=nw.lit(1))
+        ]
 
     def level(run: Run) -> nw.Expr:
         any_post = nw.when(run.column("posts") > 0).then(nw.lit(1)).otherwise(nw.lit(0))
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(any_post)
 
     return History(
         name="has_posted()",
         levels=levels,
-        reads=("posted_at",),
-        marks=marks,
+        required_columns=("posted_at",),
+        updates=updates,
         fold={"posts": "sum"},
         code=level,
         grades=(),

@@ -12,16 +12,16 @@ from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import (
+    COLUMNS_OF_KIND,
     DAY,
-    READS,
     ContactClock,
     History,
     Past,
     Run,
     band,
+    event_kind_code,
+    events_of_kind,
     graded_instant,
-    happened,
-    happening_code,
 )
 from cxresearch.histories.counts import grade_code
 from cxresearch.records.contacts import GRADES
@@ -48,20 +48,20 @@ def last_grade() -> History:
     """
     levels = ("none", *GRADES)
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         # order and grade in one integer: the last contact is a maximum, and ties need no rule
         return [past.moments.select("customer", "tick", last=graded_instant())]
 
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
-        none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
+        none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(last % len(GRADES) + 1)
 
     return History(
         name="last_grade()",
         levels=levels,
-        reads=("second", "grade"),
-        marks=marks,
+        required_columns=("second", "grade"),
+        updates=updates,
         fold={"last": "last"},
         code=level,
     )
@@ -97,7 +97,7 @@ def first_contact(grade: str = "bad") -> History:
     code = grade_code(grade)
     levels = ("none", "unknown grade" if grade == "unknown" else grade, "other", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         first = past.moments.group_by("customer").agg(
             nw.col("tick").min(), first=graded_instant().min()
         )
@@ -105,13 +105,17 @@ def first_contact(grade: str = "bad") -> History:
         return [first.select("customer", "tick", first=same)]
 
     def level(run: Run) -> nw.Expr:
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(run.column("first"))
+        return (
+            nw.when(run.left_truncated == 1)
+            .then(nw.lit(len(levels) - 1))
+            .otherwise(run.column("first"))
+        )
 
     return History(
         name=f"first_contact({grade})",
         levels=levels,
-        reads=("second", "grade"),
-        marks=marks,
+        required_columns=("second", "grade"),
+        updates=updates,
         fold={"first": "sum"},
         code=level,
     )
@@ -151,7 +155,7 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
     bad = grade_code("bad")
     levels = ("none", "early, fresh", "early", "late, fresh", "late", "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         hits = past.moments.filter(nw.col("grade") == bad)
         first = hits.group_by("customer").agg(nw.col("tick").min(), nw.col("day").min())
         first = first.join(past.customers.select("customer", "entry"), on="customer")
@@ -174,15 +178,15 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
             .otherwise(nw.lit(0))
         )
         state = nw.when(came.is_null()).then(nw.lit(0)).otherwise(came + old)
-        return nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_bad({long_tenure_days}, {fresh_days})"
     fold: dict[str, Fold] = {"came": "last", "day": "last", "aged": "sum"}
     return History(
         name=name,
         levels=levels,
-        reads=("grade",),
-        marks=marks,
+        required_columns=("grade",),
+        updates=updates,
         fold=fold,
         code=level,
         grades=(bad,),
@@ -247,7 +251,7 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
     bands = len(names)
     levels = ("none", *(f"{g}, {name}" for g in GRADES for name in names), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         own = past.moments
         ageing = [
             own.select("customer", past.clock.on(nw.col("day") + e).alias("tick"), aged=nw.lit(1))
@@ -260,15 +264,15 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
         grade = last % len(GRADES)
         second = (last - grade) // len(GRADES)
         age = run.day + 1 - (second - second % DAY) // DAY
-        none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
+        none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         place = 1 + grade * bands + band(age, tuple(e + 1 for e in edges))
         return nw.when(last.is_null()).then(none).otherwise(place)
 
     return History(
         name=f"last_grade_and_age({list(edges)})",
         levels=levels,
-        reads=("second", "grade"),
-        marks=marks,
+        required_columns=("second", "grade"),
+        updates=updates,
         fold={"last": "last", "aged": "sum"},
         code=level,
     )
@@ -290,7 +294,7 @@ def calendar_month(first: int, months: int) -> History:
         number = (since - since % MONTH) // MONTH
         return nw.max_horizontal(nw.min_horizontal(number, nw.lit(months - 1)), nw.lit(0))
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         if isinstance(past.clock, ContactClock):
             return [past.moments.select("customer", "tick", month=month(nw.col("day")))]
         who = past.customers
@@ -313,27 +317,27 @@ def calendar_month(first: int, months: int) -> History:
     return History(
         name=f"calendar_month({first}, {months})",
         levels=tuple(map(str, range(months))),
-        reads=(),
-        marks=marks,
+        required_columns=(),
+        updates=updates,
         fold={"month": "last"},
         code=level,
         grades=(),
     )
 
 
-def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History:
-    """How many days ago the last happening of a kind was, in bands; else as `age_of_last`.
+def age_since(event: str, edges: tuple[int, ...] = (30, 90, 365)) -> History:
+    """How many days ago the last dated event of a kind was, in bands; else as `age_of_last`.
 
     Args:
-        happening: problem, resolved, goodwill, complaint or post.
+        event: problem, resolved, goodwill, complaint or post.
         edges: the last day of each band; (30, 90, 365) gives 0-30, 31-90, 91-365, 366+.
 
     Returns:
-        The history; ``none`` before the first such happening, ``unknown`` if the log does not show a customer's
-        beginnings and no such happening has been seen since.
+        The history; ``none`` before the first such event, ``unknown`` if the log does not show a customer's
+        beginnings and no such event has been seen since.
 
     Raises:
-        EstimationError: no such happening, or edges that do not rise.
+        EstimationError: no such kind of event, or edges that do not rise.
 
     Example:
         >>> from datetime import date
@@ -348,22 +352,22 @@ def age_since(happening: str, edges: tuple[int, ...] = (30, 90, 365)) -> History
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
         [(0, 3, 'none'), (3, 5, '0-2'), (5, 9, '3+')]
     """
-    arguments(happening=happening, edges=edges)
-    happening_code(happening)
-    name = f"age_since({happening}, {list(edges)})"
-    return _age(name, edges, lambda past: happened(past, happening), READS[happening], ())
+    arguments(event=event, edges=edges)
+    event_kind_code(event)
+    name = f"age_since({event}, {list(edges)})"
+    return _age(name, edges, lambda past: events_of_kind(past, event), COLUMNS_OF_KIND[event], ())
 
 
 def _age(
     name: str,
     edges: tuple[int, ...],
     hits: Callable[[Past], Frame],
-    reads: tuple[str, ...],
+    required_columns: tuple[str, ...],
     grades: tuple[int, ...] | None,
 ) -> History:
     levels = ("none", *_age_names(edges), "unknown")
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         result = hits(past)
         ageing = [
             result.select(
@@ -376,7 +380,7 @@ def _age(
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
         age = run.day + 1 - last
-        none = nw.when(run.unseen == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
+        none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
         return (
             nw.when(last.is_null()).then(none).otherwise(1 + band(age, tuple(e + 1 for e in edges)))
         )
@@ -384,8 +388,8 @@ def _age(
     return History(
         name=name,
         levels=levels,
-        reads=reads,
-        marks=marks,
+        required_columns=required_columns,
+        updates=updates,
         fold={"last": "last", "aged": "sum"},
         code=level,
         grades=grades,

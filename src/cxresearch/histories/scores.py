@@ -37,19 +37,19 @@ def worst_score() -> History:
         [(0, 1, 'none'), (1, 9, '2')]
     """
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [_scored(past).select("customer", "tick", worst=nw.col("score"))]
 
     def level(run: Run) -> nw.Expr:
         worst = run.column("worst")
         seen = nw.when(worst.is_null()).then(nw.lit(0)).otherwise(1 + band(worst, _EDGES))
-        return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
     return History(
         name="worst_score()",
         levels=_LEVELS,
-        reads=("score",),
-        marks=marks,
+        required_columns=("score",),
+        updates=updates,
         fold={"worst": "min"},
         code=level,
     )
@@ -77,20 +77,20 @@ def mean_score() -> History:
         [(0, 1, 'none'), (1, 4, '2'), (4, 6, '4'), (6, 9, '3')]
     """
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         return [_scored(past).select("customer", "tick", total=nw.col("score"), n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         total, n = run.column("total"), run.column("n")
         fifth = sum(((total >= e * n).cast(nw.Int64) for e in _EDGES), start=nw.lit(1))
         seen = nw.when(n == 0).then(nw.lit(0)).otherwise(fifth)
-        return nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
+        return nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(seen)
 
     return History(
         name="mean_score()",
         levels=_LEVELS,
-        reads=("score",),
-        marks=marks,
+        required_columns=("score",),
+        updates=updates,
         fold={"total": "sum", "n": "sum"},
         code=level,
     )
@@ -117,20 +117,20 @@ def last_score() -> History:
         [(0, 1, 'none'), (1, 4, '2'), (4, 6, '5'), (6, 9, '3')]
     """
 
-    def marks(past: Past) -> list[Frame]:
+    def updates(past: Past) -> list[Frame]:
         last = graded_instant() * (SCORE + 1) + nw.col("score")
         return [_scored(past).select("customer", "tick", last=last)]
 
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
-        none = nw.when(run.unseen == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
+        none = nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
         return nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE + 1), _EDGES))
 
     return History(
         name="last_score()",
         levels=_LEVELS,
-        reads=("second", "grade", "score"),
-        marks=marks,
+        required_columns=("second", "grade", "score"),
+        updates=updates,
         fold={"last": "last"},
         code=level,
     )

@@ -1,7 +1,7 @@
-"""When the states of customers change: one walk per history, shared by all that is asked of it, and by its like.
+"""When the states of customers change: one walk per history, shared by all claims and by histories of the same walk.
 
-marks of a history and a birth per customer → one row per (customer, tick) → running columns → its level → the ticks at
-which the level changes. Several histories together are their changes put side by side.
+The updates of a history and a first row per customer → one row per (customer, tick) → running columns → its level → the
+ticks at which the level changes. Several histories together are their changes put side by side.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import Clock, ContactClock, History, Past, Run
-from cxresearch.records.contact_attributes import FACETS
-from cxresearch.records.dated_events import no_happenings
+from cxresearch.records.contact_attributes import CONTACT_ATTRIBUTES
+from cxresearch.records.dated_events import no_dated_events
 
 
 class Timeline:
     """The changes of state of some customers, on one clock.
 
     Args:
-        moments: customer, day, second, grade, facets; in the order of customers and time where the engine's walk needs
-            it.
-        customers: customer, entry, exit, event, cluster, unseen; days.
+        moments: customer, day, second, grade, contact attributes; in the order of customers and time where the engine's
+            walk needs it.
+        customers: customer, entry, exit, event, cluster, left_truncated; days.
         clock: ticks.
         engine: where the frames live.
-        happenings: see `cxresearch.records.dated_events`; none when not given.
+        dated_events: see `cxresearch.records.dated_events`; none when not given.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class Timeline:
         customers: Frame,
         clock: Clock,
         engine: Engine,
-        happenings: Frame | None = None,
+        dated_events: Frame | None = None,
     ) -> None:
         self.clock, self._engine = clock, engine
         self._customers = customers.select(
-            "customer", "entry", "exit", "event", "cluster", "unseen"
+            "customer", "entry", "exit", "event", "cluster", "left_truncated"
         )
-        self._moments = engine.keep(clock.mark(moments, engine))
-        dated = no_happenings(engine) if happenings is None else happenings
-        self._happenings = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
+        self._moments = engine.keep(clock.with_ticks(moments, engine))
+        dated = no_dated_events(engine) if dated_events is None else dated_events
+        self._dated_events = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
         self._changes: dict[str, Frame] = {}
         self._runs: dict[str, Frame] = {}
         self._walking: dict[str, Lock] = defaultdict(
@@ -93,11 +93,11 @@ class Timeline:
             nw.col("cx_last").is_null() | (nw.col("tick") <= nw.col("cx_last"))
         ).drop("cx_last")
         ordered = self._engine.along("day", "second", "grade").prepare(early)
-        return Timeline(ordered, self._customers, self.clock, self._engine, self._happenings)
+        return Timeline(ordered, self._customers, self.clock, self._engine, self._dated_events)
 
     def _effective(self, lag: int) -> tuple[Frame, Frame]:
-        """Moments and happenings at the ticks at which they take effect, that many days later."""
-        moments, dated = self._moments, self._happenings
+        """Moments and dated events at the ticks at which they take effect, that many days later."""
+        moments, dated = self._moments, self._dated_events
         contact = isinstance(self.clock, ContactClock)
         if lag if contact else lag != self.clock.lag:
             moments = moments.with_columns(tick=self.clock.on(nw.col("day") + lag))
@@ -107,7 +107,9 @@ class Timeline:
 
     def _births(self) -> Frame:
         tick = self.clock.on(nw.col("entry"))
-        return self._customers.select("customer", tick=tick, unseen=nw.col("unseen").cast(nw.Int64))
+        return self._customers.select(
+            "customer", tick=tick, left_truncated=nw.col("left_truncated").cast(nw.Int64)
+        )
 
     def _of(self, history: History) -> Frame:
         """Rows (customer, tick, level): where the level of one history changes."""
@@ -120,7 +122,7 @@ class Timeline:
         contact = isinstance(self.clock, ContactClock)
         x = self._run(history)
         day = self.clock.day(nw.col("tick")) - history.lead
-        level = history.code(Run(nw.col, day, nw.col("unseen")))
+        level = history.code(Run(nw.col, day, nw.col("left_truncated")))
         x = x.select("customer", "tick", level=level.cast(nw.Int32))
         if contact:
             x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
@@ -130,40 +132,49 @@ class Timeline:
         return x.select("customer", "tick", "level")
 
     def _run(self, history: History) -> Frame:
-        """Rows (customer, tick, unseen, own columns as they run), in the order of a walk; kept where others need it."""
+        """Rows (customer, tick, left_truncated, running columns), in the order of a walk; kept where others need it."""
         if not history.walk:
-            return self._marked(history)
+            return self._updated(history)
         with self._walking[history.walk]:
             if history.walk not in self._runs:
-                self._runs[history.walk] = self._engine.keep(self._marked(history))
+                self._runs[history.walk] = self._engine.keep(self._updated(history))
             return self._runs[history.walk]
 
-    def _marked(self, history: History) -> Frame:
+    def _updated(self, history: History) -> Frame:
         clock, back = self.clock, self.clock.later(history.lead)
         if history.lag is not None:
             clock = clock.lagged(history.lag)
         there = self._moments.collect_schema().names()
-        missing = [name for name in history.reads if name in FACETS and name not in there]
+        missing = [
+            name
+            for name in history.required_columns
+            if name in CONTACT_ATTRIBUTES and name not in there
+        ]
         if missing:
             raise EstimationError(f"{history.name} needs {missing[0]}, which the log does not have")
         along = self._engine.along("day", "second", "grade")
-        moments, happened = self._effective(clock.lag)
-        past = Past(moments, happened, self._customers, clock, along)
+        moments, dated_events = self._effective(clock.lag)
+        past = Past(moments, dated_events, self._customers, clock, along)
         frames = [self._births()]
-        for marks in history.marks(past):
-            own = [
+        for updates in history.updates(past):
+            running = [
                 nw.col(c).cast(nw.Int64)
                 for c in history.fold
-                if c in marks.collect_schema().names()
+                if c in updates.collect_schema().names()
             ]
-            frames.append(marks.select("customer", nw.col("tick").cast(nw.Int64) + back, *own))
+            frames.append(
+                updates.select("customer", nw.col("tick").cast(nw.Int64) + back, *running)
+            )
         if isinstance(self.clock, ContactClock):
             frames.append(self._moments.select("customer", "tick"))
         along = self._engine.along("tick")
         walk = {"sum": along.sum, "last": along.last, "min": along.min}
-        x = along.gather(nw.concat(frames, how="diagonal"), {"unseen": "last", **history.fold})
+        x = along.gather(
+            nw.concat(frames, how="diagonal"), {"left_truncated": "last", **history.fold}
+        )
         x = x.with_columns(
-            unseen=along.last("unseen"), **{c: walk[how](c) for c, how in history.fold.items()}
+            left_truncated=along.last("left_truncated"),
+            **{c: walk[how](c) for c, how in history.fold.items()},
         )
         least = [c for c, how in history.fold.items() if how == "min"]
         if least:

@@ -1,13 +1,11 @@
-"""What the sources would have a company look at: instruments, not claims.
+"""Instruments beside the claims: touchpoints, service levels, expectations and loyalty.
 
 ::
 
-    perception    the map of touchpoints            service        the six levels of service
-    expectations  the scorecard of the four         loyalty        what a moment does to the chance to stay
-    places        touchpoints told apart            contributions  what goes with bad moments at each of them
-    weakest       which of them is named            at_touchpoints the history behind it
-    counted       records and their counts          cells          small cells of a two-way table
-    moment_counts the quick math
+    perception      the map of touchpoints, and the weakest of them   scorecard      the four expectations
+    touchpoints     the touchpoints of a study, and their counts      loyalty        the chance to stay after a moment
+    contributions   which defections go with bad moments at each      service_levels the six levels of service
+    moment_summary  moments and customers by grade, a first summary
 """
 
 from cxresearch.journey.loyalty import LoyaltyShift, loyalty_shift

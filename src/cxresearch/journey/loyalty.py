@@ -22,7 +22,7 @@ from cxresearch.explore import records_of
 from cxresearch.histories import contacts_within, grade_count
 from cxresearch.html_tables import html_table
 from cxresearch.journey.perception import in_order
-from cxresearch.journey.touchpoints import counted, has_column, strata_of, tallied
+from cxresearch.journey.touchpoints import counted, has_column, strata_of, tally_moments
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.result import Result
@@ -40,19 +40,19 @@ class Chance:
 
     Attributes:
         every: to be still there, whatever others leave for.
-        own: the same if defection were all there is to leave for.
+        only_defection: the same if defection were all there is to leave for.
         influence: shape (G, 2): how much each cluster moves the two.
         clusters: whom errors are summed over.
         meaning: what staying is.
     """
 
     every: float
-    own: float
+    only_defection: float
     influence: NDArray[np.float64]
     clusters: Clusters
     meaning: str
 
-    def moved(self, log: float, by_cluster: Vector) -> tuple[float, Vector]:
+    def change(self, log: float, by_cluster: Vector) -> tuple[float, Vector]:
         """By how much `every` changes where the hazard of defection is exp(log) times as high, and no other hazard.
 
         Without other causes that is S^exp(b) - S.
@@ -64,7 +64,7 @@ class Chance:
         Returns:
             The change, and how much each cluster moves it.
         """
-        base, extra = max(self.own, _LEAST), float(np.expm1(log))
+        base, extra = max(self.only_defection, _LEAST), float(np.expm1(log))
         power = base**extra
         by_log = self.every * power * np.log(base) * np.exp(log)
         moves = (power - 1) * self.influence[:, 0]
@@ -170,7 +170,7 @@ class LoyaltyShift(Result):
     Attributes:
         stays: the chance, over all customers.
         meaning: what staying is, such as ``still there after 365 days``.
-        against: the grade of the moment that others are held against.
+        reference_grade: the grade of the moment that others are held against.
         hazard_ratios: shape (4,): of one more bad, neutral, good, unknown moment in place of one of that grade; None
             where there are too few.
         grades: shape (4,): the change by grade.
@@ -184,7 +184,7 @@ class LoyaltyShift(Result):
 
     stays: Estimate
     meaning: str
-    against: str
+    reference_grade: str
     hazard_ratios: tuple[Estimate | None, ...]
     grades: tuple[Shift, ...]
     touchpoints: tuple[Shift, ...]
@@ -221,21 +221,21 @@ class LoyaltyShift(Result):
 
     def _repr_html_(self) -> str:
         stays = f"{self.stays.value:.0%} ({self.stays.low:.0%} to {self.stays.high:.0%}) are {self.meaning}"
-        named = (
+        grades = (
             *((f"{s.of} moments", s) for s in self.grades if s.moments != 0),
             *((s.of, s) for s in self.touchpoints),
             (self.everywhere.of, self.everywhere),
         )
         return html_table(
             f"{stays}. After one more moment it is so many points more or fewer",
-            ("after", "moments", f"points, against a {self.against} moment"),
+            ("after", "moments", f"points, against a {self.reference_grade} moment"),
             (
                 (
                     name,
                     count_text(s.moments, self.min_cell),
-                    "–" if s.of == self.against else _points(s.change),
+                    "–" if s.of == self.reference_grade else _points(s.change),
                 )
-                for name, s in named
+                for name, s in grades
             ),
             (f"Limits at {self.level:.0%}.", "An association, not an effect."),
         )
@@ -251,7 +251,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
 
     What this does not say: that a moment *made* the difference (customers with bad moments may differ in ways the data
     do not show); what becomes of any one customer; nor that touchpoints differ in more than the grades of their
-    moments, since a bad moment counts alike wherever it was (`cxresearch.journey.perception_map` tells these apart).
+    moments, since a bad moment counts alike wherever it was (`cxresearch.journey.perception_map` distinguishes these).
 
     Args:
         study: a study, or its records.
@@ -273,7 +273,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         >>> cx.journey.loyalty_shift(study)
         LoyaltyShift(49% still there after 365 days; -1.3 (-2.9 to +0.2) points after a moment, on average)
     """
-    records = records_of(study, reads=("touchpoint",))
+    records = records_of(study, required_columns=("touchpoint",))
     info, level = records.study.info, records.study.decision.level
     result = _model(records)
     clusters = result.fit.clusters
@@ -282,30 +282,30 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         chance = comes_back(result.table, records.study.retention.gap_days or 0, clusters)
     else:
         chance = still_there(result.table, info.horizon_days, clusters, info.min_cell)
-    moved = {g: chance.moved(*result.log_ratio(g)) for g in result.grades}
+    moved = {g: chance.change(*result.log_ratio(g)) for g in result.grades}
     by_place, names = _counts(records)
     by_grade = [int(n) for n in by_place.sum(axis=0)]
 
     def shift(of: str, moments: int | None, counts: Mapping[str, int]) -> Shift:
         weights = {g: counts.get(g, 0) for g in moved}
-        whole = sum(weights.values())
-        if not whole:
+        total = sum(weights.values())
+        if not total:
             return Shift(of, moments, None)
-        value = sum(weights[g] / whole * moved[g][0] for g in moved)
-        moves: Vector = np.sum([weights[g] / whole * moved[g][1] for g in moved], axis=0)
+        value = sum(weights[g] / total * moved[g][0] for g in moved)
+        moves: Vector = np.sum([weights[g] / total * moved[g][1] for g in moved], axis=0)
         se = float(robust_error(moves))
         return Shift(
             of, moments, estimate(value, se, scale="identity", level=level, clusters=clusters)
         )
 
     counts = [dict(zip(GRADES, row.tolist(), strict=True)) for row in by_place]
-    told_of = hide(by_grade, info.min_cell)
+    shown_counts = hide(by_grade, info.min_cell)
     return LoyaltyShift(
         stays=chance.estimate(level),
         meaning=chance.meaning,
-        against=result.against,
+        reference_grade=result.reference_grade,
         hazard_ratios=tuple(result.ratio(g) if g in result.grades else None for g in GRADES),
-        grades=tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, told_of, strict=True)),
+        grades=tuple(shift(g, n, {g: 1}) for g, n in zip(GRADES, shown_counts, strict=True)),
         touchpoints=tuple(
             shift(name, sum(row.values()), row)
             for name, row in zip(names, counts, strict=True)
@@ -327,13 +327,13 @@ class _Model:
         fit: the model; moments of the grade `against` are no term of it on the contact clock, where the number of all
             moments is the time.
         grades: of which there are enough.
-        against: the grade that others are held against.
+        reference_grade: the grade that others are held against.
     """
 
     table: RiskTable
     fit: CoxFit
     grades: tuple[str, ...]
-    against: str
+    reference_grade: str
 
     def log_ratio(self, grade: str) -> tuple[float, Vector]:
         """The log hazard ratio of a moment in place of one held against, and how much each cluster moves it."""
@@ -347,7 +347,11 @@ class _Model:
         return contrast(self.fit, self._weights(grade))
 
     def _weights(self, grade: str) -> dict[str, float]:
-        terms = {} if grade == self.against else {_term(grade): 1.0, _term(self.against): -1.0}
+        terms = (
+            {}
+            if grade == self.reference_grade
+            else {_term(grade): 1.0, _term(self.reference_grade): -1.0}
+        )
         return {t: w for t, w in terms.items() if t in self.fit.terms}
 
 
@@ -358,11 +362,11 @@ def _model(records: Records) -> _Model:
     if table.events(_CAUSE_LOYALTY) == 0:
         raise NotTestable("defections among customers seen from their start")
     known = tuple(g for g in GRADES if _expected(table, g, strata) >= MIN_EXPECTED)
-    against = next((g for g in _AGAINST if g in known), "")
-    if len(known) < 2 or not against:
+    reference_grade = next((g for g in _AGAINST if g in known), "")
+    if len(known) < 2 or not reference_grade:
         raise NotTestable("moments enough of two grades to compare")
     contact = table.clock == "contact"
-    terms = [_term(g) for g in known if not (contact and g == against)]
+    terms = [_term(g) for g in known if not (contact and g == reference_grade)]
     fit = fit_hazards(
         table,
         [*terms, _CONTACTS],
@@ -370,7 +374,7 @@ def _model(records: Records) -> _Model:
         cause=_CAUSE_LOYALTY,
         level=settings.level,
     )
-    return _Model(table, fit, known, against)
+    return _Model(table, fit, known, reference_grade)
 
 
 def _expected(table: RiskTable, grade: str, strata: tuple[str, ...]) -> float:
@@ -381,10 +385,10 @@ def _expected(table: RiskTable, grade: str, strata: tuple[str, ...]) -> float:
 
 def _counts(records: Records) -> tuple[np.ndarray, tuple[str, ...]]:
     """Moments by touchpoint and grade, in the order of first contact; one row without a name if the log names none."""
-    if "touchpoint" not in records.has or not has_column(records, "touchpoint"):
-        by = dict(tallied(records, "grade").iter_rows())
+    if "touchpoint" not in records.available or not has_column(records, "touchpoint"):
+        by = dict(tally_moments(records, "grade").iter_rows())
         return np.array([[by.get(g, 0) for g in range(len(GRADES))]]), ("",)
-    cells = {(p, g): n for p, g, n in tallied(records, "touchpoint", "grade").iter_rows()}
+    cells = {(p, g): n for p, g, n in tally_moments(records, "touchpoint", "grade").iter_rows()}
     try:
         places = in_order(records)
     except NotTestable:

@@ -20,7 +20,7 @@ from cxresearch.result import Result
 from cxresearch.study import Study
 
 _YEAR = 365.25
-_MOST = 10  # bad moments from which on customers are not told apart
+_MOST = 10  # customers with this many bad moments or more share a class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class MomentSummary(Result):
             )
             for i, (grade, n) in enumerate(zip(self.grades, self.counts, strict=True))
         )
-        whole = (
+        total_row = (
             "all moments",
             f"{self.moments:,}",
             *self._rates(self.moments, self.per_employee_day),
@@ -112,10 +112,10 @@ class MomentSummary(Result):
                 "how many",
                 "a day",
                 "a customer and year",
-                *self._named("an employee and day"),
+                *self._employee_cells("an employee and day"),
                 "share",
             ),
-            (whole, *grades),
+            (total_row, *grades),
             (f"Counts below {self.min_cell} are not shown." if hidden else "", self._who()),
         )
 
@@ -127,7 +127,7 @@ class MomentSummary(Result):
             "had a moment; moments with nobody named are left out there."
         )
 
-    def _named(self, *cells: str) -> tuple[str, ...]:
+    def _employee_cells(self, *cells: str) -> tuple[str, ...]:
         """Cells of a column that is there if employees are named."""
         return cells if self.employees else ()
 
@@ -142,10 +142,10 @@ class MomentSummary(Result):
     def _rates(self, n: int | None, each: float | None) -> tuple[str, ...]:
         day = "–" if each is None else f"{each:,.2f}"
         if n is None:
-            return ("–", "–", *self._named("–"), "–")
+            return ("–", "–", *self._employee_cells("–"), "–")
         share = n / self.moments if self.moments else 0.0
         yearly = f"{n / self.years:,.2f}" if self.years else "–"
-        return (f"{n / self.days:,.1f}", yearly, *self._named(day), f"{share:.1%}")
+        return (f"{n / self.days:,.1f}", yearly, *self._employee_cells(day), f"{share:.1%}")
 
 
 def moment_summary(study: Study | Records) -> MomentSummary:
@@ -170,7 +170,7 @@ def moment_summary(study: Study | Records) -> MomentSummary:
         >>> quick.moments, quick.bad_moments, quick.customers_by_bad
         (2, ('0', '1+'), (1, 1))
     """
-    records = records_of(study, reads=("agent",))
+    records = records_of(study, required_columns=("agent",))
     engine, moments, customers = records.engine, records.moments, records.customers
     min_cell = records.study.info.min_cell
     graded = dict(engine.collect(moments.group_by("grade").agg(n=nw.len())).iter_rows())
@@ -220,12 +220,12 @@ def _employees(records: Records, moments: Frame, counts: Sequence[int]) -> _OfEm
     pairs = mine.select("agent", "day").unique()
     result = records.engine.collect(pairs.select(days=nw.len(), agents=nw.col("agent").n_unique()))
     agents, days = int(result["agents"].item() or 0), int(result["days"].item() or 0)
-    named = [int(by_grade.get(i, 0)) for i in range(len(GRADES))]
-    nobody = [n - m for n, m in zip(counts, named, strict=True)]
-    told_of, _ = shown([named, nobody], records.study.info.min_cell)
+    by_grade_counts = [int(by_grade.get(i, 0)) for i in range(len(GRADES))]
+    nobody = [n - m for n, m in zip(counts, by_grade_counts, strict=True)]
+    shown_counts, _ = shown([by_grade_counts, nobody], records.study.info.min_cell)
     return {
         "employees": agents,
         "employee_days": days,
-        "per_employee_day": sum(named) / days if days else None,
-        "by_employee": told_of,
+        "per_employee_day": sum(by_grade_counts) / days if days else None,
+        "by_employee": shown_counts,
     }

@@ -1,4 +1,4 @@
-"""The weakest point of a journey: which touchpoint is named, and what can be said of it."""
+"""The weakest point of a journey: which touchpoint it is, and how certain that is."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cxresearch.journey.contributions import Contributions, contributions
 from cxresearch.journey.touchpoints import (
     MOST,
     Place,
-    facet_records,
+    attribute_records,
     first_days,
     has_column,
     places_of,
     splits,
-    tallied,
+    tally_moments,
 )
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
@@ -35,19 +35,19 @@ class WeakestPoint(Result):
     Attributes:
         name: the touchpoint; empty where none stands out.
         share: of the defections; None where none stands out.
-        not_told_from: touchpoints whose share may be as large, going by the interval of the difference.
-        sentence: what can be said, in plain words.
+        not_distinguishable_from: touchpoints whose share may be as large, going by the interval of the difference.
+        sentence: the result in plain words.
     """
 
     name: str
     share: Estimate | None
-    not_told_from: tuple[str, ...]
+    not_distinguishable_from: tuple[str, ...]
     sentence: str
 
     @property
-    def told_apart(self) -> bool:
-        """Whether it can be told from every other."""
-        return bool(self.name) and not self.not_told_from
+    def is_distinguishable(self) -> bool:
+        """Whether its share differs from that of every other."""
+        return bool(self.name) and not self.not_distinguishable_from
 
     def __repr__(self) -> str:
         return f"WeakestPoint({self.sentence})"
@@ -59,7 +59,8 @@ class WeakestPoint(Result):
             rows.append(
                 (
                     "cannot be told from",
-                    ", ".join(map(isolated, self.not_told_from)) or "none: it stands apart",
+                    ", ".join(map(isolated, self.not_distinguishable_from))
+                    or "none: it stands apart",
                 )
             )
         return html_table(self.sentence, ("what", "is"), rows)
@@ -228,7 +229,7 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
 
     @property
     def has_levels(self) -> bool:
-        """Whether the log tells the level of service."""
+        """Whether the log has levels of service."""
         return any(t.levels for t in self.touchpoints)
 
     def to_polars(self) -> pl.DataFrame:
@@ -258,8 +259,8 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
                 "–" if t.first_day is None else f"{t.first_day:,.0f}",
                 f"{t.moments:,}",
                 f"{t.customers:,}",
-                _said(t.hazard_ratio, ".2f"),
-                _said(t.share, ".1%"),
+                _with_limits(t.hazard_ratio, ".2f"),
+                _with_limits(t.share, ".1%"),
             )
             for t in self.touchpoints
         )
@@ -300,7 +301,7 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
         )
 
     def _about(self, n: int) -> str:
-        """A count; beside customers who were left out, a round one, as the exact ones of all are told elsewhere."""
+        """A count, rounded where customers were left out, because exact counts of all customers are shown elsewhere."""
         return about(n, self.min_cell) if self.left_out else count_text(n, self.min_cell)
 
     def _split(
@@ -346,14 +347,14 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         >>> log = {"customer": ["a", "b"], "at": [3, 9], "touchpoint": ["bill", "call"], "grade": ["bad", "good"]}
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [3, 4], "end": [30, None]})
         >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=pl.DataFrame(log), retention=who)
-        >>> found = cx.journey.perception_map(study)
-        >>> [(t.name, t.first_day, t.grades) for t in found.touchpoints]
+        >>> result = cx.journey.perception_map(study)
+        >>> [(t.name, t.first_day, t.grades) for t in result.touchpoints]
         [('bill', 0.0, (1, 0, 0, 0)), ('call', 5.0, (0, 0, 1, 0))]
-        >>> found.weakest.name
+        >>> result.weakest.name
         ''
     """
     arguments(most=most)
-    records = facet_records(study, "touchpoint", ("owner", "level"))
+    records = attribute_records(study, "touchpoint", ("owner", "level"))
     places, days = zip(*in_order(records, most=most), strict=True)
     result = contributions(records, places)
     grades, levels = splits(records, places)
@@ -375,7 +376,7 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
                 name=p.name,
                 single=p.single,
                 first_day=day,
-                owners=own,
+                owners=owner,
                 moments=p.moments,
                 customers=p.customers,
                 grades=g,
@@ -384,7 +385,7 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
                 hazard_ratio=ratio,
                 lacks=lacks,
             )
-            for p, day, own, g, lv, share, ratio, lacks in rows
+            for p, day, owner, g, lv, share, ratio, lacks in rows
         ),
         weakest=weakest_point(places, result),
         clock=result.table.clock,
@@ -411,7 +412,7 @@ def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...],
     if not has_column(records, "owner"):
         return ((),) * len(places)
     names, least = records.names["owner"], records.study.info.min_cell
-    by = list(tallied(records, "touchpoint", "owner").iter_rows())
+    by = list(tally_moments(records, "touchpoint", "owner").iter_rows())
     result = []
     for place in places:
         mine: dict[str, int] = {}
@@ -424,11 +425,11 @@ def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...],
     return tuple(result)
 
 
-def _part(n: int | None, whole: int) -> str:
-    return "not shown" if n is None else f"{n / whole:.0%}"
+def _part(n: int | None, total: int) -> str:
+    return "not shown" if n is None else f"{n / total:.0%}"
 
 
-def _said(result: Estimate | None, form: str) -> str:
+def _with_limits(result: Estimate | None, form: str) -> str:
     return (
         "–"
         if result is None

@@ -15,7 +15,7 @@ from cxresearch.disclosure.tables import hidden
 from cxresearch.errors import EstimationError, NotTestable, nearest
 from cxresearch.estimators.results import Estimate, wilson
 from cxresearch.html_tables import html_table
-from cxresearch.journey.touchpoints import MOST, Place, facet_records, has_column, places_of
+from cxresearch.journey.touchpoints import MOST, Place, attribute_records, has_column, places_of
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.records import Records
 from cxresearch.result import Result
@@ -142,7 +142,7 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
         The scorecard; functions with few moments or customers are put together as ``other``.
 
     Raises:
-        NotTestable: the log names no owner, tells none of the four, or no owner is frequent enough.
+        NotTestable: the log names no owner, has none of the four expectations, or no owner is frequent enough.
         EstimationError: `by` is something else, or records that were read without these columns.
         SourceError, DataError: as `cxresearch.audit`.
 
@@ -164,7 +164,7 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
     arguments(by=by, most=most)
     if by not in _BY:
         raise EstimationError(f"by must be one of {', '.join(_BY)}, was {by!r}{nearest(by, _BY)}")
-    records = facet_records(study, by, EXPECTATIONS)
+    records = attribute_records(study, by, EXPECTATIONS)
     result = tuple(e for e in EXPECTATIONS if has_column(records, e))
     if not result:
         raise NotTestable(
@@ -216,9 +216,13 @@ def _column(
         *hide_counts([sum(counts[-1])], min_cell),
     ]
     scores = []
-    for (failed, kept), told_of, hide_it, a in zip(counts, answered, hide, answers, strict=True):
-        share = None if hide_it or not told_of else wilson(kept / (failed + kept), _worth(a), level)
-        scores.append((told_of, share))
+    for (failed, kept), shown_count, hide_it, a in zip(
+        counts, answered, hide, answers, strict=True
+    ):
+        share = (
+            None if hide_it or not shown_count else wilson(kept / (failed + kept), _worth(a), level)
+        )
+        scores.append((shown_count, share))
     return scores
 
 
@@ -245,15 +249,15 @@ def _answers(
 def _worth(answers: Mapping[tuple[int, int], int]) -> float:
     """How many independent moments would say as much: p(1 - p) over the variance between customers; at most all.
 
-    Where all were kept or all failed, that variance says nothing, and a customer counts once.
+    Where all were kept or all failed, that variance is zero, and a customer counts once.
     """
-    whole = sum((f + k) * n for (f, k), n in answers.items())
+    total = sum((f + k) * n for (f, k), n in answers.items())
     kept = sum(k * n for (_, k), n in answers.items())
-    p = kept / whole if whole else 0.0
+    p = kept / total if total else 0.0
     if not 0 < p < 1:
         return float(sum(answers.values()))
     spread = sum(n * (k - p * (f + k)) ** 2 for (f, k), n in answers.items())
-    return min(float(whole), p * (1 - p) * whole**2 / spread) if spread else float(whole)
+    return min(float(total), p * (1 - p) * total**2 / spread) if spread else float(total)
 
 
 def _kept(score: Score) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.tables import levels_shown
 from cxresearch.html_tables import html_table
-from cxresearch.journey.touchpoints import facet_records, tallied
+from cxresearch.journey.touchpoints import attribute_records, tally_moments
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.result import Result
@@ -74,16 +74,16 @@ class ServiceLevels(Result):
 
 
 def service_levels(study: Study | Records) -> ServiceLevels:
-    """Count the moments by level of service; those without one are a class of their own.
+    """Count the moments by level of service; those without one are a separate class.
 
     Below expected is bad, expected neutral and above good, unless the study grades by a rule or a column of its own;
-    `ServiceLevels.counts_as` tells what was made of each level.
+    `ServiceLevels.counts_as` gives the grade of each level.
 
     Args:
         study: a study, or its records.
 
     Raises:
-        NotTestable: the log tells no level of service.
+        NotTestable: the log has no level of service.
         EstimationError: records that were read without it.
         SourceError, DataError: as `cxresearch.audit`.
 
@@ -96,17 +96,20 @@ def service_levels(study: Study | Records) -> ServiceLevels:
         >>> log = pl.DataFrame({"customer": ["a"] * 3, "at": [2, 3, 4], "level": ["basic", "surprising", None]})
         >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [None]})
         >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=log, retention=who)
-        >>> found = cx.journey.service_levels(study)
-        >>> found.counts, found.counts_as[1], found.counts_as[4]
+        >>> result = cx.journey.service_levels(study)
+        >>> result.counts, result.counts_as[1], result.counts_as[4]
         ((0, 1, 0, 0, 1, 0, 1), 'bad', 'good')
     """
-    records = facet_records(study, "level")
-    by = {(level, grade): n for level, grade, n in tallied(records, "level", "grade").iter_rows()}
+    records = attribute_records(study, "level")
+    by = {
+        (level, grade): n
+        for level, grade, n in tally_moments(records, "level", "grade").iter_rows()
+    }
     codes = (*range(len(LEVELS_OF_SERVICE)), -1)
     grades = [[by.get((code, g), 0) for g in range(len(GRADES))] for code in codes]
-    min_cell, whole = records.study.info.min_cell, [sum(row) for row in grades]
-    gone, moments = levels_shown(by, codes, len(GRADES), min_cell), sum(whole)
-    counts = tuple(None if code in gone else n for code, n in zip(codes, whole, strict=True))
+    min_cell, totals = records.study.info.min_cell, [sum(row) for row in grades]
+    gone, moments = levels_shown(by, codes, len(GRADES), min_cell), sum(totals)
+    counts = tuple(None if code in gone else n for code, n in zip(codes, totals, strict=True))
     return ServiceLevels(
         levels=_NAMES,
         counts=counts,

@@ -25,44 +25,45 @@ from cxresearch.study import LEVELS_OF_SERVICE, Study
 _CALLED = {"touchpoint": "a touchpoint", "owner": "an owner", "level": "a level of service"}
 
 
-def facet_records(study: Study | Records, needed: str, wanted: Collection[str] = ()) -> Records:
-    """The records of a study with a facet that is needed and, where the log has them, others.
+def attribute_records(study: Study | Records, needed: str, wanted: Collection[str] = ()) -> Records:
+    """The records of a study with  a contact attribute that is needed and, where the log has them, others.
 
     Args:
         study: a study, or its records.
-        needed: a facet such as ``touchpoint``.
-        wanted: further facets.
+        needed: a contact attribute such as ``touchpoint``.
+        wanted: further contact attributes.
 
     Raises:
         NotTestable: the log does not have the one that is needed.
         EstimationError: the log has it, and the records were read without.
         SourceError, DataError: as `cxresearch.audit`.
     """
-    records = records_of(study, reads=(needed, *wanted))
-    if needed not in records.has:
+    records = records_of(study, required_columns=(needed, *wanted))
+    if needed not in records.available:
         raise NotTestable(
             f"{_CALLED.get(needed, needed)} of its contacts: name the column that tells it, "
             f'as in {needed} = "…" under [interactions]'
         )
     if not has_column(records, needed):
         raise EstimationError(
-            f"the records were read without {needed}: read them with reads=None, or with {needed!r} in reads"
+            f"the records were read without {needed}: read them with required_columns=None, "
+            f"or with {needed!r} in required_columns"
         )
     return records
 
 
 def has_column(records: Records, name: str) -> bool:
-    """Whether the moments were read with a facet."""
+    """Whether the moments were read with a contact attribute."""
     return name in records.parts()[0]().moments.collect_schema().names()
 
 
-def tallied(records: Records, *keys: str) -> pl.DataFrame:
+def tally_moments(records: Records, *columns: str) -> pl.DataFrame:
     """How many ``rows`` of moments there are by these columns, whole numbers, sorted by them."""
     parts = [
-        records.engine.tally(made.moments.select(*keys), keys).select(pl.all().cast(pl.Int64))
+        records.engine.tally(made.moments.select(*columns), columns).select(pl.all().cast(pl.Int64))
         for made in (part() for part in records.parts())
     ]
-    return sums(pl.concat(parts), keys, ("rows",)).select(pl.all().cast(pl.Int64))
+    return sums(pl.concat(parts), columns, ("rows",)).select(pl.all().cast(pl.Int64))
 
 
 def counted(
@@ -70,7 +71,10 @@ def counted(
 ) -> RiskTable:
     """The risk table of some histories, of the customers whose beginnings the log shows."""
     parts = records.parts(grades_of(histories.values(), clock))
-    made = (episodes(part(), histories, fixed=fixed, clock=clock, whole=True) for part in parts)
+    made = (
+        episodes(part(), histories, fixed=fixed, clock=clock, observed_from_start=True)
+        for part in parts
+    )
     return total([risk_table(eps) for eps in made])
 
 
@@ -80,13 +84,13 @@ def strata_of(records: Records) -> tuple[str, ...]:
 
 
 NOT_RECORDED, OTHER = "not recorded", "other"
-MOST = 12  # that a page can show one by one
+MOST = 12  # the most that a page shows separately
 _NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A touchpoint, or several that are too rare to be told apart.
+    """A touchpoint, or several that are too rare to be shown separately.
 
     Attributes:
         name: as in the log; ``other`` for several, ``not recorded`` for contacts without one.
@@ -106,23 +110,23 @@ class Place:
         return len(self.positions) == 1 and self.positions[0] != _NOWHERE
 
 
-def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple[Place, ...]:
-    """The values of a facet that is a text, with the rare ones put together, by the number of moments.
+def places_of(records: Records, attribute: str, *, most: int | None = None) -> tuple[Place, ...]:
+    """The values of  a contact attribute that is a text, with the rare ones put together, by the number of moments.
 
     A value with fewer moments or customers than the study may show goes with the others of that kind; if all these
     together are still too few, the rarest of the rest goes with them.
 
     Args:
-        records: read with the facet.
-        facet: such as ``touchpoint``.
+        records: read with the attribute.
+        attribute: such as ``touchpoint``.
         most: no more than so many; the rarest beyond are put together as well. As many as there are when not given.
 
     Raises:
         NotTestable: not one value is frequent enough.
     """
-    min_cell, names = records.study.info.min_cell, records.names[facet]
-    moments = dict(tallied(records, facet).iter_rows())
-    customers = _customers(records, facet)
+    min_cell, names = records.study.info.min_cell, records.names[attribute]
+    moments = dict(tally_moments(records, attribute).iter_rows())
+    customers = _customers(records, attribute)
     frequent = sorted(moments, key=lambda p: (-moments[p], p))
     kept = [p for p in frequent if moments[p] >= min_cell and customers[p] >= min_cell]
     if most is not None and len(frequent) > most:
@@ -134,7 +138,7 @@ def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple
             _label(rare, names),
             tuple(sorted(rare)),
             sum(moments[p] for p in rare),
-            _who(records, facet, rare),
+            _who(records, attribute, rare),
         )
 
     other = together() if rare else None
@@ -143,13 +147,15 @@ def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple
         other = together()
     if not any(p != _NOWHERE for p in kept):
         raise NotTestable(
-            f"a {facet} with at least {min_cell} moments of at least {min_cell} customers"
+            f"a {attribute} with at least {min_cell} moments of at least {min_cell} customers"
         )
     alone = [Place(_label([p], names), (p,), moments[p], customers[p]) for p in kept]
     return (*alone, *([other] if other else []))
 
 
-def first_days(records: Records, facet: str, places: Sequence[Place]) -> tuple[float | None, ...]:
+def first_days(
+    records: Records, attribute: str, places: Sequence[Place]
+) -> tuple[float | None, ...]:
     """Median day of tenure on which customers first had a contact at each place.
 
     Of customers whose beginnings the log shows; None where these are too few to show.
@@ -158,9 +164,13 @@ def first_days(records: Records, facet: str, places: Sequence[Place]) -> tuple[f
     for place in places:
         parts = []
         for part in (make() for make in records.parts()):
-            there = part.moments.filter(nw.col(facet).is_in(list(place.positions)))
+            there = part.moments.filter(nw.col(attribute).is_in(list(place.positions)))
             first = there.group_by("customer").agg(day=nw.col("day").min()).lazy()
-            seen = part.customers.filter(nw.col("unseen") == 0).select("customer", "start").lazy()
+            seen = (
+                part.customers.filter(nw.col("left_truncated") == 0)
+                .select("customer", "start")
+                .lazy()
+            )
             x = first.join(seen, on="customer").select(tenure=nw.col("day") - nw.col("start"))
             parts.append(
                 records.engine.tally(records.engine.keep(x), ("tenure",)).select(
@@ -184,21 +194,21 @@ def _median(values: np.ndarray, counts: np.ndarray) -> float:
     return (low + high) / 2
 
 
-def _customers(records: Records, facet: str) -> dict[int, int]:
+def _customers(records: Records, attribute: str) -> dict[int, int]:
     """Value to how many customers met it; the customers of several parts are others."""
     result: dict[int, int] = {}
     for part in (make() for make in records.parts()):
         each = records.engine.collect(
-            part.moments.group_by(facet).agg(n=nw.col("customer").n_unique())
+            part.moments.group_by(attribute).agg(n=nw.col("customer").n_unique())
         )
         for value, n in each.iter_rows():
             result[int(value)] = result.get(int(value), 0) + int(n)
     return result
 
 
-def _who(records: Records, facet: str, positions: Sequence[int]) -> int:
+def _who(records: Records, attribute: str, positions: Sequence[int]) -> int:
     """How many customers met any of these."""
-    met = nw.col(facet).is_in(list(positions))
+    met = nw.col(attribute).is_in(list(positions))
     parts = (
         make().moments.filter(met).select(nw.col("customer").n_unique()) for make in records.parts()
     )
@@ -207,8 +217,8 @@ def _who(records: Records, facet: str, positions: Sequence[int]) -> int:
 
 def _label(positions: Sequence[int], names: Sequence[str]) -> str:
     if len(positions) == 1:
-        own = NOT_RECORDED if positions[0] == _NOWHERE else names[positions[0]]
-        return f"{own} (no value)" if positions[0] == _NOWHERE and own in names else own
+        label = NOT_RECORDED if positions[0] == _NOWHERE else names[positions[0]]
+        return f"{label} (no value)" if positions[0] == _NOWHERE and label in names else label
     return f"{OTHER} (put together)" if OTHER in names else OTHER
 
 
@@ -230,10 +240,10 @@ def splits(
         By place, moments of each grade; by place, of each level, the last being unknown.
     """
     has_levels, min_cell = has_column(records, "level"), records.study.info.min_cell
-    keys = ("touchpoint", "grade", *(("level",) if has_levels else ()))
+    columns = ("touchpoint", "grade", *(("level",) if has_levels else ()))
     at = {p: i for i, place in enumerate(places) for p in place.positions}
     cells: dict[tuple[int, int, int], int] = {}
-    for p, grade, *level, n in tallied(records, *keys).iter_rows():
+    for p, grade, *level, n in tally_moments(records, *columns).iter_rows():
         key = (at[p], grade, level[0] if level else -1)
         cells[key] = cells.get(key, 0) + n
     grades, levels = range(len(GRADES)), (*range(len(LEVELS_OF_SERVICE)), -1)
@@ -267,8 +277,8 @@ def splits(
     secret = withheld(counts, known, told_of, min_cell)
 
     def split(i: int, kind: str, codes: Sequence[int]) -> _Split:
-        named = ((i, kind, c) for c in codes)
-        return tuple(None if k in secret else sum(counts[j] for j in told_of[k]) for k in named)
+        selected = ((i, kind, c) for c in codes)
+        return tuple(None if k in secret else sum(counts[j] for j in told_of[k]) for k in selected)
 
     return (
         tuple(split(i, "grade", grades) for i in range(len(places))),

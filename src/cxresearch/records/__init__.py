@@ -2,11 +2,10 @@
 
 ::
 
-    sources     files, tables, queries            retention    who stayed, who left
-    postgres    what a server answers             setaside     rows that are not used
-    contracts   which columns, and what is wrong  accounting   every row counted
-    log         the contacts, as written          facts        what else is worth knowing
-    moments     how they are graded               records      both tables joined
-    facets      what else they tell
-    happenings  dated events
+    sources             opens files, tables and queries     dated_events  events that have a time of their own
+    postgres            queries a PostgreSQL server         follow_up     who stayed, who left, and when
+    address             the address of such a server        rejections    the rows that are not used
+    contracts           columns and faults of both tables   audit         every row counted
+    contacts            the contacts and their grades       records       both tables joined
+    contact_attributes  what else is known of a contact
 """

@@ -57,7 +57,7 @@ class _Parts:
     Attributes:
         user: encoded, as are the others.
         password: what stands after the colon of the login.
-        hosts: names without ports; one that is empty is libpq's own default.
+        hosts: names without ports; an empty one is libpq's default.
         database: its name.
         settings: what stands after the question mark, in order.
     """
@@ -74,7 +74,7 @@ def filled(study: Study, source: str, field: str) -> str:
 
     Args:
         study: fills in the variables.
-        source: as the study file has it; one variable may hold the whole address.
+        source: as the study file has it; one variable may hold the complete address.
         field: where it stands, for messages.
 
     Raises:
@@ -166,8 +166,8 @@ def _with_tls(address: str) -> tuple[str, str]:
 
 def _hosts(parts: _Parts) -> list[str]:
     """All hosts that an address leads to, wherever it names them; where it names none, those of the environment."""
-    named = [h for k, v in parts.settings if k in ("host", "hostaddr") for h in v.split(",")]
-    result = [h for h in (*map(unquote, parts.hosts), *named) if h]
+    hosts = [h for k, v in parts.settings if k in ("host", "hostaddr") for h in v.split(",")]
+    result = [h for h in (*map(unquote, parts.hosts), *hosts) if h]
     return result or [
         h for n in ("PGHOST", "PGHOSTADDR") for h in os.environ.get(n, "").split(",") if h
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ import msgspec
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.atomic import atomic_write
 from cxresearch.engines import Engine, Frame, Moments
 from cxresearch.errors import SourceError, nearest
 from cxresearch.html_tables import html_table
@@ -36,7 +36,7 @@ class Finding(Result):
         rows: how many.
         examples: the first two row numbers of the source, counted from 1; empty where the source is a query, whose
             rows have no order.
-        fault: whether such a row is an error in the data (quarantined) or set aside on purpose.
+        fault: whether such a row is an error in the data (quarantined) or excluded on purpose.
     """
 
     table: str
@@ -141,7 +141,7 @@ class Fact(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Audit(Result):
-    """What was read, kept and set aside.
+    """What was read, kept and rejected.
 
     Attributes:
         tables: rows of each entry of [tables], by name.
@@ -151,7 +151,7 @@ class Audit(Result):
         facts: further numbers, in reading order.
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
             has one of these names is called ``reason in the source``, and a date or time that no calendar has is
-            said to be ``later than any calendar``, or earlier.
+            written as ``later than any calendar``, or earlier.
 
     Example:
         >>> import polars as pl
@@ -222,16 +222,11 @@ class Audit(Result):
         for table in ("interactions", "retention"):
             path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
             try:
-                path.unlink(
-                    missing_ok=True
-                )  # what an earlier audit left, and whoever could read it
                 if rows is None:
+                    path.unlink(missing_ok=True)  # what an earlier audit left
                     continue
                 make_private(folder)
-                with os.fdopen(
-                    os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb"
-                ) as file:
-                    _inert(rows).write_csv(file)
+                atomic_write(path, _inert(rows).write_csv())
             except OSError as e:
                 raise SourceError(
                     f"cannot write the quarantined rows to {path}: {e.strerror}; give another folder with --state"
@@ -325,7 +320,7 @@ def tallied(contacts: Moments) -> Tallied:
 
 
 def tallied_log(engine: Engine, log: Frame) -> Tallied:
-    """Count the contacts of a log that have no reason; of customers it says nothing."""
+    """Count the contacts of a log that have no reason to be rejected; customers are not counted."""
     fine = log.filter(nw.col("reason").is_null())
     by = engine.tally(fine.select("grade", nw.col("both").cast(nw.Int32)), ("grade", "both"))
     return Tallied(_grades(by), _rows(by, "both", 1), 0, 0)
@@ -341,10 +336,10 @@ def _rows(by: pl.DataFrame, column: str, value: int) -> int:
 
 def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
     """From when to when the log shows contacts."""
-    says = study.interactions
-    ends = (
-        ("from", window.first, says.log_from, "first"),
-        ("until", window.last, says.log_until, "last"),
+    settings = study.interactions
+    bounds = (
+        ("from", window.first, settings.log_from, "first"),
+        ("until", window.last, settings.log_until, "last"),
     )
     return tuple(
         Fact(
@@ -352,7 +347,7 @@ def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
             Day(day, dated),
             "" if given is not None else f"the {which} contact, as log_{name} is not given",
         )
-        for name, day, given, which in ends
+        for name, day, given, which in bounds
     )
 
 
@@ -369,7 +364,7 @@ def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
 def unread_facts(times: int) -> tuple[Fact, ...]:
     """How many times of problems, complaints and the like could not be read."""
     return (
-        (Fact("times of happenings not readable", Count(times), "taken as absent"),)
+        (Fact("times of dated events not readable", Count(times), "taken as absent"),)
         if times
         else ()
     )
@@ -394,7 +389,7 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
     result = engine.collect(
         customers.select(
             n=nw.len(),
-            unseen=nw.col("unseen").sum(),
+            left_truncated=nw.col("left_truncated").sum(),
             defected=(nw.col("event") == 1).cast(nw.Int64).sum(),
             other=(nw.col("event") == 2).cast(nw.Int64).sum(),
         )
@@ -409,7 +404,7 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
         ),
         Fact(
             "customers seen only from after their start",
-            Share(int(result["unseen"] or 0), n),
+            Share(int(result["left_truncated"] or 0), n),
             "no counts, no first moments",
         ),
         Fact("customers without a contact", Share(n - kept.customers, n)),

@@ -1,4 +1,4 @@
-"""What a contact tells besides its grade, as whole numbers; read only where somebody asks for it.
+"""Attributes of contacts other than the grade, as whole numbers; read only where a history or an instrument needs them.
 
 Flags are 0 or 1 (``attended`` is -1 where it is not known), expectations 0 (failed), 1 (kept) or -1, a score lies
 between 0 and 1000 thousandths of its scale or is -1, and texts are positions among the sorted names, or -1.
@@ -20,32 +20,32 @@ from cxresearch.study.timestamps import BLANKS
 FLAGS = ("is_problem", "handoff")
 EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
 NAMES = ("touchpoint", "channel", "owner", "agent")
-FACETS = ("attended", *FLAGS, "score", *EXPECTATIONS, "level", *NAMES)
+CONTACT_ATTRIBUTES = ("attended", *FLAGS, "score", *EXPECTATIONS, "level", *NAMES)
 SCORE = 1000  # steps of a scale
 _YES, _NO = ("true", "yes", "y", "1", "t"), ("false", "no", "n", "0", "f")
 _NONE = nw.lit(-1)
 
 
-def found(study: Study, columns: Collection[str]) -> frozenset[str]:
-    """The facets that a log has.
+def available(study: Study, columns: Collection[str]) -> frozenset[str]:
+    """The contact attributes that a log has.
 
     Args:
         study: its scales, and what counts as unattended.
         columns: canonical names of the columns that the log has.
     """
-    says = study.interactions
+    settings = study.interactions
     there = {name for name in (*FLAGS, "level", *NAMES) if name in columns}
-    if "attended" in columns or (says.unattended and {"channel", "touchpoint"} & set(columns)):
+    if "attended" in columns or (settings.unattended and {"channel", "touchpoint"} & set(columns)):
         there.add("attended")
-    if "score" in columns and says.scale:
+    if "score" in columns and settings.scale:
         there.add("score")
-    if says.expectations_scale or says.scale:
+    if settings.expectations_scale or settings.scale:
         there |= {name for name in EXPECTATIONS if name in columns}
     return frozenset(there)
 
 
 def fitting(
-    schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], named: Collection[str]
+    schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], declared: Collection[str]
 ) -> dict[str, str]:
     """The columns that can be what they are called; of those that the study does not name, others are left alone.
 
@@ -68,7 +68,7 @@ def fitting(
             wanted = "true or false"
         if name in EXPECTATIONS and not kind.is_numeric():
             wanted = "numbers"
-        if wanted and name in named:
+        if wanted and name in declared:
             raise DataError(
                 f"interactions.{name}: the column {column!r} must hold {wanted}, holds {kind}"
             )
@@ -77,10 +77,10 @@ def fitting(
     return kept
 
 
-def named(
+def with_name_codes(
     frame: Frame, engine: Engine, columns: Mapping[str, str]
 ) -> tuple[Frame, dict[str, tuple[str, ...]]]:
-    """The frame with ``cx_{name}``, the position of a text among those found, and the texts of each name.
+    """The frame with ``cx_{name}``, the position of a text among all that occur, and the texts of each name.
 
     Args:
         frame: the log.
@@ -106,28 +106,28 @@ def expressions(
     study: Study,
     schema: Mapping[str, nw.dtypes.DType],
     columns: Mapping[str, str],
-    reads: Collection[str],
+    wanted: Collection[str],
 ) -> dict[str, nw.Expr]:
-    """The facets to read, by name; those of `NAMES` from the columns of `named`.
+    """The contact attributes to read, by name; those of `NAMES` from the columns of `with_name_codes`.
 
     Args:
         study: its scales, and what counts as unattended.
         schema: the log's columns.
         columns: canonical name to column.
-        reads: facets, all of them `found`.
+        wanted: names of contact attributes, all of them `available`.
     """
-    says = study.interactions
+    settings = study.interactions
     made: dict[str, nw.Expr] = {}
-    for name in sorted(reads):
+    for name in sorted(wanted):
         column = columns.get(name, "")
         if name == "attended":
-            made[name] = _attended(says.unattended, schema, columns)
+            made[name] = _attended(settings.unattended, schema, columns)
         elif name in FLAGS:
             made[name] = nw.coalesce(flag(column, schema[column]), nw.lit(0))
         elif name == "score":
-            made[name] = _score(column, says.scale or (0.0, 1.0))
+            made[name] = _score(column, settings.scale or (0.0, 1.0))
         elif name in EXPECTATIONS:
-            made[name] = _kept(column, says.expectations_scale or says.scale or (0.0, 1.0))
+            made[name] = _kept(column, settings.expectations_scale or settings.scale or (0.0, 1.0))
         elif name == "level":
             text = nw.col(column).cast(nw.String).str.strip_chars(BLANKS).str.to_lowercase()
             made[name] = nw.coalesce(_position(text, LEVELS_OF_SERVICE), _NONE)
@@ -137,16 +137,16 @@ def expressions(
 
 
 def bounds(
-    reads: Collection[str], names: Mapping[str, Sequence[str]]
+    wanted: Collection[str], names: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[int, int]]:
-    """The least and the greatest value of each facet."""
+    """The least and the greatest value of each contact attribute."""
     most = dict.fromkeys(("attended", *FLAGS, *EXPECTATIONS), 1)
     most |= {
         "score": SCORE,
         "level": len(LEVELS_OF_SERVICE) - 1,
         **{n: len(v) - 1 for n, v in names.items()},
     }
-    return {name: (0 if name in FLAGS else -1, max(most[name], 0)) for name in sorted(reads)}
+    return {name: (0 if name in FLAGS else -1, max(most[name], 0)) for name in sorted(wanted)}
 
 
 def _attended(
@@ -166,7 +166,7 @@ def _attended(
 
 
 def flag(column: str, kind: nw.dtypes.DType) -> nw.Expr:
-    """1 or 0; null where neither is said."""
+    """1 or 0; null where it is neither."""
     x = nw.col(column)
     if kind == nw.Boolean:
         return nw.when(x).then(nw.lit(1)).otherwise(nw.when(~x).then(nw.lit(0)))

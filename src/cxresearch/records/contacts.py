@@ -34,15 +34,15 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
     Args:
         study: its rules and scale.
         schema: the log's columns, canonical names included.
-        names: canonical name to the column's own.
+        names: canonical name to the name of the column.
 
     Raises:
         RuleError: a rule is refused.
         DataError: nothing in the log can be graded.
     """
-    says = study.moments
+    settings = study.moments
     scored = "score" in schema and study.interactions.scale is not None
-    if not (scored or {"grade", "level"} & set(schema) or says.bad or says.good):
+    if not (scored or {"grade", "level"} & set(schema) or settings.bad or settings.good):
         raise DataError(
             "no contact can be graded: under [interactions], name a score column and its scale, or a level or grade "
             'column; or write rules such as bad = "stars <= 2" under [moments]'
@@ -54,12 +54,12 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
         code = nw.coalesce(
             _by_name(names.get("grade", "grade"), {g: i for i, g in enumerate(GRADES)}), code
         )
-    if says.neutral == "otherwise":
+    if settings.neutral == "otherwise":
         code = nw.lit(NEUTRAL)
     for sql, name, value in (
-        (says.neutral, "neutral", NEUTRAL),
-        (says.good, "good", GOOD),
-        (says.bad, "bad", BAD),
+        (settings.neutral, "neutral", NEUTRAL),
+        (settings.good, "good", GOOD),
+        (settings.bad, "bad", BAD),
     ):
         if sql is not None and sql != "otherwise":
             held = condition(study, name, schema, names).holds
@@ -83,8 +83,8 @@ def condition(
 
 def both(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> nw.Expr:
     """Whether the rules call a row bad and good at once; it counts as bad."""
-    says = study.moments
-    if says.bad is None or says.good is None:
+    settings = study.moments
+    if settings.bad is None or settings.good is None:
         return nw.lit(False)
     return (
         condition(study, "bad", schema, names).holds & condition(study, "good", schema, names).holds
@@ -122,12 +122,12 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
     return nw.when(score >= low, score <= high).then(graded)  # neither null nor not-a-number
 
 
-OPTIONAL = ("grade", *contact_attributes.FACETS, *dated_events.DATES)
+OPTIONAL = ("grade", *contact_attributes.CONTACT_ATTRIBUTES, *dated_events.DATES)
 _ODD = rf"^$|^[{BLANKS}]|[{BLANKS}]$|[.]0+$"  # text that `identity` may change
 
 
-def log_has(study: Study, engine: Engine) -> frozenset[str]:
-    """What histories may read, going by the log's columns: facets, times of happenings, and ``household``.
+def available_columns(study: Study, engine: Engine) -> frozenset[str]:
+    """What histories may read by the columns of the log: contact attributes, times of dated events, ``household``.
 
     No row is looked at, except where a column that should hold numbers is text, and may be empty.
 
@@ -136,32 +136,41 @@ def log_has(study: Study, engine: Engine) -> frozenset[str]:
         DataError: a column is missing or of the wrong type.
     """
     source, schema, _ = opened(study, engine, "interactions", numbered=False)
-    return _has(study, _log_columns(study, _typed(study, engine, source, schema)))
+    return _available(study, _log_columns(study, _typed(study, engine, source, schema)))
 
 
-def _has(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
+def _available(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
     household = {"household"} if study.retention.cluster else set()
-    return contact_attributes.found(study, columns) | dated_events.found(columns) | household
+    return (
+        contact_attributes.available(study, columns) | dated_events.available(columns) | household
+    )
 
 
 def _log_columns(study: Study, schema: Mapping[str, nw.dtypes.DType]) -> dict[str, str]:
     """Canonical name to column of the log."""
-    says = study.interactions
-    named = {c: getattr(says, c) for c in OPTIONAL if getattr(says, c)}
+    settings = study.interactions
+    declared = {c: getattr(settings, c) for c in OPTIONAL if getattr(settings, c)}
     columns = resolve(
-        study, "interactions", schema, {"customer": says.customer, "at": says.at, **named}, OPTIONAL
+        study,
+        "interactions",
+        schema,
+        {"customer": settings.customer, "at": settings.at, **declared},
+        OPTIONAL,
     )
     check_types(
-        schema, columns, "interactions", score=says.score is not None or says.scale is not None
+        schema,
+        columns,
+        "interactions",
+        score=settings.score is not None or settings.scale is not None,
     )
     dated_events.check(study, schema, columns)
-    return contact_attributes.fitting(schema, columns, named)
+    return contact_attributes.fitting(schema, columns, declared)
 
 
 def _typed(
     study: Study, engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType]
 ) -> dict[str, nw.dtypes.DType]:
-    """The columns, those of scores that are text without a value as numbers: a text file tells no other type."""
+    """The columns and types; a column of scores that is text without any value counts as numbers."""
     scores = {
         getattr(study.interactions, c) or c for c in ("score", *contact_attributes.EXPECTATIONS)
     }
@@ -175,23 +184,25 @@ def _typed(
     return {**schema, **{c: nw.Float64() for c in doubtful if not result[c].item()}}
 
 
-def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None) -> Raw:
-    """The interaction log: cx_row, id (text), day, second, grade, both, reason, the facets, and times of happenings.
+def read_log(study: Study, engine: Engine, required_columns: Collection[str] | None = None) -> Raw:
+    """Read the interaction log.
+
+    Columns: cx_row, id (text), day, second, grade, both, reason, the contact attributes, and times of dated events.
 
     Args:
         study: whose log.
         engine: where it is read.
-        reads: the facets that are wanted, as far as the log has them; all when not given.
+        required_columns: the contact attributes that are wanted, as far as the log has them; all when not given.
 
     Raises:
         DataError: a column is missing or of the wrong type, or no time can be read.
         RuleError: a rule is refused.
     """
-    says = study.interactions
+    settings = study.interactions
     source, stored, ordered = opened(study, engine, "interactions")
     schema = _typed(study, engine, source, stored)
     columns = _log_columns(study, schema)
-    if says.scale is not None and "score" not in columns:
+    if settings.scale is not None and "score" not in columns:
         raise DataError(
             'interactions.scale is given and there is no score: name its column, as in score = "stars"; the log has: '
             + ", ".join(schema)
@@ -208,20 +219,20 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
     frame = (
         frame.with_columns(**{c: nw.lit(None).cast(nw.Float64) for c in empty}) if empty else frame
     )
-    frame = engine.instant(frame, columns["at"], fmt=says.at_format, zone=says.time_zone)
+    frame = engine.instant(frame, columns["at"], fmt=settings.at_format, zone=settings.time_zone)
     frame, dates = dated_events.dated(frame, engine, study, schema, columns)
-    has = _has(study, columns)
+    available = _available(study, columns)
     wanted = (
-        contact_attributes.found(study, columns)
-        if reads is None
-        else contact_attributes.found(study, columns) & set(reads)
+        contact_attributes.available(study, columns)
+        if required_columns is None
+        else contact_attributes.available(study, columns) & set(required_columns)
     )
-    frame, names = contact_attributes.named(
+    frame, names = contact_attributes.with_name_codes(
         frame, engine, {c: columns[c] for c in contact_attributes.NAMES if c in wanted}
     )
     more = {**contact_attributes.expressions(study, schema, columns, wanted), **dates}
     frame = engine.local(
-        frame, [c for c in schema if c in {columns.get(u, u) for u in used}], says.time_zone
+        frame, [c for c in schema if c in {columns.get(u, u) for u in used}], settings.time_zone
     )
     who, dtype = nw.col(columns["customer"]), schema[columns["customer"]]
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
@@ -231,12 +242,14 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
         ("time not readable", nw.col("cx_day").is_null()),
         ("exact duplicate", nw.col("cx_repeat")),
     ]
-    if "score" in columns and says.scale:
+    if "score" in columns and settings.scale:
         score = nw.col(columns["score"])
         score = (
             nw.when(~score.is_nan()).then(score) if schema[columns["score"]].is_float() else score
         )
-        tests.append(("score off the scale", (score < says.scale[0]) | (score > says.scale[1])))
+        tests.append(
+            ("score off the scale", (score < settings.scale[0]) | (score > settings.scale[1]))
+        )
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
 
@@ -262,14 +275,14 @@ def read_log(study: Study, engine: Engine, reads: Collection[str] | None = None)
         ordered=ordered,
         plain=plain,
         names=names,
-        facets=tuple(sorted(wanted)),
+        attributes=tuple(sorted(wanted)),
         dates=tuple(dates),
-        has=has,
+        available=available,
     )
 
 
 def _rule_columns(study: Study) -> set[str]:
-    says = study.moments
-    written = [(says.bad, "bad"), (says.good, "good"), (says.exclude, "exclude")]
-    written += [(says.neutral, "neutral")] if says.neutral != "otherwise" else []
+    settings = study.moments
+    written = [(settings.bad, "bad"), (settings.good, "good"), (settings.exclude, "exclude")]
+    written += [(settings.neutral, "neutral")] if settings.neutral != "otherwise" else []
     return {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}

@@ -1,4 +1,4 @@
-"""Contracts of the two tables: which columns, of which types, and what is wrong with a row on its own.
+"""Contracts of the two tables: which columns, of which types, and what is wrong with a single row.
 
 Both tables come out with a column ``reason``: the position of the first rule that a row breaks, or null.
 """
@@ -72,10 +72,10 @@ class Raw:
         dated: whether times are dates rather than integer days.
         ordered: whether row numbers mean something to the reader of the source; those of a query do not.
         names: of a log, the texts behind the positions in columns such as ``touchpoint``.
-        facets: of a log, what is told of a contact besides its grade.
+        attributes: of a log, what is known of a contact besides its grade.
         dates: of a log, the columns that hold seconds since 1970 of dated events; see
             `cxresearch.records.dated_events`.
-        has: of a log, what histories may read; see `log_has`.
+        available: of a log, what histories may read; see `available_columns`.
     """
 
     source: Frame
@@ -84,9 +84,9 @@ class Raw:
     ordered: bool
     plain: Frame | None = None
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    facets: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
-    has: frozenset[str] = frozenset()
+    available: frozenset[str] = frozenset()
 
 
 def first_reason(
@@ -111,27 +111,37 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     Raises:
         DataError: a column is missing or of the wrong type.
     """
-    says = study.retention
+    settings = study.retention
     source, schema, ordered = opened(study, engine, "retention")
-    kept = says.described
-    named = {
-        c: getattr(says, c) for c in ("cause", "contract", "segment", "cluster") if getattr(says, c)
+    kept = settings.described
+    declared = {
+        c: getattr(settings, c)
+        for c in ("cause", "contract", "segment", "cluster")
+        if getattr(settings, c)
     }
     dates = {
-        c: v for c in ("observed_from", "observed_until") if isinstance(v := getattr(says, c), str)
+        c: v
+        for c in ("observed_from", "observed_until")
+        if isinstance(v := getattr(settings, c), str)
     }
-    wanted = {"customer": says.customer, "start": says.start, "end": says.end, **named, **dates}
+    wanted = {
+        "customer": settings.customer,
+        "start": settings.start,
+        "end": settings.end,
+        **declared,
+        **dates,
+    }
     optional = ("cause", "segment", "cluster")
     columns = resolve(study, "retention", schema, {**wanted, **{c: c for c in kept}}, optional)
     check_types(schema, columns, "retention")
-    _check_labels(schema, {c: columns[c] for c in (*named, *kept)})
-    _check_alike(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
+    _check_labels(schema, {c: columns[c] for c in (*declared, *kept)})
+    _check_same_kind(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["start"]])
     for name in ("start", "end", *dates):
         frame = engine.instant(
             frame,
             columns[name],
-            fmt=says.date_format,
+            fmt=settings.date_format,
             zone=study.interactions.time_zone,
             name=f"cx_{name}",
         )
@@ -163,7 +173,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         else nothing
     )
     days = {
-        c: nw.col(f"cx_{c}_day") if c in dates else _day_literal(getattr(says, c))
+        c: nw.col(f"cx_{c}_day") if c in dates else _day_literal(getattr(settings, c))
         for c in ("observed_from", "observed_until")
     }
     table = frame.select(
@@ -217,8 +227,8 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
     if _inexact(dtype):
         column = column.cast(nw.Float64)
         column = nw.when(column > -_EXACT, column < _EXACT).then(column)
-        whole = column.cast(nw.Int64)
-        column = nw.when(whole.cast(nw.Float64) == column).then(whole)
+        as_integer = column.cast(nw.Int64)
+        column = nw.when(as_integer.cast(nw.Float64) == column).then(as_integer)
     text = column.cast(nw.String).str.strip_chars(BLANKS)
     if dtype == nw.String:
         # what pandas makes of whole numbers among missing ones, once they are written as text
@@ -231,7 +241,7 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
 
 
 def _label(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
-    """What a customer is sorted by, as text, without blanks around it; null where it says nothing."""
+    """What a customer is sorted by, as text, without blanks around it; null where it is empty."""
     if dtype.is_float():
         column = nw.when(~column.is_nan()).then(column)
     if dtype == nw.Date:
@@ -273,18 +283,18 @@ def resolve(
     study: Study,
     where: str,
     schema: Mapping[str, Any],
-    named: Mapping[str, str],
+    declared: Mapping[str, str],
     optional: Sequence[str],
 ) -> dict[str, str]:
-    """Canonical name to column: as named, else under its own name where there is one."""
-    for canonical, column in named.items():
+    """Canonical name to column: as declared, else the column of the canonical name where there is one."""
+    for canonical, column in declared.items():
         if column not in schema:
             hint = "; a date is written without quotes" if canonical.startswith("observed") else ""
             raise DataError(
                 f"{where}.{canonical}: {section_source(study, where)} has no column {column!r}"
                 f"{nearest(column, schema)}{hint}; it has: {_listed(schema)}"
             )
-    columns = {**{c: c for c in optional if c in schema}, **named}
+    columns = {**{c: c for c in optional if c in schema}, **declared}
     for canonical, column in columns.items():
         if f"{column}_duplicated_0" in schema:
             raise DataError(
@@ -347,14 +357,14 @@ def _check_labels(schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, s
             )
 
 
-def _check_alike(
+def _check_same_kind(
     engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
 ) -> None:
     """All times of one table are dates, or all are integer days; a column without a value is either."""
     start = columns["start"]
     for canonical, column in columns.items():
-        alike = schema[column].is_integer() == schema[start].is_integer()
-        if not alike and engine.collect(source.select(nw.col(column).count())).item():
+        same_kind = schema[column].is_integer() == schema[start].is_integer()
+        if not same_kind and engine.collect(source.select(nw.col(column).count())).item():
             raise DataError(
                 f"retention.start and retention.{canonical} must both hold dates or both integer days: the columns "
                 f"{start!r} and {column!r} hold {_called(schema[start])} and {_called(schema[column])}"

@@ -1,6 +1,6 @@
-"""Dated events that a contact tells of: a problem and its resolution, a gesture, a complaint, a public post.
+"""Dated events that a contact reports: a problem and its resolution, a gesture, a complaint, a public post.
 
-Nothing that a contact tells is known before the contact: an event dated earlier takes effect at the contact. A flag
+Nothing that a contact reports is known before the contact: an event dated earlier takes effect at the contact. A flag
 without a date would look ahead, since it was set when all was over; it is refused.
 """
 
@@ -16,11 +16,11 @@ from cxresearch.engines import Engine, Frame, framed
 from cxresearch.errors import DataError
 from cxresearch.records.contact_attributes import flag
 from cxresearch.study import Study
-from cxresearch.study.validation import HAPPENING_TIMES
+from cxresearch.study.validation import DATED_EVENT_COLUMNS
 
-HAPPENINGS = ("problem", "resolved", "goodwill", "complaint", "post")
-DATES = HAPPENING_TIMES
-COLUMNS = ("customer", "day", "second", "kind", "begun", "took", "grade", "told")
+KINDS = ("problem", "resolved", "goodwill", "complaint", "post")
+DATES = DATED_EVENT_COLUMNS
+COLUMNS = ("customer", "day", "second", "kind", "begun", "took", "grade", "informed")
 _OF = {
     "problem": "problem_at",
     "resolved": "resolved_at",
@@ -37,7 +37,7 @@ def check(study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[
     Raises:
         DataError: a bare flag that is not declared as known at the contact, or times of another kind than the log's.
     """
-    whole = schema[columns["at"]].is_integer()
+    are_days = schema[columns["at"]].is_integer()
     for name in (n for n in DATES if n in columns):
         kind, column = schema[columns[name]], columns[name]
         if kind == nw.Boolean:
@@ -49,14 +49,14 @@ def check(study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[
                 )
             continue
         dated = kind in (nw.String, nw.Date, nw.Datetime, nw.Categorical, nw.Enum)
-        if not (kind.is_integer() if whole else dated):
-            wanted = "integer days" if whole else "times"
+        if not (kind.is_integer() if are_days else dated):
+            wanted = "integer days" if are_days else "times"
             raise DataError(
                 f"interactions.{name}: the column {column!r} must hold {wanted}, as at does, holds {kind}"
             )
 
 
-def found(columns: Collection[str]) -> frozenset[str]:
+def available(columns: Collection[str]) -> frozenset[str]:
     """The times that a log has; a problem without a time of its own is one from the contact on."""
     dates = {name for name in DATES if name in columns}
     return frozenset(dates | {"problem_at"} if "is_problem" in columns else dates)
@@ -80,7 +80,7 @@ def dated(
         schema: the log's columns.
         columns: canonical name to column.
     """
-    says, made, blind = study.interactions, dict[str, nw.Expr](), []
+    settings, made, blind = study.interactions, dict[str, nw.Expr](), []
     at = _seconds("cx")
     for name in (n for n in DATES if n in columns):
         if schema[columns[name]] == nw.Boolean:
@@ -88,7 +88,7 @@ def dated(
             continue
         prefix = f"cx_{name}"
         frame = engine.instant(
-            frame, columns[name], fmt=says.at_format, zone=says.time_zone, name=prefix
+            frame, columns[name], fmt=settings.at_format, zone=settings.time_zone, name=prefix
         )
         made[name] = _seconds(prefix)
         blind.append((name, columns[name]))
@@ -104,8 +104,8 @@ def dated(
     return frame, made
 
 
-def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Frame, int]:
-    """The happenings of the contacts that are kept, one row each, and how many times could not be read.
+def dated_events_of(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Frame, int]:
+    """The dated events of the contacts that are kept, one row each, and how many times could not be read.
 
     Args:
         log: customer, day, second, grade, reason, and the second of each of `dates`.
@@ -113,13 +113,13 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
         engine: where the frames live.
 
     Returns:
-        Rows customer, day, second (when it took effect), kind (position in `HAPPENINGS`), begun (second since 1970
+        Rows customer, day, second (when it took effect), kind (position in `KINDS`), begun (second since 1970
         at which the problem itself began; -1 of other kinds), took (seconds from then to its resolution; -1 where there
-        is none), grade (of the contact), told (1 if the customer had been
+        is none), grade (of the contact), informed (1 if the customer had been
         informed of the problem before it came); the number comes last.
     """
     if not dates:
-        return no_happenings(engine), 0
+        return no_dated_events(engine), 0
     unread = nw.col("unread") if "unread" in dates else nw.lit(0)
     some = [~nw.col(d).is_null() for d in dates if d != "unread"]
     nothing = nw.lit(None).cast(nw.Int64)
@@ -131,21 +131,21 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
     lost = int(engine.collect(rows.select(nw.col("unread").sum())).item() or 0)
     solved = nw.max_horizontal("resolved_at", "problem_at")
     both = ~nw.col("resolved_at").is_null() & ~nw.col("problem_at").is_null()
-    informed = nw.coalesce(nw.col("informed_at") < nw.col("problem_at"), nw.lit(False))
+    informed_before = nw.coalesce(nw.col("informed_at") < nw.col("problem_at"), nw.lit(False))
     contact = nw.col("day").cast(nw.Int64) * _DAY + nw.col("second")
     rows = rows.with_columns(
         took=nw.when(both).then(solved - nw.col("problem_at")).otherwise(nw.lit(-1)).cast(nw.Int64),
-        told=nw.when(informed).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64),
-        resolved_at=nw.when(both).then(solved),  # of no problem, a resolution says nothing
+        informed=nw.when(informed_before).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64),
+        resolved_at=nw.when(both).then(solved),  # a resolution without a problem is ignored
     )
     parts = []
-    for kind, name in enumerate(HAPPENINGS):
-        own = rows.filter(~nw.col(_OF[name]).is_null())
+    for kind, name in enumerate(KINDS):
+        of_kind = rows.filter(~nw.col(_OF[name]).is_null())
         when = nw.max_horizontal(nw.col(_OF[name]), contact)
         second = when % _DAY
         paired = name in ("problem", "resolved")
         parts.append(
-            own.select(
+            of_kind.select(
                 nw.col("customer").cast(nw.Int32),
                 ((when - second) // _DAY).cast(nw.Int64).alias("day"),
                 second.cast(nw.Int64).alias("second"),
@@ -153,14 +153,16 @@ def happenings(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Fram
                 (nw.col("problem_at") if paired else nw.lit(-1)).cast(nw.Int64).alias("begun"),
                 (nw.col("took") if paired else nw.lit(-1)).cast(nw.Int64).alias("took"),
                 nw.col("grade").cast(nw.Int64),
-                (nw.col("told") if name == "problem" else nw.lit(0)).cast(nw.Int64).alias("told"),
+                (nw.col("informed") if name == "problem" else nw.lit(0))
+                .cast(nw.Int64)
+                .alias("informed"),
             )
         )
     return engine.keep(nw.concat(parts, how="vertical")), lost
 
 
-def no_happenings(engine: Engine) -> Frame:
-    """A frame without a happening."""
+def no_dated_events(engine: Engine) -> Frame:
+    """A frame without a dated event."""
     kinds = {**dict.fromkeys(COLUMNS, pl.Int64), "customer": pl.Int32}
     return engine.keep(framed(engine.frame(pl.DataFrame(schema=kinds))))
 

@@ -1,6 +1,7 @@
 """Who stayed and who left: one follow-up per customer, from contracts or from the contacts alone.
 
-The customers that come out have: customer (code), id, entry, exit, event, start, unseen, group, cluster (code), and the
+The customers that come out have: customer (code), id, entry, exit, event, start, left_truncated, group, cluster (code),
+    and the
 fixed covariates. Days are absolute. At risk on day d if entry < d <= exit. The event is a position in `CAUSES`.
 """
 
@@ -24,28 +25,28 @@ _REASON = {name: i for i, (name, _) in enumerate(CUSTOMER_REASONS)}
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The log's own window, in days: contacts outside it are unseen."""
+    """The window of the log, in days: contacts outside it are not known."""
 
     first: int
     last: int
 
 
-def one_per_customer(rows: Frame, says: Retention, engine: Engine) -> Frame:
+def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     """Put the rows of a customer together; mark those that cannot be.
 
     Without a contract column, rows that overlap or touch are a conflict and none is kept. With one, they are joined.
-    The first unbroken spell is the follow-up; contracts after a gap are set aside.
+    The first unbroken spell is the follow-up; contracts after a gap are rejected.
 
     Args:
         rows: the table of `tables.read_customers`.
-        says: the study's retention section.
+        settings: the study's retention section.
         engine: where the frames live.
 
     Returns:
-        The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the whole spell, and the
-        later rows of a joined spell have ``joined`` true.
+        The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the complete spell, and
+        the later rows of a joined spell have ``joined`` true.
     """
-    if says.contract is None:
+    if settings.contract is None:
         rows = engine.keep(_mark_conflicts(rows, engine))
     fine = engine.keep(rows.filter(nw.col("reason").is_null()))
     rejected = rows.filter(~nw.col("reason").is_null()).with_columns(joined=nw.lit(False))
@@ -59,12 +60,12 @@ def one_per_customer(rows: Frame, says: Retention, engine: Engine) -> Frame:
     )
     x = x.with_columns(spell=along.sum("gap"))
     first = x.filter(nw.col("spell") == 0)
-    whole = first.group_by("customer").agg(spell_end=nw.col("until").max())
-    ends = first.join(whole, on="customer").filter(nw.col("until") == nw.col("spell_end"))
-    last = ends.group_by("customer").agg(last_row=nw.col("cx_row").max())
+    spell_ends = first.group_by("customer").agg(spell_end=nw.col("until").max())
+    last_rows = first.join(spell_ends, on="customer").filter(nw.col("until") == nw.col("spell_end"))
+    last = last_rows.group_by("customer").agg(last_row=nw.col("cx_row").max())
     cause = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
     cause = cause.select("customer", spell_cause=nw.col("cause"))
-    x = x.join(whole, on="customer").join(cause, on="customer")
+    x = x.join(spell_ends, on="customer").join(cause, on="customer")
     late = nw.when(nw.col("spell") > 0).then(
         nw.lit(_REASON["a later contract, after the first had ended"])
     )
@@ -86,8 +87,8 @@ def _several(rows: Frame, engine: Engine) -> bool:
 def _reach(rows: Frame, engine: Engine) -> Frame:
     """The rows by start, with ``until`` (their end) and ``before`` (how far the customer's earlier rows reach)."""
     along = engine.along("start", "cx_row")
-    until = nw.max_horizontal("start", nw.coalesce("end", nw.lit(_FAR)))
-    x = along.prepare(rows.with_columns(customer=nw.col("id"), until=until, backward=-until))
+    end = nw.max_horizontal("start", nw.coalesce("end", nw.lit(_FAR)))
+    x = along.prepare(rows.with_columns(customer=nw.col("id"), until=end, backward=-end))
     x = x.with_columns(reach=-along.min("backward"))
     return x.with_columns(before=along.shift("reach", 1))
 
@@ -113,28 +114,30 @@ def _mark_conflicts(rows: Frame, engine: Engine) -> Frame:
     return x.with_columns(reason=reason).select(rows.collect_schema().names())
 
 
-def contract_follow_up(rows: Frame, says: Retention, window: Window) -> Frame:
+def contract_follow_up(rows: Frame, settings: Retention, window: Window) -> Frame:
     """Entry, exit and event of each row; rows never under observation get that reason.
 
     Args:
         rows: the table of `one_per_customer`.
-        says: the study's retention section; its causes of defection decide the event.
-        window: the log's own.
+        settings: the study's retention section; its causes of defection decide the event.
+        window: that of the log.
     """
-    until = nw.coalesce("observed_until", nw.lit(window.last))
+    observed_until = nw.coalesce("observed_until", nw.lit(window.last))
     end = nw.coalesce("end", nw.lit(_FAR))
     x = rows.with_columns(
         entry=nw.max_horizontal(
             "start", nw.coalesce("observed_from", "start"), nw.lit(window.first)
         ).cast(nw.Int32),
-        exit=nw.min_horizontal(end, until, nw.lit(window.last)).cast(nw.Int32),
+        exit=nw.min_horizontal(end, observed_until, nw.lit(window.last)).cast(nw.Int32),
     )
-    defected = nw.col("cause").is_in(list(says.defection)) if says.defection else nw.lit(True)
+    defected = (
+        nw.col("cause").is_in(list(settings.defection)) if settings.defection else nw.lit(True)
+    )
     event = nw.when(defected).then(nw.lit(DEFECTION)).otherwise(nw.lit(OTHER))
     never = nw.lit(_REASON["never under observation"])
     return x.with_columns(
         event=nw.when(nw.col("exit") == end).then(event).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
-        unseen=nw.when(nw.col("entry") > nw.col("start"))
+        left_truncated=nw.when(nw.col("entry") > nw.col("start"))
         .then(nw.lit(1))
         .otherwise(nw.lit(0))
         .cast(nw.Int32),
@@ -153,11 +156,12 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
     Args:
         moments: id, day, second, grade, cx_row.
         gap_days: days.
-        window: the log's own; its last day is the end of the data.
+        window: that of the log; its last day is the end of the data.
         engine: where the frames live.
 
     Returns:
-        One row per customer: id, start, entry, exit, event, unseen, cx_contacts (labelled ones up to the lapse),
+        One row per customer: id, start, entry, exit, event, left_truncated, cx_contacts (labelled ones up to the
+            lapse),
         returned (1 if a contact follows the lapse).
     """
     along = engine.along("day", "cx_row")
@@ -184,7 +188,7 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
         entry=nw.col("start").cast(nw.Int32),
         exit=nw.coalesce(nw.col("lapse") + gap_days, nw.lit(window.last)).cast(nw.Int32),
         event=nw.when(lapsed).then(nw.lit(DEFECTION)).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
-        unseen=nw.lit(0).cast(nw.Int32),
+        left_truncated=nw.lit(0).cast(nw.Int32),
         returned=nw.when(lapsed & (nw.col("last") > nw.col("lapse")))
         .then(nw.lit(1))
         .otherwise(nw.lit(0)),
@@ -197,7 +201,7 @@ def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:
     place = nw.concat_str(
         [(nw.col("group") + GROUPS).cast(nw.String), nw.col("id")]
     )  # as many digits for each group
-    small = (nw.col("event", "unseen").cast(nw.Int8), nw.col("group").cast(nw.Int16))
+    small = (nw.col("event", "left_truncated").cast(nw.Int8), nw.col("group").cast(nw.Int16))
     x = engine.group(customers, "cluster")
     x = x.select(*small, "id", "start", "entry", "exit", "cluster", *columns, cx_place=place)
     x = engine.keep(engine.number(x, "cx_place", "customer").drop("cx_place"))
@@ -228,7 +232,7 @@ def few_clusters(engine: Engine, customers: Frame) -> bool:
 def leveled(
     customers: Frame, fixed: Sequence[str], engine: Engine
 ) -> tuple[Frame, dict[str, tuple[str, ...]]]:
-    """Customers with their fixed covariates as positions among the sorted values found; no value is ``unknown``."""
+    """Customers with their fixed covariates as positions among the sorted values; no value is ``unknown``."""
     levels = {}
     for name in fixed:
         customers = customers.with_columns(nw.col(name).fill_null("unknown"))

@@ -1,6 +1,6 @@
 """PostgreSQL as a source: a query is put to the server, and its answer lies in a private file until it has been read.
 
-The query is in the server's own SQL and may be whatever can stand in brackets after FROM; it runs in a transaction
+The query is in the SQL of the server and may be whatever can stand in brackets after FROM; it runs in a transaction
 that cannot write. The answer comes in batches, so that its size does not matter to memory, and goes into Parquet, which
 every engine reads. The file belongs to one engine object and goes with it, or when the interpreter ends.
 """
@@ -45,7 +45,7 @@ _BEGIN = (
     "set local time zone 'UTC'",
     "set local datestyle to 'ISO, YMD'",
 )
-# what the driver says before the server's own words
+# what the driver writes before the message of the server
 _BEFORE = r"^.*?(Failed to connect|Failed to prepare query|could not begin COPY|Execution error \[\w+\]): (ERROR: +)?"
 
 
@@ -99,15 +99,15 @@ def _fetch(study: Study, source: str, sql: str, where: str, ids: Sequence[str], 
             f"{where}.source: a server needs its driver: pip install 'cxresearch[postgres]'"
         ) from None
 
-    def unmet(said: list[str]) -> str:
+    def unmet(messages: list[str]) -> str:
         # what the driver quotes may be a part of the address, taken for another one
         return f"{where}.source: no connection to {source!r}: " + re.sub(
-            '"[^"]*"', '"…"', "; ".join(said)
+            '"[^"]*"', '"…"', "; ".join(messages)
         )
 
-    def refused(said: list[str]) -> str:
-        hints = [line.split(maxsplit=1)[1] for line in said if line.startswith("HINT:  ")]
-        return f"{where}.query: the server refuses the query: " + "; ".join([said[0], *hints])
+    def refused(messages: list[str]) -> str:
+        hints = [line.split(maxsplit=1)[1] for line in messages if line.startswith("HINT:  ")]
+        return f"{where}.query: the server refuses the query: " + "; ".join([messages[0], *hints])
 
     query = re.sub(r"[;\s]+$", "", sql)
     with _heard(
@@ -128,20 +128,21 @@ def _fetch(study: Study, source: str, sql: str, where: str, ids: Sequence[str], 
 
 
 def _heard(study: Study, tell: Callable[[list[str]], str], ask: Callable[[], T]) -> T:
-    """What the driver gives; or an error of what is told of the lines that it says, without secrets."""
+    """What the driver returns, or an error made of the lines of its message, without secrets."""
     import pyarrow
     from adbc_driver_manager import Error
 
     try:
         return ask()
     except (Error, pyarrow.ArrowException, OSError) as e:
-        said = re.sub(_BEFORE, "", study.redact(str(e))).strip() or type(e).__name__
+        message = re.sub(_BEFORE, "", study.redact(str(e))).strip() or type(e).__name__
     lines = [
-        "".join(c if c.isprintable() else "?" for c in line.strip()) for line in said.splitlines()
+        "".join(c if c.isprintable() else "?" for c in line.strip())
+        for line in message.splitlines()
     ]
     raise SourceError(
         tell(lines)
-    )  # here, so that the driver's own error does not hang on to this one
+    )  # here, so that the error of the driver is not chained to this one
 
 
 def _plain(query: str, shape: Any, field: str, ids: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ from cxresearch.records.audit import (
     unread_facts,
     window_facts,
 )
-from cxresearch.records.contacts import GRADES, log_has, read_log
+from cxresearch.records.contacts import GRADES, available_columns, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
@@ -38,7 +38,7 @@ from cxresearch.records.contracts import (
     first_reason,
     read_customers,
 )
-from cxresearch.records.dated_events import happenings
+from cxresearch.records.dated_events import dated_events_of
 from cxresearch.records.follow_up import (
     Window,
     coded,
@@ -52,7 +52,7 @@ from cxresearch.records.rejections import counted, ids_of, need_rows, quarantine
 from cxresearch.records.sources import reading, section_source, table_rows
 from cxresearch.study import Study
 
-_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose own cannot be read
+_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -63,14 +63,14 @@ class Records:
         study: what they were made from.
         engine: where the frames live.
         contacts: customer (code), day, second, grade (position in `GRADES`); 0 or 1: `both`, whether the rules call
-            it bad and good at once, and `leaving`, whether it is of the day on which the customer left; and the facets
-            that were asked for (see `cxresearch.records.contact_attributes`).
-        happenings: see `cxresearch.records.dated_events`.
+            it bad and good at once, and `leaving`, whether it is of the day on which the customer left; and the
+            attributes that were asked for (see `cxresearch.records.contact_attributes`).
+        dated_events: see `cxresearch.records.dated_events`.
         customers: see `cxresearch.records.follow_up`; fixed covariates are positions among their levels.
-        window: the log's own, in days.
+        window: that of the log, in days.
         levels: name of each fixed covariate to the names of its levels.
-        names: name of each facet that is a text to the texts, in the order of their positions.
-        has: what histories may read, had all facets been asked for.
+        names: name of each contact attribute that is a text to the texts, in the order of their positions.
+        available: what histories may read, had all contact attributes been asked for.
         audit: every row accounted for.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
@@ -91,12 +91,12 @@ class Records:
     study: Study
     engine: Engine
     contacts: Moments
-    happenings: Frame
+    dated_events: Frame
     customers: Frame
     window: Window
     levels: Mapping[str, tuple[str, ...]]
     names: Mapping[str, tuple[str, ...]]
-    has: frozenset[str]
+    available: frozenset[str]
     audit: Audit
     keeps_clusters: bool = False
 
@@ -122,9 +122,14 @@ class Records:
 
         def made(part: Callable[[], tuple[Frame, Frame]]) -> Records:
             moments, customers = part()
-            own = self.happenings.join(customers.select("customer"), on="customer", how="semi")
+            dated_events = self.dated_events.join(
+                customers.select("customer"), on="customer", how="semi"
+            )
             return replace(
-                self, contacts=Whole(moments, self.engine), happenings=own, customers=customers
+                self,
+                contacts=Whole(moments, self.engine),
+                dated_events=dated_events,
+                customers=customers,
             )
 
         return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
@@ -151,15 +156,18 @@ def study_of(study: Study | Records) -> Study:
 
 
 def read_records(
-    study: Study, engine: Engine | str = "polars", *, reads: Collection[str] | None = None
+    study: Study,
+    engine: Engine | str = "polars",
+    *,
+    required_columns: Collection[str] | None = None,
 ) -> Records:
     """Read, check and join the two tables of a study.
 
     Args:
         study: from `read_study` or `study_from`.
         engine: an engine or its name.
-        reads: what histories will read of a contact besides its grade, such as ``score`` or ``attended``; all that the
-            log has when not given.
+        required_columns: what histories will read of a contact besides its grade, such as ``score`` or ``attended``;
+            all that the log has when not given.
 
     Raises:
         SourceError: a table cannot be read.
@@ -177,12 +185,12 @@ def read_records(
         >>> cx.risk_table(records, bad=cx.bad_count(1)) == cx.risk_table(study, bad=cx.bad_count(1))
         True
     """
-    optional(reads=reads)
+    optional(required_columns=required_columns)
     instance("study", study, Study, "a study, as read_study gives it")
     engine = _engine_of(engine)
     tables = table_rows(study, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
-        raw = read_log(study, engine, reads)
+        raw = read_log(study, engine, required_columns)
         log, window = _held(study, engine, raw)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, tables)
@@ -208,16 +216,16 @@ def read_records(
     del rows, first  # before the log is gone through
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
-        asides, contacts = _settled(engine, matched, customers, window, raw)
-        happened, unread = happenings(matched, raw.dates, engine)
-        told = tallied(contacts)
+        rejected, contacts = _split_rejected(engine, matched, customers, window, raw)
+        happened, unread = dated_events_of(matched, raw.dates, engine)
+        tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
-            engine, "interactions", asides, LOG_REASONS, raw.ordered
+            engine, "interactions", rejected, LOG_REASONS, raw.ordered
         )
-        log_read, log_kept = log_rejected + told.contacts, told.contacts
+        log_read, log_kept = log_rejected + tally.contacts, tally.contacts
         need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, ids)
         quarantine = (
-            quarantine_of(engine, raw, asides, "interactions", LOG_REASONS, log_findings)
+            quarantine_of(engine, raw, rejected, "interactions", LOG_REASONS, log_findings)
             + quarantine
         )
     audit = Audit(
@@ -227,10 +235,10 @@ def read_records(
         findings=(*log_findings, *findings),
         facts=(
             *window_facts(study, window, raw.dated),
-            *grade_facts(told),
+            *grade_facts(tally),
             *unread_facts(unread),
             *causes,
-            *customer_facts(engine, customers, told),
+            *customer_facts(engine, customers, tally),
         ),
         quarantine=quarantine,
     )
@@ -238,12 +246,12 @@ def read_records(
         study=study,
         engine=engine,
         contacts=contacts,
-        happenings=happened,
+        dated_events=happened,
         customers=customers,
         window=window,
         levels=levels,
         names=raw.names,
-        has=raw.has,
+        available=raw.available,
         audit=audit,
         keeps_clusters=few_clusters(engine, customers),
     )
@@ -256,7 +264,7 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
         SourceError, DataError: as `read_records`.
     """
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
-        return log_has(study, _engine_of(engine))
+        return available_columns(study, _engine_of(engine))
 
 
 def _engine_of(engine: Engine | str) -> Engine:
@@ -304,8 +312,8 @@ def _activity(
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
             leaving=nw.lit(0)
         )
-        _, contacts = _settled(engine, whose, customers, window, raw)
-        happened, unread = happenings(whose, raw.dates, engine)
+        _, contacts = _split_rejected(engine, whose, customers, window, raw)
+        happened, unread = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         seen = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
@@ -345,12 +353,12 @@ def _activity(
         study=study,
         engine=engine,
         contacts=contacts,
-        happenings=happened,
+        dated_events=happened,
         customers=customers,
         window=window,
         levels={},
         names=raw.names,
-        has=raw.has,
+        available=raw.available,
         audit=audit,
         keeps_clusters=few_clusters(engine, customers),
     )
@@ -361,15 +369,15 @@ def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
     day = nw.when(~nw.col("id").is_null()).then(
         nw.col("day")
     )  # of contacts of anybody; null where not readable
-    ends = {"first": day.min(), "last": day.max()}
+    bounds = {"first": day.min(), "last": day.max()}
     if engine.rereads and raw.plain is not None:
         # ids that stand in the source as they are compared need not be looked at again, row by row
         log = raw.plain
-        result = engine.collect(log.select(**ends, odd=nw.col("odd").cast(nw.Int32).max()))
+        result = engine.collect(log.select(**bounds, odd=nw.col("odd").cast(nw.Int32).max()))
         if not result["odd"].item():
             return log, _window(study, engine, log, raw.dated, result)
     log = raw.table if engine.rereads else engine.keep(raw.table)
-    return log, _window(study, engine, log, raw.dated, engine.collect(log.select(**ends)))
+    return log, _window(study, engine, log, raw.dated, engine.collect(log.select(**bounds)))
 
 
 def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.DataFrame) -> Window:
@@ -380,14 +388,14 @@ def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.Data
         if total == 0:
             raise DataError("interactions: the table has no rows")
         raise _nothing_read(study, engine, log, total)
-    says, kept = study.interactions, study.retention
+    settings, kept = study.interactions, study.retention
     _check_literals(study, dated, "interactions", ("log_from", "log_until"))
     if kept.kind == "activity":
         _check_literals(study, dated, "retention", ("observed_until",))
-    until = kept.observed_until if not isinstance(kept.observed_until, str) else None
-    start, end = day_number(says.log_from), day_number(says.log_until)
+    observed_until = kept.observed_until if not isinstance(kept.observed_until, str) else None
+    start, end = day_number(settings.log_from), day_number(settings.log_until)
     if kept.kind == "activity" and end is None:
-        end = day_number(until)
+        end = day_number(observed_until)
     window = Window(first if start is None else start, last if end is None else end)
     if window.first >= window.last:
         raise DataError(
@@ -399,20 +407,20 @@ def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.Data
 
 def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataError:
     """What to say of a log without a row that has a customer and a time; the column at fault is blamed."""
-    says = study.interactions
+    settings = study.interactions
     there = engine.collect(log.select(ids=nw.col("id").count(), days=nw.col("day").count()))
     if not there["ids"].item():
         return DataError(
-            f"interactions.customer: none of {total:,} rows has a customer: the column {says.customer!r} is empty, or "
-            "its numbers are not whole; name another"
+            f"interactions.customer: none of {total:,} rows has a customer: the column {settings.customer!r} is empty, "
+            "or its numbers are not whole; name another"
         )
     if there["days"].item():
         return DataError(
             f"interactions: none of {total:,} rows has both a customer and a time that can be read"
         )
     how = (
-        f" as {says.at_format!r}; look at at_format"
-        if says.at_format
+        f" as {settings.at_format!r}; look at at_format"
+        if settings.at_format
         else "; say how it is written with at_format"
     )
     return DataError(
@@ -421,7 +429,7 @@ def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataE
 
 
 def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, ...]) -> None:
-    """What the study file says about days is said as the log says it."""
+    """Check that days in the study file are of the kind of the log: dates, or numbers."""
     for name in names:
         given = getattr(getattr(study, section), name)
         if given is not None and not isinstance(given, str) and isinstance(given, int) == dated:
@@ -467,7 +475,7 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
     return x.with_columns(leaving=(nw.col("day") == nw.col("exit")).cast(nw.Int32), reason=reason)
 
 
-def _settled(
+def _split_rejected(
     engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
 ) -> tuple[Frame, Moments]:
     """Rows with a reason, and the contacts that have none in the order of customers and time."""
@@ -479,9 +487,9 @@ def _settled(
         "grade": (0, len(GRADES) - 1),
         "both": (0, 1),
         "leaving": (0, 1),
-        **contact_attributes.bounds(raw.facets, raw.names),
+        **contact_attributes.bounds(raw.attributes, raw.names),
     }
-    return engine.settle(
+    return engine.split_rejected(
         log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds),
         bounds,
     )

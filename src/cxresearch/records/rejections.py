@@ -1,4 +1,4 @@
-"""Rows that are set aside: counted by reason, kept for the user to open, and fatal where nothing else is left."""
+"""Rejected rows: counted by reason, kept for the user to open, and fatal where nothing else is left."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def need_rows(
     field, fmt = ("at", "at_format") if table == "interactions" else ("start", "date_format")
     hint = f"; say how {table}.{field} is written with {fmt}" if "readable" in most.reason else ""
     if most.reason == "outside the log's window":
-        says = study.interactions
-        hint = f"; log_from is {says.log_from or 'not given'}, log_until is {says.log_until or 'not given'}"
+        settings = study.interactions
+        hint = f"; log_from is {settings.log_from or 'not given'}, log_until is {settings.log_until or 'not given'}"
     raise DataError(
         f"{table}: none of {read:,} rows can be kept; {most.rows:,} fell to {most.reason!r}{where}{hint}"
     )
@@ -116,8 +116,8 @@ def quarantine_of(
     nested = [c for c, t in result.schema.items() if t.is_nested() or t in (pl.Binary, pl.Object)]
     others = [c for c in result.columns if c not in ("cx_row", "cx_reason", *nested)]
     first = "row" if raw.ordered else "row of the query"
-    own = {"reason": _free("reason", others), first: _free(first, others)}
-    columns = [_shown(result[c]).alias(own.get(c, c)) for c in others]
+    renamed = {"reason": _free("reason", others), first: _free(first, others)}
+    columns = [_shown(result[c]).alias(renamed.get(c, c)) for c in others]
     return ((table, result.select(pl.col("cx_row").alias(first), names.alias("reason"), *columns)),)
 
 
@@ -140,7 +140,7 @@ def _shown(column: pl.Series) -> pl.Series:
 
 
 def _free(name: str, taken: list[str]) -> str:
-    """What a column of the source is called beside the quarantine's own of that name."""
+    """A free name for a column of the source whose name the quarantine uses itself."""
     name = f"{name} in the source"
     while name in taken:
         name += "_"

@@ -21,7 +21,7 @@ from cxresearch.study import sql as queries
 
 _PARQUET = (".parquet", ".pq")
 _TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
-# what an engine says, and what to do about it
+# messages of engines, and what to do about them
 _ADVICE = (
     (
         "(?i)parquet: file out of specification|no magic bytes|magic bytes not found|don't know what type",
@@ -45,20 +45,22 @@ _ADVICE = (
 
 @contextmanager
 def reading(study: Study, field: str) -> Iterator[None]:
-    """Turn what an engine says about a bad file into one clear error, without secrets."""
+    """Turn the message of an engine about a bad file into one clear error, without secrets."""
     try:
         yield
     except reading_errors() as e:
-        said = _first_line(study.redact(str(e)), field) or type(e).__name__
-        raise SourceError(f"{field}: cannot be read: {said}") from None
+        message = _first_line(study.redact(str(e)), field) or type(e).__name__
+        raise SourceError(f"{field}: cannot be read: {message}") from None
 
 
-def _first_line(said: str, of: str) -> str:
+def _first_line(message: str, of: str) -> str:
     lines = [
-        "".join(c if c.isprintable() else "?" for c in line).strip() for line in said.splitlines()
+        "".join(c if c.isprintable() else "?" for c in line).strip()
+        for line in message.splitlines()
     ]
     advice = next(
-        (f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {said}", re.DOTALL)), ""
+        (f"; {do}" for pattern, do in _ADVICE if re.search(pattern, f"{of}: {message}", re.DOTALL)),
+        "",
     )
     return next((line for line in lines if line), "")[:300] + advice
 
@@ -67,7 +69,7 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
     """The raw table of ``interactions`` or ``retention``, on the engine.
 
     Raises:
-        SourceError: no such file, a kind of file that is not known, or a file that is not what its name says.
+        SourceError: no such file, a kind of file that is not known, or a file of another kind than its name suggests.
         StudyError: a variable without a value.
         RuleError: the query is refused.
     """
@@ -93,7 +95,7 @@ def _confine(study: Study, engine: Engine) -> None:
     sections = (study.interactions, study.retention, *study.tables.values())
     files: list[str] = []
     for template in (s.source for s in sections if s.source and not s.query):
-        # what is wrong with a name is said where it is opened
+        # a wrong name is an error where the file is opened
         with suppress(StudyError, OSError, ValueError, RuntimeError, NotImplementedError):
             filled = study.fill(template, "source")
             if template.startswith("duckdb:"):
@@ -195,7 +197,7 @@ def _file(
             if any(f.lower().endswith((".tsv", ".tsv.gz")) for f in files) and fmt.separator == ",":
                 fmt = msgspec.structs.replace(fmt, separator="\t")
             raw = engine.csv(files, fmt, text)
-        schema_of(raw)  # a file that is not what its name says shows here
+        schema_of(raw)  # a file of another kind than its name suggests fails here
     return raw
 
 
@@ -294,7 +296,7 @@ def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
 
 
 def _seen(path: Path) -> bool:
-    """Not what a program keeps beside the data, such as ``_metadata`` or ``.cache/``."""
+    """Whether a name is not one of files that programs keep beside data, such as ``_metadata`` or ``.cache/``."""
     return not any(part.startswith((".", "_")) for part in path.parts)
 
 

@@ -1,21 +1,21 @@
-"""From notebooks to pages: parameters are checked, notebooks run, what they show becomes offline files and a record.
+"""From notebooks to pages: parameters are checked, notebooks run, and their output becomes offline files and a record.
 
 ::
 
-    run          the way of a run, from the study to the pages
-    parameters, plan          which pages, and what their notebooks are told
-    lock, stopping            one run at a time, and how one is stopped
-    unchanged                 whether a page would come out as it is
-    kernel, redaction         papermill, without a trace of secrets
-    show, publishable         what a notebook calls, and what of a docket a page may tell
-    words                     numbers, dates and verdicts in words
-    cards, overview, strip    the first screen
-    dossier                   what stands behind a verdict
-    provenance                the audit, and what made the page
-    making, page, sheet, policy, marks  an executed notebook to one offline file
-    site, changes, trace      the index, what has changed, each claim over the runs
-    ledger                    every look at a claim, kept
-    issue, stale, shelf       what a run leaves: pages, marks, what lies in a folder
-    publish, whole            files that appear together, and whole
-    pdf                       a page on paper
+    pages/show, publishable          what a notebook calls, and what of a docket a page may show
+    pages/text                       numbers, dates and verdicts in words
+    pages/cards, overview, interval_bar  the first screen
+    pages/claim_page                 the readings behind a verdict
+    pages/provenance                 the audit, and what made the page
+    pages/html, policy               an executed notebook to one offline file
+    pages/site, changes, verdict_history  the index, what has changed, each claim over the runs
+    pages/stale                      the notice on a page that could not be remade
+    runs/run                         a run, from the study to the pages
+    runs/plan                        which pages, and the parameters of their notebooks
+    runs/lock                        one run at a time, and how one is stopped
+    runs/kernel                      notebooks executed by papermill, without secrets in their output
+    runs/build, publish              from executed notebooks to files that appear together
+    runs/manifest                    the pages in a folder, and whether they are up to date
+    runs/ledger                      the results of every run, kept
+    runs/pdf                         a page on paper
 """

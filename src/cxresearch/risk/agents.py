@@ -50,9 +50,9 @@ def agent_table(records: Records, of: str, within: Sequence[str]) -> AgentTable:
     """Count the graded contacts of some records.
 
     Args:
-        records: read with the facets `of` and `within`.
-        of: a facet that is a text.
-        within: what is held equal: such facets, and ``month``.
+        records: read with the contact attributes `of` and `within`.
+        of: a contact attribute that is a text.
+        within: what is held equal: such attributes, and ``month``.
 
     Raises:
         NotTestable: the log does not have them.

@@ -1,7 +1,7 @@
 """Risk tables kept between runs, under a name made of everything they depend on.
 
 That is the content of the inputs, the part of the study file that says how to read them, what is counted, and the
-modules that do it; never the engine, since all engines give the same tables. A file appears whole by a rename, and what
+number `FORMAT`; never the engine, since all engines give the same tables. A file appears complete by a rename, and what
 cannot be read again is made again, so neither a crash nor two writers do harm.
 """
 
@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache as once
 from hashlib import blake2b
 from importlib.metadata import version
 from io import BytesIO
@@ -22,6 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
+from cxresearch.atomic import atomic_write
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
 from cxresearch.records.sources import input_files
@@ -33,9 +33,12 @@ from cxresearch.trust import check_state, is_signed, make_private, signature, si
 
 Table = RiskTable | MatchedTable | AgentTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
-# what lies right of the risk tables does not change them
-_LEFT = ("study", "engines", "records", "histories", "risk")
-_COUNTING = "claims/tables.py"
+# Raise this number when the files of an earlier run would no longer be what a run today would write: when a field of a
+# stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
+# as after a correction of how something is counted. Files of another number are not read. A test in
+# `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
+FORMAT = 1
+_LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
 T = TypeVar("T")
@@ -49,13 +52,13 @@ class RecordsSummary:
         audit: every row accounted for.
         window: the log's own.
         fixed: names of the fixed covariates.
-        has: what histories may read.
+        available: what histories may read.
     """
 
     audit: Audit
     window: Window
     fixed: tuple[str, ...]
-    has: frozenset[str]
+    available: frozenset[str]
 
 
 class _Plain(msgspec.Struct, frozen=True):
@@ -70,7 +73,7 @@ class _Plain(msgspec.Struct, frozen=True):
     first: int
     last: int
     fixed: tuple[str, ...]
-    has: frozenset[str]
+    available: frozenset[str]
 
 
 class Cache:
@@ -83,7 +86,7 @@ class Cache:
     """
 
     def __init__(self, study: Study, folder: Path, inputs: str) -> None:
-        self.folder = folder / _short(inputs, _settings(study), _sources())
+        self.folder = folder / _short(inputs, _settings(study), _version())
 
     def reading(self) -> RecordsSummary | None:
         """What has been read, if it is kept."""
@@ -101,7 +104,9 @@ class Cache:
                 facts=plain.facts,
                 quarantine=held,
             )
-            return RecordsSummary(audit, Window(plain.first, plain.last), plain.fixed, plain.has)
+            return RecordsSummary(
+                audit, Window(plain.first, plain.last), plain.fixed, plain.available
+            )
         return None
 
     def keep_reading(self, result: RecordsSummary) -> None:
@@ -109,7 +114,7 @@ class Cache:
         audit, window = result.audit, result.window
         names = tuple(t for t, _ in audit.quarantine)
         counts = (audit.tables, audit.read, audit.kept, audit.findings, audit.facts)
-        plain = _Plain(*counts, names, window.first, window.last, result.fixed, result.has)
+        plain = _Plain(*counts, names, window.first, window.last, result.fixed, result.available)
         for table, frame in audit.quarantine:
             self._write(f"quarantine-{table}.parquet", frame)
         self._write("reading.json", msgspec.json.encode(plain))
@@ -158,17 +163,11 @@ class Cache:
             self._put(f"{name}{_SIGNED}", mac.encode())
 
     def _put(self, name: str, content: bytes) -> None:
-        part = self.folder / f".{name}.{os.getpid()}"
         with suppress(OSError):
-            try:
-                if not self.folder.exists():
-                    make_private(self.folder)
-                    _forget(self.folder.parent)
-                part.touch(mode=0o600)
-                part.write_bytes(content)
-                part.replace(self.folder / name)
-            finally:
-                part.unlink(missing_ok=True)
+            if not self.folder.exists():
+                make_private(self.folder)
+                _forget(self.folder.parent)
+            _replace(self.folder / name, content)
 
 
 def opened(study: Study) -> Cache | None:
@@ -182,7 +181,6 @@ def opened(study: Study) -> Cache | None:
         return None
     folder = study.state / "cache"
     check_state(study.state)
-    _sources()  # a module that is not there is a fault of this package, not of the folder
     try:
         return Cache(study, folder, digest(files, folder))
     except OSError:
@@ -211,14 +209,17 @@ def digest(files: list[Path], memory: Path) -> str:
         result[seen] = remembered.get(seen) or _content(file)
     if result.keys() - remembered.keys():
         recent = dict(list((remembered | result).items())[-1000:])
-        part = memory / f".inputs.{os.getpid()}"
         with suppress(OSError):
             make_private(memory)
-            part.write_bytes(signed(_INPUTS, msgspec.json.encode(recent)))
-            part.replace(memory / _INPUTS)
+            _replace(memory / _INPUTS, signed(_INPUTS, msgspec.json.encode(recent)))
     return _short(
         *result.values(), *(part for file in files for part in file.parts[:-1] if "=" in part)
     )
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Not waited for until it is on the disk: what a power cut has emptied is not signed, and is counted again."""
+    atomic_write(file, content, mark=str(os.getpid()), is_durable=False)
 
 
 def _as_parquet(frame: pl.DataFrame) -> bytes:
@@ -245,16 +246,9 @@ def _settings(study: Study) -> str:
     return msgspec.json.encode(sections).decode()
 
 
-@once
-def _sources() -> str:
-    """The modules left of the risk tables, and the libraries that they lean on."""
-    home = Path(__file__).parents[1]
-    rooms = [sorted((home / room).rglob("*.py")) for room in _LEFT]
-    if not all(rooms):
-        raise FileNotFoundError(f"a package among {', '.join(_LEFT)} has no modules")
-    files = [*(p for modules in rooms for p in modules), home / _COUNTING]
-    libraries = [f"{name} {version(name)}" for name in ("polars", "narwhals")]
-    return _short(*(p.read_text(encoding="utf-8") for p in files), *libraries)
+def _version() -> str:
+    """The format, and the libraries that the tables are counted with."""
+    return " ".join((f"format {FORMAT}", *(f"{name} {version(name)}" for name in _LIBRARIES)))
 
 
 def _forget(folder: Path) -> None:

@@ -251,7 +251,11 @@ def timeline(
     """What episodes of these records on one clock are made of; if of few histories, say so."""
     grades = None if histories is None else grades_of(histories, clock)
     return Timeline(
-        records.contacts.frame(grades), records.customers, clock, records.engine, records.happenings
+        records.contacts.frame(grades),
+        records.customers,
+        clock,
+        records.engine,
+        records.dated_events,
     )
 
 
@@ -274,7 +278,7 @@ def episodes(
     fixed: tuple[str, ...] = (),
     clock: Clock | None = None,
     line: Timeline | None = None,
-    whole: bool = False,
+    observed_from_start: bool = False,
     cohorts: bool = False,
     observed_from: int | None = None,
 ) -> Episodes:
@@ -286,7 +290,7 @@ def episodes(
         fixed: fixed covariates to carry along.
         clock: from `clock_of`; the study's own when not given.
         line: the timeline of these records on this clock, if there is one already.
-        whole: only customers whose beginnings the log shows; the others become an aside.
+        observed_from_start: only customers whose beginnings the log shows; the others become an aside.
         cohorts: carry along the month in which each customer's clock began, as a fixed covariate `COHORT`.
         observed_from: nobody is at risk up to this day; of histories that look back no further than the log.
 
@@ -311,9 +315,9 @@ def episodes(
     x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     asides: tuple[Exclusion, ...] = ()
     everyone = records.customers
-    if whole:
-        unseen = int(engine.collect(everyone.select(nw.col("unseen").sum())).item() or 0)
-        everyone = everyone.filter(nw.col("unseen") == 0)
+    if observed_from_start:
+        unseen = int(engine.collect(everyone.select(nw.col("left_truncated").sum())).item() or 0)
+        everyone = everyone.filter(nw.col("left_truncated") == 0)
         why = "seen only from after their start: the log does not show their first moments"
         asides = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)
@@ -509,8 +513,8 @@ def fix_last_levels(eps: Episodes) -> Episodes:
 _RISING = History(
     name="",
     levels=("",),
-    reads=(),
-    marks=lambda _: [],
+    required_columns=(),
+    updates=lambda _: [],
     fold={},
     code=lambda _: nw.lit(0),
     cumulative=True,

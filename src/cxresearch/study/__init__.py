@@ -2,11 +2,9 @@
 
 ::
 
-    settings  what a study says, frozen           rules     conditions on a row
-    strict    keys that are not known             queries   whole tables by SQL
-    checks    values that make no sense           sql       what both are read with
-    file      from TOML to a study                times     times written as text
-    variants  other definitions to try
+    settings    the settings of a study, frozen      sql         conditions on a row, and queries of whole tables
+    load        from TOML to a study                 timestamps  times written as text
+    validation  unknown keys, and contradictions
 """
 
 from cxresearch.study.load import read_study, study_from

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import date
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
-from urllib.parse import quote, unquote
 
 import msgspec
 
 from cxresearch.errors import StudyError, nearest
 from cxresearch.html_tables import html_table
+from cxresearch.redaction import Secrets, forms_of_source
 from cxresearch.trust import variable
 
 
@@ -56,9 +55,11 @@ def convert(
     try:
         return msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as e:
-        said, _, at = str(e).partition(" - at ")
+        message, _, at = str(e).partition(" - at ")
         field_path = where + at.strip("`").removeprefix("$")
-        raise StudyError(f"{field_path}: {said[0].lower()}{said[1:]}", field=field_path) from None
+        raise StudyError(
+            f"{field_path}: {message[0].lower()}{message[1:]}", field=field_path
+        ) from None
 
 
 def check_keys(
@@ -216,7 +217,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         retention: the retention table's source and columns, or the gap that means a customer has lapsed.
         decision: level and multiplicity.
         tables: named files and queries that the two sources may use.
-        claims: claims of one's own, as written.
+        claims: claims of the study, as written.
         folder: where relative sources start.
         state: folder for what is kept between runs.
         variables: values given for ``${NAME}``; of the others, those that the user allows come from the environment.
@@ -249,16 +250,16 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return f"Study({self.name!r}, folder={str(self.folder)!r})"
 
     def _repr_html_(self) -> str:
-        log, kept, says = self.interactions, self.retention, self.moments
-        rules = ((f"{name} moments", getattr(says, name)) for name in ("bad", "neutral", "good"))
+        log, kept, moments = self.interactions, self.retention, self.moments
+        rules = ((f"{name} moments", getattr(moments, name)) for name in ("bad", "neutral", "good"))
         rows = [
             ("interactions", log.source or ("a query" if log.query else "a table in memory")),
             ("retention", kept.source or f"from the contacts: a gap of {kept.gap_days} days")
             if kept.kind == "activity"
             else ("retention", kept.source or ("a query" if kept.query else "a table in memory")),
             *((name, rule) for name, rule in rules if rule),
-            ("set aside", says.exclude or "nothing"),
-            ("blackout", f"{says.blackout_days} days"),
+            ("set aside", moments.exclude or "nothing"),
+            ("blackout", f"{moments.blackout_days} days"),
             ("horizon", f"{self.info.horizon_days} days"),
             ("smallest count shown", self.info.min_cell),
             (
@@ -320,16 +321,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
-        names = sorted(
-            {name for template in self._templates() for name in _VARIABLE.findall(template)}
-        )
-        shown = {form: name for name in names for form in _forms(self._value(name) or "")}
-        longest_first = "|".join(re.escape(form) for form in sorted(shown, key=len, reverse=True))
-        return (
-            re.sub(longest_first, lambda result: f"${{{shown[result[0]]}}}", text)
-            if shown
-            else text
-        )
+        names = {name for template in self._templates() for name in _VARIABLE.findall(template)}
+        return Secrets({name: self._value(name) for name in names}, forms_of_source).redact(text)
 
     def _value(self, name: str) -> str | None:
         return variable(name, self.variables)
@@ -338,20 +331,3 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         sections: tuple[Interactions | Retention | Table, ...]
         sections = (self.interactions, self.retention, *self.tables.values())
         return [s.source for s in sections if s.source]
-
-
-def _forms(value: str) -> set[str]:
-    """How somebody may echo a value.
-
-    A path may have been taken apart or its ~ spelt out; an address may have been encoded, decoded or taken apart.
-    """
-    login, _, place = value.partition("://")[2].rpartition("@")
-    parts = [*re.split("[:/@?&=#]", login), *re.findall(r"[?&](?:user|\w*password)=([^&]*)", place)]
-    forms = {value, str(Path(value)), *parts}
-    with suppress(RuntimeError):  # no such home
-        forms.add(str(Path(value).expanduser()))
-    forms |= {unquote(form) for form in forms}
-    forms |= {
-        quote(form, safe, errors="surrogateescape") for form in forms for safe in ("", "/", ":/,[]")
-    }
-    return (forms | {form.replace("%20", "+") for form in forms}) - {"", "."}

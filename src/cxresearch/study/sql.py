@@ -17,9 +17,7 @@ from sqlglot import expressions as exp
 
 from cxresearch.errors import RuleError, nearest
 
-logging.getLogger("sqlglot").addHandler(
-    logging.NullHandler()
-)  # what it would say is said in a RuleError
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its message goes into a RuleError
 _LONGEST = 100_000  # characters; a list of values is better put into a table
 
 
@@ -34,8 +32,10 @@ def parse(sql: str, field: str) -> exp.Expression:
     try:
         result = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
     except sqlglot.errors.SqlglotError as e:
-        said = re.sub(r"\x1b\[\d+m", "", str(e)).splitlines()[0]
-        raise RuleError(f"{field}: cannot read {short(sql)} as SQL: {said}", field=field) from None
+        message = re.sub(r"\x1b\[\d+m", "", str(e)).splitlines()[0]
+        raise RuleError(
+            f"{field}: cannot read {short(sql)} as SQL: {message}", field=field
+        ) from None
     except RecursionError:
         raise too_long(sql, field) from None
     if len(result) != 1:
@@ -158,21 +158,21 @@ def _check_reads(tree: exp.Expression, field: str, tables: tuple[str, ...]) -> N
 def _in_sight(table: exp.Table) -> set[str]:
     """The names that WITH gives where a table is named: those of the queries around it that stand before it."""
     names: set[str] = set()
-    below: Any = table
-    while (above := below.parent) is not None:
-        if isinstance(above, exp.With):
-            earlier = above.expressions[
-                : above.expressions.index(below) + bool(above.args.get("recursive"))
+    child: Any = table
+    while (parent := child.parent) is not None:
+        if isinstance(parent, exp.With):
+            earlier = parent.expressions[
+                : parent.expressions.index(child) + bool(parent.args.get("recursive"))
             ]
             names |= {cte.alias_or_name for cte in earlier}
-            below = (
-                above.parent or above
+            child = (
+                parent.parent or parent
             )  # the query that has them sees no more of itself from here
             continue
-        given = next((a for a in above.args.values() if isinstance(a, exp.With)), None)
+        given = next((a for a in parent.args.values() if isinstance(a, exp.With)), None)
         if given is not None:
             names |= {cte.alias_or_name for cte in given.expressions}
-        below = above
+        child = parent
     return names
 
 
@@ -222,13 +222,13 @@ class Rule:
     Attributes:
         sql: the condition as written.
         field: where it stands in the study file.
-        reads: the columns it names, as written.
+        columns: the columns it names, as written.
         condition: true, false or null per row; use `holds` for the two-valued answer.
     """
 
     sql: str
     field: str
-    reads: tuple[str, ...]
+    columns: tuple[str, ...]
     condition: nw.Expr
 
     @property
@@ -265,7 +265,7 @@ def rule(
             arithmetic, LOWER, UPPER, TRIM, LENGTH, ABS, and literals.
         field: where it stands, for messages.
         schema: column name, as a rule may write it, to type.
-        names: such a name to the column's own, where they differ.
+        names: such a name to that of the column, where they differ.
         zone: times written with an offset are brought here.
 
     Raises:
@@ -399,8 +399,8 @@ class _Compiler:
         if node.is_string:
             return _Value(nw.lit(str(node.this)), "text")
         text = str(node.this)
-        whole = re.fullmatch(r"\d+", text) and int(text) < _BIG
-        return _Value(nw.lit(int(text) if whole else float(text)), "number")
+        is_integer = re.fullmatch(r"\d+", text) and int(text) < _BIG
+        return _Value(nw.lit(int(text) if is_integer else float(text)), "number")
 
     def boolean(self, node: exp.Expression) -> Any:
         return self.typed(node, "boolean")
@@ -506,14 +506,14 @@ class _Compiler:
     def case(self, node: exp.Case) -> _Value:
         if node.this is not None:
             raise self.refuse("write CASE WHEN condition THEN value")
-        otherwise = (
+        default = (
             self.value(node.args["default"])
             if node.args.get("default")
             else _Value(nw.lit(None), "unknown")
         )
         branches = [(self.boolean(i.this), self.value(i.args["true"])) for i in node.args["ifs"]]
-        kind = self.common([otherwise, *(v for _, v in branches)])
-        result = otherwise.expr
+        kind = self.common([default, *(v for _, v in branches)])
+        result = default.expr
         for condition, value in reversed(branches):
             result = nw.when(condition).then(value.expr).otherwise(result)
         return _Value(result, kind)

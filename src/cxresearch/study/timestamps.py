@@ -1,4 +1,4 @@
-"""Times written as text: one grammar for all engines, so that no engine's own leniency shows.
+"""Times written as text: one grammar for all engines, so that engines do not differ in what they accept.
 
 Without a format: ISO dates, with or without a time of day, a fraction and an offset (``Z``, ``UTC``, ``+02``,
 ``+02:00``, ``+0200``). With one: the directives in `DIRECTIVES`, as in Python's ``strptime``.
@@ -134,7 +134,7 @@ def duck_time(x: str, fmt: str | None, zone: str) -> str:
 
 
 def spark_time(x: Column, fmt: str | None, zone: str) -> Column:
-    """The same in Spark, whose own formats lack weekdays and are lenient in other places.
+    """The same in Spark, whose formats lack weekdays and are lenient in other places.
 
     Args:
         x: text, blanks stripped.

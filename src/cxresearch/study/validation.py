@@ -19,7 +19,7 @@ CENTURY = 36_525
 _VARIABLE = r"\$\{\w+\}"
 _SERVERS = ("postgresql://", "postgres://")
 _BOTH = '; both together are for a server: source = "postgresql://…"'
-HAPPENING_TIMES = (
+DATED_EVENT_COLUMNS = (
     "problem_at",
     "resolved_at",
     "goodwill_at",
@@ -27,7 +27,7 @@ HAPPENING_TIMES = (
     "complained_at",
     "posted_at",
 )
-# names that the pipeline gives to columns of its own
+# names of columns that the pipeline adds
 RESERVED = {
     *(
         "customer",
@@ -46,7 +46,7 @@ RESERVED = {
         "entry",
         "exit",
         "event",
-        "unseen",
+        "left_truncated",
         "group",
         "joined",
         "stop",
@@ -59,7 +59,7 @@ RESERVED = {
 
 
 def check(study: Study) -> None:
-    """Check a study as a whole.
+    """Check settings that depend on each other.
 
     Raises:
         StudyError: the first thing that is wrong.
@@ -120,9 +120,9 @@ def _log(study: Study) -> Checks:
     )
     for name in log.known_at_contact:
         yield (
-            name in HAPPENING_TIMES,
-            f"interactions.known_at_contact: {name!r} is no time of a happening"
-            f"{nearest(name, HAPPENING_TIMES) or '; there are: ' + ', '.join(HAPPENING_TIMES)}",
+            name in DATED_EVENT_COLUMNS,
+            f"interactions.known_at_contact: {name!r} is no time of a dated event"
+            f"{nearest(name, DATED_EVENT_COLUMNS) or '; there are: ' + ', '.join(DATED_EVENT_COLUMNS)}",
             "interactions.known_at_contact",
         )
     yield _readable(log.at_format, "interactions.at_format")
@@ -134,14 +134,14 @@ def _log(study: Study) -> Checks:
         )
     first, last = log.log_from, log.log_until
     if first is not None and last is not None:
-        alike = isinstance(first, int) == isinstance(last, int)
+        same_kind = isinstance(first, int) == isinstance(last, int)
         yield (
-            alike,
+            same_kind,
             "interactions.log_from and log_until must both be dates or both integer days",
             "interactions.log_until",
         )
         yield (
-            alike and first < last,  # type: ignore[operator]
+            same_kind and first < last,  # type: ignore[operator]
             f"interactions.log_from must lie before log_until, were {first} and {last}",
             "interactions.log_until",
         )
@@ -194,7 +194,7 @@ def _retention(study: Study) -> Checks:
         f"a number from 1 to {CENTURY}, was {kept.gap_days}",
         "retention.gap_days",
     )
-    own = (
+    declared = (
         "source",
         "query",
         "cause",
@@ -205,7 +205,7 @@ def _retention(study: Study) -> Checks:
         "marketing",
         "defection",
     )
-    for name in (*own, "observed_from"):
+    for name in (*declared, "observed_from"):
         yield (
             not getattr(kept, name),
             f'retention.{name} belongs to kind = "contract"',
@@ -232,7 +232,7 @@ def _sources(study: Study) -> Checks:
             f"{sum(sources)} given{_BOTH * (sources[:2] == [True, True])}",
             f"{name}.source",
         )
-        yield _named(section.source, f"{name}.source")
+        yield _has_source(section.source, f"{name}.source")
         yield from _server(section, f"{name}.source")
         yield from _format(section.format, f"{name}.format")
 
@@ -258,7 +258,7 @@ def _tables(study: Study) -> Checks:
             f"tables.{name} needs either a file name or a query{_BOTH * both}",
             f"tables.{name}",
         )
-        yield _named(table.source, f"tables.{name}")
+        yield _has_source(table.source, f"tables.{name}")
         yield from _server(table, f"tables.{name}.source")
         yield from _format(table.format, f"tables.{name}.format")
 
@@ -289,7 +289,7 @@ def _server(section: Interactions | Retention | Table, field: str) -> Checks:
     )
 
 
-def _named(source: str | None, field: str) -> tuple[bool, str, str]:
+def _has_source(source: str | None, field: str) -> tuple[bool, str, str]:
     return (
         source is None or bool(source.strip()),
         f"{field} is empty: name a file or a folder",
@@ -319,8 +319,8 @@ def _format(fmt: Format, field: str) -> Checks:
 def _readable(fmt: str | None, field: str) -> tuple[bool, str, str]:
     wrong = unknown_directives(fmt) if fmt is not None else []
     plain = fmt is None or ("%" in fmt and not wrong)
-    said = f"{wrong[0]!r} in {fmt!r} is not known" if wrong else f"{fmt!r} holds no directive"
-    return plain, f"{field}: {said}; there are: {DIRECTIVES}", field
+    problem = f"{wrong[0]!r} in {fmt!r} is not known" if wrong else f"{fmt!r} holds no directive"
+    return plain, f"{field}: {problem}; there are: {DIRECTIVES}", field
 
 
 def _day(given: Any, field: str, allowed: str) -> tuple[bool, str, str]:

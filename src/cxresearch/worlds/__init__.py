@@ -2,11 +2,9 @@
 
 ::
 
-    world     what is true, as named parameters        days    a company, day by day
-    contacts  the contacts of a day                    lived   what customers have lived through, and what it does
-    tables    arrays into frames                       company the two tables, as a study or as files
-    truth     what is true of claims in a world        known   worlds with a name
-    tolerance, what_counts, problems, hidden, levers   the named worlds, by the sections of the catalogue
+    world            what is true, as named parameters     simulation  the two tables, as a study or as files
+    contact_process  the contacts of a company, by day     truth       what is true of claims in a world
+    scenarios        worlds with a name
 """
 
 from cxresearch.worlds.scenarios import KNOWN, known_world

@@ -24,7 +24,7 @@ TOUCHPOINTS = (
     ("app", "app", "digital", False),
 )
 _ATTENDED = np.array([t[3] for t in TOUCHPOINTS])
-TOLD_AHEAD = 3  # days at most between being told of a problem and the problem
+INFORMED_AHEAD = 3  # days at most between the information about a problem and the problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +38,7 @@ class Contacts:
         touchpoint: position in `TOUCHPOINTS`.
         spread: evenly between 0 and 1; which of a grade's stars and levels it gets.
         problem: whether there is one.
-        told: whether the customer had been told of it beforehand.
+        informed: whether the customer had been informed of it beforehand.
         resolution: whole days to the resolution of the problem, or `NEVER`.
         goodwill: whole days to a gesture, or `NEVER`.
         complaint: whole days to a complaint, or `NEVER`.
@@ -53,7 +53,7 @@ class Contacts:
     touchpoint: Ints
     spread: Floats
     problem: Bools
-    told: Bools
+    informed: Bools
     resolution: Ints
     goodwill: Ints
     complaint: Ints
@@ -87,7 +87,7 @@ def drawn(
     """What the contacts of a day are like.
 
     Args:
-        rng: a generator of their own.
+        rng: a generator that nothing else uses.
         world: what is true.
         day: since the first of the log.
         who: position of the customer, rising.
@@ -98,12 +98,12 @@ def drawn(
     """
     m = len(who)
     u = rng.random((13, m))
-    alike = np.where(grade == UNKNOWN, NEUTRAL, grade)
-    problem = u[0] < np.array(world.problem_shares)[alike]
+    known_grade = np.where(grade == UNKNOWN, NEUTRAL, grade)
+    problem = u[0] < np.array(world.problem_shares)[known_grade]
     if world.one_problem:
         problem &= ~troubled[who]
         problem[problem] = first_of(who[problem])
-    told = problem & (u[1] < world.told_share) & (day - start[who] >= TOLD_AHEAD)
+    informed = problem & (u[1] < world.informed_share) & (day - start[who] >= INFORMED_AHEAD)
     bad = grade == BAD
     first_bad = bad & ~hurt[who]
     first_bad[first_bad] = first_of(who[first_bad])
@@ -114,14 +114,14 @@ def drawn(
         touchpoint=(u[2] * len(TOUCHPOINTS)).astype(np.int64),
         spread=u[3],
         problem=problem,
-        told=told,
+        informed=informed,
         resolution=_after(problem & (u[4] >= world.unresolved_share), u[5], world.resolution_days),
-        goodwill=_after(problem & (u[6] < np.array(world.goodwill_shares)[alike]), u[7], 3.0),
+        goodwill=_after(problem & (u[6] < np.array(world.goodwill_shares)[known_grade]), u[7], 3.0),
         complaint=_after(bad & (u[8] < world.complaint_share), u[9], 2.0),
         post=np.where(first_bad & (u[10] < world.post_share), (7 * u[11]).astype(np.int64), NEVER),
         handoff=u[12] < world.handoff_share,
         failed=rng.random((m, 4))
-        < np.where(grade == UNKNOWN, 0.0, np.array(world.failed_shares)[alike])[:, None],
+        < np.where(grade == UNKNOWN, 0.0, np.array(world.failed_shares)[known_grade])[:, None],
     )
 
 
@@ -138,7 +138,7 @@ def at_the_desk(who: Ints, day: int) -> Contacts:
         touchpoint=none,
         spread=spread,
         problem=no,
-        told=no,
+        informed=no,
         resolution=never,
         goodwill=never,
         complaint=never,
@@ -216,7 +216,7 @@ class Lived:
             np.zeros(n, np.int64),
         )
         self._open, self._open_late = np.zeros(n, np.int64), np.zeros(n, np.int64)
-        self._slow, self._gesture, self._told = (np.zeros(n, np.bool_) for _ in range(3))
+        self._slow, self._gesture, self._informed = (np.zeros(n, np.bool_) for _ in range(3))
         self._quick_due, self._slow_due, self._late_due = Due(), Due(), Due()
         self._goodwill_due, self._complaint_due = Due(), Due()
         problems = (world.hr_open, world.hr_open_late, world.hr_resolved, world.hr_resolved_late)
@@ -228,7 +228,7 @@ class Lived:
             (world.hr_last != (1, 1, 1), lambda _: self._lasts[self._last_grade]),
             (bool((self._problems != 1).any()), self._by_problem),
             (world.hr_gesture != 1, lambda _: np.where(self._gesture, world.hr_gesture, 1.0)),
-            (world.hr_told != 1, lambda _: np.where(self._told, world.hr_told, 1.0)),
+            (world.hr_informed != 1, lambda _: np.where(self._informed, world.hr_informed, 1.0)),
             (world.hr_complained != 1, self._after_complaint),
             (world.hr_quiet != 1, self._in_silence),
         )
@@ -290,12 +290,12 @@ class Lived:
     def _happen(self, day: int, new: Contacts) -> None:
         troubled, took = new.who[new.problem], new.resolution[new.problem]
         self.troubled[troubled] = True
-        self._told[troubled] = new.told[new.problem]
+        self._informed[troubled] = new.informed[new.problem]
         self._gesture[troubled] = False
         np.add.at(self._open, troubled, 1)
-        ends, quick = took != NEVER, (took != NEVER) & (took < _LATE)
+        is_resolved, quick = took != NEVER, (took != NEVER) & (took < _LATE)
         self._quick_due.add(troubled[quick], day + took[quick])
-        self._slow_due.add(troubled[ends & ~quick], day + took[ends & ~quick])
+        self._slow_due.add(troubled[is_resolved & ~quick], day + took[is_resolved & ~quick])
         self._late_due.add(troubled[~quick], np.full((~quick).sum(), day + _LATE))
         np.add.at(self._open_late, self._late_due.take(day), 1)
         for due, slow in ((self._quick_due, False), (self._slow_due, True)):
@@ -303,12 +303,12 @@ class Lived:
             np.subtract.at(self._open, resolved, 1)
             np.subtract.at(self._open_late, resolved, int(slow))
             self._slow[resolved] = slow
-        for waiting, own in (
+        for waiting, delay in (
             (self._goodwill_due, new.goodwill),
             (self._complaint_due, new.complaint),
         ):
-            coming = own != NEVER
-            waiting.add(new.who[coming], day + own[coming])
+            coming = delay != NEVER
+            waiting.add(new.who[coming], day + delay[coming])
         self._gesture[self._goodwill_due.take(day)] = True
         self._last_complaint[self._complaint_due.take(day)] = day
 

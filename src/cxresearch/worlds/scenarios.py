@@ -301,7 +301,7 @@ WORLDS_PROBLEMS = (
             hr_open_late=2.0,
             hr_resolved=2.0,
             hr_resolved_late=2.0,
-            hr_told=0.5,
+            hr_informed=0.5,
         ),
         inside("tell-the-customer"),
     ),
@@ -309,7 +309,7 @@ WORLDS_PROBLEMS = (
         63,
         "alarmed",
         "Being told of a problem beforehand multiplies the hazard by 1.8 once it is there.",
-        World(one_problem=True, hr_told=1.8),
+        World(one_problem=True, hr_informed=1.8),
         outside("tell-the-customer"),
     ),
 )

@@ -19,10 +19,10 @@ from cxresearch.worlds import contact_process as day_of
 from cxresearch.worlds.contact_process import (
     BAD,
     GOOD,
+    INFORMED_AHEAD,
     LEAVING,
     NEUTRAL,
     NEVER,
-    TOLD_AHEAD,
     TOUCHPOINTS,
     UNKNOWN,
     Bools,
@@ -63,13 +63,17 @@ class Customers:
 
 
 def tables(
-    rng: np.random.Generator, own: np.random.Generator, world: World, log: Contacts, who: Customers
+    rng: np.random.Generator,
+    log_rng: np.random.Generator,
+    world: World,
+    log: Contacts,
+    who: Customers,
 ) -> Simulated:
     """The tables of a company.
 
     Args:
         rng: the main generator.
-        own: a generator for what is not drawn from the main one.
+        log_rng: a generator for what is not drawn from the main one.
         world: what is true.
         log: all contacts, by day and customer.
         who: the customers.
@@ -84,8 +88,8 @@ def tables(
     else:
         log, who = replace(log, touchpoint=touchpoint, spread=spread), replace(who, seat=seat)
     if world.bad_agent_ratio != 1:
-        agent = _agents(own, world, log.grade)
-    return Simulated(_interactions(own, world, log, who, second, agent), _customers(world, who))
+        agent = _agents(log_rng, world, log.grade)
+    return Simulated(_interactions(log_rng, world, log, who, second, agent), _customers(world, who))
 
 
 def _in_order(log: Contacts, second: Ints) -> Ints:
@@ -97,7 +101,7 @@ def _in_order(log: Contacts, second: Ints) -> Ints:
     return result
 
 
-def _agents(own: np.random.Generator, world: World, grade: Ints) -> Ints:
+def _agents(log_rng: np.random.Generator, world: World, grade: Ints) -> Ints:
     """Each agent gets as many contacts as any other, the bad ones more of those that are bad."""
     share = np.mean(grade[grade < UNKNOWN] == BAD) if (grade < UNKNOWN).any() else 0.0
     agents = world.agents
@@ -106,17 +110,22 @@ def _agents(own: np.random.Generator, world: World, grade: Ints) -> Ints:
     )
     rate = share * ratio / ratio.mean()
     weights = {True: rate, False: np.maximum(1 - rate, 0.0)}
-    agent = own.integers(0, agents, len(grade))
+    agent = log_rng.integers(0, agents, len(grade))
     for bad, weight in weights.items():
         chosen = (grade < UNKNOWN) & ((grade == BAD) == bad)
         agent[chosen] = (
-            own.choice(agents, chosen.sum(), p=weight / weight.sum()) if chosen.any() else 0
+            log_rng.choice(agents, chosen.sum(), p=weight / weight.sum()) if chosen.any() else 0
         )
     return agent
 
 
 def _interactions(
-    own: np.random.Generator, world: World, log: Contacts, who: Customers, second: Ints, agent: Ints
+    log_rng: np.random.Generator,
+    world: World,
+    log: Contacts,
+    who: Customers,
+    second: Ints,
+    agent: Ints,
 ) -> pl.DataFrame:
     leaving = log.grade == LEAVING
     place = np.where(leaving, len(TOUCHPOINTS), log.touchpoint)
@@ -129,14 +138,16 @@ def _interactions(
 
     def later(days: Ints) -> pl.Series:
         """So many days later and a little more, if the customer is then still there."""
-        when = at + days * _DAY + 1 + (own.random(len(at)) * (_CLOSES - second)).astype(np.int64)
+        when = (
+            at + days * _DAY + 1 + (log_rng.random(len(at)) * (_CLOSES - second)).astype(np.int64)
+        )
         return _moment(when, (days != NEVER) & (log.day + days < last))
 
-    before = (log.day - own.integers(1, TOLD_AHEAD + 1, len(at))) * _DAY + own.integers(
+    before = (log.day - log_rng.integers(1, INFORMED_AHEAD + 1, len(at))) * _DAY + log_rng.integers(
         _OPENS, _CLOSES, len(at)
     )
     known = {
-        name: _number(_grade_of(own, log.failed[:, i], log.grade), rated)
+        name: _number(_grade_of(log_rng, log.failed[:, i], log.grade), rated)
         for i, name in enumerate(_EXPECTATIONS)
     }
     made = pl.DataFrame(
@@ -155,7 +166,7 @@ def _interactions(
             "handoff": log.handoff,
             "is_problem": log.problem,
             "problem_at": _moment(at, log.problem),
-            "informed_at": _moment(before, log.told),
+            "informed_at": _moment(before, log.informed),
             "resolved_at": later(log.resolution),
             "goodwill_at": later(log.goodwill),
             "complained_at": later(log.complaint),
@@ -186,9 +197,9 @@ def _customers(world: World, who: Customers) -> pl.DataFrame:
     )
 
 
-def _grade_of(own: np.random.Generator, failed: Bools, grade: Ints) -> Ints:
+def _grade_of(log_rng: np.random.Generator, failed: Bools, grade: Ints) -> Ints:
     """One or two where it failed; else three to five, and higher the better the moment."""
-    u: Floats = own.random(len(failed))
+    u: Floats = log_rng.random(len(failed))
     kept = 3 + (u < np.where(grade == GOOD, 0.9, 0.6)) + (u < np.where(grade == GOOD, 0.6, 0.1))
     return np.where(failed, 1 + (u < 0.6), kept)
 
@@ -286,7 +297,7 @@ class Simulated:
         return paths
 
 
-# generators beside the main one, so that worlds to which their subject means nothing stay as they are
+# separate generators, so that worlds without these effects stay as they are
 _DETAILS, _MARKETING, _HOUSEHOLDS, _AFTERWARDS = range(1, 5)
 
 

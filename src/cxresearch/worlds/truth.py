@@ -41,7 +41,7 @@ class Truth:
 
     @property
     def right(self) -> str | None:
-        """The verdict that should be found; None where undecided is as good."""
+        """The verdict that is right; None where undecided is as good."""
         return {"inside": "supported", "outside": "contradicted"}.get(self.place)
 
 
@@ -50,7 +50,7 @@ class KnownWorld:
     """A world with a name.
 
     Attributes:
-        number: its own for ever, since the seeds of its calibration begin with it.
+        number: never given to another, since the seeds of its calibration begin with it.
         name: short, as on the command line.
         about: what is true there, in a sentence.
         world: the parameters.

@@ -22,7 +22,7 @@ _CLOSER = {
         "hr_resolved",
         "hr_resolved_late",
         "hr_gesture",
-        "hr_told",
+        "hr_informed",
     ),
     *("hr_flipped", "hr_complained", "hr_household", "hr_failed", "hr_sour", "hr_handoff"),
 }
@@ -61,7 +61,7 @@ class World:
         hr_resolved: while all problems are resolved, the latest within 48 hours.
         hr_resolved_late: while all problems are resolved, the latest after more than 48 hours.
         hr_gesture: while there has been a gesture since the last problem.
-        hr_told: while the last problem was one that the customer had been told of beforehand.
+        hr_informed: while the last problem was one that the customer had been informed of beforehand.
         hr_flipped: once a good moment came within 14 days after a bad one.
         hr_complained: for 90 days after a complaint.
         hr_quiet: after 90 days without a contact, from the 91st day of tenure on.
@@ -87,7 +87,7 @@ class World:
         resolution_days: mean time to the resolution of those that are resolved (exponential).
         unresolved_share: of problems, never resolved.
         goodwill_shares: of problems with a bad, neutral and good moment, those with a gesture, a few days later.
-        told_share: of problems, those that the customer had been told of beforehand.
+        informed_share: of problems, those that the customer had been informed of beforehand.
         complaint_share: of bad moments, complained of within days.
         post_share: of first bad moments, posted about in public within a week.
         handoff_share: of contacts.
@@ -119,7 +119,7 @@ class World:
     hr_resolved: float = 1.0
     hr_resolved_late: float = 1.0
     hr_gesture: float = 1.0
-    hr_told: float = 1.0
+    hr_informed: float = 1.0
     hr_flipped: float = 1.0
     hr_complained: float = 1.0
     hr_quiet: float = 1.0
@@ -145,7 +145,7 @@ class World:
     resolution_days: float = 5.0
     unresolved_share: float = 0.15
     goodwill_shares: tuple[float, float, float] = (0.3, 0.15, 0.15)
-    told_share: float = 0.3
+    informed_share: float = 0.3
     complaint_share: float = 0.2
     post_share: float = 0.15
     handoff_share: float = 0.12

@@ -5,15 +5,15 @@ from __future__ import annotations
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.records.records import Records
 from cxresearch.report.pages.claim_page import ruling
-from cxresearch.report.pages.interval_bar import strip
+from cxresearch.report.pages.interval_bar import interval_bar
 from cxresearch.report.pages.overview import MANY, overview
 from cxresearch.report.pages.text import (
     anchor,
-    beside,
     first_part,
     headline,
-    mark,
     period,
+    placeholder,
+    reference_text,
     spread,
     tally,
     text,
@@ -41,7 +41,7 @@ def first_screen(docket: Docket, title: str = "") -> str:
         f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
         f"<h1>{text(title or QUESTION)}</h1>"
         f'<p class="cx-lead">{text(_tally(docket))} '
-        f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{mark('SINCE')}</header>{above}"
+        f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{placeholder('SINCE')}</header>{above}"
         f'<div class="cx-cards">{cards}</div>'
     )
 
@@ -81,13 +81,13 @@ def one_claim(docket: Docket, trial: Trial) -> str:
     if e.estimate is not None:
         number = (
             f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
-            f'<span class="cx-interval">{text(spread(trial))}: {text(e.label)}</span></p>{strip(trial)}'
+            f'<span class="cx-interval">{text(spread(trial))}: {text(e.label)}</span></p>{interval_bar(trial)}'
         )
     return (
-        f'<header class="cx-first">{mark("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
+        f'<header class="cx-first">{placeholder("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
         f'<h1 id="{anchor("claim", trial.claim.id)}">{text(trial.claim.statement)}</h1>'
         f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
-        f"{number}{ruling(trial)}{mark('SINCE')}</header>"
+        f"{number}{ruling(trial)}{placeholder('SINCE')}</header>"
     )
 
 
@@ -102,9 +102,9 @@ def _tally(docket: Docket) -> str:
 
 def _card(docket: Docket, trial: Trial) -> str:
     e = trial.primary
-    family = ""
+    adjusted = ""
     if e.verdict_family != e.verdict:
-        family = (
+        adjusted = (
             f' <span class="cx-family">but {text(e.verdict_family)} when judged with '
             f"all {len(docket)} claims</span>"
         )
@@ -114,13 +114,14 @@ def _card(docket: Docket, trial: Trial) -> str:
     return (
         f'<article class="cx-card cx-card-{kind}" id="{anchor("card", claim)}"><p class="cx-says">The claim</p>'
         f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
-        f"<p>{verdict(trial.verdict)}{family}</p>{_found(trial)}{_facts(trial)}"
+        f"<p>{verdict(trial.verdict)}{adjusted}</p>{_finding(trial)}{_facts(trial)}"
         f'<p class="cx-more"><a href="{place}">{more}'
-        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>{mark("DEPTH", claim)}</article>'
+        f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>'
+        f"{placeholder('DEPTH', claim)}</article>"
     )
 
 
-def _found(trial: Trial) -> str:
+def _finding(trial: Trial) -> str:
     e = trial.primary
     if e.estimate is None:
         return f'<p class="cx-sentence">{text(str(trial.sentence))}</p>'
@@ -132,7 +133,7 @@ def _found(trial: Trial) -> str:
     )
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
-        f'<span class="cx-interval">{text(spread(trial))}</span></p>{strip(trial)}'
+        f'<span class="cx-interval">{text(spread(trial))}</span></p>{interval_bar(trial)}'
         f'<p class="cx-sentence">{text(first_part(str(trial.sentence), e))}</p>{because}'
     )
 
@@ -140,9 +141,9 @@ def _found(trial: Trial) -> str:
 def _facts(trial: Trial) -> str:
     rows = []
     if trial.base_rate:
-        rows.append(("Happens anyway", beside(trial.base_rate), trial.base_rate.label))
+        rows.append(("Happens anyway", reference_text(trial.base_rate), trial.base_rate.label))
     if trial.naive:
-        rows.append(("Counted naively", beside(trial.naive), trial.naive.label))
+        rows.append(("Counted naively", reference_text(trial.naive), trial.naive.label))
     items = "".join(
         f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>"
         for k, v, label in rows

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cxresearch.report.pages.text import anchor, day, day_of, moment, text, verdict
-from cxresearch.report.runs.ledger import Look
+from cxresearch.report.runs.ledger import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,12 @@ class Change:
     """A verdict that is not what it was.
 
     Attributes:
-        before: the look before the present run.
-        now: the look of the present run.
+        before: the record before the present run.
+        now: the record of the present run.
     """
 
-    before: Look
-    now: Look
+    before: RunRecord
+    now: RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,40 +27,40 @@ class Since:
     """The present run held against the runs before it.
 
     Attributes:
-        now: a look of the present run.
-        before: a look of the last run before it that tried any of the same claims.
+        now: a record of the present run.
+        before: a record of the last run before it that tried any of the same claims.
         changed: verdicts that are not what they were when their claim was tried last.
         first: ids of claims tried for the first time.
         same_data: whether all claims that were tried in both runs were tried on equal data.
     """
 
-    now: Look
-    before: Look
+    now: RunRecord
+    before: RunRecord
     changed: tuple[Change, ...]
     first: tuple[str, ...]
     same_data: bool
 
 
-def of_claim(history: Sequence[Look], claim: str) -> tuple[Look, ...]:
-    """The looks that the verdicts on a claim rest on: one per run, oldest first."""
+def of_claim(history: Sequence[RunRecord], claim: str) -> tuple[RunRecord, ...]:
+    """The records that the verdicts on a claim rest on: one per run, oldest first."""
     by = {x.run: x for x in reversed(history) if x.claim == claim and x.primary}
     return tuple(by[run] for run in sorted(by))
 
 
-def since(history: Sequence[Look], claims: Collection[str]) -> Since | None:
+def changes_since(history: Sequence[RunRecord], claims: Collection[str]) -> Since | None:
     """What has changed since the last run.
 
     Args:
-        history: all looks at the study; the present run is the last.
+        history: all records of the study; the present run is the last.
         claims: the ids to look at.
 
     Returns:
         The comparison; None if none of the claims was tried both now and before.
     """
     present = max((x.run for x in history), default="")
-    looks = {c: of_claim(history, c) for c in claims}
-    now = {c: result[-1] for c, result in looks.items() if result and result[-1].run == present}
-    before = {c: looks[c][-2] for c in now if len(looks[c]) > 1}
+    by_claim = {c: of_claim(history, c) for c in claims}
+    now = {c: result[-1] for c, result in by_claim.items() if result and result[-1].run == present}
+    before = {c: by_claim[c][-2] for c in now if len(by_claim[c]) > 1}
     if not before:
         return None
     last = max(before.values(), key=lambda x: x.run)
@@ -74,12 +74,12 @@ def since(history: Sequence[Look], claims: Collection[str]) -> Since | None:
     )
 
 
-def told(result: Since | None, statements: Mapping[str, str], place: str = "claim") -> str:
+def changes_block(result: Since | None, statements: Mapping[str, str], place: str = "claim") -> str:
     """What has changed, as a block of a page's first screen; nothing on a first run.
 
     Args:
         result: the comparison.
-        statements: id of a claim to what it says.
+        statements: id of a claim to its statement.
         place: the kind of place on the page that leads to a claim.
     """
     if result is None:
@@ -88,7 +88,7 @@ def told(result: Since | None, statements: Mapping[str, str], place: str = "clai
     if len(statements) == 1:
         turn = "".join(map(_turn, result.changed))
         lead = f"The verdict has {'' if n else 'not '}changed since the last run, {text(last)}{': it ' if n else '.'}"
-        said = f"<p><strong>{lead}</strong>{turn}</p>"
+        block = f"<p><strong>{lead}</strong>{turn}</p>"
     else:
         counted = f"{n} verdict{' has' if n == 1 else 's have'}" if n else "No verdict has"
         items = "".join(
@@ -97,10 +97,10 @@ def told(result: Since | None, statements: Mapping[str, str], place: str = "clai
             for c in result.changed
         )
         lead = f"{counted} changed since the last run, {text(last)}{':' if n else '.'}"
-        said = f"<p><strong>{lead}</strong></p>" + (f"<ul>{items}</ul>" if items else "")
-    more = " ".join(_beside(result))
+        block = f"<p><strong>{lead}</strong></p>" + (f"<ul>{items}</ul>" if items else "")
+    more = " ".join(_sameness(result))
     return (
-        f'<section class="cx-since" aria-label="Since the last run">{said}'
+        f'<section class="cx-since" aria-label="Since the last run">{block}'
         f"{f'<p>{text(more)}</p>' if more else ''}</section>"
     )
 
@@ -124,23 +124,23 @@ def _tried(change: Change, result: Since) -> str:
     )
 
 
-def _beside(result: Since) -> list[str]:
+def _sameness(result: Since) -> list[str]:
     """Whether the data, the claims and the program are the same."""
-    said = []
+    sentences = []
     if result.same_data:
-        said.append("The data are the same as then.")
+        sentences.append("The data are the same as then.")
     elif (result.before.data_from, result.before.data_until) != (
         result.now.data_from,
         result.now.data_until,
     ):
-        said.append(
+        sentences.append(
             f"The data then went from {day(result.before.data_from)} to {day(result.before.data_until)}."
         )
     if result.first:
         n = len(result.first)
-        said.append(f"{n} claim{' is' if n == 1 else 's are'} tried for the first time.")
+        sentences.append(f"{n} claim{' is' if n == 1 else 's are'} tried for the first time.")
     if result.before.version != result.now.version:
-        said.append(
+        sentences.append(
             f"That run was made with cxresearch {result.before.version}, this one with {result.now.version}."
         )
-    return said
+    return sentences

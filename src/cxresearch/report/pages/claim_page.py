@@ -11,7 +11,16 @@ from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, s
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
 from cxresearch.report.pages.overview import MANY
-from cxresearch.report.pages.text import anchor, beside, count, mark, table, text, verdict, why
+from cxresearch.report.pages.text import (
+    anchor,
+    count,
+    placeholder,
+    reference_text,
+    table,
+    text,
+    verdict,
+    why,
+)
 
 _NUMERIC = (
     "Customers",
@@ -20,41 +29,41 @@ _NUMERIC = (
 
 
 def opening(docket: Docket, trial: Trial) -> str:
-    """What the claim says, who says it, the verdict, and the readings side by side."""
+    """The statement and source of a claim, the verdict, and the readings side by side."""
     claim = trial.claim
     up = '<p class="cx-more"><a href="#overview">All claims</a></p>' if len(docket) > MANY else ""
     return (
         f'<h2 class="cx-claim" id="{anchor("claim", claim.id)}">{text(claim.statement)}</h2>'
-        f"{ruling(trial)}{mark('DEPTH', claim.id)}{up}{readings(docket, trial)}"
+        f"{ruling(trial)}{placeholder('DEPTH', claim.id)}{up}{readings(docket, trial)}"
     )
 
 
 def ruling(trial: Trial) -> str:
-    """Who says so, the verdict and its sentence."""
+    """The source, the verdict and its sentence."""
     e = trial.primary
-    family = ""
+    adjusted = ""
     if e.verdict_family != e.verdict:
-        family = (
+        adjusted = (
             f'<p class="cx-note">Judged together with the other claims, more strictly, this verdict is '
             f"{verdict(e.verdict_family)}</p>"
         )
     return (
         f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
-        f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(str(trial.sentence))}</span></p>{family}'
+        f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(str(trial.sentence))}</span></p>{adjusted}'
     )
 
 
 def naive(trial: Trial) -> str:
-    """What a naive analysis would have said, and why it is no verdict; empty if there is nothing to say."""
+    """The naive answer, and why it is no verdict; empty if there is none."""
     if trial.naive is None:
         return ""
     caution = f'<p class="cx-caution">{text(str(trial.caution))}</p>' if trial.caution else ""
-    return f"<h3>What a naive analysis would have said</h3>{_said(trial.naive)}{caution}"
+    return f"<h3>What a naive analysis would have said</h3>{_with_limits(trial.naive)}{caution}"
 
 
 def anyway(trial: Trial) -> str:
     """What happens anyway; empty if it could not be computed."""
-    return f"<h3>What happens anyway</h3>{_said(trial.base_rate)}" if trial.base_rate else ""
+    return f"<h3>What happens anyway</h3>{_with_limits(trial.base_rate)}" if trial.base_rate else ""
 
 
 def variants(tried: Mapping[str, Trial]) -> str:
@@ -72,15 +81,17 @@ def variants(tried: Mapping[str, Trial]) -> str:
     )
 
 
-def _said(result: ReferenceValue) -> str:
+def _with_limits(result: ReferenceValue) -> str:
     spread = text(limits(result.low, result.high, result.unit))
-    return f"<p><strong>{text(beside(result))}</strong> ({spread}): {text(result.label)}.</p>"
+    return (
+        f"<p><strong>{text(reference_text(result))}</strong> ({spread}): {text(result.label)}.</p>"
+    )
 
 
 def closing(docket: Docket, trial: Trial) -> str:
-    """Customers left out, what others found, what would contradict the claim, and what could not be tested."""
+    """Customers left out, published results, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
-    asides = dict.fromkeys(
+    exclusions = dict.fromkeys(
         (_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides
     )
     published = "".join(
@@ -96,7 +107,7 @@ def closing(docket: Docket, trial: Trial) -> str:
         ("What the number does not say", _list(text(n) for n in claim.notes)),
         (
             "Customers left out of the comparison",
-            _list(f"{text(count(n, docket.min_cell))}: {text(reason)}" for reason, n in asides),
+            _list(f"{text(count(n, docket.min_cell))}: {text(reason)}" for reason, n in exclusions),
         ),
         ("What others have published", f"<ul>{published}</ul>" if published else ""),
         ("What could not be tested, and why", _untested(untested)),
@@ -185,10 +196,8 @@ def _beside_row(title: str, result: ReferenceValue | None) -> str:
     )
 
 
-def _number(
-    value: float, low: float, high: float, unit: str, against: Collection[float] = ()
-) -> str:
-    return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit, against))})</span>"
+def _number(value: float, low: float, high: float, unit: str, edges: Collection[float] = ()) -> str:
+    return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit, edges))})</span>"
 
 
 def _warnings(readings: Iterable[Evidence]) -> str:
@@ -202,7 +211,7 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _untested(readings: list[Evidence]) -> str:
-    """Readings that lack the same thing are told together."""
+    """Readings that lack the same thing are listed together."""
     by: dict[str, list[str]] = {}
     for e in readings:
         by.setdefault(e.lacks, []).append(e.label)

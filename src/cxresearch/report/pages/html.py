@@ -30,10 +30,10 @@ from traitlets.config import Config
 from cxresearch.charts import renderer
 from cxresearch.html_tables import unstyled
 from cxresearch.report.pages import changes, policy, show
-from cxresearch.report.pages import text as marks
+from cxresearch.report.pages import text as texts
 from cxresearch.report.pages.policy import style
 from cxresearch.report.pages.site import Entry, back, depth_of, elsewhere
-from cxresearch.report.runs.ledger import Look
+from cxresearch.report.runs.ledger import RunRecord
 
 _TEMPLATE = files("cxresearch.report").joinpath("template")
 _FORMS = (
@@ -51,11 +51,13 @@ _FORMS = (
 @cache
 def _nbconvert() -> Path:
     """The folder in which nbconvert was installed with its templates."""
-    own = Path("share", "jupyter", "nbconvert", "templates", "base", "display_priority.j2")
+    template = Path("share", "jupyter", "nbconvert", "templates", "base", "display_priority.j2")
     installed = (
-        f for f in distribution("nbconvert").files or () if f.parts[-len(own.parts) :] == own.parts
+        f
+        for f in distribution("nbconvert").files or ()
+        if f.parts[-len(template.parts) :] == template.parts
     )
-    place = next((Path(str(f.locate())).resolve() for f in installed), Path(sys.prefix) / own)
+    place = next((Path(str(f.locate())).resolve() for f in installed), Path(sys.prefix) / template)
     return place.parents[3]
 
 
@@ -64,7 +66,7 @@ class Exporter(HTMLExporter):
 
     @property
     def default_config(self) -> Config:
-        """Charts in our own form come before any other form of the same output."""
+        """Charts in the form of this package come before any other form of the same output."""
         c: Config = super().default_config
         c.NbConvertBase.display_data_priority = list(_FORMS)
         return c
@@ -108,15 +110,15 @@ def page(
     *,
     name: str,
     entries: Sequence[Entry] = (),
-    history: Sequence[Look] = (),
+    history: Sequence[RunRecord] = (),
 ) -> str:
     """The page of an executed notebook.
 
     Args:
         notebook: with its outputs; charts as `renderer.bundle` sends them. Not changed.
         name: its name, for the title where the notebook gives none.
-        entries: all pages that will lie beside it, itself included, for links.
-        history: all looks at the study, the present run's last, for what has changed.
+        entries: all pages that will be in its folder, itself included, for links.
+        history: all records of the study, the present run's last, for what has changed.
 
     Returns:
         HTML in one piece.
@@ -154,22 +156,22 @@ def title_of(notebook: NotebookNode, name: str) -> str:
 
 
 def _filler(
-    result: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[Look]
+    result: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[RunRecord]
 ) -> Any:
     """What fills in the places that wait for the other pages and the ledger."""
-    told = result["claims"] if result else {}
+    claims = result["claims"] if result else {}
     about = (result or {}).get("about")
     statements = {
-        claim: str(said["statement"]) for claim, said in told.items() if about in {None, claim}
+        claim: str(words["statement"]) for claim, words in claims.items() if about in {None, claim}
     }
-    compared = changes.since(history, statements)
+    compared = changes.changes_since(history, statements)
     depth = depth_of(entries)
     by = {
         "DEPTH": lambda claim: _link(claim, depth),
-        "SINCE": lambda _: changes.told(compared, statements),
+        "SINCE": lambda _: changes.changes_block(compared, statements),
         "BACK": lambda claim: back(entries, claim),
     }
-    return lambda block: marks.filled(unstyled(block), by)
+    return lambda block: texts.filled(unstyled(block), by)
 
 
 def _link(claim: str, depth: dict[str, str]) -> str:
@@ -213,8 +215,8 @@ def _embedded(spec: Any) -> str:
 def _stills(spec: Any) -> tuple[str, str]:
     """A chart's still pictures as addresses of data, for a phone and for wider screens and paper."""
     plain = json.loads(json.dumps(spec))
-    narrow, wide = (renderer.still(plain, w) for w in (renderer.NARROW, renderer.WIDE))
-    return _address(narrow), _address(wide)
+    small, wide = (renderer.still(plain, w) for w in (renderer.NARROW, renderer.WIDE))
+    return _address(small), _address(wide)
 
 
 def _address(svg: str) -> str:

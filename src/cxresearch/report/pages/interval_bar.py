@@ -11,7 +11,7 @@ from cxresearch.claims.results import Evidence, Trial
 from cxresearch.claims.units import LOG_LIKELIHOOD, number
 
 WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
-# The looks where no style sheet knows the classes, as in JupyterLab, whose theme gives the variables; a page's sheet
+# The style where no style sheet knows the classes, as in JupyterLab, whose theme gives the variables; a page's sheet
 # comes before these attributes.
 _INK, _PAPER = "var(--jp-ui-font-color1, currentColor)", "var(--jp-layout-color0, none)"
 _CLAIM = f'fill="{BLUE}" opacity="0.25"'
@@ -22,8 +22,8 @@ _VALUE = f'fill="{_INK}" stroke="{_PAPER}" stroke-width="1.5"'
 _TEXT = f'fill="{_INK}" font-size="12.5" font-family="system-ui, sans-serif"'
 
 
-def strip(trial: Trial) -> str:
-    """Where the claim says the number lies (shaded), and where it lies with its interval.
+def interval_bar(trial: Trial) -> str:
+    """The claimed region (shaded), and the number with its interval.
 
     Args:
         trial: the claim, tried.
@@ -37,7 +37,7 @@ def strip(trial: Trial) -> str:
     ):
         return ""
     where = trial.claim.reading(e.reading).claimed_region
-    low, high = _ends(e, where.edges)
+    low, high = _axis_limits(e, where.edges)
 
     def at(value: float) -> float:
         value = min(max(value, low), high)
@@ -50,15 +50,17 @@ def strip(trial: Trial) -> str:
 
     a, b = at(max(where.low, low)), at(min(where.high, high))
     value, left, right = (at(v) for v in (e.estimate.value, e.estimate.low, e.estimate.high))
-    says = claimed(where, e.unit)
-    told = f"The claim says {says}; in these data {number(e.estimate.value, e.unit)}."
+    claimed_text = claimed(where, e.unit)
+    description = (
+        f"The claim says {claimed_text}; in these data {number(e.estimate.value, e.unit)}."
+    )
     edge = where.edges[0]
     anchor = "start" if at(edge) < WIDTH / 3 else "end" if at(edge) > 2 * WIDTH / 3 else "middle"
-    shown = re.sub(r"[\d.]+", r"\g<0>×", says) if e.unit == "hazard ratio" else says
+    shown = re.sub(r"[\d.]+", r"\g<0>×", claimed_text) if e.unit == "hazard ratio" else claimed_text
     x = at(edge)
     return (
         f'<svg class="cx-strip" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" overflow="visible" '
-        f'role="img" aria-label="{told}">'
+        f'role="img" aria-label="{description}">'
         f'<rect class="cx-strip-claim" x="{a}" y="4" width="{max(b - a, 2):.1f}" height="20" {_CLAIM}/>'
         f'<line class="cx-strip-axis" x1="{_LEFT}" y1="24" x2="{_RIGHT}" y2="24" {_AXIS}/>'
         f'<line class="cx-strip-edge" x1="{x}" y1="4" x2="{x}" y2="28" {_EDGE}/>'
@@ -68,7 +70,7 @@ def strip(trial: Trial) -> str:
     )
 
 
-def _ends(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
+def _axis_limits(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
     assert e.estimate is not None
     values = (e.estimate.low, e.estimate.high, *edges)
     if e.unit == "share":

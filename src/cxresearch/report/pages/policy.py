@@ -25,7 +25,7 @@ _LOADS = {
 
 
 def sealed(body: str, script: str = "") -> str:
-    """A page with its policy: nothing may be loaded, and only our own script may run, whatever data put into it.
+    """A page with its policy: nothing may be loaded, and only its script may run, whatever data put into it.
 
     Args:
         body: HTML in one piece, with `PLACE` in its head.
@@ -117,7 +117,7 @@ def _check(parsed: Parsed, body: str, script: str) -> None:
 
 
 def _policy(parsed: Parsed, script: str) -> str:
-    """Nothing may be loaded, and only our own script may run, whatever the outputs of the notebook hold."""
+    """Nothing may be loaded, and only the script of the page may run, whatever the outputs of the notebook hold."""
     styles = sorted({_hash(s) for s in (*parsed.styles, *parsed.attributes)})
     allowed = " ".join([*styles, *(["'unsafe-hashes'"] if parsed.attributes else [])]) or "'none'"
     rules = (

@@ -40,7 +40,7 @@ _TITLES = {"interactions": "contacts", "retention": "customers"}
 
 
 def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
-    """Rows read, kept, quarantined and set aside, with the reasons; no row and no customer is named.
+    """Rows read, kept, quarantined and excluded, with the reasons; no row and no customer is named.
 
     Args:
         result: every row accounted for.
@@ -54,7 +54,7 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
     facts = "".join(
         f'<tr><th scope="row">{text(_FACTS.get(f.name, f.name))}</th>'
         f'<td class="cx-num">{text(value)}</td><td>{text(f.note)}</td></tr>'
-        for f, value in zip(result.facts, _told(result.facts, min_cell), strict=True)
+        for f, value in zip(result.facts, _fact_texts(result.facts, min_cell), strict=True)
     )
     return (
         ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
@@ -95,7 +95,7 @@ def _rows(result: Audit) -> str:
     return table(caption, ("table", "what", "rows"), body, kind=_KIND, numeric=_NUMERIC)
 
 
-def _told(facts: Sequence[Fact], min_cell: int) -> list[str]:
+def _fact_texts(facts: Sequence[Fact], min_cell: int) -> list[str]:
     """What the facts say, without small counts; the grades add up to all moments, so they are hidden together."""
     grades = [
         (i, f.value.count)
@@ -114,12 +114,12 @@ def _fact(value: FactValue, min_cell: int) -> str:
 
 
 def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> str:
-    """How the verdicts are found, in short, and what it takes to make the page again.
+    """How verdicts are decided, in short, and what it takes to make the page again.
 
     Args:
         docket: the claims, tried.
         notebook: its name.
-        parameters: what it was told; of a path only the last part is shown.
+        parameters: those of the notebook; of a path only the last part is shown.
     """
     rows = (
         ("Study", docket.study),
@@ -135,7 +135,7 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
 
 
 def _horizon(docket: Docket) -> str:
-    """The study's horizon, as far as a reading of the docket tells it."""
+    """The study's horizon, if a reading of the docket has one."""
     days = set()
     for t in docket.values():
         for e in t.readings:
@@ -162,9 +162,9 @@ def origin(records: Records, *, notebook: str, parameters: Mapping[str, Any]) ->
 
 
 def _run(notebook: str, parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    told = ", ".join(f"{k} = {_short(v)}" for k, v in parameters.items())
+    parameters_text = ", ".join(f"{k} = {_short(v)}" for k, v in parameters.items())
     made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return (("Notebook", notebook), ("Parameters", told), ("Made", made))
+    return (("Notebook", notebook), ("Parameters", parameters_text), ("Made", made))
 
 
 def _list(rows: Iterable[tuple[str, str]]) -> str:

@@ -35,7 +35,7 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
 
     Where a number rests on fewer than `min_cell` customers or cases, the estimate and its curve go, with a word why,
     and so do sentences that repeat it. Where customers were left out of a reading its counts are rounded: those of all
-    customers are told elsewhere.
+    customers are shown elsewhere.
 
     Args:
         trial: a claim, tried.
@@ -55,17 +55,17 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     few = {
         name
         for name, b in besides
-        if name in gone or not _beside(name, b, trial.claim, level, min_cell)
+        if name in gone or not _is_reference_tellable(name, b, trial.claim, level, min_cell)
     }
     hidden = gone | {name for name in few if name}
-    said = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
+    reason = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
     readings = tuple(
-        _without_details(_evidence(e, hidden, said, min_cell), trial) for e in trial.readings
+        _without_details(_evidence(e, hidden, reason, min_cell), trial) for e in trial.readings
     )
     known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
     sentence, caution = trial.sentence, trial.caution
     if _names_hidden(sentence, trial, hidden, known):
-        sentence = Sentence("{hidden}.", (("hidden", Words(f"{said[0].upper()}{said[1:]}")),))
+        sentence = Sentence("{hidden}.", (("hidden", Words(f"{reason[0].upper()}{reason[1:]}")),))
     if _names_hidden(caution, trial, hidden, known):
         caution = Sentence()
     sentence, caution = (_shortened(part, trial) for part in (sentence, caution))
@@ -122,7 +122,7 @@ def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
     )
 
 
-def _beside(
+def _is_reference_tellable(
     name: str | None, result: ReferenceValue, claim: Claim, level: float, min_cell: int
 ) -> bool:
     unit = _unit(result.unit, name or "", claim)
@@ -137,9 +137,9 @@ def _unit(unit: str, reading: str, claim: Claim) -> str:
     return "" if kinds.get(reading) == "attributable_share" else unit
 
 
-def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) -> Evidence:
+def _evidence(e: Evidence, hidden: Collection[str], reason: str, min_cell: int) -> Evidence:
     if e.asides and min_cell > 1 and e.estimate is not None:
-        told = "Counts are rounded to protect customers, because some were left out"
+        warning = "Counts are rounded to protect customers, because some were left out"
         customers, events = (
             n if n < min_cell else rounded(n, min_cell) for n in (e.customers, e.events)
         )
@@ -147,10 +147,10 @@ def _evidence(e: Evidence, hidden: Collection[str], said: str, min_cell: int) ->
             e,
             customers=customers,
             events=events,
-            warnings=tuple(dict.fromkeys((*e.warnings, told))),
+            warnings=tuple(dict.fromkeys((*e.warnings, warning))),
         )
     if e.reading in hidden and e.estimate is not None:
-        return replace(e, estimate=None, series=(), reason=said, p=None, p_family=None)
+        return replace(e, estimate=None, series=(), reason=reason, p=None, p_family=None)
     return (
         replace(e, reason=e.reason.partition(":")[0]) if hidden else e
     )  # its numbers come after it
@@ -179,7 +179,9 @@ def _names_hidden(
         return False
     used = sentence.names
     primary = trial.primary.reading
-    own = primary in hidden and used & (_OWN | {"reason"})
+    is_primary_hidden = primary in hidden and used & (_OWN | {"reason"})
     base = trial.claim.base_rate in hidden and "base" in used
     others = {r.id for r in trial.claim.readings} & used
-    return bool(own or base or others & set(hidden) or others - set(known) or "reason" in used)
+    return bool(
+        is_primary_hidden or base or others & set(hidden) or others - set(known) or "reason" in used
+    )

@@ -48,11 +48,11 @@ def first_screen(docket: Docket, title: str = "") -> None:
     from cxresearch.report.pages.cards import first_screen as block
 
     renderer.enable()
-    told = publishable(docket)
+    shown = publishable(docket)
     _send(
         {
-            "text/html": styled(block(told, title)),
-            "text/plain": str(told),
+            "text/html": styled(block(shown, title)),
+            "text/plain": str(shown),
             MIME: summary(docket, title),
         }
     )
@@ -68,11 +68,11 @@ def opening(records: Records, title: str) -> None:
 
 
 def trial(docket: Docket, result: Trial) -> None:
-    """A claim's section: what it says, the readings, charts, the naive answer, what stays open."""
+    """The section of a claim: its statement, the readings, charts, the naive answer, what stays open."""
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
 
-    docket, result = _told(docket, result)
+    docket, result = _public(docket, result)
     _html(claim_page.opening(docket, result))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
@@ -86,14 +86,14 @@ def trial(docket: Docket, result: Trial) -> None:
 
 
 def claim(docket: Docket, result: Trial) -> None:
-    """The first screen of a page about one claim: what it says, who says so, the verdict."""
+    """The first screen of a page about one claim: its statement, its source, the verdict."""
     from cxresearch.charts import renderer
     from cxresearch.report.pages.cards import one_claim
 
     renderer.enable()
     data = summary(docket) | {"about": result.claim.id}
-    told, shown = _told(docket, result)
-    _send({"text/html": styled(one_claim(told, shown)), "text/plain": repr(shown), MIME: data})
+    public, shown = _public(docket, result)
+    _send({"text/html": styled(one_claim(public, shown)), "text/plain": repr(shown), MIME: data})
 
 
 def readings(docket: Docket, result: Trial) -> None:
@@ -101,7 +101,7 @@ def readings(docket: Docket, result: Trial) -> None:
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
 
-    docket, result = _told(docket, result)
+    docket, result = _public(docket, result)
     _html(claim_page.readings(docket, result))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
@@ -136,7 +136,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
     from cxresearch import charts
     from cxresearch.curves import incidence_by_cause, incidence_by_level
 
-    docket, result = _told(docket, result)
+    docket, result = _public(docket, result)
     for e in result.readings:
         if e.series and (e.primary or e.unit == "difference of shares"):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
@@ -152,12 +152,12 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
         _chart(charts.competing(causes, min_cell=docket.min_cell))
 
 
-def beside(docket: Docket, result: Trial) -> None:
-    """What happens anyway, and what a naive analysis would have said."""
+def reference_values(docket: Docket, result: Trial) -> None:
+    """The base rate and the naive answer."""
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
 
-    docket, result = _told(docket, result)
+    docket, result = _public(docket, result)
     _html(
         claim_page.anyway(result) + claim_page.naive(result)
         or "<p>No number stands beside this claim.</p>"
@@ -167,10 +167,10 @@ def beside(docket: Docket, result: Trial) -> None:
 
 
 def closing(docket: Docket, result: Trial) -> None:
-    """Who was left out, what others found, what would contradict the claim, what could not be tested."""
+    """Who was left out, results published elsewhere, what would contradict the claim, what could not be tested."""
     from cxresearch.report.pages import claim_page
 
-    _html(claim_page.closing(*_told(docket, result)))
+    _html(claim_page.closing(*_public(docket, result)))
 
 
 def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
@@ -199,7 +199,7 @@ def risk_table(records: Records, table: RiskTable) -> None:
 
 
 def method(result: Docket | Records, *, notebook: str, parameters: Mapping[str, Any]) -> None:
-    """How the verdicts are found, if there are any, and what made the page."""
+    """How verdicts are decided, if there are any, and what made the page."""
     from cxresearch.report.pages import provenance
 
     if isinstance(result, Docket):
@@ -252,7 +252,7 @@ def summary(docket: Docket, title: str = "") -> dict[str, Any]:
     }
 
 
-def _told(docket: Docket, result: Trial) -> tuple[Docket, Trial]:
+def _public(docket: Docket, result: Trial) -> tuple[Docket, Trial]:
     """Docket and trial as a page may tell them."""
     return publishable(docket), publishable_trial(result, docket.min_cell)
 

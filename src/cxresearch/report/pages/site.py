@@ -21,7 +21,7 @@ from cxresearch.report.pages.text import (
     text,
     verdict,
 )
-from cxresearch.report.runs.ledger import Look
+from cxresearch.report.runs.ledger import RunRecord
 
 INDEX = "index.html"
 _HEADS = ("Claim", "Verdict", "In these data", "Over the runs")
@@ -87,12 +87,12 @@ def back(entries: Sequence[Entry], claim: str) -> str:
     return f'<p class="cx-back">{" · ".join(links)}</p>'
 
 
-def index(entries: Sequence[Entry], history: Sequence[Look] = ()) -> str:
+def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
     """The index page: what has changed, the pages, and each claim's verdict now and over the runs.
 
     Args:
         entries: the pages.
-        history: all looks at the study, oldest run first, the present run's last.
+        history: all records of the study, oldest run first, the present run's last.
 
     Returns:
         HTML in one piece: offline, without a script.
@@ -104,10 +104,10 @@ def index(entries: Sequence[Entry], history: Sequence[Look] = ()) -> str:
     title = f"Reports: {study}" if study else "Reports"
     shown = _shown(entries)
     statements = {s.claim: s.statement for s in shown}
-    compared = changes.since(history, statements)
+    compared = changes.changes_since(history, statements)
     body = (
         f'<div class="cx-report"><header class="cx-first"><p class="cx-study">{text(study)}</p><h1>Reports</h1>'
-        f"{_dated(shown)}{changes.told(compared, statements, 'row')}</header>"
+        f"{_dated(shown)}{changes.changes_block(compared, statements, 'row')}</header>"
         f"{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div>"
     )
     return standalone(title, body)
@@ -131,19 +131,19 @@ def _shown(entries: Sequence[Entry]) -> list[_Shown]:
             continue
         min_cell = e.summary.get("min_cell", MIN_CELL)
         for v in e.summary["docket"]["verdicts"]:
-            own = not e.about or v["claim"] == e.about
-            if v["primary"] and own and v["claim"] not in result:
+            is_about_it = not e.about or v["claim"] == e.about
+            if v["primary"] and is_about_it and v["claim"] not in result:
                 statement = e.summary["claims"][v["claim"]]["statement"]
-                result[v["claim"]] = _Shown(v["claim"], statement, e, _told(v, min_cell))
+                result[v["claim"]] = _Shown(v["claim"], statement, e, _public_row(v, min_cell))
     return list(result.values())
 
 
-def _told(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
+def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
     """A verdict's row as a page may tell it: without a number that rests on too few."""
     if v["estimate"] is None:
         return v
-    behind = {k: v[k] for k in ("unit", "level", "customers", "events")}
-    if tellable(v["estimate"], v["ci_low"], v["ci_high"], min_cell=min_cell, **behind):
+    counts = {k: v[k] for k in ("unit", "level", "customers", "events")}
+    if tellable(v["estimate"], v["ci_low"], v["ci_high"], min_cell=min_cell, **counts):
         return v
     return v | {"estimate": None, "ci_low": None, "ci_high": None}
 
@@ -173,18 +173,20 @@ def _page(entry: Entry) -> str:
     return f'<li><a href="{text(entry.file)}">{text(entry.title)}</a> {made}{stale}</li>'
 
 
-def _claims(shown: Sequence[_Shown], depth: Mapping[str, str], history: Sequence[Look]) -> str:
+def _claims(shown: Sequence[_Shown], depth: Mapping[str, str], history: Sequence[RunRecord]) -> str:
     if not shown:
         return ""
-    looks = {
+    history_of = {
         s.claim: [
-            verdict_history.told(x, (s.entry.summary or {}).get("min_cell", MIN_CELL))
+            verdict_history.public_record(x, (s.entry.summary or {}).get("min_cell", MIN_CELL))
             for x in changes.of_claim(history, s.claim)
         ]
         for s in shown
     }
-    runs = any(len(result) > 1 for result in looks.values())
-    rows = "".join(_row(s, depth.get(s.claim, ""), looks[s.claim] if runs else None) for s in shown)
+    runs = any(len(result) > 1 for result in history_of.values())
+    rows = "".join(
+        _row(s, depth.get(s.claim, ""), history_of[s.claim] if runs else None) for s in shown
+    )
     caption = "Each claim with its verdict and its number now" + (
         ", and over the runs" if runs else ""
     )
@@ -192,12 +194,12 @@ def _claims(shown: Sequence[_Shown], depth: Mapping[str, str], history: Sequence
     return f'<h2 id="claims">Claims</h2>{table(caption, heads, rows, kind="cx-readings cx-index")}'
 
 
-def _row(shown: _Shown, deep: str, looks: Sequence[Look] | None) -> str:
+def _row(shown: _Shown, deep: str, records: Sequence[RunRecord] | None) -> str:
     v, statement = shown.row, text(shown.statement)
     cells = "".join(
         f'<td data-label="{head}">{cell}</td>'
         for head, cell in zip(
-            _HEADS[1:], _cells(v, looks, stale=bool(shown.entry.stale)), strict=False
+            _HEADS[1:], _cells(v, records, stale=bool(shown.entry.stale)), strict=False
         )
     )
     place = (
@@ -212,7 +214,9 @@ def _row(shown: _Shown, deep: str, looks: Sequence[Look] | None) -> str:
     )
 
 
-def _cells(v: Mapping[str, Any], looks: Sequence[Look] | None, *, stale: bool) -> Iterator[str]:
+def _cells(
+    v: Mapping[str, Any], records: Sequence[RunRecord] | None, *, stale: bool
+) -> Iterator[str]:
     old = '<br><span class="cx-small">not up to date</span>' if stale else ""
     yield f"<div>{verdict(v['verdict'])}{old}</div>"
     if v["estimate"] is not None:
@@ -224,5 +228,5 @@ def _cells(v: Mapping[str, Any], looks: Sequence[Look] | None, *, stale: bool) -
             if v["lacks"]
             else "not shown: too few customers"
         )
-    if looks is not None:
-        yield f"<div class='cx-over'>{verdict_history.over_runs(looks, v['region'], v['unit'])}</div>"
+    if records is not None:
+        yield f"<div class='cx-over'>{verdict_history.over_runs(records, v['region'], v['unit'])}</div>"

@@ -1,4 +1,4 @@
-"""The mark on a page that could not be remade: it is the last good one, and says so."""
+"""The notice on a page that could not be remade: it names the time and the reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAIN = re.compile(r'<main id="main"[^>]*>')
 
 
 def marked(page: str, *, made: str, tried: str, reason: str) -> str:
-    """A page with a mark; an earlier mark goes.
+    """A page with the notice; an earlier notice goes.
 
     Args:
         page: HTML.
@@ -24,16 +24,16 @@ def marked(page: str, *, made: str, tried: str, reason: str) -> str:
     Returns:
         HTML; as it was, where it is no page of ours.
     """
-    said = f"This page is from {escape(made)}. It could not be remade on {escape(tried)}: {escape(reason)}"
-    mark = (
+    sentence = f"This page is from {escape(made)}. It could not be remade on {escape(tried)}: {escape(reason)}"
+    notice = (
         '<!--STALE--><aside class="cx-stale" role="note"><p><strong>Not up to date.</strong> '
-        f"{said.rstrip('.')}.</p></aside><!--/STALE-->"
+        f"{sentence.rstrip('.')}.</p></aside><!--/STALE-->"
     )
-    return _MAIN.sub(lambda result: result[0] + mark, unmarked(page), count=1)
+    return _MAIN.sub(lambda result: result[0] + notice, unmarked(page), count=1)
 
 
 def unmarked(page: str) -> str:
-    """A page without its mark."""
+    """A page without its notice."""
     start = _MAIN.search(page)
     if start is None or not page.startswith("<!--STALE-->", start.end()):
         return page
@@ -45,29 +45,29 @@ _FIELD = re.compile(
 )
 
 
-def kind_of(error: BaseException | str, said: str = "", field: str = "") -> str:
+def kind_of(error: BaseException | str, message: str = "", field: str = "") -> str:
     """What a page may tell of an error: its kind and the field of the study file, and nothing of the data.
 
     Args:
         error: the error, or the name of its class.
-        said: its message, of which only a field of the study file is taken.
+        message: its message, of which only a field of the study file is taken.
         field: where it is known.
     """
     name = error if isinstance(error, str) else type(error).__name__
-    result = _FIELD.match(field or said)
+    result = _FIELD.match(field or message)
     where = f" in {result[0]}" if result else ""
     return f"{name if name.isidentifier() else 'an error'}{where}; the log of that run says more"
 
 
-def plainly(said: str, folders: Sequence[Path]) -> str:
+def plainly(message: str, folders: Sequence[Path]) -> str:
     """The first line of a message as a page may show it: without escape codes and folders of this machine.
 
     Args:
-        said: the message; secrets have been taken out.
+        message: the message; secrets have been taken out.
         folders: of this machine, the deepest first.
     """
     for folder in folders:
         if len(folder.parts) > 1:
-            said = said.replace(f"{folder}{os.sep}", "").replace(str(folder), "…")
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", said).strip().splitlines()
+            message = message.replace(f"{folder}{os.sep}", "").replace(str(folder), "…")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", message).strip().splitlines()
     return "".join(c if c.isprintable() else "?" for c in lines[0]).strip()[:500] if lines else ""

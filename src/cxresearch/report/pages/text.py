@@ -36,7 +36,7 @@ def count(n: int, min_cell: int) -> str:
 
 
 def day(value: str) -> str:
-    """An ISO date as it is said; anything else, such as a day's number, as it is."""
+    """An ISO date as readers write it; anything else, such as a day's number, as it is."""
     try:
         result = date.fromisoformat(value)
     except ValueError:
@@ -45,7 +45,7 @@ def day(value: str) -> str:
 
 
 def moment(at: str) -> str:
-    """A time in ISO 8601 as it is said, in UTC: ``14 Nov. 2026, 06:00 UTC``; anything else as it is."""
+    """A time in ISO 8601 as readers write it, in UTC: ``14 Nov. 2026, 06:00 UTC``; anything else as it is."""
     try:
         result = datetime.fromisoformat(at)
     except ValueError:
@@ -55,7 +55,7 @@ def moment(at: str) -> str:
 
 
 def day_of(at: str) -> str:
-    """The day of a time in ISO 8601, as it is said."""
+    """The day of a time in ISO 8601, as readers write it."""
     return moment(at).rpartition(", ")[0] or at
 
 
@@ -81,7 +81,7 @@ def headline(value: float, unit: str) -> str:
     return f"{number(value, unit)}×" if unit == "hazard ratio" else number(value, unit)
 
 
-def beside(result: ReferenceValue) -> str:
+def reference_text(result: ReferenceValue) -> str:
     """A number to hold another against, as short as on a card."""
     return f"{headline(result.value, result.unit)}{' the rate' if result.unit == 'hazard ratio' else ''}"
 
@@ -139,7 +139,7 @@ def table(
 _MARK = re.compile(r"<!--(DEPTH|SINCE|BACK) ?(.*?)-->", re.DOTALL)
 
 
-def mark(kind: str, argument: str = "") -> str:
+def placeholder(kind: str, argument: str = "") -> str:
     """A place to be filled in.
 
     Args:
@@ -154,7 +154,7 @@ def filled(block: str, by: Mapping[str, Callable[[str], str]]) -> str:
     """A block with its places filled in.
 
     Args:
-        block: HTML in which all text is escaped, so that no text passes for a mark.
+        block: HTML in which all text is escaped, so that no text passes for a placeholder.
         by: what to put in, by kind; called with the argument.
     """
     return _MARK.sub(

@@ -11,9 +11,9 @@ from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.units import limits
 from cxresearch.disclosure.counts import tellable
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
-from cxresearch.report.runs.ledger import Look
+from cxresearch.report.runs.ledger import RunRecord
 
-SHOWN = 12  # runs in the picture and in the list; of earlier ones only the number is said
+SHOWN = 12  # runs in the picture and in the list; of earlier ones only the count is shown
 _STEP, _HEIGHT, _SIGNS = (
     13,
     44,
@@ -21,98 +21,104 @@ _STEP, _HEIGHT, _SIGNS = (
 )  # pixels: a run's width, the picture's height, the line of symbols below
 
 
-def over_runs(looks: Sequence[Look], region: str, unit: str) -> str:
+def over_runs(records: Sequence[RunRecord], region: str, unit: str) -> str:
     """What became of a claim over the runs.
 
     Args:
-        looks: those the verdicts rested on, oldest first.
-        region: where the claim says the number lies, as written; may be empty.
+        records: those the verdicts rested on, oldest first.
+        region: that of the claim, as written; may be empty.
         unit: as `Evidence.unit`.
 
     Returns:
         HTML; all text in it is escaped.
     """
-    if not looks:
+    if not records:
         return "not tried in a run that is on record"
-    last = looks[-SHOWN:]
-    said = "".join(
+    last = records[-SHOWN:]
+    items = "".join(
         f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x, region))}</li>"
         for x in reversed(last)
     )
-    many = f"The last {SHOWN} of {len(looks)} runs" if len(looks) > SHOWN else _runs(len(looks))
+    many = (
+        f"The last {SHOWN} of {len(records)} runs" if len(records) > SHOWN else _runs(len(records))
+    )
     return (
-        f'{_picture(last, region, unit)}<div><p class="cx-turn">{_turn(looks)}</p>'
-        f"<details><summary>{many}<span class='cx-hidden'> of: {text(looks[-1].claim)}</span></summary>"
-        f'<ol class="cx-runs">{said}</ol></details></div>'
+        f'{_picture(last, region, unit)}<div><p class="cx-turn">{_turn(records)}</p>'
+        f"<details><summary>{many}<span class='cx-hidden'> of: {text(records[-1].claim)}</span></summary>"
+        f'<ol class="cx-runs">{items}</ol></details></div>'
     )
 
 
-def told(look: Look, min_cell: int) -> Look:
-    """A look as a page may tell it: without a number that rests on too few."""
-    if look.estimate is None or look.ci_low is None or look.ci_high is None:
-        return look
+def public_record(record: RunRecord, min_cell: int) -> RunRecord:
+    """A record as a page may show it: without a number that rests on too few."""
+    if record.estimate is None or record.ci_low is None or record.ci_high is None:
+        return record
     if tellable(
-        look.estimate,
-        look.ci_low,
-        look.ci_high,
-        unit=look.unit,
-        level=look.level,
+        record.estimate,
+        record.ci_low,
+        record.ci_high,
+        unit=record.unit,
+        level=record.level,
         min_cell=min_cell,
-        customers=look.customers,
-        events=look.events,
+        customers=record.customers,
+        events=record.events,
     ):
-        return look
-    return replace(look, estimate=None, ci_low=None, ci_high=None)
+        return record
+    return replace(record, estimate=None, ci_low=None, ci_high=None)
 
 
 def _runs(n: int) -> str:
     return f"{n} run{'' if n == 1 else 's'}"
 
 
-def _number(look: Look, region: str) -> str:
-    if look.estimate is None or look.ci_low is None or look.ci_high is None:
+def _number(record: RunRecord, region: str) -> str:
+    if record.estimate is None or record.ci_low is None or record.ci_high is None:
         return ""
-    spread = limits(look.ci_low, look.ci_high, look.unit, edges_of(region))
-    return f"{headline(look.estimate, look.unit)} ({spread}), data until {day(look.data_until)}"
+    spread = limits(record.ci_low, record.ci_high, record.unit, edges_of(region))
+    return (
+        f"{headline(record.estimate, record.unit)} ({spread}), data until {day(record.data_until)}"
+    )
 
 
-def _turn(looks: Sequence[Look]) -> str:
+def _turn(records: Sequence[RunRecord]) -> str:
     """Since when the verdict is what it is, and what it was before."""
-    now = looks[-1].verdict
-    other = next((i for i in range(len(looks) - 1, -1, -1) if looks[i].verdict != now), None)
+    now = records[-1].verdict
+    other = next((i for i in range(len(records) - 1, -1, -1) if records[i].verdict != now), None)
     if other is None:
-        return f"the same in {_runs(len(looks))}" if len(looks) > 1 else "first run"
-    return f"since {text(day_of(looks[other + 1].at))}; before: {verdict(looks[other].verdict)}"
+        return f"the same in {_runs(len(records))}" if len(records) > 1 else "first run"
+    return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict)}"
 
 
-def _picture(looks: Sequence[Look], region: str, unit: str) -> str:
-    """A point and an interval for each run, left to right, over where the claim says the number lies."""
-    drawn = [(i, x) for i, x in enumerate(looks) if x.unit == unit and _finite(x)]
-    if len(looks) < 2 or not drawn:
+def _picture(records: Sequence[RunRecord], region: str, unit: str) -> str:
+    """A point and an interval for each run, left to right, over the region of the claim."""
+    drawn = [(i, x) for i, x in enumerate(records) if x.unit == unit and _finite(x)]
+    if len(records) < 2 or not drawn:
         return ""
     edges = _edges(region)
     scale = _Scale(
         [v for _, x in drawn for v in (x.ci_low, x.ci_high) if v is not None], edges, unit
     )
-    width = _STEP * len(looks)
-    marks = "".join(
+    width = _STEP * len(records)
+    intervals = "".join(
         f'<path class="cx-strip-interval" d="M{_x(i)} {scale.y(x.ci_low)}V{scale.y(x.ci_high)}"/>'
         f'<circle class="cx-strip-value" cx="{_x(i)}" cy="{scale.y(x.estimate)}" r="3.5"/>'
         for i, x in drawn
     )
     signs = "".join(
         f'<text x="{_x(i)}" y="{_HEIGHT + 12}" text-anchor="middle">{text(SYMBOLS.get(x.verdict, "–"))}</text>'
-        for i, x in enumerate(looks)
+        for i, x in enumerate(records)
     )
     shade = ""
     if edges:
         low, high = edges
         top, bottom = scale.y(high), scale.y(low)
         shade = f'<rect class="cx-strip-claim" x="0" y="{top}" width="{width}" height="{max(bottom - top, 2):.1f}"/>'
-    said = "; ".join(f"{day_of(x.at)}: {x.verdict} {_number(x, region)}".rstrip() for x in looks)
+    description = "; ".join(
+        f"{day_of(x.at)}: {x.verdict} {_number(x, region)}".rstrip() for x in records
+    )
     return (
         f'<svg class="cx-trace" width="{width}" height="{_HEIGHT + _SIGNS}" viewBox="0 0 {width} {_HEIGHT + _SIGNS}" '
-        f'role="img" aria-label="{text(said)}">{shade}{marks}{signs}</svg>'
+        f'role="img" aria-label="{text(description)}">{shade}{intervals}{signs}</svg>'
     )
 
 
@@ -120,9 +126,9 @@ def _x(position: int) -> float:
     return _STEP * (position + 0.5)
 
 
-def _finite(look: Look) -> bool:
+def _finite(record: RunRecord) -> bool:
     return all(
-        v is not None and math.isfinite(v) for v in (look.estimate, look.ci_low, look.ci_high)
+        v is not None and math.isfinite(v) for v in (record.estimate, record.ci_low, record.ci_high)
     )
 
 

@@ -1,4 +1,4 @@
-"""From plans to pages: each notebook runs on its own; one that fails does not stop the others."""
+"""From plans to pages: each notebook runs separately; one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cxresearch.atomic import stage
 from cxresearch.errors import ReportError
 from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
-from cxresearch.report.runs import manifest as shelves
-from cxresearch.report.runs.kernel import NotebookError, Place, execute
-from cxresearch.report.runs.ledger import Look, identity
+from cxresearch.report.runs import manifest as manifests
+from cxresearch.report.runs.kernel import NotebookError, Place, execute, redactor
+from cxresearch.report.runs.ledger import RunRecord, identity
 from cxresearch.report.runs.lock import Stops
-from cxresearch.report.runs.manifest import Shelf, Shelved
+from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
 from cxresearch.report.runs.publish import Move, clear, discard, mark_of, publish, workplace
-from cxresearch.report.runs.redaction import redactor
-from cxresearch.report.whole import stage
 from cxresearch.study import Study
 from cxresearch.trust import make_private
 
@@ -73,23 +72,23 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class BuildResult:
     """What came of a run's plans.
 
     Attributes:
         made: the pages.
         failed: what went wrong with the others.
-        looks: the readings that the notebooks showed, each once.
+        records: the readings that the notebooks showed, each once.
     """
 
     made: tuple[Made, ...] = ()
     failed: tuple[tuple[Plan, NotebookError], ...] = ()
-    looks: tuple[Look, ...] = ()
+    records: tuple[RunRecord, ...] = ()
 
 
 def make(
     run: Run, file: Path, study: Study, variables: Mapping[str, str], plans: Sequence[Plan]
-) -> Edition:
+) -> BuildResult:
     """Run notebooks and make their pages.
 
     Args:
@@ -141,35 +140,35 @@ def _pages(
     study: Study,
     done: Sequence[tuple[Plan, Any]],
     failed: list[tuple[Plan, NotebookError]],
-) -> Edition:
+) -> BuildResult:
     from cxresearch.report.pages.html import page, summary, title_of
     from cxresearch.report.pages.site import Entry
 
     new = [Entry(plan.file, title_of(nb, plan.page), summary(nb), run.at) for plan, nb in done]
-    looks = _looks(run, identity(study), [e.summary for e in new if e.summary])
-    history = (*ledger.looks(run.state, identity(study), run.tell), *looks)
-    beside = {e.file: e for e in (*entries(shelves.read(run.state, run.out).here()), *new)}
+    records = _records(run, identity(study), [e.summary for e in new if e.summary])
+    history = (*ledger.read_records(run.state, identity(study), run.tell), *records)
+    by_file = {e.file: e for e in (*entries(manifests.read(run.state, run.out).here()), *new)}
     made = []
     for (plan, notebook), entry in zip(done, new, strict=True):
         run.say(f"making the page {plan.file}")
         try:
-            text = page(notebook, name=plan.page, entries=tuple(beside.values()), history=history)
+            text = page(notebook, name=plan.page, entries=tuple(by_file.values()), history=history)
             made.append(Made(plan, entry.title, text, entry.summary))
         except ReportError as e:
             failed.append((plan, NotebookError(f"{plan.file}: {e}")))
-    return Edition(tuple(made), tuple(failed), looks)
+    return BuildResult(tuple(made), tuple(failed), records)
 
 
-def entries(pages: Sequence[Shelved]) -> tuple[Entry, ...]:
+def entries(pages: Sequence[PublishedPage]) -> tuple[Entry, ...]:
     """Pages that were published, as the index and the other pages take them."""
     from cxresearch.report.pages.site import Entry
 
     return tuple(Entry(p.file, p.title, p.summary, p.made, p.stale) for p in pages)
 
 
-def _looks(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tuple[Look, ...]:
+def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tuple[RunRecord, ...]:
     """Each reading once: the first page that shows it counts."""
-    result: dict[tuple[str, str, int], Look] = {}
+    result: dict[tuple[str, str, int], RunRecord] = {}
     for summary in summaries:
         docket = summary["docket"]
         of_run: dict[str, Any] = {"run": run.id, "at": run.at, "study": study}
@@ -182,8 +181,8 @@ def _looks(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tupl
         for v in docket["verdicts"]:
             reading = (v["claim"], v["reading"])
             again[reading] += 1
-            fields = {k: v[k] for k in Look.__dataclass_fields__ if k not in of_run}
-            result.setdefault((*reading, again[reading]), Look(**of_run, **fields))
+            fields = {k: v[k] for k in RunRecord.__dataclass_fields__ if k not in of_run}
+            result.setdefault((*reading, again[reading]), RunRecord(**of_run, **fields))
     return tuple(result.values())
 
 
@@ -200,10 +199,10 @@ def lasting(seconds: float) -> str:
 INDEX = "index.html"
 
 
-def issue(
+def publish_result(
     run: Run,
     stops: Stops,
-    edition: Edition,
+    result: BuildResult,
     *,
     stale: Mapping[str, str],
     key: Callable[[Plan, Iterable[str]], str] | None = None,
@@ -214,7 +213,7 @@ def issue(
     Args:
         run: the run, the lock of its state held.
         stops: holds signals back while files are renamed.
-        edition: the new pages.
+        result: the new pages.
         stale: why a page could not be remade, by file name; those that are not there are passed over.
         key: of a plan and the pages in the folder, what the page was made from; none if that is not known.
         study: its id in the ledger; empty for what is known.
@@ -222,40 +221,44 @@ def issue(
     Raises:
         OSError: something cannot be written. Nothing is published then, or the next run finishes it.
     """
-    shelf = shelves.read(run.state, run.out)
-    shelf = msgspec.structs.replace(shelf, study=study or shelf.study)
-    texts = {m.plan.file: m.text for m in edition.made}
-    pages = [_shelved(run, m) for m in edition.made]
+    manifest = manifests.read(run.state, run.out)
+    manifest = msgspec.structs.replace(manifest, study=study or manifest.study)
+    texts = {m.plan.file: m.text for m in result.made}
+    pages = [_published_page(run, m) for m in result.made]
     for file, reason in stale.items():
-        old = shelf.get(file)
+        old = manifest.get(file)
         text = _marked(run, file, old, reason)
         if text is not None:
             texts[file] = text
             pages += [_again(old, text, reason)] if old else []
-    shelf = shelf.with_pages(pages)
+    manifest = manifest.with_pages(pages)
     if key is not None:
-        keys = {m.plan.file: key(m.plan, [p.file for p in shelf.pages]) for m in edition.made}
-        shelf = shelf.with_pages(
-            [msgspec.structs.replace(p, key=keys.get(p.file, p.key)) for p in shelf.pages]
+        page_keys = {
+            m.plan.file: key(m.plan, [p.file for p in manifest.pages]) for m in result.made
+        }
+        manifest = manifest.with_pages(
+            [msgspec.structs.replace(p, key=page_keys.get(p.file, p.key)) for p in manifest.pages]
         )
-    if not texts and not shelf.pages:
+    if not texts and not manifest.pages:
         return
-    texts[INDEX] = _index(run, shelf, edition.looks)
-    shelf = msgspec.structs.replace(shelf, index=_digest(texts[INDEX]))
+    texts[INDEX] = _index(run, manifest, result.records)
+    manifest = msgspec.structs.replace(manifest, index=_digest(texts[INDEX]))
     run.say("writing the pages")
     moves: list[Move] = []
     try:
-        kept = shelves.place(run.state, run.out)
+        kept = manifests.place(run.state, run.out)
         make_private(kept.parent)
         for file, text in texts.items():
             target = run.out / file
             moves.append(
                 (stage(target, partial(_write, text=text), mark=mark_of(run.state)), target)
             )
-        moves.append((stage(kept, partial(_write, text=shelves.text(shelf)), mode=0o600), kept))
-        if edition.looks:
+        moves.append(
+            (stage(kept, partial(_write, text=manifests.text(manifest)), mode=0o600), kept)
+        )
+        if result.records:
             run.say("writing the ledger")
-            moves.insert(0, ledger.prepared(run.state, edition.looks))
+            moves.insert(0, ledger.prepared(run.state, result.records))
     except BaseException:
         discard(moves)
         raise
@@ -263,15 +266,18 @@ def issue(
         publish(run.state, moves, run.say)
 
 
-def _index(run: Run, shelf: Shelf, looks: Sequence[Look]) -> str:
+def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
     from cxresearch.report.pages.site import index
 
     run.say("making the index")
-    return index(entries(shelf.pages), (*ledger.looks(run.state, shelf.study, run.tell), *looks))
+    return index(
+        entries(manifest.pages),
+        (*ledger.read_records(run.state, manifest.study, run.tell), *records),
+    )
 
 
-def _shelved(run: Run, made: Made) -> Shelved:
-    return Shelved(
+def _published_page(run: Run, made: Made) -> PublishedPage:
+    return PublishedPage(
         file=made.plan.file,
         title=made.title,
         made=run.at,
@@ -282,7 +288,7 @@ def _shelved(run: Run, made: Made) -> Shelved:
     )
 
 
-def _marked(run: Run, file: str, old: Shelved | None, reason: str) -> str | None:
+def _marked(run: Run, file: str, old: PublishedPage | None, reason: str) -> str | None:
     """The last good page with a mark; None if there is none."""
     from cxresearch.report.pages.text import moment  # slow to import, and needed only here
 
@@ -296,12 +302,12 @@ def _marked(run: Run, file: str, old: Shelved | None, reason: str) -> str | None
     return new if new != text else None
 
 
-def _again(old: Shelved, text: str, reason: str) -> Shelved:
+def _again(old: PublishedPage, text: str, reason: str) -> PublishedPage:
     return msgspec.structs.replace(old, sha256=_digest(text), stale=reason)
 
 
 def _digest(text: str) -> str:
-    return shelves.digest(text.encode("utf-8"))
+    return manifests.digest(text.encode("utf-8"))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,9 +1,10 @@
-"""Runs one notebook with papermill, in a kernel of its own, without a port and without a trace of secrets."""
+"""Runs one notebook with papermill, in a separate kernel, without a port and without secrets in its output."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,17 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxresearch.atomic import atomic_write
 from cxresearch.errors import ReportError
+from cxresearch.redaction import Secrets, forms_in_text, redact_json
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs.plan import Plan
-from cxresearch.report.runs.publish import DEEPEST, TOLD, hold
-from cxresearch.report.runs.redaction import cleared
-from cxresearch.report.whole import put
-from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private
+from cxresearch.report.runs.publish import DEEPEST, LOG_SUFFIX, hold
+from cxresearch.study import Study
+from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private, variable
 
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"
 _ENGINE = "cxresearch"
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _COMMAND = [
     *(sys.executable, "-P"),  # the study folder, in which a kernel works, is no place for modules
     *("-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.ignore_cwd=1"),
@@ -68,6 +71,23 @@ class Place:
     server: bool = False
 
 
+def redactor(file: Path, study: Study, variables: Mapping[str, str]) -> Callable[[str], str]:
+    """What turns the values of variables back into ``${NAME}``, in whatever way a notebook or a message writes them.
+
+    Args:
+        file: the study file.
+        study: what was read from it.
+        variables: values that were given; the environment holds the others that the user allows.
+
+    Returns:
+        A function of a text.
+    """
+    names = set(_VARIABLE.findall(file.read_text(encoding="utf-8-sig", errors="replace")))
+    values = {name: variable(name, variables) for name in names} | dict(variables)
+    secrets = Secrets(values, forms_in_text)
+    return lambda text: secrets.redact(study.redact(text))
+
+
 def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     """Run a notebook.
 
@@ -88,7 +108,7 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
     _register()
-    output, told = at.work / f"{plan.page}.ipynb", at.work / f"{plan.page}{TOLD}"
+    output, log = at.work / f"{plan.page}.ipynb", at.work / f"{plan.page}{LOG_SUFFIX}"
     try:
         execute_notebook(
             str(plan.notebook),
@@ -100,26 +120,26 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
             cwd=str(at.folder),
             environment=_environment(at, spark=plan.values.get("engine") == "spark"),
             sockets=at.sockets,
-            told=told,
+            log=log,
             say=say,
         )
         done = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
     except PapermillExecutionError as e:
         cell = _position(nbformat.read(output, as_version=4), e.source)  # type: ignore[no-untyped-call]
-        said = _first_line(at, f"{e.ename}: {e.evalue}") or "failed"
+        message = _first_line(at, f"{e.ename}: {e.evalue}") or "failed"
         public = f"notebook {plan.page}, cell {cell}: {kind_of(e.ename, str(e.evalue))}"
         raise NotebookError(
-            f"notebook {plan.page}, cell {cell}: {said}", _keep(output, at), public=public
+            f"notebook {plan.page}, cell {cell}: {message}", _keep(output, at), public=public
         ) from None
     except OSError as e:
         raise NotebookError(
             f"notebook {plan.page}: {_first_line(at, e.strerror or str(e))}"
         ) from None
     except (PapermillException, DeadKernelError, RuntimeError) as e:
-        said = _first_line(at, str(e)) or type(e).__name__
-        last = _last_line(at, told)
+        message = _first_line(at, str(e)) or type(e).__name__
+        last = _last_line(at, log)
         raise NotebookError(
-            f"notebook {plan.page}: {said}{f' (it last said: {last})' if last else ''}"
+            f"notebook {plan.page}: {message}{f' (it last said: {last})' if last else ''}"
         ) from None
     with suppress(OSError):  # what failed earlier has been put right
         (at.state / FAILED / output.name).unlink(missing_ok=True)
@@ -129,7 +149,7 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
 def _environment(at: Place, *, spark: bool) -> dict[str, str]:
     """What the kernel needs to know: no other variable of this program's, no settings and no start-up files."""
     allowed = {n: os.environ[n] for n in allowing(at.variables).split(",") if n in os.environ}
-    own = {
+    settings = {
         **{
             name: str(at.work / "ipython")
             for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")
@@ -140,7 +160,7 @@ def _environment(at: Place, *, spark: bool) -> dict[str, str]:
         ALLOW_ENV: allowing(at.variables),
     }
     passed = kernel_variables(spark=spark, server=at.server)
-    return {"TMPDIR": str(at.work / "tmp"), **passed, **allowed, **at.variables, **own}
+    return {"TMPDIR": str(at.work / "tmp"), **passed, **allowed, **at.variables, **settings}
 
 
 def _register() -> None:
@@ -178,7 +198,7 @@ def _register() -> None:
             *,
             environment: Mapping[str, str],
             sockets: Path,
-            told: Path,
+            log: Path,
             say: Callable[[str], None],
             start_timeout: int = 60,
             **_: Any,
@@ -199,7 +219,7 @@ def _register() -> None:
                 kernel_manager_class=Manager,
             )
             # what libraries write past the notebook may hold anything, so it goes into no log
-            with told.open("wb") as stream:
+            with log.open("wb") as stream:
                 hold(stream)
                 return client.execute(env=dict(environment), stdout=stream, stderr=stream)
 
@@ -221,11 +241,11 @@ def _transport(sockets: Path) -> Any:
 def _position(notebook: Any, source: str) -> int:
     """The number of a cell as the notebook is shipped: what papermill has put in does not count."""
     added = {"injected-parameters", "papermill-error-cell-tag"}
-    own = [c for c in notebook.cells if not added & set(c.metadata.get("tags", ()))]
+    cells = [c for c in notebook.cells if not added & set(c.metadata.get("tags", ()))]
     return next(
         (
             i
-            for i, c in enumerate(own, 1)
+            for i, c in enumerate(cells, 1)
             if c.source == source and any(o.output_type == "error" for o in c.get("outputs", ()))
         ),
         0,
@@ -237,9 +257,9 @@ def _keep(output: Path, at: Place) -> str:
     keep = at.state / FAILED
     try:
         make_private(keep)
-        clean = cleared(json.loads(output.read_text(encoding="utf-8")), at.redact)
+        clean = redact_json(json.loads(output.read_text(encoding="utf-8")), at.redact)
         return str(
-            put(
+            atomic_write(
                 keep / output.name,
                 json.dumps(clean, ensure_ascii=False, indent=1) + "\n",
                 mode=0o600,
@@ -249,12 +269,12 @@ def _keep(output: Path, at: Place) -> str:
         return f"nowhere, {keep} cannot be written ({e.strerror})"
 
 
-def _first_line(at: Place, said: str) -> str:
-    return plainly(at.redact(said), (at.work, at.state, at.folder))
+def _first_line(at: Place, message: str) -> str:
+    return plainly(at.redact(message), (at.work, at.state, at.folder))
 
 
-def _last_line(at: Place, told: Path) -> str:
+def _last_line(at: Place, log: Path) -> str:
     with suppress(OSError):
-        lines = told.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return _first_line(at, lines[-1]) if lines else ""
     return ""

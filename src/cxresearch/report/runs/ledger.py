@@ -1,4 +1,4 @@
-"""Every look at a claim, kept: what each run of `cxresearch report` found. One Parquet file per run, never changed."""
+"""The ledger: the results of each run of `cxresearch report`. One Parquet file per run, never changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxresearch.report.whole import stage, sync
+from cxresearch.atomic import put_in_place, stage
 from cxresearch.study import Study
 from cxresearch.trust import is_signed, make_private, signature
 
@@ -21,7 +21,7 @@ _RUN = re.compile(r"[0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class RunRecord:
     """One reading of one claim in one run.
 
     Attributes:
@@ -78,7 +78,7 @@ _KINDS = {
     "float | None": pl.Float64(),
     "str": pl.String(),
 }
-SCHEMA = pl.Schema({f.name: _KINDS[str(f.type)] for f in Look.__dataclass_fields__.values()})
+SCHEMA = pl.Schema({f.name: _KINDS[str(f.type)] for f in RunRecord.__dataclass_fields__.values()})
 
 
 def identity(study: Study) -> str:
@@ -86,27 +86,27 @@ def identity(study: Study) -> str:
     return study.info.id or study.name
 
 
-def prepared(folder: Path, looks: Sequence[Look]) -> tuple[Path, Path]:
-    """Write the looks of a run to a file that does not count yet.
+def prepared(folder: Path, records: Sequence[RunRecord]) -> tuple[Path, Path]:
+    """Write the records of a run to a file that does not count yet.
 
     Args:
         folder: the study's state folder.
-        looks: of one run; at least one.
+        records: of one run; at least one.
 
     Returns:
         The file written, and the name under which it counts.
 
     Raises:
-        ValueError: there are no looks, or they are of several runs, or the run's id is no file name.
+        ValueError: there are no records, or they are of several runs, or the run's id is no file name.
         OSError: the folder cannot be written.
     """
-    runs = {x.run for x in looks}
+    runs = {x.run for x in records}
     if len(runs) != 1 or not _RUN.fullmatch(min(runs)):
         raise ValueError(f"a file of the ledger holds one run, were {sorted(runs)}")
     home = folder / FOLDER
     make_private(home)
     target = home / f"{min(runs)}.parquet"
-    frame = pl.DataFrame([asdict(x) for x in looks], schema=SCHEMA)
+    frame = pl.DataFrame([asdict(x) for x in records], schema=SCHEMA)
     signed_by = {_SIGNED: signature(target.name, _content(frame))}
     return stage(target, partial(frame.write_parquet, metadata=signed_by), mode=0o600), target
 
@@ -116,28 +116,28 @@ def _content(frame: pl.DataFrame) -> bytes:
     return repr(frame.rows()).encode()
 
 
-def record(folder: Path, looks: Sequence[Look]) -> Path:
-    """Add the looks of a run: one file, whole or not at all.
+def record(folder: Path, records: Sequence[RunRecord]) -> Path:
+    """Add the records of a run: one file, complete or not at all.
 
     Args:
         folder: the study's state folder.
-        looks: of one run; at least one.
+        records: of one run; at least one.
 
     Returns:
         The file.
 
     Raises:
-        ValueError: there are no looks, or they are of several runs, or the run's id is no file name.
+        ValueError: there are no records, or they are of several runs, or the run's id is no file name.
         OSError: the folder cannot be written.
     """
-    part, target = prepared(folder, looks)
-    part.replace(target)
-    sync(target.parent)
-    return target
+    part, target = prepared(folder, records)
+    return put_in_place(part, target)
 
 
-def looks(folder: Path, study: str, say: Callable[[str], None] | None = None) -> tuple[Look, ...]:
-    """All looks at a study, the oldest run first.
+def read_records(
+    folder: Path, study: str, say: Callable[[str], None] | None = None
+) -> tuple[RunRecord, ...]:
+    """All records of a study, the oldest run first.
 
     Args:
         folder: the study's state folder.
@@ -145,9 +145,9 @@ def looks(folder: Path, study: str, say: Callable[[str], None] | None = None) ->
         say: called with a line for each file that cannot be read and is passed over.
 
     Returns:
-        The looks, within a run in the order in which they were recorded.
+        The records, within a run in the order in which they were recorded.
     """
-    result: list[Look] = []
+    result: list[RunRecord] = []
     home = folder / FOLDER
     files = sorted(home.glob("[!.]*.parquet")) if os.access(home, os.R_OK | os.X_OK) else []
     for file in files:
@@ -158,7 +158,7 @@ def looks(folder: Path, study: str, say: Callable[[str], None] | None = None) ->
             )
             if is_signed(file.name, _content(frame), mac):
                 result += [
-                    Look(**row)
+                    RunRecord(**row)
                     for row in frame.filter(pl.col("study") == study).iter_rows(named=True)
                 ]
             elif say is not None:
@@ -167,8 +167,6 @@ def looks(folder: Path, study: str, say: Callable[[str], None] | None = None) ->
                 )
         except (OSError, pl.exceptions.PolarsError) as e:
             if say is not None:
-                said = str(e).strip().splitlines()
-                say(
-                    f"the ledger's file {file.name} cannot be read and is passed over: {said[0] if said else 'broken'}"
-                )
+                cause = next(iter(str(e).strip().splitlines()), "broken")
+                say(f"the ledger's file {file.name} cannot be read and is passed over: {cause}")
     return tuple(result)

@@ -105,7 +105,7 @@ _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(KeyboardInterrupt):
-    """The run was told to stop.
+    """A signal asked the run to stop.
 
     Attributes:
         signal: the number of the signal.

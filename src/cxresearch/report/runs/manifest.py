@@ -22,15 +22,15 @@ from cxresearch.trust import signed, unsigned
 FOLDER = "pages"
 
 
-class Shelved(msgspec.Struct, frozen=True, kw_only=True):
+class PublishedPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page that was published.
 
     Attributes:
         file: its name in the folder.
-        title: as the index says it.
+        title: as in the index.
         made: when, UTC, ISO 8601 to the second.
         run: id of the run that made it.
-        key: of all that it was made from; empty where that cannot be told.
+        key: of all that it was made from; empty where that is not known.
         sha256: of the file.
         stale: why it could not be remade; empty if it is up to date.
         summary: the verdicts it shows, as `show.summary` sends them; None if it shows none.
@@ -46,7 +46,7 @@ class Shelved(msgspec.Struct, frozen=True, kw_only=True):
     summary: dict[str, Any] | None = None
 
 
-class Shelf(msgspec.Struct, frozen=True):
+class Manifest(msgspec.Struct, frozen=True):
     """The pages of a folder.
 
     Attributes:
@@ -59,22 +59,22 @@ class Shelf(msgspec.Struct, frozen=True):
     out: str
     study: str = ""
     index: str = ""
-    pages: tuple[Shelved, ...] = ()
+    pages: tuple[PublishedPage, ...] = ()
 
-    def get(self, file: str) -> Shelved | None:
+    def get(self, file: str) -> PublishedPage | None:
         """The page of that name."""
         return next((p for p in self.pages if p.file == file), None)
 
-    def here(self) -> tuple[Shelved, ...]:
+    def here(self) -> tuple[PublishedPage, ...]:
         """The pages that are still in the folder."""
         return tuple(p for p in self.pages if (Path(self.out) / p.file).is_file())
 
-    def with_pages(self, new: Sequence[Shelved]) -> Shelf:
-        """The shelf with pages put in the place of those of their names, or at the end; what has gone is left out."""
-        by = {p.file: p for p in new}
-        here = {p.file for p in self.here()} | by.keys()
-        old = [by.pop(p.file, p) for p in self.pages if p.file in here]
-        return msgspec.structs.replace(self, pages=(*old, *by.values()))
+    def with_pages(self, new: Sequence[PublishedPage]) -> Manifest:
+        """The manifest with new pages, in place of those of the same names or at the end, and without those gone."""
+        new_pages = {p.file: p for p in new}
+        here = {p.file for p in self.here()} | new_pages.keys()
+        old = [new_pages.pop(p.file, p) for p in self.pages if p.file in here]
+        return msgspec.structs.replace(self, pages=(*old, *new_pages.values()))
 
     def holds(self, file: str, sha256: str) -> bool:
         """Whether a file of the folder is what was published."""
@@ -92,20 +92,20 @@ def place(state: Path, out: Path) -> Path:
     return state / FOLDER / f"{name}.json"
 
 
-def read(state: Path, out: Path) -> Shelf:
-    """The shelf of a folder of pages; an empty one where no run of this user is known."""
-    empty = Shelf(str(out.resolve()))
+def read(state: Path, out: Path) -> Manifest:
+    """The manifest of a folder of pages; an empty one where no run of this user is known."""
+    empty = Manifest(str(out.resolve()))
     try:
         content = unsigned(_signs(out), place(state, out).read_bytes())
-        result = msgspec.json.decode(content or b"", type=Shelf)
+        result = msgspec.json.decode(content or b"", type=Manifest)
     except (OSError, msgspec.MsgspecError):
         return empty
     return result if result.out == empty.out else empty
 
 
-def text(shelf: Shelf) -> str:
-    """A shelf as it is kept, signed."""
-    return signed(_signs(Path(shelf.out)), msgspec.json.encode(shelf)).decode()
+def text(manifest: Manifest) -> str:
+    """A manifest as it is kept, signed."""
+    return signed(_signs(Path(manifest.out)), msgspec.json.encode(manifest)).decode()
 
 
 def _signs(out: Path) -> str:
@@ -113,7 +113,7 @@ def _signs(out: Path) -> str:
 
 
 def digest(content: bytes) -> str:
-    """sha256, as `Shelved.sha256`."""
+    """sha256, as `PublishedPage.sha256`."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -164,20 +164,20 @@ def inputs(file: Path, study: Study) -> str:
         return ""
 
 
-def key(plan: Plan, beside: Iterable[str], read: str) -> str:
+def key(plan: Plan, files: Iterable[str], read: str) -> str:
     """A digest of all that a page is made from.
 
     Args:
         plan: the page.
-        beside: the files of all pages in its folder, which it may lead to.
+        files: the files of all pages in its folder, which it may lead to.
         read: from `inputs`.
 
     Returns:
         The digest; empty where that of the inputs is.
     """
-    told = json.dumps([dict(plan.values), sorted(beside)], sort_keys=True)
+    settings = json.dumps([dict(plan.values), sorted(files)], sort_keys=True)
     return (
-        _digest(read.encode(), plan.notebook.read_bytes(), told.encode(), _package().encode())
+        _digest(read.encode(), plan.notebook.read_bytes(), settings.encode(), _package().encode())
         if read
         else ""
     )
@@ -190,9 +190,11 @@ def _package() -> str:
     files = (
         p for p in sorted(home.rglob("*")) if p.is_file() and p.suffix not in (".pyc", ".part")
     )
-    own = [part for p in files for part in (str(p.relative_to(home)).encode(), p.read_bytes())]
+    contents = [part for p in files for part in (str(p.relative_to(home)).encode(), p.read_bytes())]
     return _digest(
-        *own, sys.version.encode(), *(f"{name} {version(name)}".encode() for name in _LIBRARIES)
+        *contents,
+        sys.version.encode(),
+        *(f"{name} {version(name)}".encode() for name in _LIBRARIES),
     )
 
 

@@ -11,8 +11,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from cxresearch.atomic import put_in_place, stage
 from cxresearch.errors import ReportError
-from cxresearch.report.whole import stage, sync
 
 NAMES = (
     "chromium",
@@ -63,7 +63,7 @@ def browser() -> str:
 
 
 def pdf(page: Path, target: Path) -> Path:
-    """Print a page to a PDF, whole or not at all.
+    """Print a page to a PDF, complete or not at all.
 
     Args:
         page: an HTML file of ours.
@@ -81,11 +81,9 @@ def pdf(page: Path, target: Path) -> Path:
     program = browser()
     try:
         part = stage(target, lambda place: _print(program, page, place))
-        part.replace(target)
-        sync(target.parent)
+        return put_in_place(part, target)
     except OSError as e:
         raise ReportError(f"cannot write {target}: {e.strerror or e}") from None
-    return target
 
 
 def _there(path: str) -> bool:
@@ -103,9 +101,9 @@ def _print(program: str, page: Path, place: Path) -> None:
             f"--print-to-pdf={made}",
             page.resolve().as_uri(),
         ]
-        said = Path(home) / "said"
-        with said.open("wb") as out:
-            # a group of its own, so that its children end with it
+        log = Path(home) / "browser.log"
+        with log.open("wb") as out:
+            # a separate process group, so that its children end with it
             running = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
@@ -120,7 +118,7 @@ def _print(program: str, page: Path, place: Path) -> None:
                 ) from None
         printed = made.read_bytes() if made.is_file() else b""
         if failed or not printed.startswith(b"%PDF"):
-            lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [
                 "it wrote no PDF"
             ]
             raise ReportError(f"{Path(program).name} could not print {page.name}: {lines[-1]}")

@@ -18,7 +18,7 @@ from cxresearch.errors import ParameterError, nearest
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One thing a notebook may be told.
+    """One parameter of a notebook.
 
     Attributes:
         name: as in the notebook's parameters cell.
@@ -48,7 +48,7 @@ def checked(given: Mapping[str, Any], takes: Iterable[str] | None = None) -> dic
 
     Args:
         given: values by name. Tuples and sets become lists, paths and dates text: papermill would make text
-            of the first two without a word. None leaves a notebook's own value.
+            of the first two without a word. None leaves the value of the notebook.
         takes: the names in the notebook's parameters cell; all that are declared if not given.
 
     Returns:
@@ -151,7 +151,7 @@ class Plan:
     Attributes:
         page: its name, without the ending.
         notebook: where it lies.
-        values: what it is told.
+        values: its parameters.
     """
 
     page: str
@@ -171,7 +171,7 @@ def plans(
 
     Args:
         notebooks: their names; a notebook that takes ``claim`` makes a page for each of the claims given.
-        given: what the run knows, by name; a notebook is told what it takes of it.
+        given: what the run knows, by name; a notebook gets those that it has as parameters.
         parameters: what was asked for by name; each must be taken by a notebook.
 
     Returns:
@@ -212,7 +212,7 @@ def _plans(name: str, path: Path, takes: Mapping[str, Any], given: Mapping[str, 
 
 
 def _taken(name: str, path: Path) -> dict[str, Any]:
-    """What the parameters cell of a notebook sets, with its own values."""
+    """What the parameters cell of a notebook sets, with the values there."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     source = next(
         ("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", ())), ""

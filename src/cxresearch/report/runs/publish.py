@@ -1,7 +1,8 @@
 """From files that are ready to files that count: all of a run's, in one order, whatever happens in between.
 
-Everything is written whole beside its place first. Then a note of what is to be renamed appears, by a rename: from here
-on the run counts, and a run that is killed is finished by the next. Before, it has left nothing but parts to clear.
+Everything is first written completely, in the folder of its target. Then a note of what is to be renamed appears, by a
+rename: from here on the run counts, and a run that is killed is finished by the next. Before, it has left nothing but
+parts to clear.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from cxresearch.atomic import MARK, atomic_write, leftovers, sync
 from cxresearch.errors import StateError
 from cxresearch.report.runs.ledger import FOLDER as LEDGER
 from cxresearch.report.runs.manifest import FOLDER as PAGES
-from cxresearch.report.whole import MARK, leftovers, put, sync
 from cxresearch.trust import SPILL, WORK, make_private, signed, unsigned
 
 DEEPEST = 90  # bytes of a folder's path in which sockets are to lie: the system allows about 104 for theirs
-TOLD = ".told"  # ending of the files that kernels write to
+LOG_SUFFIX = ".log"  # ending of the files that kernels write to
 _NOTE = "publishing.json"
 _OUT, _SOCKETS = "out", "sockets"
 
@@ -33,7 +34,7 @@ Move = tuple[Path, Path]  # the file written, and its place
 
 
 def mark_of(state: Path) -> str:
-    """What a study's unfinished files in a folder of pages are told by, if several studies share it."""
+    """The mark by which a study's unfinished files in a folder of pages are recognised, if several studies share it."""
     return hashlib.blake2b(os.fsencode(state.resolve()), digest_size=4).hexdigest()
 
 
@@ -49,11 +50,13 @@ def publish(state: Path, moves: Sequence[Move], say: Callable[[str], None]) -> N
         OSError: a folder cannot be written. Once the note is there, the next run renames what is left to rename.
     """
     say("publishing")
-    named = [
+    targets = [
         [str(part.resolve()), str(target.parent.resolve() / target.name)] for part, target in moves
     ]
     try:
-        note = put(state / _NOTE, signed(_signs(state, _NOTE), json.dumps(named).encode()).decode())
+        note = atomic_write(
+            state / _NOTE, signed(_signs(state, _NOTE), json.dumps(targets).encode()).decode()
+        )
     except BaseException:
         discard(moves)
         raise
@@ -149,8 +152,8 @@ def hold(stream: BinaryIO) -> None:
 
 def clear(work: Path) -> None:
     """Remove a run's workplace; a kernel that has lost its run ends within a second or two, and is waited for."""
-    for told in work.glob(f"*{TOLD}"):
-        _wait_for_its_end(told)
+    for log in work.glob(f"*{LOG_SUFFIX}"):
+        _wait_for_its_end(log)
     sockets = _remembered(work.parent.parent, work / _SOCKETS)
     if sockets and sockets.name.startswith("cxresearch-"):
         shutil.rmtree(sockets, ignore_errors=True)
@@ -159,16 +162,16 @@ def clear(work: Path) -> None:
         work.parent.rmdir()
 
 
-def _wait_for_its_end(told: Path, seconds: float = 10) -> None:
+def _wait_for_its_end(log: Path, seconds: float = 10) -> None:
     """The lock of such a file is shared with the kernel that inherited it, and is free when both are gone."""
     if sys.platform == "win32":
         return
     import fcntl
 
     end = time.monotonic() + seconds
-    if told.is_symlink() or not told.is_file():
+    if log.is_symlink() or not log.is_file():
         return
-    with suppress(FileNotFoundError), told.open("rb") as stream:
+    with suppress(FileNotFoundError), log.open("rb") as stream:
         while time.monotonic() < end:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -179,12 +182,13 @@ def _wait_for_its_end(told: Path, seconds: float = 10) -> None:
 
 
 def _signs(state: Path, name: str) -> str:
-    """What a note is signed as: it counts in its own state folder only."""
+    """What a note is signed as: it counts in this state folder only."""
     return f"{name} in {state.resolve()}"
 
 
 def _remember(state: Path, note: Path, folder: Path) -> None:
-    note.write_bytes(signed(_signs(state, f"{note.parent.name}/{note.name}"), os.fsencode(folder)))
+    signs = _signs(state, f"{note.parent.name}/{note.name}")
+    note.write_bytes(signed(signs, os.fsencode(folder)))  # in a folder that nobody else reads yet
 
 
 def _remembered(state: Path, note: Path) -> Path | None:
@@ -239,8 +243,9 @@ def _clear_cache(folder: Path) -> None:
     """Parts of kept tables whose writers are gone; other commands may be writing now."""
     with suppress(OSError):
         for place in (folder, *(p for p in folder.iterdir() if p.is_dir())):
-            for part in place.glob(".*"):
-                if part.suffix[1:].isdigit() and not _alive(int(part.suffix[1:])):
+            for part in place.glob(".*.part"):
+                writer = part.suffixes[-2][1:]
+                if writer.isdigit() and not _alive(int(writer)):
                     part.unlink(missing_ok=True)
 
 

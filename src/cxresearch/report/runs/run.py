@@ -15,11 +15,11 @@ from typing import Any
 
 from cxresearch.errors import CxResearchError, ReportError
 from cxresearch.report.pages.stale import kind_of, plainly
-from cxresearch.report.runs import manifest as shelves
-from cxresearch.report.runs.build import INDEX, Edition, Run, Say, issue, lasting, make
+from cxresearch.report.runs import manifest as manifests
+from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
 from cxresearch.report.runs.ledger import identity
 from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
-from cxresearch.report.runs.manifest import Shelf, inputs, key, moment
+from cxresearch.report.runs.manifest import Manifest, inputs, key, moment
 from cxresearch.report.runs.plan import Plan, plans
 from cxresearch.report.runs.publish import mark_of, tidy, unfinished
 from cxresearch.study import Study, read_study
@@ -74,12 +74,12 @@ def report(
         study: the study file.
         out: folder for the pages; made if need be.
         notebooks: their names.
-        claims: ids of claims; all if not given, or the notebook's own where it is about one.
+        claims: ids of claims; all if not given, or that of the notebook where it is about one.
         engine: where tables are read.
         variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
         state: folder for what is kept between runs; ``.cxresearch`` beside the study if not given.
         title: the question at the top of the page.
-        parameters: what else the notebooks are told, by name; see `cxresearch.report.runs.plan`.
+        parameters: further parameters of the notebooks, by name; see `cxresearch.report.runs.plan`.
         force: run notebooks for which nothing has changed, too.
         wait: for how many minutes to wait for another run of this study; 0 not at all.
         progress: called with a line before each step.
@@ -119,8 +119,8 @@ def report(
         force=force,
         wait=wait,
     )
-    named = state or os.environ.get("CXRESEARCH_STATE")
-    place = Path(named).resolve() if named else file.parent / ".cxresearch"
+    given_state = state or os.environ.get("CXRESEARCH_STATE")
+    place = Path(given_state).resolve() if given_state else file.parent / ".cxresearch"
     check_state(place)
     run = _run(place, Path(out), progress or _quiet, tell or _quiet)
     with stoppable() as stops:
@@ -151,7 +151,7 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
             with suppress(OSError, ReportError), locked(run.state, wait=0):
                 _not_remade(run, stops, order, e)
         raise
-    _known(run, order, study)  # a slip of whoever asks marks no page
+    _known(run, order, study)  # a wrong claim id is an error before any page is marked as stale
     with locked(run.state, wait=order.wait, tell=run.tell):
         run = _run(
             run.state, run.out, run.say, run.tell
@@ -162,13 +162,13 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
                 order.file, order.variables, state=run.state
             )  # perhaps changed while waiting
             _known(run, order, study)
-            edition = _made(run, order, study, stops)
+            result = _made(run, order, study, stops)
         except BaseException as e:
-            with stops.held(), suppress(Exception):  # what went wrong first is what is told
+            with stops.held(), suppress(Exception):  # the first error is the one to be raised
                 _not_remade(run, stops, order, e)
             raise
-    if edition.failed:
-        raise ReportError("; and ".join(str(e) for _, e in edition.failed))
+    if result.failed:
+        raise ReportError("; and ".join(str(e) for _, e in result.failed))
     return tuple(run.out / file for file in (*(p.file for p in order.plans), INDEX))
 
 
@@ -183,14 +183,14 @@ def _known(run: Run, order: _Order, study: Study) -> None:
 
 def _changed(run: Run, order: _Order, read: str) -> tuple[Plan, ...]:
     """The pages that do not stand as they are."""
-    shelf = shelves.read(run.state, run.out)
-    beside = {p.file for p in shelf.here()} | {p.file for p in order.plans}
+    manifest = manifests.read(run.state, run.out)
+    files = {p.file for p in manifest.here()} | {p.file for p in order.plans}
 
     def stands(plan: Plan) -> bool:
-        old = shelf.get(plan.file)
-        if old is None or old.stale or not old.key or old.key != key(plan, beside, read):
+        old = manifest.get(plan.file)
+        if old is None or old.stale or not old.key or old.key != key(plan, files, read):
             return False
-        return shelf.holds(old.file, old.sha256)
+        return manifest.holds(old.file, old.sha256)
 
     return tuple(p for p in order.plans if not stands(p))
 
@@ -214,54 +214,54 @@ def _ready(run: Run) -> None:
         raise ReportError(f"cannot write the pages to {run.out}: {e.strerror or e}") from None
 
 
-def _made(run: Run, order: _Order, study: Study, stops: Stops) -> Edition:
+def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
     begun, read = time.monotonic(), inputs(order.file, study)
     todo = order.plans if order.force else _changed(run, order, read)
-    shelf = shelves.read(run.state, run.out)
+    manifest = manifests.read(run.state, run.out)
     for plan in order.plans:
-        if plan not in todo and (old := shelf.get(plan.file)):
-            since = moment(old.made)
+        if plan not in todo and (old := manifest.get(plan.file)):
+            made_at = moment(old.made)
             run.tell(
-                f"{plan.file}: nothing has changed since {since}; the page stays (--force runs it again)"
+                f"{plan.file}: nothing has changed since {made_at}; the page stays (--force runs it again)"
             )
-    if not todo and shelf.holds(INDEX, shelf.index):
-        return Edition()
-    _warned(run, shelf, identity(study), todo)
-    edition = make(run, order.file, study, order.variables, todo) if todo else Edition()
+    if not todo and manifest.holds(INDEX, manifest.index):
+        return BuildResult()
+    _warned(run, manifest, identity(study), todo)
+    result = make(run, order.file, study, order.variables, todo) if todo else BuildResult()
     if (
         inputs(order.file, study) != read
     ):  # they have changed meanwhile, so what the pages were made from is not known
         read = ""
 
-    def from_what(plan: Plan, beside: Iterable[str]) -> str:
-        return key(plan, beside, read)
+    def from_what(plan: Plan, files: Iterable[str]) -> str:
+        return key(plan, files, read)
 
-    stale = {p.file: e.public for p, e in edition.failed}
+    stale = {p.file: e.public for p, e in result.failed}
     try:
-        issue(run, stops, edition, stale=stale, key=from_what, study=identity(study))
+        publish_result(run, stops, result, stale=stale, key=from_what, study=identity(study))
     except OSError as e:
         where = f"{run.out} and what is kept to {run.state}"
         raise ReportError(f"cannot write the pages to {where}: {e.strerror or e}") from None
-    if edition.made:
-        names = ", ".join(m.plan.file for m in edition.made)
+    if result.made:
+        names = ", ".join(m.plan.file for m in result.made)
         run.tell(
             f"published {names} and {INDEX} in {run.out} after {lasting(time.monotonic() - begun)}"
         )
-    for lost, error in edition.failed:
+    for lost, error in result.failed:
         there = (
             "; the last good page is marked as not up to date"
             if (run.out / lost.file).exists()
             else ""
         )
         run.tell(f"not published: {lost.file}: {error}{there}")
-    return edition
+    return result
 
 
-def _warned(run: Run, shelf: Shelf, study: str, todo: Sequence[Plan]) -> None:
+def _warned(run: Run, manifest: Manifest, study: str, todo: Sequence[Plan]) -> None:
     """Say so where pages would take the place of another study's."""
-    strange = [p.file for p in todo if (run.out / p.file).exists() and shelf.get(p.file) is None]
-    if shelf.study not in ("", study):
-        whose = f"{run.out} holds pages of the study {shelf.study!r}"
+    strange = [p.file for p in todo if (run.out / p.file).exists() and manifest.get(p.file) is None]
+    if manifest.study not in ("", study):
+        whose = f"{run.out} holds pages of the study {manifest.study!r}"
     elif strange:
         whose = f"{run.out} holds pages that no run of this study on record has made ({', '.join(strange)})"
     else:
@@ -273,15 +273,15 @@ def _warned(run: Run, shelf: Shelf, study: str, todo: Sequence[Plan]) -> None:
 
 def _published(run: Run) -> bool:
     """Whether pages are known that could be marked."""
-    return bool(shelves.read(run.state, run.out).pages)
+    return bool(manifests.read(run.state, run.out).pages)
 
 
 def _not_remade(run: Run, stops: Stops, order: _Order, error: BaseException) -> None:
     """Mark the pages that would have been made."""
     if not _published(run) or unfinished(run.state):
         return
-    said = plainly(str(error), (run.state, run.out.resolve(), order.file.parent))
-    # what is said of a stop is which signal came
-    stopped = said if isinstance(error, Stopped) else ""
-    reason = stopped or kind_of(error, said, getattr(error, "field", ""))
-    issue(run, stops, Edition(), stale={p.file: reason for p in order.plans})
+    message = plainly(str(error), (run.state, run.out.resolve(), order.file.parent))
+    # of a stop, the message names the signal
+    stopped = message if isinstance(error, Stopped) else ""
+    reason = stopped or kind_of(error, message, getattr(error, "field", ""))
+    publish_result(run, stops, BuildResult(), stale={p.file: reason for p in order.plans})

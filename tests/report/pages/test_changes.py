@@ -7,7 +7,7 @@ from cxresearch.report.pages import changes
 from cxresearch.report.pages.html import page
 from cxresearch.report.pages.site import Entry
 from tests.report.histories import history_of, look, many, without_charts
-from tests.report.pages import notebook_of
+from tests.report.page_parser import notebook_of
 
 DOCKET = many(3)
 SAYS = {t.claim.id: t.claim.statement for t in DOCKET.values()}
@@ -19,17 +19,17 @@ def words(html):
 
 
 def told(history, says=SAYS):
-    return words(changes.told(changes.since(history, says), says))
+    return words(changes.changes_block(changes.changes_since(history, says), says))
 
 
 def test_nothing_on_a_first_run():
-    assert changes.since((), IDS) is None
-    assert changes.since(history_of(DOCKET, 1), IDS) is None
-    assert changes.told(None, SAYS) == ""
+    assert changes.changes_since((), IDS) is None
+    assert changes.changes_since(history_of(DOCKET, 1), IDS) is None
+    assert changes.changes_block(None, SAYS) == ""
 
 
 def test_verdict_that_changed():
-    result = changes.since(history_of(DOCKET, 3), IDS)
+    result = changes.changes_since(history_of(DOCKET, 3), IDS)
     assert [(c.before.verdict, c.now.verdict) for c in result.changed] == [
         ("undecided", "contradicted")
     ]
@@ -101,7 +101,10 @@ def test_readings_beside_the_primary_one_do_not_count():
     other = tuple(
         replace(x, reading="another", primary=False, verdict="supported") for x in history
     )
-    assert changes.since(other + history, IDS).changed == changes.since(history, IDS).changed
+    assert (
+        changes.changes_since(other + history, IDS).changed
+        == changes.changes_since(history, IDS).changed
+    )
     assert changes.of_claim(other, IDS[0]) == ()
 
 

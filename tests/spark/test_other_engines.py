@@ -6,19 +6,19 @@ import narwhals.stable.v2 as nw
 import pytest
 
 from cxresearch.engines import engine
-from tests.engines import test_along
+from tests.engines import test_windows
 from tests.histories import test_histories
+from tests.records import test_records, test_sources
 from tests.risk import test_matched
-from tests.study import test_queries, test_rules
-from tests.tables import test_records, test_sources
+from tests.study import test_sql_queries, test_sql_rules
 
 pytestmark = pytest.mark.spark
 MODULES = (
-    test_along,
+    test_windows,
     test_records,
     test_sources,
-    test_queries,
-    test_rules,
+    test_sql_queries,
+    test_sql_rules,
     test_histories,
     test_matched,
 )
@@ -106,7 +106,7 @@ ALL = [c for m in MODULES for c in cases(m) if asked(c)]
 )
 def test_as_on_the_other_engines(module, test, given, request, monkeypatch):
     monkeypatch.setattr(module, "ENGINES", ENGINES, raising=False)
-    monkeypatch.setattr(test_rules, "MORE", [spark_answer])
+    monkeypatch.setattr(test_sql_rules, "MORE", [spark_answer])
     fixtures = {
         n: request.getfixturevalue(n) for n in inspect.signature(test).parameters if n not in given
     }

@@ -201,7 +201,7 @@ CASES = {
     "resolved": case(problem_state, "quick", None, 2.0, hr_resolved=2.0, resolution_days=2.0),
     "resolved late": case(problem_state, "slow", None, 2.0, hr_resolved_late=2.0),
     "gesture": case(gesture, "yes", "none", 0.5, hr_gesture=0.5, goodwill_shares=(0.6, 0.5, 0.5)),
-    "told": case(told, "yes", "none", 2.0, hr_told=2.0),
+    "told": case(told, "yes", "none", 2.0, hr_informed=2.0),
     "flipped": case(flipped, "yes", None, 2.0, hr_flipped=2.0),
     "complained": case(complained, "yes", None, 2.0, hr_complained=2.0, complaint_share=0.6),
     "quiet": case(quiet, "yes", None, 2.0, hr_quiet=2.0),
@@ -353,7 +353,9 @@ def test_those_who_defect_complain_as_the_others_unless_it_is_planted():
 
 def test_what_comes_of_a_contact_comes_later_and_while_the_customer_is_there():
     made = simulate(
-        World(goodwill_shares=(0.9, 0.9, 0.9), told_share=0.9, complaint_share=0.9, post_share=0.9),
+        World(
+            goodwill_shares=(0.9, 0.9, 0.9), informed_share=0.9, complaint_share=0.9, post_share=0.9
+        ),
         2_000,
         1,
     )

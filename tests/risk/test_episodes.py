@@ -55,7 +55,9 @@ def test_a_transition_is_a_moment_in_time(eps):
 
 
 def test_an_excess_of_no_cause_or_beyond_all_follow_up(eps):
-    table = matched_table(cx.episodes(STUDY, whole=True, **eps.histories), "bad", "1", "recent")
+    table = matched_table(
+        cx.episodes(STUDY, observed_from_start=True, **eps.histories), "bad", "1", "recent"
+    )
     with pytest.raises(EstimationError, match="no cause 'defecton'; did you mean 'defection'"):
         excess(table, 90, cause="defecton")
     with pytest.raises(

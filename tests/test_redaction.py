@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from cxresearch.report.runs.redaction import cleared, redactor
+from cxresearch.redaction import Secrets, forms_in_text, forms_of_source, redact_json
+from cxresearch.report.runs.kernel import redactor
 from cxresearch.study import read_study
 from tests.report.studies import small_study
 
@@ -37,7 +38,7 @@ def test_a_value_is_found_however_it_is_written(value, source, tmp_path, monkeyp
             {"source": f"x = {value}\n".splitlines(keepends=True), value: [1, None, {"a": value}]}
         ]
     }
-    clean = cleared(stored, redact)
+    clean = redact_json(stored, redact)
     assert value not in json.dumps(clean)
     assert "".join(clean["cells"][0]["source"]) == "x = ${LOG}\n"
     assert clean["cells"][0]["${LOG}"] == [1, None, {"a": "${LOG}"}]
@@ -48,4 +49,16 @@ def test_without_variables_nothing_changes(tmp_path):
     file.write_text(file.read_text().replace("${LOG}", "log.csv"))
     redact = redactor(file, read_study(file), {})
     assert redact("log.csv") == "log.csv"
-    assert cleared({"a": [1, "x", 2.5]}, redact) == {"a": [1, "x", 2.5]}
+    assert redact_json({"a": [1, "x", 2.5]}, redact) == {"a": [1, "x", 2.5]}
+
+
+@pytest.mark.parametrize("forms", [forms_of_source, forms_in_text])
+def test_secrets_show_their_names_alone(forms):
+    secrets = Secrets({"PW": "s3cret", "EMPTY": "", "NONE": None}, forms)
+    assert repr(secrets) == "Secrets(PW)"
+    assert secrets.redact("s3cret and nothing") == "${PW} and nothing"
+
+
+def test_the_longest_value_goes_first():
+    secrets = Secrets({"A": "pass", "B": "password"}, forms_in_text)
+    assert secrets.redact("password pass") == "${B} ${A}"

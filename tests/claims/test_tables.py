@@ -31,11 +31,13 @@ def wanted(records):
     """What all claims that the study has the columns for need."""
     result = []
     for claim in catalogue().values():
-        if missing_requirement(claim, records.study, records.has):
+        if missing_requirement(claim, records.study, records.available):
             continue
         for reading in claim.readings:
             with suppress(NotTestable):
-                adapted = adapt_to_study(records.study, records.audit, records.has, claim, reading)
+                adapted = adapt_to_study(
+                    records.study, records.audit, records.available, claim, reading
+                )
                 result += table_specs(records.study, records.fixed, claim, adapted)
     return result
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from cxresearch import atomic
 from cxresearch.errors import ClaimError, ReportError, StudyError
-from cxresearch.report import whole
 from cxresearch.report.pages.stale import unmarked
 from cxresearch.report.runs import build, plan
 from cxresearch.report.runs.kernel import NotebookError
-from cxresearch.report.runs.ledger import looks
+from cxresearch.report.runs.ledger import read_records
 from cxresearch.report.runs.lock import locked
 from cxresearch.report.runs.run import report
 from tests.report.standins import TOLD, executed, notebook, study_of
@@ -113,12 +113,12 @@ def test_a_page_that_is_made_again_loses_its_mark(go):
 
 def test_all_fail(go):
     go.failing = {n: NotebookError(f"notebook {n}: no") for n in ("verdicts", "explore")}
-    before = looks(go.state, "A small shop")
+    before = read_records(go.state, "A small shop")
     with pytest.raises(ReportError, match=r"^notebook verdicts: no; and notebook explore: no$"):
         go()
     assert go.mark("verdicts.html")
     assert go.mark("explore.html")
-    assert looks(go.state, "A small shop") == before
+    assert read_records(go.state, "A small shop") == before
 
 
 def test_a_first_run_that_fails_publishes_nothing(tmp_path, monkeypatch):
@@ -221,25 +221,25 @@ def test_a_signal_marks_and_cleans_up(go, number):
 def failing_write(monkeypatch, code, after=0):
     """The system refuses to write any more, from the given file on."""
     count = iter(range(99))
-    real = whole.sync
+    real = atomic.sync
 
     def sync(path):
         if path.is_file() and next(count) >= after:
             raise OSError(code, os.strerror(code))
         real(path)
 
-    monkeypatch.setattr(whole, "sync", sync)
+    monkeypatch.setattr(atomic, "sync", sync)
 
 
 @pytest.mark.parametrize("after", range(6))
 def test_a_disk_that_becomes_full_at_any_file(go, monkeypatch, after):
     before = {p.name: p.read_bytes() for p in go.out.iterdir()}
-    seen = looks(go.state, "A small shop")
+    seen = read_records(go.state, "A small shop")
     failing_write(monkeypatch, errno.ENOSPC, after)
     with pytest.raises(ReportError, match=r"cannot write the pages to .*: No space left on device"):
         go()
     assert {p.name: p.read_bytes() for p in go.out.iterdir()} == before
-    assert looks(go.state, "A small shop") == seen
+    assert read_records(go.state, "A small shop") == seen
     monkeypatch.undo()
     go.whole()
 
@@ -261,7 +261,7 @@ def test_a_disk_that_fails_between_two_renames(go, monkeypatch, renamed):
         go()
     monkeypatch.setattr(Path, "replace", real)
     new = [p.name for p in go.out.glob("*.html") if p.read_bytes() != before[p.name]]
-    assert new == [] or len({x.run for x in looks(go.state, "A small shop")}) == 2
+    assert new == [] or len({x.run for x in read_records(go.state, "A small shop")}) == 2
     assert len(new) == max(0, renamed - 2)
     assert ("index.html" in new) == (renamed == 5)
     assert all(go.mark(name) is None for name in before)
@@ -273,7 +273,7 @@ def test_a_disk_that_fails_between_two_renames(go, monkeypatch, renamed):
         == "an earlier run was killed while it published; its pages are in their places now"
     )
     assert "verdicts, 3" in (go.out / "verdicts.html").read_text()
-    assert len({x.run for x in looks(go.state, "A small shop")}) == 2
+    assert len({x.run for x in read_records(go.state, "A small shop")}) == 2
     assert go.whole() == before.keys()
 
 

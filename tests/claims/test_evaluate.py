@@ -344,7 +344,9 @@ def test_levels_held_equal_in_which_nobody_left_are_left_out():
     study = make_study(World(hr_bad=(1.0, 2.0, 2.0, 2.0)), claims=[held])
     records = read_records(study)
     eps = episodes(
-        records, {"bad": bad_count(1), "so_far": contact_count(tuple(edges))}, whole=True
+        records,
+        {"bad": bad_count(1), "so_far": contact_count(tuple(edges))},
+        observed_from_start=True,
     )
     rows = eps.to_polars().with_columns(
         left=(pl.col("event") == "defection").fill_null(value=False)

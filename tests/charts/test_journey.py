@@ -88,7 +88,7 @@ CARD = Scorecard(
     lacks=("simplicity",), level=0.95, min_cell=10,
 )  # fmt: skip
 LOYALTY = LoyaltyShift(
-    stays=number(0.6, 0.02), meaning="still there after 365 days", against="neutral", hazard_ratios=(None,) * 4,
+    stays=number(0.6, 0.02), meaning="still there after 365 days", reference_grade="neutral", hazard_ratios=(None,) * 4,
     grades=(
         Shift("bad", 100, number(-0.05, 0.01)), Shift("neutral", 300, number(0.0, 0.0)),
         Shift("good", 300, number(0.01, 0.02)), Shift("unknown", 0, None),

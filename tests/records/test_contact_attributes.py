@@ -12,7 +12,7 @@ from cxresearch.engines.packing import between, between_two
 from cxresearch.errors import DataError, StudyError
 from cxresearch.records.contacts import OPTIONAL
 from cxresearch.records.contracts import EPOCH
-from cxresearch.records.dated_events import HAPPENINGS
+from cxresearch.records.dated_events import KINDS
 from cxresearch.records.records import columns_of, read_records
 from tests.engine_names import ENGINES
 
@@ -90,7 +90,7 @@ def rows(result, frame, *columns):
 
 
 @pytest.mark.parametrize("engine", EVERYWHERE)
-def test_facets_are_whole_numbers(engine):
+def test_contact_attributes_are_whole_numbers(engine):
     result = records(engine)
     # by name: attended, handoff, is_problem, level, respect, score
     assert rows(
@@ -111,11 +111,13 @@ def test_facets_are_whole_numbers(engine):
 
 
 @pytest.mark.parametrize("engine", EVERYWHERE)
-def test_happenings_take_effect_at_the_contact_or_later(engine):
+def test_dated_events_take_effect_at_the_contact_or_later(engine):
     result = records(engine)
     day = datetime(2024, 1, 5).toordinal() - EPOCH
-    problem, resolved, goodwill, _, post = range(len(HAPPENINGS))
-    assert rows(result, result.happenings, "day", "second", "kind", "took", "grade", "told") == [
+    problem, resolved, goodwill, _, post = range(len(KINDS))
+    assert rows(
+        result, result.dated_events, "day", "second", "kind", "took", "grade", "informed"
+    ) == [
         ("a", day, 43_200, problem, 86_401, 0, 1),  # known at noon, though it came at eleven
         ("a", day + 1, 39_601, resolved, 86_401, 0, 0),
         ("a", day + 1, 43_200, goodwill, -1, 2, 0),
@@ -131,12 +133,12 @@ def test_happenings_take_effect_at_the_contact_or_later(engine):
         ("b", day + 27, 36_000, post, -1, 3, 0),
     ]
     facts = {f.name: str(f.value) for f in result.audit.facts}
-    assert facts["times of happenings not readable"] == "1"
+    assert facts["times of dated events not readable"] == "1"
 
 
 def test_what_is_not_asked_for_is_not_read():
     study = study_from(SETTINGS, interactions=log(), retention=who())
-    result = read_records(study, reads=("score",))
+    result = read_records(study, required_columns=("score",))
     assert set(result.moments.columns) == {
         "customer",
         "day",
@@ -147,8 +149,8 @@ def test_what_is_not_asked_for_is_not_read():
         "score",
     }
     everything = read_records(study)
-    assert result.has == everything.has == columns_of(study)
-    assert {"household", "problem_at", "posted_at", "attended", "respect"} <= result.has
+    assert result.available == everything.available == columns_of(study)
+    assert {"household", "problem_at", "posted_at", "attended", "respect"} <= result.available
     assert result.audit.counts() == everything.audit.counts()
     assert result.audit.facts == everything.audit.facts
 
@@ -191,7 +193,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
         assert sorted(kept) == sorted(
             r for r in rows(one, one.moments, *columns) if not grades or r[-1] in grades
         )
-        assert sum(part.happenings.shape[0] for part in parts) == one.happenings.shape[0]
+        assert sum(part.dated_events.shape[0] for part in parts) == one.dated_events.shape[0]
     assert two.contacts.tally(("grade", "both", "leaving")).equals(
         one.contacts.tally(("grade", "both", "leaving"))
     )
@@ -208,7 +210,7 @@ def test_a_flag_that_looks_ahead_is_refused(engine):
     with pytest.raises(DataError, match=r"resolved_at.*looks ahead.*known_at_contact"):
         records(engine, table)
     result = records(engine, table, known_at_contact=["resolved_at"])
-    took = [r for r in rows(result, result.happenings, "kind", "took") if r[1] == 1]
+    took = [r for r in rows(result, result.dated_events, "kind", "took") if r[1] == 1]
     assert took == [("a", 1, 3600), ("b", 1, 0)]  # resolved at the contact itself
 
 
@@ -230,7 +232,7 @@ def test_wrong_columns_are_named():
     with pytest.raises(StudyError, match=r"expectations_scale must rise"):
         records("polars", expectations_scale=[5, 1])
     odd = log().with_columns(handoff=pl.lit(0.5))  # found by its name alone: not what is meant
-    assert "handoff" not in records("polars", odd).has
+    assert "handoff" not in records("polars", odd).available
 
 
 def test_every_column_is_documented():

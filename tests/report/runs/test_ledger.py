@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 
 from cxresearch.report.runs import ledger
-from cxresearch.report.runs.ledger import Look, identity, looks, record
+from cxresearch.report.runs.ledger import RunRecord, identity, read_records, record
 from cxresearch.study import study_from
 
-LOOK = Look(
+LOOK = RunRecord(
     run="20261122T060001000000Z-ab12",
     at="2026-11-22T06:00:01Z",
     study="shop",
@@ -39,14 +39,14 @@ def test_what_is_recorded_is_read_again_oldest_first(tmp_path):
     other = replace(LOOK, study="another shop", claim="one-strike")
     record(tmp_path, [LATER])
     file = record(tmp_path, [LOOK, replace(LOOK, reading="excess"), other])
-    assert looks(tmp_path, "shop") == (LOOK, replace(LOOK, reading="excess"), LATER)
+    assert read_records(tmp_path, "shop") == (LOOK, replace(LOOK, reading="excess"), LATER)
     assert file == tmp_path / "ledger" / f"{LOOK.run}.parquet"
     assert file.stat().st_mode & 0o077 == 0
     assert [p.name for p in (tmp_path / "ledger").glob(".*")] == []
 
 
 def test_nothing_recorded_is_no_look(tmp_path):
-    assert looks(tmp_path, "shop") == ()
+    assert read_records(tmp_path, "shop") == ()
 
 
 def test_a_file_that_cannot_be_read_is_passed_over_and_told_of(tmp_path):
@@ -54,8 +54,8 @@ def test_a_file_that_cannot_be_read_is_passed_over_and_told_of(tmp_path):
     (tmp_path / "ledger" / "0-broken.parquet").write_bytes(b"half a fi")
     pl.DataFrame({"run": ["x"]}).write_parquet(tmp_path / "ledger" / "1-other.parquet")
     said = []
-    assert looks(tmp_path, "shop", said.append) == (LOOK,)
-    assert looks(tmp_path, "shop") == (LOOK,)
+    assert read_records(tmp_path, "shop", said.append) == (LOOK,)
+    assert read_records(tmp_path, "shop") == (LOOK,)
     assert len(said) == 2
     assert said[0].startswith(
         "the ledger's file 0-broken.parquet cannot be read and is passed over: "
@@ -66,9 +66,9 @@ def test_a_file_that_cannot_be_read_is_passed_over_and_told_of(tmp_path):
 def test_a_part_that_was_never_finished_does_not_count(tmp_path):
     part, target = ledger.prepared(tmp_path, [LOOK])
     assert part.parent == target.parent
-    assert looks(tmp_path, "shop") == ()
+    assert read_records(tmp_path, "shop") == ()
     part.replace(target)
-    assert looks(tmp_path, "shop") == (LOOK,)
+    assert read_records(tmp_path, "shop") == (LOOK,)
 
 
 @pytest.mark.parametrize("given", [[], [LOOK, LATER], [replace(LOOK, run="../up")]])

@@ -7,7 +7,7 @@ from cxresearch.report.pages import show, verdict_history
 from cxresearch.report.pages.site import Entry, index
 from tests.report.dockets import HOSTILE, hostile_docket
 from tests.report.histories import history_of, look, many, without_charts
-from tests.report.pages import Seen, notebook_of, pages_of, policy
+from tests.report.page_parser import Seen, notebook_of, pages_of, policy
 
 DOCKET = many(10)
 MADE = "2026-11-02T06:00:00+00:00"

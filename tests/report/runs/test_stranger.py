@@ -26,8 +26,8 @@ from cxresearch.report.runs.kernel import NotebookError
 from cxresearch.report.runs.publish import mark_of, tidy
 from cxresearch.risk import cache
 from cxresearch.trust import check_state, kernel_variables, signed
+from tests.report.runs.test_ledger import LOOK
 from tests.report.standins import notebook, study_of
-from tests.report.test_ledger import LOOK
 
 SECRET = "wJalrXUtnFEMI-K7MDENG"
 RUN = """
@@ -171,20 +171,20 @@ def test_a_forged_note_of_a_folder_deletes_nothing(state, tmp_path, name):
     assert len(list(victim.iterdir())) == 1
 
 
-def test_a_forged_shelf_and_a_forged_ledger_are_passed_over(state, tmp_path):
+def test_a_forged_manifest_and_a_forged_ledger_are_passed_over(state, tmp_path):
     out = tmp_path / "out"
     kept = manifest.place(state, out)
     kept.parent.mkdir(mode=0o700)
-    page = manifest.Shelved(
+    page = manifest.PublishedPage(
         file="verdicts.html", title="x", made="2026-01-01T00:00:00Z", run="r", key="k", sha256="s"
     )
-    kept.write_bytes(msgspec.json.encode(manifest.Shelf(str(out.resolve()), pages=(page,))))
+    kept.write_bytes(msgspec.json.encode(manifest.Manifest(str(out.resolve()), pages=(page,))))
     assert manifest.read(state, out).pages == ()
     file = ledger.record(state, [LOOK])
-    assert ledger.looks(state, LOOK.study) == (LOOK,)
+    assert ledger.read_records(state, LOOK.study) == (LOOK,)
     pl.read_parquet(file).with_columns(verdict=pl.lit("contradicted")).write_parquet(file)
     said: list[str] = []
-    assert ledger.looks(state, LOOK.study, said.append) == ()
+    assert ledger.read_records(state, LOOK.study, said.append) == ()
     assert "was not recorded by this user" in said[0]
 
 

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
+from cxresearch.atomic import atomic_write, leftovers, stage
 from cxresearch.report.runs import publish as module
 from cxresearch.report.runs.publish import (
-    TOLD,
+    LOG_SUFFIX,
     clear,
     discard,
     hold,
@@ -16,7 +17,6 @@ from cxresearch.report.runs.publish import (
     tidy,
     workplace,
 )
-from cxresearch.report.whole import leftovers, put, stage
 from cxresearch.trust import signed
 
 
@@ -54,7 +54,7 @@ def test_a_run_killed_while_it_renames_is_finished_by_the_next(state, renamed):
     moves = staged(state, "a.html", "b.html", "index.html")
     (state.parent / "out" / "a.html").write_text("old")
     note = json.dumps([[str(a), str(b)] for a, b in moves]).encode()
-    put(state / "publishing.json", signed(f"publishing.json in {state}", note).decode())
+    atomic_write(state / "publishing.json", signed(f"publishing.json in {state}", note).decode())
     for part, target in moves[:renamed]:
         part.replace(target)
     assert tidy(state, state.parent / "out")
@@ -91,12 +91,12 @@ def test_parts_of_kept_tables_go_if_their_writer_has_gone(state):
     )
     place = state / "cache" / "abc"
     place.mkdir(parents=True)
-    (place / f".t.json.{int(gone.stdout)}").touch()
-    (place / f".t.json.{os.getppid()}").touch()
+    (place / f".t.json.{int(gone.stdout)}.part").touch()
+    (place / f".t.json.{os.getppid()}.part").touch()
     (place / "t.json").touch()
-    (state / "cache" / ".inputs.999999999999999999999").touch()
+    (state / "cache" / ".inputs.json.999999999999999999999.part").touch()
     tidy(state, state.parent / "out")
-    assert {p.name for p in place.iterdir()} == {f".t.json.{os.getppid()}", "t.json"}
+    assert {p.name for p in place.iterdir()} == {f".t.json.{os.getppid()}.part", "t.json"}
     assert [p.name for p in (state / "cache").iterdir()] == ["abc"]
 
 
@@ -105,7 +105,7 @@ def test_a_note_that_cannot_be_written_leaves_no_parts(state, monkeypatch):
         raise OSError(28, "No space left on device")
 
     moves = staged(state, "a.html")
-    monkeypatch.setattr(module, "put", full)
+    monkeypatch.setattr(module, "atomic_write", full)
     with pytest.raises(OSError, match="No space"):
         publish(state, moves, quiet)
     assert list((state.parent / "out").iterdir()) == []
@@ -145,7 +145,7 @@ def test_a_part_replaces_an_older_one_and_its_mode(tmp_path):
 
 def test_a_kernel_that_outlives_its_run_is_waited_for(state):
     work, _ = workplace(state, "run", state.parent / "out")
-    with (work / f"verdicts{TOLD}").open("wb") as stream:
+    with (work / f"verdicts{LOG_SUFFIX}").open("wb") as stream:
         hold(stream)
         code = f"import os, time; time.sleep(1); os.makedirs({str(work / 'ipython' / 'deep')!r}); time.sleep(0.5)"
         kernel = subprocess.Popen([sys.executable, "-c", code], stdout=stream, stderr=stream)

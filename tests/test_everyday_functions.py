@@ -75,7 +75,7 @@ def test_small_counts_leave_no_trace_in_the_quick_math():
 
 
 def test_curves_by_level_are_incidences_of_parts_of_the_table(records):
-    table = cx.risk_table(records, bad=cx.bad_count(2), whole=True)
+    table = cx.risk_table(records, bad=cx.bad_count(2), observed_from_start=True)
     curves = cx.incidence_by_level(table, "bad")
     assert list(curves) == ["0", "1", "2+"]
     alone = cx.incidence(table.where(bad=["1"]), errors="model")
@@ -85,7 +85,9 @@ def test_curves_by_level_are_incidences_of_parts_of_the_table(records):
 
 def test_level_that_cannot_be_estimated_is_named(records):
     curves = cx.incidence_by_level(
-        cx.risk_table(records, bad=cx.bad_count(2), whole=True), "bad", min_cell=100_000
+        cx.risk_table(records, bad=cx.bad_count(2), observed_from_start=True),
+        "bad",
+        min_cell=100_000,
     )
     assert len(curves) == 0
     assert curves.lacks[0] == "bad 0 lacks 100000 customers at risk at any one time"
@@ -104,7 +106,9 @@ def test_competing_causes_add_up_to_all_who_left(records):
 
 
 def test_hazards_take_the_model_of_the_clock(records):
-    table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1), whole=True)
+    table = cx.risk_table(
+        records, strata=["segment"], bad=cx.bad_count(1), observed_from_start=True
+    )
     assert cx.fit_hazard_model(table, ["bad"], strata=["segment", "no such"]).coef == pytest.approx(
         cx.cox(table, ["bad"], strata=["segment"]).coef
     )
@@ -120,9 +124,12 @@ def test_hazards_take_the_model_of_the_clock(records):
 
 
 def test_final_levels_look_ahead(records):
-    right = cx.fit_hazard_model(cx.risk_table(records, bad=cx.bad_count(1), whole=True), ["bad"])
+    right = cx.fit_hazard_model(
+        cx.risk_table(records, bad=cx.bad_count(1), observed_from_start=True), ["bad"]
+    )
     naive = cx.fit_hazard_model(
-        cx.risk_table(records, bad=cx.bad_count(1), whole=True, time_fixed=True), ["bad"]
+        cx.risk_table(records, bad=cx.bad_count(1), observed_from_start=True, time_fixed=True),
+        ["bad"],
     )
     assert naive.coef[0] < right.coef[0] - 0.3
 

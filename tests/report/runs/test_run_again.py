@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from cxresearch.report.runs import build, manifest
-from cxresearch.report.runs.ledger import looks
+from cxresearch.report.runs.ledger import read_records
 from cxresearch.report.runs.run import report
 from cxresearch.study import study_from
 from tests.report.standins import executed, study_of
@@ -49,14 +49,14 @@ def test_nothing_has_changed(again, ran):
     assert said.endswith(" UTC; the page stays (--force runs it again)")
     assert ran == ["verdicts"]
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in again.out.iterdir()} == before
-    assert len({x.run for x in looks(again.state, "A small shop")}) == 1
+    assert len({x.run for x in read_records(again.state, "A small shop")}) == 1
 
 
 def test_force_runs_it_again_and_records_it(again, ran):
     again()
     again(force=True)
     assert ran == ["verdicts"] * 2
-    assert len({x.run for x in looks(again.state, "A small shop")}) == 2
+    assert len({x.run for x in read_records(again.state, "A small shop")}) == 2
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_lost_index_is_made_again_without_a_notebook(again, ran):
         again()
         assert (again.out / "index.html").read_text().rstrip().endswith("</html>")
     assert ran == ["verdicts"]
-    assert len({x.run for x in looks(again.state, "A small shop")}) == 1
+    assert len({x.run for x in read_records(again.state, "A small shop")}) == 1
 
 
 def test_pages_of_several_runs_live_together(again, ran):
@@ -140,8 +140,8 @@ def test_pages_of_several_runs_live_together(again, ran):
 
 def test_what_was_shown_is_told_to_the_index(again, ran, monkeypatch):
     seen = []
-    real = build.ledger.looks
-    monkeypatch.setattr(build.ledger, "looks", lambda *a: seen.append(real(*a)) or seen[-1])
+    real = build.ledger.read_records
+    monkeypatch.setattr(build.ledger, "read_records", lambda *a: seen.append(real(*a)) or seen[-1])
     again()
     again(force=True)
     assert [len({x.run for x in result}) for result in seen] == [0, 0, 1, 1]
@@ -185,10 +185,10 @@ def test_what_is_not_in_files_is_never_called_unchanged(tmp_path):
     assert manifest.inputs(file, study_from(raw, folder=tmp_path, interactions=frame)) == ""
 
 
-def test_a_shelf_is_that_of_its_folder(tmp_path):
+def test_a_manifest_is_that_of_its_folder(tmp_path):
     place = manifest.place(tmp_path, tmp_path / "out")
     place.parent.mkdir()
-    place.write_text(manifest.text(manifest.Shelf("/another/out", index="x")))
+    place.write_text(manifest.text(manifest.Manifest("/another/out", index="x")))
     assert manifest.read(tmp_path, tmp_path / "out").index == ""
 
 

@@ -49,7 +49,9 @@ def test_nobody_named(staffed):
         (),
     )
     assert "employee" not in quick._repr_html_()
-    assert quick == cx.journey.moment_summary(cx.read_records(contract(log, who), reads=()))
+    assert quick == cx.journey.moment_summary(
+        cx.read_records(contract(log, who), required_columns=())
+    )
     blank = cx.journey.moment_summary(
         contract(log.with_columns(agent=pl.lit(None, pl.String)), who)
     )

@@ -18,7 +18,7 @@ from cxresearch.report.pages.site import Entry, index
 from cxresearch.risk.episodes import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
-from tests.report.pages import Seen, digest, notebook_of, page_of, page_with, policy
+from tests.report.page_parser import Seen, digest, notebook_of, page_of, page_with, policy
 
 
 @pytest.fixture(scope="module")

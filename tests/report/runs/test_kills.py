@@ -12,7 +12,7 @@ import pytest
 from cxresearch.report.pages import show
 from tests.report.dockets import docket
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kills.py"
+SCRIPT = Path(__file__).parents[3] / "benchmarks" / "kills.py"
 
 
 @pytest.mark.slow
@@ -67,11 +67,11 @@ def test_what_is_amiss_is_seen(tmp_path):
     for folder in (bench.out, bench.state / "pages", bench.state / "ledger"):
         folder.mkdir(parents=True)
     whole, index = b"<p>new</p></html>", b"<p>index</p></html>"
-    shelf = {
+    manifest = {
         "index": kills.sha256(index),
         "pages": [{"file": "verdicts.html", "sha256": kills.sha256(whole), "run": "r"}],
     }
-    (bench.state / "pages" / "a.json").write_text("-" * 64 + "\n" + json.dumps(shelf))
+    (bench.state / "pages" / "a.json").write_text("-" * 64 + "\n" + json.dumps(manifest))
     (bench.out / "verdicts.html").write_bytes(whole)
     (bench.out / "index.html").write_bytes(index)
     assert bench.look()[:2] == (0, 2)  # nothing is in the ledger

@@ -798,7 +798,7 @@ def test_observation_as_column_and_date():
 
     def follow_up(**retention):
         rows = customers(study(log(("a", "2024-02-05", "bad")), people, retention=retention))
-        return [(r["entry"], r["exit"], r["event"], r["unseen"]) for r in rows]
+        return [(r["entry"], r["exit"], r["event"], r["left_truncated"]) for r in rows]
 
     first, last = day("2024-01-01"), day("2024-12-31")
     start, march, may = day("2024-01-10"), day("2024-03-01"), day("2024-05-01")

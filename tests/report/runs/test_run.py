@@ -6,7 +6,7 @@ import pytest
 from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch.report.pages import show
 from cxresearch.report.runs import build, plan, run
-from cxresearch.report.runs.ledger import looks
+from cxresearch.report.runs.ledger import read_records
 from cxresearch.report.runs.run import report
 from tests.report.dockets import docket
 from tests.report.standins import ABOUT_ONE, executed, notebook, study_of
@@ -76,7 +76,7 @@ def test_what_is_kept_holds_no_secret(made):
 
 def test_every_reading_is_recorded_once(made):
     folder, *_ = made
-    result = looks(folder / "the study" / ".cxresearch", "A small shop")
+    result = read_records(folder / "the study" / ".cxresearch", "A small shop")
     assert (
         len({(x.claim, x.reading) for x in result if x.primary})
         == len({x.claim for x in result})
@@ -142,7 +142,7 @@ def test_a_page_for_each_claim(tmp_path, pretended):
     _, deep, _, index = (p.read_text() for p in pages)
     assert "<title>Nine in ten customers leave" in deep
     assert 'href="claim-three-strikes.html' in index
-    result = looks(tmp_path / "study" / ".cxresearch", "A small shop")
+    result = read_records(tmp_path / "study" / ".cxresearch", "A small shop")
     assert len(result) == len({(x.claim, x.reading) for x in result})
 
 

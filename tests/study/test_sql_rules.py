@@ -295,7 +295,7 @@ def test_a_thousand_alternatives_are_no_trouble():
 def test_canonical_names_lead_to_the_columns_own():
     made = rule("score <= 2", "f", {**SCHEMA, "score": SCHEMA["stars"]}, names={"score": "stars"})
     assert on_every_engine(made.holds) == [le(r["stars"], 2) is True for r in PLAIN]
-    assert made.reads == ("score",)
+    assert made.columns == ("score",)
 
 
 def test_times_with_an_offset_are_brought_to_the_zone_of_the_study():

@@ -13,7 +13,7 @@ from cxresearch.html_tables import html_table, isolated, printable
 from cxresearch.report.runs.plan import plans
 from tests.report import attacks
 from tests.report.hostile import CLAIM, MARKS, NAMES, OWNERS, SCRIPT, TEXT, hostile_pages
-from tests.report.pages import Seen, digest, policy
+from tests.report.page_parser import Seen, digest, policy
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import yaml
 
 from tests.report.standins import notebook, shows, study_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "unattended.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "unattended.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 RUN = "/srv/cx/venv/bin/cxresearch report /srv/cx/study.toml --out /srv/cx/reports"
 
