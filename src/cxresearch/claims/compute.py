@@ -147,7 +147,8 @@ def check_min_events(
     for level, few in cells.items():
         if few < MIN_EXPECTED:
             raise NotTestable(
-                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed"
+                "too_few",
+                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed",
             )
 
 
@@ -175,7 +176,8 @@ def check_min_events_after(
     if inside < MIN_EXPECTED:
         cell = f"from {origin.history} {origin.level} on"
         raise NotTestable(
-            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed"
+            "too_few",
+            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed",
         )
 
 
@@ -288,7 +290,7 @@ def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReadi
     if reading.subset:
         table = table.where(**reading.subset)
     if table.flows.height == 0:
-        raise NotTestable(_nobody(reading.time_origin))
+        raise NotTestable("nobody_at_risk", _nobody(reading.time_origin))
     settings = context.study
     min_cell, level, groups = (
         settings.info.min_cell,
@@ -401,7 +403,9 @@ def _model_comparison(
 ) -> RawEstimate:
     (own,) = context.table_specs(claim, reading)
     if isinstance(own.clock, ContactClock):
-        raise NotTestable("an end of the relation: a comparison of models is about days")
+        raise NotTestable(
+            "other_kind", "an end of the relation: a comparison of models is about days"
+        )
     table, settings = _restricted(context.store.risk(own), reading), context.study.decision
     result = compare_models(
         table,
@@ -499,7 +503,7 @@ def _restricted(table: RiskTable, reading: ModelReading) -> RiskTable:
     table = table.where(**reading.subset) if reading.subset else table
     table = table.after(reading.after_days) if reading.after_days else table
     if table.flows.height == 0 or table.events(reading.event) == 0:
-        raise NotTestable("defections among customers seen from their start")
+        raise NotTestable("no_such_data", "defections among customers seen from their start")
     return table
 
 
@@ -513,7 +517,9 @@ def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incid
     )
     gap = context.study.retention.gap_days
     if gap is not None and horizon <= gap:
-        raise NotTestable(f"a horizon beyond the gap of {gap} days that defines a lapse")
+        raise NotTestable(
+            "short_follow_up", f"a horizon beyond the gap of {gap} days that defines a lapse"
+        )
     return horizon
 
 

@@ -104,6 +104,7 @@ class Evidence:
         warnings: what to bear in mind.
         series: curves behind the number; may be empty.
         asides: customers left out of the risk set, with the reason.
+        code: why it is not testable, for programs: a key of `cxresearch.errors.NOT_TESTABLE`; else empty.
     """
 
     claim: str
@@ -125,6 +126,7 @@ class Evidence:
     warnings: tuple[str, ...]
     series: tuple[Series, ...]
     asides: tuple[Exclusion, ...]
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -346,6 +348,7 @@ def _row(e: Evidence) -> dict[str, Any]:
         "events": e.events,
         "horizon_days": e.horizon_days,
         "lacks": e.lacks or None,
+        "code": e.code or None,
         "warnings": list(e.warnings),
     }
 

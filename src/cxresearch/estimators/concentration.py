@@ -125,8 +125,9 @@ def worst_share(
     agents = _Agents.of(cells)
     if agents.ranked.sum() < MIN_AGENTS:
         raise NotTestable(
+            "too_few",
             f"agents with moments enough: {int(agents.ranked.sum())} have {MIN_BAD:.0f} expected bad ones in each half "
-            f"of the customers, {MIN_AGENTS} are needed"
+            f"of the customers, {MIN_AGENTS} are needed",
         )
     rng = np.random.default_rng(seed)
     count = len(agents.ranked)

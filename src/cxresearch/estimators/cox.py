@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.checks import arguments, fraction, having, instance, names, one_of, whole
-from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.design import Design, design
 from cxresearch.estimators.intervals import log_interval
 from cxresearch.estimators.jackknife import enough_groups, jackknife_error
@@ -346,10 +346,8 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         if term not in fit.terms:
             feature = term.partition("[")[0]
             if any(t.startswith(f"{feature}[") for t in fit.terms):
-                raise NotTestable(f"customers at risk in {term}")
-            raise EstimationError(
-                f"the fit has no term {term!r}{nearest(term, fit.terms)}; it has: {', '.join(fit.terms)}"
-            )
+                raise NotTestable("nobody_at_risk", f"customers at risk in {term}")
+            raise UnknownInTableError(term, fit.terms, what="term")
         w[fit.terms.index(term)] = weight
     value = float(w @ fit.coef)
     model = float(np.sqrt(w @ fit.covariance @ w))

@@ -104,10 +104,15 @@ def excess(
             f"no cause {cause!r}{nearest(cause, table.causes)}; there are: {', '.join(table.causes)}"
         )
     if table.exposed.height == 0 or table.spans.height == 0:
-        raise NotTestable("customers with such a moment and comparable ones without")
+        raise NotTestable(
+            "nobody_at_risk", "customers with such a moment and comparable ones without"
+        )
     longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
     if horizon > longest:
-        raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {longest})")
+        raise NotTestable(
+            "short_follow_up",
+            f"follow-up to {horizon} days after the moment (it ends at {longest})",
+        )
     own = table.causes.index(cause)
     left = (
         table.exposed.filter(pl.col("event") == own)
@@ -120,11 +125,14 @@ def excess(
     worth = arrays.worth()
     if worth < min_cell:
         raise NotTestable(
-            f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed"
+            "too_few",
+            f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed",
         )
     end = min(support(c, min_cell) for c in (a, b))
     if horizon > end:
-        raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {end})")
+        raise NotTestable(
+            "short_follow_up", f"follow-up to {horizon} days after the moment (it ends at {end})"
+        )
 
     def values(pair: tuple[Curve, Curve, int]) -> Vector:
         p, q = (float(c.incidence[0][-1]) for c in pair[:2])

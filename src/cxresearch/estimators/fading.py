@@ -377,7 +377,8 @@ def beyond_selection(
     near = _near(used, age, kinds, strata)
     if near.events(cause) == 0 or near.flows[_RECENT].n_unique() < 2:
         raise NotTestable(
-            f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it"
+            "nobody_at_risk",
+            f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it",
         )
     near = enough_groups(near, cause, groups)
     fit = cox(near, [_RECENT], strata=strata, cause=cause, level=level, groups=near.groups)
@@ -385,7 +386,7 @@ def beyond_selection(
     cells = cells_of(used.coarsen(near.groups), age, kinds.ages, tuple(strata), cause)
     days, events = cells.exposure.sum(axis=0), cells.events.sum(axis=0)
     if days[..., 0].sum() == 0:
-        raise NotTestable("customers at risk before such a moment")
+        raise NotTestable("nobody_at_risk", "customers at risk before such a moment")
     world = World.of(cells, kinds.ages, recent)
     top = world.fit(days, events)
 

@@ -85,9 +85,10 @@ def enough_bins(population: pl.DataFrame, events: pl.DataFrame, most: int = GROU
         if least_clusters >= MIN_CLUSTERS and least_events >= MIN_EVENTS:
             return groups
     raise NotTestable(
+        "too_few",
         f"customers and events enough for an error: {CHOICES[-1]} groups of {MIN_CLUSTERS} customers and "
         f"{MIN_EVENTS} events each are needed, there are {clusters.sum():,} (of a household, one) and "
-        f"{happened.sum():,} events in all"
+        f"{happened.sum():,} events in all",
     )
 
 

@@ -427,7 +427,7 @@ def rate_ratios(
                 beta[live] = _fit(x[:, live], less_n, less_d, here, top.coef[live]).coef
             except _NoMaximumError as e:
                 raise NotTestable(
-                    f"events of {e.where} in more than one group of customers"
+                    "too_few", f"events of {e.where} in more than one group of customers"
                 ) from None
             return beta
 

@@ -89,7 +89,7 @@ def share(
 
     k, n = counts(part_rows), counts(whole_rows)
     if n == 0:
-        raise NotTestable("customers in the denominator")
+        raise NotTestable("nobody_at_risk", "customers in the denominator")
     clusters = int(table.population["clusters"].sum())
     few = min(k, n - k) < FEW  # a jackknife of few cases says little, and of none nothing
     if clusters == table.customers or few:
@@ -215,7 +215,8 @@ def share_at_risk(
     expected, variance = _by_chance(risk, events[:, 0])
     if variance == 0:
         raise NotTestable(
-            "customers at risk with the leavers both inside and outside the levels that count"
+            "nobody_at_risk",
+            "customers at risk with the leavers both inside and outside the levels that count",
         )
 
     def values(at_risk: Array, left: Array) -> Vector:

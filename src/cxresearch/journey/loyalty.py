@@ -83,7 +83,7 @@ def still_there(table: RiskTable, horizon: int, groups: int, min_cell: int) -> C
     start = first_time(grouped, min_cell)
     end = support(aalen_johansen(grouped, causes, start), min_cell)
     if horizon > end:
-        raise NotTestable(f"follow-up to {horizon} days (it ends at {end})")
+        raise NotTestable("short_follow_up", f"follow-up to {horizon} days (it ends at {end})")
     whole, parts = at_risk(grouped, causes), at_risk_in_groups(grouped, causes)
     both = [_kept(whole, start, horizon), *(_kept(whole.without(p), start, horizon) for p in parts)]
     every, own = np.array(both).T
@@ -335,11 +335,11 @@ def _model(records: Records) -> _Model:
     histories = {_name(g): grade_count(g, _CAP) for g in GRADES}
     table = counted(records, {**histories, _CONTACTS: contacts_within(90)}, clock, strata)
     if table.events(_CAUSE_LOYALTY) == 0:
-        raise NotTestable("defections among customers seen from their start")
+        raise NotTestable("no_such_data", "defections among customers seen from their start")
     known = tuple(g for g in GRADES if _expected(table, g, strata) >= MIN_EXPECTED)
     against = next((g for g in _AGAINST if g in known), "")
     if len(known) < 2 or not against:
-        raise NotTestable("moments enough of two grades to compare")
+        raise NotTestable("too_few", "moments enough of two grades to compare")
     contact = table.clock == "contact"
     terms = [_term(g) for g in known if not (contact and g == against)]
     fit = fit_hazards(

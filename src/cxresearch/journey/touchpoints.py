@@ -41,8 +41,9 @@ def facet_records(study: Study | Records, needed: str, wanted: Collection[str] =
     records = records_of(study, reads=(needed, *wanted))
     if needed not in records.has:
         raise NotTestable(
+            "missing_column",
             f"{_CALLED.get(needed, needed)} of its contacts: name the column that tells it, "
-            f'as in {needed} = "…" under [interactions]'
+            f'as in {needed} = "…" under [interactions]',
         )
     if not has_column(records, needed):
         raise EstimationError(
@@ -143,7 +144,8 @@ def places_of(records: Records, facet: str, *, most: int | None = None) -> tuple
         other = together()
     if not any(p != _NOWHERE for p in kept):
         raise NotTestable(
-            f"a {facet} with at least {min_cell} moments of at least {min_cell} customers"
+            "too_few",
+            f"a {facet} with at least {min_cell} moments of at least {min_cell} customers",
         )
     alone = [Place(_label([p], names), (p,), moments[p], customers[p]) for p in kept]
     return (*alone, *([other] if other else []))
