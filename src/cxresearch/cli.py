@@ -109,13 +109,15 @@ def _named(_ctx: click.Context, _param: click.Parameter, value: str | None) -> P
     return None if value is None else Path(value)
 
 
-def _folder(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+def _folder(_ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
     """A folder that is there, or can be made; said before the long work."""
     if value is not None:
         with suppress(OSError):  # what is wrong with it otherwise is said where it is made
             above = next(p for p in (value, *value.absolute().parents) if p.exists())
             if not above.is_dir():
-                raise click.BadParameter(f"{above} is a file, and no folder can be made in it")
+                raise ParameterError(
+                    f"cannot make the folder {value}: {above} is a file; give another folder with {param.opts[0]}"
+                )
     return value
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from cxresearch.claims.decide import decide, parse_region
-from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.errors import ArgumentError, EstimationError, NotTestable
 from cxresearch.estimators.concentration import _Agents, _cells, worst_share
 
 _NAMES = ["agent", "stratum", "half", "moments", "bad"]
@@ -240,8 +240,10 @@ def test_what_cannot_be_asked():
         worst_share(frame.with_columns(bad=pl.col("moments") + 1))
     with pytest.raises(EstimationError, match="whole numbers"):
         worst_share(frame.with_columns(pl.col("agent").cast(pl.String)))
-    with pytest.raises(EstimationError, match="0 < part < 1"):
+    with pytest.raises(ArgumentError, match="part must be a number above 0 and below 1"):
         worst_share(frame, part=1.5)
+    with pytest.raises(EstimationError, match="draws must be at least 100, was 50"):
+        worst_share(frame, draws=50)
 
 
 def test_it_shows_itself():

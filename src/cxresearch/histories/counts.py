@@ -86,7 +86,8 @@ def moment_count(
         responsibility: see `respect`.
 
     Raises:
-        EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
+        ArgumentError: something else than true, false, kept or failed.
+        EstimationError: no such grade, or edges that do not rise.
     """
     arguments(edges=edges)
     optional(grade=grade)
