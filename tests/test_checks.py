@@ -7,7 +7,8 @@ import pytest
 import cxresearch as cx
 from cxresearch import checks
 from cxresearch.claims.requirements import check_claims
-from cxresearch.errors import ArgumentError, CxResearchError, UnknownNameError
+from cxresearch.errors import ArgumentError, CxResearchError, EstimationError, UnknownNameError
+from cxresearch.journey.scorecard import Score, Scorecard
 
 WRONG = [
     (lambda v: checks.whole_number("x", v, 1), [None, "3", True, 1.5, 0, -1, [1]]),
@@ -105,3 +106,57 @@ def test_claims_are_a_list_of_ids(claims):
 def test_a_cap_is_a_whole_number(cap):
     with pytest.raises(ArgumentError, match=r"^cap must be a whole number and at least 1"):
         cx.bad_count(cap)
+
+
+UNKNOWN = {
+    "Episodes.levels": (lambda e, t: e.levels("bda"), "no history 'bda'; did you mean 'bad'?"),
+    "Episodes.position": (
+        lambda e, t: e.position("bad", "2"),
+        "bad: no level '2'; did you mean '2+'?",
+    ),
+    "RiskTable.feature": (lambda e, t: t.feature("bda"), "no feature 'bda'; did you mean 'bad'?"),
+    "RiskTable.only": (lambda e, t: t.only("bda"), "no feature 'bda'; did you mean 'bad'?"),
+    "RiskTable.where": (
+        lambda e, t: t.where(bad=["2"]),
+        "bad: no level '2'; did you mean '2+'?",
+    ),
+    "RiskTable.events": (
+        lambda e, t: t.events("defectoin"),
+        "no cause 'defectoin'; did you mean 'defection'?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("look", "said"), UNKNOWN.values(), ids=UNKNOWN)
+def test_a_lookup_of_an_unknown_name_is_a_key_error_that_suggests_one(look, said):
+    records = cx.read_records(
+        cx.study_from(
+            {"interactions": {"log_from": 0, "log_until": 60}}, interactions=LOG, retention=WHO
+        )
+    )
+    episodes, table = (call(records, bad=cx.bad_count(2)) for call in (cx.episodes, cx.risk_table))
+    with pytest.raises(UnknownNameError) as caught:
+        look(episodes, table)
+    assert str(caught.value) == said
+    assert isinstance(caught.value, KeyError)
+    assert isinstance(caught.value, EstimationError)
+    assert caught.value.name not in caught.value.known
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (("wbe", "respect"), "no row 'wbe'; did you mean 'web'?"),
+        (("web", "respekt"), "no expectation 'respekt'; did you mean 'respect'?"),
+        (("web", 3), "no expectation 3; there are: respect"),
+        ("web", "no cell: give a row and an expectation, not 'web'"),
+        (None, "no cell: give a row and an expectation, not None; there are: web"),
+    ],
+)
+def test_a_cell_of_a_scorecard_is_looked_up_by_row_and_expectation(cell, said):
+    score = Score("web", "respect", 12, None)
+    card = Scorecard("owner", ("web",), (3,), ("respect",), (score,), (), 0.95, 10)
+    assert card["web", "respect"] is score
+    with pytest.raises(UnknownNameError) as caught:
+        card[cell]
+    assert str(caught.value).startswith(said)

@@ -53,10 +53,10 @@ def copy_sample(folder: Path, *, force: bool = False) -> tuple[Path, ...]:
     """
     source = bundled("data") / "sample"
     names = ("study.toml", "interactions.parquet", "customers.csv")
-    taken = [n for n in names if (folder / n).exists()]
-    if taken and not force:
-        raise SourceError(f"{folder / taken[0]} is there already; --force overwrites it")
     try:
+        taken = [n for n in names if (folder / n).exists()]
+        if taken and not force:
+            raise SourceError(f"{folder / taken[0]} is there already; --force overwrites it")
         folder.mkdir(parents=True, exist_ok=True)
         return tuple(Path(shutil.copyfile(source / n, folder / n)) for n in names)
     except OSError as e:

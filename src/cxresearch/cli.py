@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -75,6 +77,8 @@ def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
             raise click.BadParameter(
                 "one is not written NAME=VALUE"
             )  # and may be a password, so it is not shown
+        if value.startswith("="):
+            raise click.BadParameter("one has no name before its =")
     return dict(v.split("=", 1) for v in values)
 
 
@@ -83,6 +87,8 @@ def _allow(name: str) -> Callable[[click.Context, click.Parameter, tuple[str, ..
 
     def allow(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> None:
         before = os.environ.get(name)
+        if not all(part.strip() for value in values for part in value.split(",")):
+            raise click.BadParameter("a name is empty")
         if values:
             os.environ[name] = ",".join([*([before] if before else []), *values])
             ctx.call_on_close(partial(_restore, name, before))
@@ -101,6 +107,24 @@ def _json_path(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     if value == "":
         raise click.UsageError("--json needs the name of a file; - is standard output")
     return None if value is None else Path(value)
+
+
+def _folder(_ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """A folder that is there, or can be made; said before the long work."""
+    if value is not None:
+        with suppress(OSError):  # what is wrong with it otherwise is said where it is made
+            above = next(p for p in (value, *value.absolute().parents) if p.exists())
+            if not above.is_dir():
+                raise ParameterError(
+                    f"cannot make the folder {value}: {above} is a file; give another folder with {param.opts[0]}"
+                )
+    return value
+
+
+def _no_nan(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number of minutes")
+    return value
 
 
 _study = click.argument("study", type=click.Path(path_type=Path))
@@ -146,6 +170,7 @@ _engine = click.option(
 _state = click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
+    callback=_folder,
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
     "[default: .cxresearch beside the study]",
 )
@@ -256,6 +281,7 @@ def evaluate(
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
+    callback=_folder,
     default=Path("reports"),
     show_default=True,
     help="Where the pages go.",
@@ -283,6 +309,7 @@ def evaluate(
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
+    callback=_no_nan,
     default=60,
     show_default=True,
     metavar="MINUTES",
@@ -367,6 +394,7 @@ def report(
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
+    callback=_folder,
     help="Where the study goes.  [default: WORLD]",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")

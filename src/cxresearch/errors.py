@@ -50,12 +50,14 @@ class UnknownNameError(CxResearchError, KeyError):
         known: the names that there are.
     """
 
-    def __init__(self, name: Any, known: Iterable[str], *, what: str = "entry") -> None:
+    def __init__(
+        self, name: Any, known: Iterable[str], *, what: str = "entry", where: str = ""
+    ) -> None:
         self.name = name
         self.known = tuple(known)
         near = nearest(name, self.known) if isinstance(name, str) else ""
         listed = f"; there are: {', '.join(map(str, self.known)) or 'none'}"
-        self.message = f"no {what} {_short(name)}{near or listed}"
+        self.message = f"{where and f'{where}: '}no {what} {_short(name)}{near or listed}"
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -95,33 +97,58 @@ class EngineError(CxResearchError):
     """An engine is unknown, not installed, or lacks what was asked of it."""
 
 
+# why a question cannot be answered, for programs; the phrase beside it is for people and may change
+NOT_TESTABLE = {
+    "missing_column": "a table has no such column, or the study does not name it",
+    "no_such_data": "no row holds what is asked for: a grade, a departure, an end of the relation",
+    "nobody_at_risk": "nobody is at risk in a level, or comparable to those who are",
+    "too_few": "customers, moments or events are too few for a number with an interval",
+    "short_follow_up": "the follow-up ends before the horizon",
+    "other_kind": "the reading rests on another kind of table, or the study on another kind of retention",
+    "no_fit": "the model cannot be fitted: its likelihood has no maximum, or its terms cannot be told apart",
+}
+
+
 class NotTestable(CxResearchError):  # noqa: N818 - an answer, not a mistake
     """The data cannot answer the question, however long one computes.
 
-    Attributes:
+    Args:
+        code: why, a key of `NOT_TESTABLE`.
         lacks: what is missing, as a noun phrase that completes "this study cannot say: it lacks ...".
 
+    Attributes:
+        code: why, for programs.
+        lacks: what is missing, for people.
+
+    Raises:
+        ArgumentError: no such code.
+
     Example:
-        >>> import polars as pl
-        >>> import cxresearch as cx
-        >>> log = pl.DataFrame({"customer": ["a", "b"], "at": [1, 4], "grade": ["bad", "good"]})
-        >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
-        >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
-        >>> table = cx.risk_table(study)
-        >>> try:
-        ...     cx.incidence(table, errors="model")
-        ... except cx.NotTestable as error:
-        ...     print(error)
-        not testable: the study lacks 10 customers at risk at any one time
+        >>> error = NotTestable("short_follow_up", "follow-up to 365 days (it ends at 200)")
+        >>> print(error)
+        not testable: the study lacks follow-up to 365 days (it ends at 200)
+        >>> NOT_TESTABLE[error.code]
+        'the follow-up ends before the horizon'
     """
 
-    def __init__(self, lacks: str) -> None:
+    def __init__(self, code: str, lacks: str) -> None:
+        if code not in NOT_TESTABLE:
+            raise ArgumentError(
+                "code", code, " or ".join(map(repr, NOT_TESTABLE)), words=NOT_TESTABLE
+            )
+        if not isinstance(lacks, str):
+            raise ArgumentError("lacks", lacks, "a noun phrase, as text")
         super().__init__(f"not testable: the study lacks {lacks}")
+        self.code = code
         self.lacks = lacks
 
 
 class EstimationError(CxResearchError):
     """An estimator was asked for something that its risk table does not hold."""
+
+
+class UnknownInTableError(UnknownNameError, EstimationError):
+    """A table, its episodes or a fit have no history, level, cause or term of that name."""
 
 
 class NothingToDrawError(EstimationError):

@@ -9,17 +9,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from cxresearch.atomic import put_in_place, stage
-from cxresearch.errors import ReportError
+from cxresearch.errors import ParameterError, ReportError
 
 
 def check_writable(path: Path) -> None:
     """Say before the long work, not after it, that a file cannot be written.
 
     Raises:
+        ParameterError: there is no such folder.
         ReportError: it cannot.
     """
     if not path.parent.is_dir():
-        raise ReportError(f"cannot write {path}: no folder {path.parent}; make it, or name another")
+        raise ParameterError(
+            f"cannot write {path}: no folder {path.parent}; make it, or name another"
+        )
     try:
         if not _written_into(path):
             stage(path.resolve(), Path.touch, mark=_new_mark(), is_durable=False).unlink()

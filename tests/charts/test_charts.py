@@ -239,7 +239,7 @@ def test_several_fits_stand_below_each_other():
     assert [(r["term"], r["fit"]) for r in rows] == [("bad 1", "crude"), ("bad 1", "adjusted")]
     assert [r["label"] for r in rows] == ["bad 1, against 0", ""]
     assert len({r["line"] for r in rows}) == 2
-    with pytest.raises(cx.errors.EstimationError, match="no fit has 'badd'; did you mean 'bad'"):
+    with pytest.raises(cx.errors.EstimationError, match="no feature 'badd'; did you mean 'bad'"):
         charts.hazard_ratios(both, ["badd"])
     with pytest.raises(cx.errors.EstimationError, match="between 1 and 6 fits"):
         charts.hazard_ratios({})

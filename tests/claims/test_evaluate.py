@@ -151,6 +151,7 @@ def test_documented_json(harm):
         "base_rate",
         "naive",
         "lacks",
+        "code",
         "warnings",
     ]
     for row in result["verdicts"]:

@@ -242,6 +242,8 @@ def test_what_cannot_be_asked():
         worst_share(frame.with_columns(pl.col("agent").cast(pl.String)))
     with pytest.raises(ArgumentError, match="part must be a number above 0 and below 1"):
         worst_share(frame, part=1.5)
+    with pytest.raises(EstimationError, match="draws must be at least 100, was 50"):
+        worst_share(frame, draws=50)
 
 
 def test_it_shows_itself():

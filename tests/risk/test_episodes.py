@@ -50,7 +50,7 @@ def test_a_transition_is_a_moment_in_time(eps):
         EstimationError, match="last can fall as well as rise, so reaching 'bad' is not one moment"
     ):
         until(eps, "last", "bad", "turned bad")
-    with pytest.raises(EstimationError, match="bad has no level '3'; it has: 0, 1, 2"):
+    with pytest.raises(EstimationError, match="bad: no level '3'; there are: 0, 1, 2"):
         until(eps, "bad", "3", "third")
 
 

@@ -11,7 +11,7 @@ import altair as alt
 from cxresearch.charts.base import SERIES, TICKS, Chart, finish, values
 from cxresearch.checks import arguments, mapping_of, optional
 from cxresearch.disclosure.counts import MIN_CELL
-from cxresearch.errors import EstimationError, NothingToDrawError, nearest
+from cxresearch.errors import EstimationError, NothingToDrawError, UnknownInTableError
 from cxresearch.estimators.results import CoxFit
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
@@ -144,9 +144,7 @@ def _terms(fits: Mapping[str, CoxFit], features: Sequence[str] | None) -> list[s
     known = list(dict.fromkeys(_feature(t) for t in terms))
     for name in features:
         if name not in known:
-            raise EstimationError(
-                f"no fit has {name!r}{nearest(name, known) or '; there are: ' + ', '.join(known)}"
-            )
+            raise UnknownInTableError(name, known, what="feature")
     return [t for t in terms if _feature(t) in features]
 
 

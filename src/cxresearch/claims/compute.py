@@ -164,7 +164,8 @@ def check_min_events(
     for level, few in cells.items():
         if few < MIN_EXPECTED:
             raise NotTestable(
-                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed"
+                "too_few",
+                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed",
             )
 
 
@@ -192,7 +193,8 @@ def check_min_events_after(
     if inside < MIN_EXPECTED:
         cell = f"from {origin.history} {origin.level} on"
         raise NotTestable(
-            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed"
+            "too_few",
+            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed",
         )
 
 
@@ -314,7 +316,7 @@ def _incidence(context: EvaluationContext, claim: Claim, reading: IncidenceReadi
     if reading.subset:
         table = table.where(**reading.subset)
     if table.flows.height == 0:
-        raise NotTestable(_nobody(reading.time_origin))
+        raise NotTestable("nobody_at_risk", _nobody(reading.time_origin))
     settings = context.study
     min_cell, level = settings.info.min_cell, settings.decision.level
     curve = incidence(table, reading.event, min_cell=min_cell, level=level)
@@ -467,7 +469,9 @@ def _model_comparison(
 ) -> RawEstimate:
     (own,) = context.table_specs(claim, reading)
     if isinstance(own.clock, ContactClock):
-        raise NotTestable("an end of the relation: a comparison of models is about days")
+        raise NotTestable(
+            "other_kind", "an end of the relation: a comparison of models is about days"
+        )
     made = _prepared(context, claim, reading, AS_WRITTEN)
     result = compare_models(
         made.table,
@@ -633,7 +637,7 @@ def _restricted(table: RiskTable, reading: ModelReading, lead: int = 0) -> RiskT
     late = max(reading.after_days or 0, lead if table.clock != "contact" else 0)
     table = table.after(late) if late else table
     if table.flows.height == 0 or table.events(reading.event) == 0:
-        raise NotTestable("defections among customers seen from their start")
+        raise NotTestable("no_such_data", "defections among customers seen from their start")
     return table
 
 
@@ -647,7 +651,9 @@ def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incid
     )
     gap = context.study.retention.gap_days
     if gap is not None and horizon <= gap:
-        raise NotTestable(f"a horizon beyond the gap of {gap} days that defines a lapse")
+        raise NotTestable(
+            "short_follow_up", f"a horizon beyond the gap of {gap} days that defines a lapse"
+        )
     return horizon
 
 

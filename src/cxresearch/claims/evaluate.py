@@ -209,15 +209,18 @@ def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading])
     rows: dict[str, Evidence] = {}
     for reading in readings:
         if missing:
-            rows[reading.id] = _untestable(claim, reading, missing)
+            ends = context.study.retention.kind in claim.retention
+            code = "missing_column" if ends else "no_such_data"
+            rows[reading.id] = _untestable(claim, reading, code, missing)
             continue
         try:
             result[reading.id] = compute(context, claim, _adapted(context, claim, reading))
             rows[reading.id] = _decided(context, claim, reading, result[reading.id])
         except NotTestable as e:
-            rows[reading.id] = _untestable(claim, reading, e.lacks)
+            rows[reading.id] = _untestable(claim, reading, e.code, e.lacks)
         except EstimationError as e:
-            rows[reading.id] = _untestable(claim, reading, f"a model that can be fitted: {e}")
+            missing_fit = f"a model that can be fitted: {e}"
+            rows[reading.id] = _untestable(claim, reading, "no_fit", missing_fit)
     primary, target = claim.primary, target_of(claim)
     association = rows[target.id if target else primary.id].verdict
     of, judged = len(all_of(claim)), judged_readings(claim)
@@ -329,7 +332,7 @@ def _row(
     )
 
 
-def _untestable(claim: Claim, reading: AnyReading, missing: str) -> Evidence:
+def _untestable(claim: Claim, reading: AnyReading, code: str, missing: str) -> Evidence:
     return Evidence(
         claim=claim.id,
         reading=reading.id,
@@ -350,6 +353,7 @@ def _untestable(claim: Claim, reading: AnyReading, missing: str) -> Evidence:
         warnings=(),
         series=(),
         asides=(),
+        code=code,
     )
 
 

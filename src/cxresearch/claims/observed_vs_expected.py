@@ -108,10 +108,11 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
     primary = adapt_to_study(context.study, store.audit, store.available, claim, claim.primary)
     spec = context.table_specs(claim, primary)[0]
     if spec.compare:
-        raise NotTestable("a risk table: this reading compares matched customers")
+        raise NotTestable("other_kind", "a risk table: this reading compares matched customers")
     if spec.contacts_by:
         raise NotTestable(
-            f"a risk table: this reading counts the contacts of each {spec.contacts_by[0]}"
+            "other_kind",
+            f"a risk table: this reading counts the contacts of each {spec.contacts_by[0]}",
         )
     compute(context, claim, primary)
     table = store.risk(spec)

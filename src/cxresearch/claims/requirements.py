@@ -101,7 +101,7 @@ def adapt_to_study(
         NotTestable: it is about a grade that no contact has, or reads what the log does not have.
     """
     if missing := _missing_column(claim, reading, has):
-        raise NotTestable(missing)
+        raise NotTestable("missing_column", missing)
     graded = {g: audit.fact(f"{g} moments") for g in GRADES}
     nobody = {g for g, n in graded.items() if isinstance(n, Share) and n.count == 0}
 
@@ -114,7 +114,7 @@ def adapt_to_study(
     reference = reading.reference_grade if isinstance(reading, AttributableShareReading) else None
     for grade in (*map(grade_of, reading.subjects()), reference):
         if grade in nobody:
-            raise NotTestable(f"{grade} moments: no contact is graded {grade}")
+            raise NotTestable("no_such_data", f"{grade} moments: no contact is graded {grade}")
     if not isinstance(reading, ModelReading):
         return reading
     return cast(AnyReading, _with_own_terms(study, reading, nobody, grade_of))

@@ -119,6 +119,7 @@ class Evidence(Result):
         warnings: what to bear in mind.
         series: curves behind the number; may be empty.
         asides: customers left out of the risk set, with the reason.
+        code: why it is not testable, for programs: a key of `cxresearch.errors.NOT_TESTABLE`; else empty.
     """
 
     claim: str
@@ -140,6 +141,7 @@ class Evidence(Result):
     warnings: tuple[str, ...]
     series: tuple[Series, ...]
     asides: tuple[Exclusion, ...]
+    code: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As an entry of the documented JSON, with the curves and the customers left out."""
@@ -475,6 +477,7 @@ def _row(e: Evidence) -> dict[str, Any]:
         "events": e.events,
         "horizon_days": e.horizon_days,
         "lacks": e.lacks or None,
+        "code": e.code or None,
         "warnings": list(e.warnings),
     }
 

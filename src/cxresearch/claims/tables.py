@@ -144,7 +144,7 @@ def table_specs(
     given = tuple(name for name in reading.names() if name not in claim.histories)
     for name in given:
         if name not in fixed:
-            raise NotTestable(f"{name}: no such covariate of its customers")
+            raise NotTestable("missing_column", f"{name}: no such covariate of its customers")
     days = DayClock(0)
     match reading:
         case IncidenceReading():

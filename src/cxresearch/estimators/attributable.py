@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from cxresearch.checks import arguments, instance
-from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.influence import places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, estimate
 from cxresearch.risk.table import RiskTable
@@ -83,8 +83,10 @@ def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.nda
     if not own:
         features = {t.partition("[")[0] for t in fit.terms}
         if name in {f.name for f in table.features}:
-            raise NotTestable(f"customers at risk above the first level of {name}")
-        raise EstimationError(f"the model has no feature {name!r}{nearest(name, features)}")
+            raise NotTestable(
+                "nobody_at_risk", f"customers at risk above the first level of {name}"
+            )
+        raise UnknownInTableError(name, features, what="feature")
     levels = table.feature(name).levels
     flows = table.flows.filter(pl.col(fit.cause) > 0)
     cell = places(table.population, flows["group"]) * len(levels) + flows[name].to_numpy()

@@ -126,16 +126,15 @@ def worst_share(
     """
     instance("counts", counts, pl.DataFrame, "a Polars frame of counts")
     arguments(part=part, level=level, draws=draws, seed=seed)
-    if not 0 < part < 1 or not 0 < level < 1 or draws < 100:
-        raise EstimationError(
-            f"0 < part < 1, 0 < level < 1, draws >= 100; they were {part}, {level}, {draws}"
-        )
+    if draws < 100:
+        raise EstimationError(f"draws must be at least 100, was {draws}")
     cells = _cells(counts)
     agents = _Agents.of(cells)
     if agents.ranked.sum() < MIN_AGENTS:
         raise NotTestable(
+            "too_few",
             f"agents with moments enough: {int(agents.ranked.sum())} have {MIN_BAD:.0f} expected bad ones in each half "
-            f"of the customers, {MIN_AGENTS} are needed"
+            f"of the customers, {MIN_AGENTS} are needed",
         )
     rng = np.random.default_rng(seed)
     count = len(agents.ranked)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.checks import arguments, fraction, having, instance, names, one_of
-from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.design import Design, design, identify
 from cxresearch.estimators.influence import add_up, clusters_of, robust_error
 from cxresearch.estimators.partial_likelihood import (
@@ -294,13 +294,13 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         if term not in fit.terms:
             feature = term.partition("[")[0]
             if any(t.startswith(f"{feature}[") for t in fit.terms):
-                raise NotTestable(f"customers at risk in {term}")
-            raise EstimationError(
-                f"the fit has no term {term!r}{nearest(term, fit.terms)}; it has: {', '.join(fit.terms)}"
-            )
+                raise NotTestable("nobody_at_risk", f"customers at risk in {term}")
+            raise UnknownInTableError(term, fit.terms, what="term")
         w[fit.terms.index(term)] = weight
     if fit.unidentified.size and np.abs(w @ fit.unidentified).max() > _APART * np.abs(w).max():
-        raise NotTestable("a difference that what is held equal does not determine already")
+        raise NotTestable(
+            "no_fit", "a difference that what is held equal does not determine already"
+        )
     value = float(w @ fit.coef)
     model = float(np.sqrt(w @ fit.covariance @ w))
     se = float(robust_error(fit.influence @ w)) if fit.clusters else model

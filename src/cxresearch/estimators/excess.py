@@ -158,26 +158,36 @@ def excess(
         )
     chosen = _chosen(table, terms)
     if table.exposed.height == 0 or table.spans.height == 0:
-        raise NotTestable("customers with such a moment and comparable ones without")
+        raise NotTestable(
+            "nobody_at_risk", "customers with such a moment and comparable ones without"
+        )
     longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
     if horizon > longest:
-        raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {longest})")
+        raise NotTestable(
+            "short_follow_up",
+            f"follow-up to {horizon} days after the moment (it ends at {longest})",
+        )
     population = all_groups(table)
     compared = Comparison(
         table, population, horizon=horizon, cause=table.causes.index(cause), lead=lead, terms=chosen
     )
     if not compared.customers:
-        raise NotTestable("customers with such a moment and comparable ones without")
+        raise NotTestable(
+            "nobody_at_risk", "customers with such a moment and comparable ones without"
+        )
     clusters = counted_clusters(population, *compared.events())
     worth = compared.worth()
     if worth < min_cell:
         raise NotTestable(
-            f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed"
+            "too_few",
+            f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed",
         )
     a, b = compared.exposed_curve(), compared.comparator_curve()
     end = min(support(c, min_cell) for c in (a, b))
     if horizon > end:
-        raise NotTestable(f"follow-up to {horizon} days after the moment (it ends at {end})")
+        raise NotTestable(
+            "short_follow_up", f"follow-up to {horizon} days after the moment (it ends at {end})"
+        )
     moves = compared.influence(a, b)
     moves = np.column_stack([moves, moves[:, 0] - moves[:, 1]])
     p, q = (float(c.incidence[0][-1]) for c in (a, b))

@@ -334,13 +334,14 @@ def beyond_selection(
     near = _near(used, age, kinds, strata)
     if near.events(cause) == 0 or near.flows[_RECENT].n_unique() < 2:
         raise NotTestable(
-            f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it"
+            "nobody_at_risk",
+            f"departures and customers at risk up to {recent} and {recent + 1} to {older} days after it",
         )
     fit = cox(near, [_RECENT], strata=strata, cause=cause, level=level)
     observed = contrast(fit, {f"{_RECENT}[1]": 1})
     cells = cells_of(used, age, kinds.ages, tuple(strata), cause)
     if cells.exposure[..., 0].sum() == 0:
-        raise NotTestable("customers at risk before such a moment")
+        raise NotTestable("nobody_at_risk", "customers at risk before such a moment")
     world = World.of(cells, kinds.ages, recent)
     top = world.fit(cells.exposure, cells.events)
     implied = _by_selection(world, top.vector, cells.exposure, kinds)

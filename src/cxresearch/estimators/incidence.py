@@ -148,7 +148,10 @@ def incidence_at(
     curve = aalen_johansen(table, causes, start)
     end = support(curve, min_cell)
     if horizon > end:
-        raise NotTestable(f"follow-up to {horizon} (it ends at {end} on the {table.clock} clock)")
+        raise NotTestable(
+            "short_follow_up",
+            f"follow-up to {horizon} (it ends at {end} on the {table.clock} clock)",
+        )
     point = np.array([horizon])
     by_then = table.flows.filter(pl.col("time") <= horizon)
     cases, others = (
@@ -263,7 +266,7 @@ def first_time(table: RiskTable, min_cell: int) -> int:
     by_time = at_risk(table, table.causes)
     enough = np.flatnonzero(by_time.at_risk >= min_cell)
     if not len(enough):
-        raise NotTestable(f"{min_cell} customers at risk at any one time")
+        raise NotTestable("too_few", f"{min_cell} customers at risk at any one time")
     return int(by_time.times[enough[0] - 1])  # at risk at a time are those who entered before it
 
 

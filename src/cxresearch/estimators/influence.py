@@ -71,7 +71,8 @@ def counted_clusters(population: pl.DataFrame, with_event: int, events: int) -> 
     """
     if with_event < 2:
         raise NotTestable(
-            f"an interval: {events:,} events of {with_event} customers (of a household, one)"
+            "too_few",
+            f"an interval: {events:,} events of {with_event} customers (of a household, one)",
         )
     by = "groups" if population.height and int(population["clusters"].max()) > 1 else "clusters"  # type: ignore[arg-type]
     return Clusters(population.height, with_event - 1, by)

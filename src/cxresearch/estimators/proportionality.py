@@ -259,7 +259,7 @@ def proportionality(
     top = maximise(d.x, d.everyone, ties, np.zeros(len(d.terms)))
     if top.penalised:
         raise NotTestable(
-            "a level at which some leave and some stay: its hazard ratio is 0 or infinite"
+            "no_fit", "a level at which some leave and some stay: its hazard ratio is 0 or infinite"
         )
     time = transformed_times(table, cause, d.times, transform)
     counts = np.asarray(d.everyone.events_by_row())[0]
@@ -267,7 +267,7 @@ def proportionality(
     g = time - counts @ time / total
     spread = float(np.sqrt(counts @ g**2 / total))
     if spread <= _RANK * max(1.0, float(np.abs(time).max())):
-        raise NotTestable("events at more than one time")
+        raise NotTestable("too_few", "events at more than one time")
     g /= spread  # no test depends on the unit, and the numbers below stay near one
     residuals, moments = _moments(d, ties, top.beta, g)
     covariance = np.asarray(np.linalg.pinv(moments[0], hermitian=True))

@@ -155,7 +155,8 @@ class Incidence(Result):
 
         if horizon > self.support:
             raise NotTestable(
-                f"follow-up to {horizon:g} (it ends at {self.support:g} on the {self.clock} clock)"
+                "short_follow_up",
+                f"follow-up to {horizon:g} (it ends at {self.support:g} on the {self.clock} clock)",
             )
         i = int(np.searchsorted(self.times, horizon, side="right")) - 1
         if i < 0:

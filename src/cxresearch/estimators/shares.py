@@ -100,7 +100,7 @@ def share(
 
     k, n = counts(part_rows), counts(whole_rows)
     if n == 0:
-        raise NotTestable("customers in the denominator")
+        raise NotTestable("nobody_at_risk", "customers in the denominator")
     clusters = int(table.population["clusters"].sum())
     few = min(k, n - k) < FEW
     if clusters == table.customers or few:
@@ -233,7 +233,8 @@ def share_at_risk(
     expected, variance = _by_chance(risk, events[:, 0])
     if variance == 0:
         raise NotTestable(
-            "customers at risk with the leavers both inside and outside the levels that count"
+            "nobody_at_risk",
+            "customers at risk with the leavers both inside and outside the levels that count",
         )
 
     leavers = float(events[:, 0].sum())

@@ -152,7 +152,8 @@ def moment_count(
         responsibility: see `respect`.
 
     Raises:
-        EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
+        ArgumentError: something else than true, false, kept or failed.
+        EstimationError: no such grade, or edges that do not rise.
 
     Example:
         >>> import polars as pl

@@ -57,7 +57,7 @@ class Contributions:
     def more(self, one: int, than: int) -> Estimate:
         """By how much the share of one place is larger than that of another; at the level of a single interval."""
         if self.fit is None:
-            raise NotTestable("a model of its touchpoints")
+            raise NotTestable("other_kind", "a model of its touchpoints")
         return attributable(
             self.table, replace(self.fit, level=self.level), {_name(one): 1, _name(than): -1}
         )

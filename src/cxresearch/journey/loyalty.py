@@ -94,7 +94,7 @@ def still_there(table: RiskTable, horizon: int, clusters: Clusters, min_cell: in
     start = first_time(table, min_cell)
     end = support(aalen_johansen(table, causes, start), min_cell)
     if horizon > end:
-        raise NotTestable(f"follow-up to {horizon} days (it ends at {end})")
+        raise NotTestable("short_follow_up", f"follow-up to {horizon} days (it ends at {end})")
     point = np.array([horizon])
     alone = _stays(table, (_CAUSE,), start, horizon)
     every, moves = alone, curve_influence(table, (_CAUSE,), start, point)[:, 0]
@@ -360,11 +360,11 @@ def _model(records: Records) -> _Model:
     histories = {_name(g): grade_count(g, _CAP) for g in GRADES}
     table = counted(records, {**histories, _CONTACTS: contacts_within(90)}, clock, strata)
     if table.events(_CAUSE_LOYALTY) == 0:
-        raise NotTestable("defections among customers seen from their start")
+        raise NotTestable("no_such_data", "defections among customers seen from their start")
     known = tuple(g for g in GRADES if _expected(table, g, strata) >= MIN_EXPECTED)
     reference_grade = next((g for g in _AGAINST if g in known), "")
     if len(known) < 2 or not reference_grade:
-        raise NotTestable("moments enough of two grades to compare")
+        raise NotTestable("too_few", "moments enough of two grades to compare")
     contact = table.clock == "contact"
     terms = [_term(g) for g in known if not (contact and g == reference_grade)]
     fit = fit_hazards(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.checks import arguments
+from cxresearch.checks import arguments, lookup
 from cxresearch.disclosure.counts import about
 from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import hidden
-from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.errors import EstimationError, NotTestable, UnknownNameError, nearest
 from cxresearch.estimators.results import Estimate, wilson
 from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import MOST, Place, attribute_records, has_column, places_of
@@ -67,11 +67,19 @@ class Scorecard(Result):
     min_cell: int
 
     def __getitem__(self, cell: tuple[str, str]) -> Score:
-        """The cell of a row and an expectation."""
-        for score in self.scores:
-            if (score.of, score.expectation) == cell:
-                return score
-        raise KeyError(cell)
+        """The cell of a row and an expectation.
+
+        Raises:
+            UnknownNameError: there is no such row or expectation.
+        """
+        if not isinstance(cell, tuple) or len(cell) != 2:
+            raise UnknownNameError(cell, self.rows, what="cell: give a row and an expectation, not")
+        of_row = [
+            s
+            for s in self.scores
+            if s.of == lookup({s.of: s.of for s in self.scores}, cell[0], "row")
+        ]
+        return lookup({s.expectation: s for s in of_row}, cell[1], "expectation")
 
     def to_polars(self) -> pl.DataFrame:
         """One row per cell: who, expectation, moments answered, share kept with its limits."""
@@ -168,8 +176,9 @@ def scorecard(study: Study | Records, *, by: str = "owner", most: int = MOST) ->
     result = tuple(e for e in EXPECTATIONS if has_column(records, e))
     if not result:
         raise NotTestable(
+            "missing_column",
             "answers to the four expectations: name a column of numbers for respect, solutions, simplicity or "
-            "responsibility under [interactions], and their scale, as in expectations_scale = [1, 5]"
+            "responsibility under [interactions], and their scale, as in expectations_scale = [1, 5]",
         )
     places, settings = places_of(records, by, most=most), records.study
     cells = {e: _column(records, by, e, places, settings.decision.level) for e in result}

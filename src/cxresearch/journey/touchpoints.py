@@ -41,8 +41,9 @@ def attribute_records(study: Study | Records, needed: str, wanted: Collection[st
     records = records_of(study, required_columns=(needed, *wanted))
     if needed not in records.available:
         raise NotTestable(
+            "missing_column",
             f"{_CALLED.get(needed, needed)} of its contacts: name the column that tells it, "
-            f'as in {needed} = "…" under [interactions]'
+            f'as in {needed} = "…" under [interactions]',
         )
     if not has_column(records, needed):
         raise EstimationError(
@@ -147,7 +148,8 @@ def places_of(records: Records, attribute: str, *, most: int | None = None) -> t
         other = together()
     if not any(p != _NOWHERE for p in kept):
         raise NotTestable(
-            f"a {attribute} with at least {min_cell} moments of at least {min_cell} customers"
+            "too_few",
+            f"a {attribute} with at least {min_cell} moments of at least {min_cell} customers",
         )
     alone = [Place(_label([p], names), (p,), moments[p], customers[p]) for p in kept]
     return (*alone, *([other] if other else []))

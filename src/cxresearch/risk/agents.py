@@ -59,7 +59,7 @@ def agent_table(records: Records, of: str, within: Sequence[str]) -> AgentTable:
     """
     for name in (of, *within):
         if name != "month" and name not in records.names:
-            raise NotTestable(f"{name}: the log has no such column")
+            raise NotTestable("missing_column", f"{name}: the log has no such column")
     engine = records.engine
     stratum = nw.lit(0).cast(nw.Int64)
     for name in within:

@@ -12,7 +12,7 @@ import polars as pl
 
 from cxresearch.disclosure.counts import count_text
 from cxresearch.engines import Engine, Frame
-from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError, nearest
 from cxresearch.histories import History
 from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
@@ -158,23 +158,23 @@ class Episodes(Result):
         """The level names of a history or fixed covariate.
 
         Raises:
-            EstimationError: there is none of that name.
+            UnknownInTableError: there is none of that name.
         """
         if name in self.fixed:
             return self.fixed[name]
         if name not in self.histories:
-            raise EstimationError(f"no history {name!r}{nearest(name, self.histories)}")
+            raise UnknownInTableError(name, (*self.histories, *self.fixed), what="history")
         return self.histories[name].levels
 
     def position(self, name: str, level: str) -> int:
         """Where a level is among those of a history or fixed covariate.
 
         Raises:
-            EstimationError: there is none of that name, or it has no such level.
+            UnknownInTableError: there is none of that name, or it has no such level.
         """
         levels = self.levels(name)
         if level not in levels:
-            raise EstimationError(f"{name} has no level {level!r}; it has: {', '.join(levels)}")
+            raise UnknownInTableError(level, levels, what="level", where=name)
         return levels.index(level)
 
     def to_polars(self) -> pl.DataFrame:
@@ -238,7 +238,9 @@ def clock_of(study: Study, name: str | None = None) -> Clock:
     name = name or ("contact" if activity else "tenure")
     if name == "contact":
         if not activity:
-            raise NotTestable("retention derived from the contacts, which the contact clock is for")
+            raise NotTestable(
+                "other_kind", "retention derived from the contacts, which the contact clock is for"
+            )
         return ContactClock()
     if name == "tenure":
         return DayClock(lag=study.moments.blackout_days)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines.packing import downcast, sums
-from cxresearch.errors import EstimationError, nearest
+from cxresearch.errors import EstimationError, UnknownInTableError
 from cxresearch.html_tables import html_table
 from cxresearch.result import Result
 from cxresearch.risk.episodes import Episodes, Exclusion, summed
@@ -102,15 +102,12 @@ class RiskTable(Result):
         """The feature of that name.
 
         Raises:
-            EstimationError: there is none.
+            UnknownInTableError: there is none.
         """
         for f in self.features:
             if f.name == name:
                 return f
-        names = [f.name for f in self.features]
-        raise EstimationError(
-            f"the table has no feature {name!r}{nearest(name, names)}; it has: {', '.join(names)}"
-        )
+        raise UnknownInTableError(name, [f.name for f in self.features], what="feature")
 
     def where(self, **levels: Sequence[str]) -> RiskTable:
         """The time spent in these levels; leaving for another level is leaving."""
@@ -119,9 +116,7 @@ class RiskTable(Result):
             feature = self.feature(name)
             for level in wanted:
                 if level not in feature.levels:
-                    raise EstimationError(
-                        f"{name} has no level {level!r}; it has: {', '.join(feature.levels)}"
-                    )
+                    raise UnknownInTableError(level, feature.levels, what="level", where=name)
             keep = keep & pl.col(name).is_in([feature.levels.index(w) for w in wanted])
         return replace(self, flows=self.flows.filter(keep))
 
@@ -262,9 +257,7 @@ class RiskTable(Result):
 
     def _cause(self, cause: str) -> str:
         if cause not in self.causes:
-            raise EstimationError(
-                f"the table has no cause {cause!r}{nearest(cause, self.causes)}; it has: {', '.join(self.causes)}"
-            )
+            raise UnknownInTableError(cause, self.causes, what="cause")
         return cause
 
 

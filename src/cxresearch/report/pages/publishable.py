@@ -21,6 +21,7 @@ _OWN = {
     "events",
     "customers",
 }  # what a sentence may name of the primary reading
+_ABOUT_THE_STUDY = ("missing_column", "no_such_data", "other_kind")
 
 
 def publishable(docket: Docket) -> Docket:
@@ -79,17 +80,18 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     )
 
 
-def what_is_missing(lacks: str) -> str:
-    """What a study lacks as a page may tell it: the details after the colon may hold small counts.
+def what_is_missing(lacks: str, code: str) -> str:
+    """What a study lacks as a page may tell it: the details after the colon may hold counts and levels.
 
     Args:
         lacks: as `Evidence.lacks`.
+        code: as `Evidence.code`; what is said of columns and of the study's settings holds nothing of the data.
     """
-    return lacks.partition(":")[0]
+    return lacks if code in _ABOUT_THE_STUDY else lacks.partition(":")[0]
 
 
 def _without_details(e: Evidence, trial: Trial) -> Evidence:
-    return replace(e, lacks=what_is_missing(e.lacks), reason=_cut(e.reason, trial))
+    return replace(e, lacks=what_is_missing(e.lacks, e.code), reason=_cut(e.reason, trial))
 
 
 def _shortened(sentence: Sentence, trial: Trial) -> Sentence:
@@ -101,8 +103,8 @@ def _shortened(sentence: Sentence, trial: Trial) -> Sentence:
 
 def _cut(said: str, trial: Trial) -> str:
     for e in trial.readings:
-        if ":" in e.lacks:
-            said = said.replace(e.lacks, what_is_missing(e.lacks))
+        if e.lacks:
+            said = said.replace(e.lacks, what_is_missing(e.lacks, e.code))
     return said
 
 

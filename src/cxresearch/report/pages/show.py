@@ -221,7 +221,7 @@ def if_testable() -> Iterator[None]:
         yield
     except NotTestable as e:
         _html(
-            f'<p class="cx-note">This study cannot say: it lacks {text(what_is_missing(e.lacks))}.</p>'
+            f'<p class="cx-note">This study cannot say: it lacks {text(what_is_missing(e.lacks, e.code))}.</p>'
         )
     except NothingToDrawError as e:
         _html(f'<p class="cx-note">This study cannot say: {text(str(e))}.</p>')

@@ -224,7 +224,7 @@ def _cells(
         yield f"<span><strong>{text(headline(v['estimate'], v['unit']))}</strong> ({text(spread)})</span>"
     else:
         yield (
-            f"The study lacks {text(what_is_missing(v['lacks']))}."
+            f"The study lacks {text(what_is_missing(v['lacks'], v.get('code') or ''))}."
             if v["lacks"]
             else "not shown: too few customers"
         )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cxresearch.errors import CxResearchError, ReportError
+from cxresearch.errors import CxResearchError, ReportError, StudyError
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
@@ -98,8 +98,11 @@ def report(
         StateError: the state folder is not trusted.
         KeyboardInterrupt: it was stopped by a key press.
     """
-    file = Path(study).resolve()
-    file = file / "study.toml" if file.is_dir() else file
+    try:
+        file = Path(study).resolve()
+        file = file / "study.toml" if file.is_dir() else file
+    except OSError as e:
+        raise StudyError(f"cannot read the study file {study}: {e.strerror or e}") from None
     given = {
         "study": file.name,
         "claims": list(claims) if claims else None,
