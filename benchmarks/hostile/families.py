@@ -393,8 +393,8 @@ FAMILIES: dict[str, Company] = {
         hazard=0.0006,
     ),
     "falling-silent": Company(
-        about="Who is about to leave falls silent, up to 120 days before.",
-        influences=(Influence(weight=about_to_leave(30, 120), contacts=0.1),),
+        about="Who is about to leave falls silent, up to 60 days before.",
+        influences=(Influence(weight=about_to_leave(20, 60), contacts=0.05),),
     ),
     "seldom-loyal": Company(
         about="Customers who are seldom in touch are less loyal, silent or not.",
@@ -464,6 +464,11 @@ FAMILIES: dict[str, Company] = {
     "decided-long-ago": Company(
         about="Who is about to leave grades worse up to 150 days before, longer than anybody assumes.",
         influences=(Influence(weight=about_to_leave(60, 150), bad=3),),
+        is_beyond_reach=True,
+    ),
+    "silent-long-before": Company(
+        about="Who is about to leave falls silent up to 150 days before, longer than anybody assumes.",
+        influences=(Influence(weight=about_to_leave(60, 150), contacts=0.1),),
         is_beyond_reach=True,
     ),
 }
