@@ -5,6 +5,7 @@
 # make lab      opens JupyterLab in the environment
 # make calibrate   how often verdicts are wrong, in worlds whose truth is known (hours)
 # make coverage    how often 95% intervals hold the truth (an hour on one core)
+# make hostile  how often verdicts are wrong in companies where something else drives customers away (hours; goes on)
 # make kills    two hundred reports killed at every step (half an hour)
 # make bench    speed and memory as ratios to lifelines, R and a raw scan, side by side in one run
 SHELL := /bin/sh
@@ -15,7 +16,7 @@ READY := $(VENV)/.ready
 # neighbours stay together, so that what a module shares is made once; an idle worker takes from the other
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-.PHONY: report test test-all check lab bench calibrate coverage kills lock clean
+.PHONY: report test test-all check lab bench calibrate coverage hostile kills lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -62,6 +63,9 @@ calibrate: $(READY)
 
 coverage: $(READY)
 	@$(BIN)/python benchmarks/coverage.py
+
+hostile: $(READY)
+	@$(BIN)/python -m benchmarks.hostile.run --replicates 20 --jobs 2 --resume --table benchmarks/work/hostile.md
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -175,13 +175,13 @@ FAMILIES: dict[str, Company] = {
     "clear-dose": Company(
         about="Each bad moment multiplies the hazard by 1.25; grades are measured, not given by customers.",
         effects=Effects(bad_each=1.25),
-        hazard=0.0005,
+        hazard=0.0009,
         moments={"grades": "measured"},
     ),
     "dose": Company(
         about="Each bad moment multiplies the hazard by 1.25, and customers give the grades.",
         effects=Effects(bad_each=1.25),
-        hazard=0.0005,
+        hazard=0.0009,
     ),
     "clear-short": Company(
         about="A bad moment multiplies the hazard by 2.5 for 30 days; deciding and leaving coincide.",
@@ -203,7 +203,7 @@ FAMILIES: dict[str, Company] = {
     "silence": Company(
         about="Silence of 90 days multiplies the hazard by 1.6.",
         effects=Effects(silence=1.6),
-        hazard=0.0006,
+        hazard=0.0008,
     ),
     # those of the first outside trial
     "already-leaving": Company(
@@ -216,28 +216,32 @@ FAMILIES: dict[str, Company] = {
     ),
     "calendar-break": Company(
         about="From a day on the hazard is 2.5 times as high, and there are more bad grades.",
-        influences=(Influence(weight=from_day(480), leave=2.5, bad=2.5),),
+        influences=(Influence(weight=from_day(450), leave=3, bad=6),),
+        hazard=0.0006,
+        shares=(0.06, 0.34, 0.6),
     ),
     "outage": Company(
         about="An outage of 45 days: more contacts, more bad grades and more departures at once.",
-        influences=(Influence(weight=between(400, 444), leave=3, contacts=3, bad=8),),
+        influences=(Influence(weight=between(400, 444), leave=6, contacts=4, bad=25),),
+        hazard=0.0007,
+        shares=(0.05, 0.34, 0.61),
     ),
     "any-contact": Company(
-        about="Any contact, whatever its grade, multiplies the hazard by 2 for 30 days.",
-        influences=(Influence(weight=since_contact(30), leave=2.0),),
-        hazard=0.0005,
+        about="Any contact, whatever its grade, multiplies the hazard by 2.5 for 30 days.",
+        influences=(Influence(weight=since_contact(30), leave=2.5),),
+        hazard=0.0006,
     ),
     "any-contact-masks": Company(
         about="Any contact halves the hazard for 30 days; the first bad moment multiplies it by 1.4.",
         influences=(Influence(weight=since_contact(30), leave=0.5),),
         effects=Effects(bad_first=1.4),
-        hazard=0.0008,
+        hazard=0.001,
     ),
     "any-contact-masks-short": Company(
         about="Any contact halves the hazard for 30 days; a bad moment doubles it for as long.",
         influences=(Influence(weight=since_contact(30), leave=0.5),),
         effects=Effects(bad_recent=2.0),
-        hazard=0.0008,
+        hazard=0.001,
     ),
     "temperament": Company(
         about="Who grades harshly leaves sooner, whatever happens.",
@@ -245,7 +249,8 @@ FAMILIES: dict[str, Company] = {
     ),
     "hidden-tariff": Company(
         about="A tariff that is not in the data makes both bad moments and leaving more frequent.",
-        influences=(Influence(weight=hidden(0, 0.3), leave=2.5, bad=3),),
+        influences=(Influence(weight=hidden(0, 0.3), leave=2.5, bad=4),),
+        hazard=0.0007,
     ),
     "not-answering": Company(
         about="The first bad moment multiplies the hazard by 1.3, but who is about to leave does not answer.",
@@ -260,12 +265,13 @@ FAMILIES: dict[str, Company] = {
     "four-edge": Company(
         about="A first failure multiplies the hazard by 1.1 for each of the four expectations.",
         effects=Effects(failed=(1.1, 1.1, 1.1, 1.1)),
-        hazard=0.0006,
+        hazard=0.0009,
     ),
     # more of them
     "seasons": Company(
         about="Winter has more bad moments, more contacts and more departures.",
         influences=(Influence(weight=season(0), leave=1.9, bad=1.8, contacts=1.4),),
+        hazard=0.0008,
     ),
     "discount-ends": Company(
         about="A discount ends after twelve months: a letter that many find bad, and then departures.",
@@ -273,6 +279,7 @@ FAMILIES: dict[str, Company] = {
             Influence(weight=in_tenure(362, 400), leave=5),
             Influence(weight=in_tenure(345, 380), contacts=3, bad=4),
         ),
+        hazard=0.0007,
     ),
     "price-rise": Company(
         about="A price rise at every anniversary of the start: contacts, bad grades and departures around it.",
@@ -280,17 +287,20 @@ FAMILIES: dict[str, Company] = {
             Influence(weight=around_anniversary(0, 25), leave=4),
             Influence(weight=around_anniversary(15, 20), contacts=3, bad=4),
         ),
+        hazard=0.0008,
     ),
     "agent-leaves": Company(
         about="An agent who looked after a sixth of the customers leaves; these are served worse and leave more.",
-        influences=(Influence(weight=both(hidden(0, 1 / 6), from_day(420)), leave=3.5, bad=4),),
+        influences=(Influence(weight=both(hidden(0, 1 / 6), from_day(420)), leave=3.5, bad=6),),
         is_beyond_reach=True,
+        hazard=0.0008,
     ),
     "migration": Company(
         about="A segment is moved to a new system for 120 days: contacts, bad grades and departures.",
         influences=(
-            Influence(weight=both(in_segment(1), between(380, 500)), leave=3, contacts=2.5, bad=5),
+            Influence(weight=both(in_segment(1), between(380, 500)), leave=4, contacts=2.5, bad=8),
         ),
+        hazard=0.0009,
     ),
     "holidays": Company(
         about="Three weeks a year without contacts and departures; afterwards both catch up, and grades are bad.",
@@ -310,6 +320,7 @@ FAMILIES: dict[str, Company] = {
         influences=(Influence(weight=from_day(430), leave=2.2),),
         neutral_from=430,
         neutral_share=0.5,
+        hazard=0.0006,
     ),
     "backlog": Company(
         about="The first bad moment multiplies the hazard by 1.6; bad ones are recorded 5 to 25 days late.",
@@ -318,12 +329,14 @@ FAMILIES: dict[str, Company] = {
     ),
     "reorganised": Company(
         about="Contacts without a person are recorded only from a day on, on which more begin to leave.",
-        influences=(Influence(weight=from_day(450), leave=2, bad=1.8),),
+        influences=(Influence(weight=from_day(450), leave=2.5, bad=4),),
         unseen_remote_until=450,
+        hazard=0.0007,
     ),
     "heavy-users": Company(
         about="Who is often in touch stays longer and finds more moments good.",
         influences=(Influence(weight=pace(), leave=0.6, good=1.3),),
+        hazard=0.0009,
     ),
     "heavy-users-leave": Company(
         about="Who is often in touch has trouble: it leaves sooner and finds more moments bad.",
@@ -349,8 +362,9 @@ FAMILIES: dict[str, Company] = {
     ),
     "campaign": Company(
         about="In one month a campaign brings a fifth of all customers, who find more bad and leave sooner.",
-        influences=(Influence(weight=started(250, 279), leave=3, bad=3),),
+        influences=(Influence(weight=started(250, 279), leave=3, bad=4),),
         wave=(0.2, 250, 279),
+        hazard=0.0007,
     ),
     "other-exits": Company(
         about="Ill health makes customers grade harshly, leave, and die or move away alike.",
@@ -374,12 +388,13 @@ FAMILIES: dict[str, Company] = {
     ),
     "roll-out": Company(
         about="A new system comes to four regions at different times; from then on all is worse, and more leave.",
-        influences=(Influence(weight=staggered((200, 350, 500, 650)), leave=2.5, bad=3),),
+        influences=(Influence(weight=staggered((200, 350, 500, 650)), leave=2.5, bad=5),),
         is_beyond_reach=True,
+        hazard=0.0006,
     ),
     "falling-silent": Company(
-        about="Who is about to leave falls silent, up to 120 days before.",
-        influences=(Influence(weight=about_to_leave(30, 120), contacts=0.1),),
+        about="Who is about to leave falls silent, up to 60 days before.",
+        influences=(Influence(weight=about_to_leave(20, 60), contacts=0.05),),
     ),
     "seldom-loyal": Company(
         about="Customers who are seldom in touch are less loyal, silent or not.",
@@ -397,6 +412,7 @@ FAMILIES: dict[str, Company] = {
     "onboarding": Company(
         about="New customers are in touch more, find more bad and leave more, in the first 60 days.",
         influences=(Influence(weight=in_tenure(0, 60), leave=3, contacts=3, bad=3),),
+        hazard=0.0009,
     ),
     "poor-channel": Company(
         about="A quarter come by a reseller: their first weeks are bad, and they leave sooner for good.",
@@ -404,15 +420,18 @@ FAMILIES: dict[str, Company] = {
             Influence(weight=both(hidden(0, 0.25), in_tenure(0, 21)), contacts=3, bad=9),
             Influence(weight=hidden(0, 0.25), leave=2.2),
         ),
+        hazard=0.0008,
     ),
     "troubles": Company(
         about="Spells of trouble at home for 20 days: more contacts, more bad grades, more departures.",
         influences=(Influence(weight=spells(20, 1.0), leave=5, contacts=3, bad=5),),
+        hazard=0.0008,
     ),
     "mood": Company(
         about="A mood that drifts over months makes customers grade worse and leave.",
         influences=(Influence(weight=mood(), leave=1.7, bad=2.2),),
         is_beyond_reach=True,
+        hazard=0.0009,
     ),
     "loyal-critics": Company(
         about="The first bad moment multiplies the hazard by 1.6, but harsh graders stay longer.",
@@ -426,6 +445,7 @@ FAMILIES: dict[str, Company] = {
     "hard-times": Company(
         about="Hard times come and go: few answer then, those who do find more bad, and more leave.",
         influences=(Influence(weight=spells(60, 1.0), leave=2.5, bad=2.5, answered=0.15),),
+        hazard=0.0008,
     ),
     "cancellation-call": Company(
         about="Who leaves calls one to three days before, and is not kind.",
@@ -444,6 +464,11 @@ FAMILIES: dict[str, Company] = {
     "decided-long-ago": Company(
         about="Who is about to leave grades worse up to 150 days before, longer than anybody assumes.",
         influences=(Influence(weight=about_to_leave(60, 150), bad=3),),
+        is_beyond_reach=True,
+    ),
+    "silent-long-before": Company(
+        about="Who is about to leave falls silent up to 150 days before, longer than anybody assumes.",
+        influences=(Influence(weight=about_to_leave(60, 150), contacts=0.1),),
         is_beyond_reach=True,
     ),
 }

@@ -215,14 +215,14 @@ class Company:
     effects: Effects = Effects()
     years: float = 2.5
     customers: int = 5000
-    started_before: float = 0.3
+    started_before: float = 0.2
     years_before: float = 2.0
     wave: tuple[float, int, int] | None = None
-    hazard: float = 0.0007
+    hazard: float = 0.001
     segment_ratios: tuple[float, float, float] = (1.0, 0.8, 1.3)
     other_hazard: float = 0.00015
     contacts: float = 1 / 40
-    shares: tuple[float, float, float] = (0.14, 0.31, 0.55)
+    shares: tuple[float, float, float] = (0.1, 0.34, 0.56)
     grade_spread: float = 0.3
     answered: float = 0.9
     leaves_at_month_end: bool = False
