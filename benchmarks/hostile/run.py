@@ -127,14 +127,8 @@ def row_of(trial: Any) -> Row:
 
 
 def open_rivals(trial: Any) -> list[str]:
-    """Names of the rival explanations that keep a verdict open, as far as the trial lists them."""
-    listed = getattr(trial, "rivals", None) or ()
-    items = listed.values() if hasattr(listed, "values") else listed
-    return [
-        str(getattr(r, "name", None) or getattr(r, "id", None) or r)
-        for r in items
-        if getattr(r, "keeps_open", True)
-    ]
+    """Names of the rival explanations that keep a verdict open."""
+    return [r.id for r in trial.rivals if r.status == "keeps it open"]
 
 
 def _text(value: float | None) -> str:
