@@ -226,7 +226,8 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
     names = {f.name for f in table.features}
     asked = {n for t in reading.weighted() for n in features(t)}
     held = [t for t in terms if not set(features(t)) & asked]
-    extra = [n for n in (CONTACTS, RECENCY, CALENDAR, UNKNOWN) if n in names]
+    months = () if table.clock == "contact" else (CALENDAR,)  # there they are strata
+    extra = [n for n in (CONTACTS, RECENCY, *months, UNKNOWN) if n in names]
     shares = sorted(n for n in names if n.startswith(SHARE))
     if SO_FAR in names:
         extra.insert(0, SO_FAR)

@@ -15,7 +15,7 @@ import polars as pl
 from msgspec import structs
 from numpy.typing import NDArray
 
-from cxresearch.claims.adjusted_model import Variant, adjusted_model
+from cxresearch.claims.adjusted_model import CALENDAR, Variant, adjusted_model, uses_cohorts
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -559,7 +559,10 @@ def _prepared(
     made = adjusted_model(table, reading, reading.model.terms)
     table = _restricted(made.table, reading, variant.lead)
     strata = tuple(s for s in spec.fixed if s in reading.model.strata)
-    strata = (*strata, COHORT) if spec.cohorts else strata
+    if spec.cohorts:
+        strata = (*strata, COHORT)
+    elif isinstance(spec.clock, ContactClock) and uses_cohorts(_any(reading)):
+        strata = (*strata, CALENDAR)
     asked = {n for t in reading.weighted() for n in features(t)}
     silent = _silent(table, made.terms, asked, reading.event)
     table = table.where(**silent) if silent else table
@@ -587,7 +590,7 @@ def _model(
         reading = structs.replace(reading, event=variant.event)
     made = _prepared(context, claim, reading, variant)
     named = {name for term in reading.weighted() for name in features(term)}
-    plain = tuple(s for s in made.strata if s != COHORT)
+    plain = tuple(s for s in made.strata if s not in (COHORT, CALENDAR))
     for name in [f.name for f in made.table.features]:
         if name == claim.exposure or (name in named and name in claim.histories):
             check_min_events(made.table, name, reading.event, levels, plain)

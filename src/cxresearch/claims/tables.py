@@ -35,7 +35,7 @@ from cxresearch.claims.schema import Claim
 from cxresearch.engines import Engine
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
-from cxresearch.histories.base import Clock, DayClock
+from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.audit import Share
 from cxresearch.records.records import Records, read_records
@@ -188,15 +188,18 @@ def table_specs(
             )
         case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
             kept = (*_known(fixed, reading.model.strata), *given)
-            held = held_histories(setting, claim, reading, variant, calendar=calendar)
             clock = clock_of(study)
+            by_contact = isinstance(clock, ContactClock)
+            compared = uses_cohorts(reading)
+            months = calendar or (by_contact and compared)  # there the months of contacts are strata
+            held = held_histories(setting, claim, reading, variant, calendar=months)
             spec = TableSpec(
                 histories=(*own, *held.items()),
                 clock=clock.lagged(clock.lag + variant.lead) if variant.lead else clock,
                 fixed=kept,
                 time_origin=reading.time_origin,
                 time_fixed=reading.time_fixed,
-                cohorts=uses_cohorts(reading),
+                cohorts=compared and not by_contact,
                 observed_from=setting.observed_from(reading),
             )
         case _:
