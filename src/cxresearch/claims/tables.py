@@ -190,8 +190,8 @@ def table_specs(
             kept = (*_known(fixed, reading.model.strata), *given)
             clock = clock_of(study)
             by_contact = isinstance(clock, ContactClock)
-            compared = uses_cohorts(reading)
-            months = calendar or (by_contact and compared)  # there the months of contacts are strata
+            by_month = uses_cohorts(reading)
+            months = calendar or (by_contact and by_month)  # there the months of contacts are strata
             held = held_histories(setting, claim, reading, variant, calendar=months)
             spec = TableSpec(
                 histories=(*own, *held.items()),
@@ -199,7 +199,7 @@ def table_specs(
                 fixed=kept,
                 time_origin=reading.time_origin,
                 time_fixed=reading.time_fixed,
-                cohorts=compared and not by_contact,
+                cohorts=by_month and not by_contact,
                 observed_from=setting.observed_from(reading),
             )
         case _:
