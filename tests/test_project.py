@@ -112,8 +112,9 @@ def dataclasses_in(path):
 
 # built by the position of their arguments in few places beside their definition
 BY_POSITION = {
-    "AtRiskShare", "Concentration", "CoxFit", "Episodes", "Estimate", "Excess", "Fading", "Flows", "Incidence",
-    "MatchedTable", "ModelComparison", "RateFit", "Rates", "RawEstimate", "RiskTable", "World", "_OverTies",
+    "AtRiskShare", "CellFlows", "Concentration", "CoxFit", "Design", "Episodes", "Estimate", "Excess", "Fading",
+    "Flows", "Incidence", "MatchedTable", "ModelComparison", "RateFit", "Rates", "RawEstimate", "RiskTable",
+    "TieTerms", "World", "_Prepared",
 }  # fmt: skip
 
 
@@ -219,9 +220,9 @@ def test_the_catalogue_parses():
         assert claim.primary.primary
 
 
-# folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, and
-# numbers that were made without the package
-OTHER_TESTS = {"browser", "spark", "postgres", "notebooks", "golden", "reference"}
+# folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, numbers
+# that were made without the package, and the hostile companies of the benchmarks
+OTHER_TESTS = {"browser", "spark", "postgres", "notebooks", "golden", "reference", "hostile"}
 
 
 def test_folders_of_tests_are_those_of_the_package():

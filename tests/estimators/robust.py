@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cxresearch.estimators.cox import contrast, cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.incidence import aalen_johansen, curve_influence, incidence_at, step
-from cxresearch.estimators.rates import rate_ratios
+from cxresearch.estimators.rate_ratios import rate_ratios
 from cxresearch.estimators.results import CoxFit
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import RiskTable

@@ -20,7 +20,8 @@ from cxresearch.estimators.excess import excess
 from cxresearch.estimators.fading_cells import cells_of
 from cxresearch.estimators.incidence import curve_influence, incidence_at
 from cxresearch.estimators.model_comparison import compare_models
-from cxresearch.estimators.rates import rate_ratios, rates
+from cxresearch.estimators.rate_ratios import rate_ratios
+from cxresearch.estimators.rates import rates
 from cxresearch.estimators.shares import share, share_at_risk
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.matched import MatchedTable

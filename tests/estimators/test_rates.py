@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cxresearch.errors import DataError, EstimationError, NotTestable
 from cxresearch.estimators.cox import contrast, cox
-from cxresearch.estimators.rates import rate_ratios, rates
+from cxresearch.estimators.rate_ratios import rate_ratios
+from cxresearch.estimators.rates import rates
 from cxresearch.histories import bad_count
 from cxresearch.risk.episodes import episodes
 from cxresearch.risk.from_rows import from_rows

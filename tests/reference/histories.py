@@ -134,6 +134,31 @@ def moment_count(edges: tuple[int, ...], **wanted: object) -> History:
     )
 
 
+def graded_share(among: tuple[str, ...], **wanted: object) -> History:
+    """Say how many of the graded contacts have the values wanted: exactly up to eight, then in bands and tenths."""
+    words = {"kept": True, "failed": False}
+    values = {name: words.get(value, value) for name, value in wanted.items()}
+    known = [name for name in values if wanted[name] in ("kept", "failed")]
+    bands = ((9, 10.5), (13, 16), (21, 29), (41, 57), (81, 120))
+
+    def history(v: View) -> str:
+        if v.person.left_truncated:
+            return "unknown"
+        counted = [
+            r
+            for r in v.contacts
+            if r.grade in among and all(getattr(r, name) is not None for name in known)
+        ]
+        hits = sum(all(getattr(r, n) == value for n, value in values.items()) for r in counted)
+        n = len(counted)
+        if n <= 8:
+            return f"{hits}/{n}"
+        middle = max(m for low, m in bands if n >= low)
+        return f"{middle * (min(10 * hits // n, 9) + 0.5) / 10:g}/{middle:g}"
+
+    return history
+
+
 def contacts_before(days: int, edges: tuple[int, ...]) -> History:
     """Count the contacts that lie more than some days back."""
 
@@ -183,6 +208,18 @@ def age_of_last(edges: tuple[int, ...]) -> History:
     def history(v: View) -> str:
         if v.contacts:
             return age_band(v.day - v.contacts[-1].day, edges)
+        return "unknown" if v.person.left_truncated else "none"
+
+    return history
+
+
+def last_grade_and_age(edges: tuple[int, ...]) -> History:
+    """Name the grade of the last contact and its age."""
+
+    def history(v: View) -> str:
+        if v.contacts:
+            last = v.contacts[-1]
+            return f"{last.grade}, {age_band(v.day - last.day, edges)}"
         return "unknown" if v.person.left_truncated else "none"
 
     return history

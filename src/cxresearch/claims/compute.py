@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from threading import Lock
-from typing import Any, TypeVar, assert_never
+from typing import assert_never
 
 import numpy as np
 import polars as pl
-from msgspec import structs
 from numpy.typing import NDArray
 
-from cxresearch.claims.adjusted_model import CALENDAR, Variant, adjusted_model, uses_cohorts
+from cxresearch.claims.adjusted_model import Variant
+from cxresearch.claims.compute_models import (
+    compute_attributable_share,
+    compute_hazard_contrast,
+    compute_model_comparison,
+)
+from cxresearch.claims.context import (
+    AS_WRITTEN,
+    EvaluationContext,
+    RawEstimate,
+    check_min_events_after,
+)
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -25,102 +31,24 @@ from cxresearch.claims.kinds import (
     HazardContrastReading,
     IncidenceReading,
     ModelComparisonReading,
-    ModelReading,
     ShareAtRiskReading,
     ShareReading,
 )
-from cxresearch.claims.readings import CompetingEvent, TimeOrigin
+from cxresearch.claims.readings import TimeOrigin
 from cxresearch.claims.results import Activity, Series
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import TableSpec, TableStore, contacts_spec, table_specs
-from cxresearch.claims.validation import features
+from cxresearch.claims.tables import TableSpec, contacts_spec
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.concentration import worst_share
-from cxresearch.estimators.cox import contrast
-from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence, incidence_at
-from cxresearch.estimators.model_comparison import compare_models
-from cxresearch.estimators.rates import expected_events, exposure_by_level
-from cxresearch.estimators.results import CoxFit, Estimate, Incidence
+from cxresearch.estimators.results import Incidence
 from cxresearch.estimators.shares import share, share_at_risk
-from cxresearch.histories.base import ContactClock
-from cxresearch.risk.cohorts import WIDE, Joined, join_cohorts
+from cxresearch.risk.cohorts import Joined, join_cohorts
 from cxresearch.risk.episodes import COHORT, Exclusion
 from cxresearch.risk.table import RiskTable
-from cxresearch.study import Study
-
-T = TypeVar("T")
-AS_WRITTEN = Variant()
-
-
-@dataclass(frozen=True, slots=True)
-class RawEstimate:
-    """The number of a reading, before it is decided.
-
-    Attributes:
-        estimate: with its interval.
-        unit: as `Evidence.unit`.
-        customers: as `Evidence.customers`.
-        events: that count.
-        horizon_days: None where there is none.
-        series: curves behind it.
-        asides: customers left out.
-        warnings: what to bear in mind.
-        open: why the number cannot decide, whatever it is; empty if it can.
-        widest_cohort_days: the widest cohort that customers were compared within; 0 where they were not.
-    """
-
-    estimate: Estimate
-    unit: str
-    customers: int
-    events: int
-    horizon_days: int | None = None
-    series: tuple[Series, ...] = ()
-    asides: tuple[Exclusion, ...] = ()
-    warnings: tuple[str, ...] = ()
-    open: str = ""
-    widest_cohort_days: int = 0
-
-
-@dataclass(slots=True)
-class EvaluationContext:
-    """A study whose claims are evaluated: what several readings share is made once.
-
-    Attributes:
-        store: the study and its tables.
-    """
-
-    store: TableStore
-    _made: dict[str, Any] = field(default_factory=dict)
-    _making: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
-
-    @property
-    def study(self) -> Study:
-        """The study."""
-        return self.store.study
-
-    def table_specs(
-        self,
-        claim: Claim,
-        reading: AnyReading,
-        variant: Variant = AS_WRITTEN,
-        *,
-        calendar: bool = False,
-    ) -> tuple[TableSpec, ...]:
-        """The tables a reading needs, its own first."""
-        return table_specs(self.store.setting, claim, reading, variant, calendar=calendar)
-
-    def once(self, key: str, make: Callable[[], T]) -> T:
-        """A result that several readings look at, perhaps at the same time."""
-        with self._making[key]:
-            if key not in self._made:
-                self._made[key] = make()
-            result: T = self._made[key]
-            return result
 
 
 def spaced(n: int) -> NDArray[np.int64]:
@@ -130,72 +58,6 @@ def spaced(n: int) -> NDArray[np.int64]:
 
 COHORT_MONTHS = (1, 3)  # of comparators, the wider ones where the narrower leave too many alone
 MOST_UNMATCHED = 0.1  # of the exposed without a comparator: above, an excess is not decided
-MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
-
-
-def check_min_events(
-    table: RiskTable, name: str, event: str, contrast: Mapping[str, float], strata: tuple[str, ...]
-) -> None:
-    """Enough expected events in every level of a contrast, or in all but the reference together, and in that.
-
-    Args:
-        table: the risk table.
-        name: the history whose levels are looked at.
-        event: the cause that counts.
-        contrast: weights by coefficient; empty where none is asked for.
-        strata: features with a baseline hazard each.
-
-    Raises:
-        NotTestable: too few would be expected.
-    """
-    counts = expected_events(table, name, event, strata)
-    by = dict(zip(counts["level"], counts["expected"], strict=True))
-    reference = next((level for level, n in by.items() if n > 0), table.feature(name).levels[0])
-    weights = {t: w for t, w in contrast.items() if t.startswith(f"{name}[")}
-    wanted, one_sided = (
-        [t.partition("[")[2].removesuffix("]") for t in weights],
-        sum(weights.values()) != 0,
-    )
-    cells = {level: by.get(level, 0.0) for level in wanted}
-    if not wanted or one_sided:
-        cells[reference] = by[reference]
-    if not wanted:
-        cells[f"anything but {reference}"] = sum(by.values()) - by[reference]
-    for level, few in cells.items():
-        if few < MIN_EXPECTED:
-            raise NotTestable(
-                "too_few",
-                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed",
-            )
-
-
-def check_min_events_after(
-    table: RiskTable, event: str, origin: TimeOrigin, competing: CompetingEvent | None
-) -> None:
-    """After the origin, as many events as a verdict needs would be expected at everybody's hazard.
-
-    Args:
-        table: with the history of the origin, on the study's own clock.
-        event: the cause that counts.
-        origin: where the clock starts.
-        competing: what ends the follow-up as well.
-
-    Raises:
-        NotTestable: too few would be expected.
-    """
-    if event not in table.causes:
-        return  # a competing event of the claim's own has no hazard before the origin
-    counts = expected_events(table, origin.history, event)
-    levels = table.feature(origin.history).levels
-    within = competing is not None and competing.history == origin.history
-    stop = levels.index(competing.level) if competing and within else len(levels)
-    inside = counts["expected"][levels.index(origin.level) : stop].sum()
-    if inside < MIN_EXPECTED:
-        cell = f"from {origin.history} {origin.level} on"
-        raise NotTestable(
-            "too_few",
-            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed",
-        )
 
 
 def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReading) -> RawEstimate:
@@ -281,13 +143,13 @@ def compute(
         case ExcessReading():
             result = _excess(context, claim, reading, variant)
         case HazardContrastReading():
-            result = _hazard_contrast(context, claim, reading, variant)
+            result = compute_hazard_contrast(context, claim, reading, variant)
         case FadingReading():
             result = _fading(context, claim, reading)
         case AttributableShareReading():
-            result = _attributable_share(context, claim, reading, variant)
+            result = compute_attributable_share(context, claim, reading, variant)
         case ModelComparisonReading():
-            result = _model_comparison(context, claim, reading)
+            result = compute_model_comparison(context, claim, reading)
         case ShareReading():
             result = compute_share(context, claim, reading)
         case ShareAtRiskReading():
@@ -409,38 +271,6 @@ def _excess(
     )
 
 
-def _hazard_contrast(
-    context: EvaluationContext, claim: Claim, reading: HazardContrastReading, variant: Variant
-) -> RawEstimate:
-    fitted = _model(context, claim, reading, reading.contrast, variant)
-    number = contrast(fitted.fit, reading.contrast)
-    if reading.over_range:
-        number = _over_range(fitted.table, reading, number)
-    return _modelled(fitted, reading, number)
-
-
-def _over_range(table: RiskTable, reading: HazardContrastReading, number: Estimate) -> Estimate:
-    """The ratio per moment, taken over the range of the count that customers have: what a verdict looks at.
-
-    From none to the 90th percentile over customer-days at risk, at least one moment and at most five.
-    """
-    feature = table.feature(reading.over_range)
-    days = exposure_by_level(table, reading.over_range)
-    known = [(float(v.removesuffix("+")), n) for v, n in days.items() if v[0].isdigit()]
-    upto = np.cumsum([n for _, n in known])
-    at = int(np.searchsorted(upto, 0.9 * upto[-1])) if len(upto) and upto[-1] > 0 else 0
-    times = min(max(known[at][0] if known else 1.0, 1.0), 5.0)
-    assert feature.levels
-    return replace(
-        number,
-        value=number.value**times,
-        low=number.low**times,
-        high=number.high**times,
-        se=number.se * times,
-        se_model=number.se_model * times,
-    )
-
-
 def _fading(context: EvaluationContext, claim: Claim, reading: FadingReading) -> RawEstimate:
     (own,) = context.table_specs(claim, reading)
     table, settings = context.store.risk(own), context.study.decision
@@ -455,193 +285,6 @@ def _fading(context: EvaluationContext, claim: Claim, reading: FadingReading) ->
     return RawEstimate(
         result.beyond, reading.unit, table.customers, result.events, asides=table.asides
     )
-
-
-def _attributable_share(
-    context: EvaluationContext, claim: Claim, reading: AttributableShareReading, variant: Variant
-) -> RawEstimate:
-    fitted = _model(context, claim, reading, {}, variant)
-    return _modelled(fitted, reading, attributable(fitted.table, fitted.fit, reading.weights))
-
-
-def _model_comparison(
-    context: EvaluationContext, claim: Claim, reading: ModelComparisonReading
-) -> RawEstimate:
-    (own,) = context.table_specs(claim, reading)
-    if isinstance(own.clock, ContactClock):
-        raise NotTestable(
-            "other_kind", "an end of the relation: a comparison of models is about days"
-        )
-    made = _prepared(context, claim, reading, AS_WRITTEN)
-    result = compare_models(
-        made.table,
-        reading.a,
-        reading.b,
-        [t for t in made.terms if t not in (*reading.a, *reading.b)],
-        strata=made.strata,
-        cause=reading.event,
-        level=context.study.decision.level,
-    )
-    why = (
-        ""
-        if result.says_something
-        else "neither of the two says anything about who leaves that the other does not"
-    )
-    events = made.table.events(reading.event)
-    return RawEstimate(
-        result.difference,
-        reading.unit,
-        made.table.customers,
-        events,
-        asides=made.table.asides,
-        open=why,
-        widest_cohort_days=made.widest_cohort_days,
-    )
-
-
-def _modelled(fitted: _Fitted, reading: ModelReading, result: Estimate) -> RawEstimate:
-    warnings = (
-        ("a level has no events or nothing else: Firth's penalty was used",)
-        if fitted.fit.penalised
-        else ()
-    )
-    return RawEstimate(
-        result,
-        reading.unit,
-        fitted.table.customers,
-        fitted.table.events(reading.event),
-        asides=fitted.table.asides,
-        warnings=warnings,
-        widest_cohort_days=fitted.widest_cohort_days,
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """A table and the terms of a model on it.
-
-    Attributes:
-        key: what tells it apart from others.
-        table: restricted to the time that the reading looks at.
-        terms: of the reading, and those held equal.
-        held: those that are only held equal.
-        strata: with a baseline hazard each.
-        widest_cohort_days: 0 where cohorts are not compared.
-    """
-
-    key: str
-    table: RiskTable
-    terms: tuple[str, ...]
-    held: tuple[str, ...]
-    strata: tuple[str, ...]
-    widest_cohort_days: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fitted:
-    table: RiskTable
-    fit: CoxFit
-    widest_cohort_days: int
-
-
-def _prepared(
-    context: EvaluationContext, claim: Claim, reading: ModelReading, variant: Variant
-) -> _Prepared:
-    """The table of a model reading under a variant, with all that is held equal."""
-    (spec,) = context.table_specs(claim, _any(reading), variant)
-    table, widest = context.store.risk(spec), 0
-    if spec.cohorts:
-        joined = join_cohorts(table)
-        table, widest = joined.table, joined.widest_days
-        if widest > WIDE:  # within such a cohort the calendar moves: its months are terms as well
-            (spec,) = context.table_specs(claim, _any(reading), variant, calendar=True)
-            table = join_cohorts(context.store.risk(spec)).table
-    made = adjusted_model(table, reading, reading.model.terms)
-    table = _restricted(made.table, reading, variant.lead)
-    strata = tuple(s for s in spec.fixed if s in reading.model.strata)
-    if spec.cohorts:
-        strata = (*strata, COHORT)
-    elif isinstance(spec.clock, ContactClock) and uses_cohorts(_any(reading)):
-        strata = (*strata, CALENDAR)
-    asked = {n for t in reading.weighted() for n in features(t)}
-    silent = _silent(table, made.terms, asked, reading.event)
-    table = table.where(**silent) if silent else table
-    after = reading.after_days, variant.lead
-    key = repr((spec.key, made.terms, strata, reading.event, reading.subset, after, silent))
-    return _Prepared(key, table, made.terms, made.held, strata, widest)
-
-
-def _any(reading: ModelReading) -> AnyReading:
-    assert isinstance(
-        reading, HazardContrastReading | AttributableShareReading | ModelComparisonReading
-    )
-    return reading
-
-
-def _model(
-    context: EvaluationContext,
-    claim: Claim,
-    reading: HazardContrastReading | AttributableShareReading,
-    levels: Mapping[str, float],
-    variant: Variant,
-) -> _Fitted:
-    """The risk table of a reading and its model; `levels` are those that need enough expected events."""
-    if variant.event:
-        reading = structs.replace(reading, event=variant.event)
-    made = _prepared(context, claim, reading, variant)
-    named = {name for term in reading.weighted() for name in features(term)}
-    plain = tuple(s for s in made.strata if s not in (COHORT, CALENDAR))
-    for name in [f.name for f in made.table.features]:
-        if name == claim.exposure or (name in named and name in claim.histories):
-            check_min_events(made.table, name, reading.event, levels, plain)
-    fit = context.once(
-        made.key,
-        lambda: fit_hazards(
-            made.table,
-            made.terms,
-            held=made.held,
-            strata=made.strata,
-            cause=reading.event,
-            level=reading.level or context.study.decision.level,
-        ),
-    )
-    return _Fitted(made.table, fit, made.widest_cohort_days)
-
-
-def _silent(
-    table: RiskTable, terms: tuple[str, ...], asked: set[str], event: str
-) -> dict[str, list[str]]:
-    """Of what is held equal, the levels to keep, where others are without an event.
-
-    The coefficient of a level in which nobody leaves runs off to nothing, and its risk sets say nothing of the other
-    coefficients: without that time they are what they are in the limit.
-    """
-    held = [
-        t
-        for t in terms
-        if features(t) == (t,) and t not in asked and sum(t in features(u) for u in terms) == 1
-    ]
-    left = table.flows.filter(pl.col(event) > 0)
-    result = {}
-    for name in held:
-        telling = left[name].unique().sort()
-        if len(telling) < table.flows[name].n_unique():
-            result[name] = [table.feature(name).levels[i] for i in telling]
-    return result
-
-
-def _restricted(table: RiskTable, reading: ModelReading, lead: int = 0) -> RiskTable:
-    """The time that a reading looks at; with a lead, everybody enters so many days after the clock's origin.
-
-    Raises:
-        NotTestable: nobody left in it.
-    """
-    table = table.where(**reading.subset) if reading.subset else table
-    late = max(reading.after_days or 0, lead if table.clock != "contact" else 0)
-    table = table.after(late) if late else table
-    if table.flows.height == 0 or table.events(reading.event) == 0:
-        raise NotTestable("no_such_data", "defections among customers seen from their start")
-    return table
 
 
 def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incidence) -> int:

@@ -16,7 +16,8 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from cxresearch.claims.adjusted_model import Variant, proneness_entries
-from cxresearch.claims.compute import EvaluationContext, RawEstimate, compute
+from cxresearch.claims.compute import compute
+from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Decision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
@@ -142,8 +143,11 @@ def _planned(
     if entry.status not in ("required", "shown"):
         return
     if entry.readings:
+        leads = entry.lead_days if context.study.moments.lead_days else ()
         for other in entry.readings:
-            yield Planned(name, claim.reading(other).label, claim.reading(other), Variant())
+            for lead in leads if entry.lead_days else (0,):
+                label = claim.reading(other).label + _aside(lead)
+                yield Planned(name, label, claim.reading(other), Variant(lead=lead))
         return
     leads = context.study.moments.lead_days
     if leads and entry.lead_days:
@@ -405,7 +409,7 @@ def _status(
     reason = entry.reason
     if name == "pace":
         pass
-    elif (name == "already-leaving" and not moments.lead_days and not entry.readings) or (
+    elif (name == "already-leaving" and not moments.lead_days) or (
         name == "temperament" and moments.grades == "measured"
     ):
         status, reason = "dismissed", f"{entry.reason} Dismissed: {dismissed}."

@@ -191,7 +191,9 @@ def table_specs(
             clock = clock_of(study)
             by_contact = isinstance(clock, ContactClock)
             by_month = uses_cohorts(reading)
-            months = calendar or (by_contact and by_month)  # there the months of contacts are strata
+            months = calendar or (
+                by_contact and by_month
+            )  # there the months of contacts are strata
             held = held_histories(setting, claim, reading, variant, calendar=months)
             spec = TableSpec(
                 histories=(*own, *held.items()),

@@ -24,7 +24,8 @@ from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence
 from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.estimators.proportionality import proportionality
-from cxresearch.estimators.rates import rate_ratios, rates
+from cxresearch.estimators.rate_ratios import rate_ratios
+from cxresearch.estimators.rates import rates
 from cxresearch.estimators.shares import share, share_at_risk
 
 __all__ = [

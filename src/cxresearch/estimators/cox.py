@@ -26,7 +26,7 @@ from cxresearch.estimators.risk_sets import Array, Everyone, run_back
 from cxresearch.risk.table import RiskTable
 
 if TYPE_CHECKING:
-    from cxresearch.estimators.rates import RateFit
+    from cxresearch.estimators.rate_ratios import RateFit
 
 DIVERGED = (
     12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top

@@ -246,6 +246,17 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
 
     Raises:
         EstimationError: edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 6], "grade": ["bad", "good"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.last_grade_and_age((2,))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, 'none'), (1, 3, 'bad, 0-2'), (3, 6, 'bad, 3+'), (6, 8, 'good, 0-2'), (8, 9, 'good, 3+')]
     """
     names = _age_names(edges)
     bands = len(names)
