@@ -190,6 +190,10 @@ class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard
     def _check(self, scope: Scope) -> None:
         super()._check(scope)
         check_contrast(scope, self.contrast, self.model.terms)
+        if self.over_range and f"linear({self.over_range})" not in self.contrast:
+            raise ClaimError(
+                f"{scope.where}.over_range: linear({self.over_range}) has no weight in the contrast; name a history that has"
+            )
 
 
 class FadingReading(EventReading, frozen=True, kw_only=True, tag="fading"):
