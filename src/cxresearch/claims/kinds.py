@@ -192,7 +192,7 @@ class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard
         check_contrast(scope, self.contrast, self.model.terms)
         if self.over_range and f"linear({self.over_range})" not in self.contrast:
             raise ClaimError(
-                f"{scope.where}.over_range: linear({self.over_range}) has no weight in the contrast; name a history that has"
+                f"{scope.where}.over_range: linear({self.over_range}) has no weight in the contrast"
             )
 
 
