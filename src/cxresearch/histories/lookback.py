@@ -39,7 +39,9 @@ def within_lookback(history: History, days: int) -> History:
                 continue
             begun = clock.on(clock.day(nw.col("tick").cast(nw.Int64)))
             later = (begun + clock.later(days - clock.lag)).alias("tick")
-            gone.append(frame.select("customer", later, *(0 - nw.col(c) for c in running)))
+            gone.append(
+                frame.select("customer", later, *((0 - nw.col(c)).alias(c) for c in running))
+            )
         return [*made, *gone]
 
     def level(run: Run) -> nw.Expr:
