@@ -180,9 +180,9 @@ def by_day(rows, people, engine, histories, lag=0):
     }
 
 
-def by_contact(rows, people, engine, histories):
+def by_contact(rows, people, engine, histories, lag=0):
     """Name to (customer, contacts so far) to level."""
-    result = states(rows, people, engine, ContactClock(), histories)
+    result = states(rows, people, engine, ContactClock(lag=lag), histories)
     return {
         name: {
             (p.customer, number): [level for tick, level in ticks[p.customer] if tick <= number][-1]

@@ -4,7 +4,7 @@ Shares no code with the package. A history is a function of a `View`: what is kn
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -122,41 +122,100 @@ def age_band(age: int, edges: tuple[int, ...]) -> str:
     return f"{low}+"
 
 
+def fits(row: Row, wanted: dict[str, object]) -> bool:
+    """Whether the columns of a contact have the values wanted."""
+    words = {"kept": True, "failed": False}
+    return all(getattr(row, name) == words.get(value, value) for name, value in wanted.items())
+
+
 def moment_count(edges: tuple[int, ...], **wanted: object) -> History:
     """Count the contacts whose columns have the values wanted."""
-    words = {"kept": True, "failed": False}
-
-    def fits(row: Row) -> bool:
-        return all(getattr(row, name) == words.get(value, value) for name, value in wanted.items())
-
     return lambda v: (
-        "unknown" if v.person.left_truncated else band(sum(map(fits, v.contacts)), edges)
+        "unknown"
+        if v.person.left_truncated
+        else band(sum(fits(r, wanted) for r in v.contacts), edges)
     )
 
 
+def graded_count(grades: tuple[str, ...], edges: tuple[int, ...]) -> History:
+    """Count the contacts of some grades."""
+    return lambda v: (
+        "unknown"
+        if v.person.left_truncated
+        else band(sum(r.grade in grades for r in v.contacts), edges)
+    )
+
+
+def contacts_within(
+    days: int, edges: tuple[int, ...], grades: tuple[str, ...] = WORST_FIRST
+) -> History:
+    """Count the contacts of the last days; unknown while they reach back to before the entry."""
+
+    def history(v: View) -> str:
+        if v.person.left_truncated and v.day - days < v.person.entry:
+            return "unknown"
+        return band(sum(v.day - r.day <= days and r.grade in grades for r in v.contacts), edges)
+
+    return history
+
+
 def graded_share(among: tuple[str, ...], **wanted: object) -> History:
-    """Say how many of the graded contacts have the values wanted: exactly up to eight, then in bands and tenths."""
-    words = {"kept": True, "failed": False}
-    values = {name: words.get(value, value) for name, value in wanted.items()}
-    known = [name for name in values if wanted[name] in ("kept", "failed")]
-    bands = ((9, 10.5), (13, 16), (21, 29), (41, 57), (81, 120))
+    """Write down how many of the contacts that count were of a kind: exactly up to eight, then by tenths."""
+    middles = ((12, "10.5"), (20, "16"), (40, "29"), (80, "57"), (10**9, "120"))
 
     def history(v: View) -> str:
         if v.person.left_truncated:
             return "unknown"
-        counted = [
+        every = [
             r
             for r in v.contacts
-            if r.grade in among and all(getattr(r, name) is not None for name in known)
+            if r.grade in among and all(getattr(r, name) is not None for name in wanted)
         ]
-        hits = sum(all(getattr(r, n) == value for n, value in values.items()) for r in counted)
-        n = len(counted)
+        n, hits = len(every), sum(fits(r, wanted) for r in every)
         if n <= 8:
             return f"{hits}/{n}"
-        middle = max(m for low, m in bands if n >= low)
-        return f"{middle * (min(10 * hits // n, 9) + 0.5) / 10:g}/{middle:g}"
+        middle = next(name for top, name in middles if n <= top)
+        tenth = min(int(Fraction(10 * hits, n)), 9)
+        return f"{float(Fraction(middle) * (2 * tenth + 1) / 20):g}/{middle}"
 
     return history
+
+
+def last_grade_and_age(edges: tuple[int, ...]) -> History:
+    """Name the grade and the age of the last contact."""
+
+    def history(v: View) -> str:
+        if v.contacts:
+            last = v.contacts[-1]
+            return f"{last.grade}, {age_band(v.day - last.day, edges)}"
+        return "unknown" if v.person.left_truncated else "none"
+
+    return history
+
+
+def calendar_month(first: int, months: int) -> History:
+    """Number the 30 days in which a day is; those before the first, and after the last, belong to them."""
+    return lambda v: str(min(max((v.day - first) // 30, 0), months - 1))
+
+
+def looking_back(history: History, days: int) -> History:
+    """Forget contacts that are more than some days old, and take everybody as known."""
+
+    def known(person: Person) -> Person:
+        return replace(person, left_truncated=False)
+
+    def recent(v: View) -> str:
+        return history(
+            replace(
+                v,
+                person=known(v.person),
+                contacts=[r for r in v.contacts if v.day - r.day <= days],
+                rows=[r for r in v.rows if v.day - r.day <= days],
+                people=[known(p) for p in v.people],
+            )
+        )
+
+    return recent
 
 
 def contacts_before(days: int, edges: tuple[int, ...]) -> History:
@@ -208,18 +267,6 @@ def age_of_last(edges: tuple[int, ...]) -> History:
     def history(v: View) -> str:
         if v.contacts:
             return age_band(v.day - v.contacts[-1].day, edges)
-        return "unknown" if v.person.left_truncated else "none"
-
-    return history
-
-
-def last_grade_and_age(edges: tuple[int, ...]) -> History:
-    """Name the grade of the last contact and its age."""
-
-    def history(v: View) -> str:
-        if v.contacts:
-            last = v.contacts[-1]
-            return f"{last.grade}, {age_band(v.day - last.day, edges)}"
         return "unknown" if v.person.left_truncated else "none"
 
     return history
@@ -388,28 +435,38 @@ def contacts_of(rows: list[Row], customer: int) -> list[Row]:
 
 
 def by_day(
-    history: History, rows: list[Row], people: list[Person], lag: int
+    history: History, rows: list[Row], people: list[Person], lag: int, lead: int = 0
 ) -> dict[tuple[int, int], str]:
-    """Return (customer, day) to level: on day d, what is known was there on day d - 1 - lag."""
+    """Return (customer, day) to level: on day d, what is known was there on day d - 1 - lag.
+
+    With a lead, all is looked at as on the day that many days earlier.
+    """
     result = {}
     for person in people:
         contacts = contacts_of(rows, person.customer)
         for day in range(person.entry + 1, person.exit + 1):
-            known = day - 1 - lag
+            then = day - lead
+            known = then - 1 - lag
             so_far = [r for r in contacts if r.day <= known]
-            result[person.customer, day] = history(View(person, day, known, so_far, rows, people))
+            result[person.customer, day] = history(View(person, then, known, so_far, rows, people))
     return result
 
 
 def by_contact(
-    history: History, rows: list[Row], people: list[Person]
+    history: History, rows: list[Row], people: list[Person], lag: int = 0, lead: int = 0
 ) -> dict[tuple[int, int], str]:
-    """Return (customer, number of contacts so far) to level; what is dated is known by the end of the day."""
+    """Return (customer, number of contacts so far) to level; what is dated is known by the end of the day.
+
+    With a lag, contacts count that are so many days old at least. With a lead, all is looked at as at the end of the
+    day that many days earlier.
+    """
     result = {}
     for person in people:
         contacts = contacts_of(rows, person.customer)
         for number in range(1, len(contacts) + 1):
-            today = contacts[number - 1].day
-            view = View(person, today + 1, today, contacts[:number], rows, people)
+            today = contacts[number - 1].day - lead
+            known = today - lag
+            so_far = [r for r in contacts if r.day <= known] if lag or lead else contacts[:number]
+            view = View(person, today + 1, known, so_far, rows, people)
             result[person.customer, number] = history(view)
     return result

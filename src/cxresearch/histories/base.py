@@ -18,6 +18,7 @@ from cxresearch.records.contacts import GRADES
 from cxresearch.records.dated_events import KINDS
 
 DAY = 86_400  # seconds
+LONG_BEFORE = 3_650  # days before the entry at which something takes effect that holds from the entry on at any lead
 COLUMNS_OF_KIND = {  # the columns from which dated events of a kind are made
     "problem": ("problem_at",),
     "resolved": ("problem_at", "resolved_at"),
@@ -153,6 +154,8 @@ class History:
             are then walked once.
         lead: days by which it is behind: on day d the level is that of day d - lead, whatever came since.
         lag: days after which a moment takes effect for it, before it is set back; those of the clock when not given.
+        lasting: running columns that stay where a look-back takes others away again after its days, as they are no sums
+            over all moments so far: those of a window, and what a customer is.
 
     Example:
         >>> import narwhals.stable.v2 as nw
@@ -184,6 +187,7 @@ class History:
     walk: str = ""
     lead: int = 0
     lag: int | None = None
+    lasting: tuple[str, ...] = ()
 
 
 def behind(history: History, lead: int, lag: int | None = None) -> History:

@@ -312,11 +312,8 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
     levels = (*band_names(tuple(edges)), "unknown")
 
     def updates(past: Past) -> list[Frame]:
-        return [
-            past.moments.select(
-                "customer", past.clock.on(nw.col("day") + days).alias("tick"), n=nw.lit(1)
-            )
-        ]
+        seen = past.clock.on(nw.col("day") + max(days, past.clock.lag))
+        return [past.moments.select("customer", seen.alias("tick"), n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), tuple(edges))
@@ -470,6 +467,7 @@ def contacts_within(
         fold={"n": "sum", "full": "sum"},
         code=level,
         grades=None if codes is None else tuple({*codes, *([] if stop is None else [stop])}),
+        lasting=("n", "full"),
     )
 
 

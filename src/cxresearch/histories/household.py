@@ -8,7 +8,7 @@ from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.histories.base import History, Past, Run, band, band_names
+from cxresearch.histories.base import LONG_BEFORE, History, Past, Run, band, band_names
 from cxresearch.records.contacts import BAD
 from cxresearch.records.follow_up import CAUSES
 
@@ -57,10 +57,9 @@ def household_exits(cause: str = "defection") -> History:
             who.filter(nw.col("event") == code).group_by("cluster").agg(first=nw.col("exit").min())
         )
         staying = shared.join(first, on="cluster").filter(nw.col("exit") > nw.col("first"))
+        always = past.clock.on(nw.col("entry") - LONG_BEFORE)
         return [
-            shared.select(
-                "customer", past.clock.on(nw.col("entry")).alias("tick"), others=nw.lit(1)
-            ),
+            shared.select("customer", always.alias("tick"), others=nw.lit(1)),
             staying.select(
                 "customer", past.clock.on(nw.col("first")).alias("tick"), left=nw.lit(1)
             ),
@@ -81,6 +80,7 @@ def household_exits(cause: str = "defection") -> History:
         code=level,
         grades=(),
         cumulative=True,
+        lasting=("others", "left"),
     )
 
 
@@ -122,12 +122,11 @@ def household_bad(edges: tuple[int, ...] = (1, 2, 3)) -> History:
         )  # contacts of others are not contacts of the customer
         hidden = who.filter(nw.col("left_truncated") == 1).select("cluster").unique()
         blind = who.join(hidden, on="cluster")
+        always = past.clock.on(nw.col("entry") - LONG_BEFORE)
         return [
             bad.select("customer", "tick", n=nw.lit(1)),
             theirs.select("customer", seen.alias("tick"), n=nw.lit(1)),
-            blind.select(
-                "customer", past.clock.on(nw.col("entry")).alias("tick"), hidden=nw.lit(1)
-            ),
+            blind.select("customer", always.alias("tick"), hidden=nw.lit(1)),
         ]
 
     def level(run: Run) -> nw.Expr:

@@ -13,25 +13,34 @@ from cxresearch.histories.base import History, Past, Run
 def within_lookback(history: History, days: int) -> History:
     """A history that forgets what is more than so many days old, and takes every customer as known.
 
-    Counts become counts of a window. A history of a state, such as the age of the last contact, stays what it is: what
-    the log does not show is taken not to have been. It holds from `days` after the log's first day on.
+    Counts become counts of a window. A history of a state, such as the age of the last contact, and one of a window,
+    such as `contacts_within`, stay what they are: what the log does not show is taken not to have been. It holds from
+    `days` after the log's first day on.
 
     Args:
         history: any.
         days: how far it goes back.
     """
-    sums = all(fold == "sum" for fold in history.fold.values())
+    sums = all(fold == "sum" for fold in history.fold.values()) and bool(
+        set(history.fold) - set(history.lasting)
+    )
 
     def updates(past: Past) -> list[Frame]:
-        made = history.updates(past)
+        clock = past.clock
+        known = past.customers.with_columns(left_truncated=nw.lit(0))
+        made = history.updates(replace(past, customers=known))
         if not sums:
             return made
         gone = []
         for frame in made:
-            running = [c for c in frame.collect_schema().names() if c in history.fold]
-            later = nw.col("tick").cast(nw.Int64) + past.clock.later(days - past.clock.lag)
+            columns = frame.collect_schema().names()
+            running = [c for c in columns if c in history.fold and c not in history.lasting]
+            if not running:
+                continue
+            begun = clock.on(clock.day(nw.col("tick").cast(nw.Int64)))
+            later = (begun + clock.later(days - clock.lag)).alias("tick")
             gone.append(
-                frame.select("customer", later.alias("tick"), *(0 - nw.col(c) for c in running))
+                frame.select("customer", later, *((0 - nw.col(c)).alias(c) for c in running))
             )
         return [*made, *gone]
 

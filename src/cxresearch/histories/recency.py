@@ -292,6 +292,8 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
 def calendar_month(first: int, months: int) -> History:
     """The 30-day month of the calendar, counted from a day; on the contact clock, that of the contact.
 
+    It is that of the day at risk, whatever the blackout, and not to be set back.
+
     Args:
         first: the day on which month 0 begins; earlier days belong to it.
         months: how many are told apart; later days belong to the last one.
@@ -307,7 +309,9 @@ def calendar_month(first: int, months: int) -> History:
 
     def updates(past: Past) -> list[Frame]:
         if isinstance(past.clock, ContactClock):
-            return [past.moments.select("customer", "tick", month=month(nw.col("day")))]
+            # from before the contacts of the day on: the calendar knows no blackout
+            today = past.clock.on(nw.col("day")).alias("tick")
+            return [past.moments.select("customer", today, month=month(nw.col("day")))]
         who = past.customers
         born = who.select(
             "customer",

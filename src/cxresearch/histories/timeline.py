@@ -162,9 +162,10 @@ class Timeline:
                 for c in history.fold
                 if c in updates.collect_schema().names()
             ]
-            frames.append(
-                updates.select("customer", nw.col("tick").cast(nw.Int64) + back, *running)
-            )
+            tick = nw.col("tick").cast(nw.Int64)
+            if history.lead:  # no contact is there on the later day: before those that are
+                tick = (clock.on(clock.day(tick)) + back).alias("tick")
+            frames.append(updates.select("customer", tick, *running))
         if isinstance(self.clock, ContactClock):
             frames.append(self._moments.select("customer", "tick"))
         along = self._engine.along("tick")
