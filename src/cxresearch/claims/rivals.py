@@ -24,6 +24,7 @@ from cxresearch.claims.kinds import (
     AttributableShareReading,
     ExcessReading,
     HazardContrastReading,
+    ModelComparisonReading,
     ModelReading,
 )
 from cxresearch.claims.readings import Model
@@ -94,7 +95,12 @@ def _defaults(kind: str) -> dict[str, RivalEntry]:
 def entries_of(claim: Claim) -> dict[str, RivalEntry]:
     """How each rival explanation applies to a claim: as the claim says, else as for its kind of reading."""
     target = target_of(claim)
-    kind = "fact" if target is None else "excess" if isinstance(target, ExcessReading) else "hazard"
+    if isinstance(claim.primary, ModelComparisonReading):
+        kind = "comparison"
+    elif target is None:
+        kind = "fact"
+    else:
+        kind = "excess" if isinstance(target, ExcessReading) else "hazard"
     return {name: claim.rivals.get(name, entry) for name, entry in _defaults(kind).items()}
 
 
