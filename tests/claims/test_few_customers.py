@@ -48,10 +48,21 @@ def test_limits_as_in_r(trial, reading):
 
 def test_the_verdict_rests_on_these_limits(trial):
     primary = trial.primary
-    assert (primary.reading, primary.verdict, primary.lacks) == ("adjusted", "supported", "")
+    assert primary.reading == "adjusted"
+    assert trial.association == "supported"
     assert primary.estimate.low > 1
     limits = f"({primary.estimate.low:.2f} to {primary.estimate.high:.2f})"
     assert f"at {primary.estimate.value:.2f} times the rate {limits}" in str(trial.sentence)
+
+
+def test_so_few_customers_exclude_no_rival(trial):
+    assert trial.verdict == "undecided"
+    opened = {r.id for r in trial.rivals if r.status == "keeps it open"}
+    assert "already-leaving" in opened
+    assert "already leaving" in trial.primary.reason
+    [control] = [r for r in trial.rivals if r.id == "other-exits"]
+    assert (control.status, control.rows) == ("cannot be tested", ())
+    assert "no customer left for another cause" in control.reason.lower()
 
 
 def test_only_a_level_of_few_expected_events_is_not_testable(trial):
@@ -59,5 +70,5 @@ def test_only_a_level_of_few_expected_events_is_not_testable(trial):
     assert list(lacks) == ["in-91-365-days"]
     assert "10 are needed" in lacks["in-91-365-days"]
     numbers = [row.estimate for row in trial.readings if row.estimate is not None]
-    assert len(numbers) >= 8
+    assert len(numbers) == 7
     assert all(n.low < n.value < n.high and n.df == 49 for n in numbers)

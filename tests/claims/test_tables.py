@@ -29,7 +29,7 @@ def records():
 
 def wanted(records):
     """What all claims that the study has the columns for need."""
-    result = []
+    result, setting = [], TableStore(records).setting
     for claim in catalogue().values():
         if missing_requirement(claim, records.study, records.available):
             continue
@@ -38,7 +38,7 @@ def wanted(records):
                 adapted = adapt_to_study(
                     records.study, records.audit, records.available, claim, reading
                 )
-                result += table_specs(records.study, records.fixed, claim, adapted)
+                result += table_specs(setting, claim, adapted)
     return result
 
 
@@ -132,7 +132,7 @@ def test_a_table_that_was_not_announced_is_counted_when_asked_for(records):
 
 def test_an_error_belongs_to_its_own_table(records):
     claim = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
-    good = table_specs(records.study, records.fixed, claim, claim.primary)[0]
+    good = table_specs(TableStore(records).setting, claim, claim.primary)[0]
     bad = replace(good, fixed=("colour",))
     result = count(records, [good, bad])
     assert isinstance(result[bad.key], EstimationError)

@@ -17,7 +17,7 @@ from cxresearch.worlds import World
 from tests.studies import make_study
 
 CONTACTS = {"use": "contacts_within", "days": 90, "edges": [1, 3, 6]}
-SO_FAR = {"history": "bad", "level": "1+", "active_within": "contacts"}
+SO_FAR = {"history": "bad", "level": "1+", "active_within": ["contacts"]}
 MODEL = {"terms": ["bad", "contacts"]}
 READINGS = {
     "incidence": {
@@ -80,7 +80,7 @@ VALUES = {
     "time_fixed": True, "age": "age", "after_days": 30, "weights": {"bad": 1}, "reference_grade": "bad",
     "compare": SO_FAR, "measure": "exposed", "numerator": {"bad": ["1+"]}, "subset": {"bad": ["1+"]},
     "exit_causes": ["defection"], "matched_on": "contacts", "strata": ["segment"], "of": "agent",
-    "adjust_for": ["month"], "top_fraction": 0.2,
+    "adjust_for": ["month"], "top_fraction": 0.2, "level": 0.8, "over_range": "bad",
 }  # fmt: skip
 
 
@@ -219,8 +219,8 @@ READING_CASES = [
     ("hazard_contrast", {"time_origin": {"history": "bad", "level": "0"}}, "it can come to: 1+"),
     ("hazard_contrast", {"time_origin": {"history": "many", "level": "2+", "exclude_from": "1"}}, "of many above"),
     ("hazard_contrast", {"time_origin": {"history": "bad", "level": "1+", "exclude_from": "x"}}, "bad has no level"),
-    ("excess", {"compare": SO_FAR | {"matched_on": ""}}, "r.compare.matched_on: no history ''; there are: bad"),
-    ("excess", {"compare": SO_FAR | {"active_within": "contcts"}}, "did you mean 'contacts'"),
+    ("excess", {"compare": SO_FAR | {"matched_on": [""]}}, "readings.r: no history ''"),
+    ("excess", {"compare": SO_FAR | {"active_within": ["contcts"]}}, "did you mean 'contacts'"),
     ("excess", {"compare": SO_FAR | {"level": "2"}}, "r.compare.level: bad has no level '2'"),
     ("excess", {"compare": SO_FAR | {"history": "state", "level": "bad"}}, "can fall as well as rise"),
     ("excess", {"event": "third"}, "r.event: no cause 'third'; there are: defection, other exit"),

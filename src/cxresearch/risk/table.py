@@ -23,7 +23,7 @@ from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, UnknownInTableError
 from cxresearch.html_tables import html_table
 from cxresearch.result import Result
-from cxresearch.risk.episodes import Episodes, Exclusion, summed
+from cxresearch.risk.episodes import COHORT, Episodes, Exclusion, summed
 
 FLOWS = ("entered", "left")
 ENTERED, CHANGED = (
@@ -347,7 +347,10 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
 def _union(a: Feature, b: Feature) -> Feature:
     if a.levels == b.levels:
         return a
-    return Feature(a.name, tuple(sorted({*a.levels, *b.levels})), a.is_covariate)
+    both = {*a.levels, *b.levels}
+    # cohorts are numbers of months: in that order, as where they are counted in one go
+    order = sorted(both, key=lambda v: int(v.split(" ")[0])) if a.name == COHORT else sorted(both)
+    return Feature(a.name, tuple(order), a.is_covariate)
 
 
 def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
