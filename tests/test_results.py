@@ -16,6 +16,7 @@ import cxresearch as cx
 from cxresearch.bundled import copy_sample
 from cxresearch.claims.phrases import Sentence
 from cxresearch.estimators.excess import excess
+from cxresearch.estimators.influence import Clusters
 from cxresearch.histories import History
 from cxresearch.records.records import Records
 from cxresearch.result import Result, plain
@@ -23,8 +24,8 @@ from cxresearch.risk.agents import agent_table
 from cxresearch.risk.matched import matched_table
 
 SPACES = (cx, cx.estimators, cx.journey, cx.curves)
-# given by the user, or no numbers: a history is a function, a sentence is shown as text
-NO_RESULTS = {cx.Study, Records, History, Sentence}
+# given by the user, or no numbers of their own: a history is a function, a sentence is text, clusters are codes
+NO_RESULTS = {cx.Study, Records, History, Sentence, Clusters}
 
 
 def types_in(hint):
@@ -84,8 +85,10 @@ LENGTHS = {
     "MomentSummary": lambda r: 4 + len(r.grades) + len(r.bad_moments) + 2 + len(r.by_employee),
     "ObservedVsExpected": lambda r: len(r.levels),
     "PerceptionMap": len,
+    "Proportionality": lambda r: len(r.terms) + len(r.columns) + 1,
     "RateFit": lambda r: len(r.terms),
     "Rates": lambda r: len(r.rate),
+    "Rival": lambda r: max(1, len(r.rows)),
     "RiskTable": lambda r: r.flows.height,
     "Scorecard": lambda r: len(r.rows) * len(r.expectations),
     "Series": lambda r: len(r.x),
@@ -94,7 +97,7 @@ LENGTHS = {
 }
 ONE_ROW = {
     "Activity", "AtRiskShare", "Concentration", "Estimate", "Evidence", "Exclusion", "Fact", "Fading", "Feature",
-    "Finding", "ModelComparison", "ReferenceValue", "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
+    "Finding", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 
@@ -147,6 +150,7 @@ def results(tmp_path_factory):
         cx.observed_vs_expected(records, docket.trials[0].claim),
         estimators.share(table, {"bad": ("1+",)}), estimators.rates(table, breaks=(0, 30, 365)),
         estimators.rate_ratios(table, ["bad"]), estimators.compare_models(table, ["bad"], ["good"]),
+        estimators.proportionality(table, ["bad"]),
         estimators.beyond_selection(ages, "age"), estimators.worst_share(agents.counts, draws=100),
         estimators.share_at_risk(late, {"complaint": ("none",)}, "age", subset={"age": ("0-90", "91+")}),
         journey.moment_summary(records), journey.perception_map(records), journey.service_levels(records),

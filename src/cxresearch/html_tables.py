@@ -35,6 +35,7 @@ _CSS = """
 .cx-scroll.cx-scroll .cx-num{text-align:right;white-space:nowrap}
 .cx-scroll.cx-scroll .cx-primary th,.cx-scroll.cx-scroll .cx-total>*{font-weight:bold}
 .cx-readings.cx-readings td{white-space:nowrap}
+.cx-rivals.cx-rivals td{white-space:normal}.cx-rivals.cx-rivals td ul{margin:0;padding-left:1.2em}
 .cx-hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .cx-first .cx-study{font-weight:600}
 .cx-verdict{display:inline-block;padding:.1em .65em;border-radius:1em;font-weight:700;white-space:nowrap;

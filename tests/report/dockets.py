@@ -6,7 +6,17 @@ from dataclasses import replace
 
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Amount, Limit, Sentence, Words
-from cxresearch.claims.results import Activity, Docket, Evidence, ReferenceValue, Series, Trial
+from cxresearch.claims.results import (
+    Activity,
+    Docket,
+    Evidence,
+    ReferenceValue,
+    Rival,
+    RivalRow,
+    Series,
+    Trial,
+)
+from cxresearch.claims.rivals import descriptions
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Day, Fact, Finding, Share
 from cxresearch.risk.episodes import Exclusion
@@ -73,6 +83,51 @@ def share_trial():
     return Trial(claim=claim, readings=readings, base_rate=base, naive=naive, sentence=sentence)
 
 
+def rival(name, status, *rows, reason="Somebody may have decided before."):
+    """Another explanation, with rows (label, lead, numbers or what is lacking)."""
+    made = tuple(
+        RivalRow(
+            label=label,
+            lead_days=lead,
+            estimate=None
+            if isinstance(numbers, str)
+            else Estimate(*numbers, 0.95, 0.1, 0.1, "log", 100),
+            unit="" if isinstance(numbers, str) else "hazard ratio",
+            verdict="not testable" if isinstance(numbers, str) else "undecided",
+            lacks=numbers if isinstance(numbers, str) else "",
+        )
+        for label, lead, numbers in rows
+    )
+    described = descriptions()[name]
+    return Rival(
+        id=name,
+        title=described.title,
+        plain=described.plain,
+        status=status,
+        reason=reason,
+        rows=made,
+    )
+
+
+RIVALS = (
+    rival("calendar", "held equal", reason="They began in the same 30 days."),
+    rival(
+        "already-leaving",
+        "keeps it open",
+        ("the last 14 days left aside", 14, (1.07, 0.97, 1.18)),
+        ("the last 30 days left aside", 30, (1.04, 0.93, 1.16)),
+    ),
+    rival("temperament", "survived", ("the share so far held equal", 0, (1.13, 1.05, 1.21))),
+    rival(
+        "other-exits",
+        "cannot be tested",
+        ("exits that are no defection", 0, "departures: 3 in 1+"),
+        reason="The control cannot be computed: it lacks departures: 3 in 1+.",
+    ),
+    rival("unseen", "shown", reason="It takes a risk ratio of 1.49 to explain it away."),
+)
+
+
 def ratio_trial():
     claim = SECOND
     reason = "the answer turns with what is held equal: 1.12 (1.03 to 1.22); 0.94 (0.85 to 1.04) otherwise"
@@ -104,6 +159,9 @@ def ratio_trial():
         sentence=sentence,
         caution=Sentence("Taken naively: no verdict."),
         activity=rows,
+        association="supported",
+        rivals=RIVALS,
+        declared=("Nobody decides to leave longer ahead than 30 days (lead_days = [14, 30]).",),
     )
 
 

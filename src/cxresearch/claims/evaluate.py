@@ -27,6 +27,7 @@ from cxresearch.claims.rivals import (
     all_of,
     declared,
     firmly,
+    joined,
     judge,
     judged_readings,
     specs_needed,
@@ -223,10 +224,10 @@ def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading])
             missing_fit = f"a model that can be fitted: {e}"
             rows[reading.id] = _untestable(claim, reading, "no_fit", missing_fit)
     primary, target = claim.primary, target_of(claim)
-    association = rows[target.id if target else primary.id].verdict
     of, judged = len(all_of(claim)), judged_readings(claim)
+    association = _association([firmly(rows[n], r, of) for n, r in judged.items() if n in rows])
     rivals: dict[str, tuple[Rival, ...]] = {}
-    for name in {primary.id, *judged}:
+    for name in dict.fromkeys((primary.id, *judged)):
         if name not in judged:
             rows[name] = firmly(rows[name], primary, of)
         elif name in result:
@@ -255,9 +256,16 @@ def _try(context: EvaluationContext, claim: Claim, wanted: Sequence[AnyReading])
         caution=caution,
         activity=shown_too,
         association=association,
-        rivals=rivals.get(target.id, ()) if target else (),
+        rivals=joined(rivals, target.id) if target else (),
         declared=declared(context.study) if rivals else (),
     )
+
+
+def _association(rows: Sequence[Evidence]) -> Verdict:
+    """Whether the two go together: as all of the readings say that rivals act on, before these are tried."""
+    verdicts = {row.verdict for row in rows}
+    order: tuple[Verdict, ...] = ("contradicted", "not testable", "undecided", "supported")
+    return next((v for v in order if v in verdicts), "not testable")
 
 
 def _decided(

@@ -166,7 +166,15 @@ RivalStatus = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+RIVAL_SIGNS: dict[RivalStatus, str] = {
+    "required": "?",
+    "survived": "✔",
+    "keeps it open": "?",
+    "held equal": "=",
+}  # of other states there is nothing to mark
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class RivalRow(Result):
     """A number under a rival explanation.
 
@@ -177,6 +185,7 @@ class RivalRow(Result):
         unit: as `Evidence.unit`.
         verdict: of its interval by itself; of a negative control, supported if it makes no difference that shows.
         lacks: what the study lacks for it; else empty.
+        code: why it could not be computed, a key of `errors.NOT_TESTABLE`; else empty.
     """
 
     label: str
@@ -185,9 +194,38 @@ class RivalRow(Result):
     unit: str
     verdict: Verdict
     lacks: str
+    code: str = ""
+
+    @property
+    def text(self) -> str:
+        """The number with its interval, or that there is none."""
+        if self.estimate is None:
+            return "not computed"
+        e = self.estimate
+        return f"{number(e.value, self.unit)} ({limits(e.low, e.high, self.unit)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As an entry of the documented JSON: label, lead, number, limits, unit, verdict, what is lacking."""
+        return {
+            "label": self.label,
+            "lead_days": self.lead_days,
+            "estimate": _number(self.estimate, "value"),
+            "ci_low": _number(self.estimate, "low"),
+            "ci_high": _number(self.estimate, "high"),
+            "unit": self.unit or None,
+            "verdict": self.verdict,
+            "lacks": self.lacks or None,
+        }
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row, in the columns of the documented JSON."""
+        return pl.DataFrame([self.to_dict()], schema_overrides=_RIVAL_KINDS)
+
+    def __repr__(self) -> str:
+        return f"RivalRow({self.label!r}: {self.text}, {self.verdict})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Rival(Result):
     """A rival explanation of a number, tried.
 
@@ -214,6 +252,19 @@ class Rival(Result):
         """Whether a verdict must survive it."""
         return self.status in ("required", "survived", "keeps it open")
 
+    def to_polars(self) -> pl.DataFrame:
+        """One row per number, with the rival and its status; a rival without numbers is one row."""
+        rows = [r.to_dict() for r in self.rows] or [dict.fromkeys(_RIVAL_KINDS)]
+        data = [{"rival": self.id, "status": self.status} | r for r in rows]
+        return pl.DataFrame(data, schema={"rival": pl.String, "status": pl.String} | _RIVAL_KINDS)
+
+    def _repr_html_(self) -> str:
+        return _rivals_table((self,))
+
+    def __repr__(self) -> str:
+        numbers = "".join(f", {r.label}: {r.text}" for r in self.rows)
+        return f"Rival({self.id!r}: {self.status}{numbers})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Trial(Result, Mapping[str, Evidence]):
@@ -227,9 +278,17 @@ class Trial(Result, Mapping[str, Evidence]):
         sentence: the verdict in plain words; ``str()`` makes it text.
         caution: why the naive answer is no verdict, where it points the other way; may be empty.
         activity: who has bad moments and who leaves, by number of contacts; may be empty.
-        association: whether the two go together among comparable customers: the verdict before rivals are tried.
+        association: whether the two go together among comparable customers: the verdict before rivals are tried;
+            ``not testable`` where the claim states a fact and no cause.
         rivals: other explanations, and what became of them; empty where nothing could be computed.
         declared: what the study declares that a verdict rests on, in words.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket["bad-moments-drive-away"].answer
+        'goes together'
     """
 
     claim: Claim
@@ -252,6 +311,24 @@ class Trial(Result, Mapping[str, Evidence]):
     def verdict(self) -> Verdict:
         """The verdict on the primary reading."""
         return self.primary.verdict
+
+    def rivals_with(self, *statuses: RivalStatus) -> tuple[Rival, ...]:
+        """The other explanations of which this became, in the order in which they are shown."""
+        return tuple(r for r in self.rivals if r.status in statuses)
+
+    @property
+    def answer(self) -> str:
+        """Whether the two go together, and what became of the other explanations; empty where no cause is claimed.
+
+        On one line and without numbers, such as ``goes together; open: already leaving; survived: temperament``.
+        """
+        if not self.rivals:
+            return ""
+        parts = [_TOGETHER[self.association]]
+        for name, statuses in _GROUPS:
+            titles = [r.title for r in self.rivals_with(*statuses)]
+            parts += [f"{name}: {', '.join(titles)}"] if titles else []
+        return "; ".join(parts)
 
     def __getitem__(self, reading: str) -> Evidence:
         """The evidence of a reading."""
@@ -279,6 +356,7 @@ class Trial(Result, Mapping[str, Evidence]):
             "base_rate": plain(self.base_rate),
             "naive": plain(self.naive),
             "activity": plain(self.activity),
+            **_two_parts(self),
         }
 
     def _repr_html_(self) -> str:
@@ -292,7 +370,12 @@ class Trial(Result, Mapping[str, Evidence]):
         table = html_table(
             self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows
         )
-        return f"<p><strong>{verdict}</strong>. {escape(str(self.sentence))}</p>{table}"
+        parts = [f"<p><strong>{verdict}</strong>. {escape(str(self.sentence))}</p>", table]
+        if self.rivals:
+            parts.append(f"<p>{escape(self.answer[0].upper() + self.answer[1:])}.</p>")
+            parts.append(_rivals_table(self.rivals))
+        parts += [f"<p>The study declares: {escape(d)}</p>" for d in self.declared]
+        return "".join(parts)
 
     def _beside(self) -> tuple[tuple[str, ReferenceValue], ...]:
         pairs = (("what happens anyway", self.base_rate), ("counted naively", self.naive))
@@ -350,7 +433,7 @@ class Docket(Result, Mapping[str, Trial]):
         return len(self.trials)
 
     def to_dict(self) -> dict[str, Any]:
-        """The documented JSON: numbers are numbers, missing is null."""
+        """The documented JSON (docs/json.md): numbers are numbers, missing is null."""
         return {
             "study": self.study,
             "fingerprint": self.fingerprint,
@@ -361,6 +444,7 @@ class Docket(Result, Mapping[str, Trial]):
                     "level": self.level,
                     "base_rate": _beside(t, e, "base_rate"),
                     "naive": _beside(t, e, "naive"),
+                    **(_two_parts(t) if e.primary else _NO_PARTS),
                 }
                 for t in self.trials
                 for e in t.readings
@@ -372,7 +456,7 @@ class Docket(Result, Mapping[str, Trial]):
         return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
 
     def to_polars(self) -> pl.DataFrame:
-        """One row per claim: verdict, estimate, limits, base rate, naive answer."""
+        """One row per claim: verdict, estimate, limits, base rate, naive answer, which rivals keep it open."""
         return pl.DataFrame(
             [
                 {
@@ -387,9 +471,12 @@ class Docket(Result, Mapping[str, Trial]):
                     "base_rate": t.base_rate.value if t.base_rate else None,
                     "naive": t.naive.value if t.naive else None,
                     "reason": t.primary.reason or t.primary.lacks,
+                    "association": t.association if t.rivals else None,
+                    "kept_open_by": ", ".join(r.id for r in t.rivals_with("keeps it open")),
                 }
                 for t in self.trials
             ],
+            schema_overrides={"association": pl.String},
             infer_schema_length=None,
         )
 
@@ -400,6 +487,7 @@ class Docket(Result, Mapping[str, Trial]):
             lines.append(f"{SYMBOLS[t.verdict]} {t.claim.id}: {t.verdict.upper()}")
             lines.append(f"    {t.claim.statement}")
             lines.append(f"    {t.sentence}")
+            lines += [f"    {t.answer}"] if t.answer else []
             for label, beside in (("base rate", t.base_rate), ("naive answer", t.naive)):
                 if beside:
                     lines.append(
@@ -437,6 +525,49 @@ def shown(e: Evidence) -> str:
 def _number(result: Estimate | None, field: str) -> float | None:
     value = getattr(result, field) if result is not None else None
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+_TOGETHER: dict[Verdict, str] = {
+    "supported": "goes together",
+    "contradicted": "does not go together as claimed",
+    "undecided": "not clear whether it goes together",
+    "not testable": "cannot be computed whether it goes together",
+}
+_GROUPS: tuple[tuple[str, tuple[RivalStatus, ...]], ...] = (
+    ("open", ("keeps it open",)),
+    ("survived", ("survived",)),
+    ("dismissed", ("dismissed",)),
+    ("cannot be tested", ("cannot be tested", "aliased")),
+)
+_RIVAL_KINDS: dict[str, Any] = {
+    "label": pl.String,
+    "lead_days": pl.Int64,
+    **dict.fromkeys(("estimate", "ci_low", "ci_high"), pl.Float64),
+    **dict.fromkeys(("unit", "verdict", "lacks"), pl.String),
+}
+_NO_PARTS = dict.fromkeys(("association", "rivals", "declared"))
+
+
+def _two_parts(trial: Trial) -> dict[str, Any]:
+    """Whether the two go together, and what became of the rivals; no association where no cause is claimed."""
+    return {
+        "association": trial.association if trial.rivals else None,
+        "rivals": plain(trial.rivals),
+        "declared": list(trial.declared),
+    }
+
+
+def _rivals_table(rivals: Iterable[Rival]) -> str:
+    """Other explanations and their numbers, a row each."""
+    rows = []
+    for r in rivals:
+        status = f"{RIVAL_SIGNS.get(r.status, '–')} {r.status}"
+        rows += [(r.title, status, row.label, row.text) for row in r.rows] or [
+            (r.title, status, r.reason, "–")
+        ]
+    return html_table(
+        "What else could explain it", ("other explanation", "result", "how", "estimate"), rows
+    )
 
 
 _NUMBERS = (

@@ -43,6 +43,13 @@ MANY_UNKNOWN, MOST_UNKNOWN = (
     0.5,
 )  # of moments without a grade: from where on who answers matters, and bounds do not
 MIN_OTHER_EXITS = 50
+_FEW_UNKNOWN = f"No more than {MANY_UNKNOWN:.0%} of the moments have no grade."
+_FIRM: dict[RivalStatus, int] = {
+    "keeps it open": 0,
+    "cannot be tested": 1,
+    "required": 2,
+    "survived": 3,
+}  # of several readings that must hold, the least firm says what becomes of a rival
 Explanation = Literal[
     "calendar",
     "busy",
@@ -284,7 +291,10 @@ def judge(
     if opened:
         verdict, reason = "undecided", _why(row, [r for r in rivals if r.id in opened], region)
         rivals = tuple(replace(r, status="keeps it open") if r.id in opened else r for r in rivals)
-    rivals = tuple(replace(r, status="survived") if r.status == "required" else r for r in rivals)
+    if row.verdict in ("supported", "contradicted"):  # else there is nothing yet to survive
+        rivals = tuple(
+            replace(r, status="survived") if r.status == "required" else r for r in rivals
+        )
     return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p), rivals
 
 
@@ -305,6 +315,7 @@ def _try(context: EvaluationContext, claim: Claim, plan: Planned, region: Region
             unit="",
             verdict="not testable",
             lacks=lacks,
+            code=e.code if isinstance(e, NotTestable) else "no_fit",
         )
         return _Tried(plan, row, None, outside=False)
     decision = decide(result.estimate, where)
@@ -420,8 +431,11 @@ def _status(
     ):
         status, reason = "dismissed", f"{entry.reason} Dismissed: {dismissed}."
     elif name == "who-answers" and not rows:
-        share = unknown_share(context)
-        status, reason = "not required", f"Only {share:.0%} of the moments have no grade."
+        if unknown_share(context) > MANY_UNKNOWN:
+            status = "cannot be tested"
+            reason = "No model of this number can hold moments without a grade equal."
+        else:
+            status, reason = "not required", _FEW_UNKNOWN
     elif name == "other-exits" and rows and all(r.estimate is None for r in rows):
         status, reason = (
             "cannot be tested",
@@ -492,6 +506,29 @@ def _e_value_text(row: Evidence, reading: AnyReading) -> str:
         f"Something unseen would have to go with both at a risk ratio of {e_value(e.value):.1f} to explain the number "
         f"away, and of {e_value(nearest):.1f} for the limit nearest to 1."
     )
+
+
+def joined(by_reading: Mapping[str, tuple[Rival, ...]], first: str) -> tuple[Rival, ...]:
+    """The rivals of a claim of which several readings must all hold: what any of them leaves open is open.
+
+    Args:
+        by_reading: the rivals of each reading, as from `judge`.
+        first: the reading whose rivals come first.
+    """
+    own = by_reading.get(first, ())
+    others = {r: rivals for r, rivals in by_reading.items() if r != first and rivals}
+    if not others:
+        return own
+    result = []
+    for rival in own:
+        same = {first: rival}
+        same |= {name: r for name, rivals in others.items() for r in rivals if r.id == rival.id}
+        least = min(same.values(), key=lambda r: _FIRM.get(r.status, len(_FIRM)))
+        rows = (
+            replace(row, label=f"{name}: {row.label}") for name, r in same.items() for row in r.rows
+        )
+        result.append(replace(least, rows=tuple(rows)))
+    return tuple(result)
 
 
 def specs_needed(

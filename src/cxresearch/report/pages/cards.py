@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.records.records import Records
-from cxresearch.report.pages.claim_page import ruling
+from cxresearch.report.pages.claim_page import ruling, two_parts
 from cxresearch.report.pages.interval_bar import interval_bar
 from cxresearch.report.pages.overview import MANY, overview
 from cxresearch.report.pages.text import (
@@ -87,7 +87,7 @@ def one_claim(docket: Docket, trial: Trial) -> str:
         f'<header class="cx-first">{placeholder("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
         f'<h1 id="{anchor("claim", trial.claim.id)}">{text(trial.claim.statement)}</h1>'
         f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
-        f"{number}{ruling(trial)}{placeholder('SINCE')}</header>"
+        f"{number}{ruling(trial)}{two_parts(trial)}{placeholder('SINCE')}</header>"
     )
 
 
@@ -114,7 +114,7 @@ def _card(docket: Docket, trial: Trial) -> str:
     return (
         f'<article class="cx-card cx-card-{kind}" id="{anchor("card", claim)}"><p class="cx-says">The claim</p>'
         f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
-        f"<p>{verdict(trial.verdict)}{adjusted}</p>{_finding(trial)}{_facts(trial)}"
+        f"<p>{verdict(trial.verdict)}{adjusted}</p>{_finding(trial)}{two_parts(trial)}{_facts(trial)}"
         f'<p class="cx-more"><a href="{place}">{more}'
         f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>'
         f"{placeholder('DEPTH', claim)}</article>"

@@ -7,7 +7,16 @@ from collections.abc import Collection, Iterable, Mapping
 
 from cxresearch.charts import claimed, happening
 from cxresearch.claims.kinds import ConcentrationReading
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, shown
+from cxresearch.claims.results import (
+    RIVAL_SIGNS,
+    Docket,
+    Evidence,
+    ReferenceValue,
+    Rival,
+    RivalStatus,
+    Trial,
+    shown,
+)
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
 from cxresearch.report.pages.overview import MANY
@@ -22,6 +31,18 @@ from cxresearch.report.pages.text import (
     why,
 )
 
+_OUTCOMES: dict[RivalStatus, str] = {
+    "required": "to be survived, once the number decides",
+    "survived": "survived",
+    "keeps it open": "keeps it open",
+    "held equal": "held equal in the number itself",
+    "shown": "shown, decides nothing",
+    "dismissed": "dismissed by what the study declares",
+    "not required": "need not be survived",
+    "cannot be tested": "cannot be tested",
+    "aliased": "cannot be told apart from the claim",
+    "meaningless": "does not apply",
+}
 _NUMERIC = (
     "Customers",
     "Cases",
@@ -50,6 +71,55 @@ def ruling(trial: Trial) -> str:
     return (
         f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
         f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(str(trial.sentence))}</span></p>{adjusted}'
+    )
+
+
+def rivals(trial: Trial) -> str:
+    """The answer in two parts, and a table of the other explanations; empty where the claim states no cause."""
+    if not trial.rivals:
+        return ""
+    rows = "".join(_rival(r) for r in trial.rivals if r.status != "meaningless")
+    heads = ("Other explanation", "What became of it", "In these data", "Why")
+    caption = (
+        "A verdict stands only if it survives every other explanation that the data can test. Nothing excludes one "
+        "that is not in the data."
+    )
+    declared = "".join(f"<p>The study declares: {text(d)}</p>" for d in trial.declared)
+    tried = table(caption, heads, rows, kind="cx-readings cx-rivals")
+    return f"<h3>What else could explain it</h3>{two_parts(trial)}{tried}{declared}"
+
+
+def two_parts(trial: Trial) -> str:
+    """Whether the two go together, and what became of the other explanations; empty where no cause is claimed."""
+    together, _, others = trial.answer.partition("; ")
+    if not together:
+        return ""
+    items = "".join(
+        f"<div><dt>{text(name.capitalize())}</dt><dd>{text(titles)}</dd></div>"
+        for name, _, titles in (part.partition(": ") for part in others.split("; ") if part)
+    )
+    answer = f"{together[0].upper()}{together[1:]}"
+    return (
+        f'<dl class="cx-facts"><div><dt>Among comparable customers</dt><dd><strong>{text(answer)}</strong></dd></div>'
+        f"{items}</dl>"
+    )
+
+
+def _rival(rival: Rival) -> str:
+    sign = RIVAL_SIGNS.get(rival.status)
+    mark = f'<span aria-hidden="true">{sign}</span> ' if sign else ""
+    numbers = "".join(
+        f"<li>{text(row.label)}: <strong>{text(row.text)}</strong></li>" for row in rival.rows
+    )
+    cells = (
+        ("What became of it", f"<span>{mark}{text(_OUTCOMES[rival.status])}</span>"),
+        ("In these data", f"<ul>{numbers}</ul>" if numbers else "–"),
+        ("Why", f"<span>{text(rival.reason)}</span>"),
+    )
+    return (
+        f'<tr><th scope="row"><strong>{text(rival.title)}</strong>: {text(rival.plain)}</th>'
+        + "".join(f'<td data-label="{text(name)}">{value}</td>' for name, value in cells)
+        + "</tr>"
     )
 
 

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
+from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Rival, Trial
+from cxresearch.claims.rivals import judged_readings
 from cxresearch.claims.schema import Claim
 from cxresearch.disclosure.counts import rounded, tellable
 
@@ -35,8 +36,8 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     """A trial as a page may tell it.
 
     Where a number rests on fewer than `min_cell` customers or cases, the estimate and its curve go, with a word why,
-    and so do sentences that repeat it. Where customers were left out of a reading its counts are rounded: those of all
-    customers are shown elsewhere.
+    and so do sentences that repeat it and its numbers under rival explanations. Where customers were left out of a
+    reading its counts are rounded: those of all customers are shown elsewhere.
 
     Args:
         trial: a claim, tried.
@@ -77,6 +78,7 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
         naive=None if trial.claim.naive in few else trial.naive,
         sentence=_disclosed(sentence, trial.primary, readings[0], bool(hidden)),
         caution=_disclosed(caution, trial.primary, readings[0], bool(hidden)),
+        rivals=tuple(_rival(r, trial, hidden) for r in trial.rivals),
     )
 
 
@@ -102,10 +104,28 @@ def _shortened(sentence: Sentence, trial: Trial) -> Sentence:
 
 
 def _cut(said: str, trial: Trial) -> str:
-    for e in trial.readings:
-        if e.lacks:
-            said = said.replace(e.lacks, what_is_missing(e.lacks, e.code))
+    rows = (row for rival in trial.rivals for row in rival.rows)
+    named = [(e.lacks, e.code) for e in trial.readings] + [(row.lacks, row.code) for row in rows]
+    for lacks, code in named:
+        if lacks:
+            said = said.replace(lacks, what_is_missing(lacks, code))
     return said
+
+
+def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
+    """A rival as a page may tell it: where a reading is hidden that it acts on, without its numbers."""
+    acted_on = judged_readings(trial.claim)
+    is_hidden = any(name in hidden for name in acted_on)
+    rows = tuple(
+        replace(
+            row,
+            estimate=None if is_hidden else row.estimate,
+            lacks=what_is_missing(row.lacks, row.code),
+        )
+        for row in rival.rows
+    )
+    is_number = is_hidden and rival.status == "shown"  # how strong it would have to be
+    return replace(rival, rows=rows, reason="" if is_number else _cut(rival.reason, trial))
 
 
 def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:

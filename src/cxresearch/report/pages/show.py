@@ -79,6 +79,7 @@ def trial(docket: Docket, result: Trial) -> None:
     for e in result.readings:
         if e.series and (e.primary or e.unit == "difference of shares"):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
+    _html(claim_page.rivals(result))
     _html(claim_page.naive(result))
     if result.activity:
         _chart(charts.activity(result, docket.min_cell))
@@ -105,6 +106,17 @@ def readings(docket: Docket, result: Trial) -> None:
     _html(claim_page.readings(docket, result))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
+
+
+def rivals(docket: Docket, result: Trial) -> None:
+    """Whether the two go together, and what became of each other explanation."""
+    from cxresearch.report.pages import claim_page
+
+    _html(
+        claim_page.rivals(_public(docket, result)[1])
+        or "<p>There is no other explanation to try: the claim states a fact and no cause, or it could not be "
+        "tried.</p>"
+    )
 
 
 def sensitivity(result: Trial, *, min_cell: int = MIN_CELL) -> None:
