@@ -23,7 +23,7 @@ from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.html_tables import html_table
 from cxresearch.result import Result
-from cxresearch.risk.episodes import Episodes, Exclusion, summed
+from cxresearch.risk.episodes import COHORT, Episodes, Exclusion, summed
 
 FLOWS = ("entered", "left")
 ENTERED, CHANGED = (
@@ -147,7 +147,7 @@ class RiskTable(Result):
         place = pl.col(name).replace_strict(
             {i: levels.index(new) for i, new in enumerate(wanted)}, return_dtype=pl.Int32
         )
-        features = tuple(Feature(name, levels) if f.name == name else f for f in self.features)
+        features = tuple(replace(f, levels=levels) if f.name == name else f for f in self.features)
         keys = ("group", "time", *(f.name for f in features))
         flows = sums(self.flows.with_columns(place), keys, (*FLOWS, *self.causes))
         return replace(self, flows=flows, features=features)
@@ -354,7 +354,8 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
 def _union(a: Feature, b: Feature) -> Feature:
     if a.levels == b.levels:
         return a
-    return Feature(a.name, tuple(sorted({*a.levels, *b.levels})), a.is_covariate)
+    order = int if a.name == COHORT else str  # months are numbers
+    return Feature(a.name, tuple(sorted({*a.levels, *b.levels}, key=order)), a.is_covariate)
 
 
 def _recode(table: RiskTable, features: Sequence[Feature]) -> pl.DataFrame:
