@@ -101,19 +101,19 @@ PAIRS = {
     ),
 }
 OURS = {name: ours for name, (ours, _) in PAIRS.items()}
-OLD = {
+OTHERS = {
     "bad_count",
     "grade_count",
     "contact_count",
     "contacts_within",
     "first_bad",
     "last_grade",
-}  # see other tests
+}  # see test_leads and test_histories
 
 
 def test_every_history_is_tried():
     tried = {h.name.split("(")[0] for h in OURS.values()}
-    assert tried | OLD == {name for name in histories.__all__ if name.islower()}
+    assert tried | OTHERS == {name for name in histories.__all__ if name.islower()}
     assert len({h.name for h in OURS.values()}) == len(OURS)
 
 

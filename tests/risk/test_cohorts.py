@@ -146,7 +146,7 @@ def tables(engine, **how):
     )
 
 
-@pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
+@pytest.mark.parametrize("engine", EVERY)
 def test_every_engine_counts_the_same(engine):
     assert tables(engine) == tables("polars")
     assert tables(engine).fingerprint() == tables("polars").fingerprint()
