@@ -7,9 +7,9 @@ import pytest
 
 from cxresearch.engines import engine
 from tests.engines import test_windows
-from tests.histories import test_histories
+from tests.histories import test_histories, test_leads
 from tests.records import test_records, test_sources
-from tests.risk import test_matched
+from tests.risk import test_cohorts, test_matched
 from tests.study import test_sql_queries, test_sql_rules
 
 pytestmark = pytest.mark.spark
@@ -21,6 +21,8 @@ MODULES = (
     test_sql_rules,
     test_histories,
     test_matched,
+    test_cohorts,
+    test_leads,
 )
 ENGINES = ["polars", "spark"]
 ASKING = {

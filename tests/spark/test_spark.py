@@ -18,8 +18,23 @@ from cxresearch.bundled import copy_sample
 from cxresearch.claims.evaluate import evaluate
 from cxresearch.engines import engine
 from cxresearch.errors import EngineError, SourceError
-from cxresearch.histories import age_of_last, bad_count, contacts_within, last_grade
+from cxresearch.histories import (
+    age_of_last,
+    bad_count,
+    contact_count,
+    contacts_within,
+    graded_share,
+    household_exits,
+    last_grade,
+    last_grade_and_age,
+)
+from cxresearch.histories.base import behind
+from cxresearch.histories.lookback import within_lookback
+from cxresearch.histories.recency import calendar_month
+from cxresearch.records.records import read_records
 from cxresearch.records.sources import open_source
+from cxresearch.risk.episodes import episodes
+from cxresearch.risk.table import risk_table
 from tests import test_against_oracle as studies
 from tests.small_studies import activity_studies, contract_studies
 
@@ -30,6 +45,13 @@ HISTORIES = {
     "contacts": contacts_within(90),
     "last": last_grade(),
     "age": age_of_last("bad"),
+}
+SET_BACK = {
+    "share": graded_share("bad"),
+    "last": behind(last_grade_and_age((30,)), 14, 2),
+    "household": behind(household_exits(), 30),
+    "recent": within_lookback(contact_count((1, 3)), 365),
+    "held_month": calendar_month(19_360, 20),
 }
 EXAMPLES = settings(max_examples=int(os.environ.get("CX_SPARK_EXAMPLES", "4")))
 WHO = pl.DataFrame(
@@ -67,6 +89,24 @@ def test_the_sample_study(partitions):
     tables = [cx.risk_table(r, strata=["segment"], **HISTORIES) for r in (ours, theirs)]
     assert tables[0] == tables[1]
     assert tables[0].fingerprint() == tables[1].fingerprint()
+
+
+@pytest.mark.parametrize("name", SET_BACK)
+def test_what_is_set_back_or_looks_back_in_the_sample_study(name):
+    study = cx.read_study(SAMPLE)
+    ours, theirs = (
+        risk_table(
+            episodes(
+                read_records(study, engine_name),
+                {name: SET_BACK[name]},
+                cohorts=True,
+                observed_from=19_400,
+            )
+        )
+        for engine_name in ("spark", "polars")
+    )
+    assert ours == theirs
+    assert len(ours.feature(name).levels) > 1
 
 
 def test_the_docket_of_the_sample_study():

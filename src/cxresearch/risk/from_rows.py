@@ -40,7 +40,8 @@ def from_rows(
         levels: level order by feature, where sorting the values is not right.
         cluster: the column of what customers share, such as a household; each customer apart when not given.
         grouped: keep clusters apart (above 100,000 of them, a hundred groups of clusters), as robust errors need;
-            without, there is one group, and only model-based errors can be had.
+            without, there is one group, and only model-based errors can be had. Clusters are numbered within the rows,
+            so tables of different rows add up only without.
 
     Raises:
         EstimationError: a row that does not end after it starts.

@@ -142,7 +142,7 @@ class RiskTable(Result):
         place = pl.col(name).replace_strict(
             {i: levels.index(new) for i, new in enumerate(wanted)}, return_dtype=pl.Int32
         )
-        features = tuple(Feature(name, levels) if f.name == name else f for f in self.features)
+        features = tuple(replace(f, levels=levels) if f.name == name else f for f in self.features)
         keys = ("group", "time", *(f.name for f in features))
         flows = sums(self.flows.with_columns(place), keys, (*FLOWS, *self.causes))
         return replace(self, flows=flows, features=features)
