@@ -41,17 +41,6 @@ MANY_UNKNOWN, MOST_UNKNOWN = (
     0.5,
 )  # of moments without a grade: from where on who answers matters, and bounds do not
 MIN_OTHER_EXITS = 50
-Explanation = Literal[
-    "calendar",
-    "busy",
-    "recency",
-    "already-leaving",
-    "temperament",
-    "who-answers",
-    "other-exits",
-    "pace",
-    "unseen",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +248,8 @@ def judge(
     opened: list[str] = []
     if row.verdict == "supported":
         opened = [r.id for r in rivals if r.is_required and not _survives(r, against)]
-        inside = [t.decision.p for t in against if t.decision]
+        # a control lies inside nothing: that it shows no difference has no level
+        inside = [t.decision.p for t in against if t.decision and not t.plan.variant.event]
         p = max([x for x in (p, *inside) if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":
         level = 1 - (1 - row.estimate.level) / of
