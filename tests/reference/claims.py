@@ -4,9 +4,9 @@ One function a claim, found by its id: from a life to the numbers of its reading
 where the reading is a regression, an incidence or a share.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -39,6 +39,7 @@ from tests.reference.grids import (
     within,
 )
 
+FIRST_DAY = date(2022, 1, 3)  # of the log
 HORIZON = 300
 MANY = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 25, 30, 40)
 SO_FAR = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 30)
@@ -58,6 +59,12 @@ def ratio(fit: Fit, weights: dict[str, float]) -> Number:
     return Number(fit.ratio(weights), fit.customers, fit.events)
 
 
+def over_range(number: Number, counts: np.ndarray) -> Number:
+    """The ratio of as many moments as the 90th percentile of customer-days, at least one and at most five."""
+    times = min(max(int(np.sort(counts)[int(np.ceil(0.9 * len(counts))) - 1]), 1), 5)
+    return replace(number, value=number.value**times)
+
+
 def of(result: Incidence | Share | Contest) -> Number:
     """Return an incidence, a share or a contest as a number."""
     if isinstance(result, Share):
@@ -65,6 +72,20 @@ def of(result: Incidence | Share | Contest) -> Number:
     if isinstance(result, Contest):
         return Number(result.corrected, result.customers, result.events)
     return Number(result.value, result.customers, result.events)
+
+
+def later(grid: Grid, days: int) -> Grid:
+    """A history as it stood so many days before; nothing before the start."""
+    return np.pad(grid, ((0, 0), (days, 0)))[:, : grid.shape[1]]
+
+
+def contacts_held(life: Life) -> Terms:
+    """Contacts in 90 days, contacts so far, and how long ago the last one was."""
+    return {
+        "contacts": within(life, 90, (1, 3, 6)),
+        "so_far": banded(count(life), (1, 3, 6, 11, 21)),
+        "recency": grids.age(life, [(c.who, c.day) for c in life.contacts], (7, 30, 60, 90)),
+    }
 
 
 class Past:
@@ -77,6 +98,44 @@ class Past:
     def contacts(self) -> Grid:
         """Contacts of the last 90 days: 0, 1-2, 3-5, 6+."""
         return within(self.life, 90, (1, 3, 6))
+
+    @cached_property
+    def held(self) -> Terms:
+        """What every adjusted model holds equal of contacts."""
+        return contacts_held(self.life)
+
+    @cached_property
+    def earlier(self) -> Terms:
+        """The same as it stood 90 days before, whatever is known by then."""
+        there = contacts_held(replace(self.life, blackout=0))
+        return {name: later(grid, 90) for name, grid in there.items()}
+
+    def adjusted(
+        self,
+        asked: Terms,
+        linear: Terms | None = None,
+        mask: Grid | None = None,
+        *,
+        named: Terms | None = None,
+        past: Terms | None = None,
+    ) -> Fit:
+        """Fit what a claim asks about, with contacts, segment and cohort held equal."""
+        past = self.held if past is None else past
+        grids_asked = [*asked.values(), *(linear or {}).values()]
+        held = hold(self.life, past, named or {}, grids_asked, mask)
+        return cox(self.life, asked | held.terms, linear, strata=held.strata, mask=held.mask)
+
+    def compared(
+        self,
+        sides: tuple[tuple[Terms, Terms], tuple[Terms, Terms]],
+        mask: Grid | None = None,
+        *,
+        segment: bool = True,
+        calendar: bool = True,
+    ) -> Number:
+        """Compare two descriptions with contacts, segment and cohort held equal."""
+        held = hold(self.life, self.held, {}, (), mask, segment=segment, calendar=calendar)
+        return of(contest(self.life, *sides, held.terms, held.strata, held.mask))
 
     @cached_property
     def all(self) -> Grid:
@@ -133,6 +192,86 @@ class Past:
     def where(self, grid: Grid, *levels: int) -> Grid:
         """Whether a history is at one of some levels."""
         return np.isin(grid, levels)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an adjusted model holds equal, and the customer-days on which somebody left at each of its levels."""
+
+    terms: Terms
+    strata: np.ndarray
+    mask: Grid
+
+
+def cohorts(life: Life, months: int = 1, at_least: int = 50) -> tuple[np.ndarray, int]:
+    """Customers by the 30 days in which their clock began, and the widest such group in days.
+
+    From the oldest on, months are put together until a group has enough customers; the last few join those before.
+    """
+    origin = (life.start - FIRST_DAY.toordinal()) // 30
+    there = (life.exit > life.entry) & ~life.left_truncated
+    groups: list[list[int]] = [[]]
+    for month in sorted(set(origin[there])):
+        so_far = np.isin(origin, groups[-1]) & there
+        if groups[-1] and so_far.sum() >= at_least and month - groups[-1][0] >= months:
+            groups.append([])
+        groups[-1].append(int(month))
+    if len(groups) > 1 and (np.isin(origin, groups[-1]) & there).sum() < at_least:
+        groups[-2] += groups.pop()
+    result = np.full(len(origin), -1)
+    for number, group in enumerate(groups):
+        result[np.isin(origin, group)] = number
+    return result, max(30 * (g[-1] - g[0] + 1) for g in groups)
+
+
+def both(*parts: np.ndarray) -> np.ndarray:
+    """One number for each combination of strata."""
+    rows = list(zip(*(part.tolist() for part in parts), strict=True))
+    known = {row: k for k, row in enumerate(sorted(set(rows)))}
+    return np.array([known[row] for row in rows])
+
+
+def hold(
+    life: Life,
+    past: dict[str, Grid],
+    named: Terms,
+    asked: Sequence[Grid],
+    mask: Grid | None = None,
+    *,
+    segment: bool = True,
+    calendar: bool = True,
+) -> Held:
+    """Hold contacts, the calendar and the terms that a claim names equal.
+
+    Args:
+        life: the customers, on the clock of the model.
+        past: contacts in 90 days, contacts so far and the age of the last one; empty for none of them.
+        named: terms of the claim that are not asked about.
+        asked: those that are, which must be known.
+        mask: which customer-days are looked at.
+        segment: whether strata are segments as well.
+        calendar: whether strata are cohorts as well.
+    """
+    terms = {**named, **past}
+    strata = [life.segment] if segment else []
+    if calendar:
+        cohort, widest = cohorts(life)
+        strata.append(cohort)
+        if widest > 60:
+            days = life.start[:, None] + np.arange(life.size[1])
+            terms["month"] = (days - FIRST_DAY.toordinal()) // 30
+    seen = estimators.looked_at(life, mask)
+    for grid in (*terms.values(), *asked):
+        seen = seen & (grid >= 0)
+    lost = seen & estimators.left(life, DEFECTION)
+    # where nobody leaves at a level of what is only held equal, its hazard is nothing
+    for grid in terms.values():
+        seen = seen & np.isin(grid, np.unique(grid[lost]))
+    if "recency" in terms:  # none so far, and none in 90 days, are told by the other two
+        recency = terms["recency"]
+        terms["recency"] = np.where((recency >= 1) & (recency <= 3), recency, 0)
+    one = np.zeros(len(life.name), dtype=int)
+    return Held(terms, both(*strata) if strata else one, seen)
 
 
 Numbers = dict[str, Number | None]
@@ -228,10 +367,7 @@ def one_strike(p: Past) -> Numbers:
 @claim("judgment-day")
 def judgment_day(p: Past) -> Numbers:
     first = grids.first_bad(p.life)  # 1 early and fresh, 3 late and fresh
-    full, crude = (
-        cox(p.life, {"first": first, "contacts": p.contacts}, strata=p.segment),
-        cox(p.life, {"first": first}),
-    )
+    full, crude = p.adjusted({"first": first}), cox(p.life, {"first": first})
     return {
         "late-over-early": ratio(full, {"first=3": 1, "first=1": -1}),
         "crude": ratio(crude, {"first=3": 1, "first=1": -1}),
@@ -272,16 +408,13 @@ def bad_moments_drive_away(p: Past) -> Numbers:
     age = grids.age_of_last(p.life, BAD, (30, 90, 365))
     others = within(p.life, 90, (1, 3, 6), (NEUTRAL, GOOD, UNKNOWN))
     before = grids.frozen_at_bad(p.life, p.contacts)
-    aged = cox(p.life, {"age": age, "contacts": p.contacts}, strata=p.segment)
+    aged = p.adjusted({"age": age})
     one = {"bad=1": 1.0}
     return {
-        "adjusted": ratio(cox(p.life, {"bad": bad, "contacts": p.contacts}, strata=p.segment), one),
+        "adjusted": ratio(p.adjusted({"bad": bad}), one),
         "crude": ratio(cox(p.life, {"bad": bad}), one),
-        "habit-equal": ratio(
-            cox(p.life, {"bad": bad, "contacts": p.contacts, "all": p.all}, strata=p.segment), one
-        ),
-        "others-equal": ratio(cox(p.life, {"bad": bad, "others": others}, strata=p.segment), one),
-        "before-equal": ratio(cox(p.life, {"bad": bad, "before": before}, strata=p.segment), one),
+        "others-equal": ratio(p.adjusted({"bad": bad}, named={"others": others}, past={}), one),
+        "before-equal": ratio(p.adjusted({"bad": bad}, named={"before": before}, past={}), one),
         "in-30-days": ratio(aged, {"age=1": 1}),
         "in-31-90-days": ratio(aged, {"age=2": 1}),
         "in-91-365-days": ratio(aged, {"age=3": 1}),
@@ -294,9 +427,11 @@ def bad_moments_drive_away(p: Past) -> Numbers:
 def good_moments_build(p: Past) -> Numbers:
     any_good = np.minimum(p.each["good"], 1)
     one = {"good": 1.0, "neutral": -1.0}
+    held = hold(p.life, p.held, {}, list(p.each.values()))
+    seen = estimators.looked_at(p.life, p.each["good"] >= 0)
     return {
-        "adjusted": ratio(cox(p.life, {"contacts": p.contacts}, p.each, strata=p.segment), one),
-        "crude": ratio(cox(p.life, {}, p.each), one),
+        "adjusted": over_range(ratio(p.adjusted({}, p.each), one), p.each["good"][held.mask]),
+        "crude": over_range(ratio(cox(p.life, {}, p.each), one), p.each["good"][seen]),
         "final-count": ratio(cox(p.life, {"any": any_good}, final=True), {"any=1": 1}),
         "left-anyway": p.left_anyway(any_good == 0),
     }
@@ -361,31 +496,17 @@ def weakest_moment(p: Past) -> Numbers:
 
 @claim("first-moment")
 def first_moment(p: Past) -> Numbers:
-    first, age = (
-        grids.first_contact(p.life),
-        grids.age_of_last(p.life, BAD, (30, 90)),
-    )  # 1 bad, 2 other
-    bad = np.minimum(p.each["bad"], 2)
-    once = (bad == 1) & (first >= 1)
-    equal = {
-        "first": first,
-        "age": age,
-        "so_far": banded(count(p.life), SO_FAR),
-        "contacts": p.contacts,
-    }
-    later = equal | {"bad": bad}
+    first = grids.first_contact(p.life)  # 1 bad, 2 other
+    age, bad = grids.age_of_last(p.life, BAD, (30, 90)), np.minimum(p.each["bad"], 2)
+    once, ever = (bad == 1) & (first >= 1), (bad >= 1) & (first >= 1)
+    over, one = {"first=2": -1.0}, {"first": first}
     return {
-        "first-over-later": ratio(
-            cox(p.life, equal, strata=p.segment, mask=once),
-            {"first=2": -1},
-        ),
-        "crude": ratio(cox(p.life, {"first": first}, mask=once), {"first=2": -1}),
+        "first-over-later": ratio(p.adjusted(one, mask=once, named={"age": age}), over),
+        "crude": ratio(cox(p.life, one, mask=once), over),
         "whatever-came-later": ratio(
-            cox(p.life, later, strata=p.segment, mask=(bad >= 1) & (first >= 1)), {"first=2": -1}
+            p.adjusted(one, mask=ever, named={"age": age, "bad": bad}), over
         ),
-        "final-first": ratio(
-            cox(p.life, {"first": first}, mask=first >= 1, final=True), {"first=2": -1}
-        ),
+        "final-first": ratio(cox(p.life, one, mask=first >= 1, final=True), over),
         "left-anyway": p.left_anyway(bad == 0),
     }
 
@@ -408,13 +529,9 @@ def latest_moment(p: Past) -> Numbers:
 @claim("remote-touchpoints")
 def remote_touchpoints(p: Past) -> Numbers:
     remote, person = (count(p.life, 1, grade=BAD, attended=there) for there in (False, True))
-    terms = {"remote": remote, "person": person, "contacts": p.contacts}
-    full = cox(p.life, terms, strata=p.segment)
+    full = p.adjusted({"remote": remote, "person": person})
     return {
         "adjusted": ratio(full, {"remote=1": 1}),
-        "habit-equal": ratio(
-            cox(p.life, terms | {"all": p.all}, strata=p.segment), {"remote=1": 1}
-        ),
         "crude": ratio(cox(p.life, {"remote": remote}), {"remote=1": 1}),
         "with-a-person": ratio(full, {"person=1": 1}),
         "as-much": ratio(full, {"remote=1": 1, "person=1": -1}),
@@ -626,20 +743,18 @@ def silent_defection(p: Past) -> Numbers:
 def no_news(p: Past) -> Numbers:
     contacts, good = within(p.life, 90, (1,)), within(p.life, 90, (1,), (GOOD,))
     late = np.broadcast_to(np.arange(p.life.size[1]) > 90, p.life.size)
-    full = cox(p.life, {"contacts": contacts, "good": good}, strata=p.segment, mask=late)
+    terms = {"contacts": contacts, "good": good}
+    asked = {"silence": contacts, "good": good}
+    full = p.adjusted(asked, mask=late, past=p.earlier)
+    over_any = p.adjusted({"silence": contacts}, mask=late, past=p.earlier)
+    over_others = p.adjusted({"silence": contacts}, mask=late, named={"good": good}, past=p.earlier)
     over_good = {"contacts=1": -1.0, "good=1": -1.0}
-    habit = banded(grids.before(p.life, 90), SO_FAR)
-    alike = {"contacts": contacts, "good": good, "habit": habit}
-    final = {"contacts": contacts, "good": good}
     return {
-        "silence-over-good": ratio(full, over_good),
-        "habit-equal": ratio(cox(p.life, alike, strata=p.segment, mask=late), over_good),
-        "crude": ratio(cox(p.life, {"contacts": contacts, "good": good}, mask=late), over_good),
-        "silence-over-others": ratio(full, {"contacts=1": -1}),
-        "silence-over-any": ratio(
-            cox(p.life, {"contacts": contacts}, strata=p.segment, mask=late), {"contacts=1": -1}
-        ),
-        "final-silence": ratio(cox(p.life, final, final=True), over_good),
+        "silence-over-good": ratio(full, {"silence=1": -1.0, "good=1": -1.0}),
+        "crude": ratio(cox(p.life, terms, mask=late), over_good),
+        "silence-over-others": ratio(over_others, {"silence=1": -1}),
+        "silence-over-any": ratio(over_any, {"silence=1": -1}),
+        "final-silence": ratio(cox(p.life, terms, final=True), over_good),
         "left-anyway": p.left_anyway(good == 1),
     }
 
@@ -720,14 +835,12 @@ def unique_customers(p: Past) -> Numbers:
 def four_expectations(p: Past) -> Numbers:
     names = ("respect", "solutions", "simplicity", "responsibility")
     failed = {name: count(p.life, 1, **{name: "failed"}) for name in names}
-    equal = {"all": p.all, "contacts": p.contacts}
-    full = cox(p.life, {**failed, **equal}, strata=p.segment)
-    alone = {"respect": failed["respect"]}
+    full, alone = p.adjusted(failed), {"respect": failed["respect"]}
     none = np.all([failed[name] == 0 for name in names], axis=0)
     return {
         **{name: ratio(full, {f"{name}=1": 1}) for name in names},
         "crude": ratio(cox(p.life, failed), {"respect=1": 1}),
-        "respect-alone": ratio(cox(p.life, {**alone, **equal}, strata=p.segment), {"respect=1": 1}),
+        "respect-alone": ratio(p.adjusted(alone), {"respect=1": 1}),
         "final-respect": ratio(cox(p.life, alone, final=True), {"respect=1": 1}),
         "left-anyway": p.left_anyway(none),
     }
@@ -740,7 +853,7 @@ def responsibility_sours(p: Past) -> Numbers:
         "kept": count(p.life, 5, responsibility="kept", respect="kept"),
         "rude": count(p.life, 5, respect="failed"),
     }
-    full = cox(p.life, {"all": p.all, "contacts": p.contacts}, counts, strata=p.segment)
+    full = p.adjusted({}, counts)
     final = {name: np.minimum(counts[name], 1) for name in ("sour", "kept")}
     return {
         "sour-over-kept": ratio(full, {"sour": 1, "kept": -1}),
@@ -764,15 +877,11 @@ def jack(p: Past) -> Numbers:
 def handoffs(p: Past) -> Numbers:
     handoff = {"handoff": count(p.life, 5, handoff=True)}
     one = {"handoff": 1.0}
-    equal = {"all": p.all, "contacts": p.contacts}
     some = {"any": np.minimum(handoff["handoff"], 1)}
     return {
-        "same-grade": ratio(
-            cox(p.life, {"contacts": p.contacts}, {**handoff, **p.each}, strata=p.segment), one
-        ),
+        "same-grade": ratio(p.adjusted({}, {**handoff, **p.each}), one),
         "crude": ratio(cox(p.life, {}, handoff), one),
-        "habit-equal": ratio(cox(p.life, equal, {**handoff, **p.each}, strata=p.segment), one),
-        "any-grade": ratio(cox(p.life, equal, handoff, strata=p.segment), one),
+        "any-grade": ratio(p.adjusted({}, handoff), one),
         "final-count": ratio(cox(p.life, some, final=True), {"any=1": 1}),
         "left-anyway": p.left_anyway(some["any"] == 0),
     }

@@ -190,9 +190,11 @@ class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard
     def _check(self, scope: Scope) -> None:
         super()._check(scope)
         check_contrast(scope, self.contrast, self.model.terms)
-        if self.over_range and f"linear({self.over_range})" not in self.contrast:
+        held = {name for term in self.model.terms for name in features(term)}
+        if self.over_range and self.over_range not in held:
             raise ClaimError(
-                f"{scope.where}.over_range: linear({self.over_range}) has no weight in the contrast"
+                f"{scope.where}.over_range: {self.over_range!r} is in no term of the model"
+                f"{nearest(self.over_range, held)}"
             )
 
 

@@ -50,17 +50,6 @@ _FIRM: dict[RivalStatus, int] = {
     "required": 2,
     "survived": 3,
 }  # of several readings that must hold, the least firm says what becomes of a rival
-Explanation = Literal[
-    "calendar",
-    "busy",
-    "recency",
-    "already-leaving",
-    "temperament",
-    "who-answers",
-    "other-exits",
-    "pace",
-    "unseen",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +265,8 @@ def judge(
     opened: list[str] = []
     if row.verdict == "supported":
         opened = [r.id for r in rivals if r.is_required and not _survives(r, against)]
-        inside = [t.decision.p for t in against if t.decision]
+        # a control lies inside nothing: that it shows no difference has no level
+        inside = [t.decision.p for t in against if t.decision and not t.plan.variant.event]
         p = max([x for x in (p, *inside) if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":
         level = 1 - (1 - row.estimate.level) / of

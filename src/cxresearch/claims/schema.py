@@ -176,6 +176,17 @@ class RivalEntry(Section, frozen=True):
     lead_days: tuple[int, ...] = ()
 
 
+EXPLANATIONS = (
+    "calendar",
+    "busy",
+    "recency",
+    "already-leaving",
+    "temperament",
+    "who-answers",
+    "other-exits",
+    "pace",
+    "unseen",
+)
 _RETENTION = ("contract", "activity")
 
 
@@ -293,6 +304,7 @@ class Claim(Section, frozen=True):
             at = f"{where}.readings.{r.id}"
             r.validate(Scope(at, histories, self.covariates))
             self._check_other_readings(at, r)
+        self._check_rivals(where)
         self._check_text(where)
 
     def _check_ids(self, where: str) -> None:
@@ -339,6 +351,24 @@ class Claim(Section, frozen=True):
                     raise ClaimError(
                         f"{where}.{key}: {other} has no region, so that it is never decided"
                     )
+
+    def _check_rivals(self, where: str) -> None:
+        """What is said of rival explanations, and of how histories and proneness are looked at under them."""
+        for name, rival in self.rivals.items():
+            if name not in EXPLANATIONS:
+                raise ClaimError(
+                    f"{where}.rivals: no rival {name!r}{nearest(name, EXPLANATIONS)}; "
+                    f"there are: {', '.join(EXPLANATIONS)}"
+                )
+            if not rival.reason.strip():
+                raise ClaimError(f"{where}.rivals.{name}.reason must say why, in a sentence")
+            check_distinct(f"{where}.rivals.{name}.readings", rival.readings)
+            for other in rival.readings:
+                self.reading(other)
+        for name in self.at_lead:
+            self.history(name)
+        for i, entry in enumerate(self.proneness):
+            make_history(f"{where}.proneness.{i}", entry)
 
     def _check_text(self, where: str) -> None:
         missing = [] if self.base_rate else ["base"]

@@ -1,0 +1,489 @@
+"""Verdicts tried against rival explanations: the rule, what is dismissed or cannot be tested, and planted companies."""
+
+import re
+
+import msgspec
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.claims import rivals
+from cxresearch.claims.adjusted_model import Variant
+from cxresearch.claims.catalogue_loader import catalogue, parse_claim
+from cxresearch.claims.compute import EvaluationContext, RawEstimate
+from cxresearch.claims.decide import decide
+from cxresearch.claims.results import Evidence
+from cxresearch.claims.rivals import (
+    all_of,
+    declared,
+    descriptions,
+    e_value,
+    entries_of,
+    firmly,
+    judge,
+    planned,
+)
+from cxresearch.claims.schema import EXPLANATIONS
+from cxresearch.claims.tables import TableStore
+from cxresearch.errors import ClaimError
+from cxresearch.estimators.influence import Clusters
+from cxresearch.estimators.results import estimate
+from cxresearch.worlds import World, simulate
+from tests.studies import SECTIONS, make_study
+
+CLAIM = catalogue()["bad-moments-drive-away"]
+CLUSTERS = Clusters(1_000, 100, "clusters")
+# value and standard error of a log hazard ratio; the claim says "> 1", and an effect matters from 1.10 on
+INSIDE, DOUBTFUL, NONE, DOUBTFUL_NONE = (1.5, 0.05), (1.2, 0.15), (1.0, 0.02), (1.05, 0.15)
+
+
+def interval(value, se, level=0.95):
+    return estimate(value, se, scale="log", level=level, clusters=CLUSTERS)
+
+
+@pytest.fixture(scope="module")
+def study():
+    return make_study(World(), 200)
+
+
+@pytest.fixture
+def facts(monkeypatch):
+    """What a study's audit says: the share of moments without a grade, and how many left for other causes."""
+
+    def say(*, unknown=0.0, other=0):
+        monkeypatch.setattr(rivals, "unknown_share", lambda _: unknown)
+        monkeypatch.setattr(rivals, "other_exits", lambda _: other)
+
+    say()
+    return say
+
+
+@pytest.fixture
+def judged(monkeypatch, study, facts):
+    """The verdict on a reading of which each analysis gives a number of one's choice."""
+
+    def run(own, others, *, of=1, moments=None, claim=CLAIM):
+        """Others: what each variant gives; those that are not named give the number itself."""
+
+        def compute(_context, _claim, _reading, variant):
+            return RawEstimate(interval(*others.get(variant, own)), "hazard ratio", 1_000, 100)
+
+        monkeypatch.setattr(rivals, "compute", compute)
+        return judge(context(study, moments), claim, claim.primary, row(own), of=of)
+
+    return run
+
+
+def context(study, moments=None):
+    made = EvaluationContext(TableStore(study, keep=False))
+    if moments:
+        changed = msgspec.structs.replace(study.moments, **moments)
+        made.store.study = msgspec.structs.replace(study, moments=changed)
+    return made
+
+
+def row(number, reading=CLAIM.primary):
+    result = interval(*number)
+    decision = decide(result, reading.claimed_region)
+    return Evidence(
+        claim="c", reading=reading.id, label="l", primary=True, verdict=decision.verdict,
+        verdict_family=decision.verdict, reason=decision.reason, estimate=result, p=decision.p, p_family=None,
+        unit="hazard ratio", region="> 1", customers=1_000, events=100, horizon_days=None, lacks="", warnings=(),
+        series=(), asides=(),
+    )  # fmt: skip
+
+
+def status(found, rival):
+    return next(r for r in found if r.id == rival).status
+
+
+LEADS = [Variant(lead=d) for d in (14, 30, 60)]
+PRONE = [Variant(proneness=True), Variant(lead=60, proneness=True)]
+ANSWERS = [
+    Variant(unknown="held equal"), Variant(lead=60, unknown="held equal"), Variant(unknown="bad"),
+]  # fmt: skip
+CONTROL = Variant(event="other exit")
+NO_DIFFERENCE = {CONTROL: (1.0, 0.1)}
+
+
+# The rule
+
+
+def test_supported_where_every_required_interval_is_inside(judged, facts):
+    facts(unknown=0.3, other=50)
+    wide = (1.5, 0.15)
+    result, found = judged(INSIDE, {**NO_DIFFERENCE, LEADS[1]: wide})
+    assert result.verdict == result.verdict_family == "supported"
+    required = ("already-leaving", "temperament", "who-answers", "other-exits")
+    assert {status(found, r) for r in required} == {"survived"}
+    assert result.p == pytest.approx(decide(interval(*wide), CLAIM.primary.claimed_region).p)
+    assert [len(r.rows) for r in found if r.id in required] == [3, 2, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("rival", "variant"),
+    [
+        *(("already-leaving", v) for v in LEADS),
+        *(("temperament", v) for v in PRONE),
+        *(("who-answers", v) for v in ANSWERS),
+    ],
+)
+def test_any_interval_that_is_not_inside_keeps_support_open(judged, facts, rival, variant):
+    facts(unknown=0.3, other=50)
+    result, found = judged(INSIDE, {**NO_DIFFERENCE, variant: DOUBTFUL})
+    assert result.verdict == result.verdict_family == "undecided"
+    assert [r.id for r in found if r.status == "keeps it open"] == [rival]
+    title = descriptions()[rival].title
+    assert "the two go together" in result.reason
+    assert title in result.reason
+    assert "1.20 (0.89 to 1.62)" in result.reason
+    others = {d.title for d in descriptions().values()} - {title}
+    assert not [t for t in others if f"{t} (" in result.reason]
+
+
+@pytest.mark.parametrize("control", [(1.5, 0.1), (0.7, 0.1)])
+def test_a_control_that_shows_a_difference_keeps_support_open(judged, facts, control):
+    facts(other=50)
+    result, found = judged(INSIDE, {CONTROL: control})
+    assert (result.verdict, status(found, "other-exits")) == ("undecided", "keeps it open")
+
+
+def test_contradicted_where_nothing_speaks_for_it(judged, facts):
+    facts(unknown=0.3, other=50)
+    result, found = judged(NONE, dict.fromkeys((*LEADS[:2], *PRONE, *ANSWERS), DOUBTFUL_NONE))
+    assert result.verdict == "contradicted", result.reason
+    assert not [r for r in found if r.status == "keeps it open"]
+
+
+@pytest.mark.parametrize(
+    ("rival", "variant", "number"),
+    [
+        (
+            "already-leaving",
+            LEADS[-1],
+            DOUBTFUL_NONE,
+        ),  # the longest lead must lie outside as a whole
+        ("already-leaving", LEADS[-1], INSIDE),
+        ("already-leaving", LEADS[0], DOUBTFUL),  # of the others, the estimate must
+        ("temperament", PRONE[0], DOUBTFUL),
+        ("temperament", PRONE[1], INSIDE),
+        ("who-answers", ANSWERS[2], INSIDE),
+        ("temperament", PRONE[0], (1.08, 0.02)),  # outside as an estimate, inside as an interval
+    ],
+)
+def test_what_keeps_a_contradiction_open(judged, facts, rival, variant, number):
+    facts(unknown=0.3, other=50)
+    result, found = judged(NONE, {variant: number})
+    assert result.verdict == "undecided"
+    assert [r.id for r in found if r.status == "keeps it open"] == [rival]
+    assert "the numbers speak against it, but " in result.reason
+
+
+@pytest.mark.parametrize(("control", "verdict"), [((0.7, 0.1), "undecided"), ((1.5, 0.1), "contradicted")])  # fmt: skip
+def test_a_control_on_the_other_side_could_hide_an_effect(judged, facts, control, verdict):
+    facts(other=50)
+    assert judged(NONE, {CONTROL: control})[0].verdict == verdict
+
+
+def test_a_verdict_that_is_open_by_itself_stays_so(judged):
+    result, found = judged(DOUBTFUL, dict.fromkeys((*LEADS, *PRONE), INSIDE))
+    assert result.verdict == "undecided"
+    assert "values for and against" in result.reason
+    assert not [r for r in found if r.status == "keeps it open"]
+
+
+# All of several
+
+
+@pytest.mark.parametrize(("se", "of", "verdict"), [(0.045, 1, "contradicted"), (0.045, 4, "undecided"), (0.03, 4, "contradicted")])  # fmt: skip
+def test_one_of_several_is_contradicted_at_so_much_less_error(judged, se, of, verdict):
+    assert judged((1.0, se), {}, of=of)[0].verdict == verdict
+    assert firmly(row((1.0, se)), CLAIM.primary, of).verdict == verdict
+
+
+def test_the_longest_lead_of_one_of_several_is_held_to_that_as_well(judged):
+    assert judged(NONE, {LEADS[-1]: (1.0, 0.045)}, of=1)[0].verdict == "contradicted"
+    assert judged(NONE, {LEADS[-1]: (1.0, 0.045)}, of=4)[0].verdict == "undecided"
+
+
+def test_support_of_one_of_several_is_at_the_level_itself(judged):
+    edge = (1.1, 0.045)  # 1.006 at 95%, 0.98 at 98.75%
+    assert judged(edge, {}, of=4)[0].verdict == "supported"
+    assert all_of(catalogue()["four-expectations"]) == (
+        "respect", "solutions", "simplicity", "responsibility",
+    )  # fmt: skip
+
+
+# What is dismissed, and what cannot be tested
+
+
+def test_a_study_whose_customers_leave_at_once_dismisses_leads(judged):
+    moments = {"lead_days": ()}
+    result, found = judged(INSIDE, dict.fromkeys(LEADS, NONE), moments=moments)
+    assert result.verdict == "supported"
+    leaving = next(r for r in found if r.id == "already-leaving")
+    assert (leaving.status, leaving.rows) == ("dismissed", ())
+    assert "lead_days" in leaving.reason
+    [alone] = [r.rows for r in found if r.id == "temperament"]
+    assert [r.lead_days for r in alone] == [0]
+
+
+def test_a_shorter_lead_is_the_longest(judged):
+    moments = {"lead_days": (14,)}
+    assert judged(INSIDE, {LEADS[0]: NONE}, moments=moments)[0].verdict == "undecided"
+    assert judged(INSIDE, {LEADS[2]: NONE}, moments=moments)[0].verdict == "supported"
+    assert judged(NONE, {LEADS[0]: DOUBTFUL_NONE}, moments=moments)[0].verdict == "undecided"
+
+
+def test_measured_grades_dismiss_temperament_and_still_show_it(judged):
+    result, found = judged(INSIDE, dict.fromkeys(PRONE, NONE), moments={"grades": "measured"})
+    assert result.verdict == "supported"
+    temperament = next(r for r in found if r.id == "temperament")
+    assert temperament.status == "dismissed"
+    assert [r.verdict for r in temperament.rows] == ["contradicted"] * 2
+    assert judged(INSIDE, dict.fromkeys(PRONE, NONE))[0].verdict == "undecided"
+
+
+@pytest.mark.parametrize(("other", "said"), [(0, "No customer left"), (49, "Fewer than 50 customers left")])  # fmt: skip
+def test_fewer_than_fifty_other_exits_cannot_be_tested(judged, facts, other, said):
+    facts(other=other)
+    result, found = judged(INSIDE, {CONTROL: (3.0, 0.1)})
+    assert result.verdict == "supported"
+    control = next(r for r in found if r.id == "other-exits")
+    assert (control.status, control.rows) == ("cannot be tested", ())
+    assert control.reason.startswith(said)
+
+
+@pytest.mark.parametrize(("unknown", "variants"), [(0.2, []), (0.21, ANSWERS), (0.5, ANSWERS[:2])])
+def test_who_answers_matters_where_many_do_not(study, facts, unknown, variants):
+    facts(unknown=unknown)
+    made = planned(context(study), CLAIM, CLAIM.primary)
+    assert [p.variant for p in made if p.rival == "who-answers"] == variants
+
+
+def test_few_without_a_grade_require_nothing(judged, facts):
+    facts(unknown=0.2)
+    _, found = judged(INSIDE, {})
+    assert status(found, "who-answers") == "not required"
+
+
+def test_pace_is_a_rival_of_shops_alone(judged):
+    _, found = judged(INSIDE, {})
+    assert "pace" not in {r.id for r in found}
+
+
+@pytest.mark.parametrize(
+    ("moments", "said"),
+    [
+        ({}, ()),
+        ({"lead_days": ()}, ("Customers leave as soon as they decide to (lead_days = []).",)),
+        (
+            {"lead_days": (14,)},
+            ("Nobody decides to leave longer ahead than 14 days (lead_days = [14]).",),
+        ),
+        (
+            {"grades": "measured"},
+            ('Grades are measured, not given by customers (grades = "measured").',),
+        ),
+    ],
+)
+def test_what_a_study_declares_is_said(study, moments, said):
+    assert declared(context(study, moments).study) == said
+
+
+# E-value
+
+
+@pytest.mark.parametrize(
+    ("ratio", "wanted"),
+    # by hand: (1 - 0.5^√HR) / (1 - 0.5^√(1/HR)) = 0.624786 / 0.387453 = 1.612547, and RR + √(RR (RR - 1))
+    [(2.0, 2.606408), (0.5, 2.606408), (1.0, 1.0)],
+)
+def test_e_value_by_hand(ratio, wanted):
+    assert e_value(ratio) == pytest.approx(wanted, abs=2e-6)
+
+
+def test_the_limit_nearest_to_one_has_an_e_value_too(judged):
+    _, found = judged(DOUBTFUL, {})
+    reason = next(r for r in found if r.id == "unseen").reason
+    assert reason.endswith(
+        f"{e_value(1.2):.1f} to explain the number away, and of 1.0 for the limit nearest to 1."
+    )
+
+
+# Which rivals a claim has
+
+
+@pytest.mark.parametrize("claim", catalogue().values(), ids=lambda c: c.id)
+def test_every_claim_says_of_every_rival_whether_it_applies_and_why(claim):
+    entries = entries_of(claim)
+    assert tuple(entries) == EXPLANATIONS == tuple(descriptions())
+    for rival, entry in entries.items():
+        assert re.fullmatch(r"[A-Z].{15,}\.", entry.reason), rival
+        assert len(entry.reason.split()) >= 4, rival
+        if entry.status == "required" and rival == "already-leaving":
+            assert rivals.target_of(claim) is not None
+
+
+def own(reading, **changes):
+    histories = {
+        "bad": {"use": "bad_count", "cap": 1},
+        "contacts": {"use": "contacts_within", "days": 90, "edges": [1]},
+    }
+    reading = {"id": "r", "label": "l", "primary": True, "region": "> 0.5", **reading}
+    raw = {
+        "id": "own", "statement": "s", "source": "us", "histories": histories, "readings": [reading],
+        "text": {"finding": "it is so"},
+    }  # fmt: skip
+    return parse_claim(raw | changes)
+
+
+HAZARD = {
+    "kind": "hazard_contrast", "model": {"terms": ["bad"]}, "contrast": {"bad[1+]": 1}, "region": "> 1",
+}  # fmt: skip
+EXCESS = {
+    "kind": "excess", "compare": {"history": "bad", "level": "1+", "active_within": ["contacts"]}, "region": "> 0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reading", "leaving", "calendar"),
+    [
+        (HAZARD, "required", "held equal"),
+        (EXCESS, "required", "held equal"),
+        ({"kind": "incidence"}, "meaningless", "meaningless"),
+        ({"kind": "share", "numerator": {"bad": ["1+"]}}, "meaningless", "meaningless"),
+    ],
+)
+def test_a_claim_of_ones_own_has_the_rivals_of_its_kind(reading, leaving, calendar):
+    entries = entries_of(own(reading))
+    assert tuple(entries) == EXPLANATIONS
+    assert (entries["already-leaving"].status, entries["calendar"].status) == (leaving, calendar)
+
+
+def test_a_claim_of_ones_own_can_say_otherwise():
+    why = {"status": "meaningless", "reason": "Nobody grades a meter."}
+    entries = entries_of(own(HAZARD, rivals={"temperament": why}))
+    assert (entries["temperament"].status, entries["temperament"].reason) == tuple(why.values())
+    assert entries["already-leaving"].status == "required"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"rivals": {"temprament": {"status": "shown", "reason": "x"}}}, "did you mean 'temperament'"),
+        ({"rivals": {"temperament": {"status": "shown", "reason": " "}}}, "temperament.reason must say why"),
+        ({"rivals": {"temperament": {"status": "show", "reason": "x"}}}, "status: invalid enum value 'show'"),
+        ({"rivals": {"recency": {"status": "shown", "reason": "x", "readings": ["q"]}}}, "no reading 'q'"),
+        ({"at_lead": {"bed": "as it is"}}, "no history 'bed'"),
+        ({"at_lead": {"bad": "later"}}, "at_lead"),
+        ({"proneness": [{"use": "graded_shares"}]}, "did you mean 'graded_share'"),
+    ],
+)  # fmt: skip
+def test_wrong_entries_are_refused(changes, said):
+    with pytest.raises(ClaimError, match=re.escape(said)):
+        own(HAZARD, **changes)
+
+
+def test_a_range_is_that_of_a_history_of_the_model():
+    with pytest.raises(ClaimError, match="over_range: 'contacts' is in no term of the model"):
+        own(HAZARD | {"over_range": "contacts"})
+
+
+# Planted companies
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """A company in which moments do nothing, to which tests add something else."""
+    return simulate(World(unknown_share=0.0), 3_000, 3)
+
+
+def evaluated(interactions, customers, claim="bad-moments-drive-away", **moments):
+    sections = SECTIONS | {"moments": SECTIONS["moments"] | moments}
+    made = cx.study_from(sections, interactions=interactions, retention=customers)
+    return cx.evaluate(made, [claim], verdicts_only=True)[claim]
+
+
+def opened(trial):
+    return {r.id for r in trial.rivals if r.status == "keeps it open"}
+
+
+def test_calls_of_customers_who_have_decided_are_not_blamed(quiet):
+    """Who defects has a bad moment 1 to 14 days before; that and leaving go together, and mean nothing."""
+    leaving = quiet.customers.filter(pl.col("reason") == "switched")
+    days = pl.Series([1 + i % 14 for i in range(leaving.height)])
+    before = leaving.with_columns(at=pl.col("end") - pl.duration(days=days))
+    before = before.filter(pl.col("at") >= pl.col("start"))
+    log = quiet.interactions
+    calls = before.select(
+        "customer",
+        at=pl.col("at").cast(log.schema["at"]),
+        stars=pl.lit(1, log.schema["stars"]),
+        touchpoint=pl.lit("phone"),
+    )
+    trial = evaluated(pl.concat([log, calls], how="diagonal"), quiet.customers)
+    assert trial.association == "supported"
+    assert trial.primary.estimate.value > 1.5
+    assert trial.verdict == "undecided"
+    assert "already-leaving" in opened(trial)
+    leads = next(r for r in trial.rivals if r.id == "already-leaving").rows
+    assert all(r.estimate.low < 1.1 for r in leads)
+
+
+def test_a_short_effect_is_open_until_the_study_declares_its_lead():
+    made = simulate(World(recent_ratio=4.0), 3_000, 3)
+    trial = evaluated(made.interactions, made.customers)
+    assert (trial.association, trial.verdict) == ("supported", "undecided")
+    assert "already-leaving" in opened(trial)
+    firm = evaluated(made.interactions, made.customers, lead_days=[], grades="measured")
+    assert firm.verdict == "supported"
+    assert firm.primary.estimate == trial.primary.estimate
+    assert len(firm.declared) == 2
+
+
+def test_harsh_graders_who_leave_sooner_are_not_blamed_on_moments():
+    """Two companies in one: in one, grades are worse and customers leave sooner, whatever happens."""
+    harsh, mild = (
+        simulate(World(bad_share=b, base_hazard=h, proneness_variance=0.0), 2_000, seed)
+        for b, h, seed in ((0.5, 0.004, 1), (0.05, 0.0008, 2))
+    )
+    log = pl.concat([named(harsh.interactions, "h"), named(mild.interactions, "m")])
+    who = pl.concat([named(harsh.customers, "h"), named(mild.customers, "m")])
+    trial = evaluated(log, who)
+    assert trial.association == "supported"
+    assert trial.verdict == "undecided"
+    assert "temperament" in opened(trial)
+    rows = next(r for r in trial.rivals if r.id == "temperament").rows
+    assert all(r.estimate.value < trial.primary.estimate.value for r in rows)
+
+
+def named(frame, prefix):
+    """The frame with names of customers, and of households, that no other company has."""
+    keys = [c for c in ("customer", "household") if c in frame.columns]
+    return frame.with_columns(prefix + pl.col(c) for c in keys)
+
+
+def test_what_ends_relations_of_every_kind_shows_in_other_exits():
+    """Two companies in one: where moments are worse, customers leave sooner for whatever cause."""
+    worse, better = (
+        simulate(
+            World(bad_share=b, base_hazard=h, other_hazard=h, proneness_variance=0.0), 2_000, seed
+        )
+        for b, h, seed in ((0.5, 0.003, 1), (0.05, 0.0006, 2))
+    )
+    log = pl.concat([named(worse.interactions, "w"), named(better.interactions, "b")])
+    who = pl.concat([named(worse.customers, "w"), named(better.customers, "b")])
+    trial = evaluated(log, who, lead_days=[], grades="measured")
+    assert (trial.association, trial.verdict) == ("supported", "undecided")
+    assert opened(trial) == {"other-exits"}
+
+
+def test_a_lasting_effect_survives_every_rival():
+    trial = evaluated(
+        *(lambda made: (made.interactions, made.customers))(
+            simulate(World(hr_bad=(1.0, 2.5, 2.5, 2.5), proneness_variance=0.1), 6_000, 3)
+        )
+    )
+    assert trial.verdict == "supported", trial.primary.reason
+    assert not opened(trial)
