@@ -219,9 +219,9 @@ def test_the_catalogue_parses():
         assert claim.primary.primary
 
 
-# folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, and
-# numbers that were made without the package
-OTHER_TESTS = {"browser", "spark", "postgres", "notebooks", "golden", "reference"}
+# folders of tests that are no packages: what needs a browser, Spark or a server, what all notebooks must do, verdicts
+# on companies where something else is behind leaving, and numbers that were made without the package
+OTHER_TESTS = {"browser", "hostile", "spark", "postgres", "notebooks", "golden", "reference"}
 
 
 def test_folders_of_tests_are_those_of_the_package():

@@ -512,7 +512,7 @@ def _modelled(fitted: _Fitted, reading: ModelReading, result: Estimate) -> RawEs
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Prepared:
     """A table and the terms of a model on it.
 
@@ -561,7 +561,14 @@ def _prepared(
     table = table.where(**silent) if silent else table
     after = reading.after_days, variant.lead
     key = repr((spec.key, made.terms, strata, reading.event, reading.subset, after, silent))
-    return _Prepared(key, table, made.terms, made.held, strata, widest)
+    return _Prepared(
+        key=key,
+        table=table,
+        terms=made.terms,
+        held=made.held,
+        strata=strata,
+        widest_cohort_days=widest,
+    )
 
 
 def _any(reading: ModelReading) -> AnyReading:

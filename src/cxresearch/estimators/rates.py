@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
@@ -12,13 +11,14 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import linalg, optimize, stats
+from scipy import stats
 
 from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout, covariates, layout
 from cxresearch.estimators.influence import Clusters, add_up, clusters_of, places, robust_error
 from cxresearch.estimators.intervals import FEW, quantile
+from cxresearch.estimators.poisson import PoissonFit, fit_poisson
 from cxresearch.estimators.results import Result, Vector, coefficients, references
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.result import plain
@@ -320,9 +320,6 @@ def _exact(events: Array, exposure: Array, level: float) -> tuple[Array, Array]:
     return low / exposure, stats.chi2.ppf(1 - tail, 2 * events + 2) / 2 / exposure
 
 
-_STEPS = 100
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class RateFit(Result):
     """A Poisson regression of events on exposure.
@@ -447,7 +444,7 @@ def rate_ratios(
     cells = cells_of(laid, cause, edges)
     n, d = cells.exposure, cells.events
     names, x = covariates(table, terms, laid.patterns, n.sum(axis=(0, 1)) > 0)
-    top = _fit(x, n, d, names)
+    top = fit_poisson(x, n, d, names)
     p = len(names)
     influence = _influence(table, laid, cause, edges, x, n, top) if clusters else np.empty((0, p))
     return RateFit(
@@ -482,7 +479,7 @@ def _influence(
     edges: tuple[int, ...],
     x: Array,
     n: Array,
-    top: _Top,
+    top: PoissonFit,
 ) -> Array:
     """How much each cluster moves the coefficients; shape (G, p). The baselines are eliminated.
 
@@ -506,88 +503,3 @@ def _influence(
 
         total += add_up(place, table.groups, x.shape[1], contributions)
     return np.asarray(total @ top.covariance)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Top:
-    coef: Array
-    covariance: NDArray[np.float64]
-    baseline: Array
-    loglik: float
-
-
-class _NoMaximumError(EstimationError):
-    """The likelihood climbs without end.
-
-    Attributes:
-        where: the terms along which it does.
-    """
-
-    def __init__(self, where: str) -> None:
-        super().__init__(
-            f"the likelihood has no maximum: {where} has no events, or all that there are; leave the level out with "
-            "table.where(…), put levels together, or use cox, which has Firth's penalty"
-        )
-        self.where = where
-
-
-def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...]) -> _Top:
-    """The maximum over terms and baselines; exposure and events of shape (strata, intervals, patterns)."""
-    import statsmodels.api as sm  # takes seconds to import
-
-    blocks = n.shape[0] * n.shape[1]
-    n, d = n.reshape(blocks, -1), d.reshape(blocks, -1)
-    live = np.flatnonzero(d.sum(axis=1) > 0)  # the others have rate 0 whatever the terms are
-    block, pattern = np.nonzero(n[live] > 0)
-    days, exits = n[live][block, pattern], d[live][block, pattern]
-    dummies = np.eye(len(live))[block]
-    wide = np.hstack([dummies, x[pattern]])
-    _check(wide, exits, len(live), names)
-    first = np.log(d[live].sum(axis=1) / n[live].sum(axis=1))
-    begin = np.concatenate([first, np.zeros(x.shape[1])])
-    model = sm.GLM(exits, wide, family=sm.families.Poisson(), offset=np.log(days))
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter(
-            "ignore"
-        )  # as many terms as cells are a perfect fit, and there is one maximum all the same
-        done: Any = model.fit(start_params=begin, maxiter=_STEPS, tol=1e-10, tol_criterion="params")
-    if not done.converged:
-        raise EstimationError(
-            f"the model with {', '.join(names)} did not converge in {_STEPS} steps"
-        )
-    b = len(live)
-    baseline = np.where(n.sum(axis=1) > 0, 0.0, np.nan)
-    baseline[live] = np.exp(done.params[:b])
-    covariance = np.asarray(done.cov_params(), dtype=np.float64)[b:, b:]
-    return _Top(
-        np.asarray(done.params[b:], dtype=np.float64), covariance, baseline, float(done.llf)
-    )
-
-
-def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) -> None:
-    """Whether there is one maximum: terms can be told apart, and no direction lets the likelihood climb for ever.
-
-    Along a direction that changes no cell with events and raises no other, the likelihood only rises.
-    """
-    scaled = wide / np.maximum(np.abs(wide).max(axis=0), 1e-300)
-    if _rank(scaled) < scaled.shape[1]:
-        raise EstimationError(
-            f"the terms cannot be told apart: {', '.join(names)} say the same of every interval"
-        )
-    if _rank(scaled[exits > 0]) == scaled.shape[1]:
-        return
-    free = linalg.null_space(scaled[exits > 0], rcond=1e-10)
-    drop = scaled[exits == 0] @ free
-    result = optimize.linprog(drop.sum(axis=0), A_ub=drop, b_ub=np.zeros(len(drop)), bounds=(-1, 1))
-    if result.status == 0 and result.fun < -1e-7:
-        along = np.abs(free @ result.x)[baselines:]
-        raise _NoMaximumError(
-            ", ".join(name for name, slope in zip(names, along, strict=True) if slope > 1e-7)
-        )
-
-
-def _rank(x: Array) -> int:
-    """The rank, from the correlations of the columns: of many rows, the quick way."""
-    products = x.T @ x
-    size = np.sqrt(np.maximum(np.diag(products), 1e-300))
-    return int(np.linalg.matrix_rank(products / np.outer(size, size), tol=1e-9, hermitian=True))

@@ -215,6 +215,17 @@ def graded_share(
 
     Raises:
         EstimationError: nothing is asked for, no such grade, or something else than true, false, kept or failed.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.graded_share("bad")
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 1, '0/0'), (1, 4, '1/1'), (4, 6, '1/2'), (6, 9, '2/3')]
     """
     wanted = _wanted(
         grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility

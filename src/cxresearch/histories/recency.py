@@ -246,6 +246,17 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
 
     Raises:
         EstimationError: edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.last_grade_and_age((2,))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()[:4]
+        [(0, 1, 'none'), (1, 3, 'bad, 0-2'), (3, 4, 'bad, 3+'), (4, 6, 'good, 0-2')]
     """
     names = _age_names(edges)
     bands = len(names)
