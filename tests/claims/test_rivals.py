@@ -86,11 +86,26 @@ def row(number, reading=CLAIM.primary):
     result = interval(*number)
     decision = decide(result, reading.claimed_region)
     return Evidence(
-        claim="c", reading=reading.id, label="l", primary=True, verdict=decision.verdict,
-        verdict_family=decision.verdict, reason=decision.reason, estimate=result, p=decision.p, p_family=None,
-        unit="hazard ratio", region="> 1", customers=1_000, events=100, horizon_days=None, lacks="", warnings=(),
-        series=(), asides=(),
-    )  # fmt: skip
+        claim="c",
+        reading=reading.id,
+        label="l",
+        primary=True,
+        verdict=decision.verdict,
+        verdict_family=decision.verdict,
+        reason=decision.reason,
+        estimate=result,
+        p=decision.p,
+        p_family=None,
+        unit="hazard ratio",
+        region="> 1",
+        customers=1_000,
+        events=100,
+        horizon_days=None,
+        lacks="",
+        warnings=(),
+        series=(),
+        asides=(),
+    )
 
 
 def status(found, rival):
@@ -100,8 +115,10 @@ def status(found, rival):
 LEADS = [Variant(lead=d) for d in (14, 30, 60)]
 PRONE = [Variant(proneness=True), Variant(lead=60, proneness=True)]
 ANSWERS = [
-    Variant(unknown="held equal"), Variant(lead=60, unknown="held equal"), Variant(unknown="bad"),
-]  # fmt: skip
+    Variant(unknown="held equal"),
+    Variant(lead=60, unknown="held equal"),
+    Variant(unknown="bad"),
+]
 CONTROL = Variant(event="other exit")
 NO_DIFFERENCE = {CONTROL: (1.0, 0.1)}
 
@@ -179,7 +196,9 @@ def test_what_keeps_a_contradiction_open(judged, facts, rival, variant, number):
     assert "the numbers speak against it, but " in result.reason
 
 
-@pytest.mark.parametrize(("control", "verdict"), [((0.7, 0.1), "undecided"), ((1.5, 0.1), "contradicted")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("control", "verdict"), [((0.7, 0.1), "undecided"), ((1.5, 0.1), "contradicted")]
+)
 def test_a_control_on_the_other_side_could_hide_an_effect(judged, facts, control, verdict):
     facts(other=50)
     assert judged(NONE, {CONTROL: control})[0].verdict == verdict
@@ -195,7 +214,10 @@ def test_a_verdict_that_is_open_by_itself_stays_so(judged):
 # All of several
 
 
-@pytest.mark.parametrize(("se", "of", "verdict"), [(0.045, 1, "contradicted"), (0.045, 4, "undecided"), (0.03, 4, "contradicted")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("se", "of", "verdict"),
+    [(0.045, 1, "contradicted"), (0.045, 4, "undecided"), (0.03, 4, "contradicted")],
+)
 def test_one_of_several_is_contradicted_at_so_much_less_error(judged, se, of, verdict):
     assert judged((1.0, se), {}, of=of)[0].verdict == verdict
     assert firmly(row((1.0, se)), CLAIM.primary, of).verdict == verdict
@@ -210,8 +232,11 @@ def test_support_of_one_of_several_is_at_the_level_itself(judged):
     edge = (1.1, 0.045)  # 1.006 at 95%, 0.98 at 98.75%
     assert judged(edge, {}, of=4)[0].verdict == "supported"
     assert all_of(catalogue()["four-expectations"]) == (
-        "respect", "solutions", "simplicity", "responsibility",
-    )  # fmt: skip
+        "respect",
+        "solutions",
+        "simplicity",
+        "responsibility",
+    )
 
 
 # What is dismissed, and what cannot be tested
@@ -244,7 +269,9 @@ def test_measured_grades_dismiss_temperament_and_still_show_it(judged):
     assert judged(INSIDE, dict.fromkeys(PRONE, NONE))[0].verdict == "undecided"
 
 
-@pytest.mark.parametrize(("other", "said"), [(0, "No customer left"), (49, "Fewer than 50 customers left")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("other", "said"), [(0, "No customer left"), (49, "Fewer than 50 customers left")]
+)
 def test_fewer_than_fifty_other_exits_cannot_be_tested(judged, facts, other, said):
     facts(other=other)
     result, found = judged(INSIDE, {CONTROL: (3.0, 0.1)})
@@ -332,18 +359,27 @@ def own(reading, **changes):
     }
     reading = {"id": "r", "label": "l", "primary": True, "region": "> 0.5", **reading}
     raw = {
-        "id": "own", "statement": "s", "source": "us", "histories": histories, "readings": [reading],
+        "id": "own",
+        "statement": "s",
+        "source": "us",
+        "histories": histories,
+        "readings": [reading],
         "text": {"finding": "it is so"},
-    }  # fmt: skip
+    }
     return parse_claim(raw | changes)
 
 
 HAZARD = {
-    "kind": "hazard_contrast", "model": {"terms": ["bad"]}, "contrast": {"bad[1+]": 1}, "region": "> 1",
-}  # fmt: skip
+    "kind": "hazard_contrast",
+    "model": {"terms": ["bad"]},
+    "contrast": {"bad[1+]": 1},
+    "region": "> 1",
+}
 EXCESS = {
-    "kind": "excess", "compare": {"history": "bad", "level": "1+", "active_within": ["contacts"]}, "region": "> 0",
-}  # fmt: skip
+    "kind": "excess",
+    "compare": {"history": "bad", "level": "1+", "active_within": ["contacts"]},
+    "region": "> 0",
+}
 
 
 @pytest.mark.parametrize(
@@ -371,15 +407,27 @@ def test_a_claim_of_ones_own_can_say_otherwise():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"rivals": {"temprament": {"status": "shown", "reason": "x"}}}, "did you mean 'temperament'"),
-        ({"rivals": {"temperament": {"status": "shown", "reason": " "}}}, "temperament.reason must say why"),
-        ({"rivals": {"temperament": {"status": "show", "reason": "x"}}}, "status: invalid enum value 'show'"),
-        ({"rivals": {"recency": {"status": "shown", "reason": "x", "readings": ["q"]}}}, "no reading 'q'"),
+        (
+            {"rivals": {"temprament": {"status": "shown", "reason": "x"}}},
+            "did you mean 'temperament'",
+        ),
+        (
+            {"rivals": {"temperament": {"status": "shown", "reason": " "}}},
+            "temperament.reason must say why",
+        ),
+        (
+            {"rivals": {"temperament": {"status": "show", "reason": "x"}}},
+            "status: invalid enum value 'show'",
+        ),
+        (
+            {"rivals": {"recency": {"status": "shown", "reason": "x", "readings": ["q"]}}},
+            "no reading 'q'",
+        ),
         ({"at_lead": {"bed": "as it is"}}, "no history 'bed'"),
         ({"at_lead": {"bad": "later"}}, "at_lead"),
         ({"proneness": [{"use": "graded_shares"}]}, "did you mean 'graded_share'"),
     ],
-)  # fmt: skip
+)
 def test_wrong_entries_are_refused(changes, said):
     with pytest.raises(ClaimError, match=re.escape(said)):
         own(HAZARD, **changes)

@@ -22,7 +22,16 @@ def company(seed, spans=40, strata=2):
     possible = (AGES.low < EDGES[1 : spans + 1, None]) | (AGES.low == 0)
     exposure = rng.integers(500, 5_000, shape) * possible
     positions, numbers = np.empty(0, np.int64), np.empty(0)
-    nothing = CellFlows(positions, 0, positions, positions, positions, numbers, numbers, numbers)
+    nothing = CellFlows(
+        place=positions,
+        groups=0,
+        stratum=positions,
+        span=positions,
+        level=positions,
+        net=numbers,
+        part=numbers,
+        events=numbers,
+    )
     return Cells(
         exposure.astype(float),
         rng.poisson(exposure * 0.004).astype(float),

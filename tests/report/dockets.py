@@ -11,12 +11,11 @@ from cxresearch.claims.results import (
     Docket,
     Evidence,
     ReferenceValue,
-    Rival,
-    RivalRow,
     Series,
     Trial,
 )
-from cxresearch.claims.rivals import descriptions
+from cxresearch.claims.rival_descriptions import descriptions
+from cxresearch.claims.rival_results import Rival, RivalRow
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Day, Fact, Finding, Share
 from cxresearch.risk.episodes import Exclusion

@@ -22,7 +22,8 @@ from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import adapt_to_study, missing_requirement, required_columns
-from cxresearch.claims.results import Activity, Docket, Evidence, ReferenceValue, Rival, Trial
+from cxresearch.claims.results import Activity, Docket, Evidence, ReferenceValue, Trial
+from cxresearch.claims.rival_results import Rival
 from cxresearch.claims.rivals import (
     all_of,
     declared,

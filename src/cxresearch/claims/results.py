@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
 from cxresearch.checks import lookup
 from cxresearch.claims.decide import Verdict, parse_region
 from cxresearch.claims.phrases import Sentence
+from cxresearch.claims.rival_results import Rival, RivalStatus, finite, rivals_table
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
 from cxresearch.estimators.results import Estimate
@@ -152,120 +152,6 @@ class Evidence(Result):
         return _table([self])
 
 
-RivalStatus = Literal[
-    "required",
-    "survived",
-    "keeps it open",
-    "held equal",
-    "shown",
-    "dismissed",
-    "not required",
-    "cannot be tested",
-    "aliased",
-    "meaningless",
-]
-
-
-RIVAL_SIGNS: dict[RivalStatus, str] = {
-    "required": "?",
-    "survived": "✔",
-    "keeps it open": "?",
-    "held equal": "=",
-}  # of other states there is nothing to mark
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class RivalRow(Result):
-    """A number under a rival explanation.
-
-    Attributes:
-        label: what is done, in plain words.
-        lead_days: so many days before are left aside; 0 for none.
-        estimate: the number; None where it could not be computed.
-        unit: as `Evidence.unit`.
-        verdict: of its interval by itself; of a negative control, supported if it makes no difference that shows.
-        lacks: what the study lacks for it; else empty.
-        code: why it could not be computed, a key of `errors.NOT_TESTABLE`; else empty.
-    """
-
-    label: str
-    lead_days: int
-    estimate: Estimate | None
-    unit: str
-    verdict: Verdict
-    lacks: str
-    code: str = ""
-
-    @property
-    def text(self) -> str:
-        """The number with its interval, or that there is none."""
-        if self.estimate is None:
-            return "not computed"
-        e = self.estimate
-        return f"{number(e.value, self.unit)} ({limits(e.low, e.high, self.unit)})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """As an entry of the documented JSON: label, lead, number, limits, unit, verdict, what is lacking."""
-        return {
-            "label": self.label,
-            "lead_days": self.lead_days,
-            "estimate": _number(self.estimate, "value"),
-            "ci_low": _number(self.estimate, "low"),
-            "ci_high": _number(self.estimate, "high"),
-            "unit": self.unit or None,
-            "verdict": self.verdict,
-            "lacks": self.lacks or None,
-        }
-
-    def to_polars(self) -> pl.DataFrame:
-        """One row, in the columns of the documented JSON."""
-        return pl.DataFrame([self.to_dict()], schema_overrides=_RIVAL_KINDS)
-
-    def __repr__(self) -> str:
-        return f"RivalRow({self.label!r}: {self.text}, {self.verdict})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Rival(Result):
-    """A rival explanation of a number, tried.
-
-    Attributes:
-        id: short name, such as ``already-leaving``.
-        title: what it is called.
-        plain: what it says, in plain words.
-        status: ``survived``, ``keeps it open``, ``held equal`` (in the model itself), ``shown``, ``dismissed`` (by what
-            the study declares), ``not required``, ``cannot be tested``, ``aliased`` (not to be told apart from what the
-            claim asks about) or ``meaningless``.
-        reason: why, in a sentence.
-        rows: its numbers; may be empty.
-    """
-
-    id: str
-    title: str
-    plain: str
-    status: RivalStatus
-    reason: str
-    rows: tuple[RivalRow, ...]
-
-    @property
-    def is_required(self) -> bool:
-        """Whether a verdict must survive it."""
-        return self.status in ("required", "survived", "keeps it open")
-
-    def to_polars(self) -> pl.DataFrame:
-        """One row per number, with the rival and its status; a rival without numbers is one row."""
-        rows = [r.to_dict() for r in self.rows] or [dict.fromkeys(_RIVAL_KINDS)]
-        data = [{"rival": self.id, "status": self.status} | r for r in rows]
-        return pl.DataFrame(data, schema={"rival": pl.String, "status": pl.String} | _RIVAL_KINDS)
-
-    def _repr_html_(self) -> str:
-        return _rivals_table((self,))
-
-    def __repr__(self) -> str:
-        numbers = "".join(f", {r.label}: {r.text}" for r in self.rows)
-        return f"Rival({self.id!r}: {self.status}{numbers})"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Trial(Result, Mapping[str, Evidence]):
     """A claim, tried: its readings, the numbers beside them, and a sentence.
@@ -373,7 +259,7 @@ class Trial(Result, Mapping[str, Evidence]):
         parts = [f"<p><strong>{verdict}</strong>. {escape(str(self.sentence))}</p>", table]
         if self.rivals:
             parts.append(f"<p>{escape(self.answer[0].upper() + self.answer[1:])}.</p>")
-            parts.append(_rivals_table(self.rivals))
+            parts.append(rivals_table(self.rivals))
         parts += [f"<p>The study declares: {escape(d)}</p>" for d in self.declared]
         return "".join(parts)
 
@@ -463,9 +349,9 @@ class Docket(Result, Mapping[str, Trial]):
                     "claim": t.claim.id,
                     "verdict": t.verdict,
                     "verdict_family": t.primary.verdict_family,
-                    "estimate": _number(t.primary.estimate, "value"),
-                    "low": _number(t.primary.estimate, "low"),
-                    "high": _number(t.primary.estimate, "high"),
+                    "estimate": finite(t.primary.estimate, "value"),
+                    "low": finite(t.primary.estimate, "low"),
+                    "high": finite(t.primary.estimate, "high"),
                     "unit": t.primary.unit,
                     "region": t.primary.region,
                     "base_rate": t.base_rate.value if t.base_rate else None,
@@ -522,11 +408,6 @@ def shown(e: Evidence) -> str:
     return f"{number(e.estimate.value, e.unit)} ({limits(e.estimate.low, e.estimate.high, e.unit, edges)})"
 
 
-def _number(result: Estimate | None, field: str) -> float | None:
-    value = getattr(result, field) if result is not None else None
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
 _TOGETHER: dict[Verdict, str] = {
     "supported": "goes together",
     "contradicted": "does not go together as claimed",
@@ -539,12 +420,6 @@ _GROUPS: tuple[tuple[str, tuple[RivalStatus, ...]], ...] = (
     ("dismissed", ("dismissed",)),
     ("cannot be tested", ("cannot be tested", "aliased")),
 )
-_RIVAL_KINDS: dict[str, Any] = {
-    "label": pl.String,
-    "lead_days": pl.Int64,
-    **dict.fromkeys(("estimate", "ci_low", "ci_high"), pl.Float64),
-    **dict.fromkeys(("unit", "verdict", "lacks"), pl.String),
-}
 _NO_PARTS = dict.fromkeys(("association", "rivals", "declared"))
 
 
@@ -555,19 +430,6 @@ def _two_parts(trial: Trial) -> dict[str, Any]:
         "rivals": plain(trial.rivals),
         "declared": list(trial.declared),
     }
-
-
-def _rivals_table(rivals: Iterable[Rival]) -> str:
-    """Other explanations and their numbers, a row each."""
-    rows = []
-    for r in rivals:
-        status = f"{RIVAL_SIGNS.get(r.status, '–')} {r.status}"
-        rows += [(r.title, status, row.label, row.text) for row in r.rows] or [
-            (r.title, status, r.reason, "–")
-        ]
-    return html_table(
-        "What else could explain it", ("other explanation", "result", "how", "estimate"), rows
-    )
 
 
 _NUMBERS = (
@@ -592,16 +454,16 @@ def _row(e: Evidence) -> dict[str, Any]:
         "verdict": e.verdict,
         "verdict_family": e.verdict_family,
         "reason": e.reason,
-        "estimate": _number(e.estimate, "value"),
-        "ci_low": _number(e.estimate, "low"),
-        "ci_high": _number(e.estimate, "high"),
+        "estimate": finite(e.estimate, "value"),
+        "ci_low": finite(e.estimate, "low"),
+        "ci_high": finite(e.estimate, "high"),
         "interval": "fixed",
-        "ci_fixed_low": _number(e.estimate, "low"),
-        "ci_fixed_high": _number(e.estimate, "high"),
+        "ci_fixed_low": finite(e.estimate, "low"),
+        "ci_fixed_high": finite(e.estimate, "high"),
         "p": e.p,
         "p_family": e.p_family,
-        "se": _number(e.estimate, "se"),
-        "se_model": _number(e.estimate, "se_model"),
+        "se": finite(e.estimate, "se"),
+        "se_model": finite(e.estimate, "se_model"),
         "unit": e.unit,
         "region": e.region,
         "customers": e.customers,

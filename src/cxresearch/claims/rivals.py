@@ -8,12 +8,9 @@ wholly outside, and no other rival against it. What is left undecided says which
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 from cxresearch.claims.adjusted_model import Variant, proneness_entries
 from cxresearch.claims.compute import compute
@@ -29,7 +26,9 @@ from cxresearch.claims.kinds import (
 )
 from cxresearch.claims.readings import Model
 from cxresearch.claims.requirements import adapt_to_study
-from cxresearch.claims.results import Evidence, Rival, RivalRow, RivalStatus
+from cxresearch.claims.results import Evidence
+from cxresearch.claims.rival_descriptions import default_entries, descriptions
+from cxresearch.claims.rival_results import Rival, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim, RivalEntry
 from cxresearch.claims.units import limit, number
 from cxresearch.errors import EstimationError, NotTestable
@@ -52,42 +51,6 @@ _FIRM: dict[RivalStatus, int] = {
 }  # of several readings that must hold, the least firm says what becomes of a rival
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A rival explanation in words.
-
-    Attributes:
-        id: short name.
-        title: what it is called.
-        plain: what it says.
-        analysis: how it is tried.
-        dismissed: what a study declares that rules it out; may be empty.
-    """
-
-    id: str
-    title: str
-    plain: str
-    analysis: str
-    dismissed: str = ""
-
-
-@cache
-def descriptions() -> dict[str, Description]:
-    """Every rival explanation by id, in the order in which they are shown."""
-    return {entry["id"]: Description(**entry) for entry in _data()["rivals"]}
-
-
-@cache
-def _data() -> dict[str, Any]:
-    text = files("cxresearch.claims").joinpath("rivals.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
-
-
-@cache
-def _defaults(kind: str) -> dict[str, RivalEntry]:
-    return {name: RivalEntry(**entry) for name, entry in _data()["defaults"][kind].items()}
-
-
 def entries_of(claim: Claim) -> dict[str, RivalEntry]:
     """How each rival explanation applies to a claim: as the claim says, else as for its kind of reading."""
     target = target_of(claim)
@@ -97,7 +60,7 @@ def entries_of(claim: Claim) -> dict[str, RivalEntry]:
         kind = "fact"
     else:
         kind = "excess" if isinstance(target, ExcessReading) else "hazard"
-    return {name: claim.rivals.get(name, entry) for name, entry in _defaults(kind).items()}
+    return {name: claim.rivals.get(name, entry) for name, entry in default_entries(kind).items()}
 
 
 def target_of(claim: Claim) -> AnyReading | None:

@@ -21,7 +21,7 @@ _ALIKE = 1e-8  # of a column's spread: what is left of it when those before it a
 _LINEAR = re.compile(r"linear\((\w+)\)")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Design:
     """The arrays of a regression on a risk table.
 
@@ -123,7 +123,15 @@ def design(
     names, x = covariates(table, terms, laid.patterns, seen)
     widths = [len(covariates(table, [term], laid.patterns, seen)[0]) for term in terms]
     times = rows.astype(np.int64) % width + first
-    return Design(names, x, sets, events, landed, times, np.repeat(np.arange(len(terms)), widths))
+    return Design(
+        terms=names,
+        x=x,
+        sets=sets,
+        events=events,
+        flows=landed,
+        times=times,
+        term=np.repeat(np.arange(len(terms)), widths),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

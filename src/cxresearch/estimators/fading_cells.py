@@ -49,7 +49,7 @@ class Cells:
     flows: CellFlows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CellFlows:
     """What flows add to cells.
 
@@ -123,14 +123,14 @@ def cells_of(table: RiskTable, age: str, ages: Ages, strata: tuple[str, ...], ca
     )  # 0: there from the beginning; else the span that ends with this edge
     net = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series().to_numpy()
     landed = CellFlows(
-        places(table.population, flows["group"]),
-        table.groups,
-        laid.stratum,
-        span,
-        level,
-        net.astype(np.float64),
-        (edges[span] - time).astype(np.float64),
-        flows[cause].to_numpy().astype(np.float64),
+        place=places(table.population, flows["group"]),
+        groups=table.groups,
+        stratum=laid.stratum,
+        span=span,
+        level=level,
+        net=net.astype(np.float64),
+        part=(edges[span] - time).astype(np.float64),
+        events=flows[cause].to_numpy().astype(np.float64),
     )
     place = (laid.stratum * shape[1] + span) * shape[2] + level
 

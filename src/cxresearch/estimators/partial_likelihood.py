@@ -222,7 +222,7 @@ def information(
     return np.asarray((x.T * weight[:, None]) @ x - _products(s, over))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class TieTerms:
     """The sums of `tie_sums`, shape (K, R) each, zero where nobody leaves, and the rows at which several leave."""
 
@@ -239,7 +239,7 @@ class TieTerms:
         L, A, B, C, D, E = (
             weights * terms for terms in (self.L, self.A, self.B, self.C, self.D, self.E)
         )
-        return TieTerms(L, A, B, C, D, E, self.tied)
+        return TieTerms(L=L, A=A, B=B, C=C, D=D, E=E, tied=self.tied)
 
 
 def relative_hazards(x: Array, beta: Array) -> tuple[Array, Array]:
@@ -256,10 +256,10 @@ def tie_terms(s: Sums, ties: Ties) -> TieTerms:
     L, A, B, C, D, E = np.zeros((6, *here.shape))
     if ties == "breslow":
         L[here], A[here], C[here] = d * np.log(S), d / S, d / S**2
-        return TieTerms(L, A, B, C, D, E, np.empty(0, np.intp))
+        return TieTerms(L=L, A=A, B=B, C=C, D=D, E=E, tied=np.empty(0, np.intp))
     for into, values in zip((L, A, B, C, D, E), tie_sums(S, Q, d.astype(np.int64)), strict=True):
         into[here] = values
-    return TieTerms(L, A, B, C, D, E, np.flatnonzero((s.events > 1).any(axis=0)))
+    return TieTerms(L=L, A=A, B=B, C=C, D=D, E=E, tied=np.flatnonzero((s.events > 1).any(axis=0)))
 
 
 def _score(s: Sums, over: TieTerms) -> tuple[Array, Array]:

@@ -7,16 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from cxresearch.charts import claimed, happening
 from cxresearch.claims.kinds import ConcentrationReading
-from cxresearch.claims.results import (
-    RIVAL_SIGNS,
-    Docket,
-    Evidence,
-    ReferenceValue,
-    Rival,
-    RivalStatus,
-    Trial,
-    shown,
-)
+from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, shown
+from cxresearch.claims.rival_results import RIVAL_SIGNS, Rival, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import held_against, limits, number
 from cxresearch.report.pages.overview import MANY

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Rival, Trial
+from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
+from cxresearch.claims.rival_results import Rival
 from cxresearch.claims.rivals import judged_readings
 from cxresearch.claims.schema import Claim
 from cxresearch.disclosure.counts import rounded, tellable
