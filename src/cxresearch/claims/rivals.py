@@ -269,7 +269,8 @@ def judge(
     opened: list[str] = []
     if row.verdict == "supported":
         opened = [r.id for r in rivals if r.is_required and not _survives(r, against)]
-        inside = [t.decision.p for t in against if t.decision]
+        # a negative control shows no difference, so its distance from the region is no error of the claim
+        inside = [t.decision.p for t in against if t.decision and not t.plan.variant.event]
         p = max([x for x in (p, *inside) if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":
         level = 1 - (1 - row.estimate.level) / of
