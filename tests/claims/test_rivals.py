@@ -528,10 +528,7 @@ def test_what_ends_relations_of_every_kind_shows_in_other_exits():
 
 
 def test_a_lasting_effect_survives_every_rival():
-    trial = evaluated(
-        *(lambda made: (made.interactions, made.customers))(
-            simulate(World(hr_bad=(1.0, 2.5, 2.5, 2.5), proneness_variance=0.1), 6_000, 3)
-        )
-    )
+    made = simulate(World(hr_bad=(1.0, 2.5, 2.5, 2.5), proneness_variance=0.1), 6_000, 3)
+    trial = evaluated(made.interactions, made.customers)
     assert trial.verdict == "supported", trial.primary.reason
     assert not opened(trial)
