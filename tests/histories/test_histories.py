@@ -10,6 +10,7 @@ from cxresearch.errors import ArgumentError, EstimationError
 from cxresearch.histories import (
     age_of_last,
     age_since,
+    bad_count,
     bad_then_good,
     contact_count,
     contacts_within,
@@ -17,8 +18,10 @@ from cxresearch.histories import (
     first_contact,
     first_problem,
     grade_count,
+    graded_share,
     household_bad,
     household_exits,
+    last_grade_and_age,
     moment_count,
     problem_state,
 )
@@ -158,8 +161,28 @@ def test_what_is_no_history(make):
         (lambda: bad_then_good(-1), "days must be at least 0, was -1"),
         (lambda: household_exits("censored"), "no cause 'censored'"),
         (lambda: household_bad((0, 1)), "edges must rise"),
+        (graded_share, "a share needs something to count"),
+        (lambda: graded_share("awful"), "no grade 'awful'"),
+        (lambda: graded_share("bad", among=()), "among must name a grade at least"),
+        (lambda: graded_share("bad", among=("god",)), "no grade 'god'; did you mean 'good'"),
+        (lambda: last_grade_and_age((3, 2)), "edges must rise"),
     ],
 )
 def test_what_no_history_can_be_told(make, says):
     with pytest.raises((ArgumentError, EstimationError), match=says):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: graded_share("bad", among="bad"), "among must be a list of names"),
+        (lambda: graded_share(3), "grade must be one name"),
+        (lambda: last_grade_and_age(3), "edges must be"),
+        (lambda: bad_count(2, or_unknown="no"), "or_unknown must be True or False"),
+        (lambda: grade_count("bad", or_unknown=None), "or_unknown must be True or False"),
+    ],
+)
+def test_what_is_of_the_wrong_type(make, says):
+    with pytest.raises(ArgumentError, match=says):
         make()

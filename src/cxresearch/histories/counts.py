@@ -41,6 +41,7 @@ def bad_count(cap: int = 3, or_unknown: bool = False) -> History:
         [(0, 1, '0'), (1, 6, '1'), (6, 9, '2+')]
     """
     cap = whole_number("cap", cap, 1)
+    arguments(or_unknown=or_unknown)
     return _graded("bad_count", str(cap), "bad", tuple(range(1, cap + 1)), or_unknown)
 
 
@@ -68,7 +69,7 @@ def grade_count(
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
         [(0, 4, '0'), (4, 9, '1')]
     """
-    arguments(grade=grade, edges=edges)
+    arguments(grade=grade, edges=edges, or_unknown=or_unknown)
     return _graded("grade_count", f"{grade}, {list(edges)}", grade, tuple(edges), or_unknown)
 
 
@@ -215,7 +216,8 @@ def graded_share(
         does not show.
 
     Raises:
-        EstimationError: nothing is asked for, no such grade, or something else than true, false, kept or failed.
+        EstimationError: nothing is asked for or counts, no such grade, or something else than true, false, kept or
+            failed.
 
     Example:
         >>> import polars as pl
@@ -228,12 +230,15 @@ def graded_share(
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
         [(0, 1, '0/0'), (1, 4, '1/1'), (4, 6, '1/2'), (6, 9, '2/3')]
     """
+    optional(grade=grade, among=among)
     wanted = _wanted(
         grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
     )
     if not wanted:
         raise EstimationError("a share needs something to count, such as grade = 'bad'")
-    counted = tuple(grade_code(g) for g in among or GRADES[:-1])
+    counted = tuple(grade_code(g) for g in (GRADES[:-1] if among is None else among))
+    if not counted:
+        raise EstimationError("among must name a grade at least, such as ('bad', 'good')")
     known = tuple(name for name in wanted if name in _EXPECTATIONS)
     levels = (*(f"{a:g}/{n:g}" for n, a in _SHARES), "unknown")
 

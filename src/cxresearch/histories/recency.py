@@ -250,15 +250,16 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
     Example:
         >>> import polars as pl
         >>> import cxresearch as cx
-        >>> log = pl.DataFrame({"customer": "a", "at": [1, 6], "grade": ["bad", "good"]})
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
         >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
         >>> window = {"log_from": 0, "log_until": 9}
         >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
-        >>> past = cx.histories.last_grade_and_age((2,))
+        >>> past = cx.histories.last_grade_and_age((3,))
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
-        [(0, 1, 'none'), (1, 3, 'bad, 0-2'), (3, 6, 'bad, 3+'), (6, 8, 'good, 0-2'), (8, 9, 'good, 3+')]
+        [(0, 1, 'none'), (1, 4, 'bad, 0-3'), (4, 6, 'good, 0-3'), (6, 9, 'bad, 0-3')]
     """
-    names = _age_names(edges)
+    arguments(edges=edges)
+    names = _age_names(tuple(edges))
     bands = len(names)
     levels = ("none", *(f"{g}, {name}" for g in GRADES for name in names), "unknown")
 
