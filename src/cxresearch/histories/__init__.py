@@ -8,6 +8,8 @@ engine, a file or the origin of a clock.
     counts    how many moments, so far or lately
     recency   the first and the last moment or contact, and how long ago they were
     scores    the worst, the mean and the last score
+    shares    of moments of a kind among those graded
+    lookback  histories of the last so many days instead of since the start
     problems  whether they are solved, how fast, and what followed
     household what others of the household lived through
     timeline  the walk along all customers, on days or contacts
@@ -20,7 +22,6 @@ from cxresearch.histories.counts import (
     contacts_before,
     contacts_within,
     grade_count,
-    graded_share,
     moment_count,
 )
 from cxresearch.histories.household import household_bad, household_exits
@@ -42,6 +43,7 @@ from cxresearch.histories.recency import (
     last_grade_and_age,
 )
 from cxresearch.histories.scores import last_score, mean_score, worst_score
+from cxresearch.histories.shares import graded_share
 
 __all__ = [
     "History",
