@@ -461,7 +461,7 @@ def test_harsh_graders_who_leave_sooner_are_not_blamed_on_moments():
 def named(frame, prefix):
     """The frame with names of customers, and of households, that no other company has."""
     keys = [c for c in ("customer", "household") if c in frame.columns]
-    return frame.with_columns(prefix + pl.col(c) for c in keys)
+    return frame.with_columns((pl.lit(prefix) + pl.col(c)).alias(c) for c in keys)
 
 
 def test_what_ends_relations_of_every_kind_shows_in_other_exits():
@@ -480,10 +480,7 @@ def test_what_ends_relations_of_every_kind_shows_in_other_exits():
 
 
 def test_a_lasting_effect_survives_every_rival():
-    trial = evaluated(
-        *(lambda made: (made.interactions, made.customers))(
-            simulate(World(hr_bad=(1.0, 2.5, 2.5, 2.5), proneness_variance=0.1), 6_000, 3)
-        )
-    )
+    made = simulate(World(hr_bad=(1.0, 2.5, 2.5, 2.5), proneness_variance=0.1), 6_000, 3)
+    trial = evaluated(made.interactions, made.customers)
     assert trial.verdict == "supported", trial.primary.reason
     assert not opened(trial)

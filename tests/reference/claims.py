@@ -217,7 +217,7 @@ def cohorts(life: Life, months: int = 1, at_least: int = 50) -> tuple[np.ndarray
             groups.append([])
         groups[-1].append(int(month))
     if len(groups) > 1 and (np.isin(origin, groups[-1]) & there).sum() < at_least:
-        groups[-2] += groups.pop()
+        groups[-2:] = [groups[-2] + groups[-1]]
     result = np.full(len(origin), -1)
     for number, group in enumerate(groups):
         result[np.isin(origin, group)] = number
