@@ -49,4 +49,4 @@ def test_months_are_put_together_from_the_oldest_on(sizes, groups, widest):
 
 def test_cohorts_as_wide_as_is_asked_for():
     joined = join_cohorts(table((60,) * 7), months=3)
-    assert (joined.count, joined.widest_days) == (2, 120)
+    assert (joined.count, joined.widest_days) == (3, 90)
