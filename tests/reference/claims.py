@@ -392,8 +392,16 @@ def thirty_days(p: Past) -> Numbers:
 
     b, n = 10 * (1 + BAD), 10 * (1 + NEUTRAL)
 
-    def fitted(edges: tuple[int, ...]) -> Fit:
-        return p.adjusted({"latest": latest(edges)}, named={"ages": ages})
+    def fitted(edges: tuple[int, ...], told: tuple[int, ...]) -> Fit:
+        """Of the ages, only those that the grade's own bands and the contacts in 90 days do not tell already."""
+        asked = latest(edges)
+        held = hold(p.life, p.held, {"ages": ages}, [asked])
+        equal = held.terms | {
+            "ages": np.where(np.isin(ages, told), ages, 0),
+            "so_far": np.maximum(held.terms["so_far"], 1),
+        }
+        del equal["recency"]
+        return cox(p.life, {"latest": asked, **equal}, strata=held.strata, mask=held.mask)
 
     def over(band: int) -> dict[str, float]:
         return {f"latest={b + band}": 1.0, f"latest={n + band}": -1.0}
@@ -401,7 +409,7 @@ def thirty_days(p: Past) -> Numbers:
     def less(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
         return one | {name: -weight for name, weight in other.items()}
 
-    main, fine = fitted((30, 180)), fitted((30, 60, 180))
+    main, fine = fitted((30, 180), (1, 2, 4)), fitted((30, 60, 180), (1, 2))
     once = (bad == 1) & p.where(age, 1, 2)
     return {
         "recent-over-older": ratio(main, less(over(1), over(2))),
