@@ -509,7 +509,7 @@ def test_harsh_graders_who_leave_sooner_are_not_blamed_on_moments():
 def named(frame, prefix):
     """The frame with names of customers, and of households, that no other company has."""
     keys = [c for c in ("customer", "household") if c in frame.columns]
-    return frame.with_columns(prefix + pl.col(c) for c in keys)
+    return frame.with_columns((pl.lit(prefix) + pl.col(c)).alias(c) for c in keys)
 
 
 def test_what_ends_relations_of_every_kind_shows_in_other_exits():

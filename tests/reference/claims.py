@@ -217,7 +217,7 @@ def cohorts(life: Life, months: int = 1, at_least: int = 50) -> tuple[np.ndarray
             groups.append([])
         groups[-1].append(int(month))
     if len(groups) > 1 and (np.isin(origin, groups[-1]) & there).sum() < at_least:
-        groups[-2] += groups.pop()
+        groups[-2:] = [groups[-2] + groups[-1]]
     result = np.full(len(origin), -1)
     for number, group in enumerate(groups):
         result[np.isin(origin, group)] = number
@@ -379,22 +379,44 @@ def judgment_day(p: Past) -> Numbers:
 
 @claim("thirty-days")
 def thirty_days(p: Past) -> Numbers:
-    bad, age = (
-        p.each["bad"],
-        grids.age_of_last(p.life, BAD, (30, 180)),
-    )  # 1 is 0-30 days, 2 is 31-180
-    once, upto_once = (bad == 1) & p.where(age, 1, 2), p.where(bad, 0, 1)
-    against_none = cox(
-        p.life, {"age": age, "contacts": p.contacts}, strata=p.segment, mask=upto_once
-    )
+    bad = p.each["bad"]
+    age = grids.age_of_last(p.life, BAD, (30, 180))  # 1 is 0-30 days, 2 is 31-180
+    ages = grids.age(p.life, [(c.who, c.day) for c in p.life.contacts], (7, 14, 30, 60, 90, 180))
+    grade = grids.last_grade(p.life)
+
+    def latest(edges: tuple[int, ...]) -> Grid:
+        """The grade of the last contact and its age: ten times the grade, and the band."""
+        marks = [(c.who, c.day) for c in p.life.contacts]
+        band = grids.age(p.life, marks, edges)
+        return np.where(grade > 0, 10 * grade + band, grade)
+
+    b, n = 10 * (1 + BAD), 10 * (1 + NEUTRAL)
+
+    def fitted(edges: tuple[int, ...], told: tuple[int, ...]) -> Fit:
+        """Of the ages, only those that the grade's own bands and the contacts in 90 days do not tell already."""
+        asked = latest(edges)
+        held = hold(p.life, p.held, {"ages": ages}, [asked])
+        equal = held.terms | {
+            "ages": np.where(np.isin(ages, told), ages, 0),
+            "so_far": np.maximum(held.terms["so_far"], 1),
+        }
+        del equal["recency"]
+        return cox(p.life, {"latest": asked, **equal}, strata=held.strata, mask=held.mask)
+
+    def over(band: int) -> dict[str, float]:
+        return {f"latest={b + band}": 1.0, f"latest={n + band}": -1.0}
+
+    def less(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+        return one | {name: -weight for name, weight in other.items()}
+
+    main, fine = fitted((30, 180), (1, 2, 4)), fitted((30, 60, 180), (1, 2))
+    once = (bad == 1) & p.where(age, 1, 2)
     return {
-        "recent-over-older": ratio(
-            cox(p.life, {"age": age, "contacts": p.contacts}, strata=p.segment, mask=once),
-            {"age=2": -1},
-        ),
+        "recent-over-older": ratio(main, less(over(1), over(2))),
+        "later": ratio(fine, less(over(2), over(3))),
+        "recent": ratio(main, over(1)),
+        "older": ratio(main, over(2)),
         "crude": ratio(cox(p.life, {"age": age}, mask=once), {"age=2": -1}),
-        "recent": ratio(against_none, {"age=1": 1}),
-        "older": ratio(against_none, {"age=2": 1}),
         "final-age": ratio(
             cox(p.life, {"age": age}, mask=p.where(age, 1, 2), final=True), {"age=2": -1}
         ),
@@ -550,7 +572,7 @@ def problem_moments(p: Past) -> Numbers:
         for name, grade in (("bad", BAD), ("neutral", NEUTRAL), ("good", GOOD))
     }
     counts["unknown"] = p.each["unknown"]
-    full = cox(p.life, {"contacts": p.contacts}, counts, strata=p.segment)
+    full = p.adjusted({}, counts)
     problem, routine = (
         {"problem bad": 1.0, "problem good": -1.0},
         {"routine bad": 1.0, "routine good": -1.0},
@@ -560,9 +582,6 @@ def problem_moments(p: Past) -> Numbers:
     return {
         "adjusted": ratio(full, both),
         "crude": ratio(cox(p.life, {}, counts), both),
-        "habit-equal": ratio(
-            cox(p.life, {"contacts": p.contacts, "all": p.all}, counts, strata=p.segment), both
-        ),
         "with-a-problem": ratio(full, problem),
         "without-a-problem": ratio(full, routine),
         "final-counts": ratio(
@@ -573,28 +592,37 @@ def problem_moments(p: Past) -> Numbers:
 
 
 def since_problem(
-    p: Past, problem: Grid, terms: Terms, asked: Grid, after: int, *, strata: bool = True
+    p: Past,
+    problem: Grid,
+    asked: Grid,
+    after: int,
+    named: Terms | None = None,
+    *,
+    crude: bool = False,
 ) -> Fit:
-    """Fit a model on days since the first problem, after so many of them."""
+    """Fit a model on days since the first problem, after so many of them, in cohorts of that problem."""
     origin = {i: day for i, day in reaching(problem, 1).items() if day < p.life.exit[i]}
-    life, moved = estimators.on_clock(p.life, origin, terms | {"asked": asked})
-    mask = moved.pop("asked") & (np.arange(life.size[1]) > after)
-    return cox(life, moved, strata=p.segment if strata else None, mask=mask)
+    terms = {"problem": problem, **(named or {}), "asked": asked, **p.held}
+    life, moved = estimators.on_clock(p.life, origin, terms)
+    life.start = p.life.start + np.array([origin.get(i, 0) for i in range(len(life.name))])
+    mask = moved["asked"] & (np.arange(life.size[1]) > after)
+    one = {"problem": moved["problem"]}
+    if crude:
+        return cox(life, one, mask=mask)
+    there = {name: moved[name] for name in named or {}}
+    held = hold(life, {n: moved[n] for n in p.held}, there, [moved["problem"]], mask)
+    return cox(life, one | held.terms, strata=held.strata, mask=held.mask)
 
 
 @claim("resolution-decides")
 def resolution_decides(p: Past) -> Numbers:
     problem = grids.first_problem(p.life, timedelta(days=3_650))  # 1 open, 3 resolved
-    asked, severity = p.where(problem, 1, 3), grids.severity(p.life, first=True)
-    terms = {"problem": problem, "contacts": p.contacts}
-    severe = terms | {"severity": severity}
+    asked, severe = p.where(problem, 1, 3), {"severity": grids.severity(p.life, first=True)}
     one = {"problem=3": 1.0}
     return {
-        "resolved-over-open": ratio(since_problem(p, problem, terms, asked, 0), one),
-        "crude": ratio(
-            since_problem(p, problem, {"problem": problem}, asked, 0, strata=False), one
-        ),
-        "same-severity": ratio(since_problem(p, problem, severe, asked, 0), one),
+        "resolved-over-open": ratio(since_problem(p, problem, asked, 0), one),
+        "crude": ratio(since_problem(p, problem, asked, 0, crude=True), one),
+        "same-severity": ratio(since_problem(p, problem, asked, 0, severe), one),
         "final-state": ratio(cox(p.life, {"problem": problem}, mask=asked, final=True), one),
         "left-anyway": p.left_anyway(problem == 0),
     }
@@ -628,20 +656,13 @@ def recovery_paradox(p: Past) -> Numbers:
 def slow_resolution(p: Past) -> Numbers:
     problem, week = p.first_problem, grids.first_problem(p.life, timedelta(hours=168))
     asked, late = p.where(problem, 2, 3), p.where(problem, 3, 4)
-    terms = {"problem": problem, "contacts": p.contacts}
-    severe = terms | {"severity": grids.severity(p.life, first=True)}
-    in_week = {"week": week, "contacts": p.contacts}
-    over = {"problem=3": -1.0}
+    severe, over = {"severity": grids.severity(p.life, first=True)}, {"problem=3": -1.0}
     return {
-        "open-over-quick": ratio(since_problem(p, problem, terms, asked, 2), over),
-        "crude": ratio(
-            since_problem(p, problem, {"problem": problem}, asked, 2, strata=False), over
-        ),
-        "same-severity": ratio(since_problem(p, problem, severe, asked, 2), over),
-        "late-over-quick": ratio(since_problem(p, problem, terms, late, 2), {"problem=4": 1}),
-        "within-a-week": ratio(
-            since_problem(p, week, in_week, p.where(week, 2, 3), 7), {"week=3": -1}
-        ),
+        "open-over-quick": ratio(since_problem(p, problem, asked, 2), over),
+        "crude": ratio(since_problem(p, problem, asked, 2, crude=True), over),
+        "same-severity": ratio(since_problem(p, problem, asked, 2, severe), over),
+        "late-over-quick": ratio(since_problem(p, problem, late, 2), {"problem=4": 1}),
+        "within-a-week": ratio(since_problem(p, week, p.where(week, 2, 3), 7), over),
         "final-state": ratio(cox(p.life, {"problem": problem}, mask=asked, final=True), over),
         "left-anyway": p.left_anyway(problem == 0),
     }
@@ -651,64 +672,47 @@ def slow_resolution(p: Past) -> Numbers:
 def goodwill_gesture(p: Past) -> Numbers:
     gesture = grids.gesture(p.life)
     asked = p.where(gesture, 1, 2)
-    terms = {
-        "gesture": gesture,
-        "since": p.since_problem,
-        "severity": p.severity,
-        "contacts": p.contacts,
-    }
-    one = {"gesture=2": 1.0}
+    named = {"since": p.since_problem, "severity": p.severity}
+    one, terms = {"gesture=2": 1.0}, {"gesture": gesture}
+    as_far = named | {"state": p.problem_state}
     return {
-        "gesture-over-none": ratio(cox(p.life, terms, strata=p.segment, mask=asked), one),
-        "crude": ratio(cox(p.life, {"gesture": gesture}, mask=asked), one),
-        "same-state": ratio(
-            cox(p.life, terms | {"state": p.problem_state}, strata=p.segment, mask=asked), one
-        ),
-        "final-gesture": ratio(cox(p.life, {"gesture": gesture}, mask=asked, final=True), one),
+        "gesture-over-none": ratio(p.adjusted(terms, mask=asked, named=named), one),
+        "crude": ratio(cox(p.life, terms, mask=asked), one),
+        "same-state": ratio(p.adjusted(terms, mask=asked, named=as_far), one),
+        "final-gesture": ratio(cox(p.life, terms, mask=asked, final=True), one),
         "left-anyway": p.left_anyway(gesture == 0),
     }
 
 
 @claim("anger-to-appreciation")
 def anger_to_appreciation(p: Past) -> Numbers:
-    flipped = grids.flipped(p.life)  # 1 good alone, 2 flipped, 3 other
-    good = grids.age_of_last(p.life, GOOD, (30, 90, 365))
-    full = cox(p.life, {"flipped": flipped, "contacts": p.contacts}, strata=p.segment)
+    flipped = {"flipped": grids.flipped(p.life)}  # 1 good alone, 2 flipped, 3 other
+    good = {"good": grids.age_of_last(p.life, GOOD, (30, 90, 365))}
     over = {"flipped=2": 1.0, "flipped=1": -1.0}
-    both = p.where(flipped, 1, 2)
-    recent = {"flipped": flipped, "good": good, "contacts": p.contacts}
+    both, full = p.where(flipped["flipped"], 1, 2), p.adjusted(flipped)
+    one = {"flipped=2": 1.0}
     return {
         "flipped-over-good-alone": ratio(full, over),
-        "crude": ratio(cox(p.life, {"flipped": flipped}), over),
-        "habit-equal": ratio(
-            cox(
-                p.life, {"flipped": flipped, "contacts": p.contacts, "all": p.all}, strata=p.segment
-            ),
-            over,
-        ),
-        "equally-recent": ratio(cox(p.life, recent, strata=p.segment, mask=both), {"flipped=2": 1}),
+        "crude": ratio(cox(p.life, flipped), over),
+        "equally-recent": ratio(p.adjusted(flipped, mask=both, named=good), one),
         "flipped-over-not": ratio(full, {"flipped=2": 1, "flipped=3": -1}),
-        "final-state": ratio(
-            cox(p.life, {"flipped": flipped}, mask=both, final=True), {"flipped=2": 1}
-        ),
-        "left-anyway": p.left_anyway(flipped == 1),
+        "final-state": ratio(cox(p.life, flipped, mask=both, final=True), one),
+        "left-anyway": p.left_anyway(flipped["flipped"] == 1),
     }
 
 
 @claim("tell-the-customer")
 def tell_the_customer(p: Past) -> Numbers:
-    told = grids.told(p.life)  # 1 told, 2 not told
-    asked = p.where(told, 1, 2)
-    terms = {"told": told, "since": p.since_problem, "contacts": p.contacts}
-    one = {"told=2": -1.0}
+    told = {"told": grids.told(p.life)}  # 1 told, 2 not told
+    asked, one = p.where(told["told"], 1, 2), {"told=2": -1.0}
+    named = {"since": p.since_problem}
+    severe = named | {"severity": p.severity}
     return {
-        "told-over-not": ratio(cox(p.life, terms, strata=p.segment, mask=asked), one),
-        "crude": ratio(cox(p.life, {"told": told}, mask=asked), one),
-        "same-severity": ratio(
-            cox(p.life, terms | {"severity": p.severity}, strata=p.segment, mask=asked), one
-        ),
-        "final-told": ratio(cox(p.life, {"told": told}, mask=asked, final=True), one),
-        "left-anyway": p.left_anyway(told == 0),
+        "told-over-not": ratio(p.adjusted(told, mask=asked, named=named), one),
+        "crude": ratio(cox(p.life, told, mask=asked), one),
+        "same-severity": ratio(p.adjusted(told, mask=asked, named=severe), one),
+        "final-told": ratio(cox(p.life, told, mask=asked, final=True), one),
+        "left-anyway": p.left_anyway(told["told"] == 0),
     }
 
 
@@ -788,16 +792,17 @@ def household_contagion(p: Past) -> Numbers:
     bad = grids.household_bad(p.life)
     # where a member's beginnings are unseen, customers are compared with each other; the design is silent on this
     bad = np.where(bad < 0, 4, banded(bad, (1, 2, 3)))
-    shared = exits >= 1
-    terms = {"exits": exits, "bad": bad, "contacts": p.contacts}
-    one = {"exits=2": 1.0}
+    one, equal = {"exits=2": 1.0}, {"household": bad}
     return {
-        "after-another-left": ratio(cox(p.life, terms, strata=p.segment, mask=shared), one),
-        "crude": ratio(cox(p.life, {"exits": exits}, mask=shared), one),
-        "control": ratio(
-            cox(p.life, terms | {"others": others}, strata=p.segment, mask=shared), {"others=2": 1}
+        "after-another-left": ratio(
+            p.adjusted({"exits": exits}, mask=exits >= 1, named=equal), one
         ),
-        "final-exits": ratio(cox(p.life, {"exits": exits}, mask=shared, final=True), one),
+        "crude": ratio(cox(p.life, {"exits": exits}, mask=exits >= 1), one),
+        "control": ratio(
+            p.adjusted({"others": others}, mask=others >= 1, named={"exits": exits, **equal}),
+            {"others=2": 1},
+        ),
+        "final-exits": ratio(cox(p.life, {"exits": exits}, mask=exits >= 1, final=True), one),
         "left-anyway": p.left_anyway(exits == 1),
     }
 

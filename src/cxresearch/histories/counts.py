@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments, optional, whole_number
+from cxresearch.checks import arguments, flag, one_of, optional, whole_number
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
@@ -253,16 +253,12 @@ def wanted_values(
         zip(EXPECTATIONS_OF, (respect, solutions, simplicity, responsibility), strict=True)
     )
     wanted = {} if grade is None else {"grade": grade_code(grade)}
-    for name, flag in flags.items():
-        if flag is not None:
-            if not isinstance(flag, bool):
-                raise EstimationError(f"{name} must be true or false, was {flag!r}")
-            wanted[name] = int(flag)
+    for name, given in flags.items():
+        if given is not None:
+            wanted[name] = int(flag(name, given))
     for name, met in expectations.items():
         if met is not None:
-            if met not in _MET:
-                raise EstimationError(f"{name} must be 'kept' or 'failed', was {met!r}")
-            wanted[name] = _MET.index(met)
+            wanted[name] = _MET.index(one_of(name, met, _MET))
     return wanted
 
 
