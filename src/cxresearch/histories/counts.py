@@ -227,6 +227,7 @@ def graded_share(
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
         [(0, 1, '0/0'), (1, 4, '1/1'), (4, 6, '1/2'), (6, 9, '2/3')]
     """
+    optional(grade=grade)
     wanted = _wanted(
         grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
     )

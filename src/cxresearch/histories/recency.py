@@ -258,6 +258,7 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
         >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()[:4]
         [(0, 1, 'none'), (1, 3, 'bad, 0-2'), (3, 4, 'bad, 3+'), (4, 6, 'good, 0-2')]
     """
+    arguments(edges=edges)
     names = _age_names(edges)
     bands = len(names)
     levels = ("none", *(f"{g}, {name}" for g in GRADES for name in names), "unknown")
