@@ -8,9 +8,9 @@ from operator import and_
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments, optional, whole_number
+from cxresearch.checks import arguments, flag, names, optional, whole_number
 from cxresearch.engines import Frame
-from cxresearch.errors import EstimationError, nearest
+from cxresearch.errors import ArgumentError, EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
 
@@ -41,6 +41,7 @@ def bad_count(cap: int = 3, or_unknown: bool = False) -> History:
         [(0, 1, '0'), (1, 6, '1'), (6, 9, '2+')]
     """
     cap = whole_number("cap", cap, 1)
+    flag("or_unknown", or_unknown)
     return _graded("bad_count", str(cap), "bad", tuple(range(1, cap + 1)), or_unknown)
 
 
@@ -69,6 +70,7 @@ def grade_count(
         [(0, 4, '0'), (4, 9, '1')]
     """
     arguments(grade=grade, edges=edges)
+    flag("or_unknown", or_unknown)
     return _graded("grade_count", f"{grade}, {list(edges)}", grade, tuple(edges), or_unknown)
 
 
@@ -152,7 +154,8 @@ def moment_count(
         responsibility: see `respect`.
 
     Raises:
-        EstimationError: no such grade, something else than true, false, kept or failed, or edges that do not rise.
+        EstimationError: no such grade, or edges that do not rise.
+        ArgumentError: something else than true, false, kept or failed.
 
     Example:
         >>> import polars as pl
@@ -214,7 +217,8 @@ def graded_share(
         does not show.
 
     Raises:
-        EstimationError: nothing is asked for, no such grade, or something else than true, false, kept or failed.
+        EstimationError: nothing is asked for, or no such grade.
+        ArgumentError: something else than true, false, kept or failed, or grades that are no list.
 
     Example:
         >>> import polars as pl
@@ -231,6 +235,7 @@ def graded_share(
     wanted = _wanted(
         grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
     )
+    among = None if among is None else names("among", among)
     if not wanted:
         raise EstimationError("a share needs something to count, such as grade = 'bad'")
     counted = tuple(grade_code(g) for g in among or GRADES[:-1])
@@ -347,22 +352,23 @@ def _wanted(
     """The values that columns of a moment must have.
 
     Raises:
-        EstimationError: no such grade, or something else than true, false, kept or failed.
+        EstimationError: no such grade.
+        ArgumentError: something else than true, false, kept or failed.
     """
     flags = {"attended": attended, "is_problem": is_problem, "handoff": handoff}
     expectations = dict(
         zip(_EXPECTATIONS, (respect, solutions, simplicity, responsibility), strict=True)
     )
     wanted = {} if grade is None else {"grade": grade_code(grade)}
-    for name, flag in flags.items():
-        if flag is not None:
-            if not isinstance(flag, bool):
-                raise EstimationError(f"{name} must be true or false, was {flag!r}")
-            wanted[name] = int(flag)
+    for name, given in flags.items():
+        if given is not None:
+            if not isinstance(given, bool):
+                raise ArgumentError(name, given, "true or false")
+            wanted[name] = int(given)
     for name, met in expectations.items():
         if met is not None:
             if met not in _MET:
-                raise EstimationError(f"{name} must be 'kept' or 'failed', was {met!r}")
+                raise ArgumentError(name, met, "'kept' or 'failed'")
             wanted[name] = _MET.index(met)
     return wanted
 

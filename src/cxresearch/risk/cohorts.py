@@ -52,7 +52,8 @@ def join_cohorts(table: RiskTable, least: int = LEAST, months: int = 1) -> Joine
         parts[-1].append(month)
         held += customers[str(month)]
     if len(parts) > 1 and held < least:
-        parts[-2] += parts.pop()
+        few = parts.pop()  # first, as it moves the place of the cohort before it
+        parts[-1] += few
     names = {
         str(m): str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}"
         for part in parts
