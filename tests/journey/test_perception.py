@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims.compute import MIN_EXPECTED
+from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.engines import packed_contacts
 from cxresearch.html_tables import unstyled
 from cxresearch.journey.contributions import contributions

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from threading import Lock
-from typing import Any, TypeVar, assert_never
+from typing import assert_never
 
 import numpy as np
 import polars as pl
@@ -16,6 +14,13 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from cxresearch.claims.adjusted_model import Variant, adjusted_model
+from cxresearch.claims.context import (
+    AS_WRITTEN,
+    EvaluationContext,
+    RawEstimate,
+    check_min_events,
+    check_min_events_after,
+)
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -29,10 +34,10 @@ from cxresearch.claims.kinds import (
     ShareAtRiskReading,
     ShareReading,
 )
-from cxresearch.claims.readings import CompetingEvent, TimeOrigin
+from cxresearch.claims.readings import TimeOrigin
 from cxresearch.claims.results import Activity, Series
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import TableSpec, TableStore, contacts_spec, table_specs
+from cxresearch.claims.tables import TableSpec, contacts_spec
 from cxresearch.claims.validation import features
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable
@@ -44,156 +49,21 @@ from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.model_comparison import compare_models
-from cxresearch.estimators.rates import expected_events, exposure_by_level
+from cxresearch.estimators.rates import exposure_by_level
 from cxresearch.estimators.results import CoxFit, Estimate, Incidence
 from cxresearch.estimators.shares import share, share_at_risk
 from cxresearch.histories.base import ContactClock
 from cxresearch.risk.cohorts import WIDE, Joined, join_cohorts
 from cxresearch.risk.episodes import COHORT, Exclusion
 from cxresearch.risk.table import RiskTable
-from cxresearch.study import Study
 
-T = TypeVar("T")
-AS_WRITTEN = Variant()
-
-
-@dataclass(frozen=True, slots=True)
-class RawEstimate:
-    """The number of a reading, before it is decided.
-
-    Attributes:
-        estimate: with its interval.
-        unit: as `Evidence.unit`.
-        customers: as `Evidence.customers`.
-        events: that count.
-        horizon_days: None where there is none.
-        series: curves behind it.
-        asides: customers left out.
-        warnings: what to bear in mind.
-        open: why the number cannot decide, whatever it is; empty if it can.
-        widest_cohort_days: the widest cohort that customers were compared within; 0 where they were not.
-    """
-
-    estimate: Estimate
-    unit: str
-    customers: int
-    events: int
-    horizon_days: int | None = None
-    series: tuple[Series, ...] = ()
-    asides: tuple[Exclusion, ...] = ()
-    warnings: tuple[str, ...] = ()
-    open: str = ""
-    widest_cohort_days: int = 0
-
-
-@dataclass(slots=True)
-class EvaluationContext:
-    """A study whose claims are evaluated: what several readings share is made once.
-
-    Attributes:
-        store: the study and its tables.
-    """
-
-    store: TableStore
-    _made: dict[str, Any] = field(default_factory=dict)
-    _making: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
-
-    @property
-    def study(self) -> Study:
-        """The study."""
-        return self.store.study
-
-    def table_specs(
-        self,
-        claim: Claim,
-        reading: AnyReading,
-        variant: Variant = AS_WRITTEN,
-        *,
-        calendar: bool = False,
-    ) -> tuple[TableSpec, ...]:
-        """The tables a reading needs, its own first."""
-        return table_specs(self.store.setting, claim, reading, variant, calendar=calendar)
-
-    def once(self, key: str, make: Callable[[], T]) -> T:
-        """A result that several readings look at, perhaps at the same time."""
-        with self._making[key]:
-            if key not in self._made:
-                self._made[key] = make()
-            result: T = self._made[key]
-            return result
+COHORT_MONTHS = (1, 3)  # of comparators, the wider ones where the narrower leave too many alone
+MOST_UNMATCHED = 0.1  # of the exposed without a comparator: above, an excess is not decided
 
 
 def spaced(n: int) -> NDArray[np.int64]:
     """At most a hundred of n places, the first and the last among them: as many as a chart can show."""
     return np.unique(np.linspace(0, n - 1, min(100, n)).astype(np.int64))
-
-
-COHORT_MONTHS = (1, 3)  # of comparators, the wider ones where the narrower leave too many alone
-MOST_UNMATCHED = 0.1  # of the exposed without a comparator: above, an excess is not decided
-MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
-
-
-def check_min_events(
-    table: RiskTable, name: str, event: str, contrast: Mapping[str, float], strata: tuple[str, ...]
-) -> None:
-    """Enough expected events in every level of a contrast, or in all but the reference together, and in that.
-
-    Args:
-        table: the risk table.
-        name: the history whose levels are looked at.
-        event: the cause that counts.
-        contrast: weights by coefficient; empty where none is asked for.
-        strata: features with a baseline hazard each.
-
-    Raises:
-        NotTestable: too few would be expected.
-    """
-    counts = expected_events(table, name, event, strata)
-    by = dict(zip(counts["level"], counts["expected"], strict=True))
-    reference = next((level for level, n in by.items() if n > 0), table.feature(name).levels[0])
-    weights = {t: w for t, w in contrast.items() if t.startswith(f"{name}[")}
-    wanted, one_sided = (
-        [t.partition("[")[2].removesuffix("]") for t in weights],
-        sum(weights.values()) != 0,
-    )
-    cells = {level: by.get(level, 0.0) for level in wanted}
-    if not wanted or one_sided:
-        cells[reference] = by[reference]
-    if not wanted:
-        cells[f"anything but {reference}"] = sum(by.values()) - by[reference]
-    for level, few in cells.items():
-        if few < MIN_EXPECTED:
-            raise NotTestable(
-                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed"
-            )
-
-
-def check_min_events_after(
-    table: RiskTable, event: str, origin: TimeOrigin, competing: CompetingEvent | None
-) -> None:
-    """After the origin, as many events as a verdict needs would be expected at everybody's hazard.
-
-    Args:
-        table: with the history of the origin, on the study's own clock.
-        event: the cause that counts.
-        origin: where the clock starts.
-        competing: what ends the follow-up as well.
-
-    Raises:
-        NotTestable: too few would be expected.
-    """
-    if event not in table.causes:
-        return  # a competing event of the claim's own has no hazard before the origin
-    counts = expected_events(table, origin.history, event)
-    levels = table.feature(origin.history).levels
-    within = competing is not None and competing.history == origin.history
-    stop = levels.index(competing.level) if competing and within else len(levels)
-    inside = counts["expected"][levels.index(origin.level) : stop].sum()
-    if inside < MIN_EXPECTED:
-        cell = f"from {origin.history} {origin.level} on"
-        raise NotTestable(
-            f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed"
-        )
 
 
 def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReading) -> RawEstimate:

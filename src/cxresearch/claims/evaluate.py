@@ -15,7 +15,8 @@ from cxresearch.checks import arguments, names, optional
 from cxresearch.claims.adjust import adjust_multiplicity, apply_requirements, naive_differs
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.catalogue_loader import claims_of
-from cxresearch.claims.compute import EvaluationContext, RawEstimate, activity, compute
+from cxresearch.claims.compute import activity, compute
+from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.phrases import Sentence, Words

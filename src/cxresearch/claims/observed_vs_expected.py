@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.checks import instance
-from cxresearch.claims.compute import EvaluationContext, compute
+from cxresearch.claims.compute import compute
+from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.schema import Claim

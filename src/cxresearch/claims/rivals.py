@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from cxresearch.claims.adjusted_model import Variant, proneness_entries
-from cxresearch.claims.compute import EvaluationContext, RawEstimate, compute
+from cxresearch.claims.compute import compute
+from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Decision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,

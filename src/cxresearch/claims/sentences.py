@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cxresearch.claims.compute import RawEstimate
+from cxresearch.claims.context import RawEstimate
 from cxresearch.claims.phrases import (
     Amount,
     Headcount,

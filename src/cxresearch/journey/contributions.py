@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from cxresearch.claims.compute import MIN_EXPECTED
+from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.cox import contrast

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.claims.compute import MIN_EXPECTED
+from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.cox import contrast
