@@ -174,15 +174,9 @@ def moment_count(
         grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
     )
     given = {
-        "grade": grade,
-        "attended": attended,
-        "is_problem": is_problem,
-        "handoff": handoff,
-        "respect": respect,
-        "solutions": solutions,
-        "simplicity": simplicity,
-        "responsibility": responsibility,
-    }
+        "grade": grade, "attended": attended, "is_problem": is_problem, "handoff": handoff, "respect": respect,
+        "solutions": solutions, "simplicity": simplicity, "responsibility": responsibility,
+    }  # fmt: skip
     conditions = "".join(f", {name} {given[name]}".lower() for name in wanted)
     return _count(f"moment_count({list(edges)}{conditions})", wanted, tuple(edges))
 
