@@ -112,7 +112,7 @@ def things():
         schema_overrides={"end": pl.Int64},
     )
     study = cx.study_from(
-        {"retention": {"segment": "segment", "observed_until": 200}, "decision": {"groups": 20}},
+        {"retention": {"segment": "segment", "observed_until": 200}},
         interactions=log,
         retention=who,
     )

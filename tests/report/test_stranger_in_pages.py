@@ -255,7 +255,6 @@ def study_in_memory(log, who, **changes):
         "study": {"name": "S", "horizon_days": 150},
         "interactions": {"log_from": 0, "log_until": 400, "expectations_scale": [1, 5]},
         "retention": {"cause": "cause", "defection": ["price"], "observed_until": 400},
-        "decision": {"groups": 20},
     }
     raw["retention"]["segment"] = "segment"
     for section, keys in changes.items():

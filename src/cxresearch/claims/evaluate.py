@@ -85,7 +85,7 @@ def evaluate(
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
         >>> docket
-        Docket('a synthetic company': bad-moments-drive-away supported)
+        Docket('a synthetic company': bad-moments-drive-away undecided)
     """
     arguments(verdicts_only=verdicts_only, keep=keep)
     optional(progress=progress)

@@ -174,7 +174,7 @@ class Trial(Result, Mapping[str, Evidence]):
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
         >>> docket["bad-moments-drive-away"].answer
-        'goes together'
+        'goes together; open: temperament; survived: already leaving, other exits'
     """
 
     claim: Claim
@@ -292,9 +292,9 @@ class Docket(Result, Mapping[str, Trial]):
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
         >>> docket["bad-moments-drive-away"].verdict
-        'supported'
+        'undecided'
         >>> docket.to_polars().select("claim", "verdict").rows()
-        [('bad-moments-drive-away', 'supported')]
+        [('bad-moments-drive-away', 'undecided')]
     """
 
     study: str

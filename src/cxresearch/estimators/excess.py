@@ -386,8 +386,9 @@ class Comparison:
 
     def _weights(self) -> tuple[Array, Array]:
         """Weights, shape (C, P), and the inverse of how balance moves with the log odds, shape (K, K)."""
-        odds = _odds(self._x, self.log_odds)
-        total = self._members @ odds
+        # without a comparator in its cell, a pattern has no weight: by its odds it may be beyond all numbers
+        odds = np.where(self._members > 0, _odds(self._x, self.log_odds), 0.0)
+        total = (self._members * odds).sum(axis=1)
         weights = np.where(
             total[:, None] > 0,
             self._size[:, None] * odds / np.where(total > 0, total, 1.0)[:, None],

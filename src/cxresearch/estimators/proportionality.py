@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from cxresearch.checks import fraction, instance, names, one_of, whole_number
+from cxresearch.checks import arguments, fraction, instance, names, one_of, whole_number
 from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.cox import maximise
@@ -252,6 +252,7 @@ def proportionality(
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     terms, strata = names("terms", terms), names("strata", strata)
+    arguments(cause=cause)
     one_of("ties", ties, ("efron", "breslow"))
     one_of("transform", transform, TRANSFORMS)
     d = design(table, terms, strata, cause)

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.checks import arguments, flag, one_of, optional, whole_number
 from cxresearch.engines import Frame
-from cxresearch.errors import EstimationError, nearest
+from cxresearch.errors import ArgumentError, EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
 
@@ -171,15 +171,9 @@ def moment_count(
         grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
     )
     given = {
-        "grade": grade,
-        "attended": attended,
-        "is_problem": is_problem,
-        "handoff": handoff,
-        "respect": respect,
-        "solutions": solutions,
-        "simplicity": simplicity,
-        "responsibility": responsibility,
-    }
+        "grade": grade, "attended": attended, "is_problem": is_problem, "handoff": handoff, "respect": respect,
+        "solutions": solutions, "simplicity": simplicity, "responsibility": responsibility,
+    }  # fmt: skip
     conditions = "".join(f", {name} {given[name]}".lower() for name in wanted)
     return _count(f"moment_count({list(edges)}{conditions})", wanted, tuple(edges))
 
@@ -246,7 +240,8 @@ def wanted_values(
     """The values that columns of a moment must have.
 
     Raises:
-        EstimationError: no such grade, or something else than true, false, kept or failed.
+        EstimationError: no such grade.
+        ArgumentError: something else than true, false, kept or failed.
     """
     flags = {"attended": attended, "is_problem": is_problem, "handoff": handoff}
     expectations = dict(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
 
 from cxresearch.claims.results import SYMBOLS
+from cxresearch.claims.rival_results import RivalStatus
 from cxresearch.report.pages import cards, claim_page
 from cxresearch.report.pages.publishable import publishable, publishable_trial
 from tests.report.dockets import RIVALS, docket, ratio_trial, share_trial, untestable_trial
 
+ROOT = Path(__file__).parents[3]
+KEY = re.compile("`([^`]+)`")
 ANSWER = (
     "goes together; open: already leaving; survived: temperament; cannot be tested: other exits"
 )
@@ -167,3 +173,25 @@ def test_a_trial_shows_its_rivals_in_a_notebook():
     assert "1.07 (0.97 to 1.18)" in block
     assert SYMBOLS["undecided"] in block
     assert "What else could explain it" not in share_trial()._repr_html_()
+
+
+def test_the_documented_json_has_the_keys_that_are_written():
+    text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+    whole, entry, rival = (
+        {
+            key
+            for line in part.splitlines()
+            if line.startswith("| `")
+            for key in KEY.findall(line.split("|")[1])
+        }
+        for part in (text.split("An entry of ")[i] for i in range(3))
+    )
+    told = docket().to_dict()
+    assert whole == set(told)
+    assert entry == {key for row in told["verdicts"] for key in row}
+    rivals = [r for row in told["verdicts"] for r in row["rivals"] or ()]
+    assert rival == set(rivals[0])
+    named = next(line for line in text.splitlines() if line.startswith("| `rows`"))
+    assert set(rivals[1]["rows"][0]) <= set(KEY.findall(named))
+    statuses = next(line for line in text.splitlines() if line.startswith("| `status`"))
+    assert set(get_args(RivalStatus)) <= set(KEY.findall(statuses))

@@ -428,17 +428,17 @@ def test_a_signed_run_counts_once(state):
     file = ledger.record(state, [LOOK])
     (file.parent / "20990101T000000000000Z-beef.parquet").write_bytes(file.read_bytes())
     said: list[str] = []
-    assert ledger.looks(state, LOOK.study, said.append) == (LOOK,)
+    assert ledger.read_records(state, LOOK.study, said.append) == (LOOK,)
     assert "20990101T000000000000Z-beef.parquet was not recorded" in said[0]
 
 
 def test_signed_facts_about_pages_count_for_their_own_folder_alone(state, tmp_path):
     out, other = tmp_path / "out", tmp_path / "other"
     manifest.place(state, out).parent.mkdir(mode=0o700)
-    page = manifest.Shelved(
+    page = manifest.PublishedPage(
         file="verdicts.html", title="x", made="2026-01-01T00:00:00Z", run="r", key="k", sha256="s"
     )
-    text = manifest.text(manifest.Shelf(str(out.resolve()), pages=(page,)))
+    text = manifest.text(manifest.Manifest(str(out.resolve()), pages=(page,)))
     manifest.place(state, out).write_text(text)
     assert manifest.read(state, out).pages == (page,)
     manifest.place(state, other).write_text(text)
