@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.checks import arguments, flag, one_of, optional, whole_number
 from cxresearch.engines import Frame
-from cxresearch.errors import ArgumentError, EstimationError, nearest
+from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
 
