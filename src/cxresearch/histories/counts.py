@@ -215,9 +215,8 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
         seen = band(run.column("n"), tuple(edges))
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
-    name = f"contacts_before({days}, {list(edges)})"
     return History(
-        name=name,
+        name=f"contacts_before({days}, {list(edges)})",
         levels=levels,
         required_columns=(),
         updates=updates,
@@ -432,15 +431,11 @@ def moments_at(
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
-        return (
-            nw.when(run.left_truncated == 1)
-            .then(nw.lit(len(levels) - 1))
-            .otherwise(band(run.column("n"), edges))
-        )
+        seen = band(run.column("n"), edges)
+        return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(seen)
 
-    name = f"moments_at({list(touchpoints)}, {grade}, {list(edges)})"
     return History(
-        name=name,
+        name=f"moments_at({list(touchpoints)}, {grade}, {list(edges)})",
         levels=levels,
         required_columns=("grade", "touchpoint"),
         updates=updates,
