@@ -88,10 +88,18 @@ class Setting:
             and not reading.time_fixed
         )
 
-    def observed_from(self, reading: AnyReading) -> int | None:
-        """The day from which on customers are at risk, where histories look back; None where they need not."""
-        first = self.window.first + self.study.moments.lookback_days
-        return first if self.looks_back(reading) else None
+    def observed_from(self, reading: AnyReading, lead: int = 0) -> int | None:
+        """The day from which on customers are at risk, where histories look back; None where they need not.
+
+        Histories that are set back reach so much further.
+        """
+        if not self.looks_back(reading):
+            return None
+        is_earlier = (
+            isinstance(reading, ModelReading) and reading.model.held_equal == "earlier contacts"
+        )
+        back = lead + (EARLIER_DAYS if is_earlier else 0)
+        return self.window.first + self.study.moments.lookback_days + back
 
     def looked_back(self, reading: AnyReading, history: History) -> History:
         """The history over the look-back, where there is one."""

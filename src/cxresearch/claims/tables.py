@@ -202,7 +202,7 @@ def table_specs(
                 time_origin=reading.time_origin,
                 time_fixed=reading.time_fixed,
                 cohorts=by_month and not by_contact,
-                observed_from=setting.observed_from(reading),
+                observed_from=setting.observed_from(reading, variant.lead),
             )
         case _:
             assert_never(reading)
