@@ -195,7 +195,10 @@ def test_a_verdict_that_is_open_by_itself_stays_so(judged):
 # All of several
 
 
-@pytest.mark.parametrize(("se", "of", "verdict"), [(0.045, 1, "contradicted"), (0.045, 4, "undecided"), (0.03, 4, "contradicted")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("se", "of", "verdict"),
+    [(0.045, 1, "contradicted"), (0.045, 4, "undecided"), (0.03, 4, "contradicted")],
+)
 def test_one_of_several_is_contradicted_at_so_much_less_error(judged, se, of, verdict):
     assert judged((1.0, se), {}, of=of)[0].verdict == verdict
     assert firmly(row((1.0, se)), CLAIM.primary, of).verdict == verdict
@@ -244,7 +247,9 @@ def test_measured_grades_dismiss_temperament_and_still_show_it(judged):
     assert judged(INSIDE, dict.fromkeys(PRONE, NONE))[0].verdict == "undecided"
 
 
-@pytest.mark.parametrize(("other", "said"), [(0, "No customer left"), (49, "Fewer than 50 customers left")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("other", "said"), [(0, "No customer left"), (49, "Fewer than 50 customers left")]
+)
 def test_fewer_than_fifty_other_exits_cannot_be_tested(judged, facts, other, said):
     facts(other=other)
     result, found = judged(INSIDE, {CONTROL: (3.0, 0.1)})
