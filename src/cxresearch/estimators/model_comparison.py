@@ -124,7 +124,7 @@ def compare_models(
         )
 
     def fitted(terms: Sequence[str]) -> CoxFit:
-        return cox(table, terms, strata=strata, cause=cause, level=level)
+        return cox(table, terms, held=common, strata=strata, cause=cause, level=level)
 
     of_a, of_b, joint = (fitted([*terms, *common]) for terms in (a, b, [*a, *b]))
     total = joint.events
