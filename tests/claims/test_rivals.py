@@ -494,7 +494,7 @@ def test_harsh_graders_who_leave_sooner_are_not_blamed_on_moments():
     """Two companies in one: in one, grades are worse and customers leave sooner, whatever happens."""
     harsh, mild = (
         simulate(World(bad_share=b, base_hazard=h, proneness_variance=0.0), 2_000, seed)
-        for b, h, seed in ((0.5, 0.004, 1), (0.05, 0.0008, 2))
+        for b, h, seed in ((0.3, 0.0024, 1), (0.1, 0.0012, 2))
     )
     log = pl.concat([named(harsh.interactions, "h"), named(mild.interactions, "m")])
     who = pl.concat([named(harsh.customers, "h"), named(mild.customers, "m")])

@@ -535,14 +535,11 @@ def first_moment(p: Past) -> Numbers:
 
 @claim("latest-moment")
 def latest_moment(p: Past) -> Numbers:
-    last, so_far = grids.last_grade(p.life), banded(count(p.life), (2, 3, 4, 6, 9, 14, 21))
+    last = grids.last_grade(p.life)
     sides = ({"last": last}, {}), (p.up_to_three("bad", "neutral", "good"), {})
     return {
-        "last-or-history": of(contest(p.life, *sides, {"contacts": p.contacts}, p.segment)),
+        "last-or-history": p.compared(sides),
         "crude": of(contest(p.life, *sides, {}, None)),
-        "habit-equal": of(
-            contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, p.segment)
-        ),
         "final-states": of(contest(p.life, *sides, {}, None, final=True)),
         "left-anyway": p.left_anyway(p.where(last, 0, 1 + NEUTRAL, 1 + GOOD)),
     }
@@ -632,16 +629,13 @@ def resolution_decides(p: Past) -> Numbers:
 def recovery_paradox(p: Past) -> Numbers:
     speed, problem = p.problem_state, p.first_problem
     state = np.select([speed == 2, speed == 4], [1, 3], speed)  # however long it took
-    recency = grids.age(p.life, [(c.who, c.day) for c in p.life.contacts], (7, 30, 60, 180))
-    so_many = banded(count(p.life), SO_FAR[1:])
-    equal = {"recency": recency, "so_many": so_many, "contacts": p.contacts}
-    by_speed = cox(p.life, {"speed": speed, **equal}, strata=p.segment)
+    by_speed = p.adjusted({"speed": speed})
     so_far = banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
     result = estimators.excess(p.life, problem, 1, None, HORIZON, so_far)
     before, _ = since_level(p, problem, 1, 3, reaching(problem, 3), HORIZON)
     one = {"state=3": 1.0}
     return {
-        "resolved-over-none": ratio(cox(p.life, {"state": state, **equal}, strata=p.segment), one),
+        "resolved-over-none": ratio(p.adjusted({"state": state}), one),
         "crude": ratio(cox(p.life, {"state": state}), one),
         "resolved-quickly": ratio(by_speed, {"speed=3": 1}),
         "resolved-late": ratio(by_speed, {"speed=4": 1}),
@@ -807,16 +801,12 @@ def household_contagion(p: Past) -> Numbers:
     }
 
 
-def against_fixed(p: Past, second: Terms, strata: np.ndarray | None) -> Numbers:
+def against_fixed(p: Past, second: Terms, *, segment: bool) -> Numbers:
     """What own histories tell, less what fixed covariates tell."""
     sides = (p.up_to_three("bad", "neutral", "good"), {}), (second, {})
-    so_far = banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
     return {
-        "adjusted": of(contest(p.life, *sides, {"contacts": p.contacts}, strata)),
+        "adjusted": p.compared(sides, segment=segment),
         "crude": of(contest(p.life, *sides, {}, None)),
-        "habit-equal": of(
-            contest(p.life, *sides, {"contacts": p.contacts, "so_far": so_far}, strata)
-        ),
         "final-counts": of(contest(p.life, *sides, {}, None, final=True)),
         "left-anyway": p.left_anyway(p.each["bad"] == 0),
     }
@@ -824,15 +814,16 @@ def against_fixed(p: Past, second: Terms, strata: np.ndarray | None) -> Numbers:
 
 @claim("moments-beat-marketing")
 def moments_beat_marketing(p: Past) -> Numbers:
-    result = against_fixed(
-        p, {name: p.fixed(values) for name, values in p.life.marketing.items()}, p.segment
-    )
-    return {"moments-or-marketing": result.pop("adjusted"), **result}
+    second = {name: p.fixed(values) for name, values in p.life.marketing.items()}
+    result = against_fixed(p, second, segment=True)
+    sides = (p.up_to_three("bad", "neutral", "good"), {}), (second, {})
+    any_start = p.compared(sides, calendar=False)
+    return {"moments-or-marketing": result.pop("adjusted"), "any-start": any_start, **result}
 
 
 @claim("unique-customers")
 def unique_customers(p: Past) -> Numbers:
-    result = against_fixed(p, {"segment": p.fixed(list(p.life.segment))}, None)
+    result = against_fixed(p, {"segment": p.fixed(list(p.life.segment))}, segment=False)
     return {"history-or-segment": result.pop("adjusted"), **result}
 
 
