@@ -146,6 +146,8 @@ def test_levels_found_in_only_one_part_are_kept():
     rows = pl.DataFrame(
         {"id": [1, 2], "start": [0, 0], "stop": [3, 4], "event": [1, 0], "a": ["x", "y"]}
     )
-    both = from_rows(rows.head(1), ["a"]) + from_rows(rows.tail(1), ["a"])
-    assert both == from_rows(rows, ["a"])
+    both = from_rows(rows.head(1), ["a"], grouped=False) + from_rows(
+        rows.tail(1), ["a"], grouped=False
+    )
+    assert both == from_rows(rows, ["a"], grouped=False)
     assert both.feature("a").levels == ("x", "y")
