@@ -100,6 +100,7 @@ def contributions(records: Records, places: Sequence[Place]) -> Contributions:
         fit = fit_hazards(
             table,
             [*weighed, _CONTACTS],
+            held=[_CONTACTS],
             strata=strata,
             cause=_CAUSE,
             level=each,

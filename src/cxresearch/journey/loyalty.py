@@ -370,6 +370,7 @@ def _model(records: Records) -> _Model:
     fit = fit_hazards(
         table,
         [*terms, _CONTACTS],
+        held=[_CONTACTS],
         strata=strata,
         cause=_CAUSE_LOYALTY,
         level=settings.level,
