@@ -79,8 +79,12 @@ def test_the_headline_comes_out_where_bad_moments_do_nothing(null):
 
 
 def test_excess_is_found(harm):
-    assert harm["three-strikes"]["excess"].verdict == "supported"
-    assert harm["three-strikes"].verdict == "contradicted"
+    trial = harm["three-strikes"]
+    assert trial.association == "supported"
+    assert trial["excess"].estimate.low > 0.1
+    # in this world customers differ in how prone they are to bad moments, and the effect is of a dose
+    assert [r.id for r in trial.rivals if r.status == "keeps it open"] == ["temperament"]
+    assert trial.verdict == "contradicted"
 
 
 def test_as_many_leave_without():
@@ -153,6 +157,9 @@ def test_documented_json(harm):
         "lacks",
         "code",
         "warnings",
+        "association",
+        "declared",
+        "rivals",
     ]
     for row in result["verdicts"]:
         assert set(row) == set(keys)
@@ -285,7 +292,7 @@ def entry(**changes):
         "readings": [
             {
                 "id": "hazard", "label": "hazard with two contacts", "kind": "hazard_contrast", "primary": True,
-                "model": {"terms": ["contacts"]}, "contrast": {"contacts[2+]": 1}, "region": "< 1",
+                "model": {"terms": ["contacts"], "held_equal": "nothing"}, "contrast": {"contacts[2+]": 1}, "region": "< 1",
             }
         ],
         "text": {"finding": "it is {estimate}", "undecided": "?", "not_testable": "{lacks}"},
@@ -338,7 +345,8 @@ def test_levels_held_equal_in_which_nobody_left_are_left_out():
         readings=[
             {
                 "id": "hazard", "label": "hazard after a bad moment", "kind": "hazard_contrast", "primary": True,
-                "model": {"terms": ["bad", "so_far"]}, "contrast": {"bad[1+]": 1}, "region": "> 1",
+                "model": {"terms": ["bad", "so_far"], "strata": [], "held_equal": "nothing", "calendar": False},
+                "contrast": {"bad[1+]": 1}, "region": "> 1",
             }
         ],
     )  # fmt: skip
@@ -445,7 +453,7 @@ def test_a_comparison_by_a_level_that_cannot_be_reached_says_so(changes, why):
     }
     reading = {
         "id": "more", "label": "how many more left", "kind": "excess", "primary": True, "region": "> 0",
-        "compare": {"history": "bad", "level": "1", "active_within": "recent"} | changes,
+        "compare": {"history": "bad", "level": "1", "active_within": ["recent"]} | changes,
     }  # fmt: skip
     with pytest.raises(ClaimError, match=re.escape(why)):
         parse_claim(entry(histories=histories, readings=[reading]))

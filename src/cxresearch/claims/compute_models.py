@@ -169,7 +169,7 @@ def _prepared(
             table = join_cohorts(context.store.risk(spec)).table
     made = adjusted_model(table, reading, reading.model.terms)
     table = _restricted(made.table, reading, variant.lead)
-    strata = tuple(s for s in spec.fixed if s in reading.model.strata)
+    strata = tuple(s for s in spec.fixed if s in reading.strata)
     if spec.cohorts:
         strata = (*strata, COHORT)
     elif isinstance(spec.clock, ContactClock) and uses_cohorts(_any(reading)):

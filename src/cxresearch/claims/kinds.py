@@ -143,6 +143,14 @@ class ModelReading(EventReading, frozen=True, kw_only=True):
     def _subjects(self) -> tuple[str, ...]:
         return (*self.subset, *((self.time_origin.history,) if self.time_origin else ()))
 
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Fixed covariates with a baseline hazard each."""
+        if self.model.strata is not None:
+            return self.model.strata
+        used = {name for term in self._terms() for name in features(term)}
+        return () if "segment" in used else ("segment",)
+
     def _terms(self) -> tuple[str, ...]:
         """All terms of all its models."""
         return self.model.terms
@@ -155,7 +163,7 @@ class ModelReading(EventReading, frozen=True, kw_only=True):
             scope.check_reached("time_origin", origin.history, origin.level, origin.exclude_from)
         scope.check_levels("subset", self.subset)
         check_terms(f"{scope.where}.model.terms", self.model.terms)
-        check_strata(scope, "model.strata", self.model.strata, self._terms())
+        check_strata(scope, "model.strata", self.strata, self._terms())
 
 
 class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard_contrast"):

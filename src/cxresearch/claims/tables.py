@@ -187,7 +187,7 @@ def table_specs(
                 histories=own, clock=clock_of(study), fixed=(*_known(fixed, reading.strata), *given)
             )
         case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
-            kept = (*_known(fixed, reading.model.strata), *given)
+            kept = (*_known(fixed, reading.strata), *given)
             clock = clock_of(study)
             by_contact = isinstance(clock, ContactClock)
             by_month = uses_cohorts(reading)
