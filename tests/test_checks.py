@@ -155,7 +155,16 @@ def test_a_lookup_of_an_unknown_name_is_a_key_error_that_suggests_one(look, said
 )
 def test_a_cell_of_a_scorecard_is_looked_up_by_row_and_expectation(cell, said):
     score = Score("web", "respect", 12, None)
-    card = Scorecard("owner", ("web",), (3,), ("respect",), (score,), (), 0.95, 10)
+    card = Scorecard(
+        by="owner",
+        rows=("web",),
+        moments=(3,),
+        expectations=("respect",),
+        scores=(score,),
+        lacks=(),
+        level=0.95,
+        min_cell=10,
+    )
     assert card["web", "respect"] is score
     with pytest.raises(UnknownNameError) as caught:
         card[cell]

@@ -39,6 +39,9 @@ cluster = "household"
 """
 # as the page on data says
 VERDICT_KEYS = {
+    "association",
+    "declared",
+    "rivals",
     "claim",
     "reading",
     "primary",

@@ -60,15 +60,12 @@ def test_wrong_verdicts_are_counted_and_an_alarm_is_given():
 
 
 def test_rivals_are_named_where_a_trial_has_them():
-    assert open_rivals(SimpleNamespace()) == []
     assert open_rivals(SimpleNamespace(rivals=())) == []
     rivals = (
-        SimpleNamespace(name="temperament", keeps_open=True),
-        SimpleNamespace(name="calendar", keeps_open=False),
-        "already leaving",
+        SimpleNamespace(id="temperament", status="keeps it open"),
+        SimpleNamespace(id="calendar", status="held equal"),
     )
-    assert open_rivals(SimpleNamespace(rivals=rivals)) == ["temperament", "already leaving"]
-    assert open_rivals(SimpleNamespace(rivals={"x": rivals[0]})) == ["temperament"]
+    assert open_rivals(SimpleNamespace(rivals=rivals)) == ["temperament"]
 
 
 def test_a_trial_without_a_number_is_kept_with_what_it_lacks():
@@ -80,7 +77,9 @@ def test_a_trial_without_a_number_is_kept_with_what_it_lacks():
         reason="",
         lacks="events",
     )
-    result = row_of(SimpleNamespace(primary=primary, claim=SimpleNamespace(id="thirty-days")))
+    result = row_of(
+        SimpleNamespace(primary=primary, claim=SimpleNamespace(id="thirty-days"), rivals=())
+    )
     assert result["estimate"] == result["low"] == ""
     assert result["reason"] == "events"
 

@@ -443,7 +443,11 @@ _NUMBERS = (
     "se",
     "se_model",
 )
-_KINDS = dict.fromkeys(_NUMBERS, pl.Float64) | {"horizon_days": pl.Int64, "lacks": pl.String}
+_KINDS = dict.fromkeys(_NUMBERS, pl.Float64) | {
+    "horizon_days": pl.Int64,
+    "lacks": pl.String,
+    "code": pl.String,
+}
 
 
 def _row(e: Evidence) -> dict[str, Any]:
