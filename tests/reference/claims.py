@@ -106,9 +106,8 @@ class Past:
 
     @cached_property
     def earlier(self) -> Terms:
-        """The same as it stood 90 days before, whatever is known by then."""
-        there = contacts_held(replace(self.life, blackout=0))
-        return {name: later(grid, 90) for name, grid in there.items()}
+        """The same as it stood 90 days before: what was known then, under the same blackout."""
+        return {name: later(grid, 90) for name, grid in self.held.items()}
 
     def adjusted(
         self,
