@@ -292,7 +292,8 @@ def entry(**changes):
         "readings": [
             {
                 "id": "hazard", "label": "hazard with two contacts", "kind": "hazard_contrast", "primary": True,
-                "model": {"terms": ["contacts"], "held_equal": "nothing"}, "contrast": {"contacts[2+]": 1}, "region": "< 1",
+                "model": {"terms": ["contacts"], "held_equal": "nothing"}, "contrast": {"contacts[2+]": 1},
+                "region": "< 1",
             }
         ],
         "text": {"finding": "it is {estimate}", "undecided": "?", "not_testable": "{lacks}"},

@@ -55,8 +55,8 @@ class Model(Section, frozen=True):
 
     Attributes:
         terms: names, ``linear(name)``, or products such as ``a:b``.
-        strata: fixed covariates with a baseline hazard each, where the study has them; the segment when not given, unless
-            it is a term.
+        strata: fixed covariates with a baseline hazard each, where the study has them; the segment when not given,
+            unless it is a term.
         held_equal: what else is held equal: ``contacts`` (in the last 90 days, so far, and how long ago the last one
             was), ``earlier contacts`` (the same as they stood 90 days before, where the claim is about recent contacts
             themselves) or ``nothing``.
