@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import product
 from typing import assert_never
 
@@ -214,23 +213,34 @@ def _excess(
     )
     *compared, cohorts = context.table_specs(claim, reading)
 
-    def make(own: TableSpec, joined: Joined) -> Excess:
-        return excess(
-            context.store.matched(own).relabel(COHORT, joined.names),
-            horizon,
-            cause=reading.event,
-            min_cell=settings.info.min_cell,
-            level=settings.decision.level,
-            lead=variant.lead,
+    def make(own: TableSpec, months: int, lead: int) -> Excess:
+        def estimated() -> Excess:
+            return excess(
+                context.store.matched(own).relabel(COHORT, cohorts_of(months).names),
+                horizon,
+                cause=reading.event,
+                min_cell=settings.info.min_cell,
+                level=settings.decision.level,
+                lead=lead,
+            )
+
+        return context.once(repr((own.key, horizon, reading.event, lead, months)), estimated)
+
+    def cohorts_of(months: int) -> Joined:
+        return context.once(
+            f"cohorts of {months} months",
+            lambda: join_cohorts(context.store.risk(cohorts), months=months),
         )
 
-    # the closest comparison that leaves nearly nobody alone
-    for own, months in product(compared, COHORT_MONTHS):
-        joined = join_cohorts(context.store.risk(cohorts), months=months)
-        key = repr((own.key, horizon, reading.event, variant.lead, months))
-        result = context.once(key, partial(make, own, joined))
-        if result.unmatched_share <= MOST_UNMATCHED:
-            break
+    def closest() -> tuple[TableSpec, int]:
+        """The closest comparison that leaves nearly nobody alone."""
+        for own, months in product(compared, COHORT_MONTHS):
+            if make(own, months, 0).unmatched_share <= MOST_UNMATCHED:
+                break
+        return own, months
+
+    own, months = context.once(repr(("closest", compared[0].key)), closest)
+    result, joined = make(own, months, variant.lead), cohorts_of(months)
     keep, first = spaced(len(result.times)), reading.compare.history
     days = tuple(float(d) for d in result.times[keep])
     series = (
