@@ -44,7 +44,7 @@ def hazard_ratios(
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> chart = charts.hazard_ratios(cx.cox(table, ["bad"]))
         >>> print(chart.to_dict()["description"])
-        Hazard ratios with intervals. bad 1+, against 0: 1.86, interval 1.46 to 2.36.
+        Hazard ratios with intervals. bad 1+, against 0: 1.86, interval 1.55 to 2.22.
     """
     if not isinstance(fits, CoxFit):
         mapping_of("fits", fits, CoxFit, "a fit, as cox gives it, or several by name")

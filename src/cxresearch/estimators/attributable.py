@@ -45,7 +45,7 @@ def attributable(table: RiskTable, fit: CoxFit, weights: Mapping[str, float]) ->
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> print(cx.attributable(table, cx.cox(table, ["bad"]), {"bad": 1}))
-        0.269 (0.165 to 0.373)
+        0.269 (0.199 to 0.34)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     instance("fit", fit, CoxFit, "a fit, as cox gives it")

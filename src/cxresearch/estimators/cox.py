@@ -285,7 +285,7 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
         >>> table = cx.risk_table(study, bad=cx.bad_count(2), observed_from_start=True)
         >>> fit = cx.cox(table, ["bad"])
         >>> print(cx.contrast(fit, {"bad[2+]": 1, "bad[1]": -1}))
-        1.56 (1.2 to 2.03)
+        1.56 (1.24 to 1.97)
     """
     having("fit", fit, ("terms", "coef", "covariance"), "a fit, as cox and rate_ratios give it")
     arguments(weights=weights)

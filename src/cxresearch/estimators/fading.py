@@ -320,7 +320,7 @@ def beyond_selection(
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> table = cx.risk_table(study, age=cx.histories.age_of_last("bad", (30, 180)), observed_from_start=True)
         >>> cx.estimators.beyond_selection(table, "age")
-        Fading(0.986 (0.675 to 1.44): observed 1.1, by selection 1.12)
+        Fading(0.986 (0.674 to 1.44): observed 1.1, by selection 1.12)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(age=age, recent=recent, older=older, strata=strata, cause=cause, level=level)

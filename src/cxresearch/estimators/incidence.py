@@ -71,7 +71,7 @@ def incidence(
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> curve = cx.incidence(cx.risk_table(study))
         >>> print(curve.at(365))
-        0.441 (0.412 to 0.471)
+        0.441 (0.41 to 0.474)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(cause=cause, min_cell=min_cell, level=level, errors=errors)

@@ -111,7 +111,7 @@ def compare_models(
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> table = cx.risk_table(study, bad=cx.bad_count(3), last=cx.histories.last_grade(), observed_from_start=True)
         >>> cx.estimators.compare_models(table, ["bad"], ["last"])
-        ModelComparison(bad less last: 0.054 (0.0189 to 0.0892) per event)
+        ModelComparison(bad less last: 0.0551 (0.0278 to 0.0823) per event)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(a=a, b=b, common=common, strata=strata, cause=cause, level=level)

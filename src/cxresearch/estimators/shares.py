@@ -84,7 +84,7 @@ def share(
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> print(cx.estimators.share(table, {"bad": ("1+",)}, causes=("defection",)).estimate)
-        0.583 (0.516 to 0.648)
+        0.583 (0.543 to 0.623)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(numerator=numerator, level=level)
@@ -206,7 +206,7 @@ def share_at_risk(
         ...     study, bad=cx.bad_count(1), recent=cx.contacts_within(90), observed_from_start=True
         ... )
         >>> cx.estimators.share_at_risk(table, {"bad": ("1+",)}, "recent")
-        AtRiskShare(0.583 (0.516 to 0.648) of 576 who left; excess over those at risk 0.0966 (0.0481 to 0.145))
+        AtRiskShare(0.583 (0.543 to 0.623) of 576 who left; excess over those at risk 0.0966 (0.061 to 0.132))
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(numerator=numerator, matched_on=matched_on, causes=causes, strata=strata)

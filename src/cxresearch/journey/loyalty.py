@@ -271,7 +271,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> cx.journey.loyalty_shift(study)
-        LoyaltyShift(49% still there after 365 days; -1.3 (-2.9 to +0.2) points after a moment, on average)
+        LoyaltyShift(49% still there after 365 days; -1.3 (-3.0 to +0.3) points after a moment, on average)
     """
     records = records_of(study, required_columns=("touchpoint",))
     info, level = records.study.info, records.study.decision.level
