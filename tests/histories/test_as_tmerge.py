@@ -15,7 +15,7 @@ def customers() -> list[Person]:
     """Entry and exit of each; those who enter late are known from their start."""
     causes = ("censored", "defection")
     return [
-        Person(r["id"], r["entry"], r["exit"], causes[r["event"]], r["id"], unseen=False)
+        Person(r["id"], r["entry"], r["exit"], causes[r["event"]], r["id"], left_truncated=False)
         for r in read("robust/tmerge_customers.csv").iter_rows(named=True)
     ]
 
