@@ -18,7 +18,7 @@ from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.compute import activity, compute
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
-from cxresearch.claims.kinds import AnyReading
+from cxresearch.claims.kinds import AnyReading, ModelReading
 from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import adapt_to_study, missing_requirement, required_columns
@@ -153,6 +153,9 @@ def _planned(
             with suppress(NotTestable):  # said when the reading is tried
                 adapted = _adapted(context, claim, reading)
                 result[claim.id] += context.table_specs(claim, adapted, variant)
+                if isinstance(adapted, ModelReading) and adapted.time_origin:
+                    # cohorts of such an origin are often wide, so that months of the calendar are terms
+                    result[claim.id] += context.table_specs(claim, adapted, variant, calendar=True)
         if claim.show_by_contacts and claim.naive in {r.id for r in wanted[claim.id]}:
             result[claim.id].append(contacts_spec())
     return result
