@@ -154,6 +154,37 @@ def test_firth_is_at_the_top_of_the_penalised_likelihood():
     assert here >= max(penalised(float(fit.coef[0]) + e) for e in (-0.1, -0.001, 0.001, 0.1))
 
 
+@pytest.mark.parametrize(
+    "emptied", [["m3"], ["m0"], ["m1", "m4"]], ids=["some", "the first", "two"]
+)
+@pytest.mark.parametrize("strata", [(), ("segment",)], ids=["one baseline", "by segment"])
+def test_held_levels_without_events_are_as_if_nobody_were_at_risk_in_them(emptied, strata):
+    rows = cohort().with_columns(month=pl.format("m{}", pl.col("start") // 7 % 6))
+    empty = pl.col("month").is_in(emptied)
+    rows = rows.with_columns(cause=pl.when(empty).then(0).otherwise(pl.col("cause")))
+    features = ["bad", "month", "segment"]
+    fit = cox(cohort_table(rows, features), ["bad", "month"], held=["month"], strata=strata)
+    without = cox(cohort_table(rows.filter(~empty), features), ["bad", "month"], strata=strata)
+    assert not fit.penalised
+    assert set(without.terms) < set(fit.terms)
+    np.testing.assert_allclose(fit.coef[:3], without.coef[:3], atol=2e-6)
+    np.testing.assert_allclose(fit.se[:3], without.se[:3], rtol=1e-5)
+    np.testing.assert_allclose(fit.se_model[:3], without.se_model[:3], rtol=1e-5)
+    assert fit.loglik == pytest.approx(without.loglik, abs=0.01)
+
+
+def test_the_top_of_a_penalised_likelihood_is_found_in_few_steps(monkeypatch):
+    module = import_module("cxresearch.estimators.cox")
+    inner, count = module.likelihood, []
+    monkeypatch.setattr(module, "likelihood", lambda *a: count.append(1) or inner(*a))
+    rows = cohort().with_columns(month=pl.format("m{}", pl.col("start") // 7 % 12))
+    empty = pl.col("month").is_in(["m1", "m4", "m7", "m8"])
+    rows = rows.with_columns(cause=pl.when(empty).then(0).otherwise(pl.col("cause")))
+    fit = cox(cohort_table(rows, ["bad", "month"]), ["bad", "month"])
+    assert fit.penalised
+    assert len(count) < 100
+
+
 def test_a_level_of_one_customer_does_not_break_the_errors():
     rows = cohort().with_columns(
         rare=pl.when(pl.col("id") == 7).then(pl.lit("seen")).otherwise(pl.lit("no"))

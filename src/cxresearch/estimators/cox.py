@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cxresearch.checks import arguments, fraction, having, instance, names, one_of
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
-from cxresearch.estimators.design import Design, design, identify
+from cxresearch.estimators.design import Design, belongs, design, identify
 from cxresearch.estimators.influence import add_up, clusters_of, robust_error
 from cxresearch.estimators.partial_likelihood import (
     Likelihood,
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DIVERGED = (
     12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
 )
+_GONE = 16.0  # likewise, of what is only held equal: its weight is below 1e-6 of the others
+_NEAR = 1e-7  # standard errors from the top of a penalised likelihood: its slope is known no better
 _APART = 1e-4  # of a weight, along what is held equal: less is rounding
 _STEPS, _HALVINGS = 50, 30
 _FAR = 5.0  # no step changes a log hazard ratio by more: weights could become zero, and a top be leapt over
@@ -65,7 +67,9 @@ def solve(information: NDArray[np.float64], score: Array) -> Array:
     )
 
 
-def maximise(x: Array, customers: Everyone, ties: Ties, start: Array) -> Top:
+def maximise(
+    x: Array, customers: Everyone, ties: Ties, start: Array, held: NDArray[np.bool_] | None = None
+) -> Top:
     """The maximum; with Firth's penalty where there is none.
 
     Args:
@@ -73,17 +77,25 @@ def maximise(x: Array, customers: Everyone, ties: Ties, start: Array) -> Top:
         customers: who is at risk and who leaves.
         ties: Efron's or Breslow's method.
         start: shape (p,).
+        held: shape (p,): columns that are only held equal; none if left out. One that grows without end, as that of a
+            month without events does, stays where it has no weight any more, and the others are at their limits.
     """
-    result = climb(x, customers, ties, start)
+    only_held = np.zeros(x.shape[1], bool) if held is None else held
+    result = climb(x, customers, ties, start, only_held)
     return firth(x, customers, ties) if result is None else result
 
 
-def climb(x: Array, customers: Everyone, ties: Ties, start: Array) -> Top | None:
-    """Newton with step halving; args as `maximise`, None where the likelihood has no maximum."""
-    beta = start.copy()
+def climb(
+    x: Array, customers: Everyone, ties: Ties, start: Array, held: NDArray[np.bool_]
+) -> Top | None:
+    """Newton with step halving; args as `maximise`, None where no maximum in the columns asked about is found."""
+    beta, asked = start.copy(), ~held
+    width = np.abs(x).max(axis=0, initial=0.0)
+    leave = x[customers.events_by_pattern()[0] > 0]
     here = likelihood(x, customers, ties, beta[None])
     for _ in range(_STEPS):
-        step = solve(here.information, here.score)[0]
+        beyond = held & (np.abs(beta) * width > _GONE) & (here.score[0] * beta >= 0)
+        step = _step(here, ~beyond)
         step = step * min(1.0, _FAR / max(float(reach(x, step)), _FAR))
         for _ in range(_HALVINGS):
             new = likelihood(x, customers, ties, (beta + step)[None])
@@ -94,13 +106,24 @@ def climb(x: Array, customers: Everyone, ties: Ties, start: Array) -> Top | None
             step = step / 2
         beta, here = beta + step, new
         spread = float(np.abs(step).max())
-        if reach(x, beta) > DIVERGED and spread > 0.1:
+        if reach(x[:, asked], beta[asked]) > DIVERGED and spread > 0.1:
+            return None
+        if (
+            np.ptp(leave @ beta) > _GONE
+        ):  # levels drift apart that all have events: their weights become rounding
             return None
         if spread < 1e-4:  # Newton doubles the digits: one step more leaves less than 1e-13
-            last = solve(here.information, here.score)[0]
+            last = _step(here, ~beyond)
             loglik = float(here.loglik[0] + 0.5 * here.score[0] @ last)
             return Top(beta + last, here.information[0], loglik, penalised=False)
     return None
+
+
+def _step(here: Likelihood, free: NDArray[np.bool_]) -> Array:
+    """A Newton step that leaves some columns where they are; shape (p,)."""
+    step = np.zeros(len(free))
+    step[free] = solve(here.information[0][np.ix_(free, free)], here.score[0][free])
+    return step
 
 
 def firth(x: Array, customers: Everyone, ties: Ties, start: Array | None = None) -> Top:
@@ -111,12 +134,16 @@ def firth(x: Array, customers: Everyone, ties: Ties, start: Array | None = None)
     """
     p = x.shape[1]
     beta = np.zeros(p) if start is None else start.copy()
+    before = np.zeros(p)
     h = 1e-4 * np.eye(p)
     here = likelihood(x, customers, ties, beta[None])
     for _ in range(200):
         around = _penalty(likelihood(x, customers, ties, np.concatenate([beta + h, beta - h])))
         slope = (around[:p] - around[p:]) / 2e-4
         step = np.clip(solve(here.information, here.score + slope)[0], -1.0, 1.0)
+        # the penalty bends as well, as much as the rest where a level has no events: Newton without it goes to and fro
+        step = step / 2 if step @ here.information[0] @ before < 0 else step
+        before = step
         current = here.loglik[0] + _penalty(here)[0]
         for _ in range(_HALVINGS):
             new = likelihood(x, customers, ties, (beta + step)[None])
@@ -125,7 +152,7 @@ def firth(x: Array, customers: Everyone, ties: Ties, start: Array | None = None)
                 break
             step = step / 2
         beta, here = beta + step, new
-        if float(np.abs(step).max()) < 1e-8:
+        if float(step @ here.information[0] @ step) < _NEAR**2:
             break
     return Top(beta, here.information[0], float(here.loglik[0]), penalised=True)
 
@@ -204,8 +231,9 @@ def cox(
         errors: by influence functions, clustered (default), or model-based only.
 
     Returns:
-        The fit. Where the likelihood has no maximum (a level with all or none of the events), Firth's penalty is used
-        and `penalised` is true.
+        The fit. Where the likelihood has no maximum in the terms that are not held (a level with all or none of the
+        events), Firth's penalty is used and `penalised` is true. A held level without events runs off as R's `coxph`
+        lets it, which leaves the other coefficients at their limits.
 
     Raises:
         ArgumentError: an argument of the wrong type, or a level not between 0 and 1.
@@ -232,12 +260,14 @@ def cox(
     terms, strata = names("terms", terms), names("strata", strata)
     level = fraction("level", level)
     d = design(table, terms, strata, cause)
-    identified = identify(d, names("held", held))
+    held = names("held", held)
+    identified = identify(d, held)
     d = d.only(identified.kept)
     p = len(d.terms)
+    only_held = np.array([any(belongs(t, h) for h in held) for t in d.terms])
     clusters = clusters_of(table, [cause]) if errors == "robust" else None
     try:
-        top = maximise(d.x, d.everyone, ties, np.zeros(p))
+        top = maximise(d.x, d.everyone, ties, np.zeros(p), only_held)
     except np.linalg.LinAlgError as e:
         raise EstimationError(
             f"the model with {', '.join(d.terms)} cannot be fitted: {e}"
