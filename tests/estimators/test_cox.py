@@ -446,3 +446,23 @@ def test_a_first_step_too_long_for_floating_point_is_shortened():
     )  # fmt: skip
     assert not fit.penalised
     assert fit.coef[0] == pytest.approx(result.x, abs=1e-5)
+
+
+def test_held_levels_that_drift_apart_are_bounded():
+    # in each segment the months come one after the other, and whoever leaves is in the earlier of two
+    rows = pl.DataFrame(
+        {
+            "id": range(400),
+            "start": 0,
+            "stop": [10 * (1 + i % 4) for i in range(400)],
+            "bad": [str(i // 4 % 2) for i in range(400)],
+            "month": [f"m{i % 4}" for i in range(400)],
+            "event": [int(i % 4 < 3 and i % 5 < 2 + i // 4 % 2) for i in range(400)],
+        }
+    )
+    fit = cox(from_rows(rows, ["bad", "month"]), ["bad", "month"], held=["month"])
+    apart = cox(from_rows(rows, ["bad", "month"]), ["bad"], strata=["month"])
+    assert not fit.penalised
+    assert np.abs(fit.coef).max() <= 16
+    assert fit.coef[0] == pytest.approx(apart.coef[0], rel=0.01)  # who leaves is compared within a month alone
+    assert fit.se[0] == pytest.approx(apart.se[0], rel=0.01)

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 DIVERGED = (
     12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
 )
-_GONE = 16.0  # likewise, of what is only held equal: its weight is below 1e-6 of the others
+_BOUNDS = (
+    16.0,
+    8.0,
+)  # likewise, of a column that is only held equal: less than 1e-6, or 1/1000, of its weight is left
+_ROUNDING = 20.0  # log hazard ratio between two who leave, beyond which sums over those at risk lose their digits
 _NEAR = 1e-7  # standard errors from the top of a penalised likelihood: its slope is known no better
 _APART = 1e-4  # of a weight, along what is held equal: less is rounding
 _STEPS, _HALVINGS = 50, 30
@@ -81,41 +85,54 @@ def maximise(
             month without events does, stays where it has no weight any more, and the others are at their limits.
     """
     only_held = np.zeros(x.shape[1], bool) if held is None else held
-    result = climb(x, customers, ties, start, only_held)
-    return firth(x, customers, ties) if result is None else result
+    for bound in _BOUNDS[: 1 + bool(only_held.any())]:
+        result = climb(x, customers, ties, start, np.where(only_held, bound, np.inf))
+        if result is not None:
+            return result
+    return firth(x, customers, ties)
 
 
-def climb(
-    x: Array, customers: Everyone, ties: Ties, start: Array, held: NDArray[np.bool_]
-) -> Top | None:
-    """Newton with step halving; args as `maximise`, None where no maximum in the columns asked about is found."""
-    beta, asked = start.copy(), ~held
-    width = np.abs(x).max(axis=0, initial=0.0)
+def climb(x: Array, customers: Everyone, ties: Ties, start: Array, bound: Array) -> Top | None:
+    """Newton with step halving, within bounds.
+
+    Args:
+        x: as in `maximise`.
+        customers: likewise.
+        ties: likewise.
+        start: likewise.
+        bound: shape (p,): the largest log hazard ratio that each column may make.
+
+    Returns:
+        None where the columns without a bound have no maximum, or levels with events drift apart until the weights of
+        some are rounding.
+    """
+    beta, free = start.copy(), np.isinf(bound)
+    limit = bound / np.maximum(np.abs(x).max(axis=0, initial=0.0), 1e-300)
     leave = x[customers.events_by_pattern()[0] > 0]
     here = likelihood(x, customers, ties, beta[None])
     for _ in range(_STEPS):
-        beyond = held & (np.abs(beta) * width > _GONE) & (here.score[0] * beta >= 0)
-        step = _step(here, ~beyond)
+        at_bound = (np.abs(beta) >= limit) & (here.score[0] * beta >= 0)
+        step = _step(here, ~at_bound)
         step = step * min(1.0, _FAR / max(float(reach(x, step)), _FAR))
         for _ in range(_HALVINGS):
-            new = likelihood(x, customers, ties, (beta + step)[None])
+            there = np.clip(beta + step, -limit, limit)
+            new = likelihood(x, customers, ties, there[None])
             if np.isfinite(new.loglik[0]) and new.loglik[0] >= here.loglik[0] - 1e-12 * abs(
                 here.loglik[0]
             ):
                 break
             step = step / 2
-        beta, here = beta + step, new
-        spread = float(np.abs(step).max())
-        if reach(x[:, asked], beta[asked]) > DIVERGED and spread > 0.1:
+        spread = float(np.abs(there - beta).max())
+        beta, here = there, new
+        if spread > 0.1 and reach(x[:, free], beta[free]) > DIVERGED:
             return None
-        if (
-            np.ptp(leave @ beta) > _GONE
-        ):  # levels drift apart that all have events: their weights become rounding
+        if np.ptp(leave @ beta) > _ROUNDING:
             return None
         if spread < 1e-4:  # Newton doubles the digits: one step more leaves less than 1e-13
-            last = _step(here, ~beyond)
+            last = _step(here, ~at_bound)
             loglik = float(here.loglik[0] + 0.5 * here.score[0] @ last)
-            return Top(beta + last, here.information[0], loglik, penalised=False)
+            there = np.clip(beta + last, -limit, limit)
+            return Top(there, here.information[0], loglik, penalised=False)
     return None
 
 
