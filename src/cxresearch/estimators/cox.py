@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from cxresearch.checks import arguments, fraction, having, instance, names, one_of
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.design import Design, belongs, design, identify
-from cxresearch.estimators.influence import add_up, clusters_of, robust_error
+from cxresearch.estimators.influence import clusters_of, robust_error
 from cxresearch.estimators.partial_likelihood import (
     Likelihood,
     Ties,
@@ -22,7 +23,7 @@ from cxresearch.estimators.partial_likelihood import (
     tie_terms,
 )
 from cxresearch.estimators.results import CoxFit, Estimate, estimate, references
-from cxresearch.estimators.risk_sets import Array, Everyone, run_back
+from cxresearch.estimators.risk_sets import Array, Everyone, Ints, run_back
 from cxresearch.risk.table import RiskTable
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _ROUNDING = 20.0  # log hazard ratio between two who leave, beyond which sums ov
 _NEAR = 1e-7  # standard errors from the top of a penalised likelihood: its slope is known no better
 _APART = 1e-4  # of a weight, along what is held equal: less is rounding
 _STEPS, _HALVINGS = 50, 30
+_AT_ONCE = 1_000_000  # flows in a batch
 _FAR = 5.0  # no step changes a log hazard ratio by more: weights could become zero, and a top be leapt over
 
 
@@ -203,24 +205,35 @@ def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
     mean = (S1 * A[:, None] - Q1 * B[:, None]) / events
     back = np.column_stack([B, S1 * D[:, None] - Q1 * E[:, None]])
     flows = d.flows
+    total = np.zeros((flows.groups, len(beta) + 1))
 
-    def contributions(part: slice) -> Array:
+    def weighed(part: slice) -> Array:
+        """What a batch of flows adds, as weights of patterns and of risk sets: most of them are shared."""
         pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
-        x, hazard = d.x[pattern], r[pattern][:, None]
-        out = np.where(enter >= 0, flows.net[part], 0)[:, None]
-        at_risk = rate[np.maximum(enter, 0)]
-        score = -out * hazard * (x * at_risk[:, :1] - at_risk[:, 1:])
-        loglik = -out * hazard * at_risk[:, :1]
+        out = np.where(enter >= 0, flows.net[part], 0) * r[pattern]
+        enter = np.maximum(enter, 0)
+        of_pattern = -out * rate[enter, 0]
+        loglik = of_pattern.copy()
         left = np.flatnonzero((row >= 0) & (flows.events[part] > 0))
-        x, hazard, row = x[left], hazard[left], row[left]
-        n = flows.events[part][left][:, None].astype(np.float64)
-        score[left] += n * (x - mean[row] + hazard * (x * back[row][:, :1] - back[row][:, 1:]))
-        tied = eta[pattern[left]] - L[row] / events[row, 0] + hazard[:, 0] * B[row]
-        loglik[left] += n * tied[:, None]
-        return np.column_stack([score, loglik])
+        n, row, hazard = flows.events[part][left], row[left], r[pattern[left]]
+        of_pattern[left] += n * (1 + hazard * back[row, 0])
+        loglik[left] += n * (eta[pattern[left]] - L[row] / events[row, 0] + hazard * B[row])
+        group = flows.place[part]
+        score = _by_group(group, pattern, of_pattern, (flows.groups, len(d.x))) @ d.x
+        score += _by_group(group, enter, out, (flows.groups, len(rate))) @ rate[:, 1:]
+        lost = n[:, None] * (mean[row] + hazard[:, None] * back[row, 1:])
+        np.subtract.at(score, group[left], lost)
+        return np.column_stack([score, np.bincount(group, loglik, minlength=flows.groups)])
 
-    total = add_up(flows.place, flows.groups, len(beta) + 1, contributions)
+    for start in range(0, len(flows.place), _AT_ONCE):
+        total += weighed(slice(start, start + _AT_ONCE))
     return total[:, :-1], total[:, -1]
+
+
+def _by_group(group: Ints, column: Ints, weight: Array, shape: tuple[int, int]) -> csr_array:
+    """Weights summed by group and column; `group` ascending."""
+    begins = np.searchsorted(group, np.arange(shape[0] + 1))
+    return csr_array((weight, column, begins), shape=shape)
 
 
 def cox(
