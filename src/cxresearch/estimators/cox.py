@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from cxresearch.checks import arguments, fraction, having, instance, names, one_of
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.design import Design, belongs, design, identify
-from cxresearch.estimators.influence import clusters_of, robust_error
+from cxresearch.estimators.influence import Clusters, clusters_of, robust_error
 from cxresearch.estimators.partial_likelihood import (
     Likelihood,
     Ties,
@@ -290,12 +290,46 @@ def cox(
     terms, strata = names("terms", terms), names("strata", strata)
     level = fraction("level", level)
     d = design(table, terms, strata, cause)
-    held = names("held", held)
+    clusters = clusters_of(table, [cause]) if errors == "robust" else None
+    return fit_design(
+        d,
+        table,
+        names("held", held),
+        strata=strata,
+        ties=ties,
+        cause=cause,
+        level=level,
+        clusters=clusters,
+    )
+
+
+def fit_design(
+    d: Design,
+    table: RiskTable,
+    held: Sequence[str],
+    *,
+    strata: Sequence[str],
+    ties: Ties = "efron",
+    cause: str,
+    level: float,
+    clusters: Clusters | None,
+) -> CoxFit:
+    """Fit a Cox model that is laid out already; several models of one table can share what is laid out.
+
+    Args:
+        d: with all columns of the terms.
+        table: that it was made of.
+        held: terms that are only held equal, as in `cox`.
+        strata: those of the design.
+        ties: as in `cox`.
+        cause: the event of the design.
+        level: confidence level of the limits.
+        clusters: whom robust errors go over; None for model-based ones only.
+    """
     identified = identify(d, held)
     d = d.only(identified.kept)
     p = len(d.terms)
     only_held = np.array([any(belongs(t, h) for h in held) for t in d.terms])
-    clusters = clusters_of(table, [cause]) if errors == "robust" else None
     try:
         top = maximise(d.x, d.everyone, ties, np.zeros(p), only_held)
     except np.linalg.LinAlgError as e:

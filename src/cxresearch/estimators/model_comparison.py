@@ -14,9 +14,9 @@ from scipy import stats
 
 from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
-from cxresearch.estimators.cox import cox
-from cxresearch.estimators.design import belongs
-from cxresearch.estimators.influence import places, robust_error
+from cxresearch.estimators.cox import fit_design
+from cxresearch.estimators.design import belongs, design
+from cxresearch.estimators.influence import clusters_of, places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
 from cxresearch.html_tables import html_table
 from cxresearch.risk.table import RiskTable
@@ -123,8 +123,20 @@ def compare_models(
             else "there are no terms to compare"
         )
 
+    every = [*a, *b, *common]
+    laid_out, clusters = design(table, every, strata, cause), clusters_of(table, [cause])
+
     def fitted(terms: Sequence[str]) -> CoxFit:
-        return cox(table, terms, held=common, strata=strata, cause=cause, level=level)
+        kept = np.isin(laid_out.term, [every.index(t) for t in terms])
+        return fit_design(
+            laid_out.only(kept),
+            table,
+            common,
+            strata=strata,
+            cause=cause,
+            level=level,
+            clusters=clusters,
+        )
 
     of_a, of_b, joint = (fitted([*terms, *common]) for terms in (a, b, [*a, *b]))
     total = joint.events
