@@ -14,7 +14,9 @@ import numpy as np
 
 from tests.reference import estimators, grids
 from tests.reference.estimators import (
+    Compared,
     Contest,
+    Excess,
     Fit,
     Incidence,
     Share,
@@ -41,8 +43,6 @@ from tests.reference.grids import (
 
 FIRST_DAY = date(2022, 1, 3)  # of the log
 HORIZON = 300
-MANY = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 25, 30, 40)
-SO_FAR = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 23, 30)
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def over_range(number: Number, counts: np.ndarray) -> Number:
     return replace(number, value=number.value**times)
 
 
-def of(result: Incidence | Share | Contest) -> Number:
-    """Return an incidence, a share or a contest as a number."""
+def of(result: Incidence | Share | Contest | Excess) -> Number:
+    """Return a result as a number."""
     if isinstance(result, Share):
         return Number(result.value, result.whole, result.part)
     if isinstance(result, Contest):
@@ -135,11 +135,6 @@ class Past:
         """Compare two descriptions with contacts, segment and cohort held equal."""
         held = hold(self.life, self.held, {}, (), mask, segment=segment, calendar=calendar)
         return of(contest(self.life, *sides, held.terms, held.strata, held.mask))
-
-    @cached_property
-    def all(self) -> Grid:
-        """All contacts so far, in bands."""
-        return banded(count(self.life), MANY)
 
     @cached_property
     def segment(self) -> np.ndarray:
@@ -266,9 +261,6 @@ def hold(
     # where nobody leaves at a level of what is only held equal, its hazard is nothing
     for grid in terms.values():
         seen = seen & np.isin(grid, np.unique(grid[lost]))
-    if "recency" in terms:  # none so far, and none in 90 days, are told by the other two
-        recency = terms["recency"]
-        terms["recency"] = np.where((recency >= 1) & (recency <= 3), recency, 0)
     one = np.zeros(len(life.name), dtype=int)
     return Held(terms, both(*strata) if strata else one, seen)
 
@@ -287,19 +279,34 @@ def claim(name: str) -> Callable[[Callable[[Past], Numbers]], Callable[[Past], N
     return enter
 
 
+def closest(p: Past, state: Grid, below: int | None) -> Compared:
+    """Compare customers who reach level 1 with others who are in touch: of the same segment and cohort.
+
+    In touch is on that day or else in the week before, and a cohort is of one month or else of three: the closest that
+    leaves at most a tenth of the exposed alone, or else the last. Contacts in 90 days and so far are balanced.
+    """
+    so_far = banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
+    for days, months in ((1, 1), (1, 3), (7, 1), (7, 3)):
+        cohort = np.broadcast_to(cohorts(p.life, months)[0][:, None], p.life.size)
+        terms = (p.contacts, so_far)
+        result = estimators.comparable(p.life, state, 1, below, days, equal=(cohort,), terms=terms)
+        if result.alone <= 0.1 * (result.alone + result.customers):
+            break
+    return result
+
+
 def strikes(p: Past, most: int) -> Numbers:
     """What the two claims about first bad moments have in common: excess and its parts."""
-    bad, so_far = count(p.life, grade=BAD), banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
-    result = estimators.excess(p.life, bad, 1, most, HORIZON, so_far)
+    compared = closest(p, count(p.life, grade=BAD), most)
+    result = compared.excess(p.life, HORIZON)
     numbers = {
-        "excess": Number(result.value, result.customers, result.events),
+        "excess": of(result),
         "without-a-bad-moment": Number(result.comparators),
         "followed": Number(result.exposed, result.customers, result.events),
     }
     if most == 2:
         for days in (30, 90, 180):
-            one = estimators.excess(p.life, bad, 1, most, days, so_far)
-            numbers[f"in-{days}-days"] = Number(one.value, one.customers, one.events)
+            numbers[f"in-{days}-days"] = of(compared.excess(p.life, days))
     return numbers
 
 
@@ -380,39 +387,28 @@ def judgment_day(p: Past) -> Numbers:
 def thirty_days(p: Past) -> Numbers:
     bad = p.each["bad"]
     age = grids.age_of_last(p.life, BAD, (30, 180))  # 1 is 0-30 days, 2 is 31-180
-    ages = grids.age(p.life, [(c.who, c.day) for c in p.life.contacts], (7, 14, 30, 60, 90, 180))
+    marks = [(c.who, c.day) for c in p.life.contacts]
+    ages = {"ages": grids.age(p.life, marks, (7, 14, 30, 60, 90, 180))}
     grade = grids.last_grade(p.life)
 
-    def latest(edges: tuple[int, ...]) -> Grid:
+    def latest(edges: tuple[int, ...]) -> Terms:
         """The grade of the last contact and its age: ten times the grade, and the band."""
-        marks = [(c.who, c.day) for c in p.life.contacts]
         band = grids.age(p.life, marks, edges)
-        return np.where(grade > 0, 10 * grade + band, grade)
-
-    b, n = 10 * (1 + BAD), 10 * (1 + NEUTRAL)
-
-    def fitted(edges: tuple[int, ...], told: tuple[int, ...]) -> Fit:
-        """Of the ages, only those that the grade's own bands and the contacts in 90 days do not tell already."""
-        asked = latest(edges)
-        held = hold(p.life, p.held, {"ages": ages}, [asked])
-        equal = held.terms | {
-            "ages": np.where(np.isin(ages, told), ages, 0),
-            "so_far": np.maximum(held.terms["so_far"], 1),
-        }
-        del equal["recency"]
-        return cox(p.life, {"latest": asked, **equal}, strata=held.strata, mask=held.mask)
+        return {"latest": np.where(grade > 0, 10 * grade + band, grade)}
 
     def over(band: int) -> dict[str, float]:
-        return {f"latest={b + band}": 1.0, f"latest={n + band}": -1.0}
+        return {f"latest={10 * (1 + g) + band}": w for g, w in ((BAD, 1.0), (NEUTRAL, -1.0))}
 
     def less(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
         return one | {name: -weight for name, weight in other.items()}
 
-    main, fine = fitted((30, 180), (1, 2, 4)), fitted((30, 60, 180), (1, 2))
+    main, fine = (p.adjusted(latest(e), named=ages) for e in ((30, 180), (30, 60, 180)))
+    bad_age = p.adjusted({"bad": grids.age_of_last(p.life, BAD, (30, 60, 180))})
     once = (bad == 1) & p.where(age, 1, 2)
     return {
         "recent-over-older": ratio(main, less(over(1), over(2))),
-        "later": ratio(fine, less(over(2), over(3))),
+        "recent-over-next": ratio(fine, less(over(1), over(2))),
+        "later": ratio(bad_age, {"bad=2": 1.0, "bad=3": -1.0}),
         "recent": ratio(main, over(1)),
         "older": ratio(main, over(2)),
         "crude": ratio(cox(p.life, {"age": age}, mask=once), {"age=2": -1}),
@@ -450,8 +446,10 @@ def good_moments_build(p: Past) -> Numbers:
     one = {"good": 1.0, "neutral": -1.0}
     held = hold(p.life, p.held, {}, list(p.each.values()))
     seen = estimators.looked_at(p.life, p.each["good"] >= 0)
+    adjusted = ratio(p.adjusted({}, p.each), one)
     return {
-        "adjusted": over_range(ratio(p.adjusted({}, p.each), one), p.each["good"][held.mask]),
+        "adjusted": over_range(adjusted, p.each["good"][held.mask]),
+        "per-moment": adjusted,
         "crude": over_range(ratio(cox(p.life, {}, p.each), one), p.each["good"][seen]),
         "final-count": ratio(cox(p.life, {"any": any_good}, final=True), {"any=1": 1}),
         "left-anyway": p.left_anyway(any_good == 0),
@@ -462,27 +460,19 @@ def good_moments_build(p: Past) -> Numbers:
 def neutral_threat(p: Past) -> Numbers:
     neutral = banded(count(p.life, grade=NEUTRAL), (1, 3, 6, 12))
     bad, unknown = np.minimum(p.each["bad"], 3), banded(p.each["unknown"], (1, 3))
-    terms = {
-        "bad": bad,
-        "neutral": neutral,
-        "unknown": unknown,
-        "all": p.all,
-        "contacts": p.contacts,
-    }
-    fit = cox(p.life, terms, strata=p.segment)
-    gone = (
-        (p.life.event == DEFECTION)
-        & (at_exit(p.life, bad) >= 0)
-        & (at_exit(p.life, p.contacts) >= 0)
-    )
+    asked, named = {"neutral": neutral, "bad": bad}, {"unknown": unknown}
+    held = hold(p.life, p.held, named, list(asked.values()))
+    fit = cox(p.life, asked | held.terms, strata=held.strata, mask=held.mask)
+    left = np.argwhere(held.mask & estimators.left(p.life, DEFECTION))
 
-    def attributable(name: str, grid: Grid) -> float:
-        levels = at_exit(p.life, grid)[gone]
-        return 1 - float(np.mean([np.exp(-fit[f"{name}={level}"]) for level in levels]))
+    def attributable(name: str) -> float:
+        """The share of departures that would not have been, had all been at the first level."""
+        levels = [int(asked[name][i, u]) for i, u in left]
+        return 1 - float(np.mean([1 / fit.ratio({f"{name}={level}": 1.0}) for level in levels]))
 
-    with_neutral, with_bad = attributable("neutral", neutral), attributable("bad", bad)
+    with_neutral, with_bad = attributable("neutral"), attributable("bad")
     any_of = {"neutral": np.minimum(p.each["neutral"], 1), "bad": np.minimum(p.each["bad"], 1)}
-    linear = cox(p.life, {"contacts": p.contacts}, p.each, strata=p.segment)
+    linear = p.adjusted({}, p.each)
     return {
         "attributable": Number(with_neutral - with_bad, fit.customers, fit.events),
         "per-moment": ratio(linear, {"neutral": 1, "bad": -1}),
@@ -499,17 +489,13 @@ def weakest_moment(p: Past) -> Numbers:
         make(p.life) for make in (grids.worst_score, grids.mean_score, grids.last_score)
     )
     scored = worst >= 1
-    equal = {
-        "contacts": p.contacts,
-        "so_far": banded(count(p.life), (2, 3, 4, 5, 6, 8, 10, 14, 20)),
-    }
+    grades = {name: p.each[name] for name in ("bad", "neutral", "good")}
     sides = ({"worst": worst}, {}), ({"mean": mean}, {})
     return {
-        "worst-or-mean": of(contest(p.life, *sides, equal, p.segment, scored)),
+        "worst-or-mean": p.compared(sides, scored),
         "crude": of(contest(p.life, *sides, {}, None, scored)),
-        "worst-or-last": of(
-            contest(p.life, sides[0], ({"last": last}, {}), equal, p.segment, scored)
-        ),
+        "worst-or-last": p.compared((sides[0], ({"last": last}, {})), scored),
+        "worst-or-counts": p.compared((sides[0], ({}, grades)), scored),
         "final-states": of(contest(p.life, *sides, {}, None, scored, final=True)),
         "left-anyway": p.left_anyway(p.each["bad"] == 0),
     }
@@ -538,6 +524,7 @@ def latest_moment(p: Past) -> Numbers:
     sides = ({"last": last}, {}), (p.up_to_three("bad", "neutral", "good"), {})
     return {
         "last-or-history": p.compared(sides),
+        "last-or-bad": p.compared((sides[0], (p.up_to_three("bad"), {}))),
         "crude": of(contest(p.life, *sides, {}, None)),
         "final-states": of(contest(p.life, *sides, {}, None, final=True)),
         "left-anyway": p.left_anyway(p.where(last, 0, 1 + NEUTRAL, 1 + GOOD)),
@@ -629,8 +616,6 @@ def recovery_paradox(p: Past) -> Numbers:
     speed, problem = p.problem_state, p.first_problem
     state = np.select([speed == 2, speed == 4], [1, 3], speed)  # however long it took
     by_speed = p.adjusted({"speed": speed})
-    so_far = banded(count(p.life), (1, 2, 3, 4, 6, 9, 14, 21))
-    result = estimators.excess(p.life, problem, 1, None, HORIZON, so_far)
     before, _ = since_level(p, problem, 1, 3, reaching(problem, 3), HORIZON)
     one = {"state=3": 1.0}
     return {
@@ -638,7 +623,7 @@ def recovery_paradox(p: Past) -> Numbers:
         "crude": ratio(cox(p.life, {"state": state}), one),
         "resolved-quickly": ratio(by_speed, {"speed=3": 1}),
         "resolved-late": ratio(by_speed, {"speed=4": 1}),
-        "from-the-start": Number(result.value, result.customers, result.events),
+        "from-the-start": of(closest(p, problem, None).excess(p.life, HORIZON)),
         "left-before-resolution": of(before),
         "final-state": ratio(cox(p.life, {"state": state}, final=True), one),
         "left-anyway": p.left_anyway(state == 0),

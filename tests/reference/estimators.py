@@ -4,7 +4,7 @@ Shares no code with the package. `mask` says which customer-days are looked at; 
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,8 @@ from tests.reference.grids import DEFECTION, OTHER, UNKNOWN, Contact, Grid, Life
 Terms = dict[str, Grid]
 MIN_CELL = 10
 LAST_STEP = 1e-5  # of Newton's method; its square is left
+FAR = 12.0  # a coefficient beyond runs off
+ALIKE = 1e-9  # of a column's spread: what is left of it where others say the same
 
 
 def left(life: Life, cause: int) -> Grid:
@@ -62,15 +64,25 @@ def looked_at(life: Life, mask: Grid | None) -> Grid:
 
 @dataclass
 class Fit:
-    """A model: coefficients by name (``bad=1``, ``sour``), and what it was fitted to."""
+    """A model: coefficients by name (``bad=1``, ``sour``), and what it was fitted to.
+
+    `sets` are the risk sets that say something of the coefficients; `free` has a row for each direction in which the
+    coefficients can be moved without any of these risk sets becoming more or less likely.
+    """
 
     coef: dict[str, float]
     loglik: float
     customers: int
     events: int
+    sets: "Sets"
+    free: np.ndarray
 
     def ratio(self, weights: dict[str, float]) -> float:
-        """Return exp of a weighted sum of coefficients."""
+        """Return exp of a weighted sum of coefficients, which the data must determine."""
+        w = np.array([weights.get(name, 0.0) for name in self.sets.names])
+        if len(self.free) and np.abs(self.free @ w).max() > 1e-6:
+            message = f"the data do not determine {weights}"
+            raise ArithmeticError(message)
         return float(np.exp(sum(w * self[name] for name, w in weights.items())))
 
     def __getitem__(self, name: str) -> float:
@@ -93,6 +105,10 @@ class Sets:
     gone_row: np.ndarray
     who_left: np.ndarray
     customers: int
+
+    def by_time(self) -> list[np.ndarray]:
+        """The rows of each risk set."""
+        return np.split(np.arange(len(self.time)), np.flatnonzero(np.diff(self.time)) + 1)
 
 
 def risk_sets(
@@ -137,27 +153,44 @@ def risk_sets(
     return Sets(names, x, cases[:, 0], row_of, people, row_of[leaves], people[leaves], customers)
 
 
-def fit(sets: Sets, keep: np.ndarray | None = None, start: np.ndarray | None = None) -> Fit:
-    """Maximise Efron's partial likelihood by Newton's method.
+def fit(sets: Sets) -> Fit:
+    """Maximise Efron's partial likelihood, in the limit where coefficients run off.
 
-    Args:
-        sets: the risk sets.
-        keep: shape (N,): which customers to look at; all by default.
-        start: where to begin.
+    Where the likelihood rises without end in some direction, whoever has less of it than those who leave has no weight
+    in the limit. The rest of the risk sets then says what the other coefficients are.
+    """
+    while True:
+        beta, loglik, information = climb(sets)
+        if beta is not None:
+            break
+        direction = recession(sets)
+        if direction is None:
+            message = "no maximum was found, and no direction in which there is none"
+            raise ArithmeticError(message)
+        sets = in_the_limit(sets, direction)
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    free = (vectors[:, values < ALIKE] / scale[:, None]).T
+    free /= np.maximum(np.linalg.norm(free, axis=1, keepdims=True), 1e-300)
+    result = dict(zip(sets.names, map(float, beta), strict=True))
+    return Fit(result, loglik, sets.customers, len(sets.gone_row), sets, free)
+
+
+def climb(sets: Sets) -> tuple[np.ndarray | None, float, np.ndarray]:
+    """Newton's method, with the shortest of the steps that are equally good where columns say the same.
+
+    Returns:
+        The coefficients, None where one runs off; the log likelihood and the information.
     """
     rows = len(sets.x)
-    if keep is None:
-        there = np.bincount(sets.row_of, minlength=rows).astype(float)
-        gone = np.bincount(sets.gone_row, minlength=rows).astype(float)
-    else:
-        there = np.bincount(sets.row_of[keep[sets.who]], minlength=rows).astype(float)
-        gone = np.bincount(sets.gone_row[keep[sets.who_left]], minlength=rows).astype(float)
+    there = np.bincount(sets.row_of, minlength=rows).astype(float)
+    gone = np.bincount(sets.gone_row, minlength=rows).astype(float)
     first = np.flatnonzero(np.r_[True, np.diff(sets.time) > 0])
     d = np.add.reduceat(gone, first).astype(int)
     # one line for each departure: its risk set, and how much of the departures with it is already gone
     of = np.repeat(np.arange(len(d)), d)
     part = np.concatenate([np.arange(k) / k for k in d if k > 0])
-    beta = np.zeros(sets.x.shape[1]) if start is None else start.copy()
+    beta = np.zeros(sets.x.shape[1])
     set_of_row = np.repeat(np.arange(len(first)), np.diff(np.r_[first, rows]))
     for _ in range(60):
         eta = sets.x @ beta
@@ -173,17 +206,56 @@ def fit(sets: Sets, keep: np.ndarray | None = None, start: np.ndarray | None = N
         weight = w * (there * a[set_of_row] - gone * b[set_of_row])
         information = sets.x.T @ (weight[:, None] * sets.x) - v.T @ v
         score = gone @ sets.x - v.sum(axis=0)
-        step = np.linalg.solve(information, score)
+        scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
+        step = np.linalg.lstsq(information / np.outer(scale, scale), score / scale, rcond=ALIKE)[0]
+        step /= scale
         step *= min(1.0, 2.0 / np.abs(step).max(initial=1e-9))
         beta = beta + step
+        if not np.abs(beta).max(initial=0) < FAR:
+            return None, float(loglik), information
         if np.abs(step).max(initial=0) < LAST_STEP:
-            loglik += 0.5 * score @ step  # what the last step adds, but for its third power
-            break
-    if not np.isfinite(beta).all() or np.abs(beta).max(initial=0) > 12:
-        message = "no finite maximum"
-        raise ArithmeticError(message)
-    result = dict(zip(sets.names, map(float, beta), strict=True))
-    return Fit(result, float(loglik), sets.customers, int(d.sum()))
+            # what the last step adds, but for its third power
+            return beta, float(loglik + 0.5 * score @ step), information
+    return None, float(loglik), information
+
+
+def recession(sets: Sets) -> np.ndarray | None:
+    """A direction in which the likelihood never falls and somewhere rises, shape (p,); None where there is none.
+
+    Along it no one at risk with a leaver has more than the leaver, and somebody has less.
+    """
+    more = np.unique(np.concatenate(list(leads(sets))), axis=0)
+    more = more[np.abs(more).sum(axis=1) > 0]
+    found = optimize.linprog(
+        -more.sum(axis=0), A_ub=-more, b_ub=np.zeros(len(more)), bounds=(-1, 1), method="highs"
+    )
+    return found.x if -found.fun > 1e-6 else None
+
+
+def leads(sets: Sets) -> Iterator[np.ndarray]:
+    """How much more of everything each leaver has than those at risk at the same time."""
+    for rows in sets.by_time():
+        for leaver in np.intersect1d(rows, sets.gone_row):
+            yield sets.x[leaver] - sets.x[rows]
+
+
+def in_the_limit(sets: Sets, direction: np.ndarray) -> Sets:
+    """The risk sets without those who have less of a direction than the leavers."""
+    along = sets.x @ direction
+    keep = np.zeros(len(along), dtype=bool)
+    for rows in sets.by_time():
+        keep[rows] = along[rows] > along[rows].max() - 1e-6
+    assert keep[sets.gone_row].all()
+    number = np.cumsum(keep) - 1
+    there = keep[sets.row_of]
+    return replace(
+        sets,
+        x=sets.x[keep],
+        time=sets.time[keep],
+        row_of=number[sets.row_of[there]],
+        who=sets.who[there],
+        gone_row=number[sets.gone_row],
+    )
 
 
 def cox(
@@ -225,20 +297,20 @@ class Contest:
     events: int
 
 
-def by_cluster(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def by_cluster(fitted: Fit, cluster: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """What every cluster adds to the score, by the derivative in its case weight, and the information.
 
     All who leave at once weigh as the mean of them. Customer by customer and risk set by risk set.
 
     Args:
-        sets: the risk sets.
-        fitted: what was fitted to them.
+        fitted: a model.
         cluster: the cluster of every customer.
 
     Returns:
         Shapes (C, p) and (p, p).
     """
     _, member = np.unique(np.array(cluster), return_inverse=True)
+    sets = fitted.sets
     beta = np.array([fitted[name] for name in sets.names])
     risk = np.exp(sets.x @ beta)
     at = sets.time.astype(int)
@@ -267,11 +339,11 @@ def by_cluster(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> tuple[np.ndar
     return together, information
 
 
-def robust_error(sets: Sets, fitted: Fit, cluster: Sequence[str]) -> dict[str, float]:
+def robust_error(fitted: Fit, cluster: Sequence[str]) -> dict[str, float]:
     """The root of the sum of squares of what clusters move, by coefficient (Lin and Wei)."""
-    score, information = by_cluster(sets, fitted, cluster)
+    score, information = by_cluster(fitted, cluster)
     moves = score @ np.linalg.inv(information)
-    return dict(zip(sets.names, np.sqrt((moves**2).sum(axis=0)).tolist(), strict=True))
+    return dict(zip(fitted.sets.names, np.sqrt((moves**2).sum(axis=0)).tolist(), strict=True))
 
 
 def contest(
@@ -297,15 +369,16 @@ def contest(
     seen = np.ones(life.size, dtype=bool) if mask is None else mask
     for grid in (g for side in (first, second) for part in side for g in part.values()):
         seen = seen & (grid >= 0)
-    sides = [
-        risk_sets(life, {**equal, **side[0]}, side[1], strata, seen) for side in (first, second)
+    fits = [
+        fit(risk_sets(life, {**equal, **side[0]}, side[1], strata, seen))
+        for side in (first, second)
     ]
-    fits = [fit(s) for s in sides]
     events = fits[0].events
     by_chance = []
-    for sets, fitted in zip(sides, fits, strict=True):
-        score, information = by_cluster(sets, fitted, life.cluster)
-        by_chance.append(np.trace(np.linalg.solve(information, score.T @ score)) / 2)
+    for fitted in fits:
+        score, information = by_cluster(fitted, life.cluster)
+        moves = np.linalg.lstsq(information, score.T @ score, rcond=ALIKE)[0]
+        by_chance.append(np.trace(moves) / 2)
     plain = fits[0].loglik - fits[1].loglik
     corrected = plain - (by_chance[0] - by_chance[1])
     return Contest(plain / events, float(corrected) / events, fits[0].customers, events)
@@ -416,6 +489,44 @@ class Excess:
         return self.exposed - self.comparators
 
 
+@dataclass
+class Compared:
+    """Whom the exposed are compared with.
+
+    Each cell is a day, those who are exposed on it, and those who are comparable; `weights` are the comparators'.
+    `alone` counts the exposed without anybody to be compared with.
+    """
+
+    cells: list[tuple[int, list[int], np.ndarray]]
+    weights: list[np.ndarray]
+    alone: int
+
+    @property
+    def customers(self) -> int:
+        """The exposed who are compared."""
+        return sum(len(own) for _, own, _ in self.cells)
+
+    def excess(self, life: Life, horizon: int) -> Excess:
+        """Follow both groups, whatever happens to them."""
+        tables = [np.zeros((3, life.size[1] + 1)) for _ in range(2)]
+        lost = 0
+        for (day, own, others), weights in zip(self.cells, self.weights, strict=True):
+            for table, who, each in (
+                (tables[0], own, np.ones(len(own))),
+                (tables[1], others, weights),
+            ):
+                for i, weight in zip(who, each, strict=True):
+                    stop = int(life.exit[i]) - (day - 1)
+                    table[0, 1 : stop + 1] += weight
+                    if life.event[i] == DEFECTION:
+                        table[1, stop] += weight
+                        lost += table is tables[0] and stop <= horizon
+                    elif life.event[i] == OTHER:
+                        table[2, stop] += weight
+        a, b = (aalen_johansen(*table, horizon) for table in tables)
+        return Excess(a, b, self.customers, lost)
+
+
 def excess(
     life: Life,
     state: Grid,
@@ -428,29 +539,50 @@ def excess(
     terms: Sequence[Grid] = (),
     lead: int = 0,
 ) -> Excess:
-    """Follow customers from the day they first reach a level, and others with a contact that day who have not.
+    """Compare as `comparable` says, with customers who had as many contacts so far, one of them on that day."""
+    same = (so_far, *equal)
+    return comparable(life, state, level, below, 1, equal=same, terms=terms, lead=lead).excess(
+        life, horizon
+    )
 
-    Comparators are seen from their start, below the level, of the same segment and with about as many contacts,
-    still there after that day. They are followed whatever happens, and weigh together as much as the exposed.
+
+def in_touch(life: Life, days: int) -> Grid:
+    """Whether a customer had a contact on the days u - days .. u - 1."""
+    met = np.zeros(life.size, dtype=bool)
+    for c in life.contacts:
+        met[c.who, c.day + 1 : c.day + 1 + days] = True
+    return met
+
+
+def comparable(
+    life: Life,
+    state: Grid,
+    level: int,
+    below: int | None,
+    days: int,
+    *,
+    equal: Sequence[Grid] = (),
+    terms: Sequence[Grid] = (),
+    lead: int = 0,
+) -> Compared:
+    """Find customers who reach a level, and others in touch in the days before who have not.
+
+    Comparators are seen from their start, below the level, of the same segment, and still there after that day.
+    They weigh together as much as the exposed.
 
     Args:
         life: the customers.
         state: a count.
         level: reaching it is the exposure.
         below: the exposed who are at this level or above at once are left out.
-        horizon: days.
-        so_far: contacts so far, in bands.
-        equal: further histories in which comparators are at the same level.
+        days: comparators had a contact in so many days, the day itself one of them.
+        equal: histories in which comparators are at the same level.
         terms: histories of whose levels comparators have as much as the exposed, once they are weighted.
         lead: who ends within so many days is left out.
     """
-    met = np.zeros(life.size, dtype=bool)
-    for c in life.contacts:
-        if c.day + 1 < life.size[1]:
-            met[c.who, c.day + 1] = True
+    met = in_touch(life, days)
     u = np.arange(life.size[1])
     there = (u + lead <= life.exit[:, None]) & ~life.left_truncated[:, None]
-    same = (so_far, *equal)
     exposed = defaultdict(list)
     for i in np.flatnonzero(~life.left_truncated):
         reached = np.flatnonzero(state[i] >= level)
@@ -458,40 +590,32 @@ def excess(
             continue
         day = int(reached[0])
         if below is None or state[i, day] < below:
-            levels = tuple(int(grid[i, day]) for grid in same)
+            levels = tuple(int(grid[i, day]) for grid in equal)
             exposed[day, life.segment[i], levels].append(i)
-    cells = []  # the day, who is exposed, and who is comparable
+    everybody = sum(len(own) for own in exposed.values())
+    cells = []
     for (day, segment, levels), own in exposed.items():
         others = there[:, day] & met[:, day] & (state[:, day] < level) & (life.segment == segment)
-        for grid, at in zip(same, levels, strict=True):
+        for grid, at in zip(equal, levels, strict=True):
             others &= grid[:, day] == at
         if others.any():
             cells.append((day, own, np.flatnonzero(others)))
-    known = [{int(g) for day, _, others in cells for g in grid[others, day]} for grid in terms]
-    cells = [
-        (day, [i for i in own if all(g[i, day] in k for g, k in zip(terms, known, strict=True))], o)
-        for day, own, o in cells
-    ]
-    cells = [(day, own, others) for day, own, others in cells if own]
-    size = life.size[1] + 1
-    tables = [np.zeros((3, size)) for _ in range(2)]
-    matched = lost = 0
-    for (day, own, others), weights in zip(cells, balanced(cells, terms), strict=True):
-        matched += len(own)
-        for table, who, each in (
-            (tables[0], own, np.ones(len(own))),
-            (tables[1], others, weights),
-        ):
-            for i, weight in zip(who, each, strict=True):
-                stop = int(life.exit[i]) - (day - 1)
-                table[0, 1 : stop + 1] += weight
-                if life.event[i] == DEFECTION:
-                    table[1, stop] += weight
-                    lost += table is tables[0] and stop <= horizon
-                elif life.event[i] == OTHER:
-                    table[2, stop] += weight
-    a, b = (aalen_johansen(*table, horizon) for table in tables)
-    return Excess(a, b, matched, lost)
+    while True:  # who has a level that no comparator has is alone, and so may be others when such a cell is gone
+        known = [{int(g) for day, _, others in cells for g in grid[others, day]} for grid in terms]
+        fewer = [
+            (
+                day,
+                [i for i in own if all(g[i, day] in k for g, k in zip(terms, known, strict=True))],
+                o,
+            )
+            for day, own, o in cells
+        ]
+        fewer = [(day, own, others) for day, own, others in fewer if own]
+        if sum(len(own) for _, own, _ in fewer) == sum(len(own) for _, own, _ in cells):
+            break
+        cells = fewer
+    result = Compared(cells, balanced(cells, terms), 0)
+    return replace(result, alone=everybody - result.customers)
 
 
 Cells = Sequence[tuple[int, Sequence[int], np.ndarray]]
