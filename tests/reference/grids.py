@@ -361,13 +361,15 @@ def first_bad(life: Life, year: int = 365, fresh: int = 90) -> Grid:
 
 
 def frozen_at_bad(life: Life, grid: Grid) -> Grid:
-    """Return the history as it was on the day of the first bad moment, from then on."""
+    """Return the history as it was just before the first bad moment was known, from then on."""
     result = grid.copy()
     seen = set()
     for c in life.contacts:
         if c.grade == BAD and c.who not in seen:
             seen.add(c.who)
-            result[c.who, c.day + 1 :] = grid[c.who, c.day]
+            known = c.day + life.blackout
+            if known < life.size[1]:
+                result[c.who, known + 1 :] = grid[c.who, known]
     return result
 
 
