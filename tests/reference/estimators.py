@@ -66,8 +66,8 @@ def looked_at(life: Life, mask: Grid | None) -> Grid:
 class Fit:
     """A model: coefficients by name (``bad=1``, ``sour``), and what it was fitted to.
 
-    `sets` are the risk sets that say something of the coefficients; `free` has a row for each direction in which the
-    coefficients can be moved without any of these risk sets becoming more or less likely.
+    `sets` are the risk sets that say something of the coefficients, after as many limits as `limits` says; `free` has a
+    row for each direction in which the coefficients can be moved without any of these becoming more or less likely.
     """
 
     coef: dict[str, float]
@@ -76,6 +76,7 @@ class Fit:
     events: int
     sets: "Sets"
     free: np.ndarray
+    limits: int
 
     def ratio(self, weights: dict[str, float]) -> float:
         """Return exp of a weighted sum of coefficients, which the data must determine."""
@@ -159,6 +160,7 @@ def fit(sets: Sets) -> Fit:
     Where the likelihood rises without end in some direction, whoever has less of it than those who leave has no weight
     in the limit. The rest of the risk sets then says what the other coefficients are.
     """
+    limits = 0
     while True:
         beta, loglik, information = climb(sets)
         if beta is not None:
@@ -167,13 +169,13 @@ def fit(sets: Sets) -> Fit:
         if direction is None:
             message = "no maximum was found, and no direction in which there is none"
             raise ArithmeticError(message)
-        sets = in_the_limit(sets, direction)
+        sets, limits = in_the_limit(sets, direction), limits + 1
     scale = np.sqrt(np.maximum(np.diag(information), 1e-12))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     free = (vectors[:, values < ALIKE] / scale[:, None]).T
     free /= np.maximum(np.linalg.norm(free, axis=1, keepdims=True), 1e-300)
     result = dict(zip(sets.names, map(float, beta), strict=True))
-    return Fit(result, loglik, sets.customers, len(sets.gone_row), sets, free)
+    return Fit(result, loglik, sets.customers, len(sets.gone_row), sets, free, limits)
 
 
 def climb(sets: Sets) -> tuple[np.ndarray | None, float, np.ndarray]:
