@@ -6,6 +6,7 @@ Shares no code with the package. `mask` says which customer-days are looked at; 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import optimize
@@ -323,11 +324,14 @@ def by_cluster(fitted: Fit, cluster: Sequence[str]) -> tuple[np.ndarray, np.ndar
         departures[at[row]].append((row, who))
     order = np.argsort(at[sets.row_of], kind="stable")
     edges = np.searchsorted(at[sets.row_of][order], np.arange(at.max() + 2))
+    leaves = np.zeros(len(member), dtype=bool)
     for time, leaving in departures.items():
         here = order[edges[time] : edges[time + 1]]
         rows, people = sets.row_of[here], sets.who[here]
         x, r = sets.x[rows], risk[rows]
-        gone = np.isin(people, [who for _, who in leaving])
+        leaves[[who for _, who in leaving]] = True
+        gone = leaves[people]
+        leaves[:] = False
         d = len(leaving)
         for k in range(d):
             weight = r * (1 - k / d * gone)
@@ -495,13 +499,18 @@ class Excess:
 class Compared:
     """Whom the exposed are compared with.
 
-    Each cell is a day, those who are exposed on it, and those who are comparable; `weights` are the comparators'.
-    `alone` counts the exposed without anybody to be compared with.
+    Each cell is a day, those who are exposed on it, and those who are comparable; these are weighted to have as much of
+    `terms`. `alone` counts the exposed without anybody to be compared with.
     """
 
     cells: list[tuple[int, list[int], np.ndarray]]
-    weights: list[np.ndarray]
+    terms: Sequence[Grid]
     alone: int
+
+    @cached_property
+    def weights(self) -> list[np.ndarray]:
+        """Those of the comparators, by cell."""
+        return balanced(self.cells, self.terms)
 
     @property
     def customers(self) -> int:
@@ -616,8 +625,7 @@ def comparable(
         if sum(len(own) for _, own, _ in fewer) == sum(len(own) for _, own, _ in cells):
             break
         cells = fewer
-    result = Compared(cells, balanced(cells, terms), 0)
-    return replace(result, alone=everybody - result.customers)
+    return Compared(cells, terms, everybody - sum(len(own) for _, own, _ in cells))
 
 
 Cells = Sequence[tuple[int, Sequence[int], np.ndarray]]

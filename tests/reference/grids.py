@@ -174,7 +174,7 @@ def counted(life: Life, days: Sequence[tuple[int, int]]) -> Grid:
     grid = np.zeros(life.size, dtype=int)
     for i, day in days:
         known = day + 1 + life.blackout
-        if known < life.size[1]:
+        if known < grid.shape[1]:
             grid[i, max(known, 0)] += 1
     return grid.cumsum(axis=1)
 
@@ -213,9 +213,9 @@ def latest(life: Life, marks: Sequence[tuple[int, int, int]], none: int) -> Grid
     grid = np.full(life.size, -99)
     for i, day, value in marks:
         known = day + 1 + life.blackout
-        if known < life.size[1]:
+        if known < grid.shape[1]:
             grid[i, max(known, 0)] = value
-    for u in range(1, life.size[1]):
+    for u in range(1, grid.shape[1]):
         grid[:, u] = np.where(grid[:, u] == -99, grid[:, u - 1], grid[:, u])
     start = np.where(life.left_truncated, -1, none)[:, None]
     return np.where(grid == -99, start, grid)
