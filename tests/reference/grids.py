@@ -275,8 +275,10 @@ def first_problem(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
     for i, own in problems(life, quick).items():
         p = own[0]
         marks.append((i, p.day, 1))
-        if p.late is not None and (p.resolved is None or p.late <= p.resolved):
-            marks.append((i, p.late, 2))
+        if p.late is not None:  # which the day alone tells, of a problem that is known
+            late = max(p.late - life.blackout, p.day)
+            if p.resolved is None or late <= p.resolved:
+                marks.append((i, late, 2))
         if p.resolved is not None:
             marks.append((i, p.resolved, 3 if p.quick else 4))
     return unless_seen(life, latest(life, marks, 0))
@@ -285,17 +287,18 @@ def first_problem(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
 def problem_state(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
     """0 none, 1 open, 2 open late, 3 resolved, 4 resolved late: of all problems."""
     marks = []
+    lag = life.blackout
     for i, own in problems(life, quick).items():
-        days = {d for p in own for d in (p.day, p.late, p.resolved) if d is not None}
+        days = {d + lag for p in own for d in (p.day, p.resolved) if d is not None}
+        days |= {max(p.late, p.day + lag) for p in own if p.late is not None}
         for u in (day + 1 for day in sorted(days)):
-            come = [p for p in own if p.day < u]
-            still = [p for p in come if p.resolved is None or p.resolved >= u]
-            if still:
-                marks.append(
-                    (i, u - 1, 2 if any(p.late is not None and p.late < u for p in still) else 1)
-                )
+            come = [p for p in own if p.day + lag < u]
+            still = [p for p in come if p.resolved is None or p.resolved + lag >= u]
+            if still:  # whether one is late the day alone tells
+                state = 2 if any(p.late is not None and p.late < u for p in still) else 1
             else:
-                marks.append((i, u - 1, 3 if max(come, key=lambda p: p.resolved_at).quick else 4))
+                state = 3 if max(come, key=lambda p: p.resolved_at).quick else 4
+            marks.append((i, u - 1 - lag, state))
     return unless_seen(life, latest(life, marks, 0))
 
 
