@@ -246,10 +246,10 @@ def days_of(life: Life, name: str) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem in days of tenure: when it came, when it is late (None: never), when it is resolved (None: never)."""
+    """A problem in days of tenure: when it came, when it is late if still open, when it is resolved (None: never)."""
 
     day: int
-    late: int | None
+    late: int
     resolved: int | None
     resolved_at: datetime | None
     quick: bool
@@ -262,7 +262,7 @@ def problems(life: Life, quick: timedelta = timedelta(hours=48)) -> dict[int, li
     for at, c in events(life, "problem_at"):
         began, resolved = c.row["problem_at"], c.row["resolved_at"]
         soon = resolved is not None and resolved - began <= quick
-        late = None if soon else tenure_day(life, c.who, max(began + quick, at))
+        late = tenure_day(life, c.who, max(began + quick, at))
         end = c.when("resolved_at")
         ended = None if end is None else tenure_day(life, c.who, end)
         result[c.who].append(Problem(tenure_day(life, c.who, at), late, ended, end, soon, c))
@@ -275,10 +275,9 @@ def first_problem(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
     for i, own in problems(life, quick).items():
         p = own[0]
         marks.append((i, p.day, 1))
-        if p.late is not None:  # which the day alone tells, of a problem that is known
-            late = max(p.late - life.blackout, p.day)
-            if p.resolved is None or late <= p.resolved:
-                marks.append((i, late, 2))
+        late = max(p.late - life.blackout, p.day)  # the day alone tells, of a problem that is known
+        if p.resolved is None or late <= p.resolved:
+            marks.append((i, late, 2))
         if p.resolved is not None:
             marks.append((i, p.resolved, 3 if p.quick else 4))
     return unless_seen(life, latest(life, marks, 0))
@@ -290,12 +289,12 @@ def problem_state(life: Life, quick: timedelta = timedelta(hours=48)) -> Grid:
     lag = life.blackout
     for i, own in problems(life, quick).items():
         days = {d + lag for p in own for d in (p.day, p.resolved) if d is not None}
-        days |= {max(p.late, p.day + lag) for p in own if p.late is not None}
+        days |= {max(p.late, p.day + lag) for p in own}
         for u in (day + 1 for day in sorted(days)):
             come = [p for p in own if p.day + lag < u]
             still = [p for p in come if p.resolved is None or p.resolved + lag >= u]
             if still:  # whether one is late the day alone tells
-                state = 2 if any(p.late is not None and p.late < u for p in still) else 1
+                state = 2 if any(p.late < u for p in still) else 1
             else:
                 state = 3 if max(come, key=lambda p: p.resolved_at).quick else 4
             marks.append((i, u - 1 - lag, state))

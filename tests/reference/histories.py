@@ -287,12 +287,11 @@ def age_since(event: str, edges: tuple[int, ...]) -> History:
 def state_of(v: View, problem: Row, hours: int) -> str:
     """Say how one problem stands that is known."""
     limit = hours * HOUR
-    late = problem.took is None or problem.took > limit
     resolved = problem.when("resolved")
     if resolved is not None and resolved // SECONDS <= v.known:
-        return "resolved late" if late else "resolved"
+        return "resolved late" if problem.took > limit else "resolved"
     due = problem.problem_at + limit
-    return "open late" if late and due // SECONDS < v.day else "open"
+    return "open late" if due // SECONDS < v.day else "open"
 
 
 def first_problem(hours: int) -> History:

@@ -23,13 +23,19 @@ _HOUR = 3_600  # seconds
 _FOR_EVER = 10**12  # seconds, longer than a problem takes that is ever resolved
 _SOLVED = ("problem_at", "resolved_at")
 _NO_GRADES = ()  # no moment is looked at
+_LINK = [
+    "customer",
+    "begun",
+    "took",
+]  # alike in the event of a problem and in that of its resolution
 
 
 def first_problem(quick_hours: int = 48) -> History:
     """What has become of a customer's *first* problem; later ones do not change the state.
 
-    It is open late from the day on which it has been open for `quick_hours`. It is resolved quickly if that took
-    at most `quick_hours`. Of two problems in the same second, the first is the one that takes longer.
+    It is open late from the day on which it has been open for `quick_hours` and is not known to be resolved. It is
+    resolved quickly if that took at most `quick_hours`. Of two problems in the same second, the first is the one that
+    takes longer.
 
     Args:
         quick_hours: hours within which a resolution is quick.
@@ -71,9 +77,7 @@ def first_problem(quick_hours: int = 48) -> History:
         length = ties.with_columns(took=ever).group_by("customer").agg(nw.col("took").max())
         longest = ties.with_columns(took=ever).join(length, on=["customer", "took"])
         first = longest.group_by("customer", "took").agg(nw.col("tick", "begun").min())
-        # the event of a problem and that of its resolution hold the same begin and duration
-        link = ["customer", "begun", "took"]
-        resolutions = events_of_kind(past, "resolved").join(first.select(*link), on=link)
+        resolutions = events_of_kind(past, "resolved").join(first.select(*_LINK), on=_LINK)
         resolutions = resolutions.group_by("customer", "took").agg(nw.col("tick").min())
         how = nw.when(nw.col("took") > quick).then(nw.lit(4)).otherwise(nw.lit(3))
         return [
@@ -108,8 +112,9 @@ def _rise(frame: Frame, state: nw.Expr) -> Frame:
 def problem_state(quick_hours: int = 48) -> History:
     """How a customer's problems stand, all of them together.
 
-    A problem is open late from the day on which it has been open for `quick_hours`. Resolved is who has had problems
-    and has none that is open, and late if the latest resolution took more than `quick_hours`.
+    A problem is open late from the day on which it has been open for `quick_hours` and is not known to be resolved.
+    Resolved is who has had problems and has none that is open, and late if the latest resolution took more than
+    `quick_hours`.
 
     Args:
         quick_hours: hours within which a resolution is quick.
@@ -141,11 +146,13 @@ def problem_state(quick_hours: int = 48) -> History:
     def updates(past: Past) -> list[Frame]:
         problems, resolutions = events_of_kind(past, "problem"), events_of_kind(past, "resolved")
         soon = nw.when(nw.col("took") > quick).then(nw.lit(0)).otherwise(nw.lit(1))
+        ended = _with_end(past, resolutions)
+        was_late = nw.when(_is_overdue(past, quick)).then(nw.lit(-1)).otherwise(nw.lit(0))
         return [
             problems.select("customer", "tick", problems=nw.lit(1), open=nw.lit(1)),
             _overdue(past, problems, quick).select("customer", "tick", late=nw.lit(1)),
-            resolutions.select(
-                "customer", "tick", open=nw.lit(-1), late=soon - 1, end=instant() * 2 + soon
+            ended.select(
+                "customer", "tick", open=nw.lit(-1), late=was_late, end=instant() * 2 + soon
             ),
         ]
 
@@ -169,13 +176,31 @@ def problem_state(quick_hours: int = 48) -> History:
 
 
 def _overdue(past: Past, problems: Frame, quick: int) -> Frame:
-    """The problems that take longer, with the tick at which that shows: not before they are seen at all."""
-    slow = problems.filter((nw.col("took") < 0) | (nw.col("took") > quick))
-    due = nw.col("begun") + quick
-    day = (due - due % DAY) // DAY
+    """The problems that are open too long as far as is known, with the tick at which that shows.
+
+    Not before they are seen at all; and a quick resolution that is known late leaves them open until then.
+    """
+    slow = _with_end(past, problems).filter(nw.col("ended").is_null() | _is_overdue(past, quick))
     return slow.with_columns(
-        tick=nw.max_horizontal(past.clock.on(day), nw.col("tick").cast(nw.Int64))
+        tick=nw.max_horizontal(_due(past, quick), nw.col("tick").cast(nw.Int64))
     )
+
+
+def _with_end(past: Past, events: Frame) -> Frame:
+    """Events of problems with ``ended``: the first tick at which their resolution is known; null where it never is."""
+    resolutions = events_of_kind(past, "resolved")
+    ended = resolutions.group_by(*_LINK).agg(ended=nw.col("tick").min())
+    return events.join(ended, on=_LINK, how="left")
+
+
+def _is_overdue(past: Past, quick: int) -> nw.Expr:
+    return nw.col("ended") > _due(past, quick)
+
+
+def _due(past: Past, quick: int) -> nw.Expr:
+    """The tick from which a problem is late."""
+    due = nw.col("begun") + quick
+    return past.clock.on((due - due % DAY) // DAY)
 
 
 def problem_severity(first: bool = False) -> History:
