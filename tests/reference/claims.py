@@ -79,11 +79,14 @@ def later(grid: Grid, days: int) -> Grid:
     return np.pad(grid, ((0, 0), (days, 0)))[:, : grid.shape[1]]
 
 
-def contacts_held(life: Life) -> Terms:
+FINE = (1, 2, 3, 4, 5, 6, 8, 11, 15, 21, 30)  # where two descriptions of the past are compared
+
+
+def contacts_held(life: Life, so_far: tuple[int, ...] = (1, 3, 6, 11, 21)) -> Terms:
     """Contacts in 90 days, contacts so far, and how long ago the last one was."""
     return {
         "contacts": within(life, 90, (1, 3, 6)),
-        "so_far": banded(count(life), (1, 3, 6, 11, 21)),
+        "so_far": banded(count(life), so_far),
         "recency": grids.age(life, [(c.who, c.day) for c in life.contacts], (7, 30, 60, 90)),
     }
 
@@ -132,8 +135,9 @@ class Past:
         segment: bool = True,
         calendar: bool = True,
     ) -> Number:
-        """Compare two descriptions with contacts, segment and cohort held equal."""
-        held = hold(self.life, self.held, {}, (), mask, segment=segment, calendar=calendar)
+        """Compare two descriptions with contacts, in finer bands, segment and cohort held equal."""
+        past = contacts_held(self.life, FINE)
+        held = hold(self.life, past, {}, (), mask, segment=segment, calendar=calendar)
         return of(contest(self.life, *sides, held.terms, held.strata, held.mask))
 
     @cached_property

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from cxresearch.claims.kinds import AnyReading, ModelReading
+from cxresearch.claims.kinds import AnyReading, ModelComparisonReading, ModelReading
 from cxresearch.claims.schema import Claim, make_history
 from cxresearch.claims.validation import features
 from cxresearch.histories import age_of_last, contact_count, contacts_within, grade_count
@@ -28,19 +28,8 @@ from cxresearch.study import Study
 CONTACTS, SO_FAR, RECENCY = "held_contacts", "held_so_far", "held_recency"
 SHARE, UNKNOWN, CALENDAR = "held_share", "held_unknown", "held_month"
 EARLIER_DAYS = 90  # what recent contacts are replaced by where the claim is about them: the same, so long before
-_FINE = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    8,
-    11,
-    15,
-    21,
-    30,
-)  # bands of contacts so far, where proneness is held equal as well
+# bands of contacts so far where proneness is held equal as well, or two descriptions of the past are compared
+_FINE = (1, 2, 3, 4, 5, 6, 8, 11, 15, 21, 30)
 _COARSE = (1, 3, 6, 11, 21)
 _STEP = 0.2  # of log odds: how finely proneness is told apart
 
@@ -239,7 +228,7 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
     shares = sorted(n for n in names if n.startswith(SHARE))
     if SO_FAR in names:
         extra.insert(0, SO_FAR)
-        if not shares:
+        if not shares and not isinstance(reading, ModelComparisonReading):
             table = table.relabel(SO_FAR, _coarse(table))
     for name in shares:
         table, there = with_proneness(table, name)
@@ -250,7 +239,7 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
 
 
 def _coarse(table: RiskTable) -> dict[str, str]:
-    """The names of the bands of contacts so far that are told apart where proneness is not held equal."""
+    """The names of the bands of contacts so far that most models tell apart."""
     result = {}
     for level in table.feature(SO_FAR).levels[:-1]:
         first = int(level.removesuffix("+").partition("-")[0])

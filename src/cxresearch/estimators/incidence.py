@@ -168,6 +168,8 @@ def incidence_at(
         apart = int(table.population["clusters"].sum()) / table.customers  # clusters to a customer
         size = float(cases + others) if against else min(worth_at(curve, horizon), table.customers)
         return wilson(value, max(size * apart, 1.0), level)
+    if not 0 < value < 1:  # or a rounding error beyond
+        return wilson(min(max(value, 0.0), 1.0), float(table.customers), level)
     influence = curve_influence(table, causes, start, point)[:, 0]
     if against is not None:
         other = curve_influence(table, (against, cause, *causes[2:]), start, point)[:, 0]
@@ -175,8 +177,6 @@ def incidence_at(
         slope = value * (1 - value)
     else:
         slope = -np.log1p(-value) * (1 - value)
-    if not 0 < value < 1:
-        return wilson(value, float(table.customers), level)
     return estimate(
         value, float(robust_error(influence)) / slope, scale=scale, level=level, clusters=clusters
     )

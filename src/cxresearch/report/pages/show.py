@@ -12,6 +12,7 @@ from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
+from cxresearch.estimators.results import Incidence
 from cxresearch.html_tables import styled
 from cxresearch.records.records import Records
 from cxresearch.report.pages.publishable import (
@@ -158,10 +159,33 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
         levels = incidence_by_level(
             expected.table, expected.history, min_cell=docket.min_cell, level=docket.level
         )
-        _chart(charts.retention(levels, history=expected.label, min_cell=docket.min_cell))
+        drawn = _told_apart(levels, result, expected)
+        if len(drawn) < len(levels):
+            _html(
+                f"<p>Of {len(levels)} levels, {len(drawn)} are drawn: those that the claim compares.</p>"
+            )
+        _chart(charts.retention(drawn, history=expected.label, min_cell=docket.min_cell))
     else:  # the clock starts with a moment, and a later one competes with leaving
         causes = incidence_by_cause(expected.table, min_cell=docket.min_cell, level=docket.level)
         _chart(charts.competing(causes, min_cell=docket.min_cell))
+
+
+def _told_apart(
+    levels: Mapping[str, Incidence], result: Trial, expected: ObservedVsExpected
+) -> dict[str, Incidence]:
+    """The curves of all levels or, where they are too many to tell apart, of those that the readings compare."""
+    from cxresearch.charts.base import SERIES
+
+    if len(levels) <= len(SERIES):
+        return dict(levels)
+    terms = dict.fromkeys(t for r in result.claim.readings for t in r.weighted())
+    compared = [
+        level
+        for level in levels
+        if any(f"{expected.history}[{level}]" in t.split(":") for t in terms)
+    ]
+    first = list(dict.fromkeys([*compared, *levels]))[: len(SERIES)]
+    return {level: levels[level] for level in levels if level in first}
 
 
 def reference_values(docket: Docket, result: Trial) -> None:
