@@ -102,11 +102,18 @@ def test_as_many_leave_without():
     assert trial.primary.reason == "it is not shown that more leave than would without a bad moment"
 
 
+def one_of_each_kind():
+    """A claim for each kind of primary reading, and the one with a time origin of its own."""
+    kinds = {type(claim.primary): name for name, claim in catalogue().items()}
+    return [*dict.fromkeys([*kinds.values(), "resolution-decides"])]
+
+
 @pytest.mark.slow
 def test_same_docket_on_every_engine():
-    here = evaluate(make_study(HARM))
+    claims = one_of_each_kind()
+    here = evaluate(make_study(HARM), claims)
     for engine in ("polars-lazy", "duckdb"):
-        same_dockets(here, evaluate(make_study(HARM), engine=engine))
+        same_dockets(here, evaluate(make_study(HARM), claims, engine=engine))
 
 
 @pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
