@@ -231,3 +231,50 @@ def test_folders_of_tests_are_those_of_the_package():
     packages = {p.parent.relative_to(package) for p in package.rglob("__init__.py")}
     assert {f for f in folders if f.parts[0] not in OTHER_TESTS} <= packages
     assert {p for p in packages if len(p.parts) == 1} <= folders | {Path("report")}
+
+
+MAPS = [p for p in (ROOT / "src" / "cxresearch").glob("*/__init__.py") if p.parent.name != "report"]
+
+
+@pytest.mark.parametrize("package", MAPS, ids=lambda p: p.parent.name)
+def test_the_map_of_a_package_names_its_modules(package):
+    """Every module is named in the docstring of its package, and every name there is one of a module."""
+    text = ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""
+    modules = {p.stem for p in package.parent.glob("*.py")} - {"__init__"}
+    if len(modules) > 1:
+        assert [m for m in modules if not re.search(rf"\b{m}\b", text)] == []
+    # a map is indented: names, two spaces or more, and what is there
+    first = {
+        n for line in re.findall(r"^    ([a-z_0-9, ]+?)  ", text, re.M) for n in line.split(", ")
+    }
+    assert first <= modules
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda p: p.stem)
+def test_documented_arguments_are_those_of_the_function(module):
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            continue
+        _, args, rest = (ast.get_docstring(node) or "").partition("Args:\n")
+        if not args:
+            continue
+        block = re.split(r"\n\S", rest)[0]
+        documented = {
+            name
+            for line in re.findall(r"^    (\w[^:]*):", block, re.M)
+            for name in line.split(", ")
+        }
+        assert documented <= parameters(node), node.name
+
+
+def parameters(node: ast.FunctionDef | ast.ClassDef) -> set[str]:
+    """What a function, or the constructor of a class, takes."""
+    if isinstance(node, ast.ClassDef):
+        made = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+        if not made:
+            fields = [n.target for n in node.body if isinstance(n, ast.AnnAssign)]
+            return {t.id for t in fields if isinstance(t, ast.Name)}
+        node = made[0]
+    a = node.args
+    every = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
+    return {x.arg for x in every}

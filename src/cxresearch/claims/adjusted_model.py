@@ -96,15 +96,6 @@ class Setting:
         return within_lookback(history, days) if self.looks_back(reading) else history
 
 
-def adjusts(reading: AnyReading) -> bool:
-    """Whether a reading holds anything equal that it does not name."""
-    return (
-        isinstance(reading, ModelReading)
-        and not reading.time_fixed
-        and reading.model.held_equal != "nothing"
-    )
-
-
 def uses_cohorts(reading: AnyReading) -> bool:
     """Whether a reading compares customers of the same cohort."""
     return isinstance(reading, ModelReading) and not reading.time_fixed and reading.model.calendar

@@ -178,7 +178,9 @@ def _prepared(
     silent = _silent(table, made.terms, asked, reading.event)
     table = table.where(**silent) if silent else table
     after = reading.after_days, variant.lead, reading.level
-    key = repr((spec.key, made.terms, strata, reading.event, reading.subset, after, silent))
+    key = repr(
+        (spec.key, made.terms, made.held, strata, reading.event, reading.subset, after, silent)
+    )
     return _Prepared(key, table, made.terms, made.held, strata, widest)
 
 

@@ -1,4 +1,10 @@
-"""Claims on trial: compute every reading, decide, correct for their number, and say it in words."""
+"""Claims on trial: compute every reading, decide, correct for their number, and say it in words.
+
+The order in which a verdict comes about: `decide` holds the interval of each reading against its region; `rivals.judge`
+computes the rivals of those that decide the claim, and leaves a verdict open that does not survive them;
+`adjust.apply_requirements` lets the other readings of a claim, its tipping point and the like speak;
+`adjust.adjust_multiplicity` allows for the number of claims.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +31,7 @@ from cxresearch.claims.requirements import adapt_to_study, missing_requirement, 
 from cxresearch.claims.results import Activity, Docket, Evidence, ReferenceValue, Trial
 from cxresearch.claims.rival_results import Rival
 from cxresearch.claims.rivals import (
+    MANY_UNKNOWN,
     all_of,
     declared,
     firmly,
@@ -46,7 +53,6 @@ from cxresearch.study import Study
 from cxresearch.threads import completed_in_threads, in_background
 
 MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is tried at a time
-MANY_UNKNOWN = 0.2  # above that share of unknown grades, a count of bad moments is a lower bound
 Progress = Callable[[str], None]
 
 

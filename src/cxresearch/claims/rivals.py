@@ -310,11 +310,11 @@ def _longest(tried: Sequence[_Tried]) -> _Tried | None:
 
 
 def _survives(rival: Rival, tried: Sequence[_Tried]) -> bool:
-    """Whether a supported reading stays so under a rival: every interval inside."""
+    """Whether a supported reading stays so under a rival: every interval inside; without an analysis it does not."""
     own = [t for t in tried if t.plan.rival == rival.id]
     if rival.id == "pace":
         return False
-    return all(t.row.verdict == "supported" for t in own)
+    return bool(own) and all(t.row.verdict == "supported" for t in own)
 
 
 def _contradicts(rival: Rival, tried: Sequence[_Tried], region: Region, level: float) -> bool:

@@ -391,7 +391,7 @@ class TableStore:
         study: a study, or its records if they are read already.
         engine: where tables are read; ignored for records.
         keep: whether tables are kept in the study's state folder and taken from there.
-        reads: what histories will read of a contact besides its grade; all when not given.
+        required_columns: what histories will read of a contact besides its grade; all when not given.
         progress: called with a line before each step.
 
     Attributes:
@@ -400,7 +400,7 @@ class TableStore:
         audit: every row accounted for.
         window: the log's own.
         fixed: names of the fixed covariates.
-        has: what histories may read.
+        available: what histories may read.
     """
 
     def __init__(

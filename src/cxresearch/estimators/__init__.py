@@ -2,18 +2,19 @@
 
 ::
 
-    incidence   tied Aalen-Johansen               cox                 hazard ratios on days
-    excess      against comparable customers      discrete            hazard ratios on contacts
-    share       of customers                      poisson, rates      piecewise constant rates
-    at_risk_share  beside those at risk           contest             two models compared
-    concentration  at the worst few               fading, frailty     beyond selection
-    attributable   shares of departures           expected, exposure  what would be expected, time at risk
+    incidence        tied Aalen-Johansen            cox                 hazard ratios on days
+    excess           against comparable customers   discrete            hazard ratios on contacts
+    shares           of customers, of those at risk  rates, rate_ratios  piecewise constant rates
+    concentration    at the worst few               model_comparison    two models compared
+    attributable     shares of departures           fading, fading_cells  beyond selection by frailty
     proportionality  do hazard ratios change
 
-    design      terms to columns                  influence           robust errors, by cluster
-    risk_sets   flows to risk sets                intervals           limits on a scale
-    partial_likelihood  Cox's, with ties          coarse_curves       as they may be shown
+    design      terms to columns                    influence           robust errors, by cluster
+    risk_sets   flows to risk sets                  intervals           limits on a scale
+    partial_likelihood  Cox's, with ties            coarse_curves       as they may be shown
     results     what is returned
+
+Each estimator has the influence of its own: Cox's is `cox.score_residuals` times the covariance.
 """
 
 from cxresearch.estimators.attributable import attributable

@@ -2,8 +2,8 @@
 
 ::
 
-    names    what a history may be called         matched       the exposed and their comparators
-    episode  (start, stop] rows                   agent_counts  with whom they spoke
-    table    rows counted as flows                cache         tables kept between runs
-    rows     rows made elsewhere
+    episodes   (start, stop] rows                 matched  the exposed and their comparators
+    table      rows counted as flows              agents   with whom they spoke
+    from_rows  rows made elsewhere                cohorts  months of the clock's origin, joined
+    cache      tables kept between runs
 """
