@@ -27,9 +27,6 @@ def real(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     copy_sample(folder / "study")
     study = folder / "study" / "study.toml"
-    study.write_text(
-        study.read_text() + "\n[decision]\ngroups = 20  # a fifth of the deletions: quicker\n"
-    )
     report(study, folder / "out", notebooks=("verdicts", "explore", "journey", "claim"))
     return folder / "out"
 

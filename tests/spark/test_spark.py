@@ -111,9 +111,10 @@ def test_what_is_set_back_or_looks_back_in_the_sample_study(name):
 
 def test_the_docket_of_the_sample_study():
     study = cx.read_study(SAMPLE)
-    claims = ["bad-moments-drive-away", "one-strike", "slow-resolution", "silent-defection", "jack"]
+    claims = ["one-strike", "slow-resolution", "jack"]  # of every kind of table one
     ours, theirs = (
-        evaluate(study, claims, engine=name, keep=False) for name in ("spark", "polars")
+        evaluate(study, claims, engine=name, keep=False, verdicts_only=True)
+        for name in ("spark", "polars")
     )
     assert ours.fingerprint == theirs.fingerprint
     assert ours.to_json() == theirs.to_json()
