@@ -161,9 +161,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
         )
         drawn = _told_apart(levels, result, expected)
         if len(drawn) < len(levels):
-            _html(
-                f"<p>Of {len(levels)} levels, {len(drawn)} are drawn: those that the claim compares.</p>"
-            )
+            _html("<p>Only levels that the claim compares are drawn.</p>")
         _chart(charts.retention(drawn, history=expected.label, min_cell=docket.min_cell))
     else:  # the clock starts with a moment, and a later one competes with leaving
         causes = incidence_by_cause(expected.table, min_cell=docket.min_cell, level=docket.level)
@@ -184,8 +182,7 @@ def _told_apart(
         for level in levels
         if any(f"{expected.history}[{level}]" in t.split(":") for t in terms)
     ]
-    first = list(dict.fromkeys([*compared, *levels]))[: len(SERIES)]
-    return {level: levels[level] for level in levels if level in first}
+    return {level: levels[level] for level in (compared or list(levels))[: len(SERIES)]}
 
 
 def reference_values(docket: Docket, result: Trial) -> None:
