@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import contrast, cox, maximise, score_residuals
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox, maximise, score_residuals
 from cxresearch.estimators.design import design
 from cxresearch.estimators.excess import Arrays, excess
 from cxresearch.estimators.incidence import (

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.incidence import aalen_johansen, curve_influence, incidence_at, step
 from cxresearch.estimators.rate_ratios import rate_ratios

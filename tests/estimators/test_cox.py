@@ -9,7 +9,8 @@ import pytest
 from scipy import optimize, stats
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.risk.from_rows import _groups, from_rows
 from cxresearch.risk.table import RiskTable
 from tests.estimators.golden import cohort, cohort_table, heart_table, read

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 from msgspec import structs
 
@@ -22,10 +21,9 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.validation import features
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable
-from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.contrasts import contrast, over_range
 from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.model_comparison import compare_models
-from cxresearch.estimators.rates import exposure_by_level
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.histories.base import ContactClock
 from cxresearch.risk.cohorts import WIDE, join_cohorts
@@ -40,30 +38,8 @@ def compute_hazard_contrast(
     fitted = _model(context, claim, reading, reading.contrast, variant)
     number = contrast(fitted.fit, reading.contrast)
     if reading.over_range:
-        number = _over_range(fitted.table, reading, number)
+        number = over_range(fitted.table, reading.over_range, number)
     return _modelled(fitted, reading, number)
-
-
-def _over_range(table: RiskTable, reading: HazardContrastReading, number: Estimate) -> Estimate:
-    """The ratio per moment, taken over the range of the count that customers have: what a verdict looks at.
-
-    From none to the 90th percentile over customer-days at risk, at least one moment and at most five.
-    """
-    feature = table.feature(reading.over_range)
-    days = exposure_by_level(table, reading.over_range)
-    known = [(float(v.removesuffix("+")), n) for v, n in days.items() if v[0].isdigit()]
-    upto = np.cumsum([n for _, n in known])
-    at = int(np.searchsorted(upto, 0.9 * upto[-1])) if len(upto) and upto[-1] > 0 else 0
-    times = min(max(known[at][0] if known else 1.0, 1.0), 5.0)
-    assert feature.levels
-    return replace(
-        number,
-        value=number.value**times,
-        low=number.low**times,
-        high=number.high**times,
-        se=number.se * times,
-        se_model=number.se_model * times,
-    )
 
 
 def compute_attributable_share(

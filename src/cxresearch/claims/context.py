@@ -9,10 +9,9 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cxresearch.claims.adjusted_model import Variant
-from cxresearch.claims.kinds import (
-    AnyReading,
-)
+from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.readings import CompetingEvent, TimeOrigin
+from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableSpec, TableStore, table_specs
@@ -83,6 +82,10 @@ class EvaluationContext:
     ) -> tuple[TableSpec, ...]:
         """The tables a reading needs, its own first."""
         return table_specs(self.store.setting, claim, reading, variant, calendar=calendar)
+
+    def adapt(self, claim: Claim, reading: AnyReading) -> AnyReading:
+        """A reading as it can be computed on the study; args and errors as `requirements.adapt_to_study`."""
+        return adapt_to_study(self.study, self.store.audit, self.store.available, claim, reading)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """A result that several readings look at, perhaps at the same time."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from cxresearch.checks import arguments, fraction, having, instance, names, one_of
-from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
+from cxresearch.checks import arguments, fraction, instance, names, one_of
+from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Design, belongs, design, identify
 from cxresearch.estimators.influence import Clusters, clusters_of, robust_error
 from cxresearch.estimators.partial_likelihood import (
@@ -22,12 +22,9 @@ from cxresearch.estimators.partial_likelihood import (
     sums,
     tie_terms,
 )
-from cxresearch.estimators.results import CoxFit, Estimate, estimate, references
+from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array, Everyone, Ints, run_back
 from cxresearch.risk.table import RiskTable
-
-if TYPE_CHECKING:
-    from cxresearch.estimators.rate_ratios import RateFit
 
 DIVERGED = (
     12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
@@ -38,7 +35,6 @@ _BOUNDS = (
 )  # likewise, of a column that is only held equal: less than 1e-6, or 1/1000, of its weight is left
 _ROUNDING = 20.0  # log hazard ratio between two who leave, beyond which sums over those at risk lose their digits
 _NEAR = 1e-7  # standard errors from the top of a penalised likelihood: its slope is known no better
-_APART = 1e-4  # of a weight, along what is held equal: less is rounding
 _STEPS, _HALVINGS = 50, 30
 _AT_ONCE = 1_000_000  # flows in a batch
 _FAR = 5.0  # no step changes a log hazard ratio by more: weights could become zero, and a top be leapt over
@@ -359,50 +355,4 @@ def fit_design(
         clusters=clusters,
         references=references(table, d.terms),
         unidentified=identified.unidentified[identified.kept],
-    )
-
-
-def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
-    """A hazard ratio for a weighted sum of coefficients.
-
-    Args:
-        fit: from `cox`, `grouped_hazards` or `rate_ratios`, whose ratios are of rates.
-        weights: term to weight; ``{"bad[1+]": 1}`` is the hazard ratio of that level against the reference.
-
-    Raises:
-        EstimationError: no such term.
-        NotTestable: nobody was ever at risk in a level named, or what is held equal says the same.
-
-    Example:
-        >>> import cxresearch as cx
-        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(2), observed_from_start=True)
-        >>> fit = cx.cox(table, ["bad"])
-        >>> print(cx.contrast(fit, {"bad[2+]": 1, "bad[1]": -1}))
-        1.56 (1.24 to 1.97)
-    """
-    having("fit", fit, ("terms", "coef", "covariance"), "a fit, as cox and rate_ratios give it")
-    arguments(weights=weights)
-    w = np.zeros(len(fit.terms))
-    for term, weight in weights.items():
-        if term not in fit.terms:
-            feature = term.partition("[")[0]
-            if any(t.startswith(f"{feature}[") for t in fit.terms):
-                raise NotTestable("nobody_at_risk", f"customers at risk in {term}")
-            raise UnknownInTableError(term, fit.terms, what="term")
-        w[fit.terms.index(term)] = weight
-    if fit.unidentified.size and np.abs(w @ fit.unidentified).max() > _APART * np.abs(w).max():
-        raise NotTestable(
-            "no_fit", "a difference that what is held equal does not determine already"
-        )
-    value = float(w @ fit.coef)
-    model = float(np.sqrt(w @ fit.covariance @ w))
-    se = float(robust_error(fit.influence @ w)) if fit.clusters else model
-    return estimate(
-        float(np.exp(value)),
-        se,
-        scale="log",
-        level=fit.level,
-        se_model=model,
-        clusters=fit.clusters,
     )

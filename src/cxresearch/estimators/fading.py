@@ -14,7 +14,8 @@ from scipy import optimize
 
 from cxresearch.checks import arguments, instance, optional
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.fading_cells import Ages, Cells, cells_of
 from cxresearch.estimators.influence import robust_error
 from cxresearch.estimators.intervals import FEW

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.incidence import aalen_johansen, curve_influence, first_time, support
 from cxresearch.estimators.influence import Clusters, places, robust_error

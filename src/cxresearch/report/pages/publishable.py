@@ -12,7 +12,7 @@ from dataclasses import replace
 from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
 from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
 from cxresearch.claims.rival_results import Rival
-from cxresearch.claims.rivals import judged_readings
+from cxresearch.claims.rivals import readings_with_rivals
 from cxresearch.claims.schema import Claim
 from cxresearch.disclosure.counts import rounded, tellable
 
@@ -115,7 +115,7 @@ def _cut(said: str, trial: Trial) -> str:
 
 def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
     """A rival as a page may tell it: where a reading is hidden that it acts on, without its numbers."""
-    acted_on = judged_readings(trial.claim)
+    acted_on = readings_with_rivals(trial.claim)
     is_hidden = any(name in hidden for name in acted_on)
     rows = tuple(
         replace(
