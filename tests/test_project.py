@@ -113,7 +113,7 @@ def dataclasses_in(path):
 # built by the position of their arguments in few places beside their definition
 BY_POSITION = {
     "AtRiskShare", "CellFlows", "Concentration", "CoxFit", "Design", "Episodes", "Estimate", "Excess", "Fading",
-    "Flows", "Incidence", "MatchedTable", "ModelComparison", "RateFit", "Rates", "RawEstimate", "RiskTable",
+    "Flows", "Incidence", "MatchedTable", "ModelComparison", "RateFit", "Rates", "RiskTable",
     "TieTerms", "World", "_Prepared",
 }  # fmt: skip
 

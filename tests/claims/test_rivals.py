@@ -11,7 +11,7 @@ import cxresearch as cx
 from cxresearch.claims import rivals
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.catalogue_loader import catalogue, parse_claim
-from cxresearch.claims.compute import EvaluationContext, RawEstimate
+from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import decide
 from cxresearch.claims.results import Evidence
 from cxresearch.claims.rival_descriptions import descriptions
@@ -69,7 +69,12 @@ def judged(monkeypatch, study, facts):
         """Others: what each variant gives; those that are not named give the number itself."""
 
         def compute(_context, _claim, _reading, variant):
-            return RawEstimate(interval(*others.get(variant, own)), "hazard ratio", 1_000, 100)
+            return RawEstimate(
+                estimate=interval(*others.get(variant, own)),
+                unit="hazard ratio",
+                customers=1_000,
+                events=100,
+            )
 
         monkeypatch.setattr(rivals, "compute", compute)
         return apply_rivals(context(study, moments), claim, claim.primary, row(own), joint=of)

@@ -196,7 +196,7 @@ def _at_horizons(
 ) -> Iterator[Comparison]:
     """The number that a claim takes, on its scale log(-log(1 - p)); shares of few cases have other limits."""
     for i in range(0, len(times), max(1, len(times) // 5)):
-        at = incidence_at(table, int(times[i]), causes[0], min_cell=1)
+        at = incidence_at(table, int(times[i]), causes[0], min_at_risk=1)
         if at.scale == "cloglog":
             error = at.se * -np.log1p(-value[i]) * (1 - value[i])
             yield Comparison(

@@ -7,11 +7,11 @@
     kinds               the nine kinds of readings        compute_models   of those that rest on a hazard model
     schema              a claim and its sentences         adjusted_model   what a model holds equal
     catalogue_loader    from TOML to claims               context          what readings share
-    requirements        what a study lacks for a claim    decide           from an interval to a verdict
+    requirements        what a study lacks for a claim    compute_incidence  of incidences and excesses
+    decide              from an interval to a verdict     observed_vs_expected  who left, and who would have
     rival_descriptions  what rivals are called            rivals           what they leave of a verdict
     rival_explanations  each rival as an object           rival_results    what came of them
     adjust              what other numbers make of it     trial            one claim on a study
     units, phrases      numbers and sentences as values   evaluate         all claims on a study
     sentences           a verdict in words                results          evidence, trials, dockets
-    observed_vs_expected  who left at each level, and who would have by chance
 """

@@ -76,10 +76,10 @@ def compute_model_comparison(
     )
     events = made.table.events(reading.event)
     return RawEstimate(
-        result.difference,
-        reading.unit,
-        made.table.customers,
-        events,
+        estimate=result.difference,
+        unit=reading.unit,
+        customers=made.table.customers,
+        events=events,
         asides=made.table.asides,
         open=why,
         widest_cohort_days=made.widest_cohort_days,
@@ -93,10 +93,10 @@ def _modelled(fitted: _Fitted, reading: ModelReading, result: Estimate) -> RawEs
         else ()
     )
     return RawEstimate(
-        result,
-        reading.unit,
-        fitted.table.customers,
-        fitted.table.events(reading.event),
+        estimate=result,
+        unit=reading.unit,
+        customers=fitted.table.customers,
+        events=fitted.table.events(reading.event),
         asides=fitted.table.asides,
         warnings=warnings,
         widest_cohort_days=fitted.widest_cohort_days,

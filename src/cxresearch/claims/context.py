@@ -26,7 +26,7 @@ T = TypeVar("T")
 AS_WRITTEN = Variant()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawEstimate:
     """The number of a reading, before it is decided.
 
@@ -71,6 +71,11 @@ class EvaluationContext:
     def study(self) -> Study:
         """The study."""
         return self.store.study
+
+    @property
+    def min_at_risk(self) -> int:
+        """How many customers the data must be worth for an incidence: those that may be shown, so that it can be."""
+        return self.study.info.min_cell
 
     def table_specs(
         self,

@@ -20,7 +20,7 @@ Each estimator has the influence of its own: Cox's is `cox.score_residuals` time
 
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.concentration import worst_share
-from cxresearch.estimators.contrasts import contrast, e_value
+from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.fading import beyond_selection
@@ -37,7 +37,6 @@ __all__ = [
     "compare_models",
     "contrast",
     "cox",
-    "e_value",
     "grouped_hazards",
     "incidence",
     "proportionality",

@@ -78,21 +78,21 @@ class Chance:
         return estimate(inside, se, scale="logit", level=level, clusters=self.clusters)
 
 
-def still_there(table: RiskTable, horizon: int, clusters: Clusters, min_cell: int) -> Chance:
+def still_there(table: RiskTable, horizon: int, clusters: Clusters, min_at_risk: int) -> Chance:
     """The chance to be there after so many days of tenure.
 
     Args:
         table: on the tenure clock; its features are summed over.
         horizon: days.
         clusters: of the model that it goes with.
-        min_cell: from where on as many are at risk, days count.
+        min_at_risk: from where on as many are at risk, days count.
 
     Raises:
         NotTestable: a horizon beyond the follow-up.
     """
     causes = (_CAUSE, *(c for c in table.causes[1:] if c != _CAUSE))
-    start = first_time(table, min_cell)
-    end = support(aalen_johansen(table, causes, start), min_cell)
+    start = first_time(table, min_at_risk)
+    end = support(aalen_johansen(table, causes, start), min_at_risk)
     if horizon > end:
         raise NotTestable("short_follow_up", f"follow-up to {horizon} days (it ends at {end})")
     point = np.array([horizon])
