@@ -26,6 +26,7 @@ from cxresearch.claims.rivals import (
     study_facts,
 )
 from cxresearch.claims.tables import TableStore
+from cxresearch.claims.units import Unit
 from cxresearch.errors import ClaimError
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate
@@ -71,7 +72,7 @@ def judged(monkeypatch, study, facts):
         def compute(_context, _claim, _reading, variant):
             return RawEstimate(
                 estimate=interval(*others.get(variant, own)),
-                unit="hazard ratio",
+                unit=Unit.HAZARD_RATIO,
                 customers=1_000,
                 events=100,
             )
@@ -104,7 +105,7 @@ def row(number, reading=CLAIM.primary):
         estimate=result,
         p=decision.p,
         p_family=None,
-        unit="hazard ratio",
+        unit=Unit.HAZARD_RATIO,
         region="> 1",
         customers=1_000,
         events=100,

@@ -15,6 +15,7 @@ from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableSpec, TableStore, table_specs
+from cxresearch.claims.units import Unit
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import Estimate
@@ -44,7 +45,7 @@ class RawEstimate:
     """
 
     estimate: Estimate
-    unit: str
+    unit: Unit
     customers: int
     events: int
     horizon_days: int | None = None

@@ -42,6 +42,11 @@ class Region:
         """The finite edges."""
         return tuple(e for e in (self.low, self.high) if math.isfinite(e))
 
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """What a limit is compared with: the edges, and the smallest effect that matters."""
+        return self.edges if math.isnan(self.effect) else (*self.edges, self.effect)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

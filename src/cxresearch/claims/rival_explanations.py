@@ -286,11 +286,7 @@ class OtherExits(RivalExplanation):
         self, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """No control shows a difference to the other side, which would hide an effect."""
-        known = [
-            (e, 1.0 if o.row.unit == "hazard ratio" else 0.0)
-            for o in outcomes
-            if (e := o.row.estimate)
-        ]
+        known = [(e, u.null_value) for o in outcomes if (e := o.row.estimate) and (u := o.row.unit)]
         return not any((e.high < null if region.is_upward else e.low > null) for e, null in known)
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:

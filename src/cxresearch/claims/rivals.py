@@ -34,7 +34,6 @@ from cxresearch.claims.rival_explanations import (
 )
 from cxresearch.claims.rival_results import Rival, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.units import limit, number
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.results import at_level
 from cxresearch.records.audit import Share
@@ -231,7 +230,7 @@ def _not_computed(analysis: Analysis, code: str, lacks: str) -> Outcome:
         label=analysis.label,
         lead_days=analysis.variant.lead,
         estimate=None,
-        unit="",
+        unit=None,
         verdict="not testable",
         lacks=lacks,
         code=code,
@@ -241,8 +240,8 @@ def _not_computed(analysis: Analysis, code: str, lacks: str) -> Outcome:
 
 def _control_verdict(result: RawEstimate) -> Verdict:
     """Of a negative control: supported if it makes no difference that shows."""
-    e, null = result.estimate, 1.0 if result.unit == "hazard ratio" else 0.0
-    return "supported" if e.low <= null <= e.high else "contradicted"
+    e = result.estimate
+    return "supported" if e.low <= result.unit.null_value <= e.high else "contradicted"
 
 
 def _why_open(row: Evidence, opened: Sequence[Rival], region: Region) -> str:
@@ -266,10 +265,10 @@ def _why_open(row: Evidence, opened: Sequence[Rival], region: Region) -> str:
 def _describe_row(row: RivalRow, edges: tuple[float, ...]) -> str:
     """What an analysis gave, as a phrase."""
     e = row.estimate
-    if e is None:
+    if e is None or row.unit is None:
         return f"{row.label}, it cannot be computed: it lacks {row.lacks}"
-    low, high = (limit(x, row.unit, edges) for x in (e.low, e.high))
-    return f"{row.label}, it is {number(e.value, row.unit)} ({low} to {high})"
+    low, high = (row.unit.limit_text(x, edges) for x in (e.low, e.high))
+    return f"{row.label}, it is {row.unit.text(e.value)} ({low} to {high})"
 
 
 # Several readings that must all hold
