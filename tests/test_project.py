@@ -114,7 +114,7 @@ def dataclasses_in(path):
 BY_POSITION = {
     "AtRiskShare", "CellFlows", "Concentration", "CoxFit", "Design", "Episodes", "Estimate", "Excess", "Fading",
     "Flows", "Incidence", "MatchedTable", "ModelComparison", "RateFit", "Rates", "RiskTable",
-    "TieTerms", "World", "_Prepared",
+    "TieTerms", "World",
 }  # fmt: skip
 
 
