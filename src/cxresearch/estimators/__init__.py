@@ -11,7 +11,8 @@
 
     design      terms to columns                    influence           robust errors, by cluster
     risk_sets   flows to risk sets                  intervals           limits on a scale
-    partial_likelihood  Cox's, with ties            coarse_curves       as they may be shown
+    partial_likelihood  Cox's, with ties            newton              its maximum
+    coarse_curves  as they may be shown
     contrasts   hazard ratios of a fit              shrinkage           shares of few moments
     results     what is returned
 
