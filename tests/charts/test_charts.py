@@ -29,7 +29,18 @@ def curve(
     low, high = 0.9 * value, np.minimum(1.1 * value, 1)
     risk, error = np.array(at_risk, float), np.zeros(len(value))
     return Incidence(
-        cause, clock, np.array(times, float), value, low, high, risk, error, start, support, 0.95, 0
+        cause=cause,
+        clock=clock,
+        times=np.array(times, float),
+        incidence=value,
+        low=low,
+        high=high,
+        at_risk=risk,
+        se_model=error,
+        start=start,
+        support=support,
+        level=0.95,
+        df=0,
     )
 
 

@@ -72,7 +72,6 @@ def judged(monkeypatch, study, facts):
         def compute(_context, _claim, _reading, variant):
             return RawEstimate(
                 estimate=interval(*others.get(variant, own)),
-                unit=Unit.HAZARD_RATIO,
                 customers=1_000,
                 events=100,
             )

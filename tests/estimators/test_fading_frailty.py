@@ -47,7 +47,7 @@ def test_the_hazard_is_that_of_who_is_left_of_a_gamma_mixture():
     pieces = int(world.piece.max()) + 1
     assert pieces > 2
     rates = np.log(np.linspace(0.002, 0.01, pieces))[None]
-    at = Fitted(rates, beta=0.7, gamma=0.4, theta=1.5, loglik=0.0)
+    at = Fitted(rates=rates, beta=0.7, gamma=0.4, theta=1.5, loglik=0.0)
     expected = world.expected(at, cells.exposure)[0]
     daily = np.exp(rates[0])[world.piece]
 
@@ -125,7 +125,7 @@ def test_cells_as_in_plain_loops():
 
 
 def loglik(world, p, n, d):
-    at = Fitted(p[:-3].reshape(len(n), -1), *p[-3:], loglik=0.0)
+    at = Fitted(rates=p[:-3].reshape(len(n), -1), beta=p[-3], gamma=p[-2], theta=p[-1], loglik=0.0)
     return float(stats.poisson.logpmf(d, world.expected(at, n)).sum())
 
 
@@ -135,7 +135,13 @@ def test_the_fit_is_a_maximum(theta):
     cells = company(3)
     world = World.of(cells, AGES, 30)
     n = cells.exposure
-    truth = Fitted(np.full((2, int(world.piece.max()) + 1), np.log(0.006)), 0.8, 0.2, theta, 0.0)
+    truth = Fitted(
+        rates=np.full((2, int(world.piece.max()) + 1), np.log(0.006)),
+        beta=0.8,
+        gamma=0.2,
+        theta=theta,
+        loglik=0.0,
+    )
     d = np.random.default_rng(3).poisson(world.expected(truth, n)).astype(float)
     top = world.fit(n, d)
     assert top.beta == pytest.approx(0.8, abs=0.25)

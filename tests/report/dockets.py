@@ -28,9 +28,15 @@ FIRST, SECOND = (
 )
 
 
+def _estimate(value, low, high):
+    return Estimate(
+        value=value, low=low, high=high, level=0.95, se=0.1, se_model=0.1, scale="log", df=100
+    )
+
+
 def evidence(claim, reading, verdict, unit, numbers=None, **more):
     result = next(r for r in claim.readings if r.id == reading)
-    made = Estimate(*numbers, 0.95, 0.1, 0.1, "log", 100) if numbers else None
+    made = _estimate(*numbers) if numbers else None
     values = {
         "claim": claim.id, "reading": reading, "label": result.label, "primary": result.primary, "verdict": verdict,
         "verdict_family": verdict, "reason": "", "estimate": made, "p": None, "p_family": None, "unit": unit,
@@ -89,9 +95,7 @@ def rival(name, status, *rows, reason="Somebody may have decided before."):
         RivalRow(
             label=label,
             lead_days=lead,
-            estimate=None
-            if isinstance(numbers, str)
-            else Estimate(*numbers, 0.95, 0.1, 0.1, "log", 100),
+            estimate=None if isinstance(numbers, str) else _estimate(*numbers),
             unit=None if isinstance(numbers, str) else Unit.HAZARD_RATIO,
             verdict="not testable" if isinstance(numbers, str) else "undecided",
             lacks=numbers if isinstance(numbers, str) else "",

@@ -46,7 +46,6 @@ def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReadin
     )
     return RawEstimate(
         estimate=result.estimate,
-        unit=reading.unit,
         customers=result.total,
         events=result.count,
         asides=table.asides,
@@ -84,7 +83,6 @@ def compute_share_at_risk(
     number = result.comparators if reading.measure == "comparators" else result.excess
     return RawEstimate(
         estimate=number,
-        unit=reading.unit,
         customers=table.customers,
         events=result.leavers,
         asides=table.asides,
@@ -104,7 +102,6 @@ def compute_concentration(
     number = result.chance if reading.measure == "by_chance" else result.estimate
     return RawEstimate(
         estimate=number,
-        unit=reading.unit,
         customers=result.agents,
         events=result.bad,
     )
@@ -124,7 +121,6 @@ def compute_fading(context: EvaluationContext, claim: Claim, reading: FadingRead
     )
     return RawEstimate(
         estimate=result.beyond,
-        unit=reading.unit,
         customers=table.customers,
         events=result.events,
         asides=table.asides,

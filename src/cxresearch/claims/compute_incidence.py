@@ -58,7 +58,6 @@ def compute_incidence(
     causes = (reading.event, reading.ratio_to) if reading.ratio_to else (reading.event,)
     return RawEstimate(
         estimate=result,
-        unit=reading.unit,
         customers=table.customers,
         events=sum(_events_by(table, cause, horizon) for cause in causes),
         horizon_days=horizon,
@@ -131,7 +130,6 @@ def compute_excess(
     dropped = (Exclusion("nobody to compare with on that day", result.dropped),)
     return RawEstimate(
         estimate=estimates[reading.measure],
-        unit=reading.unit,
         customers=result.customers,
         events=result.events,
         horizon_days=compared.horizon,

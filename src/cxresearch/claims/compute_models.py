@@ -80,7 +80,6 @@ def compute_model_comparison(
     events = model.table.events(reading.event)
     return RawEstimate(
         estimate=result.difference,
-        unit=reading.unit,
         customers=model.table.customers,
         events=events,
         asides=model.table.asides,
@@ -97,7 +96,6 @@ def _raw_estimate(fitted: _Fitted, reading: ModelReading, result: Estimate) -> R
     )
     return RawEstimate(
         estimate=result,
-        unit=reading.unit,
         customers=fitted.table.customers,
         events=fitted.table.events(reading.event),
         asides=fitted.table.asides,

@@ -15,7 +15,6 @@ from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableSpec, TableStore, table_specs
-from cxresearch.claims.units import Unit
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import Estimate
@@ -33,7 +32,6 @@ class RawEstimate:
 
     Attributes:
         estimate: with its interval.
-        unit: as `Evidence.unit`.
         customers: as `Evidence.customers`.
         events: that count.
         horizon_days: None where there is none.
@@ -45,7 +43,6 @@ class RawEstimate:
     """
 
     estimate: Estimate
-    unit: Unit
     customers: int
     events: int
     horizon_days: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import msgspec
 
@@ -166,7 +166,25 @@ class ModelReading(EventReading, frozen=True, kw_only=True):
         check_strata(scope, "model.strata", self.strata, self._terms())
 
 
-class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard_contrast"):
+class _HazardRatio:
+    """What readings have whose number is a hazard ratio."""
+
+    default_effect: ClassVar[float | None] = 1.10
+    largest_effect: ClassVar[float] = math.inf
+
+    @property
+    def unit(self) -> Unit:
+        """A hazard ratio."""
+        return Unit.HAZARD_RATIO
+
+    def bounds(self) -> tuple[float, float]:
+        """Above zero."""
+        return 0.0, math.inf
+
+
+class HazardContrastReading(
+    _HazardRatio, ModelReading, frozen=True, kw_only=True, tag="hazard_contrast"
+):
     """A hazard ratio: a contrast of the coefficients of a model.
 
     Attributes:
@@ -177,18 +195,6 @@ class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard
 
     contrast: dict[str, float]
     over_range: str = ""
-
-    default_effect = 1.10
-    largest_effect = math.inf
-
-    @property
-    def unit(self) -> Unit:
-        """A hazard ratio."""
-        return Unit.HAZARD_RATIO
-
-    def bounds(self) -> tuple[float, float]:
-        """Above zero."""
-        return 0.0, math.inf
 
     def weighted(self) -> tuple[str, ...]:
         """The coefficients of the contrast."""
@@ -205,7 +211,7 @@ class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard
             )
 
 
-class FadingReading(EventReading, frozen=True, kw_only=True, tag="fading"):
+class FadingReading(_HazardRatio, EventReading, frozen=True, kw_only=True, tag="fading"):
     """How much more the effect of a moment fades than selection by frailty alone would give, as a hazard ratio.
 
     Attributes:
@@ -217,18 +223,6 @@ class FadingReading(EventReading, frozen=True, kw_only=True, tag="fading"):
     age: str
     subset: Levels = msgspec.field(default_factory=dict)
     strata: tuple[str, ...] = ()
-
-    default_effect = 1.10
-    largest_effect = math.inf
-
-    @property
-    def unit(self) -> Unit:
-        """A hazard ratio."""
-        return Unit.HAZARD_RATIO
-
-    def bounds(self) -> tuple[float, float]:
-        """Above zero."""
-        return 0.0, math.inf
 
     def _subjects(self) -> tuple[str, ...]:
         return (*self.subset, self.age)

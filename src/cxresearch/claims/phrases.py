@@ -74,7 +74,7 @@ class Limit:
         return self.unit.limit_text(self.value, self.edges)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """The number of a reading; ``{name:low}`` and ``{name:high}`` are its limits.
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cxresearch.claims.compute import compute
-from cxresearch.claims.context import EvaluationContext, RawEstimate
+from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.decide import Region, Verdict, decide, is_outside
 from cxresearch.claims.kinds import (
     AnyReading,
@@ -34,8 +34,9 @@ from cxresearch.claims.rival_explanations import (
 )
 from cxresearch.claims.rival_results import Rival, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
+from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.results import at_level
+from cxresearch.estimators.results import Estimate, at_level
 from cxresearch.records.audit import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import Moments
@@ -218,8 +219,10 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
         label=analysis.label,
         lead_days=analysis.variant.lead,
         estimate=result.estimate,
-        unit=result.unit,
-        verdict=_control_verdict(result) if analysis.variant.event else decision.verdict,
+        unit=reading.unit,
+        verdict=_control_verdict(result.estimate, reading.unit)
+        if analysis.variant.event
+        else decision.verdict,
         lacks="",
     )
     return Outcome(analysis, row, decision, is_outside(result.estimate.value, region))
@@ -238,10 +241,9 @@ def _not_computed(analysis: Analysis, code: str, lacks: str) -> Outcome:
     return Outcome(analysis, row, None, is_outside=False)
 
 
-def _control_verdict(result: RawEstimate) -> Verdict:
+def _control_verdict(e: Estimate, unit: Unit) -> Verdict:
     """Of a negative control: supported if it makes no difference that shows."""
-    e = result.estimate
-    return "supported" if e.low <= result.unit.null_value <= e.high else "contradicted"
+    return "supported" if e.low <= unit.null_value <= e.high else "contradicted"
 
 
 def _why_open(row: Evidence, opened: Sequence[Rival], region: Region) -> str:

@@ -39,7 +39,13 @@ def filled(
     }
     for reading, other in result.items():
         e = other.estimate
-        values[reading] = Interval(e.value, e.low, e.high, other.unit, _edges(claim, reading))
+        values[reading] = Interval(
+            value=e.value,
+            low=e.low,
+            high=e.high,
+            unit=claim.reading(reading).unit,
+            edges=_edges(claim, reading),
+        )
     if row.estimate is not None:
         e, edges = row.estimate, _edges(claim, row.reading)
         values |= {

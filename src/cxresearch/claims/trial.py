@@ -222,5 +222,5 @@ def _reference_value(
         low=e.low,
         high=e.high,
         label=claim.reading(name).label,
-        unit=results[name].unit,
+        unit=claim.reading(name).unit,
     )

@@ -49,7 +49,7 @@ _DIGITS = 12  # that tell apart: equal sums in another order differ in the last
 _COLUMNS = ("agent", "stratum", "half", "moments", "bad")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Concentration(Result):
     """The share of bad moments at the worst agents.
 
@@ -166,14 +166,23 @@ def worst_share(
     low, high = np.quantile(permuted, [(1 - level) / 2, (1 + level) / 2]).tolist()
     error = float(permuted.std(ddof=1)) / (mean * (1 - mean)) if 0 < mean < 1 else math.nan
     return Concentration(
-        result,
-        Estimate(mean, low, high, level, error, math.nan, "logit", errors="resampling"),
-        (1 + int((permuted.round(_DIGITS) >= round(value, _DIGITS)).sum())) / (1 + draws),
-        count,
-        int(agents.ranked.sum()),
-        int(cells["moments"].sum()),
-        int(cells["bad"].sum()),
-        part,
+        estimate=result,
+        chance=Estimate(
+            value=mean,
+            low=low,
+            high=high,
+            level=level,
+            se=error,
+            se_model=math.nan,
+            scale="logit",
+            errors="resampling",
+        ),
+        p_chance=(1 + int((permuted.round(_DIGITS) >= round(value, _DIGITS)).sum())) / (1 + draws),
+        agents=count,
+        ranked=int(agents.ranked.sum()),
+        moments=int(cells["moments"].sum()),
+        bad=int(cells["bad"].sum()),
+        part=part,
     )
 
 
@@ -199,7 +208,7 @@ def _cells(counts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Agents:
     """Agents' moments by half, A agents and S strata.
 
@@ -232,7 +241,13 @@ class _Agents:
         )
         every = np.ones((1, shape[0]))
         expected = [_expected(every, m, b)[0] for m, b in zip(moments_in, bad_in, strict=True)]
-        return cls(moments, bad, moments_in, bad_in, np.minimum(*expected) >= MIN_BAD)
+        return cls(
+            moments=moments,
+            bad=bad,
+            moments_in=moments_in,
+            bad_in=bad_in,
+            ranked=np.minimum(*expected) >= MIN_BAD,
+        )
 
     def taken(self, weight: Array, part: float, bad: Array | None = None) -> Array:
         """Which part of each agent is among the worst when either half does the ranking; shape (2, n, A).

@@ -152,7 +152,7 @@ def _place_flows(table: RiskTable, laid: Layout, cause: str, rows: _Rows) -> Flo
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Identified:
     """Which columns of a design the data can tell apart.
 
@@ -196,7 +196,9 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
         raise EstimationError(
             f"the terms cannot be told apart: {', '.join(d.terms[j] for j in asked)} span only {rank} dimensions"
         )
-    return Identified(kept, _unidentified(covariance, asked, np.flatnonzero(only_held), size))
+    return Identified(
+        kept=kept, unidentified=_unidentified(covariance, asked, np.flatnonzero(only_held), size)
+    )
 
 
 def _unidentified(

@@ -34,7 +34,7 @@ _ENOUGH = (
 _STEP = 1e-5  # of numerical derivatives
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Fitted:
     """Parameters of a world.
 
@@ -58,7 +58,7 @@ class Fitted:
         return np.concatenate([self.rates.ravel(), [self.beta, self.gamma, self.theta]])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class World:
     """What is known of a world before its parameters: K pieces of tenure, I spans, J ages.
 
@@ -106,12 +106,12 @@ class World:
 
         soon = after & (ages.high <= recent)
         return cls(
-            piece,
-            days(now),
-            days(came),
-            days(np.minimum(came + recent, now)),
-            after.astype(np.float64),
-            soon.astype(np.float64),
+            piece=piece,
+            now=days(now),
+            came=days(came),
+            past=days(np.minimum(came + recent, now)),
+            after=after.astype(np.float64),
+            recent=soon.astype(np.float64),
         )
 
     def expected(self, at: Fitted, exposure: Array) -> Array:
@@ -192,7 +192,9 @@ class World:
                 step = step / 2
             p, loglik = near, result
         beta, gamma, theta = p[-3:].tolist()
-        return Fitted(p[:-3].reshape(strata, -1), beta, gamma, theta, loglik)
+        return Fitted(
+            rates=p[:-3].reshape(strata, -1), beta=beta, gamma=gamma, theta=theta, loglik=loglik
+        )
 
     def slope(self, exposure: Array, events: Array, p: Array) -> Array:
         """The score of parameters, shape (size,)."""
@@ -230,7 +232,7 @@ _RECENT = "recent age"  # the feature that is compared
 _FARTHEST = 30.0  # a log hazard ratio beyond any
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Fading(Result):
     """The hazard soon after a moment against later, and what of it selection does not explain.
 
@@ -355,15 +357,15 @@ def beyond_selection(
         clusters=fit.clusters,
     )
     return Fading(
-        beyond,
-        observed,
-        float(np.exp(implied)),
-        top.theta,
-        top.beta,
-        top.gamma,
-        fit.events,
-        recent,
-        older,
+        beyond=beyond,
+        observed=observed,
+        implied=float(np.exp(implied)),
+        theta=top.theta,
+        beta=top.beta,
+        gamma=top.gamma,
+        events=fit.events,
+        recent=recent,
+        older=older,
     )
 
 

@@ -20,7 +20,7 @@ _POINTS = 200  # times at which the band around a curve is computed
 _AT_ONCE = 4_000_000  # numbers in the largest array of a batch of clusters
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Curve:
     """The bare estimate.
 
@@ -291,7 +291,13 @@ def curve_of(times: NDArray[np.int64], risk: Vector, events: NDArray[np.float64]
     hazard = np.where(risk > 0, events / np.where(risk > 0, risk, 1.0), 0.0)
     survival = np.cumprod(1 - np.minimum(hazard.sum(axis=0), 1.0))
     before = np.concatenate([[1.0], survival[:-1]]) if len(times) else survival
-    return Curve(times, np.cumsum(before * hazard, axis=1), risk, survival, events)
+    return Curve(
+        times=times,
+        incidence=np.cumsum(before * hazard, axis=1),
+        at_risk=risk,
+        survival=survival,
+        events=events,
+    )
 
 
 def support(curve: Curve, min_at_risk: int) -> int:

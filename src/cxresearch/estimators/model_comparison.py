@@ -22,7 +22,7 @@ from cxresearch.html_tables import html_table
 from cxresearch.risk.table import RiskTable
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class ModelComparison(Result):
     """Two descriptions of the past against each other.
 
@@ -147,19 +147,19 @@ def compare_models(
     influence = (between - events * difference / total) / total
     corrected = (difference - (_optimism(of_a) - _optimism(of_b))) / total
     return ModelComparison(
-        estimate(
+        difference=estimate(
             corrected,
             float(robust_error(influence)),
             scale="identity",
             level=level,
             clusters=joint.clusters,
         ),
-        tuple(a),
-        tuple(b),
-        _adds(joint, a),
-        _adds(joint, b),
-        joint,
-        total,
+        a=tuple(a),
+        b=tuple(b),
+        p_a=_adds(joint, a),
+        p_b=_adds(joint, b),
+        joint=joint,
+        events=total,
     )
 
 

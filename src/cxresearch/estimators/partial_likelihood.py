@@ -139,7 +139,7 @@ def _slopes(S: Vector, Q: Vector, d: Vector, x: Vector) -> NDArray[np.float64]:
 Ties = Literal["efron", "breslow"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Sums:
     """Sums over customers, of K fits with R rows and p terms; those of disjoint customers add up.
 
@@ -185,7 +185,13 @@ def sums(x: Array, customers: Everyone, beta: Array) -> Sums:
     weights = np.concatenate([r[..., None], r[..., None] * x], axis=2)
     risk, gone = customers.at_risk(weights), customers.events_by_pattern()
     events = np.broadcast_to(customers.events_by_row(), risk.shape[:2])
-    return Sums(risk, customers.leaving(weights), events, gone @ x, (gone * eta).sum(axis=1))
+    return Sums(
+        risk=risk,
+        event=customers.leaving(weights),
+        events=events,
+        x=gone @ x,
+        eta=(gone * eta).sum(axis=1),
+    )
 
 
 def likelihood(x: Array, customers: Everyone, ties: Ties, beta: Array) -> Likelihood:

@@ -26,7 +26,7 @@ from cxresearch.risk.table import RiskTable
 _STEPS = 100
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class RateFit(Result):
     """A Poisson regression of events on exposure.
 
@@ -153,7 +153,9 @@ def rate_ratios(
     fitted = _fit(x, n, d, names)
     p = len(names)
     influence = (
-        _influence(table, laid, cause, edges, x, n, fitted) if clusters else np.empty((0, p))
+        _influence(table, laid, cause=cause, edges=edges, x=x, n=n, fitted=fitted)
+        if clusters
+        else np.empty((0, p))
     )
     return RateFit(
         terms=names,
@@ -183,6 +185,7 @@ def rate_ratios(
 def _influence(
     table: RiskTable,
     laid: Layout,
+    *,
     cause: str,
     edges: tuple[int, ...],
     x: Array,

@@ -163,7 +163,7 @@ def stratum_names(table: RiskTable, laid: Layout) -> list[str]:
     return [", ".join(f"{f.name}={f.levels[row[f.name]]}" for f in features) for row in rows]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Rates(Result):
     """Event rates by stratum and interval of the clock; one entry per cell with anybody at risk.
 
@@ -269,7 +269,7 @@ def rates(
     low, high = _exact(d[used], n[used], level)
     se = np.full(len(rate), np.nan)
     if clusters and many.any():
-        squares = _squares(table, laid, cause, edges, n, d)[used]
+        squares = _squares(table, laid, cause=cause, edges=edges, n=n, d=d)[used]
         se[many] = np.sqrt(squares[many])
         half = quantile(level, clusters.df) * se[many]
         low[many], high[many] = rate[many] * np.exp(-half), rate[many] * np.exp(half)
@@ -296,7 +296,13 @@ def rates(
 
 
 def _squares(
-    table: RiskTable, laid: Layout, cause: str, edges: tuple[int, ...], n: Array, d: Array
+    table: RiskTable,
+    laid: Layout,
+    *,
+    cause: str,
+    edges: tuple[int, ...],
+    n: Array,
+    d: Array,
 ) -> Array:
     """The sum of squares over clusters of what each adds to the log rates; shape (cells,), strata by intervals."""
     place, pieces = places(table.population, laid.flows["group"]), len(edges) - 1

@@ -58,7 +58,7 @@ def basis_text(errors: str, df: int) -> str:
     }.get(errors, "model")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate(Result):
     """A number with its interval.
 
@@ -112,7 +112,7 @@ class Estimate(Result):
         return html_table("Estimate", heads, [(*row, basis)])
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class Incidence(Result):
     """Cumulative incidence of one cause (tied Aalen–Johansen).
 
@@ -161,18 +161,28 @@ class Incidence(Result):
             )
         i = int(np.searchsorted(self.times, horizon, side="right")) - 1
         if i < 0:
-            return Estimate(0.0, 0.0, 0.0, self.level, 0.0, 0.0, "cloglog", self.df, self.errors)
+            return Estimate(
+                value=0.0,
+                low=0.0,
+                high=0.0,
+                level=self.level,
+                se=0.0,
+                se_model=0.0,
+                scale="cloglog",
+                df=self.df,
+                errors=self.errors,
+            )
         value, low, high = (float(v[i]) for v in (self.incidence, self.low, self.high))
         return Estimate(
-            value,
-            low,
-            high,
-            self.level,
-            float("nan"),
-            float(self.se_model[i]),
-            "cloglog",
-            self.df,
-            self.errors,
+            value=value,
+            low=low,
+            high=high,
+            level=self.level,
+            se=float("nan"),
+            se_model=float(self.se_model[i]),
+            scale="cloglog",
+            df=self.df,
+            errors=self.errors,
         )
 
     @property
@@ -210,7 +220,7 @@ class Incidence(Result):
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
 class CoxFit(Result):
     """A Cox regression on a risk table.
 
@@ -338,7 +348,15 @@ def estimate(
     forward, back = SCALES[scale]
     middle, half = forward(value), quantile(level, df) * se
     return Estimate(
-        value, back(middle - half), back(middle + half), level, se, se_model, scale, df, errors
+        value=value,
+        low=back(middle - half),
+        high=back(middle + half),
+        level=level,
+        se=se,
+        se_model=se_model,
+        scale=scale,
+        df=df,
+        errors=errors,
     )
 
 
@@ -358,12 +376,12 @@ def wilson(p: float, size: float, level: float) -> Estimate:
     low, high = proportion_confint(p * size, size, alpha=1 - level, method="wilson")
     error = 1 / math.sqrt(size * p * (1 - p)) if 0 < p < 1 else math.nan
     return Estimate(
-        p,
-        max(float(low), 0.0),
-        min(float(high), 1.0),
-        level,
-        error,
-        error,
-        "wilson",
+        value=p,
+        low=max(float(low), 0.0),
+        high=min(float(high), 1.0),
+        level=level,
+        se=error,
+        se_model=error,
+        scale="wilson",
         size=size,
     )

@@ -27,7 +27,7 @@ from cxresearch.html_tables import html_table
 from cxresearch.risk.table import FLOWS, Feature, RiskTable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Share(Result):
     """A share of customers.
 
@@ -104,7 +104,9 @@ def share(
     clusters = int(table.population["clusters"].sum())
     few = min(k, n - k) < FEW
     if clusters == table.customers or few:
-        return Share(wilson(k / n, n * clusters / table.customers, level), k, n)
+        return Share(
+            estimate=wilson(k / n, n * clusters / table.customers, level), count=k, total=n
+        )
 
     def by_cluster(t: RiskTable) -> Array:
         ended = t.flows.select(pl.sum_horizontal(pl.col(*ends).cast(pl.Int64))).to_series()
@@ -115,13 +117,15 @@ def share(
     p = k / n
     se = float(robust_error(cases - p * everybody)) / n / (p * (1 - p))
     size = counted_clusters(table.population, int((everybody > 0).sum()), n)
-    return Share(estimate(p, se, scale="logit", level=level, clusters=size), k, n)
+    return Share(
+        estimate=estimate(p, se, scale="logit", level=level, clusters=size), count=k, total=n
+    )
 
 
 _LEFT = "leaving"  # for any of the causes asked for
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class AtRiskShare(Result):
     """A share of leavers and of those at risk with them.
 
@@ -252,15 +256,15 @@ def share_at_risk(
     se = max(float(robust_error(difference)), model if few else logrank)
     part_of_own = events[:, 0] / risk[:, 0]
     return AtRiskShare(
-        exposed.estimate,
-        estimate(
+        exposed=exposed.estimate,
+        comparators=estimate(
             of_those,
             float(robust_error(comparators)) / (of_those * (1 - of_those)),
             scale="logit",
             level=level,
             clusters=clusters,
         ),
-        estimate(
+        excess=estimate(
             share_left - of_those,
             se,
             scale="identity",
@@ -268,11 +272,11 @@ def share_at_risk(
             clusters=clusters,
             se_model=model,
         ),
-        exposed.count,
-        n,
-        expected,
-        float((events[:, 0] * part_of_own).sum() / n),
-        round(float(events[part_of_own == 1, 0].sum())),
+        count=exposed.count,
+        leavers=n,
+        expected=expected,
+        leavers_share=float((events[:, 0] * part_of_own).sum() / n),
+        alone=round(float(events[part_of_own == 1, 0].sum())),
     )
 
 
