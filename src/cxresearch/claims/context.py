@@ -83,7 +83,7 @@ class EvaluationContext:
         *,
         calendar: bool = False,
     ) -> tuple[TableSpec, ...]:
-        """The tables a reading needs, its own first."""
+        """The tables a reading needs, the one of its number first."""
         return table_specs(self.store.setting, claim, reading, variant, calendar=calendar)
 
     def adapt(self, claim: Claim, reading: AnyReading) -> AnyReading:
@@ -144,7 +144,7 @@ def check_min_events_after(
     """After the origin, as many events as a verdict needs would be expected at everybody's hazard.
 
     Args:
-        table: with the history of the origin, on the study's own clock.
+        table: with the history of the origin, on the clock of the study.
         event: the cause that counts.
         origin: where the clock starts.
         competing: what ends the follow-up as well.
@@ -153,7 +153,7 @@ def check_min_events_after(
         NotTestable: too few would be expected.
     """
     if event not in table.causes:
-        return  # a competing event of the claim's own has no hazard before the origin
+        return  # a competing event that the claim defines has no hazard before the origin
     counts = expected_events(table, origin.history, event)
     levels = table.feature(origin.history).levels
     within = competing is not None and competing.history == origin.history

@@ -18,7 +18,7 @@ _NUMBER = r"-?\d+(?:\.\d+)?(?:/\d+(?:\.\d+)?)?"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Where a claim says a number lies: between two edges, one of which may be infinite.
+    """Where a claim places a number: between two edges, one of which may be infinite.
 
     Attributes:
         text: as written.
@@ -34,7 +34,7 @@ class Region:
 
     @property
     def is_upward(self) -> bool:
-        """Whether it has a lower edge; of a region with one edge, whether the claim says that the number is large."""
+        """Whether it has a lower edge; of a region with one edge, whether the claim is that the number is large."""
         return math.isfinite(self.low)
 
     @property

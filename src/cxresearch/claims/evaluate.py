@@ -53,7 +53,7 @@ def evaluate(
 
     Args:
         study: a study, or its records if they are read already.
-        claims: ids; all of the catalogue and the study's own when not given.
+        claims: ids; all of the catalogue and of the study when not given.
         engine: where the tables are read; ignored for records.
         verdicts_only: compute only what the verdicts rest on: the primary readings, what they require, and their
             sensitivity readings. Quicker, where the same claims are tried on many data sets; sentences lack the other

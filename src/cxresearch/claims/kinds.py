@@ -1,4 +1,4 @@
-"""What a claim can be read as: one structure per kind of number, with its own keys, bounds and checks."""
+"""What a claim can be read as: one structure per kind of number, with its keys, bounds and checks."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class IncidenceReading(EventReading, frozen=True, kw_only=True, tag="incidence")
     """A share of customers to whom the event has happened by a day, others competing.
 
     Attributes:
-        time_origin: days since a history reached a level; else the study's own clock.
+        time_origin: days since a history reached a level; else the clock of the study.
         competing_event: a transition that ends the follow-up as well.
         horizon_days: a number, ``study``, or ``support`` for as far as the data reach.
         ratio_to: report incidence / (incidence + incidence of this cause).
@@ -121,7 +121,7 @@ class ModelReading(EventReading, frozen=True, kw_only=True):
 
     Attributes:
         model: terms, and strata where the study has them.
-        time_origin: days since a history reached a level; else the study's own clock.
+        time_origin: days since a history reached a level; else the clock of the study.
         after_days: only the time after so many days on the clock.
         subset: only time spent in these levels.
         time_fixed: last levels as covariates that were known from the start, as naive analyses take them.

@@ -99,8 +99,8 @@ class Requirement(Section, frozen=True):
         reason: why the claim is open without it, in plain words.
         contradicts: whether its being contradicted contradicts the claim; else the claim is undecided.
         negative_control: only its being contradicted counts, and leaves the claim undecided.
-        includes: only this counts: whether its interval, at its own level, includes the number; a support that it does
-            not leaves the claim undecided.
+        includes: only this counts: whether its interval, at the level of that reading, includes the number; without
+            that, a support leaves the claim undecided.
         applies_to: the verdict that it must share: ``supported``, ``contradicted`` or ``either``; one that it does not
             share becomes undecided.
     """
@@ -121,7 +121,7 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
         label: what the number is, in plain words.
         primary: whether the verdict rests on it; one per claim.
         descriptive: a number shown next to others and not decided itself.
-        region: where the claim says the number lies.
+        region: where the claim places the number.
         smallest_effect: the smallest effect that matters: a ratio above one, or a difference of shares.
         alternative: the value at which more data are planned for.
         why_not_contradicted: why a number outside the region leaves the claim undecided, where it cannot contradict.
@@ -155,7 +155,7 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
 
     @property
     def claimed_region(self) -> Region:
-        """Where the claim says the number lies.
+        """Where the claim places the number.
 
         Raises:
             ValueError: there is no region, or it cannot be read; not of a reading that has been validated.

@@ -88,7 +88,7 @@ def _missing_column(claim: Claim, reading: AnyReading, has: Collection[str]) -> 
 def adapt_to_study(
     study: Study, audit: Audit, has: Collection[str], claim: Claim, reading: AnyReading
 ) -> AnyReading:
-    """The reading as it can be tried on a study: marketing by its own names, nothing held equal that nobody has.
+    """The reading as it can be tried on a study: with its names of marketing, and nothing held equal that nobody has.
 
     Args:
         study: the study.
@@ -139,12 +139,12 @@ def _with_terms_of_study(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ClaimCheck(Result):
-    """Which claims can be tried, in the order of the catalogue; a study's own come last.
+    """Which claims can be tried, in the order of the catalogue; those of a study come last.
 
     Attributes:
         claims: shape (K,): ids.
         statements: shape (K,).
-        sources: shape (K,): who says so.
+        sources: shape (K,): whose claim it is.
         lacks: shape (K,): what the study lacks; empty where the claim can be tried.
     """
 
@@ -188,7 +188,7 @@ def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> 
         engine: where the log is opened; ignored for records.
 
     Raises:
-        ClaimError: a claim of the study's own is not in the grammar.
+        ClaimError: a claim of the study is not in the grammar.
         SourceError: the log cannot be opened.
         DataError: a column is missing or of the wrong type.
         ArgumentError: what was given is no study.

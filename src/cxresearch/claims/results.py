@@ -110,7 +110,7 @@ class Evidence(Result):
         p: the largest level at which the interval straddles the edge; None if there is none.
         p_family: after multiplicity; None for other readings than the primary.
         unit: what it is measured in.
-        region: where the claim says the number lies, as written.
+        region: where the claim places the number, as written.
         customers: in the table behind the number; the reading may look at a part of their time. Of a share of moments,
             those whom contacts were with.
         events: that count.

@@ -18,7 +18,7 @@ class Description:
     Attributes:
         id: short name.
         title: what it is called.
-        plain: what it says.
+        plain: what it is, in plain words.
         analysis: how it is tried.
         dismissed: what a study declares that rules it out; may be empty.
     """
@@ -35,7 +35,7 @@ class RivalEntry(Section, frozen=True):
 
     Attributes:
         status: ``required``: a verdict must survive it; ``shown``: its number is shown and decides nothing; ``held
-            equal``: it is in the model itself; ``aliased``: it cannot be told apart from what the claim asks about;
+            equal``: it is in the model itself; ``aliased``: the data cannot separate it from what the claim asks about;
             ``meaningless``: it explains nothing here.
         reason: why, in a sentence.
         readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
@@ -61,6 +61,6 @@ def _data() -> dict[str, Any]:
 
 
 @cache
-def default_entries(kind: str) -> dict[str, RivalEntry]:
-    """How each rival applies to a kind of reading: ``hazard``, ``excess`` or ``fact``."""
-    return {name: RivalEntry(**entry) for name, entry in _data()["defaults"][kind].items()}
+def default_entries(group: str) -> dict[str, RivalEntry]:
+    """How each rival applies to a group of kinds of readings: ``hazard``, ``excess``, ``comparison`` or ``fact``."""
+    return {name: RivalEntry(**entry) for name, entry in _data()["defaults"][group].items()}

@@ -61,7 +61,7 @@ class Case:
     reading: AnyReading
 
     def lead_days(self, entry: RivalEntry) -> tuple[int, ...]:
-        """How many days are left out at the longest, as the claim says, else the study; none where it has none."""
+        """How many days are left out, as declared by the claim, else by the study; none if the study has none."""
         return (entry.lead_days or self.facts.lead_days) if self.facts.lead_days else ()
 
 
@@ -101,7 +101,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RivalExplanation:
-    """A rival that needs no analysis of its own, since it is in the model already; others build on it.
+    """A rival that needs no separate analysis, since it is in the model already; others build on it.
 
     Attributes:
         id: the key of its entry in rivals.toml.
@@ -111,7 +111,7 @@ class RivalExplanation:
 
     @property
     def words(self) -> Description:
-        """What it is called and what it says."""
+        """What it is called and what it is, in plain words."""
         return descriptions()[self.id]
 
     def exists_in(self, facts: StudyFacts) -> bool:
@@ -165,12 +165,12 @@ class RivalExplanation:
         )
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
-        """The error probabilities that a supported reading rests on besides its own."""
+        """The error probabilities that a supported reading rests on besides that of its interval."""
         # a control lies inside nothing: that it shows no difference has no error probability
         return [o.decision.p for o in outcomes if o.decision and not o.analysis.variant.event]
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
-        """The error probabilities that a contradicted reading rests on besides its own."""
+        """The error probabilities that a contradicted reading rests on besides that of its interval."""
         return []
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
@@ -183,7 +183,7 @@ class RivalExplanation:
         return "required", entry.reason
 
     def _analysis(self, label: str, reading: AnyReading, variant: Variant) -> Analysis:
-        """An analysis of this rival; its label says how many days are left out."""
+        """An analysis of this rival; its label ends with how many days are left out."""
         lead = f", the last {variant.lead} days left aside" if variant.lead else ""
         return Analysis(self.id, label + lead, reading, variant)
 
@@ -336,7 +336,7 @@ class Unseen(RivalExplanation):
     def status(
         self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: Evidence
     ) -> tuple[RivalStatus, str]:
-        """As the claim says; of a hazard ratio, with its E-value."""
+        """As declared by the claim; of a hazard ratio, with its E-value."""
         e = evidence.estimate
         if e is None or not isinstance(case.reading, HazardContrastReading):
             return entry.status, entry.reason

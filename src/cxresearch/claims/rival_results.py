@@ -101,9 +101,9 @@ class Rival(Result):
     Attributes:
         id: short name, such as ``already-leaving``.
         title: what it is called.
-        plain: what it says, in plain words.
+        plain: what it is, in plain words.
         status: ``survived``, ``keeps it open``, ``held equal`` (in the model itself), ``shown``, ``dismissed`` (by what
-            the study declares), ``not required``, ``cannot be tested``, ``aliased`` (not to be told apart from what the
+            the study declares), ``not required``, ``cannot be tested``, ``aliased`` (not separable from what the
             claim asks about) or ``meaningless``.
         reason: why, in a sentence.
         rows: its numbers; may be empty.

@@ -2,8 +2,8 @@
 
 A verdict stands only if it survives every rival that applies to the claim and that the data can test. Supported needs
 every interval inside the claimed region; contradicted needs the adjusted interval and that with the longest lead
-wholly outside, and no other rival against it. What is left undecided says which rival keeps it open. Nothing here
-depends on which rivals there are: they are the objects of `rival_explanations`.
+wholly outside, and no other rival against it. The reason of what is left undecided names the rivals that keep it open.
+Nothing here depends on which rivals there are: they are the objects of `rival_explanations`.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ _ORDER: tuple[RivalStatus, ...] = (
 
 
 def rival_entries(claim: Claim) -> dict[str, RivalEntry]:
-    """How each rival explanation applies to a claim: as the claim says, else as for its kind of reading."""
+    """How each rival explanation applies to a claim: as declared by the claim, else as for its kind of reading."""
     target = target_reading(claim)
     if isinstance(claim.primary, ModelComparisonReading):
-        kind = "comparison"
+        group = "comparison"
     elif target is None:
-        kind = "fact"
+        group = "fact"
     else:
-        kind = "excess" if isinstance(target, ExcessReading) else "hazard"
-    return {name: claim.rivals.get(name, entry) for name, entry in default_entries(kind).items()}
+        group = "excess" if isinstance(target, ExcessReading) else "hazard"
+    return {name: claim.rivals.get(name, entry) for name, entry in default_entries(group).items()}
 
 
 def target_reading(claim: Claim) -> AnyReading | None:
@@ -205,7 +205,7 @@ def _try_rival(
 
 
 def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis) -> Outcome:
-    """The number of an analysis, held against the region of its own reading or else of the case."""
+    """The number of an analysis, held against the region of its reading or else of the case."""
     reading = analysis.reading
     region = (reading if reading.region else case.reading).claimed_region
     try:

@@ -113,7 +113,7 @@ class Published(Section, frozen=True):
     Attributes:
         value: the number, as published.
         statement: what it is said of.
-        source: who says so.
+        source: whose claim it is.
     """
 
     value: str
@@ -167,8 +167,8 @@ class Claim(Section, frozen=True):
 
     Attributes:
         id: short name.
-        statement: the claim in our own words.
-        source: who says so.
+        statement: the claim in our words.
+        source: whose claim it is.
         histories: name to function and parameters.
         readings: the numbers it can be read as.
         text: what is said with each verdict.
@@ -181,7 +181,7 @@ class Claim(Section, frozen=True):
         proneness: what customers may be prone to that the claim asks about, as shares of graded moments so far; taken
             from the histories that the primary reading asks about when not given.
         rivals: by rival explanation, whether it applies, and why; see `claims.rival_explanations`.
-        base_rate: the reading that says what happens anyway.
+        base_rate: the reading of what happens anyway.
         naive: the reading that a naive analysis would report.
         show_by_contacts: whether a caution shows who has bad moments and who leaves, by number of contacts.
         change_our_mind: what would.
@@ -250,7 +250,7 @@ class Claim(Section, frozen=True):
         return make_history(f"claims.{self.id}.histories.{name}", self.histories[name])
 
     def validate(self) -> None:
-        """Refuse a claim that could not be tried, or whose numbers would not be what it says.
+        """Refuse a claim that could not be tried, or whose numbers would not be what it declares.
 
         Raises:
             ClaimError: the message names the field and what is allowed.

@@ -1,4 +1,4 @@
-"""A verdict in plain words: the claim's own sentence with the values that it names."""
+"""A verdict in plain words: the sentence of the claim with the values that it names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def filled(
     base: ReferenceValue | None,
     result: Mapping[str, RawEstimate],
 ) -> Sentence:
-    """A sentence with its values; a reading's own id in braces is its number.
+    """A sentence with its values; the id of a reading in braces is its number.
 
     Raises:
         ClaimError: the template names what no sentence may name.

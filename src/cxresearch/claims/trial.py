@@ -176,7 +176,7 @@ def _evidence(
     lacks: str = "",
     code: str = "",
 ) -> Evidence:
-    """A reading with its verdict; `result` is None, and `lacks` says why, where there is no number."""
+    """A reading with its verdict; `result` is None, and `lacks` is the reason, where there is no number."""
     return Evidence(
         claim=claim.id,
         reading=reading.id,

@@ -34,7 +34,7 @@ class Unit(StrEnum):
 
     @property
     def null_value(self) -> float:
-        """The number that says there is no difference, or nothing."""
+        """The number where there is no difference, or nothing."""
         return 1.0 if self.is_ratio else 0.0
 
     def text(self, value: float, *, more: int = 0) -> str:

@@ -26,7 +26,7 @@ def check_region(
         is_ratio: whether it is a ratio, which is never zero.
 
     Raises:
-        ClaimError: the message says where the number lies.
+        ClaimError: the message states where the number lies.
     """
     low, high = bounds
     between = _between(low, high)
@@ -51,7 +51,7 @@ def check_smallest_effect(
         largest: it must be below.
 
     Raises:
-        ClaimError: the message says which numbers are allowed.
+        ClaimError: the message states which numbers are allowed.
     """
     least = 1 if is_ratio else 0
     if not (math.isfinite(effect) and least < effect < largest):
@@ -71,7 +71,7 @@ def check_alternative(where: str, alternative: float, bounds: tuple[float, float
     """Refuse a value to plan for that the number cannot have.
 
     Raises:
-        ClaimError: the message says where the number lies.
+        ClaimError: the message states where the number lies.
     """
     low, high = bounds
     if not low < alternative < high:
@@ -161,7 +161,7 @@ def check_contrast(scope: Scope, contrast: Mapping[str, float], terms: Sequence[
         terms: of the model.
 
     Raises:
-        ClaimError: the message says what the model has.
+        ClaimError: the message states what the model has.
     """
     where = f"{scope.where}.contrast"
     check_weights(where, contrast)
@@ -348,7 +348,7 @@ class Scope:
                 )
 
     def check_new_cause(self, key: str, cause: str) -> None:
-        """Refuse a name that no cause of one's own can have.
+        """Refuse a name that no further cause can have.
 
         Raises:
             ClaimError: it is empty, taken, or the name of a column.
@@ -417,7 +417,7 @@ def check_days(where: str, days: object, least: int, words: Sequence[str] = ()) 
     """Refuse what is neither a whole number of days nor one of a few words.
 
     Raises:
-        ClaimError: the message says which numbers and words are allowed.
+        ClaimError: the message states which numbers and words are allowed.
     """
     if days in words:
         return

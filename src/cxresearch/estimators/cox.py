@@ -113,7 +113,7 @@ def cox(
 
     Raises:
         ArgumentError: an argument of the wrong type, or a level not between 0 and 1.
-        EstimationError: an unknown feature or cause, no events, or terms that cannot be told apart.
+        EstimationError: an unknown feature or cause, no events, or collinear terms.
         NotTestable: all events are those of one customer.
 
     References:

@@ -133,7 +133,7 @@ def _number_rows(laid: Layout, cause: str, *, every_time: bool) -> _Rows:
 
 
 def _place_flows(table: RiskTable, laid: Layout, cause: str, rows: _Rows) -> Flows:
-    """The row at which each flow is first at risk, and that of its own time."""
+    """The row at which each flow is first at risk, and that of its time."""
     flows, keys, key = laid.flows, rows.keys, rows.flow_keys
     is_row = np.zeros(int(key.max()) + 2, key.dtype)
     is_row[keys] = 1
@@ -173,7 +173,7 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
         held: terms that are only held equal: of those, columns that are sums of others are left out.
 
     Raises:
-        EstimationError: there are no terms, or those that are not held cannot be told apart.
+        EstimationError: there are no terms, or those that are not held are collinear.
     """
     if not d.terms:
         raise EstimationError("a Cox model needs at least one term")

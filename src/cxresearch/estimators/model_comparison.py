@@ -100,7 +100,7 @@ def compare_models(
         The comparison; its difference is a log likelihood per event.
 
     Raises:
-        EstimationError: a term in two places, or terms that cannot be told apart.
+        EstimationError: a term in two places, or collinear terms.
         NotTestable: all events are those of one customer.
 
     References:

@@ -226,7 +226,7 @@ def proportionality(
 
     Raises:
         ArgumentError: an argument of the wrong type, or an unknown transform or method of ties.
-        EstimationError: an unknown feature or cause, no events, or terms that cannot be told apart.
+        EstimationError: an unknown feature or cause, no events, or collinear terms.
         NotTestable: the likelihood has no maximum, or all events come at one time.
 
     References:

@@ -119,7 +119,7 @@ def rate_ratios(
 
     Raises:
         EstimationError: an unknown feature or cause, no events, breaks that do not rise or lie beyond the follow-up,
-            terms that cannot be told apart, or a likelihood without a maximum (a level without events; it is named).
+            collinear terms, or a likelihood without a maximum (a level without events; it is named).
         NotTestable: all events are those of one customer.
 
     References:
@@ -273,7 +273,7 @@ def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...]) -> _Maximum:
 
 
 def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) -> None:
-    """Whether there is one maximum: terms can be told apart, and the likelihood rises for ever in no direction.
+    """Whether there is one maximum: the terms are not collinear, and the likelihood rises for ever in no direction.
 
     Along a direction that changes no cell with events and raises no other, the likelihood only rises.
     """

@@ -242,8 +242,8 @@ class CoxFit(Result):
         loglik_influence: shape (G,): what each adds to `loglik`, by the derivative in its case weight.
         clusters: whom the errors are summed over; None if they rest on the model.
         references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
-        unidentified: shape (p, k): directions in which coefficients cannot be had, since what is held equal says the
-            same.
+        unidentified: shape (p, k): directions in which coefficients are not identified, since columns that are held
+            equal span them.
     """
 
     terms: tuple[str, ...]

@@ -52,7 +52,7 @@ class Flows:
         place: shape (F,): position of the flow's group among those of the table, ascending.
         groups: G, how many there are.
         enter_row: shape (F,): first row (stratum, event time) at which the net inflow counts; -1 if none does.
-        event_row: shape (F,): row of its own time; -1 where that is no event time.
+        event_row: shape (F,): row of its time; -1 where that is no event time.
         pattern: shape (F,).
         net: shape (F,): entered less left.
         events: shape (F,).
