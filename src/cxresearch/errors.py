@@ -143,6 +143,34 @@ class NotTestable(CxResearchError):  # noqa: N818 - an answer, not a mistake
         self.lacks = lacks
 
 
+class ShortFollowUp(NotTestable):
+    """The follow-up ends before the horizon.
+
+    Args:
+        horizon: the time that was asked for.
+        end: the last time at which the data are worth enough customers.
+        clock: what time counts; days where it is not given.
+        after: what the days are counted from, such as ``the moment``.
+
+    Attributes:
+        horizon: the time that was asked for.
+        end: the last time at which the data are worth enough customers.
+
+    Example:
+        >>> print(ShortFollowUp(365, 200, after="the moment").lacks)
+        follow-up to 365 days after the moment (it ends at 200)
+    """
+
+    def __init__(self, horizon: float, end: float, *, clock: str = "", after: str = "") -> None:
+        self.horizon, self.end = horizon, end
+        days = f" days after {after}" if after else "" if clock else " days"
+        on_clock = f" on the {clock} clock" if clock else ""
+        super().__init__(
+            "short_follow_up",
+            f"follow-up to {horizon:.15g}{days} (it ends at {end:.15g}{on_clock})",
+        )
+
+
 class EstimationError(CxResearchError):
     """An estimator was asked for something that its risk table does not hold."""
 

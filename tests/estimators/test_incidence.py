@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.errors import EstimationError, NotTestable, ShortFollowUp
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.risk.from_rows import from_rows
 from tests.estimators.golden import CAUSES, cohort, cohort_table, read
@@ -88,8 +88,10 @@ def test_the_robust_band_is_near_the_model():
 
 def test_beyond_the_support():
     result = incidence(cohort_table(), errors="model")
-    with pytest.raises(NotTestable, match="follow-up to 5000"):
+    with pytest.raises(ShortFollowUp, match="follow-up to 5000") as caught:
         result.at(5_000)
+    assert (caught.value.horizon, caught.value.end) == (5_000, result.support)
+    assert caught.value.code == "short_follow_up"
 
 
 def test_everybody_gone_is_known_for_good():

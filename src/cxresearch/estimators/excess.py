@@ -26,7 +26,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.checks import names
-from cxresearch.errors import EstimationError, NotTestable, nearest
+from cxresearch.errors import EstimationError, NotTestable, ShortFollowUp, nearest
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.influence import counted_clusters, places, robust_error
 from cxresearch.estimators.results import Estimate, Result, Vector, estimate
@@ -144,7 +144,8 @@ def excess(
         terms: those of the table that comparators are standardised by; all of them when not given.
 
     Raises:
-        NotTestable: nobody exposed or comparable, a horizon beyond the follow-up, or events of one customer only.
+        ShortFollowUp: a horizon beyond the follow-up.
+        NotTestable: nobody exposed or comparable, too few of them, or events of one customer only.
         ArgumentError: `terms` is no list of names.
         EstimationError: no such cause or term, or a lead that is not within the horizon.
     """
@@ -163,10 +164,7 @@ def excess(
         )
     longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
     if horizon > longest:
-        raise NotTestable(
-            "short_follow_up",
-            f"follow-up to {horizon} days after the moment (it ends at {longest})",
-        )
+        raise ShortFollowUp(horizon, longest, after="the moment")
     population = all_groups(table)
     compared = Comparison(
         table, population, horizon=horizon, cause=table.causes.index(cause), lead=lead, terms=chosen
@@ -185,9 +183,7 @@ def excess(
     a, b = compared.exposed_curve(), compared.comparator_curve()
     end = min(support(c, min_at_risk) for c in (a, b))
     if horizon > end:
-        raise NotTestable(
-            "short_follow_up", f"follow-up to {horizon} days after the moment (it ends at {end})"
-        )
+        raise ShortFollowUp(horizon, end, after="the moment")
     moves = compared.influence(a, b)
     moves = np.column_stack([moves, moves[:, 0] - moves[:, 1]])
     p, q = (float(c.incidence[0][-1]) for c in (a, b))

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.checks import arguments, instance
-from cxresearch.errors import NotTestable
+from cxresearch.errors import NotTestable, ShortFollowUp
 from cxresearch.estimators.influence import Clusters, clusters_of, places, robust_error
 from cxresearch.estimators.intervals import FEW, cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.results import Estimate, Incidence, Vector, estimate, wilson
@@ -139,7 +139,7 @@ def incidence_at(
 
     Raises:
         EstimationError: no such cause.
-        NotTestable: a horizon beyond the support.
+        ShortFollowUp: a horizon beyond the support.
     """
     scale = "cloglog" if against is None else "logit"
     first = (cause,) if against is None else (cause, against)
@@ -148,10 +148,7 @@ def incidence_at(
     curve = aalen_johansen(table, causes, start)
     end = support(curve, min_at_risk)
     if horizon > end:
-        raise NotTestable(
-            "short_follow_up",
-            f"follow-up to {horizon} (it ends at {end} on the {table.clock} clock)",
-        )
+        raise ShortFollowUp(horizon, end, clock=table.clock)
     point = np.array([horizon])
     by_then = table.flows.filter(pl.col("time") <= horizon)
     cases, others = (

@@ -150,15 +150,12 @@ class Incidence(Result):
         """The incidence at a horizon.
 
         Raises:
-            NotTestable: beyond the support.
+            ShortFollowUp: beyond the support.
         """
-        from cxresearch.errors import NotTestable
+        from cxresearch.errors import ShortFollowUp
 
         if horizon > self.support:
-            raise NotTestable(
-                "short_follow_up",
-                f"follow-up to {horizon:g} (it ends at {self.support:g} on the {self.clock} clock)",
-            )
+            raise ShortFollowUp(horizon, self.support, clock=self.clock)
         i = int(np.searchsorted(self.times, horizon, side="right")) - 1
         if i < 0:
             return Estimate(

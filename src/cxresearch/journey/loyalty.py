@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.disclosure.counts import count_text, hide
-from cxresearch.errors import NotTestable
+from cxresearch.errors import NotTestable, ShortFollowUp
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.incidence import aalen_johansen, curve_influence, first_time, support
@@ -94,7 +94,7 @@ def still_there(table: RiskTable, horizon: int, clusters: Clusters, min_at_risk:
     start = first_time(table, min_at_risk)
     end = support(aalen_johansen(table, causes, start), min_at_risk)
     if horizon > end:
-        raise NotTestable("short_follow_up", f"follow-up to {horizon} days (it ends at {end})")
+        raise ShortFollowUp(horizon, end)
     point = np.array([horizon])
     alone = _stays(table, (_CAUSE,), start, horizon)
     every, moves = alone, curve_influence(table, (_CAUSE,), start, point)[:, 0]
