@@ -10,7 +10,7 @@ from cxresearch.claims.catalogue_loader import catalogue, claims_of, parse_claim
 from cxresearch.claims.kinds import KINDS
 from cxresearch.claims.readings import own_keys, required_keys
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.sentences import filled
+from cxresearch.claims.sentences import fill_sentence
 from cxresearch.claims.validation import LIMITS
 from cxresearch.errors import ClaimError
 from cxresearch.worlds import World
@@ -374,7 +374,7 @@ def test_sentences_name_what_they_may():
         make_study(World(), 2_000, claims=[entry(text=text | {"finding": fine})]), ["own"]
     )
     assert str(trial["own"].sentence).startswith("{50%} ")
-    assert str(filled("{lacks}{r:low}", claim, trial["own"].primary, None, {})) == "unknown"
+    assert str(fill_sentence("{lacks}{r:low}", claim, trial["own"].primary, None, {})) == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cxresearch.claims.decide import Verdict, benjamini_hochberg, holm
 from cxresearch.claims.readings import Reading, Requirement
-from cxresearch.claims.results import Evidence, Trial, shown
+from cxresearch.claims.results import Evidence, Trial, estimate_text
 from cxresearch.claims.schema import Claim
 
 
@@ -27,7 +27,10 @@ def apply_requirements(primary: Reading, rows: Mapping[str, Evidence]) -> Eviden
     opposite = {"supported": "contradicted", "contradicted": "supported"}.get(row.verdict)
     turned = [e for e in others if e.verdict == opposite]
     if turned:
-        why = f"the answer turns with what is held equal: {shown(row)}; {shown(turned[0])} as {turned[0].label}"
+        why = (
+            f"the answer turns with what is held equal: {estimate_text(row)}; "
+            f"{estimate_text(turned[0])} as {turned[0].label}"
+        )
         row = _with(row, "undecided", why, row.p)
     for requirement in primary.requires:
         row = _required(row, rows[requirement.reading], requirement)

@@ -169,7 +169,7 @@ def compute(
     return result
 
 
-def activity(context: EvaluationContext) -> tuple[Activity, ...]:
+def count_activity(context: EvaluationContext) -> tuple[Activity, ...]:
     """How many customers had a bad moment and how many left, by their number of contacts in all."""
     table = context.store.risk(contacts_spec())
     rows = []

@@ -62,8 +62,8 @@ class EvaluationContext:
     """
 
     store: TableStore
-    _made: dict[str, Any] = field(default_factory=dict)
-    _making: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    _results: dict[str, Any] = field(default_factory=dict)
+    _locks: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     @property
     def study(self) -> Study:
@@ -92,10 +92,10 @@ class EvaluationContext:
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """A result that several readings look at, perhaps at the same time."""
-        with self._making[key]:
-            if key not in self._made:
-                self._made[key] = make()
-            result: T = self._made[key]
+        with self._locks[key]:
+            if key not in self._results:
+                self._results[key] = make()
+            result: T = self._results[key]
             return result
 
 

@@ -247,7 +247,7 @@ class Trial(Result, Mapping[str, Evidence]):
 
     def _repr_html_(self) -> str:
         rows = [
-            (e.label, shown(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}")
+            (e.label, estimate_text(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}")
             for e in self.readings
         ]
         references = ((f"{name}: {b.label}", b) for name, b in self._reference_values())
@@ -268,7 +268,7 @@ class Trial(Result, Mapping[str, Evidence]):
         return tuple((name, b) for name, b in pairs if b is not None)
 
     def __repr__(self) -> str:
-        return f"Trial({self.claim.id!r}: {self.verdict}, {shown(self.primary)})"
+        return f"Trial({self.claim.id!r}: {self.verdict}, {estimate_text(self.primary)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -389,7 +389,12 @@ class Docket(Result, Mapping[str, Trial]):
 
     def _repr_html_(self) -> str:
         rows = (
-            (t.claim.id, f"{SYMBOLS[t.verdict]} {t.verdict}", shown(t.primary), str(t.sentence))
+            (
+                t.claim.id,
+                f"{SYMBOLS[t.verdict]} {t.verdict}",
+                estimate_text(t.primary),
+                str(t.sentence),
+            )
             for t in self.trials
         )
         caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
@@ -400,7 +405,7 @@ class Docket(Result, Mapping[str, Trial]):
         return f"Docket({self.study!r}: {result})"
 
 
-def shown(e: Evidence) -> str:
+def estimate_text(e: Evidence) -> str:
     """An estimate with its interval, as it is printed."""
     if e.estimate is None:
         return "–"

@@ -19,7 +19,7 @@ from cxresearch.claims.results import Evidence, ReferenceValue
 from cxresearch.claims.schema import Claim
 
 
-def filled(
+def fill_sentence(
     template: str,
     claim: Claim,
     row: Evidence,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from cxresearch.claims.adjust import apply_requirements, naive_differs
-from cxresearch.claims.compute import activity, compute
+from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
 from cxresearch.claims.kinds import AnyReading
@@ -26,7 +26,7 @@ from cxresearch.claims.rivals import (
     target_reading,
 )
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.sentences import filled
+from cxresearch.claims.sentences import fill_sentence
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.records.audit import Share
 
@@ -46,12 +46,14 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
     primary, target = claim.primary, target_reading(claim)
     row = rows[primary.id] = apply_requirements(primary, rows)
     base, naive = (_reference_value(claim, n, results) for n in (claim.base_rate, claim.naive))
-    sentence = filled(claim.text.template(row.verdict), claim, row, base, results)
+    sentence = fill_sentence(claim.text.template(row.verdict), claim, row, base, results)
     if row.verdict == "supported" and row.reason:
         remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
         sentence = sentence.extend(" ({remark}.)", "remark", remark)
     has_caution = bool(claim.text.caution) and naive_differs(claim, rows)
-    caution = filled(claim.text.caution, claim, row, base, results) if has_caution else Sentence()
+    caution = (
+        fill_sentence(claim.text.caution, claim, row, base, results) if has_caution else Sentence()
+    )
     return Trial(
         claim=claim,
         readings=tuple(rows[r.id] for r in readings if not r.descriptive),
@@ -59,7 +61,7 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         naive=naive,
         sentence=sentence,
         caution=caution,
-        activity=activity(context) if has_caution and claim.show_by_contacts else (),
+        activity=count_activity(context) if has_caution and claim.show_by_contacts else (),
         association=association,
         rivals=join_rivals(rivals, target.id) if target else (),
         declared=describe_declarations(context.study) if rivals else (),

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from cxresearch.charts import claimed, happening
 from cxresearch.claims.kinds import ConcentrationReading
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, shown
+from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, estimate_text
 from cxresearch.claims.rival_results import RIVAL_SIGNS, Rival, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
@@ -132,7 +132,7 @@ def variants(tried: Mapping[str, Trial]) -> str:
     """The same claim under several definitions: a row each, number and verdict side by side."""
     rows = "".join(
         f'<tr><th scope="row">{text(name)}</th>'
-        f"<td>{text(shown(t.primary))}</td><td>{verdict(t.verdict)}</td>"
+        f"<td>{text(estimate_text(t.primary))}</td><td>{verdict(t.verdict)}</td>"
         f"<td>{text(why(t.primary)) or '–'}</td></tr>"
         for name, t in tried.items()
     )
