@@ -165,6 +165,18 @@ class Engine(Protocol):
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """How many ``rows`` there are by whole numbers in `columns`: a small result, sorted by them."""
 
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """Who comes and who goes, of rows start, stop, event and whole numbers in `columns`.
+
+        Args:
+            frame: ``event`` is a position in `causes`, or -1 where a row ends and nothing happens.
+            columns: what to count by, besides ``time``, which comes after the first of them.
+            causes: names.
+
+        Returns:
+            A row for each combination, sorted: the columns, ``entered``, ``left``, and one count per cause; narrow.
+        """
+
     def collect(self, frame: Frame) -> pl.DataFrame:
         """Bring a small result into memory."""
 

@@ -21,6 +21,7 @@ from cxresearch.engines.base import (
     tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
+from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.study import Format
@@ -207,6 +208,10 @@ class DuckDB:
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""
         return tally_by_query(self, frame, columns)
+
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.flows`."""
+        return flows_by_query(self, frame, columns, causes)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones."""

@@ -21,6 +21,7 @@ from cxresearch.engines.base import (
     tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, stored
+from cxresearch.engines.flows import count_flows, flows_by_query
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
@@ -229,6 +230,12 @@ class Polars:
         if isinstance(native, pl.LazyFrame):
             return tally_by_query(self, frame, columns)
         return tally(native, columns)
+
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.flows`."""
+        native = nw.to_native(frame)
+        counted = None if isinstance(native, pl.LazyFrame) else count_flows(native, columns, causes)
+        return flows_by_query(self, frame, columns, causes) if counted is None else counted
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""

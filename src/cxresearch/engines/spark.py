@@ -32,6 +32,7 @@ from cxresearch.engines.base import (
     split_by_reason,
     tally_by_query,
 )
+from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
@@ -287,6 +288,10 @@ class Spark:
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""
         return tally_by_query(self, frame, columns)
+
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.flows`."""
+        return flows_by_query(self, frame, columns, causes)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
