@@ -144,6 +144,8 @@ class Timeline:
         clock, back = self.clock, self.clock.later(history.lead)
         if history.lag is not None:
             clock = clock.lagged(history.lag)
+        if history.delay > clock.lag:
+            clock = clock.lagged(history.delay)
         there = self._moments.collect_schema().names()
         missing = [
             name
