@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import contrast, cox, maximise, score_residuals
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox, score_residuals
 from cxresearch.estimators.design import design
 from cxresearch.estimators.excess import Arrays, excess
 from cxresearch.estimators.incidence import (
@@ -45,6 +46,7 @@ from cxresearch.estimators.incidence import (
 )
 from cxresearch.estimators.incidence import incidence as curve
 from cxresearch.estimators.influence import robust_error
+from cxresearch.estimators.newton import maximise
 from cxresearch.estimators.results import Estimate
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.matched import MatchedTable
@@ -255,7 +257,7 @@ def deletions(risk: RiskTable, matched: MatchedTable) -> Deleted:
         used = replace(f, net=f.net * keep, events=f.events * keep)
         sets, events = used.matrices(d.events.shape)
         everyone = replace(d.everyone, sets=sets, events=events)
-        beta = maximise(d.x, everyone, "efron", fit.coef).beta
+        beta = maximise(d.x, everyone, "efron", start=fit.coef).beta
         table = risk if group is None else risk.without_group(group)
         by_time = aalen_johansen(table, CAUSES[1:], start)
         share = float(by_time.incidence[0][by_time.times <= SINCE_START][-1])

@@ -129,7 +129,7 @@ def things():
         "reading": trial.primary,
         "claim": trial.claim,
         "fit": cx.cox(table, ["bad"], errors="model"),
-        "incidences": {"a": cx.incidence(table, errors="model", min_cell=1)},
+        "incidences": {"a": cx.incidence(table, errors="model", min_at_risk=1)},
     }
 
 

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from cxresearch.curves import incidence_after_bad, incidence_by_level
     from cxresearch.errors import CxResearchError, NotTestable
     from cxresearch.estimators.attributable import attributable
-    from cxresearch.estimators.cox import contrast, cox
+    from cxresearch.estimators.contrasts import contrast
+    from cxresearch.estimators.cox import cox
     from cxresearch.estimators.incidence import incidence
     from cxresearch.explore import audit, episodes, fit_hazard_model, risk_table
     from cxresearch.histories import bad_count, contact_count, contacts_within
@@ -64,7 +65,8 @@ _HOMES = {
     "curves": ("incidence_after_bad", "incidence_by_level"),
     "errors": ("CxResearchError", "NotTestable"),
     "estimators.attributable": ("attributable",),
-    "estimators.cox": ("contrast", "cox"),
+    "estimators.contrasts": ("contrast",),
+    "estimators.cox": ("cox",),
     "estimators.incidence": ("incidence",),
     "explore": ("audit", "episodes", "fit_hazard_model", "risk_table"),
     "histories": ("bad_count", "contact_count", "contacts_within"),

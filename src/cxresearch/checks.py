@@ -265,7 +265,7 @@ _SHARED: dict[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("numerator", "subset"), levels),
     **dict.fromkeys(("weights",), weights),
     **dict.fromkeys(("level", "part"), fraction),
-    **dict.fromkeys(("min_cell", "draws", "nth", "most"), _count(1)),
+    **dict.fromkeys(("min_cell", "min_at_risk", "draws", "nth", "most"), _count(1)),
     **dict.fromkeys(("min_events", "seed"), _count(0)),
     **dict.fromkeys(("days", "fresh_days", "long_tenure_days", "quick_hours", "recent", "older"), _days),
     **dict.fromkeys(("edges", "breaks"), _numbers),

@@ -213,7 +213,7 @@ def _curves(
 
 
 def _incidence(table: RiskTable, cause: str, min_cell: int, level: float) -> Incidence:
-    return incidence(table, cause, min_cell=min_cell, level=level)
+    return incidence(table, cause, min_at_risk=min_cell, level=level)
 
 
 def _at(curve: Incidence, time: int) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -73,13 +74,15 @@ def plain(value: Any) -> Any:
     """A value as JSON can hold it.
 
     Args:
-        value: of a field of a result: a number, a text, a day, an array, a data frame, or several of them.
+        value: of a field of a result: a number, a text, a unit, a day, an array, a data frame, or several of them.
 
     Returns:
         Numbers, texts, lists and dictionaries; None for a number that is not finite.
     """
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
+    elif isinstance(value, Enum):
+        value = value.value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, str | int | None):

@@ -10,7 +10,7 @@ from cxresearch.charts import renderer
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import Activity
-from cxresearch.claims.units import LOG_LIKELIHOOD
+from cxresearch.claims.units import Unit
 from tests.report.dockets import curve, evidence, ratio_trial, share_trial
 
 
@@ -158,16 +158,16 @@ def test_curves_tell_their_clock_and_what_was_done(claim, reading, axis, done):
 )
 def test_ticks_of_a_model_comparison_are_round(high, ticks):
     result = catalogued("latest-moment")
-    row = evidence(result, "last-or-history", "undecided", LOG_LIKELIHOOD, (0.0, -high, high))
+    row = evidence(result, "last-or-history", "undecided", Unit.LOG_LIKELIHOOD, (0.0, -high, high))
     trial = replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None)
-    chart = charts.readings(trial, LOG_LIKELIHOOD)
+    chart = charts.readings(trial, Unit.LOG_LIKELIHOOD)
     at = next(layer["encoding"]["x"]["axis"]["values"] for layer in chart.to_dict()["layer"])
     assert [f"{100 * math.expm1(t):.4g}%" for t in at] == ticks
 
 
 def test_shares_of_moments_are_called_so():
     result = catalogued("jack")
-    row = evidence(result, "at-the-worst-tenth", "contradicted", "share", (0.11, 0.1, 0.12))
+    row = evidence(result, "at-the-worst-tenth", "contradicted", Unit.SHARE, (0.11, 0.1, 0.12))
     of_moments = replace(share_trial(), claim=result, readings=(row,), base_rate=None, naive=None)
     assert '"title": "share of bad moments"' in json.dumps(
         charts.readings(of_moments, "share").to_dict()

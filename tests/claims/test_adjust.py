@@ -8,6 +8,7 @@ from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.readings import Reading, Requirement
 from cxresearch.claims.results import Evidence, Trial
+from cxresearch.claims.units import Unit
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate
 
@@ -34,7 +35,7 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
         estimate=result,
         p=p,
         p_family=None,
-        unit="hazard ratio",
+        unit=Unit.HAZARD_RATIO,
         region="> 1",
         customers=1000,
         events=100,

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.incidence import aalen_johansen, curve_influence, incidence_at, step
 from cxresearch.estimators.rate_ratios import rate_ratios
@@ -195,7 +196,7 @@ def _at_horizons(
 ) -> Iterator[Comparison]:
     """The number that a claim takes, on its scale log(-log(1 - p)); shares of few cases have other limits."""
     for i in range(0, len(times), max(1, len(times) // 5)):
-        at = incidence_at(table, int(times[i]), causes[0], min_cell=1)
+        at = incidence_at(table, int(times[i]), causes[0], min_at_risk=1)
         if at.scale == "cloglog":
             error = at.se * -np.log1p(-value[i]) * (1 - value[i])
             yield Comparison(

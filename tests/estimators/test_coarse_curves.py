@@ -28,7 +28,7 @@ def curve_of(lives):
         "retention": {"observed_until": "observed_until"},
     }
     table = cx.risk_table(cx.study_from(raw, interactions=log, retention=who), bad=cx.bad_count(1))
-    return cx.incidence(table, min_cell=1, errors="model")
+    return cx.incidence(table, min_at_risk=1, errors="model")
 
 
 @settings(max_examples=30, deadline=None)

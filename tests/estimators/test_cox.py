@@ -9,7 +9,8 @@ import pytest
 from scipy import optimize, stats
 
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.risk.from_rows import _groups, from_rows
 from cxresearch.risk.table import RiskTable
 from tests.estimators.golden import cohort, cohort_table, heart_table, read
@@ -138,7 +139,7 @@ def test_monotone_likelihood_is_penalised():
     assert fit.se_model[0] < 3
 
 
-def test_firth_is_at_the_top_of_the_penalised_likelihood():
+def test_firth_is_at_the_maximum_of_the_penalised_likelihood():
     table = separated(ONLY_A_LEAVES)
     fit = cox(table, ["x"], errors="model")
     from cxresearch.estimators.design import design
@@ -174,11 +175,11 @@ def test_held_levels_without_events_are_as_if_nobody_were_at_risk_in_them(emptie
 
 
 @pytest.mark.parametrize(("customers", "months", "empty"), [(300, 24, 20), (1_000, 40, 30)])
-def test_the_top_of_a_penalised_likelihood_is_found_in_few_steps(
+def test_the_maximum_of_a_penalised_likelihood_takes_few_steps(
     customers, months, empty, monkeypatch
 ):
     """Levels without events that run off together: Newton alone goes to and fro, 502 and 100 likelihoods long."""
-    module = import_module("cxresearch.estimators.cox")
+    module = import_module("cxresearch.estimators.newton")
     inner, count = module.likelihood, []
     monkeypatch.setattr(module, "likelihood", lambda *a: count.append(1) or inner(*a))
     month = pl.col("start") // 7 % months
@@ -341,7 +342,7 @@ def test_the_only_leaver_of_a_level_has_an_influence():
 
 def test_batches_of_flows_give_what_all_at_once_give(monkeypatch):
     together = cox(few(), ["level", "linear(age)"]).influence
-    monkeypatch.setattr(import_module("cxresearch.estimators.cox"), "_AT_ONCE", 7)
+    monkeypatch.setattr(import_module("cxresearch.estimators.cox"), "_BATCH", 7)
     one_by_one = cox(few(), ["level", "linear(age)"]).influence
     np.testing.assert_allclose(one_by_one, together, rtol=0, atol=1e-14)
 

@@ -229,7 +229,7 @@ def test_levels_of_contacts_by_hand():
         (i, 0, 1, 0, 9, 9, 1, 1) if i < 50 else (i, 0, 0, 0, 9, 60, 0, 1) for i in range(40, 80)
     ]
     table = table_of(exposed, spans, 80, terms=("contacts",), patterns=(("1",), ("2",)))
-    plain, held = excess(table, 30, terms=(), min_cell=1), excess(table, 30, min_cell=1)
+    plain, held = excess(table, 30, terms=(), min_at_risk=1), excess(table, 30, min_at_risk=1)
     assert plain.exposed.value == held.exposed.value == pytest.approx(0.5)
     assert plain.comparators.value == pytest.approx(10 / 40)
     assert 0.99 < held.comparators.value < 1, "but for the penalty, one"

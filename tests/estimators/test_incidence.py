@@ -20,7 +20,7 @@ def test_aalen_johansen_as_in_r(segment, cause):
     )
     assert wanted.height > 10
     name = {"other": "other exit"}.get(cause, cause)
-    result = incidence(cohort_table().where(segment=[segment]), name, min_cell=1, errors="model")
+    result = incidence(cohort_table().where(segment=[segment]), name, min_at_risk=1, errors="model")
     np.testing.assert_allclose(
         [result.at(t).value for t in wanted["time"]], wanted["pstate"], atol=1e-12
     )
@@ -34,7 +34,7 @@ def test_kaplan_meier_as_in_r(segment):
     wanted = read("km.csv").filter(pl.col("segment") == segment)
     rows = cohort().filter(pl.col("segment") == segment)
     one = from_rows(rows.with_columns(event=(pl.col("cause") == 1).cast(pl.Int64)), [])
-    result = incidence(one, min_cell=1, errors="model")
+    result = incidence(one, min_at_risk=1, errors="model")
     np.testing.assert_allclose(
         [1 - result.at(t).value for t in wanted["time"]], wanted["surv"], atol=1e-12
     )
@@ -59,7 +59,7 @@ def test_limits_by_errors_as_in_r(segment, cause):
     df = leavers["id"].n_unique() - 1
     assert wanted.height > 8
     for time, p, error in wanted.select("time", "pstate", "std_err").iter_rows():
-        result = incidence_at(table, time, name, min_cell=1)
+        result = incidence_at(table, time, name, min_at_risk=1)
         if result.scale == "wilson":
             assert leavers.filter(pl.col("stop") <= time).height < 20
             continue
@@ -69,7 +69,7 @@ def test_limits_by_errors_as_in_r(segment, cause):
         limits = -np.expm1(-np.exp(middle + half * np.array([-1, 1])))
         assert (result.low, result.high) == pytest.approx(limits, rel=1e-8)
         assert (result.df, result.errors) == (df, "clusters")
-    curve = incidence(table, name, min_cell=1)
+    curve = incidence(table, name, min_at_risk=1)
     ours = curve.at(int(wanted["time"].max()))
     assert (ours.low, ours.high) == pytest.approx((result.low, result.high), rel=1e-3)
 
@@ -166,7 +166,7 @@ def test_starts_where_enough_are_at_risk():
     assert result.start == 10
     assert result.at(19).value == 0.0
     with pytest.raises(NotTestable, match="50 customers at risk"):
-        incidence(from_rows(rows, []), errors="model", min_cell=50)
+        incidence(from_rows(rows, []), errors="model", min_at_risk=50)
 
 
 def test_unknown_cause():

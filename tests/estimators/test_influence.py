@@ -14,7 +14,8 @@ import pytest
 
 from cxresearch.estimators import fading
 from cxresearch.estimators.attributable import attributable
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.fading_cells import cells_of

@@ -11,7 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cxresearch.errors import DataError, EstimationError, NotTestable
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.rate_ratios import rate_ratios
 from cxresearch.estimators.rates import rates
 from cxresearch.histories import bad_count

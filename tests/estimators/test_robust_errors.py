@@ -130,7 +130,7 @@ def test_greenwood_as_in_r(number):
     if strata is not None:
         rows = rows.filter(pl.col(strata).cast(pl.String) == stratum)
     one = rows.with_columns(cause=(pl.col("cause") == 1).cast(pl.Int64))
-    curve = incidence(from_rows(one, [], cause="cause"), min_cell=1, errors="model")
+    curve = incidence(from_rows(one, [], cause="cause"), min_at_risk=1, errors="model")
     positive = wanted.filter(pl.col("survival") > 0)
     np.testing.assert_allclose(
         [curve.at(t).se_model for t in positive["time"]],

@@ -16,6 +16,7 @@ from cxresearch.claims.results import (
 )
 from cxresearch.claims.rival_descriptions import descriptions
 from cxresearch.claims.rival_results import Rival, RivalRow
+from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Day, Fact, Finding, Share
 from cxresearch.risk.episodes import Exclusion
@@ -64,17 +65,17 @@ def share_trial():
     )
     readings = (
         evidence(
-            claim, "before-third", "contradicted", "share", (0.25, 0.23, 0.27),
+            claim, "before-third", "contradicted", Unit.SHARE, (0.25, 0.23, 0.27),
             horizon_days=365, series=(curve("left", 0.25),), asides=asides,
         ),
         evidence(
-            claim, "excess", "supported", "difference of shares", (0.095, 0.073, 0.116), horizon_days=365, series=pair,
+            claim, "excess", "supported", Unit.DIFFERENCE, (0.095, 0.073, 0.116), horizon_days=365, series=pair,
         ),
-        evidence(claim, "defect-or-third", "not testable", "share", lacks="follow-up", customers=0, events=0),
+        evidence(claim, "defect-or-third", "not testable", Unit.SHARE, lacks="follow-up", customers=0, events=0),
     )  # fmt: skip
-    base = ReferenceValue(0.3, 0.28, 0.32, "comparable customers who left all the same", "share")
+    base = ReferenceValue(0.3, 0.28, 0.32, "comparable customers who left all the same", Unit.SHARE)
     naive = ReferenceValue(
-        0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", "share"
+        0.72, 0.7, 0.74, "of all who left, the ones with fewer than three bad moments", Unit.SHARE
     )
     sentence = _sentence(
         "In these data {estimate} ({low} to {high}) of customers left.", readings[0]
@@ -91,7 +92,7 @@ def rival(name, status, *rows, reason="Somebody may have decided before."):
             estimate=None
             if isinstance(numbers, str)
             else Estimate(*numbers, 0.95, 0.1, 0.1, "log", 100),
-            unit="" if isinstance(numbers, str) else "hazard ratio",
+            unit=None if isinstance(numbers, str) else Unit.HAZARD_RATIO,
             verdict="not testable" if isinstance(numbers, str) else "undecided",
             lacks=numbers if isinstance(numbers, str) else "",
         )
@@ -131,14 +132,22 @@ def ratio_trial():
     claim = SECOND
     reason = "the answer turns with what is held equal: 1.12 (1.03 to 1.22); 0.94 (0.85 to 1.04) otherwise"
     readings = (
-        evidence(claim, "adjusted", "undecided", "hazard ratio", (1.12, 1.03, 1.22), reason=reason),
         evidence(
-            claim, "crude", "undecided", "hazard ratio", (1.05, 0.96, 1.15), customers=9, events=3
+            claim, "adjusted", "undecided", Unit.HAZARD_RATIO, (1.12, 1.03, 1.22), reason=reason
         ),
-        evidence(claim, "final-count", "contradicted", "hazard ratio", (0.23, 0.21, 0.24)),
+        evidence(
+            claim,
+            "crude",
+            "undecided",
+            Unit.HAZARD_RATIO,
+            (1.05, 0.96, 1.15),
+            customers=9,
+            events=3,
+        ),
+        evidence(claim, "final-count", "contradicted", Unit.HAZARD_RATIO, (0.23, 0.21, 0.24)),
     )
-    base = ReferenceValue(0.78, 0.77, 0.8, "customers without a bad moment who leave", "share")
-    naive = ReferenceValue(0.23, 0.21, 0.24, readings[2].label, "hazard ratio")
+    base = ReferenceValue(0.78, 0.77, 0.8, "customers without a bad moment who leave", Unit.SHARE)
+    naive = ReferenceValue(0.23, 0.21, 0.24, readings[2].label, Unit.HAZARD_RATIO)
     rows = (
         Activity("0", 400, 0, 300),
         Activity("1", 2059, 4, 1643),
@@ -168,7 +177,7 @@ def untestable_trial():
     claim = FIRST
     readings = (
         evidence(
-            claim, "before-third", "not testable", "share", lacks="an end", customers=0, events=0
+            claim, "before-third", "not testable", Unit.SHARE, lacks="an end", customers=0, events=0
         ),
     )
     return Trial(

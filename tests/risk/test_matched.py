@@ -142,9 +142,9 @@ def test_strata_are_joined(eps):
     assert [age for _, age in joined.strata] == [age for (age,) in without.strata]
     assert joined.exposed.equals(without.exposed)
     assert joined.spans.equals(without.spans)
-    one, other = excess(joined, 60, min_cell=2), excess(without, 60, min_cell=2)
+    one, other = excess(joined, 60, min_at_risk=2), excess(without, 60, min_at_risk=2)
     assert one.excess == other.excess
-    assert one.unmatched_share <= excess(table, 60, min_cell=2).unmatched_share
+    assert one.unmatched_share <= excess(table, 60, min_at_risk=2).unmatched_share
     same(table.relabel("segment", {}), table)
     with pytest.raises(EstimationError, match="do not share a covariate 'segmnt'; did you"):
         table.relabel("segmnt", {})

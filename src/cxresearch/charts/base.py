@@ -9,10 +9,11 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts import renderer
-from cxresearch.checks import instance, text
+from cxresearch.checks import instance, one_of, text
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Evidence, Trial
 from cxresearch.claims.schema import Claim
+from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NothingToDrawError
 from cxresearch.estimators.results import Incidence
 
@@ -146,12 +147,12 @@ def happening(claim: Claim, history: str, level: str) -> str:
     return f"{history} {level}"
 
 
-def claimed(where: Region | None, unit: str = "share") -> str:
+def claimed(where: Region | None, unit: Unit | str = Unit.SHARE) -> str:
     """The region in which a claim holds, in words: ``92.5% or more``.
 
     Args:
         where: the region; None if there is none.
-        unit: as `Evidence.unit`.
+        unit: as `Evidence.unit`, or its word.
 
     Example:
         >>> from cxresearch import charts
@@ -161,10 +162,10 @@ def claimed(where: Region | None, unit: str = "share") -> str:
     """
     if where is not None:
         instance("where", where, Region, "a region, such as Reading.region")
-    text("unit", unit)
+    measured = unit_of(unit)
     if where is None:
         return "–"
-    low, high = (_edge(v, unit) for v in (where.low, where.high))
+    low, high = (measured.edge_text(v) for v in (where.low, where.high))
     if math.isinf(where.high):
         return f"{low} or more" if ">=" in where.text else f"more than {low}"
     if math.isinf(where.low):
@@ -172,10 +173,13 @@ def claimed(where: Region | None, unit: str = "share") -> str:
     return f"{low} to {high}"
 
 
-def _edge(value: float, unit: str) -> str:
-    if unit == "share":
-        return f"{100 * value:.3g}%"
-    return f"{100 * value:.3g} points" if unit == "difference of shares" else f"{value:.3g}"
+def unit_of(unit: Unit | str) -> Unit:
+    """A unit as it is given to a chart.
+
+    Raises:
+        ArgumentError: there is no such unit.
+    """
+    return Unit(one_of("unit", unit, [u.value for u in Unit]))
 
 
 def percent(*, signed: bool = False) -> str:

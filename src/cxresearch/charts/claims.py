@@ -21,12 +21,13 @@ from cxresearch.charts.base import (
     finish,
     percent,
     region_of,
+    unit_of,
     values,
 )
 from cxresearch.checks import arguments, instance, optional, rows_of
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Activity, Evidence, ReferenceValue, Trial
-from cxresearch.claims.units import LOG_LIKELIHOOD, number
+from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 
 ROLES = {
@@ -36,28 +37,28 @@ ROLES = {
     "the naive answer": (ORANGE, "square"),
 }
 AXES = {
-    "share": "share of customers",
-    "hazard ratio": "rate of leaving (1 = as the others)",
-    "difference of shares": "points more (+) or fewer (−)",
-    LOG_LIKELIHOOD: "how much more (+) or less (−) probable by the first description",
+    Unit.SHARE: "share of customers",
+    Unit.HAZARD_RATIO: "rate of leaving (1 = as the others)",
+    Unit.DIFFERENCE: "points more (+) or fewer (−)",
+    Unit.LOG_LIKELIHOOD: "how much more (+) or less (−) probable by the first description",
 }
 LINE = 15  # height of a line of text
 STEP = (
     38 + 2 * LINE
 )  # height of a reading: two lines of text, then the interval; higher where one has three
 _ROOM = {
-    "difference of shares": 158,
-    LOG_LIKELIHOOD: 188,
+    Unit.DIFFERENCE: 158,
+    Unit.LOG_LIKELIHOOD: 188,
 }  # pixels for the numbers to the right of the intervals; else 128
 _PRIMARY, _OTHER, _BASE, _NAIVE = ROLES
 
 
-def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> Chart:
+def readings(trial: Trial, unit: Unit | str, *, only: Sequence[str] | None = None) -> Chart:
     """Every reading of a claim in one unit: number, interval, and the region in which the claim holds.
 
     Args:
         trial: the claim, tried.
-        unit: ``share``, ``hazard ratio`` or ``difference of shares``; one of `units`.
+        unit: one of `units`, such as ``share`` or ``hazard ratio``.
         only: ids of readings, in the order of the rows; all, and the reference values, if not given.
 
     Returns:
@@ -74,25 +75,28 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
         Numbers with intervals for the claim “A bad moment pushes customers away.”
     """
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
-    arguments(unit=unit)
     optional(only=only)
+    return _readings(trial, unit_of(unit), only)
+
+
+def _readings(trial: Trial, unit: Unit, only: Sequence[str] | None) -> Chart:
     rows = _rows(trial, unit, only)
     low, high = _domain(rows, unit)
     for r in rows:
         if r["from"] is not None:
             r["from"], r["to"] = max(r["from"], low), min(r["to"], high)
     scale = alt.Scale(
-        type="log" if unit == "hazard ratio" else "linear",
+        type="log" if unit.is_ratio else "linear",
         domain=[low, high],
         range=[6, alt.ExprRef(f"width - {_ROOM.get(unit, 128)}")],
         nice=False,
     )
-    fixed = {"hazard ratio": TICKS, LOG_LIKELIHOOD: _round_ticks(high)}.get(unit)
+    fixed = {Unit.HAZARD_RATIO: TICKS, Unit.LOG_LIKELIHOOD: _round_ticks(high)}.get(unit)
     ticks = [t for t in fixed if low <= t <= high] if fixed else alt.Undefined
     label = {
-        "hazard ratio": "format(datum.value, '~r')",
-        LOG_LIKELIHOOD: "format(exp(datum.value) - 1, '+.2~%')",
-    }.get(unit, percent(signed=unit != "share"))
+        Unit.HAZARD_RATIO: "format(datum.value, '~r')",
+        Unit.LOG_LIKELIHOOD: "format(exp(datum.value) - 1, '+.2~%')",
+    }.get(unit, percent(signed=unit.has_sign))
     axis = alt.Axis(
         title="share of bad moments" if trial.claim.primary.kind == "concentration" else AXES[unit],
         values=ticks,
@@ -152,9 +156,8 @@ def readings(trial: Trial, unit: str, *, only: Sequence[str] | None = None) -> C
             aria=False,
         ).encode(x=alt.value(alt.ExprRef("width")), text="short:N"),
     ]
-    if unit != "share":
-        none = 1.0 if unit == "hazard ratio" else 0.0
-        rule = alt.Chart(values([{"x": none}])).mark_rule(
+    if unit is not Unit.SHARE:
+        rule = alt.Chart(values([{"x": unit.null_value}])).mark_rule(
             color="currentColor", opacity=0.5, strokeDash=[2, 3], aria=False
         )
         layers.insert(0, rule.encode(x=alt.X("x:Q", scale=scale, axis=axis)))
@@ -184,11 +187,11 @@ def units(trial: Trial) -> tuple[str, ...]:
         ('share', 'difference of shares')
     """
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
-    result = [e.unit for e in trial.readings if _drawn(e)]
+    result = [e.unit.value for e in trial.readings if _drawn(e)]
     return tuple(dict.fromkeys(result))
 
 
-def _title(trial: Trial, unit: str, only: Sequence[str] | None) -> str:
+def _title(trial: Trial, unit: Unit, only: Sequence[str] | None) -> str:
     if only is not None:
         return "What becomes of the number when other things are held equal"
     return (
@@ -198,7 +201,7 @@ def _title(trial: Trial, unit: str, only: Sequence[str] | None) -> str:
     )
 
 
-def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str, Any]]:
+def _rows(trial: Trial, unit: Unit, only: Sequence[str] | None) -> list[dict[str, Any]]:
     naive = trial.naive.label if trial.naive else ""
     rows = []
     for e in trial.readings if only is None else [trial[r] for r in only]:
@@ -222,9 +225,9 @@ def _rows(trial: Trial, unit: str, only: Sequence[str] | None) -> list[dict[str,
     return [{"row": i, **r} for i, r in enumerate(rows)]
 
 
-def _row(name: str, role: str, result: Estimate | ReferenceValue, unit: str) -> dict[str, Any]:
+def _row(name: str, role: str, result: Estimate | ReferenceValue, unit: Unit) -> dict[str, Any]:
     value, low, high = result.value, result.low, result.high
-    spread = f"{number(low, unit)} to {number(high, unit)}"
+    interval = f"{unit.text(low)} to {unit.text(high)}"
     lines = wrap(
         {_BASE: "Anyway: ", _NAIVE: "Naive: "}.get(role, "") + name,
         46,
@@ -237,18 +240,18 @@ def _row(name: str, role: str, result: Estimate | ReferenceValue, unit: str) -> 
         "lines": len(lines),
         "role": role,
         **{k: _plain(v, unit) for k, v in (("value", value), ("low", low), ("high", high))},
-        "shown": f"{number(value, unit)} ({spread})",
+        "shown": f"{unit.text(value)} ({interval})",
         "short": _short(value, low, high, unit),
-        "alt": f"{name}: {number(value, unit)}, interval {spread}",
+        "alt": f"{name}: {unit.text(value)}, interval {interval}",
     }
 
 
-def _plain(value: float, unit: str) -> float:
+def _plain(value: float, unit: Unit) -> float:
     """A number as exact as a picture needs it, and not more."""
-    return round(value, 5 if unit == LOG_LIKELIHOOD else 3)
+    return round(value, 5 if unit is Unit.LOG_LIKELIHOOD else 3)
 
 
-def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
+def _tried(where: Region | None, unit: Unit, verdict: str) -> dict[str, Any]:
     """The claimed region of a number; ends without a limit are cut to the axis later."""
     low, high = (where.low, where.high) if where else (None, None)
     return {
@@ -260,13 +263,13 @@ def _tried(where: Region | None, unit: str, verdict: str) -> dict[str, Any]:
     }
 
 
-def _domain(rows: Sequence[Mapping[str, Any]], unit: str) -> tuple[float, float]:
+def _domain(rows: Sequence[Mapping[str, Any]], unit: Unit) -> tuple[float, float]:
     known = [v for r in rows for v in (r["low"], r["high"], r["edge"]) if v is not None]
-    if unit == "share":
+    if unit is Unit.SHARE:
         return 0.0, 1.0
-    if unit == "hazard ratio":
+    if unit.is_ratio:
         return max(min(*known, 1.0) / 1.15, 0.02), min(max(*known, 1.0) * 1.15, 60.0)
-    reach = max(max(abs(v) for v in known) * 1.2, 0.002 if unit == LOG_LIKELIHOOD else 0.02)
+    reach = max(max(abs(v) for v in known) * 1.2, 0.002 if unit is Unit.LOG_LIKELIHOOD else 0.02)
     return -reach, reach
 
 
@@ -283,7 +286,7 @@ def _drawn(e: Evidence) -> bool:
     return (
         e.estimate is not None
         and _finite(e.estimate)
-        and (e.unit != "hazard ratio" or e.estimate.low > 0)
+        and (not e.unit.is_ratio or e.estimate.low > 0)
     )
 
 
@@ -291,10 +294,10 @@ def _finite(result: Estimate | ReferenceValue) -> bool:
     return all(math.isfinite(v) for v in (result.value, result.low, result.high))
 
 
-def _short(value: float, low: float, high: float, unit: str) -> str:
+def _short(value: float, low: float, high: float, unit: Unit) -> str:
     """A number with its interval in few characters: ``31% (28–34)``, ``+9.5 (+7.3 to +11.6)``."""
-    text, a, b = (number(v, unit).removesuffix(" points") for v in (value, low, high))
-    if unit in ("difference of shares", LOG_LIKELIHOOD):
+    text, a, b = (unit.text(v).removesuffix(" points") for v in (value, low, high))
+    if unit.has_sign:
         return f"{text} ({a} to {b})"
     return f"{text} ({a.removesuffix('%')}–{b.removesuffix('%')})"
 
@@ -361,7 +364,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
     bands = [s.contacts for s in shown]
     names = ("had a bad moment", "left")
     rows = [
-        {"contacts": s.contacts, "what": name, "share": round(v, 3), "text": number(v, "share")}
+        {"contacts": s.contacts, "what": name, "share": round(v, 3), "text": Unit.SHARE.text(v)}
         for s in shown
         for name, v in zip(names, (s.with_bad, s.left), strict=True)
         if v is not None

@@ -32,7 +32,7 @@ from cxresearch.checks import arguments, instance, mapping_of
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import Evidence, Series, Trial
-from cxresearch.claims.units import number
+from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL, grain, to_grain
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.coarse_curves import coarse
@@ -79,7 +79,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         for i in _kept(s, evidence, min_cell)
     ]
     banded = any(s.low for s in evidence.series)
-    where = region_of(trial, evidence) if evidence.unit == "share" else None
+    where = region_of(trial, evidence) if evidence.unit is Unit.SHARE else None
     edges = [e for e in (where.edges if where else ()) if 0 < e < 1]
     top = (
         1.0
@@ -135,7 +135,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         title = f"{evidence.label[:1].upper()}{evidence.label[1:]}"
     last_rows = [[r for r in rows if r["series"] == s.name][-1] for s in evidence.series if s.x]
     description = "; ".join(
-        f"{r['series']}: {number(r['share'], 'share')} by day {r['day']:.0f}" for r in last_rows
+        f"{r['series']}: {Unit.SHARE.text(r['share'])} by day {r['day']:.0f}" for r in last_rows
     )
     horizon = evidence.horizon_days
     beyond = (
@@ -261,7 +261,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     )
     unit = "contact" if clock == "contact" else "day"
     description = "; ".join(
-        f"{n}: {number(float(_steps(c, times)[-1]), 'share')}" for n, c in causes.items()
+        f"{n}: {Unit.SHARE.text(float(_steps(c, times)[-1]))}" for n, c in causes.items()
     )
     return finish(
         alt.layer(*layers, data=values(rows)),
@@ -423,8 +423,8 @@ def _gone(curves: Mapping[str, Incidence], names: list[str]) -> str:
 
 def _share_with_limits(row: dict[str, Any]) -> str:
     limits = (
-        f" ({number(row['low'], 'share')} to {number(row['high'], 'share')})"
+        f" ({Unit.SHARE.text(row['low'])} to {Unit.SHARE.text(row['high'])})"
         if row["low"] is not None
         else ""
     )
-    return f"{number(row['share'], 'share')}{limits}"
+    return f"{Unit.SHARE.text(row['share'])}{limits}"

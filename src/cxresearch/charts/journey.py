@@ -21,7 +21,7 @@ from cxresearch.charts.base import (
     values,
 )
 from cxresearch.checks import instance
-from cxresearch.claims.units import number
+from cxresearch.claims.units import Unit
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import isolated
@@ -130,7 +130,7 @@ def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
     result, upto = [], 0
     for grade, n in pieces:
         share = n / t.moments
-        text = number(share, "share") + ("" if grade == "not shown" else f" ({n:,})")
+        text = Unit.SHARE.text(share) + ("" if grade == "not shown" else f" ({n:,})")
         span = {"from": round(upto / t.moments, 4), "to": round((upto + n) / t.moments, 4)}
         result.append({"row": i, "name": isolated(t.name), "grade": grade, "text": text, **span})
         upto += n
@@ -256,7 +256,7 @@ def service_levels(result: ServiceLevels) -> Chart:
     instance("result", result, ServiceLevels, "what cx.journey.service_levels gives")
     counted = zip(result.levels, result.counts, result.shares, result.counts_as, strict=True)
     rows: list[dict[str, Any]] = [
-        {"level": v, "share": round(s, 4), "as": g, "text": f"{n:,} ({number(s, 'share')})"}
+        {"level": v, "share": round(s, 4), "as": g, "text": f"{n:,} ({Unit.SHARE.text(s)})"}
         for v, n, s, g in counted
         if n is not None and s is not None
     ]
@@ -383,7 +383,7 @@ def bad_moments(quick: MomentSummary) -> Chart:
 
 def _bar(name: str, n: int, total: int, what: str, more: str) -> dict[str, Any]:
     share = n / total if total else 0.0
-    text = f"{n:,} ({number(share, 'share')}{', ' + more if more else ''})"
+    text = f"{n:,} ({Unit.SHARE.text(share)}{', ' + more if more else ''})"
     return {"class": name, "share": round(share, 4), "text": text, "what": what}
 
 

@@ -10,7 +10,7 @@ import altair as alt
 
 from cxresearch.charts.base import BLUE, START, Chart, finish, percent, tips, values
 from cxresearch.checks import instance
-from cxresearch.claims.units import number
+from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import about
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
@@ -135,7 +135,7 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
         labelSeparation=6,
         **START,
     )
-    stays = f"{number(result.stays.value, 'share')} are {result.meaning}"
+    stays = f"{Unit.SHARE.text(result.stays.value)} are {result.meaning}"
     description = "; ".join(f"{r['of']}: {r['shown']} points" for r in rows)
     return _lines(
         rows,

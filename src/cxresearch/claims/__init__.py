@@ -2,15 +2,16 @@
 
 ::
 
-    validation        checks that entries share          tables           what a reading needs counted
-    readings          what all readings have             compute          the number of each kind of reading
-    kinds             the nine kinds of readings         compute_models   of those that rest on a hazard model
-    context           what readings share                adjusted_model   what a model holds equal
-    decide            from an interval to a verdict      rivals           what else would explain a number
-    rival_descriptions  what rivals mean                 rival_results    what came of them
-    schema            a claim and its sentences          adjust           what other numbers make of a verdict
-    catalogue_loader  from TOML to claims                evaluate         all claims on a study
-    requirements      what a study lacks for a claim     results          evidence, trials, dockets
-    phrases, units    sentences as values, numbers       sentences        a verdict in words
-    observed_vs_expected  who left at each level, and who would have by chance
+    validation          checks that entries share         tables           what a reading needs counted
+    readings            what all readings have            compute          the number of each kind of reading
+    kinds               the nine kinds of readings        compute_models   of those that rest on a hazard model
+    schema              a claim and its sentences         adjusted_model   what a model holds equal
+    catalogue_loader    from TOML to claims               context          what readings share
+    requirements        what a study lacks for a claim    compute_incidence  of incidences and excesses
+    decide              from an interval to a verdict     observed_vs_expected  who left, and who would have
+    rival_descriptions  what rivals are called            rivals           what they leave of a verdict
+    rival_explanations  each rival as an object           rival_results    what came of them
+    adjust              what other numbers make of it     trial            one claim on a study
+    units, phrases      numbers and sentences as values   evaluate         all claims on a study
+    sentences           a verdict in words                results          evidence, trials, dockets
 """

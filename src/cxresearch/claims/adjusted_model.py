@@ -6,16 +6,14 @@ within a month. Terms are the contacts of the last 90 days, those so far, and th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import polars as pl
-
 from cxresearch.claims.kinds import AnyReading, ModelComparisonReading, ModelReading
 from cxresearch.claims.schema import Claim, make_history
 from cxresearch.claims.validation import features
+from cxresearch.estimators.shrinkage import shrunken_log_odds
 from cxresearch.histories import age_of_last, contact_count, contacts_within, grade_count
 from cxresearch.histories.base import History, behind
 from cxresearch.histories.lookback import within_lookback
@@ -31,7 +29,6 @@ EARLIER_DAYS = 90  # what recent contacts are replaced by where the claim is abo
 # bands of contacts so far where proneness is held equal as well, or two descriptions of the past are compared
 _FINE = (1, 2, 3, 4, 5, 6, 8, 11, 15, 21, 30)
 _COARSE = (1, 3, 6, 11, 21)
-_STEP = 0.2  # of log odds: how finely proneness is told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +219,8 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
         if not shares and not isinstance(reading, ModelComparisonReading):
             table = table.relabel(SO_FAR, _coarse(table))
     for name in shares:
-        table, there = with_proneness(table, name)
-        extra += [f"linear({name})"] if there else []
+        table, has_differences = shrunken_log_odds(table, name)
+        extra += [f"linear({name})"] if has_differences else []
     extra = [n for n in extra if n.startswith("linear(") or table.flows[n].n_unique() > 1]
     wanted = [t for t in extra if t not in terms]
     return AdjustedModel(table, (*terms, *wanted), (*held, *wanted))
@@ -239,43 +236,3 @@ def _coarse(table: RiskTable) -> dict[str, str]:
         last = edges[at + 1] - 1 if at + 1 < len(edges) else None
         result[level] = f"{edges[at]}+" if last is None else f"{edges[at]}-{last}"
     return result
-
-
-def with_proneness(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
-    """The table with shares so far as log odds, drawn towards what they are among all customers.
-
-    A customer with `a` such moments of `n` has log((a + w p) / (n - a + w (1 - p))), p being their share among all
-    moments and w as many moments as make the spread of true shares between customers what it is, by the method of
-    moments over customers.
-
-    Args:
-        table: with a feature whose levels are those of `histories.graded_share`.
-        name: the feature.
-
-    Returns:
-        The table, its levels numbers; and whether customers differ in them at all.
-    """
-    feature = table.feature(name)
-    counts = {
-        level: tuple(map(float, level.split("/"))) for level in feature.levels if "/" in level
-    }
-    ends = table.flows.group_by(name).agg(
-        n=pl.sum_horizontal(pl.col(*table.causes).cast(pl.Int64)).sum()
-    )
-    customers = {feature.levels[code]: int(n) for code, n in ends.iter_rows()}
-    total = [(a, n, customers.get(level, 0)) for level, (a, n) in counts.items()]
-    moments = sum(n * k for _, n, k in total)
-    hits = sum(a * k for a, _, k in total)
-    if not 0 < hits < moments:
-        return table, False
-    p = hits / moments
-    pairs = sum(n * (n - 1) * k for _, n, k in total)
-    both = sum(max(a * (a - 1), 0.0) * k for a, _, k in total)
-    spread = max(both / max(pairs, 1.0) - p * p, 1e-4)
-    weight = min(max(p * (1 - p) / spread - 1, 1.0), 200.0)
-    names = {}
-    for level, (a, n) in counts.items():
-        odds = math.log((a + weight * p) / (n - a + weight * (1 - p)))
-        names[level] = f"{_STEP * round(odds / _STEP):.1f}"
-    result = table.relabel(name, names)
-    return result, result.flows[name].n_unique() > 1

@@ -3,93 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 from msgspec import structs
 
 from cxresearch.claims.adjusted_model import CALENDAR, Variant, adjusted_model, uses_cohorts
 from cxresearch.claims.context import AS_WRITTEN, EvaluationContext, RawEstimate, check_min_events
 from cxresearch.claims.kinds import (
-    AnyReading,
     AttributableShareReading,
     HazardContrastReading,
     ModelComparisonReading,
     ModelReading,
 )
 from cxresearch.claims.schema import Claim
+from cxresearch.claims.tables import TableSpec
 from cxresearch.claims.validation import features
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable
-from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.contrasts import contrast, over_range
 from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.model_comparison import compare_models
-from cxresearch.estimators.rates import exposure_by_level
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.histories.base import ContactClock
 from cxresearch.risk.cohorts import WIDE, join_cohorts
 from cxresearch.risk.episodes import COHORT
 from cxresearch.risk.table import RiskTable
 
+# kinds of readings whose models hold the calendar and contacts equal
+AdjustedReading = HazardContrastReading | AttributableShareReading | ModelComparisonReading
+
 
 def compute_hazard_contrast(
     context: EvaluationContext, claim: Claim, reading: HazardContrastReading, variant: Variant
 ) -> RawEstimate:
     """A contrast of the coefficients of a model, as a hazard ratio; args and errors as `compute`."""
-    fitted = _model(context, claim, reading, reading.contrast, variant)
+    fitted = _fit_model(context, claim, reading, reading.contrast, variant)
     number = contrast(fitted.fit, reading.contrast)
     if reading.over_range:
-        number = _over_range(fitted.table, reading, number)
-    return _modelled(fitted, reading, number)
-
-
-def _over_range(table: RiskTable, reading: HazardContrastReading, number: Estimate) -> Estimate:
-    """The ratio per moment, taken over the range of the count that customers have: what a verdict looks at.
-
-    From none to the 90th percentile over customer-days at risk, at least one moment and at most five.
-    """
-    feature = table.feature(reading.over_range)
-    days = exposure_by_level(table, reading.over_range)
-    known = [(float(v.removesuffix("+")), n) for v, n in days.items() if v[0].isdigit()]
-    upto = np.cumsum([n for _, n in known])
-    at = int(np.searchsorted(upto, 0.9 * upto[-1])) if len(upto) and upto[-1] > 0 else 0
-    times = min(max(known[at][0] if known else 1.0, 1.0), 5.0)
-    assert feature.levels
-    return replace(
-        number,
-        value=number.value**times,
-        low=number.low**times,
-        high=number.high**times,
-        se=number.se * times,
-        se_model=number.se_model * times,
-    )
+        number = over_range(fitted.table, reading.over_range, number)
+    return _raw_estimate(fitted, reading, number)
 
 
 def compute_attributable_share(
     context: EvaluationContext, claim: Claim, reading: AttributableShareReading, variant: Variant
 ) -> RawEstimate:
     """A share of departures that goes with some moments; args and errors as `compute`."""
-    fitted = _model(context, claim, reading, {}, variant)
-    return _modelled(fitted, reading, attributable(fitted.table, fitted.fit, reading.weights))
+    fitted = _fit_model(context, claim, reading, {}, variant)
+    return _raw_estimate(fitted, reading, attributable(fitted.table, fitted.fit, reading.weights))
 
 
 def compute_model_comparison(
     context: EvaluationContext, claim: Claim, reading: ModelComparisonReading
 ) -> RawEstimate:
-    """How much more one description says of who leaves than another; args and errors as `compute`."""
-    (own,) = context.table_specs(claim, reading)
-    if isinstance(own.clock, ContactClock):
+    """How much better one description predicts who leaves than another; args and errors as `compute`."""
+    (spec,) = context.table_specs(claim, reading)
+    if isinstance(spec.clock, ContactClock):
         raise NotTestable(
             "other_kind", "an end of the relation: a comparison of models is about days"
         )
-    made = _prepared(context, claim, reading, AS_WRITTEN)
+    model = _model_input(context, claim, reading, AS_WRITTEN)
     result = compare_models(
-        made.table,
+        model.table,
         reading.a,
         reading.b,
-        [t for t in made.terms if t not in (*reading.a, *reading.b)],
-        strata=made.strata,
+        [t for t in model.terms if t not in (*reading.a, *reading.b)],
+        strata=model.strata,
         cause=reading.event,
         level=context.study.decision.level,
     )
@@ -98,41 +77,41 @@ def compute_model_comparison(
         if result.says_something
         else "neither of the two says anything about who leaves that the other does not"
     )
-    events = made.table.events(reading.event)
+    events = model.table.events(reading.event)
     return RawEstimate(
-        result.difference,
-        reading.unit,
-        made.table.customers,
-        events,
-        asides=made.table.asides,
+        estimate=result.difference,
+        unit=reading.unit,
+        customers=model.table.customers,
+        events=events,
+        asides=model.table.asides,
         open=why,
-        widest_cohort_days=made.widest_cohort_days,
+        widest_cohort_days=model.widest_cohort_days,
     )
 
 
-def _modelled(fitted: _Fitted, reading: ModelReading, result: Estimate) -> RawEstimate:
+def _raw_estimate(fitted: _Fitted, reading: ModelReading, result: Estimate) -> RawEstimate:
     warnings = (
         ("a level has no events or nothing else: Firth's penalty was used",)
         if fitted.fit.penalised
         else ()
     )
     return RawEstimate(
-        result,
-        reading.unit,
-        fitted.table.customers,
-        fitted.table.events(reading.event),
+        estimate=result,
+        unit=reading.unit,
+        customers=fitted.table.customers,
+        events=fitted.table.events(reading.event),
         asides=fitted.table.asides,
         warnings=warnings,
         widest_cohort_days=fitted.widest_cohort_days,
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _ModelInput:
     """A table and the terms of a model on it.
 
     Attributes:
-        key: what tells it apart from others.
+        key: equal of two models of which one fit will do.
         table: restricted to the time that the reading looks at.
         terms: of the reading, and those held equal.
         held: those that are only held equal.
@@ -148,50 +127,65 @@ class _Prepared:
     widest_cohort_days: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Fitted:
     table: RiskTable
     fit: CoxFit
     widest_cohort_days: int
 
 
-def _prepared(
-    context: EvaluationContext, claim: Claim, reading: ModelReading, variant: Variant
-) -> _Prepared:
+def _model_input(
+    context: EvaluationContext, claim: Claim, reading: AdjustedReading, variant: Variant
+) -> _ModelInput:
     """The table of a model reading under a variant, with all that is held equal."""
-    (spec,) = context.table_specs(claim, _any(reading), variant)
-    table, widest = context.store.risk(spec), 0
-    if spec.cohorts:
-        joined = join_cohorts(table)
-        table, widest = joined.table, joined.widest_days
-        if widest > WIDE:  # within such a cohort the calendar moves: its months are terms as well
-            (spec,) = context.table_specs(claim, _any(reading), variant, calendar=True)
-            table = join_cohorts(context.store.risk(spec)).table
-    made = adjusted_model(table, reading, reading.model.terms)
-    table = _restricted(made.table, reading, variant.lead)
+    spec, table, widest = _table_with_cohorts(context, claim, reading, variant)
+    adjusted = adjusted_model(table, reading, reading.model.terms)
+    table = _restricted(adjusted.table, reading, variant.lead)
     strata = tuple(s for s in spec.fixed if s in reading.strata)
     if spec.cohorts:
         strata = (*strata, COHORT)
-    elif isinstance(spec.clock, ContactClock) and uses_cohorts(_any(reading)):
+    elif isinstance(spec.clock, ContactClock) and uses_cohorts(reading):
         strata = (*strata, CALENDAR)
-    asked = {n for t in reading.weighted() for n in features(t)}
-    silent = _silent(table, made.terms, asked, reading.event)
-    table = table.where(**silent) if silent else table
-    after = reading.after_days, variant.lead, reading.level
-    key = repr(
-        (spec.key, made.terms, made.held, strata, reading.event, reading.subset, after, silent)
+    subjects = {n for t in reading.weighted() for n in features(t)}
+    with_events = _levels_with_events(table, adjusted.terms, subjects, reading.event)
+    table = table.where(**with_events) if with_events else table
+    key = (
+        spec.key,
+        adjusted.terms,
+        adjusted.held,
+        strata,
+        reading.event,
+        reading.subset,
+        (reading.after_days, variant.lead, reading.level),
+        with_events,
     )
-    return _Prepared(key, table, made.terms, made.held, strata, widest)
-
-
-def _any(reading: ModelReading) -> AnyReading:
-    assert isinstance(
-        reading, HazardContrastReading | AttributableShareReading | ModelComparisonReading
+    return _ModelInput(
+        key=repr(key),
+        table=table,
+        terms=adjusted.terms,
+        held=adjusted.held,
+        strata=strata,
+        widest_cohort_days=widest,
     )
-    return reading
 
 
-def _model(
+def _table_with_cohorts(
+    context: EvaluationContext, claim: Claim, reading: AdjustedReading, variant: Variant
+) -> tuple[TableSpec, RiskTable, int]:
+    """The table of a reading, thin cohorts joined, and how many days the widest cohort has; 0 without cohorts."""
+    (spec,) = context.table_specs(claim, reading, variant)
+    table = context.store.risk(spec)
+    if not spec.cohorts:
+        return spec, table, 0
+    joined = join_cohorts(table)
+    table = joined.table
+    if joined.widest_days > WIDE:  # within such a cohort the calendar moves: its months are terms
+        (spec,) = context.table_specs(claim, reading, variant, calendar=True)
+        table = join_cohorts(context.store.risk(spec)).table
+    return spec, table, joined.widest_days
+
+
+def _fit_model(
     context: EvaluationContext,
     claim: Claim,
     reading: HazardContrastReading | AttributableShareReading,
@@ -201,45 +195,46 @@ def _model(
     """The risk table of a reading and its model; `levels` are those that need enough expected events."""
     if variant.event:
         reading = structs.replace(reading, event=variant.event)
-    made = _prepared(context, claim, reading, variant)
-    named = {name for term in reading.weighted() for name in features(term)}
-    plain = tuple(s for s in made.strata if s not in (COHORT, CALENDAR))
-    for name in [f.name for f in made.table.features]:
-        if name == claim.exposure or (name in named and name in claim.histories):
-            check_min_events(made.table, name, reading.event, levels, plain)
+    model = _model_input(context, claim, reading, variant)
+    subjects = {name for term in reading.weighted() for name in features(term)}
+    covariates = tuple(s for s in model.strata if s not in (COHORT, CALENDAR))
+    for name in [f.name for f in model.table.features]:
+        if name == claim.exposure or (name in subjects and name in claim.histories):
+            check_min_events(model.table, name, reading.event, levels, covariates)
     fit = context.once(
-        made.key,
+        model.key,
         lambda: fit_hazards(
-            made.table,
-            made.terms,
-            held=made.held,
-            strata=made.strata,
+            model.table,
+            model.terms,
+            held=model.held,
+            strata=model.strata,
             cause=reading.event,
             level=reading.level or context.study.decision.level,
         ),
     )
-    return _Fitted(made.table, fit, made.widest_cohort_days)
+    return _Fitted(table=model.table, fit=fit, widest_cohort_days=model.widest_cohort_days)
 
 
-def _silent(
-    table: RiskTable, terms: tuple[str, ...], asked: set[str], event: str
+def _levels_with_events(
+    table: RiskTable, terms: tuple[str, ...], subjects: set[str], event: str
 ) -> dict[str, list[str]]:
-    """Of what is held equal, the levels to keep, where others are without an event.
+    """Of what is held equal, the levels with an event, where there are others.
 
-    The coefficient of a level in which nobody leaves runs off to nothing, and its risk sets say nothing of the other
-    coefficients: without that time they are what they are in the limit.
+    The coefficient of a level in which nobody leaves has no maximum, and its risk sets hold no information about the
+    other coefficients: without that time these are what they are in the limit. Customers who were only there count in
+    no error then.
     """
     held = [
         t
         for t in terms
-        if features(t) == (t,) and t not in asked and sum(t in features(u) for u in terms) == 1
+        if features(t) == (t,) and t not in subjects and sum(t in features(u) for u in terms) == 1
     ]
-    left = table.flows.filter(pl.col(event) > 0)
+    events = table.flows.filter(pl.col(event) > 0)
     result = {}
     for name in held:
-        telling = left[name].unique().sort()
-        if len(telling) < table.flows[name].n_unique():
-            result[name] = [table.feature(name).levels[i] for i in telling]
+        kept = events[name].unique().sort()
+        if len(kept) < table.flows[name].n_unique():
+            result[name] = [table.feature(name).levels[i] for i in kept]
     return result
 
 

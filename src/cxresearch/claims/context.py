@@ -9,13 +9,13 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cxresearch.claims.adjusted_model import Variant
-from cxresearch.claims.kinds import (
-    AnyReading,
-)
+from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.readings import CompetingEvent, TimeOrigin
+from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableSpec, TableStore, table_specs
+from cxresearch.claims.units import Unit
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import Estimate
@@ -27,7 +27,7 @@ T = TypeVar("T")
 AS_WRITTEN = Variant()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawEstimate:
     """The number of a reading, before it is decided.
 
@@ -45,7 +45,7 @@ class RawEstimate:
     """
 
     estimate: Estimate
-    unit: str
+    unit: Unit
     customers: int
     events: int
     horizon_days: int | None = None
@@ -73,6 +73,11 @@ class EvaluationContext:
         """The study."""
         return self.store.study
 
+    @property
+    def min_at_risk(self) -> int:
+        """How many customers the data must be worth for an incidence: those that may be shown, so that it can be."""
+        return self.study.info.min_cell
+
     def table_specs(
         self,
         claim: Claim,
@@ -83,6 +88,10 @@ class EvaluationContext:
     ) -> tuple[TableSpec, ...]:
         """The tables a reading needs, its own first."""
         return table_specs(self.store.setting, claim, reading, variant, calendar=calendar)
+
+    def adapt(self, claim: Claim, reading: AnyReading) -> AnyReading:
+        """A reading as it can be computed on the study; args and errors as `requirements.adapt_to_study`."""
+        return adapt_to_study(self.study, self.store.audit, self.store.available, claim, reading)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
         """A result that several readings look at, perhaps at the same time."""

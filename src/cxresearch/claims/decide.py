@@ -33,9 +33,19 @@ class Region:
     effect: float = math.nan
 
     @property
+    def is_upward(self) -> bool:
+        """Whether it has a lower edge; of a region with one edge, whether the claim says that the number is large."""
+        return math.isfinite(self.low)
+
+    @property
     def edges(self) -> tuple[float, ...]:
         """The finite edges."""
         return tuple(e for e in (self.low, self.high) if math.isfinite(e))
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """What a limit is compared with: the edges, and the smallest effect that matters."""
+        return self.edges if math.isnan(self.effect) else (*self.edges, self.effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +111,8 @@ def decide(result: Estimate, region: Region) -> Decision:
     """
     inside = result.low >= region.low and result.high <= region.high
     outside = result.high < region.low or result.low > region.high
-    upward = math.isfinite(region.low)
     short = not math.isnan(region.effect) and (
-        result.high < region.effect if upward else result.low > region.effect
+        result.high < region.effect if region.is_upward else result.low > region.effect
     )
     p_inside, p_outside, p_short = _p(result, region)
     if inside:
@@ -122,9 +131,16 @@ def decide(result: Estimate, region: Region) -> Decision:
     )
 
 
+def is_outside(value: float, region: Region) -> bool:
+    """Whether a number without its interval is outside or, for a direction, short of the smallest effect."""
+    if math.isnan(region.effect):
+        return value < region.low or value > region.high
+    return value < region.effect if region.is_upward else value > region.effect
+
+
 def _p(result: Estimate, region: Region) -> tuple[float, float, float]:
     """The largest level at which the interval reaches out of the region, into it, and up to the smallest effect."""
-    upward = math.isfinite(region.low)
+    upward = region.is_upward
 
     def beyond(edge: float, *, above: bool) -> float:
         """The level at which an interval touches an edge that the estimate lies beyond; 1 if it does not."""

@@ -21,7 +21,7 @@ from cxresearch.claims.readings import (
     own_keys,
     required_keys,
 )
-from cxresearch.claims.units import LOG_LIKELIHOOD
+from cxresearch.claims.units import Unit
 from cxresearch.claims.validation import (
     Scope,
     check_contrast,
@@ -93,9 +93,9 @@ class ExcessReading(EventReading, frozen=True, kw_only=True, tag="excess"):
     horizon_days: Any = "study"
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Unit:
         """A difference, or a share."""
-        return "difference of shares" if self.measure == "excess" else "share"
+        return Unit.DIFFERENCE if self.measure == "excess" else Unit.SHARE
 
     def _subjects(self) -> tuple[str, ...]:
         compare = self.compare
@@ -178,14 +178,13 @@ class HazardContrastReading(ModelReading, frozen=True, kw_only=True, tag="hazard
     contrast: dict[str, float]
     over_range: str = ""
 
-    is_ratio = True
     default_effect = 1.10
     largest_effect = math.inf
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Unit:
         """A hazard ratio."""
-        return "hazard ratio"
+        return Unit.HAZARD_RATIO
 
     def bounds(self) -> tuple[float, float]:
         """Above zero."""
@@ -219,14 +218,13 @@ class FadingReading(EventReading, frozen=True, kw_only=True, tag="fading"):
     subset: Levels = msgspec.field(default_factory=dict)
     strata: tuple[str, ...] = ()
 
-    is_ratio = True
     default_effect = 1.10
     largest_effect = math.inf
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Unit:
         """A hazard ratio."""
-        return "hazard ratio"
+        return Unit.HAZARD_RATIO
 
     def bounds(self) -> tuple[float, float]:
         """Above zero."""
@@ -254,9 +252,9 @@ class AttributableShareReading(ModelReading, frozen=True, kw_only=True, tag="att
     reference_grade: Literal["bad", "neutral", "good", "unknown"] | None = None
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Unit:
         """One share, or a difference."""
-        return "share" if len(self.weights) == 1 else "difference of shares"
+        return Unit.SHARE if len(self.weights) == 1 else Unit.DIFFERENCE
 
     def bounds(self) -> tuple[float, float]:
         """A fraction is below one, and below zero where moments protect."""
@@ -294,9 +292,9 @@ class ModelComparisonReading(ModelReading, frozen=True, kw_only=True, tag="model
     largest_effect = math.inf
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Unit:
         """A log likelihood per departure."""
-        return LOG_LIKELIHOOD
+        return Unit.LOG_LIKELIHOOD
 
     def bounds(self) -> tuple[float, float]:
         """Any number."""
@@ -363,9 +361,9 @@ class ShareAtRiskReading(CountedShareReading, frozen=True, kw_only=True, tag="sh
     measure: Literal["excess", "comparators"] = "excess"
 
     @property
-    def unit(self) -> str:
+    def unit(self) -> Unit:
         """A difference, or a share."""
-        return "difference of shares" if self.measure == "excess" else "share"
+        return Unit.DIFFERENCE if self.measure == "excess" else Unit.SHARE
 
     def _subjects(self) -> tuple[str, ...]:
         return (*self.numerator, *self.subset, self.matched_on, *self.strata)

@@ -10,7 +10,6 @@ from cxresearch.checks import instance
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.readings import EventReading
-from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore
 from cxresearch.disclosure.counts import count_text, hide
@@ -106,7 +105,7 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
     instance("claim", claim, Claim, "a claim, such as cx.catalogue()['three-strikes']")
     context = EvaluationContext(TableStore(records))
     store = context.store
-    primary = adapt_to_study(context.study, store.audit, store.available, claim, claim.primary)
+    primary = context.adapt(claim, claim.primary)
     spec = context.table_specs(claim, primary)[0]
     if spec.compare:
         raise NotTestable("other_kind", "a risk table: this reading compares matched customers")

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from string import Formatter
 
-from cxresearch.claims.units import limit, number
+from cxresearch.claims.units import Unit
 from cxresearch.errors import ClaimError
 
 
@@ -48,11 +48,11 @@ class Amount:
     """
 
     value: float
-    unit: str
+    unit: Unit
 
     def __format__(self, spec: str) -> str:
         """The number as it is printed everywhere."""
-        return number(self.value, self.unit)
+        return self.unit.text(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,16 @@ class Limit:
     Attributes:
         value: the limit.
         unit: as `Evidence.unit`.
-        edges: what it is compared with, see `held_against`.
+        edges: what it is compared with, see `Region.thresholds`.
     """
 
     value: float
-    unit: str
+    unit: Unit
     edges: tuple[float, ...] = ()
 
     def __format__(self, spec: str) -> str:
         """The limit, with decimals enough."""
-        return limit(self.value, self.unit, self.edges)
+        return self.unit.limit_text(self.value, self.edges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +89,16 @@ class Interval:
     value: float
     low: float
     high: float
-    unit: str
+    unit: Unit
     edges: tuple[float, ...] = ()
 
     def __format__(self, spec: str) -> str:
         """The number, or one of its limits."""
         if spec:
-            return limit({"low": self.low, "high": self.high}[spec], self.unit, self.edges)
-        if self.unit == "difference of shares":
+            return self.unit.limit_text({"low": self.low, "high": self.high}[spec], self.edges)
+        if self.unit is Unit.DIFFERENCE:
             return f"{abs(100 * self.value):.1f} points {'more' if self.value >= 0 else 'fewer'}"
-        return number(self.value, self.unit)
+        return self.unit.text(self.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from msgspec.structs import fields
 
 from cxresearch.claims.decide import Region, parse_region
+from cxresearch.claims.units import Unit
 from cxresearch.claims.validation import (
     Scope,
     check_alternative,
@@ -139,7 +140,6 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
     requires: tuple[Requirement, ...] = ()
     sensitivity: tuple[str, ...] = ()
 
-    is_ratio: ClassVar[bool] = False
     default_effect: ClassVar[float | None] = None
     largest_effect: ClassVar[float] = 1.0
 
@@ -149,9 +149,9 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
         return kind_of(type(self))
 
     @property
-    def unit(self) -> str:
-        """As `Evidence.unit`."""
-        return "share"
+    def unit(self) -> Unit:
+        """What the number is measured in."""
+        return Unit.SHARE
 
     @property
     def claimed_region(self) -> Region:
@@ -165,7 +165,7 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
 
     def bounds(self) -> tuple[float, float]:
         """Between which the number lies, and its region must."""
-        return (-1.0, 1.0) if self.unit == "difference of shares" else (0.0, 1.0)
+        return (-1.0, 1.0) if self.unit is Unit.DIFFERENCE else (0.0, 1.0)
 
     def weighted(self) -> tuple[str, ...]:
         """The terms that have a weight in the number."""
@@ -224,10 +224,10 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
                 where,
                 self.smallest_effect,
                 region,
-                is_ratio=self.is_ratio,
+                is_ratio=self.unit.is_ratio,
                 largest=self.largest_effect,
             )
-        check_region(where, region, self.bounds(), is_ratio=self.is_ratio)
+        check_region(where, region, self.bounds(), is_ratio=self.unit.is_ratio)
         if self.alternative is not None:
             check_alternative(where, self.alternative, self.bounds())
 

@@ -15,7 +15,7 @@ from cxresearch.claims.decide import Verdict, parse_region
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.rival_results import Rival, RivalStatus, finite, rivals_table
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.units import held_against, limits, number
+from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
@@ -41,7 +41,7 @@ class ReferenceValue(Result):
     low: float
     high: float
     label: str
-    unit: str
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Evidence(Result):
         estimate: the number and its interval; None if not testable.
         p: the largest level at which the interval straddles the edge; None if there is none.
         p_family: after multiplicity; None for other readings than the primary.
-        unit: ``share``, ``hazard ratio``, ``difference of shares`` or ``log likelihood per departure``.
+        unit: what it is measured in.
         region: where the claim says the number lies, as written.
         customers: in the table behind the number; the reading may look at a part of their time. Of a share of moments,
             those whom contacts were with.
@@ -132,7 +132,7 @@ class Evidence(Result):
     estimate: Estimate | None
     p: float | None
     p_family: float | None
-    unit: str
+    unit: Unit
     region: str
     customers: int
     events: int
@@ -251,7 +251,7 @@ class Trial(Result, Mapping[str, Evidence]):
             for e in self.readings
         ]
         beside = ((f"{name}: {b.label}", b) for name, b in self._beside())
-        rows += [(label, number(b.value, b.unit), "–", "–") for label, b in beside]
+        rows += [(label, b.unit.text(b.value), "–", "–") for label, b in beside]
         verdict = f"{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}"
         table = html_table(
             self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows
@@ -352,7 +352,7 @@ class Docket(Result, Mapping[str, Trial]):
                     "estimate": finite(t.primary.estimate, "value"),
                     "low": finite(t.primary.estimate, "low"),
                     "high": finite(t.primary.estimate, "high"),
-                    "unit": t.primary.unit,
+                    "unit": plain(t.primary.unit),
                     "region": t.primary.region,
                     "base_rate": t.base_rate.value if t.base_rate else None,
                     "naive": t.naive.value if t.naive else None,
@@ -376,9 +376,7 @@ class Docket(Result, Mapping[str, Trial]):
             lines += [f"    {t.answer}"] if t.answer else []
             for label, beside in (("base rate", t.base_rate), ("naive answer", t.naive)):
                 if beside:
-                    lines.append(
-                        f"    {label}: {number(beside.value, beside.unit)} ({beside.label})"
-                    )
+                    lines.append(f"    {label}: {beside.unit.text(beside.value)} ({beside.label})")
             if e.verdict_family != e.verdict:
                 lines.append(f"    after {self.multiplicity}: {e.verdict_family}")
             lines += [
@@ -404,8 +402,8 @@ def shown(e: Evidence) -> str:
     """An estimate with its interval, as it is printed."""
     if e.estimate is None:
         return "–"
-    edges = held_against(parse_region(e.region)) if e.region else ()
-    return f"{number(e.estimate.value, e.unit)} ({limits(e.estimate.low, e.estimate.high, e.unit, edges)})"
+    edges = parse_region(e.region).thresholds if e.region else ()
+    return f"{e.unit.text(e.estimate.value)} ({e.unit.interval_text(e.estimate.low, e.estimate.high, edges)})"
 
 
 _TOGETHER: dict[Verdict, str] = {
@@ -468,7 +466,7 @@ def _row(e: Evidence) -> dict[str, Any]:
         "p_family": e.p_family,
         "se": finite(e.estimate, "se"),
         "se_model": finite(e.estimate, "se_model"),
-        "unit": e.unit,
+        "unit": plain(e.unit),
         "region": e.region,
         "customers": e.customers,
         "events": e.events,

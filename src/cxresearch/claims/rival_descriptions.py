@@ -1,4 +1,4 @@
-"""What rival explanations there are, in words, and how each applies to a kind of reading: the data of rivals.toml."""
+"""What rival explanations are called, and how each applies to a kind of reading: the data of rivals.toml."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
-from cxresearch.claims.schema import RivalEntry
+from cxresearch.study.settings import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,24 @@ class Description:
     plain: str
     analysis: str
     dismissed: str = ""
+
+
+class RivalEntry(Section, frozen=True):
+    """How a rival explanation applies to a claim.
+
+    Attributes:
+        status: ``required``: a verdict must survive it; ``shown``: its number stands beside the verdict and decides
+            nothing; ``held equal``: it is in the model itself; ``aliased``: it cannot be told apart from what the claim
+            asks about; ``meaningless``: it explains nothing here.
+        reason: why, in a sentence.
+        readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
+        lead_days: days that are left aside, of `already-leaving`; those of the study when not given.
+    """
+
+    status: Literal["required", "shown", "held equal", "aliased", "meaningless"]
+    reason: str
+    readings: tuple[str, ...] = ()
+    lead_days: tuple[int, ...] = ()
 
 
 @cache

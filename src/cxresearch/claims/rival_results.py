@@ -10,10 +10,10 @@ from typing import Any, Literal
 import polars as pl
 
 from cxresearch.claims.decide import Verdict
-from cxresearch.claims.units import limits, number
+from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
-from cxresearch.result import Result
+from cxresearch.result import Result, plain
 
 RivalStatus = Literal[
     "required",
@@ -51,7 +51,7 @@ class RivalRow(Result):
         label: what is done, in plain words.
         lead_days: so many days before are left aside; 0 for none.
         estimate: the number; None where it could not be computed.
-        unit: as `Evidence.unit`.
+        unit: as `Evidence.unit`; None where there is no number.
         verdict: of its interval by itself; of a negative control, supported if it makes no difference that shows.
         lacks: what the study lacks for it; else empty.
         code: why it could not be computed, a key of `errors.NOT_TESTABLE`; else empty.
@@ -60,7 +60,7 @@ class RivalRow(Result):
     label: str
     lead_days: int
     estimate: Estimate | None
-    unit: str
+    unit: Unit | None
     verdict: Verdict
     lacks: str
     code: str = ""
@@ -68,10 +68,10 @@ class RivalRow(Result):
     @property
     def text(self) -> str:
         """The number with its interval, or that there is none."""
-        if self.estimate is None:
-            return "not computed"
         e = self.estimate
-        return f"{number(e.value, self.unit)} ({limits(e.low, e.high, self.unit)})"
+        if e is None or self.unit is None:
+            return "not computed"
+        return f"{self.unit.text(e.value)} ({self.unit.interval_text(e.low, e.high)})"
 
     def to_dict(self) -> dict[str, Any]:
         """As an entry of the documented JSON: label, lead, number, limits, unit, verdict, what is lacking."""
@@ -81,7 +81,7 @@ class RivalRow(Result):
             "estimate": finite(self.estimate, "value"),
             "ci_low": finite(self.estimate, "low"),
             "ci_high": finite(self.estimate, "high"),
-            "unit": self.unit or None,
+            "unit": plain(self.unit),
             "verdict": self.verdict,
             "lacks": self.lacks or None,
         }

@@ -1,59 +1,59 @@
 """Rival explanations of a number: what else could give it, tried one by one, and what that leaves of a verdict.
 
-A verdict is the claim's own only if it survives every rival that applies to it and that the data can test. Supported
-needs every interval inside the claimed region; contradicted needs the adjusted interval and that with the longest lead
-wholly outside, and no other rival against it. What is left undecided says which rival keeps it open.
+A verdict stands only if it survives every rival that applies to the claim and that the data can test. Supported needs
+every interval inside the claimed region; contradicted needs the adjusted interval and that with the longest lead
+wholly outside, and no other rival against it. What is left undecided says which rival keeps it open. Nothing here
+depends on which rivals there are: they are the objects of `rival_explanations`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from cxresearch.claims.adjusted_model import Variant, proneness_entries
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext, RawEstimate
-from cxresearch.claims.decide import Decision, Region, decide
+from cxresearch.claims.decide import Region, Verdict, decide, is_outside
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
     ExcessReading,
     HazardContrastReading,
     ModelComparisonReading,
-    ModelReading,
 )
-from cxresearch.claims.readings import Model
-from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Evidence
-from cxresearch.claims.rival_descriptions import default_entries, descriptions
+from cxresearch.claims.rival_descriptions import RivalEntry, default_entries
+from cxresearch.claims.rival_explanations import (
+    EXPLANATIONS,
+    Analysis,
+    Case,
+    Outcome,
+    RivalExplanation,
+    StudyFacts,
+)
 from cxresearch.claims.rival_results import Rival, RivalRow, RivalStatus
-from cxresearch.claims.schema import Claim, RivalEntry
-from cxresearch.claims.units import limit, number
+from cxresearch.claims.schema import Claim
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.results import at_level
 from cxresearch.records.audit import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import Moments
 
-MANY_UNKNOWN, MOST_UNKNOWN = (
-    0.2,
-    0.5,
-)  # of moments without a grade: from where on who answers matters, and bounds do not
-MIN_OTHER_EXITS = 50
-_FEW_UNKNOWN = f"No more than {MANY_UNKNOWN:.0%} of the moments have no grade."
-_FIRM: dict[RivalStatus, int] = {
-    "keeps it open": 0,
-    "cannot be tested": 1,
-    "required": 2,
-    "survived": 3,
-}  # of several readings that must hold, the least firm says what becomes of a rival
+_ORDER: tuple[RivalStatus, ...] = (
+    "keeps it open",
+    "cannot be tested",
+    "required",
+    "survived",
+)  # of several readings that must all hold, the first of these is what becomes of a rival
 
 
-def entries_of(claim: Claim) -> dict[str, RivalEntry]:
+# Which readings rivals act on, and how they apply
+
+
+def rival_entries(claim: Claim) -> dict[str, RivalEntry]:
     """How each rival explanation applies to a claim: as the claim says, else as for its kind of reading."""
-    target = target_of(claim)
+    target = target_reading(claim)
     if isinstance(claim.primary, ModelComparisonReading):
         kind = "comparison"
     elif target is None:
@@ -63,150 +63,68 @@ def entries_of(claim: Claim) -> dict[str, RivalEntry]:
     return {name: claim.rivals.get(name, entry) for name, entry in default_entries(kind).items()}
 
 
-def target_of(claim: Claim) -> AnyReading | None:
+def target_reading(claim: Claim) -> AnyReading | None:
     """The reading that rivals act on: the primary or, of an incidence, the excess that it requires; None if neither."""
-    wanted = (claim.primary, *(claim.reading(r.reading) for r in claim.primary.requires))
-    kinds = (HazardContrastReading, AttributableShareReading, ExcessReading)
-    return next((r for r in wanted if isinstance(r, kinds)), None)
+    candidates = (claim.primary, *(claim.reading(r.reading) for r in claim.primary.requires))
+    return next((r for r in candidates if _has_rivals(r)), None)
 
 
-def all_of(claim: Claim) -> tuple[str, ...]:
+def joint_readings(claim: Claim) -> tuple[str, ...]:
     """The readings of a claim that must all hold, by id, the primary first; each is tried against the rivals."""
     others = (r.reading for r in claim.primary.requires if r.contradicts)
     return (claim.primary.id, *others)
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """An analysis of a reading under a rival.
-
-    Attributes:
-        rival: its id.
-        label: what is done, in plain words.
-        reading: what is computed: the reading itself, or another of the claim that stands for it.
-        variant: how.
-    """
-
-    rival: str
-    label: str
-    reading: AnyReading
-    variant: Variant
+def readings_with_rivals(claim: Claim) -> Mapping[str, AnyReading]:
+    """The readings of a claim that rivals act on, by id."""
+    return {name: r for name in joint_readings(claim) if _has_rivals(r := claim.reading(name))}
 
 
-def planned(context: EvaluationContext, claim: Claim, reading: AnyReading) -> list[Planned]:
-    """The analyses that rivals ask for, of a reading that they act on."""
-    return [
-        p
-        for name, entry in entries_of(claim).items()
-        for p in _planned(context, claim, reading, name, entry)
-    ]
+def _has_rivals(reading: AnyReading) -> bool:
+    return isinstance(reading, HazardContrastReading | AttributableShareReading | ExcessReading)
 
 
-def _planned(
-    context: EvaluationContext, claim: Claim, reading: AnyReading, name: str, entry: RivalEntry
-) -> Iterator[Planned]:
-    if entry.status not in ("required", "shown"):
-        return
-    if entry.readings:
-        leads = entry.lead_days if context.study.moments.lead_days else ()
-        for other in entry.readings:
-            for lead in leads if entry.lead_days else (0,):
-                label = claim.reading(other).label + _aside(lead)
-                yield Planned(name, label, claim.reading(other), Variant(lead=lead))
-        return
-    leads = context.study.moments.lead_days
-    if leads and entry.lead_days:
-        leads = entry.lead_days
-    if name == "already-leaving":
-        for lead in leads:
-            label = f"what happened in the last {lead} days left aside"
-            yield Planned(name, label, reading, Variant(lead=lead))
-        return
-    on_hazard = companion(claim, reading)
-    if on_hazard is None:
-        return
-    both = (0, *leads[-1:])
-    if name == "temperament" and _holds_contacts(on_hazard) and proneness_entries(claim, on_hazard):
-        for lead in both:
-            label = "the share of such moments so far held equal" + _aside(lead)
-            yield Planned(name, label, on_hazard, Variant(lead=lead, proneness=True))
-    elif name == "who-answers":
-        yield from _who_answers(on_hazard, unknown_share(context), both)
-    elif name == "other-exits" and other_exits(context) >= MIN_OTHER_EXITS:
-        label = "exits that are no defection"
-        yield Planned(name, label, on_hazard, Variant(event="other exit"))
-
-
-def _who_answers(reading: AnyReading, share: float, leads: tuple[int, ...]) -> Iterator[Planned]:
-    if share <= MANY_UNKNOWN:
-        return
-    for lead in leads:
-        label = "moments without a grade held equal" + _aside(lead)
-        yield Planned("who-answers", label, reading, Variant(lead=lead, unknown="held equal"))
-    if share < MOST_UNKNOWN:
-        label = "moments without a grade counted as bad"
-        yield Planned("who-answers", label, reading, Variant(unknown="bad"))
-
-
-def _holds_contacts(reading: AnyReading) -> bool:
-    return isinstance(reading, ModelReading) and reading.model.held_equal != "nothing"
-
-
-def _aside(lead: int) -> str:
-    return f", the last {lead} days left aside" if lead else ""
-
-
-def companion(claim: Claim, reading: AnyReading) -> AnyReading | None:
-    """The reading whose model can hold a rival equal: of an excess, the hazard ratio of the same moment."""
-    if not isinstance(reading, ExcessReading):
-        return reading
-    name = reading.compare.history
-    entry = claim.histories[name]
-    if entry.get("use") not in ("bad_count", "grade_count", "moment_count"):
-        return None
-    first = claim.history(name).levels[1]
-    upward = (reading.region or "").strip().startswith(">")
-    return HazardContrastReading(
-        id=f"{reading.id}-hazard",
-        label="rate of leaving after such a moment, over that without one so far",
-        region="> 1" if upward else "< 1",
-        model=Model(terms=(name,)),
-        contrast={f"{name}[{first}]": 1.0},
-        subset={name: (claim.history(name).levels[0], first)},
+def study_facts(context: EvaluationContext) -> StudyFacts:
+    """What rivals need to know of a study, of which some is counted in its audit."""
+    study, audit = context.study, context.store.audit
+    unknown = audit.fact("unknown moments")
+    other = audit.fact("customers who left for another cause")
+    return StudyFacts(
+        lead_days=study.moments.lead_days,
+        has_measured_grades=study.moments.grades == "measured",
+        has_contracts=study.retention.kind == "contract",
+        unknown_share=unknown.share if isinstance(unknown, Share) else 0.0,
+        other_exits=other.count if isinstance(other, Share) else 0,
     )
 
 
-def unknown_share(context: EvaluationContext) -> float:
-    """The share of moments without a grade."""
-    fact = context.store.audit.fact("unknown moments")
-    return fact.share if isinstance(fact, Share) else 0.0
+def plan_analyses(
+    context: EvaluationContext, claim: Claim, reading: AnyReading
+) -> tuple[Analysis, ...]:
+    """The analyses that rivals ask for, of a reading that they act on."""
+    case, entries = Case(study_facts(context), claim, reading), rival_entries(claim)
+    return tuple(a for r in EXPLANATIONS for a in r.plan(case, entries[r.id]))
 
 
-def other_exits(context: EvaluationContext) -> int:
-    """How many customers left for another cause than defection."""
-    fact = context.store.audit.fact("customers who left for another cause")
-    return fact.count if isinstance(fact, Share) else 0
+# What becomes of a verdict
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
-    """An analysis with its outcome.
+class _RivalOutcome:
+    """A rival that was tried: the explanation, what its analyses gave, and what is shown of it."""
 
-    Attributes:
-        plan: what was done.
-        row: as it is shown.
-        decision: of the interval against the region; None where it could not be computed.
-        outside: whether the estimate alone lies outside.
-    """
-
-    plan: Planned
-    row: RivalRow
-    decision: Decision | None
-    outside: bool
+    explanation: RivalExplanation
+    outcomes: tuple[Outcome, ...]
+    result: Rival
 
 
-def judge(
-    context: EvaluationContext, claim: Claim, reading: AnyReading, row: Evidence, *, of: int = 1
+def apply_rivals(
+    context: EvaluationContext,
+    claim: Claim,
+    reading: AnyReading,
+    row: Evidence,
+    *,
+    joint: int = 1,
 ) -> tuple[Evidence, tuple[Rival, ...]]:
     """The verdict on a reading as the rivals leave it.
 
@@ -215,208 +133,126 @@ def judge(
         claim: of the reading.
         reading: that rivals act on.
         row: the reading, decided by itself.
-        of: how many readings of the claim must all hold; to contradict it, one must lie outside at so much less error.
+        joint: how many readings of the claim must all hold; to contradict it, one must lie outside at so much less
+            error.
     """
     if row.estimate is None:
         return row, ()
     region = reading.claimed_region
-    tried = [_try(context, claim, p, region) for p in planned(context, claim, reading)]
-    rivals = _rivals(context, claim, reading, row, tried)
-    required = {r.id for r in rivals if r.is_required}
-    against = [t for t in tried if t.plan.rival in required]
+    case = Case(study_facts(context), claim, reading)
+    rivals = [
+        outcome
+        for explanation in EXPLANATIONS
+        if (outcome := _try_rival(context, case, explanation, row)) is not None
+    ]
+    required = [t for t in rivals if t.result.is_required]
     verdict, reason, p = row.verdict, row.reason, row.p
-    opened: list[str] = []
+    opened: set[str] = set()
     if row.verdict == "supported":
-        opened = [r.id for r in rivals if r.is_required and not _survives(r, against)]
-        # a control lies inside nothing: that it shows no difference has no level
-        inside = [t.decision.p for t in against if t.decision and not t.plan.variant.event]
-        p = max([x for x in (p, *inside) if x is not None and not math.isnan(x)], default=p)
+        opened = {t.result.id for t in required if not t.explanation.leaves_support(t.outcomes)}
+        ps = [p, *(x for t in required for x in t.explanation.p_of_support(t.outcomes))]
+        p = max([x for x in ps if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":
-        level = 1 - (1 - row.estimate.level) / of
-        firm = firmly(row, reading, of)
-        opened = [
-            r.id for r in rivals if r.is_required and not _contradicts(r, against, region, level)
-        ]
-        verdict, reason = firm.verdict, firm.reason
-        longest = _longest(against)
-        if longest and longest.decision and p is not None:
-            p = max(p, longest.decision.p)
+        level = _joint_level(row.estimate.level, joint)
+        opened = {
+            t.result.id
+            for t in required
+            if not t.explanation.leaves_contradiction(t.outcomes, region, level)
+        }
+        alone = apply_joint_level(row, reading, joint)
+        verdict, reason = alone.verdict, alone.reason
+        ps_outside = (x for t in required for x in t.explanation.p_of_contradiction(t.outcomes))
+        p = None if p is None else max([p, *ps_outside])
     if opened:
-        verdict, reason = "undecided", _why(row, [r for r in rivals if r.id in opened], region)
-        rivals = tuple(replace(r, status="keeps it open") if r.id in opened else r for r in rivals)
-    if row.verdict in ("supported", "contradicted"):  # else there is nothing yet to survive
-        rivals = tuple(
-            replace(r, status="survived") if r.status == "required" else r for r in rivals
-        )
-    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p), rivals
+        results = [t.result for t in rivals if t.result.id in opened]
+        verdict, reason = "undecided", _why_open(row, results, region)
+    final = tuple(_with_outcome(t.result, row.verdict, opened) for t in rivals)
+    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p), final
 
 
-def _try(context: EvaluationContext, claim: Claim, plan: Planned, region: Region) -> _Tried:
-    reading = plan.reading
-    where = _region_of(reading, region)
+def _with_outcome(rival: Rival, verdict: Verdict, opened: set[str]) -> Rival:
+    """A rival with what became of it; of an open reading there is nothing that it could keep open."""
+    if rival.id in opened:
+        return replace(rival, status="keeps it open")
+    if rival.status == "required" and verdict in ("supported", "contradicted"):
+        return replace(rival, status="survived")
+    return rival
+
+
+def _try_rival(
+    context: EvaluationContext, case: Case, explanation: RivalExplanation, row: Evidence
+) -> _RivalOutcome | None:
+    """A rival with the numbers of its analyses; None where there is no such rival in the study."""
+    entry = rival_entries(case.claim)[explanation.id]
+    outcomes = tuple(
+        _compute_outcome(context, case, analysis) for analysis in explanation.plan(case, entry)
+    )
+    if not explanation.exists_in(case.facts):
+        return None
+    rows = tuple(o.row for o in outcomes)
+    status, reason = explanation.status(case, entry, rows, row)
+    words = explanation.words
+    result = Rival(
+        id=words.id,
+        title=words.title,
+        plain=words.plain,
+        status=status,
+        reason=reason,
+        rows=rows,
+    )
+    return _RivalOutcome(explanation, outcomes, result)
+
+
+def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis) -> Outcome:
+    """The number of an analysis, held against the region of its own reading or else of the case."""
+    reading = analysis.reading
+    region = (reading if reading.region else case.reading).claimed_region
     try:
-        adapted = adapt_to_study(
-            context.study, context.store.audit, context.store.available, claim, reading
-        )
-        result = compute(context, claim, adapted, plan.variant)
-    except (NotTestable, EstimationError) as e:
-        lacks = e.lacks if isinstance(e, NotTestable) else "a model that can be fitted"
-        row = RivalRow(
-            label=plan.label,
-            lead_days=plan.variant.lead,
-            estimate=None,
-            unit="",
-            verdict="not testable",
-            lacks=lacks,
-            code=e.code if isinstance(e, NotTestable) else "no_fit",
-        )
-        return _Tried(plan, row, None, outside=False)
-    decision = decide(result.estimate, where)
+        result = compute(context, case.claim, context.adapt(case.claim, reading), analysis.variant)
+    except NotTestable as e:
+        return _not_computed(analysis, e.code, e.lacks)
+    except EstimationError:
+        return _not_computed(analysis, "no_fit", "a model that can be fitted")
+    decision = decide(result.estimate, region)
     row = RivalRow(
-        label=plan.label,
-        lead_days=plan.variant.lead,
+        label=analysis.label,
+        lead_days=analysis.variant.lead,
         estimate=result.estimate,
         unit=result.unit,
-        verdict=_control_verdict(result) if plan.variant.event else decision.verdict,
+        verdict=_control_verdict(result) if analysis.variant.event else decision.verdict,
         lacks="",
     )
-    return _Tried(plan, row, decision, is_outside(result.estimate.value, where))
+    return Outcome(analysis, row, decision, is_outside(result.estimate.value, region))
 
 
-def _region_of(reading: AnyReading, region: Region) -> Region:
-    return reading.claimed_region if reading.region else region
+def _not_computed(analysis: Analysis, code: str, lacks: str) -> Outcome:
+    row = RivalRow(
+        label=analysis.label,
+        lead_days=analysis.variant.lead,
+        estimate=None,
+        unit=None,
+        verdict="not testable",
+        lacks=lacks,
+        code=code,
+    )
+    return Outcome(analysis, row, None, is_outside=False)
 
 
-def _control_verdict(result: RawEstimate) -> Literal["supported", "contradicted"]:
+def _control_verdict(result: RawEstimate) -> Verdict:
     """Of a negative control: supported if it makes no difference that shows."""
-    e, none = result.estimate, _no_difference(result.unit)
-    return "supported" if e.low <= none <= e.high else "contradicted"
+    e = result.estimate
+    return "supported" if e.low <= result.unit.null_value <= e.high else "contradicted"
 
 
-def _no_difference(unit: str) -> float:
-    return 1.0 if unit == "hazard ratio" else 0.0
-
-
-def is_outside(value: float, region: Region) -> bool:
-    """Whether a number lies outside: beyond the region or, for a direction, short of the smallest effect."""
-    if math.isnan(region.effect):
-        return value < region.low or value > region.high
-    return value < region.effect if math.isfinite(region.low) else value > region.effect
-
-
-def _longest(tried: Sequence[_Tried]) -> _Tried | None:
-    leads = [t for t in tried if t.plan.rival == "already-leaving"]
-    return max(leads, key=lambda t: t.plan.variant.lead, default=None)
-
-
-def _survives(rival: Rival, tried: Sequence[_Tried]) -> bool:
-    """Whether a supported reading stays so under a rival: every interval inside; without an analysis it does not."""
-    own = [t for t in tried if t.plan.rival == rival.id]
-    if rival.id == "pace":
-        return False
-    return bool(own) and all(t.row.verdict == "supported" for t in own)
-
-
-def _contradicts(rival: Rival, tried: Sequence[_Tried], region: Region, level: float) -> bool:
-    """Whether a contradicted reading stays so under a rival."""
-    own = [t for t in tried if t.plan.rival == rival.id]
-    if rival.id == "pace":
-        return True
-    if rival.id == "other-exits":  # a control on the other side would hide an effect
-        upward = math.isfinite(region.low)
-        there = [(e, _no_difference(t.row.unit)) for t in own if (e := t.row.estimate)]
-        return not any((e.high < none if upward else e.low > none) for e, none in there)
-    if rival.id == "already-leaving" and (longest := _longest(own)):
-        e = longest.row.estimate
-        if e is None or decide(at_level(e, level), region).verdict != "contradicted":
-            return False
-    return all(t.outside and t.row.verdict != "supported" for t in own if t.row.estimate)
-
-
-def _rivals(
-    context: EvaluationContext,
-    claim: Claim,
-    reading: AnyReading,
-    row: Evidence,
-    tried: Sequence[_Tried],
-) -> tuple[Rival, ...]:
-    result = []
-    for name, entry in entries_of(claim).items():
-        own = tuple(t.row for t in tried if t.plan.rival == name)
-        status, reason = _status(context, name, entry, own)
-        if name == "unseen" and row.estimate is not None:
-            reason = _e_value_text(row, reading) or reason
-        described = descriptions()[name]
-        if status is not None:
-            result.append(
-                Rival(
-                    id=name,
-                    title=described.title,
-                    plain=described.plain,
-                    status=status,
-                    reason=reason,
-                    rows=own,
-                )
-            )
-    return tuple(result)
-
-
-def _status(
-    context: EvaluationContext,
-    name: str,
-    entry: RivalEntry,
-    rows: tuple[RivalRow, ...],
-) -> tuple[RivalStatus | None, str]:
-    """Whether a rival must be survived in this study; None where there is no such rival."""
-    moments = context.study.moments
-    dismissed = descriptions()[name].dismissed
-    activity = context.study.retention.kind == "activity"
-    if name == "pace" and not activity:
-        return None, ""
-    if entry.status != "required":
-        return entry.status, entry.reason
-    status: RivalStatus = "required"
-    reason = entry.reason
-    if name == "pace":
-        pass
-    elif (name == "already-leaving" and not moments.lead_days) or (
-        name == "temperament" and moments.grades == "measured"
-    ):
-        status, reason = "dismissed", f"{entry.reason} Dismissed: {dismissed}."
-    elif name == "who-answers" and not rows:
-        if unknown_share(context) > MANY_UNKNOWN:
-            status = "cannot be tested"
-            reason = "No model of this number can hold moments without a grade equal."
-        else:
-            status, reason = "not required", _FEW_UNKNOWN
-    elif name == "other-exits" and rows and all(r.estimate is None for r in rows):
-        status, reason = (
-            "cannot be tested",
-            f"The control cannot be computed: it lacks {rows[0].lacks}.",
-        )
-    elif name == "other-exits" and not rows:
-        count = other_exits(context)
-        few = "no customer" if not count else f"fewer than {MIN_OTHER_EXITS} customers"
-        status = "cannot be tested"
-        reason = f"{few[0].upper()}{few[1:]} left for another cause; at least {MIN_OTHER_EXITS} are needed."
-    elif name == "temperament" and not rows:
-        status, reason = (
-            "aliased",
-            "Inclination cannot be told apart from what the claim asks about.",
-        )
-    return status, reason
-
-
-def _why(row: Evidence, opened: Sequence[Rival], region: Region) -> str:
+def _why_open(row: Evidence, opened: Sequence[Rival], region: Region) -> str:
     """Which rivals keep a verdict open, with their numbers."""
     edges = region.edges
     parts = []
     for rival in opened:
         doubtful = [r for r in rival.rows if r.verdict != row.verdict] or list(rival.rows)
-        said = [_with_number(r, edges) for r in doubtful]
+        numbers = "; ".join(_describe_row(r, edges) for r in doubtful)
         parts.append(
-            f"{rival.title} ({rival.plain}) is not excluded"
-            + (f": {'; '.join(said)}" if said else "")
+            f"{rival.title} ({rival.plain}) is not excluded" + (f": {numbers}" if numbers else "")
         )
     together = (
         "among comparable customers the two go together, but "
@@ -426,57 +262,58 @@ def _why(row: Evidence, opened: Sequence[Rival], region: Region) -> str:
     return together + "; ".join(parts)
 
 
-def _with_number(row: RivalRow, edges: tuple[float, ...]) -> str:
+def _describe_row(row: RivalRow, edges: tuple[float, ...]) -> str:
     """What an analysis gave, as a phrase."""
     e = row.estimate
-    if e is None:
+    if e is None or row.unit is None:
         return f"{row.label}, it cannot be computed: it lacks {row.lacks}"
-    low, high = (limit(x, row.unit, edges) for x in (e.low, e.high))
-    return f"{row.label}, it is {number(e.value, row.unit)} ({low} to {high})"
+    low, high = (row.unit.limit_text(x, edges) for x in (e.low, e.high))
+    return f"{row.label}, it is {row.unit.text(e.value)} ({low} to {high})"
 
 
-def e_value(ratio: float) -> float:
-    """How strongly something unseen would have to go with both, as a risk ratio, to explain a hazard ratio away.
+# Several readings that must all hold
 
-    For a common outcome; ratios below 1 count as their inverse.
 
-    References:
-        VanderWeele & Ding (2017), Annals of Internal Medicine 167, 268-274.
+def apply_joint_level(row: Evidence, reading: AnyReading, joint: int) -> Evidence:
+    """A reading that is one of several which must all hold: contradicted only at so much less error.
+
+    Args:
+        row: the reading, decided.
+        reading: whose region it is held against.
+        joint: how many must hold.
     """
-    hr = max(ratio, 1 / ratio) if ratio > 0 else math.inf
-    if math.isinf(hr):
-        return math.inf
-    risk = (1 - 0.5 ** math.sqrt(hr)) / (1 - 0.5 ** math.sqrt(1 / hr))
-    return float(risk + math.sqrt(risk * (risk - 1)))
+    if joint < 2 or row.verdict != "contradicted" or row.estimate is None:
+        return row
+    wide = at_level(row.estimate, _joint_level(row.estimate.level, joint))
+    if decide(wide, reading.claimed_region).verdict == "contradicted":
+        return row
+    why = "of several numbers that must all hold, this one is not far enough outside"
+    return replace(row, verdict="undecided", verdict_family="undecided", reason=why)
 
 
-def _e_value_text(row: Evidence, reading: AnyReading) -> str:
-    e = row.estimate
-    if e is None or not isinstance(reading, HazardContrastReading):
-        return ""
-    nearest = 1.0 if e.low <= 1 <= e.high else e.low if e.low > 1 else e.high
-    return (
-        f"Something unseen would have to go with both at a risk ratio of {e_value(e.value):.1f} to explain the number "
-        f"away, and of {e_value(nearest):.1f} for the limit nearest to 1."
-    )
+def _joint_level(level: float, joint: int) -> float:
+    return 1 - (1 - level) / joint
 
 
-def joined(by_reading: Mapping[str, tuple[Rival, ...]], first: str) -> tuple[Rival, ...]:
+def join_rivals(by_reading: Mapping[str, tuple[Rival, ...]], first: str) -> tuple[Rival, ...]:
     """The rivals of a claim of which several readings must all hold: what any of them leaves open is open.
 
     Args:
-        by_reading: the rivals of each reading, as from `judge`.
+        by_reading: the rivals of each reading, as from `apply_rivals`.
         first: the reading whose rivals come first.
     """
-    own = by_reading.get(first, ())
-    others = {r: rivals for r, rivals in by_reading.items() if r != first and rivals}
+    rivals = by_reading.get(first, ())
+    others = {r: theirs for r, theirs in by_reading.items() if r != first and theirs}
     if not others:
-        return own
+        return rivals
     result = []
-    for rival in own:
+    for rival in rivals:
         same = {first: rival}
-        same |= {name: r for name, rivals in others.items() for r in rivals if r.id == rival.id}
-        least = min(same.values(), key=lambda r: _FIRM.get(r.status, len(_FIRM)))
+        same |= {name: r for name, theirs in others.items() for r in theirs if r.id == rival.id}
+        least = min(
+            same.values(),
+            key=lambda r: _ORDER.index(r.status) if r.status in _ORDER else len(_ORDER),
+        )
         rows = (
             replace(row, label=f"{name}: {row.label}") for name, r in same.items() for row in r.rows
         )
@@ -484,15 +321,7 @@ def joined(by_reading: Mapping[str, tuple[Rival, ...]], first: str) -> tuple[Riv
     return tuple(result)
 
 
-def specs_needed(
-    context: EvaluationContext, claim: Claim, reading: AnyReading
-) -> Iterator[tuple[AnyReading, Variant]]:
-    """The readings and variants whose tables rivals ask for."""
-    for p in planned(context, claim, reading):
-        yield p.reading, p.variant
-
-
-def declared(study: Study) -> tuple[str, ...]:
+def describe_declarations(study: Study) -> tuple[str, ...]:
     """What a study declares that verdicts rest on, in words; empty where it leaves the defaults."""
     moments, result = study.moments, []
     if moments.lead_days != Moments().lead_days:
@@ -509,27 +338,3 @@ def declared(study: Study) -> tuple[str, ...]:
             f"Where histories look back, they do so over {moments.lookback_days} days (lookback_days)."
         )
     return tuple(result)
-
-
-def firmly(row: Evidence, reading: AnyReading, of: int) -> Evidence:
-    """A reading that is one of several which must all hold: contradicted only at so much less error.
-
-    Args:
-        row: the reading, decided.
-        reading: whose region it is held against.
-        of: how many must hold.
-    """
-    if of < 2 or row.verdict != "contradicted" or row.estimate is None:
-        return row
-    wide = at_level(row.estimate, 1 - (1 - row.estimate.level) / of)
-    if decide(wide, reading.claimed_region).verdict == "contradicted":
-        return row
-    why = "of several numbers that must all hold, this one is not far enough outside"
-    return replace(row, verdict="undecided", verdict_family="undecided", reason=why)
-
-
-def judged_readings(claim: Claim) -> Mapping[str, AnyReading]:
-    """The readings of a claim that rivals act on, by id."""
-    kinds = (HazardContrastReading, AttributableShareReading, ExcessReading)
-    wanted = (claim.reading(r) for r in all_of(claim))
-    return {r.id: r for r in wanted if isinstance(r, kinds)}

@@ -13,6 +13,7 @@ from msgspec import structs
 
 from cxresearch import histories
 from cxresearch.claims.kinds import AnyReading, ExcessReading, IncidenceReading
+from cxresearch.claims.rival_descriptions import RivalEntry, descriptions
 from cxresearch.claims.validation import (
     ALWAYS,
     LARGEST,
@@ -158,35 +159,6 @@ class Text(Section, frozen=True):
 AtLead = Literal["delayed", "set back", "longer window", "as it is"]
 
 
-class RivalEntry(Section, frozen=True):
-    """How a rival explanation applies to a claim.
-
-    Attributes:
-        status: ``required``: a verdict must survive it; ``shown``: its number stands beside the verdict and decides
-            nothing; ``held equal``: it is in the model itself; ``aliased``: it cannot be told apart from what the claim
-            asks about; ``meaningless``: it explains nothing here.
-        reason: why, in a sentence.
-        readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
-        lead_days: days that are left aside, of `already-leaving`; those of the study when not given.
-    """
-
-    status: Literal["required", "shown", "held equal", "aliased", "meaningless"]
-    reason: str
-    readings: tuple[str, ...] = ()
-    lead_days: tuple[int, ...] = ()
-
-
-EXPLANATIONS = (
-    "calendar",
-    "busy",
-    "recency",
-    "already-leaving",
-    "temperament",
-    "who-answers",
-    "other-exits",
-    "pace",
-    "unseen",
-)
 _RETENTION = ("contract", "activity")
 
 
@@ -208,7 +180,7 @@ class Claim(Section, frozen=True):
             the default of what is held equal), ``longer window`` (of a window without contacts) or ``as it is``.
         proneness: what customers may be prone to that the claim asks about, as shares of graded moments so far; taken
             from the histories that the primary reading asks about when not given.
-        rivals: by rival explanation, whether it applies, and why; see `claims.rivals`.
+        rivals: by rival explanation, whether it applies, and why; see `claims.rival_explanations`.
         base_rate: the reading that says what happens anyway.
         naive: the reading that a naive analysis would report.
         show_by_contacts: whether a caution shows who has bad moments and who leaves, by number of contacts.
@@ -355,10 +327,10 @@ class Claim(Section, frozen=True):
     def _check_rivals(self, where: str) -> None:
         """What is said of rival explanations, and of how histories and proneness are looked at under them."""
         for name, rival in self.rivals.items():
-            if name not in EXPLANATIONS:
+            if name not in descriptions():
                 raise ClaimError(
-                    f"{where}.rivals: no rival {name!r}{nearest(name, EXPLANATIONS)}; "
-                    f"there are: {', '.join(EXPLANATIONS)}"
+                    f"{where}.rivals: no rival {name!r}{nearest(name, descriptions())}; "
+                    f"there are: {', '.join(descriptions())}"
                 )
             if not rival.reason.strip():
                 raise ClaimError(f"{where}.rivals.{name}.reason must say why, in a sentence")

@@ -17,7 +17,6 @@ from cxresearch.claims.phrases import (
 )
 from cxresearch.claims.results import Evidence, ReferenceValue
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.units import held_against
 
 
 def filled(
@@ -57,5 +56,5 @@ def filled(
 
 
 def _edges(claim: Claim, reading: str) -> tuple[float, ...]:
-    own = claim.reading(reading)
-    return held_against(own.claimed_region if own.region else None)
+    declared = claim.reading(reading)
+    return declared.claimed_region.thresholds if declared.region else ()

@@ -1,81 +1,94 @@
-"""Numbers as they are said, in sentences, tables and charts alike."""
+"""What numbers of claims are measured in, and how they are written, in sentences, tables and charts alike."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
-
-from cxresearch.claims.decide import Region
-
-LOG_LIKELIHOOD = (
-    "log likelihood per departure"  # said as how much more probable one side makes each departure
-)
-_POINTS = "difference of shares"
-_PER_CENT = ("share", _POINTS, LOG_LIKELIHOOD)
+from enum import StrEnum
 
 
-def number(value: float, unit: str, *, more: int = 0) -> str:
-    """A number as it is said: 31%, +2.4 points, 1.41; of compared models +1.5%, how much more probable a departure is.
+class Unit(StrEnum):
+    """What a number is measured in; its value is the word in the documented JSON.
 
-    Args:
-        value: the number.
-        unit: as `Evidence.unit`.
-        more: decimals beyond the usual ones.
+    Example:
+        >>> Unit.SHARE.text(0.312), Unit.DIFFERENCE.text(0.024), Unit.HAZARD_RATIO.text(1.41)
+        ('31%', '+2.4 points', '1.41')
+        >>> Unit("hazard ratio").null_value
+        1.0
     """
-    if unit == "share":
-        digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
-        return f"{value:.{digits + more}%}"
-    if unit == _POINTS:
-        return f"{100 * value:+.{1 + more}f} points"
-    if unit == LOG_LIKELIHOOD:
-        return f"{100 * math.expm1(value):+.{1 + more}f}%"
-    return f"{value:.{2 + more}f}" if value < 100 else f"{value:.0f}"
 
+    SHARE = "share"
+    HAZARD_RATIO = "hazard ratio"
+    DIFFERENCE = "difference of shares"
+    LOG_LIKELIHOOD = "log likelihood per departure"
 
-def limit(value: float, unit: str, edges: Collection[float] = ()) -> str:
-    """A limit with as many decimals as tell on which side of the edges it lies, at most two beyond the usual ones.
+    @property
+    def is_ratio(self) -> bool:
+        """Whether numbers are compared by their ratio, so that a picture of them has a logarithmic scale."""
+        return self is Unit.HAZARD_RATIO
 
-    Args:
-        value: a limit of an interval.
-        unit: as `Evidence.unit`.
-        edges: of a claim, see `held_against`; a ratio's are told with three decimals.
-    """
-    beyond = [(value > e) - (value < e) for e in edges]
-    for more in range(3):
-        said = number(value, unit, more=more)
-        shown = float(said.rstrip("% points"))
-        if beyond == [(shown > e) - (shown < e) for e in (_told(e, unit) for e in edges)]:
-            return said
-    return number(value, unit, more=1)
+    @property
+    def has_sign(self) -> bool:
+        """Whether numbers are written with a sign."""
+        return self in (Unit.DIFFERENCE, Unit.LOG_LIKELIHOOD)
 
+    @property
+    def null_value(self) -> float:
+        """The number that says there is no difference, or nothing."""
+        return 1.0 if self.is_ratio else 0.0
 
-def limits(low: float, high: float, unit: str, edges: Collection[float] = ()) -> str:
-    """An interval: ``28% to 34%``, ``+7.3 to +11.6 points``.
+    def text(self, value: float, *, more: int = 0) -> str:
+        """A number as it is written: 31%, +2.4 points, 1.41; of compared models +1.5%, more probable a departure.
 
-    Args:
-        low: lower limit.
-        high: upper limit.
-        unit: as `Evidence.unit`.
-        edges: as for `limit`.
-    """
-    first = limit(low, unit, edges)
-    return f"{first.removesuffix(' points')} to {limit(high, unit, edges)}"
+        Args:
+            value: the number.
+            more: decimals beyond the usual ones.
+        """
+        scaled = self._scaled(value)
+        if self is Unit.SHARE:
+            digits = 1 if 0 < value < 0.1 or 0.9 < value < 1 else 0
+            return f"{value:.{digits + more}%}"
+        if self is Unit.DIFFERENCE:
+            return f"{scaled:+.{1 + more}f} points"
+        if self is Unit.LOG_LIKELIHOOD:
+            return f"{scaled:+.{1 + more}f}%"
+        return f"{value:.{2 + more}f}" if value < 100 else f"{value:.0f}"
 
+    def limit_text(self, value: float, edges: Collection[float] = ()) -> str:
+        """A limit with as many decimals as show on which side of the edges it lies, at most two beyond the usual ones.
 
-def held_against(where: Region | None) -> tuple[float, ...]:
-    """What a limit is held against: the edges of a region, and the smallest effect taken to matter."""
-    if where is None:
-        return ()
-    return where.edges if math.isnan(where.effect) else (*where.edges, where.effect)
+        Args:
+            value: a limit of an interval.
+            edges: of a claim, see `Region.thresholds`; each is written with three decimals.
+        """
+        sides = [(value > e) - (value < e) for e in edges]
+        written = [round(self._scaled(e), 3) for e in edges]
+        for more in range(3):
+            text = self.text(value, more=more)
+            shown = float(text.rstrip("% points"))
+            if sides == [(shown > e) - (shown < e) for e in written]:
+                return text
+        return self.text(value, more=1)
 
+    def interval_text(self, low: float, high: float, edges: Collection[float] = ()) -> str:
+        """An interval: ``28% to 34%``, ``+7.3 to +11.6 points``.
 
-def _told(edge: float, unit: str) -> float:
-    """An edge on the scale on which the number is said, to three decimals."""
-    scaled = (
-        100 * math.expm1(edge)
-        if unit == LOG_LIKELIHOOD
-        else 100 * edge
-        if unit in _PER_CENT
-        else edge
-    )
-    return round(scaled, 3)
+        Args:
+            low: lower limit.
+            high: upper limit.
+            edges: as for `limit_text`.
+        """
+        first = self.limit_text(low, edges).removesuffix(" points")
+        return f"{first} to {self.limit_text(high, edges)}"
+
+    def edge_text(self, value: float) -> str:
+        """An edge of a claimed region, as short as it was declared: ``92.5%``, ``2 points``, ``1.25``."""
+        if self is Unit.SHARE:
+            return f"{100 * value:.3g}%"
+        return f"{100 * value:.3g} points" if self is Unit.DIFFERENCE else f"{value:.3g}"
+
+    def _scaled(self, value: float) -> float:
+        """A number on the scale on which it is written; a log likelihood as a change of probability."""
+        if self is Unit.LOG_LIKELIHOOD:
+            return 100 * math.expm1(value)
+        return value if self is Unit.HAZARD_RATIO else 100 * value

@@ -129,7 +129,7 @@ def tellable(
     low: float,
     high: float,
     *,
-    unit: str,
+    is_share: bool,
     level: float = 0.95,
     min_cell: int = MIN_CELL,
     customers: int | None = None,
@@ -145,7 +145,7 @@ def tellable(
         value: the number.
         low: lower limit.
         high: upper limit.
-        unit: as `Evidence.unit`.
+        is_share: whether it is a share of customers or moments.
         level: confidence level of the limits.
         min_cell: the smallest count that may be shown.
         customers: behind the number, if that is known.
@@ -154,7 +154,7 @@ def tellable(
     if any(n is not None and 0 < n < min_cell for n in (customers, events)):
         return False
     least = min_cell * (1 - 1e-6)  # limits are rounded by those who made them
-    if unit == "share" and 0 < value < 1 and low >= 0:
+    if is_share and 0 < value < 1 and low >= 0:
         return _size(value, low, high, level) * min(value, 1 - value) >= least
     return True
 

@@ -11,7 +11,9 @@
 
     design      terms to columns                    influence           robust errors, by cluster
     risk_sets   flows to risk sets                  intervals           limits on a scale
-    partial_likelihood  Cox's, with ties            coarse_curves       as they may be shown
+    partial_likelihood  Cox's, with ties            newton              its maximum
+    coarse_curves  as they may be shown
+    contrasts   hazard ratios of a fit              shrinkage           shares of few moments
     results     what is returned
 
 Each estimator has the influence of its own: Cox's is `cox.score_residuals` times the covariance.
@@ -19,7 +21,8 @@ Each estimator has the influence of its own: Cox's is `cox.score_residuals` time
 
 from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.concentration import worst_share
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence

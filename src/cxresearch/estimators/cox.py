@@ -2,182 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from cxresearch.checks import arguments, fraction, having, instance, names, one_of
-from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
+from cxresearch.checks import arguments, fraction, instance, names, one_of
+from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Design, belongs, design, identify
 from cxresearch.estimators.influence import Clusters, clusters_of, robust_error
+from cxresearch.estimators.newton import maximise
 from cxresearch.estimators.partial_likelihood import (
-    Likelihood,
     Ties,
-    likelihood,
     relative_hazards,
     sums,
     tie_terms,
 )
-from cxresearch.estimators.results import CoxFit, Estimate, estimate, references
-from cxresearch.estimators.risk_sets import Array, Everyone, Ints, run_back
+from cxresearch.estimators.results import CoxFit, references
+from cxresearch.estimators.risk_sets import Array, Ints, run_back
 from cxresearch.risk.table import RiskTable
 
-if TYPE_CHECKING:
-    from cxresearch.estimators.rate_ratios import RateFit
-
-DIVERGED = (
-    12.0  # a log hazard ratio no one will observe: the likelihood is climbing a slope without a top
-)
-_BOUNDS = (
-    16.0,
-    8.0,
-)  # likewise, of a column that is only held equal: less than 1e-6, or 1/1000, of its weight is left
-_ROUNDING = 20.0  # log hazard ratio between two who leave, beyond which sums over those at risk lose their digits
-_NEAR = 1e-7  # standard errors from the top of a penalised likelihood: its slope is known no better
-_APART = 1e-4  # of a weight, along what is held equal: less is rounding
-_STEPS, _HALVINGS = 50, 30
-_AT_ONCE = 1_000_000  # flows in a batch
-_FAR = 5.0  # no step changes a log hazard ratio by more: weights could become zero, and a top be leapt over
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Top:
-    """Where a likelihood is largest.
-
-    Attributes:
-        beta: shape (p,).
-        information: shape (p, p).
-        loglik: of the partial likelihood, without a penalty.
-        penalised: whether Firth's penalty was used.
-    """
-
-    beta: Array
-    information: NDArray[np.float64]
-    loglik: float
-    penalised: bool
-
-
-def reach(x: Array, beta: Array) -> Array:
-    """The largest log hazard ratio that coefficients make; of shape (K, p), each for itself."""
-    return np.asarray(np.abs(beta @ x.T).max(axis=-1, initial=0.0))
-
-
-def solve(information: NDArray[np.float64], score: Array) -> Array:
-    """Newton steps, shape (K, p); none along directions of which the data say nothing."""
-    return np.asarray(
-        (np.linalg.pinv(information, rcond=1e-12, hermitian=True) @ score[..., None])[..., 0]
-    )
-
-
-def maximise(
-    x: Array, customers: Everyone, ties: Ties, start: Array, held: NDArray[np.bool_] | None = None
-) -> Top:
-    """The maximum; with Firth's penalty where there is none.
-
-    Args:
-        x: shape (P, p): covariates of each pattern.
-        customers: who is at risk and who leaves.
-        ties: Efron's or Breslow's method.
-        start: shape (p,).
-        held: shape (p,): columns that are only held equal; none if left out. One that grows without end, as that of a
-            month without events does, stays where it has no weight any more, and the others are at their limits.
-    """
-    only_held = np.zeros(x.shape[1], bool) if held is None else held
-    for bound in _BOUNDS[: 1 + bool(only_held.any())]:
-        result = climb(x, customers, ties, start, np.where(only_held, bound, np.inf))
-        if result is not None:
-            return result
-    return firth(x, customers, ties)
-
-
-def climb(x: Array, customers: Everyone, ties: Ties, start: Array, bound: Array) -> Top | None:
-    """Newton with step halving, within bounds.
-
-    Args:
-        x: as in `maximise`.
-        customers: likewise.
-        ties: likewise.
-        start: likewise.
-        bound: shape (p,): the largest log hazard ratio that each column may make.
-
-    Returns:
-        None where the columns without a bound have no maximum, or levels with events drift apart until the weights of
-        some are rounding.
-    """
-    beta, free = start.copy(), np.isinf(bound)
-    limit = bound / np.maximum(np.abs(x).max(axis=0, initial=0.0), 1e-300)
-    leave = x[customers.events_by_pattern()[0] > 0]
-    here = likelihood(x, customers, ties, beta[None])
-    for _ in range(_STEPS):
-        at_bound = (np.abs(beta) >= limit) & (here.score[0] * beta >= 0)
-        step = _step(here, ~at_bound)
-        step = step * min(1.0, _FAR / max(float(reach(x, step)), _FAR))
-        for _ in range(_HALVINGS):
-            there = np.clip(beta + step, -limit, limit)
-            new = likelihood(x, customers, ties, there[None])
-            if np.isfinite(new.loglik[0]) and new.loglik[0] >= here.loglik[0] - 1e-12 * abs(
-                here.loglik[0]
-            ):
-                break
-            step = step / 2
-        spread = float(np.abs(there - beta).max())
-        beta, here = there, new
-        if spread > 0.1 and reach(x[:, free], beta[free]) > DIVERGED:
-            return None
-        if np.ptp(leave @ beta) > _ROUNDING:
-            return None
-        if spread < 1e-4:  # Newton doubles the digits: one step more leaves less than 1e-13
-            last = _step(here, ~at_bound)
-            loglik = float(here.loglik[0] + 0.5 * here.score[0] @ last)
-            there = np.clip(beta + last, -limit, limit)
-            return Top(there, here.information[0], loglik, penalised=False)
-    return None
-
-
-def _step(here: Likelihood, free: NDArray[np.bool_]) -> Array:
-    """A Newton step that leaves some columns where they are; shape (p,)."""
-    step = np.zeros(len(free))
-    step[free] = solve(here.information[0][np.ix_(free, free)], here.score[0][free])
-    return step
-
-
-def firth(x: Array, customers: Everyone, ties: Ties, start: Array | None = None) -> Top:
-    """Maximise loglik + log|information| / 2; the penalty's slope by central differences.
-
-    References:
-        Heinze & Schemper (2001), Biometrics 57, 114-119.
-    """
-    p = x.shape[1]
-    beta = np.zeros(p) if start is None else start.copy()
-    before = np.zeros(p)
-    h = 1e-4 * np.eye(p)
-    here = likelihood(x, customers, ties, beta[None])
-    for _ in range(200):
-        around = _penalty(likelihood(x, customers, ties, np.concatenate([beta + h, beta - h])))
-        slope = (around[:p] - around[p:]) / 2e-4
-        step = np.clip(solve(here.information, here.score + slope)[0], -1.0, 1.0)
-        # the penalty bends as well, as much as the rest where a level has no events: Newton without it goes to and fro
-        step = step / 2 if step @ here.information[0] @ before < 0 else step
-        before = step
-        current = here.loglik[0] + _penalty(here)[0]
-        for _ in range(_HALVINGS):
-            new = likelihood(x, customers, ties, (beta + step)[None])
-            value = new.loglik[0] + _penalty(new)[0]
-            if np.isfinite(value) and value >= current - 1e-10:
-                break
-            step = step / 2
-        beta, here = beta + step, new
-        if float(step @ here.information[0] @ step) < _NEAR**2:
-            break
-    return Top(beta, here.information[0], float(here.loglik[0]), penalised=True)
-
-
-def _penalty(result: Likelihood) -> Array:
-    return np.asarray(0.5 * np.linalg.slogdet(result.information)[1])
+_BATCH = 1_000_000  # flows worked on at a time
 
 
 def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
@@ -207,8 +53,8 @@ def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
     flows = d.flows
     total = np.zeros((flows.groups, len(beta) + 1))
 
-    def weighed(part: slice) -> Array:
-        """What a batch of flows adds, as weights of patterns and of risk sets: most of them are shared."""
+    def residuals_of(part: slice) -> Array:
+        """The residuals of a batch of flows, as weights of patterns and of risk sets: most of them are shared."""
         pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
         out = np.where(enter >= 0, flows.net[part], 0) * r[pattern]
         enter = np.maximum(enter, 0)
@@ -225,8 +71,8 @@ def score_residuals(d: Design, ties: Ties, beta: Array) -> tuple[Array, Array]:
         np.subtract.at(score, group[left], lost)
         return np.column_stack([score, np.bincount(group, loglik, minlength=flows.groups)])
 
-    for start in range(0, len(flows.place), _AT_ONCE):
-        total += weighed(slice(start, start + _AT_ONCE))
+    for start in range(0, len(flows.place), _BATCH):
+        total += residuals_of(slice(start, start + _BATCH))
     return total[:, :-1], total[:, -1]
 
 
@@ -331,78 +177,32 @@ def fit_design(
     p = len(d.terms)
     only_held = np.array([any(belongs(t, h) for h in held) for t in d.terms])
     try:
-        top = maximise(d.x, d.everyone, ties, np.zeros(p), only_held)
+        fitted = maximise(d.x, d.everyone, ties, start=np.zeros(p), held=only_held)
     except np.linalg.LinAlgError as e:
         raise EstimationError(
             f"the model with {', '.join(d.terms)} cannot be fitted: {e}"
         ) from None
-    covariance = np.asarray(np.linalg.pinv(top.information), dtype=np.float64)
+    covariance = np.asarray(np.linalg.pinv(fitted.information), dtype=np.float64)
     influence, contributions = np.empty((0, p)), np.empty(0)
     if clusters:
-        residuals, contributions = score_residuals(d, ties, top.beta)
+        residuals, contributions = score_residuals(d, ties, fitted.beta)
         influence = residuals @ covariance
     return CoxFit(
         terms=d.terms,
-        coef=top.beta,
+        coef=fitted.beta,
         se_model=np.sqrt(np.maximum(np.diag(covariance), 0)),
         se=robust_error(influence) if clusters else np.full(p, np.nan),
         covariance=covariance,
-        loglik=top.loglik,
+        loglik=fitted.loglik,
         events=int(d.events.sum()),
         ties=ties,
         strata=tuple(strata),
         cause=cause,
-        penalised=top.penalised,
+        penalised=fitted.is_penalised,
         level=level,
         influence=influence,
         loglik_influence=contributions,
         clusters=clusters,
         references=references(table, d.terms),
         unidentified=identified.unidentified[identified.kept],
-    )
-
-
-def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
-    """A hazard ratio for a weighted sum of coefficients.
-
-    Args:
-        fit: from `cox`, `grouped_hazards` or `rate_ratios`, whose ratios are of rates.
-        weights: term to weight; ``{"bad[1+]": 1}`` is the hazard ratio of that level against the reference.
-
-    Raises:
-        EstimationError: no such term.
-        NotTestable: nobody was ever at risk in a level named, or what is held equal says the same.
-
-    Example:
-        >>> import cxresearch as cx
-        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> table = cx.risk_table(study, bad=cx.bad_count(2), observed_from_start=True)
-        >>> fit = cx.cox(table, ["bad"])
-        >>> print(cx.contrast(fit, {"bad[2+]": 1, "bad[1]": -1}))
-        1.56 (1.24 to 1.97)
-    """
-    having("fit", fit, ("terms", "coef", "covariance"), "a fit, as cox and rate_ratios give it")
-    arguments(weights=weights)
-    w = np.zeros(len(fit.terms))
-    for term, weight in weights.items():
-        if term not in fit.terms:
-            feature = term.partition("[")[0]
-            if any(t.startswith(f"{feature}[") for t in fit.terms):
-                raise NotTestable("nobody_at_risk", f"customers at risk in {term}")
-            raise UnknownInTableError(term, fit.terms, what="term")
-        w[fit.terms.index(term)] = weight
-    if fit.unidentified.size and np.abs(w @ fit.unidentified).max() > _APART * np.abs(w).max():
-        raise NotTestable(
-            "no_fit", "a difference that what is held equal does not determine already"
-        )
-    value = float(w @ fit.coef)
-    model = float(np.sqrt(w @ fit.covariance @ w))
-    se = float(robust_error(fit.influence @ w)) if fit.clusters else model
-    return estimate(
-        float(np.exp(value)),
-        se,
-        scale="log",
-        level=fit.level,
-        se_model=model,
-        clusters=fit.clusters,
     )

@@ -17,7 +17,7 @@ from cxresearch.estimators.influence import places
 from cxresearch.estimators.risk_sets import Array, Everyone, Flows, Ints, Matrix, RiskSets
 from cxresearch.risk.table import Feature, RiskTable
 
-_ALIKE = 1e-8  # of a column's spread: what is left of it when those before it are taken out
+_COLLINEAR = 1e-8  # of a column's variance: what is left of it when those before it are taken out
 _LINEAR = re.compile(r"linear\((\w+)\)")
 
 
@@ -81,56 +81,74 @@ def design(
     if table.events(cause) == 0:
         raise EstimationError(f"the table has no events of the cause {cause!r}")
     laid = layout(table, terms, strata)
-    flows, code, block = laid.flows, laid.pattern, laid.stratum
-    counted = flows[cause].to_numpy()
-    net = flows.select(pl.col("entered").cast(pl.Int32) - pl.col("left")).to_series().to_numpy()
-    first, last = (
-        int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0)
-    )
-    width = last - first + 2
-    kind = _holds(laid.strata.height * width)
-    key = block.astype(kind) * width + flows.select(
-        pl.col("time").cast(pl.Int64) - first
-    ).to_series().to_numpy().astype(kind)
-    rows = np.unique(key[counted > 0])
-    if every_time:
-        rows = np.concatenate(
-            [
-                np.arange(key[block == b].min() + 1, key[block == b].max() + 1)
-                for b in np.unique(block)
-            ]
-        )
-    mark = np.zeros(int(key.max()) + 2, kind)
-    mark[rows] = 1
-    upto = np.cumsum(mark, dtype=kind)  # rows at or before a key
-    enter = upto[key]
-    enter = np.where(
-        (enter < len(rows)) & (rows[np.minimum(enter, len(rows) - 1)] // width == block), enter, -1
-    )
-    own = np.where(mark[key] == 1, upto[key] - 1, -1)
-    landed = Flows(
-        places(table.population, flows["group"]),
-        table.groups,
-        enter,
-        own,
-        code,
-        net,
-        counted,
-        rows // width,
-    )
-    sets, events = landed.matrices((len(rows), laid.patterns.height))
-    seen = sets.by_pattern(np.ones(len(rows))) > 0
+    rows = _number_rows(laid, cause, every_time=every_time)
+    flows = _place_flows(table, laid, cause, rows)
+    sets, events = flows.matrices((len(rows.keys), laid.patterns.height))
+    seen = sets.by_pattern(np.ones(len(rows.keys))) > 0
     names, x = covariates(table, terms, laid.patterns, seen)
     widths = [len(covariates(table, [term], laid.patterns, seen)[0]) for term in terms]
-    times = rows.astype(np.int64) % width + first
     return Design(
         terms=names,
         x=x,
         sets=sets,
         events=events,
-        flows=landed,
-        times=times,
+        flows=flows,
+        times=rows.keys.astype(np.int64) % rows.width + rows.first,
         term=np.repeat(np.arange(len(terms)), widths),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Rows:
+    """The rows of a design: stratum and time as one number, the key: stratum * width + time - first.
+
+    Attributes:
+        keys: shape (R,): of the rows, ascending.
+        flow_keys: shape (F,): of the flows.
+        first: the first time of a flow.
+        width: times to a stratum.
+    """
+
+    keys: Ints
+    flow_keys: Ints
+    first: int
+    width: int
+
+
+def _number_rows(laid: Layout, cause: str, *, every_time: bool) -> _Rows:
+    """A row for each stratum and time with an event, or for each time between the first and the last of a stratum."""
+    flows, stratum = laid.flows, laid.stratum
+    first, last = (
+        int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0)
+    )
+    width = last - first + 2
+    kind = _integers_up_to(laid.strata.height * width)
+    time = flows.select(pl.col("time").cast(pl.Int64) - first).to_series().to_numpy()
+    key = stratum.astype(kind) * width + time.astype(kind)
+    keys = np.unique(key[flows[cause].to_numpy() > 0])
+    if every_time:
+        of_strata = (key[stratum == s] for s in np.unique(stratum))
+        keys = np.concatenate([np.arange(k.min() + 1, k.max() + 1) for k in of_strata])
+    return _Rows(keys=keys, flow_keys=key, first=first, width=width)
+
+
+def _place_flows(table: RiskTable, laid: Layout, cause: str, rows: _Rows) -> Flows:
+    """The row at which each flow is first at risk, and that of its own time."""
+    flows, keys, key = laid.flows, rows.keys, rows.flow_keys
+    is_row = np.zeros(int(key.max()) + 2, key.dtype)
+    is_row[keys] = 1
+    upto = np.cumsum(is_row, dtype=key.dtype)  # rows at or before a key
+    following = upto[key]
+    in_stratum = keys[np.minimum(following, len(keys) - 1)] // rows.width == laid.stratum
+    return Flows(
+        place=places(table.population, flows["group"]),
+        groups=table.groups,
+        enter_row=np.where((following < len(keys)) & in_stratum, following, -1),
+        event_row=np.where(is_row[key] == 1, upto[key] - 1, -1),
+        pattern=laid.pattern,
+        net=flows.select(pl.col("entered").cast(pl.Int32) - pl.col("left")).to_series().to_numpy(),
+        events=flows[cause].to_numpy(),
+        block=keys // rows.width,
     )
 
 
@@ -139,8 +157,8 @@ class Identified:
     """Which columns of a design the data can tell apart.
 
     Attributes:
-        kept: shape (p,): columns that say something which those before them do not; all that are asked about.
-        unidentified: shape (p, k): directions among the columns asked about that what is held equal says as well.
+        kept: shape (p,): columns that are no sum of those before them; all that are asked about.
+        unidentified: shape (p, k): directions among the columns asked about that are sums of what is held equal.
     """
 
     kept: NDArray[np.bool_]
@@ -152,7 +170,7 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
 
     Args:
         d: a design.
-        held: terms that are only held equal: of those, what others say already is left out.
+        held: terms that are only held equal: of those, columns that are sums of others are left out.
 
     Raises:
         EstimationError: there are no terms, or those that are not held cannot be told apart.
@@ -162,15 +180,15 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
     totals = d.sets.total(np.column_stack([np.ones(len(d.x)), d.x]))
     at_risk = np.maximum(totals[:, 0], 1)
     mean = totals[:, 1:] / at_risk[:, None]
-    spread = (d.x * d.sets.by_pattern(1 / at_risk)[:, None]).T @ d.x - mean.T @ mean
-    size = np.sqrt(np.maximum(np.diag(spread), 1e-300))
-    spread = spread / np.outer(size, size)
+    covariance = (d.x * d.sets.by_pattern(1 / at_risk)[:, None]).T @ d.x - mean.T @ mean
+    size = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    covariance = covariance / np.outer(size, size)
     only_held = np.array([any(belongs(t, h) for h in held) for t in d.terms])
     asked = np.flatnonzero(~only_held)
     kept = np.zeros(len(d.terms), bool)
-    rest = spread.copy()
+    rest = covariance.copy()
     for j in (*asked, *np.flatnonzero(only_held)):
-        if rest[j, j] > _ALIKE and size[j] > 1e-9:
+        if rest[j, j] > _COLLINEAR and size[j] > 1e-9:
             kept[j] = True
             rest -= np.outer(rest[:, j], rest[j]) / rest[j, j]
     if not kept[asked].all():
@@ -178,32 +196,32 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
         raise EstimationError(
             f"the terms cannot be told apart: {', '.join(d.terms[j] for j in asked)} span only {rank} dimensions"
         )
-    return Identified(kept, _unidentified(spread, asked, np.flatnonzero(only_held), size))
+    return Identified(kept, _unidentified(covariance, asked, np.flatnonzero(only_held), size))
 
 
 def _unidentified(
-    spread: NDArray[np.float64], asked: NDArray[np.intp], held: NDArray[np.intp], size: Array
+    covariance: NDArray[np.float64], asked: NDArray[np.intp], held: NDArray[np.intp], size: Array
 ) -> NDArray[np.float64]:
-    """Directions among the columns asked about that have no spread once those held equal are taken out."""
+    """Directions among the columns asked about that do not vary once those held equal are taken out."""
     if not len(held) or not len(asked):
-        return np.zeros((len(spread), 0))
-    across = spread[np.ix_(asked, held)]
-    inside = spread[np.ix_(held, held)]
-    own = (
-        spread[np.ix_(asked, asked)]
+        return np.zeros((len(covariance), 0))
+    across = covariance[np.ix_(asked, held)]
+    inside = covariance[np.ix_(held, held)]
+    within = (
+        covariance[np.ix_(asked, asked)]
         - across @ np.linalg.pinv(inside, 1e-9, hermitian=True) @ across.T
     )
-    values, vectors = np.linalg.eigh(own)
-    result = np.zeros((len(spread), int((values < 1e-7).sum())))
+    values, vectors = np.linalg.eigh(within)
+    result = np.zeros((len(covariance), int((values < 1e-7).sum())))
     result[asked] = vectors[:, values < 1e-7] / size[asked][:, None]
     return np.asarray(result / np.maximum(np.linalg.norm(result, axis=0), 1e-300))
 
 
 def belongs(column: str, term: str) -> bool:
     """Whether a column, such as ``a[1]:b[2]``, is one of a term, such as ``a:b``."""
-    own, wanted = column.split(":"), [part.strip() for part in term.split(":")]
-    return len(own) == len(wanted) and all(
-        part == name or part.startswith(f"{name}[") for part, name in zip(own, wanted, strict=True)
+    parts, names = column.split(":"), [part.strip() for part in term.split(":")]
+    return len(parts) == len(names) and all(
+        part == name or part.startswith(f"{name}[") for part, name in zip(parts, names, strict=True)
     )
 
 
@@ -268,8 +286,8 @@ def _features_of(term: str) -> list[str]:
     ]
 
 
-def _holds(most: int) -> type[np.signedinteger[Any]]:
-    """The kind of integers for numbers below `most`."""
+def _integers_up_to(most: int) -> type[np.signedinteger[Any]]:
+    """The narrowest type of integers that holds numbers below `most`."""
     return np.int32 if most < 2**31 else np.int64
 
 
@@ -277,7 +295,7 @@ def _codes(flows: pl.DataFrame, features: list[Feature]) -> tuple[Ints, pl.DataF
     """Combinations of levels that occur, numbered in order: the number of every flow, and the table of combinations."""
     if not features:
         return np.zeros(flows.height, np.int32), pl.DataFrame({"": [0]})
-    kind = _holds(prod(len(f.levels) for f in features))
+    kind = _integers_up_to(prod(len(f.levels) for f in features))
     key = np.zeros(flows.height, kind)
     for f in features:
         key = key * len(f.levels) + flows[f.name].to_numpy()

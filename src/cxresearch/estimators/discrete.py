@@ -108,17 +108,17 @@ def grouped_hazards(
     pool[label, np.arange(len(label))] = 1.0
     at_risk, events = pool @ d.sets.at_risk(), pool @ d.events
     start = np.concatenate([_baseline(at_risk, events), np.zeros(len(d.terms))])
-    top = _maximise(d.x, at_risk, events, start)
+    fitted = _maximise(d.x, at_risk, events, start)
     p = len(d.terms)
-    covariance = np.asarray(np.linalg.pinv(top.information), dtype=np.float64)
-    influence = _influence(d, label, at_risk, events, top) if clusters else np.empty((0, p))
+    covariance = np.asarray(np.linalg.pinv(fitted.information), dtype=np.float64)
+    influence = _influence(d, label, at_risk, events, fitted) if clusters else np.empty((0, p))
     return CoxFit(
         terms=d.terms,
-        coef=top.theta[len(at_risk) :],
+        coef=fitted.theta[len(at_risk) :],
         se_model=np.sqrt(np.maximum(np.diag(covariance), 0)),
         se=robust_error(influence) if clusters else np.full(p, np.nan),
         covariance=covariance,
-        loglik=top.loglik,
+        loglik=fitted.loglik,
         events=int(d.events.sum()),
         ties="grouped",
         strata=tuple(strata),
@@ -134,7 +134,7 @@ def grouped_hazards(
 
 
 def _influence(
-    d: Design, label: NDArray[np.int64], at_risk: Array, events: Array, top: _Top
+    d: Design, label: NDArray[np.int64], at_risk: Array, events: Array, fitted: _Maximum
 ) -> Array:
     """How much each cluster moves the coefficients, by the observed information; shape (G, p).
 
@@ -142,18 +142,18 @@ def _influence(
     that time, weighted by the curvature there.
     """
     rows, x, flows = len(at_risk), d.x, d.flows
-    eta = np.clip(top.theta[:rows, None] + (x @ top.theta[rows:])[None, :], *_REACH)
+    eta = np.clip(fitted.theta[:rows, None] + (x @ fitted.theta[rows:])[None, :], *_REACH)
     hazard = np.exp(eta)
     p = np.maximum(-np.expm1(-hazard), 1e-300)
-    used = (at_risk > 0) & top.live[:, None]
+    used = (at_risk > 0) & fitted.live[:, None]
     curve = np.where(
         used, at_risk * hazard - events * (hazard / p - hazard**2 * (1 - p) / p**2), 0.0
     )
-    total = np.where(top.live, curve.sum(axis=1), 1.0)
-    mean = np.where(top.live[:, None], curve @ x / total[:, None], 0.0)
+    total = np.where(fitted.live, curve.sum(axis=1), 1.0)
+    mean = np.where(fitted.live[:, None], curve @ x / total[:, None], 0.0)
     information = x.T @ (curve.sum(axis=0)[:, None] * x) - (mean * total[:, None]).T @ mean
     # sums over the times at which a customer is at risk, from each time on
-    live = top.live[label][:, None]
+    live = fitted.live[label][:, None]
     rate = np.where(live, hazard[label], 0.0)
     later = run_back(rate, d.sets.block)
     later_mean = np.stack(
@@ -196,7 +196,7 @@ def _baseline(n: Array, e: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Top:
+class _Maximum:
     """The maximum: baselines and coefficients, the (Fisher) information of the coefficients, the log likelihood.
 
     `live` are the baselines that the data say something about.
@@ -208,7 +208,7 @@ class _Top:
     live: NDArray[np.bool_]
 
 
-def _maximise(x: Array, n: Array, e: Array, start: Array) -> _Top:
+def _maximise(x: Array, n: Array, e: Array, start: Array) -> _Maximum:
     """Fisher scoring; the baselines are a diagonal block, eliminated by its Schur complement.
 
     Raises:
@@ -237,7 +237,7 @@ def _maximise(x: Array, n: Array, e: Array, start: Array) -> _Top:
             delta = delta / 2
         theta, (loglik, score_a, score_b, w) = theta + delta, new
         if float(np.abs(delta_b).max(initial=0.0)) < 1e-10 and float(np.abs(delta).max()) < 1e-7:
-            return _Top(theta, information, loglik, live)
+            return _Maximum(theta, information, loglik, live)
         if float(np.abs(theta[rows:]).max(initial=0.0)) > 15:
             break
     raise EstimationError(

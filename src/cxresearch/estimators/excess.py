@@ -125,7 +125,7 @@ def excess(
     horizon: int,
     *,
     cause: str = "defection",
-    min_cell: int = 10,
+    min_at_risk: int = 10,
     level: float = 0.95,
     lead: int = 0,
     terms: Sequence[str] | None = None,
@@ -136,7 +136,7 @@ def excess(
         table: from `matched_table`.
         horizon: days after the moment.
         cause: whose incidence; other causes compete.
-        min_cell: least number of customers the data must be worth at the horizon.
+        min_at_risk: least number of customers the data must be worth at the horizon.
         level: confidence level; errors by influence functions, clustered. They include what it adds that the weights
             are estimated.
         lead: a landmark: exposed customers and comparators who end within so many days after the moment are left out,
@@ -177,13 +177,13 @@ def excess(
         )
     clusters = counted_clusters(population, *compared.events())
     worth = compared.worth()
-    if worth < min_cell:
+    if worth < min_at_risk:
         raise NotTestable(
             "too_few",
-            f"comparable customers enough: they are worth {worth:.0f}, {min_cell} are needed",
+            f"comparable customers enough: they are worth {worth:.0f}, {min_at_risk} are needed",
         )
     a, b = compared.exposed_curve(), compared.comparator_curve()
-    end = min(support(c, min_cell) for c in (a, b))
+    end = min(support(c, min_at_risk) for c in (a, b))
     if horizon > end:
         raise NotTestable(
             "short_follow_up", f"follow-up to {horizon} days after the moment (it ends at {end})"

@@ -14,7 +14,8 @@ from scipy import optimize
 
 from cxresearch.checks import arguments, instance, optional
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.cox import contrast, cox
+from cxresearch.estimators.contrasts import contrast
+from cxresearch.estimators.cox import cox
 from cxresearch.estimators.fading_cells import Ages, Cells, cells_of
 from cxresearch.estimators.influence import robust_error
 from cxresearch.estimators.intervals import FEW
@@ -130,7 +131,7 @@ class World:
         )
         rates = np.log(np.maximum(exits, 0.5) / np.maximum(days, 1.0)).ravel()
         tops = (
-            self._climb(exposure, events, np.concatenate([rates, [0.0, 0.0, theta]]))
+            self._maximise(exposure, events, np.concatenate([rates, [0.0, 0.0, theta]]))
             for theta in (0.1, 2.0)
         )
         return max(tops, key=lambda top: top.loglik)
@@ -157,7 +158,7 @@ class World:
             slope[..., k + 2] = -kept * spent
         return expected, slopes
 
-    def _climb(self, exposure: Array, events: Array, p: Array) -> Fitted:
+    def _maximise(self, exposure: Array, events: Array, p: Array) -> Fitted:
         """Fisher's scoring within bounds, with step halving."""
         strata, size = len(exposure), len(p)
         k = (size - 3) // strata

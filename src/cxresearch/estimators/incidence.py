@@ -43,7 +43,7 @@ def incidence(
     table: RiskTable,
     cause: str = "defection",
     *,
-    min_cell: int = 10,
+    min_at_risk: int = 10,
     level: float = 0.95,
     errors: Literal["robust", "model"] = "robust",
 ) -> Incidence:
@@ -52,7 +52,7 @@ def incidence(
     Args:
         table: its features are summed over; take `RiskTable.where` for a part of it.
         cause: whose incidence.
-        min_cell: the estimate starts where that many are at risk, and is conditional on being there; the support
+        min_at_risk: the estimate starts where that many are at risk, and is conditional on being there; the support
             ends where the data are worth fewer customers than this (at risk / probability to be still there).
         level: confidence level of the pointwise limits, symmetric in log(-log(1 - p)).
         errors: by influence functions, clustered (default), or the Greenwood-type variance; that also where all events
@@ -60,7 +60,7 @@ def incidence(
 
     Raises:
         EstimationError: no such cause.
-        NotTestable: never `min_cell` at risk.
+        NotTestable: never `min_at_risk` at risk.
 
     References:
         Aalen & Johansen (1978), Scandinavian Journal of Statistics 5, 141-150; Betensky & Schoenfeld (2001),
@@ -74,10 +74,10 @@ def incidence(
         0.441 (0.41 to 0.474)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
-    arguments(cause=cause, min_cell=min_cell, level=level, errors=errors)
+    arguments(cause=cause, min_at_risk=min_at_risk, level=level, errors=errors)
     table.events(cause)
     causes = (cause, *(c for c in table.causes[1:] if c != cause))
-    start = first_time(table, min_cell)
+    start = first_time(table, min_at_risk)
     curve = aalen_johansen(table, causes, start)
     se_model = _greenwood(curve)
     value = curve.incidence[0]
@@ -108,7 +108,7 @@ def incidence(
         at_risk=curve.at_risk,
         se_model=se_model,
         start=start,
-        support=support(curve, min_cell),
+        support=support(curve, min_at_risk),
         level=level,
         df=df,
         errors=clusters.by if clusters else "model",
@@ -121,7 +121,7 @@ def incidence_at(
     cause: str = "defection",
     *,
     against: str | None = None,
-    min_cell: int = 10,
+    min_at_risk: int = 10,
     level: float = 0.95,
 ) -> Estimate:
     """The incidence of a cause at one horizon, with a robust error, clustered.
@@ -131,7 +131,7 @@ def incidence_at(
         horizon: time on the table's clock.
         cause: whose incidence.
         against: another cause; the number is then incidence / (incidence + incidence of that cause).
-        min_cell: as `incidence`.
+        min_at_risk: as `incidence`.
         level: confidence level.
 
     Returns:
@@ -144,9 +144,9 @@ def incidence_at(
     scale = "cloglog" if against is None else "logit"
     first = (cause,) if against is None else (cause, against)
     causes = (*first, *(c for c in table.causes[1:] if c not in first))
-    start = first_time(table, min_cell)
+    start = first_time(table, min_at_risk)
     curve = aalen_johansen(table, causes, start)
-    end = support(curve, min_cell)
+    end = support(curve, min_at_risk)
     if horizon > end:
         raise NotTestable(
             "short_follow_up",
@@ -257,16 +257,16 @@ def curve_influence(
     return influence
 
 
-def first_time(table: RiskTable, min_cell: int) -> int:
-    """The first time after which at least `min_cell` are at risk.
+def first_time(table: RiskTable, min_at_risk: int) -> int:
+    """The first time after which at least `min_at_risk` are at risk.
 
     Raises:
         NotTestable: there is none.
     """
     by_time = at_risk(table, table.causes)
-    enough = np.flatnonzero(by_time.at_risk >= min_cell)
+    enough = np.flatnonzero(by_time.at_risk >= min_at_risk)
     if not len(enough):
-        raise NotTestable("too_few", f"{min_cell} customers at risk at any one time")
+        raise NotTestable("too_few", f"{min_at_risk} customers at risk at any one time")
     return int(by_time.times[enough[0] - 1])  # at risk at a time are those who entered before it
 
 
@@ -294,7 +294,7 @@ def curve_of(times: NDArray[np.int64], risk: Vector, events: NDArray[np.float64]
     return Curve(times, np.cumsum(before * hazard, axis=1), risk, survival, events)
 
 
-def support(curve: Curve, min_cell: int) -> int:
+def support(curve: Curve, min_at_risk: int) -> int:
     """The last time at which the data can speak.
 
     At risk / probability to be still there is what the data are worth: all customers as long as nobody is censored,
@@ -303,7 +303,7 @@ def support(curve: Curve, min_cell: int) -> int:
     if not len(curve.times):
         return 0
     worth = _worth(curve)
-    enough = np.flatnonzero(worth >= min_cell)
+    enough = np.flatnonzero(worth >= min_at_risk)
     if not len(enough):
         return 0
     last = enough[-1]

@@ -14,10 +14,10 @@ from scipy import stats
 from cxresearch.checks import arguments, fraction, instance, names, one_of, whole_number
 from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import maximise
 from cxresearch.estimators.design import Design, design, identify
 from cxresearch.estimators.incidence import curve_of
 from cxresearch.estimators.intervals import quantile
+from cxresearch.estimators.newton import maximise
 from cxresearch.estimators.partial_likelihood import (
     Ties,
     information,
@@ -257,8 +257,8 @@ def proportionality(
     one_of("transform", transform, TRANSFORMS)
     d = design(table, terms, strata, cause)
     identify(d)
-    top = maximise(d.x, d.everyone, ties, np.zeros(len(d.terms)))
-    if top.penalised:
+    fitted = maximise(d.x, d.everyone, ties, start=np.zeros(len(d.terms)))
+    if fitted.is_penalised:
         raise NotTestable(
             "no_fit", "a level at which some leave and some stay: its hazard ratio is 0 or infinite"
         )
@@ -270,7 +270,7 @@ def proportionality(
     if spread <= _RANK * max(1.0, float(np.abs(time).max())):
         raise NotTestable("too_few", "events at more than one time")
     g /= spread  # no test depends on the unit, and the numbers below stay near one
-    residuals, moments = _moments(d, ties, top.beta, g)
+    residuals, moments = _moments(d, ties, fitted.beta, g)
     covariance = np.asarray(np.linalg.pinv(moments[0], hermitian=True))
     left = moments[2] - moments[1] @ covariance @ moments[1]
     u, scale = g @ residuals, np.diag(moments[2])
@@ -294,7 +294,7 @@ def proportionality(
         columns=d.terms,
         column_chisq=column_chisq,
         column_p=_p(column_chisq, column_df),
-        coef=top.beta,
+        coef=fitted.beta,
         slope=u @ covariance / spread,
         covariance=covariance,
         times=times,

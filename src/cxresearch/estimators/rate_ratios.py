@@ -150,22 +150,24 @@ def rate_ratios(
     cells = cells_of(laid, cause, edges)
     n, d = cells.exposure, cells.events
     names, x = covariates(table, terms, laid.patterns, n.sum(axis=(0, 1)) > 0)
-    top = _fit(x, n, d, names)
+    fitted = _fit(x, n, d, names)
     p = len(names)
-    influence = _influence(table, laid, cause, edges, x, n, top) if clusters else np.empty((0, p))
+    influence = (
+        _influence(table, laid, cause, edges, x, n, fitted) if clusters else np.empty((0, p))
+    )
     return RateFit(
         terms=names,
-        coef=top.coef,
-        se_model=np.sqrt(np.diag(top.covariance)),
+        coef=fitted.coef,
+        se_model=np.sqrt(np.diag(fitted.covariance)),
         se=robust_error(influence) if clusters else np.full(p, np.nan),
-        covariance=top.covariance,
-        baseline=top.baseline,
+        covariance=fitted.covariance,
+        baseline=fitted.baseline,
         baselines=tuple(
             f"{s} ({a}, {b}]".strip()
             for s in stratum_names(table, laid)
             for a, b in pairwise(edges)
         ),
-        loglik=top.loglik,
+        loglik=fitted.loglik,
         events=int(d.sum()),
         exposure=int(n.sum()),
         breaks=edges,
@@ -185,22 +187,22 @@ def _influence(
     edges: tuple[int, ...],
     x: Array,
     n: Array,
-    top: _Top,
+    fitted: _Maximum,
 ) -> Array:
     """How much each cluster moves the coefficients; shape (G, p). The baselines are eliminated.
 
     A customer counts by the distance of its covariates from the mean of its interval and stratum, weighted by what is
     expected there.
     """
-    baseline = np.nan_to_num(top.baseline).reshape(n.shape[:2])
-    expected = n * baseline[..., None] * np.exp(x @ top.coef)
+    baseline = np.nan_to_num(fitted.baseline).reshape(n.shape[:2])
+    expected = n * baseline[..., None] * np.exp(x @ fitted.coef)
     every = expected.sum(axis=2)
     mean = (expected @ x) / np.where(every > 0, every, 1.0)[..., None]
     place = places(table.population, laid.flows["group"])
     total = np.zeros((table.groups, x.shape[1]))
     for i, (first, last) in enumerate(pairwise(edges)):
         days, events = flows_in(laid, cause, first, last)
-        rate = baseline[laid.stratum, i] * np.exp(x @ top.coef)[laid.pattern]
+        rate = baseline[laid.stratum, i] * np.exp(x @ fitted.coef)[laid.pattern]
         rest = np.where(baseline[laid.stratum, i] > 0, events - days * rate, 0.0)
 
         def contributions(part: slice, rest: Array = rest, i: int = i) -> Array:
@@ -208,11 +210,11 @@ def _influence(
             return np.asarray(rest[part][:, None] * apart)
 
         total += add_up(place, table.groups, x.shape[1], contributions)
-    return np.asarray(total @ top.covariance)
+    return np.asarray(total @ fitted.covariance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Top:
+class _Maximum:
     coef: Array
     covariance: NDArray[np.float64]
     baseline: Array
@@ -220,7 +222,7 @@ class _Top:
 
 
 class _NoMaximumError(EstimationError):
-    """The likelihood climbs without end.
+    """The likelihood rises without end.
 
     Attributes:
         where: the terms along which it does.
@@ -234,7 +236,7 @@ class _NoMaximumError(EstimationError):
         self.where = where
 
 
-def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...]) -> _Top:
+def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...]) -> _Maximum:
     """The maximum over terms and baselines; exposure and events of shape (strata, intervals, patterns)."""
     import statsmodels.api as sm  # takes seconds to import
 
@@ -262,13 +264,13 @@ def _fit(x: Array, n: Array, d: Array, names: tuple[str, ...]) -> _Top:
     baseline = np.where(n.sum(axis=1) > 0, 0.0, np.nan)
     baseline[live] = np.exp(done.params[:b])
     covariance = np.asarray(done.cov_params(), dtype=np.float64)[b:, b:]
-    return _Top(
+    return _Maximum(
         np.asarray(done.params[b:], dtype=np.float64), covariance, baseline, float(done.llf)
     )
 
 
 def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) -> None:
-    """Whether there is one maximum: terms can be told apart, and no direction lets the likelihood climb for ever.
+    """Whether there is one maximum: terms can be told apart, and the likelihood rises for ever in no direction.
 
     Along a direction that changes no cell with events and raises no other, the likelihood only rises.
     """

@@ -44,9 +44,9 @@ class RiskSets:
         return run_on(np.array(_dense(self.net), dtype=np.float64), self.block)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Flows:
-    """Where each flow lands in the arrays.
+    """The row and the pattern that each flow belongs to, and whose it is.
 
     Attributes:
         place: shape (F,): position of the flow's group among those of the table, ascending.

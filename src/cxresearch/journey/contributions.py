@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.attributable import attributable
-from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import NotTestable
-from cxresearch.estimators.cox import contrast
+from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
 from cxresearch.estimators.incidence import aalen_johansen, curve_influence, first_time, support
 from cxresearch.estimators.influence import Clusters, places, robust_error
@@ -78,21 +78,21 @@ class Chance:
         return estimate(inside, se, scale="logit", level=level, clusters=self.clusters)
 
 
-def still_there(table: RiskTable, horizon: int, clusters: Clusters, min_cell: int) -> Chance:
+def still_there(table: RiskTable, horizon: int, clusters: Clusters, min_at_risk: int) -> Chance:
     """The chance to be there after so many days of tenure.
 
     Args:
         table: on the tenure clock; its features are summed over.
         horizon: days.
         clusters: of the model that it goes with.
-        min_cell: from where on as many are at risk, days count.
+        min_at_risk: from where on as many are at risk, days count.
 
     Raises:
         NotTestable: a horizon beyond the follow-up.
     """
     causes = (_CAUSE, *(c for c in table.causes[1:] if c != _CAUSE))
-    start = first_time(table, min_cell)
-    end = support(aalen_johansen(table, causes, start), min_cell)
+    start = first_time(table, min_at_risk)
+    end = support(aalen_johansen(table, causes, start), min_at_risk)
     if horizon > end:
         raise NotTestable("short_follow_up", f"follow-up to {horizon} days (it ends at {end})")
     point = np.array([horizon])

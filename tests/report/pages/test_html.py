@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cxresearch.claims.decide import parse_region
-from cxresearch.claims.units import LOG_LIKELIHOOD, held_against, limits
+from cxresearch.claims.units import Unit
 from cxresearch.errors import ReportError
 from cxresearch.records.audit import Audit, Fact, Share
 from cxresearch.report.pages import show
@@ -169,22 +169,22 @@ def test_lead_tells_verdicts_one_by_one_and_all_together():
     ],
 )
 def test_limits_tell_on_which_side_of_an_edge_they_lie(low, high, said):
-    assert limits(low, high, "hazard ratio", held_against(parse_region("< 1", 1.1))) == said
-    assert limits(0.906, 1.0, "hazard ratio") == "0.91 to 1.00"
+    assert Unit.HAZARD_RATIO.interval_text(low, high, parse_region("< 1", 1.1).thresholds) == said
+    assert Unit.HAZARD_RATIO.interval_text(0.906, 1.0) == "0.91 to 1.00"
 
 
 @pytest.mark.parametrize(
     ("low", "high", "unit", "edge", "said"),
     [
-        (0.503, 0.55, "share", 0.5, "50.3% to 55%"),
-        (0.87, 0.9246, "share", 0.925, "87% to 92.46%"),
-        (0.0002, 0.05, "difference of shares", 0.0, "+0.02 to +5.0 points"),
-        (-0.02, 0.05, "difference of shares", 0.0, "-2.0 to +5.0 points"),
-        (0.0001, 0.015, LOG_LIKELIHOOD, 0.0, "+0.01% to +1.5%"),
+        (0.503, 0.55, Unit.SHARE, 0.5, "50.3% to 55%"),
+        (0.87, 0.9246, Unit.SHARE, 0.925, "87% to 92.46%"),
+        (0.0002, 0.05, Unit.DIFFERENCE, 0.0, "+0.02 to +5.0 points"),
+        (-0.02, 0.05, Unit.DIFFERENCE, 0.0, "-2.0 to +5.0 points"),
+        (0.0001, 0.015, Unit.LOG_LIKELIHOOD, 0.0, "+0.01% to +1.5%"),
     ],
 )
 def test_limits_of_other_units_likewise(low, high, unit, edge, said):
-    assert limits(low, high, unit, (edge,)) == said
+    assert unit.interval_text(low, high, (edge,)) == said
 
 
 def test_customers_left_out_are_told_without_names_of_histories():

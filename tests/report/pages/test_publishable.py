@@ -10,6 +10,7 @@ import pytest
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Amount, Headcount, Sentence, Words
 from cxresearch.claims.results import ReferenceValue
+from cxresearch.claims.units import Unit
 from cxresearch.report.pages.publishable import publishable, publishable_trial
 from cxresearch.risk.episodes import Exclusion
 from tests.report.dockets import docket, evidence, ratio_trial, share_trial
@@ -61,7 +62,7 @@ def test_a_number_of_few_goes_with_its_curve_and_the_verdict_stays(few):
 def test_a_share_of_nearly_all_goes():
     trial = share_trial()
     few = ReferenceValue(
-        0.9934, 0.9807, 0.9978, "those with fewer than three bad moments", "share"
+        0.9934, 0.9807, 0.9978, "those with fewer than three bad moments", Unit.SHARE
     )  # 451 of 454
     assert publishable_trial(replace(trial, naive=few), 10).naive is None
     assert publishable_trial(replace(trial, naive=few), 2).naive == few
@@ -116,7 +117,7 @@ def test_a_share_of_hazard_is_a_share_of_nobody():
         trial.claim,
         "before-third",
         "undecided",
-        "share",
+        Unit.SHARE,
         (0.01, 0.001, 0.3),
         customers=900,
         events=400,

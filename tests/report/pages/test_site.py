@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from cxresearch.claims.units import Unit
 from cxresearch.report.pages import show, verdict_history
 from cxresearch.report.pages.site import Entry, index
 from tests.report.dockets import HOSTILE, hostile_docket
@@ -70,7 +71,7 @@ def test_numbers_that_rest_on_too_few_are_not_shown():
 
 @pytest.mark.parametrize(("value", "higher"), [(0.5, 0.25), (2.0, 1.1)])
 def test_picture_puts_larger_numbers_higher(value, higher):
-    unit = "share" if value < 1 else "hazard ratio"
+    unit = Unit.SHARE if value < 1 else Unit.HAZARD_RATIO
     made = [look(DOCKET, DOCKET.trials[0], run, unit=unit) for run in (0, 1)]
     small = replace(made[0], estimate=higher, ci_low=0.9 * higher, ci_high=1.1 * higher)
     large = replace(made[1], estimate=value, ci_low=0.9 * value, ci_high=1.1 * value)

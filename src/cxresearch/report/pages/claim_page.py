@@ -10,7 +10,7 @@ from cxresearch.claims.kinds import ConcentrationReading
 from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, shown
 from cxresearch.claims.rival_results import RIVAL_SIGNS, Rival, RivalStatus
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.units import held_against, limits, number
+from cxresearch.claims.units import Unit
 from cxresearch.report.pages.overview import MANY
 from cxresearch.report.pages.text import (
     anchor,
@@ -144,7 +144,7 @@ def variants(tried: Mapping[str, Trial]) -> str:
 
 
 def _with_limits(result: ReferenceValue) -> str:
-    spread = text(limits(result.low, result.high, result.unit))
+    spread = text(result.unit.interval_text(result.low, result.high))
     return (
         f"<p><strong>{text(reference_text(result))}</strong> ({spread}): {text(result.label)}.</p>"
     )
@@ -222,7 +222,8 @@ def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     result = f"<span>not shown: {text(e.reason)}</span>"
     needed = trial.claim.reading(e.reading).claimed_region if e.region else None
     if made:
-        result = _number(made.value, made.low, made.high, e.unit, held_against(needed))
+        thresholds = needed.thresholds if needed else ()
+        result = _number(made.value, made.low, made.high, e.unit, thresholds)
     where = claimed(needed, e.unit)
     horizon = (
         f' <span class="cx-small">within {e.horizon_days} days</span>' if e.horizon_days else ""
@@ -258,8 +259,10 @@ def _beside_row(title: str, result: ReferenceValue | None) -> str:
     )
 
 
-def _number(value: float, low: float, high: float, unit: str, edges: Collection[float] = ()) -> str:
-    return f"<span><strong>{text(number(value, unit))}</strong> ({text(limits(low, high, unit, edges))})</span>"
+def _number(
+    value: float, low: float, high: float, unit: Unit, edges: Collection[float] = ()
+) -> str:
+    return f"<span><strong>{text(unit.text(value))}</strong> ({text(unit.interval_text(low, high, edges))})</span>"
 
 
 def _warnings(readings: Iterable[Evidence]) -> str:

@@ -8,7 +8,7 @@ import re
 from cxresearch.charts import claimed
 from cxresearch.charts.base import BLUE
 from cxresearch.claims.results import Evidence, Trial
-from cxresearch.claims.units import LOG_LIKELIHOOD, number
+from cxresearch.claims.units import Unit
 
 WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
 # The style where no style sheet knows the classes, as in JupyterLab, whose theme gives the variables; a page's sheet
@@ -43,7 +43,7 @@ def interval_bar(trial: Trial) -> str:
         value = min(max(value, low), high)
         part = (
             math.log(value / low) / math.log(high / low)
-            if e.unit == "hazard ratio"
+            if e.unit.is_ratio
             else (value - low) / (high - low)
         )
         return round(_LEFT + part * (_RIGHT - _LEFT), 1)
@@ -51,12 +51,10 @@ def interval_bar(trial: Trial) -> str:
     a, b = at(max(where.low, low)), at(min(where.high, high))
     value, left, right = (at(v) for v in (e.estimate.value, e.estimate.low, e.estimate.high))
     claimed_text = claimed(where, e.unit)
-    description = (
-        f"The claim says {claimed_text}; in these data {number(e.estimate.value, e.unit)}."
-    )
+    description = f"The claim says {claimed_text}; in these data {e.unit.text(e.estimate.value)}."
     edge = where.edges[0]
     anchor = "start" if at(edge) < WIDTH / 3 else "end" if at(edge) > 2 * WIDTH / 3 else "middle"
-    shown = re.sub(r"[\d.]+", r"\g<0>×", claimed_text) if e.unit == "hazard ratio" else claimed_text
+    shown = re.sub(r"[\d.]+", r"\g<0>×", claimed_text) if e.unit.is_ratio else claimed_text
     x = at(edge)
     return (
         f'<svg class="cx-strip" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" overflow="visible" '
@@ -73,10 +71,10 @@ def interval_bar(trial: Trial) -> str:
 def _axis_limits(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
     assert e.estimate is not None
     values = (e.estimate.low, e.estimate.high, *edges)
-    if e.unit == "share":
+    if e.unit is Unit.SHARE:
         return 0.0, 1.0
-    if e.unit == "hazard ratio":
+    if e.unit.is_ratio:
         reach = max(*(abs(math.log(v)) for v in values if v > 0), math.log(2)) * 1.1
         return math.exp(-reach), math.exp(reach)
-    reach = max(*(abs(v) for v in values), 0.002 if e.unit == LOG_LIKELIHOOD else 0.05) * 1.2
+    reach = max(*(abs(v) for v in values), 0.002 if e.unit is Unit.LOG_LIKELIHOOD else 0.05) * 1.2
     return -reach, reach

@@ -12,8 +12,9 @@ from dataclasses import replace
 from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
 from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
 from cxresearch.claims.rival_results import Rival
-from cxresearch.claims.rivals import judged_readings
+from cxresearch.claims.rivals import readings_with_rivals
 from cxresearch.claims.schema import Claim
+from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import rounded, tellable
 
 _OWN = {
@@ -115,7 +116,7 @@ def _cut(said: str, trial: Trial) -> str:
 
 def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
     """A rival as a page may tell it: where a reading is hidden that it acts on, without its numbers."""
-    acted_on = judged_readings(trial.claim)
+    acted_on = readings_with_rivals(trial.claim)
     is_hidden = any(name in hidden for name in acted_on)
     rows = tuple(
         replace(
@@ -137,7 +138,7 @@ def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
         result.value,
         result.low,
         result.high,
-        unit=_unit(e.unit, e.reading, claim),
+        is_share=_is_share(e.unit, e.reading, claim),
         level=result.level,
         min_cell=min_cell,
         customers=e.customers,
@@ -148,16 +149,20 @@ def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
 def _is_reference_tellable(
     name: str | None, result: ReferenceValue, claim: Claim, level: float, min_cell: int
 ) -> bool:
-    unit = _unit(result.unit, name or "", claim)
     return tellable(
-        result.value, result.low, result.high, unit=unit, level=level, min_cell=min_cell
+        result.value,
+        result.low,
+        result.high,
+        is_share=_is_share(result.unit, name or "", claim),
+        level=level,
+        min_cell=min_cell,
     )
 
 
-def _unit(unit: str, reading: str, claim: Claim) -> str:
-    """The unit; a share of the hazard is no share of anybody."""
+def _is_share(unit: Unit, reading: str, claim: Claim) -> bool:
+    """Whether a number is a share of customers or moments; a share of the hazard is no share of anybody."""
     kinds = {r.id: r.kind for r in claim.readings}
-    return "" if kinds.get(reading) == "attributable_share" else unit
+    return unit is Unit.SHARE and kinds.get(reading) != "attributable_share"
 
 
 def _evidence(e: Evidence, hidden: Collection[str], reason: str, min_cell: int) -> Evidence:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
+from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.estimators.results import Incidence
@@ -78,7 +79,7 @@ def trial(docket: Docket, result: Trial) -> None:
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
     for e in result.readings:
-        if e.series and (e.primary or e.unit == "difference of shares"):
+        if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
     _html(claim_page.rivals(result))
     _html(claim_page.naive(result))
@@ -151,7 +152,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
 
     docket, result = _public(docket, result)
     for e in result.readings:
-        if e.series and (e.primary or e.unit == "difference of shares"):
+        if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
     if expected is None:
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cxresearch.claims.units import limits
+from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL, tellable
 from cxresearch.report.pages import changes, verdict_history
 from cxresearch.report.pages.policy import standalone
@@ -142,8 +142,11 @@ def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
     """A verdict's row as a page may tell it: without a number that rests on too few."""
     if v["estimate"] is None:
         return v
-    counts = {k: v[k] for k in ("unit", "level", "customers", "events")}
-    if tellable(v["estimate"], v["ci_low"], v["ci_high"], min_cell=min_cell, **counts):
+    counts = {k: v[k] for k in ("level", "customers", "events")}
+    is_share = v["unit"] == Unit.SHARE
+    if tellable(
+        v["estimate"], v["ci_low"], v["ci_high"], is_share=is_share, min_cell=min_cell, **counts
+    ):
         return v
     return v | {"estimate": None, "ci_low": None, "ci_high": None}
 
@@ -220,8 +223,9 @@ def _cells(
     old = '<br><span class="cx-small">not up to date</span>' if stale else ""
     yield f"<div>{verdict(v['verdict'])}{old}</div>"
     if v["estimate"] is not None:
-        spread = limits(v["ci_low"], v["ci_high"], v["unit"], verdict_history.edges_of(v["region"]))
-        yield f"<span><strong>{text(headline(v['estimate'], v['unit']))}</strong> ({text(spread)})</span>"
+        unit, edges = Unit(v["unit"]), verdict_history.edges_of(v["region"])
+        interval = unit.interval_text(v["ci_low"], v["ci_high"], edges)
+        yield f"<span><strong>{text(headline(v['estimate'], unit))}</strong> ({text(interval)})</span>"
     else:
         yield (
             f"The study lacks {text(what_is_missing(v['lacks'], v.get('code') or ''))}."
@@ -229,4 +233,4 @@ def _cells(
             else "not shown: too few customers"
         )
     if records is not None:
-        yield f"<div class='cx-over'>{verdict_history.over_runs(records, v['region'], v['unit'])}</div>"
+        yield f"<div class='cx-over'>{verdict_history.over_runs(records, v['region'], Unit(v['unit']))}</div>"

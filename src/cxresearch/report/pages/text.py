@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from cxresearch.claims.decide import Verdict
 from cxresearch.claims.results import SYMBOLS, Evidence, ReferenceValue, Trial
-from cxresearch.claims.units import held_against, limits, number
+from cxresearch.claims.units import Unit
 
 text = escape
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
@@ -76,14 +76,14 @@ def tally(result: Sequence[str]) -> str:
     return ", ".join(f"{result.count(v)} {v}" for v in VERDICTS if v in result)
 
 
-def headline(value: float, unit: str) -> str:
+def headline(value: float, unit: Unit) -> str:
     """The number of a card: ``31%``, ``1.41×``, ``+2.4 points``."""
-    return f"{number(value, unit)}×" if unit == "hazard ratio" else number(value, unit)
+    return f"{unit.text(value)}×" if unit.is_ratio else unit.text(value)
 
 
 def reference_text(result: ReferenceValue) -> str:
     """A number to hold another against, as short as on a card."""
-    return f"{headline(result.value, result.unit)}{' the rate' if result.unit == 'hazard ratio' else ''}"
+    return f"{headline(result.value, result.unit)}{' the rate' if result.unit.is_ratio else ''}"
 
 
 def spread(trial: Trial) -> str:
@@ -91,8 +91,8 @@ def spread(trial: Trial) -> str:
     e = trial.primary
     if e.estimate is None:
         return ""
-    edges = held_against(trial.claim.primary.claimed_region) if e.region else ()
-    return limits(e.estimate.low, e.estimate.high, e.unit, edges)
+    edges = trial.claim.primary.claimed_region.thresholds if e.region else ()
+    return e.unit.interval_text(e.estimate.low, e.estimate.high, edges)
 
 
 def why(e: Evidence) -> str:

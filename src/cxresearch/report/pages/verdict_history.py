@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import SYMBOLS
-from cxresearch.claims.units import limits
+from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import tellable
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
 from cxresearch.report.runs.ledger import RunRecord
@@ -21,7 +21,7 @@ _STEP, _HEIGHT, _SIGNS = (
 )  # pixels: a run's width, the picture's height, the line of symbols below
 
 
-def over_runs(records: Sequence[RunRecord], region: str, unit: str) -> str:
+def over_runs(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
     """What became of a claim over the runs.
 
     Args:
@@ -57,7 +57,7 @@ def public_record(record: RunRecord, min_cell: int) -> RunRecord:
         record.estimate,
         record.ci_low,
         record.ci_high,
-        unit=record.unit,
+        is_share=record.unit == Unit.SHARE,
         level=record.level,
         min_cell=min_cell,
         customers=record.customers,
@@ -74,10 +74,9 @@ def _runs(n: int) -> str:
 def _number(record: RunRecord, region: str) -> str:
     if record.estimate is None or record.ci_low is None or record.ci_high is None:
         return ""
-    spread = limits(record.ci_low, record.ci_high, record.unit, edges_of(region))
-    return (
-        f"{headline(record.estimate, record.unit)} ({spread}), data until {day(record.data_until)}"
-    )
+    unit = Unit(record.unit)
+    interval = unit.interval_text(record.ci_low, record.ci_high, edges_of(region))
+    return f"{headline(record.estimate, unit)} ({interval}), data until {day(record.data_until)}"
 
 
 def _turn(records: Sequence[RunRecord]) -> str:
@@ -89,7 +88,7 @@ def _turn(records: Sequence[RunRecord]) -> str:
     return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict)}"
 
 
-def _picture(records: Sequence[RunRecord], region: str, unit: str) -> str:
+def _picture(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
     """A point and an interval for each run, left to right, over the region of the claim."""
     drawn = [(i, x) for i, x in enumerate(records) if x.unit == unit and _finite(x)]
     if len(records) < 2 or not drawn:
@@ -149,9 +148,9 @@ class _Scale:
     """From a number to a height; ratios on a logarithmic scale."""
 
     def __init__(
-        self, values: Sequence[float], edges: tuple[float, float] | None, unit: str
+        self, values: Sequence[float], edges: tuple[float, float] | None, unit: Unit
     ) -> None:
-        self._log = unit == "hazard ratio"
+        self._log = unit.is_ratio
         at = [self._at(v) for v in (*values, *(e for e in edges or () if math.isfinite(e)))]
         low, high = min(at), max(at)
         room = max((high - low) * 0.12, 1e-6)

@@ -1,0 +1,383 @@
+"""Each rival explanation as one object: how it is analysed, and what a verdict must show to survive it.
+
+`EXPLANATIONS` holds them in the order in which they are shown. Its words, and how it applies to a kind of reading, are
+its entry in rivals.toml; to add a rival, add an object here and an entry there.
+"""
+# ruff: noqa: ARG002 - all explanations are asked in the same way, and not every one needs every argument
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cxresearch.claims.adjusted_model import Variant, proneness_entries
+from cxresearch.claims.decide import Decision, Region, decide
+from cxresearch.claims.kinds import (
+    AnyReading,
+    ExcessReading,
+    HazardContrastReading,
+    ModelReading,
+)
+from cxresearch.claims.readings import Model
+from cxresearch.claims.results import Evidence
+from cxresearch.claims.rival_descriptions import Description, RivalEntry, descriptions
+from cxresearch.claims.rival_results import RivalRow, RivalStatus
+from cxresearch.claims.schema import Claim
+from cxresearch.estimators.contrasts import e_value
+from cxresearch.estimators.results import at_level
+
+MANY_UNKNOWN = 0.2  # of moments without a grade: above, it matters who answers
+MOST_UNKNOWN = (
+    0.5  # of moments without a grade: from here on, counting them all as bad bounds nothing
+)
+MIN_OTHER_EXITS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyFacts:
+    """What explanations need to know of a study.
+
+    Attributes:
+        lead_days: how many days ahead customers may decide to leave, ascending; empty where they leave at once.
+        has_measured_grades: whether grades are measured, not given by customers.
+        has_contracts: whether the end of a relation is known.
+        unknown_share: the share of moments without a grade.
+        other_exits: how many customers left for another cause than defection.
+    """
+
+    lead_days: tuple[int, ...]
+    has_measured_grades: bool
+    has_contracts: bool
+    unknown_share: float
+    other_exits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A reading of a claim on a study, for which other explanations are tried."""
+
+    facts: StudyFacts
+    claim: Claim
+    reading: AnyReading
+
+    def lead_days(self, entry: RivalEntry) -> tuple[int, ...]:
+        """How many days are left out at the longest, as the claim says, else the study; none where it has none."""
+        return (entry.lead_days or self.facts.lead_days) if self.facts.lead_days else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """An analysis of a reading under a rival.
+
+    Attributes:
+        rival: its id.
+        label: what is done, in plain words.
+        reading: what is computed: the reading itself, or another of the claim that stands for it.
+        variant: how.
+    """
+
+    rival: str
+    label: str
+    reading: AnyReading
+    variant: Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an analysis gave.
+
+    Attributes:
+        analysis: what was done.
+        row: as it is shown.
+        decision: of the interval against the region; None where it could not be computed.
+        is_outside: whether the estimate alone lies outside.
+    """
+
+    analysis: Analysis
+    row: RivalRow
+    decision: Decision | None
+    is_outside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RivalExplanation:
+    """A rival that needs no analysis of its own, since it is in the model already; others build on it.
+
+    Attributes:
+        id: the key of its entry in rivals.toml.
+    """
+
+    id: str
+
+    @property
+    def words(self) -> Description:
+        """What it is called and what it says."""
+        return descriptions()[self.id]
+
+    def exists_in(self, facts: StudyFacts) -> bool:
+        """Whether there is such a rival in a study."""
+        return True
+
+    def plan(self, case: Case, entry: RivalEntry) -> Iterator[Analysis]:
+        """The analyses that are to be computed: those that the claim names, else the standard ones."""
+        if entry.status not in ("required", "shown"):
+            return
+        if not entry.readings:
+            yield from self._plan_standard(case, case.lead_days(entry))
+            return
+        leads = case.lead_days(entry) if entry.lead_days else (0,)
+        for name in entry.readings:
+            reading = case.claim.reading(name)
+            for lead in leads:
+                yield self._analysis(reading.label, reading, Variant(lead=lead))
+
+    def status(
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: Evidence
+    ) -> tuple[RivalStatus, str]:
+        """Whether a verdict on this study must survive it, and why.
+
+        Args:
+            case: the reading and the study.
+            entry: how it applies to the claim.
+            rows: the numbers of its analyses.
+            evidence: the reading itself, which can be computed.
+        """
+        if entry.status != "required":
+            return entry.status, entry.reason
+        return self._status_if_required(case.facts, entry, rows)
+
+    def leaves_support(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether a supported reading stays so: every interval is inside; without an analysis it does not."""
+        return bool(outcomes) and all(o.row.verdict == "supported" for o in outcomes)
+
+    def leaves_contradiction(
+        self, outcomes: Sequence[Outcome], region: Region, level: float
+    ) -> bool:
+        """Whether a contradicted reading stays so: no analysis speaks for it.
+
+        Args:
+            outcomes: of its analyses.
+            region: of the claim.
+            level: confidence level that a contradiction needs.
+        """
+        return all(
+            o.is_outside and o.row.verdict != "supported" for o in outcomes if o.row.estimate
+        )
+
+    def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """The error probabilities that a supported reading rests on besides its own."""
+        # a control lies inside nothing: that it shows no difference has no error probability
+        return [o.decision.p for o in outcomes if o.decision and not o.analysis.variant.event]
+
+    def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """The error probabilities that a contradicted reading rests on besides its own."""
+        return []
+
+    def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
+        """The analyses where the claim names none; `leads` are days that are left out."""
+        yield from ()
+
+    def _status_if_required(
+        self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
+    ) -> tuple[RivalStatus, str]:
+        return "required", entry.reason
+
+    def _analysis(self, label: str, reading: AnyReading, variant: Variant) -> Analysis:
+        """An analysis of this rival; its label says how many days are left out."""
+        lead = f", the last {variant.lead} days left aside" if variant.lead else ""
+        return Analysis(self.id, label + lead, reading, variant)
+
+    def _dismissed(self, entry: RivalEntry) -> tuple[RivalStatus, str]:
+        return "dismissed", f"{entry.reason} Dismissed: {self.words.dismissed}."
+
+
+class AlreadyLeaving(RivalExplanation):
+    """Customers had decided before: what happened in the last days is left out."""
+
+    __slots__ = ()
+
+    def leaves_contradiction(
+        self, outcomes: Sequence[Outcome], region: Region, level: float
+    ) -> bool:
+        """As of any, and the interval with the longest lead is wholly outside."""
+        longest = self._longest(outcomes)
+        if longest:
+            e = longest.row.estimate
+            if e is None or decide(at_level(e, level), region).verdict != "contradicted":
+                return False
+        return super().leaves_contradiction(outcomes, region, level)
+
+    def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """That of the longest lead."""
+        longest = self._longest(outcomes)
+        return [longest.decision.p] if longest and longest.decision else []
+
+    def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
+        for lead in leads:
+            label = f"what happened in the last {lead} days left aside"
+            yield Analysis(self.id, label, case.reading, Variant(lead=lead))
+
+    def _status_if_required(
+        self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
+    ) -> tuple[RivalStatus, str]:
+        return ("required", entry.reason) if facts.lead_days else self._dismissed(entry)
+
+    def _longest(self, outcomes: Sequence[Outcome]) -> Outcome | None:
+        return max(outcomes, key=lambda o: o.analysis.variant.lead, default=None)
+
+
+class Temperament(RivalExplanation):
+    """Some customers grade harshly: the share of such moments so far is held equal."""
+
+    __slots__ = ()
+
+    def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
+        reading = hazard_reading(case.claim, case.reading)
+        if reading is None or not _holds_contacts_equal(reading):
+            return
+        if proneness_entries(case.claim, reading):
+            for lead in (0, *leads[-1:]):
+                label = "the share of such moments so far held equal"
+                yield self._analysis(label, reading, Variant(lead=lead, proneness=True))
+
+    def _status_if_required(
+        self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
+    ) -> tuple[RivalStatus, str]:
+        if facts.has_measured_grades:
+            return self._dismissed(entry)
+        if not rows:
+            return "aliased", "Inclination cannot be told apart from what the claim asks about."
+        return "required", entry.reason
+
+
+class WhoAnswers(RivalExplanation):
+    """Customers about to leave do not grade: moments without a grade are held equal, or counted as bad."""
+
+    __slots__ = ()
+
+    def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
+        reading = hazard_reading(case.claim, case.reading)
+        if reading is None or case.facts.unknown_share <= MANY_UNKNOWN:
+            return
+        for lead in (0, *leads[-1:]):
+            variant = Variant(lead=lead, unknown="held equal")
+            yield self._analysis("moments without a grade held equal", reading, variant)
+        if case.facts.unknown_share < MOST_UNKNOWN:
+            label = "moments without a grade counted as bad"
+            yield self._analysis(label, reading, Variant(unknown="bad"))
+
+    def _status_if_required(
+        self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
+    ) -> tuple[RivalStatus, str]:
+        if rows:
+            return "required", entry.reason
+        if facts.unknown_share > MANY_UNKNOWN:
+            why = "No model of this number can hold moments without a grade equal."
+            return "cannot be tested", why
+        return "not required", f"No more than {MANY_UNKNOWN:.0%} of the moments have no grade."
+
+
+class OtherExits(RivalExplanation):
+    """Whatever it is ends relations of every kind: the same for exits that are no defection, as a negative control."""
+
+    __slots__ = ()
+
+    def leaves_contradiction(
+        self, outcomes: Sequence[Outcome], region: Region, level: float
+    ) -> bool:
+        """No control shows a difference to the other side, which would hide an effect."""
+        known = [(e, u.null_value) for o in outcomes if (e := o.row.estimate) and (u := o.row.unit)]
+        return not any((e.high < null if region.is_upward else e.low > null) for e, null in known)
+
+    def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
+        reading = hazard_reading(case.claim, case.reading)
+        if reading is not None and case.facts.other_exits >= MIN_OTHER_EXITS:
+            label = "exits that are no defection"
+            yield self._analysis(label, reading, Variant(event="other exit"))
+
+    def _status_if_required(
+        self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
+    ) -> tuple[RivalStatus, str]:
+        if not rows:
+            few = f"Fewer than {MIN_OTHER_EXITS} customers" if facts.other_exits else "No customer"
+            why = f"{few} left for another cause; at least {MIN_OTHER_EXITS} are needed."
+            return "cannot be tested", why
+        if all(r.estimate is None for r in rows):
+            why = f"The control cannot be computed: it lacks {rows[0].lacks}."
+            return "cannot be tested", why
+        return "required", entry.reason
+
+
+class Pace(RivalExplanation):
+    """Customers who buy rarely look as if they had left: keeps every support open where ends are not known."""
+
+    __slots__ = ()
+
+    def exists_in(self, facts: StudyFacts) -> bool:
+        """Only where the end of a relation is derived from contacts."""
+        return not facts.has_contracts
+
+    def leaves_support(self, outcomes: Sequence[Outcome]) -> bool:
+        """Never."""
+        return False
+
+    def leaves_contradiction(
+        self, outcomes: Sequence[Outcome], region: Region, level: float
+    ) -> bool:
+        """Always."""
+        return True
+
+
+class Unseen(RivalExplanation):
+    """Something that is not in the data: how strong it would have to be is shown, as an E-value."""
+
+    __slots__ = ()
+
+    def status(
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: Evidence
+    ) -> tuple[RivalStatus, str]:
+        """As the claim says; of a hazard ratio, with its E-value."""
+        e = evidence.estimate
+        if e is None or not isinstance(case.reading, HazardContrastReading):
+            return entry.status, entry.reason
+        nearest = 1.0 if e.low <= 1 <= e.high else e.low if e.low > 1 else e.high
+        return entry.status, (
+            f"Something unseen would have to go with both at a risk ratio of {e_value(e.value):.1f} to explain the "
+            f"number away, and of {e_value(nearest):.1f} for the limit nearest to 1."
+        )
+
+
+EXPLANATIONS: tuple[RivalExplanation, ...] = (
+    RivalExplanation("calendar"),
+    RivalExplanation("busy"),
+    RivalExplanation("recency"),
+    AlreadyLeaving("already-leaving"),
+    Temperament("temperament"),
+    WhoAnswers("who-answers"),
+    OtherExits("other-exits"),
+    Pace("pace"),
+    Unseen("unseen"),
+)
+
+
+def hazard_reading(claim: Claim, reading: AnyReading) -> AnyReading | None:
+    """The reading whose model can hold a rival equal: of an excess, the hazard ratio of the same moment."""
+    if not isinstance(reading, ExcessReading):
+        return reading
+    name = reading.compare.history
+    if claim.histories[name].get("use") not in ("bad_count", "grade_count", "moment_count"):
+        return None
+    reference, first = claim.history(name).levels[:2]
+    is_upward = (reading.region or "").strip().startswith(">")
+    return HazardContrastReading(
+        id=f"{reading.id}-hazard",
+        label="rate of leaving after such a moment, over that without one so far",
+        region="> 1" if is_upward else "< 1",
+        model=Model(terms=(name,)),
+        contrast={f"{name}[{first}]": 1.0},
+        subset={name: (reference, first)},
+    )
+
+
+def _holds_contacts_equal(reading: AnyReading) -> bool:
+    return isinstance(reading, ModelReading) and reading.model.held_equal != "nothing"

@@ -1,0 +1,226 @@
+"""One claim on a study: its readings computed and decided, tried against rivals, and the verdict in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from cxresearch.claims.adjust import apply_requirements, naive_differs
+from cxresearch.claims.compute import activity, compute
+from cxresearch.claims.context import EvaluationContext, RawEstimate
+from cxresearch.claims.decide import Region, Verdict, decide, more_events
+from cxresearch.claims.kinds import AnyReading
+from cxresearch.claims.phrases import Sentence, Words
+from cxresearch.claims.readings import EventReading
+from cxresearch.claims.requirements import missing_requirement
+from cxresearch.claims.results import Evidence, ReferenceValue, Trial
+from cxresearch.claims.rival_explanations import MANY_UNKNOWN
+from cxresearch.claims.rival_results import Rival
+from cxresearch.claims.rivals import (
+    apply_joint_level,
+    apply_rivals,
+    describe_declarations,
+    join_rivals,
+    joint_readings,
+    readings_with_rivals,
+    target_reading,
+)
+from cxresearch.claims.schema import Claim
+from cxresearch.claims.sentences import filled
+from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.records.audit import Share
+
+
+def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyReading]) -> Trial:
+    """Try a claim.
+
+    Args:
+        context: the study and its tables.
+        claim: the claim.
+        readings: those of its readings that are to be computed, the primary among them.
+    """
+    readings = sorted(readings, key=lambda r: not r.primary)
+    results, rows = _compute_readings(context, claim, readings)
+    association = _association(claim, rows)
+    rivals = _apply_rivals(context, claim, results, rows)
+    primary, target = claim.primary, target_reading(claim)
+    row = rows[primary.id] = apply_requirements(primary, rows)
+    base, naive = (_reference_value(claim, n, results) for n in (claim.base_rate, claim.naive))
+    sentence = filled(claim.text.template(row.verdict), claim, row, base, results)
+    if row.verdict == "supported" and row.reason:
+        remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
+        sentence = sentence.extend(" ({remark}.)", "remark", remark)
+    has_caution = bool(claim.text.caution) and naive_differs(claim, rows)
+    caution = filled(claim.text.caution, claim, row, base, results) if has_caution else Sentence()
+    return Trial(
+        claim=claim,
+        readings=tuple(rows[r.id] for r in readings if not r.descriptive),
+        base_rate=base,
+        naive=naive,
+        sentence=sentence,
+        caution=caution,
+        activity=activity(context) if has_caution and claim.show_by_contacts else (),
+        association=association,
+        rivals=join_rivals(rivals, target.id) if target else (),
+        declared=describe_declarations(context.study) if rivals else (),
+    )
+
+
+def _compute_readings(
+    context: EvaluationContext, claim: Claim, readings: Sequence[AnyReading]
+) -> tuple[dict[str, RawEstimate], dict[str, Evidence]]:
+    """The numbers of the readings that can be computed, and each reading decided by itself; by id."""
+    missing = missing_requirement(claim, context.study, context.store.available)
+    has_retention = context.study.retention.kind in claim.retention
+    results: dict[str, RawEstimate] = {}
+    rows: dict[str, Evidence] = {}
+    for reading in readings:
+        if missing:
+            code = "missing_column" if has_retention else "no_such_data"
+            rows[reading.id] = _not_testable(claim, reading, code, missing)
+            continue
+        try:
+            results[reading.id] = compute(context, claim, context.adapt(claim, reading))
+        except NotTestable as e:
+            rows[reading.id] = _not_testable(claim, reading, e.code, e.lacks)
+        except EstimationError as e:
+            lacks = f"a model that can be fitted: {e}"
+            rows[reading.id] = _not_testable(claim, reading, "no_fit", lacks)
+        else:
+            rows[reading.id] = _decide(context, claim, reading, results[reading.id])
+    return results, rows
+
+
+def _association(claim: Claim, rows: Mapping[str, Evidence]) -> Verdict:
+    """Whether the two go together: what all readings that rivals act on give, before these are tried."""
+    joint = len(joint_readings(claim))
+    verdicts = {
+        apply_joint_level(rows[name], reading, joint).verdict
+        for name, reading in readings_with_rivals(claim).items()
+        if name in rows
+    }
+    order: tuple[Verdict, ...] = ("contradicted", "not testable", "undecided", "supported")
+    return next((v for v in order if v in verdicts), "not testable")
+
+
+def _apply_rivals(
+    context: EvaluationContext,
+    claim: Claim,
+    results: Mapping[str, RawEstimate],
+    rows: dict[str, Evidence],
+) -> dict[str, tuple[Rival, ...]]:
+    """The rivals of each reading that they act on; `rows` become what the rivals leave of them."""
+    primary, joint, with_rivals = (
+        claim.primary,
+        len(joint_readings(claim)),
+        readings_with_rivals(claim),
+    )
+    rivals: dict[str, tuple[Rival, ...]] = {}
+    if primary.id not in with_rivals:
+        rows[primary.id] = apply_joint_level(rows[primary.id], primary, joint)
+    for name, reading in with_rivals.items():
+        if name in results:
+            adapted = context.adapt(claim, reading)
+            rows[name], rivals[name] = apply_rivals(
+                context, claim, adapted, rows[name], joint=joint
+            )
+    return rivals
+
+
+def _decide(
+    context: EvaluationContext, claim: Claim, reading: AnyReading, result: RawEstimate
+) -> Evidence:
+    """A reading decided by itself."""
+    if reading.region is None:
+        return _evidence(claim, reading, "undecided", result)
+    warnings = (*_warnings(context), *result.warnings)
+    if result.open:
+        return _evidence(claim, reading, "undecided", result, reason=result.open, warnings=warnings)
+    region = reading.claimed_region
+    decision = decide(result.estimate, region)
+    verdict, reason = decision.verdict, decision.reason
+    if verdict == "contradicted" and reading.why_not_contradicted:
+        verdict, reason = "undecided", reading.why_not_contradicted
+    elif verdict == "undecided":
+        reason += _data_needed(reading, result, region)
+    p = None if math.isnan(decision.p) else decision.p
+    return _evidence(claim, reading, verdict, result, reason=reason, p=p, warnings=warnings)
+
+
+def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> str:
+    """How many events more would decide, as the end of a reason; empty where that is not known."""
+    more = more_events(result.estimate, region, result.events, reading.alternative)
+    if not more:
+        return ""
+    is_departure = isinstance(reading, EventReading) and reading.event == "defection"
+    cases = "departures" if is_departure else "cases"
+    has_effect = not math.isnan(region.effect)
+    truth = f"{region.effect:.2f}" if has_effect else f"{reading.alternative:g}"
+    rounded = round(more, -max(len(str(more)) - 2, 0))
+    return f"; data on about {rounded:,} more {cases} would decide it if the truth were {truth}"
+
+
+def _not_testable(claim: Claim, reading: AnyReading, code: str, lacks: str) -> Evidence:
+    return _evidence(claim, reading, "not testable", lacks=lacks, code=code)
+
+
+def _evidence(
+    claim: Claim,
+    reading: AnyReading,
+    verdict: Verdict,
+    result: RawEstimate | None = None,
+    *,
+    reason: str = "",
+    p: float | None = None,
+    warnings: tuple[str, ...] = (),
+    lacks: str = "",
+    code: str = "",
+) -> Evidence:
+    """A reading with its verdict; `result` is None, and `lacks` says why, where there is no number."""
+    return Evidence(
+        claim=claim.id,
+        reading=reading.id,
+        label=reading.label,
+        primary=reading.primary,
+        verdict=verdict,
+        verdict_family=verdict,
+        reason=reason,
+        estimate=result.estimate if result else None,
+        p=p,
+        p_family=None,
+        unit=reading.unit,
+        region=reading.region or "",
+        customers=result.customers if result else 0,
+        events=result.events if result else 0,
+        horizon_days=result.horizon_days if result else None,
+        lacks=lacks,
+        warnings=warnings,
+        series=result.series if result else (),
+        asides=result.asides if result else (),
+        code=code,
+    )
+
+
+def _warnings(context: EvaluationContext) -> tuple[str, ...]:
+    unknown = context.store.audit.fact("unknown moments")
+    if isinstance(unknown, Share) and unknown.share > MANY_UNKNOWN:
+        return (
+            f"{unknown.share:.0%} of the moments have no grade: counts are of recorded bad moments only",
+        )
+    return ()
+
+
+def _reference_value(
+    claim: Claim, name: str | None, results: Mapping[str, RawEstimate]
+) -> ReferenceValue | None:
+    """A number of the claim to hold the estimate against; None where it is not declared or could not be computed."""
+    if name is None or name not in results:
+        return None
+    e = results[name].estimate
+    return ReferenceValue(
+        value=e.value,
+        low=e.low,
+        high=e.high,
+        label=claim.reading(name).label,
+        unit=results[name].unit,
+    )

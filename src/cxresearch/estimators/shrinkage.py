@@ -1,0 +1,70 @@
+"""Shares of few moments, drawn towards the share among all customers, so that one moment does not make an extreme."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+
+from cxresearch.risk.table import RiskTable
+
+_STEP = 0.2  # of log odds: how finely customers are distinguished
+_LEAST_VARIANCE = 1e-4  # of true shares between customers
+_WEIGHTS = (
+    1.0,
+    200.0,
+)  # moments that the share among all customers may count as, at least and at most
+
+
+def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
+    """The table with shares so far as log odds, drawn towards what they are among all customers.
+
+    A customer with `a` such moments of `n` has log((a + w p) / (n - a + w (1 - p))), p being their share among all
+    moments and w as many moments as make the variance of true shares between customers what it is, by the method of
+    moments over customers.
+
+    Args:
+        table: with a feature whose levels are those of `histories.graded_share`, such as ``1/4``.
+        name: the feature.
+
+    Returns:
+        The table, its levels numbers; and whether customers differ in them at all. The table is as it was where no
+        moment, or every one, counts.
+
+    Raises:
+        EstimationError: no such feature.
+    """
+    feature = table.feature(name)
+    counts = {
+        level: tuple(map(float, level.split("/"))) for level in feature.levels if "/" in level
+    }
+    exits = table.flows.group_by(name).agg(
+        n=pl.sum_horizontal(pl.col(*table.causes).cast(pl.Int64)).sum()
+    )
+    customers = {feature.levels[code]: int(n) for code, n in exits.iter_rows()}
+    by_level = [(a, n, customers.get(level, 0)) for level, (a, n) in counts.items()]
+    moments = sum(n * k for _, n, k in by_level)
+    hits = sum(a * k for a, _, k in by_level)
+    if not 0 < hits < moments:
+        return table, False
+    p = hits / moments
+    weight = _weight_of_all(by_level, p)
+    names = {}
+    for level, (a, n) in counts.items():
+        odds = math.log((a + weight * p) / (n - a + weight * (1 - p)))
+        names[level] = f"{_STEP * round(odds / _STEP):.1f}"
+    result = table.relabel(name, names)
+    return result, result.flows[name].n_unique() > 1
+
+
+def _weight_of_all(by_level: list[tuple[float, float, int]], p: float) -> float:
+    """How many moments the share among all customers counts as.
+
+    Args:
+        by_level: such moments, moments and customers.
+        p: the share among all moments.
+    """
+    pairs = sum(n * (n - 1) * k for _, n, k in by_level)
+    both = sum(max(a * (a - 1), 0.0) * k for a, _, k in by_level)
+    variance = max(both / max(pairs, 1.0) - p * p, _LEAST_VARIANCE)
+    return min(max(p * (1 - p) / variance - 1, _WEIGHTS[0]), _WEIGHTS[1])
