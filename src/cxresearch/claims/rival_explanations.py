@@ -251,7 +251,7 @@ class Temperament(RivalExplanation):
 
 
 class WhoAnswers(RivalExplanation):
-    """Customers about to leave do not grade: moments without a grade are held equal, or count as of the grade asked for."""
+    """Customers about to leave do not grade: moments without a grade are held equal, or count as asked about."""
 
     __slots__ = ()
 
