@@ -11,6 +11,7 @@ from functools import cache
 
 import polars as pl
 import pytest
+from lifelines import WeibullFitter
 
 import cxresearch as cx
 from cxresearch import charts, curves, estimators, histories, journey
@@ -21,6 +22,8 @@ MIXED = ("study", "records", "table", "docket")
 NOTHING, NUMBER, TEXT, LIST, OBJECT = None, 3, "segment", ["segment", 3], object()
 WRONG = {
     "str": (NUMBER, LIST, OBJECT),
+    "Unit | str": (NUMBER, LIST, OBJECT, TEXT),
+    "Fitter": (TEXT, NUMBER, LIST, *MIXED),
     "int": (TEXT, 2.5, True, LIST),
     "float": (TEXT, LIST, True),
     "bool": (TEXT, NUMBER, LIST),
@@ -66,6 +69,8 @@ CLASSES = (
 WRONG |= dict.fromkeys(CLASSES, (TEXT, NUMBER, LIST, *MIXED))
 VALUES = {
     "str": "bad",
+    "Unit | str": "share",
+    "Fitter": WeibullFitter(),
     "int": 1,
     "float": 0.9,
     "Sequence[str]": ["bad"],

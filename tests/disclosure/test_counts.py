@@ -1,7 +1,7 @@
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from cxresearch.disclosure.counts import about, classes, count_text, hide, tellable
+from cxresearch.disclosure.counts import about, count_text, hide, merge_classes, rests_on_enough
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_small_counts_and_what_gives_them_away_are_hidden(counts, shown):
     ],
 )
 def test_sparse_neighbours_share_a_class(counts, result):
-    assert classes(counts, 10) == result
+    assert merge_classes(counts, 10) == result
     assert sum(n for _, n in result) in (0, sum(counts))
 
 
@@ -53,26 +53,26 @@ def wilson(cases, customers):
 @pytest.mark.parametrize("cases", [3, 9, 10, 11, 20])
 def test_a_share_tells_no_small_count_of_cases_or_of_others(cases, customers):
     p, low, high = wilson(cases, customers)
-    assert tellable(p, low, high, is_share=True) == (cases >= 10)
-    assert tellable(1 - p, 1 - high, 1 - low, is_share=True) == (cases >= 10)
-    assert tellable(p, low, high, is_share=True, min_cell=3)
+    assert rests_on_enough(p, low, high, is_share=True) == (cases >= 10)
+    assert rests_on_enough(1 - p, 1 - high, 1 - low, is_share=True) == (cases >= 10)
+    assert rests_on_enough(p, low, high, is_share=True, min_cell=3)
 
 
 def test_shares_of_nobody_and_of_all_are_told():
-    assert tellable(0.0, 0.0, 0.02, is_share=True)
-    assert tellable(1.0, 0.98, 1.0, is_share=True)
-    assert not tellable(0.0, 0.0, 0.3, is_share=True, customers=9)
+    assert rests_on_enough(0.0, 0.0, 0.02, is_share=True)
+    assert rests_on_enough(1.0, 0.98, 1.0, is_share=True)
+    assert not rests_on_enough(0.0, 0.0, 0.3, is_share=True, customers=9)
 
 
 def test_a_wide_hazard_ratio_is_told():
-    assert tellable(1.3, 0.4, 4.2, is_share=False, customers=200, events=40)
+    assert rests_on_enough(1.3, 0.4, 4.2, is_share=False, customers=200, events=40)
 
 
 @pytest.mark.parametrize("few", [{"customers": 3}, {"events": 9}])
 def test_a_number_of_few_is_not_told_whatever_its_unit(few):
     for is_share in (True, False):
-        assert not tellable(0.5, 0.49, 0.51, is_share=is_share, **few)
-        assert tellable(0.5, 0.49, 0.51, is_share=is_share, customers=2000, events=1000)
+        assert not rests_on_enough(0.5, 0.49, 0.51, is_share=is_share, **few)
+        assert rests_on_enough(0.5, 0.49, 0.51, is_share=is_share, customers=2000, events=1000)
 
 
 def test_what_may_be_worked_out_of_hidden_counts():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cxresearch as cx
-from cxresearch.disclosure.counts import grain, to_grain
+from cxresearch.disclosure.counts import round_share, share_step
 from cxresearch.estimators.coarse_curves import coarse
 
 
@@ -73,8 +73,14 @@ def test_few_who_left_make_no_step_and_none_a_flat_one():
     ("customers", "step"), [(90, 0.05), (400, 0.01), (4000, 0.001), (10**7, 0.0001), (3, 0.1)]
 )
 def test_shares_are_as_coarse_as_the_customers_are_few(customers, step):
-    assert grain(customers, 10) == pytest.approx(step)
+    assert share_step(customers, 10) == pytest.approx(step)
 
 
 def test_rounded_shares_stay_shares():
-    assert [to_grain(x, 0.05) for x in (0.0, 0.02, 0.031, 0.98, 1.0)] == [0.0, 0.0, 0.05, 1.0, 1.0]
+    assert [round_share(x, 0.05) for x in (0.0, 0.02, 0.031, 0.98, 1.0)] == [
+        0.0,
+        0.0,
+        0.05,
+        1.0,
+        1.0,
+    ]

@@ -27,7 +27,7 @@ def test_wilson_as_in_statsmodels():
         {"x": ("a",)},
         causes=("defection",),
     )
-    assert (result.part, result.whole) == (240, 300)
+    assert (result.count, result.total) == (240, 300)
     assert (result.estimate.low, result.estimate.high) == pytest.approx(
         proportion_confint(240, 300, method="wilson")
     )
@@ -46,7 +46,7 @@ def test_shares_of_clusters_as_in_statsmodels(alike):
         cov_kwds={"groups": (np.arange(400) // 4)[left], "use_correction": False},
     )
     number = result.estimate
-    assert (result.part, result.whole) == (np.array(levels)[left].sum(), 320)
+    assert (result.count, result.total) == (np.array(levels)[left].sum(), 320)
     assert (number.scale, number.errors, number.df) == ("logit", "clusters", 99)
     assert number.se == pytest.approx(theirs.bse[0], rel=1e-9)
     half = stats.t.ppf(0.975, 99) * theirs.bse[0]

@@ -80,9 +80,9 @@ def test_as_in_plain_loops(causes, ages, strata):
         table, {"silent": ("yes",)}, "age", subset=among, causes=names, strata=strata
     )
     leavers, counts, expected, own, alone = in_loops(rows, causes, ages, strata)
-    assert (result.whole, result.part, result.alone) == (leavers, counts, alone)
+    assert (result.leavers, result.count, result.alone) == (leavers, counts, alone)
     assert result.expected == pytest.approx(expected, rel=1e-12)
-    assert result.own == pytest.approx(own / leavers, rel=1e-12)
+    assert result.leavers_share == pytest.approx(own / leavers, rel=1e-12)
     assert result.comparators.value == pytest.approx(expected / leavers, rel=1e-12)
     assert result.excess.value == pytest.approx((counts - expected) / leavers, rel=1e-9)
     assert result.exposed == share(table, {"silent": ("yes",)}, subset=among, causes=names).estimate
@@ -177,7 +177,7 @@ def test_chance_leaves_no_excess_however_small_the_risk_sets():
     assert abs(z.mean()) < 3 / np.sqrt(len(z))
     # the spread of 60 is known to a part in sqrt(120); sums of squares alone would make it 1.3
     assert 0.75 < z.std() < 1.25
-    assert all(f.own > 0.3 and f.alone > 0 for f in result)
+    assert all(f.leavers_share > 0.3 and f.alone > 0 for f in result)
 
 
 def test_leavers_who_all_count_are_no_certainty():
@@ -185,7 +185,7 @@ def test_leavers_who_all_count_are_no_certainty():
         silent=pl.when(pl.col("event") == 1).then(pl.lit("yes")).otherwise("silent")
     )
     result = share_at_risk(table_of(rows), {"silent": ("yes",)}, "age")
-    assert result.part == result.whole
+    assert result.count == result.leavers
     assert result.exposed.scale == "wilson"
     assert result.excess.se >= result.excess.se_model > 0
 
@@ -212,7 +212,7 @@ def test_what_cannot_be_asked():
 
 def test_a_few_customers_have_an_interval():
     result = share_at_risk(table_of(changing(5, 120)), {"silent": ("yes",)}, "age")
-    assert 20 < result.whole < 80
+    assert 20 < result.leavers < 80
     assert result.excess.low < result.excess.value < result.excess.high
     # a model's error is nearly right where nothing means anything
     assert result.excess.se == pytest.approx(result.excess.se_model, rel=0.35)

@@ -33,7 +33,7 @@ from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import Evidence, Series, Trial
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL, grain, to_grain
+from cxresearch.disclosure.counts import MIN_CELL, round_share, share_step
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
@@ -64,14 +64,14 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
     instance("evidence", evidence, Evidence, "a reading that was tried, such as trial.primary")
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     arguments(min_cell=min_cell)
-    step = grain(evidence.customers, min_cell)
+    step = share_step(evidence.customers, min_cell)
     reading = trial.claim.reading(evidence.reading)
     done = _DONE.get(reading.event, "counted") if isinstance(reading, EventReading) else "counted"
     rows: list[dict[str, Any]] = [
         {
             "series": s.name,
             "day": s.x[i],
-            "share": to_grain(s.y[i], step),
+            "share": round_share(s.y[i], step),
             "low": _band(s.low, i, step),
             "high": _band(s.high, i, step),
         }
@@ -178,7 +178,7 @@ def _kept(series: Series, evidence: Evidence, min_cell: int) -> list[int]:
 
 
 def _band(limits: Sequence[float], i: int, step: float) -> float | None:
-    return to_grain(limits[i], step) if limits and math.isfinite(limits[i]) else None
+    return round_share(limits[i], step) if limits and math.isfinite(limits[i]) else None
 
 
 def _origin_title(evidence: Evidence, trial: Trial) -> str:
@@ -218,7 +218,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     )
     arguments(min_cell=min_cell)
     clock = one_clock(causes)
-    step = grain(max(float(c.at_risk.max(initial=1.0)) for c in causes.values()), min_cell)
+    step = share_step(max(float(c.at_risk.max(initial=1.0)) for c in causes.values()), min_cell)
     given = {name: coarse(c, min_cell) for name, c in causes.items()}
     few = [name for name, c in given.items() if not len(c.times)]
     causes = {name: c for name, c in given.items() if len(c.times)}
@@ -226,7 +226,7 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
     rows: list[dict[str, Any]] = []
     lower = np.zeros(len(times))
     for name, curve in causes.items():
-        height = np.array([to_grain(v, step) for v in _steps(curve, times)])
+        height = np.array([round_share(v, step) for v in _steps(curve, times)])
         for t, a, v in zip(times.tolist(), lower.tolist(), height.tolist(), strict=True):
             row = {"cause": name, "time": t, "from": round(a, 4), "to": round(a + v, 4), "share": v}
             rows.append(row | {"all": round(a + v, 4)})
@@ -393,12 +393,12 @@ def retention(
 def _rows(name: str, curve: Incidence, min_cell: int) -> list[dict[str, Any]]:
     """The points of a curve; none where fewer left than may be shown."""
     shown = coarse(curve, min_cell)
-    step = grain(float(curve.at_risk.max(initial=1.0)), min_cell)
+    step = share_step(float(curve.at_risk.max(initial=1.0)), min_cell)
     rows = [
         {
             "level": name,
             "time": float(shown.times[i]),
-            "share": to_grain(1 - float(shown.incidence[i]), step),
+            "share": round_share(1 - float(shown.incidence[i]), step),
         }
         | _limits(shown, i, step)
         for i in thinned(len(shown.times), 100)
@@ -412,7 +412,7 @@ def _limits(curve: Incidence, i: int, step: float) -> dict[str, float | None]:
     low, high = 1 - float(curve.high[i]), 1 - float(curve.low[i])
     if curve.incidence[i] <= 0 or high - low > _WIDE:
         return {"low": None, "high": None}
-    return {"low": to_grain(low, step), "high": to_grain(high, step)}
+    return {"low": round_share(low, step), "high": round_share(high, step)}
 
 
 def _gone(curves: Mapping[str, Incidence], names: list[str]) -> str:

@@ -35,7 +35,7 @@ def apply_requirements(primary: Reading, rows: Mapping[str, Evidence]) -> Eviden
 
 
 def naive_differs(claim: Claim, rows: Mapping[str, Evidence]) -> bool:
-    """Whether the naive number points otherwise than the verdict; beside an open verdict, whether it decides."""
+    """Whether the naive number points otherwise than the verdict; where the verdict is open, whether it decides."""
     naive, primary = rows.get(claim.naive or ""), rows[claim.primary.id]
     if (
         naive is None
@@ -47,8 +47,10 @@ def naive_differs(claim: Claim, rows: Mapping[str, Evidence]) -> bool:
     if primary.verdict == "undecided":
         return naive.verdict in ("supported", "contradicted")
     where = claim.reading(naive.reading).claimed_region
-    says = "supported" if where.low <= naive.estimate.value <= where.high else "contradicted"
-    return primary.verdict in ("supported", "contradicted") and says != primary.verdict
+    naive_verdict = (
+        "supported" if where.low <= naive.estimate.value <= where.high else "contradicted"
+    )
+    return primary.verdict in ("supported", "contradicted") and naive_verdict != primary.verdict
 
 
 def adjust_multiplicity(trials: Sequence[Trial], method: str, alpha: float) -> list[Trial]:
@@ -76,7 +78,7 @@ def adjust_multiplicity(trials: Sequence[Trial], method: str, alpha: float) -> l
 
 
 def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
-    """The primary reading in the light of one that must say so too, or of a negative control that must not fail."""
+    """The primary reading, given another that must agree, or a negative control that must not fail."""
     if requirement.includes is not None:
         return _including(row, other, requirement, requirement.includes)
     if requirement.negative_control:

@@ -40,7 +40,7 @@ class Variant:
         proneness: whether the share of such moments so far is held equal.
         unknown: what moments without a grade count as: nothing, something to be held equal, or as of the grade that is
             asked about.
-        event: another cause of leaving, as a negative control; empty for the reading's own.
+        event: another cause of leaving, as a negative control; empty for that of the reading.
     """
 
     lead: int = 0
@@ -119,8 +119,8 @@ def claim_histories(
         how = claim.at_lead.get(name, "delayed" if name in asked else "set back")
         if variant.lead and how == "longer window":
             entry = {**entry, "days": int(entry["days"]) + variant.lead}
-        made = make_history(f"claims.{claim.id}.histories.{name}", entry)
-        history = setting.looked_back(reading, made)
+        history = make_history(f"claims.{claim.id}.histories.{name}", entry)
+        history = setting.looked_back(reading, history)
         if variant.lead and how != "delayed":
             history = behind(history, variant.lead if how == "set back" else 0, lag)
         result[name] = history
@@ -161,7 +161,7 @@ def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, A
     """What customers may be prone to that a reading asks about; empty where there is no such thing."""
     if claim.proneness:
         return claim.proneness
-    found: dict[str, Mapping[str, Any]] = {}
+    result: dict[str, Mapping[str, Any]] = {}
     for name in reading.subjects():
         entry = claim.histories.get(name, {})
         use = entry.get("use")
@@ -174,8 +174,8 @@ def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, A
         else:
             continue
         if kind.get("grade") != "unknown" and kind:
-            found.setdefault(repr(sorted(kind.items())), {"use": "graded_share", **kind})
-    return tuple(found.values())
+            result.setdefault(repr(sorted(kind.items())), {"use": "graded_share", **kind})
+    return tuple(result.values())
 
 
 def asked_grade(claim: Claim, reading: AnyReading) -> str:

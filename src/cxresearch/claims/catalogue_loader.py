@@ -48,7 +48,7 @@ def parse_claim(raw: Mapping[str, Any]) -> Claim:
     """A claim from an entry of the catalogue or of a study file.
 
     A reading with `same_as` has the keys of that reading, which stands above it, except for those that it gives itself.
-    A `base_rate` can be the keys of a reading instead of the id of one: an incidence that is only shown beside the
+    A `base_rate` can be the keys of a reading instead of the id of one: an incidence that is only shown next to the
     others, called ``left-anyway``.
 
     Raises:
@@ -89,11 +89,13 @@ def _completed(where: str, readings: Iterable[Any]) -> list[dict[str, Any]]:
             raise ClaimError(
                 f"{at} must be a section with keys of its own, written [[claims.readings]], was {raw!r}"
             )
-        whole = _with_keys_of_another(at, raw, result)
-        kind = type_of(at, whole)
-        settings.convert(at, {key: value for key, value in whole.items() if key != "kind"}, kind)
-        result[str(whole.get("id"))] = whole
-        complete.append(whole)
+        completed = _with_keys_of_another(at, raw, result)
+        kind = type_of(at, completed)
+        settings.convert(
+            at, {key: value for key, value in completed.items() if key != "kind"}, kind
+        )
+        result[str(completed.get("id"))] = completed
+        complete.append(completed)
     return complete
 
 
@@ -167,18 +169,20 @@ def _section(raw: Mapping[str, Any]) -> Iterator[Claim]:
             claim.exposure,
             *(name for r in claim.readings for name in (*r.names(), *r.subjects())),
         }
-        own = {name: history for name, history in claim.histories.items() if name in used}
-        yield msgspec.structs.replace(claim, histories=own)
+        used_histories = {
+            name: history for name, history in claim.histories.items() if name in used
+        }
+        yield msgspec.structs.replace(claim, histories=used_histories)
 
 
-def claims_of(own: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
-    """The catalogue and a study's own claims; an own one with a known id takes its place.
+def claims_of(of_study: tuple[Mapping[str, Any], ...]) -> tuple[Claim, ...]:
+    """The catalogue and the claims of a study; one of these with a known id takes its place.
 
     Raises:
         ClaimError: an entry is not in the grammar, or two of them share an id.
     """
     mine: dict[str, Claim] = {}
-    for claim in map(parse_claim, own):
+    for claim in map(parse_claim, of_study):
         if claim.id in mine:
             raise ClaimError(
                 f"claims.{claim.id}: two claims of the study have this id; give each an id of its own"

@@ -47,8 +47,8 @@ def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReadin
     return RawEstimate(
         estimate=result.estimate,
         unit=reading.unit,
-        customers=result.whole,
-        events=result.part,
+        customers=result.total,
+        events=result.count,
         asides=table.asides,
     )
 
@@ -86,7 +86,7 @@ def compute_share_at_risk(
         estimate=number,
         unit=reading.unit,
         customers=table.customers,
-        events=result.whole,
+        events=result.leavers,
         asides=table.asides,
     )
 

@@ -302,8 +302,8 @@ class ModelComparisonReading(ModelReading, frozen=True, kw_only=True, tag="model
 
     def _subjects(self) -> tuple[str, ...]:
         compared = (name for term in (*self.a, *self.b) for name in features(term))
-        own = (self.time_origin.history,) if self.time_origin else ()
-        return (*self.subset, *compared, *own)
+        origin = (self.time_origin.history,) if self.time_origin else ()
+        return (*self.subset, *compared, *origin)
 
     def _terms(self) -> tuple[str, ...]:
         return (*self.model.terms, *self.a, *self.b)
@@ -348,7 +348,7 @@ class ShareReading(CountedShareReading, frozen=True, kw_only=True, tag="share"):
 
 
 class ShareAtRiskReading(CountedShareReading, frozen=True, kw_only=True, tag="share_at_risk"):
-    """A share of those who left, beside that of customers at risk on the same day.
+    """A share of those who left, compared with that of customers at risk on the same day.
 
     Attributes:
         matched_on: a history in which they are at the same level.

@@ -75,8 +75,8 @@ class ObservedVsExpected(Result):
             else ""
         )
         heads = (self.label, "left", "expected")
-        own = html_table(f"Who left, by {self.label}", heads, rows, (note, hidden))
-        return self.table.html(self.min_cell) + own
+        counts = html_table(f"Who left, by {self.label}", heads, rows, (note, hidden))
+        return self.table.html(self.min_cell) + counts
 
 
 def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
@@ -95,10 +95,10 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> records = cx.read_records(study)
-        >>> found = cx.observed_vs_expected(records, cx.catalogue()["bad-moments-drive-away"])
-        >>> found.to_polars().columns
+        >>> result = cx.observed_vs_expected(records, cx.catalogue()["bad-moments-drive-away"])
+        >>> result.to_polars().columns
         ['level', 'observed', 'expected']
-        >>> found.levels
+        >>> result.levels
         ('0', '1+', 'unknown')
     """
     instance("records", records, Records, "records, as read_records gives them")

@@ -38,7 +38,7 @@ class TimeOrigin(Section, frozen=True):
 
 
 class CompetingEvent(Section, frozen=True):
-    """A transition that ends the follow-up, as a cause of its own.
+    """A transition that ends the follow-up, as a separate cause.
 
     Attributes:
         history: a history that only rises.
@@ -120,7 +120,7 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
         id: short name, unique in its claim.
         label: what the number is, in plain words.
         primary: whether the verdict rests on it; one per claim.
-        descriptive: a number shown beside others and not decided itself.
+        descriptive: a number shown next to others and not decided itself.
         region: where the claim says the number lies.
         smallest_effect: the smallest effect that matters: a ratio above one, or a difference of shares.
         alternative: the value at which more data are planned for.
@@ -186,7 +186,7 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
         return ()
 
     def validate(self, scope: Scope) -> None:
-        """Refuse a reading that could not be computed, or whose number would not be what it says.
+        """Refuse a reading that could not be computed, or whose number would not be what its keys declare.
 
         Raises:
             ClaimError: the message names the key and what is allowed.

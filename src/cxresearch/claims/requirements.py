@@ -1,4 +1,4 @@
-"""What a study lacks for a claim, found before anything is computed."""
+"""What a study lacks for a claim, determined before anything is computed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def adapt_to_study(
 
     Args:
         study: the study.
-        audit: its audit, which tells the grades that contacts have.
+        audit: its audit, which holds the grades that contacts have.
         has: what histories may read.
         claim: of the reading.
         reading: the reading as it is written.
@@ -117,10 +117,10 @@ def adapt_to_study(
             raise NotTestable("no_such_data", f"{grade} moments: no contact is graded {grade}")
     if not isinstance(reading, ModelReading):
         return reading
-    return cast(AnyReading, _with_own_terms(study, reading, nobody, grade_of))
+    return cast(AnyReading, _with_terms_of_study(study, reading, nobody, grade_of))
 
 
-def _with_own_terms(
+def _with_terms_of_study(
     study: Study, reading: ModelReading, nobody: set[str], grade_of: Callable[[str], str]
 ) -> ModelReading:
     def spelt(terms: Sequence[str]) -> tuple[str, ...]:
@@ -131,10 +131,10 @@ def _with_own_terms(
     terms = tuple(
         t for t in spelt(reading.model.terms) if not nobody & {*map(grade_of, features(t))}
     )
-    own = structs.replace(reading, model=structs.replace(reading.model, terms=terms))
-    if not isinstance(own, ModelComparisonReading):
-        return own
-    return structs.replace(own, a=spelt(own.a), b=spelt(own.b))
+    adapted = structs.replace(reading, model=structs.replace(reading.model, terms=terms))
+    if not isinstance(adapted, ModelComparisonReading):
+        return adapted
+    return structs.replace(adapted, a=spelt(adapted.a), b=spelt(adapted.b))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

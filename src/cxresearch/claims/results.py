@@ -154,7 +154,7 @@ class Evidence(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Trial(Result, Mapping[str, Evidence]):
-    """A claim, tried: its readings, the numbers beside them, and a sentence.
+    """A claim, tried: its readings, reference values, and a sentence.
 
     Attributes:
         claim: the entry of the catalogue.
@@ -231,7 +231,7 @@ class Trial(Result, Mapping[str, Evidence]):
         return _table(self.readings)
 
     def to_dict(self) -> dict[str, Any]:
-        """The verdict in words, the readings and the numbers beside them."""
+        """The verdict in words, the readings and the reference values."""
         return {
             "claim": self.claim.id,
             "statement": self.claim.statement,
@@ -250,8 +250,8 @@ class Trial(Result, Mapping[str, Evidence]):
             (e.label, shown(e), e.region or "–", f"{SYMBOLS[e.verdict]} {e.verdict}")
             for e in self.readings
         ]
-        beside = ((f"{name}: {b.label}", b) for name, b in self._beside())
-        rows += [(label, b.unit.text(b.value), "–", "–") for label, b in beside]
+        references = ((f"{name}: {b.label}", b) for name, b in self._reference_values())
+        rows += [(label, b.unit.text(b.value), "–", "–") for label, b in references]
         verdict = f"{escape(self.claim.id)}: {SYMBOLS[self.verdict]} {self.verdict}"
         table = html_table(
             self.claim.statement, ("reading", "estimate", "the claim", "verdict"), rows
@@ -263,7 +263,7 @@ class Trial(Result, Mapping[str, Evidence]):
         parts += [f"<p>The study declares: {escape(d)}</p>" for d in self.declared]
         return "".join(parts)
 
-    def _beside(self) -> tuple[tuple[str, ReferenceValue], ...]:
+    def _reference_values(self) -> tuple[tuple[str, ReferenceValue], ...]:
         pairs = (("what happens anyway", self.base_rate), ("counted naively", self.naive))
         return tuple((name, b) for name, b in pairs if b is not None)
 
@@ -328,8 +328,8 @@ class Docket(Result, Mapping[str, Trial]):
                 {
                     **_row(e),
                     "level": self.level,
-                    "base_rate": _beside(t, e, "base_rate"),
-                    "naive": _beside(t, e, "naive"),
+                    "base_rate": _reference_value(t, e, "base_rate"),
+                    "naive": _reference_value(t, e, "naive"),
                     **(_two_parts(t) if e.primary else _NO_PARTS),
                 }
                 for t in self.trials
@@ -374,9 +374,11 @@ class Docket(Result, Mapping[str, Trial]):
             lines.append(f"    {t.claim.statement}")
             lines.append(f"    {t.sentence}")
             lines += [f"    {t.answer}"] if t.answer else []
-            for label, beside in (("base rate", t.base_rate), ("naive answer", t.naive)):
-                if beside:
-                    lines.append(f"    {label}: {beside.unit.text(beside.value)} ({beside.label})")
+            for label, reference in (("base rate", t.base_rate), ("naive answer", t.naive)):
+                if reference:
+                    lines.append(
+                        f"    {label}: {reference.unit.text(reference.value)} ({reference.label})"
+                    )
             if e.verdict_family != e.verdict:
                 lines.append(f"    after {self.multiplicity}: {e.verdict_family}")
             lines += [
@@ -483,7 +485,7 @@ def _table(readings: Iterable[Evidence]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema_overrides=_KINDS, infer_schema_length=None)
 
 
-def _beside(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:
+def _reference_value(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:
     result: ReferenceValue | None = getattr(trial, which)
     if result is None or not e.primary:
         return None

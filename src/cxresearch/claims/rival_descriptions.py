@@ -34,9 +34,9 @@ class RivalEntry(Section, frozen=True):
     """How a rival explanation applies to a claim.
 
     Attributes:
-        status: ``required``: a verdict must survive it; ``shown``: its number stands beside the verdict and decides
-            nothing; ``held equal``: it is in the model itself; ``aliased``: it cannot be told apart from what the claim
-            asks about; ``meaningless``: it explains nothing here.
+        status: ``required``: a verdict must survive it; ``shown``: its number is shown and decides nothing; ``held
+            equal``: it is in the model itself; ``aliased``: it cannot be told apart from what the claim asks about;
+            ``meaningless``: it explains nothing here.
         reason: why, in a sentence.
         readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
         lead_days: days that are left aside, of `already-leaving`; those of the study when not given.

@@ -186,7 +186,7 @@ class Claim(Section, frozen=True):
         show_by_contacts: whether a caution shows who has bad moments and who leaves, by number of contacts.
         change_our_mind: what would.
         notes: what the number does not say.
-        published: what others found.
+        published: what others have published.
     """
 
     id: str

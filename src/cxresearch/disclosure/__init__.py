@@ -2,5 +2,22 @@
 
 ::
 
-    counts  single counts, and lists with a known total    tables  two-way tables with known totals
+    counts  one list of counts, and numbers made of them    tables  several counts of which sums are known
+
+In `counts`:
+
+- `hide`: a list with a known total, None in place of small counts;
+- `merge_classes`: counts by number, neighbours merged until each is large enough;
+- `round_count`: a count to the nearest multiple of the smallest one shown;
+- `count_text`, `about`: a count in words, exact or rounded;
+- `readable_positions`: where a curve that only grows may be read;
+- `share_step`, `round_share`: to what shares of so many customers are rounded, and a share rounded to that;
+- `rests_on_enough`: whether a number with its interval rests on enough customers.
+
+In `tables`:
+
+- `sums_to_hide`: which sums of cells, the general rule that the others use;
+- `cells_to_hide`: which cells of a two-way table with known totals;
+- `hide_cells`: that table, None in place of those cells;
+- `levels_to_hide`: which levels of service, where the grades of all moments are known.
 """

@@ -32,7 +32,7 @@ def hide(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[int | None, .
     return tuple(None if i in hidden else n for i, n in enumerate(counts))
 
 
-def classes(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[tuple[str, int], ...]:
+def merge_classes(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[tuple[str, int], ...]:
     """Counts by number, with neighbours put together until each class is large enough to show.
 
     Args:
@@ -72,7 +72,7 @@ def count_text(count: int | None, min_cell: int = MIN_CELL) -> str:
     )
 
 
-def rounded(count: int, min_cell: int = MIN_CELL) -> int:
+def round_count(count: int, min_cell: int = MIN_CELL) -> int:
     """A count to the nearest multiple of `min_cell`, for where its difference to another one may be small."""
     return (count + min_cell // 2) // min_cell * min_cell
 
@@ -82,11 +82,11 @@ def about(count: int | None, min_cell: int = MIN_CELL) -> str:
     return (
         count_text(count, min_cell)
         if count is None or count < min_cell
-        else f"about {rounded(count, min_cell):,}"
+        else f"about {round_count(count, min_cell):,}"
     )
 
 
-def apart(counts: Iterable[float], min_cell: int = MIN_CELL) -> tuple[int, ...]:
+def readable_positions(counts: Iterable[float], min_cell: int = MIN_CELL) -> tuple[int, ...]:
     """Positions of a count that only grows, at which it may be read: at least `min_cell` lie between any two of them.
 
     Args:
@@ -101,7 +101,7 @@ def apart(counts: Iterable[float], min_cell: int = MIN_CELL) -> tuple[int, ...]:
     return tuple(kept)
 
 
-def grain(customers: float, min_cell: int = MIN_CELL) -> float:
+def share_step(customers: float, min_cell: int = MIN_CELL) -> float:
     """To what shares of so many customers are rounded, so that no difference of two gives a small count away.
 
     Args:
@@ -119,12 +119,12 @@ def grain(customers: float, min_cell: int = MIN_CELL) -> float:
     )
 
 
-def to_grain(share: float, step: float) -> float:
+def round_share(share: float, step: float) -> float:
     """A share to the nearest step, inside 0 to 1."""
     return round(min(max(round(share / step) * step, 0.0), 1.0), 4)
 
 
-def tellable(
+def rests_on_enough(
     value: float,
     low: float,
     high: float,

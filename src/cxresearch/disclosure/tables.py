@@ -12,7 +12,7 @@ from cxresearch.disclosure.counts import hide
 Sum = tuple[int, ...]  # positions of the cells that add up to a number
 
 
-def withheld(
+def sums_to_hide(
     counts: Sequence[int], known: Sequence[Sum], wanted: Mapping[Hashable, Sum], min_cell: int
 ) -> set[Hashable]:
     """Which sums of cells must be hidden, given others that are known.
@@ -82,7 +82,7 @@ def _spoils(
     return names[min(guilty)[1]] if guilty else None
 
 
-def hidden(counts: Sequence[Sequence[int]], min_cell: int) -> NDArray[np.bool_]:
+def cells_to_hide(counts: Sequence[Sequence[int]], min_cell: int) -> NDArray[np.bool_]:
     """The cells of a two-way table not to be shown, where the totals of rows and columns are known.
 
     Totals that are too small themselves are taken to be hidden as `cxresearch.disclosure.counts.hide` would.
@@ -103,20 +103,22 @@ def hidden(counts: Sequence[Sequence[int]], min_cell: int) -> NDArray[np.bool_]:
         if total is not None
     ]
     wanted: dict[Hashable, Sum] = {i: (i,) for i in range(n.size)}
-    gone = withheld(n.ravel().tolist(), [tuple(range(n.size)), *lines], wanted, min_cell)
+    gone = sums_to_hide(n.ravel().tolist(), [tuple(range(n.size)), *lines], wanted, min_cell)
     return np.array([i in gone for i in range(n.size)], dtype=np.bool_).reshape(n.shape)
 
 
-def shown(counts: Sequence[Sequence[int]], min_cell: int) -> tuple[tuple[int | None, ...], ...]:
-    """The same table with None in the cells that `hidden` gives."""
-    hide_it = hidden(counts, min_cell)
+def hide_cells(
+    counts: Sequence[Sequence[int]], min_cell: int
+) -> tuple[tuple[int | None, ...], ...]:
+    """The same table with None in the cells that `cells_to_hide` gives."""
+    hide_it = cells_to_hide(counts, min_cell)
     return tuple(
         tuple(None if h else int(n) for n, h in zip(row, is_hidden, strict=True))
         for row, is_hidden in zip(counts, hide_it.tolist(), strict=True)
     )
 
 
-def levels_shown(
+def levels_to_hide(
     by: Mapping[tuple[int, int], int], levels: Sequence[int], grades: int, min_cell: int
 ) -> set[Hashable]:
     """Which levels of service, and which of their grades, must be hidden where the grades of all moments are known.
@@ -143,5 +145,7 @@ def levels_shown(
     wanted: dict[Hashable, Sum] = {
         x: tuple(i for i, (y, _) in enumerate(pairs) if x == y) for x in levels
     }
-    gone = withheld(counts, known, wanted | {pair: (i,) for i, pair in enumerate(pairs)}, min_cell)
+    gone = sums_to_hide(
+        counts, known, wanted | {pair: (i,) for i, pair in enumerate(pairs)}, min_cell
+    )
     return gone | {pair for pair in pairs if pair[0] in gone}

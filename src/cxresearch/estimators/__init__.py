@@ -14,9 +14,10 @@
     partial_likelihood  Cox's, with ties            newton              its maximum
     coarse_curves  as they may be shown
     contrasts   hazard ratios of a fit              shrinkage           shares of few moments
+    parametric  models of lifelines
     results     what is returned
 
-Each estimator has the influence of its own: Cox's is `cox.score_residuals` times the covariance.
+Each estimator computes its influence itself: Cox's is `cox.score_residuals` times the covariance.
 """
 
 from cxresearch.estimators.attributable import attributable
@@ -27,6 +28,7 @@ from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence
 from cxresearch.estimators.model_comparison import compare_models
+from cxresearch.estimators.parametric import fit_lifelines
 from cxresearch.estimators.proportionality import proportionality
 from cxresearch.estimators.rate_ratios import rate_ratios
 from cxresearch.estimators.rates import rates
@@ -38,6 +40,7 @@ __all__ = [
     "compare_models",
     "contrast",
     "cox",
+    "fit_lifelines",
     "grouped_hazards",
     "incidence",
     "proportionality",

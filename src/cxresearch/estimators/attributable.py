@@ -25,16 +25,16 @@ def attributable(table: RiskTable, fit: CoxFit, weights: Mapping[str, float]) ->
     """A weighted sum of attributable fractions.
 
     In a product model HR(x⁰)/HR(x) depends on the level of the feature alone, so its events by level are all that is
-    needed beside the coefficients.
+    needed besides the coefficients.
 
     Args:
         table: the risk table that `fit` was made from.
         fit: from `cxresearch.cox` or `grouped_hazards`, with robust errors; each feature in `weights` enters
-            it as dummies of its own, against its first level.
+            it as separate dummies, against its first level.
         weights: feature to weight; ``{"neutral": 1, "bad": -1}`` is the difference of two fractions.
 
     Returns:
-        The sum, on its own scale: a share of the defections, or a difference of such shares.
+        The sum as it is: a share of the defections, or a difference of such shares.
 
     Raises:
         EstimationError: a feature that is not in the model by itself, or a fit without robust errors.
@@ -75,12 +75,12 @@ def attributable(table: RiskTable, fit: CoxFit, weights: Mapping[str, float]) ->
 
 def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.ndarray, list[int]]:
     """Events by cluster and level of a feature, and the place of each level's coefficient (-1: the reference)."""
-    own = [t for t in fit.terms if t.startswith(f"{name}[") and ":" not in t]
+    dummies = [t for t in fit.terms if t.startswith(f"{name}[") and ":" not in t]
     if any(name in t for t in fit.terms if ":" in t):
         raise EstimationError(
             f"{name!r} is part of a product; its fraction is not defined by its own coefficients"
         )
-    if not own:
+    if not dummies:
         features = {t.partition("[")[0] for t in fit.terms}
         if name in {f.name for f in table.features}:
             raise NotTestable(
@@ -92,5 +92,5 @@ def _events_and_places(table: RiskTable, fit: CoxFit, name: str) -> tuple[np.nda
     cell = places(table.population, flows["group"]) * len(levels) + flows[name].to_numpy()
     events = np.bincount(cell, flows[fit.cause].to_numpy(), table.groups * len(levels))
     return events.reshape(table.groups, len(levels)), [
-        fit.terms.index(f"{name}[{v}]") if f"{name}[{v}]" in own else -1 for v in levels
+        fit.terms.index(f"{name}[{v}]") if f"{name}[{v}]" in dummies else -1 for v in levels
     ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cxresearch.disclosure.counts import MIN_CELL, apart
+from cxresearch.disclosure.counts import MIN_CELL, readable_positions
 from cxresearch.estimators.results import Incidence
 
 
@@ -28,7 +28,7 @@ def coarse(curve: Incidence, min_cell: int = MIN_CELL) -> Incidence:
     drawn = np.flatnonzero((curve.at_risk >= min_cell) & (curve.times <= curve.support))
     if not len(drawn) or curve.incidence[drawn[-1]] <= 0:
         return _at(curve, drawn[-1:])
-    kept = [int(drawn[i]) for i in apart(curve.left[drawn], min_cell)]
+    kept = [int(drawn[i]) for i in readable_positions(curve.left[drawn], min_cell)]
     end = int(drawn[-1])
     if kept and kept[-1] < end and curve.incidence[end] == curve.incidence[kept[-1]]:
         kept.append(end)  # nobody left later: the curve goes on

@@ -1,4 +1,4 @@
-"""How much of what goes wrong is found at few: the share of bad moments at the worst agents.
+"""How much of what goes wrong is concentrated at few: the share of bad moments at the worst agents.
 
 Whoever looks worst in some data looks worst by bad luck, too. So agents are ranked on one half of the customers and
 their bad moments counted on the other; then the halves change places, and the two shares are averaged. Agents are
@@ -12,7 +12,7 @@ The share is a smooth function of how agents are distributed (a point of a conce
 unlike for the rank of an agent. Luck in ranking and counting is part of what an agent carries into a resample. What it
 does not see is what agents share: customers, months, an outage.
 
-The spread rests on the few agents at the top, so the interval is Student's, with as many degrees of freedom as agents
+The variance rests on the few worst agents, so the interval is Student's, with as many degrees of freedom as agents
 are among the worst on either half. In simulations with 25 to 200 agents who differ smoothly it held the truth in 92 to
 98 of 100 samples; limits from percentiles did in 82 to 92. It misses by being too low, because the worst of few agents
 are not as bad as the worst of many.
@@ -99,7 +99,7 @@ def worst_share(
     draws: int = 1000,
     seed: int = 1,
 ) -> Concentration:
-    """The share of bad moments at the worst agents, who are found and measured on different customers.
+    """The share of bad moments at the worst agents, who are ranked and measured on different customers.
 
     Args:
         counts: whole numbers, one row or several per agent, stratum and half: agent (below 0: nobody, left out),
@@ -107,7 +107,7 @@ def worst_share(
             of the customers), moments, bad (of them).
         part: of the moments of the half in which bad ones are counted: agents are taken from the worst on until they
             make up so many, the last one in part, as are those of equal rank. Agents for whom fewer than 5 bad moments
-            are expected in either half are ranked last: of them nothing is known. Their moments count in the whole.
+            are expected in either half are ranked last: of them nothing is known. Their moments count in the total.
         level: confidence level.
         draws: resamples of agents, and permutations.
         seed: of the random numbers.
@@ -152,10 +152,10 @@ def worst_share(
         [agents.shares(once, part, b) for b in agents.permuted(cells, draws, rng)]
     )
     if 0 < value < 1:  # a resample of n agents spreads less than n new ones would
-        spread = float(np.nanstd(resampled, ddof=1)) * math.sqrt(count / (count - 1))
+        sd = float(np.nanstd(resampled, ddof=1)) * math.sqrt(count / (count - 1))
         result = estimate(
             value,
-            spread / (value * (1 - value)),
+            sd / (value * (1 - value)),
             scale="logit",
             level=level,
             clusters=Clusters(count, worst, "resampling"),
@@ -222,9 +222,9 @@ class _Agents:
         shape = (cells["agent"].n_unique(), cells["stratum"].n_unique())
 
         def table(half: int, column: str) -> csr_array:
-            own = cells.filter(pl.col("half") == half)
-            places = (own["agent"].to_numpy(), own["stratum"].to_numpy())
-            return csr_array((own[column].to_numpy().astype(np.float64), places), shape=shape)
+            rows = cells.filter(pl.col("half") == half)
+            places = (rows["agent"].to_numpy(), rows["stratum"].to_numpy())
+            return csr_array((rows[column].to_numpy().astype(np.float64), places), shape=shape)
 
         moments_in, bad_in = ((table(0, c), table(1, c)) for c in ("moments", "bad"))
         moments, bad = (
@@ -240,7 +240,7 @@ class _Agents:
         Args:
             weight: shape (n, A): how often each agent is there, in n sets of agents.
             part: of the moments of the half that does not rank.
-            bad: shape (n, 2, A): bad moments in place of the agents' own, with the same sums over each stratum.
+            bad: shape (n, 2, A): bad moments in place of those of the agents, with the same sums over each stratum.
         """
         bad = self.bad[None] if bad is None else bad
         result = []
@@ -257,8 +257,8 @@ class _Agents:
 
     def shares(self, weight: Array, part: float, bad: Array | None = None) -> Array:
         """The share of bad moments, mean of both ways; shape (n,), NaN without a bad moment; args as `taken`."""
-        own = self.bad[None] if bad is None else bad
-        counted = [weight * own[:, measuring] for measuring in (1, 0)]
+        bad = self.bad[None] if bad is None else bad
+        counted = [weight * bad[:, measuring] for measuring in (1, 0)]
         worst = self.taken(weight, part, bad)
         with np.errstate(invalid="ignore"):
             result = [
@@ -281,8 +281,8 @@ class _Agents:
                 method: Literal["count", "marginals"] = (
                     "count" if few else "marginals"
                 )  # whichever is quicker
-                own = rng.multivariate_hypergeometric(moments, bad, size, method=method)
-                dealt[:, half, agent] += own.astype(np.float64)
+                drawn = rng.multivariate_hypergeometric(moments, bad, size, method=method)
+                dealt[:, half, agent] += drawn.astype(np.float64)
             yield dealt
 
 

@@ -32,7 +32,7 @@ def contrast(fit: CoxFit | RateFit, weights: Mapping[str, float]) -> Estimate:
 
     Raises:
         EstimationError: no such term.
-        NotTestable: nobody was ever at risk in a level named, or what is held equal says the same.
+        NotTestable: nobody was ever at risk in a level named, or what is held equal determines the contrast.
 
     Example:
         >>> import cxresearch as cx

@@ -72,7 +72,7 @@ def design(
             ``a:b`` for products.
         strata: features whose levels have a baseline each; not to be used as terms.
         cause: the event.
-        every_time: a row for every whole time up to the last, not only for those with an event.
+        every_time: a row for every time up to the last, not only for those with an event.
 
     Raises:
         EstimationError: an unknown feature or cause, a level that is no number in a linear term, a stratum that is also

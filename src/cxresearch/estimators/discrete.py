@@ -218,7 +218,7 @@ def _maximise(x: Array, n: Array, e: Array, start: Array) -> _Maximum:
     theta = start.copy()
     live = (e.sum(axis=1) > 0) & (
         e.sum(axis=1) < n.sum(axis=1)
-    )  # a time at which nobody or everybody left says nothing
+    )  # a time at which nobody or everybody left holds no information
     loglik, score_a, score_b, w = _scoring(x, n, e, theta, live)
     for _ in range(_STEPS):
         a = np.where(live, w.sum(axis=1), 1.0)

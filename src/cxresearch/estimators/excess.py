@@ -489,8 +489,8 @@ def _balance(x: Array, members: Array, size: Array, wanted: Array) -> Array:
         share = size[:, None] * (members * odds) / (members @ odds)[:, None]
         score = target - share.sum(axis=0) @ x - _RIDGE * size.sum() * gamma
         move = np.linalg.solve(_curvature(x, share, size), score)
-        spread = float(np.abs(move).max())
-        if spread < 1e-6:  # Newton doubles the digits
+        change = float(np.abs(move).max())
+        if change < 1e-6:  # Newton doubles the digits
             return np.asarray(gamma + move)
         for _ in range(_HALVINGS):
             new = objective(gamma + move)

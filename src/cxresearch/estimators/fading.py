@@ -130,11 +130,11 @@ class World:
             for each in (exposure, events)
         )
         rates = np.log(np.maximum(exits, 0.5) / np.maximum(days, 1.0)).ravel()
-        tops = (
+        maxima = (
             self._maximise(exposure, events, np.concatenate([rates, [0.0, 0.0, theta]]))
             for theta in (0.1, 2.0)
         )
-        return max(tops, key=lambda top: top.loglik)
+        return max(maxima, key=lambda fitted: fitted.loglik)
 
     def _expected(self, p: Array, exposure: Array) -> tuple[Array, Array]:
         """Expected events and the slopes of their logarithms, shape (S, I, J, K + 3)."""
@@ -144,13 +144,13 @@ class World:
             np.exp(beta) * (self.now - self.past),
         )
         days = self.came + soon + late
-        own = np.exp(self.after * beta + self.recent * gamma)
+        ratio = np.exp(self.after * beta + self.recent * gamma)
         k = rates.shape[1]
         expected, slopes = np.empty(exposure.shape), np.zeros((*exposure.shape, k + 3))
         for rate, n, e, slope in zip(rates, exposure, expected, slopes, strict=True):
             spent = days @ rate
             kept = 1 / (1 + theta * spent)
-            e[:] = n * rate[self.piece][:, None] * own * kept
+            e[:] = n * rate[self.piece][:, None] * ratio * kept
             slope[np.arange(len(self.piece)), :, self.piece] = 1
             slope[..., :k] -= theta * kept[..., None] * days * rate
             slope[..., k] = self.after - theta * kept * ((soon + late) @ rate)
@@ -174,7 +174,7 @@ class World:
                 score[at] += slope.T @ (events[s].ravel() - e)
                 information[np.ix_(at, at)] += (slope * e[:, None]).T @ slope
             free = np.flatnonzero(~((p <= low) & (score < 0)) & ~((p >= high) & (score > 0)))
-            # where the moment does nothing, nothing tells θ: the ridge keeps it where it is
+            # where the moment does nothing, θ is not identified: the ridge keeps it where it is
             scale = np.sqrt(np.maximum(np.diag(information)[free], 1e-12))
             scaled = information[np.ix_(free, free)] / np.outer(scale, scale) + 1e-9 * np.eye(
                 len(free)
@@ -401,7 +401,7 @@ def _kinds(feature: Feature, recent: int, older: int) -> _Kinds:
 
 
 def _near(table: RiskTable, age: str, kinds: _Kinds, strata: Sequence[str]) -> RiskTable:
-    """The time at recent and older ages, with one feature that tells them apart."""
+    """The time at recent and older ages, with one feature that distinguishes them."""
     flows = table.flows.filter(
         pl.col(age).is_in(kinds.ages.levels[kinds.recent | kinds.older].tolist())
     )

@@ -60,7 +60,7 @@ class CellFlows:
         span: shape (F,): 0 for those there from the beginning; else one more than the span that holds the flow.
         level: shape (F,): age.
         net: shape (F,): entered less left.
-        part: shape (F,): days of its own span that a flow counts for.
+        part: shape (F,): days of the span it lies in that a flow counts for.
         events: shape (F,).
     """
 
@@ -84,13 +84,13 @@ class CellFlows:
         Returns:
             Shape (G,).
         """
-        whole = of_exposure * days[:, None]
-        later = np.zeros((whole.shape[0], whole.shape[1] + 1, whole.shape[2]))
-        later[:, :-1] = np.flip(np.cumsum(np.flip(whole, 1), axis=1), 1)
-        own = np.maximum(self.span - 1, 0)
+        full = of_exposure * days[:, None]
+        later = np.zeros((full.shape[0], full.shape[1] + 1, full.shape[2]))
+        later[:, :-1] = np.flip(np.cumsum(np.flip(full, 1), axis=1), 1)
+        before = np.maximum(self.span - 1, 0)
 
         def contributions(part: slice) -> Array:
-            s, i, j = self.stratum[part], own[part], self.level[part]
+            s, i, j = self.stratum[part], before[part], self.level[part]
             days_of = self.net[part] * (
                 self.part[part] * of_exposure[s, i, j] + later[s, self.span[part], j]
             )

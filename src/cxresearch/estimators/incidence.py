@@ -88,8 +88,8 @@ def incidence(
             np.linspace(0, len(curve.times) - 1, min(_POINTS, len(curve.times))).astype(int)
         )
         points = curve.times[keep]
-        spread = robust_error(curve_influence(table, causes, start, points))
-        error = np.interp(curve.times, points, spread)
+        errors_there = robust_error(curve_influence(table, causes, start, points))
+        error = np.interp(curve.times, points, errors_there)
     inside = (value > 0) & (value < 1)
     slope = np.where(inside, -np.log1p(-np.where(inside, value, 0.5)) * (1 - value), 1.0)
     df = clusters.df if clusters else 0
@@ -204,8 +204,8 @@ def curve_influence(
     Returns:
         Shape (G, K): the derivatives in the case weights of each group of the table.
     """
-    own = table.only()
-    curve = aalen_johansen(own, causes, start)
+    summed = table.only()
+    curve = aalen_johansen(summed, causes, start)
     times = curve.times
     if not len(times):
         return np.zeros((table.groups, len(points)))
@@ -221,12 +221,12 @@ def curve_influence(
     leaves, stayed = before / risk, (sooner, back)
     drift = np.column_stack([hazard[0] * leaves + every * stayed[0], every * stayed[1]])
     upto = np.vstack([np.zeros(2), np.cumsum(drift, axis=0)])
-    flows = own.flows
+    flows = summed.flows
     time = flows["time"].to_numpy().astype(np.int64)
     net = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series().to_numpy()
     exits = np.column_stack([flows[c].to_numpy() for c in causes]).astype(np.float64)
     place = places(table.population, flows["group"])
-    at = np.searchsorted(times, time, side="right")  # event times up to the flow's own
+    at = np.searchsorted(times, time, side="right")  # event times up to that of the flow
     row = np.maximum(at - 1, 0)
     own_time = (at > 0) & (times[row] == time)
     exits = np.where(own_time[:, None], exits, 0.0)
@@ -334,14 +334,14 @@ def step(times: NDArray[np.int64], values: Vector, points: NDArray[np.int64]) ->
 
 def _greenwood(curve: Curve) -> Vector:
     """Greenwood-type standard error of the first cause's incidence at each time."""
-    own, everyone = curve.events[0], curve.events.sum(axis=0)
+    cases, everyone = curve.events[0], curve.events.sum(axis=0)
     n, f = curve.at_risk, curve.incidence[0]
     before = np.concatenate([[1.0], curve.survival[:-1]])
     left = n - everyone
     a = np.cumsum(np.where(left > 0, everyone / np.where(left > 0, n * left, 1.0), 0.0))
     weight = np.where(left > 0, everyone / np.where(left > 0, n * left, 1.0), 0.0)
     b, b2 = np.cumsum(weight * f), np.cumsum(weight * f**2)
-    c = np.cumsum(before**2 * (n - own) * own / n**3)
-    d, e = np.cumsum(before * own / n**2), np.cumsum(f * before * own / n**2)
+    c = np.cumsum(before**2 * (n - cases) * cases / n**3)
+    d, e = np.cumsum(before * cases / n**2), np.cumsum(f * before * cases / n**2)
     variance = f**2 * a - 2 * f * b + b2 + c - 2 * (f * d - e)
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)), dtype=np.float64)

@@ -1,7 +1,7 @@
-"""Which of two descriptions of a customer's past says more about who leaves.
+"""Which of two descriptions of a customer's past predicts better who leaves.
 
-Both enter the same hazard model in turn, beside whatever is held equal. The one under which the departures that
-happened were more likely says more.
+Both enter the same hazard model in turn, with whatever is held equal. The one under which the departures that
+happened were more likely predicts better.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class ModelComparison(Result):
 
     Attributes:
         difference: maximised log partial likelihood with the first less that with the second, per event, corrected for
-            the number of parameters; above zero, the first says more.
+            the number of parameters; above zero, the first predicts better.
         a: terms of the first.
         b: terms of the second.
         p_a: whether the first adds to a model that has the second: p of a robust Wald test.
-        p_b: likewise the second beside the first.
+        p_b: likewise the second, given the first.
         joint: the model with both.
         events: how many.
     """
@@ -97,7 +97,7 @@ def compare_models(
         level: confidence level.
 
     Returns:
-        The comparison; its difference is on its own scale, log likelihood per event.
+        The comparison; its difference is a log likelihood per event.
 
     Raises:
         EstimationError: a term in two places, or terms that cannot be told apart.
@@ -142,9 +142,9 @@ def compare_models(
     total = joint.events
     difference = of_a.loglik - of_b.loglik
     # the number of events is what the likelihood of one cluster is held against, and falls out of the difference
-    own = of_a.loglik_influence - of_b.loglik_influence
+    between = of_a.loglik_influence - of_b.loglik_influence
     events = _events_of(table, cause)
-    influence = (own - events * difference / total) / total
+    influence = (between - events * difference / total) / total
     corrected = (difference - (_optimism(of_a) - _optimism(of_b))) / total
     return ModelComparison(
         estimate(
@@ -185,7 +185,7 @@ def _adds(joint: CoxFit, terms: Sequence[str]) -> float:
     p = len(places_of)
     if not p or p > joint.df:
         return 1.0
-    own = joint.influence[:, places_of]
-    wald = float(joint.coef[places_of] @ np.linalg.pinv(own.T @ own) @ joint.coef[places_of])
+    moves = joint.influence[:, places_of]
+    wald = float(joint.coef[places_of] @ np.linalg.pinv(moves.T @ moves) @ joint.coef[places_of])
     df = joint.df
     return float(stats.f.sf(wald * (df - p + 1) / (p * df), p, df - p + 1))

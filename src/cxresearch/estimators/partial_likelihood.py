@@ -114,10 +114,10 @@ def _by_quadrature(S: Vector, Q: Vector, d: Vector) -> NDArray[np.float64]:
     """Gauss–Legendre on [-1/2, d-1/2], less (f'(d-1/2) - f'(-1/2)) / 24."""
     x = (d[:, None] - 1) / 2 + d[:, None] / 2 * _NODES
     share = x / d[:, None]
-    whole = np.array(
+    integral = np.array(
         [(t * _WEIGHTS).sum(axis=1) * d / 2 for t in _terms(S[:, None] - share * Q[:, None], share)]
     )
-    return whole - (_slopes(S, Q, d, d - 0.5) - _slopes(S, Q, d, np.full_like(d, -0.5))) / 24
+    return integral - (_slopes(S, Q, d, d - 0.5) - _slopes(S, Q, d, np.full_like(d, -0.5))) / 24
 
 
 def _slopes(S: Vector, Q: Vector, d: Vector, x: Vector) -> NDArray[np.float64]:

@@ -266,10 +266,10 @@ def proportionality(
     counts = np.asarray(d.everyone.events_by_row())[0]
     total = counts.sum()
     g = time - counts @ time / total
-    spread = float(np.sqrt(counts @ g**2 / total))
-    if spread <= _RANK * max(1.0, float(np.abs(time).max())):
+    sd = float(np.sqrt(counts @ g**2 / total))
+    if sd <= _RANK * max(1.0, float(np.abs(time).max())):
         raise NotTestable("too_few", "events at more than one time")
-    g /= spread  # no test depends on the unit, and the numbers below stay near one
+    g /= sd  # no test depends on the unit, and the numbers below stay near one
     residuals, moments = _moments(d, ties, fitted.beta, g)
     covariance = np.asarray(np.linalg.pinv(moments[0], hermitian=True))
     left = moments[2] - moments[1] @ covariance @ moments[1]
@@ -295,7 +295,7 @@ def proportionality(
         column_chisq=column_chisq,
         column_p=_p(column_chisq, column_df),
         coef=fitted.beta,
-        slope=u @ covariance / spread,
+        slope=u @ covariance / sd,
         covariance=covariance,
         times=times,
         transformed=transformed_times(table, cause, times, transform),

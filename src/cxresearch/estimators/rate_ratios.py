@@ -102,14 +102,14 @@ def rate_ratios(
 ) -> RateFit:
     """Fit a piecewise-exponential model: a Poisson regression of events with log exposure as offset.
 
-    Each interval of each stratum has a rate of its own; the terms multiply it. With intervals as short as a day it is
+    Each interval of each stratum has a separate rate; the terms multiply it. With intervals as short as a day it is
     a Cox model with Breslow's ties.
 
     Args:
         table: the risk table.
         terms: feature names (dummies), ``linear(name)``, or products ``a:b``, as in `cxresearch.cox`.
         breaks: edges of the intervals, rising, as in `cxresearch.estimators.rates`.
-        strata: features with baseline rates of their own.
+        strata: features with separate baseline rates.
         cause: the event; other causes end the exposure.
         level: confidence level of the limits.
         errors: by influence functions, clustered (default), or model-based only.

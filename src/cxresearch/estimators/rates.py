@@ -92,7 +92,7 @@ def exposure_by_level(table: RiskTable, feature: str) -> dict[str, float]:
 
 
 def edges_of(table: RiskTable, breaks: Sequence[int]) -> tuple[int, ...]:
-    """The edges of the intervals; the whole follow-up as one where no breaks are given.
+    """The edges of the intervals; all of the follow-up as one where no breaks are given.
 
     Raises:
         EstimationError: they do not rise, or lie beyond the follow-up; or nobody is at risk.
@@ -250,10 +250,10 @@ def rates(
         >>> from cxresearch.risk.from_rows import from_rows
         >>> rows = pl.DataFrame({"id": [1, 2, 3, 4], "start": [0, 0, 0, 5], "stop": [10, 4, 20, 20]})
         >>> table = from_rows(rows.with_columns(event=pl.Series([1, 1, 0, 0])), [])
-        >>> found = cx.estimators.rates(table, breaks=(0, 5, 20), errors="model")
-        >>> found.to_polars().select("start", "stop", "events", "exposure").rows()
+        >>> result = cx.estimators.rates(table, breaks=(0, 5, 20), errors="model")
+        >>> result.to_polars().select("start", "stop", "events", "exposure").rows()
         [(0, 5, 1, 14), (5, 20, 1, 35)]
-        >>> found.rate.round(4).tolist()
+        >>> result.rate.round(4).tolist()
         [0.0714, 0.0286]
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")

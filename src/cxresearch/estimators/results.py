@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.disclosure.counts import about, apart
+from cxresearch.disclosure.counts import about, readable_positions
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.html_tables import html_table
@@ -30,15 +30,16 @@ def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
     parts = [part for term in terms for part in term.split(":") if part.endswith("]")]
     result = []
     for feature in table.features:
-        own = {
+        dummies = {
             p.partition("[")[2].removesuffix("]")
             for p in parts
             if p.partition("[")[0] == feature.name
         }
-        if own:
+        if dummies:
             seen = table.flows[feature.name].unique().sort().to_list()
             first = next(
-                (feature.levels[i] for i in seen if feature.levels[i] not in own), feature.levels[0]
+                (feature.levels[i] for i in seen if feature.levels[i] not in dummies),
+                feature.levels[0],
             )
             result.append(f"{feature.name}[{first}]")
     return tuple(result)
@@ -123,7 +124,7 @@ class Incidence(Result):
         low: shape (T,): lower pointwise limit.
         high: shape (T,): upper pointwise limit.
         at_risk: shape (T,): customers at risk.
-        se_model: shape (T,): Greenwood-type standard error of `incidence`, on its own scale.
+        se_model: shape (T,): Greenwood-type standard error of `incidence` itself.
         start: the estimate is conditional on being at risk after this time.
         support: the last time at which the data can speak.
         level: confidence level.
@@ -190,7 +191,7 @@ class Incidence(Result):
     def _repr_html_(self) -> str:
         rows, times = [], some_times(self)
         left = np.concatenate([[0.0], self.left])[np.searchsorted(self.times, times, side="right")]
-        for time in (times[i] for i in apart(left)):
+        for time in (times[i] for i in readable_positions(left)):
             result, later = self.at(time), np.flatnonzero(self.times >= time)
             risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
             limits = [f"{v:.1%}" if result.value > 0 else "–" for v in (result.low, result.high)]

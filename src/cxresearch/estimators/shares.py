@@ -32,13 +32,13 @@ class Share(Result):
 
     Attributes:
         estimate: the share with its interval.
-        part: how many count.
-        whole: how many there are.
+        count: how many of them.
+        total: of how many.
     """
 
     estimate: Estimate
-    part: int
-    whole: int
+    count: int
+    total: int
 
     def _repr_html_(self) -> str:
         e = self.estimate
@@ -46,8 +46,8 @@ class Share(Result):
             f"{e.value:.1%}",
             f"{e.low:.1%}",
             f"{e.high:.1%}",
-            f"{self.part:,}",
-            f"{self.whole:,}",
+            f"{self.count:,}",
+            f"{self.total:,}",
         )
         return html_table(
             "Share of customers", ("share", f"{e.level:.0%} from", "to", "customers", "of"), [row]
@@ -127,25 +127,25 @@ class AtRiskShare(Result):
     Attributes:
         exposed: the share among those who left.
         comparators: the share among those at risk at the same time, alike and in the same stratum; mean over leavers.
-        excess: exposed less comparators, on its own scale. Its `se_model` is that of a logrank test.
-        part: leavers who count.
-        whole: leavers.
+        excess: exposed less comparators, as a difference. Its `se_model` is that of a logrank test.
+        count: leavers in the levels that count.
+        leavers: how many left.
         expected: leavers who would count if whoever leaves were a random one of those at risk.
-        own: the leavers' own part of those at risk, mean over leavers; the excess is short by about this part of it.
+        leavers_share: the part of those at risk that leaves, mean over leavers; the excess is short by about that much.
         alone: leavers whose risk set holds nobody who stays; they are compared with themselves alone.
     """
 
     exposed: Estimate
     comparators: Estimate
     excess: Estimate
-    part: int
-    whole: int
+    count: int
+    leavers: int
     expected: float
-    own: float
+    leavers_share: float
     alone: int
 
     def __repr__(self) -> str:
-        return f"AtRiskShare({self.exposed} of {self.whole:,} who left; excess over those at risk {self.excess})"
+        return f"AtRiskShare({self.exposed} of {self.leavers:,} who left; excess over those at risk {self.excess})"
 
     def _repr_html_(self) -> str:
         parts = (("who left", self.exposed), ("at risk with them", self.comparators))
@@ -155,8 +155,8 @@ class AtRiskShare(Result):
         )
         heads = ("customers", "share", f"{self.excess.level:.0%} from", "to")
         notes = (
-            f"{self.part:,} of {self.whole:,} who left count; {self.expected:,.1f} would if leaving were by chance.",
-            f"{self.own:.1%} of those at risk are the leavers themselves.",
+            f"{self.count:,} of {self.leavers:,} who left count; {self.expected:,.1f} would if leaving were by chance.",
+            f"{self.leavers_share:.1%} of those at risk are the leavers themselves.",
         )
         return html_table(
             "Share of leavers and of those at risk", heads, [*rows, ("excess", *points)], notes
@@ -187,8 +187,8 @@ def share_at_risk(
         level: confidence level.
 
     Returns:
-        The share among leavers with the limits of `share`, that of comparators with limits symmetric on the
-        logit scale, and the excess, symmetric on its own. The error of the excess is not less than that of a logrank
+        The share among leavers with the limits of `share`, that of comparators with limits symmetric on the logit
+        scale, and the excess, symmetric as a difference. The error of the excess is not less than that of a logrank
         test of as many independent customers: in small risk sets a robust error is too small, since the leavers are
         part of them. With fewer than 20 leavers who count, or who do not, it is not less than that of a logrank test
         of as many customers as there are clusters.
@@ -239,14 +239,14 @@ def share_at_risk(
     leavers = float(events[:, 0].sum())
     of_those = expected / leavers
     among, left = _influence_by_chance(d, risk, events), _by_cluster(d, d.x[:, 0])
-    own = _by_cluster(d, np.ones(len(d.x)))
+    leaving = _by_cluster(d, np.ones(len(d.x)))
     share_left = float(events[:, 1].sum()) / leavers
-    comparators = (among - own * of_those) / leavers
-    difference = (left - own * share_left) / leavers - comparators
-    n, apart = exposed.whole, table.customers / int(table.population["clusters"].sum())
+    comparators = (among - leaving * of_those) / leavers
+    difference = (left - leaving * share_left) / leavers - comparators
+    n, apart = exposed.total, table.customers / int(table.population["clusters"].sum())
     logrank = float(np.sqrt(variance)) / n
     model = logrank * float(np.sqrt(apart))
-    few = min(exposed.part, n - exposed.part) < FEW
+    few = min(exposed.count, n - exposed.count) < FEW
     # a leaver is part of the risk set that it is compared with: the sum of squares is short by that part
     se = max(float(robust_error(difference)), model if few else logrank)
     part_of_own = events[:, 0] / risk[:, 0]
@@ -267,7 +267,7 @@ def share_at_risk(
             clusters=clusters,
             se_model=model,
         ),
-        exposed.part,
+        exposed.count,
         n,
         expected,
         float((events[:, 0] * part_of_own).sum() / n),

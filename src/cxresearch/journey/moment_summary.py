@@ -9,8 +9,8 @@ from typing import TypedDict
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.disclosure.counts import about, classes, count_text, hide
-from cxresearch.disclosure.tables import shown
+from cxresearch.disclosure.counts import about, count_text, hide, merge_classes
+from cxresearch.disclosure.tables import hide_cells
 from cxresearch.engines import Frame
 from cxresearch.explore import records_of
 from cxresearch.html_tables import html_table
@@ -186,7 +186,7 @@ def moment_summary(study: Study | Records) -> MomentSummary:
         having[min(int(bad), _MOST)] += int(n)
     having[0] = number - sum(having)
     top = max(i for i, n in enumerate(having) if n or not i)
-    bands = classes(having[: top + 1], min_cell)
+    bands = merge_classes(having[: top + 1], min_cell)
     total, days = sum(counts), records.window.last - records.window.first + 1
     return MomentSummary(
         moments=total,
@@ -222,7 +222,7 @@ def _employees(records: Records, moments: Frame, counts: Sequence[int]) -> _OfEm
     agents, days = int(result["agents"].item() or 0), int(result["days"].item() or 0)
     by_grade_counts = [int(by_grade.get(i, 0)) for i in range(len(GRADES))]
     nobody = [n - m for n, m in zip(counts, by_grade_counts, strict=True)]
-    shown_counts, _ = shown([by_grade_counts, nobody], records.study.info.min_cell)
+    shown_counts, _ = hide_cells([by_grade_counts, nobody], records.study.info.min_cell)
     return {
         "employees": agents,
         "employee_days": days,

@@ -11,7 +11,7 @@ import polars as pl
 from cxresearch.checks import arguments, lookup
 from cxresearch.disclosure.counts import about
 from cxresearch.disclosure.counts import hide as hide_counts
-from cxresearch.disclosure.tables import hidden
+from cxresearch.disclosure.tables import cells_to_hide
 from cxresearch.errors import EstimationError, NotTestable, UnknownNameError, nearest
 from cxresearch.estimators.results import Estimate, wilson
 from cxresearch.html_tables import html_table
@@ -218,7 +218,7 @@ def _column(
     hide = [
         h
         for part in (counts[:-1], counts[-1:])
-        for h in hidden(part, min_cell).max(axis=1).tolist()
+        for h in cells_to_hide(part, min_cell).max(axis=1).tolist()
     ]
     answered = [
         *hide_counts([f + k for f, k in counts[:-1]], min_cell),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.disclosure.counts import count_text
-from cxresearch.disclosure.tables import levels_shown
+from cxresearch.disclosure.tables import levels_to_hide
 from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import attribute_records, tally_moments
 from cxresearch.records.contacts import GRADES
@@ -108,7 +108,7 @@ def service_levels(study: Study | Records) -> ServiceLevels:
     codes = (*range(len(LEVELS_OF_SERVICE)), -1)
     grades = [[by.get((code, g), 0) for g in range(len(GRADES))] for code in codes]
     min_cell, totals = records.study.info.min_cell, [sum(row) for row in grades]
-    gone, moments = levels_shown(by, codes, len(GRADES), min_cell), sum(totals)
+    gone, moments = levels_to_hide(by, codes, len(GRADES), min_cell), sum(totals)
     counts = tuple(None if code in gone else n for code, n in zip(codes, totals, strict=True))
     return ServiceLevels(
         levels=_NAMES,

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from cxresearch.disclosure.counts import hide
-from cxresearch.disclosure.tables import Sum, levels_shown, withheld
+from cxresearch.disclosure.tables import Sum, levels_to_hide, sums_to_hide
 from cxresearch.engines.packing import sums
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.explore import records_of
@@ -271,12 +271,12 @@ def splits(
         by: dict[tuple[int, int], int] = {}
         for (_, g, v), n in cells.items():
             by[v, g] = by.get((v, g), 0) + n
-        gone = levels_shown(by, levels, len(GRADES), min_cell)
+        gone = levels_to_hide(by, levels, len(GRADES), min_cell)
         known += [where(level=v) for v in levels if v not in gone]
         told_of |= {
             (i, "level", v): where(place=i, level=v) for i in range(len(places)) for v in levels
         }
-    secret = withheld(counts, known, told_of, min_cell)
+    secret = sums_to_hide(counts, known, told_of, min_cell)
 
     def split(i: int, kind: str, codes: Sequence[int]) -> _Split:
         selected = ((i, kind, c) for c in codes)

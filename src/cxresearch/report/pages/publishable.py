@@ -15,7 +15,7 @@ from cxresearch.claims.rival_results import Rival
 from cxresearch.claims.rivals import readings_with_rivals
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import rounded, tellable
+from cxresearch.disclosure.counts import rests_on_enough, round_count
 
 _OWN = {
     "estimate",
@@ -49,7 +49,7 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     gone = {
         e.reading
         for e in trial.readings
-        if e.estimate is not None and not _tellable(e, trial.claim, min_cell)
+        if e.estimate is not None and not _evidence_rests_on_enough(e, trial.claim, min_cell)
     }
     besides = [
         (name, b)
@@ -59,7 +59,7 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     few = {
         name
         for name, b in besides
-        if name in gone or not _is_reference_tellable(name, b, trial.claim, level, min_cell)
+        if name in gone or not _reference_rests_on_enough(name, b, trial.claim, level, min_cell)
     }
     hidden = gone | {name for name in few if name}
     reason = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
@@ -130,11 +130,11 @@ def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
     return replace(rival, rows=rows, reason="" if is_number else _cut(rival.reason, trial))
 
 
-def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
+def _evidence_rests_on_enough(e: Evidence, claim: Claim, min_cell: int) -> bool:
     result = e.estimate
     if result is None:
         return True
-    return tellable(
+    return rests_on_enough(
         result.value,
         result.low,
         result.high,
@@ -146,10 +146,10 @@ def _tellable(e: Evidence, claim: Claim, min_cell: int) -> bool:
     )
 
 
-def _is_reference_tellable(
+def _reference_rests_on_enough(
     name: str | None, result: ReferenceValue, claim: Claim, level: float, min_cell: int
 ) -> bool:
-    return tellable(
+    return rests_on_enough(
         result.value,
         result.low,
         result.high,
@@ -169,7 +169,7 @@ def _evidence(e: Evidence, hidden: Collection[str], reason: str, min_cell: int) 
     if e.asides and min_cell > 1 and e.estimate is not None:
         warning = "Counts are rounded to protect customers, because some were left out"
         customers, events = (
-            n if n < min_cell else rounded(n, min_cell) for n in (e.customers, e.events)
+            n if n < min_cell else round_count(n, min_cell) for n in (e.customers, e.events)
         )
         e = replace(
             e,

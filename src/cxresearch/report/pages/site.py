@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL, tellable
+from cxresearch.disclosure.counts import MIN_CELL, rests_on_enough
 from cxresearch.report.pages import changes, verdict_history
 from cxresearch.report.pages.policy import standalone
 from cxresearch.report.pages.publishable import what_is_missing
@@ -144,7 +144,7 @@ def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
         return v
     counts = {k: v[k] for k in ("level", "customers", "events")}
     is_share = v["unit"] == Unit.SHARE
-    if tellable(
+    if rests_on_enough(
         v["estimate"], v["ci_low"], v["ci_high"], is_share=is_share, min_cell=min_cell, **counts
     ):
         return v

@@ -9,7 +9,7 @@ from dataclasses import replace
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import tellable
+from cxresearch.disclosure.counts import rests_on_enough
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
 from cxresearch.report.runs.ledger import RunRecord
 
@@ -53,7 +53,7 @@ def public_record(record: RunRecord, min_cell: int) -> RunRecord:
     """A record as a page may show it: without a number that rests on too few."""
     if record.estimate is None or record.ci_low is None or record.ci_high is None:
         return record
-    if tellable(
+    if rests_on_enough(
         record.estimate,
         record.ci_low,
         record.ci_high,
