@@ -16,6 +16,8 @@ from cxresearch.engines.base import (
     Frame,
     Moments,
     framed,
+    instant_in_format,
+    is_written,
     no_catalogue,
     split_by_reason,
     tally_by_query,
@@ -146,13 +148,15 @@ class DuckDB:
     ) -> Frame:
         """As `Engine.instant`."""
         kind, x = frame.collect_schema()[column], quoted(column)
+        if fmt is not None and is_written(kind):
+            return instant_in_format(self, frame, column, fmt=fmt, zone=zone, name=name)
         if kind.is_integer():
             day, second = x, "0"
         else:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = f"cast({x} as varchar)", nw.String()
             if kind == nw.String:
-                x = duck_time(f"trim({x}, {text(BLANKS)})", fmt, zone)
+                x = duck_time(f"trim({x}, {text(BLANKS)})", zone)
             else:
                 if getattr(kind, "time_unit", None) != "ns":  # which reach from 1677 to 2262
                     x = f"(case when {x} between date '0999-12-31' and date '10000-01-02' then {x} end)"

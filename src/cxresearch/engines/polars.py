@@ -17,6 +17,7 @@ from cxresearch.engines.base import (
     Moments,
     Whole,
     framed,
+    is_written,
     no_catalogue,
     tally_by_query,
 )
@@ -25,7 +26,7 @@ from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study import Format
-from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time
+from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers
 MANY = 1_000_000  # rows above which a second pass of hashes saves memory
@@ -116,13 +117,15 @@ class Polars:
     ) -> Frame:
         """As `Engine.instant`."""
         native, x, kind = nw.to_native(frame), pl.col(column), frame.collect_schema()[column]
+        if fmt is not None and is_written(kind):
+            return framed(_in_format(native, column, fmt, zone, name))
         if kind.is_integer():
             day, second = x, pl.lit(0)
         else:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = x.cast(pl.String), nw.String()
             if kind == nw.String:
-                x = polars_time(x.str.strip_chars(BLANKS), fmt, zone)
+                x = polars_time(x.str.strip_chars(BLANKS), zone)
             else:
                 x = pl.when(in_calendar(x, native.collect_schema()[column])).then(x)
             x = _local(x, kind, zone).cast(pl.Datetime("us"))
@@ -259,6 +262,23 @@ def in_calendar(x: pl.Expr, kind: pl.DataType) -> pl.Expr:
         return pl.lit(value=True)  # nanoseconds reach from 1677 to 2262
     far = _FAR * 86_400 * units[kind.time_unit]
     return x.to_physical().is_between(-far, far)
+
+
+def _in_format(native: Any, column: str, fmt: str, zone: str, name: str) -> Any:
+    x = pl.col(column)
+    kind = native.collect_schema()[column]
+    x = x if kind.is_numeric() else x.cast(pl.String)
+    parts = {"day": pl.Int32, "second": pl.Int32}
+    read = x.map_batches(
+        lambda values: read_values(values, fmt, zone).to_struct(values.name),
+        return_dtype=pl.Struct(parts),
+        is_elementwise=True,
+    )
+    native = native.with_columns(read.alias(f"{name}_read"))  # once, for both of its parts
+    fields = pl.col(f"{name}_read").struct
+    return native.with_columns(fields.field(p).alias(f"{name}_{p}") for p in parts).drop(
+        f"{name}_read"
+    )
 
 
 def _pieces(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from cxresearch.errors import StudyError, nearest
-from cxresearch.study.timestamps import DIRECTIVES, EARLIEST, LATEST, unknown_directives
+from cxresearch.study.timestamps import (
+    DIRECTIVES,
+    EARLIEST,
+    LATEST,
+    NAMED,
+    directives,
+    unknown_directives,
+)
 
 if TYPE_CHECKING:
     from cxresearch.study.settings import Format, Interactions, Retention, Study, Table
@@ -125,7 +132,7 @@ def _log(study: Study) -> Checks:
             f"{nearest(name, DATED_EVENT_COLUMNS) or '; there are: ' + ', '.join(DATED_EVENT_COLUMNS)}",
             "interactions.known_at_contact",
         )
-    yield _readable(log.at_format, "interactions.at_format")
+    yield from _readable(log.at_format, "interactions.at_format")
     for name in ("log_from", "log_until"):
         yield _day(
             getattr(log, name),
@@ -154,7 +161,7 @@ def _log(study: Study) -> Checks:
 
 def _retention(study: Study) -> Checks:
     kept = study.retention
-    yield _readable(kept.date_format, "retention.date_format")
+    yield from _readable(kept.date_format, "retention.date_format")
     for name in ("observed_from", "observed_until"):
         given = getattr(kept, name)
         if not isinstance(given, str):
@@ -316,11 +323,25 @@ def _format(fmt: Format, field: str) -> Checks:
     )
 
 
-def _readable(fmt: str | None, field: str) -> tuple[bool, str, str]:
-    wrong = unknown_directives(fmt) if fmt is not None else []
-    plain = fmt is None or ("%" in fmt and not wrong)
-    problem = f"{wrong[0]!r} in {fmt!r} is not known" if wrong else f"{fmt!r} holds no directive"
-    return plain, f"{field}: {problem}; there are: {DIRECTIVES}", field
+def _readable(fmt: str | None, field: str) -> Checks:
+    """How times are written: directives, or one of the names of formats."""
+    if fmt is None or fmt in NAMED:
+        return
+    named = f"or one of {', '.join(NAMED)}"
+    wrong, parts = unknown_directives(fmt), directives(fmt)
+    near = nearest(fmt, NAMED) if "%" not in fmt else ""
+    yield (
+        bool(parts or "%" in fmt),
+        f"{field}: {fmt!r} holds no directive{near}; there are: {DIRECTIVES}, {named}",
+        field,
+    )
+    yield (
+        not wrong,
+        f"{field}: {''.join(map(repr, wrong[:1]))} in {fmt!r} is not known; there are: {DIRECTIVES}, {named}",
+        field,
+    )
+    twice = [d for d in parts if parts.count(d) > 1]
+    yield not twice, f"{field}: {''.join(twice[:1])} stands twice in {fmt!r}", field
 
 
 def _day(given: Any, field: str, allowed: str) -> tuple[bool, str, str]:
