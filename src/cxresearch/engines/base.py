@@ -13,7 +13,6 @@ import polars as pl
 from cxresearch.engines.packing import downcast
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
-from cxresearch.study import Format
 from cxresearch.study.timestamps import read_values
 
 if TYPE_CHECKING:
@@ -100,8 +99,8 @@ class Engine(Protocol):
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """Open Parquet files as one table; with `hive`, folder names such as ``year=2024`` are columns."""
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
-        """Open text files as one table; the columns in `text` stay text, whatever they look like."""
+    def table(self, data: pl.LazyFrame) -> Any:
+        """Take what Polars has read from files, so that all engines see the same table."""
 
     def database(self, path: str, table: str) -> Any:
         """Open a table (no view) of a DuckDB file, which is not written to."""

@@ -25,7 +25,6 @@ from cxresearch.engines.base import (
 from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
-from cxresearch.study import Format
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, duck_time
 
 if TYPE_CHECKING:
@@ -85,9 +84,9 @@ class DuckDB:
         source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{folders}}})"
         return self._relation(f"select {columns} from {source}")
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
-        """As `Engine.csv`, read by Polars, so that both engines see the same table."""
-        return self._take(Polars().csv(paths, fmt, text))
+    def table(self, data: pl.LazyFrame) -> Any:
+        """As `Engine.table`."""
+        return self._take(data)
 
     def database(self, path: str, table: str) -> Any:
         """As `Engine.database`."""

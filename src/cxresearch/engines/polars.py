@@ -25,13 +25,11 @@ from cxresearch.engines.duckdb_files import confine, connected, stored
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
-from cxresearch.study import Format
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers
 MANY = 1_000_000  # rows above which a second pass of hashes saves memory
 _FAR = 10**7  # days
-_LEADING_ZERO = r"^[+-]?0[0-9]"
 
 
 class Polars:
@@ -51,35 +49,9 @@ class Polars:
         """As `Engine.parquet`."""
         return pl.scan_parquet(list(paths), hive_partitioning=hive, glob=False)
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> pl.LazyFrame:
-        """As `Engine.csv`; numbers with leading zeros, or too long for an integer, are text as well."""
-
-        def scan(types: Mapping[str, Any], infer: int | None) -> pl.LazyFrame:
-            return pl.scan_csv(
-                list(paths),
-                separator=fmt.separator,
-                quote_char=fmt.quote or None,
-                encoding=fmt.encoding,
-                decimal_comma=fmt.decimal_comma,
-                skip_rows=fmt.skip_rows,
-                null_values=list(fmt.null_values),
-                infer_schema_length=infer,
-                schema_overrides=types,
-                glob=False,
-            )
-
-        types = dict(scan({}, None).collect_schema())
-        types |= {c: pl.String() for c in text if c in types}
-        types |= {c: pl.String() for c, t in types.items() if t == pl.Int128}
-        integers = [c for c, t in types.items() if t == pl.Int64]
-        as_text = scan({**types, **dict.fromkeys(integers, pl.String)}, 0)
-        padded = [pl.col(integers).str.contains(_LEADING_ZERO).any()] if integers else []
-        # every column is read once, since a line with too many fields is no error to a reader of few columns
-        read = as_text.select(
-            *padded, *(pl.col(c).null_count() for c in types if c not in integers)
-        ).collect()
-        types |= {c: pl.String() for c in integers if read[c].item()}
-        return scan(types, 0)
+    def table(self, data: pl.LazyFrame) -> pl.LazyFrame:
+        """As `Engine.table`."""
+        return data
 
     def database(self, path: str, table: str) -> pl.LazyFrame:
         """As `Engine.database`; DuckDB reads it."""

@@ -37,7 +37,6 @@ from cxresearch.engines.base import (
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
-from cxresearch.study import Format
 from cxresearch.study.timestamps import BLANKS, EARLIEST, EPOCH_UNITS, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
@@ -130,9 +129,9 @@ class Spark:
         )
         return self._opened(native, row)
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> DataFrame:
-        """As `Engine.csv`, read by Polars, so that all engines see the same table."""
-        return self._take(Polars().csv(paths, fmt, text))
+    def table(self, data: pl.LazyFrame) -> DataFrame:
+        """As `Engine.table`."""
+        return self._take(data)
 
     def database(self, path: str, table: str) -> DataFrame:
         """As `Engine.database`; DuckDB reads it, here."""

@@ -13,6 +13,7 @@ from cxresearch.study.settings import (
     Format,
     Interactions,
     Retention,
+    Source,
     Study,
     Table,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Format",
     "Interactions",
     "Retention",
+    "Source",
     "Study",
     "Table",
     "read_study",

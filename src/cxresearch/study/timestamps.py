@@ -49,6 +49,17 @@ _WORDS = {
     "yyyymmddhhmm": "%Y%m%d%H%M",
     "yyyymmddhhmmss": "%Y%m%d%H%M%S",
 }
+# what is suggested where nothing can be read
+_USUAL = (
+    *(f"%{day}{mark}%{month}{mark}%{year}{clock}"
+      for mark in "./-" for day, month in ("dm", "md") for year in "Yy"
+      for clock in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")),
+    *(f"%Y{mark}%m{mark}%d{clock}" for mark in "/." for clock in ("", " %H:%M", " %H:%M:%S")),
+    *(f"{day}{clock}" for day in ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y")
+      for clock in ("", " %H:%M", " %H:%M:%S")),
+    "%d/%b/%Y:%H:%M:%S %z", "%a, %d %b %Y %H:%M:%S %z", "%Y-%m", "%Y%m%dT%H%M%S",
+    "yyyymmdd", "yyyymmddhhmmss", "yyyymmddhhmm", *EPOCH_UNITS, SPREADSHEET,
+)  # fmt: skip
 NAMED = (*EPOCH_UNITS, SPREADSHEET, *_WORDS)
 _BEFORE_1970 = 25_569  # days from the first day of a spreadsheet to 1970-01-01
 # how many digits a directive takes where nothing stands between it and the next
@@ -162,6 +173,30 @@ def read_values(values: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
         x = pl.when(is_exact).then(x).cast(pl.Int64)
     texts = frame.select(x.cast(pl.String)).to_series()
     return read_texts(_padded(texts, fmt), fmt, zone)
+
+
+def formats_of(texts: pl.Series) -> tuple[str, ...]:
+    """The usual formats that read every one of some texts; ISO is not among them.
+
+    Args:
+        texts: shape (n,), none of them empty.
+    """
+    marks = _marks(str(texts[0]))
+    alike = [
+        f for f in _USUAL if "%z" in f or _marks(f) == marks or f in (*EPOCH_UNITS, SPREADSHEET)
+    ]
+    read = [f for f in alike if not read_texts(texts, f, "UTC")["day"].has_nulls()]
+    # a number of seconds is a day of a spreadsheet to some, and a date in digits to others: the year tells
+    return tuple(f for f in read if "%" in f or _is_recent(read_texts(texts, f, "UTC")["day"]))[:2]
+
+
+def _marks(text: str) -> str:
+    return "".join(re.findall("[-./:, T]", re.sub("%.", "", text)))
+
+
+def _is_recent(days: pl.Series) -> bool:
+    """Whether all days lie within 1980 to 2060, where a number that is a date most likely lies."""
+    return bool(days.is_between(3652, 33_237).all())
 
 
 def _padded(texts: pl.Series, fmt: str) -> pl.Series:
