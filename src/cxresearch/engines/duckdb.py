@@ -212,7 +212,12 @@ class DuckDB:
         return tally_by_query(self, frame, columns)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
-        """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones."""
+        """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones, decimals as floats."""
         result: pl.DataFrame = nw.to_native(frame).pl()
-        wide = [n for n, t in result.schema.items() if isinstance(t, pl.Decimal) or t == pl.Int128]
-        return result.with_columns(pl.col(wide).cast(pl.Int64)) if wide else result
+        wide: dict[str, Any] = {n: pl.Int64 for n, t in result.schema.items() if t == pl.Int128}
+        wide |= {
+            n: pl.Float64 if t.scale else pl.Int64
+            for n, t in result.schema.items()
+            if isinstance(t, pl.Decimal)
+        }
+        return result.with_columns(pl.col(n).cast(t) for n, t in wide.items())

@@ -25,6 +25,7 @@ from cxresearch.engines.duckdb_files import confine, connected, stored
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
+from cxresearch.study.portable_sql import polars_sql
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers
@@ -71,7 +72,7 @@ class Polars:
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> pl.LazyFrame:
         """As `Engine.query`."""
-        result: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(sql)
+        result: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(polars_sql(sql))
         return result
 
     def rows(self, raw: pl.LazyFrame) -> Frame:

@@ -42,6 +42,10 @@ _ADVICE = (
         "all files of a table must have the same columns",
     ),
     ("(?i)empty csv", "it has no line with column names"),
+    (
+        "(?i)^[^:]*query: .*(unsupported|not (currently )?supported|no function matches)",
+        "Polars does not know it: write it otherwise, or read with the engine duckdb",
+    ),
 )
 
 
@@ -155,7 +159,9 @@ def _frame(study: Study, engine: Engine, name: str) -> Any:
 
 
 def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str, Any]) -> Any:
-    checked = queries.query(sql, field, tuple(tables))
+    with reading(study, field):
+        schemas = {name: dict(schema_of(raw)) for name, raw in tables.items()}
+    checked = queries.query(sql, field, tuple(tables), schemas)
     with reading(study, field):
         result = engine.query(checked, tables)
         schema_of(result)  # an unknown column shows here

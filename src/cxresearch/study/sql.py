@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from cxresearch.errors import RuleError, nearest
+from cxresearch.study.portable_sql import Schemas, make_portable
 
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its message goes into a RuleError
 _LONGEST = 100_000  # characters; a list of values is better put into a table
@@ -103,24 +104,25 @@ _NODES = {
 }  # fmt: skip
 
 
-def query(sql: str, field: str, tables: tuple[str, ...]) -> str:
-    """Check a query and return it in a plain form with quoted names.
+def query(sql: str, field: str, tables: tuple[str, ...], schemas: Schemas | None = None) -> str:
+    """Check a query and return it in a plain form with quoted names, that means the same on every engine.
 
     Args:
         sql: one SELECT (joins, unions and WITH included) over `tables`, in DuckDB's SQL.
         field: where it stands, for messages.
         tables: the names it may read.
+        schemas: the columns of these tables, where they are known.
 
     Raises:
-        RuleError: more than one statement, anything but reading, an undeclared table, or a function that could reach
-            outside the declared tables.
+        RuleError: more than one statement, anything but reading, an undeclared table, a function that could reach
+            outside the declared tables, or something that engines understand differently.
     """
     tree = parse(sql, field)
     if not isinstance(tree, exp.Query):
         raise RuleError(f"{field}: a query must be one SELECT, was {tree.key.upper()}", field=field)
     try:
         _check_reads(tree, field, tables)
-        return tree.sql(dialect="duckdb", identify=True)
+        return make_portable(tree, field, schemas).sql(dialect="duckdb", identify=True)
     except RecursionError:
         raise too_long(sql, field) from None
 
