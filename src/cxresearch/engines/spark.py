@@ -37,6 +37,7 @@ from cxresearch.engines.base import (
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
+from cxresearch.study.portable_sql import spark_sql
 from cxresearch.study.timestamps import BLANKS, EARLIEST, EPOCH_UNITS, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
@@ -175,7 +176,7 @@ class Spark:
         _activate(self.session)
         for name, table in tables.items():
             table.createOrReplaceTempView(_DECLARED + name)
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
+        tree = sqlglot.parse_one(spark_sql(sql), dialect="duckdb")
         for cte in tree.find_all(exp.CTE):
             cte.args["alias"].set("this", exp.to_identifier(_DECLARED + cte.alias, quoted=True))
         for table in tree.find_all(exp.Table):

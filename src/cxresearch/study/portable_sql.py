@@ -199,6 +199,10 @@ class _Rewriter:
             raise self.refuse(
                 node, f"rounds differently on each engine: write CAST({_sql(operand)} AS DOUBLE)"
             )
+        if to == "TIME":
+            raise self.refuse(
+                node, f"is no type of all engines: write strftime({_sql(operand)}, '%H:%M:%S')"
+            )
         if to in _INTEGERS and given in ("float", "") and not _is_whole(operand):
             if given == "" and isinstance(operand, exp.Column | exp.Cast | exp.Case):
                 return node  # of a kind that is not known: whether it has decimals cannot be told
@@ -242,10 +246,11 @@ class _Rewriter:
 
     def rounded(self, node: exp.Round) -> exp.Expression:
         digits = node.args.get("decimals")
-        if digits is not None and not (digits.is_int and 0 <= int(digits.name) <= 15):
+        places = 0 if digits is None else _number(digits)
+        if places is None or not 0 <= places <= 15:
             raise self.refuse(node, "needs a number of decimals from 0 to 15")
         x = exp.cast(exp.paren(node.this.copy()), "double")
-        by = 10 ** int(digits.name) if digits is not None else 1
+        by = 10 ** int(places)
         scaled = exp.Mul(this=exp.Abs(this=x), expression=exp.Literal.number(by))
         half = exp.cast(exp.Literal.number("0.5"), "double")
         size = exp.Div(
@@ -257,6 +262,9 @@ class _Rewriter:
 
     def as_double(self, node: exp.Expression) -> exp.Expression:
         return node if _casts_to(node.parent, "DOUBLE") else exp.cast(node.copy(), "double")
+
+    def as_time(self, node: exp.Expression) -> exp.Expression:
+        return node if _casts_to(node.parent, "TIMESTAMP") else exp.cast(node.copy(), "timestamp")
 
     def as_integer(self, node: exp.Expression) -> exp.Expression:
         return node if _casts_to(node.parent, "BIGINT") else exp.cast(node.copy(), "bigint")
@@ -285,11 +293,12 @@ class _Rewriter:
     def part(self, node: exp.Substring) -> exp.Expression:
         start = node.args.get("start")
         number = None if start is None else _number(start)
-        if start is None or (number is not None and number >= 0):
+        if start is None or (number is not None and number >= 1):
             return node
         if number is not None:
             raise self.refuse(
-                node, f"counts from the end on one engine only: write right({_sql(node.this)}, n)"
+                node,
+                f"begins before the first letter, which engines read differently: write 1, or right({_sql(node.this)}, n)",
             )
         if isinstance(start, exp.Greatest):
             return node
@@ -318,12 +327,13 @@ class _Rewriter:
                 )
         return node
 
-    def later(self, node: exp.DateAdd | exp.DateSub) -> exp.Expression:
+    def later(self, node: exp.DateAdd) -> exp.Expression:
         if not isinstance(node.expression, exp.Interval):
             raise self.refuse(node, "needs an interval: write it as d + INTERVAL 1 DAY")
-        kind = exp.Add if isinstance(node, exp.DateAdd) else exp.Sub
         return exp.paren(
-            self.sum_or_difference(kind(this=node.this.copy(), expression=node.expression.copy()))
+            self.sum_or_difference(
+                exp.Add(this=node.this.copy(), expression=node.expression.copy())
+            )
         )
 
     def parsed_time(self, node: exp.Expression) -> exp.Expression:
@@ -416,18 +426,45 @@ _RULES: dict[type[exp.Expression], Callable[[_Rewriter, Any], exp.Expression]] =
     exp.Round: _Rewriter.rounded,
     exp.Sign: _Rewriter.as_double,
     exp.Pow: _Rewriter.as_double,
+    exp.TimestampTrunc: _Rewriter.as_time,
+    exp.DateTrunc: _Rewriter.as_time,
     exp.Length: _Rewriter.as_integer,
     exp.Log: _Rewriter.logarithm,
     exp.StrPosition: _Rewriter.place,
     exp.Substring: _Rewriter.part,
     exp.DateDiff: _Rewriter.between,
     exp.DateAdd: _Rewriter.later,
-    exp.DateSub: _Rewriter.later,
     exp.StrToTime: _Rewriter.parsed_time,
-    exp.StrToDate: _Rewriter.parsed_time,
     exp.TimeToStr: _Rewriter.shown_time,
     exp.Anonymous: _Rewriter.named,
 }
+
+
+def spark_sql(sql: str) -> str:
+    """A checked query in DuckDB's dialect still, with functions that mean in Spark what they mean in DuckDB."""
+    tree = sqlglot.parse_one(sql, dialect="duckdb")
+    for node in list(tree.walk(bfs=False))[::-1]:
+        name = node.name.upper() if isinstance(node, exp.Anonymous) else type(node).__name__
+        if name == "Extract":
+            name = f"Extract {node.name.upper()}"
+        if (rule := _SPARK.get(name)) is not None and node.parent is not None:
+            node.replace(rule(node))
+    return tree.sql(dialect="duckdb", identify=True)
+
+
+def _seconds_in_spark(x: exp.Expression) -> exp.Expression:
+    """Whole seconds since 1970, by functions that do not depend on the session."""
+
+    def part(name: str) -> exp.Expression:
+        return exp.Anonymous(this=name, expressions=[exp.cast(x.copy(), "timestamp")])
+
+    start = exp.cast(exp.Literal.string("1970-01-01"), "date")
+    days = exp.Anonymous(this="DATEDIFF", expressions=[exp.cast(x.copy(), "date"), start])
+    total: exp.Expression = exp.cast(days, "bigint")
+    for name, size in (("HOUR", 24), ("MINUTE", 60), ("SECOND", 60)):
+        scaled = exp.Mul(this=exp.paren(total), expression=exp.Literal.number(size))
+        total = exp.Add(this=scaled, expression=part(name))
+    return exp.paren(total)
 
 
 def _epoch(x: exp.Expression) -> exp.Expression:
@@ -438,7 +475,9 @@ def _whole_number(x: exp.Expression) -> exp.Expression:
     return exp.cast(exp.Floor(this=x), "bigint")
 
 
-def _date_diff(node: exp.Expression) -> exp.Expression:
+def _date_diff(
+    node: exp.Expression, seconds_of: Callable[[exp.Expression], exp.Expression] = _epoch
+) -> exp.Expression:
     """How often a unit begins between two times, as DuckDB counts."""
     if isinstance(node, exp.Anonymous):
         unit, start, end = str(node.expressions[0].this).upper(), *node.expressions[1:]
@@ -450,7 +489,7 @@ def _date_diff(node: exp.Expression) -> exp.Expression:
     def count(x: exp.Expression) -> exp.Expression:
         if unit in seconds:
             by = exp.cast(exp.Literal.number(seconds[unit]), "double")
-            return _whole_number(exp.Div(this=_epoch(x), expression=by))
+            return _whole_number(exp.Div(this=seconds_of(x), expression=by))
         if unit in months:
             year, month = (
                 exp.cast(
@@ -487,4 +526,23 @@ _POLARS: dict[str, Callable[[Any], exp.Expression]] = {
     ),
     "LogicalOr": lambda n: exp.Max(this=n.this.copy()),
     "LogicalAnd": lambda n: exp.Min(this=n.this.copy()),
+}
+
+
+def _named(name: str, x: exp.Expression, plus: int = 0) -> exp.Expression:
+    made: exp.Expression = exp.Anonymous(this=name, expressions=[x.copy()])
+    return exp.paren(exp.Add(this=made, expression=exp.Literal.number(plus))) if plus else made
+
+
+_SPARK: dict[str, Callable[[Any], exp.Expression]] = {
+    "DateDiff": lambda n: _date_diff(n, _seconds_in_spark),
+    "DATE_DIFF": lambda n: _date_diff(n, _seconds_in_spark),
+    "Extract DOW": lambda n: _named("DAYOFWEEK", n.expression, -1),
+    "Extract DAYOFWEEK": lambda n: _named("DAYOFWEEK", n.expression, -1),
+    "Week": lambda n: _named("WEEKOFYEAR", n.this),
+    "DayOfWeek": lambda n: _named("DAYOFWEEK", n.this, -1),
+    "Extract ISODOW": lambda n: _named("WEEKDAY", n.expression, 1),
+    "Extract DAYOFWEEKISO": lambda n: _named("WEEKDAY", n.expression, 1),
+    "Extract DOY": lambda n: _named("DAYOFYEAR", n.expression),
+    "Extract DAYOFYEAR": lambda n: _named("DAYOFYEAR", n.expression),
 }
