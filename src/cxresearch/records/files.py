@@ -159,7 +159,7 @@ class FileReader:
                 )
             elif encoding not in ("utf-8", "utf-8-sig"):
                 self._note(f"read as {encoding}", 1, "by the mark at its beginning")
-        if encoding != "utf-8":
+        if encoding != "utf-8" or self.source.encoding is not None:  # whether it is so is tried
             path = to_utf8(path, encoding, self.folder(), self.label)
         with path.open("rb") as file:
             head = file.read(_HEAD)

@@ -296,9 +296,10 @@ class _Rewriter:
         if start is None or (number is not None and number >= 1):
             return node
         if number is not None:
+            right = f"right({_sql(node.this)}, n)"
             raise self.refuse(
                 node,
-                f"begins before the first letter, which engines read differently: write 1, or right({_sql(node.this)}, n)",
+                f"begins before the first letter, which engines read differently: write 1, or {right}",
             )
         if isinstance(start, exp.Greatest):
             return node
