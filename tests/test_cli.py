@@ -434,8 +434,9 @@ def spoil(study: Path, what: str) -> None:
         "random parquet": lambda: log.write_bytes(bytes(i * i * 31 % 251 for i in range(5000))),
         "random csv": lambda: who.write_bytes(bytes(i * i * 31 % 256 for i in range(5000))),
         "random text": lambda: who.write_bytes(bytes(33 + i * i * 31 % 90 for i in range(5000))),
-        "latin-1 csv": lambda: who.write_bytes(
-            (who.read_text() + "ü,2023-01-01,,,,\n").encode("latin-1")
+        "latin-1 csv": lambda: (
+            who.write_bytes((who.read_text() + "ü,2023-01-01,,,,\n").encode("latin-1")),
+            toml.write_text(text.replace('"customers.csv"', '"customers.csv"\nencoding = "utf-8"')),
         ),
         "ragged csv": lambda: who.write_text(who.read_text() + "a,b,c,d,e,f,g,h,i\n"),
         "folder without parquet": lambda: (log.unlink(), log.mkdir()),
@@ -468,7 +469,7 @@ WRONG = {
     "random parquet": "interactions.source (interactions.parquet): cannot be read",
     "random csv": "is not text in UTF-8",
     "random text": "customers.csv",
-    "latin-1 csv": 'encoding = "utf8-lossy"',
+    "latin-1 csv": "is not text in utf-8 (byte 0xfc near line",
     "ragged csv": "look at quotes and separators",
     "folder without parquet": "no file 'interactions.parquet'",
     "bad rule": "no column 'starts'; did you mean 'stars'?",

@@ -28,6 +28,8 @@ HEAVY = (
     "duckdb",
     "pandas",
     "sqlglot",
+    "fastexcel",
+    "charset_normalizer",
 )
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 LINES = (ROOT / "environment.yml").read_text(encoding="utf-8").splitlines()

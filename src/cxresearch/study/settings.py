@@ -102,30 +102,55 @@ class Info(Section, frozen=True, kw_only=True):
 
 
 class Format(Section, frozen=True, kw_only=True):
-    """How a text file is written, where it is not plain CSV."""
+    """How a text file is written, where it is not plain CSV.
 
-    separator: str = ","
+    Attributes:
+        separator: the character between two fields; found by itself where it is not given.
+        quote: the character around texts; may be empty.
+        decimal_comma: whether numbers are written with a comma, as in 2,5.
+        thousands: what stands between thousands, as the point in 1.234,5.
+        skip_rows: lines, or rows of a sheet, before the names of columns.
+        null_values: what means that nothing is written.
+    """
+
+    separator: str | None = None
     quote: str = '"'
-    encoding: Literal["utf8", "utf8-lossy"] = "utf8"
     decimal_comma: bool = False
+    thousands: str | None = None
     skip_rows: int = 0
     null_values: tuple[str, ...] = ("",)
 
 
-class Table(Section, frozen=True, kw_only=True):
+class Source(Section, frozen=True, kw_only=True):
+    """Where a table comes from.
+
+    Attributes:
+        source: a file, a pattern of files, a folder of Parquet files, or a table of a database.
+        query: a SELECT over the tables of `[tables]`, or for the server that `source` names.
+        format: how a text file is written.
+        sheet: the sheet of a workbook; not needed where it has one.
+        columns: names of the columns of a file, or sheet, without a line of names.
+        widths: letters of each column, where a text file has columns of fixed width; `columns` names them.
+        encoding: of a text file, such as cp1252, gbk or utf-16; found by itself where it can be. With utf8-lossy, what
+            is not UTF-8 becomes a mark.
+    """
+
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+    sheet: str | None = None
+    columns: tuple[str, ...] | None = None
+    widths: tuple[int, ...] | None = None
+    encoding: str | None = None
+
+
+class Table(Source, frozen=True, kw_only=True):
     """An entry of `[tables]`: a file, or a query over the tables named before it."""
 
-    source: str | None = None
-    query: str | None = None
-    format: Format = Format()
 
-
-class Interactions(Section, frozen=True, kw_only=True):
+class Interactions(Source, frozen=True, kw_only=True):
     """`[interactions]`: the log, one row per contact."""
 
-    source: str | None = None
-    query: str | None = None
-    format: Format = Format()
     customer: str = "customer"
     at: str = "at"
     at_format: str | None = None
@@ -171,13 +196,10 @@ class Moments(Section, frozen=True, kw_only=True):
     lookback_days: int = 365
 
 
-class Retention(Section, frozen=True, kw_only=True):
+class Retention(Source, frozen=True, kw_only=True):
     """`[retention]`: who stayed and who left."""
 
     kind: Literal["contract", "activity"] = "contract"
-    source: str | None = None
-    query: str | None = None
-    format: Format = Format()
     customer: str = "customer"
     start: str = "start"
     end: str = "end"
