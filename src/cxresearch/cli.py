@@ -200,6 +200,39 @@ def sample(folder: Path, *, force: bool) -> None:
 
 
 @main.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=_folder,
+    default=Path(),
+    help="Folder of the study file.  [default: this folder]",
+)
+@click.option("--force", is_flag=True, help="Overwrite a study file that is there.")
+def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
+    """Draft a study file from what is in FILEs, with its guesses marked, and audit it.
+
+    FILEs are tables: the log of contacts and, if there is one, the table of who left. Each guess stands in study.toml
+    with its reason; what cannot be guessed stands there as a comment with the candidates.
+    """
+    from cxresearch.drafting import draft_study
+
+    draft = draft_study(files, out=out, force=force)
+    if draft.audit is not None:
+        _say(str(draft.audit))
+    _say(draft.path)
+    _say(f"cxresearch: {draft.guesses} guesses to confirm in {draft.path}", err=True)
+    for key in draft.open_keys:
+        _say(f"cxresearch: fill in {key} before evaluate: its candidates stand there", err=True)
+    if draft.problem:
+        _fail(f"the audit of {draft.path} failed: {draft.problem}", FAILED)
+    if draft.audit is None:
+        _say(f"cxresearch: then run cxresearch audit {draft.path}", err=True)
+
+
+@main.command()
 @_study
 @_define
 @_engine
