@@ -135,7 +135,8 @@ def test_sample_is_written_once_and_can_be_audited(tmp_path):
     done = run("sample", tmp_path / "deep" / "sample")
     assert done.exit_code == 0
     files = [Path(line) for line in done.stdout.splitlines()]
-    assert [f.name for f in files] == ["study.toml", "interactions.parquet", "customers.csv"]
+    names = ["study.toml", "interactions.parquet", "customers.csv", "study.schema.json"]
+    assert [f.name for f in files] == names
     assert all(f.is_file() for f in files)
     assert "is there already; --force overwrites it" in one_line(
         run("sample", tmp_path / "deep" / "sample")

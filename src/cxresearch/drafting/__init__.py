@@ -1,6 +1,6 @@
 """Someone's files looked at, and a study file drafted for them: `draft_study`, on the command line ``cxresearch init``.
 
-Nothing is guessed in silence: each guess carries its reason into the file, and what cannot be guessed is left open there.
+Nothing is guessed in silence: each guess carries its reason into the file, and what cannot be guessed is left open.
 
     draft              from files to a study file and its audit
     opening            from files to tables, by the door that studies have

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cxresearch.bundled import bundled
+from cxresearch.bundled import STUDY_SCHEMA, bundled
 from cxresearch.checks import flag, optional
 from cxresearch.drafting import roles
 from cxresearch.drafting.facts import TableFacts, plain
@@ -37,7 +37,6 @@ from cxresearch.outputs import write_output
 from cxresearch.records.audit import Audit
 from cxresearch.study import Study, study_from
 
-SCHEMA = "study.schema.json"
 _NOBODY = "1 = 0"  # a rule that no contact fits
 _GRADING = ("moments.bad",)
 
@@ -134,8 +133,8 @@ def _save(folder: Path, target: Path, text: str) -> None:
     except OSError as e:
         raise SourceError(f"cannot write to {folder}: {e.strerror}") from None
     write_output(target, text)
-    schema = bundled("data") / "sample" / SCHEMA
-    write_output(folder / SCHEMA, schema.read_text(encoding="utf-8"))
+    schema = bundled("data") / "sample" / STUDY_SCHEMA
+    write_output(folder / STUDY_SCHEMA, schema.read_text(encoding="utf-8"))
 
 
 def _audited(
@@ -184,7 +183,7 @@ def _write(tables: Sequence[TableFacts], folder: Path) -> tuple[str, StudyText]:
 
 
 def _head(text: StudyText, tables: Sequence[TableFacts]) -> None:
-    text.schema(SCHEMA)
+    text.schema(STUDY_SCHEMA)
     lines = [
         f"Drafted by cxresearch init {version('cxresearch')} from what is in the files.",
         "Every key below a comment that begins with guess was guessed: confirm it, or change it. A key in a comment "
