@@ -255,15 +255,20 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 @_define
 @_engine
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
-    """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
+    """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack.
+
+    Then come the missing columns, those first that would open most claims and rival explanations.
+    """
     from cxresearch.claims.catalogue_loader import catalogue
+    from cxresearch.claims.missing_columns import rank_missing_columns
     from cxresearch.claims.requirements import check_claims
 
     if study is None:
         for claim in catalogue().values():
             _say(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
-    result = check_claims(_read(study, variables), engine=engine)
+    loaded = _read(study, variables)
+    result = check_claims(loaded, engine=engine)
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
         _say(
@@ -271,6 +276,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
         )
         if missing:
             _say(f"    cannot be tried: lacks {missing}")
+    _say(f"\n{rank_missing_columns(loaded, engine=engine)}")
 
 
 @main.command()

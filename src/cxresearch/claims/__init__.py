@@ -12,6 +12,6 @@
     catalogue_loader  from TOML to claims                evaluate         all claims on a study
     requirements      what a study lacks for a claim     results          evidence, trials, dockets
     phrases, units    sentences as values, numbers       sentences        a verdict in words
-    verdict_table     verdicts as a compact table
+    verdict_table     verdicts as a compact table        missing_columns  which columns would open more
     observed_vs_expected  who left at each level, and who would have by chance
 """
