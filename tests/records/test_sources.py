@@ -208,7 +208,8 @@ def test_frames_of_other_kinds(name):
         assert opened(made, name).drop("cx_row").rows() == FRAME.rows()
     made = cx.study_from({}, interactions={"customer": [1]}, retention=WHO)
     with pytest.raises(
-        SourceError, match="interactions: a table in memory must be a Polars frame, was dict"
+        SourceError,
+        match="interactions: a table in memory must be a frame of Polars, pandas, Arrow or DuckDB, was dict",
     ):
         opened(made, name)
 

@@ -154,7 +154,7 @@ def _frame(study: Study, engine: Engine, name: str) -> Any:
         except (TypeError, AttributeError):
             kind = type(study.frames[name]).__name__
             raise SourceError(
-                f"{name}: a table in memory must be a Polars frame, was {kind}"
+                f"{name}: a table in memory must be a frame of Polars, pandas, Arrow or DuckDB, was {kind}"
             ) from None
 
 
