@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 # neighbours stay together, so that what a module shares is made once; an idle worker takes from the other
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-.PHONY: report test test-all check lab bench calibrate coverage hostile kills lock clean
+.PHONY: report test test-all check docs lab bench calibrate coverage hostile kills lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -36,6 +36,9 @@ test-all: $(READY)
 check: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+docs: $(READY)
+	@$(BIN)/python scripts/study_file.py
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks

@@ -135,7 +135,8 @@ def test_sample_is_written_once_and_can_be_audited(tmp_path):
     done = run("sample", tmp_path / "deep" / "sample")
     assert done.exit_code == 0
     files = [Path(line) for line in done.stdout.splitlines()]
-    assert [f.name for f in files] == ["study.toml", "interactions.parquet", "customers.csv"]
+    names = ["study.toml", "interactions.parquet", "customers.csv", "study.schema.json"]
+    assert [f.name for f in files] == names
     assert all(f.is_file() for f in files)
     assert "is there already; --force overwrites it" in one_line(
         run("sample", tmp_path / "deep" / "sample")
@@ -214,6 +215,23 @@ def test_evaluate_one_claim_to_a_file(world, tmp_path):
     result = no_odd_numbers((tmp_path / "v.json").read_text(encoding="utf-8"))
     keys_of(result)
     assert {v["claim"] for v in result["verdicts"]} == {CLAIM}
+
+
+def test_evaluate_prints_a_table_and_writes_spreadsheets(world, tmp_path):
+    args = ["--claim", CLAIM, "--claim", "household-contagion", "--state", tmp_path / "state"]
+    files = ["--csv", tmp_path / "v.csv", "--xlsx", tmp_path / "v.xlsx"]
+    done = run("evaluate", world, *args, *files)
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[1].startswith("2 claims: ")
+    assert lines[3].split() == ["claim", "verdict", "number", "base", "rate", "why"]
+    assert "cxresearch: trying " in done.stderr
+    assert "(2 of 2)" in done.stderr
+    assert pl.read_csv(tmp_path / "v.csv")["claim"].to_list() == [CLAIM, "household-contagion"]
+    assert (tmp_path / "v.xlsx").read_bytes().startswith(b"PK")
+    long = run("evaluate", world, *args, "--long")
+    assert f"{CLAIM}: {pl.read_csv(tmp_path / 'v.csv')['verdict'][0].upper()}" in long.stdout
+    assert "nowhere" in one_line(run("evaluate", world, "--xlsx", tmp_path / "nowhere" / "v.xlsx"))
 
 
 def test_evaluate_writes_only_json_to_standard_output(world, tmp_path):
@@ -434,8 +452,9 @@ def spoil(study: Path, what: str) -> None:
         "random parquet": lambda: log.write_bytes(bytes(i * i * 31 % 251 for i in range(5000))),
         "random csv": lambda: who.write_bytes(bytes(i * i * 31 % 256 for i in range(5000))),
         "random text": lambda: who.write_bytes(bytes(33 + i * i * 31 % 90 for i in range(5000))),
-        "latin-1 csv": lambda: who.write_bytes(
-            (who.read_text() + "ü,2023-01-01,,,,\n").encode("latin-1")
+        "latin-1 csv": lambda: (
+            who.write_bytes((who.read_text() + "ü,2023-01-01,,,,\n").encode("latin-1")),
+            toml.write_text(text.replace('"customers.csv"', '"customers.csv"\nencoding = "utf-8"')),
         ),
         "ragged csv": lambda: who.write_text(who.read_text() + "a,b,c,d,e,f,g,h,i\n"),
         "folder without parquet": lambda: (log.unlink(), log.mkdir()),
@@ -468,7 +487,7 @@ WRONG = {
     "random parquet": "interactions.source (interactions.parquet): cannot be read",
     "random csv": "is not text in UTF-8",
     "random text": "customers.csv",
-    "latin-1 csv": 'encoding = "utf8-lossy"',
+    "latin-1 csv": "is not text in utf-8 (byte 0xfc near line",
     "ragged csv": "look at quotes and separators",
     "folder without parquet": "no file 'interactions.parquet'",
     "bad rule": "no column 'starts'; did you mean 'stars'?",

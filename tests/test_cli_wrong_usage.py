@@ -11,7 +11,7 @@ from cxresearch.cli import main
 from tests.report.standins import study_of
 
 LONG = "x" * 300
-WORDS = {"study": "{study}", "folder": "{new}", "world": "null"}
+WORDS = {"study": "{study}", "folder": "{new}", "world": "null", "files": "file"}
 
 
 @pytest.fixture

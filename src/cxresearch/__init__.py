@@ -13,14 +13,16 @@ The way of the data, from left to right and from top to bottom; each package has
     journey/      touchpoints, levels of service, the scorecard
     charts/       results to pictures
     report/       notebooks to pages
+    drafting/     a study file drafted from what is in some files
     worlds/       data with a known truth
 
 `explore` goes from a study to a table in one call, `curves` to curves side by side. `disclosure` says what may be
 shown, `html_tables` how it looks in JupyterLab, `result` what all results have in common; `bundled` is what ships
-with the package, `outputs` writes a file that was asked for, `checks` are those of arguments.
+with the package, `outputs` writes a file that was asked for, `spreadsheets` makes CSV and workbooks, `checks` are
+those of arguments.
 
 The names of everyday work are here; the rest is in ``cx.histories``, ``cx.estimators``, ``cx.journey``, ``cx.charts``,
-``cx.curves``, ``cx.worlds`` and ``cx.errors``, which are imported when they are first used.
+``cx.curves``, ``cx.drafting``, ``cx.worlds`` and ``cx.errors``, which are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cxresearch import charts as charts
     from cxresearch import curves as curves
+    from cxresearch import drafting as drafting
     from cxresearch import errors as errors
     from cxresearch import estimators as estimators
     from cxresearch import histories as histories
@@ -77,7 +80,16 @@ _HOMES = {
     "records.records": ("Records", "read_records"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
-_NAMESPACES = ("charts", "curves", "errors", "estimators", "histories", "journey", "worlds")
+_NAMESPACES = (
+    "charts",
+    "curves",
+    "drafting",
+    "errors",
+    "estimators",
+    "histories",
+    "journey",
+    "worlds",
+)
 
 __all__ = [
     "Audit",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cxresearch.errors import ParameterError, SourceError, nearest
 
+STUDY_SCHEMA = "study.schema.json"  # by which editors complete and check study files
 _HERE = Path(__file__).resolve().parent
 
 
@@ -52,7 +53,7 @@ def copy_sample(folder: Path, *, force: bool = False) -> tuple[Path, ...]:
         SourceError: a file is in the way, or the folder cannot be written.
     """
     source = bundled("data") / "sample"
-    names = ("study.toml", "interactions.parquet", "customers.csv")
+    names = ("study.toml", "interactions.parquet", "customers.csv", STUDY_SCHEMA)
     try:
         taken = [n for n in names if (folder / n).exists()]
         if taken and not force:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unicodedata import category
@@ -103,9 +105,10 @@ def _restore(name: str, value: str | None) -> None:
         os.environ[name] = value
 
 
-def _json_path(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Path | None:
+def _output_path(_ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
     if value == "":
-        raise click.UsageError("--json needs the name of a file; - is standard output")
+        more = "; - is standard output" * (param.name == "json_file")
+        raise click.UsageError(f"{param.opts[0]} needs the name of a file{more}")
     return None if value is None else Path(value)
 
 
@@ -200,6 +203,39 @@ def sample(folder: Path, *, force: bool) -> None:
 
 
 @main.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=_folder,
+    default=Path(),
+    help="Folder of the study file.  [default: this folder]",
+)
+@click.option("--force", is_flag=True, help="Overwrite a study file that is there.")
+def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
+    """Draft a study file from what is in FILEs, with its guesses marked, and audit it.
+
+    FILEs are tables: the log of contacts and, if there is one, the table of who left. Each guess stands in study.toml
+    with its reason; what cannot be guessed stands there as a comment with the candidates.
+    """
+    from cxresearch.drafting import draft_study
+
+    draft = draft_study(files, out=out, force=force)
+    if draft.audit is not None:
+        _say(str(draft.audit))
+    _say(draft.path)
+    _say(f"cxresearch: {draft.guesses} guesses to confirm in {draft.path}", err=True)
+    for key in draft.open_keys:
+        _say(f"cxresearch: fill in {key} before evaluate: its candidates stand there", err=True)
+    if draft.problem:
+        _fail(f"the audit of {draft.path} failed: {draft.problem}", FAILED)
+    if draft.audit is None:
+        _say(f"cxresearch: then run cxresearch audit {draft.path}", err=True)
+
+
+@main.command()
 @_study
 @_define
 @_engine
@@ -219,15 +255,20 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 @_define
 @_engine
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
-    """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
+    """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack.
+
+    Then come the missing columns, those first that would open most claims and rival explanations.
+    """
     from cxresearch.claims.catalogue_loader import catalogue
+    from cxresearch.claims.missing_columns import rank_missing_columns
     from cxresearch.claims.requirements import check_claims
 
     if study is None:
         for claim in catalogue().values():
             _say(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
-    result = check_claims(_read(study, variables), engine=engine)
+    loaded = _read(study, variables)
+    result = check_claims(loaded, engine=engine)
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
         _say(
@@ -235,6 +276,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
         )
         if missing:
             _say(f"    cannot be tried: lacks {missing}")
+    _say(f"\n{rank_missing_columns(loaded, engine=engine)}")
 
 
 @main.command()
@@ -244,10 +286,27 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=_json_path,
+    callback=_output_path,
     metavar="FILE",
     help="Write the verdicts as JSON; - for standard output.",
 )
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(dir_okay=False, readable=False, writable=True),
+    callback=_output_path,
+    metavar="FILE",
+    help="Write the verdicts as CSV, one row per claim.",
+)
+@click.option(
+    "--xlsx",
+    "xlsx_file",
+    type=click.Path(dir_okay=False, readable=False, writable=True),
+    callback=_output_path,
+    metavar="FILE",
+    help="Write the verdicts and the readings behind them as an Excel workbook.",
+)
+@click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
 @_define
 @_engine
 @_state
@@ -255,25 +314,55 @@ def evaluate(
     study: Path,
     claims: tuple[str, ...],
     json_file: Path | None,
+    csv_file: Path | None,
+    xlsx_file: Path | None,
     variables: dict[str, str],
     engine: str,
     state: Path | None,
+    *,
+    is_long: bool,
 ) -> None:
-    """Try claims on a study: verdicts as a table, and as JSON."""
+    """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook."""
+    from cxresearch.claims.catalogue_loader import claims_of
     from cxresearch.claims.evaluate import evaluate as tried
+    from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
 
     loaded = _read(study, variables, state)
-    if json_file is not None and str(json_file) != "-":
-        check_writable(json_file)
-    docket = tried(loaded, list(claims) or None, engine=engine, progress=_progress())
-    if json_file is None or str(json_file) != "-":
-        _say(str(docket))
+    is_piped = json_file is not None and str(json_file) == "-"
+    for file in (None if is_piped else json_file, csv_file, xlsx_file):
+        if file is not None:
+            check_writable(file)
+    total = len(set(claims)) or len(claims_of(loaded.claims))
+    docket = tried(
+        loaded, list(claims) or None, engine=engine, progress=_numbered(_progress(), total)
+    )
+    if not is_piped:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        _say(str(docket) if is_long else verdict_table(docket, width))
     _quarantine(docket.audit, loaded)
-    if json_file is not None and str(json_file) != "-":
-        write_output(json_file, docket.to_json())
-    elif json_file is not None:
+    if csv_file is not None or xlsx_file is not None:
+        from cxresearch.spreadsheets import csv_text, workbook
+
+        tables = spreadsheet_tables(docket)
+        if csv_file is not None:
+            write_output(csv_file, csv_text(tables["verdicts"]))
+        if xlsx_file is not None:
+            write_output(xlsx_file, workbook(tables))
+    if is_piped:
         with click.open_file("-", "w", encoding="utf-8") as out:
             out.write(docket.to_json())
+    elif json_file is not None:
+        write_output(json_file, docket.to_json())
+
+
+def _numbered(say: Callable[[str], None], total: int) -> Callable[[str], None]:
+    """Say of each claim, as it begins, the how manieth it is."""
+    numbers = count(1)
+
+    def numbered(line: str) -> None:
+        say(f"{line} ({next(numbers)} of {total})" if line.startswith("trying ") else line)
+
+    return numbered
 
 
 @main.command()

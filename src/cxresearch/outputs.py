@@ -30,21 +30,24 @@ def check_writable(path: Path) -> None:
         raise ReportError(f"cannot write {path}: {e.strerror}; name another file") from None
 
 
-def write_output(path: Path, text: str) -> None:
+def write_output(path: Path, content: str | bytes) -> None:
     """Replace a file completely, or leave it as it is; write directly into a device or a pipe.
+
+    Args:
+        path: the file.
+        content: what it shall hold; a text is written in UTF-8.
 
     Raises:
         ReportError: it cannot be written.
     """
+    data = content.encode() if isinstance(content, str) else content
     try:
         if _written_into(path):
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "w", encoding="utf-8") as out:
-                out.write(text)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as out:
+                out.write(data)
             return
         target = path.resolve()  # whatever links lead there
-        part = stage(
-            target, lambda p: p.write_text(text, encoding="utf-8"), mark=_new_mark(), mode=0o666
-        )
+        part = stage(target, lambda p: p.write_bytes(data), mark=_new_mark(), mode=0o666)
         if target.exists():
             part.chmod(stat.S_IMODE(target.stat().st_mode))
         put_in_place(part, target)

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims import rivals
-from cxresearch.claims.adjusted_model import Variant
+from cxresearch.claims import rivals, trial
+from cxresearch.claims.adjusted_model import Variant, asked_grade, claim_histories, terms_of
 from cxresearch.claims.catalogue_loader import catalogue, parse_claim
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import decide
@@ -22,6 +22,7 @@ from cxresearch.claims.rivals import (
     describe_declarations,
     joint_readings,
     plan_analyses,
+    readings_with_rivals,
     rival_entries,
     study_facts,
 )
@@ -125,7 +126,7 @@ PRONE = [Variant(proneness=True), Variant(lead=60, proneness=True)]
 ANSWERS = [
     Variant(unknown="held equal"),
     Variant(lead=60, unknown="held equal"),
-    Variant(unknown="bad"),
+    Variant(unknown="as asked"),
 ]
 CONTROL = Variant(event="other exit")
 NO_DIFFERENCE = {CONTROL: (1.0, 0.1)}
@@ -246,6 +247,47 @@ def test_support_of_one_of_several_is_at_the_level_itself(judged):
         "simplicity",
         "responsibility",
     )
+
+
+def test_a_second_number_without_rivals_contradicts_at_its_part_of_the_error_only(monkeypatch):
+    """Of silent customers: the share cannot contradict here, and the excess is outside at 95%, not at 97.5%."""
+    claim = catalogue()["silent-defection"]
+    names = joint_readings(claim)
+    assert names == ("silent", "excess")
+    assert not readings_with_rivals(claim)
+    reading = claim.reading("excess")
+    for se, verdict in ((0.0048, "undecided"), (0.003, "contradicted")):
+        number = estimate(0.0, se, scale="identity", level=0.95, clusters=CLUSTERS)
+        assert decide(number, reading.claimed_region).verdict == "contradicted"
+        rows = {
+            "excess": replace(
+                row(INSIDE), reading="excess", estimate=number, verdict="contradicted"
+            )
+        }
+        trial._apply_rivals(None, claim, {}, rows)
+        assert rows["excess"].verdict == verdict
+
+
+# What moments without a grade count as
+
+
+@pytest.mark.parametrize(
+    ("claim", "grade"),
+    [("bad-moments-drive-away", "bad"), ("good-moments-build", "good"), ("handoffs", "bad")],
+)
+def test_moments_without_a_grade_count_as_those_that_are_asked_about(claim, grade, study):
+    """And are no term of their own then, which would take them out again."""
+    made, variant = catalogue()[claim], Variant(unknown="as asked")
+    assert asked_grade(made, made.primary) == grade
+    setting = context(study).store.setting
+    given = claim_histories(setting, made, made.primary, Variant())
+    counted = claim_histories(setting, made, made.primary, variant)
+    changed = {n for n in given if given[n].name != counted[n].name}
+    assert changed == {"bad" if claim == "bad-moments-drive-away" else f"each_{grade}"}
+    terms = terms_of(made, made.primary, variant)
+    assert [t for t in made.primary.model.terms if t not in terms] == [
+        t for t in made.primary.model.terms if t == "linear(each_unknown)"
+    ]
 
 
 # What is dismissed, and what cannot be tested

@@ -182,4 +182,9 @@ def test_columns_are_carried_forward_side_by_side(name, rows):
         for (_, _, column), value in own:
             state[column] = value
         wanted.append((*tick, *state))
-    assert ticks(listed, name, lambda along, x: along.merge(x, ("a", "b", "c"))) == wanted
+
+    def merged(along, frame):
+        parts = {c: frame.select("customer", "day", c) for c in ("a", "b", "c")}
+        return along.merge({c: part.filter(~nw.col(c).is_null()) for c, part in parts.items()})
+
+    assert ticks(listed, name, merged) == wanted

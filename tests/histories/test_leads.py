@@ -10,6 +10,7 @@ from cxresearch.histories import (
     contacts_before,
     contacts_within,
     first_bad,
+    first_contact,
     grade_count,
     graded_share,
     household_bad,
@@ -268,6 +269,28 @@ def test_a_look_back_forgets_and_a_state_stays():
     state = within_lookback(last_grade_and_age((30,)), 10)
     assert spans(state, rows, person) == [(4, "none"), (6, "bad, 0-30"), (40, "bad, 31+")]
     assert not within_lookback(moment_count(), 10).cumulative
+
+
+def test_a_look_back_counts_what_is_old_within_its_days_only():
+    """Of contacts more than 4 days old, those of the last 10 days: from the day on which they are so old."""
+    person = Person(0, 3, 40, "censored", 0, True)
+    rows = [Row(0, 5 * SECONDS, "bad"), Row(0, 9 * SECONDS, "good")]
+    assert spans(within_lookback(contacts_before(4, (1, 2)), 10), rows, person) == [
+        (4, "0"),
+        (10, "1"),
+        (14, "2+"),
+        (16, "1"),
+        (20, "0"),
+    ]
+
+
+@pytest.mark.parametrize("history", [first_contact("bad"), first_bad()], ids=lambda h: h.name)
+def test_a_look_back_does_not_invent_beginnings(history):
+    """Whose first contact was before the log has an unknown one, whatever the look-back."""
+    rows = [Row(0, 5 * SECONDS, "bad")]
+    for is_seen, wanted in ((True, "none"), (False, "unknown")):
+        person = Person(0, 3, 40, "censored", 0, not is_seen)
+        assert spans(within_lookback(history, 10), rows, person)[0][1] == wanted
 
 
 @pytest.mark.parametrize("engine", EVERY)

@@ -838,10 +838,13 @@ def responsibility_sours(p: Past) -> Numbers:
         "rude": count(p.life, 5, respect="failed"),
     }
     full = p.adjusted({}, counts)
+    compared = counts["sour"][hold(p.life, p.held, {}, list(counts.values())).mask]
+    everyone = counts["sour"][estimators.looked_at(p.life, counts["sour"] >= 0)]
+    swap = {"sour": 1, "kept": -1}
     final = {name: np.minimum(counts[name], 1) for name in ("sour", "kept")}
     return {
-        "sour-over-kept": ratio(full, {"sour": 1, "kept": -1}),
-        "crude": ratio(cox(p.life, {}, counts), {"sour": 1, "kept": -1}),
+        "sour-over-kept": over_range(ratio(full, swap), compared),
+        "crude": over_range(ratio(cox(p.life, {}, counts), swap), everyone),
         "sour-over-rude": ratio(full, {"sour": 1, "rude": -1}),
         "final-counts": ratio(cox(p.life, final, final=True), {"sour=1": 1, "kept=1": -1}),
         "left-anyway": p.left_anyway(counts["sour"] == 0),
@@ -862,10 +865,16 @@ def handoffs(p: Past) -> Numbers:
     handoff = {"handoff": count(p.life, 5, handoff=True)}
     one = {"handoff": 1.0}
     some = {"any": np.minimum(handoff["handoff"], 1)}
+    everyone = handoff["handoff"][estimators.looked_at(p.life, handoff["handoff"] >= 0)]
+
+    def compared(counts: dict[str, np.ndarray]) -> np.ndarray:
+        return handoff["handoff"][hold(p.life, p.held, {}, list(counts.values())).mask]
+
+    both = {**handoff, **p.each}
     return {
-        "same-grade": ratio(p.adjusted({}, {**handoff, **p.each}), one),
-        "crude": ratio(cox(p.life, {}, handoff), one),
-        "any-grade": ratio(p.adjusted({}, handoff), one),
+        "same-grade": over_range(ratio(p.adjusted({}, both), one), compared(both)),
+        "crude": over_range(ratio(cox(p.life, {}, handoff), one), everyone),
+        "any-grade": over_range(ratio(p.adjusted({}, handoff), one), compared(handoff)),
         "final-count": ratio(cox(p.life, some, final=True), {"any=1": 1}),
         "left-anyway": p.left_anyway(some["any"] == 0),
     }

@@ -279,7 +279,7 @@ def test_levels_of_one_name_are_put_together(names, levels):
     result = table.relabel("kind", names)
     wanted = from_rows(rows_of_levels(names), ["kind", "k"], causes=CAUSES, levels={"kind": levels})
     assert result.features == wanted.features
-    assert result.to_polars().equals(wanted.to_polars())
+    assert result.only("kind", "k") == wanted  # equal rows stay apart until somebody adds them up
     assert result.population.equals(table.population)
     assert [result.events(c) for c in CAUSES] == [table.events(c) for c in CAUSES]
 

@@ -93,7 +93,7 @@ def test_an_unknown_key_is_an_error_that_helps(raw, said, field):
         ({"interactions": {"scale": [1, "five"]}}, "interactions.scale[1]"),
         ({"interactions": {"unattended": "web"}}, "interactions.unattended"),
         ({"interactions": {"log_from": "soon"}}, "interactions.log_from"),
-        ({"interactions": {"format": {"encoding": "latin1"}}}, "interactions.format.encoding"),
+        ({"interactions": {"encoding": 8}}, "interactions.encoding"),
         ({"retention": {"kind": "contracts"}}, "retention.kind"),
         ({"retention": {"defection": [1]}}, "retention.defection[0]"),
         ({"decision": {"multiplicity": "often"}}, "decision.multiplicity"),
@@ -165,8 +165,38 @@ RANGES = [
     ),
     ({"tables": {"a": {"source": "x.csv", "format": {"skip_rows": -1}}}}, "skip_rows must be"),
     (
-        {"tables": {"a": {"source": "x.csv", "format": {"decimal_comma": True}}}},
+        {"tables": {"a": {"source": "x.csv", "format": {"decimal_comma": True, "separator": ","}}}},
         "needs another separator",
+    ),
+    (
+        {"tables": {"a": {"source": "x.csv", "format": {"thousands": "."}}}},
+        "tables.a.format.thousands is '.', which also marks decimals: say decimal_comma = true beside it",
+    ),
+    (
+        {"tables": {"a": {"source": "x.csv", "format": {"thousands": "00"}}}},
+        "thousands must be one",
+    ),
+    (
+        {"tables": {"a": {"source": "x.csv", "encoding": "cp1225"}}},
+        "tables.a.encoding 'cp1225' is not known; did you mean 'cp1252'?",
+    ),
+    ({"tables": {"a": {"source": "x.csv", "encoding": "base64"}}}, "is not known"),
+    ({"tables": {"a": {"source": "x.csv", "encoding": "idna"}}}, "is not known"),
+    ({"tables": {"a": {"source": "x.csv", "widths": [3]}}}, "widths needs columns beside it"),
+    (
+        {"tables": {"a": {"source": "x.csv", "widths": [3], "columns": ["a", "b"]}}},
+        "1 widths and 2 names given",
+    ),
+    (
+        {"tables": {"a": {"source": "x.csv", "widths": [0], "columns": ["a"]}}},
+        "widths must be 1 or more letters each, were [0]",
+    ),
+    ({"tables": {"a": {"source": "x.csv", "columns": []}}}, "must name each column"),
+    ({"tables": {"a": {"source": "x.csv", "columns": ["a", "a"]}}}, "columns names 'a' twice"),
+    ({"interactions": {"sheet": "x"}}, "interactions.sheet is about a file: name it as source"),
+    (
+        {"retention": {"kind": "activity", "gap_days": 9, "encoding": "gbk"}},
+        'retention.encoding belongs to kind = "contract"',
     ),
 ]
 

@@ -14,4 +14,5 @@
     adjust              what other numbers make of it     trial            one claim on a study
     units, phrases      numbers and sentences as values   evaluate         all claims on a study
     sentences           a verdict in words                results          evidence, trials, dockets
+    verdict_table       verdicts as a compact table       missing_columns  which columns would open more
 """

@@ -38,13 +38,14 @@ class Variant:
     Attributes:
         lead: days: what happened in the last so many days is left aside.
         proneness: whether the share of such moments so far is held equal.
-        unknown: what moments without a grade count as: nothing, something to be held equal, or as bad.
+        unknown: what moments without a grade count as: nothing, something to be held equal, or as of the grade that is
+            asked about.
         event: another cause of leaving, as a negative control; empty for that of the reading.
     """
 
     lead: int = 0
     proneness: bool = False
-    unknown: Literal["", "held equal", "bad"] = ""
+    unknown: Literal["", "held equal", "as asked"] = ""
     event: str = ""
 
 
@@ -113,8 +114,8 @@ def claim_histories(
         if name not in claim.histories:
             continue
         entry: Mapping[str, Any] = claim.histories[name]
-        if variant.unknown == "bad" and name in asked:
-            entry = _unknown_as_bad(entry)
+        if variant.unknown == "as asked" and _grade_counted(entry) == asked_grade(claim, reading):
+            entry = {**entry, "or_unknown": True}
         how = claim.at_lead.get(name, "delayed" if name in asked else "set back")
         if variant.lead and how == "longer window":
             entry = {**entry, "days": int(entry["days"]) + variant.lead}
@@ -177,12 +178,29 @@ def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, A
     return tuple(result.values())
 
 
-def _unknown_as_bad(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    if entry.get("use") == "bad_count":
-        return {**entry, "or_unknown": True}
-    if entry.get("use") == "grade_count" and entry.get("grade") == "bad":
-        return {**entry, "or_unknown": True}
-    return entry
+def asked_grade(claim: Claim, reading: AnyReading) -> str:
+    """The grade of the moments that a reading asks about; bad where it counts none."""
+    counted = (_grade_counted(claim.histories.get(name, {})) for name in reading.subjects())
+    return next((g for g in counted if g not in ("", "unknown")), "bad")
+
+
+def terms_of(claim: Claim, reading: ModelReading, variant: Variant) -> tuple[str, ...]:
+    """The terms that a reading names; moments without a grade are none where they count as of the grade asked about."""
+    terms = reading.model.terms
+    if variant.unknown != "as asked":
+        return terms
+    entries = claim.histories
+    return tuple(
+        t
+        for t in terms
+        if all(_grade_counted(entries.get(name, {})) != "unknown" for name in features(t))
+    )
+
+
+def _grade_counted(entry: Mapping[str, Any]) -> str:
+    """The grade whose moments a history counts; empty where it counts no grade."""
+    use = entry.get("use")
+    return "bad" if use == "bad_count" else str(entry["grade"]) if use == "grade_count" else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

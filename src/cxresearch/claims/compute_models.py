@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import polars as pl
 from msgspec import structs
 
-from cxresearch.claims.adjusted_model import CALENDAR, Variant, adjusted_model, uses_cohorts
+from cxresearch.claims.adjusted_model import (
+    CALENDAR,
+    Variant,
+    adjusted_model,
+    terms_of,
+    uses_cohorts,
+)
 from cxresearch.claims.context import AS_WRITTEN, EvaluationContext, RawEstimate, check_min_events
 from cxresearch.claims.kinds import (
     AttributableShareReading,
@@ -137,7 +143,7 @@ def _model_input(
 ) -> _ModelInput:
     """The table of a model reading under a variant, with all that is held equal."""
     spec, table, widest = _table_with_cohorts(context, claim, reading, variant)
-    adjusted = adjusted_model(table, reading, reading.model.terms)
+    adjusted = adjusted_model(table, reading, terms_of(claim, reading, variant))
     table = _restricted(adjusted.table, reading, variant.lead)
     strata = tuple(s for s in spec.fixed if s in reading.strata)
     if spec.cohorts:

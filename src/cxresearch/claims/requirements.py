@@ -28,6 +28,7 @@ from cxresearch.result import Result
 from cxresearch.study import Study
 
 MARKETING = "marketing"  # stands for all covariates that a study calls so
+END = "an end"  # stands for a table with the ends of relations
 _LOG = "name the column under [interactions]"
 _WORDS = {
     "score": f"a score and its scale: {_LOG}",
@@ -60,20 +61,36 @@ def missing_requirement(claim: Claim, study: Study, has: Collection[str]) -> str
         study: the study.
         has: what histories may read.
     """
+    return next(iter(missing_requirements(claim, study, has).values()), "")
+
+
+def missing_requirements(claim: Claim, study: Study, has: Collection[str]) -> dict[str, str]:
+    """All that a study lacks for a claim: a short name of each thing to what it is and where to name it.
+
+    Args:
+        claim: the claim.
+        study: the study.
+        has: what histories may read.
+    """
+    result: dict[str, str] = {}
     if study.retention.kind not in claim.retention:
-        return "an end of the relation: retention is derived from the contacts alone"
+        result[END] = "an end of the relation: retention is derived from the contacts alone"
     had = {*(("segment",) if study.retention.segment else ()), *study.retention.described}
     for name in claim.covariates:
         if name == MARKETING and not study.retention.marketing:
-            return "marketing: name the columns that describe acquisition and campaigns under [retention], marketing"
+            result[name] = (
+                "marketing: name the columns that describe acquisition and campaigns under [retention], marketing"
+            )
         if name != MARKETING and name not in had:
             where = "segment" if name == "segment" else "covariates"
-            return f"{name}: its column is not named under [retention], {where}"
+            result[name] = f"{name}: its column is not named under [retention], {where}"
     wanted = (claim.primary, *(claim.reading(r.reading) for r in claim.primary.requires))
-    return next((missing for r in wanted if (missing := _missing_column(claim, r, has))), "")
+    for reading in wanted:
+        result |= _missing_columns(claim, reading, has)
+    return result
 
 
-def _missing_column(claim: Claim, reading: AnyReading, has: Collection[str]) -> str:
+def _missing_columns(claim: Claim, reading: AnyReading, has: Collection[str]) -> dict[str, str]:
     read = [
         n
         for name in reading.names()
@@ -81,8 +98,8 @@ def _missing_column(claim: Claim, reading: AnyReading, has: Collection[str]) -> 
         for n in claim.history(name).required_columns
     ]
     read += reading.contact_columns()
-    missing = next((n for n in read if n not in has and n not in _ALWAYS), None)
-    return "" if missing is None else _WORDS.get(missing, f"{missing}: {_LOG}, {missing}")
+    missing = (n for n in read if n not in has and n not in _ALWAYS)
+    return {n: _WORDS.get(n, f"{n}: {_LOG}, {n}") for n in missing}
 
 
 def adapt_to_study(
@@ -100,7 +117,7 @@ def adapt_to_study(
     Raises:
         NotTestable: it is about a grade that no contact has, or reads what the log does not have.
     """
-    if missing := _missing_column(claim, reading, has):
+    if missing := next(iter(_missing_columns(claim, reading, has).values()), ""):
         raise NotTestable("missing_column", missing)
     graded = {g: audit.fact(f"{g} moments") for g in GRADES}
     nobody = {g for g, n in graded.items() if isinstance(n, Share) and n.count == 0}

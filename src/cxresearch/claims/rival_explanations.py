@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cxresearch.claims.adjusted_model import Variant, proneness_entries
+from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries
 from cxresearch.claims.decide import Decision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
@@ -251,7 +251,7 @@ class Temperament(RivalExplanation):
 
 
 class WhoAnswers(RivalExplanation):
-    """Customers about to leave do not grade: moments without a grade are held equal, or counted as bad."""
+    """Customers about to leave do not grade: moments without a grade are held equal, or count as asked about."""
 
     __slots__ = ()
 
@@ -263,8 +263,8 @@ class WhoAnswers(RivalExplanation):
             variant = Variant(lead=lead, unknown="held equal")
             yield self._analysis("moments without a grade held equal", reading, variant)
         if case.facts.unknown_share < MOST_UNKNOWN:
-            label = "moments without a grade counted as bad"
-            yield self._analysis(label, reading, Variant(unknown="bad"))
+            label = f"moments without a grade counted as {asked_grade(case.claim, reading)}"
+            yield self._analysis(label, reading, Variant(unknown="as asked"))
 
     def _status_if_required(
         self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]

@@ -112,19 +112,16 @@ def _apply_rivals(
     rows: dict[str, Evidence],
 ) -> dict[str, tuple[Rival, ...]]:
     """The rivals of each reading that they act on; `rows` become what the rivals leave of them."""
-    primary, joint, with_rivals = (
-        claim.primary,
-        len(joint_readings(claim)),
-        readings_with_rivals(claim),
-    )
+    names, with_rivals = joint_readings(claim), readings_with_rivals(claim)
     rivals: dict[str, tuple[Rival, ...]] = {}
-    if primary.id not in with_rivals:
-        rows[primary.id] = apply_joint_level(rows[primary.id], primary, joint)
+    for name in names:
+        if name in rows and name not in with_rivals:
+            rows[name] = apply_joint_level(rows[name], claim.reading(name), len(names))
     for name, reading in with_rivals.items():
         if name in results:
             adapted = context.adapt(claim, reading)
             rows[name], rivals[name] = apply_rivals(
-                context, claim, adapted, rows[name], joint=joint
+                context, claim, adapted, rows[name], joint=len(names)
             )
     return rivals
 

@@ -6,7 +6,7 @@ that Narwhals has no word for: day numbers, hashes, row numbers, repeated rows, 
     base     what an engine can do                duckdb           DuckDB; its files in ``duckdb_files``
     windows  the walk along a customer            spark            Spark
     packing  columns side by side in an integer   polars           Polars
-    packed_contacts  contacts as such integers, where memory is short
+    flows    who comes and who goes, counted      packed_contacts  contacts as such integers, where memory is short
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import polars as pl
 from cxresearch.engines.packing import downcast
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
-from cxresearch.study import Format
+from cxresearch.study.timestamps import read_values
 
 if TYPE_CHECKING:
     Frame = nw.LazyFrame[Any]  # or a DataFrame, which has the methods that are used
@@ -99,8 +99,8 @@ class Engine(Protocol):
     def parquet(self, paths: Sequence[str], *, hive: bool) -> Any:
         """Open Parquet files as one table; with `hive`, folder names such as ``year=2024`` are columns."""
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
-        """Open text files as one table; the columns in `text` stay text, whatever they look like."""
+    def table(self, data: pl.LazyFrame) -> Any:
+        """Take what Polars has read from files, so that all engines see the same table."""
 
     def database(self, path: str, table: str) -> Any:
         """Open a table (no view) of a DuckDB file, which is not written to."""
@@ -131,6 +131,9 @@ class Engine(Protocol):
         self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx"
     ) -> Frame:
         """Add ``{name}_day`` (since 1970-01-01) and ``{name}_second`` (of the day), local; null where unreadable.
+
+        A format decides how texts and numbers are read, whatever they look like. Without one, texts are ISO and whole
+        numbers are days.
 
         A day before `EARLIEST` or after `LATEST` is unreadable: it is a slip (a year of two digits, a number such as
         20240131 or 1704067200 in a column of days).
@@ -165,6 +168,18 @@ class Engine(Protocol):
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """How many ``rows`` there are by whole numbers in `columns`: a small result, sorted by them."""
 
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """Who comes and who goes, of rows start, stop, event and whole numbers in `columns`.
+
+        Args:
+            frame: ``event`` is a position in `causes`, or -1 where a row ends and nothing happens.
+            columns: what to count by, besides ``time``, which comes after the first of them.
+            causes: names.
+
+        Returns:
+            A row for each combination, sorted: the columns, ``entered``, ``left``, and one count per cause; narrow.
+        """
+
     def collect(self, frame: Frame) -> pl.DataFrame:
         """Bring a small result into memory."""
 
@@ -183,6 +198,25 @@ def split_by_reason(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, 
     return kept.filter(~fine).select("cx_row", "reason"), Whole(
         kept.filter(fine).select(*bounds), engine
     )
+
+
+def is_written(kind: Any) -> bool:
+    """Whether a column of this Narwhals type holds what a format can be about: texts or numbers."""
+    return bool(kind.is_numeric()) or kind in (nw.String, nw.Categorical, nw.Enum)
+
+
+def instant_in_format(
+    engine: Engine, frame: Frame, column: str, *, fmt: str, zone: str, name: str
+) -> Frame:
+    """`Engine.instant` of a column in a format: the distinct values are read here, and joined back."""
+    kind, x = frame.collect_schema()[column], nw.col(column)
+    x = x.cast(nw.String) if kind in (nw.Categorical, nw.Enum) else x
+    frame = frame.with_columns(cx_text=x)
+    values = engine.collect(frame.select("cx_text").unique())["cx_text"].drop_nulls()
+    read = read_values(values, fmt, zone)
+    known = pl.DataFrame({"cx_text": values, **{f"{name}_{c}": read[c] for c in read.columns}})
+    joined = frame.lazy().join(framed(engine.frame(known)).lazy(), on="cx_text", how="left")
+    return joined.drop("cx_text")
 
 
 def tally_by_query(engine: Engine, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:

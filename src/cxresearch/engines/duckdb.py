@@ -16,14 +16,16 @@ from cxresearch.engines.base import (
     Frame,
     Moments,
     framed,
+    instant_in_format,
+    is_written,
     no_catalogue,
     split_by_reason,
     tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
+from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
-from cxresearch.study import Format
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, duck_time
 
 if TYPE_CHECKING:
@@ -83,9 +85,9 @@ class DuckDB:
         source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{folders}}})"
         return self._relation(f"select {columns} from {source}")
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> Any:
-        """As `Engine.csv`, read by Polars, so that both engines see the same table."""
-        return self._take(Polars().csv(paths, fmt, text))
+    def table(self, data: pl.LazyFrame) -> Any:
+        """As `Engine.table`."""
+        return self._take(data)
 
     def database(self, path: str, table: str) -> Any:
         """As `Engine.database`."""
@@ -146,13 +148,15 @@ class DuckDB:
     ) -> Frame:
         """As `Engine.instant`."""
         kind, x = frame.collect_schema()[column], quoted(column)
+        if fmt is not None and is_written(kind):
+            return instant_in_format(self, frame, column, fmt=fmt, zone=zone, name=name)
         if kind.is_integer():
             day, second = x, "0"
         else:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = f"cast({x} as varchar)", nw.String()
             if kind == nw.String:
-                x = duck_time(f"trim({x}, {text(BLANKS)})", fmt, zone)
+                x = duck_time(f"trim({x}, {text(BLANKS)})", zone)
             else:
                 if getattr(kind, "time_unit", None) != "ns":  # which reach from 1677 to 2262
                     x = f"(case when {x} between date '0999-12-31' and date '10000-01-02' then {x} end)"
@@ -208,8 +212,17 @@ class DuckDB:
         """As `Engine.tally`."""
         return tally_by_query(self, frame, columns)
 
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.flows`."""
+        return flows_by_query(self, frame, columns, causes)
+
     def collect(self, frame: Frame) -> pl.DataFrame:
-        """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones."""
+        """As `Engine.collect`; DuckDB's wide integers come back as 64-bit ones, decimals as floats."""
         result: pl.DataFrame = nw.to_native(frame).pl()
-        wide = [n for n, t in result.schema.items() if isinstance(t, pl.Decimal) or t == pl.Int128]
-        return result.with_columns(pl.col(wide).cast(pl.Int64)) if wide else result
+        wide: dict[str, Any] = {n: pl.Int64 for n, t in result.schema.items() if t == pl.Int128}
+        wide |= {
+            n: pl.Float64 if t.scale else pl.Int64
+            for n, t in result.schema.items()
+            if isinstance(t, pl.Decimal)
+        }
+        return result.with_columns(pl.col(n).cast(t) for n, t in wide.items())

@@ -62,14 +62,19 @@ class Packing:
 
     def unpack(self, key: NDArray[np.int64], *, small: bool = False) -> pl.DataFrame:
         """The columns again; with `small`, those that fit into 32 bits have no more."""
-        rest, result = key, {}
+        result: dict[str, pl.Series] = {}
+        below = 0
         for name, least, bits in reversed(
             list(zip(self.columns, self.low, self.bits, strict=True))
         ):
-            value = (rest & ((1 << bits) - 1)) + least
-            downcast = small and least >= -(2**31) and least + (1 << bits) <= 2**31
-            result[name] = pl.Series(name, value.astype(np.int32) if downcast else value)
-            rest = rest >> bits
+            value = key >> below
+            value &= (1 << bits) - 1
+            below += bits
+            if small and least >= -(2**31) and least + (1 << bits) <= 2**31:
+                value = value.astype(np.int32)
+            if least:
+                value += least
+            result[name] = pl.Series(name, value)
         return pl.DataFrame([result[name] for name in self.columns])
 
 
@@ -158,18 +163,14 @@ def downcast(frame: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
 
     Polars adds up 8 and 16 bits in 64, and 32 bits in 32.
     """
-    most = frame.select(pl.all().cast(pl.Int64).abs().max()).row(0)
-    kinds: dict[str, type[pl.DataType]] = {}
-    for name, greatest in zip(frame.columns, most, strict=True):
-        n = greatest or 0
-        room = int(frame[name].cast(pl.Int64).sum()) if n >= 2**15 and name in counts else n
-        kinds[name] = (
-            pl.Int8
-            if room < 2**7
-            else pl.Int16
-            if room < 2**15
-            else pl.Int32
-            if room < 2**31
-            else pl.Int64
-        )
-    return frame.with_columns(pl.col(c).cast(kind) for c, kind in kinds.items())
+    narrow = [_narrow(frame[name], counted=name in counts) for name in frame.columns]
+    return pl.DataFrame(narrow)
+
+
+def _narrow(column: pl.Series, *, counted: bool) -> pl.Series:
+    values = column.drop_nulls().to_numpy()
+    room = int(max(values.max(initial=0), -int(values.min(initial=0))))
+    if counted and room >= 2**15:
+        room = int(column.cast(pl.Int64).sum())
+    kinds = ((7, pl.Int8), (15, pl.Int16), (31, pl.Int32))
+    return column.cast(next((kind for bits, kind in kinds if room < 2**bits), pl.Int64))

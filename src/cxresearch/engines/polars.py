@@ -17,20 +17,21 @@ from cxresearch.engines.base import (
     Moments,
     Whole,
     framed,
+    is_written,
     no_catalogue,
     tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, stored
+from cxresearch.engines.flows import count_flows, flows_by_query
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
-from cxresearch.study import Format
-from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time
+from cxresearch.study.portable_sql import polars_sql
+from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers
 MANY = 1_000_000  # rows above which a second pass of hashes saves memory
 _FAR = 10**7  # days
-_LEADING_ZERO = r"^[+-]?0[0-9]"
 
 
 class Polars:
@@ -50,35 +51,9 @@ class Polars:
         """As `Engine.parquet`."""
         return pl.scan_parquet(list(paths), hive_partitioning=hive, glob=False)
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> pl.LazyFrame:
-        """As `Engine.csv`; numbers with leading zeros, or too long for an integer, are text as well."""
-
-        def scan(types: Mapping[str, Any], infer: int | None) -> pl.LazyFrame:
-            return pl.scan_csv(
-                list(paths),
-                separator=fmt.separator,
-                quote_char=fmt.quote or None,
-                encoding=fmt.encoding,
-                decimal_comma=fmt.decimal_comma,
-                skip_rows=fmt.skip_rows,
-                null_values=list(fmt.null_values),
-                infer_schema_length=infer,
-                schema_overrides=types,
-                glob=False,
-            )
-
-        types = dict(scan({}, None).collect_schema())
-        types |= {c: pl.String() for c in text if c in types}
-        types |= {c: pl.String() for c, t in types.items() if t == pl.Int128}
-        integers = [c for c, t in types.items() if t == pl.Int64]
-        as_text = scan({**types, **dict.fromkeys(integers, pl.String)}, 0)
-        padded = [pl.col(integers).str.contains(_LEADING_ZERO).any()] if integers else []
-        # every column is read once, since a line with too many fields is no error to a reader of few columns
-        read = as_text.select(
-            *padded, *(pl.col(c).null_count() for c in types if c not in integers)
-        ).collect()
-        types |= {c: pl.String() for c in integers if read[c].item()}
-        return scan(types, 0)
+    def table(self, data: pl.LazyFrame) -> pl.LazyFrame:
+        """As `Engine.table`."""
+        return data
 
     def database(self, path: str, table: str) -> pl.LazyFrame:
         """As `Engine.database`; DuckDB reads it."""
@@ -98,7 +73,7 @@ class Polars:
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> pl.LazyFrame:
         """As `Engine.query`."""
-        result: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(sql)
+        result: pl.LazyFrame = pl.SQLContext(dict(tables)).execute(polars_sql(sql))
         return result
 
     def rows(self, raw: pl.LazyFrame) -> Frame:
@@ -116,13 +91,15 @@ class Polars:
     ) -> Frame:
         """As `Engine.instant`."""
         native, x, kind = nw.to_native(frame), pl.col(column), frame.collect_schema()[column]
+        if fmt is not None and is_written(kind):
+            return framed(_in_format(native, column, fmt, zone, name))
         if kind.is_integer():
             day, second = x, pl.lit(0)
         else:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = x.cast(pl.String), nw.String()
             if kind == nw.String:
-                x = polars_time(x.str.strip_chars(BLANKS), fmt, zone)
+                x = polars_time(x.str.strip_chars(BLANKS), zone)
             else:
                 x = pl.when(in_calendar(x, native.collect_schema()[column])).then(x)
             x = _local(x, kind, zone).cast(pl.Datetime("us"))
@@ -230,6 +207,12 @@ class Polars:
             return tally_by_query(self, frame, columns)
         return tally(native, columns)
 
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.flows`."""
+        native = nw.to_native(frame)
+        counted = None if isinstance(native, pl.LazyFrame) else count_flows(native, columns, causes)
+        return flows_by_query(self, frame, columns, causes) if counted is None else counted
+
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
         native = nw.to_native(frame)
@@ -259,6 +242,23 @@ def in_calendar(x: pl.Expr, kind: pl.DataType) -> pl.Expr:
         return pl.lit(value=True)  # nanoseconds reach from 1677 to 2262
     far = _FAR * 86_400 * units[kind.time_unit]
     return x.to_physical().is_between(-far, far)
+
+
+def _in_format(native: Any, column: str, fmt: str, zone: str, name: str) -> Any:
+    x = pl.col(column)
+    kind = native.collect_schema()[column]
+    x = x if kind.is_numeric() else x.cast(pl.String)
+    parts = {"day": pl.Int32, "second": pl.Int32}
+    read = x.map_batches(
+        lambda values: read_values(values, fmt, zone).to_struct(values.name),
+        return_dtype=pl.Struct(parts),
+        is_elementwise=True,
+    )
+    native = native.with_columns(read.alias(f"{name}_read"))  # once, for both of its parts
+    fields = pl.col(f"{name}_read").struct
+    return native.with_columns(fields.field(p).alias(f"{name}_{p}") for p in parts).drop(
+        f"{name}_read"
+    )
 
 
 def _pieces(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:

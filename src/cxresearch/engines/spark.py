@@ -29,14 +29,17 @@ from cxresearch.engines.base import (
     Frame,
     Moments,
     framed,
+    instant_in_format,
+    is_written,
     split_by_reason,
     tally_by_query,
 )
+from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
-from cxresearch.study import Format
-from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, spark_time
+from cxresearch.study.portable_sql import spark_sql
+from cxresearch.study.timestamps import BLANKS, EARLIEST, EPOCH_UNITS, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
 _SETTINGS = {
@@ -128,9 +131,9 @@ class Spark:
         )
         return self._opened(native, row)
 
-    def csv(self, paths: Sequence[str], fmt: Format, text: Sequence[str]) -> DataFrame:
-        """As `Engine.csv`, read by Polars, so that all engines see the same table."""
-        return self._take(Polars().csv(paths, fmt, text))
+    def table(self, data: pl.LazyFrame) -> DataFrame:
+        """As `Engine.table`."""
+        return self._take(data)
 
     def database(self, path: str, table: str) -> DataFrame:
         """As `Engine.database`; DuckDB reads it, here."""
@@ -174,7 +177,7 @@ class Spark:
         _activate(self.session)
         for name, table in tables.items():
             table.createOrReplaceTempView(_DECLARED + name)
-        tree = sqlglot.parse_one(sql, dialect="duckdb")
+        tree = sqlglot.parse_one(spark_sql(sql), dialect="duckdb")
         for cte in tree.find_all(exp.CTE):
             cte.args["alias"].set("this", exp.to_identifier(_DECLARED + cte.alias, quoted=True))
         for table in tree.find_all(exp.Table):
@@ -231,11 +234,16 @@ class Spark:
         """As `Engine.instant`."""
         native, kind = self._mine(frame), frame.collect_schema()[column]
         x = sf.col(_quoted(column))
-        if kind.is_integer():
+        is_count = kind.is_numeric() and fmt in EPOCH_UNITS
+        if fmt is not None and is_written(kind) and not is_count:
+            return instant_in_format(self, frame, column, fmt=fmt, zone=zone, name=name)
+        if kind.is_integer() and fmt is None:
             day, second = x, sf.lit(0)
         else:
-            if kind == nw.String:
-                at = spark_time(sf.trim(x, sf.lit(BLANKS)), fmt, zone)
+            if is_count:
+                at = _since_1970(_quoted(column), kind.is_integer(), EPOCH_UNITS[fmt or ""], zone)
+            elif kind == nw.String:
+                at = spark_time(sf.trim(x, sf.lit(BLANKS)), zone)
             else:
                 x = sf.when(sf.unix_date(x.cast("date")).between(EARLIEST - 1, LATEST + 1), x)
                 at = _local(x, kind, zone).cast("timestamp_ntz")
@@ -287,6 +295,10 @@ class Spark:
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""
         return tally_by_query(self, frame, columns)
+
+    def flows(self, frame: Frame, columns: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
+        """As `Engine.flows`."""
+        return flows_by_query(self, frame, columns, causes)
 
     def collect(self, frame: Frame) -> pl.DataFrame:
         """As `Engine.collect`."""
@@ -361,6 +373,16 @@ def _free(name: str, taken: Sequence[str]) -> str:
     while name in taken:
         name += "_"
     return name
+
+
+def _since_1970(column: str, is_whole: bool, unit: int, zone: str) -> Column:
+    """Local time of a number that counts a unit since 1970, without bringing distinct numbers to one machine."""
+    # whole numbers are divided as such: a float would lose nanoseconds
+    whole = f"cast(({column} - pmod({column}, {unit}L)) div {unit}L as bigint)"
+    seconds = sf.expr(whole if is_whole else f"floor({column} / {unit})")
+    is_near = seconds.between(EARLIEST * 86_400, (LATEST + 1) * 86_400)
+    utc = sf.timestamp_seconds(sf.when(is_near, seconds)).cast("timestamp_ntz")
+    return sf.convert_timezone(sf.lit("UTC"), sf.lit(zone), utc)
 
 
 def _local(x: Column, kind: Any, zone: str) -> Column:

@@ -56,13 +56,18 @@ class Along:
         columns = [gathered[fold](nw.col(c)).cast(nw.Int64).alias(c) for c, fold in how.items()]
         return self.prepare(frame.group_by("customer", *self.order).agg(*columns))
 
-    def merge(self, frame: Frame, columns: tuple[str, ...]) -> Frame:
-        """One row per customer and tick, each column carried forward; made ready for the walk.
+    def merge(self, frames: Mapping[str, Frame]) -> Frame:
+        """One row per customer and tick of any frame, each column carried forward; made ready for the walk.
 
-        Every column must have a value at one tick that all columns share; before it, the columns mean nothing.
+        Every frame must have a value at one tick that all share; before it, the columns mean nothing.
+
+        Args:
+            frames: name of a column to the frame that has it, with one row per customer and tick.
         """
-        x = self.gather(frame, dict.fromkeys(columns, "last"))
-        return x.with_columns(**{c: self.last(c) for c in columns})
+        x = self.gather(
+            nw.concat(list(frames.values()), how="diagonal"), dict.fromkeys(frames, "last")
+        )
+        return x.with_columns(**{c: self.last(c) for c in frames})
 
 
 class AlongSorted(Along):
@@ -120,11 +125,30 @@ class AlongSorted(Along):
             nw.col(column).fill_null(strategy="forward")
         )
 
-    def merge(self, frame: Frame, columns: tuple[str, ...]) -> Frame:
-        """As `Along.merge`: carried forward over everything, then the last of the rows of one tick."""
-        x = self.prepare(frame).with_columns(nw.col(*columns).fill_null(strategy="forward"))
-        following = [nw.col(c) != nw.col(c).shift(-1) for c in ("customer", *self.order)]
-        return x.filter(nw.any_horizontal(*following, ignore_nulls=False).fill_null(True))
+    def merge(self, frames: Mapping[str, Frame]) -> Frame:
+        """As `Along.merge`: at each tick of any frame, its own last one, by the places of its ticks among all."""
+        natives = {name: nw.to_native(frame) for name, frame in frames.items()}
+        columns = ("customer", *self.order)
+        pack = packing(pl.concat([x.select(columns) for x in natives.values()]), columns)
+        if pack is None:
+            return super().merge(frames)
+        keys = {name: packed(x, pack) for name, x in natives.items()}
+        every = np.concatenate(list(keys.values()))
+        every.sort(kind="stable")  # several sorted runs
+        ticks = every[runs(every)]
+        levels = []
+        for name, x in natives.items():
+            key, column = keys[name], x[name]
+            if not (key[1:] >= key[:-1]).all():
+                order = np.argsort(key)
+                key, column = key[order], column[order]
+            has_own = np.zeros(len(ticks), np.int64)
+            has_own[np.searchsorted(ticks, key)] = 1
+            levels.append(column[np.maximum(np.cumsum(has_own) - 1, 0)])
+        first = next(iter(natives.values()))
+        rows = pack.unpack(ticks).cast({c: first.schema[c] for c in columns})
+        result: Frame = nw.from_native(rows.with_columns(levels))
+        return result
 
     def _over(self, e: nw.Expr) -> nw.Expr:
         return e.over("customer")

@@ -232,7 +232,7 @@ class Layout:
     """The flows of a table with the pattern and the stratum of each.
 
     Attributes:
-        flows: the rows, summed over features that are neither.
+        flows: the rows of the table.
         pattern: shape (F,): row of `patterns`.
         patterns: a level position for each feature of the terms.
         stratum: shape (F,): row of `strata`.
@@ -252,12 +252,10 @@ def layout(table: RiskTable, terms: Sequence[str], strata: Sequence[str]) -> Lay
     clash = [s for s in strata if s in used]
     if clash:
         raise EstimationError(f"{clash[0]!r} cannot be a term and a stratum at once")
-    names = [f.name for f in table.features]
-    flows = (table if set(names) == {*used, *strata} else table.only(*used, *strata)).flows
     return Layout(
-        flows,
-        *_codes(flows, [table.feature(f) for f in used]),
-        *_codes(flows, [table.feature(f) for f in strata]),
+        table.flows,
+        *_codes(table.flows, [table.feature(f) for f in used]),
+        *_codes(table.flows, [table.feature(f) for f in strata]),
     )
 
 

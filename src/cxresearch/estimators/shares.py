@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from cxresearch.checks import arguments, instance, optional
-from cxresearch.engines.packing import sums
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.design import Design, design
 from cxresearch.estimators.influence import (
@@ -24,7 +23,7 @@ from cxresearch.estimators.intervals import FEW
 from cxresearch.estimators.results import Estimate, Result, estimate, wilson
 from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.html_tables import html_table
-from cxresearch.risk.table import FLOWS, Feature, RiskTable
+from cxresearch.risk.table import Feature, RiskTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,14 +297,14 @@ def _two_levels(
     flows = table.flows.select(
         "group",
         "time",
-        *FLOWS,
+        "entered",
+        "left",
         cell.alias("cell"),
         counts.cast(pl.Int64).alias("inside"),
         ends.alias(_LEFT),
     )
     features = (Feature("cell", tuple(map(str, range(prod(sizes))))), Feature("inside", ("0", "1")))
-    summed = sums(flows, ("group", "time", "cell", "inside"), (*FLOWS, _LEFT))
-    return replace(table, flows=summed, features=features, causes=(_LEFT,))
+    return replace(table, flows=flows, features=features, causes=(_LEFT,))
 
 
 def _by_cluster(d: Design, counts: Array) -> Array:

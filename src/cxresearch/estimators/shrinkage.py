@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import polars as pl
+from scipy.special import digamma
 
 from cxresearch.risk.table import RiskTable
 
-_STEP = 0.2  # of log odds: how finely customers are distinguished
+_STEP = 0.05  # of log odds: how finely customers are distinguished
 _LEAST_VARIANCE = 1e-4  # of true shares between customers
 _WEIGHTS = (
     1.0,
@@ -19,9 +18,9 @@ _WEIGHTS = (
 def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     """The table with shares so far as log odds, drawn towards what they are among all customers.
 
-    A customer with `a` such moments of `n` has log((a + w p) / (n - a + w (1 - p))), p being their share among all
-    moments and w as many moments as make the variance of true shares between customers what it is, by the method of
-    moments over customers.
+    A customer with `a` such moments of `n` has the log odds to be expected of a share that has a beta distribution over
+    customers: ψ(a + w p) - ψ(n - a + w (1 - p)), where p is the share among all moments and w as many moments as make
+    the variance of true shares between customers what it is, by the method of moments over customers.
 
     Args:
         table: with a feature whose levels are those of `histories.graded_share`, such as ``1/4``.
@@ -51,8 +50,8 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     weight = _weight_of_all(by_level, p)
     names = {}
     for level, (a, n) in counts.items():
-        odds = math.log((a + weight * p) / (n - a + weight * (1 - p)))
-        names[level] = f"{_STEP * round(odds / _STEP):.1f}"
+        odds = float(digamma(a + weight * p) - digamma(n - a + weight * (1 - p)))
+        names[level] = f"{_STEP * round(odds / _STEP):.2f}"
     result = table.relabel(name, names)
     return result, result.flows[name].n_unique() > 1
 

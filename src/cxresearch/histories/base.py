@@ -154,6 +154,9 @@ class History:
             are then walked once.
         lead: days by which it is behind: on day d the level is that of day d - lead, whatever came since.
         lag: days after which a moment takes effect for it, before it is set back; those of the clock when not given.
+        delay: days after which a moment takes effect for it at the earliest, whatever the blackout: of what is counted
+            once it is so old.
+        needs_start: whether it is about a customer's beginnings, so that a look-back over some days says nothing of it.
         lasting: running columns that stay where a look-back takes others away again after its days, as they are no sums
             over all moments so far: those of a window, and what a customer is.
 
@@ -187,6 +190,8 @@ class History:
     walk: str = ""
     lead: int = 0
     lag: int | None = None
+    delay: int = 0
+    needs_start: bool = False
     lasting: tuple[str, ...] = ()
 
 

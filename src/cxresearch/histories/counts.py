@@ -208,8 +208,7 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
     levels = (*band_names(tuple(edges)), "unknown")
 
     def updates(past: Past) -> list[Frame]:
-        seen = past.clock.on(nw.col("day") + max(days, past.clock.lag))
-        return [past.moments.select("customer", seen.alias("tick"), n=nw.lit(1))]
+        return [past.moments.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
         seen = band(run.column("n"), tuple(edges))
@@ -222,6 +221,7 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
         updates=updates,
         fold={"n": "sum"},
         code=level,
+        delay=days,
         cumulative=True,
     )
 

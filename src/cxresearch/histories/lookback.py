@@ -15,12 +15,15 @@ def within_lookback(history: History, days: int) -> History:
 
     Counts become counts of a window. A history of a state, such as the age of the last contact, and one of a window,
     such as `contacts_within`, stay what they are: what the log does not show is taken not to have been. It holds from
-    `days` after the log's first day on.
+    `days` after the log's first day on. One of the customer's beginnings stays as it is, and unknown where the log does
+    not show them.
 
     Args:
         history: any.
         days: how far it goes back.
     """
+    if history.needs_start:
+        return history
     sums = all(fold == "sum" for fold in history.fold.values()) and bool(
         set(history.fold) - set(history.lasting)
     )

@@ -118,6 +118,7 @@ def first_contact(grade: str = "bad") -> History:
         updates=updates,
         fold={"first": "sum"},
         code=level,
+        needs_start=True,
     )
 
 
@@ -189,6 +190,7 @@ def first_bad(long_tenure_days: int = 365, fresh_days: int = 90) -> History:
         updates=updates,
         fold=fold,
         code=level,
+        needs_start=True,
         grades=(bad,),
     )
 

@@ -61,18 +61,14 @@ class Timeline:
             entry, where there are any, mean nothing.
         """
         along = self._engine.along("tick")
-        result = [self._of(h).rename({"level": name}) for name, h in histories.items()]
-        if not result:
+        if not histories:
             births = self._births().select("customer", "tick")
             if isinstance(self.clock, ContactClock):
                 firsts = self._moments.group_by("customer").agg(nw.col("tick").min())
                 births = firsts.with_columns(tick=ContactClock.number(nw.col("tick")))
             return along.prepare(births)
-        return (
-            result[0]
-            if len(result) == 1
-            else along.merge(nw.concat(result, how="diagonal"), tuple(histories))
-        )
+        changes = {name: self._of(h).rename({"level": name}) for name, h in histories.items()}
+        return next(iter(changes.values())) if len(changes) == 1 else along.merge(changes)
 
     def until(self, history: History, level: str) -> Timeline:
         """The same without the moments after the tick at which a customer first reaches a level.
@@ -144,6 +140,8 @@ class Timeline:
         clock, back = self.clock, self.clock.later(history.lead)
         if history.lag is not None:
             clock = clock.lagged(history.lag)
+        if history.delay > clock.lag:
+            clock = clock.lagged(history.delay)
         there = self._moments.collect_schema().names()
         missing = [
             name

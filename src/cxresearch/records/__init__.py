@@ -8,4 +8,7 @@
     contracts           columns and faults of both tables   audit         every row counted
     contacts            the contacts and their grades       records       both tables joined
     contact_attributes  what else is known of a contact
+    files               text, workbooks, JSON, Arrow      unpack        packed files
+    encodings           how a text is encoded             unreadable    times that cannot be read
+    numbers_in_text     which columns hold numbers
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,6 +18,7 @@ from cxresearch.engines import Engine, Frame, Moments
 from cxresearch.errors import SourceError, nearest
 from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import GRADES
+from cxresearch.records.files import SourceNote
 from cxresearch.records.follow_up import Window
 from cxresearch.result import Result, plain
 from cxresearch.study import Study
@@ -359,6 +360,11 @@ def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
     ]
     clash = (Fact("bad and good at once", Count(kept.both), "counted as bad"),) if kept.both else ()
     return (*facts, *clash)
+
+
+def source_facts(notes: Sequence[SourceNote]) -> tuple[Fact, ...]:
+    """What was found out about the files read, instead of being declared."""
+    return tuple(Fact(f"{n.table}: files {n.what}", Count(n.files), n.remedy) for n in notes)
 
 
 def unread_facts(times: int) -> tuple[Fact, ...]:

@@ -22,7 +22,7 @@ from cxresearch.records.contracts import (
 )
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 from cxresearch.study import sql as rules
-from cxresearch.study.timestamps import BLANKS
+from cxresearch.study.timestamps import BLANKS, counts_days
 
 GRADES = ("bad", "neutral", "good", "unknown")
 BAD, NEUTRAL, GOOD, UNKNOWN = range(4)  # worse first: within one second the worse grade comes first
@@ -162,6 +162,7 @@ def _log_columns(study: Study, schema: Mapping[str, nw.dtypes.DType]) -> dict[st
         columns,
         "interactions",
         score=settings.score is not None or settings.scale is not None,
+        fmt=settings.at_format,
     )
     dated_events.check(study, schema, columns)
     return contact_attributes.fitting(schema, columns, declared)
@@ -267,7 +268,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         )
 
     plain = table(who, odd=who.str.contains(_ODD)) if dtype == nw.String else None
-    is_dated = not schema[columns["at"]].is_integer()
+    is_dated = not counts_days(schema[columns["at"]].is_integer(), settings.at_format)
     return Raw(
         source=source,
         table=table(identity(who, dtype)),

@@ -18,7 +18,7 @@ from cxresearch.errors import DataError, nearest
 from cxresearch.records import contact_attributes, dated_events
 from cxresearch.records.sources import open_source, section_source
 from cxresearch.study import Study
-from cxresearch.study.timestamps import BLANKS
+from cxresearch.study.timestamps import BLANKS, counts_days
 
 EPOCH = date(1970, 1, 1).toordinal()
 _INTERNAL = ("cx_row", "cx_day", "cx_second", "cx_repeat", "cx_customer", "cx_reason")
@@ -133,9 +133,10 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     }
     optional = ("cause", "segment", "cluster")
     columns = resolve(study, "retention", schema, {**wanted, **{c: c for c in kept}}, optional)
-    check_types(schema, columns, "retention")
+    check_types(schema, columns, "retention", fmt=settings.date_format)
     _check_labels(schema, {c: columns[c] for c in (*declared, *kept)})
-    _check_same_kind(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
+    if settings.date_format is None:
+        _check_same_kind(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["start"]])
     for name in ("start", "end", *dates):
         frame = engine.instant(
@@ -187,9 +188,8 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         **{c: _label(nw.col(columns[c]), schema[columns[c]]) for c in kept},
         reason=first_reason(tests, CUSTOMER_REASONS),
     )
-    return Raw(
-        source=source, table=table, dated=not schema[columns["start"]].is_integer(), ordered=ordered
-    )
+    are_days = counts_days(schema[columns["start"]].is_integer(), settings.date_format)
+    return Raw(source=source, table=table, dated=not are_days, ordered=ordered)
 
 
 def opened(
@@ -309,6 +309,7 @@ def check_types(
     where: str,
     *,
     score: bool = False,
+    fmt: str | None = None,
 ) -> None:
     """Whether ids are ids, times are times and scores are numbers.
 
@@ -331,7 +332,7 @@ def check_types(
                 "text or whole numbers",
             )
         else:
-            fits = dtype.is_integer() or dtype in (
+            fits = (dtype.is_numeric() if fmt else dtype.is_integer()) or dtype in (
                 nw.String,
                 nw.Date,
                 nw.Datetime,
@@ -340,8 +341,11 @@ def check_types(
             )
             wanted = "times, dates, ISO text or integer days"
         if not fits:
+            key = "at_format" if canonical == "at" else "date_format"
+            is_count = canonical != "customer" and dtype.is_numeric()
+            hint = f'; say what the numbers count, as in {key} = "epoch_ms"' if is_count else ""
             raise DataError(
-                f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}"
+                f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}{hint}"
             )
 
 

@@ -16,6 +16,7 @@ from cxresearch.engines import Engine, Frame, framed
 from cxresearch.errors import DataError
 from cxresearch.records.contact_attributes import flag
 from cxresearch.study import Study
+from cxresearch.study.timestamps import counts_days
 from cxresearch.study.validation import DATED_EVENT_COLUMNS
 
 KINDS = ("problem", "resolved", "goodwill", "complaint", "post")
@@ -37,7 +38,8 @@ def check(study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[
     Raises:
         DataError: a bare flag that is not declared as known at the contact, or times of another kind than the log's.
     """
-    are_days = schema[columns["at"]].is_integer()
+    fmt = study.interactions.at_format
+    are_days = counts_days(schema[columns["at"]].is_integer(), fmt)
     for name in (n for n in DATES if n in columns):
         kind, column = schema[columns[name]], columns[name]
         if kind == nw.Boolean:
@@ -49,6 +51,7 @@ def check(study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[
                 )
             continue
         dated = kind in (nw.String, nw.Date, nw.Datetime, nw.Categorical, nw.Enum)
+        dated = dated or (fmt is not None and kind.is_numeric())
         if not (kind.is_integer() if are_days else dated):
             wanted = "integer days" if are_days else "times"
             raise DataError(

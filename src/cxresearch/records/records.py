@@ -24,6 +24,7 @@ from cxresearch.records.audit import (
     cause_facts,
     customer_facts,
     grade_facts,
+    source_facts,
     tallied,
     tallied_log,
     unread_facts,
@@ -49,7 +50,8 @@ from cxresearch.records.follow_up import (
     spells,
 )
 from cxresearch.records.rejections import counted, ids_of, need_rows, quarantine_of
-from cxresearch.records.sources import reading, section_source, table_rows
+from cxresearch.records.sources import reading, section_source, source_notes, table_rows
+from cxresearch.records.unreadable import texts_of, unreadable_facts
 from cxresearch.study import Study
 
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
@@ -205,12 +207,13 @@ def read_records(
         rows = one_per_customer(engine.keep(who.table), study.retention, engine)
         rows = engine.keep(contract_follow_up(rows, study.retention, window))
         findings, read, kept = counted(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
-    need_rows(study, engine, "retention", rows, findings, read, kept)
+    need_rows(study, engine, "retention", rows, findings, read, kept, raw=who)
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
     with reading(study, f"retention ({section_source(study, 'retention')})"):
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
+        unreadable = unreadable_facts(study, engine, who, rows, findings, read)
     causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
     whose = engine.keep(_whose(rows, customers))
     del rows, first  # before the log is gone through
@@ -223,10 +226,24 @@ def read_records(
             engine, "interactions", rejected, LOG_REASONS, raw.ordered
         )
         log_read, log_kept = log_rejected + tally.contacts, tally.contacts
-        need_rows(study, engine, "interactions", raw.table, log_findings, log_read, log_kept, ids)
+        need_rows(
+            study,
+            engine,
+            "interactions",
+            raw.table,
+            log_findings,
+            log_read,
+            log_kept,
+            ids,
+            raw=raw,
+        )
         quarantine = (
             quarantine_of(engine, raw, rejected, "interactions", LOG_REASONS, log_findings)
             + quarantine
+        )
+        unreadable = (
+            *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
+            *unreadable,
         )
     audit = Audit(
         tables=tables,
@@ -234,6 +251,8 @@ def read_records(
         kept=(("interactions", log_kept), ("retention", kept)),
         findings=(*log_findings, *findings),
         facts=(
+            *source_facts(source_notes(engine)),
+            *unreadable,
             *window_facts(study, window, raw.dated),
             *grade_facts(tally),
             *unread_facts(unread),
@@ -297,7 +316,7 @@ def _activity(
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
         log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
         findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
-        need_rows(study, engine, "interactions", log, findings, read, kept)
+        need_rows(study, engine, "interactions", log, findings, read, kept, raw=raw)
         fine = log.filter(nw.col("reason").is_null())
         everyone = engine.keep(spells(fine, gap, window, engine))
         observed = everyone.filter(nw.col("entry") < nw.col("exit"))
@@ -315,6 +334,7 @@ def _activity(
         _, contacts = _split_rejected(engine, whose, customers, window, raw)
         happened, unread = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
+        unreadable = unreadable_facts(study, engine, raw, log, findings, read)
         seen = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
             customers.select(
@@ -323,6 +343,8 @@ def _activity(
         )
     n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
     facts = (
+        *source_facts(source_notes(engine)),
+        *unreadable,
         *window_facts(study, window, raw.dated),
         *grade_facts(tallied_log(engine, log)),
         *unread_facts(unread),
@@ -375,20 +397,20 @@ def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
         log = raw.plain
         result = engine.collect(log.select(**bounds, odd=nw.col("odd").cast(nw.Int32).max()))
         if not result["odd"].item():
-            return log, _window(study, engine, log, raw.dated, result)
+            return log, _window(study, engine, raw, log, result)
     log = raw.table if engine.rereads else engine.keep(raw.table)
-    return log, _window(study, engine, log, raw.dated, engine.collect(log.select(**bounds)))
+    return log, _window(study, engine, raw, log, engine.collect(log.select(**bounds)))
 
 
-def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.DataFrame) -> Window:
+def _window(study: Study, engine: Engine, raw: Raw, log: Frame, seen: pl.DataFrame) -> Window:
     """The log's window: as declared, else the first and last readable contact of anybody."""
     first, last = seen["first"].item(), seen["last"].item()
     if first is None:
         total = engine.collect(log.select(nw.len())).item()
         if total == 0:
             raise DataError("interactions: the table has no rows")
-        raise _nothing_read(study, engine, log, total)
-    settings, kept = study.interactions, study.retention
+        raise _nothing_read(study, engine, raw, log, total)
+    settings, kept, dated = study.interactions, study.retention, raw.dated
     _check_literals(study, dated, "interactions", ("log_from", "log_until"))
     if kept.kind == "activity":
         _check_literals(study, dated, "retention", ("observed_until",))
@@ -405,7 +427,7 @@ def _window(study: Study, engine: Engine, log: Frame, dated: bool, seen: pl.Data
     return window
 
 
-def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataError:
+def _nothing_read(study: Study, engine: Engine, raw: Raw, log: Frame, total: int) -> DataError:
     """What to say of a log without a row that has a customer and a time; the column at fault is blamed."""
     settings = study.interactions
     there = engine.collect(log.select(ids=nw.col("id").count(), days=nw.col("day").count()))
@@ -423,8 +445,10 @@ def _nothing_read(study: Study, engine: Engine, log: Frame, total: int) -> DataE
         if settings.at_format
         else "; say how it is written with at_format"
     )
+    first = raw.source.select("cx_row", settings.at).filter(~nw.col(settings.at).is_null())
+    held = texts_of(engine.collect(first.sort("cx_row").head(50))[settings.at], settings.at)
     return DataError(
-        f"interactions.at: none of {total:,} rows has a customer and a time that can be read{how}"
+        f"interactions.at: none of {total:,} rows has a customer and a time that can be read{how}{held}"
     )
 
 

@@ -10,6 +10,7 @@ from cxresearch.engines.polars import in_calendar
 from cxresearch.errors import DataError
 from cxresearch.records.audit import Finding
 from cxresearch.records.contracts import Raw
+from cxresearch.records.unreadable import described
 from cxresearch.study import Study
 
 
@@ -57,6 +58,8 @@ def need_rows(
     read: int,
     kept: int,
     ids: str = "",
+    *,
+    raw: Raw,
 ) -> None:
     """The fatal findings: an empty table, nobody in common, nothing kept."""
     if read == 0:
@@ -72,7 +75,10 @@ def need_rows(
         )
     where = f" (row {most.examples[0]}, for one)" if most.examples else ""
     field, fmt = ("at", "at_format") if table == "interactions" else ("start", "date_format")
-    hint = f"; say how {table}.{field} is written with {fmt}" if "readable" in most.reason else ""
+    hint = ""
+    if "readable" in most.reason:
+        held = described(study, engine, raw, rows, most)
+        hint = f"; say how {table}.{field} is written with {fmt}{held}"
     if most.reason == "outside the log's window":
         settings = study.interactions
         hint = f"; log_from is {settings.log_from or 'not given'}, log_until is {settings.log_until or 'not given'}"

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
-import msgspec
 import narwhals.stable.v2 as nw
+import polars as pl
 
 from cxresearch.engines import Engine, reading_errors, schema_of
+from cxresearch.engines.duckdb_files import spill_folder
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.records import postgres
-from cxresearch.study import Format, Interactions, Retention, Study, Table
+from cxresearch.records.files import KINDS, FileReader, SourceNote
+from cxresearch.study import Interactions, Retention, Source, Study, Table
 from cxresearch.study import sql as queries
+from cxresearch.study.timestamps import is_number_format
 
-_PARQUET = (".parquet", ".pq")
-_TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz")
+_PARQUET = KINDS["parquet"]
 # messages of engines, and what to do about them
 _ADVICE = (
     (
@@ -29,7 +31,7 @@ _ADVICE = (
     ),
     (
         "(?i)^(?!.*parquet).*invalid utf-?8",
-        'save it as UTF-8, or say encoding = "utf8-lossy" under format',
+        'save it as UTF-8, or say how it is encoded, as in encoding = "cp1252"',
     ),
     (
         "(?i)^(?!.*parquet).*(more fields than|malformed|could not parse)",
@@ -40,6 +42,10 @@ _ADVICE = (
         "all files of a table must have the same columns",
     ),
     ("(?i)empty csv", "it has no line with column names"),
+    (
+        "(?i)^[^:]*query: .*(unsupported|not (currently )?supported|no function matches)",
+        "Polars does not know it: write it otherwise, or read with the engine duckdb",
+    ),
 )
 
 
@@ -77,16 +83,25 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
     _confine(study, engine)
     if where in study.frames:
         return _frame(study, engine, where)
-    text = [section.customer]
-    if isinstance(section, Retention):
-        text += [
-            c for c in (section.contract, section.cluster, section.segment, *section.described) if c
-        ]
+    text = _text_columns(section)
     if section.query is not None and section.source is not None:
         return _served(study, engine, section.source, section.query, where, text)
     if section.query is not None:
         return _query(study, engine, section.query, f"{where}.query", _tables(study, engine))
-    return _file(study, engine, section.source or "", section.format, f"{where}.source", text)
+    return _file(study, engine, section, where, text)
+
+
+def _text_columns(section: Interactions | Retention) -> list[str]:
+    """The columns of a text file that are no numbers, whatever they look like: ids, labels, and times in a format."""
+    if isinstance(section, Interactions):
+        fmt, times = section.at_format, [section.at]
+        result = [section.customer]
+    else:
+        fmt, times = section.date_format, [section.start, section.end]
+        times += [c for c in (section.observed_from, section.observed_until) if isinstance(c, str)]
+        labels = (section.contract, section.cluster, section.segment, *section.described)
+        result = [section.customer, *(c for c in labels if c)]
+    return result if fmt is None or is_number_format(fmt) else [*result, *times]
 
 
 def _confine(study: Study, engine: Engine) -> None:
@@ -129,7 +144,7 @@ def _table(study: Study, engine: Engine, name: str, table: Table, before: dict[s
         return _served(study, engine, table.source, table.query, f"tables.{name}", [])
     if table.query is not None:
         return _query(study, engine, table.query, f"tables.{name}.query", before)
-    return _file(study, engine, table.source or "", table.format, f"tables.{name}", [])
+    return _file(study, engine, table, f"tables.{name}", [])
 
 
 def _frame(study: Study, engine: Engine, name: str) -> Any:
@@ -139,12 +154,14 @@ def _frame(study: Study, engine: Engine, name: str) -> Any:
         except (TypeError, AttributeError):
             kind = type(study.frames[name]).__name__
             raise SourceError(
-                f"{name}: a table in memory must be a Polars frame, was {kind}"
+                f"{name}: a table in memory must be a frame of Polars, pandas, Arrow or DuckDB, was {kind}"
             ) from None
 
 
 def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str, Any]) -> Any:
-    checked = queries.query(sql, field, tuple(tables))
+    with reading(study, field):
+        schemas = {name: dict(schema_of(raw)) for name, raw in tables.items()}
+    checked = queries.query(sql, field, tuple(tables), schemas)
     with reading(study, field):
         result = engine.query(checked, tables)
         schema_of(result)  # an unknown column shows here
@@ -160,14 +177,33 @@ def _served(study: Study, engine: Engine, source: str, sql: str, where: str, ids
     return raw
 
 
-def _file(
-    study: Study, engine: Engine, template: str, fmt: Format, field: str, text: list[str]
-) -> Any:
+@dataclass(slots=True)
+class _Prepared:
+    """Files that were unpacked, decoded or parsed, as long as an engine lives."""
+
+    tables: dict[tuple[object, ...], tuple[list[str], pl.LazyFrame | None]] = field(
+        default_factory=dict
+    )
+    notes: dict[str, tuple[SourceNote, ...]] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+_PREPARED: WeakKeyDictionary[Engine, _Prepared] = WeakKeyDictionary()
+
+
+def source_notes(engine: Engine) -> tuple[SourceNote, ...]:
+    """What was found out about the files that the engine has opened last for each table."""
+    prepared = _PREPARED.get(engine, _Prepared())
+    return tuple(note for notes in prepared.notes.values() for note in notes)
+
+
+def _file(study: Study, engine: Engine, section: Source, where: str, text: list[str]) -> Any:
+    template, at = section.source or "", where if "." in where else f"{where}.source"
     if template.startswith(("duckdb:", "spark:")) and "://" not in template:
-        return _stored(study, engine, template, field)
-    if "://" in template or "://" in (filled := study.fill(template, field)):
+        return _stored(study, engine, template, at)
+    if "://" in template or "://" in (filled := study.fill(template, at)):
         raise SourceError(
-            f"{field}: {template!r} is an address; only files are read: export the table to Parquet and name that file"
+            f"{at}: {template!r} is an address; only files are read: export the table to Parquet and name that file"
             " (of a PostgreSQL server, a query beside the source is asked)"
         )
     try:
@@ -175,30 +211,56 @@ def _file(
         empty = [f for f in files if Path(f).stat().st_size == 0]
     except (OSError, ValueError, RuntimeError, NotImplementedError) as e:
         raise SourceError(
-            study.redact(f"{field}: {template!r} cannot be looked up: {_strerror(e)}")
+            study.redact(f"{at}: {template!r} cannot be looked up: {_strerror(e)}")
         ) from None
     if not files:
         raise SourceError(
-            f"{field}: no file {template!r} (relative names start at the study file's folder)"
+            f"{at}: no file {template!r} (relative names start at the study file's folder)"
         )
     if empty:
-        raise SourceError(f"{field}: {template!r} is empty: a file of 0 bytes")
-    kinds = {_kind(f) for f in files}
-    if len(kinds) != 1 or None in kinds:
-        raise SourceError(
-            f"{field}: {template!r} is not a kind of file that can be read: name one ending in "
-            f"{', '.join((*_PARQUET, *_TEXT))}, or a folder of .parquet files"
-        )
-    with reading(study, f"{field} ({template})"):
-        if kinds == {"parquet"}:
-            raw = engine.parquet(files, hive=hive)
-        else:
-            _need_text(files[0], template, field)
-            if any(f.lower().endswith((".tsv", ".tsv.gz")) for f in files) and fmt.separator == ",":
-                fmt = msgspec.structs.replace(fmt, separator="\t")
-            raw = engine.csv(files, fmt, text)
+        raise SourceError(f"{at}: {template!r} is empty: a file of 0 bytes")
+    with reading(study, f"{at} ({template})"):
+        paths, table = _prepare(study, engine, section, where, files, text, f"{at}: {template!r}")
+        raw = engine.parquet(paths, hive=hive) if table is None else engine.table(table)
         schema_of(raw)  # a file of another kind than its name suggests fails here
     return raw
+
+
+def _prepare(
+    study: Study,
+    engine: Engine,
+    section: Source,
+    where: str,
+    files: list[str],
+    text: list[str],
+    label: str,
+) -> tuple[list[str], pl.LazyFrame | None]:
+    """Read files once for an engine: a log is opened several times, and unpacking it takes long."""
+    prepared = _PREPARED.setdefault(engine, _Prepared())
+    written = (section.format, section.sheet, section.columns, section.widths, section.encoding)
+    stamps = tuple((f, Path(f).stat().st_mtime_ns, Path(f).stat().st_size) for f in files)
+    key = (where, stamps, written, tuple(text))
+
+    def folder() -> Path:
+        if prepared.folder is None:
+            prepared.folder = spill_folder(study.state, engine)
+        if prepared.folder is None:
+            raise SourceError(f"{label}: there is no folder to unpack it to; give one with --state")
+        return prepared.folder
+
+    if key not in prepared.tables:
+        notes: list[SourceNote] = []
+        reader = FileReader(
+            label=label,
+            table=where,
+            source=section,
+            text_columns=text,
+            folder=folder,
+            notes=notes,
+        )
+        prepared.tables[key] = reader.read(files)
+        prepared.notes[where] = tuple(notes)
+    return prepared.tables[key]
 
 
 def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
@@ -244,31 +306,6 @@ def input_files(study: Study) -> list[Path] | None:
 
 def _strerror(e: Exception) -> str:
     return getattr(e, "strerror", None) or str(e)
-
-
-def _need_text(path: str, template: str, field: str) -> None:
-    """Engines take much for text that is none, and find columns in it."""
-    try:
-        with gzip.open(path) if path.lower().endswith(".gz") else Path(path).open("rb") as file:
-            head = file.read(4096)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise SourceError(
-            f"{field}: {template!r} is not a whole gzip file: write it again"
-        ) from None
-    if b"\0" in head:
-        raise SourceError(
-            f"{field}: {template!r} is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8"
-        )
-    if b"\r" in head and b"\n" not in head:
-        raise SourceError(
-            f"{field}: {template!r} has line ends of an old kind (CR alone): save it with LF or CR LF"
-        )
-
-
-def _kind(path: str) -> str | None:
-    if path.lower().endswith(_PARQUET):
-        return "parquet"
-    return "text" if path.lower().endswith(_TEXT) else None
 
 
 def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:

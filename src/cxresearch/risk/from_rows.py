@@ -10,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.engines import MANY_CLUSTERS, Polars
-from cxresearch.engines.packing import downcast, sums, tally
+from cxresearch.engines.packing import downcast
 from cxresearch.errors import EstimationError
-from cxresearch.risk.table import CHANGED, ENTERED, FLOWS, Feature, RiskTable, flows_of
+from cxresearch.risk.table import Feature, RiskTable
 
 Ints = NDArray[np.int64]
 
@@ -70,13 +70,8 @@ def from_rows(
         (event == 0) & (stop < last[who]), -1, event
     )  # a change of state is no end of follow-up
     states = dict(zip(("group", *features), (group, *codes), strict=True))
-    moves = [
-        pl.DataFrame(states | {"time": time, "flow": flow}).cast(pl.Int64)
-        for time, flow in ((start, np.full(len(start), ENTERED)), (stop, ended + CHANGED + 1))
-    ]
-    keys = ("group", "time", *features)
-    counted = tally(pl.concat(moves), (*keys, "flow"))
-    flows = sums(flows_of(counted, keys, causes), keys, (*FLOWS, *causes))
+    moves = pl.DataFrame(states | {"start": start, "stop": stop, "event": ended})
+    flows = Polars().flows(nw.from_native(moves), ("group", *features), causes)
     people = pl.DataFrame({"group": group, "customer": who, "cluster": member})
     population = (
         people.group_by("group")

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from hashlib import sha256
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -19,17 +20,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
+from cxresearch.engines.flows import FLOWS
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, UnknownInTableError
 from cxresearch.html_tables import html_table
 from cxresearch.result import Result
 from cxresearch.risk.episodes import COHORT, Episodes, Exclusion, summed
-
-FLOWS = ("entered", "left")
-ENTERED, CHANGED = (
-    0,
-    1,
-)  # what a row counts as when it begins, and when it ends in another state; causes come after
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +51,10 @@ class RiskTable(Result):
     Risk tables hold small cells: they are as confidential as the data.
 
     Attributes:
-        flows: sorted rows group, time, one level position per feature, entered, left, one count per cause (the first
-            cause is "censored": last seen, still there). Integers as narrow as hold them: cast before you calculate.
+        flows: rows group, time, one level position per feature, entered, left, one count per cause (the first cause is
+            "censored": last seen, still there), by group. A table that was counted or added up has one row for each
+            combination, sorted; where levels were put together since, it may have several. Integers as narrow as hold
+            them: cast before you calculate.
         features: the categoricals, in column order.
         causes: names of the count columns after entered and left.
         clock: what time counts.
@@ -132,6 +130,8 @@ class RiskTable(Result):
     def relabel(self, name: str, names: Mapping[str, str]) -> RiskTable:
         """The table with other level names of a feature; levels of one name are put together.
 
+        Rows that are equal then stay apart, as every estimator adds them up.
+
         Args:
             name: of the feature.
             names: level to its new name; levels that are not in it keep theirs.
@@ -139,12 +139,9 @@ class RiskTable(Result):
         feature = self.feature(name)
         wanted = [names.get(level, level) for level in feature.levels]
         levels = tuple(dict.fromkeys(wanted))
-        place = pl.col(name).replace_strict(
-            {i: levels.index(new) for i, new in enumerate(wanted)}, return_dtype=pl.Int32
-        )
+        place = np.array([levels.index(new) for new in wanted], _narrow(len(levels)))
         features = tuple(replace(f, levels=levels) if f.name == name else f for f in self.features)
-        keys = ("group", "time", *(f.name for f in features))
-        flows = sums(self.flows.with_columns(place), keys, (*FLOWS, *self.causes))
+        flows = self.flows.with_columns(pl.Series(name, place[self.flows[name].to_numpy()]))
         return replace(self, flows=flows, features=features)
 
     def after(self, time: int) -> RiskTable:
@@ -152,11 +149,17 @@ class RiskTable(Result):
         early = self.flows.filter(pl.col("time") <= time)
         names = [f.name for f in self.features]
         net = pl.col("entered").cast(pl.Int64).sum() - pl.col("left").cast(pl.Int64).sum()
-        there = early.group_by("group", *names).agg(entered=net).filter(pl.col("entered") > 0)
+        there = (
+            early.group_by("group", *names, maintain_order=True)
+            .agg(entered=net)
+            .filter(pl.col("entered") > 0)
+        )
         nothing = {c: pl.lit(0) for c in ("left", *self.causes)}
         there = there.with_columns(time=pl.lit(time), **nothing).select(self.flows.columns)
-        flows = pl.concat([there, self.flows.filter(pl.col("time") > time)], how="vertical_relaxed")
-        return replace(self, flows=sums(flows, ("group", "time", *names), (*FLOWS, *self.causes)))
+        later = self.flows.filter(pl.col("time") > time)
+        flows = pl.concat([there, later], how="vertical_relaxed")
+        order = np.argsort(flows["group"].to_numpy(), kind="stable")
+        return replace(self, flows=flows[order])
 
     def without_group(self, group: int) -> RiskTable:
         """The table without one of its groups."""
@@ -268,31 +271,13 @@ def risk_table(eps: Episodes) -> RiskTable:
         eps: the episodes of one claim.
     """
     x = eps.engine.keep(eps.frame.filter(nw.col("start") < nw.col("stop")))
-    keys = ("group", "time", *eps.histories, *eps.fixed)
-    entered = x.with_columns(time=nw.col("start"), flow=nw.lit(ENTERED))
-    left = x.with_columns(time=nw.col("stop"), flow=nw.col("event") + CHANGED + 1)
-    moves = [f.select(nw.col(*keys, "flow").cast(nw.Int32)) for f in (entered, left)]
-    flows = flows_of(
-        eps.engine.tally(nw.concat(moves, how="vertical"), (*keys, "flow")), keys, eps.causes
-    )
-    features, flows = _features(flows, eps)
-    flows = sums(flows, keys, (*FLOWS, *eps.causes))
+    columns = ("group", *eps.histories, *eps.fixed)
+    features, flows = _features(eps.engine.flows(x, columns, eps.causes), eps)
     who = x.group_by("group").agg(
         customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique()
     )
     return RiskTable(
         flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.asides
-    )
-
-
-def flows_of(counted: pl.DataFrame, keys: Sequence[str], causes: Sequence[str]) -> pl.DataFrame:
-    """The columns of flows, of rows counted by `keys` and ``flow``: `ENTERED`, or `CHANGED` + 1 + event (-1: none)."""
-    flow, rows = pl.col("flow"), pl.col("rows").cast(pl.Int64)
-    return counted.select(
-        *keys,
-        entered=rows * (flow == ENTERED),
-        left=rows * (flow != ENTERED),
-        **{cause: rows * (flow == CHANGED + 1 + i) for i, cause in enumerate(causes)},
     )
 
 
@@ -335,13 +320,16 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
     """Level names of the histories as they are; of fixed covariates, those found."""
     features = [Feature(n, h.levels) for n, h in eps.histories.items()]
     for name, levels in eps.fixed.items():
-        result = flows[name].unique().sort().to_list()
-        features.append(Feature(name, tuple(levels[i] for i in result), is_covariate=True))
-        place = pl.col(name).replace_strict(
-            {code: i for i, code in enumerate(result)}, return_dtype=pl.Int64
-        )
-        flows = flows.with_columns(place)
-    return tuple(features), flows
+        there = np.unique(flows[name].to_numpy())
+        features.append(Feature(name, tuple(levels[i] for i in there), is_covariate=True))
+        place = np.searchsorted(there, flows[name].to_numpy())  # rows stay in order
+        flows = flows.with_columns(pl.Series(name, place))
+    return tuple(features), downcast(flows, (*FLOWS, *eps.causes))
+
+
+def _narrow(most: int) -> type[np.signedinteger[Any]]:
+    """The kind of integers for numbers below `most`."""
+    return next(k for k in (np.int8, np.int16, np.int32) if most <= np.iinfo(k).max)
 
 
 def _union(a: Feature, b: Feature) -> Feature:

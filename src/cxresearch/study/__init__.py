@@ -4,7 +4,7 @@
 
     settings    the settings of a study, frozen      sql         conditions on a row, and queries of whole tables
     load        from TOML to a study                 timestamps  times written as text
-    validation  unknown keys, and contradictions
+    validation  unknown keys, and contradictions         portable_sql  one meaning of a query on every engine
 """
 
 from cxresearch.study.load import read_study, study_from
@@ -13,6 +13,7 @@ from cxresearch.study.settings import (
     Format,
     Interactions,
     Retention,
+    Source,
     Study,
     Table,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Format",
     "Interactions",
     "Retention",
+    "Source",
     "Study",
     "Table",
     "read_study",

@@ -108,8 +108,8 @@ def study_from(
         folder: where relative sources start.
         variables: values for ``${NAME}`` in sources.
         state: as `read_study`.
-        frames: Polars frames by name; ``interactions`` and ``retention`` stand in for the two sources, any other name
-            can be used in a query.
+        frames: frames by name, of Polars, pandas, Arrow or DuckDB; ``interactions`` and ``retention`` stand in for the
+            two sources, any other name can be used in a query.
 
     Returns:
         The study, checked.

@@ -93,7 +93,14 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Info(Section, frozen=True, kw_only=True):
-    """`[study]`: identity and the questions' common horizon."""
+    """`[study]`: identity and the questions' common horizon.
+
+    Attributes:
+        id: what the study is called in the ledger of runs; its name may change.
+        name: what it is called on pages; the folder when not given.
+        horizon_days: how many days ahead claims look.
+        min_cell: the smallest count that a page shows; smaller ones are hidden.
+    """
 
     id: str | None = None
     name: str | None = None
@@ -102,30 +109,89 @@ class Info(Section, frozen=True, kw_only=True):
 
 
 class Format(Section, frozen=True, kw_only=True):
-    """How a text file is written, where it is not plain CSV."""
+    """How a text file is written, where it is not plain CSV.
 
-    separator: str = ","
+    Attributes:
+        separator: the character between two fields; found by itself where it is not given.
+        quote: the character around texts; may be empty.
+        decimal_comma: whether numbers are written with a comma, as in 2,5.
+        thousands: what stands between thousands, as the point in 1.234,5.
+        skip_rows: lines, or rows of a sheet, before the names of columns.
+        null_values: what means that nothing is written.
+    """
+
+    separator: str | None = None
     quote: str = '"'
-    encoding: Literal["utf8", "utf8-lossy"] = "utf8"
     decimal_comma: bool = False
+    thousands: str | None = None
     skip_rows: int = 0
     null_values: tuple[str, ...] = ("",)
 
 
-class Table(Section, frozen=True, kw_only=True):
+class Source(Section, frozen=True, kw_only=True):
+    """Where a table comes from.
+
+    Attributes:
+        source: a file, a pattern of files, a folder of Parquet files, or a table of a database; ``${NAME}`` is filled
+            in.
+        query: a SELECT over the tables of `[tables]`, or for the server that `source` names.
+        format: how a text file is written.
+        sheet: the sheet of a workbook; not needed where it has one.
+        columns: names of the columns of a file, or sheet, without a line of names.
+        widths: letters of each column, where a text file has columns of fixed width; `columns` names them.
+        encoding: of a text file, such as cp1252, gbk or utf-16; found by itself where it can be. With utf8-lossy, what
+            is not UTF-8 becomes a mark.
+    """
+
+    source: str | None = None
+    query: str | None = None
+    format: Format = Format()
+    sheet: str | None = None
+    columns: tuple[str, ...] | None = None
+    widths: tuple[int, ...] | None = None
+    encoding: str | None = None
+
+
+class Table(Source, frozen=True, kw_only=True):
     """An entry of `[tables]`: a file, or a query over the tables named before it."""
 
-    source: str | None = None
-    query: str | None = None
-    format: Format = Format()
 
+class Interactions(Source, frozen=True, kw_only=True):
+    """`[interactions]`: the log, one row per contact.
 
-class Interactions(Section, frozen=True, kw_only=True):
-    """`[interactions]`: the log, one row per contact."""
+    Attributes:
+        customer: column: whom the contact was with.
+        at: column: when it was; times, dates or whole days.
+        at_format: how times are written, in the letters of strptime; not needed for ISO dates and columns of times.
+        time_zone: the zone of times that have an offset; others are taken as they stand.
+        touchpoint: column: where in the journey the contact took place.
+        channel: column: by what means.
+        owner: column: which function is responsible.
+        agent: column: which person is responsible.
+        score: column: a number by which customers rate the contact.
+        scale: the lowest and the highest score.
+        level: column: one of the six levels of service.
+        grade: column: bad, neutral, good or unknown.
+        attended: column, true or false: whether a person was there.
+        is_problem: column, true or false: whether the contact was about a problem, as known at the contact.
+        handoff: column, true or false: whether the customer was handed on, as known at the contact.
+        respect: column of numbers: whether customers were treated with respect.
+        solutions: column of numbers: whether they got a solution.
+        simplicity: column of numbers: whether it was simple.
+        responsibility: column of numbers: whether somebody took responsibility.
+        problem_at: column: when a problem came up.
+        resolved_at: column: when it was resolved.
+        goodwill_at: column: when a goodwill gesture was made.
+        informed_at: column: when the customer was told of a problem to come.
+        complained_at: column: when the customer complained.
+        posted_at: column: when the customer posted in public.
+        unattended: channels or touchpoints without a person.
+        expectations_scale: the lowest and the highest value of the four expectations; `scale` when not given.
+        known_at_contact: dated events that are bare flags and were known at the contact itself.
+        log_from: the first day that the log covers; the first contact when not given.
+        log_until: the last day that the log covers; the last contact when not given.
+    """
 
-    source: str | None = None
-    query: str | None = None
-    format: Format = Format()
     customer: str = "customer"
     at: str = "at"
     at_format: str | None = None
@@ -159,7 +225,18 @@ class Interactions(Section, frozen=True, kw_only=True):
 
 
 class Moments(Section, frozen=True, kw_only=True):
-    """`[moments]`: which contacts count, and as what."""
+    """`[moments]`: which contacts count, and as what.
+
+    Attributes:
+        bad: condition in SQL over the columns of the log: which contacts were bad.
+        neutral: condition: which were neutral; ``otherwise`` for all that are neither bad nor good.
+        good: condition: which were good.
+        exclude: condition: which do not count, such as those that follow from leaving.
+        blackout_days: moments take effect so many days later, in every analysis.
+        lead_days: how many days ahead customers may have decided to leave; rising.
+        grades: where grades come from: ``given`` by customers, or ``measured``, as a delay is.
+        lookback_days: how far histories go back, where few customers start within the log.
+    """
 
     bad: str | None = None
     neutral: str | None = None
@@ -171,13 +248,29 @@ class Moments(Section, frozen=True, kw_only=True):
     lookback_days: int = 365
 
 
-class Retention(Section, frozen=True, kw_only=True):
-    """`[retention]`: who stayed and who left."""
+class Retention(Source, frozen=True, kw_only=True):
+    """`[retention]`: who stayed and who left.
+
+    Attributes:
+        kind: ``contract``: a table holds starts and ends; ``activity``: who is silent for `gap_days` has lapsed.
+        customer: column: whose relation it is.
+        start: column: when it began.
+        end: column: when it ended; empty for those who are still there.
+        date_format: how dates are written, in the letters of strptime.
+        cause: column: why a customer left.
+        contract: column: the id of a contract, where customers have several.
+        defection: the causes that are defection; all when not given.
+        observed_from: a column, a date or a whole day: from when on a customer is observed.
+        observed_until: a column, a date or a whole day: until when.
+        segment: column: the segment of a customer.
+        cluster: column: customers who belong together, such as a household.
+        covariates: columns that describe customers as of entry.
+        marketing: those of them that describe acquisition and campaigns.
+        gap_days: of an activity study: the days without a contact after which a customer has lapsed.
+        returns: what customers do who come back after a lapse: it is ignored.
+    """
 
     kind: Literal["contract", "activity"] = "contract"
-    source: str | None = None
-    query: str | None = None
-    format: Format = Format()
     customer: str = "customer"
     start: str = "start"
     end: str = "end"
@@ -201,7 +294,12 @@ class Retention(Section, frozen=True, kw_only=True):
 
 
 class Decision(Section, frozen=True, kw_only=True):
-    """`[decision]`: how sure one wants to be."""
+    """`[decision]`: how sure one wants to be.
+
+    Attributes:
+        level: of confidence, between 0.5 and 1.
+        multiplicity: how verdicts allow for the number of claims.
+    """
 
     level: float = 0.95
     multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"

@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from cxresearch.errors import RuleError, nearest
+from cxresearch.study.portable_sql import Schemas, make_portable
 
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())  # its message goes into a RuleError
 _LONGEST = 100_000  # characters; a list of values is better put into a table
@@ -68,59 +69,53 @@ def written(node: Any) -> str:
 _SAFE_FUNCTIONS = {"DATE_DIFF", "REGEXP_MATCHES", "STRFTIME", "TRY_STRPTIME", "EPOCH"}
 # by the parser's names: what is not listed is refused, whatever a new version of the parser or of an engine knows
 _NODES = {
-    "Select", "Subquery", "Union", "Except", "Intersect", "With", "CTE",
-    "From", "Join", "Where", "Group", "Having", "Order", "Ordered",
-    "Limit", "Offset", "Distinct", "Qualify", "Window", "WindowSpec", "Filter",
-    "WithinGroup", "IgnoreNulls", "RespectNulls", "Rollup", "Cube", "GroupingSets", "Values",
-    "Tuple", "Lateral", "Table", "TableAlias", "Alias", "Identifier", "Column",
-    "Star", "Literal", "Boolean", "Null", "Paren", "Var", "DataType",
-    "DataTypeParam", "Interval", "IntervalSpan", "Collate", "PropertyEQ", "And", "Or",
-    "Xor", "Not", "Neg", "Add", "Sub", "Mul", "Div",
-    "IntDiv", "Mod", "Pow", "DPipe", "EQ", "NEQ", "NullSafeEQ",
-    "NullSafeNEQ", "LT", "LTE", "GT", "GTE", "Is", "In",
-    "Between", "Like", "ILike", "SimilarTo", "RegexpLike", "RegexpILike", "Escape",
-    "Any", "All", "Exists", "Case", "If", "Coalesce", "Nullif",
-    "Cast", "TryCast", "AtTimeZone", "Bracket", "Array", "Struct", "Unnest",
-    "GenerateSeries", "Slice", "Dot", "Count", "CountIf", "Sum", "Avg",
-    "Min", "Max", "Median", "Mode", "Stddev", "StddevPop", "StddevSamp",
-    "Variance", "VariancePop", "Quantile", "PercentileCont", "PercentileDisc", "ArgMax", "ArgMin",
-    "AnyValue", "First", "Last", "FirstValue", "LastValue", "NthValue", "Lag",
-    "Lead", "RowNumber", "Rank", "DenseRank", "PercentRank", "CumeDist", "Ntile",
-    "LogicalOr", "LogicalAnd", "GroupConcat", "ArrayAgg", "ApproxDistinct", "Corr", "CovarPop",
-    "CovarSamp", "Abs", "Ceil", "Floor", "Round", "Sign", "Sqrt",
-    "Exp", "Ln", "Log", "Greatest", "Least", "SafeDivide", "Lower",
-    "Upper", "Trim", "Length", "Concat", "ConcatWs", "Substring", "Left",
-    "Right", "Pad", "Replace", "Reverse", "Repeat", "Split", "SplitPart",
-    "StrPosition", "StartsWith", "EndsWith", "Contains", "Initcap", "Chr", "Ascii",
-    "RegexpExtract", "RegexpReplace", "RegexpSplit", "MD5", "Extract", "Year", "Quarter",
-    "Month", "Week", "Day", "Hour", "Minute", "Second", "DayOfWeek",
-    "DayOfMonth", "DayOfYear", "WeekOfYear", "LastDay", "DateTrunc", "TimestampTrunc", "DateAdd",
-    "DateSub", "DateDiff", "DatetimeDiff", "TimestampDiff", "TimestampAdd", "TimestampSub", "Date",
-    "Timestamp", "DateFromParts", "TimestampFromParts", "MakeInterval", "StrToDate", "StrToTime", "StrToUnix",
-    "TimeToStr", "TimeToUnix", "UnixToTime", "TsOrDsToDate", "TsOrDsToTimestamp", "TsOrDsAdd", "ToNumber",
-    "DateBin", "IsNan", "IsInf", "JSONExtract", "JSONExtractScalar", "JSONPath", "JSONPathRoot",
-    "JSONPathKey", "JSONPathSubscript",
+    "Select", "Subquery", "Union", "Except", "Intersect", "With", "CTE", "From", "Join", "Where", "Group",
+    "Having", "Order", "Ordered", "Limit", "Offset", "Distinct", "Qualify", "Window", "WindowSpec", "Filter",
+    "WithinGroup", "IgnoreNulls", "RespectNulls", "Rollup", "Cube", "GroupingSets", "Values", "Tuple",
+    "Lateral", "Table", "TableAlias", "Alias", "Identifier", "Column", "Star", "Literal", "Boolean", "Null",
+    "Paren", "Var", "DataType", "DataTypeParam", "Interval", "IntervalSpan", "PropertyEQ", "And", "Or", "Not",
+    "Neg", "Add", "Sub", "Mul", "Div", "IntDiv", "Mod", "Pow", "DPipe", "EQ", "NEQ", "NullSafeEQ",
+    "NullSafeNEQ", "LT", "LTE", "GT", "GTE", "Is", "In", "Between", "Like", "ILike", "SimilarTo",
+    "RegexpLike", "Escape", "Any", "All", "Exists", "Case", "If", "Coalesce", "Nullif", "Cast", "TryCast",
+    "AtTimeZone", "Bracket", "Array", "Struct", "GenerateSeries", "Slice", "Dot", "Count", "CountIf", "Sum",
+    "Avg", "Min", "Max", "Median", "Mode", "Stddev", "StddevPop", "StddevSamp", "Variance", "VariancePop",
+    "Quantile", "PercentileCont", "PercentileDisc", "ArgMax", "ArgMin", "AnyValue", "First", "Last",
+    "FirstValue", "LastValue", "NthValue", "Lag", "Lead", "RowNumber", "Rank", "DenseRank", "PercentRank",
+    "CumeDist", "Ntile", "LogicalOr", "LogicalAnd", "GroupConcat", "ArrayAgg", "Corr", "CovarPop",
+    "CovarSamp", "Abs", "Ceil", "Floor", "Round", "Sign", "Sqrt", "Exp", "Ln", "Log", "Greatest", "Least",
+    "SafeDivide", "Lower", "Upper", "Trim", "Length", "Concat", "ConcatWs", "Substring", "Left", "Right",
+    "Pad", "Replace", "Reverse", "Repeat", "Split", "SplitPart", "StrPosition", "StartsWith", "EndsWith",
+    "Contains", "Initcap", "Chr", "Ascii", "RegexpExtract", "RegexpReplace", "MD5", "Extract", "Year",
+    "Quarter", "Month", "Week", "Day", "Hour", "Minute", "Second", "DayOfWeek", "DayOfMonth", "DayOfYear",
+    "WeekOfYear", "LastDay", "DateTrunc", "TimestampTrunc", "DateAdd", "DateDiff", "Date", "DateFromParts",
+    "StrToTime", "TimeToStr", "TimeToUnix", "DateBin", "IsNan", "IsInf",
 }  # fmt: skip
 
 
-def query(sql: str, field: str, tables: tuple[str, ...]) -> str:
-    """Check a query and return it in a plain form with quoted names.
+def accepted_nodes() -> frozenset[str]:
+    """The kinds of nodes that a query may hold, by the parser's names."""
+    return frozenset(_NODES)
+
+
+def query(sql: str, field: str, tables: tuple[str, ...], schemas: Schemas | None = None) -> str:
+    """Check a query and return it in a plain form with quoted names, that means the same on every engine.
 
     Args:
         sql: one SELECT (joins, unions and WITH included) over `tables`, in DuckDB's SQL.
         field: where it stands, for messages.
         tables: the names it may read.
+        schemas: the columns of these tables, where they are known.
 
     Raises:
-        RuleError: more than one statement, anything but reading, an undeclared table, or a function that could reach
-            outside the declared tables.
+        RuleError: more than one statement, anything but reading, an undeclared table, a function that could reach
+            outside the declared tables, or something that engines understand differently.
     """
     tree = parse(sql, field)
     if not isinstance(tree, exp.Query):
         raise RuleError(f"{field}: a query must be one SELECT, was {tree.key.upper()}", field=field)
     try:
         _check_reads(tree, field, tables)
-        return tree.sql(dialect="duckdb", identify=True)
+        return make_portable(tree, field, schemas).sql(dialect="duckdb", identify=True)
     except RecursionError:
         raise too_long(sql, field) from None
 

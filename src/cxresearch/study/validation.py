@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from cxresearch.errors import StudyError, nearest
-from cxresearch.study.timestamps import DIRECTIVES, EARLIEST, LATEST, unknown_directives
+from cxresearch.study.timestamps import (
+    DIRECTIVES,
+    EARLIEST,
+    LATEST,
+    NAMED,
+    directives,
+    unknown_directives,
+)
 
 if TYPE_CHECKING:
-    from cxresearch.study.settings import Format, Interactions, Retention, Study, Table
+    from cxresearch.study.settings import Format, Interactions, Retention, Source, Study, Table
 
 CENTURY = 36_525
+LOSSY = "utf8-lossy"  # UTF-8 whose wrong bytes become a mark
+ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1", "cp1250", "cp1251", "gbk", "shift_jis", LOSSY)
+_NO_TEXT = ("idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined")
 _VARIABLE = r"\$\{\w+\}"
 _SERVERS = ("postgresql://", "postgres://")
 _BOTH = '; both together are for a server: source = "postgresql://…"'
@@ -125,7 +135,7 @@ def _log(study: Study) -> Checks:
             f"{nearest(name, DATED_EVENT_COLUMNS) or '; there are: ' + ', '.join(DATED_EVENT_COLUMNS)}",
             "interactions.known_at_contact",
         )
-    yield _readable(log.at_format, "interactions.at_format")
+    yield from _readable(log.at_format, "interactions.at_format")
     for name in ("log_from", "log_until"):
         yield _day(
             getattr(log, name),
@@ -154,7 +164,7 @@ def _log(study: Study) -> Checks:
 
 def _retention(study: Study) -> Checks:
     kept = study.retention
-    yield _readable(kept.date_format, "retention.date_format")
+    yield from _readable(kept.date_format, "retention.date_format")
     for name in ("observed_from", "observed_until"):
         given = getattr(kept, name)
         if not isinstance(given, str):
@@ -205,7 +215,8 @@ def _retention(study: Study) -> Checks:
         "marketing",
         "defection",
     )
-    for name in (*declared, "observed_from"):
+    written = ("sheet", "columns", "widths", "encoding")
+    for name in (*declared, *written, "observed_from"):
         yield (
             not getattr(kept, name),
             f'retention.{name} belongs to kind = "contract"',
@@ -234,7 +245,7 @@ def _sources(study: Study) -> Checks:
         )
         yield _has_source(section.source, f"{name}.source")
         yield from _server(section, f"{name}.source")
-        yield from _format(section.format, f"{name}.format")
+        yield from _written(section, name)
 
 
 def _tables(study: Study) -> Checks:
@@ -260,7 +271,7 @@ def _tables(study: Study) -> Checks:
         )
         yield _has_source(table.source, f"tables.{name}")
         yield from _server(table, f"tables.{name}.source")
-        yield from _format(table.format, f"tables.{name}.format")
+        yield from _written(table, f"tables.{name}")
 
 
 def _served(section: Interactions | Retention | Table) -> bool:
@@ -297,30 +308,111 @@ def _has_source(source: str | None, field: str) -> tuple[bool, str, str]:
     )
 
 
-def _format(fmt: Format, field: str) -> Checks:
+def _written(section: Source, field: str) -> Checks:
+    """How the files of a source are written."""
+    yield from _format(section.format, f"{field}.format")
+    columns, widths = section.columns, section.widths
     yield (
-        len(fmt.separator.encode()) == 1,
-        f'{field}.separator must be one character such as ";" or "\\t", was {fmt.separator!r}',
+        columns is None or (bool(columns) and all(c.strip() for c in columns)),
+        f"{field}.columns must name each column of a file without a line of names",
+        f"{field}.columns",
+    )
+    twice = [c for c in columns or () if (columns or ()).count(c) > 1]
+    yield (
+        not twice,
+        f"{field}.columns names {''.join(map(repr, twice[:1]))} twice",
+        f"{field}.columns",
+    )
+    yield (
+        widths is None or (columns is not None and len(widths) == len(columns)),
+        f"{field}.widths needs columns beside it, a name for each width: {len(widths or ())} widths and "
+        f"{len(columns or ())} names given",
+        f"{field}.widths",
+    )
+    yield (
+        all(w >= 1 for w in widths or ()),
+        f"{field}.widths must be 1 or more letters each, were {list(widths or ())}",
+        f"{field}.widths",
+    )
+    encoding = section.encoding
+    yield (
+        encoding is None or is_encoding(encoding),
+        f"{field}.encoding {encoding!r} is not known{nearest(encoding or '', ENCODINGS)}; common are: "
+        f"{', '.join(ENCODINGS)}",
+        f"{field}.encoding",
+    )
+    written = [
+        k for k in ("sheet", "columns", "widths", "encoding") if getattr(section, k) is not None
+    ]
+    yield (
+        not (written and (section.query is not None or section.source is None)),
+        f"{field}.{''.join(written[:1])} is about a file: name it as source",
+        f"{field}.{''.join(written[:1])}",
+    )
+
+
+def _format(fmt: Format, field: str) -> Checks:
+    separator = fmt.separator
+    yield (
+        separator is None or len(separator.encode()) == 1,
+        f'{field}.separator must be one character such as ";" or "\\t", was {separator!r}',
         f"{field}.separator",
     )
     yield (
-        len(fmt.quote.encode()) <= 1 and fmt.quote != fmt.separator,
+        len(fmt.quote.encode()) <= 1 and fmt.quote != (separator or ","),
         f"{field}.quote must be one character other than the separator, or empty, was {fmt.quote!r}",
         f"{field}.quote",
     )
     yield _within(fmt.skip_rows, 0, 10**6, f"{field}.skip_rows")
     yield (
-        not (fmt.decimal_comma and fmt.separator == ","),
+        not (fmt.decimal_comma and separator == ","),
         f'{field}.decimal_comma needs another separator than a comma, such as separator = ";"',
         f"{field}.separator",
     )
+    yield (
+        fmt.thousands is None or (len(fmt.thousands) == 1 and not fmt.thousands.isalnum()),
+        f"{field}.thousands must be one character such as a point, a comma or a blank, was {fmt.thousands!r}",
+        f"{field}.thousands",
+    )
+    decimal = "," if fmt.decimal_comma else "."
+    yield (
+        fmt.thousands != decimal,
+        f"{field}.thousands is {decimal!r}, which also marks decimals: "
+        f"{'decimal_comma must be false then' if fmt.decimal_comma else 'say decimal_comma = true beside it'}",
+        f"{field}.thousands",
+    )
 
 
-def _readable(fmt: str | None, field: str) -> tuple[bool, str, str]:
-    wrong = unknown_directives(fmt) if fmt is not None else []
-    plain = fmt is None or ("%" in fmt and not wrong)
-    problem = f"{wrong[0]!r} in {fmt!r} is not known" if wrong else f"{fmt!r} holds no directive"
-    return plain, f"{field}: {problem}; there are: {DIRECTIVES}", field
+def is_encoding(name: str) -> bool:
+    """Whether Python knows a text encoding of that name."""
+    if name == LOSSY:
+        return True
+    try:
+        "a".encode(name)  # some codecs are not about text
+    except (LookupError, ValueError, TypeError):
+        return False
+    return name not in _NO_TEXT
+
+
+def _readable(fmt: str | None, field: str) -> Checks:
+    """How times are written: directives, or one of the names of formats."""
+    if fmt is None or fmt in NAMED:
+        return
+    named = f"or one of {', '.join(NAMED)}"
+    wrong, parts = unknown_directives(fmt), directives(fmt)
+    near = nearest(fmt, NAMED) if "%" not in fmt else ""
+    yield (
+        bool(parts or "%" in fmt),
+        f"{field}: {fmt!r} holds no directive{near}; there are: {DIRECTIVES}, {named}",
+        field,
+    )
+    yield (
+        not wrong,
+        f"{field}: {''.join(map(repr, wrong[:1]))} in {fmt!r} is not known; there are: {DIRECTIVES}, {named}",
+        field,
+    )
+    twice = [d for d in parts if parts.count(d) > 1]
+    yield not twice, f"{field}: {''.join(twice[:1])} stands twice in {fmt!r}", field
 
 
 def _day(given: Any, field: str, allowed: str) -> tuple[bool, str, str]:

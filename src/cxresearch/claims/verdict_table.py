@@ -1,0 +1,91 @@
+"""Verdicts as a compact table for a terminal, and as tables for a spreadsheet."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+
+import polars as pl
+
+from cxresearch.claims.results import SYMBOLS, Docket, Trial, shown
+
+_LEAST, _MOST = 24, 100  # letters for the last column, however narrow or wide the terminal
+
+
+def verdict_table(docket: Docket, width: int | None = None) -> str:
+    """One line per claim: verdict, number with its interval, base rate, and why. Testable claims come first.
+
+    Args:
+        docket: the verdicts.
+        width: letters of a line, to which the last column is cut; a hundred letters of that column when not given.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> print(verdict_table(docket).splitlines()[1])
+        1 claim: 1 undecided
+    """
+    ordered = sorted(docket.trials, key=lambda t: t.verdict == "not testable")
+    rows = [("", "claim", "verdict", "number", "base rate", "why")]
+    rows += [_row(docket, t) for t in ordered]
+    wide = [max(len(row[i]) for row in rows) for i in range(5)]
+    room = _MOST if width is None else max(_LEAST, width - sum(wide) - 2 * len(wide))
+    lines = [
+        f"{docket.study}: data from {docket.data_from} to {docket.data_until}",
+        count_verdicts(docket),
+        "",
+    ]
+    for *cells, why in rows:
+        cut = textwrap.shorten(why, room, placeholder=" …")
+        line = "  ".join(f"{c:<{w}}" for c, w in zip(cells, wide, strict=True))
+        lines.append(f"{line}  {cut}".rstrip())
+    return "\n".join(lines)
+
+
+def count_verdicts(docket: Docket) -> str:
+    """How many claims there are of each verdict, in words."""
+    counted = Counter(str(t.verdict) for t in docket.trials)
+    parts = [f"{counted[v]} {v}" for v in SYMBOLS if v in counted]
+    n = len(docket.trials)
+    return f"{n} claim{'s' * (n != 1)}: {', '.join(parts)}"
+
+
+def spreadsheet_tables(docket: Docket) -> dict[str, pl.DataFrame]:
+    """The verdicts, one row per claim, and all readings behind them."""
+    readings = [t.to_polars() for t in docket.trials]
+    return {
+        "verdicts": docket.to_polars(),
+        "readings": pl.concat(readings, how="vertical_relaxed") if readings else pl.DataFrame(),
+    }
+
+
+def _row(docket: Docket, trial: Trial) -> tuple[str, str, str, str, str, str]:
+    base = trial.base_rate
+    return (
+        SYMBOLS[trial.verdict],
+        trial.claim.id,
+        trial.verdict,
+        shown(trial.primary),
+        base.unit.text(base.value) if base is not None else "–",
+        explain_verdict(docket, trial),
+    )
+
+
+def explain_verdict(docket: Docket, trial: Trial) -> str:
+    """Why the verdict is what it is, in a few words."""
+    e = trial.primary
+    if trial.verdict == "not testable":
+        return f"lacks {e.lacks}"
+    parts = []
+    if e.verdict_family != trial.verdict:
+        parts.append(f"{e.verdict_family} after {docket.multiplicity} over all claims")
+    is_open = [r.title for r in trial.rivals_with("keeps it open")]
+    survived = [r.title for r in trial.rivals_with("survived")]
+    if trial.verdict == "undecided":
+        parts.append(f"open: {', '.join(is_open)}" if is_open else e.reason)
+    elif trial.verdict == "supported":
+        parts += [f"survived: {', '.join(survived)}"] if survived else []
+    else:
+        parts.append(e.reason or f"the claim needs {e.region}")
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,156 @@
+"""From the files that somebody names to tables: one door, that of studies, with what is guessed of how to read them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from cxresearch.drafting.facts import TableFacts, columns_of
+from cxresearch.drafting.text_files import TextForm, inspect_text, is_text_file
+from cxresearch.engines import engine
+from cxresearch.errors import SourceError
+from cxresearch.records.sources import open_source, reading
+from cxresearch.study import Format, Interactions, study_from
+
+
+def inspect_files(files: Sequence[Path], folder: Path) -> tuple[TableFacts, ...]:
+    """What is in some files; those of one kind with the same columns are one table.
+
+    Args:
+        files: paths of files, or of folders of Parquet files.
+        folder: where the study file will lie; sources are named from there.
+
+    Raises:
+        SourceError: a file is not there, or cannot be read.
+    """
+    missing = next((f for f in files if not f.exists()), None)
+    if missing is not None:
+        raise SourceError(f"no file {missing}")
+    result: list[TableFacts] = []
+    for group in _groups(list(dict.fromkeys(files))):
+        source = name_source(group, folder)
+        form = inspect_text(group[0]) if is_text_file(group[0]) else TextForm()
+        frame = open_table(source, form.keys, folder)
+        with _open_errors(source):
+            rows, columns = columns_of(frame)
+        if not rows:
+            raise SourceError(f"{source}: the table has no rows")
+        result.append(
+            TableFacts(
+                name=_table_name(group, [t.name for t in result]),
+                source=source,
+                reading=form.keys,
+                reasons=form.reasons,
+                rows=rows,
+                columns=columns,
+                frame=frame,
+            )
+        )
+    return tuple(result)
+
+
+def open_table(source: str, how: Mapping[str, Any], folder: Path) -> pl.LazyFrame:
+    """Open a table as a study would.
+
+    Args:
+        source: as a study file names it.
+        how: keys that say how it is read.
+        folder: where the study file lies.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    raw = {"interactions": {"source": source, **place_keys(how)}, **_ACTIVITY}
+    study = study_from(raw, folder=folder)
+    result = open_source(study, engine("polars"), "interactions")
+    return result.lazy() if isinstance(result, pl.DataFrame) else result
+
+
+_ACTIVITY = {"retention": {"kind": "activity", "gap_days": 1}}
+
+
+def _open_errors(source: str) -> Any:
+    """What an engine says of a bad file, as one clear error."""
+    return reading(study_from({"interactions": {"source": source}, **_ACTIVITY}), source)
+
+
+def place_keys(how: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys that say how a file is read, where a section of a study file holds them."""
+    result: dict[str, Any] = {}
+    for key, value in how.items():
+        is_format = key in Format.__struct_fields__ and key not in Interactions.__struct_fields__
+        (result.setdefault("format", {}) if is_format else result)[key] = value
+    return result
+
+
+def name_source(files: Sequence[Path], folder: Path) -> str:
+    """How a study file in `folder` names some files: relative where they lie below it, with a * for several."""
+    paths = [str(f.resolve()) for f in files]  # a link stays a link
+    start = str(folder.resolve())
+    if all(p.startswith(start + os.sep) for p in paths):
+        paths = [os.path.relpath(p, start) for p in paths]
+    if len(paths) == 1:
+        return Path(paths[0]).as_posix()
+    place, names = Path(paths[0]).parent, [Path(p).name for p in paths]
+    front = _common_start(names)
+    back = _common_start([n[len(front) :][::-1] for n in names])[::-1]
+    return (place / f"{front}*{back}").as_posix()
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    first = min(texts, key=len)
+    ends = (i for i, letter in enumerate(first) if any(t[i] != letter for t in texts))
+    return first[: next(ends, len(first))]
+
+
+def _groups(files: Sequence[Path]) -> list[list[Path]]:
+    """Files that are one table: in one folder, of one kind, with the same columns, no other file of such a name."""
+    groups: list[list[Path]] = []
+    heads: list[Any] = []
+    for file in files:
+        head = _head(file)
+        if head is not None and head in heads:
+            groups[heads.index(head)].append(file)
+        else:
+            groups.append([file])
+            heads.append(head)
+    result: list[list[Path]] = []
+    for group in groups:
+        name = Path(name_source(group, group[0].parent)).name
+        meant = sorted(group[0].parent.glob(name)) if len(group) > 1 else group
+        result += [group] if meant == sorted(group) else [[f] for f in group]
+    return result
+
+
+def _head(file: Path) -> Any:
+    """What two files of one table have in common."""
+    if file.is_dir():
+        return None
+    end = "".join(file.suffixes[-2:] if file.suffix in (".gz", ".zip") else file.suffixes[-1:])
+    if is_text_file(file):
+        form = inspect_text(file)
+        return (file.parent, end, form.header or None, repr(form.keys)) if form.header else None
+    if end in (".json", ".ndjson", ".jsonl"):
+        return (file.parent, end)
+    if end in (".parquet", ".pq"):
+        try:
+            return (file.parent, end, repr(pl.read_parquet_schema(file)))
+        except (pl.exceptions.PolarsError, OSError):
+            return None
+    return None
+
+
+def _table_name(files: Sequence[Path], taken: Sequence[str]) -> str:
+    """A name that a query can write."""
+    text = _common_start([f.name for f in files])
+    text = re.sub(r"[^a-z0-9]+", "_", text.split(".")[0].lower()).strip("_")
+    name = text if re.match("[a-z]", text) else f"table_{text}".rstrip("_")
+    number = 2
+    while name in taken:
+        name, number = f"{text}_{number}", number + 1
+    return name

@@ -1,0 +1,105 @@
+"""Who comes and who goes: rows (start, stop] counted by time and columns of whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from cxresearch.engines.packing import Packing, between, downcast, runs, sums
+
+if TYPE_CHECKING:
+    from cxresearch.engines.base import Engine, Frame
+
+FLOWS = ("entered", "left")
+_ENTERED, _CHANGED = (
+    0,
+    1,
+)  # a row begins; it ends and the customer goes on in another; causes follow
+
+
+def flows_by_query(
+    engine: Engine, frame: Frame, columns: Sequence[str], causes: Sequence[str]
+) -> pl.DataFrame:
+    """`Engine.flows` by a query."""
+    keys = (columns[0], "time", *columns[1:])
+    entered = frame.with_columns(time=nw.col("start"), flow=nw.lit(_ENTERED))
+    left = frame.with_columns(time=nw.col("stop"), flow=nw.col("event") + _CHANGED + 1)
+    moves = [f.select(nw.col(*keys, "flow").cast(nw.Int32)) for f in (entered, left)]
+    counted = engine.tally(nw.concat(moves, how="vertical"), (*keys, "flow"))
+    flow, rows = pl.col("flow"), pl.col("rows").cast(pl.Int64)
+    flows = counted.select(
+        *keys,
+        entered=rows * (flow == _ENTERED),
+        left=rows * (flow != _ENTERED),
+        **{cause: rows * (flow == _CHANGED + 1 + i) for i, cause in enumerate(causes)},
+    )
+    return sums(flows, keys, (*FLOWS, *causes))
+
+
+def count_flows(
+    frame: pl.DataFrame, columns: Sequence[str], causes: Sequence[str]
+) -> pl.DataFrame | None:
+    """`Engine.flows` of a frame in memory, by one sort; None where 63 bits do not hold a row.
+
+    A row is one integer when it begins and one when it ends: the columns and the time, and in the lowest bits what
+    happens.
+    """
+    pack = _packing(frame, columns)
+    bits = (len(causes) + _CHANGED).bit_length()
+    if pack is None or sum(pack.bits) + bits > 63:
+        return None
+    keys = _moves(frame, pack, bits)
+    keys.sort()
+    flow = (keys & ((1 << bits) - 1)).astype(np.int8)
+    keys >>= bits
+    starts = runs(keys)
+    until = np.append(starts, len(keys))
+    entered = np.diff(np.concatenate([[0], np.cumsum(flow == _ENTERED)])[until])
+    ended = np.flatnonzero(flow > _CHANGED)
+    at = np.searchsorted(starts, ended, "right") - 1
+    events = np.zeros((len(causes), len(starts)), np.int64)
+    np.add.at(events, (flow[ended] - _CHANGED - 1, at), 1)
+    counts = {
+        "entered": entered,
+        "left": np.diff(until) - entered,
+        **dict(zip(causes, events, strict=True)),
+    }
+    result = pack.unpack(keys[starts], small=True)
+    return downcast(
+        result.with_columns(pl.Series(name, n) for name, n in counts.items()), list(counts)
+    )
+
+
+def _packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
+    """How to pack the columns, with the time after the first of them."""
+    if not frame.height:
+        return None
+    names = ("start", "stop", *columns)
+    low, high = (frame.select(getattr(pl.col(names), how)()).row(0) for how in ("min", "max"))
+    bounds = {c: (int(a), int(b)) for c, a, b in zip(names, low, high, strict=True)}
+    first, *others = columns
+    time = (bounds["start"][0], bounds["stop"][1])
+    return between({first: bounds[first], "time": time, **{c: bounds[c] for c in others}})
+
+
+def _moves(frame: pl.DataFrame, pack: Packing, bits: int) -> NDArray[np.int64]:
+    """Two integers a row: it begins, it ends."""
+    base = np.zeros(frame.height, np.int64)
+    least = dict(zip(pack.columns, pack.low, strict=True))
+    for name in pack.columns:
+        if name != "time":
+            base += (_integers(frame, name) - least[name]) << pack.bits_below(name)
+    below = pack.bits_below("time")
+    start, stop = (
+        ((_integers(frame, c) - least["time"]) << below) + base << bits for c in ("start", "stop")
+    )
+    return np.concatenate([start, stop + _integers(frame, "event") + _CHANGED + 1])
+
+
+def _integers(frame: pl.DataFrame, column: str) -> Any:
+    return frame[column].to_numpy().astype(np.int64)

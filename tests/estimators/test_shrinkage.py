@@ -1,0 +1,58 @@
+"""Shares of few moments, drawn towards that of all customers."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy import stats
+from scipy.integrate import quad
+
+from cxresearch.estimators.shrinkage import shrunken_log_odds
+from cxresearch.risk.from_rows import from_rows
+
+
+def table_of(shares):
+    """One customer for each pair (such moments, moments)."""
+    rows = [
+        {"id": i, "start": 0, "stop": 5, "event": i % 2, "share": f"{a}/{n}"}
+        for i, (a, n) in enumerate(shares)
+    ]
+    return from_rows(pl.DataFrame(rows), ["share"])
+
+
+def moments_of(shares):
+    """p and the variance of true shares, by pairs of moments of one customer."""
+    hits, moments = (sum(x) for x in zip(*shares, strict=True))
+    p = hits / moments
+    both = sum(a * (a - 1) for a, _ in shares) / sum(n * (n - 1) for _, n in shares)
+    return p, both - p * p
+
+
+def test_a_share_is_the_log_odds_to_be_expected_under_a_beta_distribution():
+    rng = np.random.default_rng(5)
+    n = rng.integers(1, 8, 400)
+    shares = list(zip(rng.binomial(n, rng.beta(1, 4, 400)).tolist(), n.tolist(), strict=True))
+    p, variance = moments_of(shares)
+    weight = p * (1 - p) / variance - 1
+    result, has_differences = shrunken_log_odds(table_of(shares), "share")
+    assert has_differences
+    given = table_of(shares)
+    old, new = (t.to_polars().sort("group", "time")["share"].to_list() for t in (given, result))
+    for level, number in set(zip(old, new, strict=True)):
+        a, n = map(int, level.split("/"))
+        share = stats.beta(a + weight * p, n - a + weight * (1 - p))
+        wanted, _ = quad(lambda x, d=share: np.log(x / (1 - x)) * d.pdf(x), 0, 1)
+        assert float(number) == pytest.approx(wanted, abs=0.026)  # in steps of 0.05
+
+
+def test_customers_who_are_alike_are_hardly_told_apart():
+    rng = np.random.default_rng(6)
+    shares = [(int(a), 6) for a in rng.binomial(6, 0.2, 2_000)]
+    result, _ = shrunken_log_odds(table_of(shares), "share")
+    numbers = [float(v) for v in result.feature("share").levels]
+    assert max(numbers) - min(numbers) < 0.4
+
+
+@pytest.mark.parametrize("shares", [[(0, 3), (0, 2)], [(3, 3), (2, 2)], [(0, 0), (0, 0)]])
+def test_without_a_moment_that_counts_or_with_nothing_else_there_is_no_term(shares):
+    given = table_of(shares)
+    assert shrunken_log_odds(given, "share") == (given, False)
