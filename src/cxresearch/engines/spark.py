@@ -37,7 +37,7 @@ from cxresearch.engines.base import (
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
-from cxresearch.study.portable_sql import spark_sql
+from cxresearch.study.portable_sql import translate_for_spark
 from cxresearch.study.timestamps import BLANKS, EARLIEST, EPOCH_UNITS, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
@@ -176,13 +176,14 @@ class Spark:
         _activate(self.session)
         for name, table in tables.items():
             table.createOrReplaceTempView(_DECLARED + name)
-        tree = sqlglot.parse_one(spark_sql(sql), dialect="duckdb")
+        tree = sqlglot.parse_one(sql, dialect="duckdb")
         for cte in tree.find_all(exp.CTE):
             cte.args["alias"].set("this", exp.to_identifier(_DECLARED + cte.alias, quoted=True))
         for table in tree.find_all(exp.Table):
             if not table.alias:
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
             table.set("this", exp.to_identifier(_DECLARED + table.name, quoted=True))
+        translate_for_spark(tree)
         return self.session.sql(tree.sql(dialect="spark", identify=True))
 
     def rows(self, raw: DataFrame) -> Frame:
