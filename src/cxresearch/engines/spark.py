@@ -375,9 +375,12 @@ def _since_1970(column: str, is_whole: bool, unit: int, zone: str) -> Column:
     """Local time of a number that counts a unit since 1970, without bringing distinct numbers to one machine."""
     # whole numbers are divided as such: a float would lose nanoseconds
     whole = f"cast(({column} - pmod({column}, {unit}L)) div {unit}L as bigint)"
-    seconds = sf.expr(whole if is_whole else f"floor({column} / {unit})")
-    is_near = seconds.between(EARLIEST * 86_400, (LATEST + 1) * 86_400)
-    utc = sf.timestamp_seconds(sf.when(is_near, seconds)).cast("timestamp_ntz")
+    low, high = EARLIEST * 86_400, (LATEST + 1) * 86_400
+    is_near = f"{column} / {unit}D between {low} and {high}"
+    seconds = sf.expr(
+        f"case when {is_near} then {whole if is_whole else f'floor({column} / {unit}D)'} end"
+    )
+    utc = sf.timestamp_seconds(seconds).cast("timestamp_ntz")
     return sf.convert_timezone(sf.lit("UTC"), sf.lit(zone), utc)
 
 
