@@ -10,7 +10,7 @@ from tests.engines import test_windows
 from tests.histories import test_histories, test_leads
 from tests.records import test_records, test_sources
 from tests.risk import test_cohorts, test_matched
-from tests.study import test_sql_queries, test_sql_rules
+from tests.study import test_sql_queries, test_sql_rules, test_timestamps
 
 pytestmark = pytest.mark.spark
 MODULES = (
@@ -19,6 +19,7 @@ MODULES = (
     test_sources,
     test_sql_queries,
     test_sql_rules,
+    test_timestamps,
     test_histories,
     test_matched,
     test_cohorts,

@@ -149,7 +149,7 @@ NUMBERS = {
     ("ddmmyyyy", pl.Int64): ([1022023, 31012023, 0, None, 1], [19_389, 19_388, None, None, None]),
     ("epoch_s", pl.Int64): ([0, -1, 2**62, None, 86_400], [0, 0, None, None, 1]),
     ("epoch_ms", pl.Float64): ([1.5e12, float("nan"), float("inf"), 1e300, None], [17_361] + [None] * 4),
-    ("epoch_ns", pl.UInt64): ([2**64 - 1, 1_500_000_000_999_999_999, 0, None, 1], [None, 17_361, 0, None, 0]),
+    ("epoch_ns", pl.UInt64): ([2**64 - 1, 1_500_000_000_999_999_999, 0, None, 1], [213_504, 17_361, 0, None, 0]),
     ("excel", pl.Float64): ([44_927.5, float("nan"), -1.0, 1e12, None], [19_358] + [None] * 4),
     ("excel", pl.Int64): ([44_927, 0, -1, 2**62, None], [19_358, -25_569, None, None, None]),
 }  # fmt: skip

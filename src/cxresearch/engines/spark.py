@@ -38,7 +38,7 @@ from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
-from cxresearch.study.portable_sql import spark_sql
+from cxresearch.study.portable_sql import translate_for_spark
 from cxresearch.study.timestamps import BLANKS, EARLIEST, EPOCH_UNITS, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up
@@ -177,13 +177,14 @@ class Spark:
         _activate(self.session)
         for name, table in tables.items():
             table.createOrReplaceTempView(_DECLARED + name)
-        tree = sqlglot.parse_one(spark_sql(sql), dialect="duckdb")
+        tree = sqlglot.parse_one(sql, dialect="duckdb")
         for cte in tree.find_all(exp.CTE):
             cte.args["alias"].set("this", exp.to_identifier(_DECLARED + cte.alias, quoted=True))
         for table in tree.find_all(exp.Table):
             if not table.alias:
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
             table.set("this", exp.to_identifier(_DECLARED + table.name, quoted=True))
+        translate_for_spark(tree)
         return self.session.sql(tree.sql(dialect="spark", identify=True))
 
     def rows(self, raw: DataFrame) -> Frame:
@@ -379,9 +380,12 @@ def _since_1970(column: str, is_whole: bool, unit: int, zone: str) -> Column:
     """Local time of a number that counts a unit since 1970, without bringing distinct numbers to one machine."""
     # whole numbers are divided as such: a float would lose nanoseconds
     whole = f"cast(({column} - pmod({column}, {unit}L)) div {unit}L as bigint)"
-    seconds = sf.expr(whole if is_whole else f"floor({column} / {unit})")
-    is_near = seconds.between(EARLIEST * 86_400, (LATEST + 1) * 86_400)
-    utc = sf.timestamp_seconds(sf.when(is_near, seconds)).cast("timestamp_ntz")
+    low, high = EARLIEST * 86_400, (LATEST + 1) * 86_400
+    is_near = f"{column} / {unit}D between {low} and {high}"
+    seconds = sf.expr(
+        f"case when {is_near} then {whole if is_whole else f'floor({column} / {unit}D)'} end"
+    )
+    utc = sf.timestamp_seconds(seconds).cast("timestamp_ntz")
     return sf.convert_timezone(sf.lit("UTC"), sf.lit(zone), utc)
 
 

@@ -251,7 +251,7 @@ def read_records(
         kept=(("interactions", log_kept), ("retention", kept)),
         findings=(*log_findings, *findings),
         facts=(
-            *source_facts(source_notes(engine)),
+            *source_facts(source_notes(study, engine)),
             *unreadable,
             *window_facts(study, window, raw.dated),
             *grade_facts(tally),
@@ -343,7 +343,7 @@ def _activity(
         )
     n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
     facts = (
-        *source_facts(source_notes(engine)),
+        *source_facts(source_notes(study, engine)),
         *unreadable,
         *window_facts(study, window, raw.dated),
         *grade_facts(tallied_log(engine, log)),

@@ -21,6 +21,7 @@ from cxresearch.records.files import KINDS, FileReader, SourceNote
 from cxresearch.study import Interactions, Retention, Source, Study, Table
 from cxresearch.study import sql as queries
 from cxresearch.study.timestamps import is_number_format
+from cxresearch.study.validation import DATED_EVENT_COLUMNS
 
 _PARQUET = KINDS["parquet"]
 # messages of engines, and what to do about them
@@ -84,6 +85,7 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
     if where in study.frames:
         return _frame(study, engine, where)
     text = _text_columns(section)
+    _PREPARED.setdefault(engine, _Prepared()).notes.pop(where, None)
     if section.query is not None and section.source is not None:
         return _served(study, engine, section.source, section.query, where, text)
     if section.query is not None:
@@ -94,7 +96,8 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
 def _text_columns(section: Interactions | Retention) -> list[str]:
     """The columns of a text file that are no numbers, whatever they look like: ids, labels, and times in a format."""
     if isinstance(section, Interactions):
-        fmt, times = section.at_format, [section.at]
+        fmt = section.at_format
+        times = [section.at, *(getattr(section, c) or c for c in DATED_EVENT_COLUMNS)]
         result = [section.customer]
     else:
         fmt, times = section.date_format, [section.start, section.end]
@@ -181,20 +184,23 @@ def _served(study: Study, engine: Engine, source: str, sql: str, where: str, ids
 class _Prepared:
     """Files that were unpacked, decoded or parsed, as long as an engine lives."""
 
-    tables: dict[tuple[object, ...], tuple[list[str], pl.LazyFrame | None]] = field(
-        default_factory=dict
-    )
-    notes: dict[str, tuple[SourceNote, ...]] = field(default_factory=dict)
+    tables: dict[
+        tuple[object, ...], tuple[list[str], pl.LazyFrame | None, tuple[SourceNote, ...]]
+    ] = field(default_factory=dict)
+    notes: dict[str, tuple[SourceNote, ...]] = field(default_factory=dict)  # of the last study
     folder: Path | None = None
 
 
 _PREPARED: WeakKeyDictionary[Engine, _Prepared] = WeakKeyDictionary()
 
 
-def source_notes(engine: Engine) -> tuple[SourceNote, ...]:
-    """What was found out about the files that the engine has opened last for each table."""
+def source_notes(study: Study, engine: Engine) -> tuple[SourceNote, ...]:
+    """What was found out about the files of a study that the engine has opened, tables of queries first."""
     prepared = _PREPARED.get(engine, _Prepared())
-    return tuple(note for notes in prepared.notes.values() for note in notes)
+    names = [*(f"tables.{name}" for name in study.tables), "interactions"]
+    names += ["retention"] if study.retention.kind == "contract" else []
+    read = [n for n in names if n not in study.frames]
+    return tuple(note for name in read for note in prepared.notes.get(name, ()))
 
 
 def _file(study: Study, engine: Engine, section: Source, where: str, text: list[str]) -> Any:
@@ -258,9 +264,10 @@ def _prepare(
             folder=folder,
             notes=notes,
         )
-        prepared.tables[key] = reader.read(files)
-        prepared.notes[where] = tuple(notes)
-    return prepared.tables[key]
+        paths, table = reader.read(files)
+        prepared.tables[key] = paths, table, tuple(notes)
+    paths, table, prepared.notes[where] = prepared.tables[key]
+    return paths, table
 
 
 def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:

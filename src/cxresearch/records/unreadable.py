@@ -16,9 +16,10 @@ from cxresearch.study.timestamps import BLANKS, formats_of
 _SAMPLE = 50  # rows that texts are taken from
 _SHOWN = 3
 _COLUMNS = {
-    "time not readable": "at",
-    "start not readable": "start",
-    "end not readable": "end",
+    "time not readable": ("at",),
+    "start not readable": ("start",),
+    "end not readable": ("end",),
+    "observation not readable": ("observed_from", "observed_until"),
 }
 
 
@@ -37,7 +38,7 @@ def unreadable_facts(
     """
     return tuple(
         Fact(
-            f"{f.table}.{_COLUMNS[f.reason]} not readable",
+            f"{f.table}.{' or '.join(_COLUMNS[f.reason])} not readable",
             Share(f.rows, read),
             f"say how it is written with {_key(f.table)}",
             described(study, engine, raw, rows, f),
@@ -53,13 +54,15 @@ def described(study: Study, engine: Engine, raw: Raw, rows: Frame, finding: Find
     Args: as `unreadable_facts`.
     """
     section = study.interactions if finding.table == "interactions" else study.retention
-    column = str(getattr(section, _COLUMNS[finding.reason]))
+    declared = (getattr(section, c) for c in _COLUMNS[finding.reason])
+    columns = [c for c in declared if isinstance(c, str)]
     reasons = LOG_REASONS if finding.table == "interactions" else CUSTOMER_REASONS
     number = [name for name, _ in reasons].index(finding.reason)
     wrong = rows.filter(nw.col("reason") == number).select("cx_row").sort("cx_row").head(_SAMPLE)
     sample = framed(engine.frame(engine.collect(wrong)))
-    picked = engine.pick(raw.source.select("cx_row", column), sample)
-    return texts_of(engine.collect(picked).sort("cx_row")[column], column)
+    picked = engine.collect(engine.pick(raw.source.select("cx_row", *columns), sample))
+    picked = picked.sort("cx_row")
+    return "".join(texts_of(picked[c], c) for c in columns)
 
 
 def texts_of(values: pl.Series, column: str) -> str:

@@ -273,7 +273,39 @@ class _Rewriter:
         base, x = node.this, node.expression
         if x is None:
             base, x = exp.Literal.number(10), node.this
-        return exp.paren(exp.Div(this=exp.Ln(this=x.copy()), expression=exp.Ln(this=base.copy())))
+        parts = (self.of_positive(exp.Ln(this=v.copy())) for v in (x, base))
+        return exp.paren(exp.Div(this=next(parts), expression=next(parts)))
+
+    def of_positive(self, node: exp.Ln | exp.Sqrt) -> exp.Expression:
+        """Null where there is no value; engines give a null, no number, or an error."""
+        if isinstance(node.this, exp.Case | exp.Literal):
+            return node
+        is_valid = (exp.GT if isinstance(node, exp.Ln) else exp.GTE)(
+            this=node.this.copy(), expression=exp.Literal.number(0)
+        )
+        return type(node)(this=exp.Case(ifs=[exp.If(this=is_valid, true=node.this.copy())]))
+
+    def end(self, node: exp.Left | exp.Right) -> exp.Expression:
+        count = _number(node.expression)
+        if count is not None and count < 0:
+            raise self.refuse(
+                node,
+                f"leaves letters out on some engines only: write substring({_sql(node.this)}, 1, n)",
+            )
+        return node
+
+    def replaced(self, node: exp.RegexpReplace) -> exp.Expression:
+        replacement = node.args.get("replacement")
+        if not (isinstance(replacement, exp.Literal) and replacement.is_string):
+            raise self.refuse(node, "needs its replacement as a text")
+        if node.text("modifiers") != "g":
+            parts = [_sql(x) for x in (node.this, node.expression, replacement)]
+            raise self.refuse(
+                node,
+                "replaces the first on one engine and all on another: write "
+                f"regexp_replace({', '.join(parts)}, 'g')",
+            )
+        return node
 
     def place(self, node: exp.StrPosition) -> exp.Expression:
         if node.args.get("position") or node.args.get("occurrence"):
@@ -431,6 +463,11 @@ _RULES: dict[type[exp.Expression], Callable[[_Rewriter, Any], exp.Expression]] =
     exp.DateTrunc: _Rewriter.as_time,
     exp.Length: _Rewriter.as_integer,
     exp.Log: _Rewriter.logarithm,
+    exp.Ln: _Rewriter.of_positive,
+    exp.Sqrt: _Rewriter.of_positive,
+    exp.Left: _Rewriter.end,
+    exp.Right: _Rewriter.end,
+    exp.RegexpReplace: _Rewriter.replaced,
     exp.StrPosition: _Rewriter.place,
     exp.Substring: _Rewriter.part,
     exp.DateDiff: _Rewriter.between,
@@ -441,31 +478,42 @@ _RULES: dict[type[exp.Expression], Callable[[_Rewriter, Any], exp.Expression]] =
 }
 
 
-def spark_sql(sql: str) -> str:
-    """A checked query in DuckDB's dialect still, with functions that mean in Spark what they mean in DuckDB."""
-    tree = sqlglot.parse_one(sql, dialect="duckdb")
+def translate_for_spark(tree: Any) -> None:
+    """Give functions of a checked query, where it stands, those that mean in Spark what they mean in DuckDB."""
     for node in list(tree.walk(bfs=False))[::-1]:
         name = node.name.upper() if isinstance(node, exp.Anonymous) else type(node).__name__
         if name == "Extract":
             name = f"Extract {node.name.upper()}"
         if (rule := _SPARK.get(name)) is not None and node.parent is not None:
             node.replace(rule(node))
-    return tree.sql(dialect="duckdb", identify=True)
 
 
 def _seconds_in_spark(x: exp.Expression) -> exp.Expression:
-    """Whole seconds since 1970, by functions that do not depend on the session."""
-
-    def part(name: str) -> exp.Expression:
-        return exp.Anonymous(this=name, expressions=[exp.cast(x.copy(), "timestamp")])
-
+    """Seconds since 1970, by functions that do not depend on the session."""
+    at = exp.cast(x.copy(), "timestamp")
     start = exp.cast(exp.Literal.string("1970-01-01"), "date")
-    days = exp.Anonymous(this="DATEDIFF", expressions=[exp.cast(x.copy(), "date"), start])
-    total: exp.Expression = exp.cast(days, "bigint")
-    for name, size in (("HOUR", 24), ("MINUTE", 60), ("SECOND", 60)):
-        scaled = exp.Mul(this=exp.paren(total), expression=exp.Literal.number(size))
-        total = exp.Add(this=scaled, expression=part(name))
+    total: exp.Expression = exp.Anonymous(
+        this="DATEDIFF", expressions=[exp.cast(x.copy(), "date"), start]
+    )
+    parts = (
+        (24, exp.Anonymous(this="HOUR", expressions=[at.copy()])),
+        (60, exp.Anonymous(this="MINUTE", expressions=[at.copy()])),
+        (60, exp.Extract(this=exp.Var(this="SECOND"), expression=at.copy())),
+    )
+    for size, part in parts:
+        whole = exp.cast(exp.paren(total), "double")
+        scaled = exp.Mul(this=whole, expression=exp.Literal.number(size))
+        total = exp.Add(this=scaled, expression=exp.cast(part, "double"))
     return exp.paren(total)
+
+
+def _replacement_in_spark(node: exp.RegexpReplace) -> exp.Expression:
+    """Groups are named by a dollar there, not by a backslash."""
+    made = node.copy()
+    text = str(node.args["replacement"].this).replace("$", r"\$")
+    made.set("replacement", exp.Literal.string(re.sub(r"\\([0-9])", r"$\1", text)))
+    made.set("modifiers", None)
+    return made
 
 
 def _epoch(x: exp.Expression) -> exp.Expression:
@@ -536,6 +584,11 @@ def _named(name: str, x: exp.Expression, plus: int = 0) -> exp.Expression:
 
 
 _SPARK: dict[str, Callable[[Any], exp.Expression]] = {
+    "TimeToUnix": lambda n: _seconds_in_spark(n.this),
+    "EPOCH": lambda n: _seconds_in_spark(n.expressions[0]),
+    "Extract EPOCH": lambda n: _seconds_in_spark(n.expression),
+    "Extract SECOND": lambda n: _named("SECOND", n.expression),
+    "RegexpReplace": _replacement_in_spark,
     "DateDiff": lambda n: _date_diff(n, _seconds_in_spark),
     "DATE_DIFF": lambda n: _date_diff(n, _seconds_in_spark),
     "Extract DOW": lambda n: _named("DAYOFWEEK", n.expression, -1),

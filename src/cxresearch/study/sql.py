@@ -81,7 +81,7 @@ _NODES = {
     "Avg", "Min", "Max", "Median", "Mode", "Stddev", "StddevPop", "StddevSamp", "Variance", "VariancePop",
     "Quantile", "PercentileCont", "PercentileDisc", "ArgMax", "ArgMin", "AnyValue", "First", "Last",
     "FirstValue", "LastValue", "NthValue", "Lag", "Lead", "RowNumber", "Rank", "DenseRank", "PercentRank",
-    "CumeDist", "Ntile", "LogicalOr", "LogicalAnd", "GroupConcat", "ArrayAgg", "Corr", "CovarPop",
+    "CumeDist", "Ntile", "LogicalOr", "LogicalAnd", "GroupConcat", "Corr", "CovarPop",
     "CovarSamp", "Abs", "Ceil", "Floor", "Round", "Sign", "Sqrt", "Exp", "Ln", "Log", "Greatest", "Least",
     "SafeDivide", "Lower", "Upper", "Trim", "Length", "Concat", "ConcatWs", "Substring", "Left", "Right",
     "Pad", "Replace", "Reverse", "Repeat", "Split", "SplitPart", "StrPosition", "StartsWith", "EndsWith",

@@ -164,7 +164,9 @@ def read_values(values: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
     frame = values.to_frame("x")
     x: pl.Expr = pl.col("x")
     if fmt in EPOCH_UNITS:
-        count = x.cast(pl.Int64, strict=False) if values.dtype.is_integer() else x
+        # small integers are widened; the greatest ones lie beyond those with a sign
+        is_small = values.dtype.is_integer() and values.dtype != pl.UInt64
+        count = x.cast(pl.Int64, strict=False) if is_small else x
         return frame.select(**local_clock(count.floordiv(EPOCH_UNITS[fmt]), zone))
     if fmt == SPREADSHEET:
         return frame.select(**_spreadsheet_clock(x.cast(pl.Float64)))
