@@ -296,6 +296,24 @@ def test_customers_of_a_log_that_stand_in_another_table(tmp_path):
     )
 
 
+def test_a_log_without_customers_is_joined_to_the_table_that_has_them(tmp_path):
+    """A log of messages names tickets, and the tickets name the customers."""
+    tickets = calls(60).select(
+        ticket_id=pl.format("T-{}", pl.int_range(60)), customer_id="customer_id"
+    )
+    messages = calls().select(
+        "called_at",
+        "stars",
+        ticket_id=pl.format("T-{}", pl.int_range(400) % 60),
+        message_id=pl.int_range(400),
+    )
+    draft = draft_of(tmp_path, messages=messages, tickets=tickets)
+    raw = settings(draft)
+    assert "messages as a join tickets as b" in " ".join(raw["interactions"]["query"].split())
+    assert raw["interactions"]["customer"] == "customer_id"
+    assert dict(draft.audit.read) == {"interactions": 400}
+
+
 def test_lines_of_one_contact_are_pointed_out(tmp_path):
     draft = draft_of(
         tmp_path, calls=pl.concat([calls(), calls().with_columns(stars=6 - pl.col("stars"))])

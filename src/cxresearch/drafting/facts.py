@@ -11,6 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from cxresearch.drafting.time_forms import TimeForm, forms_of_numbers, forms_of_texts
+from cxresearch.engines import Engine
 
 Kind = Literal["text", "whole numbers", "numbers", "true or false", "times", "other"]
 FEW = 24  # distinct values that can be listed
@@ -110,6 +111,7 @@ class TableFacts:
         rows: how many.
         columns: in the order of the table.
         frame: the table itself.
+        reader: the engine that opened it, and on which it lives.
     """
 
     name: str
@@ -119,6 +121,7 @@ class TableFacts:
     rows: int
     columns: tuple[ColumnFacts, ...]
     frame: pl.LazyFrame = field(repr=False)
+    reader: Engine = field(repr=False)
 
     def column(self, name: str) -> ColumnFacts:
         """The column of that name."""

@@ -35,7 +35,11 @@ def write_source(text: StudyText, table: TableFacts) -> None:
 
 def find_customer(table: TableFacts, joins: Sequence[Join]) -> Join | None:
     """A table that says whose the rows of a table without customers are."""
-    fits = [j for j in joins if j.left[0] is table and roles.guess_customer(j.right[0]) is not None]
+    fits = [
+        j
+        for j in joins
+        if j.left[0] is table and j.share > 0.5 and roles.guess_customer(j.right[0]) is not None
+    ]
     return max(fits, key=lambda j: j.share, default=None)
 
 
