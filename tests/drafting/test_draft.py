@@ -4,6 +4,7 @@ import random
 import re
 import tomllib
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -115,6 +116,28 @@ def test_contracts(tmp_path):
     check_every_guess(draft.text)
     # it is a study like any other
     assert cx.audit(cx.read_study(tmp_path)).read == draft.audit.read
+
+
+def test_the_tables_of_the_sample_are_understood(tmp_path):
+    """All that its own study file says, but for what nobody can know: which cause is defection."""
+    sample = Path(__file__).parents[2] / "data" / "sample"
+    files = [sample / "customers.csv", sample / "interactions.parquet"]
+    draft = cx.drafting.draft_study(files, out=tmp_path)
+    drafted, own = (
+        settings(draft),
+        tomllib.loads((sample / "study.toml").read_text(encoding="utf-8")),
+    )
+    assert set(own["interactions"].pop("unattended")) <= set(
+        drafted["interactions"].pop("unattended")
+    )
+    for section in ("interactions", "moments", "retention"):
+        for key in set(own[section]) - {"source", "exclude", "defection"}:
+            assert drafted[section][key] == own[section][key], key
+    assert "# exclude = \"touchpoint = 'cancellation'\"" in draft.text
+    assert '# defection = ["switched", "moved away"]' in draft.text
+    assert draft.open_keys == ()
+    mine, theirs = cx.check_claims(cx.read_study(tmp_path)), cx.check_claims(cx.read_study(sample))
+    assert mine == theirs
 
 
 def test_the_distribution_of_a_score_is_printed(tmp_path):
