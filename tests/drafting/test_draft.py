@@ -419,6 +419,13 @@ def test_command(tmp_path):
     done = run(tmp_path / "calls.csv", tmp_path / "customers.csv", "--out", tmp_path / "mine")
     assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(tmp_path / "mine" / "study.toml")
+    assert re.search(
+        r"^  stars +whole numbers +5 different +\d \(\d+\), \d \(\d+\)", done.stdout, re.M
+    )
+    assert re.search(r"^  customer_id +text +60 different$", done.stdout, re.M)
+    assert re.search(
+        r"^  cancelled +times +20 different +40 empty +2024-02-05 to 2024-04-02$", done.stdout, re.M
+    )
     assert re.search("interactions +read +400", done.stdout)
     assert re.search(r"^cxresearch: \d+ guesses to confirm in ", done.stderr)
     assert (tmp_path / "mine" / "study.schema.json").is_file()
