@@ -14,6 +14,7 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.bundled import copy_sample
+from cxresearch.claims.missing_columns import rank_missing_columns
 from cxresearch.claims.phrases import Sentence
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.influence import Clusters
@@ -82,6 +83,7 @@ LENGTHS = {
     "Incidence": lambda r: len(r.times),
     "LoyaltyShift": lambda r: len(r.grades) + len(r.touchpoints) + 1,
     "MatchedTable": lambda r: r.exposed.height,
+    "MissingColumns": lambda r: len(r.columns),
     "MomentSummary": lambda r: 4 + len(r.grades) + len(r.bad_moments) + 2 + len(r.by_employee),
     "ObservedVsExpected": lambda r: len(r.levels),
     "PerceptionMap": len,
@@ -97,7 +99,8 @@ LENGTHS = {
 }
 ONE_ROW = {
     "Activity", "AtRiskShare", "Concentration", "Estimate", "Evidence", "Exclusion", "Fact", "Fading", "Feature",
-    "Finding", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
+    "Finding", "MissingColumn", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share",
+    "Shift", "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 
@@ -144,7 +147,9 @@ def results(tmp_path_factory):
     matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     agents = agent_table(records, "agent", ("touchpoint", "month"))
     docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)
+    poorer = study.replace(cluster=None, marketing=())
     made = (
+        rank_missing_columns(poorer),
         cx.audit(records), eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
         cx.incidence(table), cx.cox(table, ["bad"], strata=["segment"]), cx.incidence_by_level(table, "bad"),
         cx.observed_vs_expected(records, docket.trials[0].claim),

@@ -220,9 +220,10 @@ def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
     FILEs are tables: the log of contacts and, if there is one, the table of who left. Each guess stands in study.toml
     with its reason; what cannot be guessed stands there as a comment with the candidates.
     """
-    from cxresearch.drafting import draft_study
+    from cxresearch.drafting import describe_tables, draft_study
 
     draft = draft_study(files, out=out, force=force)
+    _say(f"{describe_tables(draft.tables)}\n")
     if draft.audit is not None:
         _say(str(draft.audit))
     _say(draft.path)

@@ -4,6 +4,7 @@ import random
 import re
 import tomllib
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -115,6 +116,28 @@ def test_contracts(tmp_path):
     check_every_guess(draft.text)
     # it is a study like any other
     assert cx.audit(cx.read_study(tmp_path)).read == draft.audit.read
+
+
+def test_the_tables_of_the_sample_are_understood(tmp_path):
+    """All that its own study file says, but for what nobody can know: which cause is defection."""
+    sample = Path(__file__).parents[2] / "data" / "sample"
+    files = [sample / "customers.csv", sample / "interactions.parquet"]
+    draft = cx.drafting.draft_study(files, out=tmp_path)
+    drafted, own = (
+        settings(draft),
+        tomllib.loads((sample / "study.toml").read_text(encoding="utf-8")),
+    )
+    assert set(own["interactions"].pop("unattended")) <= set(
+        drafted["interactions"].pop("unattended")
+    )
+    for section in ("interactions", "moments", "retention"):
+        for key in set(own[section]) - {"source", "exclude", "defection"}:
+            assert drafted[section][key] == own[section][key], key
+    assert "# exclude = \"touchpoint = 'cancellation'\"" in draft.text
+    assert '# defection = ["switched", "moved away"]' in draft.text
+    assert draft.open_keys == ()
+    mine, theirs = cx.check_claims(cx.read_study(tmp_path)), cx.check_claims(cx.read_study(sample))
+    assert mine == theirs
 
 
 def test_the_distribution_of_a_score_is_printed(tmp_path):
@@ -296,6 +319,24 @@ def test_customers_of_a_log_that_stand_in_another_table(tmp_path):
     )
 
 
+def test_a_log_without_customers_is_joined_to_the_table_that_has_them(tmp_path):
+    """A log of messages names tickets, and the tickets name the customers."""
+    tickets = calls(60).select(
+        ticket_id=pl.format("T-{}", pl.int_range(60)), customer_id="customer_id"
+    )
+    messages = calls().select(
+        "called_at",
+        "stars",
+        ticket_id=pl.format("T-{}", pl.int_range(400) % 60),
+        message_id=pl.int_range(400),
+    )
+    draft = draft_of(tmp_path, messages=messages, tickets=tickets)
+    raw = settings(draft)
+    assert "messages as a join tickets as b" in " ".join(raw["interactions"]["query"].split())
+    assert raw["interactions"]["customer"] == "customer_id"
+    assert dict(draft.audit.read) == {"interactions": 400}
+
+
 def test_lines_of_one_contact_are_pointed_out(tmp_path):
     draft = draft_of(
         tmp_path, calls=pl.concat([calls(), calls().with_columns(stars=6 - pl.col("stars"))])
@@ -378,6 +419,13 @@ def test_command(tmp_path):
     done = run(tmp_path / "calls.csv", tmp_path / "customers.csv", "--out", tmp_path / "mine")
     assert done.exit_code == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str(tmp_path / "mine" / "study.toml")
+    assert re.search(
+        r"^  stars +whole numbers +5 different +\d \(\d+\), \d \(\d+\)", done.stdout, re.M
+    )
+    assert re.search(r"^  customer_id +text +60 different$", done.stdout, re.M)
+    assert re.search(
+        r"^  cancelled +times +20 different +40 empty +2024-02-05 to 2024-04-02$", done.stdout, re.M
+    )
     assert re.search("interactions +read +400", done.stdout)
     assert re.search(r"^cxresearch: \d+ guesses to confirm in ", done.stderr)
     assert (tmp_path / "mine" / "study.schema.json").is_file()

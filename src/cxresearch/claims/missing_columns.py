@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import polars as pl
 
@@ -69,13 +69,10 @@ class MissingColumns(Result):
     columns: tuple[MissingColumn, ...]
 
     def to_polars(self) -> pl.DataFrame:
-        """One row per column, with the attributes of `MissingColumn`."""
-        texts = dict.fromkeys(("name", "where", "rival"), pl.String)
-        lists = ("claims", "claims_with_others", "others", "claims_of_rival")
-        return pl.DataFrame(
-            [c.to_dict() for c in self.columns],
-            schema={**texts, **dict.fromkeys(lists, pl.List(pl.String))},
-        )
+        """One row per column, with the attributes of `MissingColumn`; ids are joined by commas."""
+        names = [f.name for f in fields(MissingColumn)]
+        empty = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+        return pl.concat([empty, *(c.to_polars() for c in self.columns)])
 
     def __str__(self) -> str:
         if not self.columns:

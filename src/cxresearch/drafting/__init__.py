@@ -16,5 +16,6 @@ Nothing is guessed in silence: each guess carries its reason into the file, and 
 """
 
 from cxresearch.drafting.draft import Draft, draft_study
+from cxresearch.drafting.facts import describe_tables
 
-__all__ = ["Draft", "draft_study"]
+__all__ = ["Draft", "describe_tables", "draft_study"]

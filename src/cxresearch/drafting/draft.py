@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from cxresearch.bundled import STUDY_SCHEMA, bundled
 from cxresearch.checks import flag, optional
 from cxresearch.drafting import roles
@@ -29,6 +31,7 @@ from cxresearch.drafting.log_sections import (
 )
 from cxresearch.drafting.opening import inspect_files, place_keys
 from cxresearch.drafting.retention_section import write_activity, write_contract
+from cxresearch.drafting.roles import Guess
 from cxresearch.drafting.silences import TIDY_DAYS, Silences, measure_silences
 from cxresearch.drafting.study_text import StudyText
 from cxresearch.errors import ArgumentError, CxResearchError, SourceError
@@ -160,15 +163,12 @@ def _write(tables: Sequence[TableFacts], folder: Path) -> tuple[str, StudyText]:
     _head(text, tables)
     where = log or max(tables, key=lambda t: t.rows)
     customer, at = roles.guess_customer(where), roles.guess_time(where)
-    silences = None
-    form = at.column.times if at else ()
-    if customer and at and len(form) == 1:
-        silences = measure_silences(where.frame, customer.name, at.name, form[0].key)
+    lookup = None if customer else find_customer(where, joins)
+    silences = _silences(where, customer, at, lookup)
     text.section("study")
     text.key("name", folder.resolve().name or "a study")
     _horizon(text, silences, is_contract=retention is not None)
     joined = retention is not None and retention.end_table is not None
-    lookup = None if customer else find_customer(where, joins)
     if joined or lookup:
         _tables(text, tables)
     write_interactions(text, where, customer, at, lookup)
@@ -180,6 +180,22 @@ def _write(tables: Sequence[TableFacts], folder: Path) -> tuple[str, StudyText]:
         write_contract(text, retention, other_places, where, customer)
     _joins(text, joins, tables)
     return str(text), text
+
+
+def _silences(
+    log: TableFacts, customer: Guess | None, at: Guess | None, lookup: Join | None
+) -> Silences | None:
+    """The silences of a log whose customers and times are known, be it by another table."""
+    frame = log.frame
+    if lookup is not None:
+        right, key = lookup.right
+        customer, own = roles.guess_customer(right), lookup.left[1].name
+        if customer is not None:
+            others = right.frame.select(pl.col(key.name).cast(pl.String).alias(own), customer.name)
+            frame = frame.with_columns(pl.col(own).cast(pl.String)).join(others, on=own, how="left")
+    if customer is None or at is None or len(at.column.times) != 1:
+        return None
+    return measure_silences(frame, customer.name, at.name, at.column.times[0].key)
 
 
 def _head(text: StudyText, tables: Sequence[TableFacts]) -> None:
@@ -220,7 +236,7 @@ def _tables(text: StudyText, tables: Sequence[TableFacts]) -> None:
 
 
 def _joins(text: StudyText, joins: Sequence[Join], tables: Sequence[TableFacts]) -> None:
-    if len(tables) < 2:
+    if len(tables) == 1:
         return
     text.gap()
     text.comment(
@@ -230,7 +246,7 @@ def _joins(text: StudyText, joins: Sequence[Join], tables: Sequence[TableFacts])
         (left, a), (right, b) = j.left, j.right
         text.comment(
             f"- {left.name}.{plain(a.name)} = {right.name}.{plain(b.name)}: {j.share:.0%} of the values on the left "
-            "are found on the right"
+            f"are found on the right, and {j.share_of_right:.0%} the other way round"
         )
     if not joins:
         text.comment("- none was found")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import polars as pl
 
 from cxresearch.drafting.time_forms import TimeForm, forms_of_numbers, forms_of_texts
+from cxresearch.engines import Engine
 
 Kind = Literal["text", "whole numbers", "numbers", "true or false", "times", "other"]
 FEW = 24  # distinct values that can be listed
@@ -55,7 +56,7 @@ class ColumnFacts:
         rows: of the table.
         filled: rows with a value that is no word for nothing.
         distinct: how many different values.
-        low: the least value of numbers or times; of text None.
+        low: the least value of numbers or times; the day of a time written as text; of other text None.
         high: the greatest.
         values: the values with their numbers of rows, if there are at most `FEW`; the most frequent first.
         times: ways in which the values can be read as times; several where day and month cannot be told apart.
@@ -110,6 +111,7 @@ class TableFacts:
         rows: how many.
         columns: in the order of the table.
         frame: the table itself.
+        reader: the engine that opened it, and on which it lives.
     """
 
     name: str
@@ -119,6 +121,7 @@ class TableFacts:
     rows: int
     columns: tuple[ColumnFacts, ...]
     frame: pl.LazyFrame = field(repr=False)
+    reader: Engine = field(repr=False)
 
     def column(self, name: str) -> ColumnFacts:
         """The column of that name."""
@@ -173,6 +176,8 @@ def _column(
         words = tuple(t for t in texts if t in NULL_WORDS)
         texts = [t for t in texts if t not in NULL_WORDS]
         times = forms_of_texts(texts)
+        if times and times[0].key is None and all(t[4:8:3] == "--" for t in texts):
+            low, high = texts[0][:10], texts[-1][:10]  # in their order as texts
         if texts and all(_WHOLE.match(t) for t in texts) and not any(_is_padded(t) for t in texts):
             kind = "whole numbers"
         elif texts and all(_NUMBER.match(t) for t in texts):
@@ -266,6 +271,32 @@ def _yes_no(values: Iterable[tuple[str, int]]) -> tuple[str, ...]:
     if {w.lower() for w in words} not in _YES_NO or len(words) != 2:
         return ()
     return tuple(sorted(words, key=lambda w: w.lower() in ("false", "no", "n", "f", "nein", "non")))
+
+
+def describe_tables(tables: Sequence[TableFacts]) -> str:
+    """What was seen, as text: a line per column with its kind, how many values it has, and their range."""
+    lines = []
+    for table in tables:
+        lines.append(f"{table.source}: {table.rows:,} rows")
+        rows = [(plain(c.name), *_seen(c)) for c in table.columns]
+        wide = [max(len(row[i]) for row in rows) for i in range(4)]
+        for row in rows:
+            cells = "  ".join(f"{x:<{w}}" for x, w in zip(row[:4], wide, strict=True))
+            lines.append(f"  {cells}  {row[4]}".rstrip())
+    return "\n".join(lines)
+
+
+def _seen(c: ColumnFacts) -> tuple[str, str, str, str]:
+    kind = "times" if c.is_time else "true or false" if c.is_flag else c.kind
+    if c.values and len(c.values) <= 6:
+        span = ", ".join(f"{plain(v, 20)} ({n:,})" for v, n in c.values)
+    elif c.low is None:
+        span = ""
+    else:
+        low, high = (as_day(x) if c.kind == "times" else plain(x) for x in (c.low, c.high))
+        span = f"{low} to {high}"
+    empty = c.rows - c.filled
+    return kind, f"{c.distinct:,} different", f"{empty:,} empty" if empty else "", span
 
 
 def as_day(value: Any) -> str:

@@ -39,11 +39,13 @@ class Join:
         left: a table, and its column.
         right: the other, in which each id stands once.
         share: of the ids of the left one that the right one has, as a fraction.
+        share_of_right: of the ids of the right one that the left one has.
     """
 
     left: tuple[TableFacts, ColumnFacts]
     right: tuple[TableFacts, ColumnFacts]
     share: float
+    share_of_right: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ class Retention:
 
 
 def find_joins(tables: Sequence[TableFacts]) -> tuple[Join, ...]:
-    """Columns by which tables can be joined: of one name, or ids, and most of one are found in the other."""
+    """Columns by which tables can be joined: of one name, or of customers, and most of one are found in the other."""
     result = []
     for right in tables:
         for key in right.columns:
@@ -79,9 +81,10 @@ def find_joins(tables: Sequence[TableFacts]) -> tuple[Join, ...]:
                     continue
                 for column in left.columns:
                     if _is_key(column) and _are_alike(column, key, left, right):
-                        share = _share_found(left, column, right, key)
-                        if share > 0.5:
-                            result.append(Join((left, column), (right, key), share))
+                        there = _share_found(left, column, right, key)
+                        back = _share_found(right, key, left, column)
+                        if max(there, back) > 0.5:
+                            result.append(Join((left, column), (right, key), there, back))
     return tuple(result)
 
 

@@ -35,7 +35,11 @@ def write_source(text: StudyText, table: TableFacts) -> None:
 
 def find_customer(table: TableFacts, joins: Sequence[Join]) -> Join | None:
     """A table that says whose the rows of a table without customers are."""
-    fits = [j for j in joins if j.left[0] is table and roles.guess_customer(j.right[0]) is not None]
+    fits = [
+        j
+        for j in joins
+        if j.left[0] is table and j.share > 0.5 and roles.guess_customer(j.right[0]) is not None
+    ]
     return max(fits, key=lambda j: j.share, default=None)
 
 
@@ -143,6 +147,7 @@ def _attributes(text: StudyText, log: TableFacts, customer: Guess | None, at: Gu
         seen = f"values lie between {score.column.low:g} and {score.column.high:g}"
         text.guess("scale", [low, high], "the lowest and the highest score that can be given", seen)
         taken.append(score.name)
+    places: list[ColumnFacts] = []
     labels: tuple[tuple[str, tuple[str, ...], int, str], ...] = (
         ("channel", roles.CHANNEL, 40, "by what means"),
         ("touchpoint", roles.TOUCHPOINT, _MANY_TEXTS, "where in the journey"),
@@ -155,7 +160,8 @@ def _attributes(text: StudyText, log: TableFacts, customer: Guess | None, at: Gu
             text.guess(key, guess.name, what, guess.reason)
             taken.append(guess.name)
             if key in ("channel", "touchpoint"):
-                _unattended(text, guess.column)
+                places.append(guess.column)
+    _unattended(text, places)
     flags: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("attended", roles.ATTENDED, "whether a person was there"),
         ("is_problem", roles.IS_PROBLEM, "whether it was about a problem"),
@@ -174,19 +180,17 @@ def _attributes(text: StudyText, log: TableFacts, customer: Guess | None, at: Gu
             text.comment(f"found by its name: {key}")
 
 
-def _unattended(text: StudyText, column: ColumnFacts) -> None:
+def _unattended(text: StudyText, columns: Sequence[ColumnFacts]) -> None:
     values = [
         v
-        for v, _ in column.values
+        for c in columns
+        for v, _ in c.values
         if set(roles.words_of(v)) & roles.UNATTENDED or v.lower() in roles.UNATTENDED
     ]
     if values:
-        text.guess(
-            "unattended",
-            values,
-            f"values of {plain(column.name)} without a person",
-            "of their names",
-        )
+        where = " and ".join(plain(c.name) for c in columns)
+        what = f"values of {where} without a person"
+        text.guess("unattended", list(dict.fromkeys(values)), what, "of their names")
 
 
 def write_moments(text: StudyText, log: TableFacts) -> None:

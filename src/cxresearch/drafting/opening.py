@@ -12,7 +12,7 @@ import polars as pl
 
 from cxresearch.drafting.facts import TableFacts, columns_of
 from cxresearch.drafting.text_files import TextForm, inspect_text, is_text_file
-from cxresearch.engines import engine
+from cxresearch.engines import Engine, engine
 from cxresearch.errors import SourceError
 from cxresearch.records.sources import open_source, reading
 from cxresearch.study import Format, Interactions, study_from
@@ -32,32 +32,66 @@ def inspect_files(files: Sequence[Path], folder: Path) -> tuple[TableFacts, ...]
     if missing is not None:
         raise SourceError(f"no file {missing}")
     result: list[TableFacts] = []
+    reader = engine("polars")  # what it has unpacked is there as long as it is
     for group in _groups(list(dict.fromkeys(files))):
         source = name_source(group, folder)
-        form = inspect_text(group[0]) if is_text_file(group[0]) else TextForm()
-        frame = open_table(source, form.keys, folder)
-        with _open_errors(source):
-            rows, columns = columns_of(frame)
-        if not rows:
-            raise SourceError(f"{source}: the table has no rows")
-        result.append(
-            TableFacts(
-                name=_table_name(group, [t.name for t in result]),
-                source=source,
-                reading=form.keys,
-                reasons=form.reasons,
-                rows=rows,
-                columns=columns,
-                frame=frame,
+        for form in _forms(group[0]):
+            frame = open_table(reader, source, form.keys, folder)
+            with _open_errors(source):
+                rows, columns = columns_of(frame)
+            if not rows:
+                raise SourceError(f"{source}: the table has no rows")
+            sheet = form.keys.get("sheet", "")
+            result.append(
+                TableFacts(
+                    name=_table_name(group, sheet, [t.name for t in result]),
+                    source=source,
+                    reading=form.keys,
+                    reasons=form.reasons,
+                    rows=rows,
+                    columns=columns,
+                    frame=frame,
+                    reader=reader,
+                )
             )
-        )
     return tuple(result)
 
 
-def open_table(source: str, how: Mapping[str, Any], folder: Path) -> pl.LazyFrame:
+def _forms(file: Path) -> list[TextForm]:
+    """How a file is read; a workbook of several sheets in as many ways."""
+    if is_text_file(file):
+        return [inspect_text(file)]
+    if file.suffix.lower() not in _WORKBOOKS:
+        return [TextForm()]
+    sheets = sheets_of(file)
+    if len(sheets) < 2:
+        return [TextForm()]
+    forms = [TextForm() for _ in sheets]
+    for form, sheet in zip(forms, sheets, strict=True):
+        form.say("sheet", sheet, f"the workbook has {len(sheets)} sheets, and each is looked at")
+    return forms
+
+
+def sheets_of(file: Path) -> list[str]:
+    """The names of the sheets of a workbook.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    import fastexcel
+
+    try:
+        return list(fastexcel.read_excel(file).sheet_names)
+    except (fastexcel.FastExcelError, OSError) as e:
+        first = (str(e).splitlines() or [type(e).__name__])[0]
+        raise SourceError(f"{file}: the workbook cannot be read: {first[:200]}") from None
+
+
+def open_table(reader: Engine, source: str, how: Mapping[str, Any], folder: Path) -> pl.LazyFrame:
     """Open a table as a study would.
 
     Args:
+        reader: the engine that opens it.
         source: as a study file names it.
         how: keys that say how it is read.
         folder: where the study file lies.
@@ -67,10 +101,11 @@ def open_table(source: str, how: Mapping[str, Any], folder: Path) -> pl.LazyFram
     """
     raw = {"interactions": {"source": source, **place_keys(how)}, **_ACTIVITY}
     study = study_from(raw, folder=folder)
-    result = open_source(study, engine("polars"), "interactions")
+    result = open_source(study, reader, "interactions")
     return result.lazy() if isinstance(result, pl.DataFrame) else result
 
 
+_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
 _ACTIVITY = {"retention": {"kind": "activity", "gap_days": 1}}
 
 
@@ -145,12 +180,12 @@ def _head(file: Path) -> Any:
     return None
 
 
-def _table_name(files: Sequence[Path], taken: Sequence[str]) -> str:
+def _table_name(files: Sequence[Path], sheet: str, taken: Sequence[str]) -> str:
     """A name that a query can write."""
-    text = _common_start([f.name for f in files])
-    text = re.sub(r"[^a-z0-9]+", "_", text.split(".")[0].lower()).strip("_")
+    text = sheet or _common_start([f.name for f in files]).split(".")[0]
+    text = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
     name = text if re.match("[a-z]", text) else f"table_{text}".rstrip("_")
     number = 2
     while name in taken:
-        name, number = f"{text}_{number}", number + 1
+        name, number = f"{name.rstrip('0123456789').rstrip('_')}_{number}", number + 1
     return name

@@ -90,7 +90,7 @@ def write_contract(
     if several and keys:
         why = f"customers have several rows, and each row has a {plain(keys[0].name)} of its own"
         text.guess("contract", keys[0].name, "the id of a contract", why)
-    _cause(text, retention)
+    _cause(text, retention, taken)
     _describe_customers(text, table, taken)
 
 
@@ -143,7 +143,7 @@ def _overlap(log: TableFacts, of_log: Guess | None, table: TableFacts, who: Gues
     return f"; {shares[0]:.0%} of the customers of the log are found in it" if shares else ""
 
 
-def _cause(text: StudyText, retention: Retention) -> None:
+def _cause(text: StudyText, retention: Retention, taken: list[str]) -> None:
     where = retention.end_table or retention.table
     guess = roles.guess_label(where, roles.CAUSE, most=50)
     if guess is None:
@@ -155,6 +155,7 @@ def _cause(text: StudyText, retention: Retention) -> None:
         )
         return
     text.guess("cause", guess.name, "why a customer left", guess.reason)
+    taken.append(guess.name)
     what = f"which causes are defection; all ends are, if none is named. {guess.column.describe_values()}"
     text.left_open(
         "defection", what, [([v for v, _ in guess.column.values[:3]], "")], is_needed=False
@@ -171,7 +172,7 @@ def _describe_customers(text: StudyText, table: TableFacts, taken: list[str]) ->
             f"{segment.reason}: {segment.column.describe_values()}",
         )
         taken.append(segment.name)
-    household = roles.guess_label(table, roles.CLUSTER, most=10**9, taken=taken)
+    household = roles.guess_label(table, roles.CLUSTER, most=10**9, taken=taken, most_of_rows=0.95)
     if household is not None:
         text.guess("cluster", household.name, "customers who belong together", household.reason)
         taken.append(household.name)

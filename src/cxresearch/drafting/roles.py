@@ -315,7 +315,12 @@ def _of_words(table: TableFacts, words: set[str], what: str) -> Guess | None:
 
 
 def guess_label(
-    table: TableFacts, order: Sequence[str], *, most: int, taken: Iterable[str] = ()
+    table: TableFacts,
+    order: Sequence[str],
+    *,
+    most: int,
+    taken: Iterable[str] = (),
+    most_of_rows: float = 0.5,
 ) -> Guess | None:
     """A column of names that come again, such as channels.
 
@@ -324,6 +329,7 @@ def guess_label(
         order: words of its name.
         most: so many different values at most.
         taken: columns that are something else already.
+        most_of_rows: and at most so many for each row.
     """
     used = set(taken)
 
@@ -332,7 +338,7 @@ def guess_label(
             c.name not in used
             and c.kind in ("text", "whole numbers")
             and 1 < c.distinct <= most
-            and c.distinct < 0.5 * c.filled
+            and c.distinct < most_of_rows * c.filled
             and not c.is_time
             and not c.is_flag
         )
