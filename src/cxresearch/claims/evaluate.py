@@ -46,7 +46,8 @@ from cxresearch.claims.sentences import filled
 from cxresearch.claims.tables import Table, TableSpec, TableStore, contacts_spec
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, EstimationError, NotTestable, nearest
-from cxresearch.records.audit import Audit, Share
+from cxresearch.records.audit import Audit
+from cxresearch.records.audit_values import Share
 from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study

@@ -33,7 +33,7 @@ from cxresearch.claims.schema import Claim, RivalEntry
 from cxresearch.claims.units import limit, number
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.results import at_level
-from cxresearch.records.audit import Share
+from cxresearch.records.audit_values import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import Moments
 

@@ -154,6 +154,9 @@ class Interactions(Section, frozen=True, kw_only=True):
     unattended: tuple[str, ...] = ()
     expectations_scale: tuple[float, float] | None = None
     known_at_contact: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
     log_from: date | int | None = None
     log_until: date | int | None = None
 
@@ -182,6 +185,7 @@ class Retention(Section, frozen=True, kw_only=True):
     start: str = "start"
     end: str = "end"
     date_format: str | None = None
+    null_values: tuple[str, ...] = ()
     cause: str | None = None
     contract: str | None = None
     defection: tuple[str, ...] = ()

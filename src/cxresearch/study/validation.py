@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from cxresearch.errors import StudyError, nearest
 from cxresearch.study.timestamps import DIRECTIVES, EARLIEST, LATEST, unknown_directives
+from cxresearch.study.words import FALSE, TRUE, fold
 
 if TYPE_CHECKING:
     from cxresearch.study.settings import Format, Interactions, Retention, Study, Table
@@ -126,6 +127,7 @@ def _log(study: Study) -> Checks:
             "interactions.known_at_contact",
         )
     yield _readable(log.at_format, "interactions.at_format")
+    yield from _words(study)
     for name in ("log_from", "log_until"):
         yield _day(
             getattr(log, name),
@@ -150,6 +152,28 @@ def _log(study: Study) -> Checks:
         "moments.neutral needs moments.bad or moments.good beside it",
         "moments.neutral",
     )
+
+
+def _words(study: Study) -> Checks:
+    """No word means two things at once."""
+    log = study.interactions
+    meanings = {
+        "interactions.true_values": (log.true_values, TRUE),
+        "interactions.false_values": (log.false_values, FALSE),
+        "interactions.null_values": (log.null_values, ()),
+    }
+    for field, (words, _) in meanings.items():
+        for word in words:
+            others = [
+                other
+                for other, (given, usual) in meanings.items()
+                if other != field and fold(word) in {*map(fold, given), *usual}
+            ]
+            yield (
+                not others,
+                f"{field} names {word!r}, which {''.join(others[:1])} has as well: a word means one thing",
+                field,
+            )
 
 
 def _retention(study: Study) -> Checks:

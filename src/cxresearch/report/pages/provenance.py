@@ -11,7 +11,8 @@ from typing import Any
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.results import Docket
 from cxresearch.disclosure.counts import hide
-from cxresearch.records.audit import Audit, Day, Fact, FactValue, Share
+from cxresearch.records.audit import Audit, Fact
+from cxresearch.records.audit_values import Day, FactValue, Share
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.report.pages.text import day, period, table, text
