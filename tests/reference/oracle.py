@@ -9,6 +9,7 @@ explain the day: sorted by time, worse grade first, then by their place in the l
 
 import cmath
 import hashlib
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -130,7 +131,7 @@ def dense(days: Sequence[int]) -> tuple[int, int]:
         return contacts[0], contacts[-1]
     few = max(n // 100, 1)
     core = contacts[few : n - few]
-    longest = max((b - a for a, b in zip(core, core[1:], strict=False)), default=0)
+    longest = max((b - a for a, b in itertools.pairwise(core)), default=0)
     limit = max(60, 5 * max(longest, 1))
     low, high = 0, n - 1
     for i in range(few):

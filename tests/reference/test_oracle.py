@@ -198,8 +198,8 @@ def test_a_stray_date_is_not_in_the_log():
     days = [730_000 + i for i in range(100)]
     assert oracle.dense([*days, 760_000]) == (730_000, 730_099)
     assert oracle.dense([700_000, *days]) == (730_000, 730_099)
-    assert oracle.dense(days[:19] + [760_000]) == (730_000, 730_018)
-    assert oracle.dense(days[:18] + [760_000]) == (730_000, 760_000)  # too few to say
+    assert oracle.dense([*days[:19], 760000]) == (730_000, 730_018)
+    assert oracle.dense([*days[:18], 760000]) == (730_000, 760_000)  # too few to say
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -169,6 +170,16 @@ class DataWarning(Result):
     def __str__(self) -> str:
         return self.sentence
 
+    def to_dict(self) -> dict[str, Any]:
+        """The code, the key, the sentence, and the values: counts, dates and ratios; a hidden one is None."""
+        return {
+            "code": self.code,
+            "key": self.key,
+            "sentence": self.sentence,
+            "values": {name: _plain(value) for name, value in self.values},
+            "examples": list(self.examples),
+        }
+
     def to_polars(self) -> pl.DataFrame:
         """One row: code, key, sentence."""
         return pl.DataFrame({"code": [self.code], "key": [self.key], "sentence": [self.sentence]})
@@ -189,6 +200,16 @@ def publishable_warnings(warnings: Iterable[DataWarning], min_cell: int) -> tupl
         )
         for warning in warnings
     )
+
+
+def _plain(value: WarningValue) -> Any:
+    if isinstance(value, Count):
+        return value.count
+    if isinstance(value, Share):
+        return {"count": value.count, "total": value.total}
+    if isinstance(value, Times):
+        return value.ratio
+    return None if isinstance(value, Hidden) else str(value)
 
 
 def _public(value: WarningValue, min_cell: int) -> WarningValue:

@@ -60,6 +60,7 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
     return (
         ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
         + _rows(result)
+        + (f"<p>Contacts are graded by {text(result.graded_by)}.</p>" if result.graded_by else "")
         + table(
             "What the tables hold",
             ("what", "how many", "note"),

@@ -15,6 +15,7 @@ from cxresearch.claims.rival_results import Rival
 from cxresearch.claims.rivals import judged_readings
 from cxresearch.claims.schema import Claim
 from cxresearch.disclosure.counts import rounded, tellable
+from cxresearch.records.warnings import publishable_warnings
 
 _OWN = {
     "estimate",
@@ -28,8 +29,11 @@ _ABOUT_THE_STUDY = ("missing_column", "no_such_data", "other_kind")
 
 def publishable(docket: Docket) -> Docket:
     """A docket as a page may tell it; one that is so already comes back equal."""
+    warnings = publishable_warnings(docket.audit.warnings, docket.min_cell)
     return replace(
-        docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values())
+        docket,
+        trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values()),
+        audit=replace(docket.audit, warnings=warnings),
     )
 
 
