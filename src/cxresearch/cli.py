@@ -172,7 +172,7 @@ _state = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     callback=_folder,
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
-    "[default: .cxresearch beside the study]",
+    "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
 )
 _claim = click.option(
     "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
@@ -219,7 +219,10 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 @_define
 @_engine
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
-    """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack."""
+    """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack.
+
+    Both tables of the study are read first: what the audit refuses cannot be tried.
+    """
     from cxresearch.claims.catalogue_loader import catalogue
     from cxresearch.claims.requirements import check_claims
 
@@ -227,7 +230,10 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
         for claim in catalogue().values():
             _say(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
-    result = check_claims(_read(study, variables), engine=engine)
+    from cxresearch.records.records import read_records
+
+    records = read_records(_read(study, variables), engine, required_columns=())
+    result = check_claims(records)
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
         _say(

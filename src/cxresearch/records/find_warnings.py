@@ -132,6 +132,8 @@ def _rules(study: Study, seen: Survey) -> Iterable[DataWarning]:
                 key="interactions.unattended",
             )
     for name, hits in seen.hits.items():
+        if fold(getattr(study.moments, name)) == "false":
+            continue  # the study says so itself
         if hits in (0, seen.rows):
             code = "rule_matches_everything" if hits else "rule_matches_nothing"
             if hits or seen.rows >= ENOUGH:

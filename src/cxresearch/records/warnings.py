@@ -149,9 +149,10 @@ class DataWarning(Result):
         ...     key="interactions.null_values",
         ...     examples=("guest",),
         ... )
-        >>> print(warning)
-        60 (60.0%) contacts are of a single customer: it may stand for everybody who was not known ('guest'); name
-        such an id under interactions.null_values
+        >>> warning.sentence.partition(":")[0]
+        '60 (60.0%) contacts are of a single customer'
+        >>> warning.key
+        'interactions.null_values'
     """
 
     code: str

@@ -7,7 +7,7 @@
     validation  unknown keys, and contradictions
 """
 
-from cxresearch.study.load import read_study, study_from
+from cxresearch.study.load import default_state, read_study, study_from
 from cxresearch.study.settings import (
     LEVELS_OF_SERVICE,
     Format,
@@ -24,6 +24,7 @@ __all__ = [
     "Retention",
     "Study",
     "Table",
+    "default_state",
     "read_study",
     "study_from",
 ]

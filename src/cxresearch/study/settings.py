@@ -45,6 +45,7 @@ def convert(
             field=where,
         )
     check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
+    raw = _spelled(where, raw, kind)
     for field in msgspec.structs.fields(kind):
         optional = get_origin(field.type) in (Union, UnionType)
         if field.name not in raw or (optional and raw[field.name] is None):
@@ -60,6 +61,36 @@ def convert(
         raise StudyError(
             f"{field_path}: {message[0].lower()}{message[1:]}", field=field_path
         ) from None
+
+
+def _spelled(where: str, raw: Mapping[str, Any], kind: type[Section]) -> dict[str, Any]:
+    """The values with words of a closed list as the list spells them: ``UTF-8`` for ``utf8``, ``contracts`` for ``contract``.
+
+    Raises:
+        StudyError: a word that is not in the list.
+    """
+    result = dict(raw)
+    for field in msgspec.structs.fields(kind):
+        value = raw.get(field.name)
+        if isinstance(value, Mapping) and isinstance(field.type, type):
+            if issubclass(field.type, Section):
+                result[field.name] = _spelled(f"{where}.{field.name}", value, field.type)
+        elif get_origin(field.type) is Literal and isinstance(value, str):
+            allowed: tuple[str, ...] = get_args(field.type)
+            same = [word for word in allowed if _letters(word) == _letters(value)]
+            if not same:
+                words = " or ".join(map(repr, allowed))
+                raise StudyError(
+                    f"{where}.{field.name} must be {words}, was {value!r}{nearest(value, allowed)}",
+                    field=f"{where}.{field.name}",
+                )
+            result[field.name] = value if value in allowed else same[0]
+    return result
+
+
+def _letters(word: str) -> str:
+    """A word by which spellings are compared: its letters and digits, in small letters, without the s of a plural."""
+    return "".join(c for c in word.lower() if c.isalnum()).removesuffix("s")
 
 
 def check_keys(

@@ -147,6 +147,21 @@ def _log(study: Study) -> Checks:
             f"interactions.log_from must lie before log_until, were {first} and {last}",
             "interactions.log_until",
         )
+    for name in ("bad", "good"):
+        rule = fold(getattr(moments, name) or "")
+        other = "good" if name == "bad" else "bad"
+        yield (
+            rule != "otherwise",
+            f'moments.{name}: only neutral can be "otherwise"; where all that is not {other} is {name}, write '
+            f'{name} = "not (…)" with the condition of {other} within the brackets',
+            f"moments.{name}",
+        )
+        yield (
+            rule != "false" or moments.neutral == "otherwise",
+            f'moments.{name} = "false" speaks of no contact, so that others are {name} by their grade, level or score; '
+            f'to grade none as {name}, write neutral = "otherwise" beside it, and then only rules decide',
+            f"moments.{name}",
+        )
     yield (
         moments.neutral in (None, "otherwise") or bool(moments.bad or moments.good),
         "moments.neutral needs moments.bad or moments.good beside it",
