@@ -103,8 +103,8 @@ LENGTHS = {
     "Trial": len,
 }
 ONE_ROW = {
-    "Activity", "AtRiskShare", "Concentration", "DataWarning", "Estimate", "Evidence", "Exclusion", "Fact", "Fading", "Feature",
-    "Finding", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
+    "Activity", "AtRiskShare", "Concentration", "DataWarning", "Estimate", "Evidence", "Exclusion", "Fact", "Fading",
+    "Feature", "Finding", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 
@@ -152,7 +152,8 @@ def results(tmp_path_factory):
     agents = agent_table(records, "agent", ("touchpoint", "month"))
     docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)
     made = (
-        cx.audit(study.replace(exclude="touchpoint = 'nowhere'")), eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
+        cx.audit(study.replace(exclude="touchpoint = 'nowhere'")),
+        eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
         cx.incidence(table), cx.cox(table, ["bad"], strata=["segment"]), cx.incidence_by_level(table, "bad"),
         cx.observed_vs_expected(records, docket.trials[0].claim),
         estimators.share(table, {"bad": ("1+",)}), estimators.rates(table, breaks=(0, 30, 365)),

@@ -377,7 +377,10 @@ def test_another_spelling_of_a_word_is_that_word(section, key, written, meant):
 
 def test_another_word_names_those_that_are_allowed():
     said = str(refused({"retention": {"kind": "contrat"}}))
-    assert said == "retention.kind must be 'contract' or 'activity', was 'contrat'; did you mean 'contract'?"
+    assert (
+        said
+        == "retention.kind must be 'contract' or 'activity', was 'contrat'; did you mean 'contract'?"
+    )
 
 
 @pytest.mark.parametrize(

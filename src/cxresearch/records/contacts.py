@@ -217,7 +217,7 @@ def _typed(
     texts = [c for c, kind in schema.items() if c in named and kind == nw.String]
     numbers = missing_numbers(settings.null_values)
     made: dict[str, nw.Expr] = {
-        c: nw.when(~nw.col(c).is_in(list(numbers))).then(nw.col(c))
+        c: nw.when(~nw.col(c).cast(nw.Float64).is_in(list(numbers))).then(nw.col(c))
         for c, kind in schema.items()
         if numbers and c in named and kind.is_numeric()
     }
@@ -303,6 +303,9 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             **{f"cx_{c}_none": w for c, w in written.items() if w is not None}, **numbers
         )
     frame = engine.instant(frame, columns["at"], fmt=settings.at_format, zone=settings.time_zone)
+    frame = frame.with_columns(
+        cx_at_none=_no_time(columns["at"], schema[columns["at"]], nothing),
+    ).with_columns(cx_day=nw.when(~nw.col("cx_at_none")).then(nw.col("cx_day")))
     frame, dates = dated_events.dated(frame, engine, study, schema, columns)
     available = _available(study, columns)
     wanted = (
@@ -324,7 +327,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
     tests = [
         *customer_tests(who, dtype),
-        ("no time", _no_time(columns["at"], schema[columns["at"]], nothing)),
+        ("no time", nw.col("cx_at_none")),
         ("time not readable", nw.col("cx_day").is_null()),
         ("exact duplicate", nw.col("cx_repeat")),
     ]
@@ -374,7 +377,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
 
 def _no_time(column: str, kind: nw.dtypes.DType, nothing: tuple[str, ...]) -> nw.Expr:
     empty = blank(nw.col(column), kind, nothing)
-    return empty if kind.is_integer() else empty | is_no_day("cx_day")
+    return empty if kind.is_integer() else empty | nw.coalesce(is_no_day("cx_day"), nw.lit(False))
 
 
 def _surveyed(

@@ -181,7 +181,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         | (nw.coalesce(is_no_day(f"cx_{c}_day"), nw.lit(False)) if dated else nw.lit(False))
         for c in ("start", "end", *dates)
     }
-    unread = {c: nw.col(f"cx_{c}_day").is_null() & ~empty[c] for c in ("end", *dates)}
+    unread = {c: nw.col(f"cx_{c}_day").is_null() & ~nw.col(f"cx_{c}_none") for c in ("end", *dates)}
     frame = frame.with_columns(
         cx_customer=identity(
             nw.col(columns["customer"]), schema[columns["customer"]], settings.null_values

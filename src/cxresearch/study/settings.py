@@ -64,7 +64,7 @@ def convert(
 
 
 def _spelled(where: str, raw: Mapping[str, Any], kind: type[Section]) -> dict[str, Any]:
-    """The values with words of a closed list as the list spells them: ``UTF-8`` for ``utf8``, ``contracts`` for ``contract``.
+    """The values with words of a closed list as the list spells them: ``utf8`` for ``UTF-8``.
 
     Raises:
         StudyError: a word that is not in the list.
