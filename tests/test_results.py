@@ -104,7 +104,8 @@ LENGTHS = {
 }
 ONE_ROW = {
     "Activity", "AtRiskShare", "Concentration", "DataWarning", "Estimate", "Evidence", "Exclusion", "Fact", "Fading",
-    "Feature", "Finding", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
+    "Feature", "Finding", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Touchpoint",
+    "WeakestPoint",
 }  # fmt: skip
 
 

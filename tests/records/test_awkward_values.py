@@ -294,7 +294,7 @@ CASES: dict[str, Case] = {
     "scores with a rule": Case(
         log=put("stars", "NULL", range(9)),
         moments={"bad": "stars <= 2", "good": "stars >= 4"},
-        says=("the rules bad, good in this order",),
+        says=("the rules bad, good, in this order",),
     ),
     "grade null": Case(
         log=several(put("grade", "bad", range(20)), put("grade", "N/A", [30])),

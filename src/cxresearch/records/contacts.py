@@ -83,7 +83,8 @@ def graded_by(study: Study, columns: Mapping[str, str]) -> str:
     given = [
         n for n in ("bad", "good", "neutral") if getattr(settings, n) not in (None, "otherwise")
     ]
-    parts = [f"the rules {', '.join(given)} in this order"] if given else []
+    many = f"the rules {', '.join(given)}, in this order"
+    parts = [many if len(given) > 1 else f"the rule {given[0]}"] if given else []
     if settings.neutral == "otherwise":
         return f"{parts[0]}; all others are neutral"
     parts += ["the column grade"] if "grade" in columns else []
