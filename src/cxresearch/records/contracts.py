@@ -261,14 +261,14 @@ def _missing(
             counted[name, "days"] = missing_day(f"cx_{name}_day")
     if not counted:
         return ()
-    written = frame.select(**{" ".join(key): word for key, word in counted.items()})
+    written = frame.select(**{"_".join(key): word for key, word in counted.items()})
     totals = [
-        how.alias(f"{' '.join(key)} {part}")
+        how.alias(f"{'_'.join(key)}_{part}")
         for key in counted
         for part, how in (
-            ("rows", nw.col(" ".join(key)).count()),
-            ("first", nw.col(" ".join(key)).min()),
-            ("last", nw.col(" ".join(key)).max()),
+            ("rows", nw.col("_".join(key)).count()),
+            ("first", nw.col("_".join(key)).min()),
+            ("last", nw.col("_".join(key)).max()),
         )
     ]
     values = iter(engine.collect(written.select(*totals)).row(0))

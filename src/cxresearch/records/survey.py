@@ -16,8 +16,8 @@ from cxresearch.engines import Engine, Frame
 from cxresearch.records.contracts import MissingWords, missing_words_of
 from cxresearch.study.words import fold
 
-_MISSING, _NO_DAY, _UNKNOWN = "cx_missing ", "cx_no_day ", "cx_unknown "
-_HIT, _CHANNEL, _TOUCHPOINT = "cx_hit ", "cx_channel", "cx_touchpoint_name"
+_MISSING, _NO_DAY, _UNKNOWN = "cx_missing_", "cx_no_day_", "cx_unknown_"
+_HIT, _CHANNEL, _TOUCHPOINT = "cx_hit_", "cx_channel", "cx_touchpoint_name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,9 +110,9 @@ def surveyed(engine: Engine, log: Frame, *, has_odd: bool) -> Survey:
         nw.col("cx_midnight").sum().alias("midnight"),
         *(nw.col("odd").max() for _ in odd),
         *(nw.col(c).sum() for c in hits),
-        *(nw.col(c).count().alias(f"{c} rows") for c in words),
-        *(nw.col(c).min().alias(f"{c} first") for c in words),
-        *(nw.col(c).max().alias(f"{c} last") for c in words),
+        *(nw.col(c).count().alias(f"{c}_rows") for c in words),
+        *(nw.col(c).min().alias(f"{c}_first") for c in words),
+        *(nw.col(c).max().alias(f"{c}_last") for c in words),
     ]
     # kept first, since the whole log must not be in memory at once
     groups = engine.collect(engine.keep(flat.group_by(*by).agg(*totals)))
@@ -157,8 +157,8 @@ def _words(
     for kind, prefix in prefixes.items():
         for c in columns:
             if c.startswith(prefix):
-                ends = groups[f"{c} first"].min(), groups[f"{c} last"].max()
-                rows = int(groups[f"{c} rows"].sum())
+                ends = groups[f"{c}_first"].min(), groups[f"{c}_last"].max()
+                rows = int(groups[f"{c}_rows"].sum())
                 counted.setdefault(c.removeprefix(prefix), {})[kind] = (rows, *ends)
     found = (missing_words_of("interactions", name, kinds) for name, kinds in counted.items())
     return tuple(words for words in found if words is not None)
