@@ -180,8 +180,34 @@ def test_claims_alone_and_for_a_study(world):
     assert "✔" in of.stdout
 
 
+def test_what_the_audit_refuses_cannot_be_tried(study):
+    people = pl.read_csv(study / "customers.csv", infer_schema=False)
+    people.with_columns(end=pl.lit("never")).write_csv(study / "customers.csv")
+    refusals = [run(command, study) for command in ("audit", "claims")]
+    assert {r.exit_code for r in refusals} == {2}
+    assert len({r.stderr for r in refusals}) == 1
+    assert "retention.end: the column 'end' cannot be read" in refusals[0].stderr
+
+
+def test_warnings_stand_before_the_verdicts(study):
+    log = pl.read_parquet(study / "interactions.parquet")
+    stray = log.head(1).with_columns(at=pl.datetime(2099, 1, 1).cast(log.schema["at"]))
+    pl.concat([log, stray]).write_parquet(study / "interactions.parquet")
+    for command in (["audit"], ["evaluate", "--claim", CLAIM]):
+        lines = run(command[0], study, *command[1:]).stdout.splitlines()
+        (line,) = (text for text in lines if text.startswith("! stray_last_dates: "))
+        assert "2099-01-01" in line
+        assert line.endswith("give interactions.log_until if it ends on another day")
+        assert lines.index(line) < 4
+    written = json.loads(run("evaluate", study, "--claim", CLAIM, "--json", "-").stdout)
+    (warning,) = written["warnings"]
+    assert (warning["code"], warning["key"]) == ("stray_last_dates", "interactions.log_until")
+    assert warning["values"]["rows"] == {"count": 1, "total": log.height + 1}
+    assert warning["values"]["seen"] == "2099-01-01"
+
+
 def keys_of(result):
-    assert set(result) == {"study", "fingerprint", "version", "verdicts"}
+    assert set(result) == {"study", "fingerprint", "version", "warnings", "verdicts"}
     for verdict in result["verdicts"]:
         assert set(verdict) == VERDICT_KEYS
         assert verdict["verdict"] in ("supported", "contradicted", "undecided", "not testable")
@@ -476,7 +502,7 @@ WRONG = {
     "no such file": "interactions.source: no file 'interactions.parquet'",
     "missing column": "retention.cause: customers.csv has no column 'reasons'; did you mean 'reason'?",
     "wrong type": "interactions.at: the column 'at' must hold times, dates, ISO text or integer days, holds boolean",
-    "score of text": "interactions.score: the column 'channel' must hold numbers, holds text",
+    "score of text": "interactions.score: the column 'channel' must hold numbers, and 14,212 rows hold text: 'phone'",
     "nobody in common": "no customers in common",
     "no date readable": "say how retention.start is written with date_format",
     "no time readable": "say how it is written with at_format",

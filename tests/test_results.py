@@ -73,7 +73,14 @@ CLASSES = every_result()
 NAMES = {k.__name__: k for k in CLASSES}  # some modules import those of others for types only
 LENGTHS = {
     "AgentTable": lambda r: r.counts.height,
-    "Audit": lambda r: len(r.tables) + 2 * len(r.read) + len(r.findings) + len(r.facts),
+    "Audit": lambda r: (
+        len(r.tables)
+        + 2 * len(r.read)
+        + len(r.findings)
+        + len(r.facts)
+        + bool(r.graded_by)
+        + len(r.warnings)
+    ),
     "ClaimCheck": lambda r: len(r.claims),
     "CoxFit": lambda r: len(r.terms),
     "Curves": lambda r: sum(len(c.times) for c in r.values()),
@@ -98,9 +105,9 @@ LENGTHS = {
     "Trial": len,
 }
 ONE_ROW = {
-    "Activity", "AtRiskShare", "Concentration", "Estimate", "Evidence", "Exclusion", "Fact", "Fading", "Feature",
-    "Finding", "MissingColumn", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share",
-    "Shift", "Touchpoint", "WeakestPoint",
+    "Activity", "AtRiskShare", "Concentration", "DataWarning", "Estimate", "Evidence", "Exclusion", "Fact", "Fading",
+    "Feature", "Finding", "MissingColumn", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift",
+    "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 
@@ -150,7 +157,8 @@ def results(tmp_path_factory):
     poorer = study.replace(cluster=None, marketing=())
     made = (
         rank_missing_columns(poorer),
-        cx.audit(records), eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
+        cx.audit(study.replace(exclude="touchpoint = 'nowhere'")),
+        eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
         cx.incidence(table), cx.cox(table, ["bad"], strata=["segment"]), cx.incidence_by_level(table, "bad"),
         cx.observed_vs_expected(records, docket.trials[0].claim),
         estimators.share(table, {"bad": ("1+",)}), estimators.rates(table, breaks=(0, 30, 365)),

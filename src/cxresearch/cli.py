@@ -175,7 +175,7 @@ _state = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     callback=_folder,
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
-    "[default: .cxresearch beside the study]",
+    "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
 )
 _claim = click.option(
     "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
@@ -258,6 +258,7 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack.
 
+    Both tables of the study are read first: what the audit refuses cannot be tried.
     Then come the missing columns, those first that would open most claims and rival explanations.
     """
     from cxresearch.claims.catalogue_loader import catalogue
@@ -268,8 +269,10 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
         for claim in catalogue().values():
             _say(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
+    from cxresearch.records.records import read_records
+
     loaded = _read(study, variables)
-    result = check_claims(loaded, engine=engine)
+    result = check_claims(read_records(loaded, engine, required_columns=()))
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
         _say(

@@ -189,7 +189,7 @@ READING_CASES = [
     ("concentration", {"top_fraction": 1.0}, "below 1"),
     ("concentration", {"top_fraction": 1e-9}, "at least 0.001"),
     ("concentration", {"top_fraction": float("nan")}, "at least 0.001"),
-    ("concentration", {"of": "agnet"}, "r.of: invalid enum value 'agnet'"),
+    ("concentration", {"of": "agnet"}, "r.of must be 'agent' or 'owner' or 'channel' or 'touchpoint', was 'agnet'"),
     ("hazard_contrast", {"contrast": {"bad[1+]": float("nan")}}, "r.contrast: the weight of bad[1+] must be between"),
     ("hazard_contrast", {"contrast": {"bad[1+]": 1e6}}, "between -1000 and 1000"),
     ("hazard_contrast", {"contrast": {"bad[1+]": 0}}, "all weights are 0"),

@@ -96,3 +96,22 @@ def test_sums_and_tallies(wide):
     wanted = frame.group_by("a", "b").agg(pl.col("n").sum(), rows=pl.len()).sort("a", "b")
     assert sums(frame, ["a", "b"], ["n"]).rows() == wanted.select("a", "b", "n").rows()
     assert tally(frame, ["a", "b"]).rows() == wanted.select("a", "b", "rows").rows()
+
+
+def test_the_busiest_customer_is_the_same_in_parts_and_as_a_whole(monkeypatch):
+    """Of two with as many contacts it is the first; a customer may lie in several parts."""
+    counts = {"a": 2, "b": 5, "c": 5, "d": 1}
+    log = pl.DataFrame(
+        [(who, day, "bad") for who, n in counts.items() for day in range(1, n + 1)],
+        schema=["customer", "at", "grade"],
+        orient="row",
+    )
+    people = pl.DataFrame({"customer": list(counts), "start": [0] * 4, "end": [None] * 4})
+    study = cx.study_from(
+        {"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=people
+    )
+    lazy = cx.read_records(study, "polars-lazy").contacts.busiest()
+    assert lazy[1] == 5
+    for part in (1, 2, 3, 100):
+        monkeypatch.setattr(packed_contacts, "PART", part)
+        assert cx.read_records(study).contacts.busiest() == lazy

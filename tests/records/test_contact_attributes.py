@@ -216,7 +216,9 @@ def test_a_flag_that_looks_ahead_is_refused(engine):
 
 def test_wrong_columns_are_named():
     with pytest.raises(
-        DataError, match=r"interactions.handoff: the column 'stars' must hold true or false"
+        DataError,
+        match=r"interactions.handoff: the column 'stars' holds in 3 rows words that are neither true nor false: "
+        r"'2.0', '3.0', '5.0'",
     ):
         records("polars", handoff="stars")
     with pytest.raises(
@@ -231,14 +233,25 @@ def test_wrong_columns_are_named():
         records("polars", known_at_contact=["resolvd_at"])
     with pytest.raises(StudyError, match=r"expectations_scale must rise"):
         records("polars", expectations_scale=[5, 1])
-    odd = log().with_columns(handoff=pl.lit(0.5))  # found by its name alone: not what is meant
-    assert "handoff" not in records("polars", odd).available
+    odd = log().with_columns(handoff=pl.lit(0.5))  # also where it is found by its name alone
+    with pytest.raises(DataError, match=r"interactions.handoff.*neither true nor false: '0.5'"):
+        records("polars", odd)
+    floats = log().with_columns(handoff=pl.Series([1.0, 0.0, None, float("nan"), 1.0, 1.0]))
+    assert "handoff" in records("polars", floats).available
 
 
 def test_every_column_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "columns.md").read_text(encoding="utf-8")
     assert not [
         name
-        for name in (*OPTIONAL, "unattended", "known_at_contact", "marketing")
+        for name in (
+            *OPTIONAL,
+            "unattended",
+            "known_at_contact",
+            "marketing",
+            "null_values",
+            "true_values",
+            "false_values",
+        )
         if f"`{name}`" not in text
     ]

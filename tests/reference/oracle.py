@@ -9,6 +9,7 @@ explain the day: sorted by time, worse grade first, then by their place in the l
 
 import cmath
 import hashlib
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -111,7 +112,42 @@ def log_window(
     ]
     first = settings.log_from.toordinal() if settings.log_from else min(days, default=None)
     last = settings.log_until.toordinal() if settings.log_until else max(days, default=None)
+    if days and not settings.log_from:
+        first = dense(days)[0]
+    if days and not settings.log_until:
+        last = dense(days)[1]
     return first, last
+
+
+def dense(days: Sequence[int]) -> tuple[int, int]:
+    """Return the first and the last day that are not stray, one contact after the other.
+
+    Stray is what lies apart: up to a hundredth of the contacts beyond a silence of more than 60 days and five times any
+    other one; and at the end, days with hardly a contact in the 28 days before or after them.
+    """
+    contacts = sorted(days)
+    n = len(contacts)
+    if n < 20:
+        return contacts[0], contacts[-1]
+    few = max(n // 100, 1)
+    core = contacts[few : n - few]
+    longest = max((b - a for a, b in itertools.pairwise(core)), default=0)
+    limit = max(60, 5 * max(longest, 1))
+    low, high = 0, n - 1
+    for i in range(few):
+        if contacts[i + 1] - contacts[i] > limit:
+            low = i + 1
+    for i in range(n - 1, n - 1 - few, -1):
+        if contacts[i] - contacts[i - 1] > limit:
+            high = i - 1
+    before = [sum(day - 28 < other <= day for other in contacts) for day in contacts]
+    after = [sum(day <= other < day + 28 for other in contacts) for day in contacts]
+    on = [contacts.count(day) for day in contacts]
+    typical, typical_day = sorted(before)[(n + 1) // 2 - 1], sorted(on)[(n + 1) // 2 - 1]
+    for i in range(high, low - 1, -1):
+        if 50 * before[i] >= typical and 50 * after[i] >= typical_day:
+            return contacts[low], contacts[i]
+    return contacts[low], contacts[high]
 
 
 def fields(row: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
@@ -119,11 +155,25 @@ def fields(row: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((key, value) for key, value in row.items() if key != "row"))
 
 
-def overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether the closed intervals [start, end] share a day; no end is no limit."""
-    return (other["end"] is None or one["start"] <= other["end"]) and (
-        one["end"] is None or other["start"] <= one["end"]
-    )
+def first_relation(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of one customer, from the first on, that overlap, touch or follow on the next day."""
+    ordered = sorted(rows, key=lambda row: row["start"])
+    relation = ordered[:1]
+    for row in ordered[1:]:
+        reach = max(date.max if r["end"] is None else r["end"] for r in relation)
+        if reach != date.max and row["start"].toordinal() > reach.toordinal() + 1:
+            break
+        relation.append(row)
+    return relation
+
+
+def as_one(relation: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one row for several: it begins as the first one and ends as the one that ends last."""
+    end = max(date.max if r["end"] is None else r["end"] for r in relation)
+    places = [i for i, r in enumerate(relation) if (r["end"] or date.max) == end]
+    ending = max((relation[i] for i in places), key=lambda r: r["place"])
+    last = {key: ending[key] for key in ("cause", "observed_until")}
+    return relation[0] | last | {"end": None if end == date.max else end}
 
 
 def keep_customers(
@@ -142,33 +192,25 @@ def keep_customers(
             counts["exact duplicate"] += 1
         else:
             seen.add(fields(row))
-            distinct.append(row)
+            if row["end"] is not None and row["end"] < row["start"]:
+                counts["end before start"] += 1
+            elif row["end"] == row["start"]:
+                counts["start = end"] += 1
+            else:
+                distinct.append(row | {"place": len(distinct)})
 
     kept = []
-    for row in distinct:
-        others = [
-            other for other in distinct if other["customer"] == row["customer"] and other is not row
-        ]
-        spells = [row, *others]
-        if any(overlap(one, other) for one in spells for other in spells if one is not other):
-            counts["conflicting rows"] += 1
-            continue
-        if others:
-            message = f"the oracle does not know several separate rows of one customer: {row['customer']!r}"
-            raise ValueError(message)
-        if row["end"] is not None and row["end"] < row["start"]:
-            counts["end before start"] += 1
-            continue
-        if row["end"] == row["start"]:
-            counts["start = end"] += 1
-            continue
-        customer = under_observation(row, window, settings)
+    for name in dict.fromkeys(row["customer"] for row in distinct):
+        rows_of_one = [row for row in distinct if row["customer"] == name]
+        relation = first_relation(rows_of_one)
+        counts["a later contract"] += len(rows_of_one) - len(relation)
+        customer = under_observation(as_one(relation), window, settings)
         if customer is None:
-            counts["never under observation"] += 1
+            counts["never under observation"] += len(relation)
             continue
-        counts["kept"] += 1
+        counts["kept"] += len(relation)
         kept.append(customer)
-    return kept, counts
+    return kept, +counts
 
 
 def under_observation(

@@ -163,8 +163,8 @@ def test_every_customer_row_has_one_fate():
         person("c", end=50),
         person("c", end=50),
         person("d", end=50),
-        person("d", start=50),  # touches
-        person("d", end=50),  # a copy is a copy before it is a conflict
+        person("d", start=50),  # touches: a renewal
+        person("d", end=50),  # a copy is no renewal
         person("e", start=5, end=4),
         person("f", start=5, end=5),
         person("g", start=5, end=9, observed_from=9),
@@ -173,13 +173,33 @@ def test_every_customer_row_has_one_fate():
     assert study.customer_rows == {
         "null customer": 1,
         "null start": 1,
-        "kept": 1,
+        "kept": 3,
         "exact duplicate": 2,
-        "conflicting rows": 2,
         "end before start": 1,
         "start = end": 1,
         "never under observation": 1,
     }
+
+
+def test_rows_that_overlap_touch_or_follow_are_one_relation():
+    rows = [
+        person("a", start=0, end=50, cause="died") | {"segment": "first"},
+        person("a", start=20, end=30, cause="switched"),  # parallel
+        person("a", start=51, end=60, cause="moved"),  # follows on the next day
+        person("a", start=62, end=70, cause="switched"),  # after a gap
+    ]
+    study = oracle.read_contract([], rows, LONG)
+    assert study.customer_rows == {"kept": 3, "a later contract": 1}
+    (customer,) = study.customers
+    assert (customer.exit - customer.start, customer.segment) == (60, "first")
+
+
+def test_a_stray_date_is_not_in_the_log():
+    days = [730_000 + i for i in range(100)]
+    assert oracle.dense([*days, 760_000]) == (730_000, 730_099)
+    assert oracle.dense([700_000, *days]) == (730_000, 730_099)
+    assert oracle.dense([*days[:19], 760000]) == (730_000, 730_018)
+    assert oracle.dense([*days[:18], 760000]) == (730_000, 760_000)  # too few to say
 
 
 @pytest.mark.parametrize(

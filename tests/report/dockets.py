@@ -18,7 +18,8 @@ from cxresearch.claims.rival_descriptions import descriptions
 from cxresearch.claims.rival_results import Rival, RivalRow
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
-from cxresearch.records.audit import Audit, Day, Fact, Finding, Share
+from cxresearch.records.audit import Audit, Fact, Finding
+from cxresearch.records.audit_values import Day, Share
 from cxresearch.risk.episodes import Exclusion
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"

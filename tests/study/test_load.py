@@ -94,7 +94,7 @@ def test_an_unknown_key_is_an_error_that_helps(raw, said, field):
         ({"interactions": {"unattended": "web"}}, "interactions.unattended"),
         ({"interactions": {"log_from": "soon"}}, "interactions.log_from"),
         ({"interactions": {"encoding": 8}}, "interactions.encoding"),
-        ({"retention": {"kind": "contracts"}}, "retention.kind"),
+        ({"retention": {"kind": "subscription"}}, "retention.kind"),
         ({"retention": {"defection": [1]}}, "retention.defection[0]"),
         ({"decision": {"multiplicity": "often"}}, "decision.multiplicity"),
         ({"study": 3}, "study must be a section"),
@@ -378,3 +378,69 @@ def test_a_driver_that_echoes_the_path_is_redacted(tmp_path, monkeypatch):
 def test_docstring_example_of_settings():
     assert study(study={"name": "two lines"}).name == "two lines"
     assert study(study={"id": "x"}).name == "x"
+
+
+def test_two_study_files_in_one_folder_share_nothing_that_is_kept(tmp_path):
+    for name in ("study.toml", "a.toml", "b.toml"):
+        (tmp_path / name).write_text(
+            '[interactions]\nsource = "a.csv"\n[retention]\nsource = "b.csv"\n'
+        )
+    kept = [cx.read_study(tmp_path / n).state.name for n in ("study.toml", "a.toml", "b.toml")]
+    assert kept == [".cxresearch", ".cxresearch-a", ".cxresearch-b"]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "written", "meant"),
+    [
+        ("retention", "kind", "contracts", "contract"),
+        ("retention", "kind", "Activity", "activity"),
+        ("decision", "multiplicity", "Benjamini Hochberg", "benjamini-hochberg"),
+        ("moments", "grades", "MEASURED", "measured"),
+    ],
+)
+def test_another_spelling_of_a_word_is_that_word(section, key, written, meant):
+    sections = {section: {key: written}}
+    if meant == "activity":
+        sections["retention"]["gap_days"] = 30
+    assert getattr(getattr(study(**sections), section), key) == meant
+
+
+def test_another_word_names_those_that_are_allowed():
+    said = str(refused({"retention": {"kind": "contrat"}}))
+    assert (
+        said
+        == "retention.kind must be 'contract' or 'activity', was 'contrat'; did you mean 'contract'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("moments", "said"),
+    [
+        ({"bad": "false"}, 'moments.bad = "false" speaks of no contact'),
+        ({"good": " FALSE "}, 'to grade none as good, write neutral = "otherwise" beside it'),
+        ({"good": "otherwise"}, 'moments.good: only neutral can be "otherwise"'),
+    ],
+)
+def test_a_rule_that_is_no_rule(moments, said):
+    error = refused({"moments": moments}, interactions=LOG, retention=WHO)
+    assert said in str(error)
+    assert error.field == f"moments.{next(iter(moments))}"
+
+
+def test_nothing_is_bad_where_only_rules_decide():
+    assert study(moments={"bad": "false", "neutral": "otherwise"}).moments.bad == "false"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"true_values": ["no"]},
+        {"false_values": ["YES "]},
+        {"null_values": ["1"]},
+        {"true_values": ["ja"], "null_values": ["Ja"]},
+    ],
+)
+def test_a_word_means_one_thing(words):
+    assert "a word means one thing" in str(
+        refused({"interactions": words}, interactions=LOG, retention=WHO)
+    )

@@ -21,7 +21,8 @@ from cxresearch.claims.validation import features
 from cxresearch.engines import Engine
 from cxresearch.errors import NotTestable
 from cxresearch.html_tables import html_table
-from cxresearch.records.audit import Audit, Share
+from cxresearch.records.audit import Audit
+from cxresearch.records.audit_values import Share
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records, columns_of, study_of
 from cxresearch.result import Result

@@ -18,7 +18,7 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.html_tables import html_table
-from cxresearch.records.audit import Audit
+from cxresearch.records.audit import Audit, warning_lines
 from cxresearch.result import Result, plain
 from cxresearch.risk.episodes import Exclusion
 
@@ -324,6 +324,7 @@ class Docket(Result, Mapping[str, Trial]):
             "study": self.study,
             "fingerprint": self.fingerprint,
             "version": self.version,
+            "warnings": [w.to_dict() for w in self.audit.warnings],
             "verdicts": [
                 {
                     **_row(e),
@@ -368,6 +369,7 @@ class Docket(Result, Mapping[str, Trial]):
 
     def __str__(self) -> str:
         lines = [f"{self.study}: data from {self.data_from} to {self.data_until}", ""]
+        lines += warning_lines(self.audit.warnings)
         for t in self.trials:
             e = t.primary
             lines.append(f"{SYMBOLS[t.verdict]} {t.claim.id}: {t.verdict.upper()}")
@@ -398,7 +400,8 @@ class Docket(Result, Mapping[str, Trial]):
             for t in self.trials
         )
         caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
-        return html_table(caption, ("claim", "verdict", "estimate", "in words"), rows)
+        doubts = "".join(f"<p><strong>!</strong> {escape(str(w))}</p>" for w in self.audit.warnings)
+        return doubts + html_table(caption, ("claim", "verdict", "estimate", "in words"), rows)
 
     def __repr__(self) -> str:
         result = ", ".join(f"{t.claim.id} {t.verdict}" for t in self.trials)

@@ -37,7 +37,7 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.results import Estimate, at_level
-from cxresearch.records.audit import Share
+from cxresearch.records.audit_values import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import Moments
 

@@ -37,7 +37,7 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
-from cxresearch.records.audit import Share
+from cxresearch.records.audit_values import Share
 from cxresearch.records.records import Records, read_records
 from cxresearch.risk.agents import AgentTable, agent_table
 from cxresearch.risk.agents import total as total_agents

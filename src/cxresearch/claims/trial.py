@@ -28,7 +28,7 @@ from cxresearch.claims.rivals import (
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import fill_sentence
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.records.audit import Share
+from cxresearch.records.audit_values import Share
 
 
 def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyReading]) -> Trial:

@@ -49,6 +49,9 @@ class Moments(Protocol):
     def customers(self) -> int:
         """How many customers have a contact."""
 
+    def busiest(self) -> tuple[int, int]:
+        """The code of a customer with the most contacts, the first of them, and how many these are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:
@@ -78,6 +81,14 @@ class Whole:
         return int(
             self.engine.collect(self.moments.select(nw.col("customer").n_unique())).item() or 0
         )
+
+    def busiest(self) -> tuple[int, int]:
+        """As `Moments.busiest`."""
+        counts = self.moments.group_by("customer").agg(rows=nw.len())
+        most = counts.select(nw.col("rows").max())
+        top = counts.join(most, on="rows").select(nw.col("customer").min(), nw.col("rows").max())
+        customer, rows = self.engine.collect(top).row(0)
+        return (int(customer), int(rows)) if rows else (-1, 0)
 
 
 class Engine(Protocol):

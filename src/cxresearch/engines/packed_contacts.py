@@ -111,6 +111,22 @@ class Packed:
             last = customer[-1]
         return result
 
+    def busiest(self) -> tuple[int, int]:
+        """As `Moments.busiest`."""
+        shift = self.packing.bits_below("customer")
+        most, whose, run, last = 0, -1, 0, -1
+        for start in range(0, len(self.keys), PART):
+            customer = self.keys[start : start + PART] >> shift
+            starts = np.flatnonzero(np.append(True, customer[1:] != customer[:-1]))
+            lengths = np.diff(starts, append=len(customer))
+            if customer[0] == last:  # the customer of the part before goes on
+                lengths[0] += run
+            place = int(lengths.argmax())
+            if lengths[place] > most:
+                most, whose = int(lengths[place]), int(customer[starts[place]])
+            run, last = int(lengths[-1]), int(customer[-1])
+        return (whose + self.packing.low[0], most) if most else (-1, 0)
+
 
 class Growing(Generic[Kind]):
     """Values that come in pieces, in one array that grows where it is: they are never in memory twice.

@@ -2,13 +2,15 @@
 
 ::
 
-    sources             opens files, tables and queries     dated_events  events that have a time of their own
-    postgres            queries a PostgreSQL server         follow_up     who stayed, who left, and when
-    address             the address of such a server        rejections    the rows that are not used
-    contracts           columns and faults of both tables   audit         every row counted
-    contacts            the contacts and their grades       records       both tables joined
-    contact_attributes  what else is known of a contact
-    files               text, workbooks, JSON, Arrow      unpack        packed files
-    encodings           how a text is encoded             unreadable    times that cannot be read
+    sources             opens files, tables and queries     follow_up      who stayed, who left, and when
+    postgres            queries a PostgreSQL server         rejections     the rows that are not used
+    address             the address of such a server        audit          every row counted
+    contracts           columns and faults of both tables   audit_values   counts, shares and days of an audit
+    contacts            the contacts and their grades       survey         what one pass over the log counts
+    contact_attributes  what else is known of a contact     dense_window   the log without stray dates
+    dated_events        events with a time of their own     warnings       what makes numbers doubtful
+    records             both tables joined                  find_warnings  where it is found
+    files               text, workbooks, JSON, Arrow        unpack         packed files
+    encodings           how a text is encoded               unreadable     times that cannot be read
     numbers_in_text     which columns hold numbers
 """

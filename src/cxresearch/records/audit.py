@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import narwhals.stable.v2 as nw
 import polars as pl
 
@@ -17,11 +15,16 @@ from cxresearch.atomic import atomic_write
 from cxresearch.engines import Engine, Frame, Moments
 from cxresearch.errors import SourceError, nearest
 from cxresearch.html_tables import html_table
+from cxresearch.records.audit_values import Count, Day, FactValue, Share
 from cxresearch.records.contacts import GRADES
+from cxresearch.records.contracts import MissingWords
+from cxresearch.records.dense_window import SeenWindow
 from cxresearch.records.files import SourceNote
 from cxresearch.records.follow_up import Window
+from cxresearch.records.warnings import DataWarning
 from cxresearch.result import Result, plain
 from cxresearch.study import Study
+from cxresearch.study.validation import DATED_EVENT_COLUMNS
 from cxresearch.trust import check_state, make_private
 
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # the wide forms as well: some spreadsheets take them for the narrow ones
@@ -47,63 +50,7 @@ class Finding(Result):
     fault: bool
 
 
-_EPOCH = date(1970, 1, 1).toordinal()
-
-
-class Count(msgspec.Struct, frozen=True, tag=True):
-    """How many.
-
-    Attributes:
-        count: rows, contacts or customers.
-    """
-
-    count: int
-
-    def __str__(self) -> str:
-        return f"{self.count:,}"
-
-
-class Share(msgspec.Struct, frozen=True, tag=True):
-    """How many out of a total.
-
-    Attributes:
-        count: rows, contacts or customers.
-        total: of which they are a part; may be 0.
-    """
-
-    count: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """The part of the total, 0 to 1; 0 of an empty total."""
-        return self.count / self.total if self.total else 0.0
-
-    def __str__(self) -> str:
-        return f"{self.count:,} ({self.share:.1%})" if self.total else f"{self.count:,}"
-
-
-class Day(msgspec.Struct, frozen=True, tag=True):
-    """A day.
-
-    Attributes:
-        number: days since 1 January 1970, or the integer that the source gives.
-        is_dated: whether it is a date; otherwise the source counts days by integers.
-    """
-
-    number: int
-    is_dated: bool
-
-    def __str__(self) -> str:
-        return (
-            date.fromordinal(self.number + _EPOCH).isoformat()
-            if self.is_dated
-            else str(self.number)
-        )
-
-
-FactValue = Count | Share | Day
-Entry = tuple[str, str, FactValue, str]  # table, what, value, note
+Entry = tuple[str, str, FactValue | None, str]  # table, what, value, note
 
 _COLUMNS = {
     "table": pl.String,
@@ -150,6 +97,8 @@ class Audit(Result):
         kept: rows kept, likewise.
         findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
         facts: further numbers, in reading order.
+        warnings: what makes numbers doubtful.
+        graded_by: how contacts are graded, in words: what speaks first decides.
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
             has one of these names is called ``reason in the source``, and a date or time that no calendar has is
             written as ``later than any calendar``, or earlier.
@@ -174,6 +123,8 @@ class Audit(Result):
     kept: tuple[tuple[str, int], ...]
     findings: tuple[Finding, ...]
     facts: tuple[Fact, ...]
+    warnings: tuple[DataWarning, ...] = ()
+    graded_by: str = ""
     quarantine: tuple[tuple[str, pl.DataFrame], ...] = field(repr=False, default=())
 
     def __repr__(self) -> str:
@@ -192,6 +143,8 @@ class Audit(Result):
             "kept": dict(self.kept),
             "findings": plain(self.findings),
             "facts": plain(self.facts),
+            "warnings": [w.to_dict() for w in self.warnings],
+            "graded_by": self.graded_by,
         }
 
     def counts(self) -> tuple[tuple[str, str, int], ...]:
@@ -252,25 +205,41 @@ class Audit(Result):
             yield table, "kept", Count(dict(self.kept)[table]), ""
         for fact in self.facts:
             yield fact.entry()
+        if self.graded_by:
+            yield "", "graded by", None, self.graded_by
+        for warning in self.warnings:
+            yield "", f"warning: {warning.code}", None, warning.sentence
 
     def _lines(self) -> Iterator[tuple[str, str, str, str]]:
-        return ((table, what, str(value), note) for table, what, value, note in self._entries())
+        return (
+            (table, what, "" if value is None else str(value), note)
+            for table, what, value, note in self._entries()
+        )
 
     def __str__(self) -> str:
-        lines = list(self._lines())
+        lines = [line for line in self._lines() if not line[1].startswith("warning: ")]
         wide = [max(len(line[i]) for line in lines) for i in range(3)]
-        return "\n".join(
+        listed = [
             f"{t:<{wide[0]}}  {what:<{wide[1]}}  {n:>{wide[2]}}  {note}".rstrip()
             for t, what, n, note in lines
-        )
+        ]
+        return "\n".join([*warning_lines(self.warnings), *listed])
 
     def _repr_html_(self) -> str:
         rows = ((what, t, n, note) for t, what, n, note in self._lines())
         return html_table("Audit", ("what", "table", "rows", "where"), rows)
 
 
-def _row(table: str, what: str, value: FactValue, note: str) -> tuple[object, ...]:
+def warning_lines(warnings: Iterable[DataWarning]) -> list[str]:
+    """Warnings as lines of text, with an empty line after them; nothing where there are none."""
+    lines = [f"! {warning.code}: {warning.sentence}" for warning in warnings]
+    return [*lines, ""] if lines else []
+
+
+def _row(table: str, what: str, value: FactValue | None, note: str) -> tuple[object, ...]:
     """An entry as a row of `_COLUMNS`."""
+    if value is None:
+        return table, what, None, None, None, note
     if isinstance(value, Day):
         return table, what, None, None, str(value), note
     return table, what, value.count, value.total if isinstance(value, Share) else None, None, note
@@ -301,12 +270,14 @@ class Tallied:
         both: called bad and good at once by the rules.
         leaving: on the day on which the customer left.
         customers: who have a contact.
+        bad_leaving: bad ones on the day on which the customer left.
     """
 
     grades: tuple[int, ...]
     both: int
     leaving: int
     customers: int
+    bad_leaving: int = 0
 
     @property
     def contacts(self) -> int:
@@ -317,14 +288,22 @@ class Tallied:
 def tallied(contacts: Moments) -> Tallied:
     """Count the contacts of the customers."""
     by = contacts.tally(("grade", "both", "leaving"))
-    return Tallied(_grades(by), _rows(by, "both", 1), _rows(by, "leaving", 1), contacts.customers())
+    bad = by.filter(grade=0)
+    return Tallied(
+        _grades(by),
+        _rows(by, "both", 1),
+        _rows(by, "leaving", 1),
+        contacts.customers(),
+        _rows(bad, "leaving", 1),
+    )
 
 
 def tallied_log(engine: Engine, log: Frame) -> Tallied:
-    """Count the contacts of a log that have no reason to be rejected; customers are not counted."""
+    """Count the contacts of a log that have no reason to be rejected."""
     fine = log.filter(nw.col("reason").is_null())
     by = engine.tally(fine.select("grade", nw.col("both").cast(nw.Int32)), ("grade", "both"))
-    return Tallied(_grades(by), _rows(by, "both", 1), 0, 0)
+    customers = int(engine.collect(fine.select(nw.col("id").n_unique())).item() or 0)
+    return Tallied(_grades(by), _rows(by, "both", 1), 0, customers)
 
 
 def _grades(by: pl.DataFrame) -> tuple[int, ...]:
@@ -335,20 +314,59 @@ def _rows(by: pl.DataFrame, column: str, value: int) -> int:
     return int(by.filter(pl.col(column) == value)["rows"].sum())
 
 
-def window_facts(study: Study, window: Window, dated: bool) -> tuple[Fact, ...]:
-    """From when to when the log shows contacts."""
+def window_facts(study: Study, window: Window, days: SeenWindow, dated: bool) -> tuple[Fact, ...]:
+    """From when to when the log shows contacts, and by which rule: a stray date never widens it."""
     settings = study.interactions
     bounds = (
-        ("from", window.first, settings.log_from, "first"),
-        ("until", window.last, settings.log_until, "last"),
+        ("from", window.first, settings.log_from, "first", days.seen_first),
+        ("until", window.last, settings.log_until, "last", days.seen_last),
     )
+    facts = []
+    for name, day, given, which, seen in bounds:
+        is_stray = given is None and seen != day
+        rule = f"the {which} dense day" if is_stray else f"the {which} contact"
+        hint = f"; the {which} contact is dated {Day(seen, dated)}" if is_stray else ""
+        note = "" if given is not None else f"{rule}, as log_{name} is not given"
+        facts.append(Fact(f"log {name}", Day(day, dated), note, hint))
+    return tuple(facts)
+
+
+_MEANING = {
+    "start": "no start: the row is left out",
+    "end": "still a customer",
+    "observed_from": "no limit of their own",
+    "observed_until": "no limit of their own",
+    "cause": "no cause",
+    "contract": "no contract of their own",
+    "grade": "graded by what comes next, or unknown",
+    "level": "graded by what comes next, or unknown",
+    "attended": "not known",
+    "is_problem": "no problem is counted",
+    "handoff": "no hand-off is counted",
+    "score": "no score",
+    "respect": "no score",
+    "solutions": "no score",
+    "simplicity": "no score",
+    "responsibility": "no score",
+    **dict.fromkeys(DATED_EVENT_COLUMNS, "did not happen"),
+}
+
+
+def missing_facts(words: Iterable[MissingWords], read: Mapping[str, int]) -> tuple[Fact, ...]:
+    """Words for nothing, by column, and what they are taken for.
+
+    Args:
+        words: of both tables.
+        read: rows of each table.
+    """
     return tuple(
         Fact(
-            f"log {name}",
-            Day(day, dated),
-            "" if given is not None else f"the {which} contact, as log_{name} is not given",
+            f"words for nothing in {w.column}",
+            Share(w.rows, read[w.table]),
+            _MEANING.get(w.column, "unknown"),
+            f": {', '.join(map(repr, w.words))}",
         )
-        for name, day, given, which in bounds
+        for w in words
     )
 
 

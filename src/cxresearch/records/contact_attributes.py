@@ -14,16 +14,17 @@ import polars as pl
 
 from cxresearch.engines import Engine, Frame, framed
 from cxresearch.errors import DataError
-from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.study import LEVELS_OF_SERVICE, Interactions, Study
 from cxresearch.study.timestamps import BLANKS
+from cxresearch.study.words import FALSE, TRUE, fold, missing_numbers, missing_words
 
 FLAGS = ("is_problem", "handoff")
 EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
 NAMES = ("touchpoint", "channel", "owner", "agent")
 CONTACT_ATTRIBUTES = ("attended", *FLAGS, "score", *EXPECTATIONS, "level", *NAMES)
 SCORE = 1000  # steps of a scale
-_YES, _NO = ("true", "yes", "y", "1", "t"), ("false", "no", "n", "0", "f")
 _NONE = nw.lit(-1)
+_TEXTS = (nw.String, nw.Categorical, nw.Enum)
 
 
 def available(study: Study, columns: Collection[str]) -> frozenset[str]:
@@ -63,7 +64,7 @@ def fitting(
                 f"interactions.{name}: the column {column!r} must hold text or numbers, holds {kind}"
             )
         if name in ("attended", *FLAGS) and not (
-            kind == nw.Boolean or kind.is_integer() or kind == nw.String
+            kind == nw.Boolean or kind.is_numeric() or kind in _TEXTS
         ):
             wanted = "true or false"
         if name in EXPECTATIONS and not kind.is_numeric():
@@ -78,7 +79,7 @@ def fitting(
 
 
 def with_name_codes(
-    frame: Frame, engine: Engine, columns: Mapping[str, str]
+    frame: Frame, engine: Engine, columns: Mapping[str, str], null_values: tuple[str, ...] = ()
 ) -> tuple[Frame, dict[str, tuple[str, ...]]]:
     """The frame with ``cx_{name}``, the position of a text among all that occur, and the texts of each name.
 
@@ -86,11 +87,14 @@ def with_name_codes(
         frame: the log.
         engine: where it lives.
         columns: canonical name, one of `NAMES`, to column.
+        null_values: what the study adds to the words for nothing, which are no names.
     """
+    nothing = missing_words(null_values, is_label=True)
     names: dict[str, tuple[str, ...]] = {}
     for name, column in columns.items():
         frame = frame.with_columns(cx_text=_text(nw.col(column)))
         seen = engine.collect(frame.select("cx_text").unique())["cx_text"].drop_nulls().sort()
+        seen = seen.filter([fold(text) not in nothing for text in seen])
         names[name] = tuple(seen.to_list())
         kinds = {"cx_text": pl.String, f"cx_{name}": pl.Int32}
         codes = pl.DataFrame({"cx_text": seen, f"cx_{name}": range(len(seen))}, kinds)
@@ -121,9 +125,9 @@ def expressions(
     for name in sorted(wanted):
         column = columns.get(name, "")
         if name == "attended":
-            made[name] = _attended(settings.unattended, schema, columns)
+            made[name] = _attended(settings, schema, columns)
         elif name in FLAGS:
-            made[name] = nw.coalesce(flag(column, schema[column]), nw.lit(0))
+            made[name] = nw.coalesce(flag(column, schema[column], settings), nw.lit(0))
         elif name == "score":
             made[name] = _score(column, settings.scale or (0.0, 1.0))
         elif name in EXPECTATIONS:
@@ -150,34 +154,61 @@ def bounds(
 
 
 def _attended(
-    unattended: Sequence[str], schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+    settings: Interactions, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
 ) -> nw.Expr:
     if "attended" in columns:
-        return nw.coalesce(flag(columns["attended"], schema[columns["attended"]]), _NONE)
-    there = [
-        _text(nw.col(columns[c])).str.to_lowercase()
-        for c in ("channel", "touchpoint")
-        if c in columns
-    ]
-    listed = [name.strip().lower() for name in unattended]
+        return nw.coalesce(flag(columns["attended"], schema[columns["attended"]], settings), _NONE)
+    there = [_named(columns[c], settings) for c in ("channel", "touchpoint") if c in columns]
+    listed = [fold(name) for name in settings.unattended]
     alone = reduce(lambda a, b: a | b, [nw.coalesce(t.is_in(listed), nw.lit(False)) for t in there])
     known = reduce(lambda a, b: a | b, [~t.is_null() for t in there])
     return nw.when(alone).then(nw.lit(0)).otherwise(nw.when(known).then(nw.lit(1)).otherwise(_NONE))
 
 
-def flag(column: str, kind: nw.dtypes.DType) -> nw.Expr:
-    """1 or 0; null where it is neither."""
+def _named(column: str, settings: Interactions) -> nw.Expr:
+    """The name of a channel or touchpoint in small letters; null where it is a word for nothing."""
+    text = _text(nw.col(column)).str.to_lowercase()
+    nothing = list(missing_words(settings.null_values, is_label=True))
+    return nw.when(~text.is_in(nothing)).then(text)
+
+
+def flag(column: str, kind: nw.dtypes.DType, settings: Interactions) -> nw.Expr:
+    """1 or 0; null where it is neither: where nothing is written, since a word that is not known is an error."""
     x = nw.col(column)
     if kind == nw.Boolean:
         return nw.when(x).then(nw.lit(1)).otherwise(nw.when(~x).then(nw.lit(0)))
-    if kind.is_integer():
-        return nw.when(x != 0).then(nw.lit(1)).otherwise(nw.when(x == 0).then(nw.lit(0)))
-    text = x.str.strip_chars(BLANKS).str.to_lowercase()
-    return (
-        nw.when(text.is_in(list(_YES)))
-        .then(nw.lit(1))
-        .otherwise(nw.when(text.is_in(list(_NO))).then(nw.lit(0)))
-    )
+    yes, no = ((*TRUE, *settings.true_values), (*FALSE, *settings.false_values))
+    is_true, is_false = (_is_one_of(x, kind, words) for words in (yes, no))
+    return nw.when(is_true).then(nw.lit(1)).otherwise(nw.when(is_false).then(nw.lit(0)))
+
+
+def unknown_flag(column: str, kind: nw.dtypes.DType, settings: Interactions) -> nw.Expr | None:
+    """What stands in a column of flags and is neither true, false nor nothing, as text; None where all is known."""
+    if kind == nw.Boolean:
+        return None
+    x = nw.col(column)
+    words = (*TRUE, *settings.true_values, *FALSE, *settings.false_values)
+    if kind in _TEXTS:
+        text = _text(x)
+        nothing = missing_words(settings.null_values)
+        known = _is_one_of(x, kind, (*words, *nothing))
+        return nw.when(~nw.coalesce(known, nw.lit(True))).then(text)
+    number = _number(x, kind)
+    known = _is_one_of(x, kind, (*words, *settings.null_values))
+    whole = number.cast(nw.Int64).cast(nw.String) if kind.is_integer() else number.cast(nw.String)
+    return nw.when(~nw.coalesce(known, nw.lit(True))).then(whole)
+
+
+def _is_one_of(x: nw.Expr, kind: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
+    """Whether a text is one of some words, or a number one of those that are numbers; null where nothing is written."""
+    if kind in _TEXTS:
+        return _text(x).str.to_lowercase().is_in([fold(word) for word in words])
+    return _number(x, kind).is_in(list(missing_numbers(tuple(words))))
+
+
+def _number(x: nw.Expr, kind: nw.dtypes.DType) -> nw.Expr:
+    x = x.cast(nw.Float64)
+    return nw.when(~x.is_nan()).then(x) if kind.is_float() else x
 
 
 def _score(column: str, scale: tuple[float, float]) -> nw.Expr:

@@ -17,12 +17,17 @@ from cxresearch.records.contracts import (
     customer_tests,
     first_reason,
     identity,
+    is_no_day,
+    missing_day,
+    missing_word,
     opened,
     resolve,
 )
-from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.records.survey import survey_columns
+from cxresearch.study import LEVELS_OF_SERVICE, Interactions, Study
 from cxresearch.study import sql as rules
 from cxresearch.study.timestamps import BLANKS, counts_days
+from cxresearch.study.words import missing_numbers, missing_pattern, missing_words
 
 GRADES = ("bad", "neutral", "good", "unknown")
 BAD, NEUTRAL, GOOD, UNKNOWN = range(4)  # worse first: within one second the worse grade comes first
@@ -65,6 +70,35 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
             held = condition(study, name, schema, names).holds
             code = nw.when(held).then(nw.lit(value)).otherwise(code)
     return nw.coalesce(code, nw.lit(UNKNOWN)).cast(nw.Int32)
+
+
+def graded_by(study: Study, columns: Mapping[str, str]) -> str:
+    """How contacts are graded, in words: what speaks first decides.
+
+    Args:
+        study: its rules and scale.
+        columns: canonical name to column of the log.
+    """
+    settings, scale = study.moments, study.interactions.scale
+    given = [
+        n for n in ("bad", "good", "neutral") if getattr(settings, n) not in (None, "otherwise")
+    ]
+    many = f"the rules {', '.join(given)}, in this order"
+    parts = [many if len(given) > 1 else f"the rule {given[0]}"] if given else []
+    if settings.neutral == "otherwise":
+        return f"{parts[0]}; all others are neutral"
+    parts += ["the column grade"] if "grade" in columns else []
+    if "level" in columns:
+        parts.append("the level (criminal, basic: bad; expected: neutral; higher: good)")
+    if "score" in columns and scale is not None:
+        low, high = scale
+        middle = f"{(low + high) / 2:g}"
+        parts.append(
+            "the score on 0 to 10 (up to 6: bad; 7 and 8: neutral; from 9 on: good)"
+            if (low, high) == (0, 10)
+            else f"the score on {low:g} to {high:g} (below {middle}: bad; {middle}: neutral; above: good)"
+        )
+    return f"{', else '.join(parts)}; all others are unknown"
 
 
 def condition(
@@ -123,6 +157,7 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
 
 
 OPTIONAL = ("grade", *contact_attributes.CONTACT_ATTRIBUTES, *dated_events.DATES)
+_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _ODD = rf"^$|^[{BLANKS}]|[{BLANKS}]$|[.]0+$"  # text that `identity` may change
 
 
@@ -136,7 +171,7 @@ def available_columns(study: Study, engine: Engine) -> frozenset[str]:
         DataError: a column is missing or of the wrong type.
     """
     source, schema, _ = opened(study, engine, "interactions", numbered=False)
-    return _available(study, _log_columns(study, _typed(study, engine, source, schema)))
+    return _available(study, _log_columns(study, _typed(study, engine, source, schema)[0]))
 
 
 def _available(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
@@ -170,19 +205,66 @@ def _log_columns(study: Study, schema: Mapping[str, nw.dtypes.DType]) -> dict[st
 
 def _typed(
     study: Study, engine: Engine, source: Frame, schema: Mapping[str, nw.dtypes.DType]
-) -> dict[str, nw.dtypes.DType]:
-    """The columns and types; a column of scores that is text without any value counts as numbers."""
-    scores = {
-        getattr(study.interactions, c) or c for c in ("score", *contact_attributes.EXPECTATIONS)
+) -> tuple[dict[str, nw.dtypes.DType], dict[str, nw.Expr]]:
+    """The columns and types, with scores as numbers: texts that are numbers or nothing; and how they are made.
+
+    Raises:
+        DataError: a column of scores that the study names holds a text that is neither.
+    """
+    settings = study.interactions
+    named = {
+        getattr(settings, c) or c: getattr(settings, c) is not None
+        for c in ("score", *contact_attributes.EXPECTATIONS)
     }
-    doubtful = [c for c, kind in schema.items() if c in scores and kind == nw.String]
-    if not doubtful:
-        return dict(schema)
-    written = [
-        (nw.col(c).str.strip_chars(BLANKS) != "").cast(nw.Int32).max().alias(c) for c in doubtful
-    ]
-    result = engine.collect(source.select(*written))
-    return {**schema, **{c: nw.Float64() for c in doubtful if not result[c].item()}}
+    texts = [c for c, kind in schema.items() if c in named and kind == nw.String]
+    numbers = missing_numbers(settings.null_values)
+    made: dict[str, nw.Expr] = {
+        c: nw.when(~nw.col(c).cast(nw.Float64).is_in(list(numbers))).then(nw.col(c))
+        for c, kind in schema.items()
+        if numbers and c in named and kind.is_numeric()
+    }
+    if not texts:
+        return dict(schema), made
+    odd = {c: nw.when(~_is_number(c, settings) & ~_is_empty(c, settings)).then(c) for c in texts}
+    counts = [nw.col(c).count() for c in texts]
+    result = engine.collect(source.select(**odd).select(*counts))
+    for c in texts:
+        lost = int(result[c].item())
+        if not lost:
+            number = nw.when(_is_number(c, settings)).then(nw.col(c).str.strip_chars(BLANKS))
+            made[c] = number.cast(nw.Float64)
+        elif named[c]:
+            raise _no_numbers(engine, source.select(word=odd[c]), c, lost, settings)
+    return {**schema, **{c: nw.Float64() for c in texts if c in made}}, made
+
+
+def _is_empty(column: str, settings: Interactions) -> nw.Expr:
+    return blank(nw.col(column), nw.String(), missing_words(settings.null_values))
+
+
+def _is_number(column: str, settings: Interactions) -> nw.Expr:
+    """Whether a text is a number, and none that the study declares to be nothing."""
+    text = nw.col(column).str.strip_chars(BLANKS)
+    return nw.coalesce(text.str.contains(_NUMBER) & ~_is_empty(column, settings), nw.lit(False))
+
+
+def _no_numbers(
+    engine: Engine, words: Frame, column: str, lost: int, settings: Interactions
+) -> DataError:
+    """What to say of a column of scores with texts that are no numbers."""
+    name = next(
+        c
+        for c in ("score", *contact_attributes.EXPECTATIONS)
+        if (getattr(settings, c) or c) == column
+    )
+    known = words.filter(~nw.col("word").is_null()).group_by("word").agg(rows=nw.len())
+    listed = engine.collect(known).sort("rows", "word", descending=[True, False])["word"].head(3)
+    shown = ", ".join(repr(text) for text in listed)
+    return DataError(
+        f"interactions.{name}: the column {column!r} must hold numbers, and {lost:,} rows hold text: {shown}; "
+        "name under null_values what means that there is no number, or, of numbers such as 4,5, say "
+        "format.decimal_comma = true"
+    )
 
 
 def read_log(study: Study, engine: Engine, required_columns: Collection[str] | None = None) -> Raw:
@@ -200,8 +282,9 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         RuleError: a rule is refused.
     """
     settings = study.interactions
+    nothing = missing_words(settings.null_values)
     source, stored, ordered = opened(study, engine, "interactions")
-    schema = _typed(study, engine, source, stored)
+    schema, numbers = _typed(study, engine, source, stored)
     columns = _log_columns(study, schema)
     if settings.scale is not None and "score" not in columns:
         raise DataError(
@@ -216,11 +299,15 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             field="moments",
         )
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
-    empty = [c for c, kind in schema.items() if kind != stored[c]]
-    frame = (
-        frame.with_columns(**{c: nw.lit(None).cast(nw.Float64) for c in empty}) if empty else frame
-    )
+    written = {c: missing_word(nw.col(c), stored[c], nothing) for c in numbers}
+    if numbers:
+        frame = frame.with_columns(
+            **{f"cx_{c}_none": w for c, w in written.items() if w is not None}, **numbers
+        )
     frame = engine.instant(frame, columns["at"], fmt=settings.at_format, zone=settings.time_zone)
+    frame = frame.with_columns(
+        cx_at_none=_no_time(columns["at"], schema[columns["at"]], nothing),
+    ).with_columns(cx_day=nw.when(~nw.col("cx_at_none")).then(nw.col("cx_day")))
     frame, dates = dated_events.dated(frame, engine, study, schema, columns)
     available = _available(study, columns)
     wanted = (
@@ -229,7 +316,10 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         else contact_attributes.available(study, columns) & set(required_columns)
     )
     frame, names = contact_attributes.with_name_codes(
-        frame, engine, {c: columns[c] for c in contact_attributes.NAMES if c in wanted}
+        frame,
+        engine,
+        {c: columns[c] for c in contact_attributes.NAMES if c in wanted},
+        settings.null_values,
     )
     more = {**contact_attributes.expressions(study, schema, columns, wanted), **dates}
     frame = engine.local(
@@ -239,7 +329,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
     tests = [
         *customer_tests(who, dtype),
-        ("no time", blank(nw.col(columns["at"]), schema[columns["at"]])),
+        ("no time", nw.col("cx_at_none")),
         ("time not readable", nw.col("cx_day").is_null()),
         ("exact duplicate", nw.col("cx_repeat")),
     ]
@@ -254,6 +344,8 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
 
+    surveyed = _surveyed(study, schema, columns, visible, numbers, stored)
+
     def table(who: nw.Expr, **odd: nw.Expr) -> Frame:
         return frame.with_columns(cx_customer=who).select(
             "cx_row",
@@ -264,14 +356,16 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             both(study, visible, columns).alias("both"),
             first_reason(tests, LOG_REASONS).alias("reason"),
             **more,
+            **surveyed,
             **odd,
         )
 
-    plain = table(who, odd=who.str.contains(_ODD)) if dtype == nw.String else None
+    odd = who.str.contains(_ODD) | who.str.contains(missing_pattern(nothing))
+    plain = table(who, odd=odd) if dtype == nw.String else None
     is_dated = not counts_days(schema[columns["at"]].is_integer(), settings.at_format)
     return Raw(
         source=source,
-        table=table(identity(who, dtype)),
+        table=table(identity(who, dtype, settings.null_values)),
         dated=is_dated,
         ordered=ordered,
         plain=plain,
@@ -279,7 +373,73 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         attributes=tuple(sorted(wanted)),
         dates=tuple(dates),
         available=available,
+        graded_by=graded_by(study, columns),
     )
+
+
+def _no_time(column: str, kind: nw.dtypes.DType, nothing: tuple[str, ...]) -> nw.Expr:
+    empty = blank(nw.col(column), kind, nothing)
+    return empty if kind.is_integer() else empty | nw.coalesce(is_no_day("cx_day"), nw.lit(False))
+
+
+def _surveyed(
+    study: Study,
+    schema: Mapping[str, nw.dtypes.DType],
+    columns: Mapping[str, str],
+    visible: Mapping[str, nw.dtypes.DType],
+    numbers: Mapping[str, nw.Expr],
+    stored: Mapping[str, nw.dtypes.DType],
+) -> dict[str, nw.Expr]:
+    """What is counted while the log is gone through; see `cxresearch.records.survey`."""
+    settings, rules_given = study.interactions, study.moments
+    nothing = missing_words(settings.null_values)
+    missing: dict[str, nw.Expr] = {}
+    no_days: dict[str, nw.Expr] = {}
+    unknown: dict[str, nw.Expr] = {}
+    for name in ("attended", *contact_attributes.FLAGS, "grade", "level"):
+        if name not in columns:
+            continue
+        kind, column = schema[columns[name]], columns[name]
+        word = missing_word(nw.col(column), kind, nothing)
+        odd = (
+            _unknown_name(column, name, nothing)
+            if name in ("grade", "level")
+            else contact_attributes.unknown_flag(column, kind, settings)
+        )
+        missing |= {name: word} if word is not None else {}
+        unknown |= {name: odd} if odd is not None else {}
+    for name in dated_events.DATES:
+        kind = schema[columns[name]] if name in columns else nw.Boolean()
+        if kind != nw.Boolean:
+            word = missing_word(nw.col(columns[name]), kind, nothing)
+            missing |= {name: word} if word is not None else {}
+            no_days |= {} if kind.is_integer() else {name: missing_day(f"cx_{name}_day")}
+    for name in ("score", *contact_attributes.EXPECTATIONS):
+        if columns.get(name) in numbers and stored[columns[name]] == nw.String:
+            missing[name] = nw.col(f"cx_{columns[name]}_none")
+    hits = {
+        name: condition(study, name, visible, columns).holds
+        for name in ("bad", "neutral", "good", "exclude")
+        if getattr(rules_given, name) not in (None, "otherwise")
+    }
+    texts = {
+        c: nw.col(columns[c]).cast(nw.String) for c in ("channel", "touchpoint") if c in columns
+    }
+    return survey_columns(
+        missing=missing,
+        no_days=no_days,
+        unknown=unknown,
+        hits=hits,
+        channel=texts.get("channel"),
+        touchpoint=texts.get("touchpoint") if settings.unattended else None,
+    )
+
+
+def _unknown_name(column: str, name: str, nothing: tuple[str, ...]) -> nw.Expr:
+    """What stands in a column of grades or levels and is neither one of them nor nothing."""
+    text = nw.col(column).cast(nw.String).str.strip_chars(BLANKS)
+    known = [*(GRADES if name == "grade" else LEVELS_OF_SERVICE), "", *nothing]
+    return nw.when(~nw.coalesce(text.str.to_lowercase().is_in(known), nw.lit(True))).then(text)
 
 
 def _rule_columns(study: Study) -> set[str]:

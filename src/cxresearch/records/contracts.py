@@ -5,6 +5,7 @@ Both tables come out with a column ``reason``: the position of the first rule th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,16 +19,23 @@ from cxresearch.errors import DataError, nearest
 from cxresearch.records import contact_attributes, dated_events
 from cxresearch.records.sources import open_source, section_source
 from cxresearch.study import Study
-from cxresearch.study.timestamps import BLANKS, counts_days
+from cxresearch.study.timestamps import BLANKS
+from cxresearch.study.words import NO_DAYS, missing_words
 
 EPOCH = date(1970, 1, 1).toordinal()
 _INTERNAL = ("cx_row", "cx_day", "cx_second", "cx_repeat", "cx_customer", "cx_reason")
+_TEXTS = (nw.String, nw.Categorical, nw.Enum)
 _DATES = ("start", "end", "observed_from", "observed_until")
 _OWN = {
     *_INTERNAL,
-    *(f"cx_{c}_{part}" for c in (*_DATES, *dated_events.DATES) for part in ("day", "second")),
+    *(
+        f"cx_{c}_{part}"
+        for c in (*_DATES, *dated_events.DATES)
+        for part in ("day", "second", "none")
+    ),
 }
 _OWN |= {*(f"cx_{name}" for name in contact_attributes.NAMES), "cx_text"}
+_OWN_NUMBERS = re.compile("cx_.*_none")
 _EXACT = 2.0**53  # beyond it, a float is no longer every whole number
 
 # (reason, is it a fault): the order is the order of checking
@@ -53,7 +61,7 @@ CUSTOMER_REASONS = (
     ("end not readable", True),
     ("observation not readable", True),
     ("exact duplicate", True),
-    ("conflicting rows of one customer", True),
+    ("conflicting rows of one contract", True),
     ("end before start", True),
     ("start = end: never at risk", False),
     ("a later contract, after the first had ended", False),
@@ -76,6 +84,8 @@ class Raw:
         dates: of a log, the columns that hold seconds since 1970 of dated events; see
             `cxresearch.records.dated_events`.
         available: of a log, what histories may read; see `available_columns`.
+        graded_by: of a log, how its contacts are graded, in words.
+        missing: of a retention table, the words for nothing in its columns.
     """
 
     source: Frame
@@ -87,6 +97,25 @@ class Raw:
     attributes: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
     available: frozenset[str] = frozenset()
+    graded_by: str = ""
+    missing: tuple[MissingWords, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingWords:
+    """Words for nothing in a column.
+
+    Attributes:
+        table: ``interactions`` or ``retention``.
+        column: its canonical name.
+        rows: how many rows hold one.
+        words: the first and the last of them, of words and of days.
+    """
+
+    table: str
+    column: str
+    rows: int
+    words: tuple[str, ...]
 
 
 def first_reason(
@@ -146,13 +175,41 @@ def read_customers(study: Study, engine: Engine) -> Raw:
             zone=study.interactions.time_zone,
             name=f"cx_{name}",
         )
-    unread = {
-        c: nw.col(f"cx_{c}_day").is_null() & ~blank(nw.col(columns[c]), schema[columns[c]])
-        for c in ("end", *dates)
+    words = missing_words(settings.null_values)
+    dated = not schema[columns["start"]].is_integer()
+    empty = {
+        c: blank(nw.col(columns[c]), schema[columns[c]], words)
+        | (nw.coalesce(is_no_day(f"cx_{c}_day"), nw.lit(False)) if dated else nw.lit(False))
+        for c in ("start", "end", *dates)
     }
+    unread = {c: nw.col(f"cx_{c}_day").is_null() & ~nw.col(f"cx_{c}_none") for c in ("end", *dates)}
+    frame = frame.with_columns(
+        cx_customer=identity(
+            nw.col(columns["customer"]), schema[columns["customer"]], settings.null_values
+        ),
+        **{f"cx_{c}_none": empty[c] for c in empty},
+    )
+    labels = missing_words(settings.null_values, is_label=True)
+    described = {c: columns[c] for c in ("cause", "contract", "segment", *kept) if c in columns}
+    missing = _missing(
+        engine,
+        frame,
+        schema,
+        {
+            **{c: (columns[c], words) for c in ("start", "end", *dates)},
+            **{c: (column, labels) for c, column in described.items()},
+        },
+        dated=dated,
+    )
+    frame = frame.with_columns(
+        **{
+            f"cx_{c}_day": nw.when(~nw.col(f"cx_{c}_none")).then(nw.col(f"cx_{c}_day"))
+            for c in empty
+        }
+    )
     tests = [
         *customer_tests(nw.col(columns["customer"]), schema[columns["customer"]]),
-        ("no start", blank(nw.col(columns["start"]), schema[columns["start"]])),
+        ("no start", nw.col("cx_start_none")),
         ("start not readable", nw.col("cx_start_day").is_null()),
         ("end not readable", unread["end"]),
         *(("observation not readable", unread[c]) for c in dates),
@@ -160,16 +217,13 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         ("end before start", nw.col("cx_end_day") < nw.col("cx_start_day")),
         ("start = end: never at risk", nw.col("cx_end_day") == nw.col("cx_start_day")),
     ]
-    frame = frame.with_columns(
-        cx_customer=identity(nw.col(columns["customer"]), schema[columns["customer"]])
-    )
     nothing = nw.lit(None).cast(nw.String)
     texts = {
-        c: _label(nw.col(columns[c]), schema[columns[c]]) if c in columns else nothing
+        c: _label(nw.col(columns[c]), schema[columns[c]], labels) if c in columns else nothing
         for c in ("cause", "contract", "segment")
     }
     cluster = (
-        identity(nw.col(columns["cluster"]), schema[columns["cluster"]])
+        identity(nw.col(columns["cluster"]), schema[columns["cluster"]], settings.null_values)
         if "cluster" in columns
         else nothing
     )
@@ -185,11 +239,45 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         **texts,
         cluster=nw.coalesce(cluster, nw.col("cx_customer")),
         **{k: v.cast(nw.Int32) for k, v in days.items()},
-        **{c: _label(nw.col(columns[c]), schema[columns[c]]) for c in kept},
+        **{c: _label(nw.col(columns[c]), schema[columns[c]], labels) for c in kept},
         reason=first_reason(tests, CUSTOMER_REASONS),
     )
-    are_days = counts_days(schema[columns["start"]].is_integer(), settings.date_format)
-    return Raw(source=source, table=table, dated=not are_days, ordered=ordered)
+    return Raw(source=source, table=table, dated=dated, ordered=ordered, missing=missing)
+
+
+def _missing(
+    engine: Engine,
+    frame: Frame,
+    schema: Mapping[str, nw.dtypes.DType],
+    columns: Mapping[str, tuple[str, tuple[str, ...]]],
+    *,
+    dated: bool,
+) -> tuple[MissingWords, ...]:
+    """The words for nothing in the columns of the retention table, counted at one go."""
+    counted: dict[tuple[str, str], nw.Expr] = {}
+    for name, (column, words) in columns.items():
+        word = missing_word(nw.col(column), schema[column], words)
+        counted |= {(name, "words"): word} if word is not None else {}
+        if name in _DATES and dated:
+            counted[name, "days"] = missing_day(f"cx_{name}_day")
+    if not counted:
+        return ()
+    written = frame.select(**{"_".join(key): word for key, word in counted.items()})
+    totals = [
+        how.alias(f"{'_'.join(key)}_{part}")
+        for key in counted
+        for part, how in (
+            ("rows", nw.col("_".join(key)).count()),
+            ("first", nw.col("_".join(key)).min()),
+            ("last", nw.col("_".join(key)).max()),
+        )
+    ]
+    values = iter(engine.collect(written.select(*totals)).row(0))
+    by_name: dict[str, dict[str, tuple[int, Any, Any]]] = {}
+    for name, kind in counted:
+        by_name.setdefault(name, {})[kind] = (int(next(values)), next(values), next(values))
+    found = (missing_words_of("retention", name, kinds) for name, kinds in by_name.items())
+    return tuple(words for words in found if words is not None)
 
 
 def opened(
@@ -200,7 +288,7 @@ def opened(
     ordered = where in study.frames or section.query is None
     raw = open_source(study, engine, where)
     for column in schema_of(raw):
-        if column.lower() in _OWN:
+        if column.lower() in _OWN or _OWN_NUMBERS.fullmatch(column):
             raise DataError(
                 f"{where}: {section_source(study, where)} has a column {column!r}, "
                 "a name that is used otherwise: rename it"
@@ -222,8 +310,61 @@ def day_number(value: date | int | None) -> int | None:
     return value.toordinal() - EPOCH
 
 
-def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
-    """The canonical text of an id: 17, 17.0 and "17" are one; blanks around it do not count; empty is null."""
+def is_missing(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
+    """Whether a text is one of some folded words; no number or date is."""
+    if dtype not in _TEXTS:
+        return nw.lit(False)
+    folded = column.cast(nw.String).str.strip_chars(BLANKS).str.to_lowercase()
+    return nw.coalesce(folded.is_in(list(words)), nw.lit(False))
+
+
+def is_no_day(column: str) -> nw.Expr:
+    """Whether a day is one that programs write where they have none, such as 9999-12-31."""
+    return nw.col(column).is_in(list(NO_DAYS))
+
+
+def missing_word(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr | None:
+    """The word for nothing that stands in a column, as it is written; null elsewhere. None where it holds no text."""
+    if dtype not in _TEXTS:
+        return None
+    written = column.cast(nw.String).str.strip_chars(BLANKS)
+    return nw.when(is_missing(column, dtype, words)).then(written)
+
+
+def missing_day(column: str) -> nw.Expr:
+    """The day in a column of days that stands for none, such as 9999-12-31; null elsewhere."""
+    return nw.when(is_no_day(column)).then(nw.col(column)).cast(nw.Int32)
+
+
+def missing_words_of(
+    table: str, column: str, counted: Mapping[str, tuple[int, Any, Any]]
+) -> MissingWords | None:
+    """What was counted of a column; None where nothing was.
+
+    Args:
+        table: ``interactions`` or ``retention``.
+        column: its canonical name.
+        counted: of ``words`` and of ``days``, as far as there are: rows, the first and the last.
+    """
+    rows = sum(n for n, _, _ in counted.values())
+    ends = [
+        NO_DAYS[int(end)] if kind == "days" else str(end)
+        for kind, (n, *both) in counted.items()
+        for end in both
+        if n
+    ]
+    return (
+        MissingWords(table=table, column=column, rows=rows, words=tuple(sorted({*ends})))
+        if rows
+        else None
+    )
+
+
+def identity(column: nw.Expr, dtype: nw.dtypes.DType, null_values: tuple[str, ...] = ()) -> nw.Expr:
+    """The canonical text of an id: 17, 17.0 and "17" are one; blanks around it do not count.
+
+    Null where it is empty or a word for nothing.
+    """
     if _inexact(dtype):
         column = column.cast(nw.Float64)
         column = nw.when(column > -_EXACT, column < _EXACT).then(column)
@@ -237,18 +378,19 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
             .then(text.str.replace_all(r"[.]0+$", ""))
             .otherwise(text)
         )
-    return nw.when(text != "").then(text)
+    words = missing_words(null_values)
+    return nw.when((text != "") & ~is_missing(text, nw.String(), words)).then(text)
 
 
-def _label(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
-    """What a customer is sorted by, as text, without blanks around it; null where it is empty."""
+def _label(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
+    """What a customer is sorted by, as text, without blanks around it; null where it is empty or a word for nothing."""
     if dtype.is_float():
         column = nw.when(~column.is_nan()).then(column)
     if dtype == nw.Date:
         days = column >= date(1000, 1, 1), column <= date(9999, 12, 31)
         column = nw.when(*days).then(column)  # others stop an engine
     text = column.cast(nw.String).str.strip_chars(BLANKS)
-    return nw.when(text != "").then(text)
+    return nw.when((text != "") & ~is_missing(text, nw.String(), words)).then(text)
 
 
 def _inexact(dtype: nw.dtypes.DType) -> bool:
@@ -264,15 +406,12 @@ def customer_tests(column: nw.Expr, dtype: nw.dtypes.DType) -> list[tuple[str, n
     return [("no customer", absent), ("customer is no whole number", missing)]
 
 
-def blank(column: nw.Expr, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Whether nothing is written in a column."""
-    if dtype in (nw.Categorical, nw.Enum):
-        column, dtype = column.cast(nw.String), nw.String()
-    return (
-        column.is_null() | (column.str.strip_chars(BLANKS) == "")
-        if dtype == nw.String
-        else column.is_null()
-    )
+def blank(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
+    """Whether nothing is written in a column, or a word for nothing."""
+    if dtype not in _TEXTS:
+        return column.is_null()
+    text = column.cast(nw.String)
+    return text.is_null() | text.str.strip_chars(BLANKS).str.to_lowercase().is_in(["", *words])
 
 
 def _day_literal(value: Any) -> nw.Expr:

@@ -16,8 +16,9 @@ from cxresearch.engines import Engine, Frame, framed
 from cxresearch.errors import DataError
 from cxresearch.records.contact_attributes import flag
 from cxresearch.study import Study
-from cxresearch.study.timestamps import counts_days
+from cxresearch.study.timestamps import BLANKS, counts_days
 from cxresearch.study.validation import DATED_EVENT_COLUMNS
+from cxresearch.study.words import NO_DAYS, missing_words
 
 KINDS = ("problem", "resolved", "goodwill", "complaint", "post")
 DATES = DATED_EVENT_COLUMNS
@@ -84,6 +85,7 @@ def dated(
         columns: canonical name to column.
     """
     settings, made, blind = study.interactions, dict[str, nw.Expr](), []
+    nothing = ["", *missing_words(settings.null_values)]
     at = _seconds("cx")
     for name in (n for n in DATES if n in columns):
         if schema[columns[name]] == nw.Boolean:
@@ -93,17 +95,22 @@ def dated(
         frame = engine.instant(
             frame, columns[name], fmt=settings.at_format, zone=settings.time_zone, name=prefix
         )
-        made[name] = _seconds(prefix)
-        blind.append((name, columns[name]))
+        kind, day = schema[columns[name]], nw.col(f"{prefix}_day")
+        written = nw.col(columns[name])
+        is_written = ~written.is_null()
+        if kind in (nw.String, nw.Categorical, nw.Enum):
+            folded = written.cast(nw.String).str.strip_chars(BLANKS).str.to_lowercase()
+            is_written = is_written & ~nw.coalesce(folded.is_in(nothing), nw.lit(True))
+        if kind.is_integer():
+            made[name] = _seconds(prefix)
+        else:
+            made[name] = nw.when(~day.is_in(list(NO_DAYS))).then(_seconds(prefix))
+        blind.append(is_written & day.is_null())
     if "is_problem" in columns and "problem_at" not in made:
         column = columns["is_problem"]
-        made["problem_at"] = nw.when(flag(column, schema[column]) == 1).then(at)
+        made["problem_at"] = nw.when(flag(column, schema[column], settings) == 1).then(at)
     if blind:
-        unread = [
-            (~nw.col(c).is_null() & nw.col(f"cx_{name}_day").is_null()).cast(nw.Int32)
-            for name, c in blind
-        ]
-        made["unread"] = reduce(lambda a, b: a + b, unread)
+        made["unread"] = reduce(lambda a, b: a + b, [lost.cast(nw.Int32) for lost in blind])
     return frame, made
 
 

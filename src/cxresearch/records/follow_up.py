@@ -34,45 +34,60 @@ class Window:
 def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     """Put the rows of a customer together; mark those that cannot be.
 
-    Without a contract column, rows that overlap or touch are a conflict and none is kept. With one, they are joined.
+    Rows that touch are renewals, also where the next one starts on the day after the last one ended; rows that overlap
+    are parallel contracts. All of them are one relation: the customer leaves when the last one ends. With a column of
+    contracts, rows of one contract that overlap contradict each other, and no row of that customer is kept.
     The first unbroken spell is the follow-up; contracts after a gap are rejected.
 
     Args:
-        rows: the table of `tables.read_customers`.
+        rows: the table of `read_customers`.
         settings: the study's retention section.
         engine: where the frames live.
 
     Returns:
-        The rows with their final ``reason``; for kept rows ``end`` and ``cause`` are those of the complete spell, and
-        the later rows of a joined spell have ``joined`` true.
+        The rows with their final ``reason``; for kept rows the start and what begins with it are those of the first row
+        of the spell, and the end, the cause and how long they are observed those of the row that ends last. The later
+        rows of a joined spell have ``joined`` true, and ``overlaps`` where they are no renewals.
     """
-    if settings.contract is None:
+    nothing = {"joined": nw.lit(False), "overlaps": nw.lit(False)}
+    if settings.contract is not None:
         rows = engine.keep(_mark_conflicts(rows, engine))
     fine = engine.keep(rows.filter(nw.col("reason").is_null()))
-    rejected = rows.filter(~nw.col("reason").is_null()).with_columns(joined=nw.lit(False))
+    rejected = rows.filter(~nw.col("reason").is_null()).with_columns(**nothing)
     if not _several(fine, engine):
-        return nw.concat([fine.with_columns(joined=nw.lit(False)), rejected], how="vertical")
+        return nw.concat([fine.with_columns(**nothing), rejected], how="vertical")
     along = engine.along("start", "cx_row")
     x = _reach(fine, engine)
     x = x.with_columns(
-        gap=nw.when(nw.col("start") > nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
-        meets=nw.when(nw.col("start") <= nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
+        gap=nw.when(nw.col("start") > nw.col("before") + 1).then(nw.lit(1)).otherwise(nw.lit(0)),
+        meets=nw.when(nw.col("start") <= nw.col("before") + 1).then(nw.lit(1)).otherwise(nw.lit(0)),
+        over=nw.when(nw.col("start") < nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     x = x.with_columns(spell=along.sum("gap"))
     first = x.filter(nw.col("spell") == 0)
     spell_ends = first.group_by("customer").agg(spell_end=nw.col("until").max())
     last_rows = first.join(spell_ends, on="customer").filter(nw.col("until") == nw.col("spell_end"))
     last = last_rows.group_by("customer").agg(last_row=nw.col("cx_row").max())
-    cause = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
-    cause = cause.select("customer", spell_cause=nw.col("cause"))
-    x = x.join(spell_ends, on="customer").join(cause, on="customer")
+    ending = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
+    ending = ending.select(
+        "customer", spell_cause=nw.col("cause"), spell_until=nw.col("observed_until")
+    )
+    beginning = first.filter(nw.col("before").is_null()).select(
+        "customer", spell_start=nw.col("start"), spell_from=nw.col("observed_from")
+    )
+    x = x.join(spell_ends, on="customer").join(ending, on="customer")
+    x = x.join(beginning, on="customer")
     late = nw.when(nw.col("spell") > 0).then(
         nw.lit(_REASON["a later contract, after the first had ended"])
     )
     x = x.with_columns(
         joined=(nw.col("spell") == 0) & (nw.col("meets") == 1),
+        overlaps=(nw.col("spell") == 0) & (nw.col("over") == 1),
         end=nw.when(nw.col("spell_end") < _FAR).then(nw.col("spell_end")).cast(nw.Int32),
         cause=nw.col("spell_cause"),
+        start=nw.col("spell_start"),
+        observed_from=nw.col("spell_from"),
+        observed_until=nw.col("spell_until"),
         reason=late.cast(nw.Int32),
     )
     return nw.concat([x.select(rejected.collect_schema().names()), rejected], how="vertical")
@@ -84,32 +99,32 @@ def _several(rows: Frame, engine: Engine) -> bool:
     return bool(total["rows"].item() != total["customers"].item())
 
 
-def _reach(rows: Frame, engine: Engine) -> Frame:
-    """The rows by start, with ``until`` (their end) and ``before`` (how far the customer's earlier rows reach)."""
+def _reach(rows: Frame, engine: Engine, whose: str = "id") -> Frame:
+    """The rows by start, with ``until`` (their end) and ``before`` (how far earlier rows of the same `whose` reach)."""
     along = engine.along("start", "cx_row")
     end = nw.max_horizontal("start", nw.coalesce("end", nw.lit(_FAR)))
-    x = along.prepare(rows.with_columns(customer=nw.col("id"), until=end, backward=-end))
+    x = along.prepare(rows.with_columns(customer=nw.col(whose), until=end, backward=-end))
     x = x.with_columns(reach=-along.min("backward"))
     return x.with_columns(before=along.shift("reach", 1))
 
 
 def _mark_conflicts(rows: Frame, engine: Engine) -> Frame:
-    """Rows of one customer that overlap or touch contradict each other, and so do all rows of that customer."""
-    readable = ("end before start", "start = end: never at risk")
-    stands = nw.col("reason").is_null() | nw.col("reason").is_in([_REASON[r] for r in readable])
-    candidates = rows.filter(stands)
+    """Rows of one contract that overlap contradict each other; then no row of that customer is kept."""
+    stands = nw.col("reason").is_null()
+    candidates = rows.filter(stands & ~nw.col("contract").is_null())
     if not _several(candidates, engine):
         return rows
-    x = _reach(candidates, engine)
+    apart = nw.concat_str([nw.col("id"), nw.lit("\x1f"), nw.col("contract")])
+    x = _reach(candidates.with_columns(cx_contract=apart), engine, "cx_contract")
     clash = (
-        x.filter(nw.col("start") <= nw.col("before"))
+        x.filter(nw.col("start") < nw.col("before"))
         .select("id")
         .unique()
         .with_columns(clash=nw.lit(1))
     )
     x = rows.join(clash, on="id", how="left")
     hit = ~nw.col("clash").is_null() & stands
-    conflict = nw.lit(_REASON["conflicting rows of one customer"])
+    conflict = nw.lit(_REASON["conflicting rows of one contract"])
     reason = nw.when(hit).then(conflict).otherwise(nw.col("reason")).cast(nw.Int32)
     return x.with_columns(reason=reason).select(rows.collect_schema().names())
 

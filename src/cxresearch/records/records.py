@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import narwhals.stable.v2 as nw
-import polars as pl
 
 from cxresearch.checks import instance, optional
 from cxresearch.engines import Engine, Frame, Moments, Whole
@@ -17,19 +16,18 @@ from cxresearch.html_tables import html_table
 from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
     Audit,
-    Count,
-    Day,
     Fact,
-    Share,
     cause_facts,
     customer_facts,
     grade_facts,
+    missing_facts,
     source_facts,
     tallied,
     tallied_log,
     unread_facts,
     window_facts,
 )
+from cxresearch.records.audit_values import Count, Day, Share
 from cxresearch.records.contacts import GRADES, available_columns, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
@@ -40,6 +38,16 @@ from cxresearch.records.contracts import (
     read_customers,
 )
 from cxresearch.records.dated_events import dated_events_of
+from cxresearch.records.dense_window import SeenWindow, dense_window
+from cxresearch.records.find_warnings import (
+    cause_warnings,
+    contact_warnings,
+    customer_warnings,
+    event_warnings,
+    log_warnings,
+    rejection_warnings,
+    table_warnings,
+)
 from cxresearch.records.follow_up import (
     Window,
     coded,
@@ -49,10 +57,18 @@ from cxresearch.records.follow_up import (
     one_per_customer,
     spells,
 )
-from cxresearch.records.rejections import counted, ids_of, need_rows, quarantine_of
+from cxresearch.records.rejections import (
+    counted,
+    ids_of,
+    need_ends,
+    need_rows,
+    quarantine_of,
+)
 from cxresearch.records.sources import reading, section_source, source_notes, table_rows
+from cxresearch.records.survey import Survey, base_columns, most_frequent, surveyed
 from cxresearch.records.unreadable import texts_of, unreadable_facts
 from cxresearch.study import Study
+from cxresearch.study.words import FALSE, TRUE
 
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
@@ -193,9 +209,9 @@ def read_records(
     tables = table_rows(study, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine, required_columns)
-        log, window = _held(study, engine, raw)
+        log, window, days, seen = _held(study, engine, raw)
     if study.retention.kind == "activity":
-        return _activity(study, engine, raw, log, window, tables)
+        return _activity(study, engine, raw, log, window, days, seen, tables)
     with reading(study, f"retention ({section_source(study, 'retention')})"):
         who = read_customers(study, engine)
         if who.dated != raw.dated:
@@ -207,6 +223,7 @@ def read_records(
         rows = one_per_customer(engine.keep(who.table), study.retention, engine)
         rows = engine.keep(contract_follow_up(rows, study.retention, window))
         findings, read, kept = counted(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
+        need_ends(study, engine, who, rows, findings, read)
     need_rows(study, engine, "retention", rows, findings, read, kept, raw=who)
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
@@ -215,6 +232,12 @@ def read_records(
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
     causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
+    doubts = (
+        *log_warnings(study, seen, days, window, dated=raw.dated),
+        *cause_warnings(causes),
+        *table_warnings(study, engine, rows, window, dated=raw.dated),
+        *customer_warnings(study, engine, customers, window, fixed),
+    )
     whose = engine.keep(_whose(rows, customers))
     del rows, first  # before the log is gone through
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
@@ -241,19 +264,29 @@ def read_records(
             quarantine_of(engine, raw, rejected, "interactions", LOG_REASONS, log_findings)
             + quarantine
         )
+        reads = {"interactions": log_read, "retention": read}
+        doubts = (
+            *doubts,
+            *rejection_warnings((*log_findings, *findings), reads),
+            *contact_warnings(engine, contacts, customers, tally, seen, log_findings),
+            *event_warnings(engine, happened, customers, raw.dates),
+        )
         unreadable = (
             *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
             *unreadable,
         )
     audit = Audit(
         tables=tables,
-        read=(("interactions", log_read), ("retention", read)),
+        read=tuple(reads.items()),
         kept=(("interactions", log_kept), ("retention", kept)),
         findings=(*log_findings, *findings),
+        warnings=doubts,
+        graded_by=raw.graded_by,
         facts=(
             *source_facts(source_notes(study, engine)),
             *unreadable,
-            *window_facts(study, window, raw.dated),
+            *window_facts(study, window, days, raw.dated),
+            *missing_facts((*seen.missing, *who.missing), reads),
             *grade_facts(tally),
             *unread_facts(unread),
             *causes,
@@ -308,6 +341,8 @@ def _activity(
     raw: Raw,
     log: Frame,
     window: Window,
+    days: SeenWindow,
+    seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
     gap = study.retention.gap_days or 0
@@ -335,29 +370,31 @@ def _activity(
         happened, unread = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
-        seen = engine.collect(everyone.select(nw.len())).item()
+        people = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
             customers.select(
                 event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum()
             )
         )
     n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
+    tally = tallied_log(engine, log)
     facts = (
         *source_facts(source_notes(study, engine)),
         *unreadable,
-        *window_facts(study, window, raw.dated),
-        *grade_facts(tallied_log(engine, log)),
+        *window_facts(study, window, days, raw.dated),
+        *missing_facts(seen.missing, {"interactions": read}),
+        *grade_facts(tally),
         *unread_facts(unread),
-        Fact("customers", Count(seen), "who appear in kept contacts"),
+        Fact("customers", Count(people), "who appear in kept contacts"),
         *(
             (
                 Fact(
                     "customers never under observation",
-                    Share(seen - under, seen),
+                    Share(people - under, people),
                     "first seen on the last day",
                 ),
             )
-            if seen > under
+            if people > under
             else ()
         ),
         Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
@@ -369,6 +406,12 @@ def _activity(
         kept=(("interactions", kept),),
         findings=findings,
         facts=facts,
+        warnings=(
+            *log_warnings(study, seen, days, window, dated=raw.dated),
+            *rejection_warnings(findings, {"interactions": read}),
+            *contact_warnings(engine, contacts, customers, tally, seen, findings),
+        ),
+        graded_by=raw.graded_by,
         quarantine=quarantine,
     )
     return Records(
@@ -386,30 +429,45 @@ def _activity(
     )
 
 
-def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window]:
-    """The log's canonical table, made ready to be gone through again, and its window."""
-    day = nw.when(~nw.col("id").is_null()).then(
-        nw.col("day")
-    )  # of contacts of anybody; null where not readable
-    bounds = {"first": day.min(), "last": day.max()}
+def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window, SeenWindow, Survey]:
+    """The log's canonical table, made ready to be gone through again, its window, and what one pass has counted."""
+    log, seen = None, None
     if engine.rereads and raw.plain is not None:
         # ids that stand in the source as they are compared need not be looked at again, row by row
-        log = raw.plain
-        result = engine.collect(log.select(**bounds, odd=nw.col("odd").cast(nw.Int32).max()))
-        if not result["odd"].item():
-            return log, _window(study, engine, raw, log, result)
-    log = raw.table if engine.rereads else engine.keep(raw.table)
-    return log, _window(study, engine, raw, log, engine.collect(log.select(**bounds)))
+        log, seen = raw.plain, surveyed(engine, raw.plain, has_odd=True)
+    if log is None or seen is None or seen.is_odd:
+        log = raw.table if engine.rereads else engine.keep(raw.table)
+        seen = surveyed(engine, log, has_odd=False)
+    _check_words(study, engine, log, seen)
+    window, days = _window(study, engine, raw, seen)
+    return base_columns(log), window, days, seen
 
 
-def _window(study: Study, engine: Engine, raw: Raw, log: Frame, seen: pl.DataFrame) -> Window:
-    """The log's window: as declared, else the first and last readable contact of anybody."""
-    first, last = seen["first"].item(), seen["last"].item()
-    if first is None:
-        total = engine.collect(log.select(nw.len())).item()
-        if total == 0:
+def _check_words(study: Study, engine: Engine, log: Frame, seen: Survey) -> None:
+    """A flag in a word that is not known is neither true nor false.
+
+    Raises:
+        DataError: there are such words; they are listed.
+    """
+    for words in seen.unknown:
+        if words.column in ("grade", "level"):
+            continue  # a contact without a grade is one whose grade is unknown
+        listed = ", ".join(map(repr, most_frequent(engine, log, words.column)))
+        column = getattr(study.interactions, words.column) or words.column
+        raise DataError(
+            f"interactions.{words.column}: the column {column!r} holds in {words.rows:,} rows words that are neither "
+            f"true nor false: {listed}; name them under true_values, false_values or null_values in [interactions] "
+            f"(known are {', '.join((*TRUE[:6], *FALSE[:5]))})"
+        )
+
+
+def _window(study: Study, engine: Engine, raw: Raw, seen: Survey) -> tuple[Window, SeenWindow]:
+    """The log's window: as declared, else the dense part of the contacts of anybody."""
+    if not seen.days:
+        if seen.rows == 0:
             raise DataError("interactions: the table has no rows")
-        raise _nothing_read(study, engine, raw, log, total)
+        raise _nothing_read(study, engine, raw, seen)
+    days = dense_window(seen.days)
     settings, kept, dated = study.interactions, study.retention, raw.dated
     _check_literals(study, dated, "interactions", ("log_from", "log_until"))
     if kept.kind == "activity":
@@ -418,25 +476,24 @@ def _window(study: Study, engine: Engine, raw: Raw, log: Frame, seen: pl.DataFra
     start, end = day_number(settings.log_from), day_number(settings.log_until)
     if kept.kind == "activity" and end is None:
         end = day_number(observed_until)
-    window = Window(first if start is None else start, last if end is None else end)
+    window = Window(days.first if start is None else start, days.last if end is None else end)
     if window.first >= window.last:
         raise DataError(
             "interactions: the log's window must span at least a day, runs from "
             f"{Day(window.first, dated)} to {Day(window.last, dated)}; say log_from and log_until"
         )
-    return window
+    return window, days
 
 
-def _nothing_read(study: Study, engine: Engine, raw: Raw, log: Frame, total: int) -> DataError:
+def _nothing_read(study: Study, engine: Engine, raw: Raw, seen: Survey) -> DataError:
     """What to say of a log without a row that has a customer and a time; the column at fault is blamed."""
-    settings = study.interactions
-    there = engine.collect(log.select(ids=nw.col("id").count(), days=nw.col("day").count()))
-    if not there["ids"].item():
+    settings, total = study.interactions, seen.rows
+    if not seen.with_customer:
         return DataError(
             f"interactions.customer: none of {total:,} rows has a customer: the column {settings.customer!r} is empty, "
             "or its numbers are not whole; name another"
         )
-    if there["days"].item():
+    if seen.with_day:
         return DataError(
             f"interactions: none of {total:,} rows has both a customer and a time that can be read"
         )
@@ -465,7 +522,7 @@ def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, .
 
 def _whose(rows: Frame, customers: Frame) -> Frame:
     """Every id of the retention table with its first start, and the code and exit of those that are followed."""
-    followed = customers.select("id", "start", "customer", "exit")
+    followed = customers.select("id", "start", "customer", "exit", nw.col("event").cast(nw.Int32))
     rejected = rows.filter(~nw.col("id").is_null() & ~nw.col("reason").is_null())
     others = rejected.group_by("id").agg(other=nw.col("start").min())
     x = followed.lazy().join(others.lazy(), on="id", how="left")
@@ -476,7 +533,8 @@ def _whose(rows: Frame, customers: Frame) -> Frame:
     nothing = nw.lit(None).cast(nw.Int32)
     start = nw.coalesce("other", nw.lit(_LONG_AGO)).cast(nw.Int32)
     return nw.concat(
-        [x, alone.select("id", start=start, customer=nothing, exit=nothing)], how="vertical"
+        [x, alone.select("id", start=start, customer=nothing, exit=nothing, event=nothing)],
+        how="vertical",
     )
 
 
@@ -496,7 +554,8 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
         ),
     ]
     reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    return x.with_columns(leaving=(nw.col("day") == nw.col("exit")).cast(nw.Int32), reason=reason)
+    leaving = (nw.col("day") == nw.col("exit")) & (nw.col("event") > 0)
+    return x.with_columns(leaving=leaving.cast(nw.Int32), reason=reason)
 
 
 def _split_rejected(

@@ -9,9 +9,12 @@ from cxresearch.engines import Engine, Frame
 from cxresearch.engines.polars import in_calendar
 from cxresearch.errors import DataError
 from cxresearch.records.audit import Finding
-from cxresearch.records.contracts import Raw
+from cxresearch.records.contracts import CUSTOMER_REASONS, Raw
 from cxresearch.records.unreadable import described
 from cxresearch.study import Study
+
+LOST_ENDS = 0.01  # of the rows
+_NO_END = "end not readable"
 
 
 def counted(
@@ -47,6 +50,45 @@ def counted(
         )
     kept = counts.get(None, (0, 0))[0]
     return tuple(findings), sum(n for n, _ in counts.values()), kept
+
+
+def need_ends(
+    study: Study,
+    engine: Engine,
+    raw: Raw,
+    rows: Frame,
+    findings: tuple[Finding, ...],
+    read: int,
+) -> None:
+    """Whoever has an end that cannot be read has left: without these customers, fewer would seem to leave.
+
+    Args:
+        study: whose retention table.
+        engine: where it lives.
+        raw: the table as it came.
+        rows: cx_row, reason.
+        findings: of `counted`.
+        read: rows of the table.
+
+    Raises:
+        DataError: more than a hundredth of the rows would be lost so.
+    """
+    lost = sum(f.rows for f in findings if f.reason == _NO_END)
+    if lost <= LOST_ENDS * read:
+        return
+    settings = study.retention
+    code = [name for name, _ in CUSTOMER_REASONS].index(_NO_END)
+    bad = rows.filter(nw.col("reason") == code).select("cx_row")
+    written = engine.collect(engine.pick(raw.source, bad).select(settings.end))
+    words = _shown(written.to_series()).cast(pl.String).alias("word").to_frame()
+    counts = words.group_by("word").len().sort("len", "word", descending=[True, False])
+    listed = counts["word"].head(3).to_list()
+    raise DataError(
+        f"retention.end: the column {settings.end!r} cannot be read in {lost:,} of {read:,} rows ({lost / read:.1%}): "
+        f"{', '.join(map(repr, listed))}; they are of customers who left, and without them fewer would seem to leave. "
+        "Say how the end is written with date_format, or name under null_values in [retention] what means that "
+        f"somebody is still a customer; at most {LOST_ENDS:.0%} may be lost"
+    )
 
 
 def need_rows(

@@ -8,7 +8,8 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.engines import Engine, Frame, framed
-from cxresearch.records.audit import Fact, Finding, Share
+from cxresearch.records.audit import Fact, Finding
+from cxresearch.records.audit_values import Share
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS, Raw
 from cxresearch.study import Study
 from cxresearch.study.timestamps import BLANKS, formats_of

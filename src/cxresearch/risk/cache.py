@@ -25,6 +25,7 @@ from cxresearch.atomic import atomic_write
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
 from cxresearch.records.sources import input_files
+from cxresearch.records.warnings import DataWarning
 from cxresearch.risk.agents import AgentTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
@@ -37,7 +38,7 @@ KEPT = 8  # states of the inputs that are kept, the last ones used
 # stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
 # as after a correction of how something is counted. Files of another number are not read. A test in
 # `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
-FORMAT = 3
+FORMAT = 4
 _LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
@@ -69,6 +70,8 @@ class _Plain(msgspec.Struct, frozen=True):
     kept: tuple[tuple[str, int], ...]
     findings: tuple[Finding, ...]
     facts: tuple[Fact, ...]
+    warnings: tuple[DataWarning, ...]
+    graded_by: str
     quarantine: tuple[str, ...]
     first: int
     last: int
@@ -102,6 +105,8 @@ class Cache:
                 kept=plain.kept,
                 findings=plain.findings,
                 facts=plain.facts,
+                warnings=plain.warnings,
+                graded_by=plain.graded_by,
                 quarantine=held,
             )
             return RecordsSummary(
@@ -113,8 +118,20 @@ class Cache:
         """Keep what `reading` gives."""
         audit, window = result.audit, result.window
         names = tuple(t for t, _ in audit.quarantine)
-        counts = (audit.tables, audit.read, audit.kept, audit.findings, audit.facts)
-        plain = _Plain(*counts, names, window.first, window.last, result.fixed, result.available)
+        plain = _Plain(
+            tables=audit.tables,
+            read=audit.read,
+            kept=audit.kept,
+            findings=audit.findings,
+            facts=audit.facts,
+            warnings=audit.warnings,
+            graded_by=audit.graded_by,
+            quarantine=names,
+            first=window.first,
+            last=window.last,
+            fixed=result.fixed,
+            available=result.available,
+        )
         for table, frame in audit.quarantine:
             self._write(f"quarantine-{table}.parquet", frame)
         self._write("reading.json", msgspec.json.encode(plain))

@@ -7,7 +7,7 @@
     validation  unknown keys, and contradictions         portable_sql  one meaning of a query on every engine
 """
 
-from cxresearch.study.load import read_study, study_from
+from cxresearch.study.load import default_state, read_study, study_from
 from cxresearch.study.settings import (
     LEVELS_OF_SERVICE,
     Format,
@@ -26,6 +26,7 @@ __all__ = [
     "Source",
     "Study",
     "Table",
+    "default_state",
     "read_study",
     "study_from",
 ]

@@ -46,7 +46,7 @@ def read_study(
         variables: values for ``${NAME}`` in sources; the environment is asked for the other names that the user
             allows in ``CXRESEARCH_ALLOW_ENV``.
         state: folder for what is kept between runs; when not given, the environment variable ``CXRESEARCH_STATE``, or
-            ``.cxresearch`` beside the study.
+            ``.cxresearch`` beside the study; ``.cxresearch-NAME`` for a study file NAME.toml.
 
     Returns:
         The study, checked. Its tables are not opened yet.
@@ -90,7 +90,18 @@ def read_study(
         raise StudyError(f"{path} is not valid TOML: {e}") from None
     except RecursionError:
         raise StudyError(f"{path} is not valid TOML: too deeply nested") from None
-    return study_from(raw, folder=path.resolve().parent, variables=variables, state=state)
+    given = state or os.environ.get("CXRESEARCH_STATE") or default_state(path.resolve())
+    return study_from(raw, folder=path.resolve().parent, variables=variables, state=given)
+
+
+def default_state(file: Path) -> Path:
+    """Where is kept what a study keeps between runs; several study files in one folder do not share it.
+
+    Args:
+        file: the study file.
+    """
+    name = "" if file.name == "study.toml" else f"-{file.stem}"
+    return file.parent / f".cxresearch{name}"
 
 
 def study_from(

@@ -45,6 +45,7 @@ def convert(
             field=where,
         )
     check_keys(where, raw, kind.__struct_fields__, elsewhere=elsewhere)
+    raw = _spelled(where, raw, kind)
     for field in msgspec.structs.fields(kind):
         optional = get_origin(field.type) in (Union, UnionType)
         if field.name not in raw or (optional and raw[field.name] is None):
@@ -60,6 +61,36 @@ def convert(
         raise StudyError(
             f"{field_path}: {message[0].lower()}{message[1:]}", field=field_path
         ) from None
+
+
+def _spelled(where: str, raw: Mapping[str, Any], kind: type[Section]) -> dict[str, Any]:
+    """The values with words of a closed list as the list spells them: ``utf8`` for ``UTF-8``.
+
+    Raises:
+        StudyError: a word that is not in the list.
+    """
+    result = dict(raw)
+    for field in msgspec.structs.fields(kind):
+        value = raw.get(field.name)
+        if isinstance(value, Mapping) and isinstance(field.type, type):
+            if issubclass(field.type, Section):
+                result[field.name] = _spelled(f"{where}.{field.name}", value, field.type)
+        elif get_origin(field.type) is Literal and isinstance(value, str):
+            allowed: tuple[str, ...] = get_args(field.type)
+            same = [word for word in allowed if _letters(word) == _letters(value)]
+            if not same:
+                words = " or ".join(map(repr, allowed))
+                raise StudyError(
+                    f"{where}.{field.name} must be {words}, was {value!r}{nearest(value, allowed)}",
+                    field=f"{where}.{field.name}",
+                )
+            result[field.name] = value if value in allowed else same[0]
+    return result
+
+
+def _letters(word: str) -> str:
+    """A word by which spellings are compared: its letters and digits, in small letters, without the s of a plural."""
+    return "".join(c for c in word.lower() if c.isalnum()).removesuffix("s")
 
 
 def check_keys(
@@ -185,6 +216,9 @@ class Interactions(Source, frozen=True, kw_only=True):
         informed_at: column: when the customer was told of a problem to come.
         complained_at: column: when the customer complained.
         posted_at: column: when the customer posted in public.
+        null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
+        true_values: words for true in columns of flags, besides the usual ones such as yes.
+        false_values: words for false in columns of flags, besides the usual ones such as no.
         unattended: channels or touchpoints without a person.
         expectations_scale: the lowest and the highest value of the four expectations; `scale` when not given.
         known_at_contact: dated events that are bare flags and were known at the contact itself.
@@ -220,6 +254,9 @@ class Interactions(Source, frozen=True, kw_only=True):
     unattended: tuple[str, ...] = ()
     expectations_scale: tuple[float, float] | None = None
     known_at_contact: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
     log_from: date | int | None = None
     log_until: date | int | None = None
 
@@ -266,6 +303,7 @@ class Retention(Source, frozen=True, kw_only=True):
         cluster: column: customers who belong together, such as a household.
         covariates: columns that describe customers as of entry.
         marketing: those of them that describe acquisition and campaigns.
+        null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
         gap_days: of an activity study: the days without a contact after which a customer has lapsed.
         returns: what customers do who come back after a lapse: it is ignored.
     """
@@ -275,6 +313,7 @@ class Retention(Source, frozen=True, kw_only=True):
     start: str = "start"
     end: str = "end"
     date_format: str | None = None
+    null_values: tuple[str, ...] = ()
     cause: str | None = None
     contract: str | None = None
     defection: tuple[str, ...] = ()

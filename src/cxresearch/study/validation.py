@@ -18,6 +18,7 @@ from cxresearch.study.timestamps import (
     directives,
     unknown_directives,
 )
+from cxresearch.study.words import FALSE, TRUE, fold
 
 if TYPE_CHECKING:
     from cxresearch.study.settings import Format, Interactions, Retention, Source, Study, Table
@@ -136,6 +137,7 @@ def _log(study: Study) -> Checks:
             "interactions.known_at_contact",
         )
     yield from _readable(log.at_format, "interactions.at_format")
+    yield from _words(study)
     for name in ("log_from", "log_until"):
         yield _day(
             getattr(log, name),
@@ -155,11 +157,48 @@ def _log(study: Study) -> Checks:
             f"interactions.log_from must lie before log_until, were {first} and {last}",
             "interactions.log_until",
         )
+    for name in ("bad", "good"):
+        rule = fold(getattr(moments, name) or "")
+        other = "good" if name == "bad" else "bad"
+        yield (
+            rule != "otherwise",
+            f'moments.{name}: only neutral can be "otherwise"; where all that is not {other} is {name}, write '
+            f'{name} = "not (…)" with the condition of {other} within the brackets',
+            f"moments.{name}",
+        )
+        yield (
+            rule != "false" or moments.neutral == "otherwise",
+            f'moments.{name} = "false" speaks of no contact, so that others are {name} by their grade, level or score; '
+            f'to grade none as {name}, write neutral = "otherwise" beside it, and then only rules decide',
+            f"moments.{name}",
+        )
     yield (
         moments.neutral in (None, "otherwise") or bool(moments.bad or moments.good),
         "moments.neutral needs moments.bad or moments.good beside it",
         "moments.neutral",
     )
+
+
+def _words(study: Study) -> Checks:
+    """No word means two things at once."""
+    log = study.interactions
+    meanings = {
+        "interactions.true_values": (log.true_values, TRUE),
+        "interactions.false_values": (log.false_values, FALSE),
+        "interactions.null_values": (log.null_values, ()),
+    }
+    for field, (words, _) in meanings.items():
+        for word in words:
+            others = [
+                other
+                for other, (given, usual) in meanings.items()
+                if other != field and fold(word) in {*map(fold, given), *usual}
+            ]
+            yield (
+                not others,
+                f"{field} names {word!r}, which {''.join(others[:1])} has as well: a word means one thing",
+                field,
+            )
 
 
 def _retention(study: Study) -> Checks:

@@ -8,7 +8,8 @@ import pytest
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.units import Unit
 from cxresearch.errors import ReportError
-from cxresearch.records.audit import Audit, Fact, Share
+from cxresearch.records.audit import Audit, Fact
+from cxresearch.records.audit_values import Share
 from cxresearch.report.pages import show
 from cxresearch.report.pages.cards import first_screen
 from cxresearch.report.pages.claim_page import closing

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cxresearch.claims.results import Docket, Trial
+from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records
+from cxresearch.records.warnings import DataWarning, publishable_warnings
 from cxresearch.report.pages.claim_page import ruling, two_parts
 from cxresearch.report.pages.interval_bar import interval_bar
 from cxresearch.report.pages.overview import MANY, overview
@@ -41,7 +43,8 @@ def first_screen(docket: Docket, title: str = "") -> str:
         f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
         f"<h1>{text(title or QUESTION)}</h1>"
         f'<p class="cx-lead">{text(_tally(docket))} '
-        f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{placeholder('SINCE')}</header>{above}"
+        f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{placeholder('SINCE')}</header>"
+        f"{warnings(docket.audit, docket.min_cell)}{above}"
         f'<div class="cx-cards">{cards}</div>'
     )
 
@@ -63,7 +66,30 @@ def opening(records: Records, title: str) -> str:
         f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
         f'<p class="cx-lead">{kept["interactions"]:,} contacts{customers}. '
         f"Data from {text(period(first, last))}.</p></header>"
+        f"{warnings(records.audit, records.study.info.min_cell)}"
     )
+
+
+def warnings(audit: Audit, min_cell: int) -> str:
+    """What makes the numbers of a page doubtful, without small counts and texts of the data; empty where nothing does.
+
+    Args:
+        audit: of the study.
+        min_cell: the smallest count that may be shown.
+    """
+    shown = publishable_warnings(audit.warnings, min_cell)
+    if not shown:
+        return ""
+    lines = "".join(f"<li>{text(_sentence(w))}</li>" for w in shown)
+    return (
+        '<section class="cx-caution cx-doubts" aria-labelledby="doubts">'
+        f'<h2 id="doubts">What makes these numbers doubtful</h2><ul>{lines}</ul></section>'
+    )
+
+
+def _sentence(warning: DataWarning) -> str:
+    said = warning.sentence
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def one_claim(docket: Docket, trial: Trial) -> str:
@@ -88,6 +114,7 @@ def one_claim(docket: Docket, trial: Trial) -> str:
         f'<h1 id="{anchor("claim", trial.claim.id)}">{text(trial.claim.statement)}</h1>'
         f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
         f"{number}{ruling(trial)}{two_parts(trial)}{placeholder('SINCE')}</header>"
+        f"{warnings(docket.audit, docket.min_cell)}"
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.results import Docket
 from cxresearch.disclosure.counts import hide
-from cxresearch.records.audit import Audit, Day, Fact, FactValue, Share
+from cxresearch.records.audit import Audit, Fact
+from cxresearch.records.audit_values import Day, FactValue, Share
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.report.pages.text import day, period, table, text
@@ -59,6 +60,7 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
     return (
         ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
         + _rows(result)
+        + (f"<p>Contacts are graded by {text(result.graded_by)}.</p>" if result.graded_by else "")
         + table(
             "What the tables hold",
             ("what", "how many", "note"),

@@ -16,6 +16,7 @@ from cxresearch.claims.rivals import readings_with_rivals
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import rests_on_enough, round_count
+from cxresearch.records.warnings import publishable_warnings
 
 _OWN = {
     "estimate",
@@ -29,8 +30,11 @@ _ABOUT_THE_STUDY = ("missing_column", "no_such_data", "other_kind")
 
 def publishable(docket: Docket) -> Docket:
     """A docket as a page may tell it; one that is so already comes back equal."""
+    warnings = publishable_warnings(docket.audit.warnings, docket.min_cell)
     return replace(
-        docket, trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values())
+        docket,
+        trials=tuple(publishable_trial(t, docket.min_cell) for t in docket.values()),
+        audit=replace(docket.audit, warnings=warnings),
     )
 
 

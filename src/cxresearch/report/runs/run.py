@@ -22,7 +22,7 @@ from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
 from cxresearch.report.runs.manifest import Manifest, inputs, key, moment
 from cxresearch.report.runs.plan import Plan, plans
 from cxresearch.report.runs.publish import mark_of, tidy, unfinished
-from cxresearch.study import Study, read_study
+from cxresearch.study import Study, default_state, read_study
 from cxresearch.trust import check_state
 
 
@@ -123,7 +123,7 @@ def report(
         wait=wait,
     )
     given_state = state or os.environ.get("CXRESEARCH_STATE")
-    place = Path(given_state).resolve() if given_state else file.parent / ".cxresearch"
+    place = Path(given_state).resolve() if given_state else default_state(file)
     check_state(place)
     run = _run(place, Path(out), progress or _quiet, tell or _quiet)
     with stoppable() as stops:

@@ -1,0 +1,93 @@
+"""What makes numbers doubtful stands on the first screen of each page, without small counts and texts of the data."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cxresearch.records.audit_values import Count, Day, Share
+from cxresearch.records.warnings import SENTENCES, DataWarning, publishable_warnings
+from cxresearch.report.pages import cards
+from cxresearch.report.pages.publishable import publishable
+from tests.report.dockets import HOSTILE, docket
+from tests.report.page_parser import page_of
+
+STRAY = DataWarning(
+    code="stray_last_dates",
+    values=(
+        ("rows", Share(3, 80_147)),
+        ("last", Day(20_088, is_dated=True)),
+        ("seen", Day(47_117, is_dated=True)),
+    ),
+    key="interactions.log_until",
+)
+GUEST = DataWarning(
+    code="one_customer",
+    values=(("rows", Share(600, 1000)),),
+    key="interactions.null_values",
+    examples=(HOSTILE,),
+)
+
+
+def doubtful(*warnings):
+    made = docket()
+    return replace(made, audit=replace(made.audit, warnings=warnings))
+
+
+def test_a_page_without_a_warning_says_nothing():
+    assert "doubts" not in page_of(docket()).partition("</style>")[2]
+
+
+def test_warnings_stand_before_the_cards():
+    block = cards.first_screen(doubtful(STRAY, GUEST))
+    assert block.index("What makes these numbers doubtful") < block.index('class="cx-cards"')
+    assert "up to 2099-01-01" in block
+    assert "give interactions.log_until if it ends on another day" in block
+    assert "600 (60.0%) contacts are of a single customer" in block
+    one = cards.one_claim(doubtful(STRAY), doubtful(STRAY).trials[0])
+    assert "up to 2099-01-01" in one
+
+
+def test_a_page_shows_no_small_count_and_no_text_of_the_data():
+    made = doubtful(STRAY, GUEST)
+    for text in (cards.first_screen(made), str(publishable(made))):
+        assert "3 (0.0%)" not in text
+        assert "fewer than 10" in text
+        assert HOSTILE not in text
+        assert "alert(1)" not in text
+    assert "3 (0.0%)" in str(made)  # for the analyst it is exact
+    assert "alert(1)" in str(made)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_hidden"),
+    [
+        (Share(0, 50), False),
+        (Share(9, 5000), True),
+        (Share(10, 5000), False),
+        (Share(4995, 5000), True),
+        (Share(5000, 5000), False),
+        (Count(4), True),
+        (Count(40), False),
+    ],
+)
+def test_a_count_that_gives_a_few_away_is_hidden(value, is_hidden):
+    (public,) = publishable_warnings((replace(GUEST, values=(("rows", value),)),), 10)
+    assert (dict(public.values)["rows"] != value) == is_hidden
+    assert public.examples == ()
+    assert publishable_warnings((public,), 10) == (public,)
+
+
+def test_every_code_is_documented():
+    text = (Path(__file__).parents[3] / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert not [code for code in SENTENCES if f"`{code}`" not in text]
+
+
+def test_the_json_holds_values():
+    (first, second) = doubtful(STRAY, GUEST).to_dict()["warnings"]
+    assert first["values"] == {
+        "rows": {"count": 3, "total": 80_147},
+        "last": "2024-12-31",
+        "seen": "2099-01-01",
+    }
+    assert (second["code"], second["examples"]) == ("one_customer", [HOSTILE])
