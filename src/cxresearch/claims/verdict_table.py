@@ -7,7 +7,7 @@ from collections import Counter
 
 import polars as pl
 
-from cxresearch.claims.results import SYMBOLS, Docket, Trial, shown
+from cxresearch.claims.results import SYMBOLS, Docket, Trial, estimate_text
 
 _LEAST, _MOST = 24, 100  # letters for the last column, however narrow or wide the terminal
 
@@ -66,7 +66,7 @@ def _row(docket: Docket, trial: Trial) -> tuple[str, str, str, str, str, str]:
         SYMBOLS[trial.verdict],
         trial.claim.id,
         trial.verdict,
-        shown(trial.primary),
+        estimate_text(trial.primary),
         base.unit.text(base.value) if base is not None else "–",
         explain_verdict(docket, trial),
     )
