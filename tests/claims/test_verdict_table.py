@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims.results import shown
+from cxresearch.claims.results import estimate_text
 from cxresearch.claims.verdict_table import count_verdicts, spreadsheet_tables, verdict_table
 from cxresearch.spreadsheets import csv_text, workbook
 
@@ -28,7 +28,7 @@ def test_a_line_per_claim(docket):
     for trial in docket.values():
         line = next(x for x in lines[4:] if x.split()[1] == trial.claim.id)
         assert trial.verdict in line
-        assert shown(trial.primary) in line
+        assert estimate_text(trial.primary) in line
     assert len(lines) == 4 + len(CLAIMS)
 
 

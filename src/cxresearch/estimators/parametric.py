@@ -19,8 +19,7 @@ from cxresearch.risk.table import RiskTable
 if TYPE_CHECKING:
     from lifelines.fitters import UnivariateFitter
 
-    Fitter = TypeVar("Fitter", bound=UnivariateFitter)
-
+Fitter = TypeVar("Fitter", bound="UnivariateFitter")
 _HALF_DAY = (
     0.5  # lifelines takes who enters on a day to be at risk on it; here they are from the next one
 )
