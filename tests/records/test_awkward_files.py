@@ -470,9 +470,9 @@ def test_dates_of_customers_in_a_format(tmp_path, engine):
     log = pl.DataFrame({"customer": ["a"], "at": [start + timedelta(days=9)], "grade": ["bad"]})
     who = pl.DataFrame(
         {
-            "customer": ["a", "b", "c"],
-            "start": [20240101] * 3,
-            "end": [20240301.0, None, 20241341.0],
+            "customer": ["a", "b", "c", *(f"d{i}" for i in range(200))],
+            "start": [20240101] * 203,
+            "end": [20240301.0, None, 20241341.0, *([None] * 200)],
         }
     )
     made_study = cx.study_from(

@@ -8,6 +8,7 @@ from collections import Counter
 import polars as pl
 
 from cxresearch.claims.results import SYMBOLS, Docket, Trial, estimate_text
+from cxresearch.records.audit import warning_lines
 
 _LEAST, _MOST = 24, 100  # letters for the last column, however narrow or wide the terminal
 
@@ -35,6 +36,7 @@ def verdict_table(docket: Docket, width: int | None = None) -> str:
         f"{docket.study}: data from {docket.data_from} to {docket.data_until}",
         count_verdicts(docket),
         "",
+        *warning_lines(docket.audit.warnings),
     ]
     for *cells, why in rows:
         cut = textwrap.shorten(why, room, placeholder=" …")

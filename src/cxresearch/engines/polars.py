@@ -26,7 +26,7 @@ from cxresearch.engines.flows import count_flows, flows_by_query
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
-from cxresearch.study.portable_sql import polars_sql
+from cxresearch.study.sql_dialects import polars_sql
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers

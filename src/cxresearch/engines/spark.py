@@ -38,7 +38,7 @@ from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
 from cxresearch.errors import EngineError
-from cxresearch.study.portable_sql import translate_for_spark
+from cxresearch.study.sql_dialects import translate_for_spark
 from cxresearch.study.timestamps import BLANKS, EARLIEST, EPOCH_UNITS, LATEST, spark_time
 
 # what a table or a query means must not depend on how somebody's session was set up

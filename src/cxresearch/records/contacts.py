@@ -305,8 +305,9 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             **{f"cx_{c}_none": w for c, w in written.items() if w is not None}, **numbers
         )
     frame = engine.instant(frame, columns["at"], fmt=settings.at_format, zone=settings.time_zone)
+    are_days = counts_days(schema[columns["at"]].is_integer(), settings.at_format)
     frame = frame.with_columns(
-        cx_at_none=_no_time(columns["at"], schema[columns["at"]], nothing),
+        cx_at_none=_no_time(columns["at"], schema[columns["at"]], nothing, are_days=are_days),
     ).with_columns(cx_day=nw.when(~nw.col("cx_at_none")).then(nw.col("cx_day")))
     frame, dates = dated_events.dated(frame, engine, study, schema, columns)
     available = _available(study, columns)
@@ -362,11 +363,10 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
 
     odd = who.str.contains(_ODD) | who.str.contains(missing_pattern(nothing))
     plain = table(who, odd=odd) if dtype == nw.String else None
-    is_dated = not counts_days(schema[columns["at"]].is_integer(), settings.at_format)
     return Raw(
         source=source,
         table=table(identity(who, dtype, settings.null_values)),
-        dated=is_dated,
+        dated=not are_days,
         ordered=ordered,
         plain=plain,
         names=names,
@@ -377,9 +377,11 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     )
 
 
-def _no_time(column: str, kind: nw.dtypes.DType, nothing: tuple[str, ...]) -> nw.Expr:
+def _no_time(
+    column: str, kind: nw.dtypes.DType, nothing: tuple[str, ...], *, are_days: bool
+) -> nw.Expr:
     empty = blank(nw.col(column), kind, nothing)
-    return empty if kind.is_integer() else empty | nw.coalesce(is_no_day("cx_day"), nw.lit(False))
+    return empty if are_days else empty | nw.coalesce(is_no_day("cx_day"), nw.lit(False))
 
 
 def _surveyed(
@@ -413,7 +415,8 @@ def _surveyed(
         if kind != nw.Boolean:
             word = missing_word(nw.col(columns[name]), kind, nothing)
             missing |= {name: word} if word is not None else {}
-            no_days |= {} if kind.is_integer() else {name: missing_day(f"cx_{name}_day")}
+            are_days = counts_days(kind.is_integer(), settings.at_format)
+            no_days |= {} if are_days else {name: missing_day(f"cx_{name}_day")}
     for name in ("score", *contact_attributes.EXPECTATIONS):
         if columns.get(name) in numbers and stored[columns[name]] == nw.String:
             missing[name] = nw.col(f"cx_{columns[name]}_none")

@@ -19,7 +19,7 @@ from cxresearch.errors import DataError, nearest
 from cxresearch.records import contact_attributes, dated_events
 from cxresearch.records.sources import open_source, section_source
 from cxresearch.study import Study
-from cxresearch.study.timestamps import BLANKS
+from cxresearch.study.timestamps import BLANKS, counts_days
 from cxresearch.study.words import NO_DAYS, missing_words
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -176,7 +176,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
             name=f"cx_{name}",
         )
     words = missing_words(settings.null_values)
-    dated = not schema[columns["start"]].is_integer()
+    dated = not counts_days(schema[columns["start"]].is_integer(), settings.date_format)
     empty = {
         c: blank(nw.col(columns[c]), schema[columns[c]], words)
         | (nw.coalesce(is_no_day(f"cx_{c}_day"), nw.lit(False)) if dated else nw.lit(False))

@@ -101,7 +101,7 @@ def dated(
         if kind in (nw.String, nw.Categorical, nw.Enum):
             folded = written.cast(nw.String).str.strip_chars(BLANKS).str.to_lowercase()
             is_written = is_written & ~nw.coalesce(folded.is_in(nothing), nw.lit(True))
-        if kind.is_integer():
+        if counts_days(kind.is_integer(), settings.at_format):
             made[name] = _seconds(prefix)
         else:
             made[name] = nw.when(~day.is_in(list(NO_DAYS))).then(_seconds(prefix))

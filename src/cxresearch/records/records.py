@@ -33,12 +33,11 @@ from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
     Raw,
-    day_number,
     first_reason,
     read_customers,
 )
 from cxresearch.records.dated_events import dated_events_of
-from cxresearch.records.dense_window import SeenWindow, dense_window
+from cxresearch.records.dense_window import SeenWindow
 from cxresearch.records.find_warnings import (
     cause_warnings,
     contact_warnings,
@@ -57,6 +56,7 @@ from cxresearch.records.follow_up import (
     one_per_customer,
     spells,
 )
+from cxresearch.records.log_window import check_literals, window_of_log
 from cxresearch.records.rejections import (
     counted,
     ids_of,
@@ -65,10 +65,9 @@ from cxresearch.records.rejections import (
     quarantine_of,
 )
 from cxresearch.records.sources import reading, section_source, source_notes, table_rows
-from cxresearch.records.survey import Survey, base_columns, most_frequent, surveyed
-from cxresearch.records.unreadable import texts_of, unreadable_facts
+from cxresearch.records.survey import Survey
+from cxresearch.records.unreadable import unreadable_facts
 from cxresearch.study import Study
-from cxresearch.study.words import FALSE, TRUE
 
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
@@ -209,7 +208,7 @@ def read_records(
     tables = table_rows(study, engine)
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine, required_columns)
-        log, window, days, seen = _held(study, engine, raw)
+        log, window, days, seen = window_of_log(study, engine, raw)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, days, seen, tables)
     with reading(study, f"retention ({section_source(study, 'retention')})"):
@@ -219,7 +218,7 @@ def read_records(
                 "interactions.at and retention.start must both hold dates or both integer days: "
                 f"{'dates' if raw.dated else 'integer days'} and {'dates' if who.dated else 'integer days'}"
             )
-        _check_literals(study, raw.dated, "retention", ("observed_from", "observed_until"))
+        check_literals(study, raw.dated, "retention", ("observed_from", "observed_until"))
         rows = one_per_customer(engine.keep(who.table), study.retention, engine)
         rows = engine.keep(contract_follow_up(rows, study.retention, window))
         findings, read, kept = counted(engine, "retention", rows, CUSTOMER_REASONS, who.ordered)
@@ -427,97 +426,6 @@ def _activity(
         audit=audit,
         keeps_clusters=few_clusters(engine, customers),
     )
-
-
-def _held(study: Study, engine: Engine, raw: Raw) -> tuple[Frame, Window, SeenWindow, Survey]:
-    """The log's canonical table, made ready to be gone through again, its window, and what one pass has counted."""
-    log, seen = None, None
-    if engine.rereads and raw.plain is not None:
-        # ids that stand in the source as they are compared need not be looked at again, row by row
-        log, seen = raw.plain, surveyed(engine, raw.plain, has_odd=True)
-    if log is None or seen is None or seen.is_odd:
-        log = raw.table if engine.rereads else engine.keep(raw.table)
-        seen = surveyed(engine, log, has_odd=False)
-    _check_words(study, engine, log, seen)
-    window, days = _window(study, engine, raw, seen)
-    return base_columns(log), window, days, seen
-
-
-def _check_words(study: Study, engine: Engine, log: Frame, seen: Survey) -> None:
-    """A flag in a word that is not known is neither true nor false.
-
-    Raises:
-        DataError: there are such words; they are listed.
-    """
-    for words in seen.unknown:
-        if words.column in ("grade", "level"):
-            continue  # a contact without a grade is one whose grade is unknown
-        listed = ", ".join(map(repr, most_frequent(engine, log, words.column)))
-        column = getattr(study.interactions, words.column) or words.column
-        raise DataError(
-            f"interactions.{words.column}: the column {column!r} holds in {words.rows:,} rows words that are neither "
-            f"true nor false: {listed}; name them under true_values, false_values or null_values in [interactions] "
-            f"(known are {', '.join((*TRUE[:6], *FALSE[:5]))})"
-        )
-
-
-def _window(study: Study, engine: Engine, raw: Raw, seen: Survey) -> tuple[Window, SeenWindow]:
-    """The log's window: as declared, else the dense part of the contacts of anybody."""
-    if not seen.days:
-        if seen.rows == 0:
-            raise DataError("interactions: the table has no rows")
-        raise _nothing_read(study, engine, raw, seen)
-    days = dense_window(seen.days)
-    settings, kept, dated = study.interactions, study.retention, raw.dated
-    _check_literals(study, dated, "interactions", ("log_from", "log_until"))
-    if kept.kind == "activity":
-        _check_literals(study, dated, "retention", ("observed_until",))
-    observed_until = kept.observed_until if not isinstance(kept.observed_until, str) else None
-    start, end = day_number(settings.log_from), day_number(settings.log_until)
-    if kept.kind == "activity" and end is None:
-        end = day_number(observed_until)
-    window = Window(days.first if start is None else start, days.last if end is None else end)
-    if window.first >= window.last:
-        raise DataError(
-            "interactions: the log's window must span at least a day, runs from "
-            f"{Day(window.first, dated)} to {Day(window.last, dated)}; say log_from and log_until"
-        )
-    return window, days
-
-
-def _nothing_read(study: Study, engine: Engine, raw: Raw, seen: Survey) -> DataError:
-    """What to say of a log without a row that has a customer and a time; the column at fault is blamed."""
-    settings, total = study.interactions, seen.rows
-    if not seen.with_customer:
-        return DataError(
-            f"interactions.customer: none of {total:,} rows has a customer: the column {settings.customer!r} is empty, "
-            "or its numbers are not whole; name another"
-        )
-    if seen.with_day:
-        return DataError(
-            f"interactions: none of {total:,} rows has both a customer and a time that can be read"
-        )
-    how = (
-        f" as {settings.at_format!r}; look at at_format"
-        if settings.at_format
-        else "; say how it is written with at_format"
-    )
-    first = raw.source.select("cx_row", settings.at).filter(~nw.col(settings.at).is_null())
-    held = texts_of(engine.collect(first.sort("cx_row").head(50))[settings.at], settings.at)
-    return DataError(
-        f"interactions.at: none of {total:,} rows has a customer and a time that can be read{how}{held}"
-    )
-
-
-def _check_literals(study: Study, dated: bool, section: str, names: tuple[str, ...]) -> None:
-    """Check that days in the study file are of the kind of the log: dates, or numbers."""
-    for name in names:
-        given = getattr(getattr(study, section), name)
-        if given is not None and not isinstance(given, str) and isinstance(given, int) == dated:
-            raise DataError(
-                f"{section}.{name} is {given}, and interactions.at holds {'dates' if dated else 'integer days'}: "
-                f"write it as {'a date such as 2024-12-31' if dated else 'an integer day'}"
-            )
 
 
 def _whose(rows: Frame, customers: Frame) -> Frame:
