@@ -68,7 +68,7 @@ coverage: $(READY)
 	@$(BIN)/python benchmarks/coverage.py
 
 hostile: $(READY)
-	@$(BIN)/python -m benchmarks.hostile.run --replicates 20 --jobs 2 --resume --table benchmarks/work/hostile.md
+	@$(BIN)/python -m benchmarks.hostile.run --replicates 20 --jobs 2 --resume --with-moment-keys --table benchmarks/work/hostile.md
 
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
