@@ -308,7 +308,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     frame = frame.with_columns(
         cx_at_none=_no_time(columns["at"], schema[columns["at"]], nothing),
     ).with_columns(cx_day=nw.when(~nw.col("cx_at_none")).then(nw.col("cx_day")))
-    frame, dates = dated_events.dated(frame, engine, study, schema, columns)
+    frame, dates, unread = dated_events.dated(frame, engine, study, schema, columns)
     available = _available(study, columns)
     wanted = (
         contact_attributes.available(study, columns)
@@ -344,7 +344,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
 
-    surveyed = _surveyed(study, schema, columns, visible, numbers, stored)
+    surveyed = _surveyed(study, schema, columns, visible, numbers, stored, unread)
 
     def table(who: nw.Expr, **odd: nw.Expr) -> Frame:
         return frame.with_columns(cx_customer=who).select(
@@ -389,6 +389,7 @@ def _surveyed(
     visible: Mapping[str, nw.dtypes.DType],
     numbers: Mapping[str, nw.Expr],
     stored: Mapping[str, nw.dtypes.DType],
+    unread: Mapping[str, nw.Expr],
 ) -> dict[str, nw.Expr]:
     """What is counted while the log is gone through; see `cxresearch.records.survey`."""
     settings, rules_given = study.interactions, study.moments
@@ -429,6 +430,7 @@ def _surveyed(
         missing=missing,
         no_days=no_days,
         unknown=unknown,
+        unread=unread,
         hits=hits,
         channel=texts.get("channel"),
         touchpoint=texts.get("touchpoint") if settings.unattended else None,

@@ -24,7 +24,7 @@ from cxresearch.records.audit import (
     source_facts,
     tallied,
     tallied_log,
-    unread_facts,
+    unread_event_facts,
     window_facts,
 )
 from cxresearch.records.audit_values import Count, Day, Share
@@ -243,7 +243,7 @@ def read_records(
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
         rejected, contacts = _split_rejected(engine, matched, customers, window, raw)
-        happened, unread = dated_events_of(matched, raw.dates, engine)
+        happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
             engine, "interactions", rejected, LOG_REASONS, raw.ordered
@@ -273,6 +273,7 @@ def read_records(
         )
         unreadable = (
             *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
+            *unread_event_facts(seen.unread, log_read),
             *unreadable,
         )
     audit = Audit(
@@ -288,7 +289,6 @@ def read_records(
             *window_facts(study, window, days, raw.dated),
             *missing_facts((*seen.missing, *who.missing), reads),
             *grade_facts(tally),
-            *unread_facts(unread),
             *causes,
             *customer_facts(engine, customers, tally),
         ),
@@ -367,7 +367,7 @@ def _activity(
             leaving=nw.lit(0)
         )
         _, contacts = _split_rejected(engine, whose, customers, window, raw)
-        happened, unread = dated_events_of(whose, raw.dates, engine)
+        happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
         people = engine.collect(everyone.select(nw.len())).item()
@@ -381,10 +381,10 @@ def _activity(
     facts = (
         *source_facts(source_notes(study, engine)),
         *unreadable,
+        *unread_event_facts(seen.unread, read),
         *window_facts(study, window, days, raw.dated),
         *missing_facts(seen.missing, {"interactions": read}),
         *grade_facts(tally),
-        *unread_facts(unread),
         Fact("customers", Count(people), "who appear in kept contacts"),
         *(
             (
