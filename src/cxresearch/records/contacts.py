@@ -174,6 +174,24 @@ def available_columns(study: Study, engine: Engine) -> frozenset[str]:
     return _available(study, _log_columns(study, _typed(study, engine, source, schema)[0]))
 
 
+def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
+    """The grades that contacts can have, going by the rules and the columns of the log; no row is looked at.
+
+    Raises: as `available_columns`.
+    """
+    source, schema, _ = opened(study, engine, "interactions", numbered=False)
+    columns = _log_columns(study, _typed(study, engine, source, schema)[0])
+    rules_given = study.moments
+    by_column = {"grade", "level"} & set(columns) or (
+        "score" in columns and study.interactions.scale is not None
+    )
+    if by_column and rules_given.neutral != "otherwise":
+        return frozenset(("bad", "neutral", "good", "unknown"))
+    return frozenset(
+        g for g in ("bad", "neutral", "good") if getattr(rules_given, g) is not None
+    ) | {"unknown"}
+
+
 def _available(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
     household = {"household"} if study.retention.cluster else set()
     return (

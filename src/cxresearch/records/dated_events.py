@@ -132,8 +132,9 @@ def dated_events_of(log: Frame, dates: tuple[str, ...], engine: Engine) -> Frame
     some = [~nw.col(d).is_null() for d in dates]
     nothing = nw.lit(None).cast(nw.Int64)
     rows = log.filter(nw.col("reason").is_null() & nw.any_horizontal(*some, ignore_nulls=True))
-    rows = rows.with_columns(**{d: nothing for d in DATES if d not in dates})
-    rows = engine.keep(rows.select("customer", "day", "second", "grade", *DATES))
+    absent = [nothing.alias(d) for d in DATES if d not in dates]
+    present = [d for d in DATES if d in dates]
+    rows = engine.keep(rows.select("customer", "day", "second", "grade", *present, *absent))
     solved = nw.max_horizontal("resolved_at", "problem_at")
     both = ~nw.col("resolved_at").is_null() & ~nw.col("problem_at").is_null()
     informed_before = nw.coalesce(nw.col("informed_at") < nw.col("problem_at"), nw.lit(False))

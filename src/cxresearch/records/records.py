@@ -28,7 +28,7 @@ from cxresearch.records.audit import (
     window_facts,
 )
 from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.records.contacts import GRADES, available_columns, read_log
+from cxresearch.records.contacts import GRADES, available_columns, possible_grades, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
@@ -317,6 +317,16 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
     """
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         return available_columns(study, _engine_of(engine))
+
+
+def possible_grades_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
+    """The grades that contacts can have by a study's rules and the columns of its log; no row is looked at.
+
+    Raises:
+        SourceError, DataError: as `read_records`.
+    """
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        return possible_grades(study, _engine_of(engine))
 
 
 def _engine_of(engine: Engine | str) -> Engine:
