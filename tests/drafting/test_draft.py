@@ -514,3 +514,30 @@ def test_the_id_of_a_contact_of_several_rows_is_named(tmp_path):
     text = " ".join(draft.text.replace("#  ", "").split())
     assert 'select "ticket", min("customer_id") as "customer_id"' in text
     assert 'group by "ticket"' in text
+
+
+@pytest.mark.parametrize("unit", ["day", "minute"])
+def test_purchases_of_one_day_are_pointed_out_where_there_is_no_clock(tmp_path, unit):
+    rng = random.Random(8)
+    table = pl.DataFrame(
+        [
+            {"customer_id": f"C{i % 60:03}", "at": DAY + timedelta(days=rng.randrange(500)), "n": i}
+            for i in range(400)
+        ]
+    )
+    table = pl.concat([table, table.head(16).with_columns(n=pl.col("n") + 400)])
+    if unit == "minute":
+        minutes = pl.duration(minutes=pl.int_range(pl.len()))
+        table = table.with_columns(pl.col("at").cast(pl.Datetime) + minutes)
+    assert ("lines or" in draft_of(tmp_path, sales=table).text) == (unit == "day")
+
+
+def test_another_part_of_the_log_is_pointed_out(tmp_path):
+    later = calls().rename({"customer_id": "CustomerID", "stars": "Rating"})
+    text = draft_of(tmp_path, calls=calls(), later=later).text
+    assert "3 of the 4 columns" in text
+    assert "UNION ALL" in text
+
+
+def test_a_table_of_customers_is_no_part_of_the_log(tmp_path):
+    assert "UNION ALL" not in draft_of(tmp_path, calls=calls(), customers=customers()).text

@@ -26,6 +26,7 @@ from cxresearch.drafting.log_sections import (
     find_customer,
     write_interactions,
     write_moments,
+    write_other_parts,
     write_others,
     write_reasons,
 )
@@ -176,6 +177,7 @@ def _write(tables: Sequence[TableFacts], folder: Path) -> tuple[str, StudyText]:
         _tables(text, tables)
     write_interactions(text, where, customer, at, lookup)
     write_others(text, "other tables that could be the log", other_logs)
+    write_other_parts(text, where, other_logs)
     write_moments(text, where)
     if retention is None:
         write_activity(text, tables, silences)

@@ -137,7 +137,7 @@ def _one_contact(text: StudyText, log: TableFacts, customer: Guess | None, at: G
     pairs = log.frame.select(customer.name, at.name).drop_nulls().unique()
     contacts = int(pairs.collect().height)
     rows = min(customer.column.filled, at.column.filled)
-    if contacts >= 0.9 * rows:
+    if contacts >= (0.99 if _is_day_only(log, at.column) else 0.9) * rows:
         return
     text.comment(
         f"look: {rows:,} rows with a customer and a time hold {contacts:,} different pairs of them, so several "
@@ -153,6 +153,31 @@ def _one_contact(text: StudyText, log: TableFacts, customer: Guess | None, at: G
             f"select {number}, min({who}) as {who}, min({when}) as {when}, count(*) as n_rows from {log.name} "
             f"group by {number}; add min, max or sum of the other columns that are of use"
         )
+
+
+def _is_day_only(log: TableFacts, column: ColumnFacts) -> bool:
+    """Whether times have no time of day, so that all rows of a customer and a day are at one time."""
+    key = column.times[0].key
+    if key is not None:
+        return not any(part in key for part in ("H", "I", "hh", "epoch", "excel"))
+    kind = log.frame.collect_schema()[column.name]
+    if kind == pl.String:
+        longest = pl.col(column.name).str.strip_chars().str.len_chars().max()
+        return int(log.frame.select(longest).collect().item() or 0) <= 10
+    return bool(kind == pl.Date)
+
+
+def write_other_parts(text: StudyText, log: TableFacts, others: Iterable[TableFacts]) -> None:
+    """Say it where another table seems to hold another part of the log under almost the same names."""
+    names = {"".join(roles.words_of(c.name)) for c in log.columns}
+    for other in others:
+        shared = names & {"".join(roles.words_of(c.name)) for c in other.columns}
+        if len(shared) >= 0.75 * min(len(names), len(other.columns)):
+            text.comment(
+                f"look: {other.name} has {len(shared)} of the {len(log.columns)} columns of {log.name} by their names, "
+                "so it may be another part of the log, which is not read as it stands. A query over [tables] with "
+                "UNION ALL puts them together; rows that stand in both are to be taken from one of them"
+            )
 
 
 def _find_contact_key(log: TableFacts, customer: str, at: str, contacts: int) -> ColumnFacts | None:
