@@ -47,7 +47,7 @@ _BEGINNINGS = (
 logging.getLogger("fastexcel").addHandler(logging.NullHandler())  # it speaks of empty columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceNote:
     """Something that was found out about files instead of being declared.
 
@@ -130,7 +130,7 @@ class FileReader:
         return [str(f) for f in files], table
 
     def _note(self, what: str, files: int, remedy: str) -> None:
-        self.notes.append(SourceNote(self.table, what, files, remedy))
+        self.notes.append(SourceNote(table=self.table, what=what, count=files, remedy=remedy))
 
     def _check_keys(self, kind: str) -> None:
         """Keys that say nothing about this kind of file would be passed over in silence."""
