@@ -14,6 +14,7 @@ import polars as pl
 
 DAYS, RATE, PART = 730, 1 / 16, 250_000
 FIRST = datetime(2022, 1, 1)
+LOG_SOURCE = "interactions/*.parquet"  # as SETTINGS names it
 SETTINGS = """\
 [study]
 name = "Benchmark"

@@ -18,6 +18,7 @@ import statsmodels.stats.multitest
 import statsmodels.stats.proportion  # noqa: F401 - as above
 
 from cxresearch.claims.evaluate import evaluate
+from cxresearch.explore import audit as audit_of
 from cxresearch.histories import bad_count
 from cxresearch.records.records import read_records
 from cxresearch.risk.episodes import episodes
@@ -41,6 +42,26 @@ def scan(folder: Path, _: str) -> object:
         .collect()
     )
     return {"rows": log.height}
+
+
+def ordered(folder: Path, _: str) -> object:
+    """Sort the columns that a claim needs by customer and time; reading them is not counted."""
+    columns = ("customer", "at", "stars")
+    log = pl.scan_parquet(folder / "interactions" / "*.parquet").select(columns).collect()
+    start = time.perf_counter()
+    log.sort("customer", "at")
+    return {"seconds": time.perf_counter() - start}
+
+
+def scan_csv(folder: Path, _: str) -> object:
+    """Read the whole file of contacts, with types."""
+    return {"rows": pl.read_csv(folder / "interactions.csv").height}
+
+
+def audited(folder: Path, engine: str) -> object:
+    """The audit of both tables."""
+    audit = audit_of(read_study(folder), engine=engine)
+    return {"rows": dict(audit.read)["interactions"]}
 
 
 def sort(folder: Path, _: str) -> object:
@@ -87,6 +108,9 @@ def catalogue(folder: Path, engine: str) -> object:
 
 TASKS: dict[str, Callable[[Path, str], object]] = {
     "scan": scan,
+    "scan_csv": scan_csv,
+    "ordered": ordered,
+    "audited": audited,
     "sort": sort,
     "episodes": to_episodes,
     "docket": docket,

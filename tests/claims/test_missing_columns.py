@@ -77,3 +77,21 @@ def test_it_is_shown_as_text_table_and_html():
 def test_records_give_the_same():
     study = study_of()
     assert rank_missing_columns(cx.read_records(study)) == rank_missing_columns(study)
+
+
+def test_a_claim_about_a_grade_that_no_rule_gives_cannot_be_tried():
+    log = LOG.drop("grade").with_columns(pieces=pl.Series([1, 5]))
+
+    def lacks(**moments):
+        raw = {"interactions": WINDOW, "moments": moments}
+        checked = cx.check_claims(cx.study_from(raw, interactions=log, retention=WHO))
+        return dict(zip(checked.claims, checked.lacks, strict=True))
+
+    only_good = lacks(good="pieces >= 4", neutral="otherwise")
+    assert "no contact is graded bad" in only_good["bad-moments-drive-away"]
+    assert "bad moments" in only_good["anger-to-appreciation"]
+    assert only_good["good-moments-build"] == ""
+    only_bad = lacks(bad="pieces < 2", neutral="otherwise")
+    assert only_bad["bad-moments-drive-away"] == ""
+    assert "no contact is graded good" in only_bad["good-moments-build"]
+    assert "good moments" in only_bad["anger-to-appreciation"]

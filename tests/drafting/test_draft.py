@@ -466,3 +466,78 @@ def test_command_whose_audit_fails(tmp_path):
     assert done.exit_code == 1
     assert "the audit of" in done.stderr
     assert (tmp_path / "study.toml").is_file()
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_question_mark_is_no_customer(tmp_path, kind):
+    table = calls().with_columns(
+        customer_id=pl.when(pl.int_range(pl.len()) < 7)
+        .then(pl.lit("?"))
+        .otherwise(pl.col("customer_id"))
+    )
+    path = tmp_path / f"calls.{kind}"
+    table.write_csv(path) if kind == "csv" else table.write_excel(path)
+    draft = cx.drafting.draft_study([path], out=tmp_path)
+    log = settings(draft)["interactions"]
+    if kind == "csv":
+        assert log["format"]["null_values"] == ["", "?"]
+    else:
+        assert log["null_values"] == ["?"]
+    reasons = {f.reason: f.rows for f in draft.audit.findings}
+    assert reasons["no customer"] == 7
+    assert "? stands for nothing in customer_id" in draft.text or kind == "xlsx"
+
+
+def test_the_rarer_side_of_a_flag_is_the_candidate(tmp_path):
+    table = (
+        calls()
+        .drop("stars")
+        .with_columns(in_time=pl.int_range(pl.len()) % 10 > 0, late=pl.int_range(pl.len()) % 9 == 0)
+    )
+    text = draft_of(tmp_path, calls=table).text
+    assert '# bad = "not in_time"' in text
+    assert '# bad = "late"' in text
+
+
+def test_a_rule_that_is_not_written_yet_gets_no_warning(tmp_path):
+    draft = draft_of(tmp_path, calls=calls().drop("stars"))
+    assert draft.open_keys == ("moments.bad",)
+    assert draft.audit.warnings == ()
+    assert "moments.bad is open" in draft.audit.graded_by
+
+
+def test_the_id_of_a_contact_of_several_rows_is_named(tmp_path):
+    table = calls(200).with_columns(ticket=pl.int_range(pl.len()) + 5000)
+    draft = draft_of(
+        tmp_path, calls=pl.concat([table, table.with_columns(stars=pl.lit(3, pl.Int64))])
+    )
+    text = " ".join(draft.text.replace("#  ", "").split())
+    assert 'select "ticket", min("customer_id") as "customer_id"' in text
+    assert 'group by "ticket"' in text
+
+
+@pytest.mark.parametrize("unit", ["day", "minute"])
+def test_purchases_of_one_day_are_pointed_out_where_there_is_no_clock(tmp_path, unit):
+    rng = random.Random(8)
+    table = pl.DataFrame(
+        [
+            {"customer_id": f"C{i % 60:03}", "at": DAY + timedelta(days=rng.randrange(500)), "n": i}
+            for i in range(400)
+        ]
+    )
+    table = pl.concat([table, table.head(16).with_columns(n=pl.col("n") + 400)])
+    if unit == "minute":
+        minutes = pl.duration(minutes=pl.int_range(pl.len()))
+        table = table.with_columns(pl.col("at").cast(pl.Datetime) + minutes)
+    assert ("lines or" in draft_of(tmp_path, sales=table).text) == (unit == "day")
+
+
+def test_another_part_of_the_log_is_pointed_out(tmp_path):
+    later = calls().rename({"customer_id": "CustomerID", "stars": "Rating"})
+    text = draft_of(tmp_path, calls=calls(), later=later).text
+    assert "3 of the 4 columns" in text
+    assert "UNION ALL" in text
+
+
+def test_a_table_of_customers_is_no_part_of_the_log(tmp_path):
+    assert "UNION ALL" not in draft_of(tmp_path, calls=calls(), customers=customers()).text

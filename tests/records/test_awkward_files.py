@@ -483,3 +483,32 @@ def test_dates_of_customers_in_a_format(tmp_path, engine):
     audit = cx.audit(made_study, engine=engine)
     assert {f.reason: f.rows for f in audit.findings} == {"end not readable": 1}
     assert "retention.end not readable" in str(audit)
+
+
+def test_cells_that_hold_an_error_are_counted_and_named(tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "log.xlsx") as book:
+        sheet = book.add_worksheet("Log")
+        sheet.write_row(0, 0, ["who", "day", "stars"])
+        for i in range(1, 41):
+            sheet.write_row(i, 0, [f"c{i % 5}", f"2024-02-{i % 28 + 1:02}", i % 5 + 1])
+        sheet.write_formula(4, 2, "=1/0", None, "#DIV/0!")
+        sheet.write_formula(7, 2, "=1/0", None, "#DIV/0!")
+        sheet.write_formula(9, 0, "=NA()", None, "#N/A")
+    study = cx.study_from(
+        {
+            "interactions": {
+                "source": str(tmp_path / "log.xlsx"),
+                "customer": "who",
+                "at": "day",
+                "score": "stars",
+                "scale": [1, 5],
+            },
+            "retention": {"kind": "activity", "gap_days": 5},
+        }
+    )
+    audit = cx.audit(study)
+    (cells,) = [f for f in audit.facts if "error of the workbook" in f.name]
+    assert cells.name == "interactions: cells that hold an error of the workbook"
+    assert str(cells.value) == "3"
+    assert cells.hint == ": 2 #DIV/0! in 'stars', 1 #N/A in 'who'"
+    assert {f.reason: f.rows for f in audit.findings}["no customer"] == 1

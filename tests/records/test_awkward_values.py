@@ -363,7 +363,7 @@ CASES: dict[str, Case] = {
     ),
     "complaint not readable": Case(
         log=put("complained_at", "soon", range(3)),
-        says=("times of dated events not readable", "taken as absent"),
+        says=("times not readable in complained_at", "taken as absent", "'soon'"),
     ),
     "complaint that is the leaving": Case(
         log=add(

@@ -406,6 +406,8 @@ VALUES = {
                              datetime(2021, 2, 3), None, datetime(1970, 1, 31)],
     "ln(g)": [float(f"{math.log(2):.9g}"), float(f"{math.log(0.5):.9g}"), None, float(f"{math.log(3):.9g}"), 0.0, None],
     "sqrt(g)": [float(f"{v**0.5:.9g}") if v > 0 else None for v in (2.0, 0.5, -1.25, 3.0, 1.0)] + [None],
+    "upper('straße ' || n)": ["STRAẞE 12", "STRAẞE -3.7", "STRAẞE  5 ", "STRAẞE X", None, "STRAẞE 1E3"],
+    "lower('İSTANBUL')": ["istanbul"] * 6,
     "regexp_matches(s, '^[a-z]')": [False, False, False, False, None, True],
 }  # fmt: skip
 

@@ -161,6 +161,7 @@ NODES = {
     "-stars > 3": lambda r: lt(r["stars"], -3),
     "abs(stars) = 4": lambda r: None if r["stars"] is None else abs(r["stars"]) == 4,
     "lower(text) = 'chat'": lambda r: None if r["text"] is None else r["text"].lower() == "chat",
+    "upper('groß') = 'GROẞ'": lambda _: True,
     "upper(text) = 'CHAT'": lambda r: None if r["text"] is None else r["text"].upper() == "CHAT",
     "trim(text) = 'bill'": lambda r: None if r["text"] is None else r["text"].strip() == "bill",
     "length(text) = 3": lambda r: eq(length(r["text"]), 3),

@@ -19,12 +19,13 @@ from cxresearch.claims.kinds import (
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.validation import features
 from cxresearch.engines import Engine
+from cxresearch.engines import engine as engine_named
 from cxresearch.errors import NotTestable
 from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
 from cxresearch.records.audit_values import Share
 from cxresearch.records.contacts import GRADES
-from cxresearch.records.records import Records, columns_of, study_of
+from cxresearch.records.records import Records, columns_of, possible_grades_of, study_of
 from cxresearch.result import Result
 from cxresearch.study import Study
 
@@ -124,18 +125,39 @@ def adapt_to_study(
     nobody = {g for g, n in graded.items() if isinstance(n, Share) and n.count == 0}
 
     def grade_of(name: str) -> str:
-        entry = claim.histories.get(name, {})
-        return str(
-            entry.get("grade", "bad" if entry.get("use") in ("bad_count", "first_bad") else "")
-        )
+        return _grade_of(claim, name)
 
-    reference = reading.reference_grade if isinstance(reading, AttributableShareReading) else None
-    for grade in (*map(grade_of, reading.subjects()), reference):
+    for grade in _grades_compared(claim, reading):
         if grade in nobody:
             raise NotTestable("no_such_data", f"{grade} moments: no contact is graded {grade}")
     if not isinstance(reading, ModelReading):
         return reading
     return cast(AnyReading, _with_terms_of_study(study, reading, nobody, grade_of))
+
+
+def _grade_of(claim: Claim, history: str) -> str:
+    """The grade that a history is about; empty where it is about none, or several."""
+    entry = claim.histories.get(history, {})
+    return str(entry.get("grade", "bad" if entry.get("use") in ("bad_count", "first_bad") else ""))
+
+
+def _grades_compared(claim: Claim, reading: AnyReading) -> tuple[str, ...]:
+    """The grades that the number of a reading is about."""
+    reference = reading.reference_grade if isinstance(reading, AttributableShareReading) else None
+    named = (*(_grade_of(claim, name) for name in reading.subjects()), reference or "")
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def _missing_grade(claim: Claim, possible: Collection[str]) -> str:
+    """What to say of a claim about a grade that no contact can have; empty where there is none."""
+    wanted = list(_grades_compared(claim, claim.primary))
+    uses = {claim.histories.get(name, {}).get("use") for name in claim.primary.subjects()}
+    if "bad_then_good" in uses:
+        wanted += ["bad", "good"]
+    for grade in wanted:
+        if grade not in possible:
+            return f"{grade} moments: no contact is graded {grade}; [moments] says which are"
+    return ""
 
 
 def _with_terms_of_study(
@@ -223,10 +245,16 @@ def check_claims(study: Study | Records, *, engine: Engine | str = "polars") -> 
     """
     settings = study_of(study)
     result = claims_of(settings.claims)
-    has = study.available if isinstance(study, Records) else columns_of(settings, engine)
+    if isinstance(study, Records):
+        has = study.available
+        counts = {g: study.audit.fact(f"{g} moments") for g in GRADES}
+        possible = {g for g, n in counts.items() if not isinstance(n, Share) or n.count}
+    else:
+        reader = engine_named(engine) if isinstance(engine, str) else engine  # opens the log once
+        has, possible = columns_of(settings, reader), set(possible_grades_of(settings, reader))
     return ClaimCheck(
         tuple(c.id for c in result),
         tuple(c.statement for c in result),
         tuple(c.source for c in result),
-        tuple(missing_requirement(c, settings, has) for c in result),
+        tuple(missing_requirement(c, settings, has) or _missing_grade(c, possible) for c in result),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from cxresearch.drafting.log_sections import (
     find_customer,
     write_interactions,
     write_moments,
+    write_other_parts,
     write_others,
     write_reasons,
 )
@@ -148,9 +149,12 @@ def _audited(
         return None, ""
     try:
         study: Study = study_from(raw, folder=folder)
-        if open_keys:
-            study = study.replace(bad=_NOBODY)
-        return audit_of(study), ""
+        if not open_keys:
+            return audit_of(study), ""
+        seen = audit_of(study.replace(bad=_NOBODY))
+        # the rule that nothing fits stands for one that is missing: it is no mistake of the study
+        real = tuple(w for w in seen.warnings if w.code != "rule_matches_nothing")
+        return replace(seen, warnings=real, graded_by="nothing yet: moments.bad is open"), ""
     except CxResearchError as e:
         return None, str(e)
 
@@ -173,6 +177,7 @@ def _write(tables: Sequence[TableFacts], folder: Path) -> tuple[str, StudyText]:
         _tables(text, tables)
     write_interactions(text, where, customer, at, lookup)
     write_others(text, "other tables that could be the log", other_logs)
+    write_other_parts(text, where, other_logs)
     write_moments(text, where)
     if retention is None:
         write_activity(text, tables, silences)

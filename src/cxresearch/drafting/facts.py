@@ -12,6 +12,7 @@ import polars as pl
 
 from cxresearch.drafting.time_forms import TimeForm, forms_of_numbers, forms_of_texts
 from cxresearch.engines import Engine
+from cxresearch.study.words import fold, missing_words
 
 Kind = Literal["text", "whole numbers", "numbers", "true or false", "times", "other"]
 FEW = 24  # distinct values that can be listed
@@ -132,6 +133,13 @@ def plain(value: object, longest: int = 40) -> str:
     """A value of a table as a comment shows it: on one line, no character that steers, cut if long."""
     text = "".join(c if c.isprintable() else "?" for c in str(value))
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def unknown_null_words(columns: Iterable[ColumnFacts]) -> tuple[str, ...]:
+    """Words for nothing in some columns that a study takes for values unless it names them."""
+    known = missing_words()
+    words = (w for c in columns for w in c.null_words if fold(w) not in known)
+    return tuple(dict.fromkeys(words))
 
 
 def columns_of(frame: pl.LazyFrame) -> tuple[int, tuple[ColumnFacts, ...]]:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import polars as pl
+
 from cxresearch.drafting import roles
-from cxresearch.drafting.facts import ColumnFacts, TableFacts, as_day, plain
+from cxresearch.drafting.facts import (
+    ColumnFacts,
+    TableFacts,
+    as_day,
+    plain,
+    unknown_null_words,
+)
 from cxresearch.drafting.joins import Join
 from cxresearch.drafting.opening import place_keys
 from cxresearch.drafting.roles import Guess
@@ -31,6 +39,14 @@ def write_source(text: StudyText, table: TableFacts) -> None:
                 text.key(f"format.{name}", inner)
         else:
             text.key(key, value)
+    write_null_words(text, table)
+
+
+def write_null_words(text: StudyText, *tables: TableFacts) -> None:
+    """Words for nothing of a section whose files have no key for them, such as workbooks."""
+    words = unknown_null_words([c for t in tables for c in t.columns])
+    if words:
+        text.guess("null_values", words, "words for nothing", "they are no values elsewhere")
 
 
 def find_customer(table: TableFacts, joins: Sequence[Join]) -> Join | None:
@@ -82,6 +98,7 @@ def _joined_log(text: StudyText, log: TableFacts, lookup: Join) -> Guess | None:
             f"on a.{quote_name(lookup.left[1].name)} = b.{quote_name(key.name)}",
         ],
     )
+    write_null_words(text, log, right)
     return who
 
 
@@ -120,12 +137,65 @@ def _one_contact(text: StudyText, log: TableFacts, customer: Guess | None, at: G
     pairs = log.frame.select(customer.name, at.name).drop_nulls().unique()
     contacts = int(pairs.collect().height)
     rows = min(customer.column.filled, at.column.filled)
-    if contacts < 0.9 * rows:
+    if contacts >= (0.99 if _is_day_only(log, at.column) else 0.9) * rows:
+        return
+    text.comment(
+        f"look: {rows:,} rows with a customer and a time hold {contacts:,} different pairs of them, so several "
+        "rows may be lines or updates of one contact. A query over [tables] can put them together, as in "
+        "data/recipes/online_retail_2.toml; else each row counts as a contact"
+    )
+    key = _find_contact_key(log, customer.name, at.name, contacts)
+    if key is not None:
+        who, when, number = (quote_name(c) for c in (customer.name, at.name, key.name))
         text.comment(
-            f"look: {rows:,} rows with a customer and a time hold {contacts:,} different pairs of them, so several "
-            "rows may be lines or updates of one contact. A query over [tables] can put them together, as in "
-            "data/recipes/online_retail_2.toml; else each row counts as a contact"
+            f"Each of the {key.distinct:,} values of {plain(key.name)} has one customer and one time, so it may be the "
+            f"id of a contact: with the file as {log.name} under [tables], and in place of source, a query such as "
+            f"select {number}, min({who}) as {who}, min({when}) as {when}, count(*) as n_rows from {log.name} "
+            f"group by {number}; add min, max or sum of the other columns that are of use"
         )
+
+
+def _is_day_only(log: TableFacts, column: ColumnFacts) -> bool:
+    """Whether times have no time of day, so that all rows of a customer and a day are at one time."""
+    key = column.times[0].key
+    if key is not None:
+        return not any(part in key for part in ("H", "I", "hh", "epoch", "excel"))
+    kind = log.frame.collect_schema()[column.name]
+    if kind == pl.String:
+        longest = pl.col(column.name).str.strip_chars().str.len_chars().max()
+        return int(log.frame.select(longest).collect().item() or 0) <= 10
+    return bool(kind == pl.Date)
+
+
+def write_other_parts(text: StudyText, log: TableFacts, others: Iterable[TableFacts]) -> None:
+    """Say it where another table seems to hold another part of the log under almost the same names."""
+    names = {"".join(roles.words_of(c.name)) for c in log.columns}
+    for other in others:
+        shared = names & {"".join(roles.words_of(c.name)) for c in other.columns}
+        if len(shared) >= 0.75 * min(len(names), len(other.columns)):
+            text.comment(
+                f"look: {other.name} has {len(shared)} of the {len(log.columns)} columns of {log.name} by their names, "
+                "so it may be another part of the log, which is not read as it stands. A query over [tables] with "
+                "UNION ALL puts them together; rows that stand in both are to be taken from one of them"
+            )
+
+
+def _find_contact_key(log: TableFacts, customer: str, at: str, contacts: int) -> ColumnFacts | None:
+    """The column of ids whose values have one customer and one time each, and several rows."""
+    fits = [
+        c
+        for c in log.columns
+        if c.name not in (customer, at)
+        and c.kind in ("text", "whole numbers")
+        and not c.is_time
+        and contacts <= c.distinct < 0.9 * c.filled
+    ]
+    for c in fits:
+        triples = log.frame.select(c.name, customer, at).drop_nulls().unique()
+        ids, pairs = triples.select(pl.col(c.name).n_unique(), pl.len()).collect().row(0)
+        if ids == pairs:
+            return c
+    return None
 
 
 def _time_zone(text: StudyText, at: Guess | None) -> None:
@@ -251,7 +321,9 @@ def _candidates_for_bad(log: TableFacts) -> list[tuple[str, str]]:
     result: list[tuple[str, str]] = []
     for c in log.columns:
         if c.kind == "true or false":
-            result.append((quoted(c.name), c.describe_values()))
+            rarer = c.values[-1][0] if c.values else "true"  # bad moments are seldom the rule
+            rule = quoted(c.name) if rarer == "true" else f"not {quoted(c.name)}"
+            result.append((rule, c.describe_values()))
         elif (
             c.kind in ("whole numbers", "numbers")
             and not c.is_time

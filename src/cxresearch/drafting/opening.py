@@ -10,7 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.drafting.facts import TableFacts, columns_of
+from cxresearch.drafting.facts import (
+    ColumnFacts,
+    TableFacts,
+    columns_of,
+    plain,
+    unknown_null_words,
+)
 from cxresearch.drafting.text_files import TextForm, inspect_text, is_text_file
 from cxresearch.engines import Engine, engine
 from cxresearch.errors import SourceError
@@ -39,6 +45,9 @@ def inspect_files(files: Sequence[Path], folder: Path) -> tuple[TableFacts, ...]
             frame = open_table(reader, source, form.keys, folder)
             with _open_errors(source):
                 rows, columns = columns_of(frame)
+                if is_text_file(group[0]) and _name_null_words(form, columns):
+                    frame = open_table(reader, source, form.keys, folder)
+                    rows, columns = columns_of(frame)
             if not rows:
                 raise SourceError(f"{source}: the table has no rows")
             sheet = form.keys.get("sheet", "")
@@ -55,6 +64,17 @@ def inspect_files(files: Sequence[Path], folder: Path) -> tuple[TableFacts, ...]
                 )
             )
     return tuple(result)
+
+
+def _name_null_words(form: TextForm, columns: Sequence[ColumnFacts]) -> bool:
+    """Write down the words for nothing that a study would take for values; whether there are any."""
+    words = unknown_null_words(columns)
+    if not words:
+        return False
+    where = [plain(c.name) for c in columns if set(c.null_words) & set(words)]
+    some = ", ".join(where[:4]) + (f" and {len(where) - 4} more" if len(where) > 4 else "")
+    form.say("null_values", ["", *words], f"{', '.join(words)} stands for nothing in {some}")
+    return True
 
 
 def _forms(file: Path) -> list[TextForm]:
@@ -118,7 +138,9 @@ def place_keys(how: Mapping[str, Any]) -> dict[str, Any]:
     """Keys that say how a file is read, where a section of a study file holds them."""
     result: dict[str, Any] = {}
     for key, value in how.items():
-        is_format = key in Format.__struct_fields__ and key not in Interactions.__struct_fields__
+        is_format = key == "null_values" or (
+            key in Format.__struct_fields__ and key not in Interactions.__struct_fields__
+        )
         (result.setdefault("format", {}) if is_format else result)[key] = value
     return result
 

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 from cxresearch.drafting import roles
 from cxresearch.drafting.facts import ColumnFacts, TableFacts, plain
 from cxresearch.drafting.joins import Retention, find_joins
-from cxresearch.drafting.log_sections import quote_name, write_source, write_time_form
+from cxresearch.drafting.log_sections import (
+    quote_name,
+    write_null_words,
+    write_source,
+    write_time_form,
+)
 from cxresearch.drafting.roles import Guess
 from cxresearch.drafting.silences import Silences
 from cxresearch.drafting.study_text import StudyText
@@ -73,6 +78,7 @@ def write_contract(
         write_source(text, table)
     else:
         _joined_end(text, retention, [c.name for c in described])
+        write_null_words(text, table, retention.end_table)
     overlap = _overlap(log, of_log, table, who)
     text.guess("customer", who.name, "whose relation it is", f"{who.reason}{overlap}")
     text.guess("start", retention.start.name, "when it began", retention.start.reason)

@@ -382,15 +382,26 @@ def grade_facts(kept: Tallied) -> tuple[Fact, ...]:
 
 def source_facts(notes: Sequence[SourceNote]) -> tuple[Fact, ...]:
     """What was found out about the files read, instead of being declared."""
-    return tuple(Fact(f"{n.table}: files {n.what}", Count(n.files), n.remedy) for n in notes)
+    return tuple(
+        Fact(f"{n.table}: {n.unit} {n.what}", Count(n.count), n.remedy, n.hint) for n in notes
+    )
 
 
-def unread_facts(times: int) -> tuple[Fact, ...]:
-    """How many times of problems, complaints and the like could not be read."""
-    return (
-        (Fact("times of dated events not readable", Count(times), "taken as absent"),)
-        if times
-        else ()
+def unread_event_facts(words: Iterable[MissingWords], read: int) -> tuple[Fact, ...]:
+    """Times of problems, complaints and the like that cannot be read, by column, with two of the texts.
+
+    Args:
+        words: what stands there.
+        read: rows of the log.
+    """
+    return tuple(
+        Fact(
+            f"times not readable in {w.column}",
+            Share(w.rows, read),
+            "taken as absent; name under null_values what means nothing, or bring them into the form of at by a query",
+            f": {', '.join(map(repr, w.words))}",
+        )
+        for w in words
     )
 
 

@@ -174,6 +174,24 @@ def available_columns(study: Study, engine: Engine) -> frozenset[str]:
     return _available(study, _log_columns(study, _typed(study, engine, source, schema)[0]))
 
 
+def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
+    """The grades that contacts can have, going by the rules and the columns of the log; no row is looked at.
+
+    Raises: as `available_columns`.
+    """
+    source, schema, _ = opened(study, engine, "interactions", numbered=False)
+    columns = _log_columns(study, _typed(study, engine, source, schema)[0])
+    rules_given = study.moments
+    by_column = {"grade", "level"} & set(columns) or (
+        "score" in columns and study.interactions.scale is not None
+    )
+    if by_column and rules_given.neutral != "otherwise":
+        return frozenset(("bad", "neutral", "good", "unknown"))
+    return frozenset(
+        g for g in ("bad", "neutral", "good") if getattr(rules_given, g) is not None
+    ) | {"unknown"}
+
+
 def _available(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
     household = {"household"} if study.retention.cluster else set()
     return (
@@ -309,7 +327,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     frame = frame.with_columns(
         cx_at_none=_no_time(columns["at"], schema[columns["at"]], nothing, are_days=are_days),
     ).with_columns(cx_day=nw.when(~nw.col("cx_at_none")).then(nw.col("cx_day")))
-    frame, dates = dated_events.dated(frame, engine, study, schema, columns)
+    frame, dates, unread = dated_events.dated(frame, engine, study, schema, columns)
     available = _available(study, columns)
     wanted = (
         contact_attributes.available(study, columns)
@@ -345,7 +363,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
 
-    surveyed = _surveyed(study, schema, columns, visible, numbers, stored)
+    surveyed = _surveyed(study, schema, columns, visible, numbers, stored, unread)
 
     def table(who: nw.Expr, **odd: nw.Expr) -> Frame:
         return frame.with_columns(cx_customer=who).select(
@@ -391,6 +409,7 @@ def _surveyed(
     visible: Mapping[str, nw.dtypes.DType],
     numbers: Mapping[str, nw.Expr],
     stored: Mapping[str, nw.dtypes.DType],
+    unread: Mapping[str, nw.Expr],
 ) -> dict[str, nw.Expr]:
     """What is counted while the log is gone through; see `cxresearch.records.survey`."""
     settings, rules_given = study.interactions, study.moments
@@ -432,6 +451,7 @@ def _surveyed(
         missing=missing,
         no_days=no_days,
         unknown=unknown,
+        unread=unread,
         hits=hits,
         channel=texts.get("channel"),
         touchpoint=texts.get("touchpoint") if settings.unattended else None,

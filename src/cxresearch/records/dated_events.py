@@ -7,7 +7,6 @@ without a date would look ahead, since it was set when all was over; it is refus
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import reduce
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -72,10 +71,8 @@ def dated(
     study: Study,
     schema: Mapping[str, nw.dtypes.DType],
     columns: Mapping[str, str],
-) -> tuple[Frame, dict[str, nw.Expr]]:
+) -> tuple[Frame, dict[str, nw.Expr], dict[str, nw.Expr]]:
     """The frame with what is needed to know when things happened, and by name the second since 1970 of each.
-
-    ``unread`` is how many of a row's times cannot be read.
 
     Args:
         frame: the log, with ``cx_day`` and ``cx_second`` of the contact.
@@ -83,8 +80,11 @@ def dated(
         study: its formats.
         schema: the log's columns.
         columns: canonical name to column.
+
+    Returns:
+        The frame, the seconds, and by name what is written where a time cannot be read, as text.
     """
-    settings, made, blind = study.interactions, dict[str, nw.Expr](), []
+    settings, made, unread = study.interactions, dict[str, nw.Expr](), dict[str, nw.Expr]()
     nothing = ["", *missing_words(settings.null_values)]
     at = _seconds("cx")
     for name in (n for n in DATES if n in columns):
@@ -105,17 +105,16 @@ def dated(
             made[name] = _seconds(prefix)
         else:
             made[name] = nw.when(~day.is_in(list(NO_DAYS))).then(_seconds(prefix))
-        blind.append(is_written & day.is_null())
+        if kind not in (nw.Date, nw.Datetime):
+            unread[name] = nw.when(is_written & day.is_null()).then(written.cast(nw.String))
     if "is_problem" in columns and "problem_at" not in made:
         column = columns["is_problem"]
         made["problem_at"] = nw.when(flag(column, schema[column], settings) == 1).then(at)
-    if blind:
-        made["unread"] = reduce(lambda a, b: a + b, [lost.cast(nw.Int32) for lost in blind])
-    return frame, made
+    return frame, made, unread
 
 
-def dated_events_of(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple[Frame, int]:
-    """The dated events of the contacts that are kept, one row each, and how many times could not be read.
+def dated_events_of(log: Frame, dates: tuple[str, ...], engine: Engine) -> Frame:
+    """The dated events of the contacts that are kept, one row each.
 
     Args:
         log: customer, day, second, grade, reason, and the second of each of `dates`.
@@ -126,19 +125,16 @@ def dated_events_of(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple
         Rows customer, day, second (when it took effect), kind (position in `KINDS`), begun (second since 1970
         at which the problem itself began; -1 of other kinds), took (seconds from then to its resolution; -1 where there
         is none), grade (of the contact), informed (1 if the customer had been
-        informed of the problem before it came); the number comes last.
+        informed of the problem before it came).
     """
     if not dates:
-        return no_dated_events(engine), 0
-    unread = nw.col("unread") if "unread" in dates else nw.lit(0)
-    some = [~nw.col(d).is_null() for d in dates if d != "unread"]
+        return no_dated_events(engine)
+    some = [~nw.col(d).is_null() for d in dates]
     nothing = nw.lit(None).cast(nw.Int64)
-    rows = log.filter(
-        nw.col("reason").is_null() & nw.any_horizontal(*some, unread > 0, ignore_nulls=True)
-    )
-    rows = rows.with_columns(**{d: nothing for d in DATES if d not in dates}, unread=unread)
-    rows = engine.keep(rows.select("customer", "day", "second", "grade", "unread", *DATES))
-    lost = int(engine.collect(rows.select(nw.col("unread").sum())).item() or 0)
+    rows = log.filter(nw.col("reason").is_null() & nw.any_horizontal(*some, ignore_nulls=True))
+    absent = [nothing.alias(d) for d in DATES if d not in dates]
+    present = [d for d in DATES if d in dates]
+    rows = engine.keep(rows.select("customer", "day", "second", "grade", *present, *absent))
     solved = nw.max_horizontal("resolved_at", "problem_at")
     both = ~nw.col("resolved_at").is_null() & ~nw.col("problem_at").is_null()
     informed_before = nw.coalesce(nw.col("informed_at") < nw.col("problem_at"), nw.lit(False))
@@ -168,7 +164,7 @@ def dated_events_of(log: Frame, dates: tuple[str, ...], engine: Engine) -> tuple
                 .alias("informed"),
             )
         )
-    return engine.keep(nw.concat(parts, how="vertical")), lost
+    return engine.keep(nw.concat(parts, how="vertical"))
 
 
 def no_dated_events(engine: Engine) -> Frame:

@@ -10,9 +10,11 @@ import csv
 import logging
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import polars as pl
 
@@ -45,21 +47,25 @@ _BEGINNINGS = (
 logging.getLogger("fastexcel").addHandler(logging.NullHandler())  # it speaks of empty columns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceNote:
     """Something that was found out about files instead of being declared.
 
     Attributes:
         table: the table read, such as ``interactions`` or ``tables.tickets``.
         what: as a phrase, such as ``read as cp1252``.
-        files: how many files.
+        count: how many files or cells.
         remedy: what to write where it is wrong.
+        unit: what is counted: ``files`` or ``cells``.
+        hint: names of columns and the like, which no page shows; appended to the remedy.
     """
 
     table: str
     what: str
-    files: int
+    count: int
     remedy: str
+    unit: str = "files"
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +130,7 @@ class FileReader:
         return [str(f) for f in files], table
 
     def _note(self, what: str, files: int, remedy: str) -> None:
-        self.notes.append(SourceNote(self.table, what, files, remedy))
+        self.notes.append(SourceNote(table=self.table, what=what, count=files, remedy=remedy))
 
     def _check_keys(self, kind: str) -> None:
         """Keys that say nothing about this kind of file would be passed over in silence."""
@@ -286,16 +292,18 @@ class FileReader:
             )
         columns, skipped = self.source.columns, self.source.format.skip_rows
         try:
-            result: pl.DataFrame = book.load_sheet(
+            loaded = book.load_sheet(
                 sheet or sheets[0],
                 header_row=None if columns else skipped,
                 skip_rows=skipped if columns and skipped else None,
                 schema_sample_rows=None,
-            ).to_polars()
+            )
+            batch, errors = loaded.to_arrow_with_errors()
         except fastexcel.FastExcelError as e:
             raise SourceError(
                 f"{self.label}: the sheet cannot be read: {str(e).splitlines()[0][:200]}"
             ) from None
+        result = cast(pl.DataFrame, pl.from_arrow(batch))
         if not result.width:
             raise SourceError(f"{self.label}: the sheet {sheet or sheets[0]!r} is empty")
         if columns is not None:
@@ -304,7 +312,24 @@ class FileReader:
                     f"{self.label}: the sheet has {result.width} columns, and columns names {len(columns)}"
                 )
             result.columns = list(columns)
+        if errors is not None:
+            self._note_error_cells(result.columns, errors.errors)
         return _whole_numbers(numbers_of(result, self.source.format, self.text_columns))
+
+    def _note_error_cells(self, columns: Sequence[str], errors: Iterable[Any]) -> None:
+        """Cells that a formula has left without a value; they count as empty."""
+        counted = Counter((columns[e.offset_position[1]], _error_name(e.detail)) for e in errors)
+        if counted:
+            listed = ", ".join(f"{n:,} {name} in {c!r}" for (c, name), n in counted.most_common(4))
+            note = SourceNote(
+                table=self.table,
+                what="that hold an error of the workbook",
+                count=counted.total(),
+                remedy="taken as empty; mend the formulas, or save their values",
+                unit="cells",
+                hint=f": {listed}",
+            )
+            self.notes.append(note)
 
     def _check_workbook(self, path: Path) -> None:
         """A workbook of the new kind is a zip archive, which could hold far more than it seems to."""
@@ -394,6 +419,16 @@ def _kind(name: str, is_packed: bool) -> str | None:
     """The kind of a file by its name; a packed file whose name says nothing holds text."""
     kind = next((k for k, ends in KINDS.items() if name.lower().endswith(ends)), None)
     return "text" if kind is None and is_packed and not re.search(r"\.\w+$", name) else kind
+
+
+_ERROR_NAMES = {"Div0": "#DIV/0!", "NA": "#N/A", "GettingData": "#GETTING_DATA"}
+_ERROR_NAMES |= {"Name": "#NAME?"} | {n: f"#{n.upper()}!" for n in ("Null", "Num", "Ref", "Value")}
+
+
+def _error_name(detail: str) -> str:
+    """An error of a cell as the workbook shows it."""
+    kind = re.search(r"Error\((\w+)\)", detail)
+    return _ERROR_NAMES.get(kind[1], kind[1]) if kind else "a value of another type"
 
 
 def _whole_numbers(table: pl.DataFrame) -> pl.DataFrame:

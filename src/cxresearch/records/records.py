@@ -24,11 +24,11 @@ from cxresearch.records.audit import (
     source_facts,
     tallied,
     tallied_log,
-    unread_facts,
+    unread_event_facts,
     window_facts,
 )
 from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.records.contacts import GRADES, available_columns, read_log
+from cxresearch.records.contacts import GRADES, available_columns, possible_grades, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
@@ -242,7 +242,7 @@ def read_records(
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
         rejected, contacts = _split_rejected(engine, matched, customers, window, raw)
-        happened, unread = dated_events_of(matched, raw.dates, engine)
+        happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
             engine, "interactions", rejected, LOG_REASONS, raw.ordered
@@ -272,6 +272,7 @@ def read_records(
         )
         unreadable = (
             *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
+            *unread_event_facts(seen.unread, log_read),
             *unreadable,
         )
     audit = Audit(
@@ -287,7 +288,6 @@ def read_records(
             *window_facts(study, window, days, raw.dated),
             *missing_facts((*seen.missing, *who.missing), reads),
             *grade_facts(tally),
-            *unread_facts(unread),
             *causes,
             *customer_facts(engine, customers, tally),
         ),
@@ -316,6 +316,16 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
     """
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         return available_columns(study, _engine_of(engine))
+
+
+def possible_grades_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
+    """The grades that contacts can have by a study's rules and the columns of its log; no row is looked at.
+
+    Raises:
+        SourceError, DataError: as `read_records`.
+    """
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        return possible_grades(study, _engine_of(engine))
 
 
 def _engine_of(engine: Engine | str) -> Engine:
@@ -366,7 +376,7 @@ def _activity(
             leaving=nw.lit(0)
         )
         _, contacts = _split_rejected(engine, whose, customers, window, raw)
-        happened, unread = dated_events_of(whose, raw.dates, engine)
+        happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
         people = engine.collect(everyone.select(nw.len())).item()
@@ -380,10 +390,10 @@ def _activity(
     facts = (
         *source_facts(source_notes(study, engine)),
         *unreadable,
+        *unread_event_facts(seen.unread, read),
         *window_facts(study, window, days, raw.dated),
         *missing_facts(seen.missing, {"interactions": read}),
         *grade_facts(tally),
-        *unread_facts(unread),
         Fact("customers", Count(people), "who appear in kept contacts"),
         *(
             (

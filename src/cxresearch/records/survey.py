@@ -17,6 +17,7 @@ from cxresearch.records.contracts import MissingWords, missing_words_of
 from cxresearch.study.words import fold
 
 _MISSING, _NO_DAY, _UNKNOWN = "cx_missing_", "cx_no_day_", "cx_unknown_"
+_UNREAD = "cx_unread_"
 _HIT, _CHANNEL, _TOUCHPOINT = "cx_hit_", "cx_channel", "cx_touchpoint_name"
 
 
@@ -33,6 +34,7 @@ class Survey:
         is_odd: whether some id is not written as it is compared.
         missing: words for nothing, by column.
         unknown: words that are not known, by column.
+        unread: times of dated events that cannot be read, by column.
         hits: rows for which a rule holds, by rule.
         channels: of each channel, its contacts, and the last day of them.
         names: of channels and, where they were asked for, touchpoints; folded.
@@ -46,6 +48,7 @@ class Survey:
     is_odd: bool
     missing: tuple[MissingWords, ...] = ()
     unknown: tuple[MissingWords, ...] = ()
+    unread: tuple[MissingWords, ...] = ()
     hits: Mapping[str, int] = field(default_factory=dict)
     channels: tuple[tuple[str, int, int], ...] = ()
     names: frozenset[str] = frozenset()
@@ -56,6 +59,7 @@ def survey_columns(
     missing: Mapping[str, nw.Expr],
     no_days: Mapping[str, nw.Expr],
     unknown: Mapping[str, nw.Expr],
+    unread: Mapping[str, nw.Expr],
     hits: Mapping[str, nw.Expr],
     channel: nw.Expr | None,
     touchpoint: nw.Expr | None,
@@ -66,6 +70,7 @@ def survey_columns(
         missing: canonical name of a column to the word for nothing in it, null elsewhere.
         no_days: the same of days that stand for none.
         unknown: the same of words that are not known.
+        unread: the same of times that cannot be read.
         hits: name of a rule to whether it holds.
         channel: the channel as text.
         touchpoint: the touchpoint as text, where names are asked for.
@@ -74,6 +79,7 @@ def survey_columns(
         **{f"{_MISSING}{c}": x for c, x in missing.items()},
         **{f"{_NO_DAY}{c}": x for c, x in no_days.items()},
         **{f"{_UNKNOWN}{c}": x for c, x in unknown.items()},
+        **{f"{_UNREAD}{c}": x for c, x in unread.items()},
         **{f"{_HIT}{c}": x.cast(nw.Int32) for c, x in hits.items()},
         **({_CHANNEL: channel} if channel is not None else {}),
         **({_TOUCHPOINT: touchpoint} if touchpoint is not None else {}),
@@ -89,7 +95,7 @@ def surveyed(engine: Engine, log: Frame, *, has_odd: bool) -> Survey:
         has_odd: whether it has ``odd``: an id that is not written as it is compared.
     """
     columns = log.collect_schema().names()
-    words = [c for c in columns if c.startswith((_MISSING, _NO_DAY, _UNKNOWN))]
+    words = [c for c in columns if c.startswith((_MISSING, _NO_DAY, _UNKNOWN, _UNREAD))]
     hits = [c for c in columns if c.startswith(_HIT)]
     keys = [c for c in (_CHANNEL, _TOUCHPOINT) if c in columns]
     by = ["day", *keys]
@@ -128,6 +134,7 @@ def surveyed(engine: Engine, log: Frame, *, has_odd: bool) -> Survey:
         is_odd=bool(odd) and bool(groups["odd"].max()),
         missing=_words(groups, words, {"words": _MISSING, "days": _NO_DAY}),
         unknown=_words(groups, words, {"words": _UNKNOWN}),
+        unread=_words(groups, words, {"words": _UNREAD}),
         hits={c.removeprefix(_HIT): int(groups[c].sum()) for c in hits},
         channels=_channels(known),
         names=frozenset(fold(name) for c in keys for name in groups[c].drop_nulls().unique()),
@@ -145,7 +152,7 @@ def most_frequent(engine: Engine, log: Frame, column: str) -> tuple[str, ...]:
 
 def base_columns(log: Frame) -> Frame:
     """A log without the columns that are only counted."""
-    prefixes = (_MISSING, _NO_DAY, _UNKNOWN, _HIT, _CHANNEL, _TOUCHPOINT)
+    prefixes = (_MISSING, _NO_DAY, _UNKNOWN, _UNREAD, _HIT, _CHANNEL, _TOUCHPOINT)
     return log.select(*(c for c in log.collect_schema().names() if not c.startswith(prefixes)))
 
 

@@ -286,6 +286,14 @@ class _Rewriter:
             )
         return node
 
+    def in_other_case(self, node: exp.Lower | exp.Upper) -> exp.Expression:
+        """Without the two letters of usual alphabets whose other case is one letter on one engine, two on another."""
+        letter, other = ("İ", "i") if isinstance(node, exp.Lower) else ("ß", "ẞ")
+        plain = sqlglot.parse_one(f"replace(x, '{letter}', '{other}')", dialect="duckdb")
+        for column in list(plain.find_all(exp.Column)):
+            column.replace(node.this.copy())
+        return type(node)(this=plain)
+
     def place(self, node: exp.StrPosition) -> exp.Expression:
         if node.args.get("position") or node.args.get("occurrence"):
             raise self.refuse(node, "takes a text and what is looked for in it")
@@ -453,5 +461,7 @@ _RULES: dict[type[exp.Expression], Callable[[_Rewriter, Any], exp.Expression]] =
     exp.DateAdd: _Rewriter.later,
     exp.StrToTime: _Rewriter.parsed_time,
     exp.TimeToStr: _Rewriter.shown_time,
+    exp.Lower: _Rewriter.in_other_case,
+    exp.Upper: _Rewriter.in_other_case,
     exp.Anonymous: _Rewriter.named,
 }

@@ -202,9 +202,16 @@ _ARITHMETIC: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.Mul: operator.mul,
     exp.Div: lambda a, b: a / nw.when(b != 0).then(b),  # divided by zero is null, as in DuckDB
 }
+
+
+def _lower(text: nw.Expr) -> nw.Expr:
+    return text.str.replace_all("İ", "i", literal=True).str.to_lowercase()
+
+
 _TEXT: dict[type[exp.Expression], Callable[[nw.Expr], nw.Expr]] = {
-    exp.Lower: lambda x: x.str.to_lowercase(),
-    exp.Upper: lambda x: x.str.to_uppercase(),
+    exp.Lower: _lower,
+    # the other case of these two letters is one letter on one engine and two on another
+    exp.Upper: lambda x: x.str.replace_all("ß", "ẞ", literal=True).str.to_uppercase(),
     exp.Trim: lambda x: x.str.strip_chars(" "),  # nothing but spaces, as in DuckDB
     exp.Length: lambda x: x.str.len_chars(),
 }
@@ -492,7 +499,7 @@ class _Compiler:
             {"%": ".*", "_": "."}.get(c, re.escape(c)) for c in str(node.expression.this)
         )
         if isinstance(node, exp.ILike):
-            text, pattern = text.str.to_lowercase(), pattern.lower()
+            text, pattern = _lower(text), pattern.replace("İ", "i").lower()
         result = text.str.contains(
             rf"(?s)^{pattern}\z"
         )  # to Java, $ is also before a last line end
