@@ -311,6 +311,11 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     help="Write the verdicts and the readings behind them as an Excel workbook.",
 )
 @click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
+@click.option(
+    "--by",
+    metavar="COVARIATE",
+    help="Try the claims on each level of it by themselves, such as segment.",
+)
 @_define
 @_engine
 @_state
@@ -323,13 +328,19 @@ def evaluate(
     variables: dict[str, str],
     engine: str,
     state: Path | None,
+    by: str | None,
     *,
     is_long: bool,
 ) -> None:
     """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook."""
     from cxresearch.claims.catalogue_loader import claims_of
     from cxresearch.claims.evaluate import evaluate as tried
-    from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
+    from cxresearch.claims.evaluate_by import evaluate_by
+    from cxresearch.claims.verdict_table import (
+        segment_tables,
+        spreadsheet_tables,
+        verdict_table,
+    )
 
     loaded = _read(study, variables, state)
     is_piped = json_file is not None and str(json_file) == "-"
@@ -337,26 +348,32 @@ def evaluate(
         if file is not None:
             check_writable(file)
     total = len(set(claims)) or len(claims_of(loaded.claims))
-    docket = tried(
-        loaded, list(claims) or None, engine=engine, progress=_numbered(_progress(), total)
-    )
-    if not is_piped:
+    chosen = list(claims) or None
+    if by is None:
+        docket = tried(loaded, chosen, engine=engine, progress=_numbered(_progress(), total))
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        _say(str(docket) if is_long else verdict_table(docket, width))
-    _quarantine(docket.audit, loaded)
+        printed = str(docket) if is_long else verdict_table(docket, width)
+        audited, as_json = docket.audit, docket.to_json
+    else:
+        segments = evaluate_by(loaded, by, chosen, engine=engine, progress=_progress())
+        printed = segments.to_text() if is_long else str(segments)
+        audited, as_json = next(iter(segments.values())).audit, segments.to_json
+    if not is_piped:
+        _say(printed)
+    _quarantine(audited, loaded)
     if csv_file is not None or xlsx_file is not None:
         from cxresearch.spreadsheets import csv_text, workbook
 
-        tables = spreadsheet_tables(docket)
+        tables = spreadsheet_tables(docket) if by is None else segment_tables(segments)
         if csv_file is not None:
             write_output(csv_file, csv_text(tables["verdicts"]))
         if xlsx_file is not None:
             write_output(xlsx_file, workbook(tables))
     if is_piped:
         with click.open_file("-", "w", encoding="utf-8") as out:
-            out.write(docket.to_json())
+            out.write(as_json())
     elif json_file is not None:
-        write_output(json_file, docket.to_json())
+        write_output(json_file, as_json())
 
 
 def _numbered(say: Callable[[str], None], total: int) -> Callable[[str], None]:

@@ -7,6 +7,7 @@ from collections import Counter
 
 import polars as pl
 
+from cxresearch.claims.evaluate_by import SegmentDockets
 from cxresearch.claims.results import SYMBOLS, Docket, Trial, estimate_text
 
 _LEAST, _MOST = 24, 100  # letters for the last column, however narrow or wide the terminal
@@ -56,6 +57,19 @@ def spreadsheet_tables(docket: Docket) -> dict[str, pl.DataFrame]:
     readings = [t.to_polars() for t in docket.trials]
     return {
         "verdicts": docket.to_polars(),
+        "readings": pl.concat(readings, how="vertical_relaxed") if readings else pl.DataFrame(),
+    }
+
+
+def segment_tables(result: SegmentDockets) -> dict[str, pl.DataFrame]:
+    """The verdicts, one row per segment and claim, and all readings behind them."""
+    readings = [
+        trial.to_polars().insert_column(0, pl.lit(level).alias(result.by))
+        for level, docket in result.items()
+        for trial in docket.trials
+    ]
+    return {
+        "verdicts": result.to_polars(),
         "readings": pl.concat(readings, how="vertical_relaxed") if readings else pl.DataFrame(),
     }
 

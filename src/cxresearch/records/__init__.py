@@ -12,5 +12,5 @@
     records             both tables joined                  find_warnings  where it is found
     files               text, workbooks, JSON, Arrow        unpack         packed files
     encodings           how a text is encoded               unreadable     times that cannot be read
-    numbers_in_text     which columns hold numbers
+    numbers_in_text     which columns hold numbers          restrict       records of one segment
 """
