@@ -6,13 +6,16 @@ import json
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 import cxresearch as cx
 from cxresearch.claims.decide import holm
 from cxresearch.claims.evaluate_by import evaluate_by
+from cxresearch.cli import main
 from cxresearch.errors import ArgumentError
 from cxresearch.records.restrict import count_customers, restrict
 from cxresearch.worlds import World, simulate
+from tests.engine_names import ENGINES
 from tests.studies import SECTIONS
 
 CLAIMS = ["bad-moments-drive-away", "three-strikes"]
@@ -63,6 +66,53 @@ def test_a_segment_is_as_a_study_of_its_customers(made):
     )  # fmt: skip
     assert part.contacts.customers() <= sizes[level]
     assert part.audit is records.audit
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_restricts_to_the_same_customers(engine, made):
+    records = [cx.read_records(study_of(made.customers, made), e) for e in ("polars", engine)]
+    tables = [
+        cx.risk_table(restrict(r, "segment", r.levels["segment"][-1]), bad=cx.bad_count(1))
+        for r in records
+    ]
+    assert tables[0].fingerprint() == tables[1].fingerprint()
+    assert tables[0].customers < dict(records[0].audit.kept)["retention"]
+
+
+def test_tables_of_a_segment_are_not_kept_as_those_of_all(made, tmp_path):
+    made.interactions.write_parquet(tmp_path / "log.parquet")
+    made.customers.write_parquet(tmp_path / "who.parquet")
+    sections = {
+        **ALONE,
+        "interactions": {**ALONE["interactions"], "source": "log.parquet"},
+        "retention": {**ALONE["retention"], "source": "who.parquet"},
+    }
+    study = cx.study_from(sections, folder=tmp_path)
+    records = cx.read_records(study)
+    part = restrict(records, "segment", records.levels["segment"][0])
+    first = cx.evaluate(part, CLAIMS[:1], verdicts_only=True)[CLAIMS[0]].primary
+    everyone = cx.evaluate(study, CLAIMS[:1], verdicts_only=True)[CLAIMS[0]].primary
+    again = cx.evaluate(part, CLAIMS[:1], verdicts_only=True)[CLAIMS[0]].primary
+    assert first == again
+    assert first.customers < everyone.customers
+
+
+def test_on_the_command_line(made, tmp_path):
+    made.write(tmp_path, name="a world", truth={})
+    study, claim = str(tmp_path), ("--claim", CLAIMS[0])
+    written = tmp_path / "v.json", tmp_path / "v.csv", tmp_path / "v.xlsx"
+    files = [f"--{path.suffix[1:]}={path}" for path in written]
+    done = CliRunner().invoke(main, ["evaluate", study, *claim, "--by", "segment", *files])
+    assert done.exit_code == 0, done.output
+    segments = json.loads(written[0].read_text())["segments"]
+    assert len(segments) > 1
+    assert all(level in done.stdout for level in segments)
+    assert f"{len(segments)} comparisons, 1 claim in {len(segments)} segments" in done.stdout
+    assert pl.read_csv(written[1])["segment"].to_list() == list(segments)
+    assert written[2].stat().st_size > 0
+    wrong = CliRunner().invoke(main, ["evaluate", study, *claim, "--by", "region"])
+    assert wrong.exit_code == 2
+    assert "there are: segment" in wrong.stderr
 
 
 def test_all_claims_in_all_segments_are_allowed_for(result):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from cxresearch.claims import compute_models
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.context import RawEstimate
 from cxresearch.claims.decide import parse_region
@@ -17,7 +19,7 @@ from cxresearch.claims.results import ReferenceValue
 from cxresearch.claims.sentences import fill_sentence
 from cxresearch.claims.trial import FAR_FROM_DECIDING, _data_needed
 from cxresearch.claims.units import Unit
-from cxresearch.errors import ClaimError
+from cxresearch.errors import ClaimError, NotTestable
 from cxresearch.estimators.results import Estimate
 from cxresearch.report.pages.publishable import publishable_trial
 from tests.report.dockets import evidence, share_trial
@@ -167,6 +169,31 @@ def test_a_number_of_cases_that_nobody_will_have_is_no_advice():
     assert needed(3.0) == "; these data are far from deciding it"
     more = int(re.search(r"about ([\d,]+) more", needed(0.12))[1].replace(",", ""))
     assert more <= FAR_FROM_DECIDING * 90
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_told"),
+    [
+        ((0.186, -2.1, 2.47), False),
+        ((-18.6, -210.0, 0.9), False),
+        ((0.2, -0.1, 1.01), False),
+        ((0.2, -1.0, 1.0), True),
+        ((0.2, 0.1, 0.3), True),
+    ],
+)
+def test_a_share_of_departures_beyond_all_of_them_is_not_estimable(monkeypatch, numbers, is_told):
+    result, given = raw(numbers), raw((0.2, 0.1, 0.3))
+    claim = catalogue()["neutral-threat"]
+    fitted = SimpleNamespace(table=None, fit=None)
+    monkeypatch.setattr(compute_models, "_fit_model", lambda *_: fitted)
+    monkeypatch.setattr(compute_models, "attributable", lambda *_: result.estimate)
+    monkeypatch.setattr(compute_models, "_raw_estimate", lambda *_: given)
+    if is_told:
+        assert compute_models.compute_attributable_share(None, claim, claim.primary, None) is given
+        return
+    with pytest.raises(NotTestable, match="departures enough to estimate the share") as refused:
+        compute_models.compute_attributable_share(None, claim, claim.primary, None)
+    assert refused.value.code == "too_few"
 
 
 @pytest.mark.parametrize(
