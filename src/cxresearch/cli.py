@@ -23,6 +23,8 @@ from cxresearch.outputs import check_writable, write_output
 from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
+    from cxresearch.claims.evaluate_by import SegmentDockets
+    from cxresearch.claims.results import Docket
     from cxresearch.records.audit import Audit
     from cxresearch.study import Study
 
@@ -336,11 +338,8 @@ def evaluate(
     from cxresearch.claims.catalogue_loader import claims_of
     from cxresearch.claims.evaluate import evaluate as tried
     from cxresearch.claims.evaluate_by import evaluate_by
-    from cxresearch.claims.verdict_table import (
-        segment_tables,
-        spreadsheet_tables,
-        verdict_table,
-    )
+    from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
+    from cxresearch.spreadsheets import write_tables
 
     loaded = _read(study, variables, state)
     is_piped = json_file is not None and str(json_file) == "-"
@@ -349,31 +348,26 @@ def evaluate(
             check_writable(file)
     total = len(set(claims)) or len(claims_of(loaded.claims))
     chosen = list(claims) or None
+    result: Docket | SegmentDockets
     if by is None:
-        docket = tried(loaded, chosen, engine=engine, progress=_numbered(_progress(), total))
+        result = docket = tried(
+            loaded, chosen, engine=engine, progress=_numbered(_progress(), total)
+        )
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         printed = str(docket) if is_long else verdict_table(docket, width)
-        audited, as_json = docket.audit, docket.to_json
     else:
-        segments = evaluate_by(loaded, by, chosen, engine=engine, progress=_progress())
+        result = segments = evaluate_by(loaded, by, chosen, engine=engine, progress=_progress())
         printed = segments.to_text() if is_long else str(segments)
-        audited, as_json = next(iter(segments.values())).audit, segments.to_json
     if not is_piped:
         _say(printed)
-    _quarantine(audited, loaded)
-    if csv_file is not None or xlsx_file is not None:
-        from cxresearch.spreadsheets import csv_text, workbook
-
-        tables = spreadsheet_tables(docket) if by is None else segment_tables(segments)
-        if csv_file is not None:
-            write_output(csv_file, csv_text(tables["verdicts"]))
-        if xlsx_file is not None:
-            write_output(xlsx_file, workbook(tables))
+    _quarantine(result.audit, loaded)
+    if csv_file or xlsx_file:
+        write_tables(spreadsheet_tables(result), csv_file, xlsx_file, first="verdicts")
     if is_piped:
         with click.open_file("-", "w", encoding="utf-8") as out:
-            out.write(as_json())
+            out.write(result.to_json())
     elif json_file is not None:
-        write_output(json_file, as_json())
+        write_output(json_file, result.to_json())
 
 
 def _numbered(say: Callable[[str], None], total: int) -> Callable[[str], None]:

@@ -164,4 +164,7 @@ def test_households_across_segments_are_not_cut_in_two(made):
     assert plans["plan"].max() > 1
     level = records.levels["segment"][0]
     assert "household" in records.available
-    assert "household" not in restrict(records, "segment", level).available
+    part = restrict(records, "segment", level)
+    assert "household" not in part.available
+    lacks = cx.evaluate(part, ["household-contagion"])["household-contagion"].primary.lacks
+    assert lacks == "households whose members are all in one part of the customers"

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.checks import arguments, lookup, names, optional
+from cxresearch.checks import arguments, lookup, names, optional, text
 from cxresearch.claims.adjust import adjust_multiplicity
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.evaluate import Progress, choose, evaluate
@@ -18,6 +18,7 @@ from cxresearch.claims.results import SYMBOLS, Docket
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, nearest
 from cxresearch.html_tables import html_table
+from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.records.restrict import count_customers, restrict
 from cxresearch.result import Result
@@ -57,6 +58,11 @@ class SegmentDockets(Result, Mapping[str, Docket]):
 
     def __len__(self) -> int:
         return len(self.levels)
+
+    @property
+    def audit(self) -> Audit:
+        """Every row of the whole study accounted for."""
+        return self.dockets[0].audit
 
     @property
     def note(self) -> str:
@@ -168,6 +174,7 @@ def evaluate_by(
         True
     """
     arguments(verdicts_only=verdicts_only)
+    text("by", by)
     optional(progress=progress)
     say = progress or (lambda _: None)
     chosen = choose(
