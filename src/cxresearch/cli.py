@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unicodedata import category
@@ -28,11 +27,8 @@ if TYPE_CHECKING:
     from cxresearch.records.audit import Audit
     from cxresearch.study import Study
 
-FAILED, WRONG, INTERRUPTED = (
-    1,
-    2,
-    130,
-)  # something failed; wrong usage or wrong input; stopped by a key press
+# something failed; wrong usage or wrong input; stopped by a key press
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
 class _Commands(click.Group):
@@ -337,6 +333,7 @@ def evaluate(
     """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook."""
     from cxresearch.claims.catalogue_loader import claims_of
     from cxresearch.claims.evaluate import evaluate as tried
+    from cxresearch.claims.evaluate import number_trials
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
     from cxresearch.spreadsheets import write_tables
@@ -350,9 +347,8 @@ def evaluate(
     chosen = list(claims) or None
     result: Docket | SegmentDockets
     if by is None:
-        result = docket = tried(
-            loaded, chosen, engine=engine, progress=_numbered(_progress(), total)
-        )
+        numbered = number_trials(_progress(), total)
+        result = docket = tried(loaded, chosen, engine=engine, progress=numbered)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         printed = str(docket) if is_long else verdict_table(docket, width)
     else:
@@ -368,16 +364,6 @@ def evaluate(
             out.write(result.to_json())
     elif json_file is not None:
         write_output(json_file, result.to_json())
-
-
-def _numbered(say: Callable[[str], None], total: int) -> Callable[[str], None]:
-    """Say of each claim, as it begins, the how manieth it is."""
-    numbers = count(1)
-
-    def numbered(line: str) -> None:
-        say(f"{line} ({next(numbers)} of {total})" if line.startswith("trying ") else line)
-
-    return numbered
 
 
 @main.command()
