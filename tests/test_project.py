@@ -204,7 +204,7 @@ def test_every_public_name_has_an_example_with_output(space, name):
 def test_public_names_are_sorted_and_complete():
     assert list(cx.__all__) == sorted(cx.__all__)
     assert set(cx.__all__) < set(dir(cx))
-    assert len(cx.__all__) <= 28
+    assert len(cx.__all__) <= 29
     with pytest.raises(AttributeError, match="no attribute 'audti'"):
         cx.audti  # noqa: B018
 

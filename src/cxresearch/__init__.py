@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from cxresearch import worlds as worlds
     from cxresearch.claims.catalogue_loader import catalogue
     from cxresearch.claims.evaluate import evaluate
+    from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.observed_vs_expected import observed_vs_expected
     from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
@@ -63,6 +64,7 @@ _HOMES = {
     "claims.observed_vs_expected": ("observed_vs_expected",),
     "claims.catalogue_loader": ("catalogue",),
     "claims.evaluate": ("evaluate",),
+    "claims.evaluate_by": ("evaluate_by",),
     "claims.results": ("Docket",),
     "claims.requirements": ("check_claims",),
     "curves": ("incidence_after_bad", "incidence_by_level"),
@@ -111,6 +113,7 @@ __all__ = [
     "cox",
     "episodes",
     "evaluate",
+    "evaluate_by",
     "fit_hazard_model",
     "incidence",
     "incidence_after_bad",

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unicodedata import category
@@ -23,14 +22,13 @@ from cxresearch.outputs import check_writable, write_output
 from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
+    from cxresearch.claims.evaluate_by import SegmentDockets
+    from cxresearch.claims.results import Docket
     from cxresearch.records.audit import Audit
     from cxresearch.study import Study
 
-FAILED, WRONG, INTERRUPTED = (
-    1,
-    2,
-    130,
-)  # something failed; wrong usage or wrong input; stopped by a key press
+# something failed; wrong usage or wrong input; stopped by a key press
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
 class _Commands(click.Group):
@@ -311,6 +309,11 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     help="Write the verdicts and the readings behind them as an Excel workbook.",
 )
 @click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
+@click.option(
+    "--by",
+    metavar="COVARIATE",
+    help="Try the claims on each level of it by themselves, such as segment.",
+)
 @_define
 @_engine
 @_state
@@ -323,13 +326,17 @@ def evaluate(
     variables: dict[str, str],
     engine: str,
     state: Path | None,
+    by: str | None,
     *,
     is_long: bool,
 ) -> None:
     """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook."""
     from cxresearch.claims.catalogue_loader import claims_of
     from cxresearch.claims.evaluate import evaluate as tried
+    from cxresearch.claims.evaluate import number_trials
+    from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
+    from cxresearch.spreadsheets import write_tables
 
     loaded = _read(study, variables, state)
     is_piped = json_file is not None and str(json_file) == "-"
@@ -337,36 +344,26 @@ def evaluate(
         if file is not None:
             check_writable(file)
     total = len(set(claims)) or len(claims_of(loaded.claims))
-    docket = tried(
-        loaded, list(claims) or None, engine=engine, progress=_numbered(_progress(), total)
-    )
-    if not is_piped:
+    chosen = list(claims) or None
+    result: Docket | SegmentDockets
+    if by is None:
+        numbered = number_trials(_progress(), total)
+        result = docket = tried(loaded, chosen, engine=engine, progress=numbered)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        _say(str(docket) if is_long else verdict_table(docket, width))
-    _quarantine(docket.audit, loaded)
-    if csv_file is not None or xlsx_file is not None:
-        from cxresearch.spreadsheets import csv_text, workbook
-
-        tables = spreadsheet_tables(docket)
-        if csv_file is not None:
-            write_output(csv_file, csv_text(tables["verdicts"]))
-        if xlsx_file is not None:
-            write_output(xlsx_file, workbook(tables))
+        printed = str(docket) if is_long else verdict_table(docket, width)
+    else:
+        result = segments = evaluate_by(loaded, by, chosen, engine=engine, progress=_progress())
+        printed = segments.to_text() if is_long else str(segments)
+    if not is_piped:
+        _say(printed)
+    _quarantine(result.audit, loaded)
+    if csv_file or xlsx_file:
+        write_tables(spreadsheet_tables(result), csv_file, xlsx_file, first="verdicts")
     if is_piped:
         with click.open_file("-", "w", encoding="utf-8") as out:
-            out.write(docket.to_json())
+            out.write(result.to_json())
     elif json_file is not None:
-        write_output(json_file, docket.to_json())
-
-
-def _numbered(say: Callable[[str], None], total: int) -> Callable[[str], None]:
-    """Say of each claim, as it begins, the how manieth it is."""
-    numbers = count(1)
-
-    def numbered(line: str) -> None:
-        say(f"{line} ({next(numbers)} of {total})" if line.startswith("trying ") else line)
-
-    return numbered
+        write_output(json_file, result.to_json())
 
 
 @main.command()

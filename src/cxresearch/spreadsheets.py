@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
+from pathlib import Path
 
 import polars as pl
+
+from cxresearch.outputs import write_output
 
 # the wide forms as well: some spreadsheets take them for the narrow ones
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
@@ -24,6 +27,26 @@ def csv_text(table: pl.DataFrame) -> str:
         pl.when(is_formula).then("'" + text).otherwise(text).name.keep()
     )
     return inert.write_csv()
+
+
+def write_tables(
+    tables: Mapping[str, pl.DataFrame], csv_file: Path | None, xlsx_file: Path | None, *, first: str
+) -> None:
+    """Write one table as CSV and all of them as a workbook, each if its file is named.
+
+    Args:
+        tables: name to table.
+        csv_file: where the table `first` goes; None for nowhere.
+        xlsx_file: where all tables go; None for nowhere.
+        first: name of the table that the CSV holds.
+
+    Raises:
+        ReportError: a file cannot be written.
+    """
+    if csv_file is not None:
+        write_output(csv_file, csv_text(tables[first]))
+    if xlsx_file is not None:
+        write_output(xlsx_file, workbook(tables))
 
 
 def workbook(sheets: Mapping[str, pl.DataFrame]) -> bytes:

@@ -67,7 +67,7 @@ def share_trial():
     claim = FIRST
     asides = (Exclusion("left on the day of their first bad moment", 7),)
     pair = (
-        curve("after a first bad moment", 0.4, band=False),
+        curve("after the first bad moment", 0.4, band=False),
         curve("comparable customers", 0.3, band=False),
     )
     readings = (

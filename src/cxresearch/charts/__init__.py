@@ -11,12 +11,13 @@
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
 """
 
-from cxresearch.charts.base import claimed, happening
+from cxresearch.charts.base import claimed
 from cxresearch.charts.claims import Shares, activity, readings, shares, units
 from cxresearch.charts.curves import competing, curves, retention
 from cxresearch.charts.hazard_ratios import hazard_ratios
 from cxresearch.charts.journey import bad_moments, grades, perception_map, service_levels
 from cxresearch.charts.scorecard import loyalty_shift, scorecard
+from cxresearch.claims.level_words import happening
 
 __all__ = [
     "Shares",

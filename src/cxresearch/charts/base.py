@@ -9,10 +9,9 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts import renderer
-from cxresearch.checks import instance, one_of, text
+from cxresearch.checks import instance, one_of
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Evidence, Trial
-from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NothingToDrawError
 from cxresearch.estimators.results import Incidence
@@ -124,27 +123,6 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
 def region_of(trial: Trial, e: Evidence) -> Region | None:
     """The region in which the claim holds for a reading; None if there is none."""
     return trial.claim.reading(e.reading).claimed_region if e.region else None
-
-
-def happening(claim: Claim, history: str, level: str) -> str:
-    """What it is to reach a level of one of a claim's histories: ``the first bad moment``.
-
-    Example:
-        >>> import cxresearch as cx
-        >>> from cxresearch import charts
-        >>> charts.happening(cx.catalogue()["three-strikes"], "bad", "3+")
-        'the third bad moment'
-    """
-    instance("claim", claim, Claim, "a claim, such as Trial.claim")
-    text("history", history)
-    text("level", level)
-    use = claim.histories.get(history, {}).get("use")
-    first = {"1": "first", "2": "second", "3": "third"}.get(level.removesuffix("+"))
-    if use == "bad_count" and first:
-        return f"the {first} bad moment"
-    if use == "first_problem" and level in ("open", "resolved quickly"):
-        return "the first problem" if level == "open" else "its resolution"
-    return f"{history} {level}"
 
 
 def claimed(where: Region | None, unit: Unit | str = Unit.SHARE) -> str:

@@ -19,7 +19,6 @@ from cxresearch.charts.base import (
     distinct_styles,
     drawn,
     finish,
-    happening,
     one_clock,
     region_of,
     shares_up,
@@ -30,6 +29,7 @@ from cxresearch.charts.base import (
 )
 from cxresearch.checks import arguments, instance, mapping_of
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
+from cxresearch.claims.level_words import happening
 from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
 from cxresearch.claims.results import Evidence, Series, Trial
 from cxresearch.claims.units import Unit

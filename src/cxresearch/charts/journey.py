@@ -306,7 +306,7 @@ def service_levels(result: ServiceLevels) -> Chart:
 
 def _shown(result: Estimate) -> str:
     """A share that may be negative, with its interval, in few characters: ``12.1% (8.1 to 16.2)``."""
-    text, low, high = (f"{100 * v:.1f}" for v in (result.value, result.low, result.high))
+    text, low, high = (f"{100 * v:z.1f}" for v in (result.value, result.low, result.high))
     return f"{text}% ({low} to {high})"
 
 

@@ -224,7 +224,7 @@ def _kept(s: Score, result: Scorecard) -> dict[str, Any]:
             "shown": "not shown" if s.answered != 0 else "–",
         }
     e = s.kept
-    shown = f"{100 * e.value:.1f}% ({100 * e.low:.1f}–{100 * e.high:.1f})"
+    shown = f"{100 * e.value:z.1f}% ({100 * e.low:z.1f}–{100 * e.high:z.1f})"
     numbers = {k: round(getattr(e, k), 3) for k in ("value", "low", "high")}
     return row | numbers | {"shown": shown, "alt": f"{isolated(s.of)}, {s.expectation}: {shown}"}
 
@@ -233,7 +233,7 @@ def _points(change: Estimate | None) -> dict[str, Any]:
     if change is None:
         return {}
     value, low, high = (100 * v for v in (change.value, change.low, change.high))
-    shown = f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+    shown = f"{value:+z.1f} ({low:+z.1f} to {high:+z.1f})"
     numbers = {k: round(getattr(change, k), 4) for k in ("value", "low", "high")}
     return {**numbers, "shown": shown, "alt": f"{shown} points"}
 

@@ -15,4 +15,5 @@
     units, phrases      numbers and sentences as values   evaluate         all claims on a study
     sentences           a verdict in words                results          evidence, trials, dockets
     verdict_table       verdicts as a compact table       missing_columns  which columns would open more
+    level_words         levels in plain words             evaluate_by      all claims on each segment
 """

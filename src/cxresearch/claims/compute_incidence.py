@@ -12,6 +12,7 @@ import polars as pl
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.context import EvaluationContext, RawEstimate, check_min_events_after
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
+from cxresearch.claims.level_words import happening
 from cxresearch.claims.readings import TimeOrigin
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
@@ -27,7 +28,6 @@ from cxresearch.risk.table import RiskTable
 
 COHORT_MONTHS = (1, 3)  # of comparators, the wider ones where the narrower leave too many alone
 MOST_UNMATCHED = 0.1  # of the exposed without a comparator: above, an excess is not decided
-_EVENTS = {"bad": "bad moment"}  # what a history counts, where its name does not say
 
 
 def compute_incidence(
@@ -39,13 +39,13 @@ def compute_incidence(
     if reading.subset:
         table = table.where(**reading.subset)
     if table.flows.height == 0:
-        raise NotTestable("nobody_at_risk", _who_is_missing(reading.time_origin))
+        raise NotTestable("nobody_at_risk", _who_is_missing(claim, reading.time_origin))
     level = context.study.decision.level
     curve = incidence(table, reading.event, min_at_risk=context.min_at_risk, level=level)
     horizon = _horizon(context, reading, curve)
     if origin := reading.time_origin:
         check_min_events_after(
-            context.store.risk(*before), reading.event, origin, reading.competing_event
+            context.store.risk(*before), claim, reading.event, origin, reading.competing_event
         )
     result = incidence_at(
         table,
@@ -86,10 +86,11 @@ def _events_by(table: RiskTable, cause: str, horizon: int) -> int:
     return int(table.flows.filter(pl.col("time") <= horizon)[cause].sum())
 
 
-def _who_is_missing(origin: TimeOrigin | None) -> str:
+def _who_is_missing(claim: Claim, origin: TimeOrigin | None) -> str:
     if origin is None:
         return "customers at risk"
-    return f"customers who reached {origin.history} {origin.level} and were seen from their start"
+    what = happening(claim, origin.history, origin.level)
+    return f"customers with {what} who were seen from their start"
 
 
 def _with_origin(name: str, curve: Incidence) -> Series:
@@ -133,7 +134,9 @@ def compute_excess(
         customers=result.customers,
         events=result.events,
         horizon_days=compared.horizon,
-        series=_side_by_side(result, reading.compare.history),
+        series=_side_by_side(
+            result, happening(claim, reading.compare.history, reading.compare.level)
+        ),
         asides=dropped if result.dropped else (),
         open=f"{result.unmatched_share:.0%} of the customers with such a moment have nobody to be compared with"
         if has_too_few
@@ -197,12 +200,12 @@ class _Comparisons:
         return self.context.once(f"cohorts of {months} months", join)
 
 
-def _side_by_side(result: Excess, history: str) -> tuple[Series, Series]:
-    """The curves of the exposed and of comparable customers."""
+def _side_by_side(result: Excess, origin: str) -> tuple[Series, Series]:
+    """The curves of the exposed, from `origin` on, and of comparable customers."""
     days = tuple(result.times.tolist())
     return (
         Series(
-            name=f"after a first {_EVENTS.get(history, history)}",
+            name=f"after {origin}",
             x=days,
             y=tuple(result.exposed_curve.tolist()),
         ),

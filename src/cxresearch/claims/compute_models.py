@@ -54,9 +54,19 @@ def compute_hazard_contrast(
 def compute_attributable_share(
     context: EvaluationContext, claim: Claim, reading: AttributableShareReading, variant: Variant
 ) -> RawEstimate:
-    """A share of departures that goes with some moments; args and errors as `compute`."""
+    """A share of departures that goes with some moments; args and errors as `compute`.
+
+    Not testable where the share or a limit of it lies outside -100% to 100%.
+    """
     fitted = _fit_model(context, claim, reading, {}, variant)
-    return _raw_estimate(fitted, reading, attributable(fitted.table, fitted.fit, reading.weights))
+    result = attributable(fitted.table, fitted.fit, reading.weights)
+    if not -1 <= result.low <= result.value <= result.high <= 1:
+        # no departures are more than all there are: so wide an interval tells of the model alone
+        raise NotTestable(
+            "too_few",
+            "departures enough to estimate the share: it, or a limit of its interval, lies beyond 100%",
+        )
+    return _raw_estimate(fitted, reading, result)
 
 
 def compute_model_comparison(
@@ -204,7 +214,7 @@ def _fit_model(
     covariates = tuple(s for s in model.strata if s not in (COHORT, CALENDAR))
     for name in [f.name for f in model.table.features]:
         if name == claim.exposure or (name in subjects and name in claim.histories):
-            check_min_events(model.table, name, reading.event, levels, covariates)
+            check_min_events(model.table, claim, name, reading.event, levels, covariates)
     fit = context.once(
         model.key,
         lambda: fit_hazards(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.kinds import AnyReading
+from cxresearch.claims.level_words import describe_group, happening
 from cxresearch.claims.readings import CompetingEvent, TimeOrigin
 from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
@@ -99,16 +100,23 @@ class EvaluationContext:
             return result
 
 
+_ANY_OTHER = "any level but the reference"
 MIN_EXPECTED = 10  # fewer expected events in a cell that matters: not testable
 
 
 def check_min_events(
-    table: RiskTable, name: str, event: str, contrast: Mapping[str, float], strata: tuple[str, ...]
+    table: RiskTable,
+    claim: Claim,
+    name: str,
+    event: str,
+    contrast: Mapping[str, float],
+    strata: tuple[str, ...],
 ) -> None:
     """Enough expected events in every level of a contrast, or in all but the reference together, and in that.
 
     Args:
         table: the risk table.
+        claim: whose history it is.
         name: the history whose levels are looked at.
         event: the cause that counts.
         contrast: weights by coefficient; empty where none is asked for.
@@ -129,22 +137,32 @@ def check_min_events(
     if not wanted or one_sided:
         cells[reference] = by[reference]
     if not wanted:
-        cells[f"anything but {reference}"] = sum(by.values()) - by[reference]
+        cells[_ANY_OTHER] = sum(by.values()) - by[reference]
     for level, few in cells.items():
         if few < MIN_EXPECTED:
+            who = (
+                "customers who are not in the group compared with"
+                if level == _ANY_OTHER
+                else describe_group(claim, name, level)
+            )
             raise NotTestable(
                 "too_few",
-                f"events enough where {name} is {level}: {few:.1f} would be expected, {MIN_EXPECTED} are needed",
+                f"events enough among {who}: {few:.1f} would be expected, {MIN_EXPECTED} are needed",
             )
 
 
 def check_min_events_after(
-    table: RiskTable, event: str, origin: TimeOrigin, competing: CompetingEvent | None
+    table: RiskTable,
+    claim: Claim,
+    event: str,
+    origin: TimeOrigin,
+    competing: CompetingEvent | None,
 ) -> None:
     """After the origin, as many events as a verdict needs would be expected at everybody's hazard.
 
     Args:
         table: with the history of the origin, on the clock of the study.
+        claim: whose history it is.
         event: the cause that counts.
         origin: where the clock starts.
         competing: what ends the follow-up as well.
@@ -160,7 +178,7 @@ def check_min_events_after(
     stop = levels.index(competing.level) if competing and within else len(levels)
     inside = counts["expected"][levels.index(origin.level) : stop].sum()
     if inside < MIN_EXPECTED:
-        cell = f"from {origin.history} {origin.level} on"
+        cell = f"after {happening(claim, origin.history, origin.level)}"
         raise NotTestable(
             "too_few",
             f"events enough {cell}: {inside:.1f} would be expected, {MIN_EXPECTED} are needed",

@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import count
 
 from threadpoolctl import threadpool_limits
 
@@ -109,6 +110,21 @@ def evaluate(
         trials=tuple(trials),
         audit=store.audit,
     )
+
+
+def number_trials(say: Progress, total: int) -> Progress:
+    """Progress that says of each claim, as it begins, the how manieth it is.
+
+    Args:
+        say: takes the lines.
+        total: how many claims there are.
+    """
+    numbers = count(1)
+
+    def numbered(line: str) -> None:
+        say(f"{line} ({next(numbers)} of {total})" if line.startswith("trying ") else line)
+
+    return numbered
 
 
 def choose(known: Sequence[Claim], ids: Sequence[str] | None) -> tuple[Claim, ...]:

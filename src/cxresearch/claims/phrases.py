@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from string import Formatter
@@ -63,15 +64,17 @@ class Limit:
         value: the limit.
         unit: as `Evidence.unit`.
         edges: what it is compared with, see `Region.thresholds`.
+        other: the other limit of the interval, which has as many decimals; None if there is none.
     """
 
     value: float
     unit: Unit
     edges: tuple[float, ...] = ()
+    other: float | None = None
 
     def __format__(self, spec: str) -> str:
         """The limit, with decimals enough."""
-        return self.unit.limit_text(self.value, self.edges)
+        return self.unit.limit_text(self.value, self.edges, self.other)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +98,9 @@ class Interval:
     def __format__(self, spec: str) -> str:
         """The number, or one of its limits."""
         if spec:
-            return self.unit.limit_text({"low": self.low, "high": self.high}[spec], self.edges)
+            limits = {"low": (self.low, self.high), "high": (self.high, self.low)}
+            limit, other = limits[spec]
+            return self.unit.limit_text(limit, self.edges, other)
         if self.unit is Unit.DIFFERENCE:
             return f"{abs(100 * self.value):.1f} points {'more' if self.value >= 0 else 'fewer'}"
         return self.unit.text(self.value)
@@ -103,11 +108,15 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The number of a reading that could not be computed."""
+    """The number of a reading that could not be computed; `Sentence.drop_clauses` leaves out what names it.
+
+    Raises:
+        ClaimError: it is to be made text.
+    """
 
     def __format__(self, spec: str) -> str:
-        """Whatever is asked for."""
-        return "unknown" if spec else "an unknown number"
+        """Refuse: a sentence with a hole in it is none."""
+        raise ClaimError("a sentence names a number that could not be computed")
 
 
 Value = Words | Headcount | Amount | Limit | Interval | Unknown
@@ -128,7 +137,7 @@ class Sentence:
     @property
     def names(self) -> frozenset[str]:
         """What the template names."""
-        return frozenset(name for _, name, _, _ in Formatter().parse(self.template) if name)
+        return _names(self.template)
 
     def extend(self, template: str, name: str, value: Value) -> Sentence:
         """The sentence with one more part, and one more value in it."""
@@ -141,11 +150,46 @@ class Sentence:
             self, values=tuple((name, new.get(name, value)) for name, value in self.values)
         )
 
+    def drop_clauses(self, names: Collection[str], otherwise: str = "") -> Sentence:
+        """The sentence without the clauses that name something, such as a number that is unknown or not shown.
+
+        A clause goes with those after it up to the full stop, since they go on from it; where the first one goes, all
+        of them do. What comes after a gap may refer to what stood in it ("the second number"). So the text is kept
+        only if the gap comes after `{estimate}`; else `otherwise` takes its place.
+
+        Args:
+            names: of what may not be named.
+            otherwise: the template that replaces a text that cannot be shortened.
+        """
+        if not self.names & set(names):
+            return self
+        kept: list[str] = []
+        is_given = False  # whether the number of the claim stands in what is kept so far
+        for part in _SENTENCES.split(self.template):
+            clauses = _CLAUSES.split(part)
+            gap = next((i for i, c in enumerate(clauses) if _names(c) & set(names)), len(clauses))
+            begun = " ".join(clauses[:gap])
+            is_given = is_given or "estimate" in _names(begun)
+            if gap < len(clauses):
+                if not is_given:
+                    return replace(self, template=otherwise)
+                begun = begun and f"{begun.rstrip(';:,')}."
+            kept += [begun] if begun else []
+        return replace(self, template=" ".join(kept))
+
     def __bool__(self) -> bool:
         return bool(self.template)
 
     def __str__(self) -> str:
         return self.template.format_map(_Values(self.values))
+
+
+_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z{(])")
+_CLAUSES = re.compile(r"(?<=[;:]) ")
+
+
+def _names(template: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in Formatter().parse(template) if name)
 
 
 class _Values(dict[str, Value]):

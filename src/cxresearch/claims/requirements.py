@@ -89,6 +89,8 @@ def missing_requirements(claim: Claim, study: Study, has: Collection[str]) -> di
     wanted = (claim.primary, *(claim.reading(r.reading) for r in claim.primary.requires))
     for reading in wanted:
         result |= _missing_columns(claim, reading, has)
+    if "household" in result and study.retention.cluster:
+        result["household"] = "households whose members are all in one part of the customers"
     return result
 
 

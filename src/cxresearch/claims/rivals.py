@@ -22,6 +22,7 @@ from cxresearch.claims.kinds import (
     HazardContrastReading,
     ModelComparisonReading,
 )
+from cxresearch.claims.level_words import describe_terms
 from cxresearch.claims.results import Evidence
 from cxresearch.claims.rival_descriptions import RivalEntry, default_entries
 from cxresearch.claims.rival_explanations import (
@@ -211,7 +212,7 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
     try:
         result = compute(context, case.claim, context.adapt(case.claim, reading), analysis.variant)
     except NotTestable as e:
-        return _not_computed(analysis, e.code, e.lacks)
+        return _not_computed(analysis, e.code, describe_terms(case.claim, e.lacks))
     except EstimationError:
         return _not_computed(analysis, "no_fit", "a model that can be fitted")
     decision = decide(result.estimate, region)
@@ -269,7 +270,7 @@ def _describe_row(row: RivalRow, edges: tuple[float, ...]) -> str:
     e = row.estimate
     if e is None or row.unit is None:
         return f"{row.label}, it cannot be computed: it lacks {row.lacks}"
-    low, high = (row.unit.limit_text(x, edges) for x in (e.low, e.high))
+    low, high = (row.unit.limit_text(x, edges, y) for x, y in ((e.low, e.high), (e.high, e.low)))
     return f"{row.label}, it is {row.unit.text(e.value)} ({low} to {high})"
 
 

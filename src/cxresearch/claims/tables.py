@@ -420,7 +420,8 @@ class TableStore:
         self._own = not isinstance(study, Records)
         self._records = study if isinstance(study, Records) else None
         self.study = study.study if isinstance(study, Records) else study
-        self._kept: Cache | None = opened(self.study) if keep else None
+        is_all = self._records is None or not self._records.restricted_to
+        self._kept: Cache | None = opened(self.study) if keep and is_all else None
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self._kept else self._kept.reading()
         result = result or self._read()

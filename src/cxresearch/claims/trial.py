@@ -10,6 +10,7 @@ from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
 from cxresearch.claims.kinds import AnyReading
+from cxresearch.claims.level_words import describe_terms
 from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import missing_requirement
@@ -29,6 +30,8 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import fill_sentence
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.records.audit_values import Share
+
+FAR_FROM_DECIDING = 20  # times the events there are: so many more are not given as advice
 
 
 def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyReading]) -> Trial:
@@ -52,7 +55,9 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         sentence = sentence.extend(" ({remark}.)", "remark", remark)
     has_caution = bool(claim.text.caution) and naive_differs(claim, rows)
     caution = (
-        fill_sentence(claim.text.caution, claim, row, base, results) if has_caution else Sentence()
+        fill_sentence(claim.text.caution, claim, row, base, results, is_finding=False)
+        if has_caution
+        else Sentence()
     )
     return Trial(
         claim=claim,
@@ -84,9 +89,9 @@ def _compute_readings(
         try:
             results[reading.id] = compute(context, claim, context.adapt(claim, reading))
         except NotTestable as e:
-            rows[reading.id] = _not_testable(claim, reading, e.code, e.lacks)
+            rows[reading.id] = _not_testable(claim, reading, e.code, describe_terms(claim, e.lacks))
         except EstimationError as e:
-            lacks = f"a model that can be fitted: {e}"
+            lacks = f"a model that can be fitted: {describe_terms(claim, str(e))}"
             rows[reading.id] = _not_testable(claim, reading, "no_fit", lacks)
         else:
             rows[reading.id] = _decide(context, claim, reading, results[reading.id])
@@ -147,10 +152,15 @@ def _decide(
 
 
 def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> str:
-    """How many events more would decide, as the end of a reason; empty where that is not known."""
+    """How many events more would decide, as the end of a reason; empty where that is not known.
+
+    A number of which nobody will ever collect the data is no advice: it is said that these are far from deciding it.
+    """
     more = more_events(result.estimate, region, result.events, reading.alternative)
     if not more:
         return ""
+    if more > FAR_FROM_DECIDING * result.events:
+        return "; these data are far from deciding it"
     is_departure = isinstance(reading, EventReading) and reading.event == "defection"
     cases = "departures" if is_departure else "cases"
     has_effect = not math.isnan(region.effect)

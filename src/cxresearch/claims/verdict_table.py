@@ -7,6 +7,7 @@ from collections import Counter
 
 import polars as pl
 
+from cxresearch.claims.evaluate_by import SegmentDockets
 from cxresearch.claims.results import SYMBOLS, Docket, Trial, estimate_text
 from cxresearch.records.audit import warning_lines
 
@@ -53,11 +54,22 @@ def count_verdicts(docket: Docket) -> str:
     return f"{n} claim{'s' * (n != 1)}: {', '.join(parts)}"
 
 
-def spreadsheet_tables(docket: Docket) -> dict[str, pl.DataFrame]:
-    """The verdicts, one row per claim, and all readings behind them."""
-    readings = [t.to_polars() for t in docket.trials]
+def spreadsheet_tables(result: Docket | SegmentDockets) -> dict[str, pl.DataFrame]:
+    """The verdicts, one row per claim (and segment), and all readings behind them.
+
+    Args:
+        result: the verdicts; of segments, the first column of both tables names the segment.
+    """
+    if isinstance(result, Docket):
+        readings = [t.to_polars() for t in result.trials]
+    else:
+        readings = [
+            trial.to_polars().insert_column(0, pl.lit(level).alias(result.by))
+            for level, docket in result.items()
+            for trial in docket.trials
+        ]
     return {
-        "verdicts": docket.to_polars(),
+        "verdicts": result.to_polars(),
         "readings": pl.concat(readings, how="vertical_relaxed") if readings else pl.DataFrame(),
     }
 

@@ -80,7 +80,7 @@ class Concentration(Result):
 
     def _repr_html_(self) -> str:
         parts = (("at the worst agents", self.estimate), ("by chance", self.chance))
-        rows = [(name, *(f"{v:.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
+        rows = [(name, *(f"{v:z.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
         heads = ("bad moments", "share", f"{self.estimate.level:.0%} from", "to")
         notes = (
             f"{self.ranked:,} of {self.agents:,} agents have moments enough to be ranked.",

@@ -103,9 +103,10 @@ class Excess(Result):
             ("after the moment", self.exposed),
             ("comparable customers without one", self.comparators),
         )
-        rows = [(name, *(f"{v:.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
+        rows = [(name, *(f"{v:z.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
         points = (
-            f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high)
+            f"{100 * v:+z.1f} points"
+            for v in (self.excess.value, self.excess.low, self.excess.high)
         )
         heads = ("customers who left", "share", f"{self.excess.level:.0%} from", "to")
         notes = [

@@ -59,9 +59,9 @@ class ModelComparison(Result):
         rows = [
             (
                 f"{names[0]} less {names[1]}, per event",
-                f"{d.value:+.4f}",
-                f"{d.low:+.4f}",
-                f"{d.high:+.4f}",
+                f"{d.value:+z.4f}",
+                f"{d.low:+z.4f}",
+                f"{d.high:+z.4f}",
             ),
             (f"{names[0]} beside the other: p", f"{self.p_a:.3g}", "", ""),
             (f"{names[1]} beside the other: p", f"{self.p_b:.3g}", "", ""),

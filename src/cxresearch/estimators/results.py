@@ -201,8 +201,8 @@ class Incidence(Result):
         for time in (times[i] for i in readable_positions(left)):
             result, later = self.at(time), np.flatnonzero(self.times >= time)
             risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
-            limits = [f"{v:.1%}" if result.value > 0 else "–" for v in (result.low, result.high)]
-            rows.append((f"{time:,}", f"{result.value:.1%}", *limits, risk))
+            limits = [f"{v:z.1%}" if result.value > 0 else "–" for v in (result.low, result.high)]
+            rows.append((f"{time:,}", f"{result.value:z.1%}", *limits, risk))
         heads = (
             "contacts" if self.clock == "contact" else "days",
             "left by then",

@@ -43,9 +43,9 @@ class Share(Result):
     def _repr_html_(self) -> str:
         e = self.estimate
         row = (
-            f"{e.value:.1%}",
-            f"{e.low:.1%}",
-            f"{e.high:.1%}",
+            f"{e.value:z.1%}",
+            f"{e.low:z.1%}",
+            f"{e.high:z.1%}",
             f"{self.count:,}",
             f"{self.total:,}",
         )
@@ -153,14 +153,15 @@ class AtRiskShare(Result):
 
     def _repr_html_(self) -> str:
         parts = (("who left", self.exposed), ("at risk with them", self.comparators))
-        rows = [(name, *(f"{v:.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
+        rows = [(name, *(f"{v:z.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
         points = (
-            f"{100 * v:+.1f} points" for v in (self.excess.value, self.excess.low, self.excess.high)
+            f"{100 * v:+z.1f} points"
+            for v in (self.excess.value, self.excess.low, self.excess.high)
         )
         heads = ("customers", "share", f"{self.excess.level:.0%} from", "to")
         notes = (
             f"{self.count:,} of {self.leavers:,} who left count; {self.expected:,.1f} would if leaving were by chance.",
-            f"{self.leavers_share:.1%} of those at risk are the leavers themselves.",
+            f"{self.leavers_share:z.1%} of those at risk are the leavers themselves.",
         )
         return html_table(
             "Share of leavers and of those at risk", heads, [*rows, ("excess", *points)], notes

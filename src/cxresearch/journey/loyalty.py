@@ -414,4 +414,4 @@ def _points(change: Estimate | None) -> str:
     if change is None:
         return "–"
     value, low, high = (100 * v for v in (change.value, change.low, change.high))
-    return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+    return f"{value:+z.1f} ({low:+z.1f} to {high:+z.1f})"

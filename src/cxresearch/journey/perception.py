@@ -120,7 +120,7 @@ def _listed(names: Sequence[str]) -> str:
 def _spread(share: Estimate | None) -> str:
     if share is None:
         return ""
-    return f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
+    return f"{share.value:z.1%} ({share.low:z.1%} to {share.high:z.1%})"
 
 
 _UNKNOWN = "unknown"

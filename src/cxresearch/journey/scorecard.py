@@ -273,7 +273,7 @@ def _kept(score: Score) -> str:
     if score.kept is None:
         return "–" if score.answered == 0 else "not shown"
     kept, low, high = _limits(score.kept)
-    return f"{kept:.1%} ({low:.1%} to {high:.1%})"
+    return f"{kept:z.1%} ({low:z.1%} to {high:z.1%})"
 
 
 def _limits(result: Estimate) -> tuple[float, float, float]:

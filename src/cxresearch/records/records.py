@@ -91,6 +91,8 @@ class Records:
         audit: every row accounted for.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
+        restricted_to: of which customers they are only, as of `cxresearch.records.restrict`; empty for all. Tables of
+            such records are not kept.
 
     Example:
         >>> import polars as pl
@@ -116,6 +118,7 @@ class Records:
     available: frozenset[str]
     audit: Audit
     keeps_clusters: bool = False
+    restricted_to: str = ""
 
     def __repr__(self) -> str:
         kept = ", ".join(f"{n:,} {table}" for table, n in self.audit.kept)

@@ -162,11 +162,11 @@ def test_lead_tells_verdicts_one_by_one_and_all_together():
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [
-        (0.906, 1.03, "0.906 to 1.03"),
-        (0.9088, 0.998, "0.9088 to 0.998"),
+        (0.906, 1.03, "0.906 to 1.030"),
+        (0.9088, 0.998, "0.9088 to 0.9980"),
         (0.914, 1.2, "0.91 to 1.20"),
         (0.8, 0.9, "0.80 to 0.90"),
-        (1.0, 1.003, "1.00 to 1.003"),
+        (1.0, 1.003, "1.000 to 1.003"),
     ],
 )
 def test_limits_tell_on_which_side_of_an_edge_they_lie(low, high, said):
@@ -177,11 +177,11 @@ def test_limits_tell_on_which_side_of_an_edge_they_lie(low, high, said):
 @pytest.mark.parametrize(
     ("low", "high", "unit", "edge", "said"),
     [
-        (0.503, 0.55, Unit.SHARE, 0.5, "50.3% to 55%"),
-        (0.87, 0.9246, Unit.SHARE, 0.925, "87% to 92.46%"),
-        (0.0002, 0.05, Unit.DIFFERENCE, 0.0, "+0.02 to +5.0 points"),
+        (0.503, 0.55, Unit.SHARE, 0.5, "50.3% to 55.0%"),
+        (0.87, 0.9246, Unit.SHARE, 0.925, "87.00% to 92.46%"),
+        (0.0002, 0.05, Unit.DIFFERENCE, 0.0, "+0.02 to +5.00 points"),
         (-0.02, 0.05, Unit.DIFFERENCE, 0.0, "-2.0 to +5.0 points"),
-        (0.0001, 0.015, Unit.LOG_LIKELIHOOD, 0.0, "+0.01% to +1.5%"),
+        (0.0001, 0.015, Unit.LOG_LIKELIHOOD, 0.0, "+0.01% to +1.51%"),
     ],
 )
 def test_limits_of_other_units_likewise(low, high, unit, edge, said):

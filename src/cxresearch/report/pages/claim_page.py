@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-from cxresearch.charts import claimed, happening
+from cxresearch.charts import claimed
 from cxresearch.claims.kinds import ConcentrationReading
+from cxresearch.claims.level_words import happening
 from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, estimate_text
 from cxresearch.claims.rival_results import RIVAL_SIGNS, Rival, RivalStatus
 from cxresearch.claims.schema import Claim

@@ -14,6 +14,7 @@ from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
 from cxresearch.claims.rival_results import Rival
 from cxresearch.claims.rivals import readings_with_rivals
 from cxresearch.claims.schema import Claim
+from cxresearch.claims.sentences import short_finding
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import rests_on_enough, round_count
 from cxresearch.records.warnings import publishable_warnings
@@ -71,11 +72,13 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
         _without_details(_evidence(e, hidden, reason, min_cell), trial) for e in trial.readings
     )
     known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
+    unsaid = _hidden_names(trial, hidden, known)
     sentence, caution = trial.sentence, trial.caution
-    if _names_hidden(sentence, trial, hidden, known):
+    if trial.primary.reading in hidden and sentence.names & unsaid:
         sentence = Sentence("{hidden}.", (("hidden", Words(f"{reason[0].upper()}{reason[1:]}")),))
-    if _names_hidden(caution, trial, hidden, known):
-        caution = Sentence()
+    else:  # the number itself may be told: only what names another one goes
+        sentence = sentence.drop_clauses(unsaid, short_finding(trial.primary))
+    caution = caution.drop_clauses(unsaid)
     sentence, caution = (_shortened(part, trial) for part in (sentence, caution))
     return replace(
         trial,
@@ -197,23 +200,22 @@ def _disclosed(sentence: Sentence, exact: Evidence, shown: Evidence, is_hiding: 
     values: list[tuple[str, Value]] = [
         (name, Headcount(m, True)) for name, (n, m) in counts.items() if n != m
     ]
-    remark = dict(sentence.values).get("remark")
-    if is_hiding and isinstance(remark, Words):
-        values.append(("remark", Words(remark.text.partition(":")[0])))  # its numbers come after it
+    said = dict(sentence.values)
+    for name in ("remark", "reason") if is_hiding else ():
+        words = said.get(name)
+        if isinstance(words, Words):
+            values.append((name, Words(words.text.partition(":")[0])))  # its numbers come after it
     return sentence.replace_values(values)
 
 
-def _names_hidden(
-    sentence: Sentence, trial: Trial, hidden: Collection[str], known: Collection[str]
-) -> bool:
-    """Whether a sentence repeats a number that is hidden, or may do so."""
+def _hidden_names(trial: Trial, hidden: Collection[str], known: Collection[str]) -> set[str]:
+    """What no sentence may name: hidden numbers, and while there are any, those of which the counts are not known."""
     if not hidden:
-        return False
-    used = sentence.names
-    primary = trial.primary.reading
-    is_primary_hidden = primary in hidden and used & (_OWN | {"reason"})
-    base = trial.claim.base_rate in hidden and "base" in used
-    others = {r.id for r in trial.claim.readings} & used
-    return bool(
-        is_primary_hidden or base or others & set(hidden) or others - set(known) or "reason" in used
-    )
+        return set()
+    uncounted = {r.id for r in trial.claim.readings} - set(known)
+    names = set(hidden) | uncounted
+    if trial.primary.reading in hidden:
+        names |= _OWN | {"reason"}
+    if trial.claim.base_rate in hidden:
+        names.add("base")
+    return names

@@ -1,0 +1,112 @@
+"""Records of some customers only, such as those of one segment: no source is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.checks import one_of
+from cxresearch.engines import Engine, Frame, Moments, Whole
+from cxresearch.records.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class _Restricted:
+    """Contacts of some customers; see `Moments`."""
+
+    contacts: Moments
+    who: Frame
+    engine: Engine
+
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:
+        """As `Moments.frame`."""
+        return _of_customers(self.contacts.frame(grades), self.who)
+
+    def parts(
+        self, customers: Frame, grades: Sequence[int] | None = None
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """As `Moments.parts`: a part of all contacts at a time, and of it those of these customers."""
+
+        def restricted(part: Callable[[], tuple[Frame, Frame]]) -> tuple[Frame, Frame]:
+            contacts, theirs = part()
+            return _of_customers(contacts, theirs), theirs
+
+        return [partial(restricted, part) for part in self.contacts.parts(customers, grades)]
+
+    def tally(self, columns: Sequence[str]) -> pl.DataFrame:
+        """As `Moments.tally`."""
+        return self._whole().tally(columns)
+
+    def customers(self) -> int:
+        """As `Moments.customers`."""
+        return self._whole().customers()
+
+    def busiest(self) -> tuple[int, int]:
+        """As `Moments.busiest`."""
+        return self._whole().busiest()
+
+    def _whole(self) -> Whole:
+        return Whole(self.frame(), self.engine)
+
+
+def restrict(records: Records, by: str, level: str) -> Records:
+    """The records of the customers at one level of a fixed covariate.
+
+    The audit and the window stay those of the whole study. What a household has lived through is not known where its
+    members are in different levels: `available` then names no household.
+
+    Args:
+        records: of all customers.
+        by: a fixed covariate, such as ``segment``.
+        level: one of its levels.
+
+    Raises:
+        ArgumentError: there is no such covariate, or no such level.
+    """
+    levels = records.levels[one_of("by", by, list(records.levels))]
+    position = levels.index(one_of("level", level, list(levels)))
+    engine = records.engine
+    customers = engine.keep(records.customers.filter(nw.col(by) == position))
+    available = records.available
+    if "household" in available and _has_split_households(records, by):
+        available -= {"household"}
+    return replace(
+        records,
+        contacts=_Restricted(records.contacts, customers, engine),
+        dated_events=_of_customers(records.dated_events, customers),
+        customers=customers,
+        available=available,
+        restricted_to=f"{by} {level}",
+    )
+
+
+def count_customers(records: Records, by: str) -> dict[str, int]:
+    """How many customers there are at each level of a fixed covariate, in the order of the levels.
+
+    Args:
+        records: of all customers.
+        by: a fixed covariate.
+
+    Raises:
+        ArgumentError: there is no such covariate.
+    """
+    levels = records.levels[one_of("by", by, list(records.levels))]
+    counted = records.engine.collect(records.customers.group_by(by).agg(rows=nw.len()))
+    rows = {position: int(n) for position, n in counted.select(by, "rows").iter_rows()}
+    return {level: rows.get(position, 0) for position, level in enumerate(levels)}
+
+
+def _has_split_households(records: Records, by: str) -> bool:
+    by_cluster = records.customers.group_by("cluster").agg(
+        low=nw.col(by).min(), high=nw.col(by).max()
+    )
+    split = by_cluster.select(split=(nw.col("low") != nw.col("high")).cast(nw.Int32).max())
+    return bool(records.engine.collect(split)["split"].item())
+
+
+def _of_customers(frame: Frame, customers: Frame) -> Frame:
+    return frame.join(customers.select("customer"), on="customer", how="semi")
