@@ -13,7 +13,14 @@ import polars as pl
 import pytest
 
 from cxresearch.engines import engine
-from cxresearch.study.timestamps import NAMED, directives, read_texts, read_values
+from cxresearch.study.timestamps import (
+    NAMED,
+    directives,
+    polars_time,
+    read_iso,
+    read_texts,
+    read_values,
+)
 from tests.engine_names import EVERY
 
 EPOCH = datetime(1970, 1, 1)
@@ -257,3 +264,17 @@ def test_narwhals_frames_keep_their_columns():
         "cx_day",
         "cx_second",
     ]
+
+
+@pytest.mark.parametrize("usual", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+def test_texts_of_the_usual_forms_are_read_as_the_others_are(usual):
+    """The quick way and the general one give the same, alone and mixed with what only the general one reads."""
+    rng = random.Random(3)
+    days = [EPOCH + timedelta(seconds=rng.randrange(2**31)) for _ in range(200)]
+    same = pl.Series([d.strftime(usual) for d in days])
+    mixed = pl.Series(
+        [*same, None, "2024-02-30", "2024-1-5", "2024-01-01 00:00:60", "", *iso_texts()]
+    )
+    for texts in (same, mixed, mixed[:0], mixed[200:201]):
+        wanted = texts.to_frame("x").select(polars_time(pl.col("x"), BERLIN)).to_series()
+        assert read_iso(texts, BERLIN).equals(wanted, check_names=False)

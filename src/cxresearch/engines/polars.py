@@ -27,7 +27,7 @@ from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study.sql_dialects import polars_sql
-from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, polars_time, read_values
+from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, read_iso, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers
 MANY = 1_000_000  # rows above which a second pass of hashes saves memory
@@ -99,19 +99,24 @@ class Polars:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = x.cast(pl.String), nw.String()
             if kind == nw.String:
-                x = polars_time(x.str.strip_chars(BLANKS), zone)
+                x = x.str.strip_chars(BLANKS).map_batches(
+                    lambda texts: read_iso(texts, zone),
+                    return_dtype=pl.Datetime("us"),
+                    is_elementwise=True,
+                )
             else:
                 x = pl.when(in_calendar(x, native.collect_schema()[column])).then(x)
-            x = _local(x, kind, zone).cast(pl.Datetime("us"))
-            day = x.dt.epoch("s").floordiv(86_400)
-            second = x.dt.epoch("s") - day * 86_400
+            at = f"{name}_at"  # a column, so that it is made once
+            native = native.with_columns(_local(x, kind, zone).cast(pl.Datetime("us")).alias(at))
+            epoch = pl.col(at).dt.epoch("s")
+            day = epoch.floordiv(86_400)
+            second = epoch - day * 86_400
         there = day.is_between(EARLIEST, LATEST)
-        return framed(
-            native.with_columns(
-                pl.when(there).then(day).cast(pl.Int32).alias(f"{name}_day"),
-                pl.when(there).then(second).cast(pl.Int32).alias(f"{name}_second"),
-            )
+        result = native.with_columns(
+            pl.when(there).then(day).cast(pl.Int32).alias(f"{name}_day"),
+            pl.when(there).then(second).cast(pl.Int32).alias(f"{name}_second"),
         )
+        return framed(result.drop(f"{name}_at", strict=False))
 
     def local(self, frame: Frame, columns: Sequence[str], zone: str) -> Frame:
         """As `Engine.local`."""

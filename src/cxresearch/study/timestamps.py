@@ -40,6 +40,7 @@ _MONTHS = [
 ]
 _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # fmt: on
+_USUAL_ISO = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
 EPOCH_UNITS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 SPREADSHEET = "excel"  # days since 30 December 1899, with the time of day as a fraction
 _WORDS = {
@@ -314,6 +315,34 @@ def _parsed(names: list[str], zone: str) -> dict[str, pl.Expr]:
     )
     east = pl.when(offset.str.to_uppercase() == "Z").then(0).when(hours < 24).then(east)
     return local_clock(seconds - east, zone)
+
+
+def read_iso(texts: pl.Series, zone: str) -> pl.Series:
+    """ISO texts as local times without a zone; null where one cannot be read.
+
+    The usual forms are read in one go; what they do not give back letter by letter is read as `polars_time` reads it.
+
+    Args:
+        texts: shape (n,), blanks stripped.
+        zone: times with an offset are brought here.
+    """
+    result = pl.Series(texts.name, [None], pl.Datetime("us")).new_from_index(0, len(texts))
+    open_rows = texts.is_not_null().arg_true()
+    for fmt in _USUAL_ISO:
+        if open_rows.is_empty():
+            return result
+        left = texts.gather(open_rows)
+        made = left.str.to_datetime(fmt, strict=False, time_unit="us")
+        is_read = (made.dt.strftime(fmt) == left).fill_null(value=False)
+        if is_read.all() and len(left) == len(texts):
+            return made.alias(texts.name)
+        result = result.scatter(open_rows.filter(is_read), made.filter(is_read))
+        open_rows = open_rows.filter(~is_read)
+    if not open_rows.is_empty():
+        others = pl.DataFrame({"x": texts.gather(open_rows)})
+        read = others.select(polars_time(pl.col("x"), zone)).to_series()
+        result = result.scatter(open_rows, read)
+    return result
 
 
 def polars_time(x: pl.Expr, zone: str) -> pl.Expr:
