@@ -82,8 +82,8 @@ def test_excess_is_found(harm):
     trial = harm["three-strikes"]
     assert trial.association == "supported"
     assert trial["excess"].estimate.low > 0.1
-    # in this world customers differ in how prone they are to bad moments, and the effect is of a dose
-    assert [r.id for r in trial.rivals if r.status == "keeps it open"] == ["temperament"]
+    # customers differ in how prone they are to bad moments, which moves nobody to leave here
+    assert [r.id for r in trial.rivals if r.status == "keeps it open"] == []
     assert trial.verdict == "contradicted"
 
 
@@ -135,7 +135,7 @@ def same_dockets(here, other):
 
 def test_documented_json(harm):
     result = json.loads(harm.to_json())
-    assert list(result) == ["study", "fingerprint", "version", "verdicts"]
+    assert list(result) == ["study", "fingerprint", "version", "warnings", "verdicts"]
     keys = [
         "claim",
         "reading",
