@@ -7,6 +7,7 @@ import math
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from datetime import date, timedelta
 from typing import get_args, get_type_hints
 
 import polars as pl
@@ -72,6 +73,8 @@ def every_result():
 CLASSES = every_result()
 NAMES = {k.__name__: k for k in CLASSES}  # some modules import those of others for types only
 LENGTHS = {
+    "ChangeDockets": lambda r: len(r.changes),
+    "SegmentDockets": lambda r: sum(map(len, r.values())),
     "AgentTable": lambda r: r.counts.height,
     "Audit": lambda r: (
         len(r.tables)
@@ -105,9 +108,9 @@ LENGTHS = {
     "Trial": len,
 }
 ONE_ROW = {
-    "Activity", "AtRiskShare", "Concentration", "DataWarning", "Estimate", "Evidence", "Exclusion", "Fact", "Fading",
-    "Feature", "Finding", "MissingColumn", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share", "Shift",
-    "Touchpoint", "WeakestPoint",
+    "Activity", "AtRiskShare", "Change", "Concentration", "DataWarning", "Estimate", "Evidence", "Exclusion", "Fact",
+    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share",
+    "Shift", "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 
@@ -155,7 +158,10 @@ def results(tmp_path_factory):
     agents = agent_table(records, "agent", ("touchpoint", "month"))
     docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)
     poorer = study.replace(cluster=None, marketing=())
+    middle = date(1970, 1, 1) + timedelta(days=(records.window.first + records.window.last) // 2)
     made = (
+        cx.evaluate_by(records, "segment", ["bad-moments-drive-away"], verdicts_only=True),
+        cx.evaluate_change(records, middle, ["bad-moments-drive-away"], verdicts_only=True),
         rank_missing_columns(poorer),
         cx.audit(study.replace(exclude="touchpoint = 'nowhere'")),
         eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),

@@ -7,6 +7,7 @@ for an argument follows from its annotation; an annotation that is not known her
 from __future__ import annotations
 
 import inspect
+from datetime import date
 from functools import cache
 
 import polars as pl
@@ -25,6 +26,7 @@ WRONG = {
     "Unit | str": (NUMBER, LIST, OBJECT, TEXT),
     "Fitter": (TEXT, NUMBER, LIST, *MIXED),
     "int": (TEXT, 2.5, True, LIST),
+    "date | int": (TEXT, 2.5, True, LIST),
     "float": (TEXT, LIST, True),
     "bool": (TEXT, NUMBER, LIST),
     "Sequence[str]": (TEXT, NUMBER, LIST, [None]),
@@ -72,6 +74,7 @@ VALUES = {
     "Unit | str": "share",
     "Fitter": WeibullFitter(),
     "int": 1,
+    "date | int": date(2024, 1, 1),
     "float": 0.9,
     "Sequence[str]": ["bad"],
     "Mapping[str, Any]": {},

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cxresearch.claims.catalogue_loader import catalogue
     from cxresearch.claims.evaluate import evaluate
     from cxresearch.claims.evaluate_by import evaluate_by
+    from cxresearch.claims.evaluate_change import evaluate_change
     from cxresearch.claims.observed_vs_expected import observed_vs_expected
     from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
@@ -65,6 +66,7 @@ _HOMES = {
     "claims.catalogue_loader": ("catalogue",),
     "claims.evaluate": ("evaluate",),
     "claims.evaluate_by": ("evaluate_by",),
+    "claims.evaluate_change": ("evaluate_change",),
     "claims.results": ("Docket",),
     "claims.requirements": ("check_claims",),
     "curves": ("incidence_after_bad", "incidence_by_level"),
@@ -114,6 +116,7 @@ __all__ = [
     "episodes",
     "evaluate",
     "evaluate_by",
+    "evaluate_change",
     "fit_hazard_model",
     "incidence",
     "incidence_after_bad",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
-from functools import partial
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unicodedata import category
 
 import click
 
+from cxresearch.cli_values import (
+    allow_variable,
+    day_of_log,
+    new_folder,
+    no_nan,
+    output_path,
+    read_pairs,
+)
 from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
 from cxresearch.outputs import check_writable, write_output
@@ -23,6 +28,7 @@ from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
     from cxresearch.claims.evaluate_by import SegmentDockets
+    from cxresearch.claims.evaluate_change import ChangeDockets
     from cxresearch.claims.results import Docket
     from cxresearch.records.audit import Audit
     from cxresearch.study import Study
@@ -71,77 +77,20 @@ def _inert(text: str) -> str:
     )
 
 
-def _pairs(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    for value in values:
-        if "=" not in value:
-            raise click.BadParameter(
-                "one is not written NAME=VALUE"
-            )  # and may be a password, so it is not shown
-        if value.startswith("="):
-            raise click.BadParameter("one has no name before its =")
-    return dict(v.split("=", 1) for v in values)
-
-
-def _allow(name: str) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], None]:
-    """Add what the user allows to a variable of the environment, for as long as the command lasts."""
-
-    def allow(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> None:
-        before = os.environ.get(name)
-        if not all(part.strip() for value in values for part in value.split(",")):
-            raise click.BadParameter("a name is empty")
-        if values:
-            os.environ[name] = ",".join([*([before] if before else []), *values])
-            ctx.call_on_close(partial(_restore, name, before))
-
-    return allow
-
-
-def _restore(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value
-
-
-def _output_path(_ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
-    if value == "":
-        more = "; - is standard output" * (param.name == "json_file")
-        raise click.UsageError(f"{param.opts[0]} needs the name of a file{more}")
-    return None if value is None else Path(value)
-
-
-def _folder(_ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
-    """A folder that is there, or can be made; said before the long work."""
-    if value is not None:
-        with suppress(OSError):  # what is wrong with it otherwise is said where it is made
-            above = next(p for p in (value, *value.absolute().parents) if p.exists())
-            if not above.is_dir():
-                raise ParameterError(
-                    f"cannot make the folder {value}: {above} is a file; give another folder with {param.opts[0]}"
-                )
-    return value
-
-
-def _no_nan(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
-    if math.isnan(value):
-        raise click.BadParameter("nan is no number of minutes")
-    return value
-
-
 _study = click.argument("study", type=click.Path(path_type=Path))
 _value = click.option(
     "-D",
     "--define",
     "variables",
     multiple=True,
-    callback=_pairs,
+    callback=read_pairs,
     metavar="NAME=VALUE",
     help="Value of ${NAME} in the study's sources.",
 )
 _allow_env = click.option(
     "--allow-env",
     multiple=True,
-    callback=_allow(ALLOW_ENV),
+    callback=allow_variable(ALLOW_ENV),
     expose_value=False,
     metavar="NAME",
     help="Let the study's sources use this environment variable; may be repeated.",
@@ -149,7 +98,7 @@ _allow_env = click.option(
 _allow_host = click.option(
     "--allow-host",
     multiple=True,
-    callback=_allow(ALLOW_HOSTS),
+    callback=allow_variable(ALLOW_HOSTS),
     expose_value=False,
     metavar="HOST",
     help="Confirm the host of a database: user, host and database may then come from variables; may be repeated.",
@@ -171,7 +120,7 @@ _engine = click.option(
 _state = click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
-    callback=_folder,
+    callback=new_folder,
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
     "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
 )
@@ -207,7 +156,7 @@ def sample(folder: Path, *, force: bool) -> None:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    callback=_folder,
+    callback=new_folder,
     default=Path(),
     help="Folder of the study file.  [default: this folder]",
 )
@@ -288,7 +237,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=_output_path,
+    callback=output_path,
     metavar="FILE",
     help="Write the verdicts as JSON; - for standard output.",
 )
@@ -296,7 +245,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     "--csv",
     "csv_file",
     type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=_output_path,
+    callback=output_path,
     metavar="FILE",
     help="Write the verdicts as CSV, one row per claim.",
 )
@@ -304,7 +253,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     "--xlsx",
     "xlsx_file",
     type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=_output_path,
+    callback=output_path,
     metavar="FILE",
     help="Write the verdicts and the readings behind them as an Excel workbook.",
 )
@@ -313,6 +262,19 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     "--by",
     metavar="COVARIATE",
     help="Try the claims on each level of it by themselves, such as segment.",
+)
+@click.option(
+    "--from",
+    "since",
+    metavar="DAY",
+    callback=day_of_log,
+    help="Try the claims before a change and from this day on, and compare their numbers.",
+)
+@click.option(
+    "--until",
+    metavar="DAY",
+    callback=day_of_log,
+    help="With --from: the last day that is looked at.",
 )
 @_define
 @_engine
@@ -327,6 +289,8 @@ def evaluate(
     engine: str,
     state: Path | None,
     by: str | None,
+    since: date | int | None,
+    until: date | int | None,
     *,
     is_long: bool,
 ) -> None:
@@ -335,9 +299,14 @@ def evaluate(
     from cxresearch.claims.evaluate import evaluate as tried
     from cxresearch.claims.evaluate import number_trials
     from cxresearch.claims.evaluate_by import evaluate_by
+    from cxresearch.claims.evaluate_change import evaluate_change
     from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
     from cxresearch.spreadsheets import write_tables
 
+    if by is not None and since is not None:
+        raise click.UsageError("--by and --from cannot be given together")
+    if until is not None and since is None:
+        raise click.UsageError("--until needs --from")
     loaded = _read(study, variables, state)
     is_piped = json_file is not None and str(json_file) == "-"
     for file in (None if is_piped else json_file, csv_file, xlsx_file):
@@ -345,8 +314,13 @@ def evaluate(
             check_writable(file)
     total = len(set(claims)) or len(claims_of(loaded.claims))
     chosen = list(claims) or None
-    result: Docket | SegmentDockets
-    if by is None:
+    result: Docket | SegmentDockets | ChangeDockets
+    if since is not None:
+        result = changed = evaluate_change(
+            loaded, since, chosen, until=until, engine=engine, progress=_progress()
+        )
+        printed = changed.to_text() if is_long else str(changed)
+    elif by is None:
         numbered = number_trials(_progress(), total)
         result = docket = tried(loaded, chosen, engine=engine, progress=numbered)
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -371,7 +345,7 @@ def evaluate(
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    callback=_folder,
+    callback=new_folder,
     default=Path("reports"),
     show_default=True,
     help="Where the pages go.",
@@ -391,7 +365,7 @@ def evaluate(
     "--parameter",
     "parameters",
     multiple=True,
-    callback=_pairs,
+    callback=read_pairs,
     metavar="NAME=VALUE",
     help="What else the notebooks are told, such as title=…; may be repeated.",
 )
@@ -399,7 +373,7 @@ def evaluate(
 @click.option(
     "--wait",
     type=click.FloatRange(min=0),
-    callback=_no_nan,
+    callback=no_nan,
     default=60,
     show_default=True,
     metavar="MINUTES",
@@ -484,7 +458,7 @@ def report(
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    callback=_folder,
+    callback=new_folder,
     help="Where the study goes.  [default: WORLD]",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")

@@ -16,4 +16,5 @@
     sentences           a verdict in words                results          evidence, trials, dockets
     verdict_table       verdicts as a compact table       missing_columns  which columns would open more
     level_words         levels in plain words             evaluate_by      all claims on each segment
+    evaluate_change     claims before and after a change
 """

@@ -363,7 +363,10 @@ class Docket(Result, Mapping[str, Trial]):
                 }
                 for t in self.trials
             ],
-            schema_overrides={"association": pl.String},
+            schema_overrides={
+                "association": pl.String,
+                **dict.fromkeys(("estimate", "low", "high", "base_rate", "naive"), pl.Float64),
+            },
             infer_schema_length=None,
         )
 

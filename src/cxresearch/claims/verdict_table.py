@@ -8,6 +8,7 @@ from collections import Counter
 import polars as pl
 
 from cxresearch.claims.evaluate_by import SegmentDockets
+from cxresearch.claims.evaluate_change import ChangeDockets
 from cxresearch.claims.results import SYMBOLS, Docket, Trial, estimate_text
 from cxresearch.records.audit import warning_lines
 
@@ -54,18 +55,27 @@ def count_verdicts(docket: Docket) -> str:
     return f"{n} claim{'s' * (n != 1)}: {', '.join(parts)}"
 
 
-def spreadsheet_tables(result: Docket | SegmentDockets) -> dict[str, pl.DataFrame]:
+def spreadsheet_tables(
+    result: Docket | SegmentDockets | ChangeDockets,
+) -> dict[str, pl.DataFrame]:
     """The verdicts, one row per claim (and segment), and all readings behind them.
 
     Args:
-        result: the verdicts; of segments, the first column of both tables names the segment.
+        result: the verdicts; of segments, the first column of both tables names the segment, and of a change, that of
+            the readings the period.
     """
     if isinstance(result, Docket):
         readings = [t.to_polars() for t in result.trials]
     else:
+        name = "period" if isinstance(result, ChangeDockets) else result.by
+        parts = (
+            {"before": result.before, "after": result.after}
+            if isinstance(result, ChangeDockets)
+            else result
+        )
         readings = [
-            trial.to_polars().insert_column(0, pl.lit(level).alias(result.by))
-            for level, docket in result.items()
+            trial.to_polars().insert_column(0, pl.lit(part).alias(name))
+            for part, docket in parts.items()
             for trial in docket.trials
         ]
     return {

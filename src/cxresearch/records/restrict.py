@@ -1,4 +1,4 @@
-"""Records of some customers only, such as those of one segment: no source is read again."""
+"""Records of some customers, or of some days, only: no source is read again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from cxresearch.checks import one_of
 from cxresearch.engines import Engine, Frame, Moments, Whole
+from cxresearch.errors import ArgumentError
 from cxresearch.records.records import Records
 
 
@@ -81,6 +82,37 @@ def restrict(records: Records, by: str, level: str) -> Records:
         customers=customers,
         available=available,
         restricted_to=f"{by} {level}",
+    )
+
+
+def restrict_days(records: Records, first: int, last: int) -> Records:
+    """The records with customers at risk on some days only; what they lived through before still counts.
+
+    Whoever leaves later is last seen on the last of the days. The audit and the window stay those of the whole study.
+
+    Args:
+        records: of all days.
+        first: the first day.
+        last: the last day.
+
+    Raises:
+        ArgumentError: nobody is there on these days.
+    """
+    engine = records.engine
+    customers = records.customers.with_columns(
+        event=nw.when(nw.col("exit") <= last).then(nw.col("event")).otherwise(nw.lit(0)),
+        entry=nw.max_horizontal("entry", nw.lit(first - 1)),
+        exit=nw.min_horizontal("exit", nw.lit(last)),
+    )
+    customers = engine.keep(customers.filter(nw.col("entry") < nw.col("exit")))
+    if not engine.collect(customers.select(nw.len())).item():
+        raise ArgumentError("first", first, "a day on which customers are under observation")
+    return replace(
+        records,
+        contacts=_Restricted(records.contacts, customers, engine),
+        dated_events=_of_customers(records.dated_events, customers),
+        customers=customers,
+        restricted_to=f"days {first} to {last}",
     )
 
 
