@@ -14,7 +14,7 @@ from cxresearch.errors import DataError, SourceError, StudyError
 from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS
 from cxresearch.records.records import columns_of, read_records
 from cxresearch.study.timestamps import BLANKS
-from tests.engine_names import ENGINES
+from tests.engine_names import ENGINES, EVERY
 
 WIDE = {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)}
 
@@ -882,6 +882,29 @@ def test_contracts_that_overlap_are_one_and_later_ones_are_set_aside():
     (warning,) = (w for w in audits(plain).warnings if w.code == "parallel_rows")
     assert (dict(warning.values)["rows"].count, warning.key) == (1, "retention.contract")
     assert "parallel_rows" not in {w.code for w in audits(made).warnings}
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_rows_of_one_day_stand_in_the_order_of_their_values(name):
+    """Which of two contracts from one day to another says why, and of what segment, is not left to the file."""
+    rows = [
+        ("a", "2024-01-01", "2024-03-01", "plus", "moved"),
+        ("a", "2024-01-01", "2024-03-01", "basic", "switched"),
+        ("b", "2024-01-01", None, "plus", None),
+        ("b", "2024-01-01", None, "basic", None),
+    ]
+    contacts = log(("a", "2024-02-01", "bad"), ("b", "2024-02-05", "bad"))
+    says = {"cause": "cause", "segment": "segment", "defection": ["switched"]}
+    columns = ("customer", "start", "end", "segment", "cause")
+    tables = [
+        cx.risk_table(
+            read_records(study(contacts, who(*order, columns=columns), retention=says), name),
+            strata=["segment"],
+        )
+        for order in (rows, rows[::-1])
+    ]
+    assert tables[0] == tables[1]
+    assert tables[0].customers == 2
 
 
 LABELS = {

@@ -94,7 +94,9 @@ def with_name_codes(
     for name, column in columns.items():
         frame = frame.with_columns(cx_text=_text(nw.col(column)))
         seen = engine.collect(frame.select("cx_text").unique())["cx_text"].drop_nulls().sort()
-        seen = seen.filter([fold(text) not in nothing for text in seen])
+        seen = seen.filter(
+            pl.Series([fold(text) not in nothing for text in seen], dtype=pl.Boolean)
+        )
         names[name] = tuple(seen.to_list())
         kinds = {"cx_text": pl.String, f"cx_{name}": pl.Int32}
         codes = pl.DataFrame({"cx_text": seen, f"cx_{name}": range(len(seen))}, kinds)

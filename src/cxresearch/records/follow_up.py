@@ -37,7 +37,8 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     Rows that touch are renewals, also where the next one starts on the day after the last one ended; rows that overlap
     are parallel contracts. All of them are one relation: the customer leaves when the last one ends. With a column of
     contracts, rows of one contract that overlap contradict each other, and no row of that customer is kept.
-    The first unbroken spell is the follow-up; contracts after a gap are rejected.
+    The first unbroken spell is the follow-up; contracts after a gap are rejected. Among rows that begin, or end, on one
+    day the order of their values decides, not that of the file.
 
     Args:
         rows: the table of `read_customers`.
@@ -56,8 +57,8 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     rejected = rows.filter(~nw.col("reason").is_null()).with_columns(**nothing)
     if not _several(fine, engine):
         return nw.concat([fine.with_columns(**nothing), rejected], how="vertical")
-    along = engine.along("start", "cx_row")
-    x = _reach(fine, engine)
+    along = engine.along("start", "cx_place")
+    x = _reach(_placed(fine, engine), engine, by="cx_place")
     x = x.with_columns(
         gap=nw.when(nw.col("start") > nw.col("before") + 1).then(nw.lit(1)).otherwise(nw.lit(0)),
         meets=nw.when(nw.col("start") <= nw.col("before") + 1).then(nw.lit(1)).otherwise(nw.lit(0)),
@@ -67,8 +68,8 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     first = x.filter(nw.col("spell") == 0)
     spell_ends = first.group_by("customer").agg(spell_end=nw.col("until").max())
     last_rows = first.join(spell_ends, on="customer").filter(nw.col("until") == nw.col("spell_end"))
-    last = last_rows.group_by("customer").agg(last_row=nw.col("cx_row").max())
-    ending = first.join(last, on="customer").filter(nw.col("cx_row") == nw.col("last_row"))
+    last = last_rows.group_by("customer").agg(last_place=nw.col("cx_place").max())
+    ending = first.join(last, on="customer").filter(nw.col("cx_place") == nw.col("last_place"))
     ending = ending.select(
         "customer", spell_cause=nw.col("cause"), spell_until=nw.col("observed_until")
     )
@@ -99,9 +100,18 @@ def _several(rows: Frame, engine: Engine) -> bool:
     return bool(total["rows"].item() != total["customers"].item())
 
 
-def _reach(rows: Frame, engine: Engine, whose: str = "id") -> Frame:
+def _placed(rows: Frame, engine: Engine) -> Frame:
+    """Add ``cx_place``: rows that begin or end on one day stand in the order of their values, not of the file."""
+    columns = [c for c in rows.collect_schema().names() if c not in ("cx_row", "reason")]
+    text = [nw.coalesce(nw.col(c).cast(nw.String), nw.lit("")) for c in columns]
+    keyed = rows.with_columns(cx_values=nw.concat_str(text, separator="\x1f"))
+    placed = engine.number(keyed, "cx_values", "cx_place")
+    return engine.keep(placed.drop("cx_values"))
+
+
+def _reach(rows: Frame, engine: Engine, whose: str = "id", by: str = "cx_row") -> Frame:
     """The rows by start, with ``until`` (their end) and ``before`` (how far earlier rows of the same `whose` reach)."""
-    along = engine.along("start", "cx_row")
+    along = engine.along("start", by)
     end = nw.max_horizontal("start", nw.coalesce("end", nw.lit(_FAR)))
     x = along.prepare(rows.with_columns(customer=nw.col(whose), until=end, backward=-end))
     x = x.with_columns(reach=-along.min("backward"))

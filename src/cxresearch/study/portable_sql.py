@@ -289,10 +289,10 @@ class _Rewriter:
     def in_other_case(self, node: exp.Lower | exp.Upper) -> exp.Expression:
         """Without the two letters of usual alphabets whose other case is one letter on one engine, two on another."""
         letter, other = ("İ", "i") if isinstance(node, exp.Lower) else ("ß", "ẞ")
-        plain = sqlglot.parse_one(f"replace(x, '{letter}', '{other}')", dialect="duckdb")
-        for column in list(plain.find_all(exp.Column)):
-            column.replace(node.this.copy())
-        return type(node)(this=plain)
+        inner = node.this.this if isinstance(node.this, exp.Replace) else None
+        if inner is not None and node.this == _replaced(inner, letter, other):
+            return node  # a query may be looked at twice
+        return type(node)(this=_replaced(node.this, letter, other))
 
     def place(self, node: exp.StrPosition) -> exp.Expression:
         if node.args.get("position") or node.args.get("occurrence"):
@@ -391,6 +391,14 @@ class _Rewriter:
                 node, f"has hours without minutes, which not all engines read: {remedy}"
             )
         return node
+
+
+def _replaced(text: Any, letter: str, other: str) -> Any:
+    """A text with one letter in place of another."""
+    result = sqlglot.parse_one(f"replace(x, '{letter}', '{other}')", dialect="duckdb")
+    for column in list(result.find_all(exp.Column)):
+        column.replace(text.copy())
+    return result
 
 
 def _sql(node: Any) -> str:
