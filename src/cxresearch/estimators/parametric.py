@@ -49,7 +49,7 @@ def fit_lifelines(table: RiskTable, fitter: Fitter, *, cause: str = "defection")
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> weibull = cx.estimators.fit_lifelines(cx.risk_table(study), WeibullFitter())
         >>> round(float(weibull.predict(3 * 365)), 2)
-        0.1
+        0.13
     """
     from lifelines.fitters import ParametricUnivariateFitter, UnivariateFitter
 
