@@ -440,8 +440,13 @@ class TableStore:
             self._records = read_records(self.study, self._engine, required_columns=self._reads)
         return self._records
 
-    def prepare(self, wanted: Iterable[TableSpec]) -> None:
-        """Have these tables ready; those that have to be counted are counted in one go."""
+    def prepare(self, wanted: Iterable[TableSpec], *, is_quiet: bool = False) -> None:
+        """Have these tables ready; those that have to be counted are counted in one go.
+
+        Args:
+            wanted: the tables.
+            is_quiet: whether no line is said of each part: of a single table they would be many.
+        """
         missing = []
         for spec in {c.key: c for c in wanted if c.key not in self.tables}.values():
             result = self._kept.table(spec.key) if self._kept else None
@@ -449,7 +454,8 @@ class TableStore:
                 missing.append(spec)
             else:
                 self.tables[spec.key] = result
-        counted = count(self.records, missing, self._say) if missing else {}
+        say = None if is_quiet else self._say
+        counted = count(self.records, missing, say) if missing else {}
         for key, table in counted.items():
             if self._kept and not isinstance(table, Exception):
                 self._kept.keep_table(key, table)
@@ -506,7 +512,7 @@ class TableStore:
         return result
 
     def _found(self, spec: TableSpec) -> Table:
-        self.prepare([spec])
+        self.prepare([spec], is_quiet=True)
         result = self.tables[spec.key]
         if isinstance(result, Exception):
             raise result
