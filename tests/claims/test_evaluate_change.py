@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -117,6 +118,16 @@ def test_limits_of_a_difference_are_those_of_two_normal_numbers():
     value, low, high = difference_of(a, b, is_ratio=True)
     assert value == pytest.approx(1.5)
     assert low * high == pytest.approx(1.5**2)
+
+
+def test_limits_of_a_difference_take_the_side_that_each_number_has():
+    """By hand: an interval that is wide upwards makes the difference wide where that number is taken away."""
+    some = estimate(1.0, 0.1, scale="identity", level=0.95, clusters=CLUSTERS)
+    before = replace(some, value=0.10, low=0.05, high=0.30)
+    after = replace(some, value=0.20, low=0.15, high=0.28)
+    value, low, high = difference_of(before, after, is_ratio=False)
+    wanted = (0.10, 0.10 - math.sqrt(0.05**2 + 0.20**2), 0.10 + math.sqrt(0.08**2 + 0.05**2))
+    assert (value, low, high) == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize("shift", [-1, 0, 10_000])
