@@ -80,13 +80,13 @@ def test_nothing_against_nothing_is_nothing():
     error = corrected.std(ddof=1) / np.sqrt(len(corrected))
     assert abs(corrected.mean()) < 3 * error
     assert np.mean(raw) > 3 * error  # without the correction the larger model wins
-    assert sum(f.says_something for f in result) <= 2
+    assert sum(f.adds_information for f in result) <= 2
 
 
 def test_what_matters_wins():
     result = compare_models(people(1, effect=0.5), ["truth"], ["many"])
     assert result.difference.low > 0
-    assert result.says_something
+    assert result.adds_information
     assert result.p_a < 1e-6 < 0.01 < result.p_b
     assert compare_models(people(1, effect=0.5), ["many"], ["truth"]).difference.high < 0
 
@@ -95,7 +95,7 @@ def test_what_is_held_equal_is_in_both():
     table = people(2, effect=0.5)
     result = compare_models(table, ["many"], ["noise"], ["truth"])
     assert result.joint.terms[-1] == "truth[1]"
-    assert not result.says_something
+    assert not result.adds_information
 
 
 def test_what_cannot_be_asked():

@@ -90,7 +90,7 @@ def compute_model_comparison(
     )
     why = (
         ""
-        if result.says_something
+        if result.adds_information
         else "neither of the two says anything about who leaves that the other does not"
     )
     events = model.table.events(reading.event)

@@ -46,7 +46,7 @@ class ModelComparison(Result):
     events: int
 
     @property
-    def says_something(self) -> bool:
+    def adds_information(self) -> bool:
         """Whether either adds to the other at the level of the intervals; if not, there is nothing to compare."""
         return 2 * min(self.p_a, self.p_b) < 1 - self.difference.level
 

@@ -203,9 +203,9 @@ def _table(docket: Docket, trial: Trial) -> str:
     )
     if not rows:
         return ""
-    rows += _beside_row("What happens anyway", trial.base_rate)
+    rows += _reference_row("What happens anyway", trial.base_rate)
     if trial.naive and trial.naive.label not in {e.label for e in trial.readings}:
-        rows += _beside_row("Counted naively", trial.naive)
+        rows += _reference_row("Counted naively", trial.naive)
     heads = (
         "What was counted",
         f"In these data ({docket.level:.0%} interval)",
@@ -249,7 +249,7 @@ def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
     )
 
 
-def _beside_row(title: str, result: ReferenceValue | None) -> str:
+def _reference_row(title: str, result: ReferenceValue | None) -> str:
     if result is None:
         return ""
     return (

@@ -22,13 +22,15 @@ _METHOD = """<p>Each claim says where a number should lie. The number is counted
 lived through before a day explains what happened on it, never the other way round. A bad, neutral or good moment is a
 contact graded so by the study's own rules or scores. A rate is the chance to leave on a day, among those still there;
 at 1.69 times the rate, the share that leaves in the end is not 1.69 times as large.{HORIZON}</p>
-<p>The range behind a number, its interval, says how far chance alone may move it. It comes from leaving out one group
-of customers after the other. The smallest effect taken to matter is set by the catalogue: for rates mostly 1.10, or
-0.909 where they should fall.</p>
+<p>The range behind a number, its interval, says how far chance alone may move it. It comes from how much each
+customer, or household, moves the number. The smallest effect taken to matter is set by the catalogue: for rates mostly
+1.10, or 0.909 where they should fall.</p>
 <ul>
-<li><strong>Supported</strong>: the whole interval lies where the claim says, even if the effect is small.</li>
-<li><strong>Contradicted</strong>: it lies wholly outside, or shows an effect too small to matter.</li>
-<li><strong>Undecided</strong>: neither; the page says what is missing.</li>
+<li><strong>Supported</strong>: the whole interval lies where the claim says, even if the effect is small, and so does
+that of every other explanation that must be tried.</li>
+<li><strong>Contradicted</strong>: it lies wholly outside, or shows an effect too small to matter, and no other
+explanation speaks against that.</li>
+<li><strong>Undecided</strong>: neither; the page says what is missing, or which other explanation is not excluded.</li>
 <li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li>
 </ul>
 <p>The more claims are tried, the likelier one passes or fails by chance alone. Judged together, each claim must clear

@@ -160,7 +160,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
         levels = incidence_by_level(
             expected.table, expected.history, min_cell=docket.min_cell, level=docket.level
         )
-        drawn = _told_apart(levels, result, expected)
+        drawn = _only_compared_levels(levels, result, expected)
         if len(drawn) < len(levels):
             _html("<p>Only levels that the claim compares are drawn.</p>")
         _chart(charts.retention(drawn, history=expected.label, min_cell=docket.min_cell))
@@ -169,7 +169,7 @@ def day_by_day(docket: Docket, result: Trial, expected: ObservedVsExpected | Non
         _chart(charts.competing(causes, min_cell=docket.min_cell))
 
 
-def _told_apart(
+def _only_compared_levels(
     levels: Mapping[str, Incidence], result: Trial, expected: ObservedVsExpected
 ) -> dict[str, Incidence]:
     """The curves of all levels or, where they are too many to tell apart, of those that the readings compare."""
