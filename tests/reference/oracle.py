@@ -155,9 +155,18 @@ def fields(row: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(sorted((key, value) for key, value in row.items() if key != "row"))
 
 
+def labels(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return what orders rows from or to one day; what is missing comes first."""
+    names = ("segment", "cluster", "cause", "observed_from", "observed_until")
+    return tuple("" if row[name] is None else str(row[name]) for name in names)
+
+
 def first_relation(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of one customer, from the first on, that overlap, touch or follow on the next day."""
-    ordered = sorted(rows, key=lambda row: row["start"])
+    """Return the rows of one customer, from the first on, that overlap, touch or follow on the next day.
+
+    Those that begin on one day stand in the order of their labels.
+    """
+    ordered = sorted(rows, key=lambda row: (row["start"], labels(row)))
     relation = ordered[:1]
     for row in ordered[1:]:
         reach = max(date.max if r["end"] is None else r["end"] for r in relation)
@@ -168,10 +177,10 @@ def first_relation(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def as_one(relation: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return one row for several: it begins as the first one and ends as the one that ends last."""
+    """Return one row for several: it begins as the first and ends as the last to end, by labels if several do."""
     end = max(date.max if r["end"] is None else r["end"] for r in relation)
     places = [i for i, r in enumerate(relation) if (r["end"] or date.max) == end]
-    ending = max((relation[i] for i in places), key=lambda r: r["place"])
+    ending = max((relation[i] for i in places), key=labels)
     last = {key: ending[key] for key in ("cause", "observed_until")}
     return relation[0] | last | {"end": None if end == date.max else end}
 
@@ -197,7 +206,7 @@ def keep_customers(
             elif row["end"] == row["start"]:
                 counts["start = end"] += 1
             else:
-                distinct.append(row | {"place": len(distinct)})
+                distinct.append(row)
 
     kept = []
     for name in dict.fromkeys(row["customer"] for row in distinct):

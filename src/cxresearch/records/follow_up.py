@@ -37,8 +37,9 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     Rows that touch are renewals, also where the next one starts on the day after the last one ended; rows that overlap
     are parallel contracts. All of them are one relation: the customer leaves when the last one ends. With a column of
     contracts, rows of one contract that overlap contradict each other, and no row of that customer is kept.
-    The first unbroken spell is the follow-up; contracts after a gap are rejected. Among rows that begin, or end, on one
-    day the order of their values decides, not that of the file.
+    The first unbroken spell is the follow-up; contracts after a gap are rejected. Among rows that begin on one day
+    the first by segment, covariates, cluster, cause and days of observation, in alphabetical order, counts as the
+    first; among those that end last, the last one: the order of the file decides nothing.
 
     Args:
         rows: the table of `read_customers`.
@@ -58,7 +59,7 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     if not _several(fine, engine):
         return nw.concat([fine.with_columns(**nothing), rejected], how="vertical")
     along = engine.along("start", "cx_place")
-    x = _reach(_placed(fine, engine), engine, by="cx_place")
+    x = _reach(_placed(fine, settings, engine), engine, by="cx_place")
     x = x.with_columns(
         gap=nw.when(nw.col("start") > nw.col("before") + 1).then(nw.lit(1)).otherwise(nw.lit(0)),
         meets=nw.when(nw.col("start") <= nw.col("before") + 1).then(nw.lit(1)).otherwise(nw.lit(0)),
@@ -100,13 +101,13 @@ def _several(rows: Frame, engine: Engine) -> bool:
     return bool(total["rows"].item() != total["customers"].item())
 
 
-def _placed(rows: Frame, engine: Engine) -> Frame:
-    """Add ``cx_place``: rows that begin or end on one day stand in the order of their values, not of the file."""
-    columns = [c for c in rows.collect_schema().names() if c not in ("cx_row", "reason")]
-    text = [nw.coalesce(nw.col(c).cast(nw.String), nw.lit("")) for c in columns]
-    keyed = rows.with_columns(cx_values=nw.concat_str(text, separator="\x1f"))
-    placed = engine.number(keyed, "cx_values", "cx_place")
-    return engine.keep(placed.drop("cx_values"))
+def _placed(rows: Frame, settings: Retention, engine: Engine) -> Frame:
+    """Add ``cx_place``: the order of rows that begin, or end, on one day: that of their labels, a missing one first."""
+    there = rows.collect_schema().names()
+    labels = ("segment", *settings.described, "cluster", "cause", "observed_from", "observed_until")
+    text = [nw.coalesce(nw.col(c).cast(nw.String), nw.lit("")) for c in labels if c in there]
+    labelled = rows.with_columns(cx_labels=nw.concat_str(text, separator="\x1f"))
+    return engine.keep(engine.number(labelled, "cx_labels", "cx_place").drop("cx_labels"))
 
 
 def _reach(rows: Frame, engine: Engine, whose: str = "id", by: str = "cx_row") -> Frame:
