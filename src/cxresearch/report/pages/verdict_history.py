@@ -9,7 +9,7 @@ from dataclasses import replace
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import rests_on_enough
+from cxresearch.disclosure.counts import rests_on_enough, round_count, round_estimate
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
 from cxresearch.report.runs.ledger import RunRecord
 
@@ -49,8 +49,8 @@ def over_runs(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
     )
 
 
-def public_record(record: RunRecord, min_cell: int) -> RunRecord:
-    """A record as a page may show it: without a number that rests on too few."""
+def public_record(record: RunRecord, min_cell: int, region: str = "") -> RunRecord:
+    """A record as a page may show it: shares rounded, and without a number that rests on too few."""
     if record.estimate is None or record.ci_low is None or record.ci_high is None:
         return record
     if rests_on_enough(
@@ -63,7 +63,17 @@ def public_record(record: RunRecord, min_cell: int) -> RunRecord:
         customers=record.customers,
         events=record.events,
     ):
-        return record
+        if record.unit != Unit.SHARE:
+            return record
+        value, low, high = round_estimate(
+            record.estimate,
+            record.ci_low,
+            record.ci_high,
+            customers=round_count(record.customers, min_cell),
+            min_cell=min_cell,
+            edges=edges_of(region),
+        )
+        return replace(record, estimate=value, ci_low=low, ci_high=high)
     return replace(record, estimate=None, ci_low=None, ci_high=None)
 
 
