@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unicodedata import category
@@ -22,7 +23,14 @@ from cxresearch.cli_values import (
     read_pairs,
 )
 from cxresearch.engine_names import ENGINES
-from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
+from cxresearch.errors import (
+    CxResearchError,
+    EstimationError,
+    LimitError,
+    ParameterError,
+    ReportError,
+)
+from cxresearch.limits import MEMORY, MINUTES, PART, TIME, Limits, enforced, machine_memory
 from cxresearch.outputs import check_writable, write_output
 from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
@@ -45,7 +53,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except ParameterError as e:
             _fail(str(e), WRONG)
-        except (ReportError, EstimationError) as e:
+        except (ReportError, EstimationError, LimitError) as e:
             _fail(str(e), FAILED)
         except CxResearchError as e:
             _fail(str(e), WRONG)
@@ -124,6 +132,42 @@ _state = click.option(
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
     "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
 )
+
+
+def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that limit time and memory, held to while the command runs; `report` takes them as ``limits``."""
+
+    @wraps(command)
+    def within(*args: Any, time_limit: float, memory_limit: float | None, **given: Any) -> Any:
+        memory = PART * machine_memory() if memory_limit is None else memory_limit
+        limits = Limits(time_limit, memory)
+        if command.__name__ == "report":  # each notebook has the time for itself
+            given["limits"], limits = limits, Limits(memory=memory)
+        with enforced(limits):
+            return command(*args, **given)
+
+    return _time_limit(_memory_limit(within))
+
+
+_time_limit = click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0),
+    callback=no_nan,
+    default=MINUTES,
+    show_default=True,
+    envvar=TIME,
+    metavar="MINUTES",
+    help="How long the command, or each notebook, may take; 0 for no limit.",
+)
+_memory_limit = click.option(
+    "--memory-limit",
+    type=click.FloatRange(min=0),
+    callback=no_nan,
+    envvar=MEMORY,
+    metavar="GB",
+    help="How much memory the command, and each notebook, may hold; 0 for no limit.  "
+    f"[default: {PART:.0%} of the machine's]",
+)
 _claim = click.option(
     "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
 )
@@ -161,6 +205,7 @@ def sample(folder: Path, *, force: bool) -> None:
     help="Folder of the study file.  [default: this folder]",
 )
 @click.option("--force", is_flag=True, help="Overwrite a study file that is there.")
+@_limited
 def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
     """Draft a study file from what is in FILEs, with its guesses marked, and audit it.
 
@@ -188,6 +233,7 @@ def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
 @_define
 @_engine
 @_state
+@_limited
 def audit(study: Path, variables: dict[str, str], engine: str, state: Path | None) -> None:
     """Account for every row of a study's two tables."""
     from cxresearch.explore import audit as audited
@@ -202,6 +248,7 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @_define
 @_engine
+@_limited
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack.
 
@@ -279,6 +326,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 @_define
 @_engine
 @_state
+@_limited
 def evaluate(
     study: Path,
     claims: tuple[str, ...],
@@ -388,6 +436,7 @@ def evaluate(
 @_define
 @_engine
 @_state
+@_limited
 def report(
     study: Path,
     out: Path,
@@ -401,6 +450,7 @@ def report(
     force: bool,
     wait: float,
     as_pdf: bool,
+    limits: Limits,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index.
 
@@ -431,6 +481,7 @@ def report(
         wait=wait,
         progress=say,
         tell=tell,
+        limits=limits,
     )
     for page in pages:
         _say(page)

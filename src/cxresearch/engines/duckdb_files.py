@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from cxresearch.errors import EngineError
+from cxresearch.limits import engine_memory
 from cxresearch.trust import SPILL, check_state, make_private
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def connected() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config=shut)
     connection.execute("set timezone = 'UTC'")
     connection.execute("set temp_directory = ''")  # it would be the working folder
+    if memory := engine_memory():
+        connection.execute(f"set memory_limit = '{memory:.3f}GiB'")
     return connection
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from cxresearch.atomic import stage
 from cxresearch.errors import ReportError
+from cxresearch.limits import NO_LIMITS, Limits
 from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
 from cxresearch.report.runs import manifest as manifests
@@ -44,6 +45,7 @@ class Run:
         out: folder for the pages.
         say: called with a line for each step.
         tell: called with a line for what is to be read afterwards.
+        limits: of each notebook.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Run:
     out: Path
     say: Say
     tell: Say
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def make(
         variables=variables,
         redact=redactor(file, study, variables),
         server=study.asks_server,
+        limits=run.limits,
     )
     failed: list[tuple[Plan, NotebookError]] = []
     done: list[tuple[Plan, Any]] = []

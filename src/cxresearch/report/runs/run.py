@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cxresearch.errors import CxResearchError, ReportError, StudyError
+from cxresearch.limits import NO_LIMITS, Limits
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
@@ -62,6 +63,7 @@ def report(
     wait: float = WAIT,
     progress: Say | None = None,
     tell: Say | None = None,
+    limits: Limits | None = None,
 ) -> tuple[Path, ...]:
     """Run notebooks on a study and publish a page for each, and an index.
 
@@ -84,6 +86,7 @@ def report(
         wait: for how many minutes to wait for another run of this study; 0 not at all.
         progress: called with a line before each step.
         tell: called with a line for what is to be read after the run.
+        limits: of each notebook; none if not given.
 
     Returns:
         The files that are up to date now: the pages, in the order of the notebooks and claims, then the index.
@@ -125,7 +128,7 @@ def report(
     given_state = state or os.environ.get("CXRESEARCH_STATE")
     place = Path(given_state).resolve() if given_state else default_state(file)
     check_state(place)
-    run = _run(place, Path(out), progress or _quiet, tell or _quiet)
+    run = _run(place, Path(out), progress or _quiet, tell or _quiet, limits or NO_LIMITS)
     with stoppable() as stops:
         try:
             return _report(run, order, stops)
@@ -135,11 +138,12 @@ def report(
             raise ReportError(str(e)) from None
 
 
-def _run(state: Path, out: Path, say: Say, tell: Say) -> Run:
+def _run(state: Path, out: Path, say: Say, tell: Say, limits: Limits) -> Run:
     """A run that begins now."""
     now = datetime.now(UTC)
     run = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
-    return Run(id=run, at=f"{now:%Y-%m-%dT%H:%M:%SZ}", state=state, out=out, say=say, tell=tell)
+    at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    return Run(id=run, at=at, state=state, out=out, say=say, tell=tell, limits=limits)
 
 
 def _quiet(_line: str) -> None:
@@ -157,7 +161,7 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
     _known(run, order, study)  # a wrong claim id is an error before any page is marked as stale
     with locked(run.state, wait=order.wait, tell=run.tell):
         run = _run(
-            run.state, run.out, run.say, run.tell
+            run.state, run.out, run.say, run.tell, run.limits
         )  # ids sort in the order in which locks are held
         _ready(run)
         try:
