@@ -125,8 +125,8 @@ def test_what_has_many_fields_is_built_by_keyword():
 FLOW = (
     "errors", "atomic", "redaction", "threads", "trust", "limits", "checks", "engine_names", "bundled", "outputs",
     "spreadsheets", "html_tables", "result", "disclosure", "study", "engines", "records", "histories", "risk",
-    "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "drafting", "report", "cli_values",
-    "cli", "__main__", "__init__",
+    "estimators", "explore", "curves", "claims", "journey", "charts", "worlds", "drafting", "report", "cli_streams",
+    "cli_values",    "cli", "__main__", "__init__",
 )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from unicodedata import category
 
 import click
 
+from cxresearch.cli_streams import escape_json, open_streams, settle_streams
 from cxresearch.cli_values import (
     allow_variable,
     day_of_log,
@@ -48,6 +48,18 @@ FAILED, WRONG, INTERRUPTED = 1, 2, 130
 class _Commands(click.Group):
     """Turns the package's errors into one line and an exit status."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run a command line; whatever becomes of the streams, it ends with at most one line."""
+        open_streams()
+        try:
+            if sys.flags.optimize > 1:
+                _fail("run it without -OO and PYTHONOPTIMIZE=2: Altair needs its docstrings", WRONG)
+            return super().main(*args, **more)
+        except OSError as e:  # of the help: what a command prints is seen to in `_say`
+            _fail(f"cannot write to standard output: {e.strerror or e}", FAILED)
+        finally:
+            settle_streams()
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -58,15 +70,24 @@ class _Commands(click.Group):
         except CxResearchError as e:
             _fail(str(e), WRONG)
         except BrokenPipeError:
-            # the reader has gone: the last flush must not fail either
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(FAILED)
+            sys.exit(FAILED)  # the reader has gone
         except KeyboardInterrupt:
             _fail("stopped", INTERRUPTED)
         except MemoryError:
             _fail("not enough memory for this study", FAILED)
         except RecursionError:
             _fail("a rule, query or claim of this study is too deeply nested", WRONG)
+        except OSError as e:
+            where = f"{e.filename}: " if e.filename is not None else ""
+            _fail(f"cannot read or write: {where}{e.strerror or e}", FAILED)
+        except Exception as e:
+            if not is_reading_error(e):
+                raise
+            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
+            _fail(
+                f"cannot read the tables: {first}; if a file changed while it was read, run it again",
+                FAILED,
+            )
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -74,9 +95,28 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
+def is_reading_error(error: Exception) -> bool:
+    """Whether an engine could not read a file or a query; one that was not imported has raised nothing."""
+    if "polars" not in sys.modules:
+        return False
+    from cxresearch.engines import reading_errors
+
+    return isinstance(error, reading_errors())
+
+
 def _say(line: object, *, err: bool = False) -> None:
     """Print text that may come from a study or its tables: no character of it steers the terminal."""
-    click.echo(_inert(str(line)), err=err)
+    _write(f"{_inert(str(line))}\n", err=err)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    try:
+        click.echo(text, nl=False, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        if not err:  # where nothing can be said, the exit status says it
+            raise ReportError(f"cannot write to standard output: {e.strerror or e}") from None
 
 
 def _inert(text: str) -> str:
@@ -378,14 +418,15 @@ def evaluate(
         printed = segments.to_text() if is_long else str(segments)
     if not is_piped:
         _say(printed)
-    _quarantine(result.audit, loaded)
     if csv_file or xlsx_file:
         write_tables(spreadsheet_tables(result), csv_file, xlsx_file, first="verdicts")
     if is_piped:
-        with click.open_file("-", "w", encoding="utf-8") as out:
-            out.write(result.to_json())
+        _write(escape_json(result.to_json()))
     elif json_file is not None:
         write_output(json_file, result.to_json())
+    _quarantine(
+        result.audit, loaded
+    )  # last: what was asked for is there, whether this can be kept or not
 
 
 @main.command()

@@ -1,8 +1,8 @@
 """Limits of time and memory: what goes beyond them ends with one line, whatever it was doing.
 
 They are the user's and not the study's, since a study may be a stranger's. A thread looks at the clock and at the
-memory ten times a second. What goes beyond a limit is first interrupted, so that it can clear up, and ended if it does not
-heed that: a query of Polars or DuckDB may take long to look up.
+memory ten times a second. What goes beyond a limit is first interrupted, so that it can clear up, and ended if it does
+not heed that: a query of Polars or DuckDB may take long to look up.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,12 +17,12 @@ from cxresearch.limits import NO_LIMITS, Limits
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
-from cxresearch.report.runs.ledger import identity
+from cxresearch.report.runs.ledger import identity, next_run
 from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
 from cxresearch.report.runs.manifest import Manifest, inputs, key, moment
 from cxresearch.report.runs.plan import Plan, plans
 from cxresearch.report.runs.publish import mark_of, tidy, unfinished
-from cxresearch.study import Study, default_state, read_study
+from cxresearch.study import Study, check_names, default_state, read_study
 from cxresearch.trust import check_state
 
 
@@ -104,8 +103,11 @@ def report(
     try:
         file = Path(study).resolve()
         file = file / "study.toml" if file.is_dir() else file
+        given_state = state or os.environ.get("CXRESEARCH_STATE")
+        place = Path(given_state).resolve() if given_state else default_state(file)
     except OSError as e:
-        raise StudyError(f"cannot read the study file {study}: {e.strerror or e}") from None
+        raise StudyError(f"cannot find the folder of {study}: {e.strerror or e}") from None
+    check_names((file, place, Path(out)))
     given = {
         "study": file.name,
         "claims": list(claims) if claims else None,
@@ -125,8 +127,6 @@ def report(
         force=force,
         wait=wait,
     )
-    given_state = state or os.environ.get("CXRESEARCH_STATE")
-    place = Path(given_state).resolve() if given_state else default_state(file)
     check_state(place)
     run = _run(place, Path(out), progress or _quiet, tell or _quiet, limits or NO_LIMITS)
     with stoppable() as stops:
@@ -141,7 +141,7 @@ def report(
 def _run(state: Path, out: Path, say: Say, tell: Say, limits: Limits) -> Run:
     """A run that begins now."""
     now = datetime.now(UTC)
-    run = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
+    run = next_run(state, now)
     at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
     return Run(id=run, at=at, state=state, out=out, say=say, tell=tell, limits=limits)
 
