@@ -123,8 +123,7 @@ def test_what_has_many_fields_is_built_by_keyword():
 
 
 FLOW = (
-    "errors", "atomic", "redaction", "threads", "trust", "checks", "engine_names", "bundled", "outputs", "spreadsheets",
-    "html_tables", "result", "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore",
+    "errors", "utils", "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore",
     "curves", "claims", "journey", "charts", "worlds", "drafting", "report", "cli_values", "cli",
     "__main__", "__init__",
 )  # fmt: skip

@@ -49,7 +49,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class IntervalDecision:
     """A verdict with its grounds.
 
     Attributes:
@@ -103,7 +103,7 @@ def _value(text: str) -> float:
     return parts[0] / parts[1]
 
 
-def decide(result: Estimate, region: Region) -> Decision:
+def decide(result: Estimate, region: Region) -> IntervalDecision:
     """Hold an interval against a region.
 
     Supported: the interval lies inside. Contradicted: it lies wholly outside or, for a directional claim, wholly short
@@ -117,14 +117,14 @@ def decide(result: Estimate, region: Region) -> Decision:
     p_inside, p_outside, p_short = _p(result, region)
     if inside:
         reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
-        return Decision("supported", reason, p_inside)
+        return IntervalDecision("supported", reason, p_inside)
     if outside:
-        return Decision("contradicted", "", min(p_outside, p_short))
+        return IntervalDecision("contradicted", "", min(p_outside, p_short))
     if short:
-        return Decision(
+        return IntervalDecision(
             "contradicted", "any effect is smaller than the smallest taken to matter", p_short
         )
-    return Decision(
+    return IntervalDecision(
         "undecided",
         "the range includes values for and against the claim",
         min(p_inside, p_outside, p_short),

@@ -17,25 +17,25 @@ from itertools import count
 
 from threadpoolctl import threadpool_limits
 
-from cxresearch.checks import arguments, names, optional
-from cxresearch.claims.adjust import adjust_multiplicity
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.kinds import AnyReading, ModelReading
 from cxresearch.claims.requirements import missing_requirement, required_columns
 from cxresearch.claims.results import Docket, Trial
-from cxresearch.claims.rivals import plan_analyses, readings_with_rivals
+from cxresearch.claims.rivals.apply import plan_analyses, readings_with_rivals
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import Table, TableSpec, TableStore, contacts_spec
 from cxresearch.claims.trial import try_claim
+from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, NotTestable, nearest
 from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.threads import completed_in_threads, in_background
+from cxresearch.utils.checks import arguments, names, optional
+from cxresearch.utils.threads import completed_in_threads, in_background
 
 MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is tried at a time
 Progress = Callable[[str], None]

@@ -12,7 +12,7 @@ from typing import Any, assert_never
 import polars as pl
 
 from cxresearch.claims.adjusted_model import (
-    Setting,
+    TableContext,
     Variant,
     claim_histories,
     held_histories,
@@ -56,7 +56,7 @@ from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
-from cxresearch.threads import map_in_threads
+from cxresearch.utils.threads import map_in_threads
 
 Table = RiskTable | MatchedTable | AgentTable
 MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
@@ -120,7 +120,7 @@ class TableSpec:
 
 
 def table_specs(
-    setting: Setting,
+    setting: TableContext,
     claim: Claim,
     reading: AnyReading,
     variant: Variant = Variant(),  # noqa: B008  # frozen
@@ -485,9 +485,9 @@ class TableStore:
         return few and days > self.study.moments.lookback_days
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> TableContext:
         """What its tables depend on besides readings."""
-        return Setting(self.study, self.fixed, self.window, self.lookback)
+        return TableContext(self.study, self.fixed, self.window, self.lookback)
 
     def risk(self, spec: TableSpec) -> RiskTable:
         """The risk table of a specification.

@@ -33,7 +33,7 @@ def write_source(text: StudyText, table: TableFacts) -> None:
     """The file of a section, and how it is read."""
     text.key("source", table.source)
     write_reasons(text, table)
-    for key, value in place_keys(table.reading).items():
+    for key, value in place_keys(table.read_settings).items():
         if key == "format":
             for name, inner in value.items():
                 text.key(f"format.{name}", inner)

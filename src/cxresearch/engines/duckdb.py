@@ -13,12 +13,12 @@ import polars as pl
 from cxresearch.engines.base import (
     GROUPS,
     Bounds,
+    ContactLog,
     Frame,
-    Moments,
     framed,
     instant_in_format,
     is_written,
-    no_catalogue,
+    no_named_tables,
     split_by_reason,
     tally_by_query,
 )
@@ -96,9 +96,9 @@ class DuckDB:
         self.confine([path])
         return stored(self.connection, path, table, f"file_{next(self._numbers)}")
 
-    def catalogue(self, table: str) -> Any:
-        """As `Engine.catalogue`."""
-        raise no_catalogue(table)
+    def named_table(self, table: str) -> Any:
+        """As `Engine.named_table`."""
+        raise no_named_tables(table)
 
     def frame(self, data: Any) -> Any:
         """As `Engine.frame`."""
@@ -204,7 +204,7 @@ class DuckDB:
         nw.to_native(frame).create(name)
         return framed(self.connection.table(name))
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, ContactLog]:
         """As `Engine.split_rejected`."""
         return split_by_reason(self, log, bounds)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from cxresearch.errors import EngineError
-from cxresearch.trust import SPILL, check_state, make_private
+from cxresearch.utils.trust import SPILL, check_state, make_private
 
 if TYPE_CHECKING:
     import duckdb

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments, flag, one_of, optional, whole_number
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
+from cxresearch.utils.checks import arguments, flag, one_of, optional, whole_number
 
 _NEVER = 10**8
 _MET = ("failed", "kept")  # by the value of an expectation's column

@@ -7,12 +7,12 @@ from operator import and_
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import optional
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import History, Past, Run, band
 from cxresearch.histories.counts import EXPECTATIONS_OF, grade_code, wanted_values
 from cxresearch.records.contacts import GRADES
+from cxresearch.utils.checks import optional
 
 _EXACT = 8
 _BANDS = (9, 13, 21, 41, 81)  # numbers of moments beyond, in which shares are told apart by tenths

@@ -21,7 +21,6 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
-from cxresearch.atomic import atomic_write
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
 from cxresearch.records.sources import input_files
@@ -30,7 +29,8 @@ from cxresearch.risk.agents import AgentTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.trust import check_state, is_signed, make_private, signature, signed, unsigned
+from cxresearch.utils.atomic import atomic_write
+from cxresearch.utils.trust import check_state, is_signed, make_private, signature, signed, unsigned
 
 Table = RiskTable | MatchedTable | AgentTable
 KEPT = 8  # states of the inputs that are kept, the last ones used

@@ -10,29 +10,29 @@ from typing import Any
 
 import msgspec
 
-from cxresearch.checks import arguments, optional
 from cxresearch.errors import StudyError, nearest
 from cxresearch.study import settings, validation
 from cxresearch.study import settings as strict
 from cxresearch.study.settings import (
-    Decision,
+    DecisionRules,
     Format,
-    Info,
     Interactions,
-    Moments,
+    MomentRules,
     Retention,
     S,
     Section,
     Study,
+    StudySection,
     Table,
 )
+from cxresearch.utils.checks import arguments, optional
 
 _SECTIONS: dict[str, type[Section]] = {
-    "study": Info,
+    "study": StudySection,
     "interactions": Interactions,
-    "moments": Moments,
+    "moments": MomentRules,
     "retention": Retention,
-    "decision": Decision,
+    "decision": DecisionRules,
 }
 
 
@@ -59,7 +59,7 @@ def read_study(
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import cxresearch as cx
-        >>> from cxresearch.bundled import copy_sample
+        >>> from cxresearch.utils.bundled import copy_sample
         >>> with TemporaryDirectory() as folder:
         ...     file, *tables = copy_sample(Path(folder))
         ...     study = cx.read_study(file)
@@ -153,11 +153,11 @@ def study_from(
             "claims must be an array of tables: write each as [[claims]]", field="claims"
         )
     study = Study(
-        info=section("study", Info),
+        info=section("study", StudySection),
         interactions=section("interactions", Interactions),
-        moments=section("moments", Moments),
+        moments=section("moments", MomentRules),
         retention=section("retention", Retention),
-        decision=section("decision", Decision),
+        decision=section("decision", DecisionRules),
         tables={k: _table(k, v) for k, v in tables.items()},
         claims=tuple(claims),
         folder=Path(folder),
