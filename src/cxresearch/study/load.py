@@ -147,11 +147,6 @@ def study_from(
         raise StudyError(
             '[tables] must be a table of names, such as tickets = "tickets.csv"', field="tables"
         )
-    claims = raw.get("claims", [])
-    if not (isinstance(claims, list) and all(isinstance(c, dict) for c in claims)):
-        raise StudyError(
-            "claims must be an array of tables: write each as [[claims]]", field="claims"
-        )
     study = Study(
         info=section("study", StudySection),
         interactions=section("interactions", Interactions),
@@ -159,7 +154,7 @@ def study_from(
         retention=section("retention", Retention),
         decision=section("decision", DecisionRules),
         tables={k: _table(k, v) for k, v in tables.items()},
-        claims=tuple(claims),
+        claims=_claims(raw.get("claims", [])),
         folder=Path(folder),
         state=Path(state or os.environ.get("CXRESEARCH_STATE") or Path(folder) / ".cxresearch"),
         variables=dict(variables or {}),
@@ -173,6 +168,15 @@ def _homes(key: str) -> list[str]:
     """The sections a key belongs to."""
     homes = [name for name, kind in _SECTIONS.items() if key in kind.__struct_fields__]
     return homes + ["interactions.format", "retention.format"] * (key in Format.__struct_fields__)
+
+
+def _claims(value: object) -> tuple[dict[str, Any], ...]:
+    """Claims as written; what is in them is checked when they are tried."""
+    if not (isinstance(value, list | tuple) and all(isinstance(c, dict) for c in value)):
+        raise StudyError(
+            "claims must be an array of tables: write each as [[claims]]", field="claims"
+        )
+    return tuple(value)
 
 
 def _table(name: str, value: object) -> Table:
@@ -192,7 +196,8 @@ def replace_settings(study: Study, **settings: Any) -> Study:
     Args:
         study: the study as declared.
         settings: key of the study file to value, such as ``blackout_days=14``, ``horizon_days=180`` or
-            ``bad="stars <= 3"``. A key that stands in two sections is written ``retention__source``.
+            ``bad="stars <= 3"``. A key that stands in two sections is written ``retention__source``; ``claims`` takes a
+            list of claims of the study's own, each a dict with the keys of ``[[claims]]``.
 
     Returns:
         The changed study; the given one stays as it is.
@@ -208,12 +213,16 @@ def replace_settings(study: Study, **settings: Any) -> Study:
         >>> study = cx.study_from({}, interactions=log, retention=who)
         >>> study.replace(blackout_days=14).moments.blackout_days
         14
+        >>> study.replace(claims=[{"id": "busy-stay"}]).claims[0]["id"]
+        'busy-stay'
     """
+    made = study
+    if "claims" in settings:
+        made = msgspec.structs.replace(made, claims=_claims(settings.pop("claims")))
     changed: dict[str, dict[str, Any]] = {}
     for key, value in settings.items():
         section, field = _place(study, key)
         changed.setdefault(section, {})[field] = value
-    made = study
     for section, values in changed.items():
         old = getattr(study, section)
         # through the same door as a study file, so that types are checked; fields that are unset stay out
