@@ -3,7 +3,7 @@
 The way of the data, from left to right and from top to bottom; each package has a map of its own::
 
     study/        the study file, its conditions and queries
-    engines/      Polars, DuckDB and Spark: the one place that knows them
+    engines/      Polars, DuckDB and Spark: the one place that knows them (their SQL and their times: study/)
     records/      both tables read, graded, joined; every row accounted for
     disclosure/   what may be shown
     histories/    what had been lived before a day, on one timeline

@@ -1,4 +1,9 @@
-"""From an estimate to a verdict: an interval held against a region."""
+"""From an estimate to a verdict: an interval held against a region.
+
+The first of four steps: `decide` here, by the interval alone; `rivals.apply`, against other explanations;
+`verdict_corrections.apply_requirements`, by the other readings of the claim; `verdict_corrections.adjust_multiplicity`,
+by how many claims are tried. `trial` and `evaluate` go through them.
+"""
 
 from __future__ import annotations
 

@@ -246,7 +246,10 @@ class Temperament(RivalExplanation):
         if facts.has_measured_grades:
             return self._dismissed(entry)
         if not rows:
-            return "aliased", "Inclination cannot be told apart from what the claim asks about."
+            return (
+                "aliased",
+                "How customers tend to grade cannot be told apart from what the claim asks about.",
+            )
         return "required", entry.reason
 
 
