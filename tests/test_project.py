@@ -113,7 +113,7 @@ def dataclasses_in(path):
 
 
 # built by the position of their arguments in few places beside their definition
-BY_POSITION = {"CellFlows", "Episodes", "MatchedTable", "RiskTable", "TieTerms", "World"}
+BY_POSITION = {"CellFlows", "MatchedTable", "TieTerms", "World"}
 
 
 def test_what_has_many_fields_is_built_by_keyword():

@@ -214,7 +214,9 @@ def _fit_model(
     covariates = tuple(s for s in model.strata if s not in (COHORT, CALENDAR))
     for name in [f.name for f in model.table.features]:
         if name == claim.exposure or (name in subjects and name in claim.histories):
-            check_min_events(model.table, claim, name, reading.event, levels, covariates)
+            check_min_events(
+                model.table, claim, name, event=reading.event, contrast=levels, strata=covariates
+            )
     fit = context.once(
         model.key,
         lambda: fit_hazards(

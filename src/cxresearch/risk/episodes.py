@@ -97,7 +97,7 @@ def summed(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
     return tuple(Exclusion(reason, n) for reason, n in counts.items())
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Episodes(Result):
     """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
 
@@ -362,7 +362,15 @@ def episodes(
         *fixed,
         *(("cx_begin",) if cohorts else ()),
     )
-    return Episodes(x, dict(histories), levels, CAUSES, clock.name, engine, exclusions)
+    return Episodes(
+        frame=x,
+        histories=dict(histories),
+        fixed=levels,
+        causes=CAUSES,
+        clock=clock.name,
+        engine=engine,
+        exclusions=exclusions,
+    )
 
 
 def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:

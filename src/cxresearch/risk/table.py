@@ -44,7 +44,7 @@ class Feature(Result):
     is_covariate: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class RiskTable(Result):
     """Flows by group, time and pattern.
 
@@ -280,7 +280,12 @@ def risk_table(eps: Episodes) -> RiskTable:
         customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique()
     )
     return RiskTable(
-        flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.exclusions
+        flows=flows,
+        features=features,
+        causes=eps.causes,
+        clock=eps.clock,
+        population=_people(eps.engine.collect(who)),
+        exclusions=eps.exclusions,
     )
 
 
@@ -377,8 +382,14 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
         population["group"].diff().drop_nulls() > 0
     ).all()  # the parts are whole groups, in order
     flows = downcast(flows, counts) if whole else sums(flows, keys, counts)
-    exclusions = summed(a for t in tables for a in t.exclusions)
-    return RiskTable(flows, features, first.causes, first.clock, _people(population), exclusions)
+    return RiskTable(
+        flows=flows,
+        features=features,
+        causes=first.causes,
+        clock=first.clock,
+        population=_people(population),
+        exclusions=summed(a for t in tables for a in t.exclusions),
+    )
 
 
 def _people(population: pl.DataFrame) -> pl.DataFrame:
