@@ -16,5 +16,5 @@
     sentences           a verdict in words                results          of readings, trials, dockets
     verdict_table       verdicts as a compact table       missing_columns  which columns would open more
     level_words         levels in plain words             evaluate_by      all claims on each segment
-    evaluate_change     claims before and after a change
+    evaluate_change     claims before and after a change    kept_trials     trials kept between runs
 """

@@ -164,6 +164,16 @@ class Cache:
         plain = {k: v for k, v in fields.items() if k not in frames}
         self._write(f"{name}.json", msgspec.json.encode(plain | {"parts": list(frames)}))
 
+    def read_result(self, name: str) -> bytes | None:
+        """What was computed of the tables, if it is kept under that name."""
+        with _missing():
+            return self._read(name)
+        return None
+
+    def keep_result(self, name: str, content: bytes) -> None:
+        """Keep what was computed of the tables."""
+        self._write(name, content)
+
     def _read(self, name: str) -> bytes:
         """What this user has kept under a name; whatever else lies there is made again."""
         content = (self.folder / name).read_bytes()
