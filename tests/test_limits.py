@@ -8,7 +8,7 @@ import time
 import pytest
 
 from cxresearch.errors import LimitError
-from cxresearch.limits import GB, Limits, enforced, machine_memory, memory_of, watched
+from cxresearch.utils.limits import GB, Limits, enforced, machine_memory, memory_of, watched
 
 QUERIES = {
     "duckdb": "with recursive r as (select 1 as n union all select n + 1 as n from r) "
@@ -65,7 +65,7 @@ def test_a_query_that_fills_the_memory_ends(tmp_path):
 
 def test_what_does_not_heed_an_interrupt_is_ended():
     code = (
-        "import time\nfrom cxresearch.limits import Limits, enforced\n"
+        "import time\nfrom cxresearch.utils.limits import Limits, enforced\n"
         "with enforced(Limits(minutes=0.005)):\n"
         "    while True:\n        try:\n            time.sleep(60)\n"
         "        except KeyboardInterrupt:\n            pass\n"

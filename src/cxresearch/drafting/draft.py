@@ -12,8 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.bundled import STUDY_SCHEMA, bundled
-from cxresearch.checks import flag, optional
 from cxresearch.drafting import roles
 from cxresearch.drafting.facts import TableFacts, plain
 from cxresearch.drafting.joins import (
@@ -37,9 +35,11 @@ from cxresearch.drafting.silences import TIDY_DAYS, Silences, measure_silences
 from cxresearch.drafting.study_text import StudyText
 from cxresearch.errors import ArgumentError, CxResearchError, SourceError
 from cxresearch.explore import audit as audit_of
-from cxresearch.outputs import write_output
 from cxresearch.records.audit import Audit
 from cxresearch.study import Study, study_from
+from cxresearch.utils.bundled import STUDY_SCHEMA, bundled
+from cxresearch.utils.checks import flag, optional
+from cxresearch.utils.outputs import write_output
 
 _NOBODY = "1 = 0"  # a rule that no contact fits
 _GRADING = ("moments.bad",)
@@ -236,7 +236,7 @@ def _tables(text: StudyText, tables: Sequence[TableFacts]) -> None:
     text.section("tables")
     for t in tables:
         write_reasons(text, t)
-        keys = place_keys(t.reading)
+        keys = place_keys(t.read_settings)
         text.key(t.name, {"source": t.source, **keys} if keys else t.source)
 
 

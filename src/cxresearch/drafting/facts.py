@@ -107,7 +107,7 @@ class TableFacts:
     Attributes:
         name: what a query may call it.
         source: as a study file names it.
-        reading: keys of a study file that say how the file is read, such as ``separator``.
+        read_settings: keys of a study file that say how the file is read, such as ``separator``.
         reasons: why each of these is guessed.
         rows: how many.
         columns: in the order of the table.
@@ -117,7 +117,7 @@ class TableFacts:
 
     name: str
     source: str
-    reading: Mapping[str, Any]
+    read_settings: Mapping[str, Any]
     reasons: Mapping[str, str]
     rows: int
     columns: tuple[ColumnFacts, ...]

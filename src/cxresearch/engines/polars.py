@@ -13,18 +13,18 @@ import polars as pl
 from cxresearch.engines.base import (
     GROUPS,
     Bounds,
+    ContactLog,
     Frame,
-    Moments,
     Whole,
     framed,
     is_written,
-    no_catalogue,
+    no_named_tables,
     tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, stored
 from cxresearch.engines.flows import count_flows, flows_by_query
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
-from cxresearch.engines.packing import between, between_two, tally
+from cxresearch.engines.packing import packing_for_bounds, packing_of_two_for_bounds, tally
 from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study.sql_dialects import polars_sql
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, read_iso, read_values
@@ -62,9 +62,9 @@ class Polars:
         read: pl.DataFrame = stored(connection, path, table).pl()
         return read.lazy()
 
-    def catalogue(self, table: str) -> pl.LazyFrame:
-        """As `Engine.catalogue`."""
-        raise no_catalogue(table)
+    def named_table(self, table: str) -> pl.LazyFrame:
+        """As `Engine.named_table`."""
+        raise no_named_tables(table)
 
     def frame(self, data: Any) -> pl.LazyFrame:
         """As `Engine.frame`."""
@@ -177,9 +177,9 @@ class Polars:
         native = native.collect(engine="streaming") if isinstance(native, pl.LazyFrame) else native
         return framed(native.lazy() if self.lazy else native)
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, ContactLog]:
         """As `Engine.split_rejected`: a contact is one integer, or two, whatever the order of the rows."""
-        one, two = between(bounds), between_two(bounds)
+        one, two = packing_for_bounds(bounds), packing_of_two_for_bounds(bounds)
         if self.lazy or (one is None and two is None):
             kept = self.keep(log)
             result = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)

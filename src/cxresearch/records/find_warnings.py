@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines import Engine, Frame, Moments
+from cxresearch.engines import ContactLog, Engine, Frame
 from cxresearch.records.audit import Fact, Finding, Tallied
 from cxresearch.records.audit_values import Count, Day, Share
 from cxresearch.records.contracts import CUSTOMER_REASONS
@@ -212,7 +212,7 @@ def cause_warnings(causes: Sequence[Fact]) -> tuple[DataWarning, ...]:
 
 def contact_warnings(
     engine: Engine,
-    contacts: Moments,
+    contacts: ContactLog,
     customers: Frame,
     tally: Tallied,
     seen: Survey,

@@ -8,11 +8,9 @@ from functools import partial
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import instance, optional
-from cxresearch.engines import Engine, Frame, Moments, Whole
+from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import ArgumentError, DataError
-from cxresearch.html_tables import html_table
 from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
     Audit,
@@ -64,10 +62,12 @@ from cxresearch.records.rejections import (
     need_rows,
     quarantine_of,
 )
-from cxresearch.records.sources import reading, section_source, source_notes, table_rows
+from cxresearch.records.sources import clear_read_errors, section_source, source_notes, table_rows
 from cxresearch.records.survey import Survey
 from cxresearch.records.unreadable import unreadable_facts
 from cxresearch.study import Study
+from cxresearch.utils.checks import instance, optional
+from cxresearch.utils.html_tables import html_table
 
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
@@ -109,7 +109,7 @@ class Records:
 
     study: Study
     engine: Engine
-    contacts: Moments
+    contacts: ContactLog
     dated_events: Frame
     customers: Frame
     window: Window
@@ -209,12 +209,12 @@ def read_records(
     instance("study", study, Study, "a study, as read_study gives it")
     engine = _engine_of(engine)
     tables = table_rows(study, engine)
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine, required_columns)
         log, window, days, seen = window_of_log(study, engine, raw)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, days, seen, tables)
-    with reading(study, f"retention ({section_source(study, 'retention')})"):
+    with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         who = read_customers(study, engine)
         if who.dated != raw.dated:
             raise DataError(
@@ -230,7 +230,7 @@ def read_records(
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
-    with reading(study, f"retention ({section_source(study, 'retention')})"):
+    with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
     causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
@@ -242,7 +242,7 @@ def read_records(
     )
     whose = engine.keep(_whose(rows, customers))
     del rows, first  # before the log is gone through
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
         rejected, contacts = _split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
@@ -317,7 +317,7 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
     Raises:
         SourceError, DataError: as `read_records`.
     """
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         return available_columns(study, _engine_of(engine))
 
 
@@ -327,7 +327,7 @@ def possible_grades_of(study: Study, engine: Engine | str = "polars") -> frozens
     Raises:
         SourceError, DataError: as `read_records`.
     """
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         return possible_grades(study, _engine_of(engine))
 
 
@@ -358,7 +358,7 @@ def _activity(
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
     gap = study.retention.gap_days or 0
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
         log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
@@ -481,7 +481,7 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
 
 def _split_rejected(
     engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
-) -> tuple[Frame, Moments]:
+) -> tuple[Frame, ContactLog]:
     """Rows with a reason, and the contacts that have none in the order of customers and time."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {

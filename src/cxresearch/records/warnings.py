@@ -14,7 +14,7 @@ import polars as pl
 
 from cxresearch.disclosure.counts import round_count
 from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.result import Result
+from cxresearch.utils.result import Result
 
 
 class Times(msgspec.Struct, frozen=True, tag=True):

@@ -23,7 +23,7 @@ from cxresearch.report.runs.ledger import (
     record,
 )
 from cxresearch.study import study_from
-from cxresearch.trust import signed
+from cxresearch.utils.trust import signed
 
 LOOK = RunRecord(
     run="20261122T060001000000Z-ab12",

@@ -10,10 +10,10 @@ import time
 import pytest
 
 from cxresearch.errors import ReportError
-from cxresearch.limits import Limits
 from cxresearch.report.runs import build, plan
 from cxresearch.report.runs.lock import locked
 from cxresearch.report.runs.run import report
+from cxresearch.utils.limits import Limits
 from tests.report.standins import executed, notebook, study_of
 
 HANGS = {

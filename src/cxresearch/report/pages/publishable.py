@@ -20,9 +20,9 @@ from cxresearch.claims.phrases import (
     Value,
     Words,
 )
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
-from cxresearch.claims.rival_results import Rival
-from cxresearch.claims.rivals import readings_with_rivals
+from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Trial
+from cxresearch.claims.rivals.apply import readings_with_rivals
+from cxresearch.claims.rivals.outcomes import RivalOutcome
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import short_finding
 from cxresearch.claims.units import Unit
@@ -122,13 +122,13 @@ def what_is_missing(lacks: str, code: str) -> str:
     """What a study lacks as a page may tell it: the details after the colon may hold counts and levels.
 
     Args:
-        lacks: as `Evidence.lacks`.
-        code: as `Evidence.code`; what is said of columns and of the study's settings holds nothing of the data.
+        lacks: as `ReadingResult.lacks`.
+        code: as `ReadingResult.code`; what is said of columns and of the study's settings holds nothing of the data.
     """
     return lacks if code in _ABOUT_THE_STUDY else lacks.partition(":")[0]
 
 
-def _without_details(e: Evidence, trial: Trial) -> Evidence:
+def _without_details(e: ReadingResult, trial: Trial) -> ReadingResult:
     return replace(e, lacks=what_is_missing(e.lacks, e.code), reason=_cut(e.reason, trial))
 
 
@@ -148,7 +148,7 @@ def _cut(said: str, trial: Trial) -> str:
     return said
 
 
-def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
+def _rival(rival: RivalOutcome, trial: Trial, hidden: Collection[str]) -> RivalOutcome:
     """A rival as a page may tell it: where a reading is hidden that it acts on, without its numbers."""
     acted_on = readings_with_rivals(trial.claim)
     is_hidden = any(name in hidden for name in acted_on)
@@ -164,7 +164,7 @@ def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
     return replace(rival, rows=rows, reason="" if is_number else _cut(rival.reason, trial))
 
 
-def _evidence_rests_on_enough(e: Evidence, claim: Claim, min_cell: int) -> bool:
+def _evidence_rests_on_enough(e: ReadingResult, claim: Claim, min_cell: int) -> bool:
     result = e.estimate
     if result is None:
         return True
@@ -200,8 +200,8 @@ def _is_share(unit: Unit, reading: str, claim: Claim) -> bool:
 
 
 def _evidence(
-    e: Evidence, hidden: Collection[str], reason: str, claim: Claim, min_cell: int
-) -> Evidence:
+    e: ReadingResult, hidden: Collection[str], reason: str, claim: Claim, min_cell: int
+) -> ReadingResult:
     if e.estimate is not None:
         customers, events = (
             n if n < min_cell else round_count(n, min_cell) for n in (e.customers, e.events)
@@ -239,8 +239,8 @@ def _rounded(result: Limits, customers: int, edges: tuple[float, ...], min_cell:
 
 def _disclosed(
     sentence: Sentence,
-    shown: Mapping[str, Evidence],
-    primary: Evidence,
+    shown: Mapping[str, ReadingResult],
+    primary: ReadingResult,
     base: ReferenceValue | None,
     *,
     is_hiding: bool,
@@ -280,7 +280,10 @@ def _disclosed(
 
 
 def _numbers_of(
-    name: str, shown: Mapping[str, Evidence], primary: Evidence, base: ReferenceValue | None
+    name: str,
+    shown: Mapping[str, ReadingResult],
+    primary: ReadingResult,
+    base: ReferenceValue | None,
 ) -> Estimate | ReferenceValue | None:
     """The number, as a page shows it, that a sentence calls by a name; None if it has none."""
     if name == "base":

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import polars as pl
 
-from cxresearch.atomic import atomic_write, put_in_place, stage
 from cxresearch.study import Study
-from cxresearch.trust import is_signed, make_private, signature, signed, unsigned
+from cxresearch.utils.atomic import atomic_write, put_in_place, stage
+from cxresearch.utils.trust import is_signed, make_private, signature, signed, unsigned
 
 FOLDER = "ledger"
 SHOWN = 12  # runs of a claim that a page tells one by one
@@ -53,7 +53,7 @@ class RunRecord:
         ci_high: upper limit.
         level: confidence level of the interval.
         interval: ``fixed`` or ``anytime``.
-        unit: as `Evidence.unit`.
+        unit: as `ReadingResult.unit`.
         se: robust error on the scale of the interval.
         customers: in the table behind the number.
         events: that count.
