@@ -202,7 +202,9 @@ def test_github_actions(home, tmp_path):
     assert result[True]["schedule"] == [{"cron": "0 6 * * 1"}]  # YAML reads "on" as true
     steps = result["jobs"]["report"]["steps"]
     assert all(("uses" in s) != ("run" in s) for s in steps)
-    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", s["uses"]) for s in steps if "uses" in s)
+    assert all(
+        re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", s["uses"]) for s in steps if "uses" in s
+    )
     cached = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/cache"))
     kept = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/upload"))
     programs = tmp_path / "bin"
