@@ -31,6 +31,7 @@ KINDS = {
     "json": (".json", ".ndjson", ".jsonl"),
     "arrow": (".arrow", ".feather", ".ipc"),
 }
+SMALL = 2**26  # bytes of text whose table is kept in memory
 _HEAD = 2**16
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES_OF_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -183,7 +184,9 @@ class FileReader:
         source = self.source
         if source.widths is not None:
             files = [self._fixed_width(p) for p in paths]
-            return read_text_table(files, source.format, ",", self.text_columns)
+            return read_text_table(
+                files, source.format, ",", self.text_columns, hold=self._hold(files)
+            )
         separators = [
             self._separator(p, n, source.format) for p, n in zip(paths, names, strict=True)
         ]
@@ -204,8 +207,32 @@ class FileReader:
             for path in paths:
                 self._check_width(path, separator, len(source.columns))
         return read_text_table(
-            paths, source.format, separator, self.text_columns, columns=source.columns
+            paths,
+            source.format,
+            separator,
+            self.text_columns,
+            columns=source.columns,
+            hold=self._hold(paths),
         )
+
+    def _hold(self, paths: Sequence[Path]) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
+        """How text is kept once it is read: in memory if it is small, else as Parquet in the private folder."""
+        is_small = sum(p.stat().st_size for p in paths) <= SMALL
+
+        def hold(frame: pl.LazyFrame) -> pl.LazyFrame:
+            if is_small:
+                return frame.collect(engine="streaming").lazy()
+            try:
+                target = self.folder() / f"table-{len(list(self.folder().iterdir()))}"
+                frame.sink_parquet(target, compression="lz4")
+            except (
+                SourceError,
+                OSError,
+            ):  # no folder, or no room in it: the text is read each time
+                return frame
+            return pl.scan_parquet(target, glob=False)
+
+        return hold
 
     def _separator(self, path: Path, name: str, fmt: Format) -> str:
         """The separator: as declared, else the one that splits nearly all lines into as many fields as the first."""
