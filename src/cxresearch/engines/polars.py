@@ -91,6 +91,13 @@ class Polars:
     ) -> Frame:
         """As `Engine.instant`."""
         native, x, kind = nw.to_native(frame), pl.col(column), frame.collect_schema()[column]
+        is_text = kind in (nw.String, nw.Categorical, nw.Enum)
+        if is_text and self.rereads:
+            # texts are read once, whatever goes through the log afterwards: eight bytes a row
+            alone = framed(native.lazy().select(column))
+            once = Polars(lazy=True).instant(alone, column, fmt=fmt, zone=zone, name=name)
+            parts = nw.to_native(once).drop(column).collect(engine="streaming")
+            return framed(pl.concat([native.lazy(), parts.lazy()], how="horizontal"))
         if fmt is not None and is_written(kind):
             return framed(_in_format(native, column, fmt, zone, name))
         if kind.is_integer():
