@@ -204,9 +204,11 @@ class DuckDB:
         nw.to_native(frame).create(name)
         return framed(self.connection.table(name))
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, Moments, pl.DataFrame]:
         """As `Engine.split_rejected`."""
-        return split_by_reason(self, log, bounds)
+        return split_by_reason(self, log, bounds, labels)
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

@@ -83,7 +83,10 @@ class Raw:
         attributes: of a log, what is known of a contact besides its grade.
         dates: of a log, the columns that hold seconds since 1970 of dated events; see
             `cxresearch.records.dated_events`.
+        labels: of a log of contracts, the columns with what contacts are called, as text.
         available: of a log, what histories may read; see `available_columns`.
+        left_out: of a log, attributes that the study does not name, whose columns cannot be what they are called: name,
+            the type held, what would be needed.
         graded_by: of a log, how its contacts are graded, in words.
         missing: of a retention table, the words for nothing in its columns.
     """
@@ -96,7 +99,9 @@ class Raw:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     available: frozenset[str] = frozenset()
+    left_out: tuple[tuple[str, str, str], ...] = ()
     graded_by: str = ""
     missing: tuple[MissingWords, ...] = ()
 

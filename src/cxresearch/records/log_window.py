@@ -7,6 +7,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import DataError
 from cxresearch.records.audit_values import Day
+from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.contracts import Raw, day_number
 from cxresearch.records.dense_window import SeenWindow, dense_window
 from cxresearch.records.follow_up import Window
@@ -52,8 +53,8 @@ def _check_words(study: Study, engine: Engine, log: Frame, seen: Survey) -> None
         DataError: there are such words; they are listed.
     """
     for words in seen.unknown:
-        if words.column in ("grade", "level"):
-            continue  # a contact without a grade is one whose grade is unknown
+        if words.column in ("grade", "level", *EXPECTATIONS):
+            continue  # a contact without a grade is one whose grade is unknown; the others are left out
         listed = ", ".join(map(repr, most_frequent(engine, log, words.column)))
         column = getattr(study.interactions, words.column) or words.column
         raise DataError(
