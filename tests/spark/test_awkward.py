@@ -8,6 +8,8 @@ lose the rows that it loses alone. Of a file Spark sees what has been read: it m
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -16,7 +18,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import CxResearchError, DataError, StudyError
-from cxresearch.records.contracts import identity
+from cxresearch.records.contracts import check_types, identity
 from cxresearch.records.sources import open_source, source_notes
 from tests.engine_names import EVERY
 from tests.records import test_awkward_files as files
@@ -120,30 +122,41 @@ def test_what_is_refused_is_refused_in_the_same_words(name):
     assert len(answers) == 1
 
 
-def times(study: cx.Study, engine: str) -> tuple[object, ...]:
+def times(study: cx.Study, engine: str) -> tuple[Any, ...]:
     """What is said of the files of a log; its columns; customer, day and second of each row if it has them."""
     on, settings = engine_named(engine), study.interactions
     rows = on.rows(open_source(study, on, "interactions"))
     notes = [str(note) for note in source_notes(study, on)]
     kinds = dict(rows.collect_schema())
     if not {settings.customer, settings.at} <= set(kinds):
-        return notes, list(kinds)
+        return notes, kinds
+    columns = {"customer": settings.customer, "at": settings.at}
+    check_types(kinds, columns, "interactions", fmt=settings.at_format)
     rows = rows.with_columns(who=identity(nw.col(settings.customer), kinds[settings.customer]))
     rows = on.instant(rows, settings.at, fmt=settings.at_format, zone=settings.time_zone)
     read = on.collect(rows.select("cx_row", "who", "cx_day", "cx_second")).sort("cx_row")
-    return notes, list(kinds), read.cast({"cx_row": pl.Int64}).rows()
+    return notes, kinds, read.cast({"cx_row": pl.Int64}).rows()
+
+
+def answer(case: files.Case, folder: Path, engine: str) -> tuple[object, ...]:
+    """What comes of a file on an engine: the times in it, or what the error says."""
+    try:
+        notes, kinds, *rows = times(files.made(case, folder), engine)
+    except CxResearchError as error:
+        return type(error), str(error)
+    return notes, {name: str(kind) for name, kind in kinds.items()}, *rows
 
 
 def test_files_hold_the_same_times_and_are_refused_alike(tmp_path):
-    different = []
+    """What is read from a file is handed to Spark, so tables of the same types are tried once."""
+    different, tried = [], set()
     for number, (name, case) in enumerate(files.CASES.items()):
         (tmp_path / str(number)).mkdir()
-        answers = []
-        for engine in ("polars", "spark"):
-            try:
-                answers.append(times(files.made(case, tmp_path / str(number)), engine))
-            except CxResearchError as error:
-                answers.append((type(error), str(error)))
-        if answers[0] != answers[1]:
-            different.append((name, *answers))
+        first = answer(case, tmp_path / str(number), "polars")
+        kind = (str(first[1]), case.settings.get("at_format"))
+        if kind in tried:
+            continue
+        tried.add(kind)
+        if answer(case, tmp_path / str(number), "spark") != first:
+            different.append(name)
     assert not different

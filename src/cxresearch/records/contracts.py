@@ -434,6 +434,10 @@ def resolve(
     for canonical, column in declared.items():
         if column not in schema:
             hint = "; a date is written without quotes" if canonical.startswith("observed") else ""
+            if any(c.startswith("__UNNAMED__") for c in schema):
+                hint = (
+                    "; if a title stands above the names, pass over it with skip_rows under format"
+                )
             raise DataError(
                 f"{where}.{canonical}: {section_source(study, where)} has no column {column!r}"
                 f"{nearest(column, schema)}{hint}; it has: {_listed(schema)}"
@@ -487,7 +491,8 @@ def check_types(
         if not fits:
             key = "at_format" if canonical == "at" else "date_format"
             is_count = canonical != "customer" and dtype.is_numeric()
-            hint = f'; say what the numbers count, as in {key} = "epoch_ms"' if is_count else ""
+            hint = f'; say what the numbers count, as in {key} = "epoch_ms" or, of a spreadsheet, "excel"'
+            hint = hint if is_count else ""
             raise DataError(
                 f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}{hint}"
             )

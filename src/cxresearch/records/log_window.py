@@ -16,6 +16,8 @@ from cxresearch.records.unreadable import texts_of
 from cxresearch.study import Study
 from cxresearch.study.words import FALSE, TRUE
 
+_NUMBERS = 'an integer day, or say with at_format or date_format what the numbers are, such as "yyyymmdd" or "excel"'
+
 
 def window_of_log(
     study: Study, engine: Engine, raw: Raw
@@ -129,5 +131,5 @@ def check_literals(study: Study, dated: bool, section: str, names: tuple[str, ..
         if given is not None and not isinstance(given, str) and isinstance(given, int) == dated:
             raise DataError(
                 f"{section}.{name} is {given}, and interactions.at holds {'dates' if dated else 'integer days'}: "
-                f"write it as {'a date such as 2024-12-31' if dated else 'an integer day'}"
+                f"write it as {'a date such as 2024-12-31' if dated else _NUMBERS}"
             )
