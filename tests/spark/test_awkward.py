@@ -127,7 +127,7 @@ def times(study: cx.Study, engine: str) -> tuple[Any, ...]:
     on, settings = engine_named(engine), study.interactions
     rows = on.rows(open_source(study, on, "interactions"))
     notes = [str(note) for note in source_notes(study, on)]
-    kinds = dict(rows.collect_schema())
+    kinds = {name: kind for name, kind in rows.collect_schema().items() if name != "cx_row"}
     if not {settings.customer, settings.at} <= set(kinds):
         return notes, kinds
     columns = {"customer": settings.customer, "at": settings.at}
@@ -144,7 +144,7 @@ def answer(case: files.Case, folder: Path, engine: str) -> tuple[object, ...]:
         notes, kinds, *rows = times(files.made(case, folder), engine)
     except CxResearchError as error:
         return type(error), str(error)
-    return notes, {name: str(kind) for name, kind in kinds.items()}, *rows
+    return notes, {name: type(kind).__name__ for name, kind in kinds.items()}, *rows
 
 
 def test_files_hold_the_same_times_and_are_refused_alike(tmp_path):

@@ -358,10 +358,7 @@ class FileReader:
         Raises:
             SourceError: there are several, or none.
         """
-        seen: dict[str, str] = {}
-        for name in book.sheet_names:
-            sheet = book.load_sheet(name, n_rows=0)
-            seen[name] = "hidden" if sheet.visible != "visible" else "" if sheet.width else "empty"
+        seen = faults_of_sheets(book)
         usable: list[str] = [name for name, fault in seen.items() if not fault]
         if len(usable) == 1:
             others = ", ".join(f"{name!r} is {fault}" for name, fault in seen.items() if fault)
@@ -493,6 +490,19 @@ def _csv_reader(lines: Iterable[str], separator: str, fmt: Format) -> Iterator[l
     if not fmt.quote:
         return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
     return csv.reader(lines, delimiter=separator, quotechar=fmt.quote)
+
+
+def faults_of_sheets(book: Any) -> dict[str, str]:
+    """The sheets of a workbook, and of each whether it is ``hidden`` or ``empty``; an empty text where it is neither.
+
+    Args:
+        book: as fastexcel opens it.
+    """
+    seen = {}
+    for name in book.sheet_names:
+        sheet = book.load_sheet(name, n_rows=0)
+        seen[name] = "hidden" if sheet.visible != "visible" else "" if sheet.width else "empty"
+    return seen
 
 
 def _repeated_names(book: Any, sheet: str, skipped: int, names: Sequence[str]) -> dict[str, str]:
