@@ -74,7 +74,8 @@ def test_a_workbook_of_several_sheets(tmp_path):
 def test_hidden_and_empty_sheets_are_passed_over_and_named(tmp_path):
     with xlsxwriter.Workbook(tmp_path / "shop.xlsx") as book:
         pl.DataFrame({"person": ["Anna"]}).write_excel(book, worksheet="People")
-        pl.DataFrame(rows()).write_excel(book, worksheet="Orders").activate()
+        pl.DataFrame(rows()).write_excel(book, worksheet="Orders")
+        book.get_worksheet_by_name("Orders").activate()
         book.get_worksheet_by_name("People").hide()
         book.add_worksheet("Sheet3")
     log, draft = draft_of(tmp_path / "shop.xlsx")

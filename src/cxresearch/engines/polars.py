@@ -29,7 +29,7 @@ from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import between, between_two, tally
 from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study.sql_dialects import polars_sql
-from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, read_iso, read_values
+from cxresearch.study.timestamps import EARLIEST, LATEST, read_iso, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers
 MANY = 1_000_000  # rows above which a second pass of hashes saves memory
@@ -108,7 +108,7 @@ class Polars:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = x.cast(pl.String), nw.String()
             if kind == nw.String:
-                x = x.str.strip_chars(BLANKS).map_batches(
+                x = x.map_batches(
                     lambda texts: read_iso(texts, zone),
                     return_dtype=pl.Datetime("us"),
                     is_elementwise=True,

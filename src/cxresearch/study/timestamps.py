@@ -29,6 +29,7 @@ _ISO = (
     r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"([T ][0-9]{1,2}:[0-9]{1,2}(:[0-5]?[0-9]([.,][0-9]{1,9})?)?( ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?)?$"
 )
+_FRACTION = "^[.,][0-9]{1,9}"
 _DAY = r"^([0-9]+-[0-9]+-[0-9]+)"
 _CLOCK = r"[T ]([0-9]+:[0-9]+(:[0-9]+)?)"
 _OFFSET = r":[0-9.,]+ ?([+-][0-9:]+)$"
@@ -323,25 +324,28 @@ def read_iso(texts: pl.Series, zone: str) -> pl.Series:
     once. What cannot be read so, such as days and hours of one digit, is read as a whole. Both follow `polars_time`.
 
     Args:
-        texts: shape (n,), blanks stripped.
+        texts: shape (n,). Blanks around them do not count.
         zone: times with an offset are brought here.
     """
-    behind = texts.str.slice(19).str.replace("^[.,][0-9]{1,9}", "")
     seconds = (
         _part(texts.str.head(10), "", "^[0-9-]+$")
         + _part(texts.str.slice(10, 6), "1970-01-01", "^([T ][0-9]+:[0-9]+)?$")
         + _part(texts.str.slice(16, 3), "1970-01-01 00:00", "^(:[0-9]+)?$")
-        + _part(behind, "1970-01-01 00:00:00", "^([ Z+-].*|UTC)?$")
     )
+    behind = texts.str.slice(19)
+    has_more = behind.unique().drop_nulls().str.replace(_FRACTION, "") != ""
+    if has_more.any():
+        behind = behind.str.replace(_FRACTION, "")
+        seconds += _part(behind, "1970-01-01 00:00:00", "^([ Z+-].*|UTC)?$")
     at = pl.from_epoch(seconds, "s").cast(pl.Datetime("us"))
-    has_offset = behind != ""
-    if has_offset.any():
+    if has_more.any():
+        has_offset = behind != ""
         here = at.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
         at = here.zip_with(has_offset, at)
     is_open = at.is_null() & texts.is_not_null()
     if is_open.any():
         rows = is_open.arg_true()
-        others = texts.gather(rows)
+        others = texts.gather(rows).str.strip_chars(BLANKS)
         distinct = others.unique()
         read = distinct.to_frame("x").select(polars_time(pl.col("x"), zone)).to_series()
         at = at.scatter(rows, others.replace_strict(distinct, read))
