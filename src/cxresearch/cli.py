@@ -21,10 +21,10 @@ from cxresearch.cli_values import (
     output_path,
     read_pairs,
 )
-from cxresearch.engine_names import ENGINES
 from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
-from cxresearch.outputs import check_writable, write_output
-from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
+from cxresearch.utils.engine_names import ENGINES
+from cxresearch.utils.outputs import check_writable, write_output
+from cxresearch.utils.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
     from cxresearch.claims.evaluate_by import SegmentDockets
@@ -143,7 +143,7 @@ def main() -> None:
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def sample(folder: Path, *, force: bool) -> None:
     """Write the bundled sample study (synthetic) to FOLDER."""
-    from cxresearch.bundled import copy_sample
+    from cxresearch.utils.bundled import copy_sample
 
     for path in copy_sample(folder, force=force):
         _say(path)
@@ -301,7 +301,7 @@ def evaluate(
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.evaluate_change import evaluate_change
     from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
-    from cxresearch.spreadsheets import write_tables
+    from cxresearch.utils.spreadsheets import write_tables
 
     if by is not None and since is not None:
         raise click.UsageError("--by and --from cannot be given together")

@@ -8,15 +8,14 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims import rivals, trial
+from cxresearch.claims import trial
 from cxresearch.claims.adjusted_model import Variant, asked_grade, claim_histories, terms_of
 from cxresearch.claims.catalogue_loader import catalogue, parse_claim
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import decide
-from cxresearch.claims.results import Evidence
-from cxresearch.claims.rival_descriptions import descriptions
-from cxresearch.claims.rival_explanations import EXPLANATIONS, RivalExplanation
-from cxresearch.claims.rivals import (
+from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals import apply as rivals
+from cxresearch.claims.rivals.apply import (
     apply_joint_level,
     apply_rivals,
     describe_declarations,
@@ -26,6 +25,8 @@ from cxresearch.claims.rivals import (
     rival_entries,
     study_facts,
 )
+from cxresearch.claims.rivals.descriptions import descriptions
+from cxresearch.claims.rivals.explanations import EXPLANATIONS, RivalExplanation
 from cxresearch.claims.tables import TableStore
 from cxresearch.claims.units import Unit
 from cxresearch.errors import ClaimError
@@ -94,7 +95,7 @@ def context(study, moments=None):
 def row(number, reading=CLAIM.primary):
     result = interval(*number)
     decision = decide(result, reading.claimed_region)
-    return Evidence(
+    return ReadingResult(
         claim="c",
         reading=reading.id,
         label="l",
@@ -113,7 +114,7 @@ def row(number, reading=CLAIM.primary):
         lacks="",
         warnings=(),
         series=(),
-        asides=(),
+        exclusions=(),
     )
 
 

@@ -80,9 +80,11 @@ def test_hidden_and_empty_sheets_are_passed_over_and_named(tmp_path):
         book.add_worksheet("Sheet3")
     log, draft = draft_of(tmp_path / "shop.xlsx")
     assert log["sheet"] == "Orders"
-    assert [t.called.rpartition(", ")[2] for t in draft.tables] == ["sheet 'Orders'"]
+    assert [t.label.rpartition(", ")[2] for t in draft.tables] == ["sheet 'Orders'"]
     said = " ".join(draft.text.replace("\n#  ", "").split())
-    assert "because the workbook has 3 sheets, of which 'People' is hidden, 'Sheet3' is empty" in said
+    assert (
+        "because the workbook has 3 sheets, of which 'People' is hidden, 'Sheet3' is empty" in said
+    )
 
 
 def test_another_encoding(tmp_path):

@@ -24,11 +24,11 @@ from cxresearch.charts.base import (
     unit_of,
     values,
 )
-from cxresearch.checks import arguments, instance, optional, rows_of
 from cxresearch.claims.decide import Region
-from cxresearch.claims.results import Activity, Evidence, ReferenceValue, Trial
+from cxresearch.claims.results import Activity, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
+from cxresearch.utils.checks import arguments, instance, optional, rows_of
 
 ROLES = {
     "the reading the verdict rests on": (BLUE, "circle"),
@@ -282,7 +282,7 @@ def _round_ticks(reach: float) -> tuple[float, ...]:
     return tuple(round(math.log1p(i * step), 8) for i in range(-4, 5) if i * step > -1)
 
 
-def _drawn(e: Evidence) -> bool:
+def _drawn(e: ReadingResult) -> bool:
     return (
         e.estimate is not None
         and _finite(e.estimate)

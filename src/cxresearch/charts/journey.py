@@ -20,15 +20,15 @@ from cxresearch.charts.base import (
     tips,
     values,
 )
-from cxresearch.checks import instance
 from cxresearch.claims.units import Unit
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
-from cxresearch.html_tables import isolated
 from cxresearch.journey.moment_summary import MomentSummary
 from cxresearch.journey.perception import PerceptionMap, Touchpoint
 from cxresearch.journey.service_levels import ServiceLevels
 from cxresearch.records.contacts import GRADES
+from cxresearch.utils.checks import instance
+from cxresearch.utils.html_tables import isolated
 
 _GRADES = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE, "not shown": "#c9ced4"}
 _ROW = 72  # height of a touchpoint: its name, then bar and interval, then a line of words

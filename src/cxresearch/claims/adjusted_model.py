@@ -50,7 +50,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class TableContext:
     """What the tables of a study depend on besides a reading.
 
     Attributes:
@@ -100,7 +100,7 @@ def uses_cohorts(reading: AnyReading) -> bool:
 
 
 def claim_histories(
-    setting: Setting, claim: Claim, reading: AnyReading, variant: Variant
+    setting: TableContext, claim: Claim, reading: AnyReading, variant: Variant
 ) -> dict[str, History]:
     """The histories that a reading names, as a variant looks at them.
 
@@ -128,7 +128,7 @@ def claim_histories(
 
 
 def held_histories(
-    setting: Setting, claim: Claim, reading: AnyReading, variant: Variant, *, calendar: bool
+    setting: TableContext, claim: Claim, reading: AnyReading, variant: Variant, *, calendar: bool
 ) -> dict[str, History]:
     """The histories that are held equal besides those that a reading names."""
     if not isinstance(reading, ModelReading) or reading.time_fixed:

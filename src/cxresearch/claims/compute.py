@@ -48,7 +48,7 @@ def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReadin
         estimate=result.estimate,
         customers=result.total,
         events=result.count,
-        asides=table.asides,
+        exclusions=table.exclusions,
     )
 
 
@@ -85,7 +85,7 @@ def compute_share_at_risk(
         estimate=number,
         customers=table.customers,
         events=result.leavers,
-        asides=table.asides,
+        exclusions=table.exclusions,
     )
 
 
@@ -123,7 +123,7 @@ def compute_fading(context: EvaluationContext, claim: Claim, reading: FadingRead
         estimate=result.beyond,
         customers=table.customers,
         events=result.events,
-        asides=table.asides,
+        exclusions=table.exclusions,
     )
 
 

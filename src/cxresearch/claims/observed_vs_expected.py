@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.checks import instance
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.readings import EventReading
@@ -15,11 +14,12 @@ from cxresearch.claims.tables import TableStore
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.rates import expected_events
-from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
-from cxresearch.result import Result
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import instance
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
-MIN_CELL = 10  # where no study sets another, as in `study.Info`
+MIN_CELL = 10  # where no study sets another, as in `settings.StudySection`
 
 
 def hide(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[int | None, ...]:

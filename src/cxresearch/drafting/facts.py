@@ -107,7 +107,7 @@ class TableFacts:
     Attributes:
         name: what a query may call it.
         source: as a study file names it.
-        reading: keys of a study file that say how the file is read, such as ``separator``.
+        read_settings: keys of a study file that say how the file is read, such as ``separator``.
         reasons: why each of these is guessed.
         rows: how many.
         columns: in the order of the table.
@@ -117,7 +117,7 @@ class TableFacts:
 
     name: str
     source: str
-    reading: Mapping[str, Any]
+    read_settings: Mapping[str, Any]
     reasons: Mapping[str, str]
     rows: int
     columns: tuple[ColumnFacts, ...]
@@ -125,9 +125,9 @@ class TableFacts:
     reader: Engine = field(repr=False)
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """The source, and the sheet where a workbook has several."""
-        sheet = self.reading.get("sheet")
+        sheet = self.read_settings.get("sheet")
         return f"{self.source}, sheet {sheet!r}" if sheet else self.source
 
     def column(self, name: str) -> ColumnFacts:
@@ -291,7 +291,7 @@ def describe_tables(tables: Sequence[TableFacts]) -> str:
     """What was seen, as text: a line per column with its kind, how many values it has, and their range."""
     lines = []
     for table in tables:
-        lines.append(f"{table.called}: {table.rows:,} rows")
+        lines.append(f"{table.label}: {table.rows:,} rows")
         rows = [(plain(c.name), *_seen(c)) for c in table.columns]
         wide = [max(len(row[i]) for row in rows) for i in range(4)]
         for row in rows:

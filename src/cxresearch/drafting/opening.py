@@ -21,7 +21,7 @@ from cxresearch.drafting.text_files import TextForm, inspect_text, is_text_file
 from cxresearch.engines import Engine, engine
 from cxresearch.errors import SourceError
 from cxresearch.records.files import faults_of_sheets
-from cxresearch.records.sources import open_source, reading
+from cxresearch.records.sources import clear_read_errors, open_source
 from cxresearch.study import Format, Interactions, study_from
 
 
@@ -56,7 +56,7 @@ def inspect_files(files: Sequence[Path], folder: Path) -> tuple[TableFacts, ...]
                 TableFacts(
                     name=_table_name(group, sheet, [t.name for t in result]),
                     source=source,
-                    reading=form.keys,
+                    read_settings=form.keys,
                     reasons=form.reasons,
                     rows=rows,
                     columns=columns,
@@ -137,7 +137,7 @@ _ACTIVITY = {"retention": {"kind": "activity", "gap_days": 1}}
 
 def _open_errors(source: str) -> Any:
     """What an engine says of a bad file, as one clear error."""
-    return reading(study_from({"interactions": {"source": source}, **_ACTIVITY}), source)
+    return clear_read_errors(study_from({"interactions": {"source": source}, **_ACTIVITY}), source)
 
 
 def place_keys(how: Mapping[str, Any]) -> dict[str, Any]:

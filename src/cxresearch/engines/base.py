@@ -29,7 +29,7 @@ MANY_CLUSTERS = (
 Bounds = Mapping[str, tuple[int, int]]
 
 
-class Moments(Protocol):
+class ContactLog(Protocol):
     """Contacts in the order of customers and time, and the same in parts that are worked on one after the other."""
 
     def frame(self, grades: Sequence[int] | None = None) -> Frame:
@@ -61,7 +61,7 @@ class Whole:
     engine: Engine
 
     def frame(self, grades: Sequence[int] | None = None) -> Frame:  # noqa: ARG002 - may is not must
-        """As `Moments.frame`."""
+        """As `ContactLog.frame`."""
         return self.moments
 
     def parts(
@@ -69,21 +69,21 @@ class Whole:
         customers: Frame,
         grades: Sequence[int] | None = None,  # noqa: ARG002 - may is not must
     ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
-        """As `Moments.parts`."""
+        """As `ContactLog.parts`."""
         return [lambda: (self.moments, customers)]
 
     def tally(self, columns: Sequence[str]) -> pl.DataFrame:
-        """As `Moments.tally`."""
+        """As `ContactLog.tally`."""
         return self.engine.tally(self.moments, columns)
 
     def customers(self) -> int:
-        """As `Moments.customers`."""
+        """As `ContactLog.customers`."""
         return int(
             self.engine.collect(self.moments.select(nw.col("customer").n_unique())).item() or 0
         )
 
     def busiest(self) -> tuple[int, int]:
-        """As `Moments.busiest`."""
+        """As `ContactLog.busiest`."""
         counts = self.moments.group_by("customer").agg(rows=nw.len())
         most = counts.select(nw.col("rows").max())
         top = counts.join(most, on="rows").select(nw.col("customer").min(), nw.col("rows").max())
@@ -116,7 +116,7 @@ class Engine(Protocol):
     def database(self, path: str, table: str) -> Any:
         """Open a table (no view) of a DuckDB file, which is not written to."""
 
-    def catalogue(self, table: str) -> Any:
+    def named_table(self, table: str) -> Any:
         """Open a table that the engine itself knows by name.
 
         Raises:
@@ -167,7 +167,7 @@ class Engine(Protocol):
 
     def split_rejected(
         self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
-    ) -> tuple[Frame, Moments, pl.DataFrame]:
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """Go through the rows of a log, once.
 
         Args:
@@ -199,7 +199,7 @@ class Engine(Protocol):
         """Bring a small result into memory."""
 
 
-def no_catalogue(table: str) -> EngineError:
+def no_named_tables(table: str) -> EngineError:
     """The error of an engine without a catalogue of tables."""
     return EngineError(
         f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file"
@@ -208,7 +208,7 @@ def no_catalogue(table: str) -> EngineError:
 
 def split_by_reason(
     engine: Engine, log: Frame, bounds: Bounds, labels: Sequence[str]
-) -> tuple[Frame, Moments, pl.DataFrame]:
+) -> tuple[Frame, ContactLog, pl.DataFrame]:
     """`Engine.split_rejected` where windows order for themselves, and the engine minds its memory."""
     kept = engine.keep(log)
     rejected = kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason")

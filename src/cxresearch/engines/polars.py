@@ -13,20 +13,20 @@ import polars as pl
 from cxresearch.engines.base import (
     GROUPS,
     Bounds,
+    ContactLog,
     Frame,
-    Moments,
     Whole,
     counts_of_labels,
     framed,
     is_written,
-    no_catalogue,
+    no_named_tables,
     split_by_reason,
     tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, stored
 from cxresearch.engines.flows import count_flows, flows_by_query
 from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
-from cxresearch.engines.packing import between, between_two, tally
+from cxresearch.engines.packing import packing_for_bounds, packing_of_two_for_bounds, tally
 from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study.sql_dialects import polars_sql
 from cxresearch.study.timestamps import EARLIEST, LATEST, read_iso, read_values
@@ -64,9 +64,9 @@ class Polars:
         read: pl.DataFrame = stored(connection, path, table).pl()
         return read.lazy()
 
-    def catalogue(self, table: str) -> pl.LazyFrame:
-        """As `Engine.catalogue`."""
-        raise no_catalogue(table)
+    def named_table(self, table: str) -> pl.LazyFrame:
+        """As `Engine.named_table`."""
+        raise no_named_tables(table)
 
     def frame(self, data: Any) -> pl.LazyFrame:
         """As `Engine.frame`."""
@@ -188,9 +188,9 @@ class Polars:
 
     def split_rejected(
         self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
-    ) -> tuple[Frame, Moments, pl.DataFrame]:
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """As `Engine.split_rejected`: a contact is one integer, or two, whatever the order of the rows."""
-        one, two = between(bounds), between_two(bounds)
+        one, two = packing_for_bounds(bounds), packing_of_two_for_bounds(bounds)
         if self.lazy or (one is None and two is None):
             rejected, _, counts = split_by_reason(self, kept := self.keep(log), bounds, labels)
             ordered = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)

@@ -16,7 +16,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.design import Design, design, identify
@@ -24,6 +23,7 @@ from cxresearch.estimators.influence import add_up, clusters_of, robust_error
 from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, instance
 
 _STEPS = 60
 _REACH = (-30.0, 4.0)  # log cumulative hazards beyond are as good as never and at once

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
@@ -25,6 +24,7 @@ from cxresearch.histories.base import (
 )
 from cxresearch.histories.counts import grade_code
 from cxresearch.records.contacts import GRADES
+from cxresearch.utils.checks import arguments
 
 MONTH = 30  # days
 

@@ -13,11 +13,11 @@ from cxresearch.disclosure.counts import about, count_text, hide, merge_classes
 from cxresearch.disclosure.tables import hide_cells
 from cxresearch.engines import Frame
 from cxresearch.explore import records_of
-from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import BAD, GRADES
 from cxresearch.records.records import Records
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _YEAR = 365.25
 _MOST = 10  # customers with this many bad moments or more share a class

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.checks import arguments, lookup
 from cxresearch.disclosure.counts import about, count_text
 from cxresearch.estimators.results import Estimate
-from cxresearch.html_tables import html_table, isolated
 from cxresearch.journey.contributions import Contributions, contributions
 from cxresearch.journey.touchpoints import (
     MOST,
@@ -24,8 +22,10 @@ from cxresearch.journey.touchpoints import (
 )
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
-from cxresearch.result import Result, limits_of
 from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.utils.checks import arguments, lookup
+from cxresearch.utils.html_tables import html_table, isolated
+from cxresearch.utils.result import Result, limits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +390,7 @@ def perception_map(study: Study | Records, *, most: int = MOST) -> PerceptionMap
         weakest=weakest_point(places, result),
         clock=result.table.clock,
         customers=result.table.customers,
-        left_out=sum(a.customers for a in result.table.asides),
+        left_out=sum(a.customers for a in result.table.exclusions),
         defections=result.events,
         level=result.level,
         level_each=result.level_each,

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.checks import arguments, lookup
 from cxresearch.disclosure.counts import about
 from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import cells_to_hide
 from cxresearch.errors import EstimationError, NotTestable, UnknownNameError, nearest
 from cxresearch.estimators.results import Estimate, wilson
-from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import MOST, Place, attribute_records, has_column, places_of
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.records import Records
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.checks import arguments, lookup
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _BY = ("owner", "touchpoint", "channel")
 _ALL = "all"

@@ -8,12 +8,12 @@ import polars as pl
 
 from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.tables import levels_to_hide
-from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import attribute_records, tally_moments
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
-from cxresearch.result import Result
 from cxresearch.study import LEVELS_OF_SERVICE, Study
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _NAMES = (*LEVELS_OF_SERVICE, "unknown")
 

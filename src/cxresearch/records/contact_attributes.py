@@ -22,7 +22,7 @@ FLAGS = ("is_problem", "handoff")
 EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
 NAMES = ("touchpoint", "channel", "owner", "agent")
 CONTACT_ATTRIBUTES = ("attended", *FLAGS, "score", *EXPECTATIONS, "level", *NAMES)
-SCORE = 1000  # steps of a scale
+SCORE_STEPS = 1000  # steps of a scale
 _NONE = nw.lit(-1)
 _TEXTS = (nw.String, nw.Categorical, nw.Enum)
 
@@ -167,7 +167,7 @@ def bounds(
     """The least and the greatest value of each contact attribute."""
     most = dict.fromkeys(("attended", *FLAGS, *EXPECTATIONS), 1)
     most |= {
-        "score": SCORE,
+        "score": SCORE_STEPS,
         "level": len(LEVELS_OF_SERVICE) - 1,
         **{n: len(v) - 1 for n, v in names.items()},
     }
@@ -236,7 +236,7 @@ def _score(column: str, scale: tuple[float, float]) -> nw.Expr:
     low, high = scale
     x = nw.col(column).cast(nw.Float64)
     known = (x >= low) & (x <= high)  # neither null nor not-a-number
-    steps = ((x - low) * (SCORE / (high - low)) + 0.5).floor()
+    steps = ((x - low) * (SCORE_STEPS / (high - low)) + 0.5).floor()
     return nw.coalesce(nw.when(known).then(steps.cast(nw.Int64)), _NONE)
 
 

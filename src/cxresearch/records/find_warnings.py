@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines import Engine, Frame, Moments
+from cxresearch.engines import ContactLog, Engine, Frame
 from cxresearch.records.audit import Fact, Finding, Tallied
 from cxresearch.records.audit_values import Count, Day, Share
 from cxresearch.records.contact_attributes import EXPECTATIONS
@@ -222,7 +222,7 @@ def cause_warnings(causes: Sequence[Fact]) -> tuple[DataWarning, ...]:
 
 def contact_warnings(
     engine: Engine,
-    contacts: Moments,
+    contacts: ContactLog,
     customers: Frame,
     tally: Tallied,
     seen: Survey,
@@ -301,22 +301,24 @@ def event_warnings(
     return tuple(result)
 
 
-def label_warnings(study: Study, called: pl.DataFrame) -> tuple[DataWarning, ...]:
+def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarning, ...]:
     """Touchpoints, channels and the like that coincide with leaving, such as the call in which notice is given.
 
     Args:
         study: its words for nothing.
-        called: label, value, rows, near, of the contacts that are kept; see `cxresearch.records.contacts.LABEL`.
+        label_counts: label, value, rows, near, of the contacts that are kept; see `cxresearch.records.contacts.LABEL`.
     """
     nothing = missing_words(study.interactions.null_values, is_label=True)
-    close = called.filter((pl.col("rows") >= CASES) & (pl.col("near") >= COINCIDE * pl.col("rows")))
+    close = label_counts.filter(
+        (pl.col("rows") >= CASES) & (pl.col("near") >= COINCIDE * pl.col("rows"))
+    )
     result = []
     for label in close["label"].unique().sort():
         of_label = close.filter(pl.col("label") == label)
         of_label = of_label.filter([fold(v) not in nothing for v in of_label["value"]])
         if of_label.is_empty():
             continue
-        one, several = _CALLED[label.removeprefix(LABEL)]
+        one, several = _LABEL_NAMES[label.removeprefix(LABEL)]
         what = one if of_label.height == 1 else several.format(of_label.height)
         near, rows = (int(of_label[c].sum()) for c in ("near", "rows"))
         is_name = label != f"{LABEL}handoff"
@@ -331,11 +333,11 @@ def label_warnings(study: Study, called: pl.DataFrame) -> tuple[DataWarning, ...
     return tuple(result)
 
 
-_CALLED = {
+_LABEL_NAMES = {
     name: (f"the contacts of one {name}", f"the contacts of {{}} {name}s")
     for name in ("touchpoint", "channel", "owner", "agent")
 }
-_CALLED["handoff"] = ("the hand-offs", "the hand-offs")
+_LABEL_NAMES["handoff"] = ("the hand-offs", "the hand-offs")
 _PLURALS = {
     "problem": "the problems",
     "resolved": "the resolutions",

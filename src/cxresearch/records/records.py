@@ -9,11 +9,9 @@ from functools import partial
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.checks import instance, optional
-from cxresearch.engines import Engine, Frame, Moments, Whole
+from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import ArgumentError, DataError
-from cxresearch.html_tables import html_table
 from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
     Audit,
@@ -66,10 +64,12 @@ from cxresearch.records.rejections import (
     need_rows,
     quarantine_of,
 )
-from cxresearch.records.sources import reading, section_source, source_notes, table_rows
+from cxresearch.records.sources import clear_read_errors, section_source, source_notes, table_rows
 from cxresearch.records.survey import Survey
 from cxresearch.records.unreadable import unreadable_facts
 from cxresearch.study import Study
+from cxresearch.utils.checks import instance, optional
+from cxresearch.utils.html_tables import html_table
 
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
@@ -111,7 +111,7 @@ class Records:
 
     study: Study
     engine: Engine
-    contacts: Moments
+    contacts: ContactLog
     dated_events: Frame
     customers: Frame
     window: Window
@@ -211,12 +211,12 @@ def read_records(
     instance("study", study, Study, "a study, as read_study gives it")
     engine = _engine_of(engine)
     tables = table_rows(study, engine)
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine, required_columns)
         log, window, days, seen = window_of_log(study, engine, raw)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, days, seen, tables)
-    with reading(study, f"retention ({section_source(study, 'retention')})"):
+    with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         who = read_customers(study, engine)
         if who.dated != raw.dated:
             raise DataError(
@@ -232,7 +232,7 @@ def read_records(
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
-    with reading(study, f"retention ({section_source(study, 'retention')})"):
+    with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
     causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
@@ -244,9 +244,9 @@ def read_records(
     )
     whose = engine.keep(_whose(rows, customers))
     del rows, first  # before the log is gone through
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
-        rejected, contacts, called = _split_rejected(engine, matched, customers, window, raw)
+        rejected, contacts, label_counts = _split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
@@ -274,7 +274,7 @@ def read_records(
             *rejection_warnings((*log_findings, *findings), reads),
             *contact_warnings(engine, contacts, customers, tally, seen, log_findings),
             *event_warnings(engine, happened, customers, raw.dates),
-            *label_warnings(study, called),
+            *label_warnings(study, label_counts),
         )
         unreadable = (
             *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
@@ -320,7 +320,7 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
     Raises:
         SourceError, DataError: as `read_records`.
     """
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         return available_columns(study, _engine_of(engine))
 
 
@@ -330,7 +330,7 @@ def possible_grades_of(study: Study, engine: Engine | str = "polars") -> frozens
     Raises:
         SourceError, DataError: as `read_records`.
     """
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         return possible_grades(study, _engine_of(engine))
 
 
@@ -361,7 +361,7 @@ def _activity(
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
     gap = study.retention.gap_days or 0
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
         log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
@@ -486,7 +486,7 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
 
 def _split_rejected(
     engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
-) -> tuple[Frame, Moments, pl.DataFrame]:
+) -> tuple[Frame, ContactLog, pl.DataFrame]:
     """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {

@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 
 from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.result import Result
+from cxresearch.utils.result import Result
 
 
 class Times(msgspec.Struct, frozen=True, tag=True):

@@ -21,7 +21,6 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
-from cxresearch.atomic import atomic_write
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
 from cxresearch.records.sources import input_files
@@ -30,7 +29,8 @@ from cxresearch.risk.agents import AgentTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.trust import check_state, is_signed, make_private, signature, signed, unsigned
+from cxresearch.utils.atomic import atomic_write
+from cxresearch.utils.trust import check_state, is_signed, make_private, signature, signed, unsigned
 
 Table = RiskTable | MatchedTable | AgentTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
@@ -38,7 +38,7 @@ KEPT = 8  # states of the inputs that are kept, the last ones used
 # stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
 # as after a correction of how something is counted. Files of another number are not read. A test in
 # `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
-FORMAT = 4
+FORMAT = 5
 _LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
@@ -163,6 +163,16 @@ class Cache:
             self._write(f"{name}-{part}.parquet", frame)
         plain = {k: v for k, v in fields.items() if k not in frames}
         self._write(f"{name}.json", msgspec.json.encode(plain | {"parts": list(frames)}))
+
+    def read_result(self, name: str) -> bytes | None:
+        """What was computed of the tables, if it is kept under that name."""
+        with _missing():
+            return self._read(name)
+        return None
+
+    def keep_result(self, name: str, content: bytes) -> None:
+        """Keep what was computed of the tables."""
+        self._write(name, content)
 
     def _read(self, name: str) -> bytes:
         """What this user has kept under a name; whatever else lies there is made again."""

@@ -5,7 +5,7 @@
     settings    the settings of a study, frozen      sql         conditions on a row, and queries of whole tables
     load        from TOML to a study                 timestamps  times written as text
     validation  unknown keys, and contradictions         portable_sql  one meaning of a query on every engine
-    sql_dialects  a checked query in the words of an engine
+    sql_dialects  a checked query in the words of an engine   quoting  names as SQL writes them
 """
 
 from cxresearch.study.load import default_state, read_study, study_from

@@ -101,7 +101,7 @@ def test_a_reason_says_no_hidden_number_of_another_reading():
 def test_counts_beside_customers_who_were_left_out_are_round():
     trial = with_text(share_trial(), "In these data, of {customers} customers with 2,731 things.")
     told = publishable_trial(trial, 10)
-    assert trial.primary.asides == (Exclusion("left on the day of their first bad moment", 7),)
+    assert trial.primary.exclusions == (Exclusion("left on the day of their first bad moment", 7),)
     assert (told.primary.customers, told.primary.events) == (2730, 610)
     assert told.primary.warnings == (
         "Counts are rounded to protect customers, because some were left out",

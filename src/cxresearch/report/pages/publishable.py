@@ -10,9 +10,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial
-from cxresearch.claims.rival_results import Rival
-from cxresearch.claims.rivals import readings_with_rivals
+from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Trial
+from cxresearch.claims.rivals.apply import readings_with_rivals
+from cxresearch.claims.rivals.outcomes import RivalOutcome
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import short_finding
 from cxresearch.claims.units import Unit
@@ -95,13 +95,13 @@ def what_is_missing(lacks: str, code: str) -> str:
     """What a study lacks as a page may tell it: the details after the colon may hold counts and levels.
 
     Args:
-        lacks: as `Evidence.lacks`.
-        code: as `Evidence.code`; what is said of columns and of the study's settings holds nothing of the data.
+        lacks: as `ReadingResult.lacks`.
+        code: as `ReadingResult.code`; what is said of columns and of the study's settings holds nothing of the data.
     """
     return lacks if code in _ABOUT_THE_STUDY else lacks.partition(":")[0]
 
 
-def _without_details(e: Evidence, trial: Trial) -> Evidence:
+def _without_details(e: ReadingResult, trial: Trial) -> ReadingResult:
     return replace(e, lacks=what_is_missing(e.lacks, e.code), reason=_cut(e.reason, trial))
 
 
@@ -121,7 +121,7 @@ def _cut(said: str, trial: Trial) -> str:
     return said
 
 
-def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
+def _rival(rival: RivalOutcome, trial: Trial, hidden: Collection[str]) -> RivalOutcome:
     """A rival as a page may tell it: where a reading is hidden that it acts on, without its numbers."""
     acted_on = readings_with_rivals(trial.claim)
     is_hidden = any(name in hidden for name in acted_on)
@@ -137,7 +137,7 @@ def _rival(rival: Rival, trial: Trial, hidden: Collection[str]) -> Rival:
     return replace(rival, rows=rows, reason="" if is_number else _cut(rival.reason, trial))
 
 
-def _evidence_rests_on_enough(e: Evidence, claim: Claim, min_cell: int) -> bool:
+def _evidence_rests_on_enough(e: ReadingResult, claim: Claim, min_cell: int) -> bool:
     result = e.estimate
     if result is None:
         return True
@@ -172,8 +172,10 @@ def _is_share(unit: Unit, reading: str, claim: Claim) -> bool:
     return unit is Unit.SHARE and kinds.get(reading) != "attributable_share"
 
 
-def _evidence(e: Evidence, hidden: Collection[str], reason: str, min_cell: int) -> Evidence:
-    if e.asides and min_cell > 1 and e.estimate is not None:
+def _evidence(
+    e: ReadingResult, hidden: Collection[str], reason: str, min_cell: int
+) -> ReadingResult:
+    if e.exclusions and min_cell > 1 and e.estimate is not None:
         warning = "Counts are rounded to protect customers, because some were left out"
         customers, events = (
             n if n < min_cell else round_count(n, min_cell) for n in (e.customers, e.events)
@@ -191,7 +193,9 @@ def _evidence(e: Evidence, hidden: Collection[str], reason: str, min_cell: int) 
     )  # its numbers come after it
 
 
-def _disclosed(sentence: Sentence, exact: Evidence, shown: Evidence, is_hiding: bool) -> Sentence:
+def _disclosed(
+    sentence: Sentence, exact: ReadingResult, shown: ReadingResult, is_hiding: bool
+) -> Sentence:
     """A sentence with rounded counts and, where a number is hidden, without the numbers of its remark."""
     counts = {
         "customers": (exact.customers, shown.customers),

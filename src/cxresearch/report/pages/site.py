@@ -9,16 +9,16 @@ from typing import Any
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL, rests_on_enough
 from cxresearch.report.pages import changes, verdict_history
-from cxresearch.report.pages.policy import standalone
+from cxresearch.report.pages.content_security import standalone
 from cxresearch.report.pages.publishable import what_is_missing
 from cxresearch.report.pages.text import (
     anchor,
     headline,
-    moment,
     period,
     table,
     tally,
     text,
+    time_text,
     verdict,
 )
 from cxresearch.report.runs.ledger import RunRecord
@@ -167,7 +167,9 @@ def _pages(entries: Sequence[Entry]) -> str:
 
 
 def _page(entry: Entry) -> str:
-    made = f'<span class="cx-made">made on {text(moment(entry.made))}</span>' if entry.made else ""
+    made = (
+        f'<span class="cx-made">made on {text(time_text(entry.made))}</span>' if entry.made else ""
+    )
     stale = (
         f'<span class="cx-old"><strong>Not up to date.</strong> {text(entry.stale)}</span>'
         if entry.stale

@@ -27,7 +27,7 @@ def over_runs(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
     Args:
         records: those the verdicts rested on, oldest first.
         region: that of the claim, as written; may be empty.
-        unit: as `Evidence.unit`.
+        unit: as `ReadingResult.unit`.
 
     Returns:
         HTML; all text in it is escaped.

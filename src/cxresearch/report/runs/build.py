@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cxresearch.atomic import stage
 from cxresearch.errors import ReportError
 from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
 from cxresearch.report.runs import manifest as manifests
+from cxresearch.report.runs.commit_files import Move, clear, discard, mark_of, publish, workplace
 from cxresearch.report.runs.kernel import NotebookError, Place, execute, redactor
 from cxresearch.report.runs.ledger import RunRecord, identity
 from cxresearch.report.runs.lock import Stops
 from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
-from cxresearch.report.runs.publish import Move, clear, discard, mark_of, publish, workplace
 from cxresearch.study import Study
-from cxresearch.trust import make_private
+from cxresearch.utils.atomic import stage
+from cxresearch.utils.trust import make_private
 
 if TYPE_CHECKING:
     from cxresearch.report.pages.site import Entry
@@ -290,7 +290,7 @@ def _published_page(run: Run, made: Made) -> PublishedPage:
 
 def _marked(run: Run, file: str, old: PublishedPage | None, reason: str) -> str | None:
     """The last good page with a mark; None if there is none."""
-    from cxresearch.report.pages.text import moment  # slow to import, and needed only here
+    from cxresearch.report.pages.text import time_text  # slow to import, and needed only here
 
     place = run.out / file
     try:
@@ -298,7 +298,7 @@ def _marked(run: Run, file: str, old: PublishedPage | None, reason: str) -> str 
         made = old.made if old else datetime.fromtimestamp(place.stat().st_mtime, UTC).isoformat()
     except (OSError, UnicodeDecodeError):
         return None
-    new = marked(text, made=moment(made), tried=moment(run.at), reason=reason)
+    new = marked(text, made=time_text(made), tried=time_text(run.at), reason=reason)
     return new if new != text else None
 
 

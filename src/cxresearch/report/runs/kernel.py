@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxresearch.atomic import atomic_write
 from cxresearch.errors import ReportError
-from cxresearch.redaction import Secrets, forms_in_text, redact_json
 from cxresearch.report.pages.stale import kind_of, plainly
+from cxresearch.report.runs.commit_files import DEEPEST, LOG_SUFFIX, hold
 from cxresearch.report.runs.plan import Plan
-from cxresearch.report.runs.publish import DEEPEST, LOG_SUFFIX, hold
 from cxresearch.study import Study
-from cxresearch.trust import ALLOW_ENV, allowing, kernel_variables, make_private, variable
+from cxresearch.utils.atomic import atomic_write
+from cxresearch.utils.redaction import Secrets, forms_in_text, redact_json
+from cxresearch.utils.trust import ALLOW_ENV, allowing, kernel_variables, make_private, variable
 
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"

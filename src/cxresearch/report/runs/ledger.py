@@ -11,9 +11,9 @@ from pathlib import Path
 
 import polars as pl
 
-from cxresearch.atomic import put_in_place, stage
 from cxresearch.study import Study
-from cxresearch.trust import is_signed, make_private, signature
+from cxresearch.utils.atomic import put_in_place, stage
+from cxresearch.utils.trust import is_signed, make_private, signature
 
 FOLDER = "ledger"
 _SIGNED = "cxresearch.signature"
@@ -42,7 +42,7 @@ class RunRecord:
         ci_high: upper limit.
         level: confidence level of the interval.
         interval: ``fixed`` or ``anytime``.
-        unit: as `Evidence.unit`.
+        unit: as `ReadingResult.unit`.
         se: robust error on the scale of the interval.
         customers: in the table behind the number.
         events: that count.

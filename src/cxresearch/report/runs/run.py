@@ -17,13 +17,13 @@ from cxresearch.errors import CxResearchError, ReportError, StudyError
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
+from cxresearch.report.runs.commit_files import mark_of, tidy, unfinished
 from cxresearch.report.runs.ledger import identity
 from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
-from cxresearch.report.runs.manifest import Manifest, inputs, key, moment
+from cxresearch.report.runs.manifest import Manifest, inputs, key, log_time
 from cxresearch.report.runs.plan import Plan, plans
-from cxresearch.report.runs.publish import mark_of, tidy, unfinished
 from cxresearch.study import Study, default_state, read_study
-from cxresearch.trust import check_state
+from cxresearch.utils.trust import check_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +223,7 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
     manifest = manifests.read(run.state, run.out)
     for plan in order.plans:
         if plan not in todo and (old := manifest.get(plan.file)):
-            made_at = moment(old.made)
+            made_at = log_time(old.made)
             run.tell(
                 f"{plan.file}: nothing has changed since {made_at}; the page stays (--force runs it again)"
             )

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries
-from cxresearch.claims.decide import Decision, Region, decide
+from cxresearch.claims.decide import IntervalDecision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
     ExcessReading,
@@ -19,9 +19,9 @@ from cxresearch.claims.kinds import (
     ModelReading,
 )
 from cxresearch.claims.readings import Model
-from cxresearch.claims.results import Evidence
-from cxresearch.claims.rival_descriptions import Description, RivalEntry, descriptions
-from cxresearch.claims.rival_results import RivalRow, RivalStatus
+from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descriptions
+from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.estimators.contrasts import e_value
 from cxresearch.estimators.results import at_level
@@ -95,7 +95,7 @@ class Outcome:
 
     analysis: Analysis
     row: RivalRow
-    decision: Decision | None
+    decision: IntervalDecision | None
     is_outside: bool
 
 
@@ -132,7 +132,7 @@ class RivalExplanation:
                 yield self._analysis(reading.label, reading, Variant(lead=lead))
 
     def status(
-        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: Evidence
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
     ) -> tuple[RivalStatus, str]:
         """Whether a verdict on this study must survive it, and why.
 
@@ -246,7 +246,10 @@ class Temperament(RivalExplanation):
         if facts.has_measured_grades:
             return self._dismissed(entry)
         if not rows:
-            return "aliased", "Inclination cannot be told apart from what the claim asks about."
+            return (
+                "aliased",
+                "How customers tend to grade cannot be told apart from what the claim asks about.",
+            )
         return "required", entry.reason
 
 
@@ -334,7 +337,7 @@ class Unseen(RivalExplanation):
     __slots__ = ()
 
     def status(
-        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: Evidence
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
     ) -> tuple[RivalStatus, str]:
         """As declared by the claim; of a hazard ratio, with its E-value."""
         e = evidence.estimate
