@@ -193,7 +193,7 @@ class Cache:
         with suppress(OSError):
             if not self.folder.exists():
                 make_private(self.folder)
-                _forget(self.folder.parent)
+                _forget(self.folder)
             _replace(self.folder / name, content)
 
 
@@ -278,19 +278,29 @@ def _version() -> str:
     return " ".join((f"format {FORMAT}", *(f"{name} {version(name)}" for name in _LIBRARIES)))
 
 
-def _forget(folder: Path) -> None:
-    """Drop all but the last states."""
-    states = sorted(
-        (p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True
+def _forget(newest: Path) -> None:
+    """Drop all but the last states; the newest stays, whatever the clock says."""
+    others = sorted(
+        (p for p in newest.parent.iterdir() if p.is_dir() and p != newest),
+        key=lambda p: p.stat().st_mtime,
+        reverse=True,
     )
-    for old in states[KEPT:]:
+    for old in others[KEPT - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
 def _missing() -> Iterator[None]:
     """What is not there, or not whole, is not kept."""
-    with suppress(OSError, msgspec.MsgspecError, pl.exceptions.PolarsError, KeyError, TypeError):
+    with suppress(
+        OSError,
+        msgspec.MsgspecError,
+        pl.exceptions.PolarsError,
+        KeyError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ):
         yield
 
 

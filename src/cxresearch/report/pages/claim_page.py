@@ -12,6 +12,7 @@ from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Tri
 from cxresearch.claims.rivals.outcomes import RIVAL_SIGNS, RivalOutcome, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import rounding_note
 from cxresearch.report.pages.overview import MANY
 from cxresearch.report.pages.text import (
     anchor,
@@ -215,6 +216,7 @@ def _table(docket: Docket, trial: Trial) -> str:
         "Cases",
     )
     caption = "The same claim can be read in several ways. The verdict rests on the first, fixed beforehand."
+    caption = f"{caption} {rounding_note(docket.min_cell)}".rstrip()
     return table(caption, heads, rows, kind="cx-readings", numeric=(heads[1], *_NUMERIC))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +26,7 @@ from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
 from cxresearch.study import Study
 from cxresearch.utils.atomic import stage
+from cxresearch.utils.limits import NO_LIMITS, Limits
 from cxresearch.utils.trust import make_private
 
 if TYPE_CHECKING:
@@ -38,12 +40,13 @@ class Run:
     """One run of `cxresearch report`.
 
     Attributes:
-        id: sorts by time.
+        id: sorts in the order of runs.
         at: when it began, UTC, ISO 8601 to the second.
         state: the study's state folder.
         out: folder for the pages.
         say: called with a line for each step.
         tell: called with a line for what is to be read afterwards.
+        limits: of each notebook.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Run:
     out: Path
     say: Say
     tell: Say
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def make(
         variables=variables,
         redact=redactor(file, study, variables),
         server=study.asks_server,
+        limits=run.limits,
     )
     failed: list[tuple[Plan, NotebookError]] = []
     done: list[tuple[Plan, Any]] = []
@@ -146,7 +151,7 @@ def _pages(
 
     new = [Entry(plan.file, title_of(nb, plan.page), summary(nb), run.at) for plan, nb in done]
     records = _records(run, identity(study), [e.summary for e in new if e.summary])
-    history = (*ledger.read_records(run.state, identity(study), run.tell), *records)
+    history = (*ledger.read_history(run.state, identity(study), run.tell), *records)
     by_file = {e.file: e for e in (*entries(manifests.read(run.state, run.out).here()), *new)}
     made = []
     for (plan, notebook), entry in zip(done, new, strict=True):
@@ -264,6 +269,8 @@ def publish_result(
         raise
     with stops.held():
         publish(run.state, moves, run.say)
+        with suppress(OSError):  # the runs are on record, in whatever number of files
+            ledger.put_together(run.state)
 
 
 def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
@@ -272,7 +279,7 @@ def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
     run.say("making the index")
     return index(
         entries(manifest.pages),
-        (*ledger.read_records(run.state, manifest.study, run.tell), *records),
+        (*ledger.read_history(run.state, manifest.study, run.tell), *records),
     )
 
 
