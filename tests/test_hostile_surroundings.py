@@ -253,9 +253,9 @@ def test_a_quarantine_is_whole_or_as_it_was(tmp_path, monkeypatch):
     """The disk fills while it is written."""
     import polars as pl
 
-    from cxresearch import atomic
     from cxresearch.errors import SourceError
     from cxresearch.records.audit import Audit
+    from cxresearch.utils import atomic
 
     def audit(rows):
         return Audit(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import narwhals.stable.v2 as nw
+import polars as pl
 
 from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
@@ -41,6 +42,7 @@ from cxresearch.records.find_warnings import (
     contact_warnings,
     customer_warnings,
     event_warnings,
+    label_warnings,
     log_warnings,
     rejection_warnings,
     table_warnings,
@@ -235,7 +237,7 @@ def read_records(
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
     causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
     doubts = (
-        *log_warnings(study, seen, days, window, dated=raw.dated),
+        *log_warnings(study, raw, seen, days, window),
         *cause_warnings(causes),
         *table_warnings(study, engine, rows, window, dated=raw.dated),
         *customer_warnings(study, engine, customers, window, fixed),
@@ -244,7 +246,7 @@ def read_records(
     del rows, first  # before the log is gone through
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
-        rejected, contacts = _split_rejected(engine, matched, customers, window, raw)
+        rejected, contacts, label_counts = _split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
@@ -272,6 +274,7 @@ def read_records(
             *rejection_warnings((*log_findings, *findings), reads),
             *contact_warnings(engine, contacts, customers, tally, seen, log_findings),
             *event_warnings(engine, happened, customers, raw.dates),
+            *label_warnings(study, label_counts),
         )
         unreadable = (
             *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
@@ -378,7 +381,7 @@ def _activity(
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
             leaving=nw.lit(0)
         )
-        _, contacts = _split_rejected(engine, whose, customers, window, raw)
+        _, contacts, _ = _split_rejected(engine, whose, customers, window, raw)
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
@@ -419,7 +422,7 @@ def _activity(
         findings=findings,
         facts=facts,
         warnings=(
-            *log_warnings(study, seen, days, window, dated=raw.dated),
+            *log_warnings(study, raw, seen, days, window),
             *rejection_warnings(findings, {"interactions": read}),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
         ),
@@ -475,14 +478,16 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
         ),
     ]
     reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    leaving = (nw.col("day") == nw.col("exit")) & (nw.col("event") > 0)
-    return x.with_columns(leaving=leaving.cast(nw.Int32), reason=reason)
+    left = nw.col("event") > 0
+    leaving = (nw.col("day") == nw.col("exit")) & left
+    near = nw.coalesce((nw.col("exit") - nw.col("day") <= 1) & left, nw.lit(False))
+    return x.with_columns(leaving=leaving.cast(nw.Int32), near=near.cast(nw.Int32), reason=reason)
 
 
 def _split_rejected(
     engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
-) -> tuple[Frame, ContactLog]:
-    """Rows with a reason, and the contacts that have none in the order of customers and time."""
+) -> tuple[Frame, ContactLog, pl.DataFrame]:
+    """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {
         "customer": (0, int(last or 0)),
@@ -493,7 +498,8 @@ def _split_rejected(
         "leaving": (0, 1),
         **contact_attributes.bounds(raw.attributes, raw.names),
     }
+    labels = [*raw.labels, "near"] if raw.labels else []
+    rows = log.with_columns(both=nw.col("both").cast(nw.Int32))
     return engine.split_rejected(
-        log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds),
-        bounds,
+        rows.select("cx_row", "reason", *bounds, *labels), bounds, raw.labels
     )

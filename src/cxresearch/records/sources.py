@@ -36,7 +36,7 @@ _ADVICE = (
     ),
     (
         "(?i)^(?!.*parquet).*(more fields than|malformed|could not parse)",
-        "look at quotes and separators; say under format how it is written",
+        "look at quotes, separators and line ends; say under format how it is written",
     ),
     (
         "(?i)schema (names|lengths) differ|extra columns|missing column",

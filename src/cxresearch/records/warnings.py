@@ -75,6 +75,14 @@ SENTENCES = {
         "{rows} contacts have in {column} a word that is no {column}: their {column} is unknown",
         "name under {key} what means nothing, or write rules under [moments]",
     ),
+    "column_of_words": (
+        "{rows} contacts hold text in {column}, where a number is needed: the column is left out",
+        "name under {key} what means that there is no number",
+    ),
+    "column_left_out": (
+        "the log has a column {column}, which is left out: it holds {held} instead of {wanted}",
+        "name the column that is meant under {key}, or rename this one",
+    ),
     "one_customer": (
         "{rows} contacts are of a single customer: it may stand for everybody who was not known",
         "name such an id under {key}",

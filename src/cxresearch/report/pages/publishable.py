@@ -11,15 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from cxresearch.claims.phrases import (
-    Amount,
-    Headcount,
-    Interval,
-    Limit,
-    Sentence,
-    Value,
-    Words,
-)
+from cxresearch.claims.phrases import Amount, Headcount, Interval, Limit, Sentence, Value, Words
 from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.rivals.apply import readings_with_rivals
 from cxresearch.claims.rivals.outcomes import RivalOutcome
