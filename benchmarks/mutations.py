@@ -333,11 +333,11 @@ def in_processes(numbers: Iterable[int], jobs: int) -> Iterator[Outcome]:
             outcome = Outcome(**json.loads(line))
             seen.add(outcome.number)
             yield outcome
+        process.stdout.close()
+        status = process.wait()
         rest = [n for n in chunk if n not in seen]
-        if rest and process.wait():
-            yield Outcome(
-                rest[0], "?", "finding", 0.0, f"the process ended with {process.returncode}"
-            )
+        if rest and status:
+            yield Outcome(rest[0], "?", "finding", 0.0, f"the process ended with {status}")
             rest = rest[1:]
         if rest:
             chunks.insert(0, rest)
