@@ -287,8 +287,8 @@ def tried(number: int, limit: Limits = LIMIT) -> Outcome:
         detail = str(e)
     except CxResearchError as e:
         result = type(e).__name__
-        if len(str(e)) > 2000 or not str(e):
-            detail = f"a message of {len(str(e))} letters"
+        if not str(e):
+            detail = f"a {result} that says nothing"
     except BaseException as e:  # a panic of an engine is no Exception
         if isinstance(e, KeyboardInterrupt):
             raise
