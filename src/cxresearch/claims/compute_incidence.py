@@ -70,10 +70,11 @@ def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incid
     if reading.horizon_days == "support":
         return min(int(curve.support), int(curve.times[-1]))
     horizon = _declared_horizon(context, reading.horizon_days)
-    gap = context.study.retention.gap_days
-    if gap is not None and horizon <= gap:
+    lapse = context.store.lapse
+    if lapse is not None and reading.event == "defection" and horizon <= lapse.days:
         raise NotTestable(
-            "short_follow_up", f"a horizon beyond the gap of {gap} days that defines a lapse"
+            "short_follow_up",
+            f"a horizon beyond the {lapse.days:,} days of silence that are a lapse: nobody lapses sooner",
         )
     return horizon
 

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from cxresearch.claims.adjusted_model import (
     CALENDAR,
+    FRESH,
     Variant,
     adjusted_model,
     terms_of,
@@ -153,6 +154,9 @@ def _model_input(
 ) -> _ModelInput:
     """The table of a model reading under a variant, with all that is held equal."""
     spec, table, widest = _table_with_cohorts(context, claim, reading, variant)
+    for name in [f.name for f in table.features if f.name.startswith(FRESH)]:
+        none, _, *others = table.feature(name).levels
+        table = table.where(**{name: [none, *others]})
     adjusted = adjusted_model(table, reading, terms_of(claim, reading, variant))
     table = _restricted(adjusted.table, reading, variant.lead)
     strata = tuple(s for s in spec.fixed if s in reading.strata)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries
+from cxresearch.claims.compute_gaps import gap_marks
 from cxresearch.claims.decide import Decision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
@@ -25,6 +26,7 @@ from cxresearch.claims.rival_results import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.estimators.contrasts import e_value
 from cxresearch.estimators.results import at_level
+from cxresearch.records.lapses import Lapse
 
 MANY_UNKNOWN = 0.2  # of moments without a grade: above, it matters who answers
 MOST_UNKNOWN = (
@@ -41,6 +43,7 @@ class StudyFacts:
         lead_days: how many days ahead customers may decide to leave, ascending; empty where they leave at once.
         has_measured_grades: whether grades are measured, not given by customers.
         has_contracts: whether the end of a relation is known.
+        lapse: which silence counts as a lapse, where it is not.
         unknown_share: the share of moments without a grade.
         other_exits: how many customers left for another cause than defection.
     """
@@ -48,6 +51,7 @@ class StudyFacts:
     lead_days: tuple[int, ...]
     has_measured_grades: bool
     has_contracts: bool
+    lapse: Lapse | None
     unknown_share: float
     other_exits: int
 
@@ -146,16 +150,17 @@ class RivalExplanation:
             return entry.status, entry.reason
         return self._status_if_required(case.facts, entry, rows)
 
-    def leaves_support(self, outcomes: Sequence[Outcome]) -> bool:
+    def leaves_support(self, facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
         """Whether a supported reading stays so: every interval is inside; without an analysis it does not."""
         return bool(outcomes) and all(o.row.verdict == "supported" for o in outcomes)
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """Whether a contradicted reading stays so: no analysis speaks for it.
 
         Args:
+            facts: of the study.
             outcomes: of its analyses.
             region: of the claim.
             level: confidence level that a contradiction needs.
@@ -197,7 +202,7 @@ class AlreadyLeaving(RivalExplanation):
     __slots__ = ()
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """As of any, and the interval with the longest lead is wholly outside."""
         longest = self._longest(outcomes)
@@ -205,7 +210,7 @@ class AlreadyLeaving(RivalExplanation):
             e = longest.row.estimate
             if e is None or decide(at_level(e, level), region).verdict != "contradicted":
                 return False
-        return super().leaves_contradiction(outcomes, region, level)
+        return super().leaves_contradiction(facts, outcomes, region, level)
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
         """That of the longest lead."""
@@ -283,7 +288,7 @@ class OtherExits(RivalExplanation):
     __slots__ = ()
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """No control shows a difference to the other side, which would hide an effect."""
         known = [(e, u.null_value) for o in outcomes if (e := o.row.estimate) and (u := o.row.unit)]
@@ -309,7 +314,11 @@ class OtherExits(RivalExplanation):
 
 
 class Pace(RivalExplanation):
-    """Customers who buy rarely look as if they had left: keeps every support open where ends are not known."""
+    """Customers who buy rarely look as if they had left: each customer's own gaps must tell the same.
+
+    Support also needs a silence of which few enough lapses are false. Own gaps can support and never contradict: what
+    drives customers away lengthens the gaps of those who come back by little.
+    """
 
     __slots__ = ()
 
@@ -317,15 +326,47 @@ class Pace(RivalExplanation):
         """Only where the end of a relation is derived from contacts."""
         return not facts.has_contracts
 
-    def leaves_support(self, outcomes: Sequence[Outcome]) -> bool:
-        """Never."""
-        return False
+    def leaves_support(self, facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
+        """Where few lapses are false and own gaps support it, too."""
+        is_certain = facts.lapse is not None and facts.lapse.is_certain
+        return is_certain and super().leaves_support(facts, outcomes)
+
+    def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """That of a test to one side, as own gaps can support only."""
+        return [o.decision.p / 2 for o in outcomes if o.decision]
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
-        """Always."""
-        return True
+        """Where few lapses are false, nothing that may drive customers away is missing, and own gaps do not object."""
+        lapse = facts.lapse
+        is_clear = lapse is not None and lapse.is_certain and not lapse.has_inactive
+        return is_clear and not any(o.row.verdict == "supported" for o in outcomes)
+
+    def _status_if_required(
+        self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
+    ) -> tuple[RivalStatus, str]:
+        why = [entry.reason]
+        lapse = facts.lapse
+        if lapse is not None and not lapse.is_certain:
+            why.append(_describe_false_lapses(lapse))
+        if lapse is not None and lapse.has_inactive:
+            why.append(
+                "What happens between the last contact that keeps a customer active and a lapse is not in the number, "
+                "so it does not speak against the claim."
+            )
+        if not rows:
+            why.append("No single contact is such a moment, so a customer's own gaps cannot tell.")
+        return "required", " ".join(why)
+
+    def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
+        reading = hazard_reading(case.claim, case.reading)
+        if case.facts.has_contracts or reading is None or not gap_marks(case.claim, reading):
+            return
+        label = (
+            "how much later customers come back after such a moment than they themselves did before"
+        )
+        yield Analysis(self.id, label, reading, Variant(own_gaps="now"))
 
 
 class Unseen(RivalExplanation):
@@ -358,6 +399,18 @@ EXPLANATIONS: tuple[RivalExplanation, ...] = (
     Pace("pace"),
     Unseen("unseen"),
 )
+
+
+def _describe_false_lapses(lapse: Lapse) -> str:
+    """Why no silence is known to be an end."""
+    known = [t for t in lapse.tried if t.is_known]
+    if not known:
+        return f"The log is too short to tell how many come back after {lapse.declared:,} days of silence."
+    longest = known[-1]
+    return (
+        f"Of customers silent for {longest.days:,} days, {longest.returned:.0%} come back within as long again, so a "
+        "silence is not known to be an end."
+    )
 
 
 def hazard_reading(claim: Claim, reading: AnyReading) -> AnyReading | None:

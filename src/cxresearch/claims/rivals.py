@@ -95,6 +95,7 @@ def study_facts(context: EvaluationContext) -> StudyFacts:
         lead_days=study.moments.lead_days,
         has_measured_grades=study.moments.grades == "measured",
         has_contracts=study.retention.kind == "contract",
+        lapse=context.store.lapse,
         unknown_share=unknown.share if isinstance(unknown, Share) else 0.0,
         other_exits=other.count if isinstance(other, Share) else 0,
     )
@@ -151,7 +152,11 @@ def apply_rivals(
     verdict, reason, p = row.verdict, row.reason, row.p
     opened: set[str] = set()
     if row.verdict == "supported":
-        opened = {t.result.id for t in required if not t.explanation.leaves_support(t.outcomes)}
+        opened = {
+            t.result.id
+            for t in required
+            if not t.explanation.leaves_support(case.facts, t.outcomes)
+        }
         ps = [p, *(x for t in required for x in t.explanation.p_of_support(t.outcomes))]
         p = max([x for x in ps if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":
@@ -159,7 +164,7 @@ def apply_rivals(
         opened = {
             t.result.id
             for t in required
-            if not t.explanation.leaves_contradiction(t.outcomes, region, level)
+            if not t.explanation.leaves_contradiction(case.facts, t.outcomes, region, level)
         }
         alone = apply_joint_level(row, reading, joint)
         verdict, reason = alone.verdict, alone.reason
@@ -252,11 +257,10 @@ def _why_open(row: Evidence, opened: Sequence[Rival], region: Region) -> str:
     edges = region.edges
     parts = []
     for rival in opened:
-        doubtful = [r for r in rival.rows if r.verdict != row.verdict] or list(rival.rows)
+        doubtful = [r for r in rival.rows if r.verdict != row.verdict]
         numbers = "; ".join(_describe_row(r, edges) for r in doubtful)
-        parts.append(
-            f"{rival.title} ({rival.plain}) is not excluded" + (f": {numbers}" if numbers else "")
-        )
+        why = numbers or rival.reason.removesuffix(".")
+        parts.append(f"{rival.title} ({rival.plain}) is not excluded: {why}")
     together = (
         "among comparable customers the two go together, but "
         if row.verdict == "supported"

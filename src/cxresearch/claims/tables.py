@@ -52,13 +52,15 @@ from cxresearch.risk.episodes import (
     timeline,
     until,
 )
+from cxresearch.risk.gaps import GapTable, gap_table
+from cxresearch.risk.gaps import total as total_gaps
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
 from cxresearch.threads import map_in_threads
 
-Table = RiskTable | MatchedTable | AgentTable
+Table = RiskTable | MatchedTable | AgentTable | GapTable
 MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
@@ -79,6 +81,8 @@ class TableSpec:
         compare: count matched customers instead of flows.
         active_within: the history of contacts that comparators have, of a comparison.
         contacts_by: count contacts by whom they were with, and by what else, instead of flows.
+        marks: list customers' own gaps between contacts instead of flows: the name of each mark, and the values that
+            columns of a contact must have.
     """
 
     histories: tuple[tuple[str, History], ...]
@@ -90,6 +94,7 @@ class TableSpec:
     compare: Comparison | None = None
     active_within: str = ""
     contacts_by: tuple[str, tuple[str, ...]] | None = None
+    marks: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] | None = None
     cohorts: bool = False
     observed_from: int | None = None
 
@@ -103,6 +108,7 @@ class TableSpec:
             self.compare,
             self.active_within,
             self.contacts_by,
+            *(() if self.marks is None else (self.marks,)),
         )
         return repr((*self._rows, *cuts))
 
@@ -214,6 +220,12 @@ def cohorts_spec() -> TableSpec:
     return TableSpec(histories=(), clock=DayClock(0), cohorts=True)
 
 
+def gaps_spec(marks: Mapping[str, Mapping[str, int]]) -> TableSpec:
+    """Customers' own gaps between contacts, marked by what happened on the day on which they begin."""
+    named = tuple((name, tuple(sorted(values.items()))) for name, values in marks.items())
+    return TableSpec(histories=(), clock=DayClock(0), marks=named)
+
+
 def contacts_spec() -> TableSpec:
     """Contacts and bad moments in all, for who has bad moments and who leaves."""
     return TableSpec(
@@ -271,7 +283,10 @@ def _each(
 def _grades(wanted: Iterable[TableSpec]) -> tuple[int, ...] | None:
     """The grades of the contacts that any table looks at; None where all are."""
     result = [
-        None if c.contacts_by else grades_of((h for _, h in c.histories), c.clock) for c in wanted
+        None
+        if c.contacts_by or c.marks is not None
+        else grades_of((h for _, h in c.histories), c.clock)
+        for c in wanted
     ]
     return None if None in result else tuple(sorted({g for grades in result for g in grades or ()}))
 
@@ -292,6 +307,10 @@ def _part(
             try:
                 if spec.contacts_by:
                     result[key] = agent_table(records, *spec.contacts_by)
+                    continue
+                if spec.marks is not None:
+                    marks = {name: dict(values) for name, values in spec.marks}
+                    result[key] = gap_table(records, marks)
                     continue
                 with made:
                     line = lines.get(spec.clock) or timeline(records, spec.clock)
@@ -373,6 +392,8 @@ def _compared(
 
 
 def _total(tables: list[Table]) -> Table:
+    if isinstance(tables[0], GapTable):
+        return total_gaps([t for t in tables if isinstance(t, GapTable)])
     if isinstance(tables[0], AgentTable):
         return total_agents([t for t in tables if isinstance(t, AgentTable)])
     risk = [t for t in tables if isinstance(t, RiskTable)]
@@ -401,6 +422,7 @@ class TableStore:
         window: the log's own.
         fixed: names of the fixed covariates.
         available: what histories may read.
+        lapse: which silence counts as a lapse; None with contracts.
     """
 
     def __init__(
@@ -425,11 +447,12 @@ class TableStore:
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self._kept else self._kept.reading()
         result = result or self._read()
-        self.audit, self.window, self.fixed, self.available = (
+        self.audit, self.window, self.fixed, self.available, self.lapse = (
             result.audit,
             result.window,
             result.fixed,
             result.available,
+            result.lapse,
         )
 
     @property
@@ -505,6 +528,12 @@ class TableStore:
         assert isinstance(result, MatchedTable)
         return result
 
+    def gaps(self, spec: TableSpec) -> GapTable:
+        """The table of customers' own gaps; errors as `risk`."""
+        result = self._found(spec)
+        assert isinstance(result, GapTable)
+        return result
+
     def agents(self, spec: TableSpec) -> AgentTable:
         """The table of whom contacts were with; errors as `risk`."""
         result = self._found(spec)
@@ -520,7 +549,9 @@ class TableStore:
 
     def _read(self) -> RecordsSummary:
         records = self.records
-        result = RecordsSummary(records.audit, records.window, records.fixed, records.available)
+        result = RecordsSummary(
+            records.audit, records.window, records.fixed, records.available, records.lapse
+        )
         if self._kept:
             self._kept.keep_reading(result)
         return result

@@ -115,6 +115,22 @@ def condition(
     )
 
 
+def active(
+    study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]
+) -> dict[str, nw.Expr]:
+    """``active``: 1 where a contact keeps a customer active; no column where every contact does.
+
+    Raises:
+        RuleError: the condition is refused.
+    """
+    sql = study.retention.active
+    if sql is None:
+        return {}
+    zone = study.interactions.time_zone
+    held = rules.rule(sql, "retention.active", schema, names=names, zone=zone).holds
+    return {"active": nw.when(held).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32)}
+
+
 def both(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> nw.Expr:
     """Whether the rules call a row bad and good at once; it counts as bad."""
     settings = study.moments
@@ -374,6 +390,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             grade(study, visible, columns).alias("grade"),
             both(study, visible, columns).alias("both"),
             first_reason(tests, LOG_REASONS).alias("reason"),
+            **active(study, visible, columns),
             **more,
             **surveyed,
             **odd,
@@ -391,6 +408,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         attributes=tuple(sorted(wanted)),
         dates=tuple(dates),
         available=available,
+        has_active=study.retention.active is not None,
         graded_by=graded_by(study, columns),
     )
 
@@ -469,4 +487,7 @@ def _rule_columns(study: Study) -> set[str]:
     settings = study.moments
     written = [(settings.bad, "bad"), (settings.good, "good"), (settings.exclude, "exclude")]
     written += [(settings.neutral, "neutral")] if settings.neutral != "otherwise" else []
-    return {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
+    named = {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
+    if study.retention.active is not None:
+        named |= {*rules.columns_of(study.retention.active, "retention.active")}
+    return named

@@ -84,6 +84,7 @@ class Raw:
         dates: of a log, the columns that hold seconds since 1970 of dated events; see
             `cxresearch.records.dated_events`.
         available: of a log, what histories may read; see `available_columns`.
+        has_active: of a log, whether it says which contacts keep a customer active.
         graded_by: of a log, how its contacts are graded, in words.
         missing: of a retention table, the words for nothing in its columns.
     """
@@ -97,6 +98,7 @@ class Raw:
     attributes: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
     available: frozenset[str] = frozenset()
+    has_active: bool = False
     graded_by: str = ""
     missing: tuple[MissingWords, ...] = ()
 

@@ -20,6 +20,7 @@ from cxresearch.records.audit import (
     cause_facts,
     customer_facts,
     grade_facts,
+    lapse_facts,
     missing_facts,
     source_facts,
     tallied,
@@ -33,6 +34,7 @@ from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
     Raw,
+    day_number,
     first_reason,
     read_customers,
 )
@@ -43,6 +45,7 @@ from cxresearch.records.find_warnings import (
     contact_warnings,
     customer_warnings,
     event_warnings,
+    lapse_warnings,
     log_warnings,
     rejection_warnings,
     table_warnings,
@@ -56,6 +59,7 @@ from cxresearch.records.follow_up import (
     one_per_customer,
     spells,
 )
+from cxresearch.records.lapses import Lapse, choose_threshold, count_silences
 from cxresearch.records.log_window import check_literals, window_of_log
 from cxresearch.records.rejections import (
     counted,
@@ -91,6 +95,7 @@ class Records:
         audit: every row accounted for.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
+        lapse: which silence counts as a lapse, where retention is derived from contacts; None with contracts.
         restricted_to: of which customers they are only, as of `cxresearch.records.restrict`; empty for all. Tables of
             such records are not kept.
 
@@ -117,6 +122,7 @@ class Records:
     names: Mapping[str, tuple[str, ...]]
     available: frozenset[str]
     audit: Audit
+    lapse: Lapse | None = None
     keeps_clusters: bool = False
     restricted_to: str = ""
 
@@ -357,7 +363,7 @@ def _activity(
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
-    gap = study.retention.gap_days or 0
+    declared, has_inactive = study.retention.gap_days or 0, study.retention.active is not None
     with reading(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
@@ -365,7 +371,20 @@ def _activity(
         findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
         need_rows(study, engine, "interactions", log, findings, read, kept, raw=raw)
         fine = log.filter(nw.col("reason").is_null())
-        everyone = engine.keep(spells(fine, gap, window, engine))
+        active = fine.filter(nw.col("active") == 1) if has_inactive else fine
+        silences = count_silences(active, window, engine)
+        if not silences.at_risk[0]:
+            raise DataError(
+                f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
+                "names and words are compared as they are written"
+            )
+        lapse = choose_threshold(silences, declared, has_inactive=has_inactive)
+        gap, since = lapse.days, _known_from(study, window)
+        everyone = engine.keep(spells(active, gap, window, engine, since))
+        if has_inactive:
+            log = engine.keep(_before_active(log, everyone))
+            findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
+            fine = log.filter(nw.col("reason").is_null())
         observed = everyone.filter(nw.col("entry") < nw.col("exit"))
         customers = engine.keep(coded(observed, engine, "cx_contacts", "returned"))
         under = int(engine.collect(customers.select(nw.len())).item())
@@ -385,10 +404,12 @@ def _activity(
         people = engine.collect(everyone.select(nw.len())).item()
         lapsed = engine.collect(
             customers.select(
-                event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum()
+                event=(nw.col("event") == 1).cast(nw.Int64).sum(),
+                returned=nw.col("returned").sum(),
+                unseen=nw.col("left_truncated").sum(),
             )
         )
-    n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
+    n, back, unseen = (int(lapsed[c].item() or 0) for c in ("event", "returned", "unseen"))
     tally = tallied_log(engine, log)
     facts = (
         *source_facts(source_notes(study, engine)),
@@ -409,6 +430,12 @@ def _activity(
             if people > under
             else ()
         ),
+        Fact(
+            "customers seen only from after their start",
+            Share(unseen, under),
+            "first seen so early in the log that they may have been there before it: no counts, no first moments",
+        ),
+        *lapse_facts(lapse),
         Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
@@ -422,6 +449,7 @@ def _activity(
             *log_warnings(study, seen, days, window, dated=raw.dated),
             *rejection_warnings(findings, {"interactions": read}),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
+            *lapse_warnings(lapse, Share(back, n)),
         ),
         graded_by=raw.graded_by,
         quarantine=quarantine,
@@ -437,8 +465,30 @@ def _activity(
         names=raw.names,
         available=raw.available,
         audit=audit,
+        lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
     )
+
+
+def _known_from(study: Study, window: Window) -> int:
+    """The first day of which customers first seen are known to be new.
+
+    Whoever had been active before the log, and is first seen later than a gap after its beginning, had lapsed; so the
+    declared gap counts, and `new_from` where it is declared.
+    """
+    declared = day_number(study.retention.new_from)
+    return window.first + (study.retention.gap_days or 0) + 1 if declared is None else declared
+
+
+def _before_active(log: Frame, everyone: Frame) -> Frame:
+    """The log, where contacts before a customer's first active one, and of those never active, have a reason."""
+    x = log.lazy().join(everyone.select("id", cx_start=nw.col("start")).lazy(), on="id", how="left")
+    tests = [
+        ("customer set aside", nw.col("cx_start").is_null()),
+        ("before the customer's start", nw.col("day") < nw.col("cx_start")),
+    ]
+    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
+    return x.with_columns(reason=reason).drop("cx_start")
 
 
 def _whose(rows: Frame, customers: Frame) -> Frame:
@@ -491,6 +541,7 @@ def _split_rejected(
         "grade": (0, len(GRADES) - 1),
         "both": (0, 1),
         "leaving": (0, 1),
+        **({"active": (0, 1)} if raw.has_active else {}),
         **contact_attributes.bounds(raw.attributes, raw.names),
     }
     return engine.split_rejected(

@@ -324,7 +324,9 @@ def episodes(
         asides = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)
     levels = {name: records.levels[name] for name in fixed}
-    if observed_from is not None:
+    if contact:
+        who = _with_first_tick(records, who, observed_from)
+    elif observed_from is not None:
         who = who.with_columns(entry=nw.max_horizontal("entry", nw.lit(observed_from)))
         who = who.filter(nw.col("entry") < nw.col("exit"))
     if cohorts:
@@ -338,7 +340,7 @@ def episodes(
     x = x.with_columns(
         end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
         origin=nw.lit(0) if contact else nw.col("start"),
-        cx_first=nw.lit(0) if contact else nw.col("entry"),
+        cx_first=nw.col("cx_first") if contact else nw.col("entry"),
     )
     x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
     x = x.filter(
@@ -363,6 +365,18 @@ def episodes(
         *(("cx_begin",) if cohorts else ()),
     )
     return Episodes(x, dict(histories), levels, CAUSES, clock.name, engine, asides)
+
+
+def _with_first_tick(records: Records, who: Frame, observed_from: int | None) -> Frame:
+    """Customers with ``cx_first``: how many contacts that keep them active they had before a day."""
+    if observed_from is None:
+        return who.with_columns(cx_first=nw.lit(0))
+    early = records.moments.filter(nw.col("day") < observed_from)
+    if "active" in early.collect_schema().names():
+        early = early.filter(nw.col("active") == 1)
+    counts = early.group_by("customer").agg(cx_early=nw.len())
+    x = who.join(counts, on="customer", how="left")
+    return x.with_columns(cx_first=nw.coalesce(nw.col("cx_early"), nw.lit(0))).drop("cx_early")
 
 
 def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:

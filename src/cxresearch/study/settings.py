@@ -305,6 +305,9 @@ class Retention(Source, frozen=True, kw_only=True):
         marketing: those of them that describe acquisition and campaigns.
         null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
         gap_days: of an activity study: the days without a contact after which a customer has lapsed.
+        active: of an activity study: condition in SQL over the columns of the log: which contacts keep a customer
+            active, such as orders; all when not given.
+        new_from: of an activity study: customers first seen from this day on are known to be new.
         returns: what customers do who come back after a lapse: it is ignored.
     """
 
@@ -324,6 +327,8 @@ class Retention(Source, frozen=True, kw_only=True):
     covariates: tuple[str, ...] = ()
     marketing: tuple[str, ...] = ()
     gap_days: int | None = None
+    active: str | None = None
+    new_from: date | int | None = None
     returns: Literal["ignore"] = "ignore"
 
     @property

@@ -211,11 +211,12 @@ def _retention(study: Study) -> Checks:
                 given, f"retention.{name}", "a column, a date such as 2024-12-31 or an integer day"
             )
     if kept.kind == "contract":
-        yield (
-            kept.gap_days is None,
-            'retention.gap_days belongs to kind = "activity"',
-            "retention.gap_days",
-        )
+        for field in ("gap_days", "active", "new_from"):
+            yield (
+                getattr(kept, field) is None,
+                f'retention.{field} belongs to kind = "activity"',
+                f"retention.{field}",
+            )
         yield (
             not kept.defection or kept.cause is not None,
             'retention.defection lists causes: name the column that holds them, as in cause = "reason"',
@@ -242,6 +243,12 @@ def _retention(study: Study) -> Checks:
         'retention.kind = "activity" needs gap_days, the days without a contact after which a customer has lapsed: '
         f"a number from 1 to {CENTURY}, was {kept.gap_days}",
         "retention.gap_days",
+    )
+    yield _day(kept.new_from, "retention.new_from", "a date such as 2024-01-01 or an integer day")
+    yield (
+        kept.active is None or bool(kept.active.strip()),
+        "retention.active is empty: leave it out where every contact keeps a customer active",
+        "retention.active",
     )
     declared = (
         "source",
