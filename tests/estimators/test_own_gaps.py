@@ -70,7 +70,8 @@ def test_too_few_customers_whose_contacts_differ():
 
 
 def test_a_mark_that_the_number_of_the_contact_determines_tells_nothing():
-    gaps = table().gaps.with_columns(third=(pl.col("number") * 2).cast(pl.Int32))
+    gaps = table().gaps.filter(pl.col("number") <= 10)
+    gaps = gaps.with_columns(third=(pl.col("number") * 2).cast(pl.Int32))
     with pytest.raises(NotTestable, match="more than what is held equal"):
         own_gaps(GapTable(gaps, ("third",), is_dated=False), {"third": 1.0}, {"third": 10**6})
 

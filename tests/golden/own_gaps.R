@@ -16,7 +16,12 @@ before$good <- earlier$good
 fit <- function(rows, states, when) {
   rows$bad <- pmin(rows$bad, states$bad)
   rows$good <- pmin(rows$good, states$good)
-  model <- coxph(Surv(days, ended) ~ bad + good + log(number) + number + month + quarter + strata(customer),
+  # the mean of each state over all who have had as many contacts; numbers that fewer than 50 reach are one
+  reached <- table(rows$number)
+  capped <- pmin(rows$number, max(as.integer(names(reached)[reached >= 50])))
+  rows$bad_mean <- ave(rows$bad, capped)
+  rows$good_mean <- ave(rows$good, capped)
+  model <- coxph(Surv(days, ended) ~ bad + good + log(number) + bad_mean + good_mean + month + quarter + strata(customer),
                  rows, cluster = cluster, ties = "efron", control = tight)
   b <- coef(model)[c("bad", "good")]
   naive <- sqrt(diag(model$naive.var))[1:2]

@@ -7,7 +7,7 @@ within a month. Terms are the contacts of the last 90 days, those so far, and th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cxresearch.claims.kinds import (
@@ -15,12 +15,15 @@ from cxresearch.claims.kinds import (
     HazardContrastReading,
     ModelComparisonReading,
     ModelReading,
+    ShareAtRiskReading,
+    ShareReading,
 )
 from cxresearch.claims.schema import Claim, make_history
 from cxresearch.claims.validation import features
 from cxresearch.estimators.shrinkage import shrunken_log_odds
 from cxresearch.histories import (
     age_of_last,
+    age_since,
     contact_count,
     contacts_within,
     gap_before,
@@ -75,12 +78,14 @@ class Setting:
         window: of the log.
         lookback: whether histories go back over `lookback_days` instead of to the start, since few customers start
             within the log.
+        lapse_days: days of silence that are a lapse, where retention is derived from contacts; else 0.
     """
 
     study: Study
     fixed: tuple[str, ...]
     window: Window
     lookback: bool = False
+    lapse_days: int = 0
 
     def looks_back(self, reading: AnyReading) -> bool:
         """Whether the histories of a reading go back over the look-back only."""
@@ -136,11 +141,36 @@ def claim_histories(
         if variant.lead and how == "longer window":
             entry = {**entry, "days": int(entry["days"]) + variant.lead}
         history = make_history(f"claims.{claim.id}.histories.{name}", entry)
+        if setting.lapse_days and is_of_leavers(reading):
+            history = _before_silence(claim, name, entry, setting.lapse_days)
         history = setting.looked_back(reading, history)
         if variant.lead and how != "delayed":
             history = behind(history, variant.lead if how == "set back" else 0, lag)
         result[name] = history
     return result
+
+
+def is_of_leavers(reading: AnyReading) -> bool:
+    """Whether a reading describes what customers had lived through shortly before they left."""
+    return isinstance(reading, ShareAtRiskReading) or (
+        isinstance(reading, ShareReading) and bool(reading.exit_causes)
+    )
+
+
+def _before_silence(claim: Claim, name: str, entry: Mapping[str, Any], lapse_days: int) -> History:
+    """A history of the last so many days, as of the last contact before a lapse: they reach back over the silence.
+
+    What happens during the silence counts, and bands keep their names.
+    """
+    where = f"claims.{claim.id}.histories.{name}"
+    use, longer = entry.get("use"), dict(entry)
+    if use in ("age_of_last", "age_since"):
+        longer["edges"] = [edge + lapse_days for edge in entry["edges"]]
+    elif use == "contacts_within":
+        longer["days"] = entry["days"] + lapse_days
+    else:
+        return make_history(where, entry)
+    return replace(make_history(where, longer), levels=make_history(where, entry).levels)
 
 
 def held_histories(
@@ -151,6 +181,10 @@ def held_histories(
         return {}
     lag = setting.study.moments.blackout_days
     result: dict[str, History] = {}
+    is_shop = setting.study.retention.kind == "activity"
+    if is_shop and reading.after_days and reading.time_origin:
+        # contacts so soon after the origin are left out; on the clock of days, the days
+        result[f"{FRESH}_origin"] = age_since("problem", (reading.after_days,))
     if calendar:
         first, last = setting.window.first, setting.window.last
         result[CALENDAR] = calendar_month(first, (last - first) // MONTH + 1)
@@ -165,7 +199,7 @@ def held_histories(
     }
     for i, entry in enumerate(proneness_entries(claim, reading) if variant.proneness else ()):
         standard[f"{SHARE}_{i}"] = make_history("proneness", entry)
-    if variant.lead and setting.study.retention.kind == "activity":
+    if variant.lead and is_shop:
         for i, kind in enumerate(fresh_moments(claim, reading)):
             age = moment_age(variant.lead, **kind)
             result[f"{FRESH}_{i}"] = behind(setting.looked_back(reading, age), 0, lag)

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, assert_never
 
 import polars as pl
+from msgspec.structs import replace as replace_field
 
 from cxresearch.claims.adjusted_model import (
     Setting,
@@ -36,6 +37,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.histories.base import Clock, ContactClock, DayClock
+from cxresearch.histories.recency import active_age
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.audit_values import Share
 from cxresearch.records.records import Records, read_records
@@ -61,6 +63,8 @@ from cxresearch.study import Study
 from cxresearch.threads import map_in_threads
 
 Table = RiskTable | MatchedTable | AgentTable | GapTable
+SILENT = "held_silent"
+_SILENT_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180)  # last days of bands
 MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
@@ -172,18 +176,7 @@ def table_specs(
                 reached,
             )
         case ExcessReading():
-            compared = [
-                TableSpec(
-                    histories=own,
-                    clock=days,
-                    fixed=_known(fixed, ("segment",)),
-                    compare=reading.compare,
-                    active_within=name,
-                    cohorts=True,
-                )
-                for name in reading.compare.active_within
-            ]
-            return (*compared, cohorts_spec())
+            return (*_compared_specs(setting, reading, own), cohorts_spec())
         case ShareReading() | ShareAtRiskReading():
             spec = TableSpec(histories=own, clock=days, fixed=given)
         case ConcentrationReading():
@@ -213,6 +206,35 @@ def table_specs(
         case _:
             assert_never(reading)
     return (spec,)
+
+
+def _compared_specs(
+    setting: Setting, reading: ExcessReading, own: tuple[tuple[str, History], ...]
+) -> list[TableSpec]:
+    """The tables of matched customers, the closest comparison first.
+
+    Without contracts, comparators have as long to go before a lapse: they were active on the same day or, where not
+    every contact keeps a customer active, about as long ago.
+    """
+    compare, kept = reading.compare, setting.study.retention
+    within = compare.active_within
+    if kept.kind == "activity":
+        within = within[:1]
+    if kept.active is not None:
+        own = (*own, (SILENT, active_age(_SILENT_DAYS)))
+        within = (SILENT,)
+        compare = replace_field(compare, matched_on=(*compare.matched_on, SILENT))
+    return [
+        TableSpec(
+            histories=own,
+            clock=DayClock(0),
+            fixed=_known(setting.fixed, ("segment",)),
+            compare=compare,
+            active_within=name,
+            cohorts=True,
+        )
+        for name in within
+    ]
 
 
 def cohorts_spec() -> TableSpec:
@@ -510,7 +532,8 @@ class TableStore:
     @property
     def setting(self) -> Setting:
         """What its tables depend on besides readings."""
-        return Setting(self.study, self.fixed, self.window, self.lookback)
+        days = self.lapse.days if self.lapse else 0
+        return Setting(self.study, self.fixed, self.window, self.lookback, days)
 
     def risk(self, spec: TableSpec) -> RiskTable:
         """The risk table of a specification.

@@ -20,7 +20,7 @@ from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.design import Design, design, identify
-from cxresearch.estimators.influence import add_up, clusters_of, robust_error
+from cxresearch.estimators.influence import Clusters, add_up, clusters_of, robust_error
 from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.risk.table import RiskTable
@@ -100,9 +100,44 @@ def grouped_hazards(
     arguments(terms=terms, held=held, strata=strata, cause=cause, level=level, errors=errors)
     arguments(min_events=min_events)
     d = design(table, terms, strata, cause, every_time=True)
+    clusters = clusters_of(table, [cause]) if errors == "robust" else None
+    return fit_grouped_design(
+        d,
+        table,
+        held,
+        strata=strata,
+        cause=cause,
+        level=level,
+        clusters=clusters,
+        min_events=min_events,
+    )
+
+
+def fit_grouped_design(
+    d: Design,
+    table: RiskTable,
+    held: Sequence[str],
+    *,
+    strata: Sequence[str],
+    cause: str,
+    level: float,
+    clusters: Clusters | None,
+    min_events: int = 10,
+) -> CoxFit:
+    """Fit a model that is laid out already at every time; args and errors as `grouped_hazards`.
+
+    Args:
+        d: with all columns of the terms.
+        table: that it was made of.
+        held: terms that are only held equal.
+        strata: those of the design.
+        cause: the event of the design.
+        level: confidence level.
+        clusters: whom robust errors go over; None for model-based ones only.
+        min_events: as in `grouped_hazards`.
+    """
     identified = identify(d, held)
     d = d.only(identified.kept)
-    clusters = clusters_of(table, [cause]) if errors == "robust" else None
     label = _pool(d.events.sum(axis=1), d.flows.block, min_events)
     pool = np.zeros((int(label[-1]) + 1, len(label)))
     pool[label, np.arange(len(label))] = 1.0
@@ -126,11 +161,33 @@ def grouped_hazards(
         penalised=False,
         level=level,
         influence=influence,
-        loglik_influence=np.empty(0),
+        loglik_influence=_contributions(d, label, fitted) if clusters else np.empty(0),
         clusters=clusters,
         references=references(table, d.terms),
         unidentified=identified.unidentified[identified.kept],
     )
+
+
+def _contributions(d: Design, label: NDArray[np.int64], fitted: _Maximum) -> Array:
+    """What each cluster adds to the maximised likelihood, which is a sum over customers and times; shape (G,)."""
+    rows, x, flows = len(fitted.live), d.x, d.flows
+    eta = np.clip(fitted.theta[:rows, None] + (x @ fitted.theta[rows:])[None, :], *_REACH)
+    hazard = np.exp(eta)
+    p = np.maximum(-np.expm1(-hazard), 1e-300)
+    live = fitted.live[label][:, None]
+    later = run_back(np.where(live, hazard[label], 0.0), d.sets.block)
+    of_event = np.where(live, (np.log(p) + hazard)[label], 0.0)
+
+    def contributions(part: slice) -> Array:
+        pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
+        out = np.where(enter >= 0, flows.net[part], 0)
+        total = -out * later[np.maximum(enter, 0), pattern]
+        left = np.flatnonzero((row >= 0) & (flows.events[part] > 0))
+        n = flows.events[part][left].astype(np.float64)
+        total[left] += n * of_event[row[left], pattern[left]]
+        return total[:, None]
+
+    return add_up(flows.place, flows.groups, 1, contributions)[:, 0]
 
 
 def _influence(

@@ -1,12 +1,14 @@
 """Do customers come back later once they have had some moments than they themselves did before?
 
 A Cox model of the lengths of gaps between contacts, each customer a stratum, so that nobody is compared with anybody
-else: who is slow for good is slow in every gap. Held equal are the contact's number and its logarithm, the 30-day month
-of the year and the calendar quarter. Ties by Efron. The last gap is censored at the end of the log, so a customer who
-never comes back counts as one whose next contact comes late.
+else: who is slow for good is slow in every gap. Held equal are the logarithm of the contact's number, how far
+customers have come on average by that number, the 30-day month of the year and the calendar quarter. Ties by Efron.
+The last gap is censored at the end of the log, so a customer who never comes back counts as one whose next contact
+comes late.
 
-The number itself is held equal, besides its logarithm, since both the state and the chance that a gap is the last one
-rise with it within a customer: with the logarithm alone the number leans to one side where moments do nothing.
+A state such as "a bad moment so far" rises with the contact's number, and so does, within a customer, the chance that
+a gap is the last one, which never ends. The mean of the state over all customers who have had as many contacts is what
+the number alone makes of it; with it held equal, moments that do nothing give no difference on average.
 
 References:
     Cox (1972), Regression models and life-tables, JRSS B 34, 187-220; Efron (1977), JASA 72, 557-565; Holt & Prentice
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,7 +33,7 @@ from cxresearch.risk.gaps import GapTable
 
 MIN_CUSTOMERS = 50  # with two gaps or more, one of them ended, and contacts that differ
 MONTH, QUARTER, YEAR = 30, 91, 365  # days, where days are no dates
-TEN = 10.0  # contacts: a unit in which the number is about as large as its logarithm
+REACHED = 50  # customers who have had so many contacts, for a mean of their own
 _STEPS = 60
 # what a step would still add to the likelihood, twice; that of a month in which all gaps are the longest of their
 # customers never ends, and says nothing about the others
@@ -137,7 +140,7 @@ def _usable(table: GapTable, caps: Mapping[str, int], *, earlier: bool) -> pl.Da
 
 
 def _covariates(gaps: pl.DataFrame, marks: list[str], *, is_dated: bool) -> Array:
-    """Shape (n, k): the marks, the contact's number and its logarithm, months of the year and calendar quarters."""
+    """Shape (n, k): the marks, the number's logarithm and their means by it, months of the year, calendar quarters."""
     day = pl.col("day")
     if is_dated:
         date = pl.from_epoch(day, time_unit="d")
@@ -150,12 +153,21 @@ def _covariates(gaps: pl.DataFrame, marks: list[str], *, is_dated: bool) -> Arra
     columns = [
         gaps.select(pl.col(*marks).cast(pl.Float64)).to_numpy(),
         np.log(number)[:, None],
-        number[:, None] / TEN,
+        _means_by_number(gaps, marks),
     ]
     for name in ("month", "quarter"):
         values = held[name].to_numpy()
         columns.append((values[:, None] == np.unique(values)[None, 1:]).astype(np.float64))
     return np.concatenate(columns, axis=1)
+
+
+def _means_by_number(gaps: pl.DataFrame, marks: list[str]) -> Array:
+    """Shape (n, m): the mean of each mark over the customers who have had as many contacts; the last numbers as one."""
+    reached = gaps.group_by("number").len().filter(pl.col("len") >= REACHED)["number"]
+    most = int(reached.max() or 1)  # type: ignore[arg-type]
+    number = pl.col("number").clip(upper_bound=most)
+    means = gaps.select(pl.col(m).cast(pl.Float64).mean().over(number) for m in marks)
+    return means.to_numpy()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -283,7 +295,7 @@ def _derivatives(rows: _Rows, coef: Array) -> tuple[float, Array, Array, Array]:
     return loglik, score_rows.sum(axis=0), information, score_rows
 
 
-def _running(values: Array) -> Array:
+def _running(values: NDArray[Any]) -> Array:
     """Sums of the first so many rows, from none to all."""
     return np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
 

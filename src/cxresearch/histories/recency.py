@@ -276,6 +276,24 @@ def moment_age(
     return _age(f"moment_age({days}, {kind})", (days,), hits, tuple(wanted), grades)
 
 
+def active_age(edges: tuple[int, ...]) -> History:
+    """How many days ago the last contact was that keeps a customer active, in bands; else as `age_of_last`.
+
+    Args:
+        edges: the last day of each band.
+
+    Raises:
+        EstimationError: edges that do not rise.
+    """
+    return _age(
+        f"active_age({list(edges)})",
+        tuple(edges),
+        lambda past: past.moments.filter(nw.col("active") == 1),
+        (),
+        None,
+    )
+
+
 def gap_before(edges: tuple[int, ...] = (7, 30, 60, 90)) -> History:
     """How many days the last contact came after the one before it, in bands.
 

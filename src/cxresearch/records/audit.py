@@ -174,7 +174,7 @@ class Audit(Result):
         """
         check_state(folder)
         written = []
-        for table in ("interactions", "retention"):
+        for table in ("interactions", "retention", "customers"):
             path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
             try:
                 if rows is None:

@@ -209,7 +209,7 @@ def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
 
 
 def _available(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
-    household = {"household"} if study.retention.cluster else set()
+    household = {"household"} if study.described_by.cluster else set()
     return (
         contact_attributes.available(study, columns) | dated_events.available(columns) | household
     )

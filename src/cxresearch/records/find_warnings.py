@@ -338,7 +338,7 @@ def customer_warnings(
             and right >= FORETELL * n > guess
         ):
             key = "segment" if name == "segment" else "covariates"
-            if name in study.retention.marketing:
+            if name in study.described_by.marketing:
                 key = "marketing"
             result.append(
                 DataWarning(

@@ -1,7 +1,8 @@
 """How many customers come back after a silence, and which silence therefore counts as a lapse.
 
 A silence is the time from one contact that keeps a customer active to the next one; the last one is censored at the
-end of the log. A lapse is false if the customer comes back within as long again: by Kaplan and Meier, from the threshold on.
+end of the log. A lapse is false if the customer comes back within as long again: by Kaplan and Meier, from the
+threshold on.
 """
 
 from __future__ import annotations

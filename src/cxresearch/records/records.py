@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import narwhals.stable.v2 as nw
+import polars as pl
 
 from cxresearch.checks import instance, optional
 from cxresearch.engines import Engine, Frame, Moments, Whole
@@ -17,6 +18,7 @@ from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
     Audit,
     Fact,
+    Finding,
     cause_facts,
     customer_facts,
     grade_facts,
@@ -37,6 +39,13 @@ from cxresearch.records.contracts import (
     day_number,
     first_reason,
     read_customers,
+)
+from cxresearch.records.customer_table import (
+    TABLE_REASONS,
+    count_customer_table,
+    describe,
+    describe_facts,
+    read_customer_table,
 )
 from cxresearch.records.dated_events import dated_events_of
 from cxresearch.records.dense_window import SeenWindow
@@ -385,8 +394,11 @@ def _activity(
             log = engine.keep(_before_active(log, everyone))
             findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
             fine = log.filter(nw.col("reason").is_null())
-        observed = everyone.filter(nw.col("entry") < nw.col("exit"))
-        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned"))
+    about = _about_customers(study, engine, everyone)
+    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+        observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
+        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
+        customers, levels = leveled(customers, about.fixed, engine)
         under = int(engine.collect(customers.select(nw.len())).item())
         if not under:
             raise DataError(
@@ -401,7 +413,7 @@ def _activity(
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
-        people = engine.collect(everyone.select(nw.len())).item()
+        people = engine.collect(about.everyone.select(nw.len())).item()
         lapsed = engine.collect(
             customers.select(
                 event=(nw.col("event") == 1).cast(nw.Int64).sum(),
@@ -435,15 +447,16 @@ def _activity(
             Share(unseen, under),
             "first seen so early in the log that they may have been there before it: no counts, no first moments",
         ),
+        *about.facts,
         *lapse_facts(lapse),
         Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
     audit = Audit(
         tables=tables,
-        read=(("interactions", read),),
-        kept=(("interactions", kept),),
-        findings=findings,
+        read=(("interactions", read), *about.read),
+        kept=(("interactions", kept), *about.kept),
+        findings=(*findings, *about.findings),
         facts=facts,
         warnings=(
             *log_warnings(study, seen, days, window, dated=raw.dated),
@@ -452,7 +465,7 @@ def _activity(
             *lapse_warnings(lapse, Share(back, n)),
         ),
         graded_by=raw.graded_by,
-        quarantine=quarantine,
+        quarantine=(*quarantine, *about.quarantine),
     )
     return Records(
         study=study,
@@ -461,13 +474,45 @@ def _activity(
         dated_events=happened,
         customers=customers,
         window=window,
-        levels={},
+        levels=levels,
         names=raw.names,
         available=raw.available,
         audit=audit,
         lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AboutCustomers:
+    """Customers with what a table tells of them, and the account of that table."""
+
+    everyone: Frame
+    fixed: tuple[str, ...] = ()
+    read: tuple[tuple[str, int], ...] = ()
+    kept: tuple[tuple[str, int], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    quarantine: tuple[tuple[str, pl.DataFrame], ...] = ()
+
+
+def _about_customers(study: Study, engine: Engine, everyone: Frame) -> _AboutCustomers:
+    if not study.has_customer_table:
+        return _AboutCustomers(everyone=everyone)
+    settings = study.customers
+    with reading(study, f"customers ({section_source(study, 'customers')})"):
+        raw = read_customer_table(study, engine)
+        findings, read, kept = count_customer_table(engine, raw)
+        told = describe(everyone, raw, engine)
+        return _AboutCustomers(
+            everyone=told.drop("cx_known"),
+            fixed=(*(("segment",) if settings.segment else ()), *settings.described),
+            read=(("customers", read),),
+            kept=(("customers", kept),),
+            findings=findings,
+            facts=describe_facts(engine, told),
+            quarantine=quarantine_of(engine, raw, raw.table, "customers", TABLE_REASONS, findings),
+        )
 
 
 def _known_from(study: Study, window: Window) -> int:

@@ -270,7 +270,7 @@ def _short(*parts: str) -> str:
 
 def _settings(study: Study) -> str:
     """The part of a study that says how its inputs are read and graded."""
-    sections = (study.interactions, study.moments, study.retention, study.tables)
+    sections = (study.interactions, study.moments, study.retention, study.customers, study.tables)
     return msgspec.json.encode(sections).decode()
 
 

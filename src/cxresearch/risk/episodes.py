@@ -435,7 +435,8 @@ def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None =
     x = x.with_columns(
         start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin")
     )
-    clock = f"days since {history} {level}"
+    # contacts stay contacts, whatever they are counted from
+    clock = eps.clock if eps.clock == "contact" else f"days since {history} {level}"
     if COHORT in eps.fixed:
         x = x.with_columns(_cohort(nw.col("cx_begin") + nw.col("origin")).alias(COHORT))
     return replace(eps, frame=x.drop("origin"), clock=clock, asides=(*eps.asides, *asides))
@@ -471,10 +472,16 @@ def first_reach(
             beyond=(too_far & ~on_the_day).cast(nw.Int64).sum(),
         )
     ).row(0, named=True)
+    at_once = "at the same contact" if eps.clock == "contact" else "on the same day"
+    gone = (
+        f"had no later contact that is followed when they reached {history} {level}"
+        if eps.clock == "contact"
+        else f"left on the day they reached {history} {level}"
+    )
     asides = (
-        Exclusion(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
+        Exclusion(gone, int(counts["left"] or 0)),
         Exclusion(
-            f"reached {history} {exclude_from} on the same day as {level}",
+            f"reached {history} {exclude_from} {at_once} as {level}",
             int(counts["beyond"] or 0),
         ),
     )

@@ -72,8 +72,10 @@ def gap_table(records: Records, marks: Marks) -> GapTable:
             holds = holds & (nw.col(column) == value)
         hits[f"cx_{name}"] = nw.when(holds).then(nw.lit(1)).otherwise(nw.lit(0))
     active = nw.col("active") if has_inactive else nw.lit(1)
-    x = x.with_columns(cx_active=active, **hits).group_by("customer", "day")
-    x = x.agg(nw.col("cx_active").max(), *(nw.col(name).sum() for name in hits))
+    x = x.with_columns(cx_active=active, **hits)
+    x = x.group_by("customer", "day").agg(
+        nw.col("cx_active").max(), *(nw.col(name).sum() for name in hits)
+    )
     who = records.customers.select("customer", "cluster")
     x = x.lazy().join(who.lazy(), on="customer")
     rows = engine.collect(x.select("customer", "cluster", "day", "cx_active", *hits))

@@ -15,6 +15,7 @@ from cxresearch.errors import StudyError, nearest
 from cxresearch.study import settings, validation
 from cxresearch.study import settings as strict
 from cxresearch.study.settings import (
+    Customers,
     Decision,
     Format,
     Info,
@@ -32,6 +33,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "interactions": Interactions,
     "moments": Moments,
     "retention": Retention,
+    "customers": Customers,
     "decision": Decision,
 }
 
@@ -119,8 +121,9 @@ def study_from(
         folder: where relative sources start.
         variables: values for ``${NAME}`` in sources.
         state: as `read_study`.
-        frames: frames by name, of Polars, pandas, Arrow or DuckDB; ``interactions`` and ``retention`` stand in for the
-            two sources, any other name can be used in a query.
+        frames: frames by name, of Polars, pandas, Arrow or DuckDB; ``interactions``, ``retention`` and, where
+            ``[customers]`` names columns, ``customers`` stand in for the sources; any other name can be used in a
+            query.
 
     Returns:
         The study, checked.
@@ -157,6 +160,7 @@ def study_from(
         interactions=section("interactions", Interactions),
         moments=section("moments", Moments),
         retention=section("retention", Retention),
+        customers=section("customers", Customers),
         decision=section("decision", Decision),
         tables={k: _table(k, v) for k, v in tables.items()},
         claims=tuple(claims),
@@ -183,7 +187,7 @@ def _table(name: str, value: object) -> Table:
     )
 
 
-_SECTIONS_VARIANTS = ("info", "moments", "retention", "decision", "interactions")
+_SECTIONS_VARIANTS = ("info", "moments", "retention", "customers", "decision", "interactions")
 
 
 def replace_settings(study: Study, **settings: Any) -> Study:

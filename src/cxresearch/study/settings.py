@@ -337,6 +337,31 @@ class Retention(Source, frozen=True, kw_only=True):
         return tuple(dict.fromkeys((*self.covariates, *self.marketing)))
 
 
+class Customers(Source, frozen=True, kw_only=True):
+    """`[customers]`: what is known of customers, where there are no contracts; one row per customer.
+
+    Attributes:
+        customer: column: who it is.
+        segment: column: the segment of a customer.
+        cluster: column: customers who belong together, such as a household.
+        covariates: columns that describe customers as of their first contact.
+        marketing: those of them that describe acquisition and campaigns.
+        null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
+    """
+
+    customer: str = "customer"
+    segment: str | None = None
+    cluster: str | None = None
+    covariates: tuple[str, ...] = ()
+    marketing: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Columns that describe a customer, besides the segment: covariates, and marketing."""
+        return tuple(dict.fromkeys((*self.covariates, *self.marketing)))
+
+
 class Decision(Section, frozen=True, kw_only=True):
     """`[decision]`: how sure one wants to be.
 
@@ -357,6 +382,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         interactions: the log's source and columns.
         moments: rules that grade a contact.
         retention: the retention table's source and columns, or the gap that means a customer has lapsed.
+        customers: the table that describes customers where there are no contracts.
         decision: level and multiplicity.
         tables: named files and queries that the two sources may use.
         claims: claims of the study, as written.
@@ -379,6 +405,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     interactions: Interactions
     moments: Moments
     retention: Retention
+    customers: Customers
     decision: Decision
     tables: dict[str, Table]
     claims: tuple[dict[str, Any], ...]
@@ -455,11 +482,27 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return _VARIABLE.sub(value, template)
 
     @property
+    def sections(self) -> tuple[Interactions | Retention | Customers | Table, ...]:
+        """All that name a source."""
+        return (self.interactions, self.retention, self.customers, *self.tables.values())
+
+    @property
+    def has_customer_table(self) -> bool:
+        """Whether a table describes customers where there are no contracts."""
+        named = self.customers
+        is_given = named.source is not None or named.query is not None
+        is_frame = "customers" in self.frames and named != Customers()
+        return self.retention.kind == "activity" and (is_given or is_frame)
+
+    @property
+    def described_by(self) -> Retention | Customers:
+        """The section that names segment, cluster and covariates of customers."""
+        return self.customers if self.retention.kind == "activity" else self.retention
+
+    @property
     def asks_server(self) -> bool:
         """Whether a query is put to a PostgreSQL server."""
-        sections: tuple[Interactions | Retention | Table, ...]
-        sections = (self.interactions, self.retention, *self.tables.values())
-        return any(s.source is not None and s.query is not None for s in sections)
+        return any(s.source is not None and s.query is not None for s in self.sections)
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
@@ -470,6 +513,4 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return variable(name, self.variables)
 
     def _templates(self) -> list[str]:
-        sections: tuple[Interactions | Retention | Table, ...]
-        sections = (self.interactions, self.retention, *self.tables.values())
-        return [s.source for s in sections if s.source]
+        return [s.source for s in self.sections if s.source]
