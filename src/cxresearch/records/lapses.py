@@ -179,5 +179,13 @@ def choose_threshold(curve: SilenceCurve, declared: int, *, has_inactive: bool =
 
 
 def propose_gap(curve: SilenceCurve, lengths: Sequence[int]) -> int | None:
-    """The shortest of some lengths of silence whose lapses are false in fewer than one of twenty; None if none is."""
-    return next((d for d in lengths if measure(curve, d).passes), None)
+    """The shortest length of silence from which on few enough lapses are false; None if there is none.
+
+    Args:
+        curve: of the log's silences.
+        lengths: to choose from, rising.
+    """
+    passing = [measure(curve, d).passes for d in lengths]
+    failing = [i for i, passes in enumerate(passing) if not passes]
+    rest = lengths[failing[-1] + 1 if failing else 0 :]
+    return rest[0] if rest else None
