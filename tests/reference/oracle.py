@@ -482,7 +482,9 @@ def first_bad(customer: Customer, theirs: Sequence[Contact]) -> tuple[str, int, 
         Where the customer belongs ('at risk', an aside, or '' where neither applies), the day of the first
         bad moment, and the days of all bad moments.
     """
-    bad = [contact.day for contact in theirs if contact.grade == "bad"]
+    bad = [
+        contact.day for contact in theirs if contact.grade == "bad" and contact.day <= customer.exit
+    ]
     if customer.left_truncated or not bad:
         return "", 0, bad
     if bad[0] == customer.exit:
@@ -500,7 +502,12 @@ def since_first_bad_episodes(
     segment: bool = False,
 ) -> tuple[list[Episode], Counter[str]]:
     """Return the episodes since the first bad moment, and the customers set aside. No blackout here."""
-    study = read_contract(contacts, customers, settings)
+    is_shop = settings.gap_days is not None
+    study = (
+        read_activity(contacts, settings)[0]
+        if is_shop
+        else read_contract(contacts, customers, settings)
+    )
     asides: Counter[str] = Counter()
     result = []
     for customer in study.customers:

@@ -27,7 +27,7 @@ from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.risk.table import RiskTable
 
 _STEPS = 60
-_AT_ONCE = 4_000_000  # numbers in the largest array, of times, patterns and coefficients
+_AT_ONCE = 4_000_000  # numbers in the largest array, of pools of times and patterns
 _REACH = (-30.0, 4.0)  # log cumulative hazards beyond are as good as never and at once
 
 
@@ -197,30 +197,31 @@ def _influence(
     mean = cells.matrix(curve, at_risk.shape) @ x / total[:, None]
     information = x.T @ (cells.by_pattern(curve, patterns)[:, None] * x)
     information -= (mean * total[:, None]).T @ mean
-    # sums over the times at which a customer is at risk, from each time on
-    lively = live[label][:, None]
+    # sums over the times at which a customer is at risk, from each time on; those of a pool have one hazard
+    size = np.bincount(label, minlength=rows)
+    begins = np.concatenate([[0], np.cumsum(size)[:-1]])
+    gone, block = np.arange(len(label)) - begins[label], d.sets.block[begins]
     result = np.zeros((flows.groups, k + 1))
     order = np.argsort(flows.pattern, kind="stable")
     ordered = flows.pattern[order]
-    step = max(1, _AT_ONCE // (len(label) * (k + 1)))
+    step = max(1, _AT_ONCE // rows)
     for first in range(0, patterns, step):
         part = order[slice(*np.searchsorted(ordered, [first, first + step]))]
         if not len(part):
             continue
         h, q = _hazards(baseline[:, None] + slope[None, first : first + step])
-        rate = np.where(lively, h[label], 0.0)
-        later = run_back(rate, d.sets.block)
+        rate = np.where(live[:, None], h, 0.0)
         pattern, enter, row = flows.pattern[part], flows.enter_row[part], flows.event_row[part]
-        out, at, here = (
-            np.where(enter >= 0, flows.net[part], 0),
-            np.maximum(enter, 0),
-            pattern - first,
-        )
+        out = np.where(enter >= 0, flows.net[part], 0).astype(np.float64)
+        at, here = np.maximum(enter, 0), pattern - first
+        pool, before = label[at], gone[at] * rate[label[at], here]
+        later = run_back(size[:, None] * rate, block)[pool, here] - before
         score = np.empty((len(part), k + 1))
-        score[:, :k] = -out[:, None] * x[pattern] * later[at, here][:, None]
-        score[:, k] = -out * later[at, here]
+        score[:, :k] = -out[:, None] * x[pattern] * later[:, None]
+        score[:, k] = -out * later
         for j in range(k):
-            score[:, j] += out * run_back(rate * mean[label, j][:, None], d.sets.block)[at, here]
+            sums = run_back((size * mean[:, j])[:, None] * rate, block)[pool, here]
+            score[:, j] += out * (sums - before * mean[pool, j])
         left = np.flatnonzero((row >= 0) & (flows.events[part] > 0))
         left = left[live[label[row[left]]]]
         n = flows.events[part][left].astype(np.float64)
