@@ -200,6 +200,7 @@ def _influence(
     # sums over the times at which a customer is at risk, from each time on; those of a pool have one hazard
     size = np.bincount(label, minlength=rows)
     begins = np.concatenate([[0], np.cumsum(size)[:-1]])
+    counts = size.astype(np.float64)
     gone, block = np.arange(len(label)) - begins[label], d.sets.block[begins]
     result = np.zeros((flows.groups, k + 1))
     order = np.argsort(flows.pattern, kind="stable")
@@ -215,12 +216,12 @@ def _influence(
         out = np.where(enter >= 0, flows.net[part], 0).astype(np.float64)
         at, here = np.maximum(enter, 0), pattern - first
         pool, before = label[at], gone[at] * rate[label[at], here]
-        later = run_back(size[:, None] * rate, block)[pool, here] - before
+        later = run_back(counts[:, None] * rate, block)[pool, here] - before
         score = np.empty((len(part), k + 1))
         score[:, :k] = -out[:, None] * x[pattern] * later[:, None]
         score[:, k] = -out * later
         for j in range(k):
-            sums = run_back((size * mean[:, j])[:, None] * rate, block)[pool, here]
+            sums = run_back((counts * mean[:, j])[:, None] * rate, block)[pool, here]
             score[:, j] += out * (sums - before * mean[pool, j])
         left = np.flatnonzero((row >= 0) & (flows.events[part] > 0))
         left = left[live[label[row[left]]]]
