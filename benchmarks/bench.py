@@ -29,13 +29,13 @@ from company import LOG_SOURCE, company
 from lifelines.utils import add_covariate_to_timeline
 from task import CATALOGUE
 
-from cxresearch.bundled import copy_sample
 from cxresearch.estimators.cox import cox
 from cxresearch.histories import bad_count, contacts_within
 from cxresearch.records.records import read_records
 from cxresearch.risk.episodes import episodes
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.study import read_study
+from cxresearch.utils.bundled import copy_sample
 
 EPISODES = HERE.parent / "tests" / "golden" / "cohort_episodes.csv.gz"
 CAUSES = ("censored", "defection", "other exit")

@@ -25,13 +25,13 @@ PAGE = ROOT / "docs" / "study-file.md"
 SCHEMA = ROOT / "data" / "sample" / "study.schema.json"
 
 SECTIONS: dict[str, type[Section]] = {
-    "study": settings.Info,
+    "study": settings.StudySection,
     "tables": settings.Table,
     "interactions": settings.Interactions,
-    "moments": settings.Moments,
+    "moments": settings.MomentRules,
     "retention": settings.Retention,
     "customers": settings.Customers,
-    "decision": settings.Decision,
+    "decision": settings.DecisionRules,
 }
 FORMAT = settings.Format
 CLAIM_PARTS: dict[str, type[Section]] = {

@@ -96,7 +96,7 @@ def test_since_the_first_bad_moment(engine, study):
     )
     for competing in (True, False):
         eps = since(whole, "bad", "1", exclude_from="3+")
-        asides = {a.reason: a.customers for a in eps.asides}
+        exclusions = {a.reason: a.customers for a in eps.exclusions}
         if competing:
             eps = until(eps, "bad", "3+", "third bad moment")
         table = risk_table(eps)
@@ -104,9 +104,10 @@ def test_since_the_first_bad_moment(engine, study):
             contacts, customers, settings, competing=competing, segment=True
         )
         assert flows_of(table) == plain(flows)
-        assert asides.get("left on the day they reached bad 1", 0) == aside["left on the day"]
+        assert exclusions.get("left on the day they reached bad 1", 0) == aside["left on the day"]
         assert (
-            asides.get("reached bad 3+ on the same day as 1", 0) == aside["third on the first day"]
+            exclusions.get("reached bad 3+ on the same day as 1", 0)
+            == aside["third on the first day"]
         )
         if not table.flows.height:
             continue
@@ -147,13 +148,14 @@ def test_since_the_first_bad_moment_of_contacts_alone(engine, study):
     whole = episodes(records, {"bad": bad_count(3)}, clock=DayClock(), observed_from_start=True)
     for competing in (True, False):
         eps = since(whole, "bad", "1", exclude_from="3+")
-        asides = {a.reason: a.customers for a in eps.asides}
+        exclusions = {a.reason: a.customers for a in eps.exclusions}
         if competing:
             eps = until(eps, "bad", "3+", "third bad moment")
         flows, aside = oracle.since_first_bad(contacts, [], settings, competing=competing)
         assert flows_of(risk_table(eps)) == plain(flows)
         assert (
-            asides.get("reached bad 3+ on the same day as 1", 0) == aside["third on the first day"]
+            exclusions.get("reached bad 3+ on the same day as 1", 0)
+            == aside["third on the first day"]
         )
 
 
@@ -214,7 +216,11 @@ def test_moments_after_the_exposure_change_no_comparison(engine, study):
         assert all(
             getattr(whole, f).equals(getattr(cut, f)) for f in ("exposed", "spans", "population")
         )
-        assert (whole.strata, whole.causes, whole.asides) == (cut.strata, cut.causes, cut.asides)
+        assert (whole.strata, whole.causes, whole.exclusions) == (
+            cut.strata,
+            cut.causes,
+            cut.exclusions,
+        )
 
 
 @pytest.mark.slow

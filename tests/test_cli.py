@@ -514,7 +514,7 @@ WRONG = {
     "random csv": "is not text in UTF-8",
     "random text": "customers.csv",
     "latin-1 csv": "is not text in utf-8 (byte 0xfc near line",
-    "ragged csv": "look at quotes and separators",
+    "ragged csv": "look at quotes, separators and line ends",
     "folder without parquet": "no file 'interactions.parquet'",
     "bad rule": "no column 'starts'; did you mean 'stars'?",
     "bad query": "nowhere is not a declared table",

@@ -152,11 +152,37 @@ def test_variant_changes_one_setting_and_keeps_the_data(records):
         ({"source": "x.csv"}, "several sections: write retention__source or interactions__source"),
         ({"horizon_days": "3"}, r"study\.horizon_days: expected `int`, got `str`"),
         ({"horizon_days": 0}, "between 1 and"),
+        ({"claims": {"id": "x"}}, r"write each as \[\[claims\]\]"),
     ],
 )
 def test_variant_that_is_no_study(records, settings, message):
     with pytest.raises(cx.errors.StudyError, match=message):
         records.study.replace(**settings)
+
+
+def test_a_claim_of_a_studys_own_is_tried_without_a_file(records):
+    entry = {
+        "id": "busy-stay",
+        "statement": "Two contacts a quarter keep a customer.",
+        "source": "us",
+        "histories": {"contacts": {"use": "contacts_within", "days": 90, "edges": [2]}},
+        "text": {"finding": "The hazard is {estimate} times as high."},
+        "readings": [
+            {
+                "id": "hazard",
+                "label": "hazard of leaving",
+                "kind": "hazard_contrast",
+                "primary": True,
+                "model": {"terms": ["contacts"], "held_equal": "earlier contacts"},
+                "contrast": {"contacts[2+]": 1},
+                "region": "< 1",
+            }
+        ],
+    }
+    study = records.study.replace(claims=[entry])
+    assert records.study.claims == ()
+    trial = cx.evaluate(study, ["busy-stay"], verdicts_only=True, keep=False)["busy-stay"]
+    assert trial.primary.estimate.value > 0
 
 
 def test_claims_that_can_be_tried(records):

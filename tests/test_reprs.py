@@ -9,9 +9,9 @@ import cxresearch as cx
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.incidence import incidence_at
-from cxresearch.html_tables import html_table, styled, unstyled
 from cxresearch.risk.agents import agent_table
 from cxresearch.risk.matched import matched_table
+from cxresearch.utils.html_tables import html_table, styled, unstyled
 from cxresearch.worlds import World, simulate
 
 HOSTILE = "<script>alert('x')</script>&\""
@@ -144,7 +144,7 @@ def test_few_customers_are_not_counted_out(objects):
         table.causes,
         table.clock,
         table.population,
-        table.asides,
+        table.exclusions,
     )
     counts = [small.events(c) for c in small.causes]
     assert any(0 < n < 10 for n in counts)

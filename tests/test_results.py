@@ -14,16 +14,16 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.bundled import copy_sample
 from cxresearch.claims.missing_columns import rank_missing_columns
 from cxresearch.claims.phrases import Sentence
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.influence import Clusters
 from cxresearch.histories import History
 from cxresearch.records.records import Records
-from cxresearch.result import Result, plain
 from cxresearch.risk.agents import agent_table
 from cxresearch.risk.matched import matched_table
+from cxresearch.utils.bundled import copy_sample
+from cxresearch.utils.result import Result, plain
 
 SPACES = (cx, cx.estimators, cx.journey, cx.curves)
 # given by the user, or no numbers of their own: a history is a function, a sentence is text, clusters are codes
@@ -100,7 +100,7 @@ LENGTHS = {
     "Proportionality": lambda r: len(r.terms) + len(r.columns) + 1,
     "RateFit": lambda r: len(r.terms),
     "Rates": lambda r: len(r.rate),
-    "Rival": lambda r: max(1, len(r.rows)),
+    "RivalOutcome": lambda r: max(1, len(r.rows)),
     "RiskTable": lambda r: r.flows.height,
     "Scorecard": lambda r: len(r.rows) * len(r.expectations),
     "Series": lambda r: len(r.x),
@@ -108,9 +108,9 @@ LENGTHS = {
     "Trial": len,
 }
 ONE_ROW = {
-    "Activity", "AtRiskShare", "Change", "Concentration", "DataWarning", "Estimate", "Evidence", "Exclusion", "Fact",
-    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "ReferenceValue", "RivalRow", "Score", "Share",
-    "Shift", "Touchpoint", "WeakestPoint",
+    "Activity", "AtRiskShare", "Change", "Concentration", "DataWarning", "Estimate", "Exclusion", "Fact",
+    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "ReadingResult", "ReferenceValue", "RivalRow",
+    "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 

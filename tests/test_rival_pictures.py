@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from docs.rivals import draw
 
-from cxresearch.claims.rival_descriptions import descriptions
+from cxresearch.claims.rivals.descriptions import descriptions
 
 DOCS = Path(__file__).parents[1] / "docs"
 

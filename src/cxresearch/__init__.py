@@ -3,7 +3,7 @@
 The way of the data, from left to right and from top to bottom; each package has a map of its own::
 
     study/        the study file, its conditions and queries
-    engines/      Polars, DuckDB and Spark: the one place that knows them
+    engines/      Polars, DuckDB and Spark: the one place that knows them (their SQL and their times: study/)
     records/      both tables read, graded, joined; every row accounted for
     disclosure/   what may be shown
     histories/    what had been lived before a day, on one timeline
@@ -16,10 +16,8 @@ The way of the data, from left to right and from top to bottom; each package has
     drafting/     a study file drafted from what is in some files
     worlds/       data with a known truth
 
-`explore` goes from a study to a table in one call, `curves` to curves side by side. `disclosure` says what may be
-shown, `html_tables` how it looks in JupyterLab, `result` what all results have in common; `bundled` is what ships
-with the package, `outputs` writes a file that was asked for, `spreadsheets` makes CSV and workbooks, `checks` are
-those of arguments.
+`explore` goes from a study to a table in one call, `curves` to curves side by side; `errors` are those that a caller
+may catch, `utils` is what any part needs and none is about: files, threads, secrets, checks of arguments.
 
 The names of everyday work are here; the rest is in ``cx.histories``, ``cx.estimators``, ``cx.journey``, ``cx.charts``,
 ``cx.curves``, ``cx.drafting``, ``cx.worlds`` and ``cx.errors``, which are imported when they are first used.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unicodedata import category
 
 import click
 
+from cxresearch.cli_streams import escape_json, open_streams, settle_streams
 from cxresearch.cli_values import (
     allow_variable,
     day_of_log,
@@ -21,10 +22,17 @@ from cxresearch.cli_values import (
     output_path,
     read_pairs,
 )
-from cxresearch.engine_names import ENGINES
-from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
-from cxresearch.outputs import check_writable, write_output
-from cxresearch.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
+from cxresearch.errors import (
+    CxResearchError,
+    EstimationError,
+    LimitError,
+    ParameterError,
+    ReportError,
+)
+from cxresearch.utils.engine_names import ENGINES
+from cxresearch.utils.limits import MEMORY, MINUTES, PART, TIME, Limits, enforced, machine_memory
+from cxresearch.utils.outputs import check_writable, write_output
+from cxresearch.utils.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
 
 if TYPE_CHECKING:
     from cxresearch.claims.evaluate_by import SegmentDockets
@@ -40,25 +48,46 @@ FAILED, WRONG, INTERRUPTED = 1, 2, 130
 class _Commands(click.Group):
     """Turns the package's errors into one line and an exit status."""
 
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run a command line; whatever becomes of the streams, it ends with at most one line."""
+        open_streams()
+        try:
+            if sys.flags.optimize > 1:
+                _fail("run it without -OO and PYTHONOPTIMIZE=2: Altair needs its docstrings", WRONG)
+            return super().main(*args, **more)
+        except OSError as e:  # of the help: what a command prints is seen to in `_say`
+            _fail(f"cannot write to standard output: {e.strerror or e}", FAILED)
+        finally:
+            settle_streams()
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ParameterError as e:
             _fail(str(e), WRONG)
-        except (ReportError, EstimationError) as e:
+        except (ReportError, EstimationError, LimitError) as e:
             _fail(str(e), FAILED)
         except CxResearchError as e:
             _fail(str(e), WRONG)
         except BrokenPipeError:
-            # the reader has gone: the last flush must not fail either
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(FAILED)
+            sys.exit(FAILED)  # the reader has gone
         except KeyboardInterrupt:
             _fail("stopped", INTERRUPTED)
         except MemoryError:
             _fail("not enough memory for this study", FAILED)
         except RecursionError:
             _fail("a rule, query or claim of this study is too deeply nested", WRONG)
+        except OSError as e:
+            where = f"{e.filename}: " if e.filename is not None else ""
+            _fail(f"cannot read or write: {where}{e.strerror or e}", FAILED)
+        except Exception as e:
+            if not is_reading_error(e):
+                raise
+            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
+            _fail(
+                f"cannot read the tables: {first}; if a file changed while it was read, run it again",
+                FAILED,
+            )
 
 
 def _fail(message: str, status: int) -> NoReturn:
@@ -66,9 +95,28 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
+def is_reading_error(error: Exception) -> bool:
+    """Whether an engine could not read a file or a query; one that was not imported has raised nothing."""
+    if "polars" not in sys.modules:
+        return False
+    from cxresearch.engines import reading_errors
+
+    return isinstance(error, reading_errors())
+
+
 def _say(line: object, *, err: bool = False) -> None:
     """Print text that may come from a study or its tables: no character of it steers the terminal."""
-    click.echo(_inert(str(line)), err=err)
+    _write(f"{_inert(str(line))}\n", err=err)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    try:
+        click.echo(text, nl=False, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        if not err:  # where nothing can be said, the exit status says it
+            raise ReportError(f"cannot write to standard output: {e.strerror or e}") from None
 
 
 def _inert(text: str) -> str:
@@ -124,6 +172,42 @@ _state = click.option(
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
     "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
 )
+
+
+def _limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that limit time and memory, held to while the command runs; `report` takes them as ``limits``."""
+
+    @wraps(command)
+    def within(*args: Any, time_limit: float, memory_limit: float | None, **given: Any) -> Any:
+        memory = PART * machine_memory() if memory_limit is None else memory_limit
+        limits = Limits(time_limit, memory)
+        if command.__name__ == "report":  # each notebook has the time for itself
+            given["limits"], limits = limits, Limits(memory=memory)
+        with enforced(limits):
+            return command(*args, **given)
+
+    return _time_limit(_memory_limit(within))
+
+
+_time_limit = click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0),
+    callback=no_nan,
+    default=MINUTES,
+    show_default=True,
+    envvar=TIME,
+    metavar="MINUTES",
+    help="How long the command, or each notebook, may take; 0 for no limit.",
+)
+_memory_limit = click.option(
+    "--memory-limit",
+    type=click.FloatRange(min=0),
+    callback=no_nan,
+    envvar=MEMORY,
+    metavar="GB",
+    help="How much memory the command, and each notebook, may hold; 0 for no limit.  "
+    f"[default: {PART:.0%} of the machine's]",
+)
 _claim = click.option(
     "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
 )
@@ -143,7 +227,7 @@ def main() -> None:
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def sample(folder: Path, *, force: bool) -> None:
     """Write the bundled sample study (synthetic) to FOLDER."""
-    from cxresearch.bundled import copy_sample
+    from cxresearch.utils.bundled import copy_sample
 
     for path in copy_sample(folder, force=force):
         _say(path)
@@ -161,6 +245,7 @@ def sample(folder: Path, *, force: bool) -> None:
     help="Folder of the study file.  [default: this folder]",
 )
 @click.option("--force", is_flag=True, help="Overwrite a study file that is there.")
+@_limited
 def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
     """Draft a study file from what is in FILEs, with its guesses marked, and audit it.
 
@@ -188,6 +273,7 @@ def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
 @_define
 @_engine
 @_state
+@_limited
 def audit(study: Path, variables: dict[str, str], engine: str, state: Path | None) -> None:
     """Account for every row of a study's two tables."""
     from cxresearch.explore import audit as audited
@@ -252,6 +338,7 @@ def gaps(
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @_define
 @_engine
+@_limited
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack.
 
@@ -329,6 +416,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 @_define
 @_engine
 @_state
+@_limited
 def evaluate(
     study: Path,
     claims: tuple[str, ...],
@@ -351,7 +439,7 @@ def evaluate(
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.evaluate_change import evaluate_change
     from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
-    from cxresearch.spreadsheets import write_tables
+    from cxresearch.utils.spreadsheets import write_tables
 
     if by is not None and since is not None:
         raise click.UsageError("--by and --from cannot be given together")
@@ -380,14 +468,15 @@ def evaluate(
         printed = segments.to_text() if is_long else str(segments)
     if not is_piped:
         _say(printed)
-    _quarantine(result.audit, loaded)
     if csv_file or xlsx_file:
         write_tables(spreadsheet_tables(result), csv_file, xlsx_file, first="verdicts")
     if is_piped:
-        with click.open_file("-", "w", encoding="utf-8") as out:
-            out.write(result.to_json())
+        _write(escape_json(result.to_json()))
     elif json_file is not None:
         write_output(json_file, result.to_json())
+    _quarantine(
+        result.audit, loaded
+    )  # last: what was asked for is there, whether this can be kept or not
 
 
 @main.command()
@@ -438,6 +527,7 @@ def evaluate(
 @_define
 @_engine
 @_state
+@_limited
 def report(
     study: Path,
     out: Path,
@@ -451,6 +541,7 @@ def report(
     force: bool,
     wait: float,
     as_pdf: bool,
+    limits: Limits,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index.
 
@@ -481,6 +572,7 @@ def report(
         wait=wait,
         progress=say,
         tell=tell,
+        limits=limits,
     )
     for page in pages:
         _say(page)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.checks import arguments, instance, lookup, optional
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
@@ -16,12 +15,13 @@ from cxresearch.estimators.results import Incidence, some_times
 from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
 from cxresearch.histories.base import DayClock
-from cxresearch.html_tables import html_table
 from cxresearch.records.records import Records
-from cxresearch.result import Result
 from cxresearch.risk.episodes import episodes, since, until
 from cxresearch.risk.table import RiskTable, risk_table
 from cxresearch.study import Study
+from cxresearch.utils.checks import arguments, instance, lookup, optional
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from cxresearch.checks import arguments, flag, instance, names, optional
 from cxresearch.engines import Engine
 from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
@@ -15,6 +14,7 @@ from cxresearch.risk.episodes import episodes as episodes_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.risk.table import risk_table as count
 from cxresearch.study import Study
+from cxresearch.utils.checks import arguments, flag, instance, names, optional
 
 
 def audit(study: Study | Records, *, engine: Engine | str = "polars") -> Audit:

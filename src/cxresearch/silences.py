@@ -13,7 +13,6 @@ import polars as pl
 from cxresearch.engines import Engine
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.intervals import cloglog, inverse_cloglog, quantile
-from cxresearch.html_tables import html_table
 from cxresearch.records.lapses import (
     FALSE_LAPSES,
     Lapse,
@@ -25,8 +24,9 @@ from cxresearch.records.lapses import (
     propose_gap,
 )
 from cxresearch.records.records import Records, read_records, study_of
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 LENGTHS = (1, 2, 3, 5, 7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 270, 365, 540, 730)  # days
 _LEVEL = 0.95

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cxresearch.bundled import copy_sample
 from cxresearch.report.runs.run import report
+from cxresearch.utils.bundled import copy_sample
 from tests.browser.browsers import chromium
 from tests.report.dockets import hostile_docket, ratio_trial, share_trial, untestable_trial
 from tests.report.histories import history_of, many

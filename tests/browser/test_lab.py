@@ -17,8 +17,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from cxresearch.bundled import bundled, copy_sample
 from cxresearch.charts.base import BLUE, GREEN, GREY, ORANGE
+from cxresearch.utils.bundled import bundled, copy_sample
 from tests.browser.browsers import chromium
 
 pytestmark = pytest.mark.browser

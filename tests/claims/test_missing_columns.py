@@ -44,7 +44,7 @@ def test_columns_that_are_needed_together_name_each_other():
 
 def test_the_most_concerned_come_first():
     columns = rank_missing_columns(study_of()).columns
-    numbers = [c.concerned for c in columns]
+    numbers = [c.n_claims_affected for c in columns]
     assert numbers == sorted(numbers, reverse=True)
     assert columns[0].name == "cause"
     assert columns[0].rival == "other exits"

@@ -50,7 +50,7 @@ def same(a, b):
     assert isinstance(a, MatchedTable)
     frames = ("exposed", "spans", "population")
     alike = all(getattr(a, f).equals(getattr(b, f)) for f in frames)
-    names = ("covariates", "strata", "terms", "patterns", "causes", "asides")
+    names = ("covariates", "strata", "terms", "patterns", "causes", "exclusions")
     return alike and all(getattr(a, n) == getattr(b, n) for n in names)
 
 

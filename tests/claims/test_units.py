@@ -6,7 +6,7 @@ import pytest
 
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.units import Unit
-from cxresearch.result import plain
+from cxresearch.utils.result import plain
 
 
 @pytest.mark.parametrize(

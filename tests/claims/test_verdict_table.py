@@ -9,7 +9,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.claims.results import estimate_text
 from cxresearch.claims.verdict_table import count_verdicts, spreadsheet_tables, verdict_table
-from cxresearch.spreadsheets import csv_text, workbook
+from cxresearch.utils.spreadsheets import csv_text, workbook
 
 CLAIMS = ["household-contagion", "bad-moments-drive-away", "public-posting"]
 

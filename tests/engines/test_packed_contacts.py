@@ -7,7 +7,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.engines import packed_contacts
 from cxresearch.engines import polars as engine
-from cxresearch.engines.packing import between, downcast, sums, tally
+from cxresearch.engines.packing import downcast, packing_for_bounds, sums, tally
 from cxresearch.records.records import read_records
 from cxresearch.worlds import KNOWN, simulate
 
@@ -41,7 +41,7 @@ def told(made, name="polars"):
         (engine, "MANY", 0),  # doubtful rows are hashed in all columns first
         (engine, "FEW", 10**6),  # numbers of rows are told to the reader one by one
         (engine, "FEW", 0),
-        (engine, "between", lambda _: None),  # contacts that do not fit into an integer
+        (engine, "packing_for_bounds", lambda _: None),  # contacts that do not fit into an integer
         (packed_contacts, "PART", 50),  # counted fifty at a time
     ],
     ids=["hashed twice", "told one by one", "all looked for", "as columns", "in small parts"],
@@ -92,7 +92,9 @@ def test_sums_and_tallies(wide):
         rng.integers(0, 9, 500),
     )
     frame = pl.DataFrame({"a": a, "b": b, "n": n})
-    assert (between({"a": (0, 3 * wide), "b": (-3 * wide, 2 * wide)}) is None) == (wide > 1)
+    assert (packing_for_bounds({"a": (0, 3 * wide), "b": (-3 * wide, 2 * wide)}) is None) == (
+        wide > 1
+    )
     wanted = frame.group_by("a", "b").agg(pl.col("n").sum(), rows=pl.len()).sort("a", "b")
     assert sums(frame, ["a", "b"], ["n"]).rows() == wanted.select("a", "b", "n").rows()
     assert tally(frame, ["a", "b"]).rows() == wanted.select("a", "b", "rows").rows()

@@ -53,4 +53,10 @@ def grouped_table() -> RiskTable:
     flows = pl.DataFrame(rows, schema=names, orient="row")
     population = pl.DataFrame({"group": [0], "customers": [1], "clusters": [1]})
     features = (Feature("bad", tuple(bads)), Feature("band", tuple(bands)))
-    return RiskTable(flows, features, ("censored", "defection"), "contact", population)
+    return RiskTable(
+        flows=flows,
+        features=features,
+        causes=("censored", "defection"),
+        clock="contact",
+        population=population,
+    )

@@ -1,5 +1,7 @@
 """The grouped-time model against R's glm and against statsmodels."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -27,17 +29,8 @@ def test_pooled_baselines_as_in_statsmodels():
         tol=1e-14
     )
     late = grouped_table()
-    late = type(late)(
-        late.flows.filter(pl.col("time") >= 28),
-        *(getattr(late, f) for f in ("features", "causes", "clock", "population")),
-    )
-    late = type(late)(
-        late.flows.filter(~((pl.col("time") == 28) & (pl.col("left") > 0))),
-        late.features,
-        late.causes,
-        late.clock,
-        late.population,
-    )
+    late = replace(late, flows=late.flows.filter(pl.col("time") >= 28))
+    late = replace(late, flows=late.flows.filter(~((pl.col("time") == 28) & (pl.col("left") > 0))))
     ours = grouped_hazards(late, ["bad", "band"], errors="model", min_events=10**6)
     np.testing.assert_allclose(ours.coef, theirs.params[1:], atol=1e-7)
 
@@ -49,7 +42,7 @@ def test_no_maximum_is_said():
     )
     with pytest.raises(EstimationError, match="no maximum"):
         grouped_hazards(
-            type(table)(only_good, table.features, table.causes, table.clock, table.population),
+            replace(table, flows=only_good),
             ["bad"],
             errors="model",
         )

@@ -144,12 +144,10 @@ def test_observed_is_a_cox_contrast_and_the_error_goes_over_both_parts():
     result = beyond_selection(table, "age")
     near = table.where(age=["0-7", "8-14", "15-30", "31-60", "61-90", "91-180"])
     soon = pl.when(pl.col("age") <= 3).then(1).otherwise(0)
-    recoded = type(table)(
-        near.flows.with_columns(soon=soon),
-        (*near.features, Feature("soon", ("0", "1"))),
-        table.causes,
-        table.clock,
-        table.population,
+    recoded = replace(
+        table,
+        flows=near.flows.with_columns(soon=soon),
+        features=(*near.features, Feature("soon", ("0", "1"))),
     )
     fit = cox(recoded, ["soon"], errors="model")
     assert np.log(result.observed.value) == pytest.approx(fit.coef[0], abs=1e-9)
@@ -204,7 +202,7 @@ def test_what_cannot_be_asked():
         beyond_selection(table, "age", subset={"age": BANDS})
     with pytest.raises(NotTestable, match="departures and customers at risk"):
         beyond_selection(table, "age", subset={"age": ("none", "0-7")})
-    other = type(table)(table.flows, table.features, table.causes, "contact", table.population)
+    other = replace(table, clock="contact")
     with pytest.raises(EstimationError, match="was on contact"):
         beyond_selection(other, "age")
 

@@ -11,10 +11,10 @@ import pytest
 import cxresearch as cx
 from cxresearch.claims.context import MIN_EXPECTED
 from cxresearch.engines import packed_contacts
-from cxresearch.html_tables import unstyled
 from cxresearch.journey.contributions import contributions
 from cxresearch.journey.perception import weakest_point
 from cxresearch.journey.touchpoints import places_of
+from cxresearch.utils.html_tables import unstyled
 from tests.journey.companies import DAYS, TOUCHPOINTS, activity, company, contract, told
 
 GRADES = ("bad", "neutral", "good", "unknown")

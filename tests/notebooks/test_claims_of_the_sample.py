@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 import cxresearch as cx
-from cxresearch.bundled import bundled, copy_sample
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.report.runs.run import report
 from cxresearch.study import read_study
+from cxresearch.utils.bundled import bundled, copy_sample
 from tests.report.in_process import executed
 
 pytestmark = pytest.mark.slow

@@ -7,13 +7,13 @@ from urllib.parse import quote
 import nbformat
 import pytest
 
-from cxresearch.bundled import bundled
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.errors import StudyError
 from cxresearch.report.pages import show
 from cxresearch.report.runs.plan import PARAMETERS
 from cxresearch.report.runs.run import report
+from cxresearch.utils.bundled import bundled
 from tests.report.studies import small_study
 
 NOTEBOOKS = sorted(bundled("notebooks").glob("*.ipynb"))

@@ -30,7 +30,7 @@ from cxresearch.errors import SourceError
 from cxresearch.records import postgres
 from cxresearch.records.sources import open_source, section_source, table_rows
 from cxresearch.risk import cache
-from cxresearch.study.settings import Moments
+from cxresearch.study.settings import MomentRules
 from tests.postgres.conftest import ADDRESS, PASSWORD, USER
 from tests.spark.conftest import session  # noqa: F401
 
@@ -411,7 +411,7 @@ def test_nothing_is_left_of_a_study(server, name, files, tmp_path):
     gc.collect()
     with suppress(cx.CxResearchError):
         cx.audit(made.__class__(**{f: getattr(made, f) for f in made.__struct_fields__ if f != "moments"},
-                                moments=Moments(bad="nothing = 1")), engine=name)  # fmt: skip
+                                moments=MomentRules(bad="nothing = 1")), engine=name)  # fmt: skip
     gc.collect()
     assert not list(files.iterdir())
 

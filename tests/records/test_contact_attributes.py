@@ -8,7 +8,7 @@ import pytest
 
 from cxresearch import study_from
 from cxresearch.engines import packed_contacts
-from cxresearch.engines.packing import between, between_two
+from cxresearch.engines.packing import between, packing_of_two_for_bounds
 from cxresearch.errors import DataError, StudyError
 from cxresearch.records.contacts import OPTIONAL
 from cxresearch.records.contracts import EPOCH
@@ -178,11 +178,11 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
         "score": (-1, 2**40),
     }
     assert between(wide) is None
-    first, rest = between_two(wide)
+    first, rest = packing_of_two_for_bounds(wide)
     assert (first.columns, rest.columns) == (("customer", "day", "second", "grade"), ("score",))
-    assert between_two({"a": (0, 2**62), "b": (0, 2**62), "c": (0, 2**62)}) is None
+    assert packing_of_two_for_bounds({"a": (0, 2**62), "b": (0, 2**62), "c": (0, 2**62)}) is None
     monkeypatch.setattr("cxresearch.engines.polars.between", lambda _: None)
-    monkeypatch.setattr("cxresearch.engines.polars.between_two", _halves)
+    monkeypatch.setattr("cxresearch.engines.polars.packing_of_two_for_bounds", _halves)
     monkeypatch.setattr(packed_contacts, "PART", 1)
     two = records("polars")
     assert two.contacts.rest is not None

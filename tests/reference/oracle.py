@@ -508,13 +508,13 @@ def since_first_bad_episodes(
         if is_shop
         else read_contract(contacts, customers, settings)
     )
-    asides: Counter[str] = Counter()
+    exclusions: Counter[str] = Counter()
     result = []
     for customer in study.customers:
         where, origin, bad = first_bad(customer, study.contacts[customer.customer])
         if where != "at risk":
             if where:
-                asides[where] += 1
+                exclusions[where] += 1
             continue
 
         last, code = customer.exit, customer.code
@@ -527,7 +527,7 @@ def since_first_bad_episodes(
             return (level, customer.segment) if segment else (level,)
 
         result += moved(walk(customer, origin, last, code, pattern_on), origin)
-    return result, asides
+    return result, exclusions
 
 
 def since_first_bad(
@@ -538,8 +538,10 @@ def since_first_bad(
     segment: bool = False,
 ) -> tuple[Flows, Counter[str]]:
     """Return the flows since the first bad moment, and the customers set aside."""
-    episodes, asides = since_first_bad_episodes(contacts, customers, settings, competing, segment)
-    return count(episodes), asides
+    episodes, exclusions = since_first_bad_episodes(
+        contacts, customers, settings, competing, segment
+    )
+    return count(episodes), exclusions
 
 
 # Activity studies

@@ -244,8 +244,8 @@ def test_since_first_bad():
     ]
     customers = [person("a", end=50), person("b", end=8), person("c", end=8), person("d", end=8)]
     customers += [person("e", end=50, observed_from=1), person("f", end=50)]
-    episodes, asides = oracle.since_first_bad_episodes(contacts, customers, LONG)
-    assert asides == {"left on the day": 1, "third on the first day": 1}
+    episodes, exclusions = oracle.since_first_bad_episodes(contacts, customers, LONG)
+    assert exclusions == {"left on the day": 1, "third on the first day": 1}
     assert spans(episodes) == [
         (0, 20, ("2",), "third bad moment"),
         (0, 1, ("1",), None),
@@ -441,12 +441,14 @@ def test_contract_studies_add_up(study):
     table = oracle.flows(contacts, customers, chosen, HISTORIES, segment=True)
     assert check_flows(table) == len(read.customers)
     for competing in (True, False):
-        table, asides = oracle.since_first_bad(contacts, customers, chosen, competing, segment=True)
+        table, exclusions = oracle.since_first_bad(
+            contacts, customers, chosen, competing, segment=True
+        )
         with_bad = sum(
             not one.left_truncated and any(c.grade == "bad" for c in read.contacts[one.customer])
             for one in read.customers
         )
-        assert check_flows(table) + asides.total() == with_bad
+        assert check_flows(table) + exclusions.total() == with_bad
     matched = oracle.matched_incidence(contacts, customers, chosen, horizon=60)
     assert matched.customers + matched.dropped == check_flows(table)
     assert matched.difference is None or -1 <= matched.difference <= 1

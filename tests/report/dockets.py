@@ -9,13 +9,13 @@ from cxresearch.claims.phrases import Amount, Limit, Sentence, Words
 from cxresearch.claims.results import (
     Activity,
     Docket,
-    Evidence,
+    ReadingResult,
     ReferenceValue,
     Series,
     Trial,
 )
-from cxresearch.claims.rival_descriptions import descriptions
-from cxresearch.claims.rival_results import Rival, RivalRow
+from cxresearch.claims.rivals.descriptions import descriptions
+from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Fact, Finding
@@ -42,9 +42,9 @@ def evidence(claim, reading, verdict, unit, numbers=None, **more):
         "claim": claim.id, "reading": reading, "label": result.label, "primary": result.primary, "verdict": verdict,
         "verdict_family": verdict, "reason": "", "estimate": made, "p": None, "p_family": None, "unit": unit,
         "region": result.region or "", "customers": 2731, "events": 611, "horizon_days": None, "lacks": "",
-        "warnings": (), "series": (), "asides": (),
+        "warnings": (), "series": (), "exclusions": (),
     }  # fmt: skip
-    return Evidence(**values | more)
+    return ReadingResult(**values | more)
 
 
 def _sentence(template, row):
@@ -65,7 +65,7 @@ def curve(name, top, band=True):
 
 def share_trial():
     claim = FIRST
-    asides = (Exclusion("left on the day of their first bad moment", 7),)
+    exclusions = (Exclusion("left on the day of their first bad moment", 7),)
     pair = (
         curve("after the first bad moment", 0.4, band=False),
         curve("comparable customers", 0.3, band=False),
@@ -73,7 +73,7 @@ def share_trial():
     readings = (
         evidence(
             claim, "before-third", "contradicted", Unit.SHARE, (0.25, 0.23, 0.27),
-            horizon_days=365, series=(curve("left", 0.25),), asides=asides,
+            horizon_days=365, series=(curve("left", 0.25),), exclusions=exclusions,
         ),
         evidence(
             claim, "excess", "supported", Unit.DIFFERENCE, (0.095, 0.073, 0.116), horizon_days=365, series=pair,
@@ -104,7 +104,7 @@ def rival(name, status, *rows, reason="Somebody may have decided before."):
         for label, lead, numbers in rows
     )
     described = descriptions()[name]
-    return Rival(
+    return RivalOutcome(
         id=name,
         title=described.title,
         plain=described.plain,

@@ -9,9 +9,9 @@ import IPython.display
 import nbformat
 from nbformat.v4 import new_output
 
-from cxresearch.bundled import notebook_path
 from cxresearch.charts import renderer
 from cxresearch.report.pages import show
+from cxresearch.utils.bundled import notebook_path
 
 
 def forms(result):

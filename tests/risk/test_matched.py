@@ -108,16 +108,17 @@ def test_the_same_on_every_engine():
 def same(a: MatchedTable, b: MatchedTable):
     for name in ("exposed", "spans", "population"):
         assert getattr(a, name).equals(getattr(b, name)), name
-    for name in ("covariates", "strata", "terms", "patterns", "causes", "asides"):
+    for name in ("covariates", "strata", "terms", "patterns", "causes", "exclusions"):
         assert getattr(a, name) == getattr(b, name), name
 
 
 def test_parts_add_up(eps):
     parts = [
-        replace(eps, frame=eps.frame.filter(nw.col("group") % 3 == i), asides=()) for i in range(3)
+        replace(eps, frame=eps.frame.filter(nw.col("group") % 3 == i), exclusions=())
+        for i in range(3)
     ]
     tables = [matched_table(p, "bad", "1", "recent", **ASKED) for p in parts]
-    whole = matched_table(replace(eps, asides=()), "bad", "1", "recent", **ASKED)
+    whole = matched_table(replace(eps, exclusions=()), "bad", "1", "recent", **ASKED)
     same(total(tables), whole)
     same(tables[0] + tables[1] + tables[2], whole)
     other = matched_table(parts[0], "bad", "1", "recent", matched_on=["age"])

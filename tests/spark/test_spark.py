@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 
 import cxresearch as cx
-from cxresearch.bundled import copy_sample
 from cxresearch.claims.evaluate import evaluate
 from cxresearch.engines import engine
 from cxresearch.errors import EngineError, SourceError
@@ -35,6 +34,7 @@ from cxresearch.records.records import read_records
 from cxresearch.records.sources import open_source
 from cxresearch.risk.episodes import episodes
 from cxresearch.risk.table import risk_table
+from cxresearch.utils.bundled import copy_sample
 from tests import test_against_oracle as studies
 from tests.small_studies import activity_studies, contract_studies
 

@@ -268,12 +268,26 @@ def test_narwhals_frames_keep_their_columns():
 
 @pytest.mark.parametrize("usual", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 def test_texts_of_the_usual_forms_are_read_as_the_others_are(usual):
-    """The quick way and the general one give the same, alone and mixed with what only the general one reads."""
+    """Reading a text part by part and as a whole gives the same, alone and mixed with what can be read as a whole only.
+
+    The slips are texts of which each part is fine, and which are no times.
+    """
     rng = random.Random(3)
     days = [EPOCH + timedelta(seconds=rng.randrange(2**31)) for _ in range(200)]
     same = pl.Series([d.strftime(usual) for d in days])
+    slips = [
+        f"2024-07-05T{clock}"
+        for clock in (
+            "0:0:7:09+02:00",
+            "10:00:00.5.5",
+            "1:00Z",
+            "10:00Z",
+            "10:00+02:00",
+            "9:05:001",
+        )
+    ]
     mixed = pl.Series(
-        [*same, None, "2024-02-30", "2024-1-5", "2024-01-01 00:00:60", "", *iso_texts()]
+        [*same, None, "2024-02-30", "2024-1-5", "2024-01-01 00:00:60", "", *iso_texts(), *slips]
     )
     for texts in (same, mixed, mixed[:0], mixed[200:201]):
         wanted = texts.to_frame("x").select(polars_time(pl.col("x"), BERLIN)).to_series()

@@ -9,12 +9,12 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts import renderer
-from cxresearch.checks import instance, one_of
 from cxresearch.claims.decide import Region
-from cxresearch.claims.results import Evidence, Trial
+from cxresearch.claims.results import ReadingResult, Trial
 from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NothingToDrawError
 from cxresearch.estimators.results import Incidence
+from cxresearch.utils.checks import instance, one_of
 
 BLUE, ORANGE, GREEN, GREY = "#0f7bbf", "#d55e00", "#00936b", "#808890"
 PURPLE, GOLD = "#b5568c", "#a97f00"
@@ -120,7 +120,7 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
     return finished
 
 
-def region_of(trial: Trial, e: Evidence) -> Region | None:
+def region_of(trial: Trial, e: ReadingResult) -> Region | None:
     """The region in which the claim holds for a reading; None if there is none."""
     return trial.claim.reading(e.reading).claimed_region if e.region else None
 
@@ -130,7 +130,7 @@ def claimed(where: Region | None, unit: Unit | str = Unit.SHARE) -> str:
 
     Args:
         where: the region; None if there is none.
-        unit: as `Evidence.unit`, or its word.
+        unit: as `ReadingResult.unit`, or its word.
 
     Example:
         >>> from cxresearch import charts

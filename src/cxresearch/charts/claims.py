@@ -24,11 +24,12 @@ from cxresearch.charts.base import (
     unit_of,
     values,
 )
-from cxresearch.checks import arguments, instance, optional, rows_of
 from cxresearch.claims.decide import Region
-from cxresearch.claims.results import Activity, Evidence, ReferenceValue, Trial
+from cxresearch.claims.results import Activity, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import part_of
 from cxresearch.estimators.results import Estimate
+from cxresearch.utils.checks import arguments, instance, optional, rows_of
 
 ROLES = {
     "the reading the verdict rests on": (BLUE, "circle"),
@@ -282,7 +283,7 @@ def _round_ticks(reach: float) -> tuple[float, ...]:
     return tuple(round(math.log1p(i * step), 8) for i in range(-4, 5) if i * step > -1)
 
 
-def _drawn(e: Evidence) -> bool:
+def _drawn(e: ReadingResult) -> bool:
     return (
         e.estimate is not None
         and _finite(e.estimate)
@@ -438,7 +439,7 @@ def shares(rows: Sequence[Activity], min_cell: int) -> tuple[Shares, ...]:
 
     def share(row: Activity, part: str) -> float | None:
         shown = _possible(row, part) and row.contacts not in hidden[part]
-        return getattr(row, part) / row.customers if shown else None
+        return part_of(getattr(row, part), row.customers, min_cell) if shown else None
 
     return tuple(Shares(r.contacts, share(r, "with_bad"), share(r, "left")) for r in rows)
 

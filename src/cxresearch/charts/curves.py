@@ -27,21 +27,21 @@ from cxresearch.charts.base import (
     time_along,
     values,
 )
-from cxresearch.checks import arguments, instance, mapping_of
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.level_words import happening
 from cxresearch.claims.readings import Comparison, EventReading, TimeOrigin
-from cxresearch.claims.results import Evidence, Series, Trial
+from cxresearch.claims.results import ReadingResult, Series, Trial
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL, round_share, share_step
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.results import Incidence
+from cxresearch.utils.checks import arguments, instance, mapping_of
 
 _DONE = {"defection": "left", "public post": "posted"}
 
 
-def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
+def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -> Chart:
     """How a share grows with time: the series behind a reading, as steps, with bands where there are any.
 
     Args:
@@ -61,7 +61,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
         >>> print(chart.to_dict()["description"].partition(". of")[0])
         Curves of the share of customers who posted, over time
     """
-    instance("evidence", evidence, Evidence, "a reading that was tried, such as trial.primary")
+    instance("evidence", evidence, ReadingResult, "a reading that was tried, such as trial.primary")
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     arguments(min_cell=min_cell)
     step = share_step(evidence.customers, min_cell)
@@ -153,7 +153,7 @@ def curves(evidence: Evidence, trial: Trial, *, min_cell: int = MIN_CELL) -> Cha
     )
 
 
-def _kept(series: Series, evidence: Evidence, min_cell: int) -> list[int]:
+def _kept(series: Series, evidence: ReadingResult, min_cell: int) -> list[int]:
     """Positions of a series between which enough customers left; none after which only a few did.
 
     How many are at risk a series does not say. On average they are the customers who left by the share that they are,
@@ -181,7 +181,7 @@ def _band(limits: Sequence[float], i: int, step: float) -> float | None:
     return round_share(limits[i], step) if limits and math.isfinite(limits[i]) else None
 
 
-def _origin_title(evidence: Evidence, trial: Trial) -> str:
+def _origin_title(evidence: ReadingResult, trial: Trial) -> str:
     reading = trial.claim.reading(evidence.reading)
     match reading:
         case IncidenceReading(time_origin=TimeOrigin(history=history, level=level)):

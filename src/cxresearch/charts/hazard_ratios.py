@@ -9,10 +9,10 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.base import SERIES, TICKS, Chart, finish, values
-from cxresearch.checks import arguments, mapping_of, optional
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, UnknownInTableError
 from cxresearch.estimators.results import CoxFit
+from cxresearch.utils.checks import arguments, mapping_of, optional
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 _STEP, _ROOM = 24, 128  # height of a row; pixels for the numbers

@@ -16,7 +16,7 @@ import re
 from textwrap import wrap
 from typing import Any
 
-from cxresearch.html_tables import printable
+from cxresearch.utils.html_tables import printable
 
 MIME = "application/vnd.cxresearch.chart.v1+json"
 LAB_MIME = "application/vnd.vega.v5+json"

@@ -9,14 +9,14 @@ from typing import Any
 import altair as alt
 
 from cxresearch.charts.base import BLUE, START, Chart, finish, percent, tips, values
-from cxresearch.checks import instance
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import about
+from cxresearch.disclosure.counts import count_text
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
-from cxresearch.html_tables import isolated
 from cxresearch.journey.loyalty import LoyaltyShift
 from cxresearch.journey.scorecard import Score, Scorecard
+from cxresearch.utils.checks import instance
+from cxresearch.utils.html_tables import isolated
 
 _LINE = 24
 
@@ -214,7 +214,7 @@ def _kept(s: Score, result: Scorecard) -> dict[str, Any]:
         "line": line,
         "of": isolated(s.of),
         "expectation": s.expectation,
-        "answered": about(s.answered, result.min_cell),
+        "answered": count_text(s.answered, result.min_cell),
     }
     if s.kept is None:
         return row | {

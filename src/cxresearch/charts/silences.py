@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from cxresearch.charts.base import BLUE, GREY, ORANGE, START, Chart, finish, shares_up, values
-from cxresearch.checks import instance
 from cxresearch.errors import NothingToDrawError
 from cxresearch.records.lapses import FALSE_LAPSES
 from cxresearch.silences import Gaps
+from cxresearch.utils.checks import instance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,12 +9,12 @@
     catalogue_loader    from TOML to claims               context          what readings share
     requirements        what a study lacks for a claim    compute_incidence  of incidences and excesses
     decide              from an interval to a verdict     observed_vs_expected  who left, and who would have
-    rival_descriptions  what rivals are called            rivals           what they leave of a verdict
-    rival_explanations  each rival as an object           rival_results    what came of them
-    adjust              what other numbers make of it     trial            one claim on a study
+    rivals/             rival explanations: what they are, what came of them, what they leave of a verdict
+    verdict_corrections what other readings and claims make of it
+    trial               one claim on a study
     units, phrases      numbers and sentences as values   evaluate         all claims on a study
-    sentences           a verdict in words                results          evidence, trials, dockets
+    sentences           a verdict in words                results          of readings, trials, dockets
     verdict_table       verdicts as a compact table       missing_columns  which columns would open more
     level_words         levels in plain words             evaluate_by      all claims on each segment
-    evaluate_change     claims before and after a change
+    evaluate_change     claims before and after a change    kept_trials     trials kept between runs
 """

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from msgspec import structs
+
 from cxresearch.claims.kinds import (
     AnyReading,
     HazardContrastReading,
@@ -59,6 +61,7 @@ class Variant:
         event: another cause of leaving, as a negative control; empty for that of the reading.
         own_gaps: whether each customer is compared with that customer alone: does the next contact come later after
             such a contact (``now``), or after one before the last (``before``)?
+        recent: of the moments asked about, only the age of the last one counts, up to so many days; 0 for all so far.
     """
 
     lead: int = 0
@@ -66,10 +69,11 @@ class Variant:
     unknown: Literal["", "held equal", "as asked"] = ""
     event: str = ""
     own_gaps: Literal["", "now", "before"] = ""
+    recent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class TableContext:
     """What the tables of a study depend on besides a reading.
 
     Attributes:
@@ -121,7 +125,7 @@ def uses_cohorts(reading: AnyReading) -> bool:
 
 
 def claim_histories(
-    setting: Setting, claim: Claim, reading: AnyReading, variant: Variant
+    setting: TableContext, claim: Claim, reading: AnyReading, variant: Variant
 ) -> dict[str, History]:
     """The histories that a reading names, as a variant looks at them.
 
@@ -137,6 +141,12 @@ def claim_histories(
         entry: Mapping[str, Any] = claim.histories[name]
         if variant.unknown == "as asked" and _grade_counted(entry) == asked_grade(claim, reading):
             entry = {**entry, "or_unknown": True}
+        if variant.recent and name in asked:
+            entry = {
+                "use": "age_of_last",
+                "grade": _grade_counted(entry),
+                "edges": [variant.recent],
+            }
         how = claim.at_lead.get(name, "delayed" if name in asked else "set back")
         if variant.lead and how == "longer window":
             entry = {**entry, "days": int(entry["days"]) + variant.lead}
@@ -174,7 +184,7 @@ def _before_silence(claim: Claim, name: str, entry: Mapping[str, Any], lapse_day
 
 
 def held_histories(
-    setting: Setting, claim: Claim, reading: AnyReading, variant: Variant, *, calendar: bool
+    setting: TableContext, claim: Claim, reading: AnyReading, variant: Variant, *, calendar: bool
 ) -> dict[str, History]:
     """The histories that are held equal besides those that a reading names."""
     if not isinstance(reading, ModelReading) or reading.time_fixed:
@@ -211,7 +221,7 @@ def held_histories(
     return result
 
 
-def _recency(setting: Setting, back: int) -> History:
+def _recency(setting: TableContext, back: int) -> History:
     """How recently a customer was in touch; at a contact itself, how long the gap before it was."""
     if setting.study.retention.kind == "activity" and not back:
         return gap_before(_RECENT)
@@ -237,6 +247,34 @@ def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, A
         if kind.get("grade") != "unknown" and kind:
             result.setdefault(repr(sorted(kind.items())), {"use": "graded_share", **kind})
     return tuple(result.values())
+
+
+def recent_reading(claim: Claim, reading: AnyReading, days: int) -> HazardContrastReading | None:
+    """A reading that compares customers with a first moment and without, asked of the last such moment's age instead.
+
+    To be computed with `Variant.recent`.
+
+    Args:
+        claim: whose reading it is.
+        reading: the reading.
+        days: how old the last moment may be.
+
+    Returns:
+        The rate of leaving so soon after such a moment, over that without one; None where the reading compares other
+        levels, or moments that are no grade.
+    """
+    if (
+        not isinstance(reading, HazardContrastReading)
+        or len(reading.contrast) != 1
+        or reading.subset
+    ):
+        return None
+    name, _, level = next(iter(reading.contrast)).removesuffix("]").partition("[")
+    entry = claim.histories.get(name)
+    if entry is None or not _grade_counted(entry) or claim.history(name).levels[1] != level:
+        return None
+    contrast = {f"{name}[0-{days}]": 1.0}
+    return structs.replace(reading, id=f"{reading.id}-recent", contrast=contrast)
 
 
 def asked_grade(claim: Claim, reading: AnyReading) -> str:

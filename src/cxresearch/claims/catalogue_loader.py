@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 
-from cxresearch.checks import lookup
 from cxresearch.claims.kinds import AnyReading, type_of
 from cxresearch.claims.readings import Reading
 from cxresearch.claims.schema import Claim
 from cxresearch.errors import ClaimError, StudyError, nearest
-from cxresearch.html_tables import html_table
 from cxresearch.study import settings
+from cxresearch.utils.checks import lookup
+from cxresearch.utils.html_tables import html_table
 
 __all__ = [
     "SECTIONS",

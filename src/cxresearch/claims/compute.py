@@ -49,7 +49,7 @@ def compute_share(context: EvaluationContext, claim: Claim, reading: ShareReadin
         estimate=result.estimate,
         customers=result.total,
         events=result.count,
-        asides=table.asides,
+        exclusions=table.exclusions,
     )
 
 
@@ -86,7 +86,7 @@ def compute_share_at_risk(
         estimate=number,
         customers=table.customers,
         events=result.leavers,
-        asides=table.asides,
+        exclusions=table.exclusions,
     )
 
 
@@ -124,7 +124,7 @@ def compute_fading(context: EvaluationContext, claim: Claim, reading: FadingRead
         estimate=result.beyond,
         customers=table.customers,
         events=result.events,
-        asides=table.asides,
+        exclusions=table.exclusions,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cxresearch.claims.adjusted_model import CONDITIONS, counted_contacts
+from cxresearch.claims.adjusted_model import counted_contacts
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.kinds import AnyReading, HazardContrastReading
 from cxresearch.claims.schema import Claim
@@ -33,7 +33,7 @@ def gap_marks(claim: Claim, reading: AnyReading) -> dict[str, dict[str, int]]:
             if kind is None and name in asked:
                 return {}
             if kind is not None:
-                result[name] = wanted_values(**dict.fromkeys(CONDITIONS) | kind)
+                result[name] = wanted_values(kind)
     return result
 
 

@@ -62,7 +62,7 @@ def compute_incidence(
         events=sum(_events_by(table, cause, horizon) for cause in causes),
         horizon_days=horizon,
         series=(_with_origin(reading.label, coarse(curve, context.study.info.min_cell)),),
-        asides=table.asides,
+        exclusions=table.exclusions,
     )
 
 
@@ -130,6 +130,7 @@ def compute_excess(
     }
     has_too_few = result.unmatched_share > MOST_UNMATCHED
     dropped = (Exclusion("nobody to compare with on that day", result.dropped),)
+    alone = f"{result.unmatched_share:.0%} of the customers with such a moment have nobody to be compared with"
     return RawEstimate(
         estimate=estimates[reading.measure],
         customers=result.customers,
@@ -138,10 +139,8 @@ def compute_excess(
         series=_side_by_side(
             result, happening(claim, reading.compare.history, reading.compare.level)
         ),
-        asides=dropped if result.dropped else (),
-        open=f"{result.unmatched_share:.0%} of the customers with such a moment have nobody to be compared with"
-        if has_too_few
-        else "",
+        exclusions=dropped if result.dropped else (),
+        why_undecidable=alone if has_too_few else "",
         widest_cohort_days=compared.joined_cohorts(months).widest_days,
     )
 

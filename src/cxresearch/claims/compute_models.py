@@ -94,8 +94,8 @@ def compute_model_comparison(
         estimate=result.difference,
         customers=model.table.customers,
         events=events,
-        asides=model.table.asides,
-        open=why,
+        exclusions=model.table.exclusions,
+        why_undecidable=why,
         widest_cohort_days=model.widest_cohort_days,
     )
 
@@ -110,7 +110,7 @@ def _raw_estimate(fitted: _Fitted, reading: ModelReading, result: Estimate) -> R
         estimate=result,
         customers=fitted.table.customers,
         events=fitted.table.events(reading.event),
-        asides=fitted.table.asides,
+        exclusions=fitted.table.exclusions,
         warnings=warnings,
         widest_cohort_days=fitted.widest_cohort_days,
     )
@@ -213,7 +213,9 @@ def _fit_model(
     covariates = tuple(s for s in model.strata if s not in (COHORT, CALENDAR))
     for name in [f.name for f in model.table.features]:
         if name == claim.exposure or (name in subjects and name in claim.histories):
-            check_min_events(model.table, claim, name, reading.event, levels, covariates)
+            check_min_events(
+                model.table, claim, name, event=reading.event, contrast=levels, strata=covariates
+            )
     fit = context.once(
         model.key,
         lambda: fit_hazards(

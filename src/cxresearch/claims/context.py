@@ -33,13 +33,13 @@ class RawEstimate:
 
     Attributes:
         estimate: with its interval.
-        customers: as `Evidence.customers`.
+        customers: as `ReadingResult.customers`.
         events: that count.
         horizon_days: None where there is none.
         series: curves behind it.
-        asides: customers left out.
+        exclusions: customers left out.
         warnings: what to bear in mind.
-        open: why the number cannot decide, whatever it is; empty if it can.
+        why_undecidable: why the number cannot decide, whatever it is; empty if it can.
         widest_cohort_days: the widest cohort that customers were compared within; 0 where they were not.
     """
 
@@ -48,9 +48,9 @@ class RawEstimate:
     events: int
     horizon_days: int | None = None
     series: tuple[Series, ...] = ()
-    asides: tuple[Exclusion, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
     warnings: tuple[str, ...] = ()
-    open: str = ""
+    why_undecidable: str = ""
     widest_cohort_days: int = 0
 
 

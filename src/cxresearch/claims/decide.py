@@ -1,4 +1,9 @@
-"""From an estimate to a verdict: an interval held against a region."""
+"""From an estimate to a verdict: an interval held against a region.
+
+The first of four steps: `decide` here, by the interval alone; `rivals.apply`, against other explanations;
+`verdict_corrections.apply_requirements`, by the other readings of the claim; `verdict_corrections.adjust_multiplicity`,
+by how many claims are tried. `trial` and `evaluate` go through them.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +54,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class IntervalDecision:
     """A verdict with its grounds.
 
     Attributes:
@@ -103,7 +108,7 @@ def _value(text: str) -> float:
     return parts[0] / parts[1]
 
 
-def decide(result: Estimate, region: Region) -> Decision:
+def decide(result: Estimate, region: Region) -> IntervalDecision:
     """Hold an interval against a region.
 
     Supported: the interval lies inside. Contradicted: it lies wholly outside or, for a directional claim, wholly short
@@ -117,14 +122,14 @@ def decide(result: Estimate, region: Region) -> Decision:
     p_inside, p_outside, p_short = _p(result, region)
     if inside:
         reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
-        return Decision("supported", reason, p_inside)
+        return IntervalDecision("supported", reason, p_inside)
     if outside:
-        return Decision("contradicted", "", min(p_outside, p_short))
+        return IntervalDecision("contradicted", "", min(p_outside, p_short))
     if short:
-        return Decision(
+        return IntervalDecision(
             "contradicted", "any effect is smaller than the smallest taken to matter", p_short
         )
-    return Decision(
+    return IntervalDecision(
         "undecided",
         "the range includes values for and against the claim",
         min(p_inside, p_outside, p_short),

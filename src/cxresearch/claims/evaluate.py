@@ -2,8 +2,8 @@
 
 The order in which a verdict comes about, of which all but the last step is in `trial`: `decide` holds the interval of
 each reading against its region; `rivals.apply_rivals` computes the rivals of those that decide the claim, and leaves a
-verdict open that does not survive them; `adjust.apply_requirements` lets the other readings of a claim, its tipping
-point and the like speak; `adjust.adjust_multiplicity` allows for the number of claims.
+verdict open that does not survive them; `verdict_corrections.apply_requirements` lets the other readings of a claim,
+its tipping point and the like speak; `verdict_corrections.adjust_multiplicity` allows for the number of claims.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from itertools import count
 
 from threadpoolctl import threadpool_limits
 
-from cxresearch.checks import arguments, names, optional
-from cxresearch.claims.adjust import adjust_multiplicity
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.context import EvaluationContext
+from cxresearch.claims.kept_trials import KeptTrials
 from cxresearch.claims.kinds import AnyReading, ModelReading
 from cxresearch.claims.requirements import missing_requirement, required_columns
 from cxresearch.claims.results import Docket, Trial
-from cxresearch.claims.rivals import plan_analyses, readings_with_rivals
+from cxresearch.claims.rivals.apply import plan_analyses, readings_with_rivals
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import Table, TableSpec, TableStore, contacts_spec
 from cxresearch.claims.trial import try_claim
+from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.engines import Engine
 from cxresearch.errors import ClaimError, NotTestable, nearest
 from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.threads import completed_in_threads, in_background
+from cxresearch.utils.checks import arguments, names, optional
+from cxresearch.utils.threads import completed_in_threads, in_background
 
+KEPT = ": as in an earlier run"  # the end of what is said of a claim that is not tried again
 MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is tried at a time
 Progress = Callable[[str], None]
 
@@ -59,8 +61,8 @@ def evaluate(
         verdicts_only: compute only what the verdicts rest on: the primary readings, what they require, and their
             sensitivity readings. Quicker, where the same claims are tried on many data sets; sentences lack the other
             numbers.
-        keep: keep risk tables in the study's state folder, and take from there what an earlier run has kept of the
-            same inputs; only where the inputs are files.
+        keep: keep risk tables and trials in the study's state folder, and take from there what an earlier run has kept
+            of the same inputs; only where the inputs are files.
         progress: called with a line before each step.
 
     Returns:
@@ -88,12 +90,26 @@ def evaluate(
         study, engine, keep=keep, required_columns=required_columns(chosen), progress=say
     )
     readings = {c.id: _deciding_readings(c) if verdicts_only else c.readings for c in chosen}
+    kept_trials = KeptTrials(store.cache, store.study)
+    result: dict[str, Trial] = {}
+    fingerprints: dict[str, str] = {}
+    for claim in chosen:
+        if kept := kept_trials.find(claim, readings[claim.id]):
+            say(f"{claim.id}{KEPT}")
+            result[claim.id] = kept[0]
+            fingerprints |= kept[1]
+    new = [c for c in chosen if c.id not in result]
     context = EvaluationContext(store)
-    specs = _plan_tables(context, chosen, readings)
+    specs = _plan_tables(context, new, readings)
+    keys = {claim: {s.key for s in needed} for claim, needed in specs.items()}
     store.prepare([s for of_claim in specs.values() for s in of_claim])
     store.forget()
-    with in_background(partial(_fingerprint, store.audit, dict(store.tables))) as fingerprint:
-        result = _try_claims(context, chosen, readings, specs, say)
+    with in_background(partial(_fingerprints, dict(store.tables))) as made:
+        result |= _try_claims(context, new, readings, specs, say)
+    fingerprints |= made.result()
+    for claim in new:
+        of_claim = {k: f for k, f in made.result().items() if k in keys[claim.id]}
+        kept_trials.keep(result[claim.id], readings[claim.id], of_claim)
     settings = store.study.decision
     trials = adjust_multiplicity(
         [result[c.id] for c in chosen], settings.multiplicity, 1 - settings.level
@@ -101,7 +117,7 @@ def evaluate(
     return Docket(
         study=store.study.name,
         version=version("cxresearch"),
-        fingerprint=fingerprint.result(),
+        fingerprint=_fingerprint(store.audit, fingerprints),
         data_from=str(store.audit.fact("log from")),
         data_until=str(store.audit.fact("log until")),
         level=settings.level,
@@ -122,7 +138,8 @@ def number_trials(say: Progress, total: int) -> Progress:
     numbers = count(1)
 
     def numbered(line: str) -> None:
-        say(f"{line} ({next(numbers)} of {total})" if line.startswith("trying ") else line)
+        is_claim = line.startswith("trying ") or line.endswith(KEPT)
+        say(f"{line} ({next(numbers)} of {total})" if is_claim else line)
 
     return numbered
 
@@ -210,10 +227,12 @@ def _deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
     return tuple(r for r in claim.readings if r.id in ids)
 
 
-def _fingerprint(audit: Audit, tables: Mapping[str, Table | Exception]) -> str:
+def _fingerprints(tables: Mapping[str, Table | Exception]) -> dict[str, str]:
+    return {k: table.fingerprint() for k, table in tables.items() if isinstance(table, RiskTable)}
+
+
+def _fingerprint(audit: Audit, of_tables: Mapping[str, str]) -> str:
     digest = sha256(repr(audit.counts()).encode())
-    for key in sorted(tables):
-        table = tables[key]
-        if isinstance(table, RiskTable):
-            digest.update(table.fingerprint().encode())
+    for key in sorted(of_tables):
+        digest.update(of_tables[key].encode())
     return digest.hexdigest()[:16]

@@ -9,20 +9,20 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.checks import arguments, lookup, names, optional, text
-from cxresearch.claims.adjust import adjust_multiplicity
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.evaluate import Progress, choose, evaluate
 from cxresearch.claims.requirements import required_columns
 from cxresearch.claims.results import SYMBOLS, Docket
+from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, nearest
-from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.records.restrict import count_customers, restrict
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.checks import arguments, lookup, names, optional, text
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _METHODS = {"holm": "Holm's method", "benjamini-hochberg": "the method of Benjamini and Hochberg"}
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.checks import arguments, names, optional
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.evaluate import Progress, choose, evaluate
 from cxresearch.claims.requirements import required_columns
@@ -20,12 +19,13 @@ from cxresearch.claims.units import Unit
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError
 from cxresearch.estimators.results import Estimate
-from cxresearch.html_tables import html_table
 from cxresearch.records.audit_values import Day
 from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.records.restrict import restrict_days
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.checks import arguments, names, optional
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _CAUTION = (
     "A difference says that the number changed, not what changed it: "

@@ -189,8 +189,8 @@ class HazardContrastReading(
 
     Attributes:
         contrast: weights by coefficient, such as ``bad[1+]`` or ``linear(bad)``.
-        over_range: a history that counts moments: the ratio is not that of one moment but of as many as customers
-            have, from none to the 90th percentile over customer-days at risk, at least one and at most five.
+        over_range: a history that counts moments: the ratio is that of k moments against none, where k is the 90th
+            percentile of the count over customer-days at risk, at least 1 and at most 5.
     """
 
     contrast: dict[str, float]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cxresearch.checks import instance, text
 from cxresearch.claims.schema import Claim
+from cxresearch.utils.checks import instance, text
 
 _COUNTS = ("bad_count", "grade_count", "moment_count", "household_bad")
 _MARKS: dict[str, dict[Any, str]] = {

@@ -9,13 +9,13 @@ import polars as pl
 
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.requirements import END, missing_requirements
-from cxresearch.claims.rivals import rival_entries
+from cxresearch.claims.rivals.apply import rival_entries
 from cxresearch.claims.schema import Claim
 from cxresearch.engines import Engine
-from cxresearch.html_tables import html_table
 from cxresearch.records.records import Records, columns_of, study_of
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _CAUSE = "cause"
 _HEAD = ("column", "claims", "with others", "rival", "what it is, and where to name it")
@@ -46,7 +46,7 @@ class MissingColumn(Result):
     claims_of_rival: tuple[str, ...]
 
     @property
-    def concerned(self) -> int:
+    def n_claims_affected(self) -> int:
         """The claims that it opens, helps to open, or tries a rival of."""
         return len({*self.claims, *self.claims_with_others, *self.claims_of_rival})
 
@@ -113,7 +113,7 @@ def rank_missing_columns(
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": [0, 0], "end": [9, None]})
         >>> study = cx.study_from({"interactions": {"log_from": 0, "log_until": 9}}, interactions=log, retention=who)
         >>> first = rank_missing_columns(study).columns[0]
-        >>> first.name, first.rival, first.concerned
+        >>> first.name, first.rival, first.n_claims_affected
         ('cause', 'other exits', 19)
     """
     settings = study_of(study)
@@ -133,7 +133,7 @@ def _rank(claims: Sequence[Claim], study: Study, has: Collection[str]) -> Missin
         _missing(name, words, lacking, rivals.get(name, ""), claims)
         for name, words in where.items()
     ]
-    found.sort(key=lambda m: (-m.concerned, -len(m.claims), m.name))
+    found.sort(key=lambda m: (-m.n_claims_affected, -len(m.claims), m.name))
     return MissingColumns(tuple(found))
 
 
@@ -146,7 +146,9 @@ def _missing(
 ) -> MissingColumn:
     with_others = {c: m for c, m in lacking.items() if name in m and len(m) > 1}
     others = dict.fromkeys(n for m in with_others.values() for n in m if n != name)
-    held = [c.id for c in claims if rival and rival_entries(c)[rival].status == "required"]
+    claims_requiring = [
+        c.id for c in claims if rival and rival_entries(c)[rival].status == "required"
+    ]
     return MissingColumn(
         name=name,
         where=where,
@@ -154,5 +156,5 @@ def _missing(
         claims_with_others=tuple(with_others),
         others=tuple(others),
         rival=rival.replace("-", " "),
-        claims_of_rival=tuple(held),
+        claims_of_rival=tuple(claims_requiring),
     )

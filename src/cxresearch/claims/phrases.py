@@ -45,7 +45,7 @@ class Amount:
 
     Attributes:
         value: the number.
-        unit: as `Evidence.unit`.
+        unit: as `ReadingResult.unit`.
     """
 
     value: float
@@ -62,7 +62,7 @@ class Limit:
 
     Attributes:
         value: the limit.
-        unit: as `Evidence.unit`.
+        unit: as `ReadingResult.unit`.
         edges: what it is compared with, see `Region.thresholds`.
         other: the other limit of the interval, which has as many decimals; None if there is none.
     """
@@ -85,7 +85,7 @@ class Interval:
         value: the number.
         low: lower limit.
         high: upper limit.
-        unit: as `Evidence.unit`.
+        unit: as `ReadingResult.unit`.
         edges: what the limits are compared with.
     """
 

@@ -125,7 +125,7 @@ class Reading(Section, frozen=True, kw_only=True, tag_field="kind"):
         smallest_effect: the smallest effect that matters: a ratio above one, or a difference of shares.
         alternative: the value at which more data are planned for.
         why_not_contradicted: why a number outside the region leaves the claim undecided, where it cannot contradict.
-        requires: readings that must be supported too.
+        requires: other readings that limit the verdict: that must be supported or contradicted too, or show nothing.
         sensitivity: readings that hold other things equal; two that contradict each other leave the claim undecided.
     """
 

@@ -21,13 +21,13 @@ from cxresearch.claims.validation import features
 from cxresearch.engines import Engine
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import NotTestable
-from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit
 from cxresearch.records.audit_values import Share
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records, columns_of, possible_grades_of, study_of
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 MARKETING = "marketing"  # stands for all covariates that a study calls so
 END = "an end"  # stands for a table with the ends of relations

@@ -10,17 +10,17 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.checks import lookup
 from cxresearch.claims.decide import Verdict, parse_region
 from cxresearch.claims.phrases import Sentence
-from cxresearch.claims.rival_results import Rival, RivalStatus, finite, rivals_table
+from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalStatus, finite, rivals_table
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
-from cxresearch.html_tables import html_table
 from cxresearch.records.audit import Audit, warning_lines
-from cxresearch.result import Result, plain
 from cxresearch.risk.episodes import Exclusion
+from cxresearch.utils.checks import lookup
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result, plain
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
@@ -34,7 +34,7 @@ class ReferenceValue(Result):
         low: lower limit.
         high: upper limit.
         label: what it is, in plain words.
-        unit: as `Evidence.unit`.
+        unit: as `ReadingResult.unit`.
     """
 
     value: float
@@ -95,7 +95,7 @@ class Activity(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence(Result):
+class ReadingResult(Result):
     """One reading of a claim, tried.
 
     Attributes:
@@ -118,7 +118,7 @@ class Evidence(Result):
         lacks: what the study lacks, if not testable; else empty.
         warnings: what to bear in mind.
         series: curves behind the number; may be empty.
-        asides: customers left out of the risk set, with the reason.
+        exclusions: customers left out of the risk set, with the reason.
         code: why it is not testable, for programs: a key of `cxresearch.errors.NOT_TESTABLE`; else empty.
     """
 
@@ -140,12 +140,12 @@ class Evidence(Result):
     lacks: str
     warnings: tuple[str, ...]
     series: tuple[Series, ...]
-    asides: tuple[Exclusion, ...]
+    exclusions: tuple[Exclusion, ...]
     code: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As an entry of the documented JSON, with the curves and the customers left out."""
-        return {**_row(self), "series": plain(self.series), "asides": plain(self.asides)}
+        return {**_row(self), "series": plain(self.series), "exclusions": plain(self.exclusions)}
 
     def to_polars(self) -> pl.DataFrame:
         """One row, as of `Trial.to_polars`."""
@@ -153,7 +153,7 @@ class Evidence(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Trial(Result, Mapping[str, Evidence]):
+class Trial(Result, Mapping[str, ReadingResult]):
     """A claim, tried: its readings, reference values, and a sentence.
 
     Attributes:
@@ -178,18 +178,18 @@ class Trial(Result, Mapping[str, Evidence]):
     """
 
     claim: Claim
-    readings: tuple[Evidence, ...]
+    readings: tuple[ReadingResult, ...]
     base_rate: ReferenceValue | None
     naive: ReferenceValue | None
     sentence: Sentence
     caution: Sentence = Sentence()  # noqa: RUF009  # frozen
     activity: tuple[Activity, ...] = ()
     association: Verdict = "not testable"
-    rivals: tuple[Rival, ...] = ()
+    rivals: tuple[RivalOutcome, ...] = ()
     declared: tuple[str, ...] = ()
 
     @property
-    def primary(self) -> Evidence:
+    def primary(self) -> ReadingResult:
         """The reading the verdict rests on."""
         return self.readings[0]
 
@@ -198,7 +198,7 @@ class Trial(Result, Mapping[str, Evidence]):
         """The verdict on the primary reading."""
         return self.primary.verdict
 
-    def rivals_with(self, *statuses: RivalStatus) -> tuple[Rival, ...]:
+    def rivals_with(self, *statuses: RivalStatus) -> tuple[RivalOutcome, ...]:
         """The other explanations of which this became, in the order in which they are shown."""
         return tuple(r for r in self.rivals if r.status in statuses)
 
@@ -216,7 +216,7 @@ class Trial(Result, Mapping[str, Evidence]):
             parts += [f"{name}: {', '.join(titles)}"] if titles else []
         return "; ".join(parts)
 
-    def __getitem__(self, reading: str) -> Evidence:
+    def __getitem__(self, reading: str) -> ReadingResult:
         """The evidence of a reading."""
         return lookup({e.reading: e for e in self.readings}, reading, f"reading of {self.claim.id}")
 
@@ -411,7 +411,7 @@ class Docket(Result, Mapping[str, Trial]):
         return f"Docket({self.study!r}: {result})"
 
 
-def estimate_text(e: Evidence) -> str:
+def estimate_text(e: ReadingResult) -> str:
     """An estimate with its interval, as it is printed."""
     if e.estimate is None:
         return "–"
@@ -461,7 +461,7 @@ _KINDS = dict.fromkeys(_NUMBERS, pl.Float64) | {
 }
 
 
-def _row(e: Evidence) -> dict[str, Any]:
+def _row(e: ReadingResult) -> dict[str, Any]:
     return {
         "claim": e.claim,
         "reading": e.reading,
@@ -490,13 +490,13 @@ def _row(e: Evidence) -> dict[str, Any]:
     }
 
 
-def _table(readings: Iterable[Evidence]) -> pl.DataFrame:
+def _table(readings: Iterable[ReadingResult]) -> pl.DataFrame:
     """One row per reading, in columns that are the same for every claim."""
     rows = [_row(e) | {"warnings": " ".join(e.warnings)} for e in readings]
     return pl.DataFrame(rows, schema_overrides=_KINDS, infer_schema_length=None)
 
 
-def _reference_value(trial: Trial, e: Evidence, which: str) -> dict[str, Any] | None:
+def _reference_value(trial: Trial, e: ReadingResult, which: str) -> dict[str, Any] | None:
     result: ReferenceValue | None = getattr(trial, which)
     if result is None or not e.primary:
         return None

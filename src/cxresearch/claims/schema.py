@@ -13,7 +13,7 @@ from msgspec import structs
 
 from cxresearch import histories
 from cxresearch.claims.kinds import AnyReading, ExcessReading, IncidenceReading
-from cxresearch.claims.rival_descriptions import RivalEntry, descriptions
+from cxresearch.claims.rivals.descriptions import RivalEntry, descriptions
 from cxresearch.claims.validation import (
     ALWAYS,
     LARGEST,
@@ -26,8 +26,8 @@ from cxresearch.claims.validation import (
 )
 from cxresearch.errors import ArgumentError, ClaimError, EstimationError, nearest
 from cxresearch.histories import History
-from cxresearch.html_tables import html_table
 from cxresearch.study.settings import Section
+from cxresearch.utils.html_tables import html_table
 
 HISTORIES: dict[str, Callable[..., History]] = {
     name: getattr(histories, name) for name in histories.__all__ if name[0].islower()
@@ -181,7 +181,7 @@ class Claim(Section, frozen=True):
             the default of what is held equal), ``longer window`` (of a window without contacts) or ``as it is``.
         proneness: what customers may be prone to that the claim asks about, as shares of graded moments so far; taken
             from the histories that the primary reading asks about when not given.
-        rivals: by rival explanation, whether it applies, and why; see `claims.rival_explanations`.
+        rivals: by rival explanation, whether it applies, and why; see `claims.rivals.explanations`.
         base_rate: the reading of what happens anyway.
         naive: the reading that a naive analysis would report.
         show_by_contacts: whether a caution shows who has bad moments and who leaves, by number of contacts.

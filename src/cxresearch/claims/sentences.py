@@ -15,7 +15,7 @@ from cxresearch.claims.phrases import (
     Value,
     Words,
 )
-from cxresearch.claims.results import Evidence, ReferenceValue
+from cxresearch.claims.results import ReadingResult, ReferenceValue
 from cxresearch.claims.schema import Claim
 
 _OF_THE_NUMBER = ("estimate", "low", "high", "horizon", "customers", "events")
@@ -24,7 +24,7 @@ _OF_THE_NUMBER = ("estimate", "low", "high", "horizon", "customers", "events")
 def fill_sentence(
     template: str,
     claim: Claim,
-    row: Evidence,
+    row: ReadingResult,
     base: ReferenceValue | None,
     result: Mapping[str, RawEstimate],
     *,
@@ -78,7 +78,7 @@ def fill_sentence(
     return sentence
 
 
-def short_finding(row: Evidence) -> str:
+def short_finding(row: ReadingResult) -> str:
     """The template of what can be said of a number where its finding cannot be: what it is, and what it is."""
     label = f"{row.label[:1].upper()}{row.label[1:]}".replace("{", "{{").replace("}", "}}")
     decided = " That does not decide the claim: {reason}." if row.verdict == "undecided" else ""

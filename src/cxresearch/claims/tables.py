@@ -13,7 +13,7 @@ import polars as pl
 from msgspec.structs import replace as replace_field
 
 from cxresearch.claims.adjusted_model import (
-    Setting,
+    TableContext,
     Variant,
     claim_histories,
     held_histories,
@@ -60,7 +60,7 @@ from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
-from cxresearch.threads import map_in_threads
+from cxresearch.utils.threads import map_in_threads
 
 Table = RiskTable | MatchedTable | AgentTable | GapTable
 SILENT = "held_silent"
@@ -130,7 +130,7 @@ class TableSpec:
 
 
 def table_specs(
-    setting: Setting,
+    setting: TableContext,
     claim: Claim,
     reading: AnyReading,
     variant: Variant = Variant(),  # noqa: B008  # frozen
@@ -209,7 +209,7 @@ def table_specs(
 
 
 def _compared_specs(
-    setting: Setting, reading: ExcessReading, own: tuple[tuple[str, History], ...]
+    setting: TableContext, reading: ExcessReading, own: tuple[tuple[str, History], ...]
 ) -> list[TableSpec]:
     """The tables of matched customers, the closest comparison first.
 
@@ -440,6 +440,7 @@ class TableStore:
     Attributes:
         study: the study.
         tables: key of a specification to its table, or to why there is none.
+        cache: where tables are kept between runs; None where none are.
         audit: every row accounted for.
         window: the log's own.
         fixed: names of the fixed covariates.
@@ -465,9 +466,9 @@ class TableStore:
         self._records = study if isinstance(study, Records) else None
         self.study = study.study if isinstance(study, Records) else study
         is_all = self._records is None or not self._records.restricted_to
-        self._kept: Cache | None = opened(self.study) if keep and is_all else None
+        self.cache: Cache | None = opened(self.study) if keep and is_all else None
         self.tables: dict[str, Table | Exception] = {}
-        result = None if self._records or not self._kept else self._kept.reading()
+        result = None if self._records or not self.cache else self.cache.reading()
         result = result or self._read()
         self.audit, self.window, self.fixed, self.available, self.lapse = (
             result.audit,
@@ -494,7 +495,7 @@ class TableStore:
         """
         missing = []
         for spec in {c.key: c for c in wanted if c.key not in self.tables}.values():
-            result = self._kept.table(spec.key) if self._kept else None
+            result = self.cache.table(spec.key) if self.cache else None
             if result is None:
                 missing.append(spec)
             else:
@@ -502,8 +503,8 @@ class TableStore:
         say = None if is_quiet else self._say
         counted = count(self.records, missing, say) if missing else {}
         for key, table in counted.items():
-            if self._kept and not isinstance(table, Exception):
-                self._kept.keep_table(key, table)
+            if self.cache and not isinstance(table, Exception):
+                self.cache.keep_table(key, table)
         self.tables |= counted
 
     def forget(self) -> None:
@@ -530,10 +531,10 @@ class TableStore:
         return few and days > self.study.moments.lookback_days
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> TableContext:
         """What its tables depend on besides readings."""
         days = self.lapse.days if self.lapse else 0
-        return Setting(self.study, self.fixed, self.window, self.lookback, days)
+        return TableContext(self.study, self.fixed, self.window, self.lookback, days)
 
     def risk(self, spec: TableSpec) -> RiskTable:
         """The risk table of a specification.
@@ -575,6 +576,6 @@ class TableStore:
         result = RecordsSummary(
             records.audit, records.window, records.fixed, records.available, records.lapse
         )
-        if self._kept:
-            self._kept.keep_reading(result)
+        if self.cache:
+            self.cache.keep_reading(result)
         return result

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from cxresearch.claims.adjust import apply_requirements, naive_differs
 from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
@@ -15,10 +14,8 @@ from cxresearch.claims.level_words import describe_terms
 from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import missing_requirement
-from cxresearch.claims.results import Evidence, ReferenceValue, Trial
-from cxresearch.claims.rival_explanations import MANY_UNKNOWN
-from cxresearch.claims.rival_results import Rival
-from cxresearch.claims.rivals import (
+from cxresearch.claims.results import ReadingResult, ReferenceValue, Trial
+from cxresearch.claims.rivals.apply import (
     apply_joint_level,
     apply_rivals,
     describe_declarations,
@@ -27,8 +24,11 @@ from cxresearch.claims.rivals import (
     readings_with_rivals,
     target_reading,
 )
+from cxresearch.claims.rivals.explanations import MANY_UNKNOWN
+from cxresearch.claims.rivals.outcomes import RivalOutcome
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import fill_sentence
+from cxresearch.claims.verdict_corrections import apply_requirements, naive_differs
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.records.audit_values import Share
 
@@ -92,12 +92,12 @@ def _describe_silence(context: EvaluationContext, reading: AnyReading) -> str:
 
 def _compute_readings(
     context: EvaluationContext, claim: Claim, readings: Sequence[AnyReading]
-) -> tuple[dict[str, RawEstimate], dict[str, Evidence]]:
+) -> tuple[dict[str, RawEstimate], dict[str, ReadingResult]]:
     """The numbers of the readings that can be computed, and each reading decided by itself; by id."""
     missing = missing_requirement(claim, context.study, context.store.available)
     has_retention = context.study.retention.kind in claim.retention
     results: dict[str, RawEstimate] = {}
-    rows: dict[str, Evidence] = {}
+    rows: dict[str, ReadingResult] = {}
     for reading in readings:
         if missing:
             code = "missing_column" if has_retention else "no_such_data"
@@ -115,7 +115,7 @@ def _compute_readings(
     return results, rows
 
 
-def _association(claim: Claim, rows: Mapping[str, Evidence]) -> Verdict:
+def _association(claim: Claim, rows: Mapping[str, ReadingResult]) -> Verdict:
     """Whether the two go together: what all readings that rivals act on give, before these are tried."""
     joint = len(joint_readings(claim))
     verdicts = {
@@ -131,11 +131,11 @@ def _apply_rivals(
     context: EvaluationContext,
     claim: Claim,
     results: Mapping[str, RawEstimate],
-    rows: dict[str, Evidence],
-) -> dict[str, tuple[Rival, ...]]:
+    rows: dict[str, ReadingResult],
+) -> dict[str, tuple[RivalOutcome, ...]]:
     """The rivals of each reading that they act on; `rows` become what the rivals leave of them."""
     names, with_rivals = joint_readings(claim), readings_with_rivals(claim)
-    rivals: dict[str, tuple[Rival, ...]] = {}
+    rivals: dict[str, tuple[RivalOutcome, ...]] = {}
     for name in names:
         if name in rows and name not in with_rivals:
             rows[name] = apply_joint_level(rows[name], claim.reading(name), len(names))
@@ -150,13 +150,15 @@ def _apply_rivals(
 
 def _decide(
     context: EvaluationContext, claim: Claim, reading: AnyReading, result: RawEstimate
-) -> Evidence:
+) -> ReadingResult:
     """A reading decided by itself."""
     if reading.region is None:
         return _evidence(claim, reading, "undecided", result)
     warnings = (*_warnings(context), *result.warnings)
-    if result.open:
-        return _evidence(claim, reading, "undecided", result, reason=result.open, warnings=warnings)
+    if result.why_undecidable:
+        return _evidence(
+            claim, reading, "undecided", result, reason=result.why_undecidable, warnings=warnings
+        )
     region = reading.claimed_region
     decision = decide(result.estimate, region)
     verdict, reason = decision.verdict, decision.reason
@@ -186,7 +188,7 @@ def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> st
     return f"; data on about {rounded:,} more {cases} would decide it if the truth were {truth}"
 
 
-def _not_testable(claim: Claim, reading: AnyReading, code: str, lacks: str) -> Evidence:
+def _not_testable(claim: Claim, reading: AnyReading, code: str, lacks: str) -> ReadingResult:
     return _evidence(claim, reading, "not testable", lacks=lacks, code=code)
 
 
@@ -201,9 +203,9 @@ def _evidence(
     warnings: tuple[str, ...] = (),
     lacks: str = "",
     code: str = "",
-) -> Evidence:
+) -> ReadingResult:
     """A reading with its verdict; `result` is None, and `lacks` is the reason, where there is no number."""
-    return Evidence(
+    return ReadingResult(
         claim=claim.id,
         reading=reading.id,
         label=reading.label,
@@ -222,7 +224,7 @@ def _evidence(
         lacks=lacks,
         warnings=warnings,
         series=result.series if result else (),
-        asides=result.asides if result else (),
+        exclusions=result.exclusions if result else (),
         code=code,
     )
 

@@ -12,8 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from cxresearch.bundled import STUDY_SCHEMA, bundled
-from cxresearch.checks import flag, optional
 from cxresearch.drafting import roles
 from cxresearch.drafting.facts import TableFacts, plain
 from cxresearch.drafting.joins import (
@@ -37,9 +35,11 @@ from cxresearch.drafting.silences import TIDY_DAYS, Silences, measure_silences
 from cxresearch.drafting.study_text import StudyText
 from cxresearch.errors import ArgumentError, CxResearchError, SourceError
 from cxresearch.explore import audit as audit_of
-from cxresearch.outputs import write_output
 from cxresearch.records.audit import Audit
 from cxresearch.study import Study, study_from
+from cxresearch.utils.bundled import STUDY_SCHEMA, bundled
+from cxresearch.utils.checks import flag, optional
+from cxresearch.utils.outputs import write_output
 
 _NOBODY = "1 = 0"  # a rule that no contact fits
 _GRADING = ("moments.bad",)
@@ -215,7 +215,7 @@ def _head(text: StudyText, tables: Sequence[TableFacts]) -> None:
     for t in tables:
         names = ", ".join(plain(c.name) for c in t.columns[:12])
         more = f" and {len(t.columns) - 12} more" if len(t.columns) > 12 else ""
-        text.comment(f"- {t.source}: {t.rows:,} rows, columns {names}{more}")
+        text.comment(f"- {t.label}: {t.rows:,} rows, columns {names}{more}")
 
 
 def _horizon(text: StudyText, silences: Silences | None, *, is_contract: bool) -> None:
@@ -236,7 +236,7 @@ def _tables(text: StudyText, tables: Sequence[TableFacts]) -> None:
     text.section("tables")
     for t in tables:
         write_reasons(text, t)
-        keys = place_keys(t.reading)
+        keys = place_keys(t.read_settings)
         text.key(t.name, {"source": t.source, **keys} if keys else t.source)
 
 

@@ -17,7 +17,8 @@ from cxresearch.drafting.facts import (
 from cxresearch.drafting.joins import Join
 from cxresearch.drafting.opening import place_keys
 from cxresearch.drafting.roles import Guess
-from cxresearch.drafting.study_text import StudyText, quoted
+from cxresearch.drafting.study_text import StudyText, rule_column
+from cxresearch.study.quoting import quote_identifier
 
 _MANY_TEXTS = 200
 
@@ -33,7 +34,7 @@ def write_source(text: StudyText, table: TableFacts) -> None:
     """The file of a section, and how it is read."""
     text.key("source", table.source)
     write_reasons(text, table)
-    for key, value in place_keys(table.reading).items():
+    for key, value in place_keys(table.read_settings).items():
         if key == "format":
             for name, inner in value.items():
                 text.key(f"format.{name}", inner)
@@ -88,23 +89,18 @@ def _joined_log(text: StudyText, log: TableFacts, lookup: Join) -> Guess | None:
         f"{plain(lookup.left[1].name)} are found there"
     )
     text.guesses += 1
-    own = [f"  a.{quote_name(c.name)}" for c in log.columns if c.name != who.name]
+    own = [f"  a.{quote_identifier(c.name)}" for c in log.columns if c.name != who.name]
     text.query(
         "query",
         [
             "select",
-            ",\n".join([*own, f"  b.{quote_name(who.name)}"]),
+            ",\n".join([*own, f"  b.{quote_identifier(who.name)}"]),
             f"from {log.name} as a join {right.name} as b "
-            f"on a.{quote_name(lookup.left[1].name)} = b.{quote_name(key.name)}",
+            f"on a.{quote_identifier(lookup.left[1].name)} = b.{quote_identifier(key.name)}",
         ],
     )
     write_null_words(text, log, right)
     return who
-
-
-def quote_name(column: str) -> str:
-    """A name as a query writes it."""
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _when(text: StudyText, log: TableFacts, customer: Guess | None, at: Guess | None) -> None:
@@ -146,7 +142,7 @@ def _one_contact(text: StudyText, log: TableFacts, customer: Guess | None, at: G
     )
     key = _find_contact_key(log, customer.name, at.name, contacts)
     if key is not None:
-        who, when, number = (quote_name(c) for c in (customer.name, at.name, key.name))
+        who, when, number = (quote_identifier(c) for c in (customer.name, at.name, key.name))
         text.comment(
             f"Each of the {key.distinct:,} values of {plain(key.name)} has one customer and one time, so it may be the "
             f"id of a contact: with the file as {log.name} under [tables], and in place of source, a query such as "
@@ -294,7 +290,7 @@ def write_moments(text: StudyText, log: TableFacts) -> None:
 
 def _by_score(text: StudyText, column: ColumnFacts) -> None:
     low, high = roles.scale_of(column) or (0, 0)
-    name = quoted(column.name)
+    name = rule_column(column.name)
     bad, good = ("<= 6", ">= 9") if (low, high) == (0, 10) else _halves(low, high)
     seen = column.describe_values() or f"from {column.low:g} to {column.high:g}"
     why = f"they lie below the middle of the scale. Distribution: {seen}"
@@ -322,7 +318,7 @@ def _candidates_for_bad(log: TableFacts) -> list[tuple[str, str]]:
     for c in log.columns:
         if c.kind == "true or false":
             rarer = c.values[-1][0] if c.values else "true"  # bad moments are seldom the rule
-            rule = quoted(c.name) if rarer == "true" else f"not {quoted(c.name)}"
+            rule = rule_column(c.name) if rarer == "true" else f"not {rule_column(c.name)}"
             result.append((rule, c.describe_values()))
         elif (
             c.kind in ("whole numbers", "numbers")
@@ -330,10 +326,10 @@ def _candidates_for_bad(log: TableFacts) -> list[tuple[str, str]]:
             and c.low is not None
             and c.low < 0 < c.high
         ):
-            result.append((f"{quoted(c.name)} < 0", f"from {c.low:g} to {c.high:g}"))
+            result.append((f"{rule_column(c.name)} < 0", f"from {c.low:g} to {c.high:g}"))
         elif c.kind == "text" and 1 < len(c.values) <= 12:
             value = c.values[-1][0].replace("'", "''")
-            result.append((f"{quoted(c.name)} = '{value}'", c.describe_values()))
+            result.append((f"{rule_column(c.name)} = '{value}'", c.describe_values()))
     return result[:10]
 
 
@@ -349,7 +345,7 @@ def _leaving(log: TableFacts) -> list[tuple[str, str]]:
         "downgrade",
     }
     return [
-        (f"{quoted(c.name)} = '{v.replace(chr(39), 2 * chr(39))}'", f"{n:,} rows")
+        (f"{rule_column(c.name)} = '{v.replace(chr(39), 2 * chr(39))}'", f"{n:,} rows")
         for c in log.columns
         if c.kind == "text"
         for v, n in c.values

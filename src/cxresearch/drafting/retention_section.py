@@ -8,7 +8,6 @@ from cxresearch.drafting import roles
 from cxresearch.drafting.facts import ColumnFacts, TableFacts, plain
 from cxresearch.drafting.joins import Retention, find_joins
 from cxresearch.drafting.log_sections import (
-    quote_name,
     write_null_words,
     write_source,
     write_time_form,
@@ -16,6 +15,7 @@ from cxresearch.drafting.log_sections import (
 from cxresearch.drafting.roles import Guess
 from cxresearch.drafting.silences import Silences
 from cxresearch.drafting.study_text import StudyText
+from cxresearch.study.quoting import quote_identifier
 
 
 def write_activity(
@@ -125,14 +125,16 @@ def _joined_end(text: StudyText, retention: Retention, described: Iterable[str])
     )
     text.guesses += 1
     kept = [
-        f"a.{quote_name(c)}" for c in (retention.customer.name, retention.start.name, *described)
+        f"a.{quote_identifier(c)}"
+        for c in (retention.customer.name, retention.start.name, *described)
     ]
+    end = quote_identifier(retention.end.name)
     text.query(
         "query",
         [
-            f"select {', '.join(kept)}, min(b.{quote_name(retention.end.name)}) as {quote_name(retention.end.name)}",
+            f"select {', '.join(kept)}, min(b.{end}) as {end}",
             f"from {table.name} as a left join {other.name} as b "
-            f"on a.{quote_name(retention.customer.name)} = b.{quote_name(whose.name)}",
+            f"on a.{quote_identifier(retention.customer.name)} = b.{quote_identifier(whose.name)}",
             f"group by {', '.join(kept)}",
         ],
     )

@@ -92,7 +92,7 @@ END = (
     "ended", "left", "quit", "exit", "deactivated", "unsubscribed", "closed", "expired", "ende", "fin",
     "kuendigung", "kundigung",
 )  # fmt: skip
-SCORE = (
+SCORE_NAMES = (
     "csat", "nps", "satisfaction", "rating", "score", "stars", "star", "ces", "grade", "bewertung", "note",
     "zufriedenheit", "calificacion", "mark",
 )  # fmt: skip
@@ -284,7 +284,7 @@ def guess_score(table: TableFacts) -> Guess | None:
     def fits(c: ColumnFacts) -> bool:
         return c.kind in ("whole numbers", "numbers") and scale_of(c) is not None and not c.is_time
 
-    return _named(table.columns, SCORE, fits, "numbers on a scale", _NOT_SCORE)
+    return _named(table.columns, SCORE_NAMES, fits, "numbers on a scale", _NOT_SCORE)
 
 
 def scale_of(column: ColumnFacts) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from typing import Any
 from cxresearch.drafting.facts import plain
 from cxresearch.errors import RuleError
 from cxresearch.study import sql
+from cxresearch.study.quoting import quote_identifier
 
 WIDTH = 118
 
@@ -32,14 +33,14 @@ def _basic(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def quoted(column: str) -> str:
+def rule_column(column: str) -> str:
     """A column as a rule names it: in quotes unless it can be written plainly."""
     try:
         if column.islower() and sql.columns_of(f"{column} is null", "moments.bad") == (column,):
             return column
     except RuleError:
         pass  # a word of SQL, or a name with a blank
-    return '"' + column.replace('"', '""') + '"'
+    return quote_identifier(column)
 
 
 class StudyText:

@@ -17,13 +17,12 @@ from collections.abc import Callable
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.engine_names import ENGINES
 from cxresearch.engines.base import (
     GROUPS,
     MANY_CLUSTERS,
+    ContactLog,
     Engine,
     Frame,
-    Moments,
     Whole,
     framed,
     schema_of,
@@ -32,16 +31,17 @@ from cxresearch.engines.duckdb import DuckDB
 from cxresearch.engines.polars import Polars
 from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.errors import EngineError, nearest
+from cxresearch.utils.engine_names import ENGINES
 
 __all__ = [
     "GROUPS",
     "MANY_CLUSTERS",
     "Along",
     "AlongSorted",
+    "ContactLog",
     "DuckDB",
     "Engine",
     "Frame",
-    "Moments",
     "Polars",
     "Whole",
     "engine",

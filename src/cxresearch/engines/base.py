@@ -29,7 +29,7 @@ MANY_CLUSTERS = (
 Bounds = Mapping[str, tuple[int, int]]
 
 
-class Moments(Protocol):
+class ContactLog(Protocol):
     """Contacts in the order of customers and time, and the same in parts that are worked on one after the other."""
 
     def frame(self, grades: Sequence[int] | None = None) -> Frame:
@@ -61,7 +61,7 @@ class Whole:
     engine: Engine
 
     def frame(self, grades: Sequence[int] | None = None) -> Frame:  # noqa: ARG002 - may is not must
-        """As `Moments.frame`."""
+        """As `ContactLog.frame`."""
         return self.moments
 
     def parts(
@@ -69,21 +69,21 @@ class Whole:
         customers: Frame,
         grades: Sequence[int] | None = None,  # noqa: ARG002 - may is not must
     ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
-        """As `Moments.parts`."""
+        """As `ContactLog.parts`."""
         return [lambda: (self.moments, customers)]
 
     def tally(self, columns: Sequence[str]) -> pl.DataFrame:
-        """As `Moments.tally`."""
+        """As `ContactLog.tally`."""
         return self.engine.tally(self.moments, columns)
 
     def customers(self) -> int:
-        """As `Moments.customers`."""
+        """As `ContactLog.customers`."""
         return int(
             self.engine.collect(self.moments.select(nw.col("customer").n_unique())).item() or 0
         )
 
     def busiest(self) -> tuple[int, int]:
-        """As `Moments.busiest`."""
+        """As `ContactLog.busiest`."""
         counts = self.moments.group_by("customer").agg(rows=nw.len())
         most = counts.select(nw.col("rows").max())
         top = counts.join(most, on="rows").select(nw.col("customer").min(), nw.col("rows").max())
@@ -116,7 +116,7 @@ class Engine(Protocol):
     def database(self, path: str, table: str) -> Any:
         """Open a table (no view) of a DuckDB file, which is not written to."""
 
-    def catalogue(self, table: str) -> Any:
+    def named_table(self, table: str) -> Any:
         """Open a table that the engine itself knows by name.
 
         Raises:
@@ -165,15 +165,19 @@ class Engine(Protocol):
     def keep(self, frame: Frame) -> Frame:
         """Compute now, so that later steps do not compute it again."""
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """Go through the rows of a log, once.
 
         Args:
-            log: cx_row, reason, and whole numbers.
+            log: cx_row, reason, whole numbers, and texts; with `labels` also ``near``, which is 0 or 1.
             bounds: column to its least and greatest value where there is no reason; rows are arranged by these columns.
+            labels: columns of texts to count by.
 
         Returns:
-            The rows with a reason (cx_row, reason), and the columns of those without.
+            The rows with a reason (cx_row, reason), the columns of those without, and the counts of those without, as
+            `counts_of_labels` makes them.
         """
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
@@ -195,20 +199,43 @@ class Engine(Protocol):
         """Bring a small result into memory."""
 
 
-def no_catalogue(table: str) -> EngineError:
+def no_named_tables(table: str) -> EngineError:
     """The error of an engine without a catalogue of tables."""
     return EngineError(
         f"{table!r} is a table of Spark's catalogue: run with the engine spark, or name a file"
     )
 
 
-def split_by_reason(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+def split_by_reason(
+    engine: Engine, log: Frame, bounds: Bounds, labels: Sequence[str]
+) -> tuple[Frame, ContactLog, pl.DataFrame]:
     """`Engine.split_rejected` where windows order for themselves, and the engine minds its memory."""
     kept = engine.keep(log)
-    fine = nw.col("reason").is_null()
-    return kept.filter(~fine).select("cx_row", "reason"), Whole(
-        kept.filter(fine).select(*bounds), engine
-    )
+    rejected = kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason")
+    fine = kept.filter(nw.col("reason").is_null())
+    counts = [
+        engine.collect(fine.group_by(c).agg(rows=nw.len(), near=nw.col("near").sum()))
+        for c in labels
+    ]
+    return rejected, Whole(fine.select(*bounds), engine), counts_of_labels(labels, counts)
+
+
+def counts_of_labels(labels: Sequence[str], counts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Counts by texts, put together: label (the column), value (the text), rows, and how many of them are near.
+
+    Args:
+        labels: the column of each of `counts`.
+        counts: of each, its texts, ``rows`` and ``near``; a text may have several rows.
+    """
+    kinds = {"label": pl.String, "value": pl.String, "rows": pl.Int64, "near": pl.Int64}
+    named = [
+        c.select(pl.lit(name).alias("label"), pl.col(name).alias("value"), "rows", "near").cast(
+            pl.Schema(kinds)
+        )
+        for name, c in zip(labels, counts, strict=True)
+    ]
+    whole = pl.concat([pl.DataFrame(schema=kinds), *named]).drop_nulls("value")
+    return whole.group_by("label", "value").agg(pl.col("rows", "near").sum()).sort("label", "value")
 
 
 def is_written(kind: Any) -> bool:

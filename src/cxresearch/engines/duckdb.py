@@ -13,19 +13,26 @@ import polars as pl
 from cxresearch.engines.base import (
     GROUPS,
     Bounds,
+    ContactLog,
     Frame,
-    Moments,
     framed,
     instant_in_format,
     is_written,
-    no_catalogue,
+    no_named_tables,
     split_by_reason,
     tally_by_query,
 )
-from cxresearch.engines.duckdb_files import confine, connected, quoted, spill_folder, stored, text
+from cxresearch.engines.duckdb_files import (
+    confine,
+    connected,
+    spill_folder,
+    stored,
+    text,
+)
 from cxresearch.engines.flows import flows_by_query
 from cxresearch.engines.polars import Polars, plain
 from cxresearch.engines.windows import Along
+from cxresearch.study.quoting import quote_identifier
 from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, duck_time
 
 if TYPE_CHECKING:
@@ -81,7 +88,7 @@ class DuckDB:
         }
         listed = ", ".join(text(p) for p in paths)
         folders = ", ".join(f"{text(n)}: {t}" for n, t in types.items())
-        columns = ", ".join(map(quoted, schema))
+        columns = ", ".join(map(quote_identifier, schema))
         source = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{{folders}}})"
         return self._relation(f"select {columns} from {source}")
 
@@ -96,9 +103,9 @@ class DuckDB:
         self.confine([path])
         return stored(self.connection, path, table, f"file_{next(self._numbers)}")
 
-    def catalogue(self, table: str) -> Any:
-        """As `Engine.catalogue`."""
-        raise no_catalogue(table)
+    def named_table(self, table: str) -> Any:
+        """As `Engine.named_table`."""
+        raise no_named_tables(table)
 
     def frame(self, data: Any) -> Any:
         """As `Engine.frame`."""
@@ -131,23 +138,26 @@ class DuckDB:
             "HUGEINT": "double",
             "UHUGEINT": "double",
         }
-        plain = [
-            f"cast({quoted(c)} as {casts[t]}) as {quoted(c)}"
+        select_list = [
+            f"cast({quote_identifier(c)} as {casts[t]}) as {quote_identifier(c)}"
             if (t := str(kind)) in casts
-            else quoted(c)
+            else quote_identifier(c)
             for c, kind in zip(raw.columns, raw.types, strict=True)
         ]
-        return framed(raw.project(", ".join(["row_number() over () as cx_row", *plain])))
+        return framed(raw.project(", ".join(["row_number() over () as cx_row", *select_list])))
 
     def number(self, frame: Frame, by: str, name: str) -> Frame:
         """As `Engine.number`."""
-        return self._over(frame, f"row_number() over (order by {quoted(by)}) - 1 as {quoted(name)}")
+        return self._over(
+            frame,
+            f"row_number() over (order by {quote_identifier(by)}) - 1 as {quote_identifier(name)}",
+        )
 
     def instant(
         self, frame: Frame, column: str, *, fmt: str | None, zone: str, name: str = "cx"
     ) -> Frame:
         """As `Engine.instant`."""
-        kind, x = frame.collect_schema()[column], quoted(column)
+        kind, x = frame.collect_schema()[column], quote_identifier(column)
         if fmt is not None and is_written(kind):
             return instant_in_format(self, frame, column, fmt=fmt, zone=zone, name=name)
         if kind.is_integer():
@@ -177,12 +187,14 @@ class DuckDB:
         zoned = [c for c in columns if getattr(frame.collect_schema()[c], "time_zone", None)]
         if not zoned:
             return frame
-        here = ", ".join(f"timezone('{zone}', {quoted(c)}) as {quoted(c)}" for c in zoned)
+        here = ", ".join(
+            f"timezone('{zone}', {quote_identifier(c)}) as {quote_identifier(c)}" for c in zoned
+        )
         return framed(nw.to_native(frame).project(f"* replace ({here})"))
 
     def repeats(self, frame: Frame, columns: Sequence[str], apart: Sequence[str]) -> Frame:  # noqa: ARG002
         """As `Engine.repeats`."""
-        same = ", ".join(quoted(c) for c in columns)
+        same = ", ".join(quote_identifier(c) for c in columns)
         return self._over(
             frame, f"row_number() over (partition by {same} order by cx_row) > 1 as cx_repeat"
         )
@@ -191,7 +203,7 @@ class DuckDB:
         """As `Engine.group`."""
         return self._over(
             frame,
-            f"cast(('0x' || substr(md5({quoted(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\"",
+            f"cast(('0x' || substr(md5({quote_identifier(column)}), 1, 8))::bigint % {GROUPS} as bigint) as \"group\"",
         )
 
     def pick(self, frame: Frame, rows: Frame) -> Frame:
@@ -204,9 +216,11 @@ class DuckDB:
         nw.to_native(frame).create(name)
         return framed(self.connection.table(name))
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """As `Engine.split_rejected`."""
-        return split_by_reason(self, log, bounds)
+        return split_by_reason(self, log, bounds, labels)
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from cxresearch.errors import EngineError
-from cxresearch.trust import SPILL, check_state, make_private
+from cxresearch.study.quoting import quote_identifier
+from cxresearch.utils.limits import engine_memory
+from cxresearch.utils.trust import SPILL, check_state, make_private
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,6 +38,8 @@ def connected() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config=shut)
     connection.execute("set timezone = 'UTC'")
     connection.execute("set temp_directory = ''")  # it would be the working folder
+    if memory := engine_memory():
+        connection.execute(f"set memory_limit = '{memory:.3f}GiB'")
     return connection
 
 
@@ -81,14 +85,11 @@ def stored(
 ) -> duckdb.DuckDBPyRelation:
     """A table of a file, which the connection knows by `name` from then on."""
     connection.execute(f"attach {text(path)} as {name} (read_only)")
-    return connection.sql(f"select * from {name}.{'.'.join(map(quoted, table.split('.')))}")
+    return connection.sql(
+        f"select * from {name}.{'.'.join(map(quote_identifier, table.split('.')))}"
+    )
 
 
 def text(value: str) -> str:
     """A text in SQL."""
     return "'" + value.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    """A name in SQL."""
-    return '"' + name.replace('"', '""') + '"'

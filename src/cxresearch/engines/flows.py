@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines.packing import Packing, between, downcast, runs, sums
+from cxresearch.engines.packing import Packing, downcast, packing_for_bounds, runs, sums
 
 if TYPE_CHECKING:
     from cxresearch.engines.base import Engine, Frame
@@ -84,7 +84,9 @@ def _packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
     bounds = {c: (int(a), int(b)) for c, a, b in zip(names, low, high, strict=True)}
     first, *others = columns
     time = (bounds["start"][0], bounds["stop"][1])
-    return between({first: bounds[first], "time": time, **{c: bounds[c] for c in others}})
+    return packing_for_bounds(
+        {first: bounds[first], "time": time, **{c: bounds[c] for c in others}}
+    )
 
 
 def _moves(frame: pl.DataFrame, pack: Packing, bits: int) -> NDArray[np.int64]:

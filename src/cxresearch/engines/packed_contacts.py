@@ -23,7 +23,7 @@ Kind = TypeVar("Kind", bound=np.generic)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """Contacts of Polars; see `Moments`.
+    """Contacts of Polars; see `ContactLog`.
 
     Attributes:
         keys: shape (contacts,), sorted.
@@ -38,7 +38,7 @@ class Packed:
     rest_packing: Packing | None = None
 
     def frame(self, grades: Sequence[int] | None = None) -> Frame:
-        """As `Moments.frame`."""
+        """As `ContactLog.frame`."""
         return self._frame(slice(None), grades)
 
     def _frame(self, part: slice, grades: Sequence[int] | None) -> Frame:
@@ -47,7 +47,7 @@ class Packed:
         if grades is not None:
             wanted = np.zeros(1 << self.packing.bits[self.packing.columns.index("grade")], np.bool_)
             wanted[list(grades)] = True
-            chosen = wanted[self.packing.only(keys, "grade")]
+            chosen = wanted[self.packing.unpack_column(keys, "grade")]
         result = self.packing.unpack(keys if chosen is None else keys[chosen], small=True)
         if self.rest is not None and self.rest_packing is not None:
             rest = self.rest[part]
@@ -58,7 +58,7 @@ class Packed:
     def parts(
         self, customers: Frame, grades: Sequence[int] | None = None
     ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
-        """As `Moments.parts`: customers are numbered group by group, so that a part is a slice."""
+        """As `ContactLog.parts`: customers are numbered group by group, so that a part is a slice."""
         people: pl.DataFrame = nw.to_native(customers)
         last = people.group_by("group").agg(pl.col("customer").cast(pl.Int64).max()).sort("group")
         last_customers = last["customer"].to_numpy()
@@ -85,8 +85,8 @@ class Packed:
         return [partial(part, *p) for p in result]
 
     def tally(self, columns: Sequence[str]) -> pl.DataFrame:
-        """As `Moments.tally`."""
-        packing = self.packing.some(columns)
+        """As `ContactLog.tally`."""
+        packing = self.packing.subset(columns)
         counts = np.zeros(1 << sum(packing.bits), np.int64)
         last = tuple(columns) == self.packing.columns[-len(columns) :]
         for start in range(0, len(self.keys), PART):
@@ -94,14 +94,14 @@ class Packed:
             packed = (
                 keys & len(counts) - 1
                 if last
-                else packing.pack([self.packing.only(keys, c) for c in columns])
+                else packing.pack([self.packing.unpack_column(keys, c) for c in columns])
             )
             counts += np.bincount(packed, minlength=len(counts))
         there = np.flatnonzero(counts)
         return packing.unpack(there).with_columns(rows=pl.Series(counts[there]))
 
     def customers(self) -> int:
-        """As `Moments.customers`."""
+        """As `ContactLog.customers`."""
         shift, result, last = self.packing.bits_below("customer"), 0, -1
         for start in range(0, len(self.keys), PART):
             customer = self.keys[start : start + PART] >> shift
@@ -112,7 +112,7 @@ class Packed:
         return result
 
     def busiest(self) -> tuple[int, int]:
-        """As `Moments.busiest`."""
+        """As `ContactLog.busiest`."""
         shift = self.packing.bits_below("customer")
         most, whose, run, last = 0, -1, 0, -1
         for start in range(0, len(self.keys), PART):

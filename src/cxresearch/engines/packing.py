@@ -37,7 +37,7 @@ class Packing:
             first,
         )
 
-    def some(self, columns: Sequence[str]) -> Packing:
+    def subset(self, columns: Sequence[str]) -> Packing:
         """How to pack some of the columns, in this order."""
         places = [self.columns.index(c) for c in columns]
         return Packing(
@@ -55,7 +55,7 @@ class Packing:
         """How many bits lie below a column's."""
         return sum(self.bits[self.columns.index(column) + 1 :])
 
-    def only(self, key: NDArray[np.int64], column: str) -> NDArray[np.int64]:
+    def unpack_column(self, key: NDArray[np.int64], column: str) -> NDArray[np.int64]:
         """One column again."""
         place = self.columns.index(column)
         return (key >> self.bits_below(column) & ((1 << self.bits[place]) - 1)) + self.low[place]
@@ -85,10 +85,10 @@ def packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
     ):
         return None
     low, high = (frame.select(getattr(pl.col(columns), how)()).row(0) for how in ("min", "max"))
-    return between({c: (a, h) for c, a, h in zip(columns, low, high, strict=True)})
+    return packing_for_bounds({c: (a, h) for c, a, h in zip(columns, low, high, strict=True)})
 
 
-def between(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
+def packing_for_bounds(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
     """How to pack columns whose values lie between these bounds, both included; None where 63 bits do not hold them."""
     bits = tuple(int(high - low).bit_length() for low, high in bounds.values())
     return (
@@ -98,13 +98,15 @@ def between(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
     )
 
 
-def between_two(bounds: Mapping[str, tuple[int, int]]) -> tuple[Packing, Packing] | None:
+def packing_of_two_for_bounds(
+    bounds: Mapping[str, tuple[int, int]],
+) -> tuple[Packing, Packing] | None:
     """How to pack columns into two integers, the first ones into the first; None where those do not hold them."""
     names = list(bounds)
     for n in range(len(names) - 1, 0, -1):
-        first = between({name: bounds[name] for name in names[:n]})
+        first = packing_for_bounds({name: bounds[name] for name in names[:n]})
         if first is not None:
-            rest = between({name: bounds[name] for name in names[n:]})
+            rest = packing_for_bounds({name: bounds[name] for name in names[n:]})
             return (first, rest) if rest else None
     return None
 
@@ -116,8 +118,8 @@ def sums(frame: pl.DataFrame, columns: Sequence[str], counts: Sequence[str]) -> 
         exact = [pl.col(c).cast(pl.Int64).sum() for c in counts]
         return downcast(frame.group_by(columns).agg(exact).sort(columns), counts)
     key = packed(frame, pack)
-    rising = bool((key[1:] >= key[:-1]).all())
-    if not rising and 1 << sum(pack.bits) <= len(
+    is_sorted = bool((key[1:] >= key[:-1]).all())
+    if not is_sorted and 1 << sum(pack.bits) <= len(
         key
     ):  # no sum of counts that fit into memory is beyond a float
         occurs = np.flatnonzero(np.bincount(key))
@@ -125,7 +127,7 @@ def sums(frame: pl.DataFrame, columns: Sequence[str], counts: Sequence[str]) -> 
         return downcast(
             pack.unpack(occurs, small=True).with_columns(map(pl.Series, counts, summed)), counts
         )
-    order = None if rising else np.argsort(key)
+    order = None if is_sorted else np.argsort(key)
     ordered = key if order is None else key[order]
     starts = runs(ordered)
     result = pack.unpack(ordered[starts], small=True)

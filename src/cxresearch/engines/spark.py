@@ -26,8 +26,8 @@ from sqlglot import expressions as exp
 from cxresearch.engines.base import (
     GROUPS,
     Bounds,
+    ContactLog,
     Frame,
-    Moments,
     framed,
     instant_in_format,
     is_written,
@@ -139,8 +139,8 @@ class Spark:
         """As `Engine.database`; DuckDB reads it, here."""
         return self._take(Polars().database(path, table))
 
-    def catalogue(self, table: str) -> DataFrame:
-        """As `Engine.catalogue`."""
+    def named_table(self, table: str) -> DataFrame:
+        """As `Engine.named_table`."""
         return self.session.table(".".join(map(_quoted, table.split("."))))
 
     def frame(self, data: Any) -> DataFrame:
@@ -289,9 +289,11 @@ class Spark:
         lasting = self.session.sparkContext.getCheckpointDir() is not None
         return native.checkpoint() if lasting else native.localCheckpoint()
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, Moments]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """As `Engine.split_rejected`."""
-        return split_by_reason(self, log, bounds)
+        return split_by_reason(self, log, bounds, labels)
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.influence import places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, estimate
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, instance
 
 
 def attributable(table: RiskTable, fit: CoxFit, weights: Mapping[str, float]) -> Estimate:

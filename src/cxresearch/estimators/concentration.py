@@ -34,12 +34,12 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import Estimate, Result, estimate, wilson
 from cxresearch.estimators.risk_sets import Array
-from cxresearch.html_tables import html_table
+from cxresearch.utils.checks import arguments, instance
+from cxresearch.utils.html_tables import html_table
 
 MIN_AGENTS = 20  # the worst tenth of fewer is one or two people
 MIN_BAD = 5.0  # expected in each half: of fewer, chance makes a rate half or twice what it is

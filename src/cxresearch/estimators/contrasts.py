@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxresearch.checks import arguments, having
 from cxresearch.errors import NotTestable, UnknownInTableError
 from cxresearch.estimators.influence import robust_error
 from cxresearch.estimators.rates import exposure_by_level
 from cxresearch.estimators.results import CoxFit, Estimate, estimate
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, having
 
 if TYPE_CHECKING:
     from cxresearch.estimators.rate_ratios import RateFit

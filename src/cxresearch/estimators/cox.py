@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 from scipy.sparse import csr_array
 
-from cxresearch.checks import arguments, fraction, instance, names, one_of
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Design, belongs, design, identify
 from cxresearch.estimators.influence import Clusters, clusters_of, robust_error
@@ -22,6 +21,7 @@ from cxresearch.estimators.partial_likelihood import (
 from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array, Ints, run_back
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, fraction, instance, names, one_of
 
 _BATCH = 1_000_000  # flows worked on at a time
 

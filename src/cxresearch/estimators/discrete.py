@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.design import Design, design, identify
@@ -25,6 +24,7 @@ from cxresearch.estimators.influence import Clusters, clusters_of, robust_error
 from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, instance
 
 _STEPS = 60
 _AT_ONCE = 4_000_000  # numbers in the largest array, of pools of times and patterns

@@ -25,13 +25,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.checks import names
 from cxresearch.errors import EstimationError, NotTestable, ShortFollowUp, nearest
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.influence import counted_clusters, places, robust_error
 from cxresearch.estimators.results import Estimate, Result, Vector, estimate
-from cxresearch.html_tables import html_table
 from cxresearch.risk.matched import MatchedTable
+from cxresearch.utils.checks import names
+from cxresearch.utils.html_tables import html_table
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

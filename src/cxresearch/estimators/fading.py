@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import optimize
 
-from cxresearch.checks import arguments, instance, optional
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.cox import cox
@@ -21,8 +20,9 @@ from cxresearch.estimators.influence import robust_error
 from cxresearch.estimators.intervals import FEW
 from cxresearch.estimators.results import Estimate, Result, estimate
 from cxresearch.estimators.risk_sets import Array
-from cxresearch.html_tables import html_table
 from cxresearch.risk.table import Feature, RiskTable
+from cxresearch.utils.checks import arguments, instance, optional
+from cxresearch.utils.html_tables import html_table
 
 _STEPS, _HALVINGS = 200, 30
 _PIECES = 20  # of the baseline, at most

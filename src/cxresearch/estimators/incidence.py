@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import NotTestable, ShortFollowUp
 from cxresearch.estimators.influence import Clusters, clusters_of, places, robust_error
 from cxresearch.estimators.intervals import FEW, cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.results import Estimate, Incidence, Vector, estimate, wilson
 from cxresearch.risk.table import AtRisk, RiskTable, at_risk
+from cxresearch.utils.checks import arguments, instance
 
 _POINTS = 200  # times at which the band around a curve is computed
 _AT_ONCE = 4_000_000  # numbers in the largest array of a batch of clusters

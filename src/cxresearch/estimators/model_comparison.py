@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import fit_design
 from cxresearch.estimators.design import belongs, design
 from cxresearch.estimators.discrete import fit_grouped_design
 from cxresearch.estimators.influence import clusters_of, places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
-from cxresearch.html_tables import html_table
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, instance
+from cxresearch.utils.html_tables import html_table
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)

@@ -25,11 +25,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.checks import arguments, flag, instance
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.influence import Clusters, robust_error
 from cxresearch.estimators.results import Estimate, Result, estimate
 from cxresearch.risk.gaps import GapTable
+from cxresearch.utils.checks import arguments, flag, instance
 
 MIN_CUSTOMERS = 50  # with two gaps or more, one of them ended, and contacts that differ
 MONTH, QUARTER, YEAR = 30, 91, 365  # days, where days are no dates

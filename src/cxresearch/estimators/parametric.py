@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, instance
 
 if TYPE_CHECKING:
     from lifelines.fitters import UnivariateFitter

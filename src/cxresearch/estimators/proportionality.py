@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from cxresearch.checks import arguments, fraction, instance, names, one_of, whole_number
 from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.design import Design, design, identify
@@ -25,8 +24,9 @@ from cxresearch.estimators.partial_likelihood import (
     tie_terms,
 )
 from cxresearch.estimators.results import Result, Vector
-from cxresearch.html_tables import html_table
 from cxresearch.risk.table import RiskTable, at_risk
+from cxresearch.utils.checks import arguments, fraction, instance, names, one_of, whole_number
+from cxresearch.utils.html_tables import html_table
 
 Transform = Literal["km", "identity", "rank", "event_rank"]
 TRANSFORMS: tuple[Transform, ...] = ("km", "identity", "rank", "event_rank")

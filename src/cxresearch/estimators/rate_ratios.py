@@ -13,15 +13,15 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import linalg, optimize
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout, covariates, layout
 from cxresearch.estimators.influence import Clusters, add_up, clusters_of, places, robust_error
 from cxresearch.estimators.rates import cells_of, edges_of, flows_in, stratum_names
 from cxresearch.estimators.results import Result, Vector, coefficients, references
 from cxresearch.estimators.risk_sets import Array
-from cxresearch.result import plain
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, instance
+from cxresearch.utils.result import plain
 
 _STEPS = 100
 

@@ -13,7 +13,6 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from cxresearch.checks import arguments, instance
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.design import Layout, layout
 from cxresearch.estimators.influence import clusters_of, places
@@ -21,6 +20,7 @@ from cxresearch.estimators.intervals import FEW, quantile
 from cxresearch.estimators.results import Result, Vector
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.checks import arguments, instance
 
 
 def expected_events(

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from cxresearch.disclosure.counts import about, readable_positions
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
-from cxresearch.html_tables import html_table
-from cxresearch.result import Result as Result  # noqa: PLC0414  # estimators take it from here
-from cxresearch.result import cell, plain
 from cxresearch.risk.table import RiskTable
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result as Result  # noqa: PLC0414  # estimators take it from here
+from cxresearch.utils.result import cell, plain
 
 
 def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from math import prod
 import numpy as np
 import polars as pl
 
-from cxresearch.checks import arguments, instance, optional
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.design import Design, design
 from cxresearch.estimators.influence import (
@@ -22,8 +21,9 @@ from cxresearch.estimators.influence import (
 from cxresearch.estimators.intervals import FEW
 from cxresearch.estimators.results import Estimate, Result, estimate, wilson
 from cxresearch.estimators.risk_sets import Array, run_back
-from cxresearch.html_tables import html_table
 from cxresearch.risk.table import Feature, RiskTable
+from cxresearch.utils.checks import arguments, instance, optional
+from cxresearch.utils.html_tables import html_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments, flag, one_of, optional, whole_number
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import History, Past, Run, band, band_names
 from cxresearch.records.contacts import GRADES, UNKNOWN
+from cxresearch.utils.checks import arguments, flag, one_of, optional, whole_number
 
 _NEVER = 10**8
 _MET = ("failed", "kept")  # by the value of an expectation's column
@@ -167,13 +168,11 @@ def moment_count(
     """
     arguments(edges=edges)
     optional(grade=grade)
-    wanted = wanted_values(
-        grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
-    )
     given = {
         "grade": grade, "attended": attended, "is_problem": is_problem, "handoff": handoff, "respect": respect,
         "solutions": solutions, "simplicity": simplicity, "responsibility": responsibility,
     }  # fmt: skip
+    wanted = wanted_values(given)
     conditions = "".join(f", {name} {given[name]}".lower() for name in wanted)
     return _count(f"moment_count({list(edges)}{conditions})", wanted, tuple(edges))
 
@@ -226,34 +225,25 @@ def contacts_before(days: int = 90, edges: tuple[int, ...] = (1, 3, 6)) -> Histo
     )
 
 
-def wanted_values(
-    grade: str | None,
-    attended: bool | None,
-    is_problem: bool | None,
-    handoff: bool | None,
-    respect: str | None,
-    solutions: str | None,
-    simplicity: str | None,
-    responsibility: str | None,
-) -> dict[str, int]:
-    """The values that columns of a moment must have.
+def wanted_values(given: Mapping[str, str | bool | None]) -> dict[str, int]:
+    """The values that columns of a moment must have, as codes.
+
+    Args:
+        given: column to value in words; None where any value does. Columns: ``grade``, flags, expectations.
 
     Raises:
         EstimationError: no such grade.
         ArgumentError: something else than true, false, kept or failed.
     """
-    flags = {"attended": attended, "is_problem": is_problem, "handoff": handoff}
-    expectations = dict(
-        zip(EXPECTATIONS_OF, (respect, solutions, simplicity, responsibility), strict=True)
-    )
-    wanted = {} if grade is None else {"grade": grade_code(grade)}
-    for name, given in flags.items():
-        if given is not None:
-            wanted[name] = int(flag(name, given))
-    for name, met in expectations.items():
-        if met is not None:
-            wanted[name] = _MET.index(one_of(name, met, _MET))
-    return wanted
+    return {name: _code(name, value) for name, value in given.items() if value is not None}
+
+
+def _code(name: str, value: Any) -> int:
+    if name == "grade":
+        return grade_code(value)
+    if name in EXPECTATIONS_OF:
+        return _MET.index(one_of(name, value, _MET))
+    return int(flag(name, value))
 
 
 def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> History:

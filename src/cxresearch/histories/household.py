@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError, nearest
 from cxresearch.histories.base import LONG_BEFORE, History, Past, Run, band, band_names
 from cxresearch.records.contacts import BAD
 from cxresearch.records.follow_up import CAUSES
+from cxresearch.utils.checks import arguments
 
 
 def household_exits(cause: str = "defection") -> History:

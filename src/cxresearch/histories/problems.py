@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
@@ -18,6 +17,7 @@ from cxresearch.histories.base import (
     instant,
 )
 from cxresearch.records.contacts import BAD, GOOD, GRADES
+from cxresearch.utils.checks import arguments
 
 _HOUR = 3_600  # seconds
 _FOR_EVER = 10**12  # seconds, longer than a problem takes that is ever resolved
@@ -87,8 +87,8 @@ def first_problem(quick_hours: int = 48) -> History:
         ]
 
     def level(run: Run) -> nw.Expr:
-        fallen = run.column("fallen")
-        state = nw.when(fallen.is_null()).then(nw.lit(0)).otherwise(0 - fallen)
+        negated_state = run.column("negated_state")
+        state = nw.when(negated_state.is_null()).then(nw.lit(0)).otherwise(0 - negated_state)
         return nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(state)
 
     name = f"first_problem({quick_hours})"
@@ -97,7 +97,7 @@ def first_problem(quick_hours: int = 48) -> History:
         levels=levels,
         required_columns=_SOLVED,
         updates=updates,
-        fold={"fallen": "min"},
+        fold={"negated_state": "min"},
         code=level,
         grades=_NO_GRADES,
         cumulative=True,
@@ -106,7 +106,7 @@ def first_problem(quick_hours: int = 48) -> History:
 
 def _rise(frame: Frame, state: nw.Expr) -> Frame:
     """A state is never left for a lower one: the greatest so far is the least of the negatives."""
-    return frame.select("customer", "tick", fallen=0 - state)
+    return frame.select("customer", "tick", negated_state=0 - state)
 
 
 def problem_state(quick_hours: int = 48) -> History:
@@ -336,9 +336,9 @@ def informed_before_problem() -> History:
     )
 
 
-def _since_seen(run: Run, column: str, levels: int, level: nw.Expr) -> nw.Expr:
+def _since_seen(run: Run, column: str, n_levels: int, level: nw.Expr) -> nw.Expr:
     """The level, after the first update; before it the first one, or the last one where that cannot be known."""
-    none = nw.when(run.left_truncated == 1).then(nw.lit(levels - 1)).otherwise(nw.lit(0))
+    none = nw.when(run.left_truncated == 1).then(nw.lit(n_levels - 1)).otherwise(nw.lit(0))
     return nw.when(run.column(column).is_null()).then(none).otherwise(level)
 
 

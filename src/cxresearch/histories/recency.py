@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import arguments
 from cxresearch.engines import Frame
 from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
@@ -25,6 +24,7 @@ from cxresearch.histories.base import (
 )
 from cxresearch.histories.counts import grade_code, wanted_values
 from cxresearch.records.contacts import GRADES
+from cxresearch.utils.checks import arguments
 
 MONTH = 30  # days
 
@@ -262,7 +262,16 @@ def moment_age(
         ArgumentError, EstimationError: as `moment_count`.
     """
     wanted = wanted_values(
-        grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
+        {
+            "grade": grade,
+            "attended": attended,
+            "is_problem": is_problem,
+            "handoff": handoff,
+            "respect": respect,
+            "solutions": solutions,
+            "simplicity": simplicity,
+            "responsibility": responsibility,
+        }
     )
 
     def hits(past: Past) -> Frame:

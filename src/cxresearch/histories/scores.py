@@ -6,11 +6,11 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Frame
 from cxresearch.histories.base import History, Past, Run, band, graded_instant
-from cxresearch.records.contact_attributes import SCORE
+from cxresearch.records.contact_attributes import SCORE_STEPS
 
 _FIFTHS = 5
 _EDGES = tuple(
-    SCORE * i // _FIFTHS for i in range(1, _FIFTHS)
+    SCORE_STEPS * i // _FIFTHS for i in range(1, _FIFTHS)
 )  # the top of the scale belongs to the highest fifth
 _LEVELS = ("none", *(str(i + 1) for i in range(_FIFTHS)), "unknown")
 _UNKNOWN = len(_LEVELS) - 1
@@ -118,13 +118,15 @@ def last_score() -> History:
     """
 
     def updates(past: Past) -> list[Frame]:
-        last = graded_instant() * (SCORE + 1) + nw.col("score")
+        last = graded_instant() * (SCORE_STEPS + 1) + nw.col("score")
         return [_scored(past).select("customer", "tick", last=last)]
 
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
         none = nw.when(run.left_truncated == 1).then(nw.lit(_UNKNOWN)).otherwise(nw.lit(0))
-        return nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE + 1), _EDGES))
+        return (
+            nw.when(last.is_null()).then(none).otherwise(1 + band(last % (SCORE_STEPS + 1), _EDGES))
+        )
 
     return History(
         name="last_score()",

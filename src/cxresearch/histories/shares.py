@@ -1,4 +1,4 @@
-"""Shares of graded moments so far: what a customer is inclined to, as far as it shows."""
+"""Shares of graded moments so far: the customer's proneness, as far as it shows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from operator import and_
 
 import narwhals.stable.v2 as nw
 
-from cxresearch.checks import optional
 from cxresearch.engines import Frame
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import History, Past, Run, band
 from cxresearch.histories.counts import EXPECTATIONS_OF, grade_code, wanted_values
 from cxresearch.records.contacts import GRADES
+from cxresearch.utils.checks import optional
 
 _EXACT = 8
 _BANDS = (9, 13, 21, 41, 81)  # numbers of moments beyond, in which shares are told apart by tenths
@@ -69,9 +69,11 @@ def graded_share(
         [(0, 1, '0/0'), (1, 4, '1/1'), (4, 6, '1/2'), (6, 9, '2/3')]
     """
     optional(grade=grade, among=among)
-    wanted = wanted_values(
-        grade, attended, is_problem, handoff, respect, solutions, simplicity, responsibility
-    )
+    given = {
+        "grade": grade, "attended": attended, "is_problem": is_problem, "handoff": handoff, "respect": respect,
+        "solutions": solutions, "simplicity": simplicity, "responsibility": responsibility,
+    }  # fmt: skip
+    wanted = wanted_values(given)
     if not wanted:
         raise EstimationError("a share needs something to count, such as grade = 'bad'")
     counted = tuple(grade_code(g) for g in (GRADES[:-1] if among is None else among))

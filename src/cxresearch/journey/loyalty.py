@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.claims.context import MIN_EXPECTED
-from cxresearch.disclosure.counts import count_text, hide
+from cxresearch.disclosure.counts import count_text, hide, rounding_note
 from cxresearch.errors import NotTestable, ShortFollowUp
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
@@ -20,15 +20,15 @@ from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import CoxFit, Estimate, Vector, estimate
 from cxresearch.explore import records_of
 from cxresearch.histories import contacts_within, grade_count
-from cxresearch.html_tables import html_table
 from cxresearch.journey.perception import in_order
 from cxresearch.journey.touchpoints import counted, has_column, strata_of, tally_moments
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
-from cxresearch.result import Result
 from cxresearch.risk.episodes import clock_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _CAUSE = "defection"
 _LEAST = 1e-9  # a chance that is not nothing, so that it has powers
@@ -237,7 +237,11 @@ class LoyaltyShift(Result):
                 )
                 for name, s in grades
             ),
-            (f"Limits at {self.level:.0%}.", "An association, not an effect."),
+            (
+                f"Limits at {self.level:.0%}.",
+                "An association, not an effect.",
+                rounding_note(self.min_cell),
+            ),
         )
 
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.checks import arguments, lookup
-from cxresearch.disclosure.counts import about
+from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import cells_to_hide
 from cxresearch.errors import EstimationError, NotTestable, UnknownNameError, nearest
 from cxresearch.estimators.results import Estimate, wilson
-from cxresearch.html_tables import html_table
 from cxresearch.journey.touchpoints import MOST, Place, attribute_records, has_column, places_of
 from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.records import Records
-from cxresearch.result import Result
 from cxresearch.study import Study
+from cxresearch.utils.checks import arguments, lookup
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _BY = ("owner", "touchpoint", "channel")
 _ALL = "all"
@@ -126,7 +126,11 @@ class Scorecard(Result):
             notes,
         )
         answered = [
-            (n, about(m, self.min_cell), *(about(s.answered, self.min_cell) for s in cells))
+            (
+                n,
+                count_text(m, self.min_cell),
+                *(count_text(s.answered, self.min_cell) for s in cells),
+            )
             for (n, cells), m in zip(rows, self.moments, strict=True)
         ]
         return kept + html_table(

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from cxresearch.errors import SourceError
 from cxresearch.study import Study
-from cxresearch.trust import is_confirmed, is_local
+from cxresearch.utils.trust import is_confirmed, is_local
 
 _VARIABLE = re.compile(r"\$\{\w+\}")
 _SCHEMES = ("postgresql://", "postgres://")

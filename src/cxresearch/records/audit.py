@@ -11,10 +11,8 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.atomic import atomic_write
-from cxresearch.engines import Engine, Frame, Moments
+from cxresearch.engines import ContactLog, Engine, Frame
 from cxresearch.errors import SourceError, nearest
-from cxresearch.html_tables import html_table
 from cxresearch.records.audit_values import Count, Day, FactValue, Share
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.contracts import MissingWords
@@ -23,10 +21,12 @@ from cxresearch.records.files import SourceNote
 from cxresearch.records.follow_up import Window
 from cxresearch.records.lapses import Lapse
 from cxresearch.records.warnings import DataWarning
-from cxresearch.result import Result, plain
 from cxresearch.study import Study
 from cxresearch.study.validation import DATED_EVENT_COLUMNS
-from cxresearch.trust import check_state, make_private
+from cxresearch.utils.atomic import atomic_write
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result, plain
+from cxresearch.utils.trust import check_state, make_private
 
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"  # the wide forms as well: some spreadsheets take them for the narrow ones
 
@@ -286,7 +286,7 @@ class Tallied:
         return sum(self.grades)
 
 
-def tallied(contacts: Moments) -> Tallied:
+def tallied(contacts: ContactLog) -> Tallied:
     """Count the contacts of the customers."""
     by = contacts.tally(("grade", "both", "leaving"))
     bad = by.filter(grade=0)

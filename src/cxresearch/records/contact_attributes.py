@@ -22,7 +22,7 @@ FLAGS = ("is_problem", "handoff")
 EXPECTATIONS = ("respect", "solutions", "simplicity", "responsibility")
 NAMES = ("touchpoint", "channel", "owner", "agent")
 CONTACT_ATTRIBUTES = ("attended", *FLAGS, "score", *EXPECTATIONS, "level", *NAMES)
-SCORE = 1000  # steps of a scale
+SCORE_STEPS = 1000  # steps of a scale
 _NONE = nw.lit(-1)
 _TEXTS = (nw.String, nw.Categorical, nw.Enum)
 
@@ -56,19 +56,13 @@ def fitting(
     """
     kept = {}
     for name, column in columns.items():
-        kind, wanted = schema[column], ""
+        kind, wanted = schema[column], needed(name, schema[column])
         if name in ("grade", "level", *NAMES) and (
             kind.is_nested() or kind in (nw.Binary, nw.Duration, nw.Object)
         ):
             raise DataError(
                 f"interactions.{name}: the column {column!r} must hold text or numbers, holds {kind}"
             )
-        if name in ("attended", *FLAGS) and not (
-            kind == nw.Boolean or kind.is_numeric() or kind in _TEXTS
-        ):
-            wanted = "true or false"
-        if name in EXPECTATIONS and not kind.is_numeric():
-            wanted = "numbers"
         if wanted and name in declared:
             raise DataError(
                 f"interactions.{name}: the column {column!r} must hold {wanted}, holds {kind}"
@@ -76,6 +70,13 @@ def fitting(
         if not wanted:
             kept[name] = column
     return kept
+
+
+def needed(name: str, kind: nw.dtypes.DType) -> str:
+    """What a column would have to hold to be a flag or an expectation, in words; empty where it can be what it is."""
+    if name in ("attended", *FLAGS):
+        return "" if kind == nw.Boolean or kind.is_numeric() or kind in _TEXTS else "true or false"
+    return "numbers" if name in EXPECTATIONS and not kind.is_numeric() else ""
 
 
 def with_name_codes(
@@ -142,13 +143,31 @@ def expressions(
     return {name: value.cast(nw.Int32) for name, value in made.items()}
 
 
+def labels(
+    study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+) -> dict[str, nw.Expr]:
+    """What contacts are called, by name of the attribute, as text: names, and a hand-off where there is one.
+
+    Args:
+        study: its words for true.
+        schema: the log's columns.
+        columns: canonical name to column.
+    """
+    made = {name: _text(nw.col(columns[name])) for name in NAMES if name in columns}
+    if "handoff" in columns:
+        column = columns["handoff"]
+        is_true = flag(column, schema[column], study.interactions) == 1
+        made["handoff"] = nw.when(is_true).then(nw.lit("yes"))
+    return made
+
+
 def bounds(
     wanted: Collection[str], names: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[int, int]]:
     """The least and the greatest value of each contact attribute."""
     most = dict.fromkeys(("attended", *FLAGS, *EXPECTATIONS), 1)
     most |= {
-        "score": SCORE,
+        "score": SCORE_STEPS,
         "level": len(LEVELS_OF_SERVICE) - 1,
         **{n: len(v) - 1 for n, v in names.items()},
     }
@@ -217,7 +236,7 @@ def _score(column: str, scale: tuple[float, float]) -> nw.Expr:
     low, high = scale
     x = nw.col(column).cast(nw.Float64)
     known = (x >= low) & (x <= high)  # neither null nor not-a-number
-    steps = ((x - low) * (SCORE / (high - low)) + 0.5).floor()
+    steps = ((x - low) * (SCORE_STEPS / (high - low)) + 0.5).floor()
     return nw.coalesce(nw.when(known).then(steps.cast(nw.Int64)), _NONE)
 
 

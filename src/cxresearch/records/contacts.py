@@ -172,6 +172,7 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
     return nw.when(score >= low, score <= high).then(graded)  # neither null nor not-a-number
 
 
+LABEL = "cx_label_"  # before the names of `cxresearch.records.contact_attributes.labels`
 OPTIONAL = ("grade", *contact_attributes.CONTACT_ATTRIBUTES, *dated_events.DATES)
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _ODD = rf"^$|^[{BLANKS}]|[{BLANKS}]$|[.]0+$"  # text that `identity` may change
@@ -304,7 +305,8 @@ def _no_numbers(
 def read_log(study: Study, engine: Engine, required_columns: Collection[str] | None = None) -> Raw:
     """Read the interaction log.
 
-    Columns: cx_row, id (text), day, second, grade, both, reason, the contact attributes, and times of dated events.
+    Columns: cx_row, id (text), day, second, grade, both, reason, the contact attributes, times of dated events, and of
+    contracts what contacts are called.
 
     Args:
         study: whose log.
@@ -379,6 +381,11 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
 
+    labels = {
+        f"{LABEL}{name}": text
+        for name, text in contact_attributes.labels(study, schema, columns).items()
+        if study.retention.kind == "contract"
+    }
     surveyed = _surveyed(study, schema, columns, visible, numbers, stored, unread)
 
     def table(who: nw.Expr, **odd: nw.Expr) -> Frame:
@@ -392,6 +399,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             first_reason(tests, LOG_REASONS).alias("reason"),
             **active(study, visible, columns),
             **more,
+            **labels,
             **surveyed,
             **odd,
         )
@@ -407,8 +415,17 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         names=names,
         attributes=tuple(sorted(wanted)),
         dates=tuple(dates),
+        labels=tuple(labels),
         available=available,
         has_active=study.retention.active is not None,
+        left_out=tuple(
+            (name, str(schema[name]).lower(), needed)
+            for name in contact_attributes.CONTACT_ATTRIBUTES
+            if name in schema
+            and getattr(settings, name, None) is None
+            and stored[name] != nw.String
+            if (needed := contact_attributes.needed(name, schema[name]))
+        ),
         graded_by=graded_by(study, columns),
     )
 
@@ -457,6 +474,11 @@ def _surveyed(
     for name in ("score", *contact_attributes.EXPECTATIONS):
         if columns.get(name) in numbers and stored[columns[name]] == nw.String:
             missing[name] = nw.col(f"cx_{columns[name]}_none")
+    for name in contact_attributes.EXPECTATIONS:
+        # a column that the study does not name, and that holds words: it is left out, which is said
+        if name not in columns and stored.get(name) == nw.String:
+            is_word = ~_is_number(name, settings) & ~_is_empty(name, settings)
+            unknown[name] = nw.when(is_word).then(nw.col(name).str.strip_chars(BLANKS))
     hits = {
         name: condition(study, name, visible, columns).holds
         for name in ("bad", "neutral", "good", "exclude")

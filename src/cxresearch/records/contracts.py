@@ -83,8 +83,11 @@ class Raw:
         attributes: of a log, what is known of a contact besides its grade.
         dates: of a log, the columns that hold seconds since 1970 of dated events; see
             `cxresearch.records.dated_events`.
+        labels: of a log of contracts, the columns with what contacts are called, as text.
         available: of a log, what histories may read; see `available_columns`.
         has_active: of a log, whether it says which contacts keep a customer active.
+        left_out: of a log, attributes that the study does not name, whose columns cannot be what they are called: name,
+            the type held, what would be needed.
         graded_by: of a log, how its contacts are graded, in words.
         missing: of a retention table, the words for nothing in its columns.
     """
@@ -97,8 +100,10 @@ class Raw:
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     available: frozenset[str] = frozenset()
     has_active: bool = False
+    left_out: tuple[tuple[str, str, str], ...] = ()
     graded_by: str = ""
     missing: tuple[MissingWords, ...] = ()
 
@@ -431,6 +436,10 @@ def resolve(
     for canonical, column in declared.items():
         if column not in schema:
             hint = "; a date is written without quotes" if canonical.startswith("observed") else ""
+            if any(c.startswith("__UNNAMED__") for c in schema):
+                hint = (
+                    "; if a title stands above the names, pass over it with skip_rows under format"
+                )
             raise DataError(
                 f"{where}.{canonical}: {section_source(study, where)} has no column {column!r}"
                 f"{nearest(column, schema)}{hint}; it has: {_listed(schema)}"
@@ -484,7 +493,8 @@ def check_types(
         if not fits:
             key = "at_format" if canonical == "at" else "date_format"
             is_count = canonical != "customer" and dtype.is_numeric()
-            hint = f'; say what the numbers count, as in {key} = "epoch_ms"' if is_count else ""
+            hint = f'; say what the numbers count, as in {key} = "epoch_ms" or, of a spreadsheet, "excel"'
+            hint = hint if is_count else ""
             raise DataError(
                 f"{where}.{canonical}: the column {column!r} must hold {wanted}, holds {_called(dtype)}{hint}"
             )

@@ -9,11 +9,9 @@ from functools import partial
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.checks import instance, optional
-from cxresearch.engines import Engine, Frame, Moments, Whole
+from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import ArgumentError, DataError
-from cxresearch.html_tables import html_table
 from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
     Audit,
@@ -54,6 +52,7 @@ from cxresearch.records.find_warnings import (
     contact_warnings,
     customer_warnings,
     event_warnings,
+    label_warnings,
     lapse_warnings,
     log_warnings,
     rejection_warnings,
@@ -77,10 +76,12 @@ from cxresearch.records.rejections import (
     need_rows,
     quarantine_of,
 )
-from cxresearch.records.sources import reading, section_source, source_notes, table_rows
+from cxresearch.records.sources import clear_read_errors, section_source, source_notes, table_rows
 from cxresearch.records.survey import Survey
 from cxresearch.records.unreadable import unreadable_facts
 from cxresearch.study import Study
+from cxresearch.utils.checks import instance, optional
+from cxresearch.utils.html_tables import html_table
 
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
@@ -123,7 +124,7 @@ class Records:
 
     study: Study
     engine: Engine
-    contacts: Moments
+    contacts: ContactLog
     dated_events: Frame
     customers: Frame
     window: Window
@@ -224,12 +225,12 @@ def read_records(
     instance("study", study, Study, "a study, as read_study gives it")
     engine = _engine_of(engine)
     tables = table_rows(study, engine)
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine, required_columns)
         log, window, days, seen = window_of_log(study, engine, raw)
     if study.retention.kind == "activity":
         return _activity(study, engine, raw, log, window, days, seen, tables)
-    with reading(study, f"retention ({section_source(study, 'retention')})"):
+    with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         who = read_customers(study, engine)
         if who.dated != raw.dated:
             raise DataError(
@@ -245,21 +246,21 @@ def read_records(
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
-    with reading(study, f"retention ({section_source(study, 'retention')})"):
+    with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
     causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
     doubts = (
-        *log_warnings(study, seen, days, window, dated=raw.dated),
+        *log_warnings(study, raw, seen, days, window),
         *cause_warnings(causes),
         *table_warnings(study, engine, rows, window, dated=raw.dated),
         *customer_warnings(study, engine, customers, window, fixed),
     )
     whose = engine.keep(_whose(rows, customers))
     del rows, first  # before the log is gone through
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
-        rejected, contacts = _split_rejected(engine, matched, customers, window, raw)
+        rejected, contacts, label_counts = _split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
@@ -287,6 +288,7 @@ def read_records(
             *rejection_warnings((*log_findings, *findings), reads),
             *contact_warnings(engine, contacts, customers, tally, seen, log_findings),
             *event_warnings(engine, happened, customers, raw.dates),
+            *label_warnings(study, label_counts),
         )
         unreadable = (
             *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
@@ -332,7 +334,7 @@ def columns_of(study: Study, engine: Engine | str = "polars") -> frozenset[str]:
     Raises:
         SourceError, DataError: as `read_records`.
     """
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         return available_columns(study, _engine_of(engine))
 
 
@@ -342,7 +344,7 @@ def possible_grades_of(study: Study, engine: Engine | str = "polars") -> frozens
     Raises:
         SourceError, DataError: as `read_records`.
     """
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         return possible_grades(study, _engine_of(engine))
 
 
@@ -373,7 +375,7 @@ def _activity(
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
     declared, has_inactive = study.retention.gap_days or 0, study.retention.active is not None
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
         log = engine.keep(log.with_columns(reason=nw.coalesce("reason", late)))
@@ -395,7 +397,7 @@ def _activity(
             findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
             fine = log.filter(nw.col("reason").is_null())
     about = _about_customers(study, engine, everyone)
-    with reading(study, f"interactions ({section_source(study, 'interactions')})"):
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
         customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
         customers, levels = leveled(customers, about.fixed, engine)
@@ -409,7 +411,7 @@ def _activity(
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
             leaving=nw.lit(0)
         )
-        _, contacts = _split_rejected(engine, whose, customers, window, raw)
+        _, contacts, _ = _split_rejected(engine, whose, customers, window, raw)
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
@@ -459,7 +461,7 @@ def _activity(
         findings=(*findings, *about.findings),
         facts=facts,
         warnings=(
-            *log_warnings(study, seen, days, window, dated=raw.dated),
+            *log_warnings(study, raw, seen, days, window),
             *rejection_warnings(findings, {"interactions": read}),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
             *lapse_warnings(lapse, Share(back, n)),
@@ -500,7 +502,7 @@ def _about_customers(study: Study, engine: Engine, everyone: Frame) -> _AboutCus
     if not study.has_customer_table:
         return _AboutCustomers(everyone=everyone)
     settings = study.customers
-    with reading(study, f"customers ({section_source(study, 'customers')})"):
+    with clear_read_errors(study, f"customers ({section_source(study, 'customers')})"):
         raw = read_customer_table(study, engine)
         findings, read, kept = count_customer_table(engine, raw)
         told = describe(everyone, raw, engine)
@@ -570,14 +572,16 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
         ),
     ]
     reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    leaving = (nw.col("day") == nw.col("exit")) & (nw.col("event") > 0)
-    return x.with_columns(leaving=leaving.cast(nw.Int32), reason=reason)
+    left = nw.col("event") > 0
+    leaving = (nw.col("day") == nw.col("exit")) & left
+    near = nw.coalesce((nw.col("exit") - nw.col("day") <= 1) & left, nw.lit(False))
+    return x.with_columns(leaving=leaving.cast(nw.Int32), near=near.cast(nw.Int32), reason=reason)
 
 
 def _split_rejected(
     engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
-) -> tuple[Frame, Moments]:
-    """Rows with a reason, and the contacts that have none in the order of customers and time."""
+) -> tuple[Frame, ContactLog, pl.DataFrame]:
+    """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {
         "customer": (0, int(last or 0)),
@@ -589,7 +593,8 @@ def _split_rejected(
         **({"active": (0, 1)} if raw.has_active else {}),
         **contact_attributes.bounds(raw.attributes, raw.names),
     }
+    labels = [*raw.labels, "near"] if raw.labels else []
+    rows = log.with_columns(both=nw.col("both").cast(nw.Int32))
     return engine.split_rejected(
-        log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds),
-        bounds,
+        rows.select("cx_row", "reason", *bounds, *labels), bounds, raw.labels
     )

@@ -9,28 +9,28 @@ from functools import partial
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.checks import one_of
-from cxresearch.engines import Engine, Frame, Moments, Whole
+from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.errors import ArgumentError
 from cxresearch.records.records import Records
+from cxresearch.utils.checks import one_of
 
 
 @dataclass(frozen=True, slots=True)
 class _Restricted:
-    """Contacts of some customers; see `Moments`."""
+    """Contacts of some customers; see `ContactLog`."""
 
-    contacts: Moments
+    contacts: ContactLog
     who: Frame
     engine: Engine
 
     def frame(self, grades: Sequence[int] | None = None) -> Frame:
-        """As `Moments.frame`."""
+        """As `ContactLog.frame`."""
         return _of_customers(self.contacts.frame(grades), self.who)
 
     def parts(
         self, customers: Frame, grades: Sequence[int] | None = None
     ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
-        """As `Moments.parts`: a part of all contacts at a time, and of it those of these customers."""
+        """As `ContactLog.parts`: a part of all contacts at a time, and of it those of these customers."""
 
         def restricted(part: Callable[[], tuple[Frame, Frame]]) -> tuple[Frame, Frame]:
             contacts, theirs = part()
@@ -39,15 +39,15 @@ class _Restricted:
         return [partial(restricted, part) for part in self.contacts.parts(customers, grades)]
 
     def tally(self, columns: Sequence[str]) -> pl.DataFrame:
-        """As `Moments.tally`."""
+        """As `ContactLog.tally`."""
         return self._whole().tally(columns)
 
     def customers(self) -> int:
-        """As `Moments.customers`."""
+        """As `ContactLog.customers`."""
         return self._whole().customers()
 
     def busiest(self) -> tuple[int, int]:
-        """As `Moments.busiest`."""
+        """As `ContactLog.busiest`."""
         return self._whole().busiest()
 
     def _whole(self) -> Whole:

@@ -18,7 +18,15 @@ from cxresearch.engines.duckdb_files import spill_folder
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.records import postgres
 from cxresearch.records.files import KINDS, FileReader, SourceNote
-from cxresearch.study import Customers, Interactions, Retention, Source, Study, Table
+from cxresearch.study import (
+    Customers,
+    Interactions,
+    Retention,
+    Source,
+    Study,
+    Table,
+    check_names,
+)
 from cxresearch.study import sql as queries
 from cxresearch.study.timestamps import is_number_format
 from cxresearch.study.validation import DATED_EVENT_COLUMNS
@@ -36,7 +44,7 @@ _ADVICE = (
     ),
     (
         "(?i)^(?!.*parquet).*(more fields than|malformed|could not parse)",
-        "look at quotes and separators; say under format how it is written",
+        "look at quotes, separators and line ends; say under format how it is written",
     ),
     (
         "(?i)schema (names|lengths) differ|extra columns|missing column",
@@ -51,7 +59,7 @@ _ADVICE = (
 
 
 @contextmanager
-def reading(study: Study, field: str) -> Iterator[None]:
+def clear_read_errors(study: Study, field: str) -> Iterator[None]:
     """Turn the message of an engine about a bad file into one clear error, without secrets."""
     try:
         yield
@@ -131,7 +139,7 @@ def table_rows(study: Study, engine: Engine) -> tuple[tuple[str, int], ...]:
     counts = []
     _confine(study, engine)
     for name, raw in _tables(study, engine).items():
-        with reading(study, f"tables.{name}"):
+        with clear_read_errors(study, f"tables.{name}"):
             counts.append((name, int(engine.collect(nw.from_native(raw).select(nw.len())).item())))
     return tuple(counts)
 
@@ -154,7 +162,7 @@ def _table(study: Study, engine: Engine, name: str, table: Table, before: dict[s
 
 
 def _frame(study: Study, engine: Engine, name: str) -> Any:
-    with reading(study, name):
+    with clear_read_errors(study, name):
         try:
             return engine.frame(study.frames[name])
         except (TypeError, AttributeError):
@@ -165,17 +173,17 @@ def _frame(study: Study, engine: Engine, name: str) -> Any:
 
 
 def _query(study: Study, engine: Engine, sql: str, field: str, tables: dict[str, Any]) -> Any:
-    with reading(study, field):
+    with clear_read_errors(study, field):
         schemas = {name: dict(schema_of(raw)) for name, raw in tables.items()}
     checked = queries.query(sql, field, tuple(tables), schemas)
-    with reading(study, field):
+    with clear_read_errors(study, field):
         result = engine.query(checked, tables)
         schema_of(result)  # an unknown column shows here
     return result
 
 
 def _served(study: Study, engine: Engine, source: str, sql: str, where: str, ids: list[str]) -> Any:
-    with reading(study, f"{where}.query"):
+    with clear_read_errors(study, f"{where}.query"):
         raw = engine.parquet(
             [str(postgres.fetched(study, engine, source, sql, where, ids))], hive=False
         )
@@ -229,7 +237,7 @@ def _file(study: Study, engine: Engine, section: Source, where: str, text: list[
         )
     if empty:
         raise SourceError(f"{at}: {template!r} is empty: a file of 0 bytes")
-    with reading(study, f"{at} ({template})"):
+    with clear_read_errors(study, f"{at} ({template})"):
         paths, table = _prepare(study, engine, section, where, files, text, f"{at}: {template!r}")
         raw = engine.parquet(paths, hive=hive) if table is None else engine.table(table)
         schema_of(raw)  # a file of another kind than its name suggests fails here
@@ -285,8 +293,8 @@ def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
         raise SourceError(
             f"{field}: no file for {template!r} (relative names start at the study file's folder)"
         )
-    with reading(study, f"{field} ({template})"):
-        raw = engine.database(str(file), table) if kind == "duckdb" else engine.catalogue(place)
+    with clear_read_errors(study, f"{field} ({template})"):
+        raw = engine.database(str(file), table) if kind == "duckdb" else engine.named_table(place)
         schema_of(raw)  # a table that is not there shows here
     return raw
 
@@ -337,6 +345,7 @@ def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
         start = folder.joinpath(*parts[:fixed])
         result = [p for p in start.glob(str(Path(*parts[fixed:]))) if p.is_file()]
     files = sorted(result)
+    check_names(files)
     return [str(f) for f in files], any(
         "=" in part for f in files for part in f.relative_to(start).parts[:-1]
     )

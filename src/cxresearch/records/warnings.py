@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from cxresearch.disclosure.counts import round_count
 from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.result import Result
+from cxresearch.utils.result import Result
 
 
 class Times(msgspec.Struct, frozen=True, tag=True):
@@ -73,6 +74,14 @@ SENTENCES = {
     "unknown_words": (
         "{rows} contacts have in {column} a word that is no {column}: their {column} is unknown",
         "name under {key} what means nothing, or write rules under [moments]",
+    ),
+    "column_of_words": (
+        "{rows} contacts hold text in {column}, where a number is needed: the column is left out",
+        "name under {key} what means that there is no number",
+    ),
+    "column_left_out": (
+        "the log has a column {column}, which is left out: it holds {held} instead of {wanted}",
+        "name the column that is meant under {key}, or rename this one",
     ),
     "one_customer": (
         "{rows} contacts are of a single customer: it may stand for everybody who was not known",
@@ -223,4 +232,11 @@ def _public(value: WarningValue, min_cell: int) -> WarningValue:
     is_small = (isinstance(value, Count | Share) and 0 < value.count < min_cell) or (
         isinstance(value, Share) and 0 < value.total - value.count < min_cell
     )
-    return Hidden(min_cell) if is_small else value
+    if is_small:
+        return Hidden(min_cell)
+    if isinstance(value, Count):
+        return Count(round_count(value.count, min_cell))
+    if isinstance(value, Share):  # the share that is written is made of the rounded counts
+        rounded = round_count(value.count, min_cell)
+        return Share(rounded, max(round_count(value.total, min_cell), rounded))
+    return value

@@ -7,14 +7,14 @@
     pages/cards, overview, interval_bar  the first screen
     pages/claim_page                 the readings behind a verdict
     pages/provenance                 the audit, and what made the page
-    pages/html, policy               an executed notebook to one offline file
+    pages/html, content_security         an executed notebook to one offline file
     pages/site, changes, verdict_history  the index, what has changed, each claim over the runs
     pages/stale                      the notice on a page that could not be remade
     runs/run                         a run, from the study to the pages
     runs/plan                        which pages, and the parameters of their notebooks
     runs/lock                        one run at a time, and how one is stopped
     runs/kernel                      notebooks executed by papermill, without secrets in their output
-    runs/build, publish              from executed notebooks to files that appear together
+    runs/build, commit_files         from executed notebooks to files that appear together
     runs/manifest                    the pages in a folder, and whether they are up to date
     runs/ledger                      the results of every run, kept
     runs/pdf                         a page on paper

@@ -11,10 +11,10 @@ import polars as pl
 from cxresearch.engines import Frame, framed
 from cxresearch.engines.packing import sums
 from cxresearch.errors import NotTestable
-from cxresearch.html_tables import html_table
 from cxresearch.records.contacts import BAD, UNKNOWN
 from cxresearch.records.records import Records
-from cxresearch.result import Result
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 _KEYS, _COUNTS = ("agent", "stratum", "half"), ("moments", "bad")
 

@@ -21,7 +21,6 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
-from cxresearch.atomic import atomic_write
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
 from cxresearch.records.lapses import Lapse
@@ -32,7 +31,8 @@ from cxresearch.risk.gaps import GapTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
-from cxresearch.trust import check_state, is_signed, make_private, signature, signed, unsigned
+from cxresearch.utils.atomic import atomic_write
+from cxresearch.utils.trust import check_state, is_signed, make_private, signature, signed, unsigned
 
 Table = RiskTable | MatchedTable | AgentTable | GapTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
@@ -40,7 +40,7 @@ KEPT = 8  # states of the inputs that are kept, the last ones used
 # stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
 # as after a correction of how something is counted. Files of another number are not read. A test in
 # `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
-FORMAT = 5
+FORMAT = 6
 _LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
@@ -175,6 +175,16 @@ class Cache:
         plain = {k: v for k, v in fields.items() if k not in frames}
         self._write(f"{name}.json", msgspec.json.encode(plain | {"parts": list(frames)}))
 
+    def read_result(self, name: str) -> bytes | None:
+        """What was computed of the tables, if it is kept under that name."""
+        with _missing():
+            return self._read(name)
+        return None
+
+    def keep_result(self, name: str, content: bytes) -> None:
+        """Keep what was computed of the tables."""
+        self._write(name, content)
+
     def _read(self, name: str) -> bytes:
         """What this user has kept under a name; whatever else lies there is made again."""
         content = (self.folder / name).read_bytes()
@@ -194,7 +204,7 @@ class Cache:
         with suppress(OSError):
             if not self.folder.exists():
                 make_private(self.folder)
-                _forget(self.folder.parent)
+                _forget(self.folder)
             _replace(self.folder / name, content)
 
 
@@ -279,19 +289,29 @@ def _version() -> str:
     return " ".join((f"format {FORMAT}", *(f"{name} {version(name)}" for name in _LIBRARIES)))
 
 
-def _forget(folder: Path) -> None:
-    """Drop all but the last states."""
-    states = sorted(
-        (p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True
+def _forget(newest: Path) -> None:
+    """Drop all but the last states; the newest stays, whatever the clock says."""
+    others = sorted(
+        (p for p in newest.parent.iterdir() if p.is_dir() and p != newest),
+        key=lambda p: p.stat().st_mtime,
+        reverse=True,
     )
-    for old in states[KEPT:]:
+    for old in others[KEPT - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
 def _missing() -> Iterator[None]:
     """What is not there, or not whole, is not kept."""
-    with suppress(OSError, msgspec.MsgspecError, pl.exceptions.PolarsError, KeyError, TypeError):
+    with suppress(
+        OSError,
+        msgspec.MsgspecError,
+        pl.exceptions.PolarsError,
+        KeyError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ):
         yield
 
 

@@ -16,11 +16,11 @@ from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError,
 from cxresearch.histories import History
 from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
-from cxresearch.html_tables import html_table
 from cxresearch.records.follow_up import CAUSES
 from cxresearch.records.records import Records
-from cxresearch.result import Result, plain
 from cxresearch.study import Study
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,15 +89,15 @@ class Exclusion(Result):
     customers: int
 
 
-def summed(asides: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
+def summed(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
     """One aside per reason, in the order in which the reasons came."""
     counts: dict[str, int] = {}
-    for a in asides:
+    for a in exclusions:
         counts[a.reason] = counts.get(a.reason, 0) + a.customers
     return tuple(Exclusion(reason, n) for reason, n in counts.items())
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Episodes(Result):
     """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
 
@@ -111,7 +111,7 @@ class Episodes(Result):
         causes: names of the events; position 0 is "still there when last seen".
         clock: what start and stop count.
         engine: where the frame lives.
-        asides: customers left out, with the reason.
+        exclusions: customers left out, with the reason.
 
     Example:
         >>> import polars as pl
@@ -132,7 +132,7 @@ class Episodes(Result):
     causes: tuple[str, ...]
     clock: str
     engine: Engine
-    asides: tuple[Exclusion, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
 
     def __repr__(self) -> str:
         names = ", ".join((*self.histories, *self.fixed)) or "no histories"
@@ -146,7 +146,7 @@ class Episodes(Result):
             ),
             *((f"fixed {name}", "as of the entry") for name in self.fixed),
             ("ends", ", ".join(self.causes)),
-            *((f"not at risk: {a.reason}", count_text(a.customers)) for a in self.asides),
+            *((f"not at risk: {a.reason}", count_text(a.customers)) for a in self.exclusions),
         ]
         return html_table(
             f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}",
@@ -192,7 +192,7 @@ class Episodes(Result):
             "causes": plain(self.causes),
             "histories": {name: plain(h.levels) for name, h in self.histories.items()},
             "fixed": plain(self.fixed),
-            "asides": plain(self.asides),
+            "exclusions": plain(self.exclusions),
             "rows": plain(self.to_polars()),
         }
 
@@ -315,13 +315,13 @@ def episodes(
     contact = isinstance(clock, ContactClock)
     x = (line or timeline(records, clock, histories.values())).states(histories)
     x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
-    asides: tuple[Exclusion, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
     everyone = records.customers
     if observed_from_start:
         unseen = int(engine.collect(everyone.select(nw.col("left_truncated").sum())).item() or 0)
         everyone = everyone.filter(nw.col("left_truncated") == 0)
         why = "seen only from after their start: the log does not show their first moments"
-        asides = (Exclusion(why, unseen),) if unseen else ()
+        exclusions = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)
     levels = {name: records.levels[name] for name in fixed}
     if contact:
@@ -364,7 +364,15 @@ def episodes(
         *fixed,
         *(("cx_begin",) if cohorts else ()),
     )
-    return Episodes(x, dict(histories), levels, CAUSES, clock.name, engine, asides)
+    return Episodes(
+        frame=x,
+        histories=dict(histories),
+        fixed=levels,
+        causes=CAUSES,
+        clock=clock.name,
+        engine=engine,
+        exclusions=exclusions,
+    )
 
 
 def _with_first_tick(records: Records, who: Frame, observed_from: int | None) -> Frame:
@@ -423,13 +431,13 @@ def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None =
         exclude_from: leave out customers who stood at or above this level at time 0 already.
 
     Returns:
-        The episodes, with asides for customers who left on that very day and for those left out by `exclude_from`.
+        The episodes, with exclusions for customers who left on that very day and for those left out by `exclude_from`.
 
     Raises:
         EstimationError: no such history or level, or a history that can also fall.
     """
     eps = replace(eps, frame=eps.engine.keep(eps.frame))
-    origins, asides = first_reach(eps, history, level, exclude_from=exclude_from)
+    origins, exclusions = first_reach(eps, history, level, exclude_from=exclude_from)
     x = eps.frame.join(origins.select("customer", "origin"), on="customer")
     x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
     x = x.with_columns(
@@ -439,7 +447,9 @@ def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None =
     clock = eps.clock if eps.clock == "contact" else f"days since {history} {level}"
     if COHORT in eps.fixed:
         x = x.with_columns(_cohort(nw.col("cx_begin") + nw.col("origin")).alias(COHORT))
-    return replace(eps, frame=x.drop("origin"), clock=clock, asides=(*eps.asides, *asides))
+    return replace(
+        eps, frame=x.drop("origin"), clock=clock, exclusions=(*eps.exclusions, *exclusions)
+    )
 
 
 def first_reach(
@@ -478,14 +488,14 @@ def first_reach(
         if eps.clock == "contact"
         else f"left on the day they reached {history} {level}"
     )
-    asides = (
+    exclusions = (
         Exclusion(gone, int(counts["left"] or 0)),
         Exclusion(
             f"reached {history} {exclude_from} {at_once} as {level}",
             int(counts["beyond"] or 0),
         ),
     )
-    return origins.filter(~on_the_day & ~too_far), tuple(a for a in asides if a.customers)
+    return origins.filter(~on_the_day & ~too_far), tuple(a for a in exclusions if a.customers)
 
 
 def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:

@@ -80,11 +80,11 @@ def from_rows(
         .sort("group")
     )
     return RiskTable(
-        flows,
-        tuple(result),
-        tuple(causes),
-        "tenure",
-        downcast(population, ["customers", "clusters"]),
+        flows=flows,
+        features=tuple(result),
+        causes=tuple(causes),
+        clock="tenure",
+        population=downcast(population, ["customers", "clusters"]),
     )
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.html_tables import html_table
 from cxresearch.records.audit_values import Day
 from cxresearch.records.records import Records
-from cxresearch.result import Result
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 MOST_CUSTOMERS = 50_000  # they have gaps enough for any question; taken by the digest of their ids
 Marks = Mapping[str, Mapping[str, int]]

@@ -14,14 +14,14 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
-from cxresearch.checks import names
 from cxresearch.disclosure.counts import count_text, hide
 from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.html_tables import html_table
-from cxresearch.result import Result
 from cxresearch.risk.episodes import Episodes, Exclusion, first_reach, summed
+from cxresearch.utils.checks import names
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 Levels = tuple[str, ...]
 _COLUMNS = frozenset(["stratum", "pattern", "day"])  # besides those that no history may be called
@@ -45,7 +45,7 @@ class MatchedTable(Result):
         patterns: levels of the terms, in their order; a pattern is a position here.
         causes: names of the events; position 0 is "censored".
         population: rows group, customers, clusters of the exposed.
-        asides: customers left out, with the reason.
+        exclusions: customers left out, with the reason.
     """
 
     exposed: pl.DataFrame
@@ -56,7 +56,7 @@ class MatchedTable(Result):
     patterns: tuple[Levels, ...] = ((),)
     causes: tuple[str, ...]
     population: pl.DataFrame
-    asides: tuple[Exclusion, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
 
     def relabel(self, covariate: str, names: Mapping[str, str]) -> MatchedTable:
         """Give levels of a covariate other names; strata with equal names become one.
@@ -112,7 +112,7 @@ class MatchedTable(Result):
         counts = [int(by.get(i, 0)) for i in range(len(self.causes))]
         rows = [(c, count_text(n)) for c, n in zip(self.causes, hide(counts), strict=True)]
         notes = [
-            f"{count_text(a.customers).capitalize()} left out: {a.reason}." for a in self.asides
+            f"{count_text(a.customers).capitalize()} left out: {a.reason}." for a in self.exclusions
         ]
         return html_table(
             f"{sum(counts):,} exposed customers, by how it ended", ("end", "customers"), rows, notes
@@ -153,7 +153,7 @@ def total(tables: Sequence[MatchedTable]) -> MatchedTable:
         strata=strata,
         patterns=patterns,
         population=population,
-        asides=summed([a for t in tables for a in t.asides]),
+        exclusions=summed([a for t in tables for a in t.exclusions]),
     )
 
 
@@ -193,7 +193,7 @@ def matched_table(
     engine = eps.engine
     frame = engine.keep(eps.frame)
     eps = replace(eps, frame=frame)
-    origins, asides = first_reach(eps, history, level, exclude_from=exclude_from)
+    origins, exclusions = first_reach(eps, history, level, exclude_from=exclude_from)
     states = frame.select("customer", "start", "stop", *_states(matched_on, standardise_by))
     exposed = origins.select("customer", "origin").join(_ends(eps), on="customer")
     exposed = exposed.join(states, on="customer").filter(
@@ -225,7 +225,7 @@ def matched_table(
         patterns=patterns,
         causes=eps.causes,
         population=population,
-        asides=(*eps.asides, *asides),
+        exclusions=(*eps.exclusions, *exclusions),
     )
 
 

@@ -23,9 +23,9 @@ from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines.flows import FLOWS
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, UnknownInTableError
-from cxresearch.html_tables import html_table
-from cxresearch.result import Result
 from cxresearch.risk.episodes import COHORT, Episodes, Exclusion, summed
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Feature(Result):
     is_covariate: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class RiskTable(Result):
     """Flows by group, time and pattern.
 
@@ -59,7 +59,7 @@ class RiskTable(Result):
         causes: names of the count columns after entered and left.
         clock: what time counts.
         population: rows group, customers, clusters: who took part.
-        asides: customers left out of the risk set, with the reason.
+        exclusions: customers left out of the risk set, with the reason.
 
     Example:
         >>> import polars as pl
@@ -80,7 +80,7 @@ class RiskTable(Result):
     causes: tuple[str, ...]
     clock: str
     population: pl.DataFrame
-    asides: tuple[Exclusion, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
 
     @property
     def customers(self) -> int:
@@ -173,11 +173,11 @@ class RiskTable(Result):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, RiskTable):
             return NotImplemented
-        alike = (self.features, self.causes, self.clock, self.asides) == (
+        alike = (self.features, self.causes, self.clock, self.exclusions) == (
             other.features,
             other.causes,
             other.clock,
-            other.asides,
+            other.exclusions,
         )
         return alike and self.flows.equals(other.flows) and self.population.equals(other.population)
 
@@ -217,17 +217,19 @@ class RiskTable(Result):
         """What the table is about, as a table for a page; counts below `min_cell` are hidden.
 
         A level of a covariate is a value of the data, and may be an id: it is named only where `min_cell` customers
-        were at risk at once in it. Beside customers who were left out counts are round: those of all customers are
-        told elsewhere.
+        were at risk at once in it.
         """
-        counts, said = self._shown(min_cell), about if self.asides else count_text
+        counts = self._shown(min_cell)
         rows = [
             *((f"levels of {f.name}", self._named_levels(f, min_cell)) for f in self.features),
-            *((c, said(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
-            *((f"not at risk: {a.reason}", count_text(a.customers, min_cell)) for a in self.asides),
+            *((c, count_text(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
+            *(
+                (f"not at risk: {a.reason}", count_text(a.customers, min_cell))
+                for a in self.exclusions
+            ),
         ]
         caption = (
-            f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
+            f"Risk table: {about(self.customers, min_cell)} customers on the {self.clock} clock"
         )
         return html_table(caption, ("what", "levels, or how many"), rows)
 
@@ -277,7 +279,12 @@ def risk_table(eps: Episodes) -> RiskTable:
         customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique()
     )
     return RiskTable(
-        flows, features, eps.causes, eps.clock, _people(eps.engine.collect(who)), eps.asides
+        flows=flows,
+        features=features,
+        causes=eps.causes,
+        clock=eps.clock,
+        population=_people(eps.engine.collect(who)),
+        exclusions=eps.exclusions,
     )
 
 
@@ -374,8 +381,14 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
         population["group"].diff().drop_nulls() > 0
     ).all()  # the parts are whole groups, in order
     flows = downcast(flows, counts) if whole else sums(flows, keys, counts)
-    asides = summed(a for t in tables for a in t.asides)
-    return RiskTable(flows, features, first.causes, first.clock, _people(population), asides)
+    return RiskTable(
+        flows=flows,
+        features=features,
+        causes=first.causes,
+        clock=first.clock,
+        population=_people(population),
+        exclusions=summed(a for t in tables for a in t.exclusions),
+    )
 
 
 def _people(population: pl.DataFrame) -> pl.DataFrame:

@@ -5,10 +5,10 @@
     settings    the settings of a study, frozen      sql         conditions on a row, and queries of whole tables
     load        from TOML to a study                 timestamps  times written as text
     validation  unknown keys, and contradictions         portable_sql  one meaning of a query on every engine
-    sql_dialects  a checked query in the words of an engine
+    sql_dialects  a checked query in the words of an engine   quoting  names as SQL writes them
 """
 
-from cxresearch.study.load import default_state, read_study, study_from
+from cxresearch.study.load import check_names, default_state, read_study, study_from
 from cxresearch.study.settings import (
     LEVELS_OF_SERVICE,
     Customers,
@@ -29,6 +29,7 @@ __all__ = [
     "Source",
     "Study",
     "Table",
+    "check_names",
     "default_state",
     "read_study",
     "study_from",

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from cxresearch.checks import arguments, optional
 from cxresearch.errors import StudyError, nearest
 from cxresearch.study import settings, validation
 from cxresearch.study import settings as strict
 from cxresearch.study.settings import (
     Customers,
-    Decision,
+    DecisionRules,
     Format,
-    Info,
     Interactions,
-    Moments,
+    MomentRules,
     Retention,
     S,
     Section,
     Study,
+    StudySection,
     Table,
 )
+from cxresearch.utils.checks import arguments, optional
 
 _SECTIONS: dict[str, type[Section]] = {
-    "study": Info,
+    "study": StudySection,
     "interactions": Interactions,
-    "moments": Moments,
+    "moments": MomentRules,
     "retention": Retention,
     "customers": Customers,
-    "decision": Decision,
+    "decision": DecisionRules,
 }
 
 
@@ -61,7 +61,7 @@ def read_study(
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
         >>> import cxresearch as cx
-        >>> from cxresearch.bundled import copy_sample
+        >>> from cxresearch.utils.bundled import copy_sample
         >>> with TemporaryDirectory() as folder:
         ...     file, *tables = copy_sample(Path(folder))
         ...     study = cx.read_study(file)
@@ -92,8 +92,29 @@ def read_study(
         raise StudyError(f"{path} is not valid TOML: {e}") from None
     except RecursionError:
         raise StudyError(f"{path} is not valid TOML: too deeply nested") from None
-    given = state or os.environ.get("CXRESEARCH_STATE") or default_state(path.resolve())
-    return study_from(raw, folder=path.resolve().parent, variables=variables, state=given)
+    except ValueError:  # Python reads no longer ones
+        raise StudyError(f"{path} is not valid TOML: a number has thousands of digits") from None
+    try:
+        home = path.resolve()
+        given = state or os.environ.get("CXRESEARCH_STATE") or default_state(home)
+        check_names((home, Path(given)))
+    except OSError as e:
+        raise StudyError(f"cannot find the folder of {path}: {e.strerror or e}") from None
+    return study_from(raw, folder=home.parent, variables=variables, state=given)
+
+
+def check_names(paths: Iterable[Path]) -> None:
+    """Refuse a path that is not text: engines take their paths as text.
+
+    Raises:
+        StudyError: a name holds bytes that are not UTF-8.
+    """
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            shown = str(path).encode("utf-8", "backslashreplace").decode()
+            raise StudyError(f"the path {shown} is not UTF-8: rename the file or folder") from None
 
 
 def default_state(file: Path) -> Path:
@@ -150,20 +171,15 @@ def study_from(
         raise StudyError(
             '[tables] must be a table of names, such as tickets = "tickets.csv"', field="tables"
         )
-    claims = raw.get("claims", [])
-    if not (isinstance(claims, list) and all(isinstance(c, dict) for c in claims)):
-        raise StudyError(
-            "claims must be an array of tables: write each as [[claims]]", field="claims"
-        )
     study = Study(
-        info=section("study", Info),
+        info=section("study", StudySection),
         interactions=section("interactions", Interactions),
-        moments=section("moments", Moments),
+        moments=section("moments", MomentRules),
         retention=section("retention", Retention),
         customers=section("customers", Customers),
-        decision=section("decision", Decision),
+        decision=section("decision", DecisionRules),
         tables={k: _table(k, v) for k, v in tables.items()},
-        claims=tuple(claims),
+        claims=_claims(raw.get("claims", [])),
         folder=Path(folder),
         state=Path(state or os.environ.get("CXRESEARCH_STATE") or Path(folder) / ".cxresearch"),
         variables=dict(variables or {}),
@@ -177,6 +193,15 @@ def _homes(key: str) -> list[str]:
     """The sections a key belongs to."""
     homes = [name for name, kind in _SECTIONS.items() if key in kind.__struct_fields__]
     return homes + ["interactions.format", "retention.format"] * (key in Format.__struct_fields__)
+
+
+def _claims(value: object) -> tuple[dict[str, Any], ...]:
+    """Claims as written; what is in them is checked when they are tried."""
+    if not (isinstance(value, list | tuple) and all(isinstance(c, dict) for c in value)):
+        raise StudyError(
+            "claims must be an array of tables: write each as [[claims]]", field="claims"
+        )
+    return tuple(value)
 
 
 def _table(name: str, value: object) -> Table:
@@ -196,7 +221,8 @@ def replace_settings(study: Study, **settings: Any) -> Study:
     Args:
         study: the study as declared.
         settings: key of the study file to value, such as ``blackout_days=14``, ``horizon_days=180`` or
-            ``bad="stars <= 3"``. A key that stands in two sections is written ``retention__source``.
+            ``bad="stars <= 3"``. A key that stands in two sections is written ``retention__source``; ``claims`` takes a
+            list of claims of the study's own, each a dict with the keys of ``[[claims]]``.
 
     Returns:
         The changed study; the given one stays as it is.
@@ -212,12 +238,16 @@ def replace_settings(study: Study, **settings: Any) -> Study:
         >>> study = cx.study_from({}, interactions=log, retention=who)
         >>> study.replace(blackout_days=14).moments.blackout_days
         14
+        >>> study.replace(claims=[{"id": "busy-stay"}]).claims[0]["id"]
+        'busy-stay'
     """
+    made = study
+    if "claims" in settings:
+        made = msgspec.structs.replace(made, claims=_claims(settings.pop("claims")))
     changed: dict[str, dict[str, Any]] = {}
     for key, value in settings.items():
         section, field = _place(study, key)
         changed.setdefault(section, {})[field] = value
-    made = study
     for section, values in changed.items():
         old = getattr(study, section)
         # through the same door as a study file, so that types are checked; fields that are unset stay out

@@ -13,9 +13,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from cxresearch.errors import StudyError, nearest
-from cxresearch.html_tables import html_table
-from cxresearch.redaction import Secrets, forms_of_source
-from cxresearch.trust import variable
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.redaction import Secrets, forms_of_source
+from cxresearch.utils.trust import variable
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,7 +123,7 @@ LEVELS_OF_SERVICE = ("criminal", "basic", "expected", "desired", "surprising", "
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Info(Section, frozen=True, kw_only=True):
+class StudySection(Section, frozen=True, kw_only=True):
     """`[study]`: identity and the questions' common horizon.
 
     Attributes:
@@ -261,7 +261,7 @@ class Interactions(Source, frozen=True, kw_only=True):
     log_until: date | int | None = None
 
 
-class Moments(Section, frozen=True, kw_only=True):
+class MomentRules(Section, frozen=True, kw_only=True):
     """`[moments]`: which contacts count, and as what.
 
     Attributes:
@@ -362,7 +362,7 @@ class Customers(Source, frozen=True, kw_only=True):
         return tuple(dict.fromkeys((*self.covariates, *self.marketing)))
 
 
-class Decision(Section, frozen=True, kw_only=True):
+class DecisionRules(Section, frozen=True, kw_only=True):
     """`[decision]`: how sure one wants to be.
 
     Attributes:
@@ -401,12 +401,12 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         ('contract', 365)
     """
 
-    info: Info
+    info: StudySection
     interactions: Interactions
-    moments: Moments
+    moments: MomentRules
     retention: Retention
     customers: Customers
-    decision: Decision
+    decision: DecisionRules
     tables: dict[str, Table]
     claims: tuple[dict[str, Any], ...]
     folder: Path

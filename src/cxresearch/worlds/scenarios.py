@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cxresearch.checks import lookup
+from cxresearch.utils.checks import lookup
 from cxresearch.worlds.truth import KnownWorld, Truth, edge, inside, no_effect, outside
 from cxresearch.worlds.world import World
 

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cxresearch.html_tables import html_table, isolated, printable
 from cxresearch.report.runs.plan import plans
+from cxresearch.utils.html_tables import html_table, isolated, printable
 from tests.report import attacks
 from tests.report.hostile import CLAIM, MARKS, NAMES, OWNERS, SCRIPT, TEXT, hostile_pages
 from tests.report.page_parser import Seen, digest, policy

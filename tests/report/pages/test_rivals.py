@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from cxresearch.claims.results import SYMBOLS
-from cxresearch.claims.rival_results import RivalStatus
+from cxresearch.claims.rivals.outcomes import RivalStatus
 from cxresearch.report.pages import cards, claim_page
 from cxresearch.report.pages.publishable import publishable, publishable_trial
 from tests.report.dockets import RIVALS, docket, ratio_trial, share_trial, untestable_trial
@@ -146,7 +146,7 @@ def test_a_table_of_claims_names_what_keeps_each_open():
 def test_rivals_show_themselves():
     open_one = RIVALS[1]
     assert repr(open_one) == (
-        "Rival('already-leaving': keeps it open, the last 14 days left aside: 1.07 (0.97 to 1.18), "
+        "RivalOutcome('already-leaving': keeps it open, the last 14 days left aside: 1.07 (0.97 to 1.18), "
         "the last 30 days left aside: 1.04 (0.93 to 1.16))"
     )
     assert (

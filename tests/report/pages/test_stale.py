@@ -1,8 +1,8 @@
 import re
 from pathlib import Path
 
+from cxresearch.report.pages.content_security import standalone
 from cxresearch.report.pages.html import page
-from cxresearch.report.pages.policy import standalone
 from cxresearch.report.pages.stale import marked, plainly, unmarked
 from tests.report.standins import executed
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from cxresearch import atomic
 from cxresearch.errors import ClaimError, ReportError, StudyError
 from cxresearch.report.pages.stale import unmarked
 from cxresearch.report.runs import build, plan
@@ -19,6 +18,7 @@ from cxresearch.report.runs.kernel import NotebookError
 from cxresearch.report.runs.ledger import read_records
 from cxresearch.report.runs.lock import locked
 from cxresearch.report.runs.run import report
+from cxresearch.utils import atomic
 from tests.report.standins import TOLD, executed, notebook, study_of
 from tests.report.studies import small_study
 

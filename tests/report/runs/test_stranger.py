@@ -22,10 +22,10 @@ from cxresearch.errors import ClaimError, DataError, ReportError, StateError, St
 from cxresearch.report.pages.html import Exporter
 from cxresearch.report.pages.stale import kind_of
 from cxresearch.report.runs import ledger, manifest, pdf
+from cxresearch.report.runs.commit_files import mark_of, tidy
 from cxresearch.report.runs.kernel import NotebookError
-from cxresearch.report.runs.publish import mark_of, tidy
 from cxresearch.risk import cache
-from cxresearch.trust import check_state, kernel_variables, signed
+from cxresearch.utils.trust import check_state, kernel_variables, signed
 from tests.report.runs.test_ledger import LOOK
 from tests.report.standins import notebook, study_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from cxresearch.report.pages.text import anchor, day, day_of, moment, text, verdict
+from cxresearch.report.pages.text import anchor, day, day_of, text, time_text, verdict
 from cxresearch.report.runs.ledger import RunRecord
 
 
@@ -113,7 +113,7 @@ def _turn(change: Change) -> str:
 def _when(result: Since) -> str:
     """The day of the last run; with the time where both were on one day."""
     before = day_of(result.before.at)
-    return moment(result.before.at) if before == day_of(result.now.at) else before
+    return time_text(result.before.at) if before == day_of(result.now.at) else before
 
 
 def _tried(change: Change, result: Since) -> str:

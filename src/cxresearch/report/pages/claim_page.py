@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable, Mapping
 from cxresearch.charts import claimed
 from cxresearch.claims.kinds import ConcentrationReading
 from cxresearch.claims.level_words import happening
-from cxresearch.claims.results import Docket, Evidence, ReferenceValue, Trial, estimate_text
-from cxresearch.claims.rival_results import RIVAL_SIGNS, Rival, RivalStatus
+from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Trial, estimate_text
+from cxresearch.claims.rivals.outcomes import RIVAL_SIGNS, RivalOutcome, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import rounding_note
 from cxresearch.report.pages.overview import MANY
 from cxresearch.report.pages.text import (
     anchor,
@@ -98,7 +99,7 @@ def two_parts(trial: Trial) -> str:
     )
 
 
-def _rival(rival: Rival) -> str:
+def _rival(rival: RivalOutcome) -> str:
     sign = RIVAL_SIGNS.get(rival.status)
     mark = f'<span aria-hidden="true">{sign}</span> ' if sign else ""
     numbers = "".join(
@@ -155,7 +156,7 @@ def closing(docket: Docket, trial: Trial) -> str:
     """Customers left out, published results, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
     exclusions = dict.fromkeys(
-        (_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.asides
+        (_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.exclusions
     )
     published = "".join(
         f"<li><strong>{text(p.value)}</strong> {text(p.statement)} <cite>({text(p.source)})</cite></li>"
@@ -215,10 +216,11 @@ def _table(docket: Docket, trial: Trial) -> str:
         "Cases",
     )
     caption = "The same claim can be read in several ways. The verdict rests on the first, fixed beforehand."
+    caption = f"{caption} {rounding_note(docket.min_cell)}".rstrip()
     return table(caption, heads, rows, kind="cx-readings", numeric=(heads[1], *_NUMERIC))
 
 
-def _reading(docket: Docket, trial: Trial, e: Evidence) -> str:
+def _reading(docket: Docket, trial: Trial, e: ReadingResult) -> str:
     made = e.estimate
     result = f"<span>not shown: {text(e.reason)}</span>"
     needed = trial.claim.reading(e.reading).claimed_region if e.region else None
@@ -266,7 +268,7 @@ def _number(
     return f"<span><strong>{text(unit.text(value))}</strong> ({text(unit.interval_text(low, high, edges))})</span>"
 
 
-def _warnings(readings: Iterable[Evidence]) -> str:
+def _warnings(readings: Iterable[ReadingResult]) -> str:
     result = dict.fromkeys(w for e in readings for w in e.warnings)
     return "".join(f'<p class="cx-note">{text(w)}.</p>' for w in result)
 
@@ -276,7 +278,7 @@ def _list(items: Iterable[str]) -> str:
     return f"<ul>{result}</ul>" if result else ""
 
 
-def _untested(readings: list[Evidence]) -> str:
+def _untested(readings: list[ReadingResult]) -> str:
     """Readings that lack the same thing are listed together."""
     by: dict[str, list[str]] = {}
     for e in readings:

@@ -28,12 +28,12 @@ from traitlets import default
 from traitlets.config import Config
 
 from cxresearch.charts import renderer
-from cxresearch.html_tables import unstyled
-from cxresearch.report.pages import changes, policy, show
+from cxresearch.report.pages import changes, content_security, show
 from cxresearch.report.pages import text as texts
-from cxresearch.report.pages.policy import style
+from cxresearch.report.pages.content_security import style
 from cxresearch.report.pages.site import Entry, back, depth_of, elsewhere
 from cxresearch.report.runs.ledger import RunRecord
+from cxresearch.utils.html_tables import unstyled
 
 _TEMPLATE = files("cxresearch.report").joinpath("template")
 _FORMS = (
@@ -144,8 +144,8 @@ def page(
     }
     exporter = Exporter()  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, resources)
-    body = body.replace("<!--CONTENTS-->", _contents(policy.Parsed.of(body).headings), 1)
-    return policy.sealed(body, script)
+    body = body.replace("<!--CONTENTS-->", _contents(content_security.Parsed.of(body).headings), 1)
+    return content_security.sealed(body, script)
 
 
 def title_of(notebook: NotebookNode, name: str) -> str:

@@ -7,7 +7,7 @@ import re
 
 from cxresearch.charts import claimed
 from cxresearch.charts.base import BLUE
-from cxresearch.claims.results import Evidence, Trial
+from cxresearch.claims.results import ReadingResult, Trial
 from cxresearch.claims.units import Unit
 
 WIDTH, HEIGHT, _LEFT, _RIGHT = 320, 46, 6, 314
@@ -68,7 +68,7 @@ def interval_bar(trial: Trial) -> str:
     )
 
 
-def _axis_limits(e: Evidence, edges: tuple[float, ...]) -> tuple[float, float]:
+def _axis_limits(e: ReadingResult, edges: tuple[float, ...]) -> tuple[float, float]:
     assert e.estimate is not None
     values = (e.estimate.low, e.estimate.high, *edges)
     if e.unit is Unit.SHARE:

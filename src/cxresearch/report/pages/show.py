@@ -14,7 +14,6 @@ from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.estimators.results import Incidence
-from cxresearch.html_tables import styled
 from cxresearch.records.records import Records
 from cxresearch.report.pages.publishable import (
     publishable,
@@ -24,6 +23,7 @@ from cxresearch.report.pages.publishable import (
 from cxresearch.report.pages.stale import kind_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study, read_study
+from cxresearch.utils.html_tables import styled
 
 MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
 
@@ -34,7 +34,7 @@ def study(path: str | Path) -> Study:
     Raises:
         StudyError: it is in neither place, or is not right.
     """
-    from cxresearch.bundled import bundled
+    from cxresearch.utils.bundled import bundled
 
     given = Path(path)
     if not given.exists() and not given.is_absolute() and given.parts[:1] == ("data",):

@@ -9,8 +9,9 @@ from html import escape, unescape
 from urllib.parse import quote
 
 from cxresearch.claims.decide import Verdict
-from cxresearch.claims.results import SYMBOLS, Evidence, ReferenceValue, Trial
+from cxresearch.claims.results import SYMBOLS, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import count_text
 
 text = escape
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
@@ -31,8 +32,8 @@ _MONTHS = [
 
 
 def count(n: int, min_cell: int) -> str:
-    """A number of customers, or that it is too small to show."""
-    return f"fewer than {min_cell}" if n < min_cell else f"{n:,}"
+    """A number of customers, rounded, or that it is too small to show."""
+    return f"fewer than {min_cell}" if n < min_cell else count_text(n, min_cell)
 
 
 def day(value: str) -> str:
@@ -44,7 +45,7 @@ def day(value: str) -> str:
     return f"{result.day} {_MONTHS[result.month - 1]} {result.year}"
 
 
-def moment(at: str) -> str:
+def time_text(at: str) -> str:
     """A time in ISO 8601 as readers write it, in UTC: ``14 Nov. 2026, 06:00 UTC``; anything else as it is."""
     try:
         result = datetime.fromisoformat(at)
@@ -56,7 +57,7 @@ def moment(at: str) -> str:
 
 def day_of(at: str) -> str:
     """The day of a time in ISO 8601, as readers write it."""
-    return moment(at).rpartition(", ")[0] or at
+    return time_text(at).rpartition(", ")[0] or at
 
 
 def period(first: str, last: str) -> str:
@@ -95,12 +96,12 @@ def spread(trial: Trial) -> str:
     return e.unit.interval_text(e.estimate.low, e.estimate.high, edges)
 
 
-def why(e: Evidence) -> str:
+def why(e: ReadingResult) -> str:
     """The ground of a verdict without its numbers, for the first screen."""
     return re.split(r"[:;]", e.reason or e.lacks)[0].strip()
 
 
-def first_part(sentence: str, e: Evidence) -> str:
+def first_part(sentence: str, e: ReadingResult) -> str:
     """The sentence of a verdict without the part that gives the reason, which may hold further intervals."""
     if not e.reason or e.reason not in sentence:
         return sentence

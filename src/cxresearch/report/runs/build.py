@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from cxresearch.atomic import stage
 from cxresearch.errors import ReportError
 from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
 from cxresearch.report.runs import manifest as manifests
+from cxresearch.report.runs.commit_files import Move, clear, discard, mark_of, publish, workplace
 from cxresearch.report.runs.kernel import NotebookError, Place, execute, redactor
 from cxresearch.report.runs.ledger import RunRecord, identity
 from cxresearch.report.runs.lock import Stops
 from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
-from cxresearch.report.runs.publish import Move, clear, discard, mark_of, publish, workplace
 from cxresearch.study import Study
-from cxresearch.trust import make_private
+from cxresearch.utils.atomic import stage
+from cxresearch.utils.limits import NO_LIMITS, Limits
+from cxresearch.utils.trust import make_private
 
 if TYPE_CHECKING:
     from cxresearch.report.pages.site import Entry
@@ -38,12 +40,13 @@ class Run:
     """One run of `cxresearch report`.
 
     Attributes:
-        id: sorts by time.
+        id: sorts in the order of runs.
         at: when it began, UTC, ISO 8601 to the second.
         state: the study's state folder.
         out: folder for the pages.
         say: called with a line for each step.
         tell: called with a line for what is to be read afterwards.
+        limits: of each notebook.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Run:
     out: Path
     say: Say
     tell: Say
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ def make(
         variables=variables,
         redact=redactor(file, study, variables),
         server=study.asks_server,
+        limits=run.limits,
     )
     failed: list[tuple[Plan, NotebookError]] = []
     done: list[tuple[Plan, Any]] = []
@@ -146,7 +151,7 @@ def _pages(
 
     new = [Entry(plan.file, title_of(nb, plan.page), summary(nb), run.at) for plan, nb in done]
     records = _records(run, identity(study), [e.summary for e in new if e.summary])
-    history = (*ledger.read_records(run.state, identity(study), run.tell), *records)
+    history = (*ledger.read_history(run.state, identity(study), run.tell), *records)
     by_file = {e.file: e for e in (*entries(manifests.read(run.state, run.out).here()), *new)}
     made = []
     for (plan, notebook), entry in zip(done, new, strict=True):
@@ -264,6 +269,8 @@ def publish_result(
         raise
     with stops.held():
         publish(run.state, moves, run.say)
+        with suppress(OSError):  # the runs are on record, in whatever number of files
+            ledger.put_together(run.state)
 
 
 def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
@@ -272,7 +279,7 @@ def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
     run.say("making the index")
     return index(
         entries(manifest.pages),
-        (*ledger.read_records(run.state, manifest.study, run.tell), *records),
+        (*ledger.read_history(run.state, manifest.study, run.tell), *records),
     )
 
 
@@ -290,7 +297,7 @@ def _published_page(run: Run, made: Made) -> PublishedPage:
 
 def _marked(run: Run, file: str, old: PublishedPage | None, reason: str) -> str | None:
     """The last good page with a mark; None if there is none."""
-    from cxresearch.report.pages.text import moment  # slow to import, and needed only here
+    from cxresearch.report.pages.text import time_text  # slow to import, and needed only here
 
     place = run.out / file
     try:
@@ -298,7 +305,7 @@ def _marked(run: Run, file: str, old: PublishedPage | None, reason: str) -> str 
         made = old.made if old else datetime.fromtimestamp(place.stat().st_mtime, UTC).isoformat()
     except (OSError, UnicodeDecodeError):
         return None
-    new = marked(text, made=moment(made), tried=moment(run.at), reason=reason)
+    new = marked(text, made=time_text(made), tried=time_text(run.at), reason=reason)
     return new if new != text else None
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from cxresearch.errors import ReportError
-from cxresearch.trust import check_state, make_private
+from cxresearch.utils.trust import check_state, make_private
 
 WAIT = 60.0  # minutes
 _LOCK, _OWNER = "lock", "lock.owner"

@@ -17,7 +17,7 @@ import msgspec
 
 from cxresearch.report.runs.plan import Plan
 from cxresearch.study import Study
-from cxresearch.trust import signed, unsigned
+from cxresearch.utils.trust import signed, unsigned
 
 FOLDER = "pages"
 
@@ -117,7 +117,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def moment(at: str) -> str:
+def log_time(at: str) -> str:
     """A time for a log: ``2026-11-22 06:00 UTC``."""
     return f"{datetime.fromisoformat(at):%Y-%m-%d %H:%M} UTC"
 

@@ -11,8 +11,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from cxresearch.atomic import put_in_place, stage
 from cxresearch.errors import ReportError
+from cxresearch.utils.atomic import put_in_place, stage
 
 NAMES = (
     "chromium",

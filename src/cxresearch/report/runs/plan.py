@@ -11,9 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cxresearch.bundled import notebook_path
-from cxresearch.engine_names import ENGINES
 from cxresearch.errors import ParameterError, nearest
+from cxresearch.utils.bundled import notebook_path
+from cxresearch.utils.engine_names import ENGINES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from cxresearch.html_tables import html_table
+from cxresearch.utils.html_tables import html_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from cxresearch.threads import completed_in_threads, in_background, map_in_threads
+from cxresearch.utils.threads import completed_in_threads, in_background, map_in_threads
 
 
 def test_results_come_in_the_order_of_the_items():

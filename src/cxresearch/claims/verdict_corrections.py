@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from cxresearch.claims.decide import Verdict, benjamini_hochberg, holm
 from cxresearch.claims.readings import Reading, Requirement
-from cxresearch.claims.results import Evidence, Trial, estimate_text
+from cxresearch.claims.results import ReadingResult, Trial, estimate_text
 from cxresearch.claims.schema import Claim
 
 
-def apply_requirements(primary: Reading, rows: Mapping[str, Evidence]) -> Evidence:
+def apply_requirements(primary: Reading, rows: Mapping[str, ReadingResult]) -> ReadingResult:
     """A primary reading as the others leave it: what else must hold before it is believed.
 
     What is held equal comes first: a reading that turns with it is open. Then, one after the other, what the reading
@@ -37,7 +37,7 @@ def apply_requirements(primary: Reading, rows: Mapping[str, Evidence]) -> Eviden
     return row
 
 
-def naive_differs(claim: Claim, rows: Mapping[str, Evidence]) -> bool:
+def naive_differs(claim: Claim, rows: Mapping[str, ReadingResult]) -> bool:
     """Whether the naive number points otherwise than the verdict; where the verdict is open, whether it decides."""
     naive, primary = rows.get(claim.naive or ""), rows[claim.primary.id]
     if (
@@ -80,7 +80,7 @@ def adjust_multiplicity(trials: Sequence[Trial], method: str, alpha: float) -> l
     return out
 
 
-def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evidence:
+def _required(row: ReadingResult, other: ReadingResult, requirement: Requirement) -> ReadingResult:
     """The primary reading, given another that must agree, or a negative control that must not fail."""
     if requirement.includes is not None:
         return _including(row, other, requirement, requirement.includes)
@@ -110,7 +110,9 @@ def _required(row: Evidence, other: Evidence, requirement: Requirement) -> Evide
     )
 
 
-def _including(row: Evidence, other: Evidence, requirement: Requirement, value: float) -> Evidence:
+def _including(
+    row: ReadingResult, other: ReadingResult, requirement: Requirement, value: float
+) -> ReadingResult:
     """A supported reading in the light of one whose interval must include a value."""
     e = other.estimate
     if row.verdict != "supported" or (e is not None and e.low <= value <= e.high):
@@ -119,5 +121,5 @@ def _including(row: Evidence, other: Evidence, requirement: Requirement, value: 
     return _with(row, "undecided", why, row.p)
 
 
-def _with(row: Evidence, verdict: Verdict, reason: str, p: float | None) -> Evidence:
+def _with(row: ReadingResult, verdict: Verdict, reason: str, p: float | None) -> ReadingResult:
     return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p)

@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from cxresearch.redaction import Secrets, forms_in_text, forms_of_source, redact_json
 from cxresearch.report.runs.kernel import redactor
 from cxresearch.study import read_study
+from cxresearch.utils.redaction import Secrets, forms_in_text, forms_of_source, redact_json
 from tests.report.studies import small_study
 
 

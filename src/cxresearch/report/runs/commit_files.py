@@ -19,11 +19,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from cxresearch.atomic import MARK, atomic_write, leftovers, sync
 from cxresearch.errors import StateError
 from cxresearch.report.runs.ledger import FOLDER as LEDGER
 from cxresearch.report.runs.manifest import FOLDER as PAGES
-from cxresearch.trust import SPILL, WORK, make_private, signed, unsigned
+from cxresearch.utils.atomic import MARK, atomic_write, leftovers, sync
+from cxresearch.utils.trust import SPILL, WORK, make_private, signed, unsigned
 
 DEEPEST = 90  # bytes of a folder's path in which sockets are to lie: the system allows about 104 for theirs
 LOG_SUFFIX = ".log"  # ending of the files that kernels write to

@@ -8,8 +8,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from cxresearch.atomic import put_in_place, stage
 from cxresearch.errors import ParameterError, ReportError
+from cxresearch.utils.atomic import put_in_place, stage
 
 
 def check_writable(path: Path) -> None:

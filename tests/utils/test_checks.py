@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch import checks
 from cxresearch.claims.requirements import check_claims
 from cxresearch.errors import ArgumentError, CxResearchError, EstimationError, UnknownNameError
 from cxresearch.journey.scorecard import Score, Scorecard
+from cxresearch.utils import checks
 
 WRONG = [
     (lambda v: checks.whole_number("x", v, 1), [None, "3", True, 1.5, 0, -1, [1]]),

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from cxresearch import atomic
-from cxresearch.atomic import atomic_write, leftovers, put_in_place, stage
+from cxresearch.utils import atomic
+from cxresearch.utils.atomic import atomic_write, leftovers, put_in_place, stage
 
 
 @pytest.mark.parametrize("content", ["zwei\nZeilen\r\n", b"\x00\xff"])

@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from cxresearch.claims.adjust import adjust_multiplicity, apply_requirements
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.readings import Reading, Requirement
-from cxresearch.claims.results import Evidence, Trial
+from cxresearch.claims.results import ReadingResult, Trial
 from cxresearch.claims.units import Unit
+from cxresearch.claims.verdict_corrections import adjust_multiplicity, apply_requirements
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import estimate
 
@@ -16,7 +16,7 @@ VERDICTS = ("supported", "contradicted", "undecided", "not testable")
 CLAIM = next(c for c in catalogue().values() if c.id == "bad-moments-drive-away")
 
 
-def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
+def row(reading: str, verdict: str, p: float | None = 0.01) -> ReadingResult:
     """A reading of a claim, decided."""
     result = (
         None
@@ -24,7 +24,7 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
         else estimate(1.5, 0.1, scale="log", level=0.95, clusters=Clusters(1_000, 100, "clusters"))
     )
     lacks = "a control group" if verdict == "not testable" else ""
-    return Evidence(
+    return ReadingResult(
         claim="a claim",
         reading=reading,
         label=f"as {reading}",
@@ -43,13 +43,13 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> Evidence:
         lacks=lacks,
         warnings=(),
         series=(),
-        asides=(),
+        exclusions=(),
     )
 
 
 def judged(
     own: str, *, sensitivity: str = "", requires: tuple[tuple[Requirement, str], ...] = ()
-) -> Evidence:
+) -> ReadingResult:
     """The primary reading after the others have been looked at."""
     rows = {"own": row("own", own)}
     if sensitivity:

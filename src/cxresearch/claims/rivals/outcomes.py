@@ -12,8 +12,8 @@ import polars as pl
 from cxresearch.claims.decide import Verdict
 from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
-from cxresearch.html_tables import html_table
-from cxresearch.result import Result, plain
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result, plain
 
 RivalStatus = Literal[
     "required",
@@ -51,7 +51,7 @@ class RivalRow(Result):
         label: what is done, in plain words.
         lead_days: so many days before are left aside; 0 for none.
         estimate: the number; None where it could not be computed.
-        unit: as `Evidence.unit`; None where there is no number.
+        unit: as `ReadingResult.unit`; None where there is no number.
         verdict: of its interval by itself; of a negative control, supported if it makes no difference that shows.
         lacks: what the study lacks for it; else empty.
         code: why it could not be computed, a key of `errors.NOT_TESTABLE`; else empty.
@@ -95,7 +95,7 @@ class RivalRow(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Rival(Result):
+class RivalOutcome(Result):
     """A rival explanation of a number, tried.
 
     Attributes:
@@ -132,10 +132,10 @@ class Rival(Result):
 
     def __repr__(self) -> str:
         numbers = "".join(f", {r.label}: {r.text}" for r in self.rows)
-        return f"Rival({self.id!r}: {self.status}{numbers})"
+        return f"RivalOutcome({self.id!r}: {self.status}{numbers})"
 
 
-def rivals_table(rivals: Iterable[Rival]) -> str:
+def rivals_table(rivals: Iterable[RivalOutcome]) -> str:
     """Other explanations and their numbers, a row each."""
     rows = []
     for r in rivals:

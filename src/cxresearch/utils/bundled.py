@@ -8,7 +8,7 @@ from pathlib import Path
 from cxresearch.errors import ParameterError, SourceError, nearest
 
 STUDY_SCHEMA = "study.schema.json"  # by which editors complete and check study files
-_HERE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def bundled(name: str) -> Path:
@@ -19,7 +19,7 @@ def bundled(name: str) -> Path:
     Raises:
         SourceError: neither is there.
     """
-    for place in (_HERE / "_bundled" / name, _HERE.parents[1] / name):
+    for place in (_PACKAGE / "_bundled" / name, _PACKAGE.parents[1] / name):
         if place.is_dir():
             return place
     raise SourceError(f"the package's {name} are missing: install cxresearch again")

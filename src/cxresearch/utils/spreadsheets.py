@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from cxresearch.outputs import write_output
+from cxresearch.utils.outputs import write_output
 
 # the wide forms as well: some spreadsheets take them for the narrow ones
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"

@@ -3,7 +3,7 @@
 A verdict stands only if it survives every rival that applies to the claim and that the data can test. Supported needs
 every interval inside the claimed region; contradicted needs the adjusted interval and that with the longest lead
 wholly outside, and no other rival against it. The reason of what is left undecided names the rivals that keep it open.
-Nothing here depends on which rivals there are: they are the objects of `rival_explanations`.
+Nothing here depends on which rivals there are: they are the objects of `explanations`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from cxresearch.claims.kinds import (
     ModelComparisonReading,
 )
 from cxresearch.claims.level_words import describe_terms
-from cxresearch.claims.results import Evidence
-from cxresearch.claims.rival_descriptions import RivalEntry, default_entries
-from cxresearch.claims.rival_explanations import (
+from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.descriptions import RivalEntry, default_entries
+from cxresearch.claims.rivals.explanations import (
     EXPLANATIONS,
     Analysis,
     Case,
@@ -33,14 +33,14 @@ from cxresearch.claims.rival_explanations import (
     RivalExplanation,
     StudyFacts,
 )
-from cxresearch.claims.rival_results import Rival, RivalRow, RivalStatus
+from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.results import Estimate, at_level
 from cxresearch.records.audit_values import Share
 from cxresearch.study import Study
-from cxresearch.study.settings import Moments
+from cxresearch.study.settings import MomentRules
 
 _ORDER: tuple[RivalStatus, ...] = (
     "keeps it open",
@@ -118,17 +118,17 @@ class _RivalOutcome:
 
     explanation: RivalExplanation
     outcomes: tuple[Outcome, ...]
-    result: Rival
+    result: RivalOutcome
 
 
 def apply_rivals(
     context: EvaluationContext,
     claim: Claim,
     reading: AnyReading,
-    row: Evidence,
+    row: ReadingResult,
     *,
     joint: int = 1,
-) -> tuple[Evidence, tuple[Rival, ...]]:
+) -> tuple[ReadingResult, tuple[RivalOutcome, ...]]:
     """The verdict on a reading as the rivals leave it.
 
     Args:
@@ -155,7 +155,7 @@ def apply_rivals(
         opened = {
             t.result.id
             for t in required
-            if not t.explanation.leaves_support(case.facts, t.outcomes)
+            if not t.explanation.leaves_support(case.facts, t.outcomes, region)
         }
         ps = [p, *(x for t in required for x in t.explanation.p_of_support(t.outcomes))]
         p = max([x for x in ps if x is not None and not math.isnan(x)], default=p)
@@ -177,7 +177,7 @@ def apply_rivals(
     return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p), final
 
 
-def _with_outcome(rival: Rival, verdict: Verdict, opened: set[str]) -> Rival:
+def _with_outcome(rival: RivalOutcome, verdict: Verdict, opened: set[str]) -> RivalOutcome:
     """A rival with what became of it; of an open reading there is nothing that it could keep open."""
     if rival.id in opened:
         return replace(rival, status="keeps it open")
@@ -187,7 +187,7 @@ def _with_outcome(rival: Rival, verdict: Verdict, opened: set[str]) -> Rival:
 
 
 def _try_rival(
-    context: EvaluationContext, case: Case, explanation: RivalExplanation, row: Evidence
+    context: EvaluationContext, case: Case, explanation: RivalExplanation, row: ReadingResult
 ) -> _RivalOutcome | None:
     """A rival with the numbers of its analyses; None where there is no such rival in the study."""
     entry = rival_entries(case.claim)[explanation.id]
@@ -199,7 +199,7 @@ def _try_rival(
     rows = tuple(o.row for o in outcomes)
     status, reason = explanation.status(case, entry, rows, row)
     words = explanation.words
-    result = Rival(
+    result = RivalOutcome(
         id=words.id,
         title=words.title,
         plain=words.plain,
@@ -252,7 +252,7 @@ def _control_verdict(e: Estimate, unit: Unit) -> Verdict:
     return "supported" if e.low <= unit.null_value <= e.high else "contradicted"
 
 
-def _why_open(row: Evidence, opened: Sequence[Rival], region: Region) -> str:
+def _why_open(row: ReadingResult, opened: Sequence[RivalOutcome], region: Region) -> str:
     """Which rivals keep a verdict open, with their numbers."""
     edges = region.edges
     parts = []
@@ -281,7 +281,7 @@ def _describe_row(row: RivalRow, edges: tuple[float, ...]) -> str:
 # Several readings that must all hold
 
 
-def apply_joint_level(row: Evidence, reading: AnyReading, joint: int) -> Evidence:
+def apply_joint_level(row: ReadingResult, reading: AnyReading, joint: int) -> ReadingResult:
     """A reading that is one of several which must all hold: contradicted only at so much less error.
 
     Args:
@@ -302,7 +302,9 @@ def _joint_level(level: float, joint: int) -> float:
     return 1 - (1 - level) / joint
 
 
-def join_rivals(by_reading: Mapping[str, tuple[Rival, ...]], first: str) -> tuple[Rival, ...]:
+def join_rivals(
+    by_reading: Mapping[str, tuple[RivalOutcome, ...]], first: str
+) -> tuple[RivalOutcome, ...]:
     """The rivals of a claim of which several readings must all hold: what any of them leaves open is open.
 
     Args:
@@ -331,7 +333,7 @@ def join_rivals(by_reading: Mapping[str, tuple[Rival, ...]], first: str) -> tupl
 def describe_declarations(study: Study) -> tuple[str, ...]:
     """What a study declares that verdicts rest on, in words; empty where it leaves the defaults."""
     moments, result = study.moments, []
-    if moments.lead_days != Moments().lead_days:
+    if moments.lead_days != MomentRules().lead_days:
         days = ", ".join(map(str, moments.lead_days))
         result.append(
             f"Nobody decides to leave longer ahead than {moments.lead_days[-1]} days (lead_days = [{days}])."
@@ -340,7 +342,7 @@ def describe_declarations(study: Study) -> tuple[str, ...]:
         )
     if moments.grades == "measured":
         result.append('Grades are measured, not given by customers (grades = "measured").')
-    if moments.lookback_days != Moments().lookback_days:
+    if moments.lookback_days != MomentRules().lookback_days:
         result.append(
             f"Where histories look back, they do so over {moments.lookback_days} days (lookback_days)."
         )

@@ -5,9 +5,8 @@ import sys
 
 import pytest
 
-from cxresearch.atomic import atomic_write, leftovers, stage
-from cxresearch.report.runs import publish as module
-from cxresearch.report.runs.publish import (
+from cxresearch.report.runs import commit_files as module
+from cxresearch.report.runs.commit_files import (
     LOG_SUFFIX,
     clear,
     discard,
@@ -17,7 +16,8 @@ from cxresearch.report.runs.publish import (
     tidy,
     workplace,
 )
-from cxresearch.trust import signed
+from cxresearch.utils.atomic import atomic_write, leftovers, stage
+from cxresearch.utils.trust import signed
 
 
 @pytest.fixture

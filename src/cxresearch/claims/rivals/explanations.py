@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries
+from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries, recent_reading
 from cxresearch.claims.compute_gaps import gap_marks
-from cxresearch.claims.decide import Decision, Region, decide
+from cxresearch.claims.decide import IntervalDecision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
     ExcessReading,
@@ -20,9 +20,9 @@ from cxresearch.claims.kinds import (
     ModelReading,
 )
 from cxresearch.claims.readings import Model
-from cxresearch.claims.results import Evidence
-from cxresearch.claims.rival_descriptions import Description, RivalEntry, descriptions
-from cxresearch.claims.rival_results import RivalRow, RivalStatus
+from cxresearch.claims.results import ReadingResult
+from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descriptions
+from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.estimators.contrasts import e_value
 from cxresearch.estimators.results import at_level
@@ -33,6 +33,8 @@ MOST_UNKNOWN = (
     0.5  # of moments without a grade: from here on, counting them all as bad bounds nothing
 )
 MIN_OTHER_EXITS = 50
+RECENT_DAYS = 30  # how long a short effect is looked for
+_EQUAL_SHARES = "the share of such moments so far held equal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,7 @@ class Outcome:
 
     analysis: Analysis
     row: RivalRow
-    decision: Decision | None
+    decision: IntervalDecision | None
     is_outside: bool
 
 
@@ -136,7 +138,7 @@ class RivalExplanation:
                 yield self._analysis(reading.label, reading, Variant(lead=lead))
 
     def status(
-        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: Evidence
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
     ) -> tuple[RivalStatus, str]:
         """Whether a verdict on this study must survive it, and why.
 
@@ -150,8 +152,16 @@ class RivalExplanation:
             return entry.status, entry.reason
         return self._status_if_required(case.facts, entry, rows)
 
-    def leaves_support(self, facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
-        """Whether a supported reading stays so: every interval is inside; without an analysis it does not."""
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
+        """Whether a supported reading stays so: every interval is inside; without an analysis it does not.
+
+        Args:
+            facts: of the study.
+            outcomes: of its analyses.
+            region: of the claim.
+        """
         return bool(outcomes) and all(o.row.verdict == "supported" for o in outcomes)
 
     def leaves_contradiction(
@@ -232,18 +242,57 @@ class AlreadyLeaving(RivalExplanation):
 
 
 class Temperament(RivalExplanation):
-    """Some customers grade harshly: the share of such moments so far is held equal."""
+    """Some customers grade harshly: the share of such moments so far is held equal.
+
+    Where a study declares that nobody decides ahead (`lead_days` is empty), a short effect counts as well: those with
+    such a moment in the last days against those with none, of equal shares. Either of the two will do, each at half
+    the error.
+    """
 
     __slots__ = ()
+
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
+        """As of any; where a short effect is looked for, by either analysis at half the error."""
+        if not any(o.analysis.variant.recent for o in outcomes):
+            return super().leaves_support(facts, outcomes, region)
+        return any(
+            o.decision is not None
+            and o.row.estimate is not None
+            and o.row.verdict == "supported"
+            and 2 * o.decision.p <= 1 - o.row.estimate.level
+            for o in outcomes
+        )
+
+    def leaves_contradiction(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
+    ) -> bool:
+        """As of any, and no short effect shows."""
+        recent = [o for o in outcomes if o.analysis.variant.recent]
+        others = [o for o in outcomes if not o.analysis.variant.recent]
+        return super().leaves_contradiction(facts, others, region, level) and all(
+            o.row.verdict != "supported" for o in recent
+        )
+
+    def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """As of any; where a short effect is looked for, twice the smaller one."""
+        ps = super().p_of_support(outcomes)
+        has_recent = any(o.analysis.variant.recent for o in outcomes)
+        return [min(1.0, 2 * min(ps))] if has_recent and ps else ps
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         reading = hazard_reading(case.claim, case.reading)
         if reading is None or not _holds_contacts_equal(reading):
             return
-        if proneness_entries(case.claim, reading):
-            for lead in (0, *leads[-1:]):
-                label = "the share of such moments so far held equal"
-                yield self._analysis(label, reading, Variant(lead=lead, proneness=True))
+        if not proneness_entries(case.claim, reading):
+            return
+        for lead in (0, *leads[-1:]):
+            yield self._analysis(_EQUAL_SHARES, reading, Variant(lead=lead, proneness=True))
+        recent = recent_reading(case.claim, reading, RECENT_DAYS)
+        if recent and not case.facts.lead_days:
+            label = f"{_EQUAL_SHARES}, within {RECENT_DAYS} days of such a moment"
+            yield self._analysis(label, recent, Variant(proneness=True, recent=RECENT_DAYS))
 
     def _status_if_required(
         self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
@@ -251,7 +300,10 @@ class Temperament(RivalExplanation):
         if facts.has_measured_grades:
             return self._dismissed(entry)
         if not rows:
-            return "aliased", "Inclination cannot be told apart from what the claim asks about."
+            return (
+                "aliased",
+                "How customers tend to grade cannot be told apart from what the claim asks about.",
+            )
         return "required", entry.reason
 
 
@@ -283,16 +335,33 @@ class WhoAnswers(RivalExplanation):
 
 
 class OtherExits(RivalExplanation):
-    """Whatever it is ends relations of every kind: the same for exits that are no defection, as a negative control."""
+    """Whatever it is ends relations of every kind: the same for exits that are no defection, as a negative control.
+
+    A difference to the side of the claim could be what supports it; one to the other side could hide an effect.
+    """
 
     __slots__ = ()
+
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
+        """A control can be computed, and none shows a difference to the side of the claim."""
+        above, below = self._differences(outcomes)
+        has_control = any(o.row.estimate for o in outcomes)
+        return has_control and not (above if region.is_upward else below)
 
     def leaves_contradiction(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """No control shows a difference to the other side, which would hide an effect."""
+        above, below = self._differences(outcomes)
+        return not (below if region.is_upward else above)
+
+    @staticmethod
+    def _differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
+        """Whether a control lies above what would be no difference, and whether one lies below."""
         known = [(e, u.null_value) for o in outcomes if (e := o.row.estimate) and (u := o.row.unit)]
-        return not any((e.high < null if region.is_upward else e.low > null) for e, null in known)
+        return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         reading = hazard_reading(case.claim, case.reading)
@@ -326,10 +395,12 @@ class Pace(RivalExplanation):
         """Only where the end of a relation is derived from contacts."""
         return not facts.has_contracts
 
-    def leaves_support(self, facts: StudyFacts, outcomes: Sequence[Outcome]) -> bool:
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
         """Where few lapses are false and own gaps support it, too."""
         is_certain = facts.lapse is not None and facts.lapse.is_certain
-        return is_certain and super().leaves_support(facts, outcomes)
+        return is_certain and super().leaves_support(facts, outcomes, region)
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
         """That of a test to one side, as own gaps can support only."""
@@ -375,7 +446,7 @@ class Unseen(RivalExplanation):
     __slots__ = ()
 
     def status(
-        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: Evidence
+        self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
     ) -> tuple[RivalStatus, str]:
         """As declared by the claim; of a hazard ratio, with its E-value."""
         e = evidence.estimate

@@ -17,8 +17,8 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from cxresearch.atomic import stage
 from cxresearch.errors import StateError
+from cxresearch.utils.atomic import stage
 
 ALLOW_ENV = (
     "CXRESEARCH_ALLOW_ENV"  # names of variables that a study's sources may use, separated by commas

@@ -56,7 +56,7 @@ def descriptions() -> dict[str, Description]:
 
 @cache
 def _data() -> dict[str, Any]:
-    text = files("cxresearch.claims").joinpath("rivals.toml").read_text(encoding="utf-8")
+    text = files("cxresearch.claims.rivals").joinpath("rivals.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
