@@ -45,7 +45,7 @@ def silences(gaps: Gaps) -> Chart:
     last = max(s.days for s in gaps.silences)
     x = alt.X(
         "days:Q",
-        scale=alt.Scale(type="log", domain=[min(s.days for s in gaps.silences), last]),
+        scale=alt.Scale(type="log", nice=False, domain=[min(s.days for s in gaps.silences), last]),
         axis=alt.Axis(
             title="days of silence",
             values=[d for d in (1, 3, 7, 14, 30, 60, 90, 180, 365, 730) if d <= last],

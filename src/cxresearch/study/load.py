@@ -212,6 +212,7 @@ def _table(name: str, value: object) -> Table:
     )
 
 
+_OF_CUSTOMERS = ("segment", "cluster", "covariates", "marketing")
 _SECTIONS_VARIANTS = ("info", "moments", "retention", "customers", "decision", "interactions")
 
 
@@ -269,6 +270,10 @@ def _place(study: Study, key: str) -> tuple[str, str]:
         for s in _SECTIONS_VARIANTS
         if field in getattr(study, s).__struct_fields__ and given in ("", s)
     ]
+    if len(homes) > 1:  # of customers one section tells, which the kind of retention decides
+        is_shop = study.retention.kind == "activity"
+        unused = "retention" if is_shop and field in _OF_CUSTOMERS else "customers"
+        homes = [home for home in homes if home != unused or (is_shop and unused == "customers")]
     if len(homes) == 1:
         return homes[0], field
     if homes:

@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.decide import Region, Verdict, decide, is_outside
@@ -96,6 +98,7 @@ def study_facts(context: EvaluationContext) -> StudyFacts:
         has_measured_grades=study.moments.grades == "measured",
         has_contracts=study.retention.kind == "contract",
         lapse=context.store.lapse,
+        looks_back=context.store.lookback,
         unknown_share=unknown.share if isinstance(unknown, Share) else 0.0,
         other_exits=other.count if isinstance(other, Share) else 0,
     )
@@ -191,6 +194,8 @@ def _try_rival(
 ) -> _RivalOutcome | None:
     """A rival with the numbers of its analyses; None where there is no such rival in the study."""
     entry = rival_entries(case.claim)[explanation.id]
+    if entry.in_shops and not case.facts.has_contracts:
+        entry = structs.replace(entry, reason=entry.in_shops)
     outcomes = tuple(
         _compute_outcome(context, case, analysis) for analysis in explanation.plan(case, entry)
     )

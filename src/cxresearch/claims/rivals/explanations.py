@@ -46,6 +46,7 @@ class StudyFacts:
         has_measured_grades: whether grades are measured, not given by customers.
         has_contracts: whether the end of a relation is known.
         lapse: which silence counts as a lapse, where it is not.
+        looks_back: whether histories look back over some days instead of to the start.
         unknown_share: the share of moments without a grade.
         other_exits: how many customers left for another cause than defection.
     """
@@ -54,6 +55,7 @@ class StudyFacts:
     has_measured_grades: bool
     has_contracts: bool
     lapse: Lapse | None
+    looks_back: bool
     unknown_share: float
     other_exits: int
 
@@ -412,6 +414,7 @@ class Pace(RivalExplanation):
         """Where few lapses are false, nothing that may drive customers away is missing, and own gaps do not object."""
         lapse = facts.lapse
         is_clear = lapse is not None and lapse.is_certain and not lapse.has_inactive
+        is_clear = is_clear and not facts.looks_back
         return is_clear and not any(o.row.verdict == "supported" for o in outcomes)
 
     def _status_if_required(
@@ -425,6 +428,11 @@ class Pace(RivalExplanation):
             why.append(
                 "What happens between the last contact that keeps a customer active and a lapse is not in the number, "
                 "so it does not speak against the claim."
+            )
+        if facts.looks_back:
+            why.append(
+                "Histories look back over some days only: customers without such a moment in these may have had older "
+                "ones, so that a small difference does not speak against the claim."
             )
         if not rows:
             why.append("No single contact is such a moment, so a customer's own gaps cannot tell.")
