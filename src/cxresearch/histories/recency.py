@@ -304,16 +304,14 @@ def active_age(edges: tuple[int, ...]) -> History:
 
 
 def gap_before(edges: tuple[int, ...] = (7, 30, 60, 90)) -> History:
-    """How many days the last contact came after the one before it, in bands.
-
-    Where several contacts share a day, the longest of their gaps counts.
+    """How many days lie between the last day with a contact and the one before it, in bands.
 
     Args:
         edges: the last day of each band; (7, 30) gives 0-7, 8-30, 31+.
 
     Returns:
-        The history; ``none`` before the second contact, ``unknown`` in its place if the log does not show a customer's
-        beginnings.
+        The history; ``none`` before the second day with a contact, ``unknown`` in its place if the log does not show a
+        customer's beginnings.
 
     Raises:
         EstimationError: edges that do not rise.
@@ -334,7 +332,7 @@ def gap_before(edges: tuple[int, ...] = (7, 30, 60, 90)) -> History:
 
     def updates(past: Past) -> list[Frame]:
         x = past.moments.with_columns(cx_before=past.along.shift("day", 1))
-        x = x.filter(~nw.col("cx_before").is_null())
+        x = x.filter(nw.col("day") > nw.col("cx_before"))
         gap = (nw.col("day") - nw.col("cx_before")).cast(nw.Int64)
         return [x.select("customer", "tick", gap=gap)]
 
