@@ -148,6 +148,13 @@ def test_a_log_too_short_to_tell_false_lapses_keeps_every_contrast_open():
     assert "The log is too short to tell how many come back after 600 days" in pace.reason
 
 
+def test_nobody_lapses_within_the_silence_that_is_a_lapse():
+    docket = cx.evaluate(shop(1.0, 0.0, seed=6, customers=600), ["one-strike"], keep=False)
+    by = {r.reading: r for r in docket["one-strike"].readings}
+    assert "days of silence that are a lapse: nobody lapses sooner" in by["in-30-days"].lacks
+    assert by["before-second"].estimate is not None
+
+
 def test_an_end_of_the_relation_is_what_a_shop_lacks_most():
     lacking = rank_missing_columns(shop(1.0, 0.0, seed=1, customers=50))
     assert "an end" in [c.name for c in lacking.columns]
