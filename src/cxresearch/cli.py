@@ -176,6 +176,56 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 
 
 @main.command()
+@_study
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
+    callback=output_path,
+    metavar="FILE",
+    help="Write the table as JSON; - for standard output.",
+)
+@click.option(
+    "--chart",
+    "chart_file",
+    type=click.Path(dir_okay=False, readable=False, writable=True),
+    callback=output_path,
+    metavar="FILE",
+    help="Draw the table, as SVG.",
+)
+@_define
+@_engine
+@_state
+def gaps(
+    study: Path,
+    json_file: Path | None,
+    chart_file: Path | None,
+    variables: dict[str, str],
+    engine: str,
+    state: Path | None,
+) -> None:
+    """How many customers of a shop come back after a silence of each length, and which to take for a lapse."""
+    from cxresearch.silences import gaps as measured
+
+    is_piped = json_file is not None and str(json_file) == "-"
+    for file in (None if is_piped else json_file, chart_file):
+        if file is not None:
+            check_writable(file)
+    result = measured(_read(study, variables, state), engine=engine)
+    if is_piped:
+        click.echo(result.to_json())
+    else:
+        _say(str(result))
+        if json_file is not None:
+            write_output(json_file, result.to_json())
+    if chart_file is not None:
+        from cxresearch.charts import renderer
+        from cxresearch.charts.silences import silences
+
+        write_output(chart_file, renderer.still(silences(result).to_dict(), renderer.WIDE))
+
+
+@main.command()
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @options.define
 @options.engine
