@@ -9,7 +9,13 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.claims import trial
-from cxresearch.claims.adjusted_model import Variant, asked_grade, claim_histories, terms_of
+from cxresearch.claims.adjusted_model import (
+    Variant,
+    asked_grade,
+    claim_histories,
+    recent_reading,
+    terms_of,
+)
 from cxresearch.claims.catalogue_loader import catalogue, parse_claim
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import decide
@@ -169,11 +175,75 @@ def test_any_interval_that_is_not_inside_keeps_support_open(judged, facts, rival
     assert not [t for t in others if f"{t} (" in result.reason]
 
 
-@pytest.mark.parametrize("control", [(1.5, 0.1), (0.7, 0.1)])
-def test_a_control_that_shows_a_difference_keeps_support_open(judged, facts, control):
+def test_a_control_that_shows_a_difference_keeps_support_open(judged, facts):
     facts(other=50)
-    result, found = judged(INSIDE, {CONTROL: control})
+    result, found = judged(INSIDE, {CONTROL: (1.5, 0.1)})
     assert (result.verdict, status(found, "other-exits")) == ("undecided", "keeps it open")
+
+
+def test_a_control_to_the_other_side_is_no_reason_against_support(judged, facts):
+    """What makes other exits less likely after a bad moment is not what makes leaving likelier."""
+    facts(other=50)
+    result, found = judged(INSIDE, {CONTROL: (0.7, 0.1)})
+    assert (result.verdict, status(found, "other-exits")) == ("supported", "survived")
+
+
+SHORT = Variant(proneness=True, recent=30)
+
+
+@pytest.mark.parametrize(
+    ("whole", "short", "verdict"),
+    [
+        ((1.5, 0.05), (1.1, 0.2), "supported"),
+        ((1.1, 0.1), (2.0, 0.1), "supported"),
+        ((1.1, 0.1), (1.1, 0.1), "undecided"),
+        # inside at the study's error, but not at half of it
+        ((1.23, 0.1), (1.23, 0.1), "undecided"),
+        ((1.26, 0.1), (1.1, 0.1), "supported"),
+    ],
+)
+def test_a_short_effect_survives_temperament_where_nobody_decides_ahead(
+    judged, whole, short, verdict
+):
+    result, found = judged(INSIDE, {PRONE[0]: whole, SHORT: short}, moments={"lead_days": ()})
+    assert result.verdict == verdict
+    expected = {"supported": "survived", "undecided": "keeps it open"}[verdict]
+    assert status(found, "temperament") == expected
+    rows = next(r for r in found if r.id == "temperament").rows
+    assert [r.label.endswith("within 30 days of such a moment") for r in rows] == [False, True]
+
+
+def test_the_error_of_a_short_effect_counts_twice(judged):
+    number = (1.4, 0.12)
+    others = {PRONE[0]: (1.1, 0.1), SHORT: number}
+    result, _ = judged(INSIDE, others, moments={"lead_days": ()})
+    assert result.p == pytest.approx(2 * decide(interval(*number), CLAIM.primary.claimed_region).p)
+
+
+def test_a_short_effect_is_no_lack_of_one(judged):
+    moments = {"lead_days": ()}
+    assert judged(NONE, {SHORT: (1.2, 0.15)}, moments=moments)[0].verdict == "contradicted"
+    assert judged(NONE, {SHORT: (1.6, 0.1)}, moments=moments)[0].verdict == "undecided"
+
+
+def test_a_short_effect_is_looked_for_only_where_it_cannot_be_a_decision_made_before(study):
+    def planned(**moments):
+        plans = plan_analyses(context(study, moments), CLAIM, CLAIM.primary)
+        return [a for a in plans if a.variant.recent]
+
+    assert planned(lead_days=(14,)) == []
+    (short,) = planned(lead_days=())
+    assert short.reading.contrast == {"bad[0-30]": 1.0}
+    histories = claim_histories(context(study).store.setting, CLAIM, short.reading, short.variant)
+    assert histories["bad"].levels == ("none", "0-30", "31+", "unknown")
+
+
+@pytest.mark.parametrize(
+    "claim", ["good-moments-build", "remote-touchpoints", "three-strikes", "latest-moment"]
+)
+def test_a_short_effect_is_of_a_first_moment_of_a_grade(claim):
+    entry = catalogue()[claim]
+    assert recent_reading(entry, entry.primary, 30) is None
 
 
 def test_contradicted_where_nothing_speaks_for_it(judged, facts):
@@ -302,7 +372,7 @@ def test_a_study_whose_customers_leave_at_once_dismisses_leads(judged):
     assert (leaving.status, leaving.rows) == ("dismissed", ())
     assert "lead_days" in leaving.reason
     [alone] = [r.rows for r in found if r.id == "temperament"]
-    assert [r.lead_days for r in alone] == [0]
+    assert [r.lead_days for r in alone] == [0, 0]
 
 
 def test_a_shorter_lead_is_the_longest(judged):
@@ -349,7 +419,7 @@ def test_few_without_a_grade_require_nothing(judged, facts):
 class Stubborn(RivalExplanation):
     """A rival that no verdict survives."""
 
-    def leaves_support(self, outcomes):
+    def leaves_support(self, outcomes, region):
         return False
 
 

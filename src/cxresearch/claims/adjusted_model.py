@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cxresearch.claims.kinds import AnyReading, ModelComparisonReading, ModelReading
+from msgspec import structs
+
+from cxresearch.claims.kinds import (
+    AnyReading,
+    HazardContrastReading,
+    ModelComparisonReading,
+    ModelReading,
+)
 from cxresearch.claims.schema import Claim, make_history
 from cxresearch.claims.validation import features
 from cxresearch.estimators.shrinkage import shrunken_log_odds
@@ -41,12 +48,14 @@ class Variant:
         unknown: what moments without a grade count as: nothing, something to be held equal, or as of the grade that is
             asked about.
         event: another cause of leaving, as a negative control; empty for that of the reading.
+        recent: of the moments asked about, only the age of the last one counts, up to so many days; 0 for all so far.
     """
 
     lead: int = 0
     proneness: bool = False
     unknown: Literal["", "held equal", "as asked"] = ""
     event: str = ""
+    recent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,12 @@ def claim_histories(
         entry: Mapping[str, Any] = claim.histories[name]
         if variant.unknown == "as asked" and _grade_counted(entry) == asked_grade(claim, reading):
             entry = {**entry, "or_unknown": True}
+        if variant.recent and name in asked:
+            entry = {
+                "use": "age_of_last",
+                "grade": _grade_counted(entry),
+                "edges": [variant.recent],
+            }
         how = claim.at_lead.get(name, "delayed" if name in asked else "set back")
         if variant.lead and how == "longer window":
             entry = {**entry, "days": int(entry["days"]) + variant.lead}
@@ -176,6 +191,34 @@ def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, A
         if kind.get("grade") != "unknown" and kind:
             result.setdefault(repr(sorted(kind.items())), {"use": "graded_share", **kind})
     return tuple(result.values())
+
+
+def recent_reading(claim: Claim, reading: AnyReading, days: int) -> HazardContrastReading | None:
+    """A reading that compares customers with a first moment and without, asked of the last such moment's age instead.
+
+    To be computed with `Variant.recent`.
+
+    Args:
+        claim: whose reading it is.
+        reading: the reading.
+        days: how old the last moment may be.
+
+    Returns:
+        The rate of leaving so soon after such a moment, over that without one; None where the reading compares other
+        levels, or moments that are no grade.
+    """
+    if (
+        not isinstance(reading, HazardContrastReading)
+        or len(reading.contrast) != 1
+        or reading.subset
+    ):
+        return None
+    name, _, level = next(iter(reading.contrast)).removesuffix("]").partition("[")
+    entry = claim.histories.get(name)
+    if entry is None or not _grade_counted(entry) or claim.history(name).levels[1] != level:
+        return None
+    contrast = {f"{name}[0-{days}]": 1.0}
+    return structs.replace(reading, id=f"{reading.id}-recent", contrast=contrast)
 
 
 def asked_grade(claim: Claim, reading: AnyReading) -> str:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.claims.context import MIN_EXPECTED
-from cxresearch.disclosure.counts import count_text, hide
+from cxresearch.disclosure.counts import count_text, hide, rounding_note
 from cxresearch.errors import NotTestable, ShortFollowUp
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
@@ -237,7 +237,11 @@ class LoyaltyShift(Result):
                 )
                 for name, s in grades
             ),
-            (f"Limits at {self.level:.0%}.", "An association, not an effect."),
+            (
+                f"Limits at {self.level:.0%}.",
+                "An association, not an effect.",
+                rounding_note(self.min_cell),
+            ),
         )
 
 

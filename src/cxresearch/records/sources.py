@@ -18,7 +18,7 @@ from cxresearch.engines.duckdb_files import spill_folder
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.records import postgres
 from cxresearch.records.files import KINDS, FileReader, SourceNote
-from cxresearch.study import Interactions, Retention, Source, Study, Table
+from cxresearch.study import Interactions, Retention, Source, Study, Table, check_names
 from cxresearch.study import sql as queries
 from cxresearch.study.timestamps import is_number_format
 from cxresearch.study.validation import DATED_EVENT_COLUMNS
@@ -334,6 +334,7 @@ def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
         start = folder.joinpath(*parts[:fixed])
         result = [p for p in start.glob(str(Path(*parts[fixed:]))) if p.is_file()]
     files = sorted(result)
+    check_names(files)
     return [str(f) for f in files], any(
         "=" in part for f in files for part in f.relative_to(start).parts[:-1]
     )

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from cxresearch.disclosure.counts import round_count
 from cxresearch.records.audit_values import Count, Day, Share
 from cxresearch.utils.result import Result
 
@@ -225,4 +226,11 @@ def _public(value: WarningValue, min_cell: int) -> WarningValue:
     is_small = (isinstance(value, Count | Share) and 0 < value.count < min_cell) or (
         isinstance(value, Share) and 0 < value.total - value.count < min_cell
     )
-    return Hidden(min_cell) if is_small else value
+    if is_small:
+        return Hidden(min_cell)
+    if isinstance(value, Count):
+        return Count(round_count(value.count, min_cell))
+    if isinstance(value, Share):  # the share that is written is made of the rounded counts
+        rounded = round_count(value.count, min_cell)
+        return Share(rounded, max(round_count(value.total, min_cell), rounded))
+    return value

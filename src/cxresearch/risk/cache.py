@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
+from cxresearch.engines.flows import FLOWS
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
 from cxresearch.records.sources import input_files
@@ -151,7 +152,8 @@ class Cache:
                 "spans": MatchedTable,
                 "counts": AgentTable,
             }
-            return _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+            made = _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+            return made if _has_its_columns(made) else None
         return None
 
     def keep_table(self, key: str, table: Table) -> None:
@@ -193,7 +195,7 @@ class Cache:
         with suppress(OSError):
             if not self.folder.exists():
                 make_private(self.folder)
-                _forget(self.folder.parent)
+                _forget(self.folder)
             _replace(self.folder / name, content)
 
 
@@ -278,19 +280,55 @@ def _version() -> str:
     return " ".join((f"format {FORMAT}", *(f"{name} {version(name)}" for name in _LIBRARIES)))
 
 
-def _forget(folder: Path) -> None:
-    """Drop all but the last states."""
-    states = sorted(
-        (p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True
+def _forget(newest: Path) -> None:
+    """Drop all but the last states; the newest stays, whatever the clock says."""
+    others = sorted(
+        (p for p in newest.parent.iterdir() if p.is_dir() and p != newest),
+        key=lambda p: p.stat().st_mtime,
+        reverse=True,
     )
-    for old in states[KEPT:]:
+    for old in others[KEPT - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _has_its_columns(table: Table) -> bool:
+    """Whether the frames of a kept table have the columns of their kind, all of them whole numbers."""
+    if isinstance(table, RiskTable):
+        features = [f.name for f in table.features]
+        wanted = {
+            "flows": ["group", "time", *features, *FLOWS, *table.causes],
+            "population": ["group", "customers", "clusters"],
+        }
+    elif isinstance(table, MatchedTable):
+        wanted = {
+            "exposed": ["group", "stratum", "pattern", "day", "time", "event", "customers"],
+            "spans": [
+                *("group", "stratum", "pattern", "first", "last", "end"),
+                *("event", "customers"),
+            ],
+            "population": ["group", "customers", "clusters"],
+        }
+    else:
+        wanted = {"counts": ["agent", "stratum", "half", "moments", "bad"]}
+    frames = {name: getattr(table, name).schema for name in wanted}
+    return all(
+        list(schema) == wanted[name] and all(kind.is_integer() for kind in schema.values())
+        for name, schema in frames.items()
+    )
 
 
 @contextmanager
 def _missing() -> Iterator[None]:
     """What is not there, or not whole, is not kept."""
-    with suppress(OSError, msgspec.MsgspecError, pl.exceptions.PolarsError, KeyError, TypeError):
+    with suppress(
+        OSError,
+        msgspec.MsgspecError,
+        pl.exceptions.PolarsError,
+        KeyError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ):
         yield
 
 

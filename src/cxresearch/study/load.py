@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,45 @@ def read_study(
         raise StudyError(f"{path} is not valid TOML: {e}") from None
     except RecursionError:
         raise StudyError(f"{path} is not valid TOML: too deeply nested") from None
-    given = state or os.environ.get("CXRESEARCH_STATE") or default_state(path.resolve())
-    return study_from(raw, folder=path.resolve().parent, variables=variables, state=given)
+    except ValueError:  # Python reads no longer ones
+        raise StudyError(f"{path} is not valid TOML: a number has thousands of digits") from None
+    try:
+        home = path.resolve()
+        given = state or os.environ.get("CXRESEARCH_STATE") or default_state(home)
+        check_names((home, Path(given)))
+    except OSError as e:
+        raise StudyError(f"cannot find the folder of {path}: {e.strerror or e}") from None
+    return study_from(raw, folder=home.parent, variables=variables, state=given)
+
+
+def folder_of(file: Path, state: Path, what: str) -> Path:
+    """Where something of one study is kept; in a state folder that is given, each study has a place of its own.
+
+    Args:
+        file: the study file, or its folder.
+        state: the study's state folder.
+        what: the name of the folder, such as ``quarantine``.
+    """
+    file = (file / "study.toml" if file.is_dir() else file).resolve()
+    if state.resolve() == default_state(file):
+        return state / what
+    mark = blake2b(os.fsencode(file), digest_size=4).hexdigest()
+    name = file.parent.name if file.name == "study.toml" else file.stem
+    return state / what / f"{name}-{mark}"
+
+
+def check_names(paths: Iterable[Path]) -> None:
+    """Refuse a path that is not text: engines take their paths as text.
+
+    Raises:
+        StudyError: a name holds bytes that are not UTF-8.
+    """
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            shown = str(path).encode("utf-8", "backslashreplace").decode()
+            raise StudyError(f"the path {shown} is not UTF-8: rename the file or folder") from None
 
 
 def default_state(file: Path) -> Path:

@@ -151,7 +151,9 @@ def apply_rivals(
     verdict, reason, p = row.verdict, row.reason, row.p
     opened: set[str] = set()
     if row.verdict == "supported":
-        opened = {t.result.id for t in required if not t.explanation.leaves_support(t.outcomes)}
+        opened = {
+            t.result.id for t in required if not t.explanation.leaves_support(t.outcomes, region)
+        }
         ps = [p, *(x for t in required for x in t.explanation.p_of_support(t.outcomes))]
         p = max([x for x in ps if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":

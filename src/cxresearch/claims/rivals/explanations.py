@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries
+from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries, recent_reading
 from cxresearch.claims.decide import IntervalDecision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
@@ -31,6 +31,8 @@ MOST_UNKNOWN = (
     0.5  # of moments without a grade: from here on, counting them all as bad bounds nothing
 )
 MIN_OTHER_EXITS = 50
+RECENT_DAYS = 30  # how long a short effect is looked for
+_EQUAL_SHARES = "the share of such moments so far held equal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +148,13 @@ class RivalExplanation:
             return entry.status, entry.reason
         return self._status_if_required(case.facts, entry, rows)
 
-    def leaves_support(self, outcomes: Sequence[Outcome]) -> bool:
-        """Whether a supported reading stays so: every interval is inside; without an analysis it does not."""
+    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
+        """Whether a supported reading stays so: every interval is inside; without an analysis it does not.
+
+        Args:
+            outcomes: of its analyses.
+            region: of the claim.
+        """
         return bool(outcomes) and all(o.row.verdict == "supported" for o in outcomes)
 
     def leaves_contradiction(
@@ -227,18 +234,55 @@ class AlreadyLeaving(RivalExplanation):
 
 
 class Temperament(RivalExplanation):
-    """Some customers grade harshly: the share of such moments so far is held equal."""
+    """Some customers grade harshly: the share of such moments so far is held equal.
+
+    Where a study declares that nobody decides ahead (`lead_days` is empty), a short effect counts as well: those with
+    such a moment in the last days against those with none, of equal shares. Either of the two will do, each at half
+    the error.
+    """
 
     __slots__ = ()
+
+    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
+        """As of any; where a short effect is looked for, by either analysis at half the error."""
+        if not any(o.analysis.variant.recent for o in outcomes):
+            return super().leaves_support(outcomes, region)
+        return any(
+            o.decision is not None
+            and o.row.estimate is not None
+            and o.row.verdict == "supported"
+            and 2 * o.decision.p <= 1 - o.row.estimate.level
+            for o in outcomes
+        )
+
+    def leaves_contradiction(
+        self, outcomes: Sequence[Outcome], region: Region, level: float
+    ) -> bool:
+        """As of any, and no short effect shows."""
+        recent = [o for o in outcomes if o.analysis.variant.recent]
+        others = [o for o in outcomes if not o.analysis.variant.recent]
+        return super().leaves_contradiction(others, region, level) and all(
+            o.row.verdict != "supported" for o in recent
+        )
+
+    def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """As of any; where a short effect is looked for, twice the smaller one."""
+        ps = super().p_of_support(outcomes)
+        has_recent = any(o.analysis.variant.recent for o in outcomes)
+        return [min(1.0, 2 * min(ps))] if has_recent and ps else ps
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         reading = hazard_reading(case.claim, case.reading)
         if reading is None or not _holds_contacts_equal(reading):
             return
-        if proneness_entries(case.claim, reading):
-            for lead in (0, *leads[-1:]):
-                label = "the share of such moments so far held equal"
-                yield self._analysis(label, reading, Variant(lead=lead, proneness=True))
+        if not proneness_entries(case.claim, reading):
+            return
+        for lead in (0, *leads[-1:]):
+            yield self._analysis(_EQUAL_SHARES, reading, Variant(lead=lead, proneness=True))
+        recent = recent_reading(case.claim, reading, RECENT_DAYS)
+        if recent and not case.facts.lead_days:
+            label = f"{_EQUAL_SHARES}, within {RECENT_DAYS} days of such a moment"
+            yield self._analysis(label, recent, Variant(proneness=True, recent=RECENT_DAYS))
 
     def _status_if_required(
         self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
@@ -281,16 +325,31 @@ class WhoAnswers(RivalExplanation):
 
 
 class OtherExits(RivalExplanation):
-    """Whatever it is ends relations of every kind: the same for exits that are no defection, as a negative control."""
+    """Whatever it is ends relations of every kind: the same for exits that are no defection, as a negative control.
+
+    A difference to the side of the claim could be what supports it; one to the other side could hide an effect.
+    """
 
     __slots__ = ()
+
+    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
+        """A control can be computed, and none shows a difference to the side of the claim."""
+        above, below = self._differences(outcomes)
+        has_control = any(o.row.estimate for o in outcomes)
+        return has_control and not (above if region.is_upward else below)
 
     def leaves_contradiction(
         self, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """No control shows a difference to the other side, which would hide an effect."""
+        above, below = self._differences(outcomes)
+        return not (below if region.is_upward else above)
+
+    @staticmethod
+    def _differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
+        """Whether a control lies above what would be no difference, and whether one lies below."""
         known = [(e, u.null_value) for o in outcomes if (e := o.row.estimate) and (u := o.row.unit)]
-        return not any((e.high < null if region.is_upward else e.low > null) for e, null in known)
+        return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
 
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         reading = hazard_reading(case.claim, case.reading)
@@ -320,7 +379,7 @@ class Pace(RivalExplanation):
         """Only where the end of a relation is derived from contacts."""
         return not facts.has_contracts
 
-    def leaves_support(self, outcomes: Sequence[Outcome]) -> bool:
+    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
         """Never."""
         return False
 
