@@ -176,7 +176,7 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 
 
 @main.command()
-@_study
+@options.study
 @click.option(
     "--json",
     "json_file",
@@ -193,9 +193,10 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
     metavar="FILE",
     help="Draw the table, as SVG.",
 )
-@_define
-@_engine
-@_state
+@options.define
+@options.engine
+@options.state
+@options.limited
 def gaps(
     study: Path,
     json_file: Path | None,
@@ -213,9 +214,9 @@ def gaps(
             check_writable(file)
     result = measured(_read(study, variables, state), engine=engine)
     if is_piped:
-        click.echo(result.to_json())
+        write(escape_json(result.to_json()))
     else:
-        _say(str(result))
+        say(str(result))
         if json_file is not None:
             write_output(json_file, result.to_json())
     if chart_file is not None:
