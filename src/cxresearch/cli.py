@@ -25,7 +25,6 @@ from cxresearch.cli_values import (
     day_of_log,
     new_folder,
     no_nan,
-    output_path,
     read_pairs,
 )
 from cxresearch.errors import (
@@ -177,22 +176,8 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 
 @main.command()
 @options.study
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the table as JSON; - for standard output.",
-)
-@click.option(
-    "--chart",
-    "chart_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Draw the table, as SVG.",
-)
+@options.output_file("--json", "Write the table as JSON; - for standard output.", may_be_piped=True)
+@options.output_file("--chart", "Draw the table, as SVG.")
 @options.define
 @options.engine
 @options.state
@@ -262,29 +247,12 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 @main.command()
 @options.study
 @options.claim
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts as JSON; - for standard output.",
+@options.output_file(
+    "--json", "Write the verdicts as JSON; - for standard output.", may_be_piped=True
 )
-@click.option(
-    "--csv",
-    "csv_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts as CSV, one row per claim.",
-)
-@click.option(
-    "--xlsx",
-    "xlsx_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts and the readings behind them as an Excel workbook.",
+@options.output_file("--csv", "Write the verdicts as CSV, one row per claim.")
+@options.output_file(
+    "--xlsx", "Write the verdicts and the readings behind them as an Excel workbook."
 )
 @click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
 @click.option(
