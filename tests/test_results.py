@@ -113,8 +113,8 @@ LENGTHS = {
 }
 ONE_ROW = {
     "Activity", "AtRiskShare", "Change", "Concentration", "DataWarning", "Estimate", "Exclusion", "Fact",
-    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "OwnGaps", "ReadingResult", "ReferenceValue", "RivalRow",
-    "Score", "Share", "Shift", "Silence", "Touchpoint", "WeakestPoint",
+    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "OwnGaps", "ReadingResult", "ReferenceValue",
+    "RivalRow", "Score", "Share", "Shift", "Silence", "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 

@@ -4,9 +4,48 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 from unicodedata import category
 
+import click
+
+from cxresearch.errors import ReportError
+
 _STREAMS = ("stdin", "stdout", "stderr")
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Say what is wrong, in one line on standard error, and exit with this status."""
+    say(f"cxresearch: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def say(line: object, *, err: bool = False) -> None:
+    """Print text that may come from a study or its tables: no character of it steers the terminal."""
+    write(f"{inert(str(line))}\n", err=err)
+
+
+def write(text: str, *, err: bool = False) -> None:
+    """Print a text as it is.
+
+    Raises:
+        ReportError: standard output cannot be written to.
+        BrokenPipeError: its reader has gone.
+    """
+    try:
+        click.echo(text, nl=False, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        if not err:  # where nothing can be said, the exit status says it
+            raise ReportError(f"cannot write to standard output: {e.strerror or e}") from None
+
+
+def inert(text: str) -> str:
+    """A text without characters that steer a terminal."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else "\ufffd" for c in text
+    )
 
 
 def open_streams() -> None:

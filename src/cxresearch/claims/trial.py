@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
 from cxresearch.claims.kinds import AnyReading
-from cxresearch.claims.level_words import describe_terms
+from cxresearch.claims.level_words import describe_exclusion, describe_terms
 from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.requirements import missing_requirement
@@ -224,7 +225,10 @@ def _evidence(
         lacks=lacks,
         warnings=warnings,
         series=result.series if result else (),
-        exclusions=result.exclusions if result else (),
+        exclusions=tuple(
+            replace(e, reason=describe_exclusion(claim, e.reason))
+            for e in (result.exclusions if result else ())
+        ),
         code=code,
     )
 

@@ -328,7 +328,8 @@ def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarnin
         (pl.col("rows") >= CASES) & (pl.col("near") >= COINCIDE * pl.col("rows"))
     )
     result = []
-    for label in close["label"].unique().sort():
+    seen = set()
+    for label in (f"{LABEL}{name}" for name in _LABEL_NAMES):
         of_label = close.filter(pl.col("label") == label)
         of_label = of_label.filter([fold(v) not in nothing for v in of_label["value"]])
         if of_label.is_empty():
@@ -336,6 +337,9 @@ def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarnin
         one, several = _LABEL_NAMES[label.removeprefix(LABEL)]
         what = one if of_label.height == 1 else several.format(of_label.height)
         near, rows = (int(of_label[c].sum()) for c in ("near", "rows"))
+        if (near, rows) in seen:
+            continue  # most likely the same contacts under another name
+        seen.add((near, rows))
         is_name = label != f"{LABEL}handoff"
         result.append(
             DataWarning(

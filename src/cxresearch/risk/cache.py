@@ -21,6 +21,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
+from cxresearch.engines.flows import FLOWS
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
 from cxresearch.records.lapses import Lapse
@@ -162,7 +163,8 @@ class Cache:
                 "counts": AgentTable,
                 "gaps": GapTable,
             }
-            return _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+            made = _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+            return made if _has_its_columns(made) else None
         return None
 
     def keep_table(self, key: str, table: Table) -> None:
@@ -298,6 +300,32 @@ def _forget(newest: Path) -> None:
     )
     for old in others[KEPT - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _has_its_columns(table: Table) -> bool:
+    """Whether the frames of a kept table have the columns of their kind, all of them whole numbers."""
+    if isinstance(table, RiskTable):
+        features = [f.name for f in table.features]
+        wanted = {
+            "flows": ["group", "time", *features, *FLOWS, *table.causes],
+            "population": ["group", "customers", "clusters"],
+        }
+    elif isinstance(table, MatchedTable):
+        wanted = {
+            "exposed": ["group", "stratum", "pattern", "day", "time", "event", "customers"],
+            "spans": [
+                *("group", "stratum", "pattern", "first", "last", "end"),
+                *("event", "customers"),
+            ],
+            "population": ["group", "customers", "clusters"],
+        }
+    else:
+        wanted = {"counts": ["agent", "stratum", "half", "moments", "bad"]}
+    frames = {name: getattr(table, name).schema for name in wanted}
+    return all(
+        list(schema) == wanted[name] and all(kind.is_integer() for kind in schema.values())
+        for name, schema in frames.items()
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@
     sql_dialects  a checked query in the words of an engine   quoting  names as SQL writes them
 """
 
-from cxresearch.study.load import check_names, default_state, read_study, study_from
+from cxresearch.study.load import check_names, default_state, folder_of, read_study, study_from
 from cxresearch.study.settings import (
     LEVELS_OF_SERVICE,
     Customers,
@@ -31,6 +31,7 @@ __all__ = [
     "Table",
     "check_names",
     "default_state",
+    "folder_of",
     "read_study",
     "study_from",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,22 @@ def read_study(
     except OSError as e:
         raise StudyError(f"cannot find the folder of {path}: {e.strerror or e}") from None
     return study_from(raw, folder=home.parent, variables=variables, state=given)
+
+
+def folder_of(file: Path, state: Path, what: str) -> Path:
+    """Where something of one study is kept; in a state folder that is given, each study has a place of its own.
+
+    Args:
+        file: the study file, or its folder.
+        state: the study's state folder.
+        what: the name of the folder, such as ``quarantine``.
+    """
+    file = (file / "study.toml" if file.is_dir() else file).resolve()
+    if state.resolve() == default_state(file):
+        return state / what
+    mark = blake2b(os.fsencode(file), digest_size=4).hexdigest()
+    name = file.parent.name if file.name == "study.toml" else file.stem
+    return state / what / f"{name}-{mark}"
 
 
 def check_names(paths: Iterable[Path]) -> None:

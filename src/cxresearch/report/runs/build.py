@@ -19,12 +19,12 @@ from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.commit_files import Move, clear, discard, mark_of, publish, workplace
-from cxresearch.report.runs.kernel import NotebookError, Place, execute, redactor
+from cxresearch.report.runs.kernel import FAILED, NotebookError, Place, execute, redactor
 from cxresearch.report.runs.ledger import RunRecord, identity
 from cxresearch.report.runs.lock import Stops
 from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
-from cxresearch.study import Study
+from cxresearch.study import Study, folder_of
 from cxresearch.utils.atomic import stage
 from cxresearch.utils.limits import NO_LIMITS, Limits
 from cxresearch.utils.trust import make_private
@@ -117,6 +117,7 @@ def make(
     place = Place(
         folder=study.folder,
         state=run.state,
+        failed=folder_of(file, run.state, FAILED),
         work=work,
         sockets=sockets,
         variables=variables,
@@ -186,7 +187,9 @@ def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tu
         for v in docket["verdicts"]:
             reading = (v["claim"], v["reading"])
             again[reading] += 1
-            fields = {k: v[k] for k in RunRecord.__dataclass_fields__ if k not in of_run}
+            fields = {
+                k: v[k] for k in RunRecord.__dataclass_fields__ if k not in of_run and k != "number"
+            }
             result.setdefault((*reading, again[reading]), RunRecord(**of_run, **fields))
     return tuple(result.values())
 

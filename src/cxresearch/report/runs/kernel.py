@@ -62,6 +62,7 @@ class Place:
     Attributes:
         folder: the study's.
         state: for what is kept between runs.
+        failed: for notebooks that failed.
         work: for what is needed while the run lasts.
         sockets: for the files through which a kernel is spoken to.
         variables: for the kernel's environment.
@@ -72,6 +73,7 @@ class Place:
 
     folder: Path
     state: Path
+    failed: Path
     work: Path
     sockets: Path
     variables: Mapping[str, str]
@@ -161,7 +163,7 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
             f"notebook {plan.page}: {message}{f' (it last said: {last})' if last else ''}"
         ) from None
     with suppress(OSError):  # what failed earlier has been put right
-        (at.state / FAILED / output.name).unlink(missing_ok=True)
+        (at.failed / output.name).unlink(missing_ok=True)
     return done
 
 
@@ -310,7 +312,7 @@ def _position(notebook: Any, source: str) -> int:
 
 def _keep(output: Path, at: Place) -> str:
     """Keep a failed notebook where only its owner can read it; returns where."""
-    keep = at.state / FAILED
+    keep = at.failed
     try:
         make_private(keep)
         clean = redact_json(json.loads(output.read_text(encoding="utf-8")), at.redact)
