@@ -95,7 +95,9 @@ def source_page(path: str) -> str:
     place = ROOT / path
     if place.is_dir():
         names = sorted(p.name for p in place.iterdir() if not p.name.startswith(("__", ".")))
-        return head + "This folder of the repository holds:\n\n" + "\n".join(f"- `{n}`" for n in names)
+        return (
+            head + "This folder of the repository holds:\n\n" + "\n".join(f"- `{n}`" for n in names)
+        )
     text = place.read_text(encoding="utf-8")
     if place.suffix == ".md":
         return head.partition("# ")[0] + text
@@ -152,6 +154,18 @@ class _Resources(HTMLParser):
         self.external += [x for x in loaded if x and re.match(r"(https?:)?//", x)]
 
 
+def external_resources(path: Path) -> list[str]:
+    """What a file of the site loads from elsewhere."""
+    if path.suffix == ".html":
+        parser = _Resources()
+        parser.feed(path.read_text(encoding="utf-8"))
+        return parser.external
+    if path.suffix == ".css":
+        text = path.read_text(encoding="utf-8")
+        return re.findall(r"(?:url\(|@import )[\"']?((?:https?:)?//[^\"')]+)", text)
+    return []
+
+
 def on_post_build(*, config: MkDocsConfig) -> None:
     """Refuse a site that needs the network.
 
@@ -161,13 +175,5 @@ def on_post_build(*, config: MkDocsConfig) -> None:
     from mkdocs.exceptions import PluginError
 
     for path in sorted(Path(config.site_dir).rglob("*")):
-        external: list[str] = []
-        if path.suffix == ".html":
-            parser = _Resources()
-            parser.feed(path.read_text(encoding="utf-8"))
-            external = parser.external
-        elif path.suffix == ".css":
-            text = path.read_text(encoding="utf-8")
-            external = re.findall(r"(?:url\(|@import )[\"']?((?:https?:)?//[^\"')]+)", text)
-        if external:
-            raise PluginError(f"{path.relative_to(config.site_dir)} loads {external[0]}")
+        for resource in external_resources(path):
+            raise PluginError(f"{path.relative_to(config.site_dir)} loads {resource}")

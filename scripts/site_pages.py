@@ -176,14 +176,19 @@ def _entry(claim: Claim) -> str:
         f"**Decided by**: {primary.label}. It is {KIND_WORDS[primary.kind]}; the claim needs `{primary.region}`.",
     ]
     if primary.requires:
-        also = "; ".join(f"{claim.reading(r.reading).label} (`{claim.reading(r.reading).region}`)" for r in primary.requires)
+        also = "; ".join(
+            f"{claim.reading(r.reading).label} (`{claim.reading(r.reading).region}`)"
+            for r in primary.requires
+        )
         lines.append(f"**Must hold too**: {also}.")
     for word, name in (("What happens anyway", claim.base_rate), ("The naive answer", claim.naive)):
         if name:
             lines.append(f"**{word}**: {claim.reading(name).label}.")
     lines.append(f"**Needs**: {_needs(claim)}.")
     for status, words in STATUS_WORDS.items():
-        rivals = [descriptions()[n].title for n, e in rival_entries(claim).items() if e.status == status]
+        rivals = [
+            descriptions()[n].title for n, e in rival_entries(claim).items() if e.status == status
+        ]
         if rivals:
             lines.append(f"**Rivals, {words}**: {', '.join(rivals)}.")
     if not any(e.status in STATUS_WORDS for e in rival_entries(claim).values()):
@@ -198,7 +203,9 @@ def _entry(claim: Claim) -> str:
 
 
 def _needs(claim: Claim) -> str:
-    study = cx.study_from({"interactions": {"source": "log.csv"}, "retention": {"source": "customers.csv"}})
+    study = cx.study_from(
+        {"interactions": {"source": "log.csv"}, "retention": {"source": "customers.csv"}}
+    )
     missing = [f"`{name}`" for name in missing_requirements(claim, study, ())]
     end = "" if "activity" in claim.retention else "an end of the relation (retention by contract)"
     return ", ".join(filter(None, (*missing, end))) or "nothing else"
