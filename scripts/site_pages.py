@@ -1,8 +1,8 @@
 """Writes the pages of the documentation that are made from the package: docs/api/, docs/catalogue.md, docs/gallery/.
 
-Run it with ``make docs`` after a public name, a claim or a chart was changed. A test compares all of them with what this
-script writes. The pages of docs/api/ hold a table of names for every reader, and lines with ``:::`` that the site
-replaces by the docstrings.
+Run it with ``make docs`` after a public name, a claim or a chart was changed. A test compares all of them with what
+this script writes. The pages of docs/api/ hold a table of names for every reader, and lines with ``:::`` that the
+site replaces by the docstrings.
 """
 
 from __future__ import annotations
@@ -96,14 +96,15 @@ def api_index() -> str:
         [
             "# Reference of the Python package",
             "",
-            "`import cxresearch as cx` brings the names of everyday work; the other modules are imported when they are first",
-            "used. These pages are made by `make docs` from the package.",
+            "`import cxresearch as cx` brings the names of everyday work; the other modules are imported when they",
+            "are first used. These pages are made by `make docs` from the package.",
             "",
             "| module | what is in it | names |",
             "|---|---|---|",
             *rows,
             "",
-            "What a study file may hold is on [a page of its own](../study-file.md). `cxresearch --help` lists the commands.",
+            "What a study file may hold is on [a page of its own](../study-file.md). `cxresearch --help` lists the",
+            "commands.",
             "",
         ]
     )
@@ -147,11 +148,12 @@ def catalogue_page() -> str:
     rows = [f"| [{c.id}](#{c.id}) | {c.statement} |" for c in claims.values()]
     parts = [
         "# The catalogue of claims",
-        f"All {len(claims)} claims that the package tries. Each entry says who makes the claim, what number decides it, which "
-        "columns it needs besides customer, time and grade, and which [rival explanations](rivals.md) it must survive. How often "
-        "verdicts were wrong is measured in synthetic companies whose truth is known ([calibration.md](calibration.md)). This "
-        "page is made by `make docs` from `cx.catalogue()`.",
-        "`cxresearch claims STUDY` says which of them a study can try. [A claim of your own](own-claim.md) has the same grammar.",
+        f"All {len(claims)} claims that the package tries. Each entry says who makes the claim, what number decides "
+        "it, which columns it needs besides customer, time and grade, and which [rival explanations](rivals.md) it "
+        "must survive. How often verdicts were wrong is measured in synthetic companies whose truth is known "
+        "([calibration.md](calibration.md)). This page is made by `make docs` from `cx.catalogue()`.",
+        "`cxresearch claims STUDY` says which of them a study can try. [A claim of your own](own-claim.md) has the "
+        "same grammar.",
         "\n".join(["| claim | what it says |", "|---|---|", *rows]),
     ]
     for section, members in sections.items():

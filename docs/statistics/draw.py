@@ -93,7 +93,8 @@ def verdicts() -> str:
         f'height="{height}" role="img" font-family="sans-serif" font-size="{TEXT}">',
         f"<title>Where an interval lies decides the verdict</title><style>{STYLE}</style>",
         f'<rect class="page" width="{WIDTH}" height="{height}" rx="6"/>',
-        f'<rect class="band" x="{_x(EDGE)}" y="{TOP - 14}" width="{WIDTH - RIGHT - _x(EDGE)}" height="{foot - TOP + 14}"/>',
+        f'<rect class="band" x="{_x(EDGE)}" y="{TOP - 14}" width="{WIDTH - RIGHT - _x(EDGE)}" '
+        f'height="{foot - TOP + 14}"/>',
         _text(_x(EDGE) + 4, 24, "the claim holds here: more than 1"),
         _text(_x(SMALLEST) + 4, 44, "smallest effect that matters: 1.10", "quiet"),
         f'<path class="line" d="M{_x(EDGE)} {TOP - 40}V{foot}"/>',
