@@ -25,6 +25,7 @@ PAGES = {
     "security.md": "SECURITY.md",
 }
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
+FILE_LINK = re.compile(r"\[(?:[\w./-]+\.md)\]\(([^)\s]+)\)")  # with the name of a file as its words
 FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.DOTALL | re.MULTILINE)
 _LANGUAGES = {".py": "python", ".toml": "toml", ".sh": "sh", ".json": "json", ".yml": "yaml"}
 
@@ -71,7 +72,7 @@ def target_of(path: str, link: str) -> str | None:
 
 
 def moved(uri: str, text: str) -> str:
-    """The text of a page with links as they are in the site."""
+    """The text of a page with links as they are in the site; a link named after a file gets the title of its page."""
     path = path_of(uri)
 
     def rewrite(link: re.Match[str]) -> str:
@@ -82,11 +83,26 @@ def moved(uri: str, text: str) -> str:
         there = posixpath.relpath(uri_of(target), posixpath.dirname(uri) or ".")
         return f"{there}#{anchor}" if anchor else there
 
+    def named(link: re.Match[str]) -> str:
+        target = target_of(path, link[1])
+        if target is None or not (ROOT / target).is_file():
+            return link[0]
+        return f"[{title_of(target)}]({link[1]})"
+
+    def prose(part: str) -> str:
+        return LINK.sub(rewrite, FILE_LINK.sub(named, part))
+
     parts, last = [], 0
     for block in FENCE.finditer(text):
-        parts += [LINK.sub(rewrite, text[last : block.start()]), block[0]]
+        parts += [prose(text[last : block.start()]), block[0]]
         last = block.end()
-    return "".join((*parts, LINK.sub(rewrite, text[last:])))
+    return "".join((*parts, prose(text[last:])))
+
+
+def title_of(path: str) -> str:
+    """The first heading of a page, which says more than the name of its file."""
+    found = re.search(r"^# (.+)$", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else path
 
 
 def source_page(path: str) -> str:

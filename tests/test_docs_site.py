@@ -167,6 +167,9 @@ def test_links_into_the_repository_become_links_into_the_site():
         "[a](decisions/README.md) [b](audit.md)"
     )
     assert hooks.moved("decisions/README.md", "[a](../../README.md)") == "[a](../index.md)"
+    assert hooks.moved("spark.md", "([rivals.md](rivals.md#pace))") == (
+        "([Rival explanations](rivals.md#pace))"
+    )
     code = "```text\n[a](../SECURITY.md)\n```\n"
     assert hooks.moved("spark.md", code) == code
 
