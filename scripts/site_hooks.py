@@ -183,13 +183,15 @@ def external_resources(path: Path) -> list[str]:
 
 
 def on_post_build(*, config: MkDocsConfig) -> None:
-    """Refuse a site that needs the network.
+    """Leave out what only a server needs, and refuse a site that needs the network.
 
     Raises:
         PluginError: a page or a style sheet loads something from elsewhere.
     """
     from mkdocs.exceptions import PluginError
 
+    for name in ("404.html", "sitemap.xml", "sitemap.xml.gz"):
+        Path(config.site_dir, name).unlink(missing_ok=True)
     for path in sorted(Path(config.site_dir).rglob("*")):
         for resource in external_resources(path):
             raise PluginError(f"{path.relative_to(config.site_dir)} loads {resource}")

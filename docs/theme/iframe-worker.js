@@ -12,15 +12,14 @@
       document.body.appendChild(frame);
       this.frame = frame;
       const inside = frame.contentWindow;
-      window.addEventListener("message", (event) => {
-        if (event.source !== inside) return;
-        this.dispatchEvent(new MessageEvent("message", { data: event.data }));
-        if (this.onmessage) this.onmessage(event);
-      });
       inside.document.open();
       inside.document.write("<!doctype html><html><body></body></html>");
       inside.document.close();
-      inside.postMessage = (data) => inside.parent.postMessage(data, "*");
+      inside.postMessage = (data) => {
+        const event = new MessageEvent("message", { data });
+        this.dispatchEvent(event);
+        if (this.onmessage) this.onmessage(event);
+      };
       const load = (source) =>
         new Promise((resolve, reject) => {
           const script = inside.document.createElement("script");
