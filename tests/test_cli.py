@@ -160,7 +160,7 @@ def test_audit_says_where_quarantined_rows_are(study, tmp_path, engine):
     done = run("audit", study, "--engine", engine, "--state", tmp_path / "state")
     assert done.exit_code == 0, done.output
     assert re.search(r"quarantined: time not readable +1  rows 1\n", done.stdout)
-    path = tmp_path / "state" / "quarantine" / "interactions.csv"
+    (path,) = (tmp_path / "state" / "quarantine").glob("study-*/interactions.csv")
     assert done.stderr == f"quarantined rows: {path}\n"
     assert path.stat().st_mode & 0o777 == 0o600
     assert not (study / ".cxresearch").exists()
@@ -169,6 +169,27 @@ def test_audit_says_where_quarantined_rows_are(study, tmp_path, engine):
 def test_audits_are_the_same_text_on_every_engine(world):
     texts = {run("audit", world, "--engine", engine).stdout for engine in [*ENGINES, "polars-lazy"]}
     assert len(texts) == 1
+
+
+def test_studies_that_share_a_state_folder_keep_their_quarantines(study, tmp_path):
+    """One has a faulty row and the other none; then it is the other way round."""
+    log = pl.read_parquet(study / "interactions.parquet").with_columns(pl.col("at").cast(pl.String))
+    other = Path(shutil.copytree(study, tmp_path / "other" / "study"))
+    log[0, "at"] = "soon"
+    log.write_parquet(study / "interactions.parquet")
+    state = tmp_path / "state"
+    first = run("audit", study, "--state", state).stderr
+    assert run("audit", other, "--state", state).stderr == ""
+    (kept,) = (state / "quarantine").rglob("*.csv")
+    assert first == f"quarantined rows: {kept}\n"
+    assert "soon" in kept.read_text()
+    log.write_parquet(other / "interactions.parquet")
+    second = run("audit", other / "study.toml", "--state", state).stderr
+    assert len(list((state / "quarantine").rglob("*.csv"))) == 2
+    assert second != first
+    assert run("audit", study).stderr == (
+        f"quarantined rows: {study / '.cxresearch' / 'quarantine' / 'interactions.csv'}\n"
+    )
 
 
 def test_claims_alone_and_for_a_study(world):
@@ -200,7 +221,8 @@ def test_warnings_stand_before_the_verdicts(study):
         assert line.endswith("give interactions.log_until if it ends on another day")
         assert lines.index(line) < 4
     written = json.loads(run("evaluate", study, "--claim", CLAIM, "--json", "-").stdout)
-    (warning,) = written["warnings"]
+    warning, leaving = written["warnings"]
+    assert (leaving["code"], leaving["examples"]) == ("foretells_exit", ["cancellation"])
     assert (warning["code"], warning["key"]) == ("stray_last_dates", "interactions.log_until")
     assert warning["values"]["rows"] == {"count": 1, "total": log.height + 1}
     assert warning["values"]["seen"] == "2099-01-01"
@@ -514,7 +536,7 @@ WRONG = {
     "random csv": "is not text in UTF-8",
     "random text": "customers.csv",
     "latin-1 csv": "is not text in utf-8 (byte 0xfc near line",
-    "ragged csv": "look at quotes and separators",
+    "ragged csv": "look at quotes, separators and line ends",
     "folder without parquet": "no file 'interactions.parquet'",
     "bad rule": "no column 'starts'; did you mean 'stars'?",
     "bad query": "nowhere is not a declared table",

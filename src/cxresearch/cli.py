@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
-from unicodedata import category
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cxresearch import cli_options as options
+from cxresearch.cli_streams import (
+    escape_json,
+    fail,
+    inert,
+    open_streams,
+    say,
+    settle_streams,
+    write,
+)
 from cxresearch.cli_values import (
-    allow_variable,
     day_of_log,
     new_folder,
     no_nan,
-    output_path,
     read_pairs,
 )
-from cxresearch.errors import CxResearchError, EstimationError, ParameterError, ReportError
-from cxresearch.utils.engine_names import ENGINES
+from cxresearch.errors import (
+    CxResearchError,
+    EstimationError,
+    LimitError,
+    ParameterError,
+    ReportError,
+)
+from cxresearch.utils.limits import Limits
 from cxresearch.utils.outputs import check_writable, write_output
-from cxresearch.utils.trust import ALLOW_ENV, ALLOW_HOSTS, check_state
+from cxresearch.utils.trust import check_state
 
 if TYPE_CHECKING:
     from cxresearch.claims.evaluate_by import SegmentDockets
@@ -37,96 +49,58 @@ if TYPE_CHECKING:
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
+def _is_reading_error(error: Exception) -> bool:
+    """Whether an engine could not read a file or a query; one that was not imported has raised nothing."""
+    if "polars" not in sys.modules:
+        return False
+    from cxresearch.engines import reading_errors
+
+    return isinstance(error, reading_errors())
+
+
 class _Commands(click.Group):
     """Turns the package's errors into one line and an exit status."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run a command line; whatever becomes of the streams, it ends with at most one line."""
+        open_streams()
+        try:
+            if sys.flags.optimize > 1:
+                fail("run it without -OO and PYTHONOPTIMIZE=2: Altair needs its docstrings", WRONG)
+            return super().main(*args, **more)
+        except OSError as e:  # of the help: what a command prints is seen to in `write`
+            fail(f"cannot write to standard output: {e.strerror or e}", FAILED)
+        finally:
+            settle_streams()
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ParameterError as e:
-            _fail(str(e), WRONG)
-        except (ReportError, EstimationError) as e:
-            _fail(str(e), FAILED)
+            fail(str(e), WRONG)
+        except (ReportError, EstimationError, LimitError) as e:
+            fail(str(e), FAILED)
         except CxResearchError as e:
-            _fail(str(e), WRONG)
+            fail(str(e), WRONG)
         except BrokenPipeError:
-            # the reader has gone: the last flush must not fail either
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(FAILED)
+            sys.exit(FAILED)  # the reader has gone
         except KeyboardInterrupt:
-            _fail("stopped", INTERRUPTED)
+            fail("stopped", INTERRUPTED)
         except MemoryError:
-            _fail("not enough memory for this study", FAILED)
+            fail("not enough memory for this study", FAILED)
         except RecursionError:
-            _fail("a rule, query or claim of this study is too deeply nested", WRONG)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    _say(f"cxresearch: {' '.join(message.split())}", err=True)
-    sys.exit(status)
-
-
-def _say(line: object, *, err: bool = False) -> None:
-    """Print text that may come from a study or its tables: no character of it steers the terminal."""
-    click.echo(_inert(str(line)), err=err)
-
-
-def _inert(text: str) -> str:
-    return "".join(
-        c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else "\ufffd" for c in text
-    )
-
-
-_study = click.argument("study", type=click.Path(path_type=Path))
-_value = click.option(
-    "-D",
-    "--define",
-    "variables",
-    multiple=True,
-    callback=read_pairs,
-    metavar="NAME=VALUE",
-    help="Value of ${NAME} in the study's sources.",
-)
-_allow_env = click.option(
-    "--allow-env",
-    multiple=True,
-    callback=allow_variable(ALLOW_ENV),
-    expose_value=False,
-    metavar="NAME",
-    help="Let the study's sources use this environment variable; may be repeated.",
-)
-_allow_host = click.option(
-    "--allow-host",
-    multiple=True,
-    callback=allow_variable(ALLOW_HOSTS),
-    expose_value=False,
-    metavar="HOST",
-    help="Confirm the host of a database: user, host and database may then come from variables; may be repeated.",
-)
-
-
-def _define(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what the sources of a study may be filled in with."""
-    return _value(_allow_env(_allow_host(command)))
-
-
-_engine = click.option(
-    "--engine",
-    type=click.Choice(ENGINES),
-    default="polars",
-    show_default=True,
-    help="Where tables are read.",
-)
-_state = click.option(
-    "--state",
-    type=click.Path(path_type=Path, file_okay=False),
-    callback=new_folder,
-    help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
-    "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
-)
-_claim = click.option(
-    "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
-)
+            fail("a rule, query or claim of this study is too deeply nested", WRONG)
+        except OSError as e:
+            where = f"{e.filename}: " if e.filename is not None else ""
+            fail(f"cannot read or write: {where}{e.strerror or e}", FAILED)
+        except Exception as e:
+            if not _is_reading_error(e):
+                raise
+            first = next(iter(str(e).strip().splitlines()), type(e).__name__)
+            fail(
+                f"cannot read the tables: {first}; if a file changed while it was read, run it again",
+                FAILED,
+            )
 
 
 @click.group(
@@ -146,7 +120,7 @@ def sample(folder: Path, *, force: bool) -> None:
     from cxresearch.utils.bundled import copy_sample
 
     for path in copy_sample(folder, force=force):
-        _say(path)
+        say(path)
 
 
 @main.command()
@@ -161,6 +135,7 @@ def sample(folder: Path, *, force: bool) -> None:
     help="Folder of the study file.  [default: this folder]",
 )
 @click.option("--force", is_flag=True, help="Overwrite a study file that is there.")
+@options.limited
 def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
     """Draft a study file from what is in FILEs, with its guesses marked, and audit it.
 
@@ -170,38 +145,77 @@ def init(files: tuple[Path, ...], out: Path, *, force: bool) -> None:
     from cxresearch.drafting import describe_tables, draft_study
 
     draft = draft_study(files, out=out, force=force)
-    _say(f"{describe_tables(draft.tables)}\n")
+    say(f"{describe_tables(draft.tables)}\n")
     if draft.audit is not None:
-        _say(str(draft.audit))
-    _say(draft.path)
-    _say(f"cxresearch: {draft.guesses} guesses to confirm in {draft.path}", err=True)
+        say(str(draft.audit))
+    say(draft.path)
+    say(f"cxresearch: {draft.guesses} guesses to confirm in {draft.path}", err=True)
     for key in draft.open_keys:
-        _say(f"cxresearch: fill in {key} before evaluate: its candidates stand there", err=True)
+        say(f"cxresearch: fill in {key} before evaluate: its candidates stand there", err=True)
     if draft.problem:
-        _fail(f"the audit of {draft.path} failed: {draft.problem}", FAILED)
+        fail(f"the audit of {draft.path} failed: {draft.problem}", FAILED)
     if draft.audit is None:
-        _say(f"cxresearch: then run cxresearch audit {draft.path}", err=True)
+        say(f"cxresearch: then run cxresearch audit {draft.path}", err=True)
 
 
 @main.command()
-@_study
-@_define
-@_engine
-@_state
+@options.study
+@options.define
+@options.engine
+@options.state
+@options.limited
 def audit(study: Path, variables: dict[str, str], engine: str, state: Path | None) -> None:
     """Account for every row of a study's two tables."""
     from cxresearch.explore import audit as audited
 
     loaded = _read(study, variables, state)
     result = audited(loaded, engine=engine)
-    _say(str(result))
-    _quarantine(result, loaded)
+    say(str(result))
+    _quarantine(result, loaded, study)
+
+
+@main.command()
+@options.study
+@options.output_file("--json", "Write the table as JSON; - for standard output.", may_be_piped=True)
+@options.output_file("--chart", "Draw the table, as SVG.")
+@options.define
+@options.engine
+@options.state
+@options.limited
+def gaps(
+    study: Path,
+    json_file: Path | None,
+    chart_file: Path | None,
+    variables: dict[str, str],
+    engine: str,
+    state: Path | None,
+) -> None:
+    """How many customers of a shop come back after a silence of each length, and which to take for a lapse."""
+    from cxresearch.silences import gaps as measured
+
+    is_piped = json_file is not None and str(json_file) == "-"
+    for file in (None if is_piped else json_file, chart_file):
+        if file is not None:
+            check_writable(file)
+    result = measured(_read(study, variables, state), engine=engine)
+    if is_piped:
+        write(escape_json(result.to_json()))
+    else:
+        say(str(result))
+        if json_file is not None:
+            write_output(json_file, result.to_json())
+    if chart_file is not None:
+        from cxresearch.charts import renderer
+        from cxresearch.charts.silences import silences
+
+        write_output(chart_file, renderer.still(silences(result).to_dict(), renderer.WIDE))
 
 
 @main.command()
 @click.argument("study", type=click.Path(path_type=Path), required=False)
-@_define
-@_engine
+@options.define
+@options.engine
+@options.limited
 def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """List the catalogue; with a STUDY, which claims can be tried on it and what the others lack.
 
@@ -214,7 +228,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 
     if study is None:
         for claim in catalogue().values():
-            _say(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
+            say(f"{claim.id}\n    {claim.statement}\n    {claim.source}")
         return
     from cxresearch.records.records import read_records
 
@@ -222,40 +236,23 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     result = check_claims(read_records(loaded, engine, required_columns=()))
     for row in result.to_polars().iter_rows(named=True):
         missing = row["lacks"]
-        _say(
+        say(
             f"{'– ' if missing else '✔ '}{row['claim']}\n    {row['statement']}\n    {row['source']}"
         )
         if missing:
-            _say(f"    cannot be tried: lacks {missing}")
-    _say(f"\n{rank_missing_columns(loaded, engine=engine)}")
+            say(f"    cannot be tried: lacks {missing}")
+    say(f"\n{rank_missing_columns(loaded, engine=engine)}")
 
 
 @main.command()
-@_study
-@_claim
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts as JSON; - for standard output.",
+@options.study
+@options.claim
+@options.output_file(
+    "--json", "Write the verdicts as JSON; - for standard output.", may_be_piped=True
 )
-@click.option(
-    "--csv",
-    "csv_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts as CSV, one row per claim.",
-)
-@click.option(
-    "--xlsx",
-    "xlsx_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts and the readings behind them as an Excel workbook.",
+@options.output_file("--csv", "Write the verdicts as CSV, one row per claim.")
+@options.output_file(
+    "--xlsx", "Write the verdicts and the readings behind them as an Excel workbook."
 )
 @click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
 @click.option(
@@ -276,9 +273,10 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     callback=day_of_log,
     help="With --from: the last day that is looked at.",
 )
-@_define
-@_engine
-@_state
+@options.define
+@options.engine
+@options.state
+@options.limited
 def evaluate(
     study: Path,
     claims: tuple[str, ...],
@@ -329,19 +327,19 @@ def evaluate(
         result = segments = evaluate_by(loaded, by, chosen, engine=engine, progress=_progress())
         printed = segments.to_text() if is_long else str(segments)
     if not is_piped:
-        _say(printed)
-    _quarantine(result.audit, loaded)
+        say(printed)
     if csv_file or xlsx_file:
         write_tables(spreadsheet_tables(result), csv_file, xlsx_file, first="verdicts")
     if is_piped:
-        with click.open_file("-", "w", encoding="utf-8") as out:
-            out.write(result.to_json())
+        write(escape_json(result.to_json()))
     elif json_file is not None:
         write_output(json_file, result.to_json())
+    # last: what was asked for is there, whether this can be kept or not
+    _quarantine(result.audit, loaded, study)
 
 
 @main.command()
-@_study
+@options.study
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -359,7 +357,7 @@ def evaluate(
     show_default=True,
     help="May be repeated.",
 )
-@_claim
+@options.claim
 @click.option(
     "-p",
     "--parameter",
@@ -385,9 +383,10 @@ def evaluate(
     is_flag=True,
     help="Write each page as a PDF, too; needs Chromium, Chrome or Edge.",
 )
-@_define
-@_engine
-@_state
+@options.define
+@options.engine
+@options.state
+@options.limited
 def report(
     study: Path,
     out: Path,
@@ -401,6 +400,7 @@ def report(
     force: bool,
     wait: float,
     as_pdf: bool,
+    limits: Limits,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index.
 
@@ -415,7 +415,7 @@ def report(
     from cxresearch.report.runs.run import report as run
 
     given_parameters = from_text(parameters)
-    say, tell = _log()
+    progress, tell = _log()
     if as_pdf:
         browser()  # a missing browser is an error before the long work, not after it
     pages = run(
@@ -429,14 +429,15 @@ def report(
         parameters=given_parameters,
         force=force,
         wait=wait,
-        progress=say,
+        progress=progress,
         tell=tell,
+        limits=limits,
     )
     for page in pages:
-        _say(page)
+        say(page)
         if as_pdf:
-            say(f"printing {page.name}")
-            _say(pdf(page, page.with_suffix(".pdf")))
+            progress(f"printing {page.name}")
+            say(pdf(page, page.with_suffix(".pdf")))
 
 
 @main.command()
@@ -477,7 +478,7 @@ def simulate(
             tried = ", ".join(
                 f"{t.claim} ({t.place}{', clear' if t.clear else ''})" for t in known.truths
             )
-            _say(f"{known.name}\n    {known.about}\n    {tried}")
+            say(f"{known.name}\n    {known.about}\n    {tried}")
         return
     known = known_world(world)
     made = simulated(known.world, customers, seed)
@@ -485,7 +486,7 @@ def simulate(
     for path in made.write(
         out or Path(world), name=f"The world {world} (synthetic)", truth=truth, force=force
     ):
-        _say(path)
+        say(path)
 
 
 def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> Study:
@@ -494,10 +495,12 @@ def _read(study: Path, variables: dict[str, str], state: Path | None = None) -> 
     return read_study(study, variables, state=state)
 
 
-def _quarantine(result: Audit, study: Study) -> None:
+def _quarantine(result: Audit, study: Study, file: Path) -> None:
+    from cxresearch.study import folder_of
+
     check_state(study.state)
-    for path in result.write_quarantine(study.state / "quarantine"):
-        _say(f"quarantined rows: {path}", err=True)
+    for path in result.write_quarantine(folder_of(file, study.state, "quarantine")):
+        say(f"quarantined rows: {path}", err=True)
 
 
 def _log() -> tuple[Callable[[str], None], Callable[[str], None]]:
@@ -512,20 +515,20 @@ def _log() -> tuple[Callable[[str], None], Callable[[str], None]]:
     def stays(line: str) -> None:
         from tqdm import tqdm
 
-        tqdm.write(_inert(f"cxresearch: {line}"), file=sys.stderr)
+        tqdm.write(inert(f"cxresearch: {line}"), file=sys.stderr)
 
     return step, stays
 
 
 def _dated(line: str) -> None:
-    _say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
+    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
 
 
 def _progress() -> Callable[[str], None]:
     """A line that is overwritten on a terminal, plain lines in a log."""
     if not sys.stderr.isatty():
-        return lambda line: _say(f"cxresearch: {line}", err=True)
+        return lambda line: say(f"cxresearch: {line}", err=True)
     from tqdm import tqdm
 
     bar = tqdm(bar_format="{desc} {elapsed}", leave=False, file=sys.stderr)
-    return lambda line: bar.set_description_str(_inert(line), refresh=True)
+    return lambda line: bar.set_description_str(inert(line), refresh=True)

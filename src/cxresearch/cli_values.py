@@ -84,8 +84,9 @@ def new_folder(_ctx: click.Context, param: click.Parameter, value: Path | None) 
     return value
 
 
-def no_nan(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
-    """A number of minutes."""
-    if math.isnan(value):
-        raise click.BadParameter("nan is no number of minutes")
+def no_nan(_ctx: click.Context, param: click.Parameter, value: float | None) -> float | None:
+    """A number, such as one of minutes; None where it is not given."""
+    if value is not None and math.isnan(value):
+        unit = (param.metavar or "").lower().replace("gb", "GB")
+        raise click.BadParameter(f"nan is no number of {unit}")
     return value

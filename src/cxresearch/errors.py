@@ -208,6 +208,10 @@ class ClaimError(CxResearchError):
     """A claim is unknown or its entry is not in the grammar of the catalogue."""
 
 
+class LimitError(CxResearchError):
+    """Something took longer, or held more memory, than its limit allows."""
+
+
 class ReportError(CxResearchError):
     """A report could not be written; the last good one, if any, is untouched."""
 

@@ -24,7 +24,7 @@ def made():
 @pytest.mark.parametrize("chart", list(made()))
 def test_charts_say_in_words_what_they_show(chart):
     spec = chart.to_dict()
-    assert any(n in spec["description"] for n in ("25%", "+9.5 points", "40%", "1.12", "58%"))
+    assert any(n in spec["description"] for n in ("25%", "+9.5 points", "40%", "1.12", "59%"))
     assert spec["usermeta"]["title"]
     assert spec["width"] == "container"
 

@@ -1,7 +1,16 @@
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from cxresearch.disclosure.counts import about, count_text, hide, merge_classes, rests_on_enough
+from cxresearch.disclosure.counts import (
+    about,
+    count_text,
+    hide,
+    merge_classes,
+    part_of,
+    rests_on_enough,
+    round_count,
+    round_estimate,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,7 @@ def test_sparse_neighbours_share_a_class(counts, result):
 
 def test_counts_in_words():
     assert [count_text(n, 10) for n in (1204, 9, 0, None)] == [
-        "1,204",
+        "1,200",
         "fewer than 10",
         "0",
         "not shown",
@@ -84,4 +93,38 @@ def test_round_counts():
     assert [about(n, 10) for n in (None, 0, 9, 10, 14, 15, 1204)] == [
         "not shown", "0", "fewer than 10", "about 10", "about 10", "about 20", "about 1,200",
     ]  # fmt: skip
-    assert about(1204, 1) == "about 1,204"
+    assert about(1204, 1) == count_text(1204, 1) == "1,204"
+
+
+@pytest.mark.parametrize("min_cell", [2, 3, 5, 10])
+def test_two_rounded_counts_say_of_a_small_difference_only_that_it_is_small(min_cell):
+    """Whatever two counts are shown as: where one difference below `min_cell` would fit, all of them would."""
+    shown = {
+        n: round_count(n, min_cell)
+        for n in range(2 * min_cell - min_cell // 2, 6 * min_cell - min_cell // 2)
+    }
+    for a, b in {(x, y) for x in shown.values() for y in shown.values() if x >= y}:
+        fits = {
+            n - m for n, x in shown.items() for m, y in shown.items() if (x, y) == (a, b) and n >= m
+        }
+        small = {d for d in fits if 0 < d < min_cell}
+        assert not small or small >= set(range(1, min_cell)), (a, b, small)
+
+
+def test_a_share_says_no_more_than_rounded_counts():
+    assert part_of(458, 903, 10) == 460 / 900
+    assert part_of(899, 904, 10) == 1.0
+    assert part_of(3, 4, 10) == 0.0
+    assert part_of(3, 4, 1) == 0.75
+
+
+def test_an_estimate_goes_to_a_multiple_of_so_many_customers_and_stays_on_its_side():
+    assert round_estimate(0.4, 0.38, 0.42, customers=200) == pytest.approx(
+        (0.4, 0.4, 0.4), abs=0.026
+    )
+    value, low, high = round_estimate(0.94, 0.926, 0.96, customers=460, edges=(0.925,))
+    assert low > 0.925
+    assert all((x * 46) == pytest.approx(round(x * 46)) for x in (value, low, high))
+    assert round_estimate(0.4, 0.38, 0.42, customers=200, min_cell=1) == (0.4, 0.38, 0.42)
+    once = round_estimate(0.333, 0.3, 0.4, customers=700)
+    assert round_estimate(*once, customers=700) == once

@@ -71,6 +71,22 @@ def test_a_workbook_of_several_sheets(tmp_path):
     assert [t.name for t in draft.tables] == ["people", "orders_2023"]
 
 
+def test_hidden_and_empty_sheets_are_passed_over_and_named(tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "shop.xlsx") as book:
+        pl.DataFrame({"person": ["Anna"]}).write_excel(book, worksheet="People")
+        pl.DataFrame(rows()).write_excel(book, worksheet="Orders")
+        book.get_worksheet_by_name("Orders").activate()
+        book.get_worksheet_by_name("People").hide()
+        book.add_worksheet("Sheet3")
+    log, draft = draft_of(tmp_path / "shop.xlsx")
+    assert log["sheet"] == "Orders"
+    assert [t.label.rpartition(", ")[2] for t in draft.tables] == ["sheet 'Orders'"]
+    said = " ".join(draft.text.replace("\n#  ", "").split())
+    assert (
+        "because the workbook has 3 sheets, of which 'People' is hidden, 'Sheet3' is empty" in said
+    )
+
+
 def test_another_encoding(tmp_path):
     table = pl.DataFrame(rows()).with_columns(note=pl.lit("Kündigung"))
     (tmp_path / "log.csv").write_bytes(table.write_csv().encode("cp1252"))

@@ -134,6 +134,55 @@ def old_workbook(rows: list[list[Any]]) -> Callable[[Path], None]:
     return write
 
 
+def arranged(
+    names: list[str], hidden: tuple[str, ...] | list[str] = (), **options: Any
+) -> Callable[[Path], None]:
+    """A workbook whose sheets hold the usual rows; the one called Empty holds nothing."""
+
+    def write(path: Path) -> None:
+        book = xlsxwriter.Workbook(str(path), options)
+        day = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+        for name in names:
+            sheet = book.add_worksheet(name)
+            for i, row in enumerate([HEAD, *ROWS] if name != "Empty" else []):
+                for j, value in enumerate(row):
+                    sheet.write(i, j, value, day if isinstance(value, datetime) else None)
+            if name in hidden:
+                sheet.hide()
+            else:
+                sheet.activate()
+        book.close()
+
+    return write
+
+
+def without_values(path: Path) -> None:
+    """A workbook of a program that writes formulas and does not compute them."""
+    with xlsxwriter.Workbook(path.with_name("computed.xlsx")) as book:
+        sheet, day = book.add_worksheet("Log"), book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        for i, row in enumerate([HEAD, *ROWS]):
+            for j, value in enumerate(row):
+                sheet.write(i, j, value, day if isinstance(value, datetime) else None)
+        sheet.write_formula(3, 0, '="c"&"1"')
+        sheet.write_formula(3, 1, "=DATE(2024,2,3)")
+        sheet.write(3, 2, "bad")
+    with zipfile.ZipFile(path.with_name("computed.xlsx")) as made, zipfile.ZipFile(path, "w") as to:
+        for name in made.namelist():
+            to.writestr(name, made.read(name).replace(b"</f><v>0</v>", b"</f>"))
+    path.with_name("computed.xlsx").unlink()
+
+
+def from_1904(path: Path) -> None:
+    book, day = xlwt.Workbook(), xlwt.XFStyle()
+    book.dates_1904 = True
+    day.num_format_str = "YYYY-MM-DD HH:MM:SS"
+    sheet = book.add_sheet("Log")
+    for i, row in enumerate([HEAD, *ROWS]):
+        for j, value in enumerate(row):
+            sheet.write(i, j, value, *([day] if isinstance(value, datetime) else []))
+    book.save(str(path))
+
+
 HEAD = ["customer", "at", "grade"]
 ROWS = [["a", datetime(2024, 2, 1), "bad"], ["b", datetime(2024, 2, 2, 10), "good"]]
 FRAME = pl.DataFrame(CONTACTS, schema=["customer", "at", "grade"], orient="row")
@@ -172,10 +221,18 @@ CASES = {
                                  .replace("a,", '"a",').encode()),
     "quoted line ends": Case("log.csv", b'customer,at,grade,note\na,2024-02-01,bad,"x\ny;z"\n'
                              b'b,2024-02-02 10:00,good,"p;q\n"\n'),
+    "a line that names the separator": Case("log.csv", b"sep=;\r\n" + PLAIN.replace(",", ";").encode(),
+                                            facts=("separated by semicolons",)),
+    "a line that names a rare separator": Case("log.csv", b"\xef\xbb\xbfsep=~\n" + PLAIN.replace(",", "~").encode()),
+    "a line of five million letters": Case("log.csv", b"customer,at,grade,note\na,2024-02-01,bad," + b"x" * 5_000_000
+                                           + b"\nb,2024-02-02 10:00,good,y\n"),
+    "line ends of two kinds": Case("log.csv", PLAIN.replace("\n", "\r\n", 2).encode()),
+    "line ends of three kinds": Case("log.csv", PLAIN.replace("bad\n", "bad\r").encode(),
+                                     refused="look at quotes, separators and line ends"),
     "lines before the names": Case("log.csv", b"Export; 3 columns\n\n" + PLAIN.replace(",", ";").encode(),
                                    {"format": {"skip_rows": 2}}, facts=("separated by semicolons",)),
     "a line with too many fields": Case("log.csv", PLAIN.encode() + b"c,2024-02-03,bad,1\n",
-                                        refused="look at quotes and separators"),
+                                        refused="look at quotes, separators and line ends"),
     # line ends and marks
     "windows": Case("log.csv", b"\xef\xbb\xbf" + PLAIN.replace("\n", "\r\n").encode()),
     "line ends of an old kind": Case("log.csv", PLAIN.replace("\n", "\r").encode(),
@@ -205,6 +262,16 @@ CASES = {
                                  [("J\ufffdrgen", DAY, 0), READ[1]]),
     "no encoding": Case("log.csv", PLAIN.encode(), {"encoding": "cp1225"},
                         refused="encoding 'cp1225' is not known; did you mean 'cp1252'?"),
+    "the mark of the other end": Case("log.csv", b"\xfe\xff" + UMLAUTS.encode("utf-16-be"), {"encoding": "utf-16-le"},
+                                      refused="is not text in utf-16-le, going by its first bytes: leave encoding out"),
+    "declared as utf-16 and is not": Case("log.csv", UMLAUTS.encode(), {"encoding": "utf-16"},
+                                          refused="is not text in utf-16, going by its first bytes"),
+    "utf-16, big end first, with a mark": Case("log.csv", b"\xfe\xff" + UMLAUTS.encode("utf-16-be"), kept=NAMED,
+                                               facts=("read as utf-16",)),
+    "curled quotes in cp1252": Case("log.csv", csv(("O\u2019Neill", *CONTACTS[0][1:]), CONTACTS[1]).encode("cp1252"),
+                                    kept=[("O\u2019Neill", DAY, 0), READ[1]], facts=("read as cp1252",)),
+    "a zero byte far behind": Case("log.csv", PLAIN.encode() + b"\n" * 2**17 + b"x\0y,2024-02-03,bad\n",
+                                   refused="it holds zero bytes"),
     "zero bytes": Case("log.csv", PLAIN.encode() + b"\0" * 9, refused="it holds zero bytes"),
     # no header
     "no names": Case("log.csv", csv(*CONTACTS, head=()).encode(), {"columns": HEAD}),
@@ -254,6 +321,27 @@ CASES = {
     "an empty sheet": Case("log.xlsx", workbook({"Log": []}), refused="the sheet 'Log' is empty"),
     "a title above the names": Case("log.xlsx", workbook({"Log": [["Report"], [None], HEAD, *ROWS]}),
                                     {"format": {"skip_rows": 2}}),
+    "one sheet that is not hidden": Case("log.xlsx", arranged(["Lookup", "Log", "Empty"], hidden=["Lookup"]),
+                                         facts=("neither hidden nor empty", "'Lookup' is hidden, 'Empty' is empty")),
+    "two sheets that are not hidden": Case("log.xlsx", arranged(["Old", "Log", "Also"], hidden=["Old"]),
+                                           refused='("Old" (hidden), "Log", "Also"): say which, as in sheet = "Log"'),
+    "a title over the names": Case("log.xlsx", workbook({"Log": [["Report"], HEAD, *ROWS]}),
+                                   refused="a title stands above the names, pass over it with skip_rows under format"),
+    "one name over two columns": Case("log.xlsx", workbook({"Log": [[*HEAD, "grade"], *[[*r, "bad"] for r in ROWS]]}),
+                                      refused="has two columns 'grade': rename one of them"),
+    "a column named as a repeated one would be": Case(
+        "log.xlsx", workbook({"Log": [[*HEAD, "grade_1"], *[[*r, "bad"] for r in ROWS]]})),
+    "formulas without their values": Case(
+        "log.xlsx", without_values, rejected={"no customer": 1},
+        facts=("cells of the workbook that hold a formula without its value           2", "open the workbook")),
+    "days counted from 1904": Case("log.xlsx", arranged(["Log"], date_1904=True)),
+    "days counted from 1904, of the old kind": Case("log.xls", from_1904),
+    "days of a spreadsheet, not declared": Case(
+        "log.xlsx", workbook({"Log": [HEAD, ["a", 45323, "bad"], ["b", 45324.5, "good"]]}),
+        refused='as in at_format = "epoch_ms" or, of a spreadsheet, "excel"'),
+    "whole days of a spreadsheet, not declared": Case(
+        "log.xlsx", workbook({"Log": [HEAD, ["a", 45323, "bad"], ["b", 45324, "good"]]}),
+        refused='say with at_format or date_format what the numbers are, such as "yyyymmdd" or "excel"'),
     "a sheet without names": Case("log.xlsx", workbook({"Log": ROWS}), {"columns": HEAD}),
     "ids that are numbers": Case("log.xlsx", workbook({"Log": [HEAD, [17, *ROWS[0][1:]], [18, *ROWS[1][1:]]]}),
                                  kept=[("17", DAY, 0), ("18", DAY + 1, 36_000)]),

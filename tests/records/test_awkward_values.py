@@ -377,6 +377,21 @@ CASES: dict[str, Case] = {
         warns=("foretells_exit",),
         says=("40 (100.0%) of the complaints fall on the day on which the customer left",),
     ),
+    "a channel that is the leaving": Case(
+        log=add(
+            *(
+                {"customer": f"c{i}", "at": f"{day(180 + i - i % 2)} 09:00:00", "stars": None}
+                | {"is_problem": None, "channel": name, "grade": None, "complained_at": None}
+                for i in range(0, N, 3)
+                for name in ("notice", "exit desk")
+            )
+        ),
+        warns=("foretells_exit",),
+        says=(
+            "80 (100.0%) of the contacts of 2 channels fall on the day on which the customer left",
+            "('exit desk', 'notice'); leave them out with moments.exclude",
+        ),
+    ),
     "a column written afterwards": Case(
         who=lambda who: who.with_columns(
             status=pl.when(pl.col("end").is_null()).then(pl.lit("on")).otherwise(pl.lit("off"))
@@ -449,6 +464,28 @@ CASES: dict[str, Case] = {
         log=lambda log: log.filter((pl.col("channel") == "phone") | (pl.col("at") < day(200))),
         warns=("channels_end_apart",),
         says=("('web')",),
+    ),
+    "an expectation in words": Case(
+        log=several(
+            lambda log: log.with_columns(respect=pl.lit("4"), solutions=pl.lit("5")),
+            put("respect", "fine", [1, 2]),
+            put("solutions", "NULL", [3]),
+        ),
+        warns=("column_of_words",),
+        says=(
+            "2 (0.2%) contacts hold text in respect, where a number is needed: the column is left out",
+            "words for nothing in solutions",
+        ),
+    ),
+    "columns that cannot be what they are called": Case(
+        log=lambda log: log.with_columns(
+            handoff=pl.lit(FIRST), respect=pl.lit(value=True), is_problem=pl.lit("no")
+        ),
+        warns=("column_left_out", "column_left_out"),
+        says=(
+            "the log has a column handoff, which is left out: it holds date instead of true or false",
+            "a column respect, which is left out: it holds boolean instead of numbers",
+        ),
     ),
     "nobody in common": Case(
         who=lambda who: who.with_columns(customer=pl.format("x{}", "customer")),

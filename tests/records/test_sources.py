@@ -255,10 +255,13 @@ BROKEN = {
         "is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8",
     ),
     "old.csv": (b"customer,x\r1,2\r", "has line ends of an old kind"),
-    "long.csv": (b"customer,at,grade\n1,2024-01-01,bad,3\n", "look at quotes and separators"),
+    "long.csv": (
+        b"customer,at,grade\n1,2024-01-01,bad,3\n",
+        "look at quotes, separators and line ends",
+    ),
     "open.csv": (
         b'customer,at,grade\n1,2024-01-01,"bad\n2,2024-01-01,bad\n',
-        "look at quotes and separators",
+        "look at quotes, separators and line ends",
     ),
     "torn.csv.gz": (b"\x1f\x8b1234", "is not a whole gzip file"),
     "no.csv.gz": (b"customer,x\n", "is not a whole gzip file"),

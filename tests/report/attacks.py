@@ -110,25 +110,66 @@ def count(text):
     return int(result[1].replace(",", "")) if result and not text.startswith("about") else None
 
 
-def counts_of(pages, *words):
-    """The counts told of something: in sentences (``1,204 customers``) and in tables whose row is so called."""
-    result = set()
-    for page in pages:
-        for word in words:
-            result |= {int(n.replace(",", "")) for n in re.findall(rf"(?<![\d.,–-])([\d,]*\d) {word}", page.text)
-                      if f"about {n} {word}" not in page.text}  # fmt: skip
-        for rows in page.tables.values():
-            for row in rows[1:]:
-                if any(word in row[0] for word in words):
-                    result |= {n for cell in row[1:] if (n := count(cell)) is not None}
+NOUNS = "customers|moments|contacts|rows|events|defections|departures|days on which"
+
+
+def counts_told(page):
+    """Every count of a page with its place: of sentences, of tables, and of the texts and data of charts.
+
+    A number is a count where one of `NOUNS` follows it, where a cell holds nothing else but its share, and in a chart
+    where it stands before a share in brackets or stands alone.
+    """
+    result = {}
+    sentences = [(page.text, "a sentence")]
+    sentences += [
+        (str(v), chart["usermeta"]["title"])
+        for chart in page.charts
+        for row in data(chart)
+        for v in row.values()
+        if isinstance(v, str)
+    ]
+    for text, place in sentences:
+        for found in re.finditer(
+            rf"(?<![\d.,–+-])(?<!fewer than )(\d[\d,]*) (?:{NOUNS})\b(?!:)", text
+        ):
+            result.setdefault(int(found[1].replace(",", "")), f"{place}: {found[0]}")
+        for found in re.finditer(r"(?<![\d.,–+-])(\d[\d,]*) \(\d+(?:\.\d)?%", text):
+            result.setdefault(int(found[1].replace(",", "")), f"{place}: {found[0]}")
+        for found in re.finditer(r"% \((\d[\d,]*)\)", text):
+            result.setdefault(int(found[1].replace(",", "")), f"{place}: {found[0]}")
+    for caption, rows in page.tables.items():
+        for row in rows[1:]:
+            for head, cell in zip(rows[0][1:], row[1:], strict=False):
+                n = count(cell.removeprefix("about ").removeprefix("−"))
+                if n is not None and head not in NO_COUNTS:
+                    result.setdefault(n, f"{caption}: {row[0]}: {cell}")
     return result
 
 
-def differences(wholes, parts):
-    """Counts that follow by taking one or two parts from a whole."""
-    one = {(w - a): (w, a) for w in wholes for a in parts}
-    two = {(w - a - b): (w, a, b) for w in wholes for a in parts for b in parts if a < b}
-    return {n: how for n, how in {**two, **one}.items() if n > 0}
+# heads of columns of whole numbers that are days, or settings
+NO_COUNTS = ("first met on day", "is")
+
+
+def shares_of_same_customers(page):
+    """Pairs of printed shares that two readings of one claim give of equally many customers: (share, share, n)."""
+    for caption, rows in page.tables.items():
+        if "Customers" not in rows[0]:
+            continue
+        at, held = rows[0].index("Customers"), {}
+        for row in rows[1:]:
+            n = count(row[at]) if len(row) > at else None
+            share = re.match(r"([\d.]+)%", row[1])
+            if n and share:
+                held.setdefault(n, []).append(share[1])
+        for n, told in held.items():
+            yield from ((a, b, n, caption) for i, a in enumerate(told) for b in told[i + 1 :])
+
+
+def count_between(a, b, n):
+    """The least and the most customers that two printed shares of n customers can differ by."""
+    unit = sum(10.0 ** -len(x.partition(".")[2]) for x in (a, b)) / 200
+    between = abs(float(a) - float(b)) / 100
+    return max(between - unit, 0.0) * n, (between + unit) * n
 
 
 def numbers(page):

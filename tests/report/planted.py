@@ -10,7 +10,7 @@ from random import Random
 import polars as pl
 
 LAST = 500
-SEGMENT, LATE, VIP, LONELY, CRIMINAL, MOVED, THRICE = 3, 5, 4, 6, 7, 8, 3
+SEGMENT, LATE, VIP, LONELY, CRIMINAL, MOVED, THRICE, RULED = 3, 5, 4, 6, 7, 8, 3, 9
 STUDY = """
 [study]
 name = "Planted"
@@ -27,6 +27,9 @@ expectations_scale = [1, 5]
 log_from = 0
 log_until = 500
 
+[moments]
+exclude = "touchpoint = 'closing'"
+
 [retention]
 source = "customers.csv"
 segment = "segment"
@@ -41,7 +44,8 @@ def planted(folder, customers=903):
     """Write the study; returns its file.
 
     Three customers are of segment ``tiny``; five began before the log; four met the touchpoint ``vip desk``; six spoke
-    to the agent ``lonely``; seven moments were criminal; eight customers ``moved``; three had a third bad moment.
+    to the agent ``lonely``; seven moments were criminal; eight customers ``moved``; three had a third bad moment; nine
+    moments are excluded by a rule.
     """
     random = Random(11)
     log, who = [], []
@@ -81,6 +85,9 @@ def planted(folder, customers=903):
     for row in who[300 : 300 + THRICE]:
         first = max(row[1], 0)
         log += [[row[0], first + day, "bill", "a1", "finance", "basic", 1] for day in (2, 9, 16)]
+    log += [
+        [i, max(who[i][1], 0) + 1, "closing", "a1", "care", "expected", 4] for i in range(RULED)
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     names = ["customer", "at", "touchpoint", "agent", "owner", "level", "respect"]
     pl.DataFrame(log, schema=names, orient="row").write_csv(folder / "log.csv")

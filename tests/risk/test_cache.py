@@ -16,6 +16,7 @@ from cxresearch.claims import tables as store
 from cxresearch.risk import cache
 from cxresearch.risk.agents import agent_table
 from cxresearch.risk.matched import matched_table
+from cxresearch.utils.trust import signature
 from cxresearch.worlds import KNOWN, simulate
 
 CLAIMS = ["one-strike", "bad-moments-drive-away"]
@@ -208,6 +209,54 @@ def test_half_a_file_is_made_again(folder, reads):
     assert len(reads) == 2
     assert tried(folder).to_json() == first.to_json()
     assert len(reads) == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda frame: frame.rename({frame.columns[0]: "another"}),
+        lambda frame: frame.drop(frame.columns[-1]),
+        lambda frame: frame.with_columns(pl.all().cast(pl.String)),
+        lambda frame: frame.with_columns(pl.lit(1).alias("more")),
+        lambda frame: pl.DataFrame(),
+        lambda frame: frame.select(reversed(frame.columns)),
+    ],
+    ids=["renamed", "a column less", "texts", "a column more", "nothing", "reversed"],
+)
+def test_a_table_of_another_shape_is_made_again(folder, reads, damage):
+    """Whole files, signed by this user, as another program or an earlier one would have left them."""
+    first = tried(folder)
+    shutil.rmtree(folder / ".cxresearch" / "spill", ignore_errors=True)
+    hit = 0
+    for path in files(folder):
+        if path.suffix == ".parquet" and "quarantine" not in path.name:
+            hit += 1
+            content = cache._as_parquet(damage(pl.read_parquet(path)))
+            path.write_bytes(content)
+            mac = signature(f"{path.parent.name}/{path.name}", content)
+            path.with_name(f"{path.name}.signature").write_text(mac)
+        elif path.name.startswith("trial-"):
+            path.unlink()
+    assert hit >= 4
+    assert tried(folder).to_json() == first.to_json()
+    assert len(reads) == 2
+    assert tried(folder).to_json() == first.to_json()
+    assert len(reads) == 2
+
+
+def test_each_kind_of_kept_table_has_the_columns_that_are_asked_for(folder):
+    study = cx.read_study(folder)
+    docket = cx.evaluate(study, ["three-strikes", "bad-moments-drive-away", "jack"])
+    assert docket["three-strikes"].primary.estimate is not None
+    names = {p.name.rpartition("-")[2] for p in files(folder) if p.suffix == ".parquet"}
+    assert {"flows.parquet", "spans.parquet", "population.parquet"} <= names
+    kept = cache.opened(study)
+    keys = {
+        p.name.partition("-")[0] for p in files(folder) if p.name.endswith("-population.parquet")
+    }
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(cache, "_short", lambda key: key)
+        assert all(kept.table(key) is not None for key in keys)
 
 
 def test_nothing_is_left_half_written_and_only_the_owner_reads(folder):

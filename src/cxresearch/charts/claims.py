@@ -27,6 +27,7 @@ from cxresearch.charts.base import (
 from cxresearch.claims.decide import Region
 from cxresearch.claims.results import Activity, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import part_of
 from cxresearch.estimators.results import Estimate
 from cxresearch.utils.checks import arguments, instance, optional, rows_of
 
@@ -438,7 +439,7 @@ def shares(rows: Sequence[Activity], min_cell: int) -> tuple[Shares, ...]:
 
     def share(row: Activity, part: str) -> float | None:
         shown = _possible(row, part) and row.contacts not in hidden[part]
-        return getattr(row, part) / row.customers if shown else None
+        return part_of(getattr(row, part), row.customers, min_cell) if shown else None
 
     return tuple(Shares(r.contacts, share(r, "with_bad"), share(r, "left")) for r in rows)
 

@@ -21,6 +21,7 @@ from cxresearch.charts.base import (
     values,
 )
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import about, count_text, part_of, round_count
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_summary import MomentSummary
@@ -55,7 +56,7 @@ def perception_map(result: PerceptionMap) -> Chart:
     """
     instance("result", result, PerceptionMap, "what cx.journey.perception_map gives")
     rows = [_row(i, t, result) for i, t in enumerate(result.touchpoints)]
-    parts = [p for i, t in enumerate(result.touchpoints) for p in _parts(i, t)]
+    parts = [p for i, t in enumerate(result.touchpoints) for p in _parts(i, t, result.min_cell)]
     lines = len(rows)
     y = alt.Y(
         "row:Q", axis=None, scale=alt.Scale(domain=[lines - 0.5, -0.5], nice=False, zero=False)
@@ -87,7 +88,7 @@ def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
         if weakest
         else ""
     )
-    shares = "; ".join(f"{p['grade']} {p['text']}" for p in _parts(i, t))
+    shares = "; ".join(f"{p['grade']} {p['text']}" for p in _parts(i, t, result.min_cell))
     row = {
         "row": i,
         "name": isolated(t.name),
@@ -100,11 +101,11 @@ def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
         "mark": "weakest" if weakest else "other",
         "word": word,
         "volume": ("" if t.first_day is None else f"day {t.first_day:,.0f}, ")
-        + f"{t.moments:,} moments",
+        + f"{about(t.moments, result.min_cell)} moments",
         "owner": ", ".join(map(isolated, t.owners)) or "–",
         "first": "–" if t.first_day is None else f"{t.first_day:,.0f}",
-        "moments": f"{t.moments:,}",
-        "customers": f"{t.customers:,}",
+        "moments": count_text(t.moments, result.min_cell),
+        "customers": count_text(t.customers, result.min_cell),
         "lacks": t.lacks or "–",
     }
     share_text = "no share of the defections"
@@ -122,16 +123,17 @@ def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
     return row | {"alt": f"{isolated(t.name)}: {shares}; {share_text}"}
 
 
-def _parts(i: int, t: Touchpoint) -> list[dict[str, Any]]:
-    """The pieces of a bar; what is hidden is one piece."""
+def _parts(i: int, t: Touchpoint, min_cell: int) -> list[dict[str, Any]]:
+    """The pieces of a bar, of rounded counts; what is hidden is one piece."""
     seen = [(g, n) for g, n in zip(GRADES, t.grades, strict=True) if n]
     rest = t.moments - sum(n for _, n in seen)
-    pieces: list[tuple[str, int]] = [*seen, *([("not shown", rest)] if rest else [])]
+    hidden = [("not shown", rest)] if rest else []
+    pieces = [(grade, round_count(n, min_cell)) for grade, n in (*seen, *hidden)]
+    total = sum(n for _, n in pieces) or 1
     result, upto = [], 0
     for grade, n in pieces:
-        share = n / t.moments
-        text = Unit.SHARE.text(share) + ("" if grade == "not shown" else f" ({n:,})")
-        span = {"from": round(upto / t.moments, 4), "to": round((upto + n) / t.moments, 4)}
+        text = Unit.SHARE.text(n / total) + ("" if grade == "not shown" else f" ({n:,})")
+        span = {"from": round(upto / total, 4), "to": round((upto + n) / total, 4)}
         result.append({"row": i, "name": isolated(t.name), "grade": grade, "text": text, **span})
         upto += n
     return result
@@ -254,11 +256,17 @@ def service_levels(result: ServiceLevels) -> Chart:
         Moments by level of service. criminal: 875 (6.7%), counts as bad; basic: 850 (6.5%), counts as bad
     """
     instance("result", result, ServiceLevels, "what cx.journey.service_levels gives")
-    counted = zip(result.levels, result.counts, result.shares, result.counts_as, strict=True)
+    counted = zip(result.levels, result.counts, result.counts_as, strict=True)
     rows: list[dict[str, Any]] = [
-        {"level": v, "share": round(s, 4), "as": g, "text": f"{n:,} ({Unit.SHARE.text(s)})"}
-        for v, n, s, g in counted
-        if n is not None and s is not None
+        {
+            "level": v,
+            "share": round(share, 4),
+            "as": g,
+            "text": f"{count_text(n, result.min_cell)} ({Unit.SHARE.text(share)})",
+        }
+        for v, n, g in counted
+        if n is not None
+        for share in [part_of(n, result.moments, result.min_cell)]
     ]
     if not rows:
         raise NothingToDrawError("all counts are too small to be shown: there is nothing to draw")
@@ -331,18 +339,27 @@ def grades(quick: MomentSummary) -> Chart:
     """
     instance("quick", quick, MomentSummary, "what cx.journey.moment_summary gives")
     rows = [
-        _bar(grade, n, quick.moments, "moments", f"{n / quick.days:,.1f} a day")
+        _bar(
+            grade,
+            n,
+            quick.moments,
+            "moments",
+            f"{round_count(n, quick.min_cell) / quick.days:,.1f} a day",
+            quick.min_cell,
+        )
         for grade, n in zip(quick.grades, quick.counts, strict=True)
         if n is not None
     ]
     few = _few(quick, len(rows) < len(quick.grades))
+    moments = round_count(quick.moments, quick.min_cell)
     return _bars_of_moments(
         rows,
         list(_GRADES_MOMENTS),
         [_GRADES_MOMENTS[r["class"]] for r in rows],
         title="Moments by grade",
-        caption=f"{quick.moments:,} moments, {quick.per_day:,.0f} a day, {quick.per_customer_year:,.1f} a customer and "
-        f"year. Unknown is a grade of its own: a moment nobody judged.{few}",
+        caption=f"{about(quick.moments, quick.min_cell).capitalize()} moments, {moments / quick.days:,.0f} a day, "
+        f"{moments / quick.years if quick.years else 0:,.1f} a customer and year. "
+        f"Unknown is a grade of its own: a moment nobody judged.{few}",
         what="moments",
         room=170,
     )
@@ -365,7 +382,7 @@ def bad_moments(quick: MomentSummary) -> Chart:
     """
     instance("quick", quick, MomentSummary, "what cx.journey.moment_summary gives")
     rows = [
-        _bar(name, n, quick.customers, "customers", "")
+        _bar(name, n, quick.customers, "customers", "", quick.min_cell)
         for name, n in zip(quick.bad_moments, quick.customers_by_bad, strict=True)
     ]
     return _bars_of_moments(
@@ -373,17 +390,17 @@ def bad_moments(quick: MomentSummary) -> Chart:
         list(quick.bad_moments),
         [BLUE] * len(rows),
         title="Customers by number of bad moments",
-        caption=f"{quick.customers:,} customers, by the bad moments recorded by the end of their follow-up. This does "
-        "not say what bad moments do: who stays longer has more of them. "
+        caption=f"{about(quick.customers, quick.min_cell).capitalize()} customers, by the bad moments recorded by the "
+        "end of their follow-up. This does not say what bad moments do: who stays longer has more of them. "
         f"A class has at least {quick.min_cell} customers.",
         what="customers, by bad moments",
         room=100,
     )
 
 
-def _bar(name: str, n: int, total: int, what: str, more: str) -> dict[str, Any]:
-    share = n / total if total else 0.0
-    text = f"{n:,} ({Unit.SHARE.text(share)}{', ' + more if more else ''})"
+def _bar(name: str, n: int, total: int, what: str, more: str, min_cell: int) -> dict[str, Any]:
+    share = part_of(n, total, min_cell)
+    text = f"{count_text(n, min_cell)} ({Unit.SHARE.text(share)}{', ' + more if more else ''})"
     return {"class": name, "share": round(share, 4), "text": text, "what": what}
 
 

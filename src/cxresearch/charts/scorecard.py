@@ -10,7 +10,7 @@ import altair as alt
 
 from cxresearch.charts.base import BLUE, START, Chart, finish, percent, tips, values
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import about
+from cxresearch.disclosure.counts import count_text
 from cxresearch.errors import NothingToDrawError
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.loyalty import LoyaltyShift
@@ -214,7 +214,7 @@ def _kept(s: Score, result: Scorecard) -> dict[str, Any]:
         "line": line,
         "of": isolated(s.of),
         "expectation": s.expectation,
-        "answered": about(s.answered, result.min_cell),
+        "answered": count_text(s.answered, result.min_cell),
     }
     if s.kept is None:
         return row | {

@@ -75,6 +75,31 @@ def happening(claim: Claim, history: str, level: str) -> str:
     return "the moment that is counted from"
 
 
+def describe_exclusion(claim: Claim, reason: str) -> str:
+    """Why customers were left out, with what a history reached called by its name, and no name of a history.
+
+    Args:
+        claim: whose histories they are.
+        reason: as `risk.episodes` gives it.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> from cxresearch.claims.level_words import describe_exclusion
+        >>> describe_exclusion(cx.catalogue()["three-strikes"], "left on the day they reached bad 1")
+        'left on the day of the first bad moment'
+    """
+    gone = re.fullmatch(r"left on the day they reached (\S+) (.+)", reason)
+    if gone:
+        return f"left on the day of {happening(claim, gone[1], gone[2])}"
+    at_once = re.fullmatch(r"reached (\S+) (.+) on the same day as (.+)", reason)
+    if at_once is None:
+        return reason
+    name, beyond, level = at_once.groups()
+    return (
+        f"had {happening(claim, name, level)} and {happening(claim, name, beyond)} on the same day"
+    )
+
+
 def describe_terms(claim: Claim, said: str) -> str:
     """A message of an estimator with terms such as ``bad[3+]`` or ``linear(bad)`` in words.
 

@@ -11,7 +11,7 @@ from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.readings import EventReading
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore
-from cxresearch.disclosure.counts import count_text, hide
+from cxresearch.disclosure.counts import count_text, hide, rounding_note
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.records.contacts import GRADES
@@ -64,18 +64,23 @@ class ObservedVsExpected(Result):
     def _repr_html_(self) -> str:
         shown = hide(self.observed, self.min_cell)
         rows = (
-            (level, count_text(n, self.min_cell), "–" if n is None else f"{e:,.0f}")
+            (
+                level,
+                count_text(n, self.min_cell),
+                "–" if n is None else count_text(round(e), self.min_cell),
+            )
             for level, n, e in zip(self.levels, shown, self.expected, strict=True)
             if n or n is None or e >= 0.5
         )
         note = "Expected: had the rate of leaving been the same at all levels on each day."
+        rounded = rounding_note(self.min_cell)
         hidden = (
             f"Counts below {self.min_cell} are not shown, nor what would give them away."
             if None in shown
             else ""
         )
         heads = (self.label, "left", "expected")
-        counts = html_table(f"Who left, by {self.label}", heads, rows, (note, hidden))
+        counts = html_table(f"Who left, by {self.label}", heads, rows, (note, rounded, hidden))
         return self.table.html(self.min_cell) + counts
 
 

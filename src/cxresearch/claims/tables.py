@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Any, assert_never
 
 import polars as pl
+from msgspec.structs import replace as replace_field
 
 from cxresearch.claims.adjusted_model import (
     TableContext,
@@ -36,6 +37,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.histories.base import Clock, ContactClock, DayClock
+from cxresearch.histories.recency import active_age
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.audit_values import Share
 from cxresearch.records.records import Records, read_records
@@ -52,13 +54,17 @@ from cxresearch.risk.episodes import (
     timeline,
     until,
 )
+from cxresearch.risk.gaps import GapTable, gap_table
+from cxresearch.risk.gaps import total as total_gaps
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
 from cxresearch.utils.threads import map_in_threads
 
-Table = RiskTable | MatchedTable | AgentTable
+Table = RiskTable | MatchedTable | AgentTable | GapTable
+SILENT = "held_silent"
+_SILENT_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180)  # last days of bands
 MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
 
@@ -79,6 +85,8 @@ class TableSpec:
         compare: count matched customers instead of flows.
         active_within: the history of contacts that comparators have, of a comparison.
         contacts_by: count contacts by whom they were with, and by what else, instead of flows.
+        marks: list customers' own gaps between contacts instead of flows: the name of each mark, and the values that
+            columns of a contact must have.
     """
 
     histories: tuple[tuple[str, History], ...]
@@ -90,6 +98,7 @@ class TableSpec:
     compare: Comparison | None = None
     active_within: str = ""
     contacts_by: tuple[str, tuple[str, ...]] | None = None
+    marks: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] | None = None
     cohorts: bool = False
     observed_from: int | None = None
 
@@ -103,6 +112,7 @@ class TableSpec:
             self.compare,
             self.active_within,
             self.contacts_by,
+            *(() if self.marks is None else (self.marks,)),
         )
         return repr((*self._rows, *cuts))
 
@@ -166,18 +176,7 @@ def table_specs(
                 reached,
             )
         case ExcessReading():
-            compared = [
-                TableSpec(
-                    histories=own,
-                    clock=days,
-                    fixed=_known(fixed, ("segment",)),
-                    compare=reading.compare,
-                    active_within=name,
-                    cohorts=True,
-                )
-                for name in reading.compare.active_within
-            ]
-            return (*compared, cohorts_spec())
+            return (*_compared_specs(setting, reading, own), cohorts_spec())
         case ShareReading() | ShareAtRiskReading():
             spec = TableSpec(histories=own, clock=days, fixed=given)
         case ConcentrationReading():
@@ -209,9 +208,44 @@ def table_specs(
     return (spec,)
 
 
+def _compared_specs(
+    setting: TableContext, reading: ExcessReading, own: tuple[tuple[str, History], ...]
+) -> list[TableSpec]:
+    """The tables of matched customers, the closest comparison first.
+
+    Without contracts, comparators have as long to go before a lapse: they were active on the same day or, where not
+    every contact keeps a customer active, about as long ago.
+    """
+    compare, kept = reading.compare, setting.study.retention
+    within = compare.active_within
+    if kept.kind == "activity":
+        within = within[:1]
+    if kept.active is not None:
+        own = (*own, (SILENT, active_age(_SILENT_DAYS)))
+        within = (SILENT,)
+        compare = replace_field(compare, matched_on=(*compare.matched_on, SILENT))
+    return [
+        TableSpec(
+            histories=own,
+            clock=DayClock(0),
+            fixed=_known(setting.fixed, ("segment",)),
+            compare=compare,
+            active_within=name,
+            cohorts=True,
+        )
+        for name in within
+    ]
+
+
 def cohorts_spec() -> TableSpec:
     """Customers by the month in which they started, which says what cohorts are joined."""
     return TableSpec(histories=(), clock=DayClock(0), cohorts=True)
+
+
+def gaps_spec(marks: Mapping[str, Mapping[str, int]]) -> TableSpec:
+    """Customers' own gaps between contacts, marked by what happened on the day on which they begin."""
+    named = tuple((name, tuple(sorted(values.items()))) for name, values in marks.items())
+    return TableSpec(histories=(), clock=DayClock(0), marks=named)
 
 
 def contacts_spec() -> TableSpec:
@@ -271,7 +305,10 @@ def _each(
 def _grades(wanted: Iterable[TableSpec]) -> tuple[int, ...] | None:
     """The grades of the contacts that any table looks at; None where all are."""
     result = [
-        None if c.contacts_by else grades_of((h for _, h in c.histories), c.clock) for c in wanted
+        None
+        if c.contacts_by or c.marks is not None
+        else grades_of((h for _, h in c.histories), c.clock)
+        for c in wanted
     ]
     return None if None in result else tuple(sorted({g for grades in result for g in grades or ()}))
 
@@ -292,6 +329,10 @@ def _part(
             try:
                 if spec.contacts_by:
                     result[key] = agent_table(records, *spec.contacts_by)
+                    continue
+                if spec.marks is not None:
+                    marks = {name: dict(values) for name, values in spec.marks}
+                    result[key] = gap_table(records, marks)
                     continue
                 with made:
                     line = lines.get(spec.clock) or timeline(records, spec.clock)
@@ -373,6 +414,8 @@ def _compared(
 
 
 def _total(tables: list[Table]) -> Table:
+    if isinstance(tables[0], GapTable):
+        return total_gaps([t for t in tables if isinstance(t, GapTable)])
     if isinstance(tables[0], AgentTable):
         return total_agents([t for t in tables if isinstance(t, AgentTable)])
     risk = [t for t in tables if isinstance(t, RiskTable)]
@@ -402,6 +445,7 @@ class TableStore:
         window: the log's own.
         fixed: names of the fixed covariates.
         available: what histories may read.
+        lapse: which silence counts as a lapse; None with contracts.
     """
 
     def __init__(
@@ -426,11 +470,12 @@ class TableStore:
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self.cache else self.cache.reading()
         result = result or self._read()
-        self.audit, self.window, self.fixed, self.available = (
+        self.audit, self.window, self.fixed, self.available, self.lapse = (
             result.audit,
             result.window,
             result.fixed,
             result.available,
+            result.lapse,
         )
 
     @property
@@ -488,7 +533,8 @@ class TableStore:
     @property
     def setting(self) -> TableContext:
         """What its tables depend on besides readings."""
-        return TableContext(self.study, self.fixed, self.window, self.lookback)
+        days = self.lapse.days if self.lapse else 0
+        return TableContext(self.study, self.fixed, self.window, self.lookback, days)
 
     def risk(self, spec: TableSpec) -> RiskTable:
         """The risk table of a specification.
@@ -506,6 +552,12 @@ class TableStore:
         assert isinstance(result, MatchedTable)
         return result
 
+    def gaps(self, spec: TableSpec) -> GapTable:
+        """The table of customers' own gaps; errors as `risk`."""
+        result = self._found(spec)
+        assert isinstance(result, GapTable)
+        return result
+
     def agents(self, spec: TableSpec) -> AgentTable:
         """The table of whom contacts were with; errors as `risk`."""
         result = self._found(spec)
@@ -521,7 +573,9 @@ class TableStore:
 
     def _read(self) -> RecordsSummary:
         records = self.records
-        result = RecordsSummary(records.audit, records.window, records.fixed, records.available)
+        result = RecordsSummary(
+            records.audit, records.window, records.fixed, records.available, records.lapse
+        )
         if self.cache:
             self.cache.keep_reading(result)
         return result

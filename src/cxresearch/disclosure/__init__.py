@@ -9,7 +9,9 @@ In `counts`:
 - `hide`: a list with a known total, None in place of small counts;
 - `merge_classes`: counts by number, neighbours merged until each is large enough;
 - `round_count`: a count to the nearest multiple of the smallest one shown;
-- `count_text`, `about`: a count in words, exact or rounded;
+- `round_count`, `part_of`, `round_estimate`: counts, shares made of counts, and estimated shares as a page shows them:
+  rounded, so that no difference of two gives a small count away;
+- `count_text`, `about`: a rounded count in words, `rounding_note` what a reader needs to know of it;
 - `readable_positions`: where a curve that only grows may be read;
 - `share_step`, `round_share`: to what shares of so many customers are rounded, and a share rounded to that;
 - `rests_on_enough`: whether a number with its interval rests on enough customers.

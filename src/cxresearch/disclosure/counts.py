@@ -62,28 +62,94 @@ def merge_classes(counts: Sequence[int], min_cell: int = MIN_CELL) -> tuple[tupl
 
 
 def count_text(count: int | None, min_cell: int = MIN_CELL) -> str:
-    """A count in words: ``1,204``, or that it is hidden."""
+    """A count as a page shows it: rounded as `round_count` does, ``fewer than 10``, or that it is hidden."""
     return (
         "not shown"
         if count is None
         else f"fewer than {min_cell}"
         if 0 < count < min_cell
-        else f"{count:,}"
+        else f"{round_count(count, min_cell):,}"
     )
 
 
-def round_count(count: int, min_cell: int = MIN_CELL) -> int:
-    """A count to the nearest multiple of `min_cell`, for where its difference to another one may be small."""
-    return (count + min_cell // 2) // min_cell * min_cell
+def round_count(count: float, min_cell: int = MIN_CELL) -> int:
+    """A count to the nearest multiple of `min_cell`; no difference of two such counts gives a small one away.
+
+    Two rounded counts differ by a multiple of `min_cell`. Where they are equal, the exact ones may differ by anything
+    below it, and where they differ by `min_cell`, by anything from 1 on: so a difference says of a count below
+    `min_cell` that it is one, and not which.
+    """
+    return math.floor(count / min_cell + 0.5) * min_cell
 
 
 def about(count: int | None, min_cell: int = MIN_CELL) -> str:
-    """A rounded count in words: ``about 1,200``."""
-    return (
-        count_text(count, min_cell)
-        if count is None or count < min_cell
-        else f"about {round_count(count, min_cell):,}"
-    )
+    """A rounded count in a sentence: ``about 1,200``; where one customer may be shown, the exact one."""
+    shown = count_text(count, min_cell)
+    return shown if count is None or count < min_cell or min_cell == 1 else f"about {shown}"
+
+
+def part_of(count: float, total: float, min_cell: int = MIN_CELL) -> float:
+    """The share that a count is of a total, made of the rounded numbers, so that it says no more than they do.
+
+    Args:
+        count: a part of the total.
+        total: may be 0.
+        min_cell: the smallest count that may be shown.
+
+    Returns:
+        0 to 1; 0 of a total that is rounded to nothing.
+    """
+    rounded = round_count(total, min_cell)
+    return min(round_count(count, min_cell) / rounded, 1.0) if rounded else 0.0
+
+
+def rounding_note(min_cell: int = MIN_CELL) -> str:
+    """What a reader needs to know of rounded counts; empty where they are exact."""
+    return f"Counts are rounded to the nearest {min_cell}." if min_cell > 1 else ""
+
+
+def round_estimate(
+    value: float,
+    low: float,
+    high: float,
+    *,
+    customers: int,
+    min_cell: int = MIN_CELL,
+    edges: Iterable[float] = (),
+) -> tuple[float, float, float]:
+    """An estimated share and its limits, to the nearest multiple of the share that `min_cell` customers are.
+
+    The difference of two shares of the same customers is a count, too. A number stays on its side of the edges that
+    decide a verdict, as far as there is a multiple there.
+
+    Args:
+        value: a share of customers or moments.
+        low: lower limit.
+        high: upper limit.
+        customers: of whom it is a share, rounded.
+        min_cell: the smallest count that may be shown.
+        edges: of what is claimed.
+
+    Returns:
+        The three numbers, each between 0 and 1.
+    """
+    if min_cell <= 1 or customers <= 0:
+        return value, low, high
+    step, sides = min(min_cell / customers, 0.5), tuple(edges)
+    return _to_step(value, step, sides), _to_step(low, step, sides), _to_step(high, step, sides)
+
+
+def _to_step(share: float, step: float, edges: Sequence[float]) -> float:
+    """The nearest multiple of a step inside 0 to 1 that lies on the same side of each edge; an edge itself if none."""
+    if not math.isfinite(share):
+        return share
+    below = math.floor(share / step)
+    nearest = sorted((below * step, (below + 1) * step), key=lambda s: abs(s - share))
+    for candidate in nearest:
+        rounded = min(max(candidate, 0.0), 1.0)
+        if all((rounded > e) == (share > e) and (rounded < e) == (share < e) for e in edges):
+            return rounded
+    return min(max(nearest[0], 0.0), 1.0)
 
 
 def readable_positions(counts: Iterable[float], min_cell: int = MIN_CELL) -> tuple[int, ...]:

@@ -215,7 +215,7 @@ def _head(text: StudyText, tables: Sequence[TableFacts]) -> None:
     for t in tables:
         names = ", ".join(plain(c.name) for c in t.columns[:12])
         more = f" and {len(t.columns) - 12} more" if len(t.columns) > 12 else ""
-        text.comment(f"- {t.source}: {t.rows:,} rows, columns {names}{more}")
+        text.comment(f"- {t.label}: {t.rows:,} rows, columns {names}{more}")
 
 
 def _horizon(text: StudyText, silences: Silences | None, *, is_contract: bool) -> None:

@@ -124,6 +124,12 @@ class TableFacts:
     frame: pl.LazyFrame = field(repr=False)
     reader: Engine = field(repr=False)
 
+    @property
+    def label(self) -> str:
+        """The source, and the sheet where a workbook has several."""
+        sheet = self.read_settings.get("sheet")
+        return f"{self.source}, sheet {sheet!r}" if sheet else self.source
+
     def column(self, name: str) -> ColumnFacts:
         """The column of that name."""
         return next(c for c in self.columns if c.name == name)
@@ -285,7 +291,7 @@ def describe_tables(tables: Sequence[TableFacts]) -> str:
     """What was seen, as text: a line per column with its kind, how many values it has, and their range."""
     lines = []
     for table in tables:
-        lines.append(f"{table.source}: {table.rows:,} rows")
+        lines.append(f"{table.label}: {table.rows:,} rows")
         rows = [(plain(c.name), *_seen(c)) for c in table.columns]
         wide = [max(len(row[i]) for row in rows) for i in range(4)]
         for row in rows:
@@ -301,10 +307,16 @@ def _seen(c: ColumnFacts) -> tuple[str, str, str, str]:
     elif c.low is None:
         span = ""
     else:
-        low, high = (as_day(x) if c.kind == "times" else plain(x) for x in (c.low, c.high))
+        low, high = (as_day(x) if c.kind == "times" else _number(x) for x in (c.low, c.high))
         span = f"{low} to {high}"
     empty = c.rows - c.filled
     return kind, f"{c.distinct:,} different", f"{empty:,} empty" if empty else "", span
+
+
+def _number(value: Any) -> str:
+    """A number without a fraction as a whole one."""
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return plain(int(value) if is_whole else value)
 
 
 def as_day(value: Any) -> str:

@@ -20,6 +20,7 @@ from cxresearch.drafting.facts import (
 from cxresearch.drafting.text_files import TextForm, inspect_text, is_text_file
 from cxresearch.engines import Engine, engine
 from cxresearch.errors import SourceError
+from cxresearch.records.files import faults_of_sheets
 from cxresearch.records.sources import clear_read_errors, open_source
 from cxresearch.study import Format, Interactions, study_from
 
@@ -86,14 +87,19 @@ def _forms(file: Path) -> list[TextForm]:
     sheets = sheets_of(file)
     if len(sheets) < 2:
         return [TextForm()]
-    forms = [TextForm() for _ in sheets]
-    for form, sheet in zip(forms, sheets, strict=True):
-        form.say("sheet", sheet, f"the workbook has {len(sheets)} sheets, and each is looked at")
+    usable = [name for name, fault in sheets.items() if not fault]
+    others = [f"{name!r} is {fault}" for name, fault in sheets.items() if fault]
+    what = f"of which {', '.join(others)}" if others else "and each is looked at"
+    forms = []
+    for sheet in usable or sheets:
+        form = TextForm()
+        form.say("sheet", sheet, f"the workbook has {len(sheets)} sheets, {what}")
+        forms.append(form)
     return forms
 
 
-def sheets_of(file: Path) -> list[str]:
-    """The names of the sheets of a workbook.
+def sheets_of(file: Path) -> dict[str, str]:
+    """The sheets of a workbook, and of each whether it is ``hidden`` or ``empty``; an empty text where it is neither.
 
     Raises:
         SourceError: it cannot be read.
@@ -101,7 +107,7 @@ def sheets_of(file: Path) -> list[str]:
     import fastexcel
 
     try:
-        return list(fastexcel.read_excel(file).sheet_names)
+        return faults_of_sheets(fastexcel.read_excel(file))
     except (fastexcel.FastExcelError, OSError) as e:
         first = (str(e).splitlines() or [type(e).__name__])[0]
         raise SourceError(f"{file}: the workbook cannot be read: {first[:200]}") from None

@@ -165,15 +165,19 @@ class Engine(Protocol):
     def keep(self, frame: Frame) -> Frame:
         """Compute now, so that later steps do not compute it again."""
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, ContactLog]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """Go through the rows of a log, once.
 
         Args:
-            log: cx_row, reason, and whole numbers.
+            log: cx_row, reason, whole numbers, and texts; with `labels` also ``near``, which is 0 or 1.
             bounds: column to its least and greatest value where there is no reason; rows are arranged by these columns.
+            labels: columns of texts to count by.
 
         Returns:
-            The rows with a reason (cx_row, reason), and the columns of those without.
+            The rows with a reason (cx_row, reason), the columns of those without, and the counts of those without, as
+            `counts_of_labels` makes them.
         """
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
@@ -202,13 +206,36 @@ def no_named_tables(table: str) -> EngineError:
     )
 
 
-def split_by_reason(engine: Engine, log: Frame, bounds: Bounds) -> tuple[Frame, ContactLog]:
+def split_by_reason(
+    engine: Engine, log: Frame, bounds: Bounds, labels: Sequence[str]
+) -> tuple[Frame, ContactLog, pl.DataFrame]:
     """`Engine.split_rejected` where windows order for themselves, and the engine minds its memory."""
     kept = engine.keep(log)
-    fine = nw.col("reason").is_null()
-    return kept.filter(~fine).select("cx_row", "reason"), Whole(
-        kept.filter(fine).select(*bounds), engine
-    )
+    rejected = kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason")
+    fine = kept.filter(nw.col("reason").is_null())
+    counts = [
+        engine.collect(fine.group_by(c).agg(rows=nw.len(), near=nw.col("near").sum()))
+        for c in labels
+    ]
+    return rejected, Whole(fine.select(*bounds), engine), counts_of_labels(labels, counts)
+
+
+def counts_of_labels(labels: Sequence[str], counts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Counts by texts, put together: label (the column), value (the text), rows, and how many of them are near.
+
+    Args:
+        labels: the column of each of `counts`.
+        counts: of each, its texts, ``rows`` and ``near``; a text may have several rows.
+    """
+    kinds = {"label": pl.String, "value": pl.String, "rows": pl.Int64, "near": pl.Int64}
+    named = [
+        c.select(pl.lit(name).alias("label"), pl.col(name).alias("value"), "rows", "near").cast(
+            pl.Schema(kinds)
+        )
+        for name, c in zip(labels, counts, strict=True)
+    ]
+    whole = pl.concat([pl.DataFrame(schema=kinds), *named]).drop_nulls("value")
+    return whole.group_by("label", "value").agg(pl.col("rows", "near").sum()).sort("label", "value")
 
 
 def is_written(kind: Any) -> bool:

@@ -216,9 +216,11 @@ class DuckDB:
         nw.to_native(frame).create(name)
         return framed(self.connection.table(name))
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, ContactLog]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """As `Engine.split_rejected`."""
-        return split_by_reason(self, log, bounds)
+        return split_by_reason(self, log, bounds, labels)
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

@@ -12,6 +12,7 @@ from weakref import finalize
 
 from cxresearch.errors import EngineError
 from cxresearch.study.quoting import quote_identifier
+from cxresearch.utils.limits import engine_memory
 from cxresearch.utils.trust import SPILL, check_state, make_private
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def connected() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config=shut)
     connection.execute("set timezone = 'UTC'")
     connection.execute("set temp_directory = ''")  # it would be the working folder
+    if memory := engine_memory():
+        connection.execute(f"set memory_limit = '{memory:.3f}GiB'")
     return connection
 
 

@@ -16,9 +16,11 @@ from cxresearch.engines.base import (
     ContactLog,
     Frame,
     Whole,
+    counts_of_labels,
     framed,
     is_written,
     no_named_tables,
+    split_by_reason,
     tally_by_query,
 )
 from cxresearch.engines.duckdb_files import confine, connected, stored
@@ -27,7 +29,7 @@ from cxresearch.engines.packed_contacts import Growing, Packed, gathered, twice
 from cxresearch.engines.packing import packing_for_bounds, packing_of_two_for_bounds, tally
 from cxresearch.engines.windows import Along, AlongSorted
 from cxresearch.study.sql_dialects import polars_sql
-from cxresearch.study.timestamps import BLANKS, EARLIEST, LATEST, read_iso, read_values
+from cxresearch.study.timestamps import EARLIEST, LATEST, read_iso, read_values
 
 FEW = 50  # rows that a reader is given as a list of numbers
 MANY = 1_000_000  # rows above which a second pass of hashes saves memory
@@ -91,6 +93,13 @@ class Polars:
     ) -> Frame:
         """As `Engine.instant`."""
         native, x, kind = nw.to_native(frame), pl.col(column), frame.collect_schema()[column]
+        is_text = kind in (nw.String, nw.Categorical, nw.Enum)
+        if is_text and self.rereads:
+            # texts are read once, whatever goes through the log afterwards: eight bytes a row
+            alone = framed(native.lazy().select(column))
+            once = Polars(lazy=True).instant(alone, column, fmt=fmt, zone=zone, name=name)
+            parts = nw.to_native(once).drop(column).collect(engine="streaming")
+            return framed(pl.concat([native.lazy(), parts.lazy()], how="horizontal"))
         if fmt is not None and is_written(kind):
             return framed(_in_format(native, column, fmt, zone, name))
         if kind.is_integer():
@@ -99,7 +108,7 @@ class Polars:
             if kind in (nw.Categorical, nw.Enum):
                 x, kind = x.cast(pl.String), nw.String()
             if kind == nw.String:
-                x = x.str.strip_chars(BLANKS).map_batches(
+                x = x.map_batches(
                     lambda texts: read_iso(texts, zone),
                     return_dtype=pl.Datetime("us"),
                     is_elementwise=True,
@@ -177,33 +186,41 @@ class Polars:
         native = native.collect(engine="streaming") if isinstance(native, pl.LazyFrame) else native
         return framed(native.lazy() if self.lazy else native)
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, ContactLog]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """As `Engine.split_rejected`: a contact is one integer, or two, whatever the order of the rows."""
         one, two = packing_for_bounds(bounds), packing_of_two_for_bounds(bounds)
         if self.lazy or (one is None and two is None):
-            kept = self.keep(log)
-            result = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
-            return kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason"), Whole(
-                result, self
-            )
-        rejected = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
+            rejected, _, counts = split_by_reason(self, kept := self.keep(log), bounds, labels)
+            ordered = kept.filter(nw.col("reason").is_null()).select(*bounds).sort(*bounds)
+            return rejected, Whole(ordered, self), counts
+        others = [pl.DataFrame(schema={"cx_row": pl.Int64, "reason": pl.Int32})]
         fine = pl.col("reason").is_null()
         packs = [one] if one else list(two or ())
         columns = {f"cx_key{i}": pl.when(fine).then(pack.key) for i, pack in enumerate(packs)}
-        rows = nw.to_native(log).lazy().select(pl.col("cx_row").cast(pl.Int64), "reason", **columns)
+        near = ["near"] if labels else []
+        number = pl.col("cx_row").cast(pl.Int64)
+        rows = nw.to_native(log).lazy().select(number, "reason", *labels, *near, **columns)
         growing = {name: Growing(np.int64) for name in columns}
+        counted: list[pl.DataFrame] = []
         for piece in _pieces(rows):
-            rejected.append(piece.filter(~fine).select("cx_row", "reason"))
+            others.append(piece.filter(~fine).select("cx_row", "reason"))
+            kept_rows = piece.filter(fine) if labels else piece
+            counted += [
+                kept_rows.group_by(c).agg(rows=pl.len(), near=pl.col("near").sum()) for c in labels
+            ]
             for name, column in growing.items():
                 column.add(piece[name])
         keys, *rest = (column.all() for column in growing.values())
         if rest:
             order = np.argsort(keys, kind="stable")
-            return framed(pl.concat(rejected).sort("cx_row")), Packed(
-                keys[order], packs[0], rest[0][order], packs[1]
-            )
-        keys.sort()
-        return framed(pl.concat(rejected).sort("cx_row")), Packed(keys, packs[0])
+            packed = Packed(keys[order], packs[0], rest[0][order], packs[1])
+        else:
+            keys.sort()
+            packed = Packed(keys, packs[0])
+        counts = counts_of_labels([*labels] * (len(counted) // max(len(labels), 1)), counted)
+        return framed(pl.concat(others).sort("cx_row")), packed, counts
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

@@ -289,9 +289,11 @@ class Spark:
         lasting = self.session.sparkContext.getCheckpointDir() is not None
         return native.checkpoint() if lasting else native.localCheckpoint()
 
-    def split_rejected(self, log: Frame, bounds: Bounds) -> tuple[Frame, ContactLog]:
+    def split_rejected(
+        self, log: Frame, bounds: Bounds, labels: Sequence[str] = ()
+    ) -> tuple[Frame, ContactLog, pl.DataFrame]:
         """As `Engine.split_rejected`."""
-        return split_by_reason(self, log, bounds)
+        return split_by_reason(self, log, bounds, labels)
 
     def tally(self, frame: Frame, columns: Sequence[str]) -> pl.DataFrame:
         """As `Engine.tally`."""

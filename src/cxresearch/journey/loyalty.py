@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from cxresearch.claims.context import MIN_EXPECTED
-from cxresearch.disclosure.counts import count_text, hide
+from cxresearch.disclosure.counts import count_text, hide, rounding_note
 from cxresearch.errors import NotTestable, ShortFollowUp
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.discrete import fit_hazards
@@ -237,7 +237,11 @@ class LoyaltyShift(Result):
                 )
                 for name, s in grades
             ),
-            (f"Limits at {self.level:.0%}.", "An association, not an effect."),
+            (
+                f"Limits at {self.level:.0%}.",
+                "An association, not an effect.",
+                rounding_note(self.min_cell),
+            ),
         )
 
 
@@ -279,7 +283,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
     clusters = result.fit.clusters
     assert clusters is not None  # of a fit with robust errors
     if result.table.clock == "contact":
-        chance = comes_back(result.table, records.study.retention.gap_days or 0, clusters)
+        chance = comes_back(result.table, records.lapse.days if records.lapse else 0, clusters)
     else:
         chance = still_there(result.table, info.horizon_days, clusters, info.min_cell)
     moved = {g: chance.change(*result.log_ratio(g)) for g in result.grades}

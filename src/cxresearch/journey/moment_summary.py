@@ -9,7 +9,15 @@ from typing import TypedDict
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.disclosure.counts import about, count_text, hide, merge_classes
+from cxresearch.disclosure.counts import (
+    about,
+    count_text,
+    hide,
+    merge_classes,
+    part_of,
+    round_count,
+    rounding_note,
+)
 from cxresearch.disclosure.tables import hide_cells
 from cxresearch.engines import Frame
 from cxresearch.explore import records_of
@@ -95,18 +103,18 @@ class MomentSummary(Result):
             (
                 f"{grade} moments",
                 count_text(n, self.min_cell),
-                *self._rates(n, self._each_day(n, i)),
+                *self._rates(n, self._each_day(self.by_employee[i] if self.employees else None)),
             )
             for i, (grade, n) in enumerate(zip(self.grades, self.counts, strict=True))
         )
         total_row = (
             "all moments",
-            f"{self.moments:,}",
-            *self._rates(self.moments, self.per_employee_day),
+            count_text(self.moments, self.min_cell),
+            *self._rates(self.moments, self._each_day(self._with_employee())),
         )
         hidden = None in (*self.counts, *self.by_employee)
         return html_table(
-            f"The quick math: {self.customers:,} customers over {self.days:,} days",
+            f"The quick math: {about(self.customers, self.min_cell)} customers over {self.days:,} days",
             (
                 "what",
                 "how many",
@@ -116,7 +124,11 @@ class MomentSummary(Result):
                 "share",
             ),
             (total_row, *grades),
-            (f"Counts below {self.min_cell} are not shown." if hidden else "", self._who()),
+            (
+                rounding_note(self.min_cell),
+                f"Counts below {self.min_cell} are not shown." if hidden else "",
+                self._who(),
+            ),
         )
 
     def _who(self) -> str:
@@ -131,21 +143,26 @@ class MomentSummary(Result):
         """Cells of a column that is there if employees are named."""
         return cells if self.employees else ()
 
-    def _each_day(self, n: int | None, grade: int) -> float | None:
-        mine = self.by_employee[grade] if self.employees else None
-        return (
-            None
-            if n is None or mine is None or not self.employee_days
-            else mine / self.employee_days
-        )
+    def _with_employee(self) -> int | None:
+        """Moments with a named employee."""
+        if self.per_employee_day is None or not self.employee_days:
+            return None
+        return round(self.per_employee_day * self.employee_days)
+
+    def _each_day(self, mine: int | None) -> float | None:
+        """Moments with a named employee on a day on which one had any, of rounded numbers."""
+        days = round_count(self.employee_days or 0, self.min_cell)
+        return None if mine is None or not days else round_count(mine, self.min_cell) / days
 
     def _rates(self, n: int | None, each: float | None) -> tuple[str, ...]:
-        day = "–" if each is None else f"{each:,.2f}"
+        """What follows from a count; it is made of the rounded count, so that it says no more."""
+        day = "–" if n is None or each is None else f"{each:,.2f}"
         if n is None:
             return ("–", "–", *self._employee_cells("–"), "–")
-        share = n / self.moments if self.moments else 0.0
-        yearly = f"{n / self.years:,.2f}" if self.years else "–"
-        return (f"{n / self.days:,.1f}", yearly, *self._employee_cells(day), f"{share:.1%}")
+        rounded = round_count(n, self.min_cell)
+        share = part_of(n, self.moments, self.min_cell)
+        yearly = f"{rounded / self.years:,.2f}" if self.years else "–"
+        return (f"{rounded / self.days:,.1f}", yearly, *self._employee_cells(day), f"{share:.1%}")
 
 
 def moment_summary(study: Study | Records) -> MomentSummary:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.disclosure.counts import about, count_text
+from cxresearch.disclosure.counts import about, count_text, part_of, rounding_note
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.contributions import Contributions, contributions
 from cxresearch.journey.touchpoints import (
@@ -257,8 +257,8 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
             (
                 *(t.name, *((", ".join(map(isolated, t.owners)) or "–",) if owners else ())),
                 "–" if t.first_day is None else f"{t.first_day:,.0f}",
-                f"{t.moments:,}",
-                f"{t.customers:,}",
+                count_text(t.moments, self.min_cell),
+                count_text(t.customers, self.min_cell),
                 _with_limits(t.hazard_ratio, ".2f"),
                 _with_limits(t.share, ".1%"),
             )
@@ -290,7 +290,9 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
         return (
             "Day: of tenure, the median over customers. Hazard ratio: of those with a bad moment there so far.",
             f"Limits hold together at {self.level:.0%}.",
-            f"From {self._about(self.defections)} defections of {self._about(self.customers)} customers.",
+            rounding_note(self.min_cell),
+            f"From {about(self.defections, self.min_cell)} defections of "
+            f"{about(self.customers, self.min_cell)} customers.",
             f"Not among these, as the log does not show their beginnings: {count_text(self.left_out, self.min_cell)}."
             if self.left_out
             else "",
@@ -300,16 +302,12 @@ class PerceptionMap(Result, Mapping[str, Touchpoint]):
             *lacking,
         )
 
-    def _about(self, n: int) -> str:
-        """A count, rounded where customers were left out, because exact counts of all customers are shown elsewhere."""
-        return about(n, self.min_cell) if self.left_out else count_text(n, self.min_cell)
-
     def _split(
         self, caption: str, heads: Sequence[str], counts: Sequence[Sequence[int | None]]
     ) -> str:
         """The shares of a touchpoint's moments."""
         rows = (
-            (t.name, *(_part(n, t.moments) for n in row))
+            (t.name, *(_part(n, t.moments, self.min_cell) for n in row))
             for t, row in zip(self.touchpoints, counts, strict=True)
         )
         return html_table(caption, ("touchpoint", *heads), rows)
@@ -425,8 +423,8 @@ def _owners(records: Records, places: Sequence[Place]) -> tuple[tuple[str, ...],
     return tuple(result)
 
 
-def _part(n: int | None, total: int) -> str:
-    return "not shown" if n is None else f"{n / total:.0%}"
+def _part(n: int | None, total: int, min_cell: int) -> str:
+    return "not shown" if n is None else f"{part_of(n, total, min_cell):.0%}"
 
 
 def _with_limits(result: Estimate | None, form: str) -> str:

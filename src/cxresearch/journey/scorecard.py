@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.disclosure.counts import about
+from cxresearch.disclosure.counts import count_text
 from cxresearch.disclosure.counts import hide as hide_counts
 from cxresearch.disclosure.tables import cells_to_hide
 from cxresearch.errors import EstimationError, NotTestable, UnknownNameError, nearest
@@ -126,7 +126,11 @@ class Scorecard(Result):
             notes,
         )
         answered = [
-            (n, about(m, self.min_cell), *(about(s.answered, self.min_cell) for s in cells))
+            (
+                n,
+                count_text(m, self.min_cell),
+                *(count_text(s.answered, self.min_cell) for s in cells),
+            )
             for (n, cells), m in zip(rows, self.moments, strict=True)
         ]
         return kept + html_table(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from cxresearch.disclosure.counts import count_text
+from cxresearch.disclosure.counts import about, count_text, part_of, rounding_note
 from cxresearch.disclosure.tables import levels_to_hide
 from cxresearch.journey.touchpoints import attribute_records, tally_moments
 from cxresearch.records.contacts import GRADES
@@ -61,15 +61,18 @@ class ServiceLevels(Result):
         return f"ServiceLevels({self.moments:,} moments: {counts})"
 
     def _repr_html_(self) -> str:
-        parts = ("–" if s is None else f"{s:.1%}" for s in self.shares)
+        parts = (
+            "–" if n is None else f"{part_of(n, self.moments, self.min_cell):.1%}"
+            for n in self.counts
+        )
         counts = (count_text(n, self.min_cell) for n in self.counts)
         rows = zip(self.levels, counts, parts, self.counts_as, strict=True)
         hidden = f"Counts below {self.min_cell} are not shown, nor what would give them away."
         return html_table(
-            f"Levels of service of {self.moments:,} moments",
+            f"Levels of service of {about(self.moments, self.min_cell)} moments",
             ("level", "moments", "share", "counts as"),
             rows,
-            (hidden if None in self.counts else "",),
+            (rounding_note(self.min_cell), hidden if None in self.counts else ""),
         )
 
 

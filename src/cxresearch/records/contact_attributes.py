@@ -56,19 +56,13 @@ def fitting(
     """
     kept = {}
     for name, column in columns.items():
-        kind, wanted = schema[column], ""
+        kind, wanted = schema[column], needed(name, schema[column])
         if name in ("grade", "level", *NAMES) and (
             kind.is_nested() or kind in (nw.Binary, nw.Duration, nw.Object)
         ):
             raise DataError(
                 f"interactions.{name}: the column {column!r} must hold text or numbers, holds {kind}"
             )
-        if name in ("attended", *FLAGS) and not (
-            kind == nw.Boolean or kind.is_numeric() or kind in _TEXTS
-        ):
-            wanted = "true or false"
-        if name in EXPECTATIONS and not kind.is_numeric():
-            wanted = "numbers"
         if wanted and name in declared:
             raise DataError(
                 f"interactions.{name}: the column {column!r} must hold {wanted}, holds {kind}"
@@ -76,6 +70,13 @@ def fitting(
         if not wanted:
             kept[name] = column
     return kept
+
+
+def needed(name: str, kind: nw.dtypes.DType) -> str:
+    """What a column would have to hold to be a flag or an expectation, in words; empty where it can be what it is."""
+    if name in ("attended", *FLAGS):
+        return "" if kind == nw.Boolean or kind.is_numeric() or kind in _TEXTS else "true or false"
+    return "numbers" if name in EXPECTATIONS and not kind.is_numeric() else ""
 
 
 def with_name_codes(
@@ -140,6 +141,24 @@ def expressions(
         else:
             made[name] = nw.coalesce(f"cx_{name}", _NONE)
     return {name: value.cast(nw.Int32) for name, value in made.items()}
+
+
+def labels(
+    study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+) -> dict[str, nw.Expr]:
+    """What contacts are called, by name of the attribute, as text: names, and a hand-off where there is one.
+
+    Args:
+        study: its words for true.
+        schema: the log's columns.
+        columns: canonical name to column.
+    """
+    made = {name: _text(nw.col(columns[name])) for name in NAMES if name in columns}
+    if "handoff" in columns:
+        column = columns["handoff"]
+        is_true = flag(column, schema[column], study.interactions) == 1
+        made["handoff"] = nw.when(is_true).then(nw.lit("yes"))
+    return made
 
 
 def bounds(

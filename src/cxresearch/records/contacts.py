@@ -115,6 +115,22 @@ def condition(
     )
 
 
+def active(
+    study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]
+) -> dict[str, nw.Expr]:
+    """``active``: 1 where a contact keeps a customer active; no column where every contact does.
+
+    Raises:
+        RuleError: the condition is refused.
+    """
+    sql = study.retention.active
+    if sql is None:
+        return {}
+    zone = study.interactions.time_zone
+    held = rules.rule(sql, "retention.active", schema, names=names, zone=zone).holds
+    return {"active": nw.when(held).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32)}
+
+
 def both(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> nw.Expr:
     """Whether the rules call a row bad and good at once; it counts as bad."""
     settings = study.moments
@@ -156,6 +172,7 @@ def _by_score(study: Study, names: Mapping[str, str]) -> nw.Expr:
     return nw.when(score >= low, score <= high).then(graded)  # neither null nor not-a-number
 
 
+LABEL = "cx_label_"  # before the names of `cxresearch.records.contact_attributes.labels`
 OPTIONAL = ("grade", *contact_attributes.CONTACT_ATTRIBUTES, *dated_events.DATES)
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 _ODD = rf"^$|^[{BLANKS}]|[{BLANKS}]$|[.]0+$"  # text that `identity` may change
@@ -193,7 +210,7 @@ def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
 
 
 def _available(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
-    household = {"household"} if study.retention.cluster else set()
+    household = {"household"} if study.described_by.cluster else set()
     return (
         contact_attributes.available(study, columns) | dated_events.available(columns) | household
     )
@@ -288,7 +305,8 @@ def _no_numbers(
 def read_log(study: Study, engine: Engine, required_columns: Collection[str] | None = None) -> Raw:
     """Read the interaction log.
 
-    Columns: cx_row, id (text), day, second, grade, both, reason, the contact attributes, and times of dated events.
+    Columns: cx_row, id (text), day, second, grade, both, reason, the contact attributes, times of dated events, and of
+    contracts what contacts are called.
 
     Args:
         study: whose log.
@@ -363,6 +381,11 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
     if study.moments.exclude is not None:
         tests.append(("excluded by rule", condition(study, "exclude", visible, columns).holds))
 
+    labels = {
+        f"{LABEL}{name}": text
+        for name, text in contact_attributes.labels(study, schema, columns).items()
+        if study.retention.kind == "contract"
+    }
     surveyed = _surveyed(study, schema, columns, visible, numbers, stored, unread)
 
     def table(who: nw.Expr, **odd: nw.Expr) -> Frame:
@@ -374,7 +397,9 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             grade(study, visible, columns).alias("grade"),
             both(study, visible, columns).alias("both"),
             first_reason(tests, LOG_REASONS).alias("reason"),
+            **active(study, visible, columns),
             **more,
+            **labels,
             **surveyed,
             **odd,
         )
@@ -390,7 +415,17 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         names=names,
         attributes=tuple(sorted(wanted)),
         dates=tuple(dates),
+        labels=tuple(labels),
         available=available,
+        has_active=study.retention.active is not None,
+        left_out=tuple(
+            (name, str(schema[name]).lower(), needed)
+            for name in contact_attributes.CONTACT_ATTRIBUTES
+            if name in schema
+            and getattr(settings, name, None) is None
+            and stored[name] != nw.String
+            if (needed := contact_attributes.needed(name, schema[name]))
+        ),
         graded_by=graded_by(study, columns),
     )
 
@@ -439,6 +474,11 @@ def _surveyed(
     for name in ("score", *contact_attributes.EXPECTATIONS):
         if columns.get(name) in numbers and stored[columns[name]] == nw.String:
             missing[name] = nw.col(f"cx_{columns[name]}_none")
+    for name in contact_attributes.EXPECTATIONS:
+        # a column that the study does not name, and that holds words: it is left out, which is said
+        if name not in columns and stored.get(name) == nw.String:
+            is_word = ~_is_number(name, settings) & ~_is_empty(name, settings)
+            unknown[name] = nw.when(is_word).then(nw.col(name).str.strip_chars(BLANKS))
     hits = {
         name: condition(study, name, visible, columns).holds
         for name in ("bad", "neutral", "good", "exclude")
@@ -469,4 +509,7 @@ def _rule_columns(study: Study) -> set[str]:
     settings = study.moments
     written = [(settings.bad, "bad"), (settings.good, "good"), (settings.exclude, "exclude")]
     written += [(settings.neutral, "neutral")] if settings.neutral != "otherwise" else []
-    return {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
+    named = {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
+    if study.retention.active is not None:
+        named |= {*rules.columns_of(study.retention.active, "retention.active")}
+    return named

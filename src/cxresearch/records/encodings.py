@@ -11,6 +11,7 @@ from cxresearch.errors import SourceError
 from cxresearch.study.validation import LOSSY
 
 _PIECE = 2**20
+_TURNED_MARK = "\ufffe"  # a byte order mark that was read from the wrong end
 _SAMPLE = 2**18  # bytes around letters beyond ASCII that a guess is made from
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -58,6 +59,9 @@ def find_encoding(path: Path, label: str) -> tuple[str, bool]:
     wrong = _first_wrong_byte(path)
     if wrong is None:
         return "utf-8", False
+    with path.open("rb") as file:
+        file.seek(wrong)
+        zeros += file.read(1) == b"\0"
     if zeros:
         raise SourceError(
             f"{label} is not text in UTF-8 (it holds zero bytes): save it as CSV in UTF-8"
@@ -85,12 +89,22 @@ def to_utf8(path: Path, encoding: str, folder: Path, label: str) -> Path:
         for piece, is_last in _pieces(path):
             try:
                 text = decoder.decode(piece, is_last)
+                is_turned = lines == 0 and text.startswith(_TURNED_MARK)
             except UnicodeDecodeError as e:
                 line = lines + e.object[: e.start].count(b"\n") + 1
                 raise SourceError(
                     f"{label} is not text in {encoding} (byte 0x{e.object[e.start]:02x} near line {line:,}): "
                     "say how it is encoded with encoding"
                 ) from None
+            except (
+                UnicodeError
+            ):  # UTF-16 and UTF-32 need a mark, or a name that says which end comes first
+                is_turned = True
+            if is_turned:
+                raise SourceError(
+                    f"{label} is not text in {encoding}, going by its first bytes: leave encoding out, and it is "
+                    'found, or name another, as in encoding = "utf-16-be"'
+                )
             lines += text.count("\n")
             to.write(text.encode("utf-8", "replace"))
     return target
@@ -106,6 +120,8 @@ def _pieces(path: Path) -> Iterator[tuple[bytes, bool]]:
 def _first_wrong_byte(path: Path) -> int | None:
     decoder, before = codecs.getincrementaldecoder("utf-8")(), 0
     for piece, is_last in _pieces(path):
+        if b"\0" in piece:
+            return before + piece.index(b"\0")
         try:
             decoder.decode(piece, is_last)
         except UnicodeDecodeError:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import polars as pl
+from msgspec import structs
 
 from cxresearch.errors import SourceError, nearest
 from cxresearch.records.encodings import find_encoding, to_utf8
@@ -31,10 +32,15 @@ KINDS = {
     "json": (".json", ".ndjson", ".jsonl"),
     "arrow": (".arrow", ".feather", ".ipc"),
 }
+SMALL = 2**26  # bytes of text whose table is kept in memory
 _HEAD = 2**16
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES_OF_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _LINES = 200
+# what a spreadsheet program writes before the names of columns: the separator
+_SEPARATOR_LINE = re.compile(r'^\ufeff?"?sep=(.)"?\r?\n', re.IGNORECASE)
+# the end of a cell of a workbook with a formula and no value
+_NO_VALUE = re.compile(rb"(?:</f>|<f [^>]*/>)(?:<v/>|<v></v>)?</c>")
 # how files begin that are no text
 _BEGINNINGS = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)"),
@@ -183,12 +189,19 @@ class FileReader:
         source = self.source
         if source.widths is not None:
             files = [self._fixed_width(p) for p in paths]
-            return read_text_table(files, source.format, ",", self.text_columns)
-        separators = [
-            self._separator(p, n, source.format) for p, n in zip(paths, names, strict=True)
-        ]
+            return read_text_table(
+                files, source.format, ",", self.text_columns, hold=self._hold(files)
+            )
+        fmt = source.format
+        with paths[0].open(encoding="utf-8", errors="replace", newline="") as file:
+            named_by_file = _SEPARATOR_LINE.match(file.readline(16)) if not fmt.skip_rows else None
+        if named_by_file:
+            fmt = structs.replace(fmt, skip_rows=1, separator=fmt.separator or named_by_file[1])
+        separators = [self._separator(p, n, fmt) for p, n in zip(paths, names, strict=True)]
         if len(set(separators)) > 1:
-            named = " and ".join(_NAMES_OF_SEPARATORS[s] for s in dict.fromkeys(separators))
+            named = " and ".join(
+                _NAMES_OF_SEPARATORS.get(s, repr(s)) for s in dict.fromkeys(separators)
+            )
             raise SourceError(
                 f"{self.label}: some files are separated by {named}: all files of a table must be written alike"
             )
@@ -196,16 +209,40 @@ class FileReader:
         usual = "\t" if names[0].lower().endswith((".tsv", ".tab")) else ","
         if source.format.separator is None and separator != usual:
             self._note(
-                f"separated by {_NAMES_OF_SEPARATORS[separator]}",
+                f"separated by {_NAMES_OF_SEPARATORS.get(separator, repr(separator))}",
                 len(paths),
                 "found by itself; say separator under format where columns are wrong",
             )
         if source.columns is not None:
             for path in paths:
-                self._check_width(path, separator, len(source.columns))
+                self._check_width(path, separator, len(source.columns), fmt)
         return read_text_table(
-            paths, source.format, separator, self.text_columns, columns=source.columns
+            paths,
+            fmt,
+            separator,
+            self.text_columns,
+            columns=source.columns,
+            hold=self._hold(paths),
         )
+
+    def _hold(self, paths: Sequence[Path]) -> Callable[[pl.LazyFrame], pl.LazyFrame]:
+        """How text is kept once it is read: in memory if it is small, else as Parquet in the private folder."""
+        is_small = sum(p.stat().st_size for p in paths) <= SMALL
+
+        def hold(frame: pl.LazyFrame) -> pl.LazyFrame:
+            if is_small:
+                return frame.collect(engine="streaming").lazy()
+            try:
+                target = self.folder() / f"table-{len(list(self.folder().iterdir()))}"
+                frame.sink_parquet(target, compression="lz4")
+            except (
+                SourceError,
+                OSError,
+            ):  # no folder, or no room in it: the text is read each time
+                return frame
+            return pl.scan_parquet(target, glob=False)
+
+        return hold
 
     def _separator(self, path: Path, name: str, fmt: Format) -> str:
         """The separator: as declared, else the one that splits nearly all lines into as many fields as the first."""
@@ -231,9 +268,8 @@ class FileReader:
                 best, most = separator, counts[0]
         return ";" if best == "," and fmt.decimal_comma else best
 
-    def _check_width(self, path: Path, separator: str, columns: int) -> None:
+    def _check_width(self, path: Path, separator: str, columns: int, fmt: Format) -> None:
         """The first line of a file without a header has as many fields as columns are named."""
-        fmt = self.source.format
         with path.open(encoding="utf-8-sig", newline="") as file:
             for _ in range(fmt.skip_rows):
                 file.readline()
@@ -282,15 +318,13 @@ class FileReader:
         sheets = book.sheet_names
         sheet, listed = self.source.sheet, ", ".join(map(repr, sheets[:8]))
         if sheet is None and len(sheets) > 1:
-            raise SourceError(
-                f"{self.label} has {len(sheets)} sheets ({listed}): "
-                f"say which, as in sheet = {sheets[0]!r}".replace("'", '"')
-            )
+            sheet = self._only_sheet(book)
         if sheet is not None and sheet not in sheets:
             raise SourceError(
                 f"{self.label} has no sheet {sheet!r}{nearest(sheet, sheets)}; it has: {listed}"
             )
         columns, skipped = self.source.columns, self.source.format.skip_rows
+        renamed: dict[str, str] = {}
         try:
             loaded = book.load_sheet(
                 sheet or sheets[0],
@@ -299,11 +333,13 @@ class FileReader:
                 schema_sample_rows=None,
             )
             batch, errors = loaded.to_arrow_with_errors()
+            if columns is None:
+                renamed = _repeated_names(book, sheet or sheets[0], skipped, batch.schema.names)
         except fastexcel.FastExcelError as e:
             raise SourceError(
                 f"{self.label}: the sheet cannot be read: {str(e).splitlines()[0][:200]}"
             ) from None
-        result = cast(pl.DataFrame, pl.from_arrow(batch))
+        result = cast(pl.DataFrame, pl.from_arrow(batch)).rename(renamed)
         if not result.width:
             raise SourceError(f"{self.label}: the sheet {sheet or sheets[0]!r} is empty")
         if columns is not None:
@@ -315,6 +351,31 @@ class FileReader:
         if errors is not None:
             self._note_error_cells(result.columns, errors.errors)
         return _whole_numbers(numbers_of(result, self.source.format, self.text_columns))
+
+    def _only_sheet(self, book: Any) -> str:
+        """The one sheet that is neither hidden nor empty.
+
+        Raises:
+            SourceError: there are several, or none.
+        """
+        seen = faults_of_sheets(book)
+        usable: list[str] = [name for name, fault in seen.items() if not fault]
+        if len(usable) == 1:
+            others = ", ".join(f"{name!r} is {fault}" for name, fault in seen.items() if fault)
+            note = SourceNote(
+                table=self.table,
+                what="read from the only sheet that is neither hidden nor empty",
+                count=1,
+                remedy="say sheet where it is another",
+                hint=f": {usable[0]!r}; {others}",
+            )
+            self.notes.append(note)
+            return usable[0]
+        listed = [f'"{n}"' + (f" ({fault})" if fault else "") for n, fault in seen.items()]
+        raise SourceError(
+            f"{self.label} has {len(seen)} sheets ({', '.join(listed[:8])}): "
+            f'say which, as in sheet = "{(usable or list(seen))[0]}"'
+        )
 
     def _note_error_cells(self, columns: Sequence[str], errors: Iterable[Any]) -> None:
         """Cells that a formula has left without a value; they count as empty."""
@@ -340,11 +401,18 @@ class FileReader:
             try:
                 with zipfile.ZipFile(path) as archive:
                     held = sum(m.file_size for m in archive.infolist())
-                    read = 0
+                    read = empty = 0
                     for member in archive.infolist():
+                        is_sheet = member.filename.startswith("xl/worksheets/")
                         with archive.open(member) as file:
+                            before = b""
                             while held <= most >= read and (piece := file.read(2**20)):
                                 read += len(piece)
+                                if is_sheet:
+                                    whole, cell, before = (before + piece).rpartition(b"<c ")
+                                    empty += len(_NO_VALUE.findall(whole))
+                                    before = cell + before
+                            empty += len(_NO_VALUE.findall(before)) if is_sheet else 0
             except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
                 raise SourceError(f"{self.label} is not a whole workbook: save it again") from None
             if max(held, read) > most:
@@ -352,6 +420,15 @@ class FileReader:
                     f"{self.label} holds more than {most / 2**20:,.0f} MB, far more than its own size: "
                     "save the sheet as CSV"
                 )
+            if empty:
+                note = SourceNote(
+                    table=self.table,
+                    what="of the workbook that hold a formula without its value",
+                    count=empty,
+                    remedy="taken as empty; open the workbook in a spreadsheet program and save it, with their values",
+                    unit="cells",
+                )
+                self.notes.append(note)
         elif not head.startswith(b"\xd0\xcf\x11\xe0"):
             is_page = head.lstrip().lower().startswith((b"<html", b"<!doc", b"<table", b"<?xml"))
             what = "a web page" if is_page else "a file of another kind, perhaps text,"
@@ -413,6 +490,35 @@ def _csv_reader(lines: Iterable[str], separator: str, fmt: Format) -> Iterator[l
     if not fmt.quote:
         return csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
     return csv.reader(lines, delimiter=separator, quotechar=fmt.quote)
+
+
+def faults_of_sheets(book: Any) -> dict[str, str]:
+    """The sheets of a workbook, and of each whether it is ``hidden`` or ``empty``; an empty text where it is neither.
+
+    Args:
+        book: as fastexcel opens it.
+    """
+    seen = {}
+    for name in book.sheet_names:
+        sheet = book.load_sheet(name, n_rows=0)
+        seen[name] = "hidden" if sheet.visible != "visible" else "" if sheet.width else "empty"
+    return seen
+
+
+def _repeated_names(book: Any, sheet: str, skipped: int, names: Sequence[str]) -> dict[str, str]:
+    """Columns whose name stands in a workbook twice, to the names that they have in text files."""
+    numbered = [n for n in names if re.sub(r"_\d+$", "", n) in names and re.search(r"_\d+$", n)]
+    if not numbered:
+        return {}
+    head = book.load_sheet(sheet, header_row=None, skip_rows=skipped or None, n_rows=1)
+    written = cast(pl.DataFrame, pl.from_arrow(head.to_arrow())).cast(pl.String).row(0)
+    repeated: Counter[str] = Counter()
+    renamed = {}
+    for name, shown in zip(names, written, strict=True):
+        if name != shown and shown in names:
+            renamed[name] = f"{shown}_duplicated_{repeated[shown]}"
+            repeated[shown] += 1
+    return renamed
 
 
 def _kind(name: str, is_packed: bool) -> str | None:

@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from cxresearch.engines import ContactLog, Engine, Frame
 from cxresearch.records.audit import Fact, Finding, Tallied
 from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.records.contracts import CUSTOMER_REASONS
+from cxresearch.records.contact_attributes import EXPECTATIONS
+from cxresearch.records.contacts import LABEL
+from cxresearch.records.contracts import CUSTOMER_REASONS, Raw
 from cxresearch.records.dated_events import KINDS
 from cxresearch.records.dense_window import SPAN, SeenWindow, dense_window
 from cxresearch.records.follow_up import DEFECTION, Window
+from cxresearch.records.lapses import Lapse
 from cxresearch.records.survey import Survey
 from cxresearch.records.warnings import DataWarning, Times, WarningValue
 from cxresearch.study import Study
-from cxresearch.study.words import fold
+from cxresearch.study.words import fold, missing_words
 
 ENOUGH = 100  # contacts or customers below which none of the shares here means much
 CASES = 20  # of an event, below which it is not compared with anything
@@ -33,6 +36,7 @@ OUTCOME = 0.01  # of the customers, where only those who left can be lost
 ONE = 0.05  # of the contacts, of a single customer
 MANY = 20.0  # times as many contacts as customers have on average
 TAIL = 1 / 3  # of a typical span
+MANY_CAME_BACK = 0.2  # of those who lapsed
 JUMP = 2.0  # times as often
 BEFORE = 182  # days that the last ones are compared with
 COINCIDE = 0.8  # of some events
@@ -64,23 +68,44 @@ _EVENT_COLUMNS = {
 
 
 def log_warnings(
-    study: Study, seen: Survey, days: SeenWindow, window: Window, *, dated: bool
+    study: Study, raw: Raw, seen: Survey, days: SeenWindow, window: Window
 ) -> tuple[DataWarning, ...]:
     """What one pass over the log shows: stray dates, a thin end, rules and names that match nothing, unknown words."""
     return (
-        *_stray(study, days, seen, dated),
+        *_stray(study, days, seen, raw.dated),
         *_thin_tail(seen, window),
         *_rules(study, seen),
         *(
             DataWarning(
-                code="unknown_words",
+                code="column_of_words" if w.column in EXPECTATIONS else "unknown_words",
                 values=(("rows", Share(w.rows, seen.rows)), ("column", w.column)),
                 key="interactions.null_values",
                 examples=w.words,
             )
             for w in seen.unknown
         ),
-        *_channels(seen, window, dated),
+        *_channels(seen, window, raw.dated),
+        *(
+            DataWarning(
+                code="column_left_out",
+                values=(("column", name), ("held", held), ("wanted", wanted)),
+                key=f"interactions.{name}",
+            )
+            for name, held, wanted in raw.left_out
+        ),
+    )
+
+
+def lapse_warnings(lapse: Lapse, came_back: Share) -> tuple[DataWarning, ...]:
+    """Whether many of the lapsed come back, so that a lapse is hardly an end."""
+    if came_back.share <= MANY_CAME_BACK:
+        return ()
+    return (
+        DataWarning(
+            code="lapsed_came_back",
+            values=(("lapsed", came_back), ("days", Count(lapse.days))),
+            key="retention.gap_days",
+        ),
     )
 
 
@@ -291,6 +316,47 @@ def event_warnings(
     return tuple(result)
 
 
+def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarning, ...]:
+    """Touchpoints, channels and the like that coincide with leaving, such as the call in which notice is given.
+
+    Args:
+        study: its words for nothing.
+        label_counts: label, value, rows, near, of the contacts that are kept; see `cxresearch.records.contacts.LABEL`.
+    """
+    nothing = missing_words(study.interactions.null_values, is_label=True)
+    close = label_counts.filter(
+        (pl.col("rows") >= CASES) & (pl.col("near") >= COINCIDE * pl.col("rows"))
+    )
+    result = []
+    seen = set()
+    for label in (f"{LABEL}{name}" for name in _LABEL_NAMES):
+        of_label = close.filter(pl.col("label") == label)
+        of_label = of_label.filter([fold(v) not in nothing for v in of_label["value"]])
+        if of_label.is_empty():
+            continue
+        one, several = _LABEL_NAMES[label.removeprefix(LABEL)]
+        what = one if of_label.height == 1 else several.format(of_label.height)
+        near, rows = (int(of_label[c].sum()) for c in ("near", "rows"))
+        if (near, rows) in seen:
+            continue  # most likely the same contacts under another name
+        seen.add((near, rows))
+        is_name = label != f"{LABEL}handoff"
+        result.append(
+            DataWarning(
+                code="foretells_exit",
+                values=(("rows", Share(near, rows)), ("what", what)),
+                key="moments.exclude",
+                examples=tuple(of_label["value"].head(3)) if is_name else (),
+            )
+        )
+    return tuple(result)
+
+
+_LABEL_NAMES = {
+    name: (f"the contacts of one {name}", f"the contacts of {{}} {name}s")
+    for name in ("touchpoint", "channel", "owner", "agent")
+}
+_LABEL_NAMES["handoff"] = ("the hand-offs", "the hand-offs")
 _PLURALS = {
     "problem": "the problems",
     "resolved": "the resolutions",
@@ -323,7 +389,7 @@ def customer_warnings(
             and right >= FORETELL * n > guess
         ):
             key = "segment" if name == "segment" else "covariates"
-            if name in study.retention.marketing:
+            if name in study.described_by.marketing:
                 key = "marketing"
             result.append(
                 DataWarning(

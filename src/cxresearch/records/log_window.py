@@ -7,6 +7,7 @@ import narwhals.stable.v2 as nw
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import DataError
 from cxresearch.records.audit_values import Day
+from cxresearch.records.contact_attributes import EXPECTATIONS
 from cxresearch.records.contracts import Raw, day_number
 from cxresearch.records.dense_window import SeenWindow, dense_window
 from cxresearch.records.follow_up import Window
@@ -14,6 +15,8 @@ from cxresearch.records.survey import Survey, base_columns, most_frequent, surve
 from cxresearch.records.unreadable import texts_of
 from cxresearch.study import Study
 from cxresearch.study.words import FALSE, TRUE
+
+_NUMBERS = 'an integer day, or say with at_format or date_format what the numbers are, such as "yyyymmdd" or "excel"'
 
 
 def window_of_log(
@@ -52,8 +55,8 @@ def _check_words(study: Study, engine: Engine, log: Frame, seen: Survey) -> None
         DataError: there are such words; they are listed.
     """
     for words in seen.unknown:
-        if words.column in ("grade", "level"):
-            continue  # a contact without a grade is one whose grade is unknown
+        if words.column in ("grade", "level", *EXPECTATIONS):
+            continue  # a contact without a grade is one whose grade is unknown; the others are left out
         listed = ", ".join(map(repr, most_frequent(engine, log, words.column)))
         column = getattr(study.interactions, words.column) or words.column
         raise DataError(
@@ -73,7 +76,7 @@ def _window(study: Study, engine: Engine, raw: Raw, seen: Survey) -> tuple[Windo
     settings, kept, dated = study.interactions, study.retention, raw.dated
     check_literals(study, dated, "interactions", ("log_from", "log_until"))
     if kept.kind == "activity":
-        check_literals(study, dated, "retention", ("observed_until",))
+        check_literals(study, dated, "retention", ("observed_until", "new_from"))
     observed_until = kept.observed_until if not isinstance(kept.observed_until, str) else None
     start, end = day_number(settings.log_from), day_number(settings.log_until)
     if kept.kind == "activity" and end is None:
@@ -128,5 +131,5 @@ def check_literals(study: Study, dated: bool, section: str, names: tuple[str, ..
         if given is not None and not isinstance(given, str) and isinstance(given, int) == dated:
             raise DataError(
                 f"{section}.{name} is {given}, and interactions.at holds {'dates' if dated else 'integer days'}: "
-                f"write it as {'a date such as 2024-12-31' if dated else 'an integer day'}"
+                f"write it as {'a date such as 2024-12-31' if dated else _NUMBERS}"
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from cxresearch.study import Format
 from cxresearch.study.timestamps import BLANKS
 
 _LEADING_ZERO = r"^[+-]?0[0-9]"
+_PLAIN_INTEGER = r"^-?(0|[1-9][0-9]*)$"
+_HEAD = 10_000  # lines that suggest types
 _SPACES = "  \u00a0\u2009\u202f"  # what is taken for a blank between thousands
 _QUOTES = "'’"
 
@@ -24,8 +27,12 @@ def read_text_table(
     text: Sequence[str],
     *,
     columns: Sequence[str] | None = None,
+    hold: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda frame: frame,
 ) -> pl.LazyFrame:
     """Text files as one table.
+
+    The first lines suggest the types, and the files are read once, with these. Where a later value does not fit, every
+    value is looked at before the files are read.
 
     Args:
         paths: files in UTF-8.
@@ -33,6 +40,7 @@ def read_text_table(
         separator: between two fields.
         text: columns that stay text, whatever they look like.
         columns: names, where the files have no header.
+        hold: reads a lazy frame and gives it back as one that is quick to go through again.
 
     Returns:
         A lazy frame. Numbers with leading zeros, or too long for an integer, are text.
@@ -53,6 +61,8 @@ def read_text_table(
             glob=False,
         )
 
+    if fmt.thousands is None and (once := _read_once(scan, text, hold)) is not None:
+        return once
     types = dict(scan({}, None).collect_schema())
     if fmt.thousands is not None:
         table = scan(dict.fromkeys(types, pl.String), 0).collect()
@@ -67,7 +77,45 @@ def read_text_table(
         *padded, *(pl.col(c).null_count() for c in types if c not in integers)
     ).collect()
     types |= {c: pl.String() for c in integers if read[c].item()}
-    return scan(types, 0)
+    return hold(scan(types, 0))
+
+
+def _read_once(
+    scan: Callable[[Mapping[str, Any], int | None], pl.LazyFrame],
+    text: Sequence[str],
+    hold: Callable[[pl.LazyFrame], pl.LazyFrame],
+) -> pl.LazyFrame | None:
+    """The table with the types of its first lines; None where a later value does not fit them.
+
+    An integer fits if it is written as one would write it: without a sign, blanks or zeros before it.
+    """
+    # what is wrong with the files is said by the one who looks at every value
+    with suppress(pl.exceptions.PolarsError):
+        types = dict(scan({}, _HEAD).collect_schema())
+        types |= {c: pl.String() for c, t in types.items() if c in text or t == pl.Int128}
+        integers = [c for c, t in types.items() if t == pl.Int64]
+        is_odd = f"is_odd {max(types, key=len, default='')}"  # longer than any name there is
+        odd = [
+            pl.col(c).is_not_null()
+            & ~(
+                pl.col(c).str.contains(_PLAIN_INTEGER)
+                & pl.col(c).cast(pl.Int64, strict=False).is_not_null()
+            )
+            for c in integers
+        ]
+        read = scan({**types, **dict.fromkeys(integers, pl.String)}, 0)
+        numbers = (pl.col(c).cast(pl.Int64, strict=False) for c in integers)
+        table = hold(
+            read.with_columns(*numbers, pl.any_horizontal(*odd, pl.lit(value=False)).alias(is_odd))
+        )
+        # a column that begins empty has shown no type yet
+        late = [c for c, t in types.items() if t == pl.String and c not in text]
+        first = table.head(_HEAD).select(pl.col(late).count()).collect()
+        late = [c for c in late if not first[c].item()]
+        unfit = table.select(pl.col(is_odd).any(), *(pl.col(c).count() > 0 for c in late))
+        if not any(unfit.collect().row(0)):
+            return table.drop(is_odd)
+    return None
 
 
 def numbers_of(table: pl.DataFrame, fmt: Format, text: Sequence[str]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import narwhals.stable.v2 as nw
+import polars as pl
 
 from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
@@ -15,9 +16,11 @@ from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
     Audit,
     Fact,
+    Finding,
     cause_facts,
     customer_facts,
     grade_facts,
+    lapse_facts,
     missing_facts,
     source_facts,
     tallied,
@@ -31,8 +34,16 @@ from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
     Raw,
+    day_number,
     first_reason,
     read_customers,
+)
+from cxresearch.records.customer_table import (
+    TABLE_REASONS,
+    count_customer_table,
+    describe,
+    describe_facts,
+    read_customer_table,
 )
 from cxresearch.records.dated_events import dated_events_of
 from cxresearch.records.dense_window import SeenWindow
@@ -41,6 +52,8 @@ from cxresearch.records.find_warnings import (
     contact_warnings,
     customer_warnings,
     event_warnings,
+    label_warnings,
+    lapse_warnings,
     log_warnings,
     rejection_warnings,
     table_warnings,
@@ -54,6 +67,7 @@ from cxresearch.records.follow_up import (
     one_per_customer,
     spells,
 )
+from cxresearch.records.lapses import Lapse, choose_threshold, count_silences
 from cxresearch.records.log_window import check_literals, window_of_log
 from cxresearch.records.rejections import (
     counted,
@@ -91,6 +105,7 @@ class Records:
         audit: every row accounted for.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
+        lapse: which silence counts as a lapse, where retention is derived from contacts; None with contracts.
         restricted_to: of which customers they are only, as of `cxresearch.records.restrict`; empty for all. Tables of
             such records are not kept.
 
@@ -117,6 +132,7 @@ class Records:
     names: Mapping[str, tuple[str, ...]]
     available: frozenset[str]
     audit: Audit
+    lapse: Lapse | None = None
     keeps_clusters: bool = False
     restricted_to: str = ""
 
@@ -235,7 +251,7 @@ def read_records(
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
     causes, ids = cause_facts(study, engine, rows), ids_of(engine, rows)
     doubts = (
-        *log_warnings(study, seen, days, window, dated=raw.dated),
+        *log_warnings(study, raw, seen, days, window),
         *cause_warnings(causes),
         *table_warnings(study, engine, rows, window, dated=raw.dated),
         *customer_warnings(study, engine, customers, window, fixed),
@@ -244,7 +260,7 @@ def read_records(
     del rows, first  # before the log is gone through
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
-        rejected, contacts = _split_rejected(engine, matched, customers, window, raw)
+        rejected, contacts, label_counts = _split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
@@ -272,6 +288,7 @@ def read_records(
             *rejection_warnings((*log_findings, *findings), reads),
             *contact_warnings(engine, contacts, customers, tally, seen, log_findings),
             *event_warnings(engine, happened, customers, raw.dates),
+            *label_warnings(study, label_counts),
         )
         unreadable = (
             *unreadable_facts(study, engine, raw, rejected, log_findings, log_read),
@@ -357,7 +374,7 @@ def _activity(
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
-    gap = study.retention.gap_days or 0
+    declared, has_inactive = study.retention.gap_days or 0, study.retention.active is not None
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
@@ -365,9 +382,25 @@ def _activity(
         findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
         need_rows(study, engine, "interactions", log, findings, read, kept, raw=raw)
         fine = log.filter(nw.col("reason").is_null())
-        everyone = engine.keep(spells(fine, gap, window, engine))
-        observed = everyone.filter(nw.col("entry") < nw.col("exit"))
-        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned"))
+        active = fine.filter(nw.col("active") == 1) if has_inactive else fine
+        silences = count_silences(active, window, engine)
+        if not silences.at_risk[0]:
+            raise DataError(
+                f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
+                "names and words are compared as they are written"
+            )
+        lapse = choose_threshold(silences, declared, has_inactive=has_inactive)
+        gap, since = lapse.days, _known_from(study, window)
+        everyone = engine.keep(spells(active, gap, window, engine, since))
+        if has_inactive:
+            log = engine.keep(_before_active(log, everyone))
+            findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
+            fine = log.filter(nw.col("reason").is_null())
+    about = _about_customers(study, engine, everyone)
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
+        observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
+        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
+        customers, levels = leveled(customers, about.fixed, engine)
         under = int(engine.collect(customers.select(nw.len())).item())
         if not under:
             raise DataError(
@@ -378,17 +411,19 @@ def _activity(
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
             leaving=nw.lit(0)
         )
-        _, contacts = _split_rejected(engine, whose, customers, window, raw)
+        _, contacts, _ = _split_rejected(engine, whose, customers, window, raw)
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
-        people = engine.collect(everyone.select(nw.len())).item()
+        people = engine.collect(about.everyone.select(nw.len())).item()
         lapsed = engine.collect(
             customers.select(
-                event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum()
+                event=(nw.col("event") == 1).cast(nw.Int64).sum(),
+                returned=nw.col("returned").sum(),
+                unseen=nw.col("left_truncated").sum(),
             )
         )
-    n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
+    n, back, unseen = (int(lapsed[c].item() or 0) for c in ("event", "returned", "unseen"))
     tally = tallied_log(engine, log)
     facts = (
         *source_facts(source_notes(study, engine)),
@@ -409,22 +444,30 @@ def _activity(
             if people > under
             else ()
         ),
+        Fact(
+            "customers seen only from after their start",
+            Share(unseen, under),
+            "first seen so early in the log that they may have been there before it: no counts, no first moments",
+        ),
+        *about.facts,
+        *lapse_facts(lapse),
         Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
     audit = Audit(
         tables=tables,
-        read=(("interactions", read),),
-        kept=(("interactions", kept),),
-        findings=findings,
+        read=(("interactions", read), *about.read),
+        kept=(("interactions", kept), *about.kept),
+        findings=(*findings, *about.findings),
         facts=facts,
         warnings=(
-            *log_warnings(study, seen, days, window, dated=raw.dated),
+            *log_warnings(study, raw, seen, days, window),
             *rejection_warnings(findings, {"interactions": read}),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
+            *lapse_warnings(lapse, Share(back, n)),
         ),
         graded_by=raw.graded_by,
-        quarantine=quarantine,
+        quarantine=(*quarantine, *about.quarantine),
     )
     return Records(
         study=study,
@@ -433,12 +476,66 @@ def _activity(
         dated_events=happened,
         customers=customers,
         window=window,
-        levels={},
+        levels=levels,
         names=raw.names,
         available=raw.available,
         audit=audit,
+        lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _AboutCustomers:
+    """Customers with what a table tells of them, and the account of that table."""
+
+    everyone: Frame
+    fixed: tuple[str, ...] = ()
+    read: tuple[tuple[str, int], ...] = ()
+    kept: tuple[tuple[str, int], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    quarantine: tuple[tuple[str, pl.DataFrame], ...] = ()
+
+
+def _about_customers(study: Study, engine: Engine, everyone: Frame) -> _AboutCustomers:
+    if not study.has_customer_table:
+        return _AboutCustomers(everyone=everyone)
+    settings = study.customers
+    with clear_read_errors(study, f"customers ({section_source(study, 'customers')})"):
+        raw = read_customer_table(study, engine)
+        findings, read, kept = count_customer_table(engine, raw)
+        told = describe(everyone, raw, engine)
+        return _AboutCustomers(
+            everyone=told.drop("cx_known"),
+            fixed=(*(("segment",) if settings.segment else ()), *settings.described),
+            read=(("customers", read),),
+            kept=(("customers", kept),),
+            findings=findings,
+            facts=describe_facts(engine, told),
+            quarantine=quarantine_of(engine, raw, raw.table, "customers", TABLE_REASONS, findings),
+        )
+
+
+def _known_from(study: Study, window: Window) -> int:
+    """The first day of which customers first seen are known to be new.
+
+    Whoever had been active before the log, and is first seen later than a gap after its beginning, had lapsed; so the
+    declared gap counts, and `new_from` where it is declared.
+    """
+    declared = day_number(study.retention.new_from)
+    return window.first + (study.retention.gap_days or 0) + 1 if declared is None else declared
+
+
+def _before_active(log: Frame, everyone: Frame) -> Frame:
+    """The log, where contacts before a customer's first active one, and of those never active, have a reason."""
+    x = log.lazy().join(everyone.select("id", cx_start=nw.col("start")).lazy(), on="id", how="left")
+    tests = [
+        ("customer set aside", nw.col("cx_start").is_null()),
+        ("before the customer's start", nw.col("day") < nw.col("cx_start")),
+    ]
+    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
+    return x.with_columns(reason=reason).drop("cx_start")
 
 
 def _whose(rows: Frame, customers: Frame) -> Frame:
@@ -475,14 +572,16 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
         ),
     ]
     reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    leaving = (nw.col("day") == nw.col("exit")) & (nw.col("event") > 0)
-    return x.with_columns(leaving=leaving.cast(nw.Int32), reason=reason)
+    left = nw.col("event") > 0
+    leaving = (nw.col("day") == nw.col("exit")) & left
+    near = nw.coalesce((nw.col("exit") - nw.col("day") <= 1) & left, nw.lit(False))
+    return x.with_columns(leaving=leaving.cast(nw.Int32), near=near.cast(nw.Int32), reason=reason)
 
 
 def _split_rejected(
     engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
-) -> tuple[Frame, ContactLog]:
-    """Rows with a reason, and the contacts that have none in the order of customers and time."""
+) -> tuple[Frame, ContactLog, pl.DataFrame]:
+    """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {
         "customer": (0, int(last or 0)),
@@ -491,9 +590,11 @@ def _split_rejected(
         "grade": (0, len(GRADES) - 1),
         "both": (0, 1),
         "leaving": (0, 1),
+        **({"active": (0, 1)} if raw.has_active else {}),
         **contact_attributes.bounds(raw.attributes, raw.names),
     }
+    labels = [*raw.labels, "near"] if raw.labels else []
+    rows = log.with_columns(both=nw.col("both").cast(nw.Int32))
     return engine.split_rejected(
-        log.with_columns(both=nw.col("both").cast(nw.Int32)).select("cx_row", "reason", *bounds),
-        bounds,
+        rows.select("cx_row", "reason", *bounds, *labels), bounds, raw.labels
     )

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from cxresearch.disclosure.counts import round_count
 from cxresearch.records.audit_values import Count, Day, Share
 from cxresearch.utils.result import Result
 
@@ -74,6 +75,14 @@ SENTENCES = {
         "{rows} contacts have in {column} a word that is no {column}: their {column} is unknown",
         "name under {key} what means nothing, or write rules under [moments]",
     ),
+    "column_of_words": (
+        "{rows} contacts hold text in {column}, where a number is needed: the column is left out",
+        "name under {key} what means that there is no number",
+    ),
+    "column_left_out": (
+        "the log has a column {column}, which is left out: it holds {held} instead of {wanted}",
+        "name the column that is meant under {key}, or rename this one",
+    ),
     "one_customer": (
         "{rows} contacts are of a single customer: it may stand for everybody who was not known",
         "name such an id under {key}",
@@ -122,6 +131,12 @@ SENTENCES = {
         "a channel of {rows} contacts has its last one on {last}, {days} days before the log ends: after that its "
         "contacts are missing, or it was closed",
         "give as {key} the last day that all channels cover, if they are missing",
+    ),
+    "lapsed_came_back": (
+        "{lapsed} of the customers who were silent for more than {days} days came back later: for many of them the "
+        "silence was no end",
+        "see what cxresearch gaps says of longer ones, and change {key}; claims are then about silence, not about "
+        "leaving",
     ),
     "parallel_rows": (
         "{rows} rows of customers overlap with another row of the same customer, and are taken for parallel contracts: "
@@ -217,4 +232,11 @@ def _public(value: WarningValue, min_cell: int) -> WarningValue:
     is_small = (isinstance(value, Count | Share) and 0 < value.count < min_cell) or (
         isinstance(value, Share) and 0 < value.total - value.count < min_cell
     )
-    return Hidden(min_cell) if is_small else value
+    if is_small:
+        return Hidden(min_cell)
+    if isinstance(value, Count):
+        return Count(round_count(value.count, min_cell))
+    if isinstance(value, Share):  # the share that is written is made of the rounded counts
+        rounded = round_count(value.count, min_cell)
+        return Share(rounded, max(round_count(value.total, min_cell), rounded))
+    return value

@@ -21,24 +21,27 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import polars as pl
 
+from cxresearch.engines.flows import FLOWS
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
+from cxresearch.records.lapses import Lapse
 from cxresearch.records.sources import input_files
 from cxresearch.records.warnings import DataWarning
 from cxresearch.risk.agents import AgentTable
+from cxresearch.risk.gaps import GapTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write
 from cxresearch.utils.trust import check_state, is_signed, make_private, signature, signed, unsigned
 
-Table = RiskTable | MatchedTable | AgentTable
+Table = RiskTable | MatchedTable | AgentTable | GapTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
 # Raise this number when the files of an earlier run would no longer be what a run today would write: when a field of a
 # stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
 # as after a correction of how something is counted. Files of another number are not read. A test in
 # `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
-FORMAT = 5
+FORMAT = 6
 _LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
@@ -54,12 +57,14 @@ class RecordsSummary:
         window: the log's own.
         fixed: names of the fixed covariates.
         available: what histories may read.
+        lapse: which silence counts as a lapse; None with contracts.
     """
 
     audit: Audit
     window: Window
     fixed: tuple[str, ...]
     available: frozenset[str]
+    lapse: Lapse | None = None
 
 
 class _Plain(msgspec.Struct, frozen=True):
@@ -77,6 +82,7 @@ class _Plain(msgspec.Struct, frozen=True):
     last: int
     fixed: tuple[str, ...]
     available: frozenset[str]
+    lapse: Lapse | None
 
 
 class Cache:
@@ -110,7 +116,11 @@ class Cache:
                 quarantine=held,
             )
             return RecordsSummary(
-                audit, Window(plain.first, plain.last), plain.fixed, plain.available
+                audit,
+                Window(plain.first, plain.last),
+                plain.fixed,
+                plain.available,
+                plain.lapse,
             )
         return None
 
@@ -131,6 +141,7 @@ class Cache:
             last=window.last,
             fixed=result.fixed,
             available=result.available,
+            lapse=result.lapse,
         )
         for table, frame in audit.quarantine:
             self._write(f"quarantine-{table}.parquet", frame)
@@ -150,8 +161,10 @@ class Cache:
                 "flows": RiskTable,
                 "spans": MatchedTable,
                 "counts": AgentTable,
+                "gaps": GapTable,
             }
-            return _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+            made = _made(next(kind for part, kind in kinds.items() if part in frames), fields)
+            return made if _has_its_columns(made) else None
         return None
 
     def keep_table(self, key: str, table: Table) -> None:
@@ -193,7 +206,7 @@ class Cache:
         with suppress(OSError):
             if not self.folder.exists():
                 make_private(self.folder)
-                _forget(self.folder.parent)
+                _forget(self.folder)
             _replace(self.folder / name, content)
 
 
@@ -269,7 +282,7 @@ def _short(*parts: str) -> str:
 
 def _settings(study: Study) -> str:
     """The part of a study that says how its inputs are read and graded."""
-    sections = (study.interactions, study.moments, study.retention, study.tables)
+    sections = (study.interactions, study.moments, study.retention, study.customers, study.tables)
     return msgspec.json.encode(sections).decode()
 
 
@@ -278,19 +291,55 @@ def _version() -> str:
     return " ".join((f"format {FORMAT}", *(f"{name} {version(name)}" for name in _LIBRARIES)))
 
 
-def _forget(folder: Path) -> None:
-    """Drop all but the last states."""
-    states = sorted(
-        (p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True
+def _forget(newest: Path) -> None:
+    """Drop all but the last states; the newest stays, whatever the clock says."""
+    others = sorted(
+        (p for p in newest.parent.iterdir() if p.is_dir() and p != newest),
+        key=lambda p: p.stat().st_mtime,
+        reverse=True,
     )
-    for old in states[KEPT:]:
+    for old in others[KEPT - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _has_its_columns(table: Table) -> bool:
+    """Whether the frames of a kept table have the columns of their kind, all of them whole numbers."""
+    if isinstance(table, RiskTable):
+        features = [f.name for f in table.features]
+        wanted = {
+            "flows": ["group", "time", *features, *FLOWS, *table.causes],
+            "population": ["group", "customers", "clusters"],
+        }
+    elif isinstance(table, MatchedTable):
+        wanted = {
+            "exposed": ["group", "stratum", "pattern", "day", "time", "event", "customers"],
+            "spans": [
+                *("group", "stratum", "pattern", "first", "last", "end"),
+                *("event", "customers"),
+            ],
+            "population": ["group", "customers", "clusters"],
+        }
+    else:
+        wanted = {"counts": ["agent", "stratum", "half", "moments", "bad"]}
+    frames = {name: getattr(table, name).schema for name in wanted}
+    return all(
+        list(schema) == wanted[name] and all(kind.is_integer() for kind in schema.values())
+        for name, schema in frames.items()
+    )
 
 
 @contextmanager
 def _missing() -> Iterator[None]:
     """What is not there, or not whole, is not kept."""
-    with suppress(OSError, msgspec.MsgspecError, pl.exceptions.PolarsError, KeyError, TypeError):
+    with suppress(
+        OSError,
+        msgspec.MsgspecError,
+        pl.exceptions.PolarsError,
+        KeyError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ):
         yield
 
 

@@ -217,20 +217,19 @@ class RiskTable(Result):
         """What the table is about, as a table for a page; counts below `min_cell` are hidden.
 
         A level of a covariate is a value of the data, and may be an id: it is named only where `min_cell` customers
-        were at risk at once in it. Beside customers who were left out counts are round: those of all customers are
-        told elsewhere.
+        were at risk at once in it.
         """
-        counts, said = self._shown(min_cell), about if self.exclusions else count_text
+        counts = self._shown(min_cell)
         rows = [
             *((f"levels of {f.name}", self._named_levels(f, min_cell)) for f in self.features),
-            *((c, said(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
+            *((c, count_text(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
             *(
                 (f"not at risk: {a.reason}", count_text(a.customers, min_cell))
                 for a in self.exclusions
             ),
         ]
         caption = (
-            f"Risk table: {said(self.customers, min_cell)} customers on the {self.clock} clock"
+            f"Risk table: {about(self.customers, min_cell)} customers on the {self.clock} clock"
         )
         return html_table(caption, ("what", "levels, or how many"), rows)
 

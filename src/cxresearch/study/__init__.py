@@ -8,9 +8,10 @@
     sql_dialects  a checked query in the words of an engine   quoting  names as SQL writes them
 """
 
-from cxresearch.study.load import default_state, read_study, study_from
+from cxresearch.study.load import check_names, default_state, folder_of, read_study, study_from
 from cxresearch.study.settings import (
     LEVELS_OF_SERVICE,
+    Customers,
     Format,
     Interactions,
     Retention,
@@ -21,13 +22,16 @@ from cxresearch.study.settings import (
 
 __all__ = [
     "LEVELS_OF_SERVICE",
+    "Customers",
     "Format",
     "Interactions",
     "Retention",
     "Source",
     "Study",
     "Table",
+    "check_names",
     "default_state",
+    "folder_of",
     "read_study",
     "study_from",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from cxresearch.errors import StudyError, nearest
 from cxresearch.study import settings, validation
 from cxresearch.study import settings as strict
 from cxresearch.study.settings import (
+    Customers,
     DecisionRules,
     Format,
     Interactions,
@@ -32,6 +34,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "interactions": Interactions,
     "moments": MomentRules,
     "retention": Retention,
+    "customers": Customers,
     "decision": DecisionRules,
 }
 
@@ -90,8 +93,45 @@ def read_study(
         raise StudyError(f"{path} is not valid TOML: {e}") from None
     except RecursionError:
         raise StudyError(f"{path} is not valid TOML: too deeply nested") from None
-    given = state or os.environ.get("CXRESEARCH_STATE") or default_state(path.resolve())
-    return study_from(raw, folder=path.resolve().parent, variables=variables, state=given)
+    except ValueError:  # Python reads no longer ones
+        raise StudyError(f"{path} is not valid TOML: a number has thousands of digits") from None
+    try:
+        home = path.resolve()
+        given = state or os.environ.get("CXRESEARCH_STATE") or default_state(home)
+        check_names((home, Path(given)))
+    except OSError as e:
+        raise StudyError(f"cannot find the folder of {path}: {e.strerror or e}") from None
+    return study_from(raw, folder=home.parent, variables=variables, state=given)
+
+
+def folder_of(file: Path, state: Path, what: str) -> Path:
+    """Where something of one study is kept; in a state folder that is given, each study has a place of its own.
+
+    Args:
+        file: the study file, or its folder.
+        state: the study's state folder.
+        what: the name of the folder, such as ``quarantine``.
+    """
+    file = (file / "study.toml" if file.is_dir() else file).resolve()
+    if state.resolve() == default_state(file):
+        return state / what
+    mark = blake2b(os.fsencode(file), digest_size=4).hexdigest()
+    name = file.parent.name if file.name == "study.toml" else file.stem
+    return state / what / f"{name}-{mark}"
+
+
+def check_names(paths: Iterable[Path]) -> None:
+    """Refuse a path that is not text: engines take their paths as text.
+
+    Raises:
+        StudyError: a name holds bytes that are not UTF-8.
+    """
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            shown = str(path).encode("utf-8", "backslashreplace").decode()
+            raise StudyError(f"the path {shown} is not UTF-8: rename the file or folder") from None
 
 
 def default_state(file: Path) -> Path:
@@ -119,8 +159,9 @@ def study_from(
         folder: where relative sources start.
         variables: values for ``${NAME}`` in sources.
         state: as `read_study`.
-        frames: frames by name, of Polars, pandas, Arrow or DuckDB; ``interactions`` and ``retention`` stand in for the
-            two sources, any other name can be used in a query.
+        frames: frames by name, of Polars, pandas, Arrow or DuckDB; ``interactions``, ``retention`` and, where
+            ``[customers]`` names columns, ``customers`` stand in for the sources; any other name can be used in a
+            query.
 
     Returns:
         The study, checked.
@@ -152,6 +193,7 @@ def study_from(
         interactions=section("interactions", Interactions),
         moments=section("moments", MomentRules),
         retention=section("retention", Retention),
+        customers=section("customers", Customers),
         decision=section("decision", DecisionRules),
         tables={k: _table(k, v) for k, v in tables.items()},
         claims=_claims(raw.get("claims", [])),
@@ -187,7 +229,8 @@ def _table(name: str, value: object) -> Table:
     )
 
 
-_SECTIONS_VARIANTS = ("info", "moments", "retention", "decision", "interactions")
+_OF_CUSTOMERS = ("segment", "cluster", "covariates", "marketing")
+_SECTIONS_VARIANTS = ("info", "moments", "retention", "customers", "decision", "interactions")
 
 
 def replace_settings(study: Study, **settings: Any) -> Study:
@@ -244,6 +287,10 @@ def _place(study: Study, key: str) -> tuple[str, str]:
         for s in _SECTIONS_VARIANTS
         if field in getattr(study, s).__struct_fields__ and given in ("", s)
     ]
+    if len(homes) > 1:  # of customers one section tells, which the kind of retention decides
+        is_shop = study.retention.kind == "activity"
+        unused = "retention" if is_shop and field in _OF_CUSTOMERS else "customers"
+        homes = [home for home in homes if home != unused or (is_shop and unused == "customers")]
     if len(homes) == 1:
         return homes[0], field
     if homes:

@@ -172,6 +172,7 @@ def _in_sight(table: exp.Table) -> set[str]:
 
 
 _BIG = 2**63
+_DIGITS = 300  # of a number: a double has about as many before its point
 # what a node may hold; whatever else a parser puts there would be a meaning that is not carried out
 _PARTS = {
     "this",
@@ -401,6 +402,8 @@ class _Compiler:
         if node.is_string:
             return _Value(nw.lit(str(node.this)), "text")
         text = str(node.this)
+        if len(text) > _DIGITS:
+            raise self.refuse(f"a number of {len(text):,} digits is more than engines can hold")
         is_integer = re.fullmatch(r"\d+", text) and int(text) < _BIG
         return _Value(nw.lit(int(text) if is_integer else float(text)), "number")
 

@@ -29,6 +29,7 @@ _ISO = (
     r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}"
     r"([T ][0-9]{1,2}:[0-9]{1,2}(:[0-5]?[0-9]([.,][0-9]{1,9})?)?( ?(Z|UTC|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?))?)?$"
 )
+_FRACTION = "^[.,][0-9]{1,9}"
 _DAY = r"^([0-9]+-[0-9]+-[0-9]+)"
 _CLOCK = r"[T ]([0-9]+:[0-9]+(:[0-9]+)?)"
 _OFFSET = r":[0-9.,]+ ?([+-][0-9:]+)$"
@@ -40,7 +41,6 @@ _MONTHS = [
 ]
 _WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 # fmt: on
-_USUAL_ISO = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d")
 EPOCH_UNITS = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 SPREADSHEET = "excel"  # days since 30 December 1899, with the time of day as a fraction
 _WORDS = {
@@ -79,6 +79,9 @@ _DIGITS = {
     "p": "am|pm",
     "z": "[+-][0-9]{2}:?[0-5][0-9]|(?-i:Z)",
 }
+_DAY_DIRECTIVES = {f"%{d}" for d in "YymdjbBaA"}
+# a day and a time of day of parts with two letters each
+_HALVES = re.compile("(?P<day>.*?[^ ])(?P<clock> (?:%[HIMSp]|[^%])+)")
 _PARTS = ["day", "second"]
 _NAMES = {
     "b": [m[:3] for m in _MONTHS],
@@ -155,11 +158,10 @@ def read_values(values: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
         As `read_texts`. Each distinct text is read once.
     """
     if not values.dtype.is_numeric():
-        distinct = values.unique()
-        if 2 * len(distinct) > len(values):
-            return read_texts(values, fmt, zone)
-        known = read_texts(distinct, fmt, zone).with_columns(x=distinct)
-        return values.to_frame("x").join(known, on="x", how="left", maintain_order="left")[_PARTS]
+        halves = _HALVES.fullmatch(strptime_format(fmt))
+        if halves is None or not set(directives(halves["day"])) <= _DAY_DIRECTIVES:
+            return _read_distinct(values, fmt, zone)
+        return _read_halves(values, fmt, zone, halves["day"], halves["clock"])
     if not values.dtype.is_integer():
         values = values.cast(pl.Float64)
     frame = values.to_frame("x")
@@ -176,6 +178,32 @@ def read_values(values: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
         x = pl.when(is_exact).then(x).cast(pl.Int64)
     texts = frame.select(x.cast(pl.String)).to_series()
     return read_texts(_padded(texts, fmt), fmt, zone)
+
+
+def _read_distinct(texts: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
+    """`read_texts`, of each distinct text once where this is less work."""
+    distinct = texts.unique()
+    if 2 * len(distinct) > len(texts):
+        return read_texts(texts, fmt, zone)
+    known = read_texts(distinct, fmt, zone).with_columns(x=distinct)
+    return texts.to_frame("x").join(known, on="x", how="left", maintain_order="left")[_PARTS]
+
+
+def _read_halves(texts: pl.Series, fmt: str, zone: str, day: str, clock: str) -> pl.DataFrame:
+    """Texts with a day and a time of day: each half has fewer distinct texts than the whole.
+
+    Only texts whose time of day has the usual width are read so. Where both halves are read to their ends, the whole
+    would be read in the same way; all other texts are read as a whole.
+    """
+    width = len(re.sub("%.", "00", clock))
+    seconds = _read_distinct("1970-01-01" + texts.str.tail(width), f"%Y-%m-%d{clock}", zone)
+    result = _read_distinct(texts.str.head(-width), day, zone)
+    result = result.with_columns(second=seconds["second"])
+    rows = (texts.is_not_null() & (result["day"].is_null() | result["second"].is_null())).arg_true()
+    if rows.is_empty():
+        return result
+    others = _read_distinct(texts.gather(rows), fmt, zone)
+    return result.with_columns(result[part].scatter(rows, others[part]) for part in _PARTS)
 
 
 def formats_of(texts: pl.Series) -> tuple[str, ...]:
@@ -320,29 +348,50 @@ def _parsed(names: list[str], zone: str) -> dict[str, pl.Expr]:
 def read_iso(texts: pl.Series, zone: str) -> pl.Series:
     """ISO texts as local times without a zone; null where one cannot be read.
 
-    The usual forms are read in one go; what they do not give back letter by letter is read as `polars_time` reads it.
+    A text is cut into day, hour with minute, second, and offset. Each of them has few distinct texts, which are read
+    once. What cannot be read so, such as days and hours of one digit, is read as a whole. Both follow `polars_time`.
 
     Args:
-        texts: shape (n,), blanks stripped.
+        texts: shape (n,). Blanks around them do not count.
         zone: times with an offset are brought here.
     """
-    result = pl.Series(texts.name, [None], pl.Datetime("us")).new_from_index(0, len(texts))
-    open_rows = texts.is_not_null().arg_true()
-    for fmt in _USUAL_ISO:
-        if open_rows.is_empty():
-            return result
-        left = texts.gather(open_rows)
-        made = left.str.to_datetime(fmt, strict=False, time_unit="us")
-        is_read = (made.dt.strftime(fmt) == left).fill_null(value=False)
-        if is_read.all() and len(left) == len(texts):
-            return made.alias(texts.name)
-        result = result.scatter(open_rows.filter(is_read), made.filter(is_read))
-        open_rows = open_rows.filter(~is_read)
-    if not open_rows.is_empty():
-        others = pl.DataFrame({"x": texts.gather(open_rows)})
-        read = others.select(polars_time(pl.col("x"), zone)).to_series()
-        result = result.scatter(open_rows, read)
-    return result
+    seconds = (
+        _part(texts.str.head(10), "", "^[0-9-]+$")
+        + _part(texts.str.slice(10, 6), "1970-01-01", "^([T ][0-9]+:[0-9]+)?$")
+        + _part(texts.str.slice(16, 3), "1970-01-01 00:00", "^(:[0-9]+)?$")
+    )
+    behind = texts.str.slice(19)
+    has_more = behind.unique().drop_nulls().str.replace(_FRACTION, "") != ""
+    if has_more.any():
+        behind = behind.str.replace(_FRACTION, "")
+        seconds += _part(behind, "1970-01-01 00:00:00", "^([ Z+-].*|UTC)?$")
+    at = pl.from_epoch(seconds, "s").cast(pl.Datetime("us"))
+    if has_more.any():
+        has_offset = behind != ""
+        here = at.dt.replace_time_zone("UTC").dt.convert_time_zone(zone).dt.replace_time_zone(None)
+        at = here.zip_with(has_offset, at)
+    is_open = at.is_null() & texts.is_not_null()
+    if is_open.any():
+        rows = is_open.arg_true()
+        others = texts.gather(rows).str.strip_chars(BLANKS)
+        distinct = others.unique()
+        read = distinct.to_frame("x").select(polars_time(pl.col("x"), zone)).to_series()
+        at = at.scatter(rows, others.replace_strict(distinct, read))
+    return at.alias(texts.name)
+
+
+def _part(texts: pl.Series, before: str, pattern: str) -> pl.Series:
+    """Seconds since 1970 of parts of ISO texts, of which each distinct one is read once.
+
+    Args:
+        texts: shape (n,).
+        before: what makes a part a whole text.
+        pattern: what a part must look like; else it is null.
+    """
+    distinct = texts.unique().drop_nulls()
+    whole = pl.when(pl.col("x").str.contains(pattern)).then(pl.lit(before) + pl.col("x"))
+    read = distinct.to_frame("x").select(polars_time(whole, "UTC").dt.epoch("s")).to_series()
+    return texts.replace_strict(distinct, read, default=None, return_dtype=pl.Int64)
 
 
 def polars_time(x: pl.Expr, zone: str) -> pl.Expr:

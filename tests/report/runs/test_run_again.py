@@ -140,8 +140,8 @@ def test_pages_of_several_runs_live_together(again, ran):
 
 def test_what_was_shown_is_told_to_the_index(again, ran, monkeypatch):
     seen = []
-    real = build.ledger.read_records
-    monkeypatch.setattr(build.ledger, "read_records", lambda *a: seen.append(real(*a)) or seen[-1])
+    real = build.ledger.read_history
+    monkeypatch.setattr(build.ledger, "read_history", lambda *a: seen.append(real(*a)) or seen[-1])
     again()
     again(force=True)
     assert [len({x.run for x in result}) for result in seen] == [0, 0, 1, 1]

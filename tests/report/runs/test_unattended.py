@@ -202,7 +202,9 @@ def test_github_actions(home, tmp_path):
     assert result[True]["schedule"] == [{"cron": "0 6 * * 1"}]  # YAML reads "on" as true
     steps = result["jobs"]["report"]["steps"]
     assert all(("uses" in s) != ("run" in s) for s in steps)
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", s["uses"]) for s in steps if "uses" in s)
+    assert all(
+        re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", s["uses"]) for s in steps if "uses" in s
+    )
     cached = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/cache"))
     kept = next(s["with"] for s in steps if s.get("uses", "").startswith("actions/upload"))
     programs = tmp_path / "bin"
@@ -215,7 +217,7 @@ def test_github_actions(home, tmp_path):
     for step in (s for s in steps if "run" in s):
         done = sh(step["run"], cwd=checkout, env={**os.environ, "PATH": path})
         assert done.returncode == 0, done.stderr
-    assert (tmp_path / "installed").read_text() == "install cxresearch\n"
+    assert (tmp_path / "installed").read_text() == "install --require-hashes -r requirements.lock\n"
     assert sorted(p.name for p in (checkout / kept["path"]).iterdir()) == [
         "index.html",
         "verdicts.html",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cxresearch.claims.results import Docket, Trial
+from cxresearch.disclosure.counts import about
 from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records
 from cxresearch.records.warnings import DataWarning, publishable_warnings
@@ -60,13 +61,15 @@ def opening(records: Records, title: str) -> str:
         HTML; all text in it is escaped.
     """
     first, last = (str(records.audit.fact(name)) for name in ("log from", "log until"))
-    kept = dict(records.audit.kept)
-    customers = f" and {kept['retention']:,} customers" if "retention" in kept else ""
+    kept, min_cell = dict(records.audit.kept), records.study.info.min_cell
+    customers = (
+        f" and {about(kept['retention'], min_cell)} customers" if "retention" in kept else ""
+    )
     return (
         f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
-        f'<p class="cx-lead">{kept["interactions"]:,} contacts{customers}. '
+        f'<p class="cx-lead">{about(kept["interactions"], min_cell).capitalize()} contacts{customers}. '
         f"Data from {text(period(first, last))}.</p></header>"
-        f"{warnings(records.audit, records.study.info.min_cell)}"
+        f"{warnings(records.audit, min_cell)}"
     )
 
 

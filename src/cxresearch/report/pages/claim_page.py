@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 
 from cxresearch.charts import claimed
 from cxresearch.claims.kinds import ConcentrationReading
-from cxresearch.claims.level_words import happening
 from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Trial, estimate_text
 from cxresearch.claims.rivals.outcomes import RIVAL_SIGNS, RivalOutcome, RivalStatus
-from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import rounding_note
 from cxresearch.report.pages.overview import MANY
 from cxresearch.report.pages.text import (
     anchor,
@@ -155,7 +153,7 @@ def closing(docket: Docket, trial: Trial) -> str:
     """Customers left out, published results, what would contradict the claim, and what could not be tested."""
     claim = trial.claim
     exclusions = dict.fromkeys(
-        (_left_out(claim, a.reason), a.customers) for e in trial.readings for a in e.exclusions
+        (a.reason, a.customers) for e in trial.readings for a in e.exclusions
     )
     published = "".join(
         f"<li><strong>{text(p.value)}</strong> {text(p.statement)} <cite>({text(p.source)})</cite></li>"
@@ -176,20 +174,6 @@ def closing(docket: Docket, trial: Trial) -> str:
         ("What could not be tested, and why", _untested(untested)),
     )
     return "".join(f"<h3>{title}</h3>{body}" for title, body in parts if body)
-
-
-def _left_out(claim: Claim, reason: str) -> str:
-    """Why customers were left out, with what a history reached called by its name."""
-    gone = re.fullmatch(r"left on the day they reached (\S+) (.+)", reason)
-    if gone:
-        return f"left on the day of {happening(claim, gone[1], gone[2])}"
-    at_once = re.fullmatch(r"reached (\S+) (.+) on the same day as (.+)", reason)
-    if at_once is None:
-        return reason
-    name, beyond, level = at_once.groups()
-    return (
-        f"had {happening(claim, name, level)} and {happening(claim, name, beyond)} on the same day"
-    )
 
 
 def readings(docket: Docket, trial: Trial) -> str:
@@ -215,6 +199,7 @@ def _table(docket: Docket, trial: Trial) -> str:
         "Cases",
     )
     caption = "The same claim can be read in several ways. The verdict rests on the first, fixed beforehand."
+    caption = f"{caption} {rounding_note(docket.min_cell)}".rstrip()
     return table(caption, heads, rows, kind="cx-readings", numeric=(heads[1], *_NUMERIC))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from cxresearch.claims.kinds import ExcessReading, IncidenceReading
 from cxresearch.claims.results import Docket
-from cxresearch.disclosure.counts import hide
+from cxresearch.disclosure.counts import count_text, hide, part_of, rounding_note
 from cxresearch.records.audit import Audit, Fact
 from cxresearch.records.audit_values import Day, FactValue, Share
 from cxresearch.records.contacts import GRADES
@@ -51,7 +51,7 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
         heading: whether the block brings its heading along.
     """
     sources = "".join(
-        f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{rows:,}</td></tr>'
+        f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{count_text(rows, min_cell)}</td></tr>'
         for n, rows in result.tables
     )
     facts = "".join(
@@ -61,7 +61,7 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
     )
     return (
         ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
-        + _rows(result)
+        + _rows(result, min_cell)
         + (f"<p>Contacts are graded by {text(result.graded_by)}.</p>" if result.graded_by else "")
         + table(
             "What the tables hold",
@@ -78,7 +78,7 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
     )
 
 
-def _rows(result: Audit) -> str:
+def _rows(result: Audit, min_cell: int) -> str:
     kept = dict(result.kept)
     lines = []
     for name, rows in result.read:
@@ -87,15 +87,17 @@ def _rows(result: Audit) -> str:
         for f in result.findings:
             if f.table == name:
                 lines.append(
-                    (title, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", -f.rows, "")
+                    (title, f"{'quarantined' if f.fault else 'set aside'}: {f.reason}", f.rows, "")
                 )
         lines.append((title, "rows kept", kept[name], "cx-total"))
     body = "".join(
         f'<tr{f" class={kind}" if kind else ""}><td>{text(title)}</td><th scope="row">{text(what)}</th>'
-        f'<td class="cx-num">{text(f"{n:,}".replace("-", "−"))}</td></tr>'
+        f'<td class="cx-num">{text(_signed(n, min_cell, is_left=not kind))}</td></tr>'
         for title, what, n, kind in lines
     )
     caption = "From the rows read to the rows kept; faulty rows are quarantined, others set aside on purpose"
+    if min_cell > 1:
+        caption += f". {rounding_note(min_cell)} The command audit gives them exactly, to whoever has the data."
     return table(caption, ("table", "what", "rows"), body, kind=_KIND, numeric=_NUMERIC)
 
 
@@ -111,10 +113,21 @@ def _fact_texts(facts: Sequence[Fact], min_cell: int) -> list[str]:
     return ["not shown" if i in hidden else _fact(f.value, min_cell) for i, f in enumerate(facts)]
 
 
+def _signed(rows: int, min_cell: int, *, is_left: bool) -> str:
+    """Rows, with a minus before those that are left out."""
+    shown = count_text(rows, min_cell)
+    return f"−{shown}" if is_left and rows >= min_cell else shown
+
+
 def _fact(value: FactValue, min_cell: int) -> str:
     if isinstance(value, Day):
         return day(str(value))
-    return f"fewer than {min_cell}" if value.count < min_cell else str(value)
+    if value.count < min_cell:
+        return f"fewer than {min_cell}"
+    if isinstance(value, Share) and value.total:
+        share = part_of(value.count, value.total, min_cell)
+        return f"{count_text(value.count, min_cell)} ({share:.1%})"
+    return count_text(value.count, min_cell)
 
 
 def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> str:

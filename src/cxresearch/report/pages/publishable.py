@@ -6,17 +6,20 @@ itself, its JSON and the log of a run are for the analyst and stay exact.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
-from cxresearch.claims.phrases import Headcount, Sentence, Value, Words
+from cxresearch.claims.phrases import Amount, Headcount, Interval, Limit, Sentence, Value, Words
 from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.rivals.apply import readings_with_rivals
 from cxresearch.claims.rivals.outcomes import RivalOutcome
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import short_finding
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import rests_on_enough, round_count
+from cxresearch.disclosure.counts import rests_on_enough, round_count, round_estimate
+from cxresearch.estimators.results import Estimate
 from cxresearch.records.warnings import publishable_warnings
 
 _OWN = {
@@ -43,8 +46,8 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     """A trial as a page may tell it.
 
     Where a number rests on fewer than `min_cell` customers or cases, the estimate and its curve go, with a word why,
-    and so do sentences that repeat it and its numbers under rival explanations. Where customers were left out of a
-    reading its counts are rounded: those of all customers are shown elsewhere.
+    and so do sentences that repeat it and its numbers under rival explanations. Counts are rounded, and so are shares
+    of customers: no difference of two numbers of a page is a small count.
 
     Args:
         trial: a claim, tried.
@@ -69,7 +72,15 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     hidden = gone | {name for name in few if name}
     reason = f"fewer than {min_cell} customers or cases stand behind the number, which is therefore not shown"
     readings = tuple(
-        _without_details(_evidence(e, hidden, reason, min_cell), trial) for e in trial.readings
+        _without_details(_evidence(e, hidden, reason, trial.claim, min_cell), trial)
+        for e in trial.readings
+    )
+    base_rate, naive = (
+        b and _reference(name, b, trial, min_cell)
+        for name, b in (
+            (trial.claim.base_rate, trial.base_rate),
+            (trial.claim.naive, trial.naive),
+        )
     )
     known = {e.reading for e in trial.readings} | {n for n, _ in besides if n}
     unsaid = _hidden_names(trial, hidden, known)
@@ -80,13 +91,21 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
         sentence = sentence.drop_clauses(unsaid, short_finding(trial.primary))
     caution = caution.drop_clauses(unsaid)
     sentence, caution = (_shortened(part, trial) for part in (sentence, caution))
+    disclosed = partial(
+        _disclosed,
+        shown={e.reading: e for e in readings},
+        primary=readings[0],
+        base=base_rate,
+        is_hiding=bool(hidden),
+        is_rounding=min_cell > 1,
+    )
     return replace(
         trial,
         readings=readings,
-        base_rate=None if trial.claim.base_rate in few else trial.base_rate,
-        naive=None if trial.claim.naive in few else trial.naive,
-        sentence=_disclosed(sentence, trial.primary, readings[0], bool(hidden)),
-        caution=_disclosed(caution, trial.primary, readings[0], bool(hidden)),
+        base_rate=None if trial.claim.base_rate in few else base_rate,
+        naive=None if trial.claim.naive in few else naive,
+        sentence=disclosed(sentence),
+        caution=disclosed(caution),
         rivals=tuple(_rival(r, trial, hidden) for r in trial.rivals),
     )
 
@@ -173,19 +192,16 @@ def _is_share(unit: Unit, reading: str, claim: Claim) -> bool:
 
 
 def _evidence(
-    e: ReadingResult, hidden: Collection[str], reason: str, min_cell: int
+    e: ReadingResult, hidden: Collection[str], reason: str, claim: Claim, min_cell: int
 ) -> ReadingResult:
-    if e.exclusions and min_cell > 1 and e.estimate is not None:
-        warning = "Counts are rounded to protect customers, because some were left out"
+    if e.estimate is not None:
         customers, events = (
             n if n < min_cell else round_count(n, min_cell) for n in (e.customers, e.events)
         )
-        e = replace(
-            e,
-            customers=customers,
-            events=events,
-            warnings=tuple(dict.fromkeys((*e.warnings, warning))),
-        )
+        if e.unit is Unit.SHARE:
+            edges = claim.reading(e.reading).claimed_region.thresholds if e.region else ()
+            e = replace(e, estimate=_rounded(e.estimate, customers, edges, min_cell))
+        e = replace(e, customers=customers, events=events)
     if e.reading in hidden and e.estimate is not None:
         return replace(e, estimate=None, series=(), reason=reason, p=None, p_family=None)
     return (
@@ -193,23 +209,79 @@ def _evidence(
     )  # its numbers come after it
 
 
+def _reference(
+    name: str | None, result: ReferenceValue, trial: Trial, min_cell: int
+) -> ReferenceValue:
+    """A reference value, rounded as the reading of that name or, where it is none, as the primary one."""
+    if result.unit is not Unit.SHARE:
+        return result
+    behind = next((e for e in trial.readings if e.reading == name), trial.primary)
+    return _rounded(result, round_count(behind.customers, min_cell), (), min_cell)
+
+
+Limits = TypeVar("Limits", Estimate, ReferenceValue)
+
+
+def _rounded(result: Limits, customers: int, edges: tuple[float, ...], min_cell: int) -> Limits:
+    value, low, high = round_estimate(
+        result.value, result.low, result.high, customers=customers, edges=edges, min_cell=min_cell
+    )
+    return replace(result, value=value, low=low, high=high)
+
+
 def _disclosed(
-    sentence: Sentence, exact: ReadingResult, shown: ReadingResult, is_hiding: bool
+    sentence: Sentence,
+    shown: Mapping[str, ReadingResult],
+    primary: ReadingResult,
+    base: ReferenceValue | None,
+    *,
+    is_hiding: bool,
+    is_rounding: bool,
 ) -> Sentence:
-    """A sentence with rounded counts and, where a number is hidden, without the numbers of its remark."""
-    counts = {
-        "customers": (exact.customers, shown.customers),
-        "events": (exact.events, shown.events),
-    }
-    values: list[tuple[str, Value]] = [
-        (name, Headcount(m, True)) for name, (n, m) in counts.items() if n != m
-    ]
-    said = dict(sentence.values)
-    for name in ("remark", "reason") if is_hiding else ():
-        words = said.get(name)
-        if isinstance(words, Words):
-            values.append((name, Words(words.text.partition(":")[0])))  # its numbers come after it
+    """A sentence with rounded numbers and, where a number is hidden, without the numbers of its remark.
+
+    Args:
+        sentence: what it says.
+        shown: id of a reading to what a page shows of it.
+        primary: the reading the verdict rests on, as a page shows it.
+        base: the base rate, likewise.
+        is_hiding: whether a number is hidden.
+        is_rounding: whether counts are rounded.
+    """
+    values: list[tuple[str, Value]] = []
+    for name, value in sentence.values:
+        numbers = _numbers_of(name, shown, primary, base)
+        match value:
+            case Headcount() if is_rounding:
+                count = primary.customers if name == "customers" else primary.events
+                values.append((name, Headcount(count, True)))
+            case Amount() if numbers:
+                values.append((name, replace(value, value=numbers.value)))
+            case Limit() if numbers:
+                low, high = numbers.low, numbers.high
+                limit, other = (low, high) if name == "low" else (high, low)
+                values.append((name, replace(value, value=limit, other=other)))
+            case Interval() if numbers:
+                number, low, high = numbers.value, numbers.low, numbers.high
+                values.append((name, replace(value, value=number, low=low, high=high)))
+            case Words() if is_hiding and name in ("remark", "reason"):
+                values.append((name, Words(value.text.partition(":")[0])))  # numbers come after it
+            case _:
+                pass
     return sentence.replace_values(values)
+
+
+def _numbers_of(
+    name: str,
+    shown: Mapping[str, ReadingResult],
+    primary: ReadingResult,
+    base: ReferenceValue | None,
+) -> Estimate | ReferenceValue | None:
+    """The number, as a page shows it, that a sentence calls by a name; None if it has none."""
+    if name == "base":
+        return base
+    e = primary if name in _OWN else shown.get(name)
+    return e.estimate if e else None
 
 
 def _hidden_names(trial: Trial, hidden: Collection[str], known: Collection[str]) -> set[str]:

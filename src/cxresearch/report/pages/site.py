@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import MIN_CELL, rests_on_enough
+from cxresearch.disclosure.counts import (
+    MIN_CELL,
+    rests_on_enough,
+    round_count,
+    round_estimate,
+)
 from cxresearch.report.pages import changes, verdict_history
 from cxresearch.report.pages.content_security import standalone
 from cxresearch.report.pages.publishable import what_is_missing
@@ -147,8 +152,22 @@ def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
     if rests_on_enough(
         v["estimate"], v["ci_low"], v["ci_high"], is_share=is_share, min_cell=min_cell, **counts
     ):
-        return v
+        return v | _rounded(v, min_cell) if is_share else v
     return v | {"estimate": None, "ci_low": None, "ci_high": None}
+
+
+def _rounded(v: dict[str, Any], min_cell: int) -> dict[str, float]:
+    names = ("estimate", "ci_low", "ci_high")
+    value, low, high = (v[name] for name in names)
+    shown = round_estimate(
+        value,
+        low,
+        high,
+        customers=round_count(v["customers"], min_cell),
+        min_cell=min_cell,
+        edges=verdict_history.edges_of(v["region"]),
+    )
+    return dict(zip(names, shown, strict=True))
 
 
 def _dated(shown: Sequence[_Shown]) -> str:
@@ -183,7 +202,9 @@ def _claims(shown: Sequence[_Shown], depth: Mapping[str, str], history: Sequence
         return ""
     history_of = {
         s.claim: [
-            verdict_history.public_record(x, (s.entry.summary or {}).get("min_cell", MIN_CELL))
+            verdict_history.public_record(
+                x, (s.entry.summary or {}).get("min_cell", MIN_CELL), s.row["region"]
+            )
             for x in changes.of_claim(history, s.claim)
         ]
         for s in shown

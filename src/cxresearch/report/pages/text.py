@@ -11,6 +11,7 @@ from urllib.parse import quote
 from cxresearch.claims.decide import Verdict
 from cxresearch.claims.results import SYMBOLS, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.units import Unit
+from cxresearch.disclosure.counts import count_text
 
 text = escape
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
@@ -31,8 +32,8 @@ _MONTHS = [
 
 
 def count(n: int, min_cell: int) -> str:
-    """A number of customers, or that it is too small to show."""
-    return f"fewer than {min_cell}" if n < min_cell else f"{n:,}"
+    """A number of customers, rounded, or that it is too small to show."""
+    return f"fewer than {min_cell}" if n < min_cell else count_text(n, min_cell)
 
 
 def day(value: str) -> str:

@@ -9,11 +9,10 @@ from dataclasses import replace
 from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import rests_on_enough
+from cxresearch.disclosure.counts import rests_on_enough, round_count, round_estimate
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
-from cxresearch.report.runs.ledger import RunRecord
+from cxresearch.report.runs.ledger import SHOWN, RunRecord
 
-SHOWN = 12  # runs in the picture and in the list; of earlier ones only the count is shown
 _STEP, _HEIGHT, _SIGNS = (
     13,
     44,
@@ -34,14 +33,12 @@ def over_runs(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
     """
     if not records:
         return "not tried in a run that is on record"
-    last = records[-SHOWN:]
+    last, total = records[-SHOWN:], _total(records)
     items = "".join(
         f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x, region))}</li>"
         for x in reversed(last)
     )
-    many = (
-        f"The last {SHOWN} of {len(records)} runs" if len(records) > SHOWN else _runs(len(records))
-    )
+    many = f"The last {SHOWN} of {total:,} runs" if total > SHOWN else _runs(total)
     return (
         f'{_picture(last, region, unit)}<div><p class="cx-turn">{_turn(records)}</p>'
         f"<details><summary>{many}<span class='cx-hidden'> of: {text(records[-1].claim)}</span></summary>"
@@ -49,8 +46,8 @@ def over_runs(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
     )
 
 
-def public_record(record: RunRecord, min_cell: int) -> RunRecord:
-    """A record as a page may show it: without a number that rests on too few."""
+def public_record(record: RunRecord, min_cell: int, region: str = "") -> RunRecord:
+    """A record as a page may show it: shares rounded, and without a number that rests on too few."""
     if record.estimate is None or record.ci_low is None or record.ci_high is None:
         return record
     if rests_on_enough(
@@ -63,12 +60,28 @@ def public_record(record: RunRecord, min_cell: int) -> RunRecord:
         customers=record.customers,
         events=record.events,
     ):
-        return record
+        if record.unit != Unit.SHARE:
+            return record
+        value, low, high = round_estimate(
+            record.estimate,
+            record.ci_low,
+            record.ci_high,
+            customers=round_count(record.customers, min_cell),
+            min_cell=min_cell,
+            edges=edges_of(region),
+        )
+        return replace(record, estimate=value, ci_low=low, ci_high=high)
     return replace(record, estimate=None, ci_low=None, ci_high=None)
 
 
+def _total(records: Sequence[RunRecord]) -> int:
+    """How many runs there were; those that no page needs were not read."""
+    read = [x.number for x in records if x.number]
+    return max(read, default=0) + len(records) - len(read)
+
+
 def _runs(n: int) -> str:
-    return f"{n} run{'' if n == 1 else 's'}"
+    return f"{n:,} run{'' if n == 1 else 's'}"
 
 
 def _number(record: RunRecord, region: str) -> str:
@@ -84,7 +97,7 @@ def _turn(records: Sequence[RunRecord]) -> str:
     now = records[-1].verdict
     other = next((i for i in range(len(records) - 1, -1, -1) if records[i].verdict != now), None)
     if other is None:
-        return f"the same in {_runs(len(records))}" if len(records) > 1 else "first run"
+        return f"the same in {_runs(_total(records))}" if len(records) > 1 else "first run"
     return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict)}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -18,13 +19,14 @@ from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.commit_files import Move, clear, discard, mark_of, publish, workplace
-from cxresearch.report.runs.kernel import NotebookError, Place, execute, redactor
+from cxresearch.report.runs.kernel import FAILED, NotebookError, Place, execute, redactor
 from cxresearch.report.runs.ledger import RunRecord, identity
 from cxresearch.report.runs.lock import Stops
 from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
-from cxresearch.study import Study
+from cxresearch.study import Study, folder_of
 from cxresearch.utils.atomic import stage
+from cxresearch.utils.limits import NO_LIMITS, Limits
 from cxresearch.utils.trust import make_private
 
 if TYPE_CHECKING:
@@ -38,12 +40,13 @@ class Run:
     """One run of `cxresearch report`.
 
     Attributes:
-        id: sorts by time.
+        id: sorts in the order of runs.
         at: when it began, UTC, ISO 8601 to the second.
         state: the study's state folder.
         out: folder for the pages.
         say: called with a line for each step.
         tell: called with a line for what is to be read afterwards.
+        limits: of each notebook.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Run:
     out: Path
     say: Say
     tell: Say
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +117,13 @@ def make(
     place = Place(
         folder=study.folder,
         state=run.state,
+        failed=folder_of(file, run.state, FAILED),
         work=work,
         sockets=sockets,
         variables=variables,
         redact=redactor(file, study, variables),
         server=study.asks_server,
+        limits=run.limits,
     )
     failed: list[tuple[Plan, NotebookError]] = []
     done: list[tuple[Plan, Any]] = []
@@ -146,7 +152,7 @@ def _pages(
 
     new = [Entry(plan.file, title_of(nb, plan.page), summary(nb), run.at) for plan, nb in done]
     records = _records(run, identity(study), [e.summary for e in new if e.summary])
-    history = (*ledger.read_records(run.state, identity(study), run.tell), *records)
+    history = (*ledger.read_history(run.state, identity(study), run.tell), *records)
     by_file = {e.file: e for e in (*entries(manifests.read(run.state, run.out).here()), *new)}
     made = []
     for (plan, notebook), entry in zip(done, new, strict=True):
@@ -181,7 +187,9 @@ def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tu
         for v in docket["verdicts"]:
             reading = (v["claim"], v["reading"])
             again[reading] += 1
-            fields = {k: v[k] for k in RunRecord.__dataclass_fields__ if k not in of_run}
+            fields = {
+                k: v[k] for k in RunRecord.__dataclass_fields__ if k not in of_run and k != "number"
+            }
             result.setdefault((*reading, again[reading]), RunRecord(**of_run, **fields))
     return tuple(result.values())
 
@@ -264,6 +272,8 @@ def publish_result(
         raise
     with stops.held():
         publish(run.state, moves, run.say)
+        with suppress(OSError):  # the runs are on record, in whatever number of files
+            ledger.put_together(run.state)
 
 
 def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
@@ -272,7 +282,7 @@ def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:
     run.say("making the index")
     return index(
         entries(manifest.pages),
-        (*ledger.read_records(run.state, manifest.study, run.tell), *records),
+        (*ledger.read_history(run.state, manifest.study, run.tell), *records),
     )
 
 

@@ -130,7 +130,8 @@ def tidy(state: Path, out: Path) -> bool:
     mark = mark_of(state)
     for part in (p for folder in outs for p in leftovers(folder, mark)):
         part.unlink(missing_ok=True)
-    for folder in (state, state / LEDGER, state / PAGES, state / "failed"):
+    failed = state / "failed"  # of one study, or with a folder for each
+    for folder in (state, state / LEDGER, state / PAGES, failed, *failed.glob("*/")):
         for part in leftovers(folder):
             part.unlink(missing_ok=True)
     for work in (state / WORK).glob("*"):

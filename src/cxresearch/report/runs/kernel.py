@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import os
 import re
+import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +23,11 @@ from cxresearch.report.runs.commit_files import DEEPEST, LOG_SUFFIX, hold
 from cxresearch.report.runs.plan import Plan
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write
+from cxresearch.utils.limits import MEMORY, NO_LIMITS, Limits, watched
 from cxresearch.utils.redaction import Secrets, forms_in_text, redact_json
 from cxresearch.utils.trust import ALLOW_ENV, allowing, kernel_variables, make_private, variable
 
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other than the latter
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"
 _ENGINE = "cxresearch"
@@ -55,20 +62,24 @@ class Place:
     Attributes:
         folder: the study's.
         state: for what is kept between runs.
+        failed: for notebooks that failed.
         work: for what is needed while the run lasts.
         sockets: for the files through which a kernel is spoken to.
         variables: for the kernel's environment.
         redact: takes secrets out of a text.
         server: whether the study asks a PostgreSQL server.
+        limits: of each notebook.
     """
 
     folder: Path
     state: Path
+    failed: Path
     work: Path
     sockets: Path
     variables: Mapping[str, str]
     redact: Callable[[str], str]
     server: bool = False
+    limits: Limits = NO_LIMITS
 
 
 def redactor(file: Path, study: Study, variables: Mapping[str, str]) -> Callable[[str], str]:
@@ -100,15 +111,17 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
         The executed notebook.
 
     Raises:
-        NotebookError: a cell failed, and the notebook is kept; or the kernel did not start, or died.
+        NotebookError: a cell failed, and the notebook is kept; or the kernel did not start, or died; or the notebook
+            went beyond a limit.
     """
     import nbformat
-    from nbclient.exceptions import DeadKernelError
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill import execute_notebook
     from papermill.exceptions import PapermillException, PapermillExecutionError
 
     _register()
     output, log = at.work / f"{plan.page}.ipynb", at.work / f"{plan.page}{LOG_SUFFIX}"
+    beyond: list[str] = []  # what is to be said of a notebook that went beyond a limit of memory
     try:
         execute_notebook(
             str(plan.notebook),
@@ -122,6 +135,8 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
             sockets=at.sockets,
             log=log,
             say=say,
+            limits=at.limits,
+            beyond=beyond.append,
         )
         done = nbformat.read(output, as_version=4)  # type: ignore[no-untyped-call]
     except PapermillExecutionError as e:
@@ -131,18 +146,24 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
         raise NotebookError(
             f"notebook {plan.page}, cell {cell}: {message}", _keep(output, at), public=public
         ) from None
+    except CellTimeoutError:
+        message = at.limits.time_message(f"notebook {plan.page}")
+        raise NotebookError(message, public=message.partition(";")[0]) from None
     except OSError as e:
         raise NotebookError(
             f"notebook {plan.page}: {_first_line(at, e.strerror or str(e))}"
         ) from None
     except (PapermillException, DeadKernelError, RuntimeError) as e:
+        if beyond:
+            message = f"notebook {plan.page} {beyond[0]}"
+            raise NotebookError(message, public=message.partition(";")[0]) from None
         message = _first_line(at, str(e)) or type(e).__name__
         last = _last_line(at, log)
         raise NotebookError(
             f"notebook {plan.page}: {message}{f' (it last said: {last})' if last else ''}"
         ) from None
     with suppress(OSError):  # what failed earlier has been put right
-        (at.state / FAILED / output.name).unlink(missing_ok=True)
+        (at.failed / output.name).unlink(missing_ok=True)
     return done
 
 
@@ -157,6 +178,7 @@ def _environment(at: Place, *, spark: bool) -> dict[str, str]:
         "JUPYTER_NO_CONFIG": "1",
         "PYTHONSAFEPATH": "1",
         "CXRESEARCH_STATE": str(at.state),
+        MEMORY: f"{at.limits.memory:g}",
         ALLOW_ENV: allowing(at.variables),
     }
     passed = kernel_variables(spark=spark, server=at.server)
@@ -167,6 +189,7 @@ def _register() -> None:
     """Papermill's engine, but variables enter the kernel's environment and progress comes here."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
+    from nbclient.exceptions import CellTimeoutError
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
 
@@ -185,8 +208,9 @@ def _register() -> None:
         def papermill_execute_cells(self) -> None:
             try:
                 super().papermill_execute_cells()
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, CellTimeoutError):
                 self.shutdown_kernel = "immediate"
+                _expect_errors()
                 raise
 
     class Engine(NBClientEngine):  # type: ignore[misc]
@@ -200,6 +224,8 @@ def _register() -> None:
             sockets: Path,
             log: Path,
             say: Callable[[str], None],
+            limits: Limits,
+            beyond: Callable[[str], None],
             start_timeout: int = 60,
             **_: Any,
         ) -> Any:
@@ -217,13 +243,45 @@ def _register() -> None:
                 on_cell_start=starts,
                 config=_transport(sockets),
                 kernel_manager_class=Manager,
+                timeout_func=_seconds_left(limits),
             )
+
+            def ends(reason: str) -> None:
+                beyond(reason.removeprefix("the notebook "))
+                with suppress(OSError):
+                    os.kill(_process_of(client) or 0, _KILL)
+
             # what libraries write past the notebook may hold anything, so it goes into no log
-            with log.open("wb") as stream:
+            memory = Limits(memory=limits.memory)
+            with (
+                log.open("wb") as stream,
+                watched(memory, partial(_process_of, client), ends, "the notebook"),
+            ):
                 hold(stream)
                 return client.execute(env=dict(environment), stdout=stream, stderr=stream)
 
     papermill_engines.register(_ENGINE, Engine)
+
+
+def _expect_errors() -> None:
+    """Whatever still waits for the kernel fails when it is ended: nobody needs to be told of that."""
+    from jupyter_core.utils import ensure_event_loop
+
+    for task in asyncio.all_tasks(ensure_event_loop()):
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _seconds_left(limits: Limits) -> Callable[[Any], int | None]:
+    """How long a cell may take, of the time that its notebook has."""
+    begun = time.monotonic()
+    if not limits.minutes:
+        return lambda _cell: None
+    return lambda _cell: max(math.ceil(begun + limits.seconds - time.monotonic()), 1)
+
+
+def _process_of(client: Any) -> int | None:
+    """The id of a kernel's process; None while there is none."""
+    return getattr(getattr(client.km, "provisioner", None), "pid", None)
 
 
 def _transport(sockets: Path) -> Any:
@@ -254,7 +312,7 @@ def _position(notebook: Any, source: str) -> int:
 
 def _keep(output: Path, at: Place) -> str:
     """Keep a failed notebook where only its owner can read it; returns where."""
-    keep = at.state / FAILED
+    keep = at.failed
     try:
         make_private(keep)
         clean = redact_json(json.loads(output.read_text(encoding="utf-8")), at.redact)

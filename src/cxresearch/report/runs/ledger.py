@@ -1,23 +1,34 @@
-"""The ledger: the results of each run of `cxresearch report`. One Parquet file per run, never changed."""
+"""The ledger: the results of each run of `cxresearch report`, in the order in which the runs held the lock.
+
+A run adds one Parquet file. When there are many, they are put together in one, which says the same.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
 from cxresearch.study import Study
-from cxresearch.utils.atomic import put_in_place, stage
-from cxresearch.utils.trust import is_signed, make_private, signature
+from cxresearch.utils.atomic import atomic_write, put_in_place, stage
+from cxresearch.utils.trust import is_signed, make_private, signature, signed, unsigned
 
 FOLDER = "ledger"
+SHOWN = 12  # runs of a claim that a page tells one by one
+FILES = 50  # of single runs, from which on they are put together
 _SIGNED = "cxresearch.signature"
 _RUN = re.compile(r"[0-9A-Za-z-]+")
+_NUMBER = re.compile(r"(?:runs-)?(\d{8})\b.*")
+_SINGLE, _TOGETHER = "[!.]*.parquet", "runs-*.signed"
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +36,7 @@ class RunRecord:
     """One reading of one claim in one run.
 
     Attributes:
-        run: id of the run; ids sort by time.
+        run: id of the run; ids sort in the order of the runs, whatever the clock said.
         at: when, UTC, ISO 8601 to the second.
         study: id of the study.
         fingerprint: of the data: equal means equal risk tables and audit counts.
@@ -46,6 +57,7 @@ class RunRecord:
         se: robust error on the scale of the interval.
         customers: in the table behind the number.
         events: that count.
+        number: which of the runs on its claim it is, from 1, as `read_history` counts them; 0 where it was not counted.
     """
 
     run: str
@@ -69,6 +81,7 @@ class RunRecord:
     se: float | None
     customers: int
     events: int
+    number: int = 0
 
 
 _KINDS = {
@@ -78,7 +91,13 @@ _KINDS = {
     "float | None": pl.Float64(),
     "str": pl.String(),
 }
-SCHEMA = pl.Schema({f.name: _KINDS[str(f.type)] for f in RunRecord.__dataclass_fields__.values()})
+SCHEMA = pl.Schema(
+    {
+        f.name: _KINDS[str(f.type)]
+        for f in RunRecord.__dataclass_fields__.values()
+        if f.name != "number"
+    }
+)
 
 
 def identity(study: Study) -> str:
@@ -106,7 +125,8 @@ def prepared(folder: Path, records: Sequence[RunRecord]) -> tuple[Path, Path]:
     home = folder / FOLDER
     make_private(home)
     target = home / f"{min(runs)}.parquet"
-    frame = pl.DataFrame([asdict(x) for x in records], schema=SCHEMA)
+    rows = [{name: getattr(x, name) for name in SCHEMA.names()} for x in records]
+    frame = pl.DataFrame(rows, schema=SCHEMA)
     signed_by = {_SIGNED: signature(target.name, _content(frame))}
     return stage(target, partial(frame.write_parquet, metadata=signed_by), mode=0o600), target
 
@@ -134,9 +154,51 @@ def record(folder: Path, records: Sequence[RunRecord]) -> Path:
     return put_in_place(part, target)
 
 
-def read_records(
-    folder: Path, study: str, say: Callable[[str], None] | None = None
-) -> tuple[RunRecord, ...]:
+def next_run(folder: Path, now: datetime) -> str:
+    """An id that sorts after those of all runs on record, whatever the clock says.
+
+    Args:
+        folder: the study's state folder, its lock held.
+        now: the time, which is part of the id for people.
+    """
+    home = folder / FOLDER
+    numbers = [0]
+    for pattern in (_SINGLE, _TOGETHER):
+        for file in sorted(_files(home, pattern), reverse=True):
+            found = _NUMBER.fullmatch(file.name)
+            if found and _read(file) is not None:  # a file that is not ours decides nothing
+                numbers.append(int(found[1]))
+                break
+    return f"{max(numbers) + 1:08d}-{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
+
+
+def put_together(folder: Path, least: int = FILES) -> None:
+    """Put the files of single runs together in one, if there are many; killed at any time, no run is lost or doubled.
+
+    Args:
+        folder: the study's state folder, its lock held.
+        least: how many files are many.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    home = folder / FOLDER
+    single = {file: frame for file in _files(home, _SINGLE) if (frame := _read(file)) is not None}
+    if len(single) < least or not signature("", b""):
+        return
+    before = {f: frame for f in _files(home, _TOGETHER) if (frame := _read(f)) is not None}
+    frame = _in_order([*before.values(), *single.values()])
+    last = _NUMBER.fullmatch(max(file.name for file in single))
+    target = home / f"runs-{last[1] if last else '0' * 8}.signed"
+    written = BytesIO()
+    frame.write_parquet(written)
+    atomic_write(target, signed(target.name, written.getvalue()))
+    for file in (*before, *single):
+        if file != target:
+            file.unlink(missing_ok=True)
+
+
+def read_records(folder: Path, study: str, say: Tell | None = None) -> tuple[RunRecord, ...]:
     """All records of a study, the oldest run first.
 
     Args:
@@ -147,26 +209,91 @@ def read_records(
     Returns:
         The records, within a run in the order in which they were recorded.
     """
-    result: list[RunRecord] = []
+    return _as_records(_of_study(folder, study, say))
+
+
+def read_history(folder: Path, study: str, say: Tell | None = None) -> tuple[RunRecord, ...]:
+    """What pages tell of earlier runs: the records that verdicts rest on, without those that no page needs.
+
+    Of each claim, these are the last ones and those between which its verdict last changed.
+
+    Args:
+        folder: the study's state folder.
+        study: id of the study.
+        say: as for `read_records`.
+
+    Returns:
+        The records, oldest run first, each with its number.
+    """
+    claim = "claim"
+    records = _of_study(folder, study, say, primary=True)
+    records = records.unique([claim, "run"], keep="first", maintain_order=True)
+    records = records.with_columns(
+        number=pl.int_range(1, pl.len() + 1).over(claim),
+        turns=(pl.col("verdict") != pl.col("verdict").shift()).fill_null(value=True).over(claim),
+    ).with_columns(
+        last=pl.col("number").max().over(claim),
+        begun=pl.when("turns").then("number").max().over(claim),
+    )
+    is_late = pl.col("last") - pl.col("number") <= SHOWN
+    is_turn = (pl.col("begun") - pl.col("number")).is_in([0, 1])
+    return _as_records(records.filter(is_late | is_turn).drop("turns", "last", "begun"))
+
+
+def _of_study(
+    folder: Path, study: str, say: Tell | None, *, primary: bool | None = None
+) -> pl.DataFrame:
     home = folder / FOLDER
-    files = sorted(home.glob("[!.]*.parquet")) if os.access(home, os.R_OK | os.X_OK) else []
-    for file in files:
-        try:
+    files = [*_files(home, _TOGETHER), *_files(home, _SINGLE)]
+    wanted = {"study": study} | ({} if primary is None else {"primary": primary})
+    frames = [frame for file in files if (frame := _read(file, say, wanted)) is not None]
+    return _in_order(frames)
+
+
+def _in_order(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The runs of several files, each once: one that is in the file of many may not have been removed yet."""
+    seen: set[str] = set()
+    new = []
+    for frame in frames:
+        runs = set(frame["run"].unique())
+        new.append(frame.filter(~pl.col("run").is_in(list(seen & runs))) if seen & runs else frame)
+        seen |= runs
+    together = pl.concat([SCHEMA.to_frame(), *new])
+    is_sorted = together["run"].is_sorted()
+    return together if is_sorted else together.sort("run", maintain_order=True)
+
+
+def _as_records(frame: pl.DataFrame) -> tuple[RunRecord, ...]:
+    return tuple(RunRecord(**row) for row in frame.iter_rows(named=True))
+
+
+def _files(home: Path, pattern: str) -> list[Path]:
+    return sorted(home.glob(pattern)) if os.access(home, os.R_OK | os.X_OK) else []
+
+
+def _read(
+    file: Path, say: Tell | None = None, wanted: Mapping[str, str | bool] | None = None
+) -> pl.DataFrame | None:
+    """The records in a file, or those with these values; None if this user did not write it, or it cannot be read."""
+    cause = "was not recorded by this user on this machine"
+    try:
+        if file.suffix == ".signed":
+            content = unsigned(file.name, file.read_bytes())
+            source: Path | BytesIO | None = None if content is None else BytesIO(content)
+        else:
+            source = file
+        if source is not None:
+            lazy = pl.scan_parquet(source, hive_partitioning=False).select(SCHEMA.names())
+            some = lazy if source is file else lazy.filter(**(wanted or {}))
+            frame = some.collect().cast(SCHEMA)
+            if source is not file:
+                return frame
             mac = pl.read_parquet_metadata(file).get(_SIGNED, "")
-            frame = (
-                pl.read_parquet(file, hive_partitioning=False).select(SCHEMA.names()).cast(SCHEMA)
-            )
             if is_signed(file.name, _content(frame), mac):
-                result += [
-                    RunRecord(**row)
-                    for row in frame.filter(pl.col("study") == study).iter_rows(named=True)
-                ]
-            elif say is not None:
-                say(
-                    f"the ledger's file {file.name} was not recorded by this user on this machine and is passed over"
-                )
-        except (OSError, pl.exceptions.PolarsError) as e:
-            if say is not None:
-                cause = next(iter(str(e).strip().splitlines()), "broken")
-                say(f"the ledger's file {file.name} cannot be read and is passed over: {cause}")
-    return tuple(result)
+                return frame.filter(**(wanted or {}))
+    except (OSError, pl.exceptions.PolarsError) as e:
+        cause = f"cannot be read: {next(iter(str(e).strip().splitlines()), 'broken')}"
+    if say is not None:
+        what, _, why = cause.partition(": ")
+        say(f"the ledger's file {file.name} {what} and is passed over{why and f': {why}'}")
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +17,12 @@ from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
 from cxresearch.report.runs.commit_files import mark_of, tidy, unfinished
-from cxresearch.report.runs.ledger import identity
+from cxresearch.report.runs.ledger import identity, next_run
 from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
 from cxresearch.report.runs.manifest import Manifest, inputs, key, log_time
 from cxresearch.report.runs.plan import Plan, plans
-from cxresearch.study import Study, default_state, read_study
+from cxresearch.study import Study, check_names, default_state, read_study
+from cxresearch.utils.limits import NO_LIMITS, Limits
 from cxresearch.utils.trust import check_state
 
 
@@ -62,6 +62,7 @@ def report(
     wait: float = WAIT,
     progress: Say | None = None,
     tell: Say | None = None,
+    limits: Limits | None = None,
 ) -> tuple[Path, ...]:
     """Run notebooks on a study and publish a page for each, and an index.
 
@@ -84,6 +85,7 @@ def report(
         wait: for how many minutes to wait for another run of this study; 0 not at all.
         progress: called with a line before each step.
         tell: called with a line for what is to be read after the run.
+        limits: of each notebook; none if not given.
 
     Returns:
         The files that are up to date now: the pages, in the order of the notebooks and claims, then the index.
@@ -101,8 +103,11 @@ def report(
     try:
         file = Path(study).resolve()
         file = file / "study.toml" if file.is_dir() else file
+        given_state = state or os.environ.get("CXRESEARCH_STATE")
+        place = Path(given_state).resolve() if given_state else default_state(file)
     except OSError as e:
-        raise StudyError(f"cannot read the study file {study}: {e.strerror or e}") from None
+        raise StudyError(f"cannot find the folder of {study}: {e.strerror or e}") from None
+    check_names((file, place, Path(out)))
     given = {
         "study": file.name,
         "claims": list(claims) if claims else None,
@@ -122,10 +127,8 @@ def report(
         force=force,
         wait=wait,
     )
-    given_state = state or os.environ.get("CXRESEARCH_STATE")
-    place = Path(given_state).resolve() if given_state else default_state(file)
     check_state(place)
-    run = _run(place, Path(out), progress or _quiet, tell or _quiet)
+    run = _run(place, Path(out), progress or _quiet, tell or _quiet, limits or NO_LIMITS)
     with stoppable() as stops:
         try:
             return _report(run, order, stops)
@@ -135,11 +138,12 @@ def report(
             raise ReportError(str(e)) from None
 
 
-def _run(state: Path, out: Path, say: Say, tell: Say) -> Run:
+def _run(state: Path, out: Path, say: Say, tell: Say, limits: Limits) -> Run:
     """A run that begins now."""
     now = datetime.now(UTC)
-    run = f"{now:%Y%m%dT%H%M%S%f}Z-{secrets.token_hex(2)}"
-    return Run(id=run, at=f"{now:%Y-%m-%dT%H:%M:%SZ}", state=state, out=out, say=say, tell=tell)
+    run = next_run(state, now)
+    at = f"{now:%Y-%m-%dT%H:%M:%SZ}"
+    return Run(id=run, at=at, state=state, out=out, say=say, tell=tell, limits=limits)
 
 
 def _quiet(_line: str) -> None:
@@ -157,7 +161,7 @@ def _report(run: Run, order: _Order, stops: Stops) -> tuple[Path, ...]:
     _known(run, order, study)  # a wrong claim id is an error before any page is marked as stale
     with locked(run.state, wait=order.wait, tell=run.tell):
         run = _run(
-            run.state, run.out, run.say, run.tell
+            run.state, run.out, run.say, run.tell, run.limits
         )  # ids sort in the order in which locks are held
         _ready(run)
         try:

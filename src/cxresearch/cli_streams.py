@@ -1,0 +1,96 @@
+"""The streams of the command line: closed, full, gone, or a terminal that obeys what is written to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+from unicodedata import category
+
+import click
+
+from cxresearch.errors import ReportError
+
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Say what is wrong, in one line on standard error, and exit with this status."""
+    say(f"cxresearch: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+def say(line: object, *, err: bool = False) -> None:
+    """Print text that may come from a study or its tables: no character of it steers the terminal."""
+    write(f"{inert(str(line))}\n", err=err)
+
+
+def write(text: str, *, err: bool = False) -> None:
+    """Print a text as it is.
+
+    Raises:
+        ReportError: standard output cannot be written to.
+        BrokenPipeError: its reader has gone.
+    """
+    try:
+        click.echo(text, nl=False, err=err)
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        if not err:  # where nothing can be said, the exit status says it
+            raise ReportError(f"cannot write to standard output: {e.strerror or e}") from None
+
+
+def inert(text: str) -> str:
+    """A text without characters that steer a terminal."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else "\ufffd" for c in text
+    )
+
+
+def open_streams() -> None:
+    """Open what is closed of standard input, output and error, so that no file takes its number."""
+    for number, name in enumerate(_STREAMS):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def settle_streams() -> None:
+    """Write what is left; a stream that fails, or whose reader has gone, is silent from now on.
+
+    Without this, Python would try again while it ends, and tell of that.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            try:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            except (OSError, ValueError):
+                continue  # it has no number: nothing is written at the end
+
+
+def escape_json(text: str) -> str:
+    """JSON that says the same, without a character that steers a terminal: all of them stand in texts."""
+    return "".join(
+        c
+        if c.isprintable() or c in "\n\t" or category(c) == "Zs"
+        else "".join(f"\\u{unit:04x}" for unit in _units(c))
+        for c in text
+    )
+
+
+def _units(character: str) -> tuple[int, ...]:
+    """The 16-bit units of a character, of which JSON's escapes are made."""
+    code = ord(character)
+    if code < 0x10000:
+        return (code,)
+    return 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF)
