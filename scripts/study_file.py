@@ -30,6 +30,7 @@ SECTIONS: dict[str, type[Section]] = {
     "interactions": settings.Interactions,
     "moments": settings.MomentRules,
     "retention": settings.Retention,
+    "customers": settings.Customers,
     "decision": settings.DecisionRules,
 }
 FORMAT = settings.Format
@@ -126,6 +127,10 @@ EXAMPLES: dict[str, str] = {
     "retention.active": "\"type = 'order'\"",
     "retention.at": '"ordered_at"',
     "retention.new_from": "2021-01-01",
+    "customers.segment": '"plan"',
+    "customers.cluster": '"household_id"',
+    "customers.covariates": '["region"]',
+    "customers.marketing": '["acquisition", "campaign"]',
     "decision.level": "0.95",
     "decision.multiplicity": '"holm"',
 }

@@ -39,6 +39,8 @@ def study_of(
     }
     if customers is None:
         raw["retention"] = {"kind": "activity", "gap_days": settings.gap_days}
+        if settings.new_from is not None:
+            raw["retention"]["new_from"] = settings.new_from
         return cx.study_from(raw, interactions=frame)
     who = pl.DataFrame(customers, schema=CUSTOMERS, orient="row")
     if settings.observed_until is not None:

@@ -222,6 +222,7 @@ def activity_studies(
         log_until=random.choice((None, None, None, day(WINDOW), day(WINDOW - 30))),
         blackout_days=random.choice((0, 3)),
         gap_days=gap,
+        new_from=random.choice((None, None, day(0), day(30))),
     )
     names = random.sample(NAMES, number)
     last = ((settings.log_until or day(WINDOW)) - FIRST_DAY).days

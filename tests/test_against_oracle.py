@@ -137,6 +137,28 @@ def test_contacts_alone(engine, study):
         )
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=activity_studies())
+def test_since_the_first_bad_moment_of_contacts_alone(engine, study):
+    """What three-strikes and one-strike are counted from: lapses, with a later bad moment competing or not."""
+    contacts, settings = study[0], study[-1]
+    records = kept(contacts, None, settings, engine)
+    if records is None:
+        return
+    whole = episodes(records, {"bad": bad_count(3)}, clock=DayClock(), observed_from_start=True)
+    for competing in (True, False):
+        eps = since(whole, "bad", "1", exclude_from="3+")
+        exclusions = {a.reason: a.customers for a in eps.exclusions}
+        if competing:
+            eps = until(eps, "bad", "3+", "third bad moment")
+        flows, aside = oracle.since_first_bad(contacts, [], settings, competing=competing)
+        assert flows_of(risk_table(eps)) == plain(flows)
+        assert (
+            exclusions.get("reached bad 3+ on the same day as 1", 0)
+            == aside["third on the first day"]
+        )
+
+
 @given(study=contract_studies())
 def test_matched_comparators(study):
     contacts, customers, settings = study

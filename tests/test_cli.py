@@ -221,7 +221,8 @@ def test_warnings_stand_before_the_verdicts(study):
         assert line.endswith("give interactions.log_until if it ends on another day")
         assert lines.index(line) < 4
     written = json.loads(run("evaluate", study, "--claim", CLAIM, "--json", "-").stdout)
-    (warning,) = written["warnings"]
+    warning, leaving = written["warnings"]
+    assert (leaving["code"], leaving["examples"]) == ("foretells_exit", ["cancellation"])
     assert (warning["code"], warning["key"]) == ("stray_last_dates", "interactions.log_until")
     assert warning["values"]["rows"] == {"count": 1, "total": log.height + 1}
     assert warning["values"]["seen"] == "2099-01-01"

@@ -56,7 +56,8 @@ def test_online_retail(tmp_path, engine):
     study = read_study(RECIPES / "online_retail_2.toml", {"ONLINE_RETAIL_2": str(tmp_path)})
     records = read_records(study, engine)
     assert dict(records.audit.tables) == {"year_one": 5, "year_two": 2, "lines": 5}
-    assert dict(records.audit.kept) == {"interactions": 4}
+    assert dict(records.audit.kept) == {"interactions": 4, "customers": 2}
+    assert records.levels == {"segment": ("abroad",)}
     assert facts(records)["bad moments"] == "1 (25.0%)"
     assert facts(records)["customers"] == "2"
     assert facts(records)["customers who lapsed"].startswith("1")
@@ -137,7 +138,8 @@ def test_superstore(tmp_path, engine):
     study = read_study(RECIPES / "superstore.toml", {"SUPERSTORE": str(tmp_path)})
     records = read_records(study, engine)
     assert dict(records.audit.tables) == {"lines": 4, "returned": 2}
-    assert dict(records.audit.kept) == {"interactions": 3}
+    assert dict(records.audit.kept) == {"interactions": 3, "customers": 2}
+    assert records.levels == {"segment": ("Consumer", "Corporate")}
     assert facts(records)["bad moments"] == "1 (33.3%)"
 
 

@@ -18,9 +18,11 @@ from cxresearch.claims.missing_columns import rank_missing_columns
 from cxresearch.claims.phrases import Sentence
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.influence import Clusters
+from cxresearch.estimators.own_gaps import own_gaps
 from cxresearch.histories import History
 from cxresearch.records.records import Records
 from cxresearch.risk.agents import agent_table
+from cxresearch.risk.gaps import gap_table
 from cxresearch.risk.matched import matched_table
 from cxresearch.utils.bundled import copy_sample
 from cxresearch.utils.result import Result, plain
@@ -90,6 +92,8 @@ LENGTHS = {
     "Docket": len,
     "Episodes": None,
     "Excess": lambda r: len(r.times),
+    "GapTable": lambda r: r.gaps.height,
+    "Gaps": lambda r: len(r.silences),
     "Incidence": lambda r: len(r.times),
     "LoyaltyShift": lambda r: len(r.grades) + len(r.touchpoints) + 1,
     "MatchedTable": lambda r: r.exposed.height,
@@ -109,8 +113,8 @@ LENGTHS = {
 }
 ONE_ROW = {
     "Activity", "AtRiskShare", "Change", "Concentration", "DataWarning", "Estimate", "Exclusion", "Fact",
-    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "ReadingResult", "ReferenceValue", "RivalRow",
-    "Score", "Share", "Shift", "Touchpoint", "WeakestPoint",
+    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "OwnGaps", "ReadingResult", "ReferenceValue",
+    "RivalRow", "Score", "Share", "Shift", "Silence", "Touchpoint", "WeakestPoint",
 }  # fmt: skip
 
 
@@ -157,12 +161,22 @@ def results(tmp_path_factory):
     matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     agents = agent_table(records, "agent", ("touchpoint", "month"))
     docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)
+    shop = cx.read_records(
+        cx.study_from(
+            {
+                "interactions": {"score": "stars", "scale": [1, 5]},
+                "retention": {"kind": "activity", "gap_days": 60},
+            },
+            interactions=cx.worlds.simulate(cx.worlds.World(), 300, seed=1).interactions,
+        )
+    )
+    own = gap_table(shop, {"bad": {"grade": 0}})
     poorer = study.replace(cluster=None, marketing=())
     middle = date(1970, 1, 1) + timedelta(days=(records.window.first + records.window.last) // 2)
     made = (
         cx.evaluate_by(records, "segment", ["bad-moments-drive-away"], verdicts_only=True),
         cx.evaluate_change(records, middle, ["bad-moments-drive-away"], verdicts_only=True),
-        rank_missing_columns(poorer),
+        rank_missing_columns(poorer), cx.silences.gaps(shop), own, own_gaps(own, {"bad": 1}, {"bad": 1}),
         cx.audit(study.replace(exclude="touchpoint = 'nowhere'")),
         eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
         cx.incidence(table), cx.cox(table, ["bad"], strata=["segment"]), cx.incidence_by_level(table, "bad"),

@@ -60,6 +60,7 @@ CLASSES = (
     "Claim",
     "CoxFit",
     "CoxFit | RateFit",
+    "Gaps",
     "ReadingResult",
     "LoyaltyShift",
     "MomentSummary",

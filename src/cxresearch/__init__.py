@@ -90,6 +90,7 @@ _NAMESPACES = (
     "estimators",
     "histories",
     "journey",
+    "silences",
     "worlds",
 )
 

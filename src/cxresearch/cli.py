@@ -25,7 +25,6 @@ from cxresearch.cli_values import (
     day_of_log,
     new_folder,
     no_nan,
-    output_path,
     read_pairs,
 )
 from cxresearch.errors import (
@@ -176,6 +175,43 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 
 
 @main.command()
+@options.study
+@options.output_file("--json", "Write the table as JSON; - for standard output.", may_be_piped=True)
+@options.output_file("--chart", "Draw the table, as SVG.")
+@options.define
+@options.engine
+@options.state
+@options.limited
+def gaps(
+    study: Path,
+    json_file: Path | None,
+    chart_file: Path | None,
+    variables: dict[str, str],
+    engine: str,
+    state: Path | None,
+) -> None:
+    """How many customers of a shop come back after a silence of each length, and which to take for a lapse."""
+    from cxresearch.silences import gaps as measured
+
+    is_piped = json_file is not None and str(json_file) == "-"
+    for file in (None if is_piped else json_file, chart_file):
+        if file is not None:
+            check_writable(file)
+    result = measured(_read(study, variables, state), engine=engine)
+    if is_piped:
+        write(escape_json(result.to_json()))
+    else:
+        say(str(result))
+        if json_file is not None:
+            write_output(json_file, result.to_json())
+    if chart_file is not None:
+        from cxresearch.charts import renderer
+        from cxresearch.charts.silences import silences
+
+        write_output(chart_file, renderer.still(silences(result).to_dict(), renderer.WIDE))
+
+
+@main.command()
 @click.argument("study", type=click.Path(path_type=Path), required=False)
 @options.define
 @options.engine
@@ -211,29 +247,12 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 @main.command()
 @options.study
 @options.claim
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts as JSON; - for standard output.",
+@options.output_file(
+    "--json", "Write the verdicts as JSON; - for standard output.", may_be_piped=True
 )
-@click.option(
-    "--csv",
-    "csv_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts as CSV, one row per claim.",
-)
-@click.option(
-    "--xlsx",
-    "xlsx_file",
-    type=click.Path(dir_okay=False, readable=False, writable=True),
-    callback=output_path,
-    metavar="FILE",
-    help="Write the verdicts and the readings behind them as an Excel workbook.",
+@options.output_file("--csv", "Write the verdicts as CSV, one row per claim.")
+@options.output_file(
+    "--xlsx", "Write the verdicts and the readings behind them as an Excel workbook."
 )
 @click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
 @click.option(

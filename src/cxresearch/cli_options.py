@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from cxresearch.cli_values import allow_variable, new_folder, no_nan, read_pairs
+from cxresearch.cli_values import allow_variable, new_folder, no_nan, output_path, read_pairs
 from cxresearch.utils.engine_names import ENGINES
 from cxresearch.utils.limits import MEMORY, MINUTES, PART, TIME, Limits, enforced, machine_memory
 from cxresearch.utils.trust import ALLOW_ENV, ALLOW_HOSTS
@@ -100,3 +100,23 @@ _memory_limit = click.option(
 claim = click.option(
     "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
 )
+
+
+def output_file(
+    name: str, description: str, *, may_be_piped: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that names a file to be written, as argument ``NAME_file`` of the command.
+
+    Args:
+        name: of the option, such as ``--csv``.
+        description: what is written.
+        may_be_piped: whether ``-`` is standard output.
+    """
+    return click.option(
+        name,
+        f"{name.removeprefix('--')}_file",
+        type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=may_be_piped),
+        callback=output_path,
+        metavar="FILE",
+        help=description,
+    )

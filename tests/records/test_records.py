@@ -1012,6 +1012,9 @@ def test_activity_lapses_labels_and_returns():
     }
     facts = {f.name: str(f.value) for f in audits(made).facts}
     assert facts["lapsed who came back later"] == "1 (33.3%)"
+    # all but those first seen in March may have been there before the log began
+    assert facts["customers seen only from after their start"] == "3 (60.0%)"
+    assert facts["days of silence that count as a lapse"] == "30"
     assert facts["customers never under observation"] == "1 (16.7%)"
     assert found(made, "interactions") == {"outside the log's window": (1, (8,))}
 

@@ -272,6 +272,18 @@ def age_of_last(edges: tuple[int, ...]) -> History:
     return history
 
 
+def gap_before(edges: tuple[int, ...]) -> History:
+    """Name the days between the last two days with a contact."""
+
+    def history(v: View) -> str:
+        days = sorted({r.day for r in v.contacts})
+        if len(days) < 2:
+            return "unknown" if v.person.left_truncated else "none"
+        return age_band(days[-1] - days[-2], edges)
+
+    return history
+
+
 def age_since(event: str, edges: tuple[int, ...]) -> History:
     """Name the age of the last dated event of a kind."""
 

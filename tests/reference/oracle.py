@@ -31,6 +31,7 @@ class Settings:
     defection: tuple[str, ...] = ()
     blackout_days: int = 0
     gap_days: int | None = None
+    new_from: date | None = None
 
 
 class Contact(NamedTuple):
@@ -62,11 +63,12 @@ class Customer:
     entry: int
     exit: int
     code: str
+    may_be_older: bool = False
 
     @property
     def left_truncated(self) -> bool:
-        """Whether a part of the tenure lies before the observation began."""
-        return self.entry > self.start
+        """Whether a part of the tenure lies, or may lie, before the observation began."""
+        return self.entry > self.start or self.may_be_older
 
 
 @dataclass(frozen=True)
@@ -480,7 +482,9 @@ def first_bad(customer: Customer, theirs: Sequence[Contact]) -> tuple[str, int, 
         Where the customer belongs ('at risk', an aside, or '' where neither applies), the day of the first
         bad moment, and the days of all bad moments.
     """
-    bad = [contact.day for contact in theirs if contact.grade == "bad"]
+    bad = [
+        contact.day for contact in theirs if contact.grade == "bad" and contact.day <= customer.exit
+    ]
     if customer.left_truncated or not bad:
         return "", 0, bad
     if bad[0] == customer.exit:
@@ -498,7 +502,12 @@ def since_first_bad_episodes(
     segment: bool = False,
 ) -> tuple[list[Episode], Counter[str]]:
     """Return the episodes since the first bad moment, and the customers set aside. No blackout here."""
-    study = read_contract(contacts, customers, settings)
+    is_shop = settings.gap_days is not None
+    study = (
+        read_activity(contacts, settings)[0]
+        if is_shop
+        else read_contract(contacts, customers, settings)
+    )
     exclusions: Counter[str] = Counter()
     result = []
     for customer in study.customers:
@@ -538,12 +547,13 @@ def since_first_bad(
 # Activity studies
 
 
-def read_activity(contacts: Sequence[dict[str, Any]], settings: Settings) -> tuple[Study, int]:
+def read_activity(contacts: Sequence[dict[str, Any]], settings: Settings) -> tuple[Study, int, int]:
     """Derive retention from the contacts.
 
     Returns:
         The study (entry is the first contact; exit the first lapse, last contact before it + gap_days, or the
-        end of the data) and the last day of the data. Customers first seen on the last day have entry = exit:
+        end of the data), the last day of the data and the silence that counts as a lapse.
+        Customers first seen on the last day have entry = exit:
         they are counted as 'start = end' and are not in `customers`, but keep their contacts.
     """
     window = log_window(contacts, settings)
@@ -568,7 +578,8 @@ def read_activity(contacts: Sequence[dict[str, Any]], settings: Settings) -> tup
             counts["kept"] += 1
             theirs[row["customer"]].append(contact)
 
-    last_day = window[1] if window[1] is not None else 0
+    first_day, last_day = (day if day is not None else 0 for day in window)
+    gap = lapse_days(theirs, first_day, last_day, settings.gap_days)
     customers = []
     customer_rows: Counter[str] = Counter()
     for name, some in theirs.items():
@@ -576,15 +587,47 @@ def read_activity(contacts: Sequence[dict[str, Any]], settings: Settings) -> tup
         start = some[0].day
         leaving, code = last_day, "censored"
         for place in range(len(some)):
-            if outcome(some, place, last_day, settings.gap_days) == "defection":
-                leaving, code = some[place].day + settings.gap_days, "defection"
+            if outcome(some, place, last_day, gap) == "defection":
+                leaving, code = some[place].day + gap, "defection"
                 break
         if leaving == start:
             customer_rows["start = end"] += 1
             continue
         customer_rows["kept"] += 1
-        customers.append(Customer(name, None, group_of(name, None), start, start, leaving, code))
-    return Study(customers, dict(theirs), customer_rows, counts), last_day
+        older = start - first_day <= settings.gap_days
+        if settings.new_from is not None:
+            older = start < settings.new_from.toordinal()
+        who = Customer(name, None, group_of(name, None), start, start, leaving, code, older)
+        customers.append(who)
+    return Study(customers, dict(theirs), customer_rows, counts), last_day, gap
+
+
+def lapse_days(
+    theirs: dict[str, list[Contact]], first_day: int, last_day: int, declared: int
+) -> int:
+    """Return the shortest of the gap, twice and four times it (up to a year) with few false lapses; else the gap."""
+    for days in (declared, 2 * declared, 4 * declared):
+        if days == declared or days <= 365:
+            share = false_lapses(theirs, last_day, days)
+            if share is not None and share < Fraction(1, 20):
+                return days
+    return declared
+
+
+def false_lapses(theirs: dict[str, list[Contact]], last_day: int, days: int) -> Fraction | None:
+    """Return the share of the silent for `days` who come back within as long again; None where too few are followed."""
+    silences = []
+    for some in theirs.values():
+        when = sorted({contact.day for contact in some})
+        silences += [(b - a, True) for a, b in itertools.pairwise(when)]
+        silences.append((last_day - when[-1], False))
+    if sum(length >= 2 * days for length, _ in silences) < 20:
+        return None
+    stays = Fraction(1)
+    for length in range(days + 1, 2 * days + 1):
+        there = sum(one >= length for one, _ in silences)
+        stays *= 1 - Fraction(sum(s == (length, True) for s in silences), there)
+    return 1 - stays
 
 
 def outcome(theirs: Sequence[Contact], place: int, last_day: int, gap_days: int) -> str | None:
@@ -600,14 +643,16 @@ def contact_episodes(
     contacts: Sequence[dict[str, Any]], settings: Settings, histories: dict[str, History]
 ) -> list[Episode]:
     """Return the episodes on the contact clock: contact v and its history explain what happens at v + 1."""
-    study, last_day = read_activity(contacts, settings)
+    study, last_day, gap = read_activity(contacts, settings)
+    known = {customer.customer: customer for customer in study.customers}
     result = []
     for name, theirs in study.contacts.items():
         start = theirs[0].day
         customer = Customer(name, None, group_of(name, None), start, start, last_day, "censored")
+        customer = known.get(name, customer)
         labels = []
         for place in range(len(theirs)):
-            label = outcome(theirs, place, last_day, settings.gap_days)
+            label = outcome(theirs, place, last_day, gap)
             if label is None:
                 break
             labels.append(label)
@@ -630,7 +675,7 @@ def activity_day_episodes(
     contacts: Sequence[dict[str, Any]], settings: Settings, histories: dict[str, History]
 ) -> list[Episode]:
     """Return the episodes of an activity study in days since the first contact."""
-    study, _ = read_activity(contacts, settings)
+    study, _, _ = read_activity(contacts, settings)
     result = []
     for customer in study.customers:
         theirs = study.contacts[customer.customer]

@@ -321,7 +321,7 @@ def test_contact_clock():
     contacts = [contact("a", 0, "bad"), contact("a", 30, "good"), contact("a", 61)]
     contacts += [contact("b", number, "bad") for number in (50, 60, 65, 75)]
     contacts += [contact("c", 70), contact("d", 71), contact("e", 100, "good")]
-    settings = Settings(gap_days=30)
+    settings = Settings(gap_days=30, new_from=FIRST)
     histories = {"bad": oracle.bad_count(2), "week": oracle.contacts_within(6, edges=(1, 2))}
     assert spans(oracle.contact_episodes(contacts, settings, histories)) == [
         (1, 3, ("1", "1"), "defection"),
@@ -343,7 +343,7 @@ def test_day_clock_of_activity():
         ("c", 0, 30, "defection"),
         ("d", 0, 29, "censored"),
     ]
-    study, last_day = oracle.read_activity(contacts, Settings(gap_days=30))
+    study, last_day, _ = oracle.read_activity(contacts, Settings(gap_days=30))
     assert last_day == (FIRST + timedelta(days=100)).toordinal()
     assert study.customer_rows == {"kept": 4, "start = end": 1}
 
@@ -458,15 +458,13 @@ def test_contract_studies_add_up(study):
 @given(activity_studies())
 def test_activity_studies_add_up(study):
     contacts, customers, chosen = study
-    read, last_day = oracle.read_activity(contacts, chosen)
+    read, last_day, gap = oracle.read_activity(contacts, chosen)
     assert customers == []
     assert sum(read.contact_rows.values()) == len(contacts)
     by_day = oracle.activity_flows(contacts, chosen, HISTORIES, clock="day")
     assert check_flows(by_day) == len(read.customers)
     by_contact = oracle.activity_flows(contacts, chosen, HISTORIES)
-    labelled = [
-        some for some in read.contacts.values() if some[0].day <= last_day - chosen.gap_days
-    ]
+    labelled = [some for some in read.contacts.values() if some[0].day <= last_day - gap]
     assert check_flows(by_contact) == len(labelled) > 0
     # The first lapse is the same event on both clocks.
     events = [

@@ -37,9 +37,15 @@ pytestmark = pytest.mark.spark
 ENGINES = (*EVERY, "spark")
 SECTIONS = ("interactions", "moments", "retention")
 REFUSED = [name for name, case in CASES.items() if case.refused]
+TRIED = [name for name in REFUSED if name not in ("flag in words", "flag of 2")]  # one of a kind
 TYPED = ("end of dates with a far one", "score 99 among numbers", "flag in numbers")
 # what these say holds for a company of their own only
-ALONE = (*TYPED, "flag of 9 of the study", "at in 2099 that is declared")
+ALONE = (
+    *TYPED,
+    "flag of 9 of the study",
+    "at in 2099 that is declared",
+    "columns that cannot be what they are called",
+)
 PLAIN = [
     name
     for name, case in CASES.items()
@@ -112,7 +118,7 @@ def test_columns_of_types_that_are_not_text():
     assert audit.fact("customers who defected").count == 40
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", TRIED)
 def test_what_is_refused_is_refused_in_the_same_words(name):
     study, answers = CASES[name].study(), set()
     for engine in ENGINES:

@@ -247,6 +247,32 @@ def test_repeated_and_distinct_texts_are_read_alike():
     assert read_values(few[:0], "%d.%m.%Y", "UTC").height == 0
 
 
+@pytest.mark.parametrize(
+    ("fmt", "text"),
+    [
+        ("%d/%m/%Y %H:%M:%S", "05/02/2024 10:07:09"),
+        ("%d %b %Y %H:%M", "5 Feb 2024 10:07"),
+        ("%m/%d/%y %I:%M %p", "02/05/24 10:07 PM"),
+        ("%d%m%Y %H%M", "05022024 1007"),
+        ("%Y%m%dT%H%M%S", "20240205T100709"),
+        ("%H:%M %d/%m/%Y", "10:07 05/02/2024"),
+        ("%d/%m/%Y %H:%M %z", "05/02/2024 10:07 +0100"),
+    ],
+)
+def test_texts_with_slips_are_read_in_halves_as_in_one(fmt, text):
+    """A letter put in, taken away or changed: what is a time to the one is the same time to the other."""
+    slips = {text, f" {text} ", text.replace(" ", "  "), text.replace("T", " T")}
+    for place in range(len(text)):
+        slips |= {text[:place] + c + text[place + 1 :] for c in "019 :/AT"}
+        slips |= {text[:place] + c + text[place:] for c in "01 :T"} | {
+            text[:place] + text[place + 1 :]
+        }
+    texts = pl.Series([*sorted(slips), None])
+    whole = read_texts(texts, fmt, BERLIN)
+    assert read_values(texts, fmt, BERLIN).equals(whole)
+    assert 10 < whole["day"].count() < len(texts)
+
+
 def test_every_named_format_has_a_known_text():
     assert {fmt for _, fmt in READ} | {"mmddyyyy", "yyyymmddhhmm", "yyyymmddhhmmss"} >= set(NAMED)
     assert [directives(f) for f in ("yyyymmddhhmm", "%%Y")] == [["%Y", "%m", "%d", "%H", "%M"], []]

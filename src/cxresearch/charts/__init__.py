@@ -5,7 +5,7 @@
     base      what all charts share                 hazard_ratios  hazard ratios with intervals
     claims    the readings of a claim side by side  journey        touchpoints, moments, levels of service
     curves    how a share grows over time           scorecard      the scorecard, loyalty
-    renderer  how a chart leaves the kernel
+    renderer  how a chart leaves the kernel         silences       who comes back after a silence
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
@@ -17,6 +17,7 @@ from cxresearch.charts.curves import competing, curves, retention
 from cxresearch.charts.hazard_ratios import hazard_ratios
 from cxresearch.charts.journey import bad_moments, grades, perception_map, service_levels
 from cxresearch.charts.scorecard import loyalty_shift, scorecard
+from cxresearch.charts.silences import silences
 from cxresearch.claims.level_words import happening
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "scorecard",
     "service_levels",
     "shares",
+    "silences",
     "units",
 ]

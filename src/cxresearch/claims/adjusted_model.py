@@ -7,7 +7,7 @@ within a month. Terms are the contacts of the last 90 days, those so far, and th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from msgspec import structs
@@ -17,14 +17,23 @@ from cxresearch.claims.kinds import (
     HazardContrastReading,
     ModelComparisonReading,
     ModelReading,
+    ShareAtRiskReading,
+    ShareReading,
 )
 from cxresearch.claims.schema import Claim, make_history
 from cxresearch.claims.validation import features
 from cxresearch.estimators.shrinkage import shrunken_log_odds
-from cxresearch.histories import age_of_last, contact_count, contacts_within, grade_count
+from cxresearch.histories import (
+    age_of_last,
+    age_since,
+    contact_count,
+    contacts_within,
+    gap_before,
+    grade_count,
+)
 from cxresearch.histories.base import History, behind
 from cxresearch.histories.lookback import within_lookback
-from cxresearch.histories.recency import calendar_month
+from cxresearch.histories.recency import calendar_month, moment_age
 from cxresearch.records.follow_up import Window
 from cxresearch.risk.episodes import MONTH
 from cxresearch.risk.table import RiskTable
@@ -32,13 +41,15 @@ from cxresearch.study import Study
 
 CONTACTS, SO_FAR, RECENCY = "held_contacts", "held_so_far", "held_recency"
 SHARE, UNKNOWN, CALENDAR = "held_share", "held_unknown", "held_month"
+FRESH = "held_fresh"
 EARLIER_DAYS = 90  # what recent contacts are replaced by where the claim is about them: the same, so long before
+_RECENT = (7, 30, 60, 90)  # last days of the bands of how recently a customer was in touch
 # bands of contacts so far where proneness is held equal as well, or two descriptions of the past are compared
 _FINE = (1, 2, 3, 4, 5, 6, 8, 11, 15, 21, 30)
 _COARSE = (1, 3, 6, 11, 21)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """An analysis of a reading under a rival explanation; as it is written, by default.
 
@@ -48,6 +59,8 @@ class Variant:
         unknown: what moments without a grade count as: nothing, something to be held equal, or as of the grade that is
             asked about.
         event: another cause of leaving, as a negative control; empty for that of the reading.
+        own_gaps: whether each customer is compared with that customer alone: does the next contact come later after
+            such a contact (``now``), or after one before the last (``before``)?
         recent: of the moments asked about, only the age of the last one counts, up to so many days; 0 for all so far.
     """
 
@@ -55,6 +68,7 @@ class Variant:
     proneness: bool = False
     unknown: Literal["", "held equal", "as asked"] = ""
     event: str = ""
+    own_gaps: Literal["", "now", "before"] = ""
     recent: int = 0
 
 
@@ -68,12 +82,14 @@ class TableContext:
         window: of the log.
         lookback: whether histories go back over `lookback_days` instead of to the start, since few customers start
             within the log.
+        lapse_days: days of silence that are a lapse, where retention is derived from contacts; else 0.
     """
 
     study: Study
     fixed: tuple[str, ...]
     window: Window
     lookback: bool = False
+    lapse_days: int = 0
 
     def looks_back(self, reading: AnyReading) -> bool:
         """Whether the histories of a reading go back over the look-back only."""
@@ -135,11 +151,36 @@ def claim_histories(
         if variant.lead and how == "longer window":
             entry = {**entry, "days": int(entry["days"]) + variant.lead}
         history = make_history(f"claims.{claim.id}.histories.{name}", entry)
+        if setting.lapse_days and is_of_leavers(reading):
+            history = _before_silence(claim, name, entry, setting.lapse_days)
         history = setting.looked_back(reading, history)
         if variant.lead and how != "delayed":
             history = behind(history, variant.lead if how == "set back" else 0, lag)
         result[name] = history
     return result
+
+
+def is_of_leavers(reading: AnyReading) -> bool:
+    """Whether a reading describes what customers had lived through shortly before they left."""
+    return isinstance(reading, ShareAtRiskReading) or (
+        isinstance(reading, ShareReading) and bool(reading.exit_causes)
+    )
+
+
+def _before_silence(claim: Claim, name: str, entry: Mapping[str, Any], lapse_days: int) -> History:
+    """A history of the last so many days, as of the last contact before a lapse: they reach back over the silence.
+
+    What happens during the silence counts, and bands keep their names.
+    """
+    where = f"claims.{claim.id}.histories.{name}"
+    use, longer = entry.get("use"), dict(entry)
+    if use in ("age_of_last", "age_since"):
+        longer["edges"] = [edge + lapse_days for edge in entry["edges"]]
+    elif use == "contacts_within":
+        longer["days"] = entry["days"] + lapse_days
+    else:
+        return make_history(where, entry)
+    return replace(make_history(where, longer), levels=make_history(where, entry).levels)
 
 
 def held_histories(
@@ -150,6 +191,10 @@ def held_histories(
         return {}
     lag = setting.study.moments.blackout_days
     result: dict[str, History] = {}
+    is_shop = setting.study.retention.kind == "activity"
+    if is_shop and reading.after_days and reading.time_origin:
+        # contacts so soon after the origin are left out; on the clock of days, the days
+        result[f"{FRESH}_origin"] = age_since("problem", (reading.after_days,))
     if calendar:
         first, last = setting.window.first, setting.window.last
         result[CALENDAR] = calendar_month(first, (last - first) // MONTH + 1)
@@ -160,16 +205,27 @@ def held_histories(
     standard = {
         CONTACTS: contacts_within(90, (1, 3, 6)),
         SO_FAR: contact_count(_FINE),
-        RECENCY: age_of_last("any", (7, 30, 60, 90)),
+        RECENCY: _recency(setting, back),
     }
     for i, entry in enumerate(proneness_entries(claim, reading) if variant.proneness else ()):
         standard[f"{SHARE}_{i}"] = make_history("proneness", entry)
+    if variant.lead and is_shop:
+        for i, kind in enumerate(fresh_moments(claim, reading)):
+            age = moment_age(variant.lead, **kind)
+            result[f"{FRESH}_{i}"] = behind(setting.looked_back(reading, age), 0, lag)
     if variant.unknown == "held equal":
         standard[UNKNOWN] = grade_count("unknown", (1, 2, 3))
     for name, history in standard.items():
         wanted = setting.looked_back(reading, history)
         result[name] = behind(wanted, back, lag) if back else wanted
     return result
+
+
+def _recency(setting: TableContext, back: int) -> History:
+    """How recently a customer was in touch; at a contact itself, how long the gap before it was."""
+    if setting.study.retention.kind == "activity" and not back:
+        return gap_before(_RECENT)
+    return age_of_last("any", _RECENT)
 
 
 def proneness_entries(claim: Claim, reading: AnyReading) -> tuple[Mapping[str, Any], ...]:
@@ -244,6 +300,46 @@ def _grade_counted(entry: Mapping[str, Any]) -> str:
     """The grade whose moments a history counts; empty where it counts no grade."""
     use = entry.get("use")
     return "bad" if use == "bad_count" else str(entry["grade"]) if use == "grade_count" else ""
+
+
+CONDITIONS = (
+    "grade",
+    "attended",
+    "is_problem",
+    "handoff",
+    "respect",
+    "solutions",
+    "simplicity",
+    "responsibility",
+)
+
+
+def counted_contacts(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What contacts must be like that a history counts; None where it is no count of contacts of one kind.
+
+    Args:
+        entry: the history, as a claim writes it.
+    """
+    use = entry.get("use")
+    if use == "bad_count":
+        return {"grade": "bad"}
+    if use not in ("grade_count", "moment_count"):
+        return None
+    return {name: entry[name] for name in CONDITIONS if entry.get(name) is not None}
+
+
+def fresh_moments(claim: Claim, reading: AnyReading) -> tuple[dict[str, Any], ...]:
+    """The moments of which a contrast asks whether there was any so far; empty where it asks for how many.
+
+    With a lead on the clock of contacts, whoever had one of late is in no group: among those taken to have had none
+    they would hide what moments do, and if they alone were taken out of these, only leavers who show no sign would
+    be left there.
+    """
+    if not isinstance(reading, HazardContrastReading):
+        return ()
+    levels = {n for t in reading.contrast if t.endswith("]") for n in features(t)}
+    kinds = (counted_contacts(claim.histories.get(name, {})) for name in sorted(levels))
+    return tuple(kind for kind in kinds if kind)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from cxresearch.claims.adjusted_model import Variant
+from cxresearch.claims.compute_gaps import compute_own_gaps
 from cxresearch.claims.compute_incidence import compute_excess, compute_incidence
 from cxresearch.claims.compute_models import (
     compute_attributable_share,
@@ -26,7 +27,7 @@ from cxresearch.claims.kinds import (
 )
 from cxresearch.claims.results import Activity
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import contacts_spec
+from cxresearch.claims.table_specs import contacts_spec
 from cxresearch.estimators.concentration import worst_share
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.shares import share, share_at_risk
@@ -145,6 +146,8 @@ def compute(
         NotTestable: the data cannot give it.
         EstimationError: its model cannot be fitted.
     """
+    if variant.own_gaps:
+        return compute_own_gaps(context, claim, reading, earlier=variant.own_gaps == "before")
     match reading:
         case IncidenceReading():
             result = compute_incidence(context, claim, reading)

@@ -16,7 +16,7 @@ from cxresearch.claims.level_words import happening
 from cxresearch.claims.readings import TimeOrigin
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import TableSpec
+from cxresearch.claims.table_specs import TableSpec
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.excess import Excess, excess
@@ -69,11 +69,22 @@ def compute_incidence(
 def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incidence) -> int:
     if reading.horizon_days == "support":
         return min(int(curve.support), int(curve.times[-1]))
+    return _testable_horizon(context, reading)
+
+
+def _testable_horizon(context: EvaluationContext, reading: IncidenceReading | ExcessReading) -> int:
+    """The horizon of a reading, in days.
+
+    Raises:
+        NotTestable: nobody can have lapsed by then, where a lapse is a silence.
+    """
     horizon = _declared_horizon(context, reading.horizon_days)
-    gap = context.study.retention.gap_days
-    if gap is not None and horizon <= gap:
+    lapse = context.store.lapse
+    if lapse is not None and reading.event == "defection" and horizon <= lapse.days:
         raise NotTestable(
-            "short_follow_up", f"a horizon beyond the gap of {gap} days that defines a lapse"
+            "short_follow_up",
+            f"a horizon beyond the {lapse.days:,} days of silence that are a lapse: nobody lapses sooner "
+            "(the study's own is study.horizon_days)",
         )
     return horizon
 
@@ -118,7 +129,7 @@ def compute_excess(
         reading=reading,
         specs=tuple(specs),
         cohorts=cohorts,
-        horizon=_declared_horizon(context, reading.horizon_days),
+        horizon=_testable_horizon(context, reading),
     )
     spec, months = compared.closest()
     result = compared.estimate(spec, months, variant.lead)

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from cxresearch.claims.adjusted_model import (
     CALENDAR,
+    FRESH,
     Variant,
     adjusted_model,
     terms_of,
@@ -23,7 +24,7 @@ from cxresearch.claims.kinds import (
     ModelReading,
 )
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import TableSpec
+from cxresearch.claims.table_specs import TableSpec
 from cxresearch.claims.validation import features
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable
@@ -73,11 +74,6 @@ def compute_model_comparison(
     context: EvaluationContext, claim: Claim, reading: ModelComparisonReading
 ) -> RawEstimate:
     """How much better one description predicts who leaves than another; args and errors as `compute`."""
-    (spec,) = context.table_specs(claim, reading)
-    if isinstance(spec.clock, ContactClock):
-        raise NotTestable(
-            "other_kind", "an end of the relation: a comparison of models is about days"
-        )
     model = _model_input(context, claim, reading, AS_WRITTEN)
     result = compare_models(
         model.table,
@@ -153,6 +149,9 @@ def _model_input(
 ) -> _ModelInput:
     """The table of a model reading under a variant, with all that is held equal."""
     spec, table, widest = _table_with_cohorts(context, claim, reading, variant)
+    for name in [f.name for f in table.features if f.name.startswith(FRESH)]:
+        none, _, *others = table.feature(name).levels
+        table = table.where(**{name: [none, *others]})
     adjusted = adjusted_model(table, reading, terms_of(claim, reading, variant))
     table = _restricted(adjusted.table, reading, variant.lead)
     strata = tuple(s for s in spec.fixed if s in reading.strata)
@@ -261,7 +260,7 @@ def _restricted(table: RiskTable, reading: ModelReading, lead: int = 0) -> RiskT
         NotTestable: nobody left in it.
     """
     table = table.where(**reading.subset) if reading.subset else table
-    late = max(reading.after_days or 0, lead if table.clock != "contact" else 0)
+    late = 0 if table.clock == "contact" else max(reading.after_days or 0, lead)
     table = table.after(late) if late else table
     if table.flows.height == 0 or table.events(reading.event) == 0:
         raise NotTestable("no_such_data", "defections among customers seen from their start")

@@ -76,21 +76,28 @@ def missing_requirements(claim: Claim, study: Study, has: Collection[str]) -> di
     """
     result: dict[str, str] = {}
     if study.retention.kind not in claim.retention:
-        result[END] = "an end of the relation: retention is derived from the contacts alone"
-    had = {*(("segment",) if study.retention.segment else ()), *study.retention.described}
+        why = claim.without_contracts or "retention is derived from the contacts alone"
+        result[END] = f"an end of the relation: {why}"
+    named = study.described_by
+    section = "[customers]" if study.retention.kind == "activity" else "[retention]"
+    had = {*(("segment",) if named.segment else ()), *named.described}
     for name in claim.covariates:
-        if name == MARKETING and not study.retention.marketing:
+        if name == MARKETING and not named.marketing:
             result[name] = (
-                "marketing: name the columns that describe acquisition and campaigns under [retention], marketing"
+                f"marketing: name the columns that describe acquisition and campaigns under {section}, marketing"
             )
         if name != MARKETING and name not in had:
             where = "segment" if name == "segment" else "covariates"
-            result[name] = f"{name}: its column is not named under [retention], {where}"
+            result[name] = f"{name}: its column is not named under {section}, {where}"
     wanted = (claim.primary, *(claim.reading(r.reading) for r in claim.primary.requires))
     for reading in wanted:
         result |= _missing_columns(claim, reading, has)
-    if "household" in result and study.retention.cluster:
-        result["household"] = "households whose members are all in one part of the customers"
+    if "household" in result:
+        result["household"] = (
+            "households whose members are all in one part of the customers"
+            if named.cluster
+            else f"households: name the column under {section}, cluster"
+        )
     return result
 
 
@@ -167,7 +174,7 @@ def _with_terms_of_study(
 ) -> ModelReading:
     def spelt(terms: Sequence[str]) -> tuple[str, ...]:
         return tuple(
-            n for t in terms for n in (study.retention.marketing if t == MARKETING else (t,))
+            n for t in terms for n in (study.described_by.marketing if t == MARKETING else (t,))
         )
 
     terms = tuple(

@@ -173,6 +173,7 @@ class Claim(Section, frozen=True):
         readings: the numbers it can be read as.
         text: what is said with each verdict.
         retention: kinds of retention on which it makes sense.
+        without_contracts: why it makes no sense where retention is derived from contacts, and what would open it.
         covariates: names of fixed covariates, such as ``segment``, that readings name as terms.
         exposure: the history whose levels must all have enough expected events.
         at_lead: how a history is looked at when the last days are left aside: ``delayed`` (what happened takes effect
@@ -196,6 +197,7 @@ class Claim(Section, frozen=True):
     readings: tuple[AnyReading, ...]
     text: Text
     retention: tuple[str, ...] = _RETENTION
+    without_contracts: str = ""
     covariates: tuple[str, ...] = ()
     exposure: str | None = None
     at_lead: dict[str, AtLead] = msgspec.field(default_factory=dict)

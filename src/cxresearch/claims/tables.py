@@ -1,41 +1,23 @@
-"""The tables that readings need: what has to be counted, as data, and tables on demand."""
+"""The tables that readings need: counted in one go, and kept until they are needed no more."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from threading import Lock
-from typing import Any, assert_never
 
 import polars as pl
 
 from cxresearch.claims.adjusted_model import (
     TableContext,
-    Variant,
-    claim_histories,
-    held_histories,
-    uses_cohorts,
 )
-from cxresearch.claims.kinds import (
-    AnyReading,
-    AttributableShareReading,
-    ConcentrationReading,
-    ExcessReading,
-    FadingReading,
-    HazardContrastReading,
-    IncidenceReading,
-    ModelComparisonReading,
-    ShareAtRiskReading,
-    ShareReading,
-)
-from cxresearch.claims.readings import Comparison, CompetingEvent, TimeOrigin
-from cxresearch.claims.schema import Claim
+from cxresearch.claims.readings import Comparison
+from cxresearch.claims.table_specs import TableSpec
 from cxresearch.engines import Engine
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.histories import History, bad_count, contact_count
-from cxresearch.histories.base import Clock, ContactClock, DayClock
+from cxresearch.histories.base import Clock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.audit_values import Share
 from cxresearch.records.records import Records, read_records
@@ -44,7 +26,6 @@ from cxresearch.risk.agents import total as total_agents
 from cxresearch.risk.cache import Cache, RecordsSummary, opened
 from cxresearch.risk.episodes import (
     Episodes,
-    clock_of,
     episodes,
     fix_last_levels,
     grades_of,
@@ -52,177 +33,17 @@ from cxresearch.risk.episodes import (
     timeline,
     until,
 )
+from cxresearch.risk.gaps import GapTable, gap_table
+from cxresearch.risk.gaps import total as total_gaps
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import Study
 from cxresearch.utils.threads import map_in_threads
 
-Table = RiskTable | MatchedTable | AgentTable
+Table = RiskTable | MatchedTable | AgentTable | GapTable
 MOST_UNSEEN = 2 / 3  # of customers whose beginnings the log does not show
 AT_ONCE = 2  # parts worked on at once: most steps of a walk keep one core busy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableSpec:
-    """A table to be made: which histories, on which clock, and what is done with the episodes.
-
-    Attributes:
-        histories: the name a claim uses, and the history.
-        clock: ticks of the timeline.
-        fixed: fixed covariates to carry along.
-        time_origin: another origin of time.
-        cohorts: carry along the month in which a customer's clock began.
-        observed_from: nobody is at risk up to this day, where histories look back; None where they go to the start.
-        competing_event: a transition that ends the follow-up.
-        time_fixed: last levels as if they had held from the start.
-        compare: count matched customers instead of flows.
-        active_within: the history of contacts that comparators have, of a comparison.
-        contacts_by: count contacts by whom they were with, and by what else, instead of flows.
-    """
-
-    histories: tuple[tuple[str, History], ...]
-    clock: Clock
-    fixed: tuple[str, ...] = ()
-    time_origin: TimeOrigin | None = None
-    competing_event: CompetingEvent | None = None
-    time_fixed: bool = False
-    compare: Comparison | None = None
-    active_within: str = ""
-    contacts_by: tuple[str, tuple[str, ...]] | None = None
-    cohorts: bool = False
-    observed_from: int | None = None
-
-    @property
-    def key(self) -> str:
-        """What tells two tables apart."""
-        cuts = (
-            self.time_origin or "",
-            self.competing_event or "",
-            self.time_fixed,
-            self.compare,
-            self.active_within,
-            self.contacts_by,
-        )
-        return repr((*self._rows, *cuts))
-
-    @property
-    def rows(self) -> str:
-        """What tells the episodes apart that tables are counted from."""
-        return repr(self._rows)
-
-    @property
-    def _rows(self) -> tuple[Any, ...]:
-        named = [(name, history.name) for name, history in self.histories]
-        cut = (self.compare.history, self.compare.level) if self.compare else None
-        kept = (self.fixed, self.cohorts, self.observed_from)
-        return (named, self.clock.name, self.clock.lag, *kept, cut)
-
-
-def table_specs(
-    setting: TableContext,
-    claim: Claim,
-    reading: AnyReading,
-    variant: Variant = Variant(),  # noqa: B008  # frozen
-    *,
-    calendar: bool = False,
-) -> tuple[TableSpec, ...]:
-    """The tables a reading needs, its own first; the others tell whether events are enough.
-
-    Args:
-        setting: the study; its retention and blackout settle the clock, and strata that it lacks are left out.
-        claim: of the reading.
-        reading: to be computed.
-        variant: how it is looked at.
-        calendar: whether the month of the day is a term, since cohorts are too wide to hold it equal.
-
-    Raises:
-        NotTestable: a clock that the study does not have.
-    """
-    study, fixed = setting.study, setting.fixed
-    own = tuple(claim_histories(setting, claim, reading, variant).items())
-    given = tuple(name for name in reading.names() if name not in claim.histories)
-    for name in given:
-        if name not in fixed:
-            raise NotTestable("missing_column", f"{name}: no such covariate of its customers")
-    days = DayClock(0)
-    match reading:
-        case IncidenceReading():
-            origin, event = reading.time_origin, reading.competing_event
-            if origin is None:
-                lagged = DayClock(study.moments.blackout_days)
-                return (TableSpec(histories=own, clock=lagged, fixed=given, competing_event=event),)
-            reached = TableSpec(
-                histories=((origin.history, claim.history(origin.history)),), clock=days
-            )
-            return (
-                TableSpec(
-                    histories=own,
-                    clock=days,
-                    fixed=given,
-                    time_origin=origin,
-                    competing_event=event,
-                ),
-                reached,
-            )
-        case ExcessReading():
-            compared = [
-                TableSpec(
-                    histories=own,
-                    clock=days,
-                    fixed=_known(fixed, ("segment",)),
-                    compare=reading.compare,
-                    active_within=name,
-                    cohorts=True,
-                )
-                for name in reading.compare.active_within
-            ]
-            return (*compared, cohorts_spec())
-        case ShareReading() | ShareAtRiskReading():
-            spec = TableSpec(histories=own, clock=days, fixed=given)
-        case ConcentrationReading():
-            spec = TableSpec(histories=(), clock=days, contacts_by=(reading.of, reading.adjust_for))
-        case FadingReading():
-            spec = TableSpec(
-                histories=own, clock=clock_of(study), fixed=(*_known(fixed, reading.strata), *given)
-            )
-        case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
-            kept = (*_known(fixed, reading.strata), *given)
-            clock = clock_of(study)
-            by_contact = isinstance(clock, ContactClock)
-            by_month = uses_cohorts(reading)
-            months = calendar or (
-                by_contact and by_month
-            )  # there the months of contacts are strata
-            held = held_histories(setting, claim, reading, variant, calendar=months)
-            spec = TableSpec(
-                histories=(*own, *held.items()),
-                clock=clock.lagged(clock.lag + variant.lead) if variant.lead else clock,
-                fixed=kept,
-                time_origin=reading.time_origin,
-                time_fixed=reading.time_fixed,
-                cohorts=by_month and not by_contact,
-                observed_from=setting.observed_from(reading, variant.lead),
-            )
-        case _:
-            assert_never(reading)
-    return (spec,)
-
-
-def cohorts_spec() -> TableSpec:
-    """Customers by the month in which they started, which says what cohorts are joined."""
-    return TableSpec(histories=(), clock=DayClock(0), cohorts=True)
-
-
-def contacts_spec() -> TableSpec:
-    """Contacts and bad moments in all, for who has bad moments and who leaves."""
-    return TableSpec(
-        histories=(("contacts", contact_count()), ("bad", bad_count(1))), clock=DayClock(0)
-    )
-
-
-def _known(fixed: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(s for s in wanted if s in fixed)
 
 
 def count(
@@ -271,7 +92,10 @@ def _each(
 def _grades(wanted: Iterable[TableSpec]) -> tuple[int, ...] | None:
     """The grades of the contacts that any table looks at; None where all are."""
     result = [
-        None if c.contacts_by else grades_of((h for _, h in c.histories), c.clock) for c in wanted
+        None
+        if c.contacts_by or c.marks is not None
+        else grades_of((h for _, h in c.histories), c.clock)
+        for c in wanted
     ]
     return None if None in result else tuple(sorted({g for grades in result for g in grades or ()}))
 
@@ -292,6 +116,10 @@ def _part(
             try:
                 if spec.contacts_by:
                     result[key] = agent_table(records, *spec.contacts_by)
+                    continue
+                if spec.marks is not None:
+                    marks = {name: dict(values) for name, values in spec.marks}
+                    result[key] = gap_table(records, marks)
                     continue
                 with made:
                     line = lines.get(spec.clock) or timeline(records, spec.clock)
@@ -373,6 +201,8 @@ def _compared(
 
 
 def _total(tables: list[Table]) -> Table:
+    if isinstance(tables[0], GapTable):
+        return total_gaps([t for t in tables if isinstance(t, GapTable)])
     if isinstance(tables[0], AgentTable):
         return total_agents([t for t in tables if isinstance(t, AgentTable)])
     risk = [t for t in tables if isinstance(t, RiskTable)]
@@ -402,6 +232,7 @@ class TableStore:
         window: the log's own.
         fixed: names of the fixed covariates.
         available: what histories may read.
+        lapse: which silence counts as a lapse; None with contracts.
     """
 
     def __init__(
@@ -426,11 +257,12 @@ class TableStore:
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self.cache else self.cache.reading()
         result = result or self._read()
-        self.audit, self.window, self.fixed, self.available = (
+        self.audit, self.window, self.fixed, self.available, self.lapse = (
             result.audit,
             result.window,
             result.fixed,
             result.available,
+            result.lapse,
         )
 
     @property
@@ -488,7 +320,8 @@ class TableStore:
     @property
     def setting(self) -> TableContext:
         """What its tables depend on besides readings."""
-        return TableContext(self.study, self.fixed, self.window, self.lookback)
+        days = self.lapse.days if self.lapse else 0
+        return TableContext(self.study, self.fixed, self.window, self.lookback, days)
 
     def risk(self, spec: TableSpec) -> RiskTable:
         """The risk table of a specification.
@@ -506,6 +339,12 @@ class TableStore:
         assert isinstance(result, MatchedTable)
         return result
 
+    def gaps(self, spec: TableSpec) -> GapTable:
+        """The table of customers' own gaps; errors as `risk`."""
+        result = self._found(spec)
+        assert isinstance(result, GapTable)
+        return result
+
     def agents(self, spec: TableSpec) -> AgentTable:
         """The table of whom contacts were with; errors as `risk`."""
         result = self._found(spec)
@@ -521,7 +360,9 @@ class TableStore:
 
     def _read(self) -> RecordsSummary:
         records = self.records
-        result = RecordsSummary(records.audit, records.window, records.fixed, records.available)
+        result = RecordsSummary(
+            records.audit, records.window, records.fixed, records.available, records.lapse
+        )
         if self.cache:
             self.cache.keep_reading(result)
         return result

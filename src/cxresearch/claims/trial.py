@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
@@ -54,6 +55,9 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
     if row.verdict == "supported" and row.reason:
         remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
         sentence = sentence.extend(" ({remark}.)", "remark", remark)
+    silence = _describe_silence(context, primary) if row.verdict != "not testable" else ""
+    if silence:
+        sentence = sentence.extend(" {silence}", "silence", Words(silence))
     has_caution = bool(claim.text.caution) and naive_differs(claim, rows)
     caution = (
         fill_sentence(claim.text.caution, claim, row, base, results, is_finding=False)
@@ -72,6 +76,19 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         rivals=join_rivals(rivals, target.id) if target else (),
         declared=describe_declarations(context.study) if rivals else (),
     )
+
+
+def _describe_silence(context: EvaluationContext, reading: AnyReading) -> str:
+    """What leaving means where retention is derived from contacts; empty elsewhere."""
+    lapse = context.store.lapse
+    is_leaving = isinstance(reading, EventReading) and reading.event == "defection"
+    if lapse is None or not (is_leaving or is_of_leavers(reading)):
+        return ""
+    means = f"Leaving means {lapse.days:,} days of silence here"
+    returned = lapse.chosen.returned
+    if returned is None:
+        return f"{means}; the log is too short to tell how many come back after it."
+    return f"{means}; of those silent for so long, {returned:.0%} come back within as long again."
 
 
 def _compute_readings(

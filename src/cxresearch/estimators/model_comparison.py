@@ -15,6 +15,7 @@ from scipy import stats
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import fit_design
 from cxresearch.estimators.design import belongs, design
+from cxresearch.estimators.discrete import fit_grouped_design
 from cxresearch.estimators.influence import clusters_of, places, robust_error
 from cxresearch.estimators.results import CoxFit, Estimate, Result, Vector, estimate
 from cxresearch.risk.table import RiskTable
@@ -80,7 +81,7 @@ def compare_models(
     cause: str = "defection",
     level: float = 0.95,
 ) -> ModelComparison:
-    """Compare the maximised log partial likelihoods of two Cox models, per event.
+    """Compare the maximised log likelihoods of two models, per event: of Cox models, or for grouped time on contacts.
 
     A model with more parameters fits better by chance: its maximised log likelihood is too high by tr(J⁻¹V)/2, where J
     is its information and V the sum of squares of what clusters add to its score (half a unit per parameter where the
@@ -88,7 +89,7 @@ def compare_models(
     many parameters they have.
 
     Args:
-        table: a risk table with all features named, in days.
+        table: a risk table with all features named.
         a: terms of the first, as `cxresearch.cox` takes them.
         b: terms of the second; none of the first.
         common: terms in both models.
@@ -124,11 +125,14 @@ def compare_models(
         )
 
     every = [*a, *b, *common]
-    laid_out, clusters = design(table, every, strata, cause), clusters_of(table, [cause])
+    is_grouped = table.clock == "contact"
+    laid_out = design(table, every, strata, cause, every_time=is_grouped)
+    clusters = clusters_of(table, [cause])
 
     def fitted(terms: Sequence[str]) -> CoxFit:
         kept = np.isin(laid_out.term, [every.index(t) for t in terms])
-        return fit_design(
+        fit = fit_grouped_design if is_grouped else fit_design
+        return fit(
             laid_out.only(kept),
             table,
             common,

@@ -39,6 +39,7 @@ from cxresearch.histories.recency import (
     age_since,
     first_bad,
     first_contact,
+    gap_before,
     last_grade,
     last_grade_and_age,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "first_bad",
     "first_contact",
     "first_problem",
+    "gap_before",
     "grade_count",
     "graded_share",
     "had_gesture",

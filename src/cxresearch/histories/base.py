@@ -290,7 +290,9 @@ class DayClock:
 
 @dataclass(frozen=True, slots=True)
 class ContactClock:
-    """Ticks are contacts, in the order of time and, within one second, the worse grade first.
+    """Ticks are contacts that keep a customer active, in the order of time and, within a second, the worse grade first.
+
+    Other contacts take effect at the first such contact of the same day, or after it.
 
     With a lag, what happened at a contact takes effect before the first contact that is so many days later.
     """
@@ -301,14 +303,16 @@ class ContactClock:
     def with_ticks(self, moments: Frame, engine: Engine) -> Frame:
         """As `Clock.with_ticks`."""
         columns = moments.collect_schema().names()
-        more = (c for c in ("both", "leaving", *sorted(CONTACT_ATTRIBUTES)) if c in columns)
+        order = ("both", "leaving", "active", *sorted(CONTACT_ATTRIBUTES))
+        more = (c for c in order if c in columns)
         along = engine.along(
             "day", "second", "grade", *more
         )  # alike in all of them, any order is the same
-        x = moments.with_columns(one=nw.lit(1)).with_columns(nth=along.sum("one"))
-        return x.with_columns(tick=nw.col("day").cast(nw.Int64) * _CONTACTS + nw.col("nth")).drop(
-            "one", "nth"
-        )
+        one = nw.col("active") if "active" in columns else nw.lit(1)
+        x = moments.with_columns(one=one).with_columns(nth=along.sum("one"))
+        number = nw.when(nw.col("one") == 1).then(nw.col("nth")).otherwise(nw.lit(0))
+        tick = nw.col("day").cast(nw.Int64) * _CONTACTS + number
+        return x.with_columns(tick=tick).drop("one", "nth")
 
     def later(self, days: int) -> int:
         """As `Clock.later`."""

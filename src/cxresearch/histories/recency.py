@@ -22,7 +22,7 @@ from cxresearch.histories.base import (
     events_of_kind,
     graded_instant,
 )
-from cxresearch.histories.counts import grade_code
+from cxresearch.histories.counts import grade_code, wanted_values
 from cxresearch.records.contacts import GRADES
 from cxresearch.utils.checks import arguments
 
@@ -231,6 +231,124 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
     name = f"age_of_last({grade}, {list(edges)})"
     return _age(
         name, edges, hits, () if code is None else ("grade",), None if code is None else (code,)
+    )
+
+
+def moment_age(
+    days: int,
+    grade: str | None = None,
+    attended: bool | None = None,
+    is_problem: bool | None = None,
+    handoff: bool | None = None,
+    respect: str | None = None,
+    solutions: str | None = None,
+    simplicity: str | None = None,
+    responsibility: str | None = None,
+) -> History:
+    """Whether the last moment of a kind is up to some days old: ``none``, ``0-days``, older, or ``unknown``.
+
+    Args:
+        days: an age.
+        grade: as `moment_count`, and so are the others.
+        attended: see there.
+        is_problem: see there.
+        handoff: see there.
+        respect: see there.
+        solutions: see there.
+        simplicity: see there.
+        responsibility: see there.
+
+    Raises:
+        ArgumentError, EstimationError: as `moment_count`.
+    """
+    wanted = wanted_values(
+        {
+            "grade": grade,
+            "attended": attended,
+            "is_problem": is_problem,
+            "handoff": handoff,
+            "respect": respect,
+            "solutions": solutions,
+            "simplicity": simplicity,
+            "responsibility": responsibility,
+        }
+    )
+
+    def hits(past: Past) -> Frame:
+        x = past.moments
+        for column, value in wanted.items():
+            x = x.filter(nw.col(column) == value)
+        return x
+
+    kind = ", ".join(f"{name} {value}" for name, value in sorted(wanted.items()))
+    grades = (wanted["grade"],) if "grade" in wanted else None
+    return _age(f"moment_age({days}, {kind})", (days,), hits, tuple(wanted), grades)
+
+
+def active_age(edges: tuple[int, ...]) -> History:
+    """How many days ago the last contact was that keeps a customer active, in bands; else as `age_of_last`.
+
+    Args:
+        edges: the last day of each band.
+
+    Raises:
+        EstimationError: edges that do not rise.
+    """
+    return _age(
+        f"active_age({list(edges)})",
+        tuple(edges),
+        lambda past: past.moments.filter(nw.col("active") == 1),
+        (),
+        None,
+    )
+
+
+def gap_before(edges: tuple[int, ...] = (7, 30, 60, 90)) -> History:
+    """How many days lie between the last day with a contact and the one before it, in bands.
+
+    Args:
+        edges: the last day of each band; (7, 30) gives 0-7, 8-30, 31+.
+
+    Returns:
+        The history; ``none`` before the second day with a contact, ``unknown`` in its place if the log does not show a
+        customer's beginnings.
+
+    Raises:
+        EstimationError: edges that do not rise.
+
+    Example:
+        >>> import polars as pl
+        >>> import cxresearch as cx
+        >>> log = pl.DataFrame({"customer": "a", "at": [1, 4, 6], "grade": ["bad", "good", "bad"]})
+        >>> who = pl.DataFrame({"customer": ["a"], "start": [0], "end": [9]})
+        >>> window = {"log_from": 0, "log_until": 9}
+        >>> study = cx.study_from({"interactions": window}, interactions=log, retention=who)
+        >>> past = cx.histories.gap_before((2,))
+        >>> cx.episodes(study, past=past).to_polars().select("start", "stop", "past").rows()
+        [(0, 4, 'none'), (4, 6, '3+'), (6, 9, '0-2')]
+    """
+    arguments(edges=edges)
+    levels = ("none", *_age_names(tuple(edges)), "unknown")
+
+    def updates(past: Past) -> list[Frame]:
+        x = past.moments.with_columns(cx_before=past.along.shift("day", 1))
+        x = x.filter(nw.col("day") > nw.col("cx_before"))
+        gap = (nw.col("day") - nw.col("cx_before")).cast(nw.Int64)
+        return [x.select("customer", "tick", gap=gap)]
+
+    def level(run: Run) -> nw.Expr:
+        gap = run.column("gap")
+        none = nw.when(run.left_truncated == 1).then(nw.lit(len(levels) - 1)).otherwise(nw.lit(0))
+        seen = 1 + band(gap, tuple(e + 1 for e in edges))
+        return nw.when(gap.is_null()).then(none).otherwise(seen)
+
+    return History(
+        name=f"gap_before({list(edges)})",
+        levels=levels,
+        required_columns=(),
+        updates=updates,
+        fold={"gap": "last"},
+        code=level,
     )
 
 

@@ -64,7 +64,8 @@ class Timeline:
         if not histories:
             births = self._births().select("customer", "tick")
             if isinstance(self.clock, ContactClock):
-                firsts = self._moments.group_by("customer").agg(nw.col("tick").min())
+                numbered = self._moments.filter(ContactClock.number(nw.col("tick")) > 0)
+                firsts = numbered.group_by("customer").agg(nw.col("tick").min())
                 births = firsts.with_columns(tick=ContactClock.number(nw.col("tick")))
             return along.prepare(births)
         changes = {name: self._of(h).rename({"level": name}) for name, h in histories.items()}

@@ -283,7 +283,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
     clusters = result.fit.clusters
     assert clusters is not None  # of a fit with robust errors
     if result.table.clock == "contact":
-        chance = comes_back(result.table, records.study.retention.gap_days or 0, clusters)
+        chance = comes_back(result.table, records.lapse.days if records.lapse else 0, clusters)
     else:
         chance = still_there(result.table, info.horizon_days, clusters, info.min_cell)
     moved = {g: chance.change(*result.log_ratio(g)) for g in result.grades}

@@ -19,6 +19,7 @@ from cxresearch.records.contracts import MissingWords
 from cxresearch.records.dense_window import SeenWindow
 from cxresearch.records.files import SourceNote
 from cxresearch.records.follow_up import Window
+from cxresearch.records.lapses import Lapse
 from cxresearch.records.warnings import DataWarning
 from cxresearch.study import Study
 from cxresearch.study.validation import DATED_EVENT_COLUMNS
@@ -173,7 +174,7 @@ class Audit(Result):
         """
         check_state(folder)
         written = []
-        for table in ("interactions", "retention"):
+        for table in ("interactions", "retention", "customers"):
             path, rows = folder / f"{table}.csv", dict(self.quarantine).get(table)
             try:
                 if rows is None:
@@ -417,6 +418,23 @@ def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
         for c in wanted
         if c not in seen
     )
+
+
+def lapse_facts(lapse: Lapse) -> tuple[Fact, ...]:
+    """Which silence counts as a lapse, and how many of the silent come back."""
+    longer = f", longer than the {lapse.declared:,} declared" if lapse.days > lapse.declared else ""
+    note = (
+        f"the shortest tried of which fewer than one in twenty come back within as long again{longer}"
+        if lapse.is_certain
+        else "as declared; of none that was tried is it known that so few come back, so contrasts cannot be supported"
+    )
+    facts = [Fact("days of silence that count as a lapse", Count(lapse.days), note)]
+    for tried in lapse.tried:
+        name = f"silent for {tried.days:,} days who come back within as long again"
+        known = tried.returned is not None
+        at = Share(round((tried.returned or 0.0) * tried.silences), tried.silences)
+        facts += [Fact(name, at, "false lapses, by Kaplan and Meier")] if known else []
+    return tuple(facts)
 
 
 def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fact, ...]:

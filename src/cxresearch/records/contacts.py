@@ -115,6 +115,22 @@ def condition(
     )
 
 
+def active(
+    study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]
+) -> dict[str, nw.Expr]:
+    """``active``: 1 where a contact keeps a customer active; no column where every contact does.
+
+    Raises:
+        RuleError: the condition is refused.
+    """
+    sql = study.retention.active
+    if sql is None:
+        return {}
+    zone = study.interactions.time_zone
+    held = rules.rule(sql, "retention.active", schema, names=names, zone=zone).holds
+    return {"active": nw.when(held).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32)}
+
+
 def both(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[str, str]) -> nw.Expr:
     """Whether the rules call a row bad and good at once; it counts as bad."""
     settings = study.moments
@@ -194,7 +210,7 @@ def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
 
 
 def _available(study: Study, columns: Mapping[str, str]) -> frozenset[str]:
-    household = {"household"} if study.retention.cluster else set()
+    household = {"household"} if study.described_by.cluster else set()
     return (
         contact_attributes.available(study, columns) | dated_events.available(columns) | household
     )
@@ -381,6 +397,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             grade(study, visible, columns).alias("grade"),
             both(study, visible, columns).alias("both"),
             first_reason(tests, LOG_REASONS).alias("reason"),
+            **active(study, visible, columns),
             **more,
             **labels,
             **surveyed,
@@ -400,6 +417,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         dates=tuple(dates),
         labels=tuple(labels),
         available=available,
+        has_active=study.retention.active is not None,
         left_out=tuple(
             (name, str(schema[name]).lower(), needed)
             for name in contact_attributes.CONTACT_ATTRIBUTES
@@ -491,4 +509,7 @@ def _rule_columns(study: Study) -> set[str]:
     settings = study.moments
     written = [(settings.bad, "bad"), (settings.good, "good"), (settings.exclude, "exclude")]
     written += [(settings.neutral, "neutral")] if settings.neutral != "otherwise" else []
-    return {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
+    named = {c for sql, name in written if sql for c in rules.columns_of(sql, f"moments.{name}")}
+    if study.retention.active is not None:
+        named |= {*rules.columns_of(study.retention.active, "retention.active")}
+    return named

@@ -85,6 +85,7 @@ class Raw:
             `cxresearch.records.dated_events`.
         labels: of a log of contracts, the columns with what contacts are called, as text.
         available: of a log, what histories may read; see `available_columns`.
+        has_active: of a log, whether it says which contacts keep a customer active.
         left_out: of a log, attributes that the study does not name, whose columns cannot be what they are called: name,
             the type held, what would be needed.
         graded_by: of a log, how its contacts are graded, in words.
@@ -101,6 +102,7 @@ class Raw:
     dates: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     available: frozenset[str] = frozenset()
+    has_active: bool = False
     left_out: tuple[tuple[str, str, str], ...] = ()
     graded_by: str = ""
     missing: tuple[MissingWords, ...] = ()
@@ -168,7 +170,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     optional = ("cause", "segment", "cluster")
     columns = resolve(study, "retention", schema, {**wanted, **{c: c for c in kept}}, optional)
     check_types(schema, columns, "retention", fmt=settings.date_format)
-    _check_labels(schema, {c: columns[c] for c in (*declared, *kept)})
+    check_labels(schema, {c: columns[c] for c in (*declared, *kept)})
     if settings.date_format is None:
         _check_same_kind(engine, source, schema, {c: columns[c] for c in ("start", "end", *dates)})
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["start"]])
@@ -224,7 +226,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
     ]
     nothing = nw.lit(None).cast(nw.String)
     texts = {
-        c: _label(nw.col(columns[c]), schema[columns[c]], labels) if c in columns else nothing
+        c: label_text(nw.col(columns[c]), schema[columns[c]], labels) if c in columns else nothing
         for c in ("cause", "contract", "segment")
     }
     cluster = (
@@ -244,7 +246,7 @@ def read_customers(study: Study, engine: Engine) -> Raw:
         **texts,
         cluster=nw.coalesce(cluster, nw.col("cx_customer")),
         **{k: v.cast(nw.Int32) for k, v in days.items()},
-        **{c: _label(nw.col(columns[c]), schema[columns[c]], labels) for c in kept},
+        **{c: label_text(nw.col(columns[c]), schema[columns[c]], labels) for c in kept},
         reason=first_reason(tests, CUSTOMER_REASONS),
     )
     return Raw(source=source, table=table, dated=dated, ordered=ordered, missing=missing)
@@ -387,7 +389,7 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType, null_values: tuple[str, ..
     return nw.when((text != "") & ~is_missing(text, nw.String(), words)).then(text)
 
 
-def _label(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
+def label_text(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
     """What a customer is sorted by, as text, without blanks around it; null where it is empty or a word for nothing."""
     if dtype.is_float():
         column = nw.when(~column.is_nan()).then(column)
@@ -498,14 +500,21 @@ def check_types(
             )
 
 
-def _check_labels(schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]) -> None:
+def check_labels(
+    schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str], where: str = "retention"
+) -> None:
+    """Whether columns can sort customers.
+
+    Raises:
+        DataError: one cannot.
+    """
     for canonical, column in columns.items():
         dtype = schema[column]
         if not (
             dtype.is_numeric() or dtype in (nw.String, nw.Boolean, nw.Date, nw.Categorical, nw.Enum)
         ):
             raise DataError(
-                f"retention.{canonical}: the column {column!r} must hold text, numbers, booleans or dates, "
+                f"{where}.{canonical}: the column {column!r} must hold text, numbers, booleans or dates, "
                 f"holds {_called(dtype)}"
             )
 

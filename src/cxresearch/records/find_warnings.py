@@ -23,6 +23,7 @@ from cxresearch.records.contracts import CUSTOMER_REASONS, Raw
 from cxresearch.records.dated_events import KINDS
 from cxresearch.records.dense_window import SPAN, SeenWindow, dense_window
 from cxresearch.records.follow_up import DEFECTION, Window
+from cxresearch.records.lapses import Lapse
 from cxresearch.records.survey import Survey
 from cxresearch.records.warnings import DataWarning, Times, WarningValue
 from cxresearch.study import Study
@@ -35,6 +36,7 @@ OUTCOME = 0.01  # of the customers, where only those who left can be lost
 ONE = 0.05  # of the contacts, of a single customer
 MANY = 20.0  # times as many contacts as customers have on average
 TAIL = 1 / 3  # of a typical span
+MANY_CAME_BACK = 0.2  # of those who lapsed
 JUMP = 2.0  # times as often
 BEFORE = 182  # days that the last ones are compared with
 COINCIDE = 0.8  # of some events
@@ -90,6 +92,19 @@ def log_warnings(
                 key=f"interactions.{name}",
             )
             for name, held, wanted in raw.left_out
+        ),
+    )
+
+
+def lapse_warnings(lapse: Lapse, came_back: Share) -> tuple[DataWarning, ...]:
+    """Whether many of the lapsed come back, so that a lapse is hardly an end."""
+    if came_back.share <= MANY_CAME_BACK:
+        return ()
+    return (
+        DataWarning(
+            code="lapsed_came_back",
+            values=(("lapsed", came_back), ("days", Count(lapse.days))),
+            key="retention.gap_days",
         ),
     )
 
@@ -313,7 +328,8 @@ def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarnin
         (pl.col("rows") >= CASES) & (pl.col("near") >= COINCIDE * pl.col("rows"))
     )
     result = []
-    for label in close["label"].unique().sort():
+    seen = set()
+    for label in (f"{LABEL}{name}" for name in _LABEL_NAMES):
         of_label = close.filter(pl.col("label") == label)
         of_label = of_label.filter([fold(v) not in nothing for v in of_label["value"]])
         if of_label.is_empty():
@@ -321,6 +337,9 @@ def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarnin
         one, several = _LABEL_NAMES[label.removeprefix(LABEL)]
         what = one if of_label.height == 1 else several.format(of_label.height)
         near, rows = (int(of_label[c].sum()) for c in ("near", "rows"))
+        if (near, rows) in seen:
+            continue  # most likely the same contacts under another name
+        seen.add((near, rows))
         is_name = label != f"{LABEL}handoff"
         result.append(
             DataWarning(
@@ -370,7 +389,7 @@ def customer_warnings(
             and right >= FORETELL * n > guess
         ):
             key = "segment" if name == "segment" else "covariates"
-            if name in study.retention.marketing:
+            if name in study.described_by.marketing:
                 key = "marketing"
             result.append(
                 DataWarning(

@@ -173,17 +173,21 @@ def contract_follow_up(rows: Frame, settings: Retention, window: Window) -> Fram
     )
 
 
-def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Frame:
+def spells(
+    moments: Frame, gap_days: int, window: Window, engine: Engine, known_from: int | None = None
+) -> Frame:
     """Follow-up from contacts alone: the first stretch without a gap.
 
     A customer has lapsed when nothing follows a contact within `gap_days`. Only contacts at or before the end of the
     data minus the gap are labelled. The lapse is dated contact + gap (a stopping time); returns afterwards are ignored.
 
     Args:
-        moments: id, day, second, grade, cx_row.
+        moments: id, day, second, grade, cx_row; those that keep a customer active.
         gap_days: days.
         window: that of the log; its last day is the end of the data.
         engine: where the frames live.
+        known_from: customers first seen before this day may have been there before the log; all are taken to be new
+            when not given.
 
     Returns:
         One row per customer: id, start, entry, exit, event, left_truncated, cx_contacts (labelled ones up to the
@@ -207,6 +211,7 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
     counted = x.filter(nw.col("day") <= nw.coalesce("first_lapse", nw.lit(_FAR)))
     counted = counted.group_by("id").agg(cx_contacts=nw.col("labelled").sum().cast(nw.Int32))
     lapsed = ~nw.col("lapse").is_null()
+    unseen = nw.col("start") < (window.first if known_from is None else known_from)
     return per.join(counted, on="id").select(
         "id",
         nw.col("start").cast(nw.Int32),
@@ -214,7 +219,7 @@ def spells(moments: Frame, gap_days: int, window: Window, engine: Engine) -> Fra
         entry=nw.col("start").cast(nw.Int32),
         exit=nw.coalesce(nw.col("lapse") + gap_days, nw.lit(window.last)).cast(nw.Int32),
         event=nw.when(lapsed).then(nw.lit(DEFECTION)).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
-        left_truncated=nw.lit(0).cast(nw.Int32),
+        left_truncated=nw.when(unseen).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32),
         returned=nw.when(lapsed & (nw.col("last") > nw.col("lapse")))
         .then(nw.lit(1))
         .otherwise(nw.lit(0)),

@@ -76,7 +76,7 @@ def _window(study: Study, engine: Engine, raw: Raw, seen: Survey) -> tuple[Windo
     settings, kept, dated = study.interactions, study.retention, raw.dated
     check_literals(study, dated, "interactions", ("log_from", "log_until"))
     if kept.kind == "activity":
-        check_literals(study, dated, "retention", ("observed_until",))
+        check_literals(study, dated, "retention", ("observed_until", "new_from"))
     observed_until = kept.observed_until if not isinstance(kept.observed_until, str) else None
     start, end = day_number(settings.log_from), day_number(settings.log_until)
     if kept.kind == "activity" and end is None:

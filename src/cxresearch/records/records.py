@@ -19,6 +19,7 @@ from cxresearch.records.audit import (
     cause_facts,
     customer_facts,
     grade_facts,
+    lapse_facts,
     missing_facts,
     source_facts,
     tallied,
@@ -35,6 +36,7 @@ from cxresearch.records.contracts import (
     first_reason,
     read_customers,
 )
+from cxresearch.records.customer_table import about_customers
 from cxresearch.records.dated_events import dated_events_of
 from cxresearch.records.dense_window import SeenWindow
 from cxresearch.records.find_warnings import (
@@ -43,6 +45,7 @@ from cxresearch.records.find_warnings import (
     customer_warnings,
     event_warnings,
     label_warnings,
+    lapse_warnings,
     log_warnings,
     rejection_warnings,
     table_warnings,
@@ -55,6 +58,13 @@ from cxresearch.records.follow_up import (
     leveled,
     one_per_customer,
     spells,
+)
+from cxresearch.records.lapses import (
+    Lapse,
+    before_active,
+    choose_threshold,
+    count_silences,
+    known_from,
 )
 from cxresearch.records.log_window import check_literals, window_of_log
 from cxresearch.records.rejections import (
@@ -93,6 +103,7 @@ class Records:
         audit: every row accounted for.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
+        lapse: which silence counts as a lapse, where retention is derived from contacts; None with contracts.
         restricted_to: of which customers they are only, as of `cxresearch.records.restrict`; empty for all. Tables of
             such records are not kept.
 
@@ -119,6 +130,7 @@ class Records:
     names: Mapping[str, tuple[str, ...]]
     available: frozenset[str]
     audit: Audit
+    lapse: Lapse | None = None
     keeps_clusters: bool = False
     restricted_to: str = ""
 
@@ -360,7 +372,7 @@ def _activity(
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
-    gap = study.retention.gap_days or 0
+    declared, has_inactive = study.retention.gap_days or 0, study.retention.active is not None
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
@@ -368,9 +380,25 @@ def _activity(
         findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
         need_rows(study, engine, "interactions", log, findings, read, kept, raw=raw)
         fine = log.filter(nw.col("reason").is_null())
-        everyone = engine.keep(spells(fine, gap, window, engine))
-        observed = everyone.filter(nw.col("entry") < nw.col("exit"))
-        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned"))
+        active = fine.filter(nw.col("active") == 1) if has_inactive else fine
+        silences = count_silences(active, window, engine)
+        if not silences.at_risk[0]:
+            raise DataError(
+                f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
+                "names and words are compared as they are written"
+            )
+        lapse = choose_threshold(silences, declared, has_inactive=has_inactive)
+        gap, since = lapse.days, known_from(study, window)
+        everyone = engine.keep(spells(active, gap, window, engine, since))
+        if has_inactive:
+            log = engine.keep(before_active(log, everyone))
+            findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
+            fine = log.filter(nw.col("reason").is_null())
+    about = about_customers(study, engine, everyone)
+    with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
+        observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
+        customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
+        customers, levels = leveled(customers, about.fixed, engine)
         under = int(engine.collect(customers.select(nw.len())).item())
         if not under:
             raise DataError(
@@ -385,13 +413,15 @@ def _activity(
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
-        people = engine.collect(everyone.select(nw.len())).item()
+        people = engine.collect(about.everyone.select(nw.len())).item()
         lapsed = engine.collect(
             customers.select(
-                event=(nw.col("event") == 1).cast(nw.Int64).sum(), returned=nw.col("returned").sum()
+                event=(nw.col("event") == 1).cast(nw.Int64).sum(),
+                returned=nw.col("returned").sum(),
+                unseen=nw.col("left_truncated").sum(),
             )
         )
-    n, back = (int(lapsed[c].item() or 0) for c in ("event", "returned"))
+    n, back, unseen = (int(lapsed[c].item() or 0) for c in ("event", "returned", "unseen"))
     tally = tallied_log(engine, log)
     facts = (
         *source_facts(source_notes(study, engine)),
@@ -412,22 +442,30 @@ def _activity(
             if people > under
             else ()
         ),
+        Fact(
+            "customers seen only from after their start",
+            Share(unseen, under),
+            "first seen so early in the log that they may have been there before it: no counts, no first moments",
+        ),
+        *about.facts,
+        *lapse_facts(lapse),
         Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
         Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
     )
     audit = Audit(
         tables=tables,
-        read=(("interactions", read),),
-        kept=(("interactions", kept),),
-        findings=findings,
+        read=(("interactions", read), *about.read),
+        kept=(("interactions", kept), *about.kept),
+        findings=(*findings, *about.findings),
         facts=facts,
         warnings=(
             *log_warnings(study, raw, seen, days, window),
             *rejection_warnings(findings, {"interactions": read}),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
+            *lapse_warnings(lapse, Share(back, n)),
         ),
         graded_by=raw.graded_by,
-        quarantine=quarantine,
+        quarantine=(*quarantine, *about.quarantine),
     )
     return Records(
         study=study,
@@ -436,10 +474,11 @@ def _activity(
         dated_events=happened,
         customers=customers,
         window=window,
-        levels={},
+        levels=levels,
         names=raw.names,
         available=raw.available,
         audit=audit,
+        lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
     )
 
@@ -496,6 +535,7 @@ def _split_rejected(
         "grade": (0, len(GRADES) - 1),
         "both": (0, 1),
         "leaving": (0, 1),
+        **({"active": (0, 1)} if raw.has_active else {}),
         **contact_attributes.bounds(raw.attributes, raw.names),
     }
     labels = [*raw.labels, "near"] if raw.labels else []

@@ -18,7 +18,15 @@ from cxresearch.engines.duckdb_files import spill_folder
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.records import postgres
 from cxresearch.records.files import KINDS, FileReader, SourceNote
-from cxresearch.study import Interactions, Retention, Source, Study, Table, check_names
+from cxresearch.study import (
+    Customers,
+    Interactions,
+    Retention,
+    Source,
+    Study,
+    Table,
+    check_names,
+)
 from cxresearch.study import sql as queries
 from cxresearch.study.timestamps import is_number_format
 from cxresearch.study.validation import DATED_EVENT_COLUMNS
@@ -73,14 +81,14 @@ def _first_line(message: str, of: str) -> str:
 
 
 def open_source(study: Study, engine: Engine, where: str) -> Any:
-    """The raw table of ``interactions`` or ``retention``, on the engine.
+    """The raw table of ``interactions``, ``retention`` or ``customers``, on the engine.
 
     Raises:
         SourceError: no such file, a kind of file that is not known, or a file of another kind than its name suggests.
         StudyError: a variable without a value.
         RuleError: the query is refused.
     """
-    section: Interactions | Retention = getattr(study, where)
+    section: Interactions | Retention | Customers = getattr(study, where)
     _confine(study, engine)
     if where in study.frames:
         return _frame(study, engine, where)
@@ -93,12 +101,15 @@ def open_source(study: Study, engine: Engine, where: str) -> Any:
     return _file(study, engine, section, where, text)
 
 
-def _text_columns(section: Interactions | Retention) -> list[str]:
+def _text_columns(section: Interactions | Retention | Customers) -> list[str]:
     """The columns of a text file that are no numbers, whatever they look like: ids, labels, and times in a format."""
     if isinstance(section, Interactions):
         fmt = section.at_format
         times = [section.at, *(getattr(section, c) or c for c in DATED_EVENT_COLUMNS)]
         result = [section.customer]
+    elif isinstance(section, Customers):
+        labels = (section.cluster, section.segment, *section.described)
+        return [section.customer, *(c for c in labels if c)]
     else:
         fmt, times = section.date_format, [section.start, section.end]
         times += [c for c in (section.observed_from, section.observed_until) if isinstance(c, str)]
@@ -109,8 +120,7 @@ def _text_columns(section: Interactions | Retention) -> list[str]:
 
 def _confine(study: Study, engine: Engine) -> None:
     """Let an engine read what the study names, and nothing else."""
-    sections: tuple[Interactions | Retention | Table, ...]
-    sections = (study.interactions, study.retention, *study.tables.values())
+    sections = study.sections
     files: list[str] = []
     for template in (s.source for s in sections if s.source and not s.query):
         # a wrong name is an error where the file is opened
@@ -135,7 +145,8 @@ def table_rows(study: Study, engine: Engine) -> tuple[tuple[str, int], ...]:
 
 
 def _tables(study: Study, engine: Engine) -> dict[str, Any]:
-    given = [name for name in study.frames if name not in ("interactions", "retention")]
+    taken = ("interactions", "retention", *(("customers",) if study.has_customer_table else ()))
+    given = [name for name in study.frames if name not in taken]
     opened = {name: _frame(study, engine, name) for name in given}
     for name, table in study.tables.items():
         opened[name] = _table(study, engine, name, table, opened)
@@ -199,6 +210,7 @@ def source_notes(study: Study, engine: Engine) -> tuple[SourceNote, ...]:
     prepared = _PREPARED.get(engine, _Prepared())
     names = [*(f"tables.{name}" for name in study.tables), "interactions"]
     names += ["retention"] if study.retention.kind == "contract" else []
+    names += ["customers"] if study.has_customer_table else []
     read = [n for n in names if n not in study.frames]
     return tuple(note for name in read for note in prepared.notes.get(name, ()))
 
@@ -289,8 +301,7 @@ def _stored(study: Study, engine: Engine, template: str, field: str) -> Any:
 
 def input_files(study: Study) -> list[Path] | None:
     """Every file a study reads, in order; None if something else is read, or a file is not there."""
-    sections: tuple[Interactions | Retention | Table, ...]
-    sections = (study.interactions, study.retention, *study.tables.values())
+    sections = study.sections
     templates = [s.source for s in sections if s.source]
     served = any(s.source and s.query for s in sections)
     if (

@@ -132,6 +132,12 @@ SENTENCES = {
         "contacts are missing, or it was closed",
         "give as {key} the last day that all channels cover, if they are missing",
     ),
+    "lapsed_came_back": (
+        "{lapsed} of the customers who were silent for more than {days} days came back later: for many of them the "
+        "silence was no end",
+        "see what cxresearch gaps says of longer ones, and change {key}; claims are then about silence, not about "
+        "leaving",
+    ),
     "parallel_rows": (
         "{rows} rows of customers overlap with another row of the same customer, and are taken for parallel contracts: "
         "the customer leaves when the last one ends",

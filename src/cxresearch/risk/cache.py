@@ -24,22 +24,24 @@ import polars as pl
 from cxresearch.engines.flows import FLOWS
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.follow_up import Window
+from cxresearch.records.lapses import Lapse
 from cxresearch.records.sources import input_files
 from cxresearch.records.warnings import DataWarning
 from cxresearch.risk.agents import AgentTable
+from cxresearch.risk.gaps import GapTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write
 from cxresearch.utils.trust import check_state, is_signed, make_private, signature, signed, unsigned
 
-Table = RiskTable | MatchedTable | AgentTable
+Table = RiskTable | MatchedTable | AgentTable | GapTable
 KEPT = 8  # states of the inputs that are kept, the last ones used
 # Raise this number when the files of an earlier run would no longer be what a run today would write: when a field of a
 # stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
 # as after a correction of how something is counted. Files of another number are not read. A test in
 # `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
-FORMAT = 5
+FORMAT = 6
 _LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
@@ -55,12 +57,14 @@ class RecordsSummary:
         window: the log's own.
         fixed: names of the fixed covariates.
         available: what histories may read.
+        lapse: which silence counts as a lapse; None with contracts.
     """
 
     audit: Audit
     window: Window
     fixed: tuple[str, ...]
     available: frozenset[str]
+    lapse: Lapse | None = None
 
 
 class _Plain(msgspec.Struct, frozen=True):
@@ -78,6 +82,7 @@ class _Plain(msgspec.Struct, frozen=True):
     last: int
     fixed: tuple[str, ...]
     available: frozenset[str]
+    lapse: Lapse | None
 
 
 class Cache:
@@ -111,7 +116,11 @@ class Cache:
                 quarantine=held,
             )
             return RecordsSummary(
-                audit, Window(plain.first, plain.last), plain.fixed, plain.available
+                audit,
+                Window(plain.first, plain.last),
+                plain.fixed,
+                plain.available,
+                plain.lapse,
             )
         return None
 
@@ -132,6 +141,7 @@ class Cache:
             last=window.last,
             fixed=result.fixed,
             available=result.available,
+            lapse=result.lapse,
         )
         for table, frame in audit.quarantine:
             self._write(f"quarantine-{table}.parquet", frame)
@@ -151,6 +161,7 @@ class Cache:
                 "flows": RiskTable,
                 "spans": MatchedTable,
                 "counts": AgentTable,
+                "gaps": GapTable,
             }
             made = _made(next(kind for part, kind in kinds.items() if part in frames), fields)
             return made if _has_its_columns(made) else None
@@ -271,7 +282,7 @@ def _short(*parts: str) -> str:
 
 def _settings(study: Study) -> str:
     """The part of a study that says how its inputs are read and graded."""
-    sections = (study.interactions, study.moments, study.retention, study.tables)
+    sections = (study.interactions, study.moments, study.retention, study.customers, study.tables)
     return msgspec.json.encode(sections).decode()
 
 

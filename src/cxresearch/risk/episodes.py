@@ -324,7 +324,9 @@ def episodes(
         exclusions = (Exclusion(why, unseen),) if unseen else ()
     who = everyone.select(*_needed(contact), *fixed)
     levels = {name: records.levels[name] for name in fixed}
-    if observed_from is not None:
+    if contact:
+        who = _with_first_tick(records, who, observed_from)
+    elif observed_from is not None:
         who = who.with_columns(entry=nw.max_horizontal("entry", nw.lit(observed_from)))
         who = who.filter(nw.col("entry") < nw.col("exit"))
     if cohorts:
@@ -338,7 +340,7 @@ def episodes(
     x = x.with_columns(
         end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
         origin=nw.lit(0) if contact else nw.col("start"),
-        cx_first=nw.lit(0) if contact else nw.col("entry"),
+        cx_first=nw.col("cx_first") if contact else nw.col("entry"),
     )
     x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
     x = x.filter(
@@ -371,6 +373,18 @@ def episodes(
         engine=engine,
         exclusions=exclusions,
     )
+
+
+def _with_first_tick(records: Records, who: Frame, observed_from: int | None) -> Frame:
+    """Customers with ``cx_first``: how many contacts that keep them active they had before a day."""
+    if observed_from is None:
+        return who.with_columns(cx_first=nw.lit(0))
+    early = records.moments.filter(nw.col("day") < observed_from)
+    if "active" in early.collect_schema().names():
+        early = early.filter(nw.col("active") == 1)
+    counts = early.group_by("customer").agg(cx_early=nw.len())
+    x = who.join(counts, on="customer", how="left")
+    return x.with_columns(cx_first=nw.coalesce(nw.col("cx_early"), nw.lit(0))).drop("cx_early")
 
 
 def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:
@@ -429,7 +443,7 @@ def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None =
     x = x.with_columns(
         start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin")
     )
-    clock = f"days since {history} {level}"
+    clock = "contact" if eps.clock == "contact" else f"days since {history} {level}"
     if COHORT in eps.fixed:
         x = x.with_columns(_cohort(nw.col("cx_begin") + nw.col("origin")).alias(COHORT))
     return replace(
@@ -467,10 +481,16 @@ def first_reach(
             beyond=(too_far & ~on_the_day).cast(nw.Int64).sum(),
         )
     ).row(0, named=True)
+    at_once = "at the same contact" if eps.clock == "contact" else "on the same day"
+    gone = (
+        f"had no later contact that is followed when they reached {history} {level}"
+        if eps.clock == "contact"
+        else f"left on the day they reached {history} {level}"
+    )
     exclusions = (
-        Exclusion(f"left on the day they reached {history} {level}", int(counts["left"] or 0)),
+        Exclusion(gone, int(counts["left"] or 0)),
         Exclusion(
-            f"reached {history} {exclude_from} on the same day as {level}",
+            f"reached {history} {exclude_from} {at_once} as {level}",
             int(counts["beyond"] or 0),
         ),
     )

@@ -11,6 +11,7 @@
 from cxresearch.study.load import check_names, default_state, folder_of, read_study, study_from
 from cxresearch.study.settings import (
     LEVELS_OF_SERVICE,
+    Customers,
     Format,
     Interactions,
     Retention,
@@ -21,6 +22,7 @@ from cxresearch.study.settings import (
 
 __all__ = [
     "LEVELS_OF_SERVICE",
+    "Customers",
     "Format",
     "Interactions",
     "Retention",

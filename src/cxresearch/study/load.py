@@ -15,6 +15,7 @@ from cxresearch.errors import StudyError, nearest
 from cxresearch.study import settings, validation
 from cxresearch.study import settings as strict
 from cxresearch.study.settings import (
+    Customers,
     DecisionRules,
     Format,
     Interactions,
@@ -33,6 +34,7 @@ _SECTIONS: dict[str, type[Section]] = {
     "interactions": Interactions,
     "moments": MomentRules,
     "retention": Retention,
+    "customers": Customers,
     "decision": DecisionRules,
 }
 
@@ -157,8 +159,9 @@ def study_from(
         folder: where relative sources start.
         variables: values for ``${NAME}`` in sources.
         state: as `read_study`.
-        frames: frames by name, of Polars, pandas, Arrow or DuckDB; ``interactions`` and ``retention`` stand in for the
-            two sources, any other name can be used in a query.
+        frames: frames by name, of Polars, pandas, Arrow or DuckDB; ``interactions``, ``retention`` and, where
+            ``[customers]`` names columns, ``customers`` stand in for the sources; any other name can be used in a
+            query.
 
     Returns:
         The study, checked.
@@ -190,6 +193,7 @@ def study_from(
         interactions=section("interactions", Interactions),
         moments=section("moments", MomentRules),
         retention=section("retention", Retention),
+        customers=section("customers", Customers),
         decision=section("decision", DecisionRules),
         tables={k: _table(k, v) for k, v in tables.items()},
         claims=_claims(raw.get("claims", [])),
@@ -225,7 +229,8 @@ def _table(name: str, value: object) -> Table:
     )
 
 
-_SECTIONS_VARIANTS = ("info", "moments", "retention", "decision", "interactions")
+_OF_CUSTOMERS = ("segment", "cluster", "covariates", "marketing")
+_SECTIONS_VARIANTS = ("info", "moments", "retention", "customers", "decision", "interactions")
 
 
 def replace_settings(study: Study, **settings: Any) -> Study:
@@ -282,6 +287,10 @@ def _place(study: Study, key: str) -> tuple[str, str]:
         for s in _SECTIONS_VARIANTS
         if field in getattr(study, s).__struct_fields__ and given in ("", s)
     ]
+    if len(homes) > 1:  # of customers one section tells, which the kind of retention decides
+        is_shop = study.retention.kind == "activity"
+        unused = "retention" if is_shop and field in _OF_CUSTOMERS else "customers"
+        homes = [home for home in homes if home != unused or (is_shop and unused == "customers")]
     if len(homes) == 1:
         return homes[0], field
     if homes:

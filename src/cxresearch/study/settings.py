@@ -305,6 +305,9 @@ class Retention(Source, frozen=True, kw_only=True):
         marketing: those of them that describe acquisition and campaigns.
         null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
         gap_days: of an activity study: the days without a contact after which a customer has lapsed.
+        active: of an activity study: condition in SQL over the columns of the log: which contacts keep a customer
+            active, such as orders; all when not given.
+        new_from: of an activity study: customers first seen from this day on are known to be new.
         returns: what customers do who come back after a lapse: it is ignored.
     """
 
@@ -324,11 +327,38 @@ class Retention(Source, frozen=True, kw_only=True):
     covariates: tuple[str, ...] = ()
     marketing: tuple[str, ...] = ()
     gap_days: int | None = None
+    active: str | None = None
+    new_from: date | int | None = None
     returns: Literal["ignore"] = "ignore"
 
     @property
     def described(self) -> tuple[str, ...]:
         """Columns that describe a customer as of entry, besides the segment: covariates, and marketing."""
+        return tuple(dict.fromkeys((*self.covariates, *self.marketing)))
+
+
+class Customers(Source, frozen=True, kw_only=True):
+    """`[customers]`: what is known of customers, where there are no contracts; one row per customer.
+
+    Attributes:
+        customer: column: who it is.
+        segment: column: the segment of a customer.
+        cluster: column: customers who belong together, such as a household.
+        covariates: columns that describe customers as of their first contact.
+        marketing: those of them that describe acquisition and campaigns.
+        null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
+    """
+
+    customer: str = "customer"
+    segment: str | None = None
+    cluster: str | None = None
+    covariates: tuple[str, ...] = ()
+    marketing: tuple[str, ...] = ()
+    null_values: tuple[str, ...] = ()
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """Columns that describe a customer, besides the segment: covariates, and marketing."""
         return tuple(dict.fromkeys((*self.covariates, *self.marketing)))
 
 
@@ -352,6 +382,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         interactions: the log's source and columns.
         moments: rules that grade a contact.
         retention: the retention table's source and columns, or the gap that means a customer has lapsed.
+        customers: the table that describes customers where there are no contracts.
         decision: level and multiplicity.
         tables: named files and queries that the two sources may use.
         claims: claims of the study, as written.
@@ -374,6 +405,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     interactions: Interactions
     moments: MomentRules
     retention: Retention
+    customers: Customers
     decision: DecisionRules
     tables: dict[str, Table]
     claims: tuple[dict[str, Any], ...]
@@ -450,11 +482,27 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return _VARIABLE.sub(value, template)
 
     @property
+    def sections(self) -> tuple[Interactions | Retention | Customers | Table, ...]:
+        """All that name a source."""
+        return (self.interactions, self.retention, self.customers, *self.tables.values())
+
+    @property
+    def has_customer_table(self) -> bool:
+        """Whether a table describes customers where there are no contracts."""
+        named = self.customers
+        is_given = named.source is not None or named.query is not None
+        is_frame = "customers" in self.frames and named != Customers()
+        return self.retention.kind == "activity" and (is_given or is_frame)
+
+    @property
+    def described_by(self) -> Retention | Customers:
+        """The section that names segment, cluster and covariates of customers."""
+        return self.customers if self.retention.kind == "activity" else self.retention
+
+    @property
     def asks_server(self) -> bool:
         """Whether a query is put to a PostgreSQL server."""
-        sections: tuple[Interactions | Retention | Table, ...]
-        sections = (self.interactions, self.retention, *self.tables.values())
-        return any(s.source is not None and s.query is not None for s in sections)
+        return any(s.source is not None and s.query is not None for s in self.sections)
 
     def redact(self, text: str) -> str:
         """`text` with every variable's value turned back into ``${NAME}``: for whatever is printed or stored."""
@@ -465,6 +513,4 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         return variable(name, self.variables)
 
     def _templates(self) -> list[str]:
-        sections: tuple[Interactions | Retention | Table, ...]
-        sections = (self.interactions, self.retention, *self.tables.values())
-        return [s.source for s in sections if s.source]
+        return [s.source for s in self.sections if s.source]

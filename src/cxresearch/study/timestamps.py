@@ -79,6 +79,9 @@ _DIGITS = {
     "p": "am|pm",
     "z": "[+-][0-9]{2}:?[0-5][0-9]|(?-i:Z)",
 }
+_DAY_DIRECTIVES = {f"%{d}" for d in "YymdjbBaA"}
+# a day and a time of day of parts with two letters each
+_HALVES = re.compile("(?P<day>.*?[^ ])(?P<clock> (?:%[HIMSp]|[^%])+)")
 _PARTS = ["day", "second"]
 _NAMES = {
     "b": [m[:3] for m in _MONTHS],
@@ -155,11 +158,10 @@ def read_values(values: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
         As `read_texts`. Each distinct text is read once.
     """
     if not values.dtype.is_numeric():
-        distinct = values.unique()
-        if 2 * len(distinct) > len(values):
-            return read_texts(values, fmt, zone)
-        known = read_texts(distinct, fmt, zone).with_columns(x=distinct)
-        return values.to_frame("x").join(known, on="x", how="left", maintain_order="left")[_PARTS]
+        halves = _HALVES.fullmatch(strptime_format(fmt))
+        if halves is None or not set(directives(halves["day"])) <= _DAY_DIRECTIVES:
+            return _read_distinct(values, fmt, zone)
+        return _read_halves(values, fmt, zone, halves["day"], halves["clock"])
     if not values.dtype.is_integer():
         values = values.cast(pl.Float64)
     frame = values.to_frame("x")
@@ -176,6 +178,32 @@ def read_values(values: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
         x = pl.when(is_exact).then(x).cast(pl.Int64)
     texts = frame.select(x.cast(pl.String)).to_series()
     return read_texts(_padded(texts, fmt), fmt, zone)
+
+
+def _read_distinct(texts: pl.Series, fmt: str, zone: str) -> pl.DataFrame:
+    """`read_texts`, of each distinct text once where this is less work."""
+    distinct = texts.unique()
+    if 2 * len(distinct) > len(texts):
+        return read_texts(texts, fmt, zone)
+    known = read_texts(distinct, fmt, zone).with_columns(x=distinct)
+    return texts.to_frame("x").join(known, on="x", how="left", maintain_order="left")[_PARTS]
+
+
+def _read_halves(texts: pl.Series, fmt: str, zone: str, day: str, clock: str) -> pl.DataFrame:
+    """Texts with a day and a time of day: each half has fewer distinct texts than the whole.
+
+    Only texts whose time of day has the usual width are read so. Where both halves are read to their ends, the whole
+    would be read in the same way; all other texts are read as a whole.
+    """
+    width = len(re.sub("%.", "00", clock))
+    seconds = _read_distinct("1970-01-01" + texts.str.tail(width), f"%Y-%m-%d{clock}", zone)
+    result = _read_distinct(texts.str.head(-width), day, zone)
+    result = result.with_columns(second=seconds["second"])
+    rows = (texts.is_not_null() & (result["day"].is_null() | result["second"].is_null())).arg_true()
+    if rows.is_empty():
+        return result
+    others = _read_distinct(texts.gather(rows), fmt, zone)
+    return result.with_columns(result[part].scatter(rows, others[part]) for part in _PARTS)
 
 
 def formats_of(texts: pl.Series) -> tuple[str, ...]:

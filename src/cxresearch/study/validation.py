@@ -21,7 +21,15 @@ from cxresearch.study.timestamps import (
 from cxresearch.study.words import FALSE, TRUE, fold
 
 if TYPE_CHECKING:
-    from cxresearch.study.settings import Format, Interactions, Retention, Source, Study, Table
+    from cxresearch.study.settings import (
+        Customers,
+        Format,
+        Interactions,
+        Retention,
+        Source,
+        Study,
+        Table,
+    )
 
 CENTURY = 36_525
 LOSSY = "utf8-lossy"  # UTF-8 whose wrong bytes become a mark
@@ -38,6 +46,7 @@ DATED_EVENT_COLUMNS = (
     "complained_at",
     "posted_at",
 )
+_OF_CUSTOMERS = ("segment", "cluster", "covariates", "marketing")
 # names of columns that the pipeline adds
 RESERVED = {
     *(
@@ -211,37 +220,42 @@ def _retention(study: Study) -> Checks:
                 given, f"retention.{name}", "a column, a date such as 2024-12-31 or an integer day"
             )
     if kept.kind == "contract":
-        yield (
-            kept.gap_days is None,
-            'retention.gap_days belongs to kind = "activity"',
-            "retention.gap_days",
-        )
+        for field in ("gap_days", "active", "new_from"):
+            yield (
+                getattr(kept, field) is None,
+                f'retention.{field} belongs to kind = "activity"',
+                f"retention.{field}",
+            )
         yield (
             not kept.defection or kept.cause is not None,
             'retention.defection lists causes: name the column that holds them, as in cause = "reason"',
             "retention.defection",
         )
-        for field in ("covariates", "marketing"):
-            names: tuple[str, ...] = getattr(kept, field)
-            for name in names:
-                yield (
-                    name not in RESERVED and not name.startswith("cx_"),
-                    f"retention.{field}: {name!r} is a name that is used otherwise"
-                    f"{'; say segment = ' + repr(name) + ' instead' if name == 'segment' else '; rename that column'}",
-                    f"retention.{field}",
-                )
-            twice = [c for c in names if names.count(c) > 1]
-            yield (
-                not twice,
-                f"retention.{field} names {''.join(map(repr, twice[:1]))} twice",
-                f"retention.{field}",
-            )
+        yield from _described(kept, "retention")
+        yield (
+            study.customers == type(study.customers)(),
+            '[customers] belongs to kind = "activity": with contracts, [retention] names the segment, the cluster and '
+            "the covariates of customers",
+            "customers",
+        )
         return
+    yield from _described(study.customers, "customers")
+    yield (
+        study.has_customer_table or study.customers == type(study.customers)(),
+        "[customers] names no table: give a file (source = …) or a query (query = …) over [tables]",
+        "customers.source",
+    )
     yield (
         kept.gap_days is not None and 1 <= kept.gap_days <= CENTURY,
         'retention.kind = "activity" needs gap_days, the days without a contact after which a customer has lapsed: '
         f"a number from 1 to {CENTURY}, was {kept.gap_days}",
         "retention.gap_days",
+    )
+    yield _day(kept.new_from, "retention.new_from", "a date such as 2024-01-01 or an integer day")
+    yield (
+        kept.active is None or bool(kept.active.strip()),
+        "retention.active is empty: leave it out where every contact keeps a customer active",
+        "retention.active",
     )
     declared = (
         "source",
@@ -256,9 +270,10 @@ def _retention(study: Study) -> Checks:
     )
     written = ("sheet", "columns", "widths", "encoding")
     for name in (*declared, *written, "observed_from"):
+        instead = f"; name it under [customers], {name}" if name in _OF_CUSTOMERS else ""
         yield (
             not getattr(kept, name),
-            f'retention.{name} belongs to kind = "contract"',
+            f'retention.{name} belongs to kind = "contract"{instead}',
             f"retention.{name}",
         )
     yield (
@@ -268,10 +283,29 @@ def _retention(study: Study) -> Checks:
     )
 
 
+def _described(section: Retention | Customers, where: str) -> Checks:
+    """Covariates have names that nothing else has."""
+    for field in ("covariates", "marketing"):
+        names: tuple[str, ...] = getattr(section, field)
+        for name in names:
+            yield (
+                name not in RESERVED and not name.startswith("cx_"),
+                f"{where}.{field}: {name!r} is a name that is used otherwise"
+                f"{'; say segment = ' + repr(name) + ' instead' if name == 'segment' else '; rename that column'}",
+                f"{where}.{field}",
+            )
+        twice = [c for c in names if names.count(c) > 1]
+        yield (
+            not twice,
+            f"{where}.{field} names {''.join(map(repr, twice[:1]))} twice",
+            f"{where}.{field}",
+        )
+
+
 def _sources(study: Study) -> Checks:
-    names = (
-        ("interactions", "retention") if study.retention.kind == "contract" else ("interactions",)
-    )
+    names = ["interactions"]
+    names += ["retention"] if study.retention.kind == "contract" else []
+    names += ["customers"] if study.has_customer_table else []
     for name in names:
         section = getattr(study, name)
         sources = [section.source is not None, section.query is not None, name in study.frames]
@@ -288,7 +322,8 @@ def _sources(study: Study) -> Checks:
 
 
 def _tables(study: Study) -> Checks:
-    names = [*study.tables, *(f for f in study.frames if f not in ("interactions", "retention"))]
+    taken = ("interactions", "retention", *(("customers",) if study.has_customer_table else ()))
+    names = [*study.tables, *(f for f in study.frames if f not in taken)]
     for name in names:
         same = [n for n in names if n.lower() == name.lower()]
         yield (
@@ -313,14 +348,14 @@ def _tables(study: Study) -> Checks:
         yield from _written(table, f"tables.{name}")
 
 
-def _served(section: Interactions | Retention | Table) -> bool:
+def _served(section: Interactions | Retention | Customers | Table) -> bool:
     """Whether a section puts a query to a server."""
     source = section.source or ""
     is_address = source.startswith(_SERVERS) or re.fullmatch(_VARIABLE, source) is not None
     return is_address and section.query is not None
 
 
-def _server(section: Interactions | Retention | Table, field: str) -> Checks:
+def _server(section: Interactions | Retention | Customers | Table, field: str) -> Checks:
     source = section.source or ""
     if not source.startswith(_SERVERS):
         return

@@ -12,6 +12,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.decide import Region, Verdict, decide, is_outside
@@ -95,6 +97,8 @@ def study_facts(context: EvaluationContext) -> StudyFacts:
         lead_days=study.moments.lead_days,
         has_measured_grades=study.moments.grades == "measured",
         has_contracts=study.retention.kind == "contract",
+        lapse=context.store.lapse,
+        looks_back=context.store.lookback,
         unknown_share=unknown.share if isinstance(unknown, Share) else 0.0,
         other_exits=other.count if isinstance(other, Share) else 0,
     )
@@ -152,7 +156,9 @@ def apply_rivals(
     opened: set[str] = set()
     if row.verdict == "supported":
         opened = {
-            t.result.id for t in required if not t.explanation.leaves_support(t.outcomes, region)
+            t.result.id
+            for t in required
+            if not t.explanation.leaves_support(case.facts, t.outcomes, region)
         }
         ps = [p, *(x for t in required for x in t.explanation.p_of_support(t.outcomes))]
         p = max([x for x in ps if x is not None and not math.isnan(x)], default=p)
@@ -161,7 +167,7 @@ def apply_rivals(
         opened = {
             t.result.id
             for t in required
-            if not t.explanation.leaves_contradiction(t.outcomes, region, level)
+            if not t.explanation.leaves_contradiction(case.facts, t.outcomes, region, level)
         }
         alone = apply_joint_level(row, reading, joint)
         verdict, reason = alone.verdict, alone.reason
@@ -188,6 +194,8 @@ def _try_rival(
 ) -> _RivalOutcome | None:
     """A rival with the numbers of its analyses; None where there is no such rival in the study."""
     entry = rival_entries(case.claim)[explanation.id]
+    if entry.in_shops and not case.facts.has_contracts:
+        entry = structs.replace(entry, reason=entry.in_shops)
     outcomes = tuple(
         _compute_outcome(context, case, analysis) for analysis in explanation.plan(case, entry)
     )
@@ -254,11 +262,10 @@ def _why_open(row: ReadingResult, opened: Sequence[RivalOutcome], region: Region
     edges = region.edges
     parts = []
     for rival in opened:
-        doubtful = [r for r in rival.rows if r.verdict != row.verdict] or list(rival.rows)
+        doubtful = [r for r in rival.rows if r.verdict != row.verdict]
         numbers = "; ".join(_describe_row(r, edges) for r in doubtful)
-        parts.append(
-            f"{rival.title} ({rival.plain}) is not excluded" + (f": {numbers}" if numbers else "")
-        )
+        why = numbers or rival.reason.removesuffix(".")
+        parts.append(f"{rival.title} ({rival.plain}) is not excluded: {why}")
     together = (
         "among comparable customers the two go together, but "
         if row.verdict == "supported"

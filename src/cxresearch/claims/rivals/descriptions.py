@@ -38,12 +38,14 @@ class RivalEntry(Section, frozen=True):
             equal``: it is in the model itself; ``aliased``: the data cannot separate it from what the claim asks about;
             ``meaningless``: it explains nothing here.
         reason: why, in a sentence.
+        in_shops: the same where retention is derived from contacts, if it differs.
         readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
         lead_days: days that are left aside, of `already-leaving`; those of the study when not given.
     """
 
     status: Literal["required", "shown", "held equal", "aliased", "meaningless"]
     reason: str
+    in_shops: str = ""
     readings: tuple[str, ...] = ()
     lead_days: tuple[int, ...] = ()
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cxresearch.claims.adjusted_model import Variant, asked_grade, proneness_entries, recent_reading
+from cxresearch.claims.compute_gaps import gap_marks
 from cxresearch.claims.decide import IntervalDecision, Region, decide
 from cxresearch.claims.kinds import (
     AnyReading,
@@ -25,6 +26,7 @@ from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.estimators.contrasts import e_value
 from cxresearch.estimators.results import at_level
+from cxresearch.records.lapses import Lapse
 
 MANY_UNKNOWN = 0.2  # of moments without a grade: above, it matters who answers
 MOST_UNKNOWN = (
@@ -43,6 +45,8 @@ class StudyFacts:
         lead_days: how many days ahead customers may decide to leave, ascending; empty where they leave at once.
         has_measured_grades: whether grades are measured, not given by customers.
         has_contracts: whether the end of a relation is known.
+        lapse: which silence counts as a lapse, where it is not.
+        looks_back: whether histories look back over some days instead of to the start.
         unknown_share: the share of moments without a grade.
         other_exits: how many customers left for another cause than defection.
     """
@@ -50,6 +54,8 @@ class StudyFacts:
     lead_days: tuple[int, ...]
     has_measured_grades: bool
     has_contracts: bool
+    lapse: Lapse | None
+    looks_back: bool
     unknown_share: float
     other_exits: int
 
@@ -148,21 +154,25 @@ class RivalExplanation:
             return entry.status, entry.reason
         return self._status_if_required(case.facts, entry, rows)
 
-    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
         """Whether a supported reading stays so: every interval is inside; without an analysis it does not.
 
         Args:
+            facts: of the study.
             outcomes: of its analyses.
             region: of the claim.
         """
         return bool(outcomes) and all(o.row.verdict == "supported" for o in outcomes)
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """Whether a contradicted reading stays so: no analysis speaks for it.
 
         Args:
+            facts: of the study.
             outcomes: of its analyses.
             region: of the claim.
             level: confidence level that a contradiction needs.
@@ -204,7 +214,7 @@ class AlreadyLeaving(RivalExplanation):
     __slots__ = ()
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """As of any, and the interval with the longest lead is wholly outside."""
         longest = self._longest(outcomes)
@@ -212,7 +222,7 @@ class AlreadyLeaving(RivalExplanation):
             e = longest.row.estimate
             if e is None or decide(at_level(e, level), region).verdict != "contradicted":
                 return False
-        return super().leaves_contradiction(outcomes, region, level)
+        return super().leaves_contradiction(facts, outcomes, region, level)
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
         """That of the longest lead."""
@@ -243,10 +253,12 @@ class Temperament(RivalExplanation):
 
     __slots__ = ()
 
-    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
         """As of any; where a short effect is looked for, by either analysis at half the error."""
         if not any(o.analysis.variant.recent for o in outcomes):
-            return super().leaves_support(outcomes, region)
+            return super().leaves_support(facts, outcomes, region)
         return any(
             o.decision is not None
             and o.row.estimate is not None
@@ -256,12 +268,12 @@ class Temperament(RivalExplanation):
         )
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """As of any, and no short effect shows."""
         recent = [o for o in outcomes if o.analysis.variant.recent]
         others = [o for o in outcomes if not o.analysis.variant.recent]
-        return super().leaves_contradiction(others, region, level) and all(
+        return super().leaves_contradiction(facts, others, region, level) and all(
             o.row.verdict != "supported" for o in recent
         )
 
@@ -332,14 +344,16 @@ class OtherExits(RivalExplanation):
 
     __slots__ = ()
 
-    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
         """A control can be computed, and none shows a difference to the side of the claim."""
         above, below = self._differences(outcomes)
         has_control = any(o.row.estimate for o in outcomes)
         return has_control and not (above if region.is_upward else below)
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """No control shows a difference to the other side, which would hide an effect."""
         above, below = self._differences(outcomes)
@@ -371,7 +385,11 @@ class OtherExits(RivalExplanation):
 
 
 class Pace(RivalExplanation):
-    """Customers who buy rarely look as if they had left: keeps every support open where ends are not known."""
+    """Customers who buy rarely look as if they had left: each customer's own gaps must tell the same.
+
+    Support also needs a silence of which few enough lapses are false. Own gaps can support and never contradict: what
+    drives customers away lengthens the gaps of those who come back by little.
+    """
 
     __slots__ = ()
 
@@ -379,15 +397,55 @@ class Pace(RivalExplanation):
         """Only where the end of a relation is derived from contacts."""
         return not facts.has_contracts
 
-    def leaves_support(self, outcomes: Sequence[Outcome], region: Region) -> bool:
-        """Never."""
-        return False
+    def leaves_support(
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
+    ) -> bool:
+        """Where few lapses are false and own gaps support it, too."""
+        is_certain = facts.lapse is not None and facts.lapse.is_certain
+        return is_certain and super().leaves_support(facts, outcomes, region)
+
+    def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
+        """That of a test to one side, as own gaps can support only."""
+        return [o.decision.p / 2 for o in outcomes if o.decision]
 
     def leaves_contradiction(
-        self, outcomes: Sequence[Outcome], region: Region, level: float
+        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
-        """Always."""
-        return True
+        """Where few lapses are false, nothing that may drive customers away is missing, and own gaps do not object."""
+        lapse = facts.lapse
+        is_clear = lapse is not None and lapse.is_certain and not lapse.has_inactive
+        is_clear = is_clear and not facts.looks_back
+        return is_clear and not any(o.row.verdict == "supported" for o in outcomes)
+
+    def _status_if_required(
+        self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
+    ) -> tuple[RivalStatus, str]:
+        why = [entry.reason]
+        lapse = facts.lapse
+        if lapse is not None and not lapse.is_certain:
+            why.append(_describe_false_lapses(lapse))
+        if lapse is not None and lapse.has_inactive:
+            why.append(
+                "What happens between the last contact that keeps a customer active and a lapse is not in the number, "
+                "so it does not speak against the claim."
+            )
+        if facts.looks_back:
+            why.append(
+                "Histories look back over some days only: customers without such a moment in these may have had older "
+                "ones, so that a small difference does not speak against the claim."
+            )
+        if not rows:
+            why.append("No single contact is such a moment, so a customer's own gaps cannot tell.")
+        return "required", " ".join(why)
+
+    def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
+        reading = hazard_reading(case.claim, case.reading)
+        if case.facts.has_contracts or reading is None or not gap_marks(case.claim, reading):
+            return
+        label = (
+            "how much later customers come back after such a moment than they themselves did before"
+        )
+        yield Analysis(self.id, label, reading, Variant(own_gaps="now"))
 
 
 class Unseen(RivalExplanation):
@@ -420,6 +478,18 @@ EXPLANATIONS: tuple[RivalExplanation, ...] = (
     Pace("pace"),
     Unseen("unseen"),
 )
+
+
+def _describe_false_lapses(lapse: Lapse) -> str:
+    """Why no silence is known to be an end."""
+    known = [t for t in lapse.tried if t.is_known]
+    if not known:
+        return f"The log is too short to tell how many come back after {lapse.declared:,} days of silence."
+    longest = known[-1]
+    return (
+        f"Of customers silent for {longest.days:,} days, {longest.returned:.0%} come back within as long again, so a "
+        "silence is not known to be an end."
+    )
 
 
 def hazard_reading(claim: Claim, reading: AnyReading) -> AnyReading | None:

@@ -1,0 +1,103 @@
+"""Every customer's gaps between contacts: what a customer is compared with who is compared with nobody else.
+
+A gap goes from one day with a contact that keeps the customer active to the next such day; the last one is censored at
+the end of the log. A gap is marked by how many moments of a kind the customer had had when it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import narwhals.stable.v2 as nw
+import polars as pl
+
+from cxresearch.records.audit_values import Day
+from cxresearch.records.records import Records
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import Result
+
+MOST_CUSTOMERS = 50_000  # they have gaps enough for any question; taken by the digest of their ids
+Marks = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class GapTable(Result):
+    """Gaps between contacts; tables of disjoint customers add up.
+
+    Attributes:
+        gaps: a row per gap: customer, cluster, number (of the day with a contact, from 1), day (on which it begins),
+            days (how long it is), ended (1, or 0 if it is censored), and for each mark, in a column of its name, how
+            many such contacts the customer was seen to have up to and on that day.
+        marks: names of the marks.
+        is_dated: whether days are dates, so that they have a month and a quarter.
+    """
+
+    gaps: pl.DataFrame
+    marks: tuple[str, ...]
+    is_dated: bool
+
+    def to_polars(self) -> pl.DataFrame:
+        """The gaps, as `gaps`."""
+        return self.gaps
+
+    def __repr__(self) -> str:
+        customers = self.gaps["customer"].n_unique()
+        return f"GapTable({self.gaps.height:,} gaps of {customers:,} customers)"
+
+    def _repr_html_(self) -> str:
+        ended = int(self.gaps["ended"].sum())
+        rows = [
+            ("customers", f"{self.gaps['customer'].n_unique():,}"),
+            ("gaps that ended", f"{ended:,}"),
+            ("gaps that last at the end of the log", f"{self.gaps.height - ended:,}"),
+        ]
+        return html_table("Gaps between contacts", ("what", "how many"), rows)
+
+
+def gap_table(records: Records, marks: Marks) -> GapTable:
+    """The gaps of the customers of some records, of the first 50,000 of them if there are more.
+
+    Args:
+        records: of a study whose retention is derived from contacts.
+        marks: name of a mark to the values that columns of a contact must have.
+    """
+    engine, window = records.engine, records.window
+    x = records.moments.filter(nw.col("customer") < MOST_CUSTOMERS)
+    has_inactive = "active" in x.collect_schema().names()
+    hits = {}
+    for name, wanted in marks.items():
+        holds = nw.lit(True)
+        for column, value in wanted.items():
+            holds = holds & (nw.col(column) == value)
+        hits[f"cx_{name}"] = nw.when(holds).then(nw.lit(1)).otherwise(nw.lit(0))
+    active = nw.col("active") if has_inactive else nw.lit(1)
+    x = x.with_columns(cx_active=active, **hits)
+    x = x.group_by("customer", "day").agg(
+        nw.col("cx_active").max(), *(nw.col(name).sum() for name in hits)
+    )
+    who = records.customers.select("customer", "cluster")
+    x = x.lazy().join(who.lazy(), on="customer")
+    rows = engine.collect(x.select("customer", "cluster", "day", "cx_active", *hits))
+    rows = rows.sort("customer", "day").with_columns(
+        pl.col(f"cx_{name}").cum_sum().over("customer").alias(f"cx_{name}") for name in marks
+    )
+    rows = rows.filter(pl.col("cx_active") == 1)
+    following = pl.col("day").shift(-1).over("customer")
+    rows = rows.with_columns(
+        number=pl.int_range(pl.len()).over("customer") + 1,
+        days=(following.fill_null(window.last) - pl.col("day")),
+        ended=following.is_not_null(),
+    ).filter(pl.col("days") > 0)
+    kept = rows.select(
+        pl.col("customer", "cluster", "number", "day", "days").cast(pl.Int32),
+        pl.col("ended").cast(pl.Int8),
+        *(pl.col(f"cx_{name}").cast(pl.Int32).alias(name) for name in marks),
+    )
+    begins = records.audit.fact("log from")
+    return GapTable(kept, tuple(marks), isinstance(begins, Day) and begins.is_dated)
+
+
+def total(tables: Sequence[GapTable]) -> GapTable:
+    """The table of the customers of all; they must have the same marks."""
+    return replace(tables[0], gaps=pl.concat([t.gaps for t in tables]))

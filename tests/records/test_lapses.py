@@ -1,0 +1,146 @@
+"""Which silence counts as a lapse, and who is known to be new."""
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+import cxresearch as cx
+from cxresearch.errors import DataError
+from cxresearch.records.lapses import (
+    SilenceCurve,
+    candidates,
+    choose_threshold,
+    measure,
+)
+from cxresearch.records.records import read_records
+
+
+def curve(ended: dict[int, int], still: dict[int, int], days: int = 400) -> SilenceCurve:
+    """A curve of silences by length: those that ended, and those that last at the end of the log."""
+    both = np.zeros((2, days), np.int64)
+    for row, counts in enumerate((ended, still)):
+        for length, n in counts.items():
+            both[row, length] = n
+    return SilenceCurve(ended=both[0], open=both[1])
+
+
+def test_the_share_that_comes_back_counts_those_still_silent_as_long_as_they_are_seen():
+    # 100 are silent for more than 10 days: 20 come back on day 15; 40 of the other 80 are seen up to day 17;
+    # of the 40 left, 10 come back on day 18: 1 - 80/100 * 30/40
+    seen = curve({5: 300, 15: 20, 18: 10}, {17: 40, 390: 30})
+    share, se = seen.returned(10, 10)
+    assert share == pytest.approx(0.4)
+    # Greenwood: S^2 (20/(100*80) + 10/(40*30))
+    assert se == pytest.approx(0.6 * np.sqrt(20 / 8000 + 10 / 1200))
+    assert measure(seen, 10).silences == 100
+    assert measure(seen, 10).followed == 30
+
+
+def test_a_log_that_is_too_short_tells_nothing():
+    assert measure(curve({5: 300}, {100: 500}, days=150), 90).returned is None
+    # 19 are followed for twice as long: too few for a share
+    few = measure(curve({}, {100: 500, 181: 19}), 90)
+    assert (few.returned, few.is_known) == (0.0, False)
+
+
+def test_the_shortest_threshold_with_few_false_lapses_counts():
+    # after 30 days a tenth comes back within 30 more, after 60 days one in a hundred within 60 more
+    seen = curve({10: 500, 40: 100, 70: 9}, {399: 891})
+    lapse = choose_threshold(seen, 30)
+    assert [t.days for t in lapse.tried] == [30, 60, 120]
+    assert (lapse.days, lapse.is_certain) == (60, True)
+    assert lapse.chosen.returned == pytest.approx(0.01)
+    none = choose_threshold(curve({40: 100, 70: 100, 150: 100}, {399: 700}), 30)
+    assert (none.days, none.is_certain) == (30, False)
+
+
+def test_no_threshold_beyond_a_year_is_tried_but_the_declared_one():
+    assert candidates(90) == (90, 180, 360)
+    assert candidates(180) == (180, 360)
+    assert candidates(400) == (400,)
+
+
+def shop(rows: list[tuple[str, str, str]], **retention: object) -> cx.Study:
+    """A shop of contacts (customer, day, kind), from 1 January to 31 December 2024."""
+    log = pl.DataFrame(rows, schema=["customer", "at", "kind"], orient="row")
+    return cx.study_from(
+        {
+            "interactions": {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)},
+            "moments": {"bad": "kind = 'complaint'", "neutral": "otherwise"},
+            "retention": {"kind": "activity", "gap_days": 30, **retention},
+        },
+        interactions=log,
+    )
+
+
+def people(study: cx.Study) -> dict[str, tuple[str, str, int, int]]:
+    """Customer to entry, exit, event and whether they may have been there before the log."""
+    records = read_records(study)
+    rows = records.engine.collect(records.customers).sort("id")
+    as_date = (pl.from_epoch(pl.col(c), time_unit="d").cast(pl.String) for c in ("entry", "exit"))
+    columns = rows.select("id", *as_date, "event", "left_truncated")
+    return {r[0]: r[1:] for r in columns.iter_rows()}
+
+
+def test_customers_first_seen_within_a_gap_of_the_beginning_may_have_been_there_before():
+    rows = [
+        ("a", "2024-01-31", "order"),
+        ("b", "2024-02-01", "order"),
+        ("c", "2024-01-01", "order"),
+    ]
+    assert {name: row[3] for name, row in people(shop(rows)).items()} == {"a": 1, "b": 0, "c": 1}
+    known = people(shop(rows, new_from=date(2024, 1, 31)))
+    assert {name: row[3] for name, row in known.items()} == {"a": 0, "b": 0, "c": 1}
+
+
+def test_a_complaint_keeps_nobody_active():
+    rows = [
+        ("a", "2024-03-01", "order"),
+        ("a", "2024-03-20", "complaint"),
+        ("a", "2024-04-10", "complaint"),  # after the lapse
+        ("b", "2024-02-01", "complaint"),  # before the first order
+        ("b", "2024-03-01", "order"),
+        ("b", "2024-03-25", "order"),
+        ("c", "2024-03-01", "complaint"),  # never ordered
+    ]
+    every, orders = shop(rows), shop(rows, active="kind = 'order'")
+    assert people(every)["a"][1] == "2024-05-10"
+    assert people(orders) == {
+        "a": ("2024-03-01", "2024-03-31", 1, 0),
+        "b": ("2024-03-01", "2024-04-24", 1, 0),
+    }
+    findings = {f.reason: f.rows for f in read_records(orders).audit.findings}
+    assert findings == {"before the customer's start": 1, "customer set aside": 1}
+
+
+def test_on_the_clock_of_contacts_a_complaint_counts_from_the_next_order_on():
+    rows = [
+        ("a", "2024-03-01 10:00", "order"),
+        ("a", "2024-03-01 12:00", "complaint"),  # on the day of an order: from that one on
+        ("a", "2024-03-10 10:00", "order"),
+        ("a", "2024-03-15 10:00", "complaint"),
+        ("a", "2024-03-20 10:00", "order"),
+    ]
+    study = shop(rows, active="kind = 'order'")
+    table = cx.episodes(study, bad=cx.bad_count(3)).to_polars()
+    assert table.select("start", "stop", "bad", "event").rows() == [
+        (1, 3, "1", None),
+        (3, 4, "2", "defection"),
+    ]
+
+
+def test_a_condition_that_holds_for_no_contact_is_an_error():
+    rows = [("a", "2024-03-01", "order"), ("a", "2024-03-20", "order")]
+    with pytest.raises(DataError, match=r"retention\.active holds for none of 2 contacts"):
+        read_records(shop(rows, active="kind = 'Order'"))
+
+
+def test_the_audit_warns_when_more_than_a_fifth_of_the_lapsed_came_back():
+    back = [(f"b{i}", day, "order") for i in range(3) for day in ("2024-03-01", "2024-06-01")]
+    gone = [(f"g{i}", "2024-03-01", "order") for i in range(9)]
+    codes = [w.code for w in read_records(shop(back + gone)).audit.warnings]
+    assert codes == ["lapsed_came_back"]
+    gone += [(f"h{i}", "2024-03-01", "order") for i in range(3)]
+    assert not read_records(shop(back + gone)).audit.warnings
