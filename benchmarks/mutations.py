@@ -201,7 +201,8 @@ def spoilt_types(random: Random, frame: pl.DataFrame) -> pl.DataFrame:
     if kind == 2:
         return frame.with_columns(pl.struct(name).alias(name))
     if kind == 3:
-        return frame.rename({name: random.choice(VALUES)[:60] or "x"})
+        other = random.choice(VALUES)[:60] or "x"
+        return frame if other in frame.columns else frame.rename({name: other})
     if kind == 4:
         return frame.drop(name)
     rows = random.choice([0, 1, frame.height])
