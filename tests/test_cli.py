@@ -272,7 +272,9 @@ def test_evaluate_prints_a_table_and_writes_spreadsheets(world, tmp_path):
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[1].startswith("2 claims: ")
-    assert lines[3].split() == ["claim", "verdict", "number", "base", "rate", "why"]
+    # warnings about the data stand above it
+    table = next(i for i, line in enumerate(lines[2:], 2) if line and not line.startswith("! "))
+    assert lines[table].split() == ["claim", "verdict", "number", "base", "rate", "why"]
     assert "cxresearch: trying " in done.stderr
     assert "(2 of 2)" in done.stderr
     assert pl.read_csv(tmp_path / "v.csv")["claim"].to_list() == [CLAIM, "household-contagion"]

@@ -39,7 +39,7 @@ def endless(folder, engine):
 def command(*args, **variables):
     run = [sys.executable, "-c", "from cxresearch.cli import main; main()", *map(str, args)]
     return subprocess.run(
-        run, capture_output=True, text=True, check=False, env=os.environ | variables, timeout=60
+        run, capture_output=True, text=True, check=False, env=os.environ | variables, timeout=180
     )
 
 
@@ -52,7 +52,7 @@ def test_a_query_without_an_end_has_one(tmp_path, engine):
         "cxresearch: this command took longer than 0.05 minutes; give it more with --time-limit\n"
     )
     assert done.stderr == said
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 60
 
 
 def test_a_query_that_fills_the_memory_ends(tmp_path):
@@ -71,7 +71,7 @@ def test_what_does_not_heed_an_interrupt_is_ended():
         "        except KeyboardInterrupt:\n            pass\n"
     )
     run = [sys.executable, "-c", code]
-    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run(run, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 1
     assert done.stderr.startswith("cxresearch: this command took longer than 0.005 minutes;")
     assert "Traceback" not in done.stderr
