@@ -2,6 +2,8 @@
 # make test     makes the environment, runs the tests one runs before a commit (three minutes on two cores)
 # make test-all everything that needs only Python: long random runs, worlds, kills, notebooks, doctests as well
 # make check    lint, types
+# make docs     writes the pages of docs/ that are made from the package
+# make site     builds the documentation site into site/, in an environment of its own
 # make lab      opens JupyterLab in the environment
 # make calibrate   how often verdicts are wrong, in worlds whose truth is known (hours)
 # make coverage    how often 95% intervals hold the truth (an hour on one core)
@@ -13,10 +15,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SITE := .venv-docs
 # neighbours stay together, so that what a module shares is made once; an idle worker takes from the other
 SIDE_BY_SIDE := -n 2 --dist worksteal
 
-.PHONY: report test test-all check docs lab bench calibrate coverage hostile kills lock clean
+.PHONY: report test test-all check docs site lab bench calibrate coverage hostile kills lock clean
 
 report: $(READY)
 	@mkdir -p reports
@@ -39,6 +42,13 @@ check: $(READY)
 
 docs: $(READY)
 	@$(BIN)/python scripts/study_file.py
+	@$(BIN)/python -m docs.rivals.draw
+	@$(BIN)/python -m docs.statistics.draw
+	@$(BIN)/python scripts/site_pages.py
+
+site: $(SITE)/.ready
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet
+	@echo "Open this page in a browser: $(CURDIR)/site/index.html"
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks
@@ -54,6 +64,16 @@ $(READY): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
 	@touch $(READY)
+
+$(SITE)/.ready: requirements-docs.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(SITE)
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(SITE)/bin/python --require-hashes -r requirements-docs.lock ; \
+	else \
+	  $(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock ; \
+	fi
+	@touch $(SITE)/.ready
 
 bench: $(READY)
 	@$(BIN)/python benchmarks/bench.py
@@ -77,6 +97,8 @@ lock:
 	  --extra spark --constraint requirements.lock pyproject.toml -o requirements-spark.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --extra postgres --constraint requirements.lock pyproject.toml -o requirements-postgres.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --group docs --constraint requirements.lock -o requirements-docs.lock
 
 clean:
-	rm -rf $(VENV) .venv-servers build dist
+	rm -rf $(VENV) .venv-servers $(SITE) build dist site

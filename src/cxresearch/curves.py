@@ -23,6 +23,8 @@ from cxresearch.utils.checks import arguments, instance, lookup, optional
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import Result
 
+__all__ = ["Curves", "incidence_after_bad", "incidence_by_cause", "incidence_by_level"]
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Curves(Result, Mapping[str, Incidence]):

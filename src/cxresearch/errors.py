@@ -9,6 +9,27 @@ import difflib
 from collections.abc import Collection, Iterable
 from typing import Any
 
+__all__ = [
+    "NOT_TESTABLE",
+    "ArgumentError",
+    "ClaimError",
+    "CxResearchError",
+    "DataError",
+    "EngineError",
+    "EstimationError",
+    "NotTestable",
+    "NothingToDrawError",
+    "ParameterError",
+    "ReportError",
+    "RuleError",
+    "ShortFollowUp",
+    "SourceError",
+    "StateError",
+    "StudyError",
+    "UnknownInTableError",
+    "UnknownNameError",
+]
+
 
 class CxResearchError(Exception):
     """The root: catch this to catch all that the package raises on purpose.

@@ -114,7 +114,9 @@ def finish(chart: Chart, *, title: str, caption: str, description: str, height: 
             gridColor="currentColor",
             gridOpacity=0.12,
         )
-        .configure_legend(labelColor="currentColor", labelFontSize=13, rowPadding=4)
+        .configure_legend(
+            labelColor="currentColor", titleColor="currentColor", labelFontSize=13, rowPadding=4
+        )
         .configure_text(color="currentColor")
     )
     return finished

@@ -274,9 +274,7 @@ class _Maximum:
     live: NDArray[np.bool_]
 
 
-def _maximise(
-    x: Array, n: Array, e: Array, start: Array, only_held: NDArray[np.bool_]
-) -> _Maximum:
+def _maximise(x: Array, n: Array, e: Array, start: Array, only_held: NDArray[np.bool_]) -> _Maximum:
     """Fisher scoring; the baselines are a diagonal block, eliminated by its Schur complement.
 
     A coefficient that is only held equal may run off, where nobody leaves at its level or everybody does: the others
