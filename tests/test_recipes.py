@@ -139,7 +139,8 @@ def test_superstore(tmp_path, engine):
     records = read_records(study, engine)
     assert dict(records.audit.tables) == {"lines": 4, "returned": 2}
     assert dict(records.audit.kept) == {"interactions": 3, "customers": 2}
-    assert records.levels == {"segment": ("Consumer", "Corporate")}
+    # the other customer is first seen on the last day, and never under observation
+    assert records.levels == {"segment": ("Consumer",)}
     assert facts(records)["bad moments"] == "1 (33.3%)"
 
 

@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (1, "1d8653395eac7894")
+STORED = (2, "d6d3745ff9a59af3")
 
 
 @pytest.mark.slow

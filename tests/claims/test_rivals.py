@@ -419,7 +419,7 @@ def test_few_without_a_grade_require_nothing(judged, facts):
 class Stubborn(RivalExplanation):
     """A rival that no verdict survives."""
 
-    def leaves_support(self, outcomes, region):
+    def leaves_support(self, facts, outcomes, region):
         return False
 
 
