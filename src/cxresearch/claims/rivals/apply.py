@@ -232,7 +232,7 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
         estimate=result.estimate,
         unit=reading.unit,
         verdict=_control_verdict(result.estimate, reading.unit)
-        if analysis.variant.event
+        if analysis.is_control
         else decision.verdict,
         lacks="",
     )

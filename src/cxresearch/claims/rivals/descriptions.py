@@ -41,6 +41,7 @@ class RivalEntry(Section, frozen=True):
         in_shops: the same where retention is derived from contacts, if it differs.
         readings: ids of readings of the claim that stand for its analysis; the standard one when not given.
         lead_days: days that are left aside, of `already-leaving`; those of the study when not given.
+        is_control: whether `readings` are negative controls, which show no difference unless the rival is at work.
     """
 
     status: Literal["required", "shown", "held equal", "aliased", "meaningless"]
@@ -48,6 +49,7 @@ class RivalEntry(Section, frozen=True):
     in_shops: str = ""
     readings: tuple[str, ...] = ()
     lead_days: tuple[int, ...] = ()
+    is_control: bool = False
 
 
 @cache

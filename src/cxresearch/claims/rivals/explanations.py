@@ -82,12 +82,14 @@ class Analysis:
         label: what is done, in plain words.
         reading: what is computed: the reading itself, or another of the claim that stands for it.
         variant: how.
+        is_control: whether it is a negative control, which shows no difference unless the rival is at work.
     """
 
     rival: str
     label: str
     reading: AnyReading
     variant: Variant
+    is_control: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class RivalExplanation:
         for name in entry.readings:
             reading = case.claim.reading(name)
             for lead in leads:
-                yield self._analysis(reading.label, reading, Variant(lead=lead))
+                variant = Variant(lead=lead)
+                yield self._analysis(reading.label, reading, variant, is_control=entry.is_control)
 
     def status(
         self, case: Case, entry: RivalEntry, rows: Sequence[RivalRow], evidence: ReadingResult
@@ -159,17 +162,27 @@ class RivalExplanation:
     ) -> bool:
         """Whether a supported reading stays so: every interval is inside; without an analysis it does not.
 
+        A negative control must show no difference to the side of the claim, which could be what supports it.
+
         Args:
             facts: of the study.
             outcomes: of its analyses.
             region: of the claim.
         """
-        return bool(outcomes) and all(o.row.verdict == "supported" for o in outcomes)
+        above, below = _differences(outcomes)
+        others = [o for o in outcomes if not o.analysis.is_control]
+        return (
+            any(o.row.estimate for o in outcomes)
+            and all(o.row.verdict == "supported" for o in others)
+            and not (above if region.is_upward else below)
+        )
 
     def leaves_contradiction(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
     ) -> bool:
         """Whether a contradicted reading stays so: no analysis speaks for it.
+
+        A negative control must show no difference to the other side, which could hide an effect.
 
         Args:
             facts: of the study.
@@ -177,14 +190,16 @@ class RivalExplanation:
             region: of the claim.
             level: confidence level that a contradiction needs.
         """
-        return all(
-            o.is_outside and o.row.verdict != "supported" for o in outcomes if o.row.estimate
+        above, below = _differences(outcomes)
+        others = [o for o in outcomes if o.row.estimate and not o.analysis.is_control]
+        return all(o.is_outside and o.row.verdict != "supported" for o in others) and not (
+            below if region.is_upward else above
         )
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
         """The error probabilities that a supported reading rests on besides that of its interval."""
         # a control lies inside nothing: that it shows no difference has no error probability
-        return [o.decision.p for o in outcomes if o.decision and not o.analysis.variant.event]
+        return [o.decision.p for o in outcomes if o.decision and not o.analysis.is_control]
 
     def p_of_contradiction(self, outcomes: Sequence[Outcome]) -> list[float]:
         """The error probabilities that a contradicted reading rests on besides that of its interval."""
@@ -199,13 +214,25 @@ class RivalExplanation:
     ) -> tuple[RivalStatus, str]:
         return "required", entry.reason
 
-    def _analysis(self, label: str, reading: AnyReading, variant: Variant) -> Analysis:
+    def _analysis(
+        self, label: str, reading: AnyReading, variant: Variant, *, is_control: bool = False
+    ) -> Analysis:
         """An analysis of this rival; its label ends with how many days are left out."""
         lead = f", the last {variant.lead} days left aside" if variant.lead else ""
-        return Analysis(self.id, label + lead, reading, variant)
+        return Analysis(self.id, label + lead, reading, variant, is_control)
 
     def _dismissed(self, entry: RivalEntry) -> tuple[RivalStatus, str]:
         return "dismissed", f"{entry.reason} Dismissed: {self.words.dismissed}."
+
+
+def _differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
+    """Whether a negative control lies above what would be no difference, and whether one lies below."""
+    known = [
+        (e, u.null_value)
+        for o in outcomes
+        if o.analysis.is_control and (e := o.row.estimate) and (u := o.row.unit)
+    ]
+    return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
 
 
 class AlreadyLeaving(RivalExplanation):
@@ -344,32 +371,11 @@ class OtherExits(RivalExplanation):
 
     __slots__ = ()
 
-    def leaves_support(
-        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
-    ) -> bool:
-        """A control can be computed, and none shows a difference to the side of the claim."""
-        above, below = self._differences(outcomes)
-        has_control = any(o.row.estimate for o in outcomes)
-        return has_control and not (above if region.is_upward else below)
-
-    def leaves_contradiction(
-        self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
-    ) -> bool:
-        """No control shows a difference to the other side, which would hide an effect."""
-        above, below = self._differences(outcomes)
-        return not (below if region.is_upward else above)
-
-    @staticmethod
-    def _differences(outcomes: Sequence[Outcome]) -> tuple[bool, bool]:
-        """Whether a control lies above what would be no difference, and whether one lies below."""
-        known = [(e, u.null_value) for o in outcomes if (e := o.row.estimate) and (u := o.row.unit)]
-        return any(e.low > null for e, null in known), any(e.high < null for e, null in known)
-
     def _plan_standard(self, case: Case, leads: tuple[int, ...]) -> Iterator[Analysis]:
         reading = hazard_reading(case.claim, case.reading)
         if reading is not None and case.facts.other_exits >= MIN_OTHER_EXITS:
             label = "exits that are no defection"
-            yield self._analysis(label, reading, Variant(event="other exit"))
+            yield self._analysis(label, reading, Variant(event="other exit"), is_control=True)
 
     def _status_if_required(
         self, facts: StudyFacts, entry: RivalEntry, rows: Sequence[RivalRow]
