@@ -735,7 +735,10 @@ def no_news(p: Past) -> Numbers:
     over_any = p.adjusted({"silence": contacts}, mask=late, past=p.earlier)
     over_others = p.adjusted({"silence": contacts}, mask=late, named={"good": good}, past=p.earlier)
     over_good = {"contacts=1": -1.0, "good=1": -1.0}
+    habit = np.minimum(grids.unless_seen(p.life, grids.before(p.life, 90)), 8)
+    fewer = p.adjusted({}, {"habit": habit}, mask=late, named=terms, past={})
     return {
+        "habit": ratio(fewer, {"habit": -1.0}),
         "silence-over-good": ratio(full, {"silence=1": -1.0, "good=1": -1.0}),
         "crude": ratio(cox(p.life, terms, mask=late), over_good),
         "silence-over-others": ratio(over_others, {"silence=1": -1}),
