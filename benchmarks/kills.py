@@ -50,6 +50,7 @@ _SPREAD = {
     "making the page": 0.3,
     "making the index": 0.1,
 }
+SIGNATURE = 65  # bytes before the records of a file that holds many runs
 _CELLS = (
     "import json, pathlib, time\nfrom IPython.display import display",
     "time.sleep(0.1)\ndisplay({{'text/html': '<h1>' + title + '</h1>'}}, raw=True)",
@@ -201,7 +202,7 @@ class Bench:
             if not content.rstrip().endswith(b"</html>") or not runs:
                 half += 1
                 said.append(f"{page.name} is not whole")
-            elif not any(whole_parquet(self.state / "ledger" / f"{run}.parquet") for run in runs):
+            elif not any(is_on_record(self.state / "ledger", run) for run in runs):
                 lost += 1
                 said.append(f"{page.name} is of {', '.join(runs)}, which is not in the ledger")
         return half, lost, said
@@ -271,13 +272,30 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def whole_parquet(file: Path) -> bool:
-    """Whether a file of the ledger is there to its end; without Polars, whose threads do not outlive a fork."""
+def is_on_record(ledger: Path, run: str) -> bool:
+    """Whether the ledger holds a run, in a file of its own or in one that goes as far.
+
+    It is read without Polars, whose threads do not outlive a fork: a file is whole if its end is there.
+    """
+    if is_whole(ledger / f"{run}.parquet", 0):
+        return True
+    together = (p for p in ledger.glob("runs-*.signed") if is_whole(p, SIGNATURE))
+    return any(run[:8] <= p.stem.removeprefix("runs-") for p in together)
+
+
+def is_whole(file: Path, head: int) -> bool:
+    """Whether a Parquet file, after so many bytes of something else, is there to its end."""
     try:
-        content = file.read_bytes()
+        content = file.read_bytes()[head:]
     except OSError:
         return False
     return content[:4] == content[-4:] == b"PAR1"
+
+
+def runs_on_record(ledger: Path) -> int:
+    """How many runs there are: each has the number after that of the last one on record."""
+    numbers = (re.match(r"(?:runs-)?(\d{8})", p.name) for p in ledger.iterdir())
+    return max((int(m[1]) for m in numbers if m), default=0)
 
 
 def kills(bench: Bench, count: int, chance: random.Random) -> Tally:
@@ -307,10 +325,10 @@ def kills(bench: Bench, count: int, chance: random.Random) -> Tally:
 
 def at_once(bench: Bench, count: int) -> list[str]:
     """Start runs of one study side by side, all with --force; what went wrong."""
-    ledger = len(list((bench.state / "ledger").iterdir()))
+    before = runs_on_record(bench.state / "ledger")
     done = [bench.wait(b) for b in [bench.start("--force") for _ in range(count)]]
     wrong = [f"exit status {code}: {log[-300:]}" for code, log in done if code != 0]
-    rows = len(list((bench.state / "ledger").iterdir())) - ledger
+    rows = runs_on_record(bench.state / "ledger") - before
     wrong += [f"{rows} runs in the ledger"] if rows != count else []
     waited = sum("another run of this study is under way (process" in log for _, log in done)
     wrong += [f"{waited} runs waited for another"] if waited != count - 1 else []

@@ -132,6 +132,14 @@ def test_a_number_of_thousands_of_digits(tmp_path, old, new, words):
     one_line(shell(f"cx audit {own}"), 2, words)
 
 
+def test_an_error_about_a_long_value_can_be_read(tmp_path):
+    own = study_of(tmp_path / "own")
+    own.write_text(own.read_text().replace("log.csv", "x" * 9000))
+    done = shell(f"cx audit {own}")
+    one_line(done, 2, "interactions", " … ")
+    assert len(done.stderr) < 1100
+
+
 def test_a_cell_of_thousands_of_digits_is_a_row_that_is_counted(tmp_path):
     own = study_of(tmp_path / "own")
     lines = (own.parent / "log.csv").read_text().splitlines()

@@ -124,7 +124,7 @@ def test_what_has_many_fields_is_built_by_keyword():
 
 FLOW = (
     "errors", "utils", "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore",
-    "curves", "claims", "journey", "charts", "worlds", "drafting", "report", "cli_streams", "cli_values",
+    "silences", "curves", "claims", "journey", "charts", "worlds", "drafting", "report", "cli_streams", "cli_values",
     "cli_options", "cli",
     "__main__", "__init__",
 )  # fmt: skip

@@ -176,7 +176,7 @@ def results(tmp_path_factory):
     made = (
         cx.evaluate_by(records, "segment", ["bad-moments-drive-away"], verdicts_only=True),
         cx.evaluate_change(records, middle, ["bad-moments-drive-away"], verdicts_only=True),
-        rank_missing_columns(poorer), cx.gaps(shop), own, own_gaps(own, {"bad": 1}, {"bad": 1}),
+        rank_missing_columns(poorer), cx.silences.gaps(shop), own, own_gaps(own, {"bad": 1}, {"bad": 1}),
         cx.audit(study.replace(exclude="touchpoint = 'nowhere'")),
         eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
         cx.incidence(table), cx.cox(table, ["bad"], strata=["segment"]), cx.incidence_by_level(table, "bad"),

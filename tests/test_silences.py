@@ -28,7 +28,7 @@ def shop(folder=None, **retention: object) -> cx.Study:
 
 
 def test_the_share_that_comes_back_by_length_of_silence():
-    found = cx.gaps(shop())
+    found = cx.silences.gaps(shop())
     by = {s.days: s for s in found.silences}
     # 90 silences, of which 30 end after 40 days: within 20 to 40 days a third, within 60 to 120 nobody
     assert by[20].silences == 90
@@ -52,7 +52,7 @@ def test_where_many_come_back_from_every_silence_no_gap_is_proposed():
         "interactions": {"log_from": 0, "log_until": 400},
         "retention": {"kind": "activity", "gap_days": 30},
     }
-    found = cx.gaps(cx.study_from(settings, interactions=log))
+    found = cx.silences.gaps(cx.study_from(settings, interactions=log))
     assert (found.counted, found.is_certain) == (30, False)
     assert "a silence is not known to be an end" in found.advice or found.proposed is not None
 
@@ -61,11 +61,11 @@ def test_a_study_with_contracts_has_no_gaps():
     log = pl.DataFrame({"customer": ["a"], "at": [day(1)], "grade": ["bad"]})
     who = pl.DataFrame({"customer": ["a"], "start": [day(0)], "end": [day(9)]})
     with pytest.raises(cx.NotTestable, match="retention derived from the contacts"):
-        cx.gaps(cx.study_from({}, interactions=log, retention=who))
+        cx.silences.gaps(cx.study_from({}, interactions=log, retention=who))
 
 
 def test_the_chart_shows_the_declared_and_the_counted_gap():
-    chart = charts.silences(cx.gaps(shop())).to_dict()
+    chart = charts.silences(cx.silences.gaps(shop())).to_dict()
     assert "20 days: 33%" in chart["description"]
     shown = json.dumps(chart)
     assert "counts as a lapse" in shown

@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from cxresearch.records.records import Records, read_records
     from cxresearch.risk.episodes import Episodes
     from cxresearch.risk.table import RiskTable
-    from cxresearch.silences import gaps
     from cxresearch.study import Study, read_study, study_from
 
 # where each public name lives; a module is imported when a name of it is first used, so that importing stays fast
@@ -78,7 +77,6 @@ _HOMES = {
     "histories": ("bad_count", "contact_count", "contacts_within"),
     "risk.episodes": ("Episodes",),
     "risk.table": ("RiskTable",),
-    "silences": ("gaps",),
     "study": ("Study", "read_study", "study_from"),
     "records.audit": ("Audit",),
     "records.records": ("Records", "read_records"),
@@ -92,6 +90,7 @@ _NAMESPACES = (
     "estimators",
     "histories",
     "journey",
+    "silences",
     "worlds",
 )
 
@@ -118,7 +117,6 @@ __all__ = [
     "evaluate_by",
     "evaluate_change",
     "fit_hazard_model",
-    "gaps",
     "incidence",
     "incidence_after_bad",
     "incidence_by_level",

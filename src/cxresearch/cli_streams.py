@@ -11,12 +11,18 @@ import click
 
 from cxresearch.errors import ReportError
 
+LONGEST = 1000  # letters of an error
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """Say what is wrong, in one line on standard error, and exit with this status."""
-    say(f"cxresearch: {' '.join(message.split())}", err=True)
+    """Say what is wrong, in one line on standard error that can be read, and exit with this status."""
+    line = " ".join(message.split())
+    if (
+        len(line) > LONGEST
+    ):  # a value of a study may be as long as it likes; the end says what to do
+        line = f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+    say(f"cxresearch: {line}", err=True)
     sys.exit(status)
 
 

@@ -146,7 +146,7 @@ def gaps(study: Study | Records, *, engine: Engine | str = "polars") -> Gaps:
         >>> made = cx.worlds.simulate(cx.worlds.World(), 300, seed=1)
         >>> log = {"score": "stars", "scale": [1, 5]}
         >>> settings = {"interactions": log, "retention": {"kind": "activity", "gap_days": 60}}
-        >>> found = cx.gaps(cx.study_from(settings, interactions=made.interactions))
+        >>> found = cx.silences.gaps(cx.study_from(settings, interactions=made.interactions))
         >>> found.declared, [s.days for s in found.silences][:3]
         (60, [1, 2, 3])
     """

@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.discrete import grouped_hazards
+from cxresearch.risk.from_rows import from_rows
 from tests.estimators.golden import grouped_table, read
 
 
@@ -46,3 +47,22 @@ def test_no_maximum_is_said():
             ["bad"],
             errors="model",
         )
+
+
+def test_a_held_level_without_events_leaves_the_others_at_their_limits():
+    rows = []
+    random = np.random.default_rng(8)
+    for customer in range(600):
+        bad, band = int(random.random() < 0.4), int(random.integers(0, 3))
+        chance = 0.0 if band == 2 else 0.15 * (1.8 if bad else 1.0)
+        stop = next((v for v in range(1, 6) if random.random() < chance), 0)
+        rows.append((customer, 0, stop or 5, int(stop > 0), str(bad), str(band)))
+    columns = ["id", "start", "stop", "event", "bad", "band"]
+    table = from_rows(pl.DataFrame(rows, schema=columns, orient="row"), ["bad", "band"])
+    table = replace(table, clock="contact")
+    held = grouped_hazards(table, ["bad", "band"], held=["band"])
+    without = grouped_hazards(table.where(band=["0", "1"]), ["bad", "band"], held=["band"])
+    at = held.terms.index("bad[1]")
+    assert held.coef[at] == pytest.approx(without.coef[without.terms.index("bad[1]")], abs=1e-6)
+    with pytest.raises(EstimationError, match="no maximum"):
+        grouped_hazards(table, ["bad", "band"])

@@ -357,7 +357,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         >>> trial = cx.evaluate(study, [claim], keep=False)[claim]
         >>> chart = charts.activity(trial, 10)
         >>> print(chart.to_dict()["description"].partition("; 5-9")[0])
-        Who had a bad moment and who left, by number of contacts. 2-4 contacts: 71% left
+        Who had a bad moment and who left, by number of contacts. 2-4 contacts: 74% left
     """
     instance("trial", trial, Trial, "a claim that was tried, such as docket['three-strikes']")
     arguments(min_cell=min_cell)

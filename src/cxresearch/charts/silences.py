@@ -20,7 +20,7 @@ def silences(gaps: Gaps) -> Chart:
     """The share that comes back after a silence of each length, with the declared gap and the limit for a lapse.
 
     Args:
-        gaps: from `cxresearch.gaps`.
+        gaps: from `cxresearch.silences.gaps`.
 
     Raises:
         NothingToDrawError: the log tells of no length.
@@ -31,7 +31,7 @@ def silences(gaps: Gaps) -> Chart:
         >>> made = cx.worlds.simulate(cx.worlds.World(), 300, seed=1)
         >>> log = {"score": "stars", "scale": [1, 5]}
         >>> settings = {"interactions": log, "retention": {"kind": "activity", "gap_days": 60}}
-        >>> chart = charts.silences(cx.gaps(cx.study_from(settings, interactions=made.interactions)))
+        >>> chart = charts.silences(cx.silences.gaps(cx.study_from(settings, interactions=made.interactions)))
         >>> chart.to_dict()["usermeta"]["title"]
         'Who comes back after a silence'
     """

@@ -3,6 +3,7 @@
 ::
 
     validation          checks that entries share         tables           what a reading needs counted
+    table_specs         the same, as data                 compute_gaps     within each customer
     readings            what all readings have            compute          the number of each kind of reading
     kinds               the nine kinds of readings        compute_models   of those that rest on a hazard model
     schema              a claim and its sentences         adjusted_model   what a model holds equal

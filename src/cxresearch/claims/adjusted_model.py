@@ -49,7 +49,7 @@ _FINE = (1, 2, 3, 4, 5, 6, 8, 11, 15, 21, 30)
 _COARSE = (1, 3, 6, 11, 21)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """An analysis of a reading under a rival explanation; as it is written, by default.
 

@@ -27,7 +27,7 @@ from cxresearch.claims.kinds import (
 )
 from cxresearch.claims.results import Activity
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import contacts_spec
+from cxresearch.claims.table_specs import contacts_spec
 from cxresearch.estimators.concentration import worst_share
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.shares import share, share_at_risk

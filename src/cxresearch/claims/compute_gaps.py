@@ -9,7 +9,7 @@ from cxresearch.claims.adjusted_model import counted_contacts
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.kinds import AnyReading, HazardContrastReading
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import gaps_spec
+from cxresearch.claims.table_specs import gaps_spec
 from cxresearch.claims.validation import features
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.own_gaps import own_gaps

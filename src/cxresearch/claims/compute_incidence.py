@@ -16,7 +16,7 @@ from cxresearch.claims.level_words import happening
 from cxresearch.claims.readings import TimeOrigin
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import TableSpec
+from cxresearch.claims.table_specs import TableSpec
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.excess import Excess, excess

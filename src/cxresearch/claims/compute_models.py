@@ -24,7 +24,7 @@ from cxresearch.claims.kinds import (
     ModelReading,
 )
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import TableSpec
+from cxresearch.claims.table_specs import TableSpec
 from cxresearch.claims.validation import features
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.attributable import attributable

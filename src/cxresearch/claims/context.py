@@ -15,7 +15,8 @@ from cxresearch.claims.readings import CompetingEvent, TimeOrigin
 from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import TableSpec, TableStore, table_specs
+from cxresearch.claims.table_specs import TableSpec, table_specs
+from cxresearch.claims.tables import TableStore
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import Estimate

@@ -26,7 +26,8 @@ from cxresearch.claims.requirements import missing_requirement, required_columns
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.claims.rivals.apply import plan_analyses, readings_with_rivals
 from cxresearch.claims.schema import Claim
-from cxresearch.claims.tables import Table, TableSpec, TableStore, contacts_spec
+from cxresearch.claims.table_specs import TableSpec, contacts_spec
+from cxresearch.claims.tables import Table, TableStore
 from cxresearch.claims.trial import try_claim
 from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.engines import Engine

@@ -7,7 +7,7 @@
     shares           of customers, of those at risk  rates, rate_ratios  piecewise constant rates
     concentration    at the worst few               model_comparison    two models compared
     attributable     shares of departures           fading, fading_cells  beyond selection by frailty
-    proportionality  do hazard ratios change
+    proportionality  do hazard ratios change        own_gaps            each customer alone
 
     design      terms to columns                    influence           robust errors, by cluster
     risk_sets   flows to risk sets                  intervals           limits on a scale

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import cox
-from cxresearch.estimators.design import Design, design, identify
+from cxresearch.estimators.design import Design, belongs, design, identify
 from cxresearch.estimators.influence import Clusters, clusters_of, robust_error
 from cxresearch.estimators.results import CoxFit, references
 from cxresearch.estimators.risk_sets import Array, run_back
@@ -27,6 +27,7 @@ from cxresearch.risk.table import RiskTable
 from cxresearch.utils.checks import arguments, instance
 
 _STEPS = 60
+_DONE = 1e-10  # what a step may still add to the likelihood, twice, where a coefficient runs off
 _AT_ONCE = 4_000_000  # numbers in the largest array, of pools of times and patterns
 _REACH = (-30.0, 4.0)  # log cumulative hazards beyond are as good as never and at once
 
@@ -147,7 +148,8 @@ def fit_grouped_design(
     summed = sparse.csr_array(of_pool, shape=(len(begins), len(label))) @ d.events
     events = summed.toarray() if sparse.issparse(summed) else np.asarray(summed)
     start = np.concatenate([_baseline(at_risk, events), np.zeros(len(d.terms))])
-    fitted = _maximise(d.x, at_risk, events, start)
+    only_held = np.array([any(belongs(t, h) for h in held) for t in d.terms], dtype=bool)
+    fitted = _maximise(d.x, at_risk, events, start, only_held)
     p = len(d.terms)
     covariance = np.asarray(np.linalg.pinv(fitted.information), dtype=np.float64)
     influence, contributions = np.empty((0, p)), np.empty(0)
@@ -272,8 +274,11 @@ class _Maximum:
     live: NDArray[np.bool_]
 
 
-def _maximise(x: Array, n: Array, e: Array, start: Array) -> _Maximum:
+def _maximise(x: Array, n: Array, e: Array, start: Array, only_held: NDArray[np.bool_]) -> _Maximum:
     """Fisher scoring; the baselines are a diagonal block, eliminated by its Schur complement.
+
+    A coefficient that is only held equal may run off, where nobody leaves at its level or everybody does: the others
+    are then at their limits, as those of a Cox model are.
 
     Raises:
         EstimationError: no maximum is reached.
@@ -300,10 +305,13 @@ def _maximise(x: Array, n: Array, e: Array, start: Array) -> _Maximum:
             if np.isfinite(new[0]) and new[0] >= loglik - 1e-12 * abs(loglik):
                 break
             delta = delta / 2
+        gain = float(score_a @ delta_a + score_b @ delta_b)  # twice what the step adds
         theta, (loglik, score_a, score_b, w) = theta + delta, new
-        if float(np.abs(delta_b).max(initial=0.0)) < 1e-10 and float(np.abs(delta).max()) < 1e-7:
+        asked = np.abs(delta_b[~only_held]).max(initial=0.0)
+        is_still = float(np.abs(delta_b).max(initial=0.0)) < 1e-10 and np.abs(delta).max() < 1e-7
+        if is_still or (asked < 1e-9 and abs(gain) < _DONE):
             return _Maximum(theta, information, loglik, live)
-        if float(np.abs(theta[rows:]).max(initial=0.0)) > 15:
+        if float(np.abs(theta[rows:][~only_held]).max(initial=0.0)) > 15:
             break
     raise EstimationError(
         "the grouped-time likelihood has no maximum: a level has all or none of the events"

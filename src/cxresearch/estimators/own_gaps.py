@@ -170,7 +170,7 @@ def _means_by_number(gaps: pl.DataFrame, marks: list[str]) -> Array:
     return means.to_numpy()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Rows:
     """Gaps in the order of customers and falling length, so that a risk set is what stands before its end.
 
@@ -219,7 +219,16 @@ class _Rows:
         first = np.maximum.accumulate(np.where(is_first, at, 0)) if len(events) else at
         size = np.bincount(first, minlength=len(events))[first] if len(events) else at
         share = (at - first) / np.maximum(size, 1)
-        return _Rows(order, x[order], begin, tie, events, share, first, size)
+        return _Rows(
+            order=order,
+            x=x[order],
+            begin=begin,
+            tie=tie,
+            events=events,
+            share=share,
+            first=first,
+            size=size,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -534,9 +534,9 @@ def _check_same_kind(
 
 
 def _listed(schema: Mapping[str, Any]) -> str:
-    return ", ".join(list(schema)[:40]) + (
-        f" and {len(schema) - 40} more" if len(schema) > 40 else ""
-    )
+    shown = [name if len(name) <= 40 else f"{name[:39]}…" for name in list(schema)[:40]]
+    more = f" and {len(schema) - 40} more" if len(schema) > 40 else ""
+    return ", ".join(shown) + more
 
 
 def _called(dtype: nw.dtypes.DType) -> str:

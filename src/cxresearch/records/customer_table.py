@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import narwhals.stable.v2 as nw
+import polars as pl
 
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import DataError
@@ -18,7 +21,8 @@ from cxresearch.records.contracts import (
     opened,
     resolve,
 )
-from cxresearch.records.rejections import counted
+from cxresearch.records.rejections import counted, quarantine_of
+from cxresearch.records.sources import clear_read_errors, section_source
 from cxresearch.study import Study
 from cxresearch.study.words import missing_words
 
@@ -142,3 +146,55 @@ def describe_facts(engine: Engine, everyone: Frame) -> tuple[Fact, ...]:
     n, known = (int(v) for v in engine.collect(counts).row(0))
     note = "unknown segment and covariates, a cluster of their own"
     return (Fact("customers who are not in the table of customers", Share(n - known, n), note),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutCustomers:
+    """Customers with what a table tells of them, and the account of that table.
+
+    Attributes:
+        everyone: the customers; with segment and covariates, as far as they are named.
+        fixed: names of these.
+        read: rows of the table.
+        kept: rows that are kept.
+        findings: rows that are not, by reason.
+        facts: what else is worth knowing.
+        quarantine: rows with a fault.
+    """
+
+    everyone: Frame
+    fixed: tuple[str, ...] = ()
+    read: tuple[tuple[str, int], ...] = ()
+    kept: tuple[tuple[str, int], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    quarantine: tuple[tuple[str, pl.DataFrame], ...] = ()
+
+
+def about_customers(study: Study, engine: Engine, everyone: Frame) -> AboutCustomers:
+    """Customers as the table of `[customers]` describes them, where there is one.
+
+    Args:
+        study: whose customers.
+        engine: where the frames live.
+        everyone: id, cluster and follow-up.
+
+    Raises:
+        DataError: as `read_customer_table`, `count_customer_table` and `describe`.
+    """
+    if not study.has_customer_table:
+        return AboutCustomers(everyone=everyone)
+    settings = study.customers
+    with clear_read_errors(study, f"customers ({section_source(study, 'customers')})"):
+        raw = read_customer_table(study, engine)
+        findings, read, kept = count_customer_table(engine, raw)
+        told = describe(everyone, raw, engine)
+        return AboutCustomers(
+            everyone=told.drop("cx_known"),
+            fixed=(*(("segment",) if settings.segment else ()), *settings.described),
+            read=(("customers", read),),
+            kept=(("customers", kept),),
+            findings=findings,
+            facts=describe_facts(engine, told),
+            quarantine=quarantine_of(engine, raw, raw.table, "customers", TABLE_REASONS, findings),
+        )

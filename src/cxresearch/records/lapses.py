@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.engines import Engine, Frame
+from cxresearch.records.contracts import LOG_REASONS, day_number, first_reason
 from cxresearch.records.follow_up import Window
+from cxresearch.study import Study
 
 FALSE_LAPSES = 0.05  # of lapses, at most, that are false
 LONGEST = 365  # days; longer thresholds than this are only those that the study declares
@@ -189,3 +191,24 @@ def propose_gap(curve: SilenceCurve, lengths: Sequence[int]) -> int | None:
     failing = [i for i, passes in enumerate(passing) if not passes]
     rest = lengths[failing[-1] + 1 if failing else 0 :]
     return rest[0] if rest else None
+
+
+def known_from(study: Study, window: Window) -> int:
+    """The first day of which customers first seen are known to be new.
+
+    Whoever had been active before the log, and is first seen later than a gap after its beginning, had lapsed; so the
+    declared gap counts, and `new_from` where it is declared.
+    """
+    declared = day_number(study.retention.new_from)
+    return window.first + (study.retention.gap_days or 0) + 1 if declared is None else declared
+
+
+def before_active(log: Frame, everyone: Frame) -> Frame:
+    """The log, where contacts before a customer's first active one, and of those never active, have a reason."""
+    x = log.lazy().join(everyone.select("id", cx_start=nw.col("start")).lazy(), on="id", how="left")
+    tests = [
+        ("customer set aside", nw.col("cx_start").is_null()),
+        ("before the customer's start", nw.col("day") < nw.col("cx_start")),
+    ]
+    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
+    return x.with_columns(reason=reason).drop("cx_start")

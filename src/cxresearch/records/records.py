@@ -16,7 +16,6 @@ from cxresearch.records import contact_attributes
 from cxresearch.records.audit import (
     Audit,
     Fact,
-    Finding,
     cause_facts,
     customer_facts,
     grade_facts,
@@ -34,17 +33,10 @@ from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
     Raw,
-    day_number,
     first_reason,
     read_customers,
 )
-from cxresearch.records.customer_table import (
-    TABLE_REASONS,
-    count_customer_table,
-    describe,
-    describe_facts,
-    read_customer_table,
-)
+from cxresearch.records.customer_table import about_customers
 from cxresearch.records.dated_events import dated_events_of
 from cxresearch.records.dense_window import SeenWindow
 from cxresearch.records.find_warnings import (
@@ -67,7 +59,13 @@ from cxresearch.records.follow_up import (
     one_per_customer,
     spells,
 )
-from cxresearch.records.lapses import Lapse, choose_threshold, count_silences
+from cxresearch.records.lapses import (
+    Lapse,
+    before_active,
+    choose_threshold,
+    count_silences,
+    known_from,
+)
 from cxresearch.records.log_window import check_literals, window_of_log
 from cxresearch.records.rejections import (
     counted,
@@ -390,13 +388,13 @@ def _activity(
                 "names and words are compared as they are written"
             )
         lapse = choose_threshold(silences, declared, has_inactive=has_inactive)
-        gap, since = lapse.days, _known_from(study, window)
+        gap, since = lapse.days, known_from(study, window)
         everyone = engine.keep(spells(active, gap, window, engine, since))
         if has_inactive:
-            log = engine.keep(_before_active(log, everyone))
+            log = engine.keep(before_active(log, everyone))
             findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
             fine = log.filter(nw.col("reason").is_null())
-    about = _about_customers(study, engine, everyone)
+    about = about_customers(study, engine, everyone)
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
         customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
@@ -483,59 +481,6 @@ def _activity(
         lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _AboutCustomers:
-    """Customers with what a table tells of them, and the account of that table."""
-
-    everyone: Frame
-    fixed: tuple[str, ...] = ()
-    read: tuple[tuple[str, int], ...] = ()
-    kept: tuple[tuple[str, int], ...] = ()
-    findings: tuple[Finding, ...] = ()
-    facts: tuple[Fact, ...] = ()
-    quarantine: tuple[tuple[str, pl.DataFrame], ...] = ()
-
-
-def _about_customers(study: Study, engine: Engine, everyone: Frame) -> _AboutCustomers:
-    if not study.has_customer_table:
-        return _AboutCustomers(everyone=everyone)
-    settings = study.customers
-    with clear_read_errors(study, f"customers ({section_source(study, 'customers')})"):
-        raw = read_customer_table(study, engine)
-        findings, read, kept = count_customer_table(engine, raw)
-        told = describe(everyone, raw, engine)
-        return _AboutCustomers(
-            everyone=told.drop("cx_known"),
-            fixed=(*(("segment",) if settings.segment else ()), *settings.described),
-            read=(("customers", read),),
-            kept=(("customers", kept),),
-            findings=findings,
-            facts=describe_facts(engine, told),
-            quarantine=quarantine_of(engine, raw, raw.table, "customers", TABLE_REASONS, findings),
-        )
-
-
-def _known_from(study: Study, window: Window) -> int:
-    """The first day of which customers first seen are known to be new.
-
-    Whoever had been active before the log, and is first seen later than a gap after its beginning, had lapsed; so the
-    declared gap counts, and `new_from` where it is declared.
-    """
-    declared = day_number(study.retention.new_from)
-    return window.first + (study.retention.gap_days or 0) + 1 if declared is None else declared
-
-
-def _before_active(log: Frame, everyone: Frame) -> Frame:
-    """The log, where contacts before a customer's first active one, and of those never active, have a reason."""
-    x = log.lazy().join(everyone.select("id", cx_start=nw.col("start")).lazy(), on="id", how="left")
-    tests = [
-        ("customer set aside", nw.col("cx_start").is_null()),
-        ("before the customer's start", nw.col("day") < nw.col("cx_start")),
-    ]
-    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    return x.with_columns(reason=reason).drop("cx_start")
 
 
 def _whose(rows: Frame, customers: Frame) -> Frame:

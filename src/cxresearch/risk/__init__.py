@@ -5,5 +5,5 @@
     episodes   (start, stop] rows                 matched  the exposed and their comparators
     table      rows counted as flows              agents   with whom they spoke
     from_rows  rows made elsewhere                cohorts  months of the clock's origin, joined
-    cache      tables kept between runs
+    cache      tables kept between runs           gaps     a customer's own gaps between contacts
 """

@@ -443,8 +443,7 @@ def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None =
     x = x.with_columns(
         start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin")
     )
-    # contacts stay contacts, whatever they are counted from
-    clock = eps.clock if eps.clock == "contact" else f"days since {history} {level}"
+    clock = "contact" if eps.clock == "contact" else f"days since {history} {level}"
     if COHORT in eps.fixed:
         x = x.with_columns(_cohort(nw.col("cx_begin") + nw.col("origin")).alias(COHORT))
     return replace(

@@ -187,9 +187,7 @@ def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tu
         for v in docket["verdicts"]:
             reading = (v["claim"], v["reading"])
             again[reading] += 1
-            fields = {
-                k: v[k] for k in RunRecord.__dataclass_fields__ if k not in of_run and k != "number"
-            }
+            fields = {k: v[k] for k in ledger.SCHEMA.names() if k not in of_run}
             result.setdefault((*reading, again[reading]), RunRecord(**of_run, **fields))
     return tuple(result.values())
 
