@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "changelog.md": "CHANGELOG.md",
     "contributing.md": "CONTRIBUTING.md",
-    "security.md": "SECURITY.md",
+    "security-policy.md": "SECURITY.md",
 }
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=\))")
 FILE_LINK = re.compile(r"\[(?:[\w./-]+\.md)\]\(([^)\s]+)\)")  # with the name of a file as its words

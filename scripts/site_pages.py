@@ -30,6 +30,7 @@ MODULES = {
     "cx.histories": "cxresearch.histories",
     "cx.estimators": "cxresearch.estimators",
     "cx.curves": "cxresearch.curves",
+    "cx.silences": "cxresearch.silences",
     "cx.journey": "cxresearch.journey",
     "cx.charts": "cxresearch.charts",
     "cx.worlds": "cxresearch.worlds",

@@ -157,7 +157,7 @@ def test_links_of_a_page_lead_somewhere(path):
 def test_links_into_the_repository_become_links_into_the_site():
     text = "[a](../SECURITY.md) [b](../src/cxresearch/cli.py#x) `[c](../README.md)` [d](rivals.md#pace) [e](#f)"
     assert hooks.moved("spark.md", text).split(" ") == [
-        "[a](security.md)",
+        "[a](security-policy.md)",
         "[b](source/src/cxresearch/cli.py.md#x)",
         "`[c](index.md)`",
         "[d](rivals.md#pace)",
@@ -204,6 +204,13 @@ def test_every_public_name_is_in_the_reference():
         for name in (cx if module == "cx" else getattr(cx, module.removeprefix("cx."))).__all__:
             assert f"\n::: {path}.{name}\n" in text
             assert f"| [`{module}.{name}`](#{path}.{name}) | " in text
+
+
+def test_every_error_is_public():
+    classes = {n for n, x in vars(cx.errors).items() if isinstance(x, type) and n[0] != "_"}
+    assert {n for n in classes if getattr(cx.errors, n).__module__ == cx.errors.__name__} <= set(
+        cx.errors.__all__
+    )
 
 
 def test_every_claim_is_in_the_catalogue_page():

@@ -17,6 +17,7 @@ __all__ = [
     "DataError",
     "EngineError",
     "EstimationError",
+    "LimitError",
     "NotTestable",
     "NothingToDrawError",
     "ParameterError",

@@ -28,6 +28,8 @@ from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import Result
 
+__all__ = ["Gaps", "Silence", "gaps"]
+
 LENGTHS = (1, 2, 3, 5, 7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 270, 365, 540, 730)  # days
 _LEVEL = 0.95
 
