@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (2, "d6d3745ff9a59af3")
+STORED = (3, "fc5b02f1ae66b396")
 
 
 @pytest.mark.slow
