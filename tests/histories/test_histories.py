@@ -113,7 +113,7 @@ def test_window_that_closes_on_the_day_of_another_contact(engine):
     log = pl.DataFrame(
         {"customer": ["a"] * 3 + ["b"], "at": at, "grade": ["bad", "good", "bad", "good"]}
     )
-    raw = {"retention": {"kind": "activity", "gap_days": 30}}
+    raw = {"retention": {"kind": "activity", "gap_days": 30, "new_from": date(2024, 1, 1)}}
     records = read_records(study_from(raw, interactions=log), engine)
     window = contacts_within(20, (1,), ("bad",))
     assert levels(records, window, ContactClock()) == [(1, 2, "1+"), (2, 3, "0"), (3, 4, "1+")]
