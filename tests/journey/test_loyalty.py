@@ -116,13 +116,15 @@ def test_contacts_alone_ask_who_comes_back():
     log, _ = company(1200, 5)
     found = cx.journey.loyalty_shift(activity(log))
     assert found.meaning == "back within 40 days of a contact"
-    last, lapsed, at_risk = log["at"].max(), 0, 0
+    first, last, lapsed, at_risk = log["at"].min(), log["at"].max(), 0, 0
     for _, days in (
         log.select("customer", "at")
         .sort("customer", "at")
         .group_by("customer", maintain_order=True)
     ):
         at = days["at"].to_list()
+        if at[0] <= first + 40:  # not known to be new
+            continue
         for i, day in enumerate(at):
             if day > last - 40:
                 break

@@ -8,7 +8,7 @@ import pytest
 
 from cxresearch import study_from
 from cxresearch.engines import packed_contacts
-from cxresearch.engines.packing import between, packing_of_two_for_bounds
+from cxresearch.engines.packing import packing_for_bounds, packing_of_two_for_bounds
 from cxresearch.errors import DataError, StudyError
 from cxresearch.records.contacts import OPTIONAL
 from cxresearch.records.contracts import EPOCH
@@ -177,7 +177,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
         "grade": (0, 3),
         "score": (-1, 2**40),
     }
-    assert between(wide) is None
+    assert packing_for_bounds(wide) is None
     first, rest = packing_of_two_for_bounds(wide)
     assert (first.columns, rest.columns) == (("customer", "day", "second", "grade"), ("score",))
     assert packing_of_two_for_bounds({"a": (0, 2**62), "b": (0, 2**62), "c": (0, 2**62)}) is None
@@ -201,7 +201,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
 
 def _halves(bounds):
     names = list(bounds)
-    return between({n: bounds[n] for n in names[:6]}), between({n: bounds[n] for n in names[6:]})
+    return packing_for_bounds({n: bounds[n] for n in names[:6]}), packing_for_bounds({n: bounds[n] for n in names[6:]})
 
 
 @pytest.mark.parametrize("engine", EVERYWHERE)
