@@ -181,7 +181,7 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
     first, rest = packing_of_two_for_bounds(wide)
     assert (first.columns, rest.columns) == (("customer", "day", "second", "grade"), ("score",))
     assert packing_of_two_for_bounds({"a": (0, 2**62), "b": (0, 2**62), "c": (0, 2**62)}) is None
-    monkeypatch.setattr("cxresearch.engines.polars.between", lambda _: None)
+    monkeypatch.setattr("cxresearch.engines.polars.packing_for_bounds", lambda _: None)
     monkeypatch.setattr("cxresearch.engines.polars.packing_of_two_for_bounds", _halves)
     monkeypatch.setattr(packed_contacts, "PART", 1)
     two = records("polars")

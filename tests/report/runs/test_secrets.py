@@ -169,7 +169,7 @@ def test_a_notebook_that_fails_with_a_secret_in_its_error(place, given):
     code, out, err = place.run(FAILS, **more)
     assert code == 1
     assert "ValueError: cannot connect" in err
-    kept = list((place.state / "failed").iterdir())
+    kept = list((place.state / "failed").rglob("*.ipynb"))
     assert [p.name for p in kept] == ["verdicts.ipynb"]
     assert kept[0].stat().st_mode & 0o077 == 0
     assert json.loads(kept[0].read_text(encoding="utf-8"))["cells"]
