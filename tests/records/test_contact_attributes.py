@@ -201,7 +201,9 @@ def test_two_integers_where_one_is_too_small(monkeypatch):
 
 def _halves(bounds):
     names = list(bounds)
-    return packing_for_bounds({n: bounds[n] for n in names[:6]}), packing_for_bounds({n: bounds[n] for n in names[6:]})
+    return packing_for_bounds({n: bounds[n] for n in names[:6]}), packing_for_bounds(
+        {n: bounds[n] for n in names[6:]}
+    )
 
 
 @pytest.mark.parametrize("engine", EVERYWHERE)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import stat
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import cxresearch as cx
 from cxresearch.claims import tables as store
 from cxresearch.risk import cache
 from cxresearch.risk.agents import agent_table
+from cxresearch.risk.gaps import gap_table
 from cxresearch.risk.matched import matched_table
 from cxresearch.utils.trust import signature
 from cxresearch.worlds import KNOWN, simulate
@@ -301,3 +303,27 @@ def test_old_states_are_forgotten(folder):
     assert len(left) == cache.KEPT
     assert "old11" in left
     assert "old00" not in left
+
+
+def test_gaps_are_kept_and_come_back_equal(tmp_path):
+    """Of a shop: what a second run reads is what the first one counted; other columns are counted anew."""
+    log = pl.DataFrame(
+        {
+            "customer": [f"c{i % 7}" for i in range(60)],
+            "at": [f"2024-{1 + i // 10:02}-{1 + i % 10 * 2:02}" for i in range(60)],
+            "grade": ["bad" if i % 5 == 0 else "good" for i in range(60)],
+        }
+    )
+    log.write_csv(tmp_path / "log.csv")
+    (tmp_path / "study.toml").write_text(
+        '[interactions]\nsource = "log.csv"\n[retention]\nkind = "activity"\ngap_days = 20\n'
+    )
+    study = cx.read_study(tmp_path / "study.toml")
+    table = gap_table(cx.read_records(study), {"bad": {"grade": 0}})
+    kept = cache.opened(study)
+    kept.keep_table("gaps", table)
+    again = cache.opened(study).table("gaps")
+    assert again.gaps.equals(table.gaps)
+    assert (again.marks, again.is_dated) == (table.marks, table.is_dated)
+    kept.keep_table("gaps", replace(table, gaps=table.gaps.drop("ended")))
+    assert cache.opened(study).table("gaps") is None

@@ -28,7 +28,7 @@ from cxresearch.records.lapses import Lapse
 from cxresearch.records.sources import input_files
 from cxresearch.records.warnings import DataWarning
 from cxresearch.risk.agents import AgentTable
-from cxresearch.risk.gaps import GapTable
+from cxresearch.risk.gaps import GAPS, GapTable
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
@@ -319,6 +319,8 @@ def _has_its_columns(table: Table) -> bool:
             ],
             "population": ["group", "customers", "clusters"],
         }
+    elif isinstance(table, GapTable):
+        wanted = {"gaps": [*GAPS, *table.marks]}
     else:
         wanted = {"counts": ["agent", "stratum", "half", "moments", "bad"]}
     frames = {name: getattr(table, name).schema for name in wanted}

@@ -21,6 +21,9 @@ MOST_CUSTOMERS = 50_000  # they have gaps enough for any question; taken by the 
 Marks = Mapping[str, Mapping[str, int]]
 
 
+GAPS = ("customer", "cluster", "number", "day", "days", "ended")  # columns before the marks
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GapTable(Result):
     """Gaps between contacts; tables of disjoint customers add up.
@@ -89,8 +92,9 @@ def gap_table(records: Records, marks: Marks) -> GapTable:
         days=(following.fill_null(window.last) - pl.col("day")),
         ended=following.is_not_null(),
     ).filter(pl.col("days") > 0)
+    *numbers, _ = GAPS
     kept = rows.select(
-        pl.col("customer", "cluster", "number", "day", "days").cast(pl.Int32),
+        pl.col(numbers).cast(pl.Int32),
         pl.col("ended").cast(pl.Int8),
         *(pl.col(f"cx_{name}").cast(pl.Int32).alias(name) for name in marks),
     )
