@@ -404,6 +404,18 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("busy", "alone"), [(1.0, "contradicted"), (-1.0, "supported")])
+def test_silence_is_not_blamed_for_the_habit_of_who_is_seldom_in_touch(busy, alone):
+    """Silence does nothing here; contacts held equal as of 90 days before tell a habit only in part."""
+    study = simulate(World(busy_stay=busy), 8_000, 5).study()
+    trial = evaluate(study, ["no-news"], verdicts_only=True)["no-news"]
+    assert (trial.association, trial.verdict) == (alone, "undecided")
+    [habit] = next(r for r in trial.rivals if r.id == "busy").rows
+    assert (habit.estimate.low > 1) == (alone == "supported")
+    assert "busy" in {r.id for r in trial.rivals_with("keeps it open")}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", [1.0, -1.0])
 def test_what_tells_who_is_busy_decides_no_comparison(busy):
     """How many moments there were tells who is busy; given that, their grades tell nothing here."""

@@ -434,6 +434,29 @@ def test_another_rival_is_one_object_more(judged, monkeypatch):
     assert [r.id for r in found if r.status == "keeps it open"] == ["calendar"]
 
 
+@pytest.mark.parametrize(
+    ("own_number", "control", "verdict"),
+    [
+        (INSIDE, (1.02, 0.05), "supported"),
+        (INSIDE, (0.8, 0.05), "supported"),
+        (INSIDE, (1.1, 0.02), "undecided"),
+        (NONE, (1.1, 0.02), "contradicted"),
+        (NONE, (0.8, 0.05), "undecided"),
+    ],
+)
+def test_a_control_that_a_claim_names_counts_on_its_side_alone(
+    judged, own_number, control, verdict
+):
+    """No news: whether who had been in touch less before leaves sooner as well."""
+    claim = catalogue()["no-news"]
+    result, found = judged(own_number, {Variant(): control}, claim=claim)
+    assert (result.verdict, result.p is None) == (verdict, False)
+    busy = next(r for r in found if r.id == "busy")
+    assert busy.status == ("keeps it open" if verdict == "undecided" else "survived")
+    [row] = busy.rows
+    assert row.label.startswith("rate of leaving for each contact fewer before")
+
+
 def test_pace_is_a_rival_of_shops_alone(judged):
     _, found = judged(INSIDE, {})
     assert "pace" not in {r.id for r in found}
