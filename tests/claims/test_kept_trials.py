@@ -157,7 +157,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (3, "fc5b02f1ae66b396")
+STORED = (4, "3e45ae2bec0a39d5")
 
 
 @pytest.mark.slow

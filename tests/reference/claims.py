@@ -736,7 +736,8 @@ def no_news(p: Past) -> Numbers:
     over_others = p.adjusted({"silence": contacts}, mask=late, named={"good": good}, past=p.earlier)
     over_good = {"contacts=1": -1.0, "good=1": -1.0}
     habit = np.minimum(grids.unless_seen(p.life, grids.before(p.life, 90)), 8)
-    fewer = p.adjusted({}, {"habit": habit}, mask=late, named=terms, past={})
+    alike = terms | {"bad": count(p.life, 3, grade=BAD)}
+    fewer = p.adjusted({}, {"habit": habit}, mask=late, named=alike, past={})
     return {
         "habit": ratio(fewer, {"habit": -1.0}),
         "silence-over-good": ratio(full, {"silence=1": -1.0, "good=1": -1.0}),
