@@ -37,7 +37,7 @@ def verdict_table(docket: Docket, width: int | None = None) -> str:
     lines = [
         f"{docket.study}: data from {docket.data_from} to {docket.data_until}",
         count_verdicts(docket),
-        docket.family.note,
+        docket.note,
         "",
         *warning_lines(docket.audit.warnings),
     ]
