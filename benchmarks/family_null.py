@@ -1,9 +1,9 @@
 """How often anything is supported where nothing holds: python benchmarks/family_null.py [--replicates 100].
 
-A company of 1,500 customers in which no moment does anything, nothing is confounded and all agents are alike. All claims
-of the catalogue are tried on it, as far as verdicts need it. What is true is known beforehand: no claim about an effect
-holds, so a headline verdict of "supported" is wrong. A verdict is that of the family, whichever claims are asked for; in
-the first replicates a single claim is asked for as well, and must have the same one.
+A company of 1,500 customers in which no moment does anything, nothing is confounded and all agents are alike. All
+claims of the catalogue are tried on it, as far as verdicts need it. What is true is known beforehand: no claim about an
+effect holds, so a headline verdict of "supported" is wrong. A verdict is that of the family, whichever claims are asked
+for; in the first replicates a single claim is asked for as well, and must have the same one.
 
 Seeds are fixed: replicate i has the seed 20261130 + i. Each finished replicate is a line appended to
 benchmarks/family_null.csv, so a run that was stopped goes on where it was; ``--summary`` prints the counts.
