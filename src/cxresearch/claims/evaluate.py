@@ -90,7 +90,7 @@ def evaluate(
     store = TableStore(
         study, engine, keep=keep, required_columns=required_columns(chosen), progress=say
     )
-    readings = {c.id: _deciding_readings(c) if verdicts_only else c.readings for c in chosen}
+    readings = {c.id: deciding_readings(c) if verdicts_only else c.readings for c in chosen}
     kept_trials = KeptTrials(store.cache, store.study)
     result: dict[str, Trial] = {}
     fingerprints: dict[str, str] = {}
@@ -221,7 +221,7 @@ def _try_claims(
     return result
 
 
-def _deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
+def deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
     """The readings that a verdict rests on."""
     primary = claim.primary
     ids = {primary.id, *(r.reading for r in primary.requires), *primary.sensitivity}
