@@ -177,7 +177,7 @@ def try_family(
     wanted = [*chosen, *(others if family.needs_all else ())]
     say = _number_trials(progress, len(wanted)) if progress else (lambda _: None)
     readings = {
-        c.id: c.readings if c.id in asked and not verdicts_only else _deciding_readings(c)
+        c.id: c.readings if c.id in asked and not verdicts_only else deciding_readings(c)
         for c in wanted
     }
     kept_trials = KeptTrials(store.cache, store.study)
@@ -304,7 +304,7 @@ def _try_claims(
     return result
 
 
-def _deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
+def deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
     """The readings that a verdict rests on."""
     primary = claim.primary
     ids = {primary.id, *(r.reading for r in primary.requires), *primary.sensitivity}
