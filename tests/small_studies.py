@@ -5,6 +5,7 @@ What a study must survive is put in on purpose: same-second contacts, contacts o
 exit, duplicates, nulls, strangers, late observation, shared clusters, names that look like numbers.
 """
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -195,6 +196,38 @@ def with_dirty_rows(random: Random, customers: list[Row], clean: int) -> list[Ro
         rows.append(random.choice(customers) | {"customer": None})
     random.shuffle(rows)
     return rows
+
+
+@st.composite
+def shops_with_orders(
+    draw: st.DrawFn, max_customers: int = 12, max_contacts: int = 40, max_orders: int = 30
+) -> Study:
+    """Draw (contacts, no customers, settings) of an activity study whose orders are a table of their own.
+
+    Orders and contacts often fall on one day or one second; some customers have only one of both.
+
+    Args:
+        draw: Given by Hypothesis.
+        max_customers: The most customers.
+        max_contacts: The most contacts in the log.
+        max_orders: The most orders.
+    """
+    contacts, _, settings = draw(activity_studies(False, max_customers, max_contacts))
+    random = Random(draw(st.integers(0, 2**32 - 1)))
+    known = [c for c in contacts if c["customer"] is not None and c["at"] is not None]
+    orders: list[tuple[str | None, datetime | None]] = []
+    gap = settings.gap_days or 1
+    while len(orders) < random.randrange(2, max_orders):
+        near = random.choice(known)
+        name = random.choice((near["customer"], near["customer"], random.choice(NAMES)))
+        at = near["at"]
+        for _ in range(random.choice((1, 2, 4))):
+            orders.append((name, at))
+            at = at + timedelta(days=random.choice((0, 0, 1, gap - 1, gap, gap + 1)))
+            at = datetime.combine(at.date(), random.choice(CLOCKS))
+    orders += [(None, known[0]["at"]), (known[0]["customer"], None)]
+    guaranteed = (known[0]["customer"], datetime.combine(day(60), CLOCKS[0]))
+    return contacts, [], replace(settings, orders=(*orders, guaranteed))
 
 
 @st.composite

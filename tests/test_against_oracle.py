@@ -24,7 +24,7 @@ from cxresearch.risk.matched import matched_table
 from cxresearch.risk.table import risk_table
 from tests.pipeline import flows_of, records_of
 from tests.reference import oracle
-from tests.small_studies import activity_studies, contract_studies
+from tests.small_studies import activity_studies, contract_studies, shops_with_orders
 
 ENGINES = ("polars", "polars-lazy", pytest.param("duckdb", marks=pytest.mark.slow))
 OURS = {
@@ -135,6 +135,25 @@ def test_contacts_alone(engine, study):
         assert flows_of(table) == plain(
             oracle.activity_flows(contacts, settings, THEIRS, clock=theirs)
         )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=shops_with_orders())
+def test_orders_in_a_table_of_their_own(engine, study):
+    contacts, settings = study[0], study[-1]
+    records = kept(contacts, None, settings, engine)
+    if records is None:
+        return
+    for ours, theirs in (("contact", "contact"), ("tenure", "day")):
+        table = risk_table(episodes(records, OURS, clock=clock_of(records.study, ours)))
+        assert flows_of(table) == plain(
+            oracle.activity_flows(contacts, settings, THEIRS, clock=theirs)
+        )
+    rows = oracle.read_activity(contacts, settings)[0].contact_rows
+    assert dict(records.audit.kept)["interactions"] == rows["kept"]
+    for name, n in (("interactions", len(contacts)), ("retention", len(settings.orders))):
+        rejected = sum(f.rows for f in records.audit.findings if f.table == name)
+        assert dict(records.audit.read)[name] == n == dict(records.audit.kept)[name] + rejected
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -144,3 +145,98 @@ def test_the_audit_warns_when_more_than_a_fifth_of_the_lapsed_came_back():
     assert codes == ["lapsed_came_back"]
     gone += [(f"h{i}", "2024-03-01", "order") for i in range(3)]
     assert not read_records(shop(back + gone)).audit.warnings
+
+
+ENGINES = ("polars", "duckdb")
+
+
+def shop_with_orders(orders: list[tuple[str | None, str | None]], **retention: object) -> cx.Study:
+    """The shop of `shop`, with complaints in the log and orders in a table of their own."""
+    rows = [
+        ("a", "2024-03-01 12:00", "complaint"),
+        ("a", "2024-03-15 10:00", "complaint"),
+        ("b", "2024-02-01 09:00", "complaint"),  # before the first order
+        ("z", "2024-03-01 09:00", "complaint"),  # never ordered
+    ]
+    log = pl.DataFrame(rows, schema=["customer", "at", "kind"], orient="row")
+    table = pl.DataFrame(orders, schema=["buyer", "sold"], orient="row")
+    return cx.study_from(
+        {
+            "interactions": {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)},
+            "moments": {"bad": "kind = 'complaint'", "neutral": "otherwise"},
+            "retention": {
+                "kind": "activity",
+                "gap_days": 30,
+                "customer": "buyer",
+                "at": "sold",
+                **retention,
+            },
+        },
+        interactions=log,
+        retention=table,
+    )
+
+
+ORDERS = [
+    ("a", "2024-03-01"),
+    ("a", "2024-03-20"),
+    ("b", "2024-03-01"),
+    ("c", "2024-05-01"),  # in touch with nobody, and a customer
+    ("c", "2025-05-01"),  # after the log
+    (None, "2024-05-01"),
+    ("c", None),
+    ("c", "soon"),
+    ("a", "2024-03-20"),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_orders_in_a_table_of_their_own_keep_customers_active(engine):
+    study = shop_with_orders(ORDERS)
+    assert people(study) == {
+        "a": ("2024-03-01", "2024-04-19", 1, 0),
+        "b": ("2024-03-01", "2024-03-31", 1, 0),
+        "c": ("2024-05-01", "2024-05-31", 1, 0),
+    }
+    audit = read_records(study, engine).audit
+    assert dict(audit.read) == {"interactions": 4, "retention": 9}
+    assert dict(audit.kept) == {"interactions": 2, "retention": 4}
+    assert {(f.table, f.reason): f.rows for f in audit.findings} == {
+        ("interactions", "before the customer's start"): 1,
+        ("interactions", "customer set aside"): 1,
+        ("retention", "no customer"): 1,
+        ("retention", "no time"): 1,
+        ("retention", "time not readable"): 1,
+        ("retention", "exact duplicate"): 1,
+        ("retention", "outside the log's window"): 1,
+    }
+    assert dict(audit.quarantine)["retention"].height == 4
+    assert "'soon'" in next(f.hint for f in audit.facts if f.name == "retention.at not readable")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_order_is_a_contact_without_a_grade_and_hides_none(engine):
+    records = read_records(shop_with_orders(ORDERS), engine)
+    at_order = cx.episodes(
+        records, bad=cx.bad_count(3), last=cx.histories.last_grade(), contacts=cx.contact_count()
+    ).to_polars()
+    columns = ("start", "stop", "bad", "last", "contacts", "event")
+    # of a: at the second order, on which nothing was bad, the latest moment is the complaint of the 15th
+    assert at_order.filter(pl.col("bad") != "0").select(columns).rows() == [
+        (1, 2, "1", "bad", "2-4", None),
+        (2, 3, "2", "bad", "2-4", "defection"),
+    ]
+    assert at_order.filter(pl.col("bad") == "0")["last"].unique().to_list() == ["none"]
+    assert records.audit.fact("unknown moments").count == 0
+    assert cx.journey.moment_summary(records).moments == 2
+
+
+def test_a_table_of_orders_and_a_condition_exclude_each_other():
+    with pytest.raises(cx.CxResearchError, match="give one of them"):
+        shop_with_orders(ORDERS, active="kind = 'order'")
+    with pytest.raises(DataError, match="none of 2 rows can be kept; .*date_format"):
+        read_records(shop_with_orders([("a", "soon"), ("b", "later")]))
+    with pytest.raises(DataError, match="must both hold dates or both integer days"):
+        numbers = pl.DataFrame({"buyer": ["a"], "sold": [3]})
+        study = shop_with_orders(ORDERS)
+        read_records(msgspec.structs.replace(study, frames={**study.frames, "retention": numbers}))

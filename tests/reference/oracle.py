@@ -18,12 +18,15 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-WORST_FIRST = ("bad", "neutral", "good", "unknown")
+WORST_FIRST = ("bad", "neutral", "good", "unknown", "order")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study says about itself; None means the default named in `log_window`."""
+    """What a study says about itself; None means the default named in `log_window`.
+
+    `orders` are the rows (customer, time) of a table of its own that keep customers active; None where all contacts do.
+    """
 
     log_from: date | None = None
     log_until: date | None = None
@@ -32,6 +35,7 @@ class Settings:
     blackout_days: int = 0
     gap_days: int | None = None
     new_from: date | None = None
+    orders: tuple[tuple[str | None, datetime | None], ...] | None = None
 
 
 class Contact(NamedTuple):
@@ -363,8 +367,9 @@ def last_grade() -> History:
     """Name the grade of the last contact so far."""
 
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
-        if so_far:
-            return so_far[-1].grade
+        graded = [contact for contact in so_far if contact.grade != "order"]
+        if graded:
+            return graded[-1].grade
         return "unknown" if customer.left_truncated else "none"
 
     return history
@@ -579,16 +584,20 @@ def read_activity(contacts: Sequence[dict[str, Any]], settings: Settings) -> tup
             theirs[row["customer"]].append(contact)
 
     first_day, last_day = (day if day is not None else 0 for day in window)
-    gap = lapse_days(theirs, first_day, last_day, settings.gap_days)
+    if settings.orders is not None:
+        theirs, counts = with_orders(theirs, counts, settings, window)
+    active = {name: active_of(some, settings) for name, some in theirs.items()}
+    gap = lapse_days(active, first_day, last_day, settings.gap_days)
     customers = []
     customer_rows: Counter[str] = Counter()
     for name, some in theirs.items():
         some.sort()
-        start = some[0].day
+        keeping = active_of(some, settings)
+        start = keeping[0].day
         leaving, code = last_day, "censored"
-        for place in range(len(some)):
-            if outcome(some, place, last_day, gap) == "defection":
-                leaving, code = some[place].day + gap, "defection"
+        for place in range(len(keeping)):
+            if outcome(keeping, place, last_day, gap) == "defection":
+                leaving, code = keeping[place].day + gap, "defection"
                 break
         if leaving == start:
             customer_rows["start = end"] += 1
@@ -600,6 +609,38 @@ def read_activity(contacts: Sequence[dict[str, Any]], settings: Settings) -> tup
         who = Customer(name, None, group_of(name, None), start, start, leaving, code, older)
         customers.append(who)
     return Study(customers, dict(theirs), customer_rows, counts), last_day, gap
+
+
+def active_of(some: Sequence[Contact], settings: Settings) -> list[Contact]:
+    """Return the contacts of one customer that keep it active, in order."""
+    return sorted(c for c in some if settings.orders is None or c.grade == "order")
+
+
+def with_orders(
+    theirs: dict[str, list[Contact]],
+    counts: Counter[str],
+    settings: Settings,
+    window: tuple[int | None, int | None],
+) -> tuple[dict[str, list[Contact]], Counter[str]]:
+    """Return the contacts of customers who have an order, from the day of the first one on, and the orders."""
+    ordered: dict[str, list[Contact]] = defaultdict(list)
+    for number, (name, at) in enumerate(dict.fromkeys(settings.orders or ())):
+        if name is not None and at is not None and not outside(at.toordinal(), window):
+            ordered[name].append(Contact(at, WORST_FIRST.index("order"), number))
+    result = {name: list(some) for name, some in ordered.items()}
+    counts = Counter(counts)
+    for name, some in theirs.items():
+        for contact in some:
+            if name not in ordered:
+                where = "customer set aside"
+            elif contact.day < min(order.day for order in ordered[name]):
+                where = "before the first order"
+            else:
+                result[name].append(contact)
+                continue
+            counts["kept"] -= 1
+            counts[where] += 1
+    return result, counts
 
 
 def lapse_days(
@@ -646,7 +687,8 @@ def contact_episodes(
     study, last_day, gap = read_activity(contacts, settings)
     known = {customer.customer: customer for customer in study.customers}
     result = []
-    for name, theirs in study.contacts.items():
+    for name, every in study.contacts.items():
+        theirs = active_of(every, settings)
         start = theirs[0].day
         customer = Customer(name, None, group_of(name, None), start, start, last_day, "censored")
         customer = known.get(name, customer)
@@ -661,10 +703,20 @@ def contact_episodes(
         if not labels:
             continue
 
-        def pattern_on(number: int, customer: Customer = customer, theirs: list[Contact] = theirs):
+        def pattern_on(
+            number: int,
+            customer: Customer = customer,
+            theirs: list[Contact] = theirs,
+            every: list[Contact] = every,
+        ):
             # The step (v, v+1] is called v+1, as a day is called by its end.
             so_far = theirs[: number - 1]
-            return pattern_of(histories, so_far, so_far[-1].day + 1, customer, segment=False)
+            day = so_far[-1].day
+            if settings.orders is not None:
+                so_far = sorted(
+                    (*so_far, *(c for c in every if c.grade != "order" and c.day <= day))
+                )
+            return pattern_of(histories, so_far, day + 1, customer, segment=False)
 
         code = "defection" if labels[-1] == "defection" else "censored"
         result += walk(customer, 1, len(labels) + 1, code, pattern_on)

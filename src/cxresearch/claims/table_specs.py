@@ -190,7 +190,7 @@ def _compared_specs(
     within = compare.active_within
     if kept.kind == "activity":
         within = within[:1]
-    if kept.active is not None:
+    if kept.active is not None or setting.study.has_active_table:
         own = (*own, (SILENT, active_age(_SILENT_DAYS)))
         within = (SILENT,)
         compare = replace_field(compare, matched_on=(*compare.matched_on, SILENT))

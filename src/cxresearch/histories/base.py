@@ -100,6 +100,13 @@ class Past:
     clock: Clock
     along: Along
 
+    @property
+    def graded(self) -> Frame:
+        """The moments without the rows of a table that only keeps customers active, of which nothing else is known."""
+        if "ordered" not in self.moments.collect_schema().names():
+            return self.moments
+        return self.moments.filter(nw.col("ordered") == 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -13,6 +13,7 @@ from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import ArgumentError, DataError
 from cxresearch.records import contact_attributes
+from cxresearch.records.active_table import read_active_rows, with_active_rows
 from cxresearch.records.audit import (
     Audit,
     Fact,
@@ -372,7 +373,10 @@ def _activity(
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
-    declared, has_inactive = study.retention.gap_days or 0, study.retention.active is not None
+    declared = study.retention.gap_days or 0
+    has_table = study.has_active_table
+    has_inactive = study.retention.active is not None or has_table
+    own = read_active_rows(study, engine, window, dated=raw.dated) if has_table else None
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
@@ -380,7 +384,8 @@ def _activity(
         findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
         need_rows(study, engine, "interactions", log, findings, read, kept, raw=raw)
         fine = log.filter(nw.col("reason").is_null())
-        active = fine.filter(nw.col("active") == 1) if has_inactive else fine
+        active = fine.filter(nw.col("active") == 1) if raw.has_active else fine
+        active = active if own is None else own.rows
         silences = count_silences(active, window, engine)
         if not silences.at_risk[0]:
             raise DataError(
@@ -394,6 +399,8 @@ def _activity(
             log = engine.keep(before_active(log, everyone))
             findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
             fine = log.filter(nw.col("reason").is_null())
+        if own is not None:
+            fine = engine.keep(with_active_rows(fine, own.rows, raw.attributes))
     about = about_customers(study, engine, everyone)
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
@@ -406,10 +413,14 @@ def _activity(
                 f"({Day(window.last, raw.dated)}): nobody is under observation; "
                 "give log_until, or a longer log"
             )
-        whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
-            leaving=nw.lit(0)
+        whose = (
+            fine.lazy()
+            .join(customers.select("id", "customer").lazy(), on="id")
+            .with_columns(leaving=nw.lit(0))
         )
-        _, contacts, _ = _split_rejected(engine, whose, customers, window, raw)
+        _, contacts, _ = _split_rejected(
+            engine, whose, customers, window, raw, has_own_rows=has_table
+        )
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
@@ -427,10 +438,15 @@ def _activity(
         *source_facts(source_notes(study, engine)),
         *unreadable,
         *unread_event_facts(seen.unread, read),
+        *(own.facts if own else ()),
         *window_facts(study, window, days, raw.dated),
         *missing_facts(seen.missing, {"interactions": read}),
         *grade_facts(tally),
-        Fact("customers", Count(people), "who appear in kept contacts"),
+        Fact(
+            "customers",
+            Count(people),
+            "who have a row that keeps them active" if own else "who appear in kept contacts",
+        ),
         *(
             (
                 Fact(
@@ -454,18 +470,19 @@ def _activity(
     )
     audit = Audit(
         tables=tables,
-        read=(("interactions", read), *about.read),
-        kept=(("interactions", kept), *about.kept),
-        findings=(*findings, *about.findings),
+        read=(("interactions", read), *((("retention", own.read),) if own else ()), *about.read),
+        kept=(("interactions", kept), *((("retention", own.kept),) if own else ()), *about.kept),
+        findings=(*findings, *(own.findings if own else ()), *about.findings),
         facts=facts,
         warnings=(
             *log_warnings(study, raw, seen, days, window),
             *rejection_warnings(findings, {"interactions": read}),
+            *(rejection_warnings(own.findings, {"retention": own.read}) if own else ()),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
             *lapse_warnings(lapse, Share(back, n)),
         ),
         graded_by=raw.graded_by,
-        quarantine=(*quarantine, *about.quarantine),
+        quarantine=(*quarantine, *(own.quarantine if own else ()), *about.quarantine),
     )
     return Records(
         study=study,
@@ -524,7 +541,13 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
 
 
 def _split_rejected(
-    engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
+    engine: Engine,
+    log: Frame,
+    customers: Frame,
+    window: Window,
+    raw: Raw,
+    *,
+    has_own_rows: bool = False,
 ) -> tuple[Frame, ContactLog, pl.DataFrame]:
     """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
@@ -535,7 +558,8 @@ def _split_rejected(
         "grade": (0, len(GRADES) - 1),
         "both": (0, 1),
         "leaving": (0, 1),
-        **({"active": (0, 1)} if raw.has_active else {}),
+        **({"active": (0, 1)} if raw.has_active or has_own_rows else {}),
+        **({"ordered": (0, 1)} if has_own_rows else {}),
         **contact_attributes.bounds(raw.attributes, raw.names),
     }
     labels = [*raw.labels, "near"] if raw.labels else []

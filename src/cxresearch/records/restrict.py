@@ -54,6 +54,42 @@ class _Restricted:
         return Whole(self.frame(), self.engine)
 
 
+@dataclass(frozen=True, slots=True)
+class _OfLog(_Restricted):
+    """Contacts of the log; see `ContactLog`."""
+
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:
+        """As `ContactLog.frame`."""
+        return _of_log(self.contacts.frame(grades))
+
+    def parts(
+        self, customers: Frame, grades: Sequence[int] | None = None
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """As `ContactLog.parts`."""
+
+        def restricted(part: Callable[[], tuple[Frame, Frame]]) -> tuple[Frame, Frame]:
+            contacts, theirs = part()
+            return _of_log(contacts), theirs
+
+        return [partial(restricted, part) for part in self.contacts.parts(customers, grades)]
+
+
+def _of_log(contacts: Frame) -> Frame:
+    return contacts.filter(nw.col("ordered") == 0)
+
+
+def restrict_to_log(records: Records) -> Records:
+    """The records without the rows of a table of its own that only keep customers active.
+
+    What is asked is what happens at contacts; such a row has no grade, no touchpoint and nobody who answers. Records of
+    a study without such a table are returned as they are.
+    """
+    if not records.study.has_active_table:
+        return records
+    contacts = _OfLog(records.contacts, records.customers, records.engine)
+    return replace(records, contacts=contacts)
+
+
 def restrict(records: Records, by: str, level: str) -> Records:
     """The records of the customers at one level of a fixed covariate.
 
