@@ -38,7 +38,11 @@ def study_of(
         "moments": {"blackout_days": settings.blackout_days},
     }
     if customers is None:
-        raw["retention"] = {"kind": "activity", "gap_days": settings.gap_days}
+        raw["retention"] = {
+            "kind": "activity",
+            "gap_days": settings.gap_days,
+            "returns": settings.returns,
+        }
         if settings.new_from is not None:
             raw["retention"]["new_from"] = settings.new_from
         frames = {"interactions": frame}
@@ -56,6 +60,7 @@ def study_of(
         "defection": list(settings.defection),
         "observed_from": "observed_from",
         "observed_until": "observed_until",
+        "returns": settings.returns,
     }
     return cx.study_from(raw, interactions=frame, retention=who)
 

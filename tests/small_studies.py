@@ -277,3 +277,33 @@ def activity_studies(
     contacts = guaranteed + with_dirt(random, contacts, max_contacts - len(guaranteed))
     random.shuffle(contacts)
     return contacts, [], settings
+
+
+@st.composite
+def won_back_studies(draw: st.DrawFn) -> Study:
+    """Draw (contacts, customers, settings) in which customers who left come back, once or twice.
+
+    They come back on the next day (a renewal), a day later, or after weeks; sometimes in another segment. Contacts fall
+    on the days on which a relation begins or ends, and between two of them.
+
+    Args:
+        draw: Given by Hypothesis.
+    """
+    contacts, customers, settings = draw(contract_studies(max_customers=8, max_contacts=30))
+    random = Random(draw(st.integers(0, 2**32 - 1)))
+    later: list[Row] = []
+    for row in customers:
+        end, start = row["end"], row["start"]
+        while end is not None and start is not None and end > start and random.random() < 0.7:
+            begin = end + timedelta(days=random.choice((1, 2, 2, 10, 30)))
+            stay = random.choice((None, 1, 5, 20, 60))
+            again = row | {"start": begin, "observed_from": None, "observed_until": None}
+            again |= {"end": None if stay is None else begin + timedelta(days=stay)}
+            again |= {"segment": random.choice((row["segment"], *SEGMENTS))}
+            later.append(again)
+            for when in (end, end + timedelta(days=1), begin, begin + timedelta(days=3)):
+                if row["customer"] is not None and random.random() < 0.6:
+                    contacts.append(contact(random, row["customer"], when))
+            start, end = begin, again["end"]
+    random.shuffle(contacts)
+    return contacts, [*customers, *later], replace(settings, returns="new_spell")

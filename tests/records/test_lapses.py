@@ -9,6 +9,7 @@ import pytest
 
 import cxresearch as cx
 from cxresearch.errors import DataError
+from cxresearch.histories.base import DayClock
 from cxresearch.records.lapses import (
     SilenceCurve,
     candidates,
@@ -16,6 +17,7 @@ from cxresearch.records.lapses import (
     measure,
 )
 from cxresearch.records.records import read_records
+from cxresearch.risk.episodes import episodes
 
 
 def curve(ended: dict[int, int], still: dict[int, int], days: int = 400) -> SilenceCurve:
@@ -234,9 +236,58 @@ def test_an_order_is_a_contact_without_a_grade_and_hides_none(engine):
 def test_a_table_of_orders_and_a_condition_exclude_each_other():
     with pytest.raises(cx.CxResearchError, match="give one of them"):
         shop_with_orders(ORDERS, active="kind = 'order'")
-    with pytest.raises(DataError, match="none of 2 rows can be kept; .*date_format"):
+    with pytest.raises(DataError, match=r"none of 2 rows can be kept; .*date_format"):
         read_records(shop_with_orders([("a", "soon"), ("b", "later")]))
+    study, numbers = shop_with_orders(ORDERS), pl.DataFrame({"buyer": ["a"], "sold": [3]})
+    study = msgspec.structs.replace(study, frames={**study.frames, "retention": numbers})
     with pytest.raises(DataError, match="must both hold dates or both integer days"):
-        numbers = pl.DataFrame({"buyer": ["a"], "sold": [3]})
-        study = shop_with_orders(ORDERS)
-        read_records(msgspec.structs.replace(study, frames={**study.frames, "retention": numbers}))
+        read_records(study)
+
+
+def test_who_comes_back_is_at_risk_again_with_what_happened_before():
+    rows = [
+        ("a", "2024-03-01", "complaint"),
+        ("a", "2024-06-01", "order"),  # back after the lapse of 31 March
+        ("a", "2024-06-10", "complaint"),
+        ("b", "2024-04-01", "order"),
+    ]
+    study = shop(rows, returns="new_spell")
+    records = read_records(study)
+    table = cx.episodes(records, bad=cx.bad_count(3)).to_polars()
+    assert table.select("start", "stop", "bad", "event").rows() == [
+        (1, 2, "0", "defection"),
+        (1, 2, "1", "defection"),
+        (1, 2, "1", None),
+        (2, 3, "2", "defection"),
+    ]
+    # both relations of a are of one cluster
+    assert table["cluster"].to_list() == [0, 1, 1, 1]
+    assert records.audit.fact("lapsed who came back later").count == 1
+    assert records.audit.fact("relations").count == 3
+    assert people(study)["a"][:3] == ("2024-03-01", "2024-07-10", 1)
+
+
+def test_own_returns_are_no_exit_of_a_household():
+    log = pl.DataFrame(
+        {
+            "customer": ["a", "a", "b", "b"],
+            "at": [40, 100, 45, 60],
+            "grade": ["good"] * 4,
+        }
+    )
+    homes = pl.DataFrame({"customer": ["a", "b"], "home": ["h", "h"]})
+    settings = {
+        "interactions": {"log_from": 0, "log_until": 200},
+        "retention": {"kind": "activity", "gap_days": 30, "returns": "new_spell"},
+        "customers": {"cluster": "home"},
+    }
+    records = read_records(cx.study_from(settings, interactions=log, customers=homes))
+    others = cx.histories.household_exits("defection")
+    table = episodes(records, {"others": others}, clock=DayClock()).to_polars()
+    # a lapses on day 70 and is told of b's lapse on day 90 only; b is told of a's from day 70 on
+    assert table.select("start", "stop", "others", "event").rows() == [
+        (0, 30, "none", "defection"),
+        (0, 30, "1+", "defection"),
+        (0, 25, "none", None),
+        (25, 45, "1+", "defection"),
+    ]

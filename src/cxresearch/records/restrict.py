@@ -108,6 +108,7 @@ def restrict(records: Records, by: str, level: str) -> Records:
     position = levels.index(one_of("level", level, list(levels)))
     engine = records.engine
     customers = engine.keep(records.customers.filter(nw.col(by) == position))
+    spells = None if records.spells is None else _of_customers(records.spells, customers)
     available = records.available
     if "household" in available and _has_split_households(records, by):
         available -= {"household"}
@@ -116,6 +117,7 @@ def restrict(records: Records, by: str, level: str) -> Records:
         contacts=_Restricted(records.contacts, customers, engine),
         dated_events=_of_customers(records.dated_events, customers),
         customers=customers,
+        spells=spells,
         available=available,
         restricted_to=f"{by} {level}",
     )
@@ -135,12 +137,8 @@ def restrict_days(records: Records, first: int, last: int) -> Records:
         ArgumentError: nobody is there on these days.
     """
     engine = records.engine
-    customers = records.customers.with_columns(
-        event=nw.when(nw.col("exit") <= last).then(nw.col("event")).otherwise(nw.lit(0)),
-        entry=nw.max_horizontal("entry", nw.lit(first - 1)),
-        exit=nw.min_horizontal("exit", nw.lit(last)),
-    )
-    customers = engine.keep(customers.filter(nw.col("entry") < nw.col("exit")))
+    customers = engine.keep(_on_days(records.customers, first, last))
+    spells = None if records.spells is None else engine.keep(_on_days(records.spells, first, last))
     if not engine.collect(customers.select(nw.len())).item():
         raise ArgumentError("first", first, "a day on which customers are under observation")
     return replace(
@@ -148,8 +146,18 @@ def restrict_days(records: Records, first: int, last: int) -> Records:
         contacts=_Restricted(records.contacts, customers, engine),
         dated_events=_of_customers(records.dated_events, customers),
         customers=customers,
+        spells=spells,
         restricted_to=f"days {first} to {last}",
     )
+
+
+def _on_days(customers: Frame, first: int, last: int) -> Frame:
+    x = customers.with_columns(
+        event=nw.when(nw.col("exit") <= last).then(nw.col("event")).otherwise(nw.lit(0)),
+        entry=nw.max_horizontal("entry", nw.lit(first - 1)),
+        exit=nw.min_horizontal("exit", nw.lit(last)),
+    )
+    return x.filter(nw.col("entry") < nw.col("exit"))
 
 
 def count_customers(records: Records, by: str) -> dict[str, int]:

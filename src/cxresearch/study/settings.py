@@ -310,7 +310,8 @@ class Retention(Source, frozen=True, kw_only=True):
         new_from: of an activity study: customers first seen from this day on are known to be new.
         at: of an activity study whose customers are kept active by the rows of a table of its own, such as orders,
             which `source` or `query` names: column: when.
-        returns: what customers do who come back after a lapse: it is ignored.
+        returns: what becomes of customers who come back after a lapse, or whose next contract begins after a gap:
+            ``ignore``, or ``new_spell``: they are at risk again, with what they had lived through before.
     """
 
     kind: Literal["contract", "activity"] = "contract"
@@ -332,7 +333,12 @@ class Retention(Source, frozen=True, kw_only=True):
     active: str | None = None
     new_from: date | int | None = None
     at: str = "at"
-    returns: Literal["ignore"] = "ignore"
+    returns: Literal["ignore", "new_spell"] = "ignore"
+
+    @property
+    def has_spells(self) -> bool:
+        """Whether customers who come back are at risk again."""
+        return self.returns == "new_spell"
 
     @property
     def described(self) -> tuple[str, ...]:
