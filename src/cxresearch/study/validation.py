@@ -257,9 +257,13 @@ def _retention(study: Study) -> Checks:
         "retention.active is empty: leave it out where every contact keeps a customer active",
         "retention.active",
     )
+    yield (
+        kept.active is None or not study.has_active_table,
+        "retention.active is a condition over the columns of the log, and [retention] names a table of its own, all "
+        "rows of which keep customers active: give one of them (a query may choose the rows)",
+        "retention.active",
+    )
     declared = (
-        "source",
-        "query",
         "cause",
         "contract",
         "segment",
@@ -268,8 +272,7 @@ def _retention(study: Study) -> Checks:
         "marketing",
         "defection",
     )
-    written = ("sheet", "columns", "widths", "encoding")
-    for name in (*declared, *written, "observed_from"):
+    for name in (*declared, "observed_from"):
         instead = f"; name it under [customers], {name}" if name in _OF_CUSTOMERS else ""
         yield (
             not getattr(kept, name),
@@ -304,7 +307,8 @@ def _described(section: Retention | Customers, where: str) -> Checks:
 
 def _sources(study: Study) -> Checks:
     names = ["interactions"]
-    names += ["retention"] if study.retention.kind == "contract" else []
+    has_table = study.retention.kind == "contract" or study.has_active_table
+    names += ["retention"] if has_table else []
     names += ["customers"] if study.has_customer_table else []
     for name in names:
         section = getattr(study, name)
