@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -90,6 +91,12 @@ def check(study: Study) -> None:
                 raise StudyError(message, field=field)
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """All names of time zones: reading them takes longer than all other checks, hundreds of files are looked at."""
+    return frozenset(available_timezones())
+
+
 Checks = Iterator[tuple[bool, str, str]]
 
 
@@ -119,7 +126,7 @@ def _ranges(study: Study) -> Checks:
 
 def _log(study: Study) -> Checks:
     log, moments = study.interactions, study.moments
-    zones = available_timezones()
+    zones = _time_zones()
     yield (
         log.time_zone in zones,
         f"interactions.time_zone {log.time_zone!r} is no known time zone"
