@@ -23,9 +23,12 @@ from cxresearch.worlds import World, simulate
 
 ENGINES = ["polars", "duckdb"]
 CLAIM = "three-strikes"
+# with another method for several claims, all that the study can try are tried with each
 STUDY = """
 [study]
 id = "small"
+[decision]
+multiplicity = "none"
 [interactions]
 source = "interactions.parquet"
 score = "stars"
@@ -46,7 +49,7 @@ VERDICT_KEYS = {
     "reading",
     "primary",
     "verdict",
-    "verdict_family",
+    "verdict_alone",
     "reason",
     "estimate",
     "ci_low",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cxresearch.claims.observed_vs_expected import observed_vs_expected
     from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
+    from cxresearch.claims.specification_curve import DefinitionStore, specification_curve
     from cxresearch.curves import incidence_after_bad, incidence_by_level
     from cxresearch.errors import CxResearchError, NotTestable
     from cxresearch.estimators.attributable import attributable
@@ -67,6 +68,7 @@ _HOMES = {
     "claims.evaluate_change": ("evaluate_change",),
     "claims.results": ("Docket",),
     "claims.requirements": ("check_claims",),
+    "claims.specification_curve": ("DefinitionStore", "specification_curve"),
     "curves": ("incidence_after_bad", "incidence_by_level"),
     "errors": ("CxResearchError", "NotTestable"),
     "estimators.attributable": ("attributable",),
@@ -97,6 +99,7 @@ _NAMESPACES = (
 __all__ = [
     "Audit",
     "CxResearchError",
+    "DefinitionStore",
     "Docket",
     "Episodes",
     "NotTestable",
@@ -124,6 +127,7 @@ __all__ = [
     "read_records",
     "read_study",
     "risk_table",
+    "specification_curve",
     "study_from",
 ]
 

@@ -18,13 +18,13 @@ CLAIMS = ["household-contagion", "bad-moments-drive-away", "public-posting"]
 def docket():
     made = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1)
     study = made.study().replace(cluster=None)
-    return cx.evaluate(study, CLAIMS, keep=False, verdicts_only=True)
+    return cx.evaluate(study, CLAIMS, alone=True, keep=False, verdicts_only=True)
 
 
 def test_a_line_per_claim(docket):
     lines = verdict_table(docket).splitlines()
     assert lines[1] == count_verdicts(docket)
-    assert lines[3].split() == ["claim", "verdict", "number", "base", "rate", "why"]
+    assert lines[4].split() == ["claim", "verdict", "number", "base", "rate", "why"]
     for trial in docket.values():
         line = next(x for x in lines[4:] if x.split()[1] == trial.claim.id)
         assert trial.verdict in line
@@ -47,7 +47,7 @@ def test_counts_add_up(docket):
 
 @pytest.mark.parametrize("width", [20, 100, 140])
 def test_lines_fit_a_terminal(docket, width):
-    lines = verdict_table(docket, width).splitlines()[3:]
+    lines = verdict_table(docket, width).splitlines()[4:]
     room = lines[0].index("why")
     assert all(len(line) <= max(width, room + 24) for line in lines)
 

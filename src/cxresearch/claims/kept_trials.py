@@ -26,7 +26,7 @@ from cxresearch.study import Study
 # Raise this number when equal tables give another number, verdict or sentence than before, or when a field of a stored
 # class changes. Trials of another number are not read. A test in `tests/claims/test_kept_trials.py` fails if what is
 # stored of the sample study changes and this number does not.
-TRIALS = 4
+TRIALS = 5
 _LIBRARIES = ("cxresearch", "numpy", "scipy")
 _VALUES: Mapping[str, Any] = {kind.__name__: kind for kind in get_args(Value)}
 
@@ -61,6 +61,7 @@ class _Plain(msgspec.Struct, frozen=True, kw_only=True):
     base_rate: ReferenceValue | None
     naive: ReferenceValue | None
     sentence: _Text
+    sentence_if_open: _Text
     caution: _Text
     activity: tuple[Activity, ...]
     association: Verdict
@@ -94,6 +95,7 @@ class KeptTrials:
                 base_rate=plain.base_rate,
                 naive=plain.naive,
                 sentence=plain.sentence.sentence(),
+                sentence_if_open=plain.sentence_if_open.sentence(),
                 caution=plain.caution.sentence(),
                 activity=plain.activity,
                 association=plain.association,
@@ -122,6 +124,7 @@ class KeptTrials:
             base_rate=trial.base_rate,
             naive=trial.naive,
             sentence=_Text.of(trial.sentence),
+            sentence_if_open=_Text.of(trial.sentence_if_open),
             caution=_Text.of(trial.caution),
             activity=trial.activity,
             association=trial.association,

@@ -51,13 +51,16 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
     primary, target = claim.primary, target_reading(claim)
     row = rows[primary.id] = apply_requirements(primary, rows)
     base, naive = (_reference_value(claim, n, results) for n in (claim.base_rate, claim.naive))
-    sentence = fill_sentence(claim.text.template(row.verdict), claim, row, base, results)
-    if row.verdict == "supported" and row.reason:
-        remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
-        sentence = sentence.extend(" ({remark}.)", "remark", remark)
     silence = _describe_silence(context, primary) if row.verdict != "not testable" else ""
-    if silence:
-        sentence = sentence.extend(" {silence}", "silence", Words(silence))
+
+    def say(row: ReadingResult) -> Sentence:
+        result = fill_sentence(claim.text.template(row.verdict), claim, row, base, results)
+        if row.verdict == "supported" and row.reason:
+            remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
+            result = result.extend(" ({remark}.)", "remark", remark)
+        return result.extend(" {silence}", "silence", Words(silence)) if silence else result
+
+    is_decided = row.verdict in ("supported", "contradicted")
     has_caution = bool(claim.text.caution) and naive_differs(claim, rows)
     caution = (
         fill_sentence(claim.text.caution, claim, row, base, results, is_finding=False)
@@ -69,7 +72,8 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         readings=tuple(rows[r.id] for r in readings if not r.descriptive),
         base_rate=base,
         naive=naive,
-        sentence=sentence,
+        sentence=say(row),
+        sentence_if_open=say(replace(row, verdict="undecided")) if is_decided else Sentence(),
         caution=caution,
         activity=count_activity(context) if has_caution and claim.show_by_contacts else (),
         association=association,
@@ -212,7 +216,7 @@ def _evidence(
         label=reading.label,
         primary=reading.primary,
         verdict=verdict,
-        verdict_family=verdict,
+        verdict_alone=verdict,
         reason=reason,
         estimate=result.estimate if result else None,
         p=p,

@@ -177,7 +177,7 @@ def apply_rivals(
         results = [t.result for t in rivals if t.result.id in opened]
         verdict, reason = "undecided", _why_open(row, results, region)
     final = tuple(_with_outcome(t.result, row.verdict, opened) for t in rivals)
-    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p), final
+    return replace(row, verdict=verdict, verdict_alone=verdict, reason=reason, p=p), final
 
 
 def _with_outcome(rival: RivalOutcome, verdict: Verdict, opened: set[str]) -> RivalOutcome:
@@ -300,7 +300,7 @@ def apply_joint_level(row: ReadingResult, reading: AnyReading, joint: int) -> Re
     if decide(wide, reading.claimed_region).verdict == "contradicted":
         return row
     why = "of several numbers that must all hold, this one is not far enough outside"
-    return replace(row, verdict="undecided", verdict_family="undecided", reason=why)
+    return replace(row, verdict="undecided", verdict_alone="undecided", reason=why)
 
 
 def _joint_level(level: float, joint: int) -> float:

@@ -37,7 +37,7 @@ def first_screen(docket: Docket, title: str = "") -> str:
     Returns:
         HTML; all text in it is escaped.
     """
-    cards = "".join(_card(docket, t) for t in docket.values())
+    cards = "".join(_card(t) for t in docket.values())
     many = len(docket) > MANY
     above = f'{overview(docket)}<h2 id="cards">The claims one by one</h2>' if many else ""
     return (
@@ -124,20 +124,13 @@ def one_claim(docket: Docket, trial: Trial) -> str:
 def _tally(docket: Docket) -> str:
     result = [t.verdict for t in docket.values()]
     claims = "1 claim was" if len(result) == 1 else f"{len(result)} claims were"
-    together = [t.primary.verdict_family for t in docket.values()]
-    if result == together:
-        return f"{claims} put on trial: {tally(result)}."
-    return f"{claims} put on trial. Judged one by one: {tally(result)}; all together (stricter): {tally(together)}."
+    return f"{claims} put on trial: {tally(result)}. {docket.family.note}"
 
 
-def _card(docket: Docket, trial: Trial) -> str:
-    e = trial.primary
+def _card(trial: Trial) -> str:
     adjusted = ""
-    if e.verdict_family != e.verdict:
-        adjusted = (
-            f' <span class="cx-family">but {text(e.verdict_family)} when judged with '
-            f"all {len(docket)} claims</span>"
-        )
+    if trial.verdict_alone != trial.verdict:
+        adjusted = f' <span class="cx-family">by itself: {text(trial.verdict_alone)}</span>'
     kind, place = trial.verdict.replace(" ", "-"), f"#{anchor('claim', trial.claim.id)}"
     more = "Why it could not be tried" if trial.verdict == "not testable" else "The evidence"
     claim = trial.claim.id

@@ -124,6 +124,13 @@ def _tried(change: Change, result: Since) -> str:
     )
 
 
+def _difference(then: Collection[str], now: Collection[str]) -> str:
+    """The claims that have come and gone, in parentheses."""
+    names = {"new": set(now) - set(then), "no longer": set(then) - set(now)}
+    parts = [f"{word}: {', '.join(sorted(ids))}" for word, ids in names.items() if ids]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
 def _sameness(result: Since) -> list[str]:
     """Whether the data, the claims and the program are the same."""
     sentences = []
@@ -139,6 +146,12 @@ def _sameness(result: Since) -> list[str]:
     if result.first:
         n = len(result.first)
         sentences.append(f"{n} claim{' is' if n == 1 else 's are'} tried for the first time.")
+    then, now = (x.family.split(",") for x in (result.before, result.now))
+    if then != now:
+        sentences.append(
+            f"Verdicts were then judged among {len(then)} claims, now among {len(now)}"
+            f"{_difference(then, now)}: another family, in which they may turn although the data do not."
+        )
     if result.before.version != result.now.version:
         sentences.append(
             f"That run was made with cxresearch {result.before.version}, this one with {result.now.version}."

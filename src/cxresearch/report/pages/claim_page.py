@@ -52,13 +52,9 @@ def opening(docket: Docket, trial: Trial) -> str:
 
 def ruling(trial: Trial) -> str:
     """The source, the verdict and its sentence."""
-    e = trial.primary
     adjusted = ""
-    if e.verdict_family != e.verdict:
-        adjusted = (
-            f'<p class="cx-note">Judged together with the other claims, more strictly, this verdict is '
-            f"{verdict(e.verdict_family)}</p>"
-        )
+    if trial.verdict_alone != trial.verdict:
+        adjusted = f'<p class="cx-note">By itself this claim is {text(trial.verdict_alone)}.</p>'
     return (
         f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
         f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(str(trial.sentence))}</span></p>{adjusted}'
@@ -128,16 +124,16 @@ def anyway(trial: Trial) -> str:
 
 
 def variants(tried: Mapping[str, Trial]) -> str:
-    """The same claim under several definitions: a row each, number and verdict side by side."""
+    """The same claim under several definitions: a row each, number and the claim's own verdict side by side."""
     rows = "".join(
         f'<tr><th scope="row">{text(name)}</th>'
-        f"<td>{text(estimate_text(t.primary))}</td><td>{verdict(t.verdict)}</td>"
+        f"<td>{text(estimate_text(t.primary))}</td><td>{verdict(t.verdict_alone)}</td>"
         f"<td>{text(why(t.primary)) or '–'}</td></tr>"
         for name, t in tried.items()
     )
     return table(
         "The same claim, with other definitions",
-        ("Definition", "In these data", "Verdict", "Why"),
+        ("Definition", "In these data", "Verdict by itself", "Why"),
         rows,
     )
 

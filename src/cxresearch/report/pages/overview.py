@@ -20,16 +20,17 @@ def overview(docket: Docket) -> str:
     """
     groups = "".join(_group(docket, v) for v in VERDICTS)
     note = ""
-    if any(_open_then(t) for t in docket.values()):
-        note = f'<p class="cx-under">† Undecided when all {len(docket)} claims are judged together (stricter).</p>'
+    if any(_is_open_together(t) for t in docket.values()):
+        together = f"not with {docket.family.members} judged together"
+        note = f'<p class="cx-under">† By itself it would be decided; {together}.</p>'
     return (
         '<section class="cx-overview" aria-labelledby="overview"><h2 id="overview">All claims at a glance</h2>'
         f'<div class="cx-groups">{groups}</div>{note}</section>'
     )
 
 
-def _open_then(trial: Trial) -> bool:
-    return trial.primary.verdict_family != trial.verdict
+def _is_open_together(trial: Trial) -> bool:
+    return trial.verdict_alone != trial.verdict
 
 
 def _group(docket: Docket, which: Verdict) -> str:
@@ -59,5 +60,5 @@ def _line(trial: Trial) -> str:
         )
     return (
         f'<li><span><a href="#{anchor("card", trial.claim.id)}">{text(trial.claim.statement)}</a>'
-        f"{dagger if _open_then(trial) else ''}</span>{number}</li>"
+        f"{dagger if _is_open_together(trial) else ''}</span>{number}</li>"
     )

@@ -33,8 +33,9 @@ explanation speaks against that.</li>
 <li><strong>Undecided</strong>: neither; the page says what is missing, or which other explanation is not excluded.</li>
 <li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li>
 </ul>
-<p>The more claims are tried, the likelier one passes or fails by chance alone. Judged together, each claim must clear
-a higher bar; one that does not is then undecided.</p>
+<p>The more claims are tried, the likelier one passes or fails by chance alone. So all claims whose columns the study
+has are judged together, whichever are shown: each must clear a higher bar, and one that does not is undecided, with
+what it would be by itself beside it.</p>
 <p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways
 the data do not show.</p>"""
 _FACTS = {"customers who defected": "customers who left"}
@@ -143,7 +144,8 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Data", period(docket.data_from, docket.data_until)),
         ("Program", f"cxresearch {docket.version}"),
         ("Fingerprint of the data", docket.fingerprint),
-        ("Confidence level", f"{docket.level:.0%}, several claims at once: {docket.multiplicity}"),
+        ("Confidence level", f"{docket.level:.0%}"),
+        ("Several claims at once", docket.family.note),
         ("Smallest count shown", str(docket.min_cell)),
         *_run(notebook, parameters),
     )

@@ -46,8 +46,8 @@ class RunRecord:
         claim: id of the claim.
         reading: id of the reading.
         primary: whether the verdict on the claim rests on it.
-        verdict: supported, contradicted, undecided or not testable.
-        verdict_family: the same after multiplicity.
+        verdict: supported, contradicted, undecided or not testable; of a primary reading, as one of the family.
+        verdict_alone: by itself.
         estimate: the number, in ``unit``; None if not testable.
         ci_low: lower limit.
         ci_high: upper limit.
@@ -57,6 +57,7 @@ class RunRecord:
         se: robust error on the scale of the interval.
         customers: in the table behind the number.
         events: that count.
+        family: ids of the claims that it was judged with, in order, with commas between them.
         number: which of the runs on its claim it is, from 1, as `read_history` counts them; 0 where it was not counted.
     """
 
@@ -71,7 +72,7 @@ class RunRecord:
     reading: str
     primary: bool
     verdict: str
-    verdict_family: str
+    verdict_alone: str
     estimate: float | None
     ci_low: float | None
     ci_high: float | None
@@ -81,6 +82,7 @@ class RunRecord:
     se: float | None
     customers: int
     events: int
+    family: str
     number: int = 0
 
 
