@@ -503,7 +503,7 @@ def _activity(
 
 @dataclass(frozen=True, slots=True)
 class _Lapsed:
-    """Of the first relations of customers: those that ended, of these those with another one, and those unseen before."""
+    """Of the first relations of customers: those that ended, those of them with another one, those unseen before."""
 
     lapsed: int
     returned: int
