@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cxresearch import cli_options as options
+from cxresearch.cli_planning import specifications
 from cxresearch.cli_streams import (
     escape_json,
     fail,
-    inert,
     open_streams,
     say,
     settle_streams,
+    step_and_log,
+    step_line,
     write,
 )
 from cxresearch.cli_values import (
@@ -110,6 +111,9 @@ class _Commands(click.Group):
 @click.version_option(package_name="cxresearch")
 def main() -> None:
     """Customer-experience claims on trial against your own data."""
+
+
+main.add_command(specifications)
 
 
 @main.command()
@@ -329,16 +333,16 @@ def evaluate(
             until=until,
             engine=engine,
             alone=is_alone,
-            progress=_progress(),
+            progress=step_line(),
         )
         printed = changed.to_text() if is_long else str(changed)
     elif by is None:
-        result = docket = tried(loaded, chosen, engine=engine, alone=is_alone, progress=_progress())
+        result = docket = tried(loaded, chosen, engine=engine, alone=is_alone, progress=step_line())
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         printed = str(docket) if is_long else verdict_table(docket, width)
     else:
         result = segments = evaluate_by(
-            loaded, by, chosen, engine=engine, alone=is_alone, progress=_progress()
+            loaded, by, chosen, engine=engine, alone=is_alone, progress=step_line()
         )
         printed = segments.to_text() if is_long else str(segments)
     if not is_piped:
@@ -430,7 +434,7 @@ def report(
     from cxresearch.report.runs.run import report as run
 
     given_parameters = from_text(parameters)
-    progress, tell = _log()
+    progress, tell = step_and_log()
     if as_pdf:
         browser()  # a missing browser is an error before the long work, not after it
     pages = run(
@@ -516,34 +520,3 @@ def _quarantine(result: Audit, study: Study, file: Path) -> None:
     check_state(study.state)
     for path in result.write_quarantine(folder_of(file, study.state, "quarantine")):
         say(f"quarantined rows: {path}", err=True)
-
-
-def _log() -> tuple[Callable[[str], None], Callable[[str], None]]:
-    """For each step, and for what is to be read afterwards: on a terminal one line is overwritten and the other stays.
-
-    In a log both are plain lines that begin with the time.
-    """
-    if not sys.stderr.isatty():
-        return _dated, _dated
-    step = _progress()
-
-    def stays(line: str) -> None:
-        from tqdm import tqdm
-
-        tqdm.write(inert(f"cxresearch: {line}"), file=sys.stderr)
-
-    return step, stays
-
-
-def _dated(line: str) -> None:
-    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
-
-
-def _progress() -> Callable[[str], None]:
-    """A line that is overwritten on a terminal, plain lines in a log."""
-    if not sys.stderr.isatty():
-        return lambda line: say(f"cxresearch: {line}", err=True)
-    from tqdm import tqdm
-
-    bar = tqdm(bar_format="{desc} {elapsed}", leave=False, file=sys.stderr)
-    return lambda line: bar.set_description_str(inert(line), refresh=True)

@@ -21,7 +21,7 @@ from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.audit_values import Day, Share
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 FIRST, SECOND = (

@@ -23,7 +23,7 @@ from cxresearch.claims.tables import TableStore
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import Estimate
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 

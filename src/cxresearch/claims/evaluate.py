@@ -187,7 +187,7 @@ def try_family(
     wanted = [*chosen, *(others if family.needs_all else ())]
     say = _number_trials(progress, len(wanted)) if progress else (lambda _: None)
     readings = {
-        c.id: c.readings if c.id in asked and not verdicts_only else _deciding_readings(c)
+        c.id: c.readings if c.id in asked and not verdicts_only else deciding_readings(c)
         for c in wanted
     }
     has_looks = settings.decision.looks == "anytime" and not store.is_restricted
@@ -321,7 +321,7 @@ def _try_claims(
     return result
 
 
-def _deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
+def deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
     """The readings that a verdict rests on."""
     primary = claim.primary
     ids = {primary.id, *(r.reading for r in primary.requires), *primary.sensitivity}

@@ -21,7 +21,7 @@ from cxresearch.claims.units import Unit
 from cxresearch.estimators.looks import at_one_look
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, warning_lines
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.utils.checks import lookup
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import Result, plain

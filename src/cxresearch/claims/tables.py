@@ -224,6 +224,7 @@ class TableStore:
         keep: whether tables are kept in the study's state folder and taken from there.
         required_columns: what histories will read of a contact besides its grade; all when not given.
         progress: called with a line before each step.
+        lookback: whether histories go back over `lookback_days` only; as the log makes it when not given.
 
     Attributes:
         study: the study.
@@ -245,7 +246,9 @@ class TableStore:
         keep: bool = True,
         required_columns: Collection[str] | None = None,
         progress: Progress | None = None,
+        lookback: bool | None = None,
     ) -> None:
+        self._lookback = lookback
         self._engine, self._say, self._reads = (
             engine,
             progress or (lambda _: None),
@@ -315,6 +318,8 @@ class TableStore:
     @property
     def lookback(self) -> bool:
         """Whether so few customers start within the log that histories go back over a fixed time instead."""
+        if self._lookback is not None:
+            return self._lookback
         seen = self.audit.fact("customers seen only from after their start")
         days = self.window.last - self.window.first
         few = isinstance(seen, Share) and seen.share > MOST_UNSEEN

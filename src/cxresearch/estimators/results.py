@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.disclosure.counts import about, readable_positions
+from cxresearch.disclosure.counts import MIN_CELL, about, readable_positions
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.risk.table import RiskTable
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY, cell, plain, value_fields
 from cxresearch.utils.result import Result as Result  # noqa: PLC0414  # estimators take it from here
-from cxresearch.utils.result import cell, plain
 
 
 def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
@@ -138,6 +138,7 @@ class Incidence(Result):
         level: confidence level.
         df: degrees of freedom of the limits; 0 if they rest on the model.
         errors: what the limits rest on, as `Estimate.errors`.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     cause: str
@@ -153,6 +154,7 @@ class Incidence(Result):
     level: float
     df: int = 0
     errors: str = "model"
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def at(self, horizon: float) -> Estimate:
         """The incidence at a horizon.
@@ -206,9 +208,9 @@ class Incidence(Result):
     def _repr_html_(self) -> str:
         rows, times = [], some_times(self)
         left = np.concatenate([[0.0], self.left])[np.searchsorted(self.times, times, side="right")]
-        for time in (times[i] for i in readable_positions(left)):
+        for time in (times[i] for i in readable_positions(left, self.min_cell)):
             result, later = self.at(time), np.flatnonzero(self.times >= time)
-            risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
+            risk = about(int(self.at_risk[later[0]]), self.min_cell) if len(later) else "–"
             limits = [f"{v:z.1%}" if result.value > 0 else "–" for v in (result.low, result.high)]
             rows.append((f"{time:,}", f"{result.value:z.1%}", *limits, risk))
         heads = (
@@ -249,6 +251,7 @@ class CoxFit(Result):
         references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
         unidentified: shape (p, k): directions in which coefficients are not identified, since columns that are held
             equal span them.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     terms: tuple[str, ...]
@@ -268,6 +271,7 @@ class CoxFit(Result):
     clusters: Clusters | None
     references: tuple[str, ...] = ()
     unidentified: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     @property
     def df(self) -> int:
@@ -277,7 +281,9 @@ class CoxFit(Result):
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
         hidden = ("influence", "loglik_influence", "clusters", "unidentified")
-        rest = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in hidden}
+        rest = {
+            f.name: plain(getattr(self, f.name)) for f in value_fields(self) if f.name not in hidden
+        }
         return {**rest, "df": self.df}
 
     def to_polars(self) -> pl.DataFrame:
@@ -301,7 +307,8 @@ class CoxFit(Result):
         within = f"Compared within {', '.join(self.strata)}." if self.strata else ""
         method = f"Errors: {basis_text(self.clusters.by if self.clusters else 'model', self.df)}."
         firth = "The likelihood has no maximum: Firth's penalty was used." if self.penalised else ""
-        caption = f"Hazard ratios of {self.cause}: {about(self.events)} events, ties by {self.ties.title()}"
+        events = about(self.events, self.min_cell)
+        caption = f"Hazard ratios of {self.cause}: {events} events, ties by {self.ties.title()}"
         return html_table(caption, heads, rows, (against, within, method, firth))
 
 

@@ -17,7 +17,7 @@ from cxresearch.report.pages.claim_page import closing
 from cxresearch.report.pages.html import page, summary
 from cxresearch.report.pages.provenance import audit
 from cxresearch.report.pages.site import Entry, index
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.page_parser import Seen, digest, notebook_of, page_of, page_with, policy
