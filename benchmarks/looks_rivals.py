@@ -1,13 +1,13 @@
 """Verdicts with all rival explanations at 12 looks: python benchmarks/looks_rivals.py [--world null] [--replicates 40].
 
-A company of 1,500 customers grows over three years; every 60 days of the last two it is cut to what was known then, and
-two claims are tried on it as `cxresearch report` would, with all rivals, once as at a single look each time and once with
-intervals that hold at every look. What is true is known beforehand: in the world ``null`` no moment does anything, so that
-"supported" is wrong; in ``harm`` a bad moment multiplies the hazard by 2, so that "contradicted" is wrong of the first
-claim, and good moments still do nothing.
+A company of 1,500 customers grows over three years; every 60 days of the last two it is cut to what was known then,
+and two claims are tried on it as `cxresearch report` would, with all rivals, once as at a single look each time and
+once with intervals that hold at every look. What is true is known beforehand: in the world ``null`` no moment does
+anything, so that "supported" is wrong; in ``harm`` a bad moment doubles the hazard, so that "contradicted" is wrong
+of the first claim, and good moments still do nothing.
 
 Seeds are fixed: replicate i has the seed (20261130, world, i). Each finished replicate is a line per claim and kind of
-look appended to benchmarks/looks_rivals.csv, so a run that was stopped goes on where it was; ``--summary`` prints counts.
+look appended to benchmarks/looks_rivals.csv, so a run that was stopped goes on where it was; ``--summary`` counts.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def summary() -> pl.DataFrame:
         for word, letter in (("supported", "s"), ("contradicted", "c"))
         for when, sign in (("ever", letter), ("at last", f"{letter}$"))
     ]
-    by = results().group_by("world", "looks", "claim").agg(runs=pl.len(), *counted)
+    by = results().group_by("world", "looks", "claim").agg(pl.len().alias("runs"), *counted)
     return by.sort("world", "claim", "looks")
 
 

@@ -139,6 +139,14 @@ def test_r_is_set_once():
     assert after.r == {"a": 1.0, "b": 2.0}
 
 
+def test_more_moments_are_more_of_the_same_number():
+    """The interval of a sum over three moments is three times that over one."""
+    past = look(r={"a": 40.0})
+    one, three = (past.widen("a", number(math.exp(0.1 * k), 0.1 * k), 80, k)[0] for k in (1, 3))
+    assert math.log(three.low) == pytest.approx(3 * math.log(one.low))
+    assert math.log(three.high) == pytest.approx(3 * math.log(one.high))
+
+
 def test_few_cases_decide_nothing_at_a_first_look():
     _, why = look().widen("a", number(9.0, 0.1), 49)
     assert why == "a first look needs 50 cases, and there are 49"
