@@ -232,7 +232,8 @@ def test_warnings_stand_before_the_verdicts(study):
 
 
 def keys_of(result):
-    assert set(result) == {"study", "fingerprint", "version", "warnings", "verdicts"}
+    above = {"study", "fingerprint", "version", "family", "look", "warnings"}
+    assert set(result) == {*above, "verdicts"}
     for verdict in result["verdicts"]:
         assert set(verdict) == VERDICT_KEYS
         assert verdict["verdict"] in ("supported", "contradicted", "undecided", "not testable")

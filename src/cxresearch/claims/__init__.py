@@ -21,4 +21,5 @@
     family              the claims that are judged together, whichever are asked for
     definitions         others might define otherwise       specification_curve  the number under each of them
     specification_results  what that gives
+    looks               looks at growing data             look_state       what they have fixed and seen
 """

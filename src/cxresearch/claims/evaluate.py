@@ -25,6 +25,7 @@ from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.family import Family, count_family
 from cxresearch.claims.kept_trials import KeptTrials
 from cxresearch.claims.kinds import AnyReading, ModelReading
+from cxresearch.claims.looks import Look, Seen, next_look
 from cxresearch.claims.requirements import missing_requirement, required_columns
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.claims.rivals.apply import plan_analyses, readings_with_rivals
@@ -104,8 +105,8 @@ def evaluate(
         keep=keep,
         progress=progress,
     )
-    alpha = 1 - tried.store.study.decision.level
-    return tried.docket(adjust_multiplicity(tried.trials, tried.family, alpha), tried.family)
+    judged = adjust_multiplicity(tried.trials, tried.family, tried.alpha, tried.look)
+    return tried.docket(judged, tried.family)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ class TriedFamily:
         family: the claims that are judged together.
         trials: of the claims asked for, and of the others as far as verdicts depend on them.
         fingerprint: of the data behind the claims asked for.
+        look: for which looks intervals hold; None for a single one.
     """
 
     store: TableStore
@@ -125,6 +127,12 @@ class TriedFamily:
     family: Family
     trials: tuple[Trial, ...]
     fingerprint: str
+    look: Look | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The error allowed, such as 0.05."""
+        return 1 - self.store.study.decision.level if self.look is None else self.look.alpha
 
     def docket(self, judged: Sequence[Trial], family: Family) -> Docket:
         """The docket of the claims asked for.
@@ -141,11 +149,13 @@ class TriedFamily:
             fingerprint=self.fingerprint,
             data_from=str(audit.fact("log from")),
             data_until=str(audit.fact("log until")),
-            level=study.decision.level,
+            level=1 - self.alpha,
             family=family,
             min_cell=study.info.min_cell,
             trials=tuple(by[c] for c in self.asked),
             audit=audit,
+            look=self.look,
+            after=self.look.record(map(_seen, self.trials)) if self.look else None,
         )
 
 
@@ -180,7 +190,9 @@ def try_family(
         c.id: c.readings if c.id in asked and not verdicts_only else deciding_readings(c)
         for c in wanted
     }
-    kept_trials = KeptTrials(store.cache, store.study)
+    has_looks = settings.decision.looks == "anytime" and not store.is_restricted
+    look = next_look(store, family, known) if has_looks else None
+    kept_trials = KeptTrials(store.cache, store.study, look.name if look else "")
     result: dict[str, Trial] = {}
     fingerprints: dict[str, Mapping[str, str]] = {}
     for claim in wanted:
@@ -192,7 +204,7 @@ def try_family(
             say(f"{claim.id}{KEPT}")
             result[claim.id], fingerprints[claim.id] = kept
     new = [c for c in wanted if c.id not in result]
-    context = EvaluationContext(store)
+    context = EvaluationContext(store, look)
     specs = _plan_tables(context, new, readings)
     keys = {claim: {s.key for s in needed} for claim, needed in specs.items()}
     store.prepare([s for of_claim in specs.values() for s in of_claim])
@@ -210,7 +222,12 @@ def try_family(
         family=family,
         trials=tuple(result[c.id] for c in wanted),
         fingerprint=_fingerprint(store.audit, of_asked),
+        look=look,
     )
+
+
+def _seen(trial: Trial) -> Seen:
+    return Seen(claim=trial.claim.id, verdict=trial.verdict, p=trial.primary.p, tuned=trial.tuned)
 
 
 def _number_trials(say: Progress, total: int) -> Progress:

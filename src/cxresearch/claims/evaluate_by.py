@@ -38,6 +38,7 @@ class SegmentDockets(Result, Mapping[str, Docket]):
         too_small: how many segments have too few customers to be named.
         min_cell: fewer customers than this are too few.
         family: the claims that are judged together in all segments, whether they were asked for or not.
+        has_looks: whether the study declares intervals that hold at every look: those of segments do not.
     """
 
     by: str
@@ -46,6 +47,7 @@ class SegmentDockets(Result, Mapping[str, Docket]):
     too_small: int
     min_cell: int
     family: Family
+    has_looks: bool = False
 
     def __getitem__(self, level: str) -> Docket:
         """The docket of a segment."""
@@ -70,10 +72,13 @@ class SegmentDockets(Result, Mapping[str, Docket]):
     @property
     def note(self) -> str:
         """How many comparisons there are, how they are allowed for, and what is not shown, in sentences."""
-        if not self.too_small:
-            return self.family.note
-        few = f"{self.too_small:,} segment{'s' * (self.too_small != 1)}"
-        return f"{self.family.note} Not shown: {few} of fewer than {self.min_cell} customers."
+        parts = [self.family.note]
+        if self.too_small:
+            few = f"{self.too_small:,} segment{'s' * (self.too_small != 1)}"
+            parts.append(f"Not shown: {few} of fewer than {self.min_cell} customers.")
+        if self.has_looks:
+            parts.append("Of segments, intervals hold at a single look only.")
+        return " ".join(parts)
 
     def to_polars(self) -> pl.DataFrame:
         """One row per segment and claim: the segment, then the columns of `Docket.to_polars`."""
@@ -219,6 +224,7 @@ def evaluate_by(
         too_small=len(sizes) - len(levels),
         min_cell=min_cell,
         family=family,
+        has_looks=records.study.decision.looks == "anytime",
     )
 
 

@@ -60,7 +60,7 @@ class Family(Result):
     def note(self) -> str:
         """What the verdicts allow for, as a sentence."""
         if self.method == "none":
-            return f"Verdicts do not allow for having made {self.members}: some differ by chance alone."
+            return f"Verdicts do not allow for their number, {self.members}: some decide by chance alone."
         if self.is_alone:
             return (
                 f"Each verdict is judged by itself, as one of {self.members}: its error is that of the study divided "

@@ -67,6 +67,7 @@ class _Plain(msgspec.Struct, frozen=True, kw_only=True):
     association: Verdict
     rivals: tuple[RivalOutcome, ...]
     declared: tuple[str, ...]
+    tuned: tuple[tuple[str, float], ...]
 
 
 class KeptTrials:
@@ -75,10 +76,11 @@ class KeptTrials:
     Args:
         cache: where they are kept; None where nothing is.
         study: what it says of decisions.
+        look: what numbers depend on besides the data, where they hold at every look; else empty.
     """
 
-    def __init__(self, cache: Cache | None, study: Study) -> None:
-        self._cache, self._study = cache, study
+    def __init__(self, cache: Cache | None, study: Study, look: str = "") -> None:
+        self._cache, self._study, self._look = cache, study, look
 
     def find(
         self, claim: Claim, readings: Sequence[AnyReading]
@@ -101,6 +103,7 @@ class KeptTrials:
                 association=plain.association,
                 rivals=plain.rivals,
                 declared=plain.declared,
+                tuned=plain.tuned,
             )
         except (msgspec.MsgspecError, KeyError, TypeError):
             return None
@@ -130,6 +133,7 @@ class KeptTrials:
             association=trial.association,
             rivals=trial.rivals,
             declared=trial.declared,
+            tuned=trial.tuned,
         )
         name = self._name(trial.claim, readings)
         self._cache.keep_result(name, msgspec.msgpack.encode(plain, enc_hook=_number))
@@ -141,6 +145,7 @@ class KeptTrials:
             msgspec.json.encode(claim, order="deterministic").decode(),
             *sorted(r.id for r in readings),
             msgspec.json.encode((self._study.info, self._study.decision)).decode(),
+            self._look,
         )
         return f"trial-{blake2b(chr(0).join(parts).encode(), digest_size=12).hexdigest()}"
 

@@ -12,10 +12,13 @@ import polars as pl
 
 from cxresearch.claims.decide import Verdict, parse_region
 from cxresearch.claims.family import Family
+from cxresearch.claims.look_state import LookState
+from cxresearch.claims.looks import Look
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalStatus, finite, rivals_table
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
+from cxresearch.estimators.looks import at_one_look
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, warning_lines
 from cxresearch.risk.exclusions import Exclusion
@@ -172,6 +175,8 @@ class Trial(Result, Mapping[str, ReadingResult]):
             ``not testable`` where the claim states a fact and no cause.
         rivals: other explanations, and what became of them; empty where nothing could be computed.
         declared: what the study declares that a verdict rests on, in words.
+        tuned: of numbers whose limits hold at every look, what each is called and what its width is tuned to; see
+            `cxresearch.claims.looks`.
 
     Example:
         >>> import cxresearch as cx
@@ -192,6 +197,7 @@ class Trial(Result, Mapping[str, ReadingResult]):
     association: Verdict = "not testable"
     rivals: tuple[RivalOutcome, ...] = ()
     declared: tuple[str, ...] = ()
+    tuned: tuple[tuple[str, float], ...] = ()
 
     @property
     def primary(self) -> ReadingResult:
@@ -294,6 +300,8 @@ class Docket(Result, Mapping[str, Trial]):
         data_until: last day of the log.
         level: confidence level.
         family: the claims that are judged together, whether they were asked for or not.
+        look: which look at growing data it is, where intervals hold at all of them; None for a single one.
+        after: what the next look will find, if a report records this one; None for a single one.
         min_cell: the smallest count a report may show.
         trials: one per claim.
         audit: every row accounted for.
@@ -318,6 +326,13 @@ class Docket(Result, Mapping[str, Trial]):
     min_cell: int
     trials: tuple[Trial, ...]
     audit: Audit
+    look: Look | None = None
+    after: LookState | None = None
+
+    @property
+    def note(self) -> str:
+        """What the verdicts allow for, in sentences."""
+        return self.family.note if self.look is None else f"{self.family.note} {self.look.note}"
 
     def __getitem__(self, claim: str) -> Trial:
         """The trial of a claim."""
@@ -341,6 +356,7 @@ class Docket(Result, Mapping[str, Trial]):
                 "multiplicity": self.family.method,
                 "is_alone": self.family.is_alone,
             },
+            "look": self.look.to_dict() if self.look else None,
             "warnings": [w.to_dict() for w in self.audit.warnings],
             "verdicts": [
                 {
@@ -407,7 +423,7 @@ class Docket(Result, Mapping[str, Trial]):
                 f"    note: {w}" for w in (*e.warnings, *((str(t.caution),) if t.caution else ()))
             ]
             lines.append("")
-        return "\n".join([*lines, self.family.note, ""])
+        return "\n".join([*lines, self.note, ""])
 
     def _repr_html_(self) -> str:
         rows = (
@@ -422,7 +438,7 @@ class Docket(Result, Mapping[str, Trial]):
         caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
         doubts = "".join(f"<p><strong>!</strong> {escape(str(w))}</p>" for w in self.audit.warnings)
         heads = ("claim", "verdict", "estimate", "in words")
-        return doubts + html_table(caption, heads, rows, (self.family.note,))
+        return doubts + html_table(caption, heads, rows, (self.note,))
 
     def __repr__(self) -> str:
         result = ", ".join(f"{t.claim.id} {t.verdict}" for t in self.trials)
@@ -480,6 +496,9 @@ _KINDS = dict.fromkeys(_NUMBERS, pl.Float64) | {
 
 
 def _row(e: ReadingResult) -> dict[str, Any]:
+    fixed = e.estimate
+    if fixed is not None and fixed.interval == "anytime":
+        fixed = at_one_look(fixed, fixed.level)
     return {
         "claim": e.claim,
         "reading": e.reading,
@@ -490,9 +509,9 @@ def _row(e: ReadingResult) -> dict[str, Any]:
         "estimate": finite(e.estimate, "value"),
         "ci_low": finite(e.estimate, "low"),
         "ci_high": finite(e.estimate, "high"),
-        "interval": "fixed",
-        "ci_fixed_low": finite(e.estimate, "low"),
-        "ci_fixed_high": finite(e.estimate, "high"),
+        "interval": e.estimate.interval if e.estimate else "fixed",
+        "ci_fixed_low": finite(fixed, "low"),
+        "ci_fixed_high": finite(fixed, "high"),
         "p": e.p,
         "p_family": e.p_family,
         "se": finite(e.estimate, "se"),

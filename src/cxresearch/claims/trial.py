@@ -31,6 +31,7 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import fill_sentence
 from cxresearch.claims.verdict_corrections import apply_requirements, naive_differs
 from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.looks import at_one_look
 from cxresearch.records.audit_values import Share
 
 FAR_FROM_DECIDING = 20  # times the events there are: so many more are not given as advice
@@ -79,6 +80,7 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         association=association,
         rivals=join_rivals(rivals, target.id) if target else (),
         declared=describe_declarations(context.study) if rivals else (),
+        tuned=tuple(sorted(context.tuned[claim.id].items())),
     )
 
 
@@ -160,10 +162,8 @@ def _decide(
     if reading.region is None:
         return _evidence(claim, reading, "undecided", result)
     warnings = (*_warnings(context), *result.warnings)
-    if result.why_undecidable:
-        return _evidence(
-            claim, reading, "undecided", result, reason=result.why_undecidable, warnings=warnings
-        )
+    if why := result.why_undecidable or result.too_early:
+        return _evidence(claim, reading, "undecided", result, reason=why, warnings=warnings)
     region = reading.claimed_region
     decision = decide(result.estimate, region)
     verdict, reason = decision.verdict, decision.reason
@@ -253,6 +253,8 @@ def _reference_value(
     if name is None or name not in results:
         return None
     e = results[name].estimate
+    if e.interval == "anytime":  # no verdict rests on it
+        e = at_one_look(e, e.level)
     return ReferenceValue(
         value=e.value,
         low=e.low,

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cxresearch.claims.decide import Verdict, benjamini_hochberg, holm
 from cxresearch.claims.family import Family
+from cxresearch.claims.looks import Look
 from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import Reading, Requirement
 from cxresearch.claims.results import ReadingResult, Trial, estimate_text
@@ -58,7 +59,9 @@ def naive_differs(claim: Claim, rows: Mapping[str, ReadingResult]) -> bool:
     return primary.verdict in ("supported", "contradicted") and naive_verdict != primary.verdict
 
 
-def adjust_multiplicity(trials: Sequence[Trial], family: Family, alpha: float) -> list[Trial]:
+def adjust_multiplicity(
+    trials: Sequence[Trial], family: Family, alpha: float, look: Look | None = None
+) -> list[Trial]:
     """Headline verdicts: those that allow for all claims that the study can try.
 
     What is not testable counts as p = 1; a claim whose columns are missing is not in the family. A verdict that does
@@ -69,9 +72,12 @@ def adjust_multiplicity(trials: Sequence[Trial], family: Family, alpha: float) -
             claims that are judged alone the others are not needed.
         family: the claims that are judged together.
         alpha: the error allowed, such as 0.05.
+        look: where intervals hold at every look: Holm's method then takes the smallest p that each claim has had.
     """
     members = [i for i, t in enumerate(trials) if t.claim.id in family.claims]
     raw = [1.0 if (p := t.primary.p) is None else p for t in trials]
+    if look is not None:
+        raw = [look.least_p(t.claim.id, t.verdict_alone, t.primary.p) for t in trials]
     adjusted = dict(enumerate(raw))
     if family.is_alone and family.method != "none":
         adjusted = {i: min(1.0, p * family.size) for i, p in adjusted.items()}

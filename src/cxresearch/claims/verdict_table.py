@@ -37,7 +37,6 @@ def verdict_table(docket: Docket, width: int | None = None) -> str:
     lines = [
         f"{docket.study}: data from {docket.data_from} to {docket.data_until}",
         count_verdicts(docket),
-        docket.family.note,
         "",
         *warning_lines(docket.audit.warnings),
     ]
@@ -45,7 +44,7 @@ def verdict_table(docket: Docket, width: int | None = None) -> str:
         cut = textwrap.shorten(why, room, placeholder=" …")
         line = "  ".join(f"{c:<{w}}" for c, w in zip(cells, wide, strict=True))
         lines.append(f"{line}  {cut}".rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, "", docket.note])
 
 
 def count_verdicts(docket: Docket) -> str:

@@ -16,7 +16,7 @@
     coarse_curves  as they may be shown
     contrasts   hazard ratios of a fit              shrinkage           shares of few moments
     parametric  models of lifelines
-    results     what is returned
+    results     what is returned                    looks               limits that hold at every look
 
 Each estimator computes its influence itself: Cox's is `cox.score_residuals` times the covariance.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,8 @@ class Estimate(Result):
             customers, or over a hundred groups of them where there are more than 100,000), ``resampling``, or
             ``model``.
         size: customers that a Wilson interval rests on; NaN for the others.
+        r: of limits that hold at every look, see `cxresearch.estimators.looks`: the information that their width is
+            tuned to; NaN for limits that hold at one look.
     """
 
     value: float
@@ -88,6 +90,12 @@ class Estimate(Result):
     df: int = 0
     errors: str = "model"
     size: float = float("nan")
+    r: float = float("nan")
+
+    @property
+    def interval(self) -> str:
+        """Whether the limits hold at every look, ``anytime``, or at one look, ``fixed``."""
+        return "fixed" if math.isnan(self.r) else "anytime"
 
     def __str__(self) -> str:
         """The number with its limits, such as ``1.38 (1.21 to 1.58)``."""
@@ -362,15 +370,6 @@ def estimate(
         df=df,
         errors=errors,
     )
-
-
-def at_level(result: Estimate, level: float) -> Estimate:
-    """The same number with limits at another confidence level."""
-    if result.scale == "wilson":
-        return wilson(result.value, result.size, level)
-    forward, back = SCALES[result.scale]
-    middle, half = forward(result.value), quantile(level, result.df) * result.se
-    return replace(result, low=back(middle - half), high=back(middle + half), level=level)
 
 
 def wilson(p: float, size: float, level: float) -> Estimate:

@@ -381,10 +381,13 @@ class DecisionRules(Section, frozen=True, kw_only=True):
     Attributes:
         level: of confidence, between 0.5 and 1.
         multiplicity: how verdicts allow for the number of claims.
+        looks: for which looks at the data the intervals hold: a ``single`` one that was fixed beforehand, or
+            ``anytime``, at each of the runs of a report on data that grow.
     """
 
     level: float = 0.95
     multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"
+    looks: Literal["single", "anytime"] = "single"
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):

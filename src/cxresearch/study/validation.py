@@ -139,6 +139,11 @@ def _ranges(study: Study) -> Checks:
         f"decision.level must lie between 0.5 and 1, was {decision.level}",
         "decision.level",
     )
+    yield (
+        (decision.looks, decision.multiplicity) != ("anytime", "benjamini-hochberg"),
+        "decision.multiplicity benjamini-hochberg holds at a single look only: with decision.looks anytime, take holm",
+        "decision.multiplicity",
+    )
 
 
 def _log(study: Study) -> Checks:

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
-from cxresearch.claims.decide import Region, Verdict, decide, is_outside
+from cxresearch.claims.decide import IntervalDecision, Region, Verdict, decide, is_outside
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -39,7 +39,8 @@ from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatu
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.results import Estimate, at_level
+from cxresearch.estimators.looks import at_level
+from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit_values import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import MomentRules
@@ -226,6 +227,8 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
     except EstimationError:
         return _not_computed(analysis, "no_fit", "a model that can be fitted")
     decision = decide(result.estimate, region)
+    if result.too_early:
+        decision = IntervalDecision("undecided", result.too_early, 1.0)
     row = RivalRow(
         label=analysis.label,
         lead_days=analysis.variant.lead,

@@ -123,7 +123,7 @@ def one_claim(docket: Docket, trial: Trial) -> str:
 def _tally(docket: Docket) -> str:
     result = [t.verdict for t in docket.values()]
     claims = "1 claim was" if len(result) == 1 else f"{len(result)} claims were"
-    return f"{claims} put on trial: {tally(result)}. {docket.family.note}"
+    return f"{claims} put on trial: {tally(result)}. {docket.note}"
 
 
 def _card(trial: Trial) -> str:

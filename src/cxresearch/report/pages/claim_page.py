@@ -188,7 +188,7 @@ def _table(docket: Docket, trial: Trial) -> str:
         rows += _reference_row("Counted naively", trial.naive)
     heads = (
         "What was counted",
-        f"In these data ({docket.level:.0%} interval)",
+        f"In these data ({100 * docket.level:.4g}% interval)",
         "Needed",
         "Verdict",
         "Customers",

@@ -146,8 +146,8 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Data", period(docket.data_from, docket.data_until)),
         ("Program", f"cxresearch {docket.version}"),
         ("Fingerprint of the data", docket.fingerprint),
-        ("Confidence level", f"{docket.level:.0%}"),
-        ("Several claims at once", docket.family.note),
+        ("Confidence level", f"{100 * docket.level:.4g}%"),
+        ("Several claims at once", docket.note),
         ("Smallest count shown", str(docket.min_cell)),
         *_run(notebook, parameters),
     )

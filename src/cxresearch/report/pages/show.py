@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.claims.units import Unit
@@ -278,6 +280,7 @@ def summary(docket: Docket, title: str = "") -> dict[str, Any]:
         "data_from": docket.data_from,
         "data_until": docket.data_until,
         "min_cell": docket.min_cell,
+        "look": docket.after and msgspec.to_builtins(docket.after),
         "title": title,
         "claims": {
             t.claim.id: {"statement": t.claim.statement, "sentence": str(t.sentence)}

@@ -150,7 +150,12 @@ def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
     counts = {k: v[k] for k in ("level", "customers", "events")}
     is_share = v["unit"] == Unit.SHARE
     if rests_on_enough(
-        v["estimate"], v["ci_low"], v["ci_high"], is_share=is_share, min_cell=min_cell, **counts
+        v["estimate"],
+        v["ci_fixed_low"],
+        v["ci_fixed_high"],
+        is_share=is_share,
+        min_cell=min_cell,
+        **counts,
     ):
         return v | _rounded(v, min_cell) if is_share else v
     return v | {"estimate": None, "ci_low": None, "ci_high": None}

@@ -15,8 +15,10 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
+from cxresearch.claims.look_state import LookState, looks_file
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write, put_in_place, stage
 from cxresearch.utils.trust import is_signed, make_private, signature, signed, unsigned
@@ -131,6 +133,23 @@ def prepared(folder: Path, records: Sequence[RunRecord]) -> tuple[Path, Path]:
     frame = pl.DataFrame(rows, schema=SCHEMA)
     signed_by = {_SIGNED: signature(target.name, _content(frame))}
     return stage(target, partial(frame.write_parquet, metadata=signed_by), mode=0o600), target
+
+
+def prepared_looks(folder: Path, study: str, state: LookState) -> tuple[Path, Path]:
+    """Write what the next look at a study will find to a file that does not count yet; as `prepared`.
+
+    Args:
+        folder: the study's state folder.
+        study: id of the study.
+        state: what this look leaves.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    target = looks_file(folder, study)
+    make_private(target.parent)
+    content = signed(target.name, msgspec.json.encode(state))
+    return stage(target, lambda part: part.write_bytes(content), mode=0o600), target
 
 
 def _content(frame: pl.DataFrame) -> bytes:
