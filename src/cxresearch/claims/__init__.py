@@ -19,5 +19,5 @@
     level_words         levels in plain words             evaluate_by      all claims on each segment
     evaluate_change     claims before and after a change    kept_trials     trials kept between runs
     definitions         others might define otherwise       specification_curve  the number under each of them
-    specification_results  what that gives
+    specification_results  what that gives                  kept_plans      how much data would decide
 """
