@@ -22,4 +22,5 @@
     definitions         others might define otherwise       specification_curve  the number under each of them
     specification_results  what that gives
     looks               looks at growing data             look_state       what they have fixed and seen
+    specification_results  what that gives                  kept_plans      how much data would decide
 """
