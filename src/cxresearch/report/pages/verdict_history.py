@@ -35,7 +35,7 @@ def over_runs(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
         return "not tried in a run that is on record"
     last, total = records[-SHOWN:], _total(records)
     items = "".join(
-        f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x, region))}</li>"
+        f"<li>{text(day_of(x.at))}: {verdict(x.verdict_family)} {text(_number(x, region))}</li>"
         for x in reversed(last)
     )
     many = f"The last {SHOWN} of {total:,} runs" if total > SHOWN else _runs(total)
@@ -94,11 +94,12 @@ def _number(record: RunRecord, region: str) -> str:
 
 def _turn(records: Sequence[RunRecord]) -> str:
     """Since when the verdict is what it is, and what it was before."""
-    now = records[-1].verdict
-    other = next((i for i in range(len(records) - 1, -1, -1) if records[i].verdict != now), None)
+    now = records[-1].verdict_family
+    earlier = range(len(records) - 1, -1, -1)
+    other = next((i for i in earlier if records[i].verdict_family != now), None)
     if other is None:
         return f"the same in {_runs(_total(records))}" if len(records) > 1 else "first run"
-    return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict)}"
+    return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict_family)}"
 
 
 def _picture(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
@@ -117,7 +118,7 @@ def _picture(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
         for i, x in drawn
     )
     signs = "".join(
-        f'<text x="{_x(i)}" y="{_HEIGHT + 12}" text-anchor="middle">{text(SYMBOLS.get(x.verdict, "–"))}</text>'
+        f'<text x="{_x(i)}" y="{_HEIGHT + 12}" text-anchor="middle">{text(SYMBOLS.get(x.verdict_family, "–"))}</text>'
         for i, x in enumerate(records)
     )
     shade = ""
@@ -126,7 +127,7 @@ def _picture(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
         top, bottom = scale.y(high), scale.y(low)
         shade = f'<rect class="cx-strip-claim" x="0" y="{top}" width="{width}" height="{max(bottom - top, 2):.1f}"/>'
     description = "; ".join(
-        f"{day_of(x.at)}: {x.verdict} {_number(x, region)}".rstrip() for x in records
+        f"{day_of(x.at)}: {x.verdict_family} {_number(x, region)}".rstrip() for x in records
     )
     return (
         f'<svg class="cx-trace" width="{width}" height="{_HEIGHT + _SIGNS}" viewBox="0 0 {width} {_HEIGHT + _SIGNS}" '

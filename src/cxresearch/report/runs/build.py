@@ -179,7 +179,7 @@ def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tu
         docket = summary["docket"]
         of_run: dict[str, Any] = {"run": run.id, "at": run.at, "study": study}
         of_run |= {k: docket[k] for k in ("fingerprint", "version")} | {
-            k: summary[k] for k in ("data_from", "data_until")
+            k: summary[k] for k in ("data_from", "data_until", "rows_kept", "customers_kept")
         }
         again: Counter[tuple[str, str]] = (
             Counter()

@@ -57,6 +57,8 @@ class RunRecord:
         se: robust error on the scale of the interval.
         customers: in the table behind the number.
         events: that count.
+        rows_kept: contacts in the data.
+        customers_kept: customers in the data.
         number: which of the runs on its claim it is, from 1, as `read_history` counts them; 0 where it was not counted.
     """
 
@@ -81,6 +83,8 @@ class RunRecord:
     se: float | None
     customers: int
     events: int
+    rows_kept: int = 0
+    customers_kept: int = 0
     number: int = 0
 
 
@@ -230,7 +234,9 @@ def read_history(folder: Path, study: str, say: Tell | None = None) -> tuple[Run
     records = records.unique([claim, "run"], keep="first", maintain_order=True)
     records = records.with_columns(
         number=pl.int_range(1, pl.len() + 1).over(claim),
-        turns=(pl.col("verdict") != pl.col("verdict").shift()).fill_null(value=True).over(claim),
+        turns=(pl.col("verdict_family") != pl.col("verdict_family").shift())
+        .fill_null(value=True)
+        .over(claim),
     ).with_columns(
         last=pl.col("number").max().over(claim),
         begun=pl.when("turns").then("number").max().over(claim),
