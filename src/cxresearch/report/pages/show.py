@@ -16,6 +16,7 @@ from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.estimators.results import Incidence
+from cxresearch.journey.moment_costs import MomentCosts
 from cxresearch.records.records import Records
 from cxresearch.report.pages.publishable import (
     publishable,
@@ -46,8 +47,14 @@ def study(path: str | Path) -> Study:
     return read_study(given)
 
 
-def first_screen(docket: Docket, title: str = "") -> None:
-    """The question and the cards; the verdicts go along as data, for the index."""
+def first_screen(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> None:
+    """The question and the cards; the verdicts go along as data, for the index and its summary.
+
+    Args:
+        docket: the claims, tried.
+        title: the question; a general one if not given.
+        costs: what bad moments cost, for the summary.
+    """
     from cxresearch.charts import renderer
     from cxresearch.report.pages.cards import first_screen as block
 
@@ -57,7 +64,7 @@ def first_screen(docket: Docket, title: str = "") -> None:
         {
             "text/html": styled(block(shown, title)),
             "text/plain": str(shown),
-            MIME: summary(docket, title),
+            MIME: summary(docket, title, costs),
         }
     )
 
@@ -72,22 +79,39 @@ def opening(records: Records, title: str) -> None:
 
 
 def trial(docket: Docket, result: Trial) -> None:
-    """The section of a claim: its statement, the readings, charts, the naive answer, what stays open."""
+    """The evidence of a claim, folded: rival explanations, readings, charts, the naive answer, what stays open."""
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
+    from cxresearch.report.pages.text import UNFOLD
 
     docket, result = _public(docket, result)
+    _html(claim_page.folded(result))
     _html(claim_page.opening(docket, result))
+    _html(claim_page.rivals(result))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
     for e in result.readings:
         if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
-    _html(claim_page.rivals(result))
-    _html(claim_page.naive(result))
+    _html(claim_page.anyway(result) + claim_page.naive(result))
     if result.activity:
         _chart(charts.activity(result, docket.min_cell))
     _html(claim_page.closing(docket, result))
+    _html(UNFOLD)
+
+
+def evidence(docket: Docket) -> None:
+    """The evidence of all claims, each folded, in the order of their cards."""
+    from cxresearch.report.pages.findings import by_verdict
+    from cxresearch.report.pages.text import UNFOLD, fold
+
+    many = f"The evidence on {len(docket)} claims" if len(docket) > 1 else "The evidence"
+    heading = '<h2 id="evidence">The evidence, claim by claim</h2>'
+    _html(fold(f"{many}: rival explanations, all readings, charts", "cx-fold", above=heading))
+    for _, trials in by_verdict(publishable(docket)):
+        for t in trials:
+            trial(docket, docket[t.claim.id])
+    _html(UNFOLD)
 
 
 def claim(docket: Docket, result: Trial) -> None:
@@ -226,7 +250,8 @@ def audit(result: Docket | Records, *, heading: bool = True) -> None:
     from cxresearch.report.pages.provenance import audit as block
 
     min_cell = result.min_cell if isinstance(result, Docket) else result.study.info.min_cell
-    _html(block(result.audit, min_cell, heading=heading))
+    is_folded = isinstance(result, Docket)
+    _html(block(result.audit, min_cell, heading=heading, is_folded=is_folded))
 
 
 def risk_table(records: Records, table: RiskTable) -> None:
@@ -270,12 +295,19 @@ def if_testable() -> Iterator[None]:
         print(e, file=sys.stderr)
 
 
-def summary(docket: Docket, title: str = "") -> dict[str, Any]:
+def summary(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> dict[str, Any]:
     """What the index and the ledger need of a docket: the documented JSON, the date of the data, the claims in words.
 
-    It goes along with a notebook's output and stays out of the page, so its numbers are exact.
+    It goes along with a notebook's output and stays out of the page, so its numbers are exact; what the summary says is
+    rounded.
     """
+    from cxresearch.report.pages.summary_facts import summary_facts
+
+    kept = dict(docket.audit.kept)
     return {
+        "rows_kept": int(kept.get("interactions", 0)),
+        "customers_kept": int(kept.get("retention", 0)),
+        "facts": summary_facts(publishable(docket), costs),
         "docket": docket.to_dict(),
         "data_from": docket.data_from,
         "data_until": docket.data_until,
