@@ -9,6 +9,7 @@ import pytest
 import cxresearch as cx
 from cxresearch.claims.missing_columns import rank_missing_columns
 from cxresearch.claims.results import Trial
+from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.records.records import Records, read_records
 
 DAYS = 1000
@@ -171,3 +172,33 @@ def test_a_sentence_says_what_leaving_means():
     said = str(docket["one-strike"].sentence)
     assert f"Leaving means {lapse.days} days of silence here" in said
     assert f"{lapse.chosen.returned:.0%} come back within as long again." in said
+
+
+def test_customers_who_come_back_are_compared_within_first_and_later_relations():
+    """Those won back lapse three times as often, and have had more bad contacts: a stratum keeps that apart."""
+    random = np.random.default_rng(11)
+    rows = []
+    for c in range(1500):
+        day, is_back, limit, summed = int(random.integers(0, 300)), False, random.exponential(), 0.0
+        while day < DAYS:
+            rows.append((c, day, "bad" if random.random() < 0.2 else "good"))
+            summed += 0.18 if is_back else 0.06
+            if summed >= limit:
+                is_back, limit, summed = True, random.exponential(), 0.0
+                day += 200 + int(random.integers(0, 60))
+            else:
+                day += 1 + int(random.gamma(2, 6))
+    log = pl.DataFrame(rows, schema=["customer", "at", "grade"], orient="row")
+    settings = {
+        "interactions": {"log_from": 0, "log_until": DAYS},
+        "retention": {"kind": "activity", "gap_days": 90, "returns": "new_spell"},
+    }
+    records = read_records(cx.study_from(settings, interactions=log))
+    assert records.lapse.days == 90
+    assert records.audit.fact("customers who came back").share > 0.3
+    trial = cx.evaluate(records, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+    estimate = trial["bad-moments-drive-away"].primary.estimate
+    assert estimate.low < 1 < estimate.high
+    assert estimate.value == pytest.approx(1, abs=0.12)
+    pooled = grouped_hazards(cx.risk_table(records, bad=cx.bad_count(1)), ["bad"])
+    assert pooled.coef[0] > 0.15

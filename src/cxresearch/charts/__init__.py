@@ -13,6 +13,10 @@
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
 """
 
+from cxresearch.utils.slow_imports import import_jsonschema
+
+import_jsonschema()  # before Altair does
+
 from cxresearch.charts.base import claimed
 from cxresearch.charts.claims import Shares, activity, readings, shares, units
 from cxresearch.charts.curves import competing, curves, retention

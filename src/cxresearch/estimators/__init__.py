@@ -4,6 +4,7 @@
 
     incidence        tied Aalen-Johansen            cox                 hazard ratios on days
     excess           against comparable customers   discrete            hazard ratios on contacts
+    days_lost        the area between their curves
     shares           of customers, of those at risk  rates, rate_ratios  piecewise constant rates
     concentration    at the worst few               model_comparison    two models compared
     attributable     shares of departures           fading, fading_cells  beyond selection by frailty
@@ -24,6 +25,7 @@ from cxresearch.estimators.attributable import attributable
 from cxresearch.estimators.concentration import worst_share
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.cox import cox
+from cxresearch.estimators.days_lost import days_lost
 from cxresearch.estimators.discrete import grouped_hazards
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence
@@ -40,6 +42,7 @@ __all__ = [
     "compare_models",
     "contrast",
     "cox",
+    "days_lost",
     "fit_lifelines",
     "grouped_hazards",
     "incidence",

@@ -23,6 +23,7 @@ from cxresearch.engines import Frame
 from cxresearch.explore import records_of
 from cxresearch.records.contacts import BAD, GRADES
 from cxresearch.records.records import Records
+from cxresearch.records.restrict import restrict_to_log
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import Drawable, Result
@@ -187,7 +188,7 @@ def moment_summary(study: Study | Records) -> MomentSummary:
         >>> quick.moments, quick.bad_moments, quick.customers_by_bad
         (2, ('0', '1+'), (1, 1))
     """
-    records = records_of(study, required_columns=("agent",))
+    records = restrict_to_log(records_of(study, required_columns=("agent",)))
     engine, moments, customers = records.engine, records.moments, records.customers
     min_cell = records.study.info.min_cell
     graded = dict(engine.collect(moments.group_by("grade").agg(n=nw.len())).iter_rows())

@@ -13,6 +13,7 @@ from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import ArgumentError, DataError
 from cxresearch.records import contact_attributes
+from cxresearch.records.active_table import read_active_rows, with_active_rows
 from cxresearch.records.audit import (
     Audit,
     Fact,
@@ -22,6 +23,7 @@ from cxresearch.records.audit import (
     lapse_facts,
     missing_facts,
     source_facts,
+    spell_facts,
     tallied,
     tallied_log,
     unread_event_facts,
@@ -53,11 +55,13 @@ from cxresearch.records.find_warnings import (
 from cxresearch.records.follow_up import (
     Window,
     coded,
+    coded_spells,
     contract_follow_up,
     few_clusters,
     leveled,
     one_per_customer,
     spells,
+    whole_relations,
 )
 from cxresearch.records.lapses import (
     Lapse,
@@ -81,6 +85,7 @@ from cxresearch.study import Study
 from cxresearch.utils.checks import instance, optional
 from cxresearch.utils.html_tables import html_table
 
+_AFTER_END = [name for name, _ in LOG_REASONS].index("after the customer's end")
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
 
@@ -101,6 +106,9 @@ class Records:
         names: name of each contact attribute that is a text to the texts, in the order of their positions.
         available: what histories may read, had all contact attributes been asked for.
         audit: every row accounted for.
+        spells: where customers who come back are at risk again, a row per relation, see
+            `cxresearch.records.follow_up.coded_spells`; `customers` then has the first entry and the last exit of each.
+            None elsewhere.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
         lapse: which silence counts as a lapse, where retention is derived from contacts; None with contracts.
@@ -130,6 +138,7 @@ class Records:
     names: Mapping[str, tuple[str, ...]]
     available: frozenset[str]
     audit: Audit
+    spells: Frame | None = None
     lapse: Lapse | None = None
     keeps_clusters: bool = False
     restricted_to: str = ""
@@ -159,11 +168,15 @@ class Records:
             dated_events = self.dated_events.join(
                 customers.select("customer"), on="customer", how="semi"
             )
+            spells = self.spells
+            if spells is not None:
+                spells = spells.join(customers.select("customer"), on="customer", how="semi")
             return replace(
                 self,
                 contacts=Whole(moments, self.engine),
                 dated_events=dated_events,
                 customers=customers,
+                spells=spells,
             )
 
         return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
@@ -243,7 +256,14 @@ def read_records(
     need_rows(study, engine, "retention", rows, findings, read, kept, raw=who)
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
-    customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
+    spells = None
+    if study.retention.has_spells:
+        relations, levels = leveled(_partly_seen(first, rows), fixed, engine)
+        whole = whole_relations(relations, engine)
+        customers = engine.keep(coded(whole, engine, *fixed))
+        spells = coded_spells(relations, customers, fixed, engine)
+    else:
+        customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
     with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
@@ -258,6 +278,7 @@ def read_records(
     del rows, first  # before the log is gone through
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = _match(log, whose, window)
+        matched = matched if spells is None else _within_spells(matched, spells, engine)
         rejected, contacts, label_counts = _split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
@@ -308,6 +329,7 @@ def read_records(
             *grade_facts(tally),
             *causes,
             *customer_facts(engine, customers, tally),
+            *(() if spells is None else spell_facts(engine, customers, spells)),
         ),
         quarantine=quarantine,
     )
@@ -322,6 +344,7 @@ def read_records(
         names=raw.names,
         available=raw.available,
         audit=audit,
+        spells=spells,
         keeps_clusters=few_clusters(engine, customers),
     )
 
@@ -372,7 +395,10 @@ def _activity(
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
-    declared, has_inactive = study.retention.gap_days or 0, study.retention.active is not None
+    declared = study.retention.gap_days or 0
+    has_table = study.has_active_table
+    has_inactive = study.retention.active is not None or has_table
+    own = read_active_rows(study, engine, window, dated=raw.dated) if has_table else None
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
@@ -380,7 +406,8 @@ def _activity(
         findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
         need_rows(study, engine, "interactions", log, findings, read, kept, raw=raw)
         fine = log.filter(nw.col("reason").is_null())
-        active = fine.filter(nw.col("active") == 1) if has_inactive else fine
+        active = fine.filter(nw.col("active") == 1) if raw.has_active else fine
+        active = active if own is None else own.rows
         silences = count_silences(active, window, engine)
         if not silences.at_risk[0]:
             raise DataError(
@@ -389,16 +416,25 @@ def _activity(
             )
         lapse = choose_threshold(silences, declared, has_inactive=has_inactive)
         gap, since = lapse.days, known_from(study, window)
-        everyone = engine.keep(spells(active, gap, window, engine, since))
+        relations = engine.keep(spells(active, gap, window, engine, since))
+        first = engine.keep(relations.filter(nw.col("cx_at") == 0))
+        has_spells = study.retention.has_spells
+        everyone = engine.keep(whole_relations(relations, engine)) if has_spells else first
         if has_inactive:
             log = engine.keep(before_active(log, everyone))
             findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
             fine = log.filter(nw.col("reason").is_null())
+        if own is not None:
+            fine = engine.keep(with_active_rows(fine, own.rows, raw.attributes))
     about = about_customers(study, engine, everyone)
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
         customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
         customers, levels = leveled(customers, about.fixed, engine)
+        again = None
+        if has_spells:
+            seen_ones = relations.filter(nw.col("entry") < nw.col("exit"))
+            again = coded_spells(seen_ones, customers, about.fixed, engine)
         under = int(engine.collect(customers.select(nw.len())).item())
         if not under:
             raise DataError(
@@ -409,63 +445,44 @@ def _activity(
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
             leaving=nw.lit(0)
         )
-        _, contacts, _ = _split_rejected(engine, whose, customers, window, raw)
+        _, contacts, _ = _split_rejected(
+            engine, whose, customers, window, raw, has_own_rows=has_table
+        )
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
         people = engine.collect(about.everyone.select(nw.len())).item()
-        lapsed = engine.collect(
-            customers.select(
-                event=(nw.col("event") == 1).cast(nw.Int64).sum(),
-                returned=nw.col("returned").sum(),
-                unseen=nw.col("left_truncated").sum(),
-            )
-        )
-    n, back, unseen = (int(lapsed[c].item() or 0) for c in ("event", "returned", "unseen"))
+        lapsed = _count_lapsed(engine, first)
     tally = tallied_log(engine, log)
     facts = (
         *source_facts(source_notes(study, engine)),
         *unreadable,
         *unread_event_facts(seen.unread, read),
+        *(own.facts if own else ()),
         *window_facts(study, window, days, raw.dated),
         *missing_facts(seen.missing, {"interactions": read}),
         *grade_facts(tally),
-        Fact("customers", Count(people), "who appear in kept contacts"),
-        *(
-            (
-                Fact(
-                    "customers never under observation",
-                    Share(people - under, people),
-                    "first seen on the last day",
-                ),
-            )
-            if people > under
-            else ()
-        ),
-        Fact(
-            "customers seen only from after their start",
-            Share(unseen, under),
-            "first seen so early in the log that they may have been there before it: no counts, no first moments",
-        ),
+        *_people_facts(people, under, lapsed, has_table=has_table),
         *about.facts,
         *lapse_facts(lapse),
-        Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
-        Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
+        *_lapsed_facts(lapsed, gap, has_spells=has_spells),
+        *(() if again is None else spell_facts(engine, customers, again)),
     )
     audit = Audit(
         tables=tables,
-        read=(("interactions", read), *about.read),
-        kept=(("interactions", kept), *about.kept),
-        findings=(*findings, *about.findings),
+        read=(("interactions", read), *((("retention", own.read),) if own else ()), *about.read),
+        kept=(("interactions", kept), *((("retention", own.kept),) if own else ()), *about.kept),
+        findings=(*findings, *(own.findings if own else ()), *about.findings),
         facts=facts,
         warnings=(
             *log_warnings(study, raw, seen, days, window),
             *rejection_warnings(findings, {"interactions": read}),
+            *(rejection_warnings(own.findings, {"retention": own.read}) if own else ()),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
-            *lapse_warnings(lapse, Share(back, n)),
+            *lapse_warnings(lapse, Share(lapsed.returned, lapsed.lapsed)),
         ),
         graded_by=raw.graded_by,
-        quarantine=(*quarantine, *about.quarantine),
+        quarantine=(*quarantine, *(own.quarantine if own else ()), *about.quarantine),
     )
     return Records(
         study=study,
@@ -478,8 +495,51 @@ def _activity(
         names=raw.names,
         available=raw.available,
         audit=audit,
+        spells=again,
         lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lapsed:
+    """Of the first relations of customers: those that ended, those of them with another one, those unseen before."""
+
+    lapsed: int
+    returned: int
+    unseen: int
+
+
+def _count_lapsed(engine: Engine, first: Frame) -> _Lapsed:
+    is_lapsed = nw.when(nw.col("event") == 1).then(nw.lit(1)).otherwise(nw.lit(0))
+    counts = first.filter(nw.col("entry") < nw.col("exit")).select(
+        lapsed=is_lapsed.cast(nw.Int64).sum(),
+        returned=(nw.col("returned") * is_lapsed).sum(),
+        unseen=nw.col("left_truncated").sum(),
+    )
+    return _Lapsed(*(int(v or 0) for v in engine.collect(counts).row(0)))
+
+
+def _people_facts(people: int, under: int, lapsed: _Lapsed, *, has_table: bool) -> tuple[Fact, ...]:
+    """How many customers there are, how many of them are followed, and how many not from their start."""
+    who = "who have a row that keeps them active" if has_table else "who appear in kept contacts"
+    never, seen = "customers never under observation", "customers seen only from after their start"
+    early = "first seen so early in the log that they may have been there before it: no counts, no first moments"
+    left_out = Fact(never, Share(people - under, people), "first seen on the last day")
+    return (
+        Fact("customers", Count(people), who),
+        *((left_out,) if people > under else ()),
+        Fact(seen, Share(lapsed.unseen, under), early),
+    )
+
+
+def _lapsed_facts(lapsed: _Lapsed, gap: int, *, has_spells: bool) -> tuple[Fact, ...]:
+    """How many customers lapsed, and how many of them came back at any later time."""
+    then = "they are at risk again" if has_spells else "what they did then is ignored"
+    back = Share(lapsed.returned, lapsed.lapsed)
+    return (
+        Fact("customers who lapsed", Count(lapsed.lapsed), f"no contact for more than {gap} days"),
+        Fact("lapsed who came back later", back, then),
     )
 
 
@@ -523,8 +583,54 @@ def _match(log: Frame, whose: Frame, window: Window) -> Frame:
     return x.with_columns(leaving=leaving.cast(nw.Int32), near=near.cast(nw.Int32), reason=reason)
 
 
+def _partly_seen(first: Frame, rows: Frame) -> Frame:
+    """The first row of each relation; a customer is left-truncated where a part of any of its relations is unseen."""
+    never = [name for name, _ in CUSTOMER_REASONS].index("never under observation")
+    is_relation = nw.col("reason").is_null() | (nw.col("reason") == never)
+    is_unseen = (nw.col("left_truncated") == 1) | ~nw.col("reason").is_null()
+    seen = rows.filter(is_relation).with_columns(
+        cx_unseen=nw.when(is_unseen).then(nw.lit(1)).otherwise(nw.lit(0))
+    )
+    seen = seen.group_by("id").agg(cx_unseen=nw.col("cx_unseen").max())
+    x = first.join(seen, on="id", how="left")
+    return x.with_columns(left_truncated=nw.col("cx_unseen").cast(nw.Int32)).drop("cx_unseen")
+
+
+def _within_spells(matched: Frame, spells: Frame, engine: Engine) -> Frame:
+    """Contacts joined to customers with several relations: those between two have a reason.
+
+    ``leaving`` and ``near`` are of the relation that a contact falls into.
+    """
+    fine = matched.filter(nw.col("reason").is_null()).select("cx_row", "customer", "day")
+    own = spells.select("customer", "start", cx_exit=nw.col("exit"), cx_event=nw.col("event"))
+    x = fine.lazy().join(own.lazy(), on="customer")
+    x = x.filter((nw.col("day") >= nw.col("start")) & (nw.col("day") <= nw.col("cx_exit")))
+    left, rest = nw.col("cx_event") > 0, nw.col("cx_exit") - nw.col("day")
+    flags = {
+        name: nw.when(left & (rest <= days)).then(nw.lit(1)).otherwise(nw.lit(0))
+        for name, days in (("cx_leaving", 0), ("cx_near", 1))
+    }
+    x = x.with_columns(**flags).group_by("cx_row").agg(nw.col("cx_leaving", "cx_near").max())
+    inside = engine.keep(x)
+    x = matched.lazy().join(inside.lazy(), on="cx_row", how="left")
+    between = nw.when(nw.col("cx_leaving").is_null()).then(nw.lit(_AFTER_END)).cast(nw.Int32)
+    return engine.keep(
+        x.with_columns(
+            reason=nw.coalesce("reason", between),
+            leaving=nw.coalesce("cx_leaving", nw.lit(0)).cast(nw.Int32),
+            near=nw.coalesce("cx_near", nw.lit(0)).cast(nw.Int32),
+        ).drop("cx_leaving", "cx_near")
+    )
+
+
 def _split_rejected(
-    engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
+    engine: Engine,
+    log: Frame,
+    customers: Frame,
+    window: Window,
+    raw: Raw,
+    *,
+    has_own_rows: bool = False,
 ) -> tuple[Frame, ContactLog, pl.DataFrame]:
     """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
     last = engine.collect(customers.select(nw.col("customer").max())).item()
@@ -535,7 +641,8 @@ def _split_rejected(
         "grade": (0, len(GRADES) - 1),
         "both": (0, 1),
         "leaving": (0, 1),
-        **({"active": (0, 1)} if raw.has_active else {}),
+        **({"active": (0, 1)} if raw.has_active or has_own_rows else {}),
+        **({"ordered": (0, 1)} if has_own_rows else {}),
         **contact_attributes.bounds(raw.attributes, raw.names),
     }
     labels = [*raw.labels, "near"] if raw.labels else []

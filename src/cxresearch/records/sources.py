@@ -110,6 +110,8 @@ def _text_columns(section: Interactions | Retention | Customers) -> list[str]:
     elif isinstance(section, Customers):
         labels = (section.cluster, section.segment, *section.described)
         return [section.customer, *(c for c in labels if c)]
+    elif section.kind == "activity":
+        fmt, times, result = section.date_format, [section.at], [section.customer]
     else:
         fmt, times = section.date_format, [section.start, section.end]
         times += [c for c in (section.observed_from, section.observed_until) if isinstance(c, str)]
@@ -209,7 +211,8 @@ def source_notes(study: Study, engine: Engine) -> tuple[SourceNote, ...]:
     """What was found out about the files of a study that the engine has opened, tables of queries first."""
     prepared = _PREPARED.get(engine, _Prepared())
     names = [*(f"tables.{name}" for name in study.tables), "interactions"]
-    names += ["retention"] if study.retention.kind == "contract" else []
+    has_table = study.retention.kind == "contract" or study.has_active_table
+    names += ["retention"] if has_table else []
     names += ["customers"] if study.has_customer_table else []
     read = [n for n in names if n not in study.frames]
     return tuple(note for name in read for note in prepared.notes.get(name, ()))

@@ -62,9 +62,8 @@ def opening(records: Records, title: str) -> str:
     """
     first, last = (str(records.audit.fact(name)) for name in ("log from", "log until"))
     kept, min_cell = dict(records.audit.kept), records.study.info.min_cell
-    customers = (
-        f" and {about(kept['retention'], min_cell)} customers" if "retention" in kept else ""
-    )
+    has_contracts = records.study.retention.kind == "contract"
+    customers = f" and {about(kept['retention'], min_cell)} customers" if has_contracts else ""
     return (
         f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
         f'<p class="cx-lead">{about(kept["interactions"], min_cell).capitalize()} contacts{customers}. '

@@ -41,6 +41,7 @@ the data do not show.</p>"""
 _FACTS = {"customers who defected": "customers who left"}
 _GRADES = {f"{grade} moments" for grade in GRADES}
 _TITLES = {"interactions": "contacts", "retention": "customers"}
+_ACTIVE = "rows that keep customers active"
 
 
 def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
@@ -82,8 +83,9 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
 def _rows(result: Audit, min_cell: int) -> str:
     kept = dict(result.kept)
     lines = []
+    has_contracts = result.fact("customers who lapsed") is None
     for name, rows in result.read:
-        title = _TITLES.get(name, name)
+        title = _TITLES.get(name, name) if has_contracts or name != "retention" else _ACTIVE
         lines.append((title, "rows read", rows, "cx-total"))
         for f in result.findings:
             if f.table == name:
