@@ -2,8 +2,8 @@
 
 Run from the root of the repository: python tests/golden/simulate_shop.py
 
-Nine hundred days, as whole numbers. Some customers come on one day twice, some are there from the first days on (and may
-have been there before), and some come back after a silence of more than sixty days.
+Nine hundred days, as whole numbers. Some customers come on one day twice, some are there from the first days on (and
+may have been there before), and some come back after a silence of more than sixty days.
 """
 
 import csv
