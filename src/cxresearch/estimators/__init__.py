@@ -17,7 +17,7 @@
     contrasts   hazard ratios of a fit              shrinkage           shares of few moments
     parametric  models of lifelines                 extrapolation       time to leaving beyond the data
     accelerated failure times, beside Cox           looks               limits that hold at every look
-    balance     who is compared with whom           results             what is returned
+    balance     comparators weighted to be alike    results             what is returned
 
 Each estimator computes its influence itself: Cox's is `cox.score_residuals` times the covariance.
 """
