@@ -30,7 +30,7 @@ _A_TWENTIETH = 0.05  # a change of the number of customers or rows that is said
 _MOVED = 3  # numbers that are named
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
     """The present run held against the runs before it.
 
@@ -76,12 +76,14 @@ def changes_since(history: Sequence[RunRecord], claims: Collection[str]) -> Sinc
     last = max(before.values(), key=lambda x: x.run)
     both = [c for c in before if before[c].run == last.run]
     return Since(
-        next(iter(now.values())),
-        last,
-        tuple(Change(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict),
-        tuple(c for c in now if c not in before),
-        all(before[c].fingerprint == now[c].fingerprint for c in both),
-        tuple(Change(before[c], now[c]) for c in before if _has_moved(before[c], now[c])),
+        now=next(iter(now.values())),
+        before=last,
+        changed=tuple(
+            Change(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict
+        ),
+        first=tuple(c for c in now if c not in before),
+        same_data=all(before[c].fingerprint == now[c].fingerprint for c in both),
+        moved=tuple(Change(before[c], now[c]) for c in before if _has_moved(before[c], now[c])),
     )
 
 
