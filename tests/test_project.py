@@ -124,8 +124,8 @@ def test_what_has_many_fields_is_built_by_keyword():
 
 FLOW = (
     "errors", "utils", "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore",
-    "silences", "curves", "claims", "panel", "journey", "charts", "worlds", "drafting", "report", "cli_streams",
-    "cli_values", "cli_options", "cli_planning", "cli",
+    "silences", "curves", "claims", "panel", "journey", "charts", "worlds", "planning", "drafting", "report",
+    "cli_streams", "cli_values", "cli_options", "cli_planning", "cli",
     "__main__", "__init__",
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ The way of the data, from left to right and from top to bottom; each package has
     report/       notebooks to pages
     drafting/     a study file drafted from what is in some files
     worlds/       data with a known truth
+    planning/     how much data would decide
 
 `explore` goes from a study to a table in one call, `curves` to curves side by side; `errors` are those that a caller
 may catch, `utils` is what any part needs and none is about: files, threads, secrets, checks of arguments.
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from cxresearch.explore import audit, episodes, fit_hazard_model, risk_table
     from cxresearch.histories import bad_count, contact_count, contacts_within
     from cxresearch.panel import what_if
+    from cxresearch.planning import power
     from cxresearch.records.audit import Audit
     from cxresearch.records.records import Records, read_records
     from cxresearch.risk.episodes import Episodes
@@ -84,6 +86,7 @@ _HOMES = {
     "panel": ("what_if",),
     "risk.episodes": ("Episodes",),
     "risk.table": ("RiskTable",),
+    "planning": ("power",),
     "study": ("Study", "read_study", "study_from"),
     "records.audit": ("Audit",),
     "records.records": ("Records", "read_records"),
@@ -130,6 +133,7 @@ __all__ = [
     "incidence_after_bad",
     "incidence_by_level",
     "observed_vs_expected",
+    "power",
     "read_records",
     "read_study",
     "risk_table",

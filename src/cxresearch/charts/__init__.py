@@ -7,6 +7,7 @@
     curves    how a share grows over time           scorecard      the scorecard, loyalty
     renderer  how a chart leaves the kernel         silences       who comes back after a silence
     specification_curve  a number under many definitions
+    of_results  which chart a result is drawn as: `plot()` of results
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.

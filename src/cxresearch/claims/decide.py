@@ -115,11 +115,7 @@ def decide(result: Estimate, region: Region) -> IntervalDecision:
     Supported: the interval lies inside. Contradicted: it lies wholly outside or, for a directional claim, wholly short
     of the smallest effect that matters (a precise null contradicts). Undecided: otherwise.
     """
-    inside = result.low >= region.low and result.high <= region.high
-    outside = result.high < region.low or result.low > region.high
-    short = not math.isnan(region.effect) and (
-        result.high < region.effect if region.is_upward else result.low > region.effect
-    )
+    inside, outside, short = _place(result, region)
     p_inside, p_outside, p_short = _p(result, region)
     if inside:
         reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
@@ -135,6 +131,24 @@ def decide(result: Estimate, region: Region) -> IntervalDecision:
         "the range includes values for and against the claim",
         min(p_inside, p_outside, p_short),
     )
+
+
+def interval_verdict(result: Estimate, region: Region) -> Verdict:
+    """The verdict of `decide` alone, where it is asked for many times."""
+    inside, outside, short = _place(result, region)
+    if inside:
+        return "supported"
+    return "contradicted" if outside or short else "undecided"
+
+
+def _place(result: Estimate, region: Region) -> tuple[bool, bool, bool]:
+    """Whether an interval lies inside a region, wholly outside, and wholly short of the smallest effect."""
+    inside = result.low >= region.low and result.high <= region.high
+    outside = result.high < region.low or result.low > region.high
+    short = not math.isnan(region.effect) and (
+        result.high < region.effect if region.is_upward else result.low > region.effect
+    )
+    return inside, outside, short
 
 
 def is_outside(value: float, region: Region) -> bool:

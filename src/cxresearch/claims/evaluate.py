@@ -41,6 +41,7 @@ from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, names, optional
+from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.threads import completed_in_threads, in_background
 
 KEPT = ": as in an earlier run"  # the end of what is said of a claim that is not tried again
@@ -48,6 +49,7 @@ MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is trie
 Progress = Callable[[str], None]
 
 
+@with_notebook_progress
 def evaluate(
     study: Study | Records,
     claims: Sequence[str] | None = None,
@@ -75,7 +77,7 @@ def evaluate(
             numbers.
         keep: keep risk tables and trials in the study's state folder, and take from there what an earlier run has kept
             of the same inputs; only where the inputs are files.
-        progress: called with a line before each step.
+        progress: called with a line before each step; in a notebook, a line shows itself when none is given.
 
     Returns:
         The docket: a trial per claim, in the order asked for.

@@ -24,6 +24,7 @@ from cxresearch.records.restrict import count_customers, restrict
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, lookup, names, optional, text
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.result import Result
 
 
@@ -134,6 +135,7 @@ class SegmentDockets(Result, Mapping[str, Docket]):
         return f"SegmentDockets(by {self.by}: {', '.join(self.levels)}; {self.comparisons} comparisons)"
 
 
+@with_notebook_progress
 def evaluate_by(
     study: Study | Records,
     by: str = "segment",

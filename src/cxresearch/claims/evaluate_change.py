@@ -25,6 +25,7 @@ from cxresearch.records.restrict import restrict_days
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, names, optional
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.result import Result
 
 _CAUTION = (
@@ -163,6 +164,7 @@ class ChangeDockets(Result):
         return f"ChangeDockets(since {self.since}: {shown} of {len(self.changes)} numbers changed)"
 
 
+@with_notebook_progress
 def evaluate_change(
     study: Study | Records,
     since: date | int,

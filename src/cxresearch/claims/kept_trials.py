@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from cxresearch.claims.decide import Verdict
+from cxresearch.claims.kept_plans import KeptPlans
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.phrases import Sentence, Value
 from cxresearch.claims.results import Activity, ReadingResult, ReferenceValue, Trial
@@ -139,6 +140,7 @@ class KeptTrials:
         self._cache.keep_result(name, msgspec.msgpack.encode(plain, enc_hook=_number))
 
     def _name(self, claim: Claim, readings: Sequence[AnyReading]) -> str:
+        plan = KeptPlans(self._cache, self._study).find(claim)
         parts = (
             f"trials {TRIALS}",
             *(f"{name} {version(name)}" for name in _LIBRARIES),
@@ -146,6 +148,7 @@ class KeptTrials:
             *sorted(r.id for r in readings),
             msgspec.json.encode((self._study.info, self._study.decision)).decode(),
             self._look,
+            *(() if plan is None else (msgspec.json.encode(plan).decode(),)),
         )
         return f"trial-{blake2b(chr(0).join(parts).encode(), digest_size=12).hexdigest()}"
 

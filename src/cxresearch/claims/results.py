@@ -24,7 +24,7 @@ from cxresearch.records.audit import Audit, warning_lines
 from cxresearch.risk.exclusions import Exclusion
 from cxresearch.utils.checks import lookup
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result, plain
+from cxresearch.utils.result import Drawable, Result, plain
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
@@ -158,7 +158,7 @@ class ReadingResult(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Trial(Result, Mapping[str, ReadingResult]):
+class Trial(Result, Mapping[str, ReadingResult], Drawable):
     """A claim, tried: its readings, reference values, and a sentence.
 
     Attributes:

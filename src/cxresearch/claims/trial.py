@@ -10,6 +10,7 @@ from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
+from cxresearch.claims.kept_plans import KeptPlans
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_exclusion, describe_terms
 from cxresearch.claims.phrases import Sentence, Words
@@ -34,6 +35,7 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_one_look
 from cxresearch.records.audit_values import Share
 
+MORE_DATA = "; data on about "
 FAR_FROM_DECIDING = 20  # times the events there are: so many more are not given as advice
 
 
@@ -46,11 +48,11 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         readings: those of its readings that are to be computed, the primary among them.
     """
     readings = sorted(readings, key=lambda r: not r.primary)
-    results, rows = _compute_readings(context, claim, readings)
+    results, rows = compute_readings(context, claim, readings)
     association = _association(claim, rows)
     rivals = _apply_rivals(context, claim, results, rows)
     primary, target = claim.primary, target_reading(claim)
-    row = rows[primary.id] = apply_requirements(primary, rows)
+    row = rows[primary.id] = _with_plan(context, claim, apply_requirements(primary, rows))
     base, naive = (_reference_value(claim, n, results) for n in (claim.base_rate, claim.naive))
     silence = _describe_silence(context, primary) if row.verdict != "not testable" else ""
 
@@ -84,6 +86,17 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
     )
 
 
+def _with_plan(context: EvaluationContext, claim: Claim, row: ReadingResult) -> ReadingResult:
+    """An open reading with how much data would decide it, where planning has been run."""
+    if row.verdict != "undecided":
+        return row
+    plan = KeptPlans(context.store.cache, context.study).find(claim)
+    if plan is None:
+        return row
+    before = row.reason.partition(MORE_DATA)[0]
+    return replace(row, reason=before + plan.phrase(row.unit))
+
+
 def _describe_silence(context: EvaluationContext, reading: AnyReading) -> str:
     """What leaving means where retention is derived from contacts; empty elsewhere."""
     lapse = context.store.lapse
@@ -97,7 +110,7 @@ def _describe_silence(context: EvaluationContext, reading: AnyReading) -> str:
     return f"{means}; of those silent for so long, {returned:.0%} come back within as long again."
 
 
-def _compute_readings(
+def compute_readings(
     context: EvaluationContext, claim: Claim, readings: Sequence[AnyReading]
 ) -> tuple[dict[str, RawEstimate], dict[str, ReadingResult]]:
     """The numbers of the readings that can be computed, and each reading decided by itself; by id."""
@@ -190,7 +203,7 @@ def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> st
     has_effect = not math.isnan(region.effect)
     truth = f"{region.effect:.2f}" if has_effect else f"{reading.alternative:g}"
     rounded = round(more, -max(len(str(more)) - 2, 0))
-    return f"; data on about {rounded:,} more {cases} would decide it if the truth were {truth}"
+    return f"{MORE_DATA}{rounded:,} more {cases} would decide it if the truth were {truth}"
 
 
 def _not_testable(claim: Claim, reading: AnyReading, code: str, lacks: str) -> ReadingResult:

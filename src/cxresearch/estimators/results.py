@@ -16,7 +16,7 @@ from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.risk.table import RiskTable
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import DISPLAY_ONLY, cell, plain, value_fields
+from cxresearch.utils.result import DISPLAY_ONLY, Drawable, cell, plain, value_fields
 from cxresearch.utils.result import Result as Result  # noqa: PLC0414  # estimators take it from here
 
 
@@ -121,7 +121,7 @@ class Estimate(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
-class Incidence(Result):
+class Incidence(Result, Drawable):
     """Cumulative incidence of one cause (tied Aalen–Johansen).
 
     Attributes:
@@ -228,7 +228,7 @@ class Incidence(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
-class CoxFit(Result):
+class CoxFit(Result, Drawable):
     """A Cox regression on a risk table.
 
     Attributes:

@@ -15,7 +15,7 @@ from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.evaluate import choose
 from cxresearch.engines import Engine
 from cxresearch.errors import ReportError
-from cxresearch.panel.answers import Answers
+from cxresearch.panel.answers import Answers, other_definitions
 from cxresearch.panel.choices import Choice as Choice
 from cxresearch.panel.choices import Choices as Choices
 from cxresearch.records.records import Records, study_of
@@ -25,7 +25,7 @@ from cxresearch.utils.checks import text
 if TYPE_CHECKING:
     from cxresearch.panel.widget import WhatIf
 
-__all__ = ["Answers", "Choice", "Choices", "what_if"]
+__all__ = ["Answers", "Choice", "Choices", "other_definitions", "what_if"]
 
 
 def what_if(study: Study | Records, claim: str, *, engine: Engine | str = "polars") -> WhatIf:

@@ -18,6 +18,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import CxResearchError, NotTestable
 from cxresearch.panel.choices import Choice, Choices, describe
 from cxresearch.records.records import Records
+from cxresearch.records.redefine import redefine_bad
 from cxresearch.records.restrict import count_customers, restrict
 from cxresearch.study import Study
 from cxresearch.utils.result import Result, plain
@@ -225,6 +226,37 @@ def _without_number(choice: Choice, what: str, note: str, *, whole_rule: bool) -
         high=None,
         note=note,
     )
+
+
+def other_definitions(records: Records, claim: str) -> dict[str, Study]:
+    """The study with one definition moved at a time: in words to what it is then.
+
+    Args:
+        records: of the study.
+        claim: id of the claim whose number shall be asked for; what it does not depend on is left as it is.
+
+    Raises:
+        ClaimError: an unknown id.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(), 200, seed=1).study()
+        >>> list(cx.panel.other_definitions(cx.read_records(study), "bad-moments-drive-away"))
+        ['bad: stars <= 1', 'bad: stars <= 3', 'blackout: 7 days', 'blackout: 14 days']
+    """
+    answers = Answers(records, claim)
+    own, study = answers.choices.own, records.study
+    result = {}
+    for choice in answers.choices.one_at_a_time():
+        if choice == own or choice.segment:
+            continue
+        settings: dict[str, Any] = {"blackout_days": choice.blackout_days}
+        if choice.bad != own.bad:
+            settings |= redefine_bad(study, choice.bad, records.engine)
+        if choice.horizon_days:
+            settings["horizon_days"] = choice.horizon_days
+        result[describe(choice, own)] = study.replace(**settings)
+    return result
 
 
 def to_plain(answer: Answer) -> dict[str, Any]:

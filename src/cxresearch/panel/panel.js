@@ -72,7 +72,9 @@ function render({ model, el }) {
   };
   slider("bad", "Bad is", choices.bad, (v) => v);
   const written = make("input", { type: "text", id: `${id}-condition`, "data-definition": "condition", spellcheck: "false", value: own.bad });
-  written.addEventListener("change", () => ask({ bad: written.value }));
+  const askWritten = () => { if (written.value.trim() && written.value !== model.get("asked").bad) ask({ bad: written.value }); };
+  written.addEventListener("change", askWritten);
+  written.addEventListener("keydown", (event) => { if (event.key === "Enter") askWritten(); });
   fields.append(make("div", { class: "cxw-field" }, make("label", { for: `${id}-condition` }, choices.bad.length > 1 ? "or write" : "Bad is"), written));
   slider("blackout_days", "Blackout", choices.blackout_days, (v) => (v ? `moments take effect after ${v} days` : "moments take effect the next day"));
   slider("horizon_days", "Horizon", choices.horizon_days, (v) => `${v} days`);
@@ -92,7 +94,7 @@ function render({ model, el }) {
   const table = make("table"), body = make("tbody");
   const head = make("tr", {}, ...["definition", "number", "", "verdict"].map((t) => make("th", { scope: "col" }, t)));
   table.append(make("caption", {}, "One definition moved at a time"), make("thead", {}, head), body);
-  const root = make("div", { class: "cx-what-if", "data-complete": "false" },
+  const root = make("div", { class: "cx-what-if", "data-complete": "false", "data-lm-suppress-shortcuts": "true" },
     make("h4", {}, about.statement), make("p", {}, `${about.label[0].toUpperCase()}${about.label.slice(1)}. Shaded: where the claim places it.`),
     make("div", { class: "cxw-grid" }, fields, result), make("div", { class: "cxw-scroll" }, table));
   el.replaceChildren(root);
@@ -127,11 +129,11 @@ function render({ model, el }) {
     }));
     root.dataset.complete = String(model.get("is_complete"));
   };
-  const showAsked = () => { for (const show of sliders) show(); if (!choices.bad.includes(written.value) || choices.bad.includes(model.get("asked").bad)) written.value = model.get("asked").bad; };
-  const all = () => { showAsked(); showAnswer(); showRows(); };
-  for (const name of ["answer", "message", "rows", "asked", "is_complete"]) model.on(`change:${name}`, all);
-  all();
-  return () => { for (const name of ["answer", "message", "rows", "asked", "is_complete"]) model.off(`change:${name}`, all); };
+  const showAsked = () => { for (const show of sliders) show(); written.value = model.get("asked").bad; };
+  const listeners = { asked: () => { showAsked(); showRows(); }, answer: showAnswer, message: showAnswer, rows: () => { showAnswer(); showRows(); }, is_complete: showRows };
+  for (const [name, show] of Object.entries(listeners)) model.on(`change:${name}`, show);
+  showAsked(); showAnswer(); showRows();
+  return () => { for (const [name, show] of Object.entries(listeners)) model.off(`change:${name}`, show); };
 }
 
 export default { render };

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
 from datetime import date
 from enum import Enum
+from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,25 @@ class Result:
         ]
         rows = ([cell(v) for v in row] for row in frame.select(varying).head(60).iter_rows())
         return html_table(type(self).__name__, varying, rows)
+
+
+class Drawable:
+    """Mixin of results of which there is a chart."""
+
+    __slots__ = ()
+
+    def plot(self, **options: Any) -> Any:
+        """The chart of this result, which shows itself in JupyterLab.
+
+        Args:
+            options: of the function in `cxresearch.charts` that draws it, such as ``min_cell``; what the result knows
+                itself need not be given.
+
+        Returns:
+            An Altair chart.
+        """
+        # charts come after results in the flow, and Altair takes seconds to import
+        return import_module("cxresearch.charts.of_results").draw(self, **options)
 
 
 def value_fields(result: Result) -> tuple[Field[Any], ...]:

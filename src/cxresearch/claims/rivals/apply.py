@@ -117,7 +117,7 @@ def plan_analyses(
 
 
 @dataclass(frozen=True, slots=True)
-class _RivalOutcome:
+class TriedRival:
     """A rival that was tried: the explanation, what its analyses gave, and what is shown of it."""
 
     explanation: RivalExplanation
@@ -145,31 +145,39 @@ def apply_rivals(
     """
     if row.estimate is None:
         return row, ()
-    region = reading.claimed_region
+    case, rivals = try_rivals(context, claim, reading, row)
+    return decide_with_rivals(case, rivals, row, joint=joint)
+
+
+def try_rivals(
+    context: EvaluationContext, claim: Claim, reading: AnyReading, row: ReadingResult
+) -> tuple[Case, tuple[TriedRival, ...]]:
+    """The numbers of all rivals of a reading that can be computed; args as `apply_rivals`."""
     case = Case(study_facts(context), claim, reading)
-    rivals = [
-        outcome
-        for explanation in EXPLANATIONS
-        if (outcome := _try_rival(context, case, explanation, row)) is not None
-    ]
+    tried = (_try_rival(context, case, explanation, row) for explanation in EXPLANATIONS)
+    return case, tuple(rival for rival in tried if rival is not None)
+
+
+def decide_with_rivals(
+    case: Case, rivals: Sequence[TriedRival], row: ReadingResult, *, joint: int = 1
+) -> tuple[ReadingResult, tuple[RivalOutcome, ...]]:
+    """The verdict on a reading as rivals leave it that have been tried; nothing is computed.
+
+    Args:
+        case: the reading and the study.
+        rivals: with their numbers.
+        row: the reading, decided by itself, with its number.
+        joint: as `apply_rivals`.
+    """
+    assert row.estimate is not None  # without a number there is nothing that a rival could explain
+    reading, region = case.reading, case.reading.claimed_region
     required = [t for t in rivals if t.result.is_required]
     verdict, reason, p = row.verdict, row.reason, row.p
-    opened: set[str] = set()
+    opened = open_rivals(case, rivals, row, joint=joint)
     if row.verdict == "supported":
-        opened = {
-            t.result.id
-            for t in required
-            if not t.explanation.leaves_support(case.facts, t.outcomes, region)
-        }
         ps = [p, *(x for t in required for x in t.explanation.p_of_support(t.outcomes))]
         p = max([x for x in ps if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":
-        level = _joint_level(row.estimate.level, joint)
-        opened = {
-            t.result.id
-            for t in required
-            if not t.explanation.leaves_contradiction(case.facts, t.outcomes, region, level)
-        }
         alone = apply_joint_level(row, reading, joint)
         verdict, reason = alone.verdict, alone.reason
         ps_outside = (x for t in required for x in t.explanation.p_of_contradiction(t.outcomes))
@@ -179,6 +187,29 @@ def apply_rivals(
         verdict, reason = "undecided", _why_open(row, results, region)
     final = tuple(_with_outcome(t.result, row.verdict, opened) for t in rivals)
     return replace(row, verdict=verdict, verdict_alone=verdict, reason=reason, p=p), final
+
+
+def open_rivals(
+    case: Case, rivals: Sequence[TriedRival], row: ReadingResult, *, joint: int = 1
+) -> set[str]:
+    """The rivals that a verdict must survive and does not, by id; args as `decide_with_rivals`."""
+    assert row.estimate is not None  # as there
+    region = case.reading.claimed_region
+    required = [t for t in rivals if t.result.is_required]
+    if row.verdict == "supported":
+        return {
+            t.result.id
+            for t in required
+            if not t.explanation.leaves_support(case.facts, t.outcomes, region)
+        }
+    if row.verdict == "contradicted":
+        level = _joint_level(row.estimate.level, joint)
+        return {
+            t.result.id
+            for t in required
+            if not t.explanation.leaves_contradiction(case.facts, t.outcomes, region, level)
+        }
+    return set()
 
 
 def _with_outcome(rival: RivalOutcome, verdict: Verdict, opened: set[str]) -> RivalOutcome:
@@ -192,7 +223,7 @@ def _with_outcome(rival: RivalOutcome, verdict: Verdict, opened: set[str]) -> Ri
 
 def _try_rival(
     context: EvaluationContext, case: Case, explanation: RivalExplanation, row: ReadingResult
-) -> _RivalOutcome | None:
+) -> TriedRival | None:
     """A rival with the numbers of its analyses; None where there is no such rival in the study."""
     entry = rival_entries(case.claim)[explanation.id]
     if entry.in_shops and not case.facts.has_contracts:
@@ -213,7 +244,7 @@ def _try_rival(
         reason=reason,
         rows=rows,
     )
-    return _RivalOutcome(explanation, outcomes, result)
+    return TriedRival(explanation, outcomes, result)
 
 
 def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis) -> Outcome:

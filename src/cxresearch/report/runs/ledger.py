@@ -60,6 +60,8 @@ class RunRecord:
         customers: in the table behind the number.
         events: that count.
         family: ids of the claims that it was judged with, in order, with commas between them.
+        rows_kept: contacts in the data.
+        customers_kept: customers in the data.
         number: which of the runs on its claim it is, from 1, as `read_history` counts them; 0 where it was not counted.
     """
 
@@ -85,6 +87,8 @@ class RunRecord:
     customers: int
     events: int
     family: str
+    rows_kept: int = 0
+    customers_kept: int = 0
     number: int = 0
 
 
