@@ -11,11 +11,11 @@ The way of the data, from left to right and from top to bottom; each package has
     estimators/   tables to numbers
     claims/       numbers to verdicts
     journey/      touchpoints, levels of service, the scorecard
-    charts/       results to pictures
-    report/       notebooks to pages
-    drafting/     a study file drafted from what is in some files
     worlds/       data with a known truth
     planning/     how much data would decide
+    charts/       results to pictures
+    drafting/     a study file drafted from what is in some files
+    report/       notebooks to pages
 
 `explore` goes from a study to a table in one call, `curves` to curves side by side; `errors` are those that a caller
 may catch, `utils` is what any part needs and none is about: files, threads, secrets, checks of arguments.
