@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
     from cxresearch.claims.specification_curve import DefinitionStore, specification_curve
-    from cxresearch.curves import incidence_after_bad, incidence_by_level
+    from cxresearch.curves import incidence_after_bad, incidence_by_level, predicted_retention
     from cxresearch.errors import CxResearchError, NotTestable
     from cxresearch.estimators.attributable import attributable
     from cxresearch.estimators.contrasts import contrast
@@ -71,7 +71,7 @@ _HOMES = {
     "claims.results": ("Docket",),
     "claims.requirements": ("check_claims",),
     "claims.specification_curve": ("DefinitionStore", "specification_curve"),
-    "curves": ("incidence_after_bad", "incidence_by_level"),
+    "curves": ("incidence_after_bad", "incidence_by_level", "predicted_retention"),
     "errors": ("CxResearchError", "NotTestable"),
     "estimators.attributable": ("attributable",),
     "estimators.contrasts": ("contrast",),
@@ -128,6 +128,7 @@ __all__ = [
     "incidence_by_level",
     "observed_vs_expected",
     "power",
+    "predicted_retention",
     "read_records",
     "read_study",
     "risk_table",

@@ -7,6 +7,7 @@
     curves    how a share grows over time           scorecard      the scorecard, loyalty
     renderer  how a chart leaves the kernel         silences       who comes back after a silence
     specification_curve  a number under many definitions  planning  how much data would decide
+    effect_over_time  by age of the moment, by band of the clock
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
@@ -15,6 +16,7 @@ themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(.
 from cxresearch.charts.base import claimed
 from cxresearch.charts.claims import Shares, activity, readings, shares, units
 from cxresearch.charts.curves import competing, curves, retention
+from cxresearch.charts.effect_over_time import effect_over_time
 from cxresearch.charts.hazard_ratios import hazard_ratios
 from cxresearch.charts.journey import bad_moments, grades, perception_map, service_levels
 from cxresearch.charts.planning import power
@@ -30,6 +32,7 @@ __all__ = [
     "claimed",
     "competing",
     "curves",
+    "effect_over_time",
     "grades",
     "happening",
     "hazard_ratios",

@@ -15,6 +15,7 @@ from cxresearch.claims.decide import Region
 from cxresearch.claims.evaluate import Progress, choose
 from cxresearch.claims.kept_plans import KeptPlan, KeptPlans
 from cxresearch.claims.requirements import missing_requirements, required_columns
+from cxresearch.claims.rivals.explanations import Outcome
 from cxresearch.claims.rivals.outcomes import finite
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore
@@ -23,7 +24,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, NotTestable
 from cxresearch.estimators.intervals import SCALES
 from cxresearch.planning.effects import effect_of
-from cxresearch.planning.pilots import Floats, PilotNumbers, run_pilots, take
+from cxresearch.planning.pilots import Floats, Key, PilotNumbers, run_pilots, take
 from cxresearch.planning.rates import calibrated, rates_of
 from cxresearch.planning.results import Plan, PowerPoint
 from cxresearch.planning.rule import correlations, draw_verdicts, interval_verdicts
@@ -240,12 +241,12 @@ class _Curve:
             wanted: the probability.
             customers: of the study; from a sixteenth to 64 times as many are looked at.
         """
-        low = max(customers // 16, 50)
-        while self.probability(low) < wanted:
-            low *= 2
-            if low > 64 * customers:
+        enough = max(customers // 16, 50)
+        while self.probability(enough) < wanted:
+            enough *= 2
+            if enough > 64 * customers:
                 return -1
-        low, high = math.log(low / 2), math.log(low)
+        low, high = math.log(enough / 2), math.log(enough)
         for _ in range(_STEPS):
             middle = (low + high) / 2
             if self.probability(round(math.exp(middle))) < wanted:
@@ -266,8 +267,8 @@ def centre_of(numbers: PilotNumbers, claim: Claim, target: float | None) -> Floa
     """Shape (J,): where the numbers lie on their scales in companies without end.
 
     Where the number of the claim is known to be the one that was planted, what the pilots missed it by is taken off the
-    others as well, as far as they go together with it: a few pilots then tell as much as many. Negative controls show no
-    difference there, since nothing but defection is planted.
+    others as well, as far as they go together with it: a few pilots then tell as much as many. Negative controls show
+    no difference there, since nothing but defection is planted.
 
     Args:
         numbers: of the pilots.
@@ -295,7 +296,7 @@ def controls_of(numbers: PilotNumbers, claim: Claim) -> tuple[NDArray[np.bool_],
         Shape (J,) each; the second is 0 where the number is no control.
     """
     required = {r.reading for r in claim.primary.requires if r.negative_control}
-    outcomes = {
+    outcomes: dict[Key, Outcome] = {
         (name, tried.explanation.id, str(i)): outcome
         for name, (_, rivals) in numbers.model.rivals.items()
         for tried in rivals
