@@ -79,6 +79,7 @@ def test_every_engine_restricts_to_the_same_customers(engine, made):
     assert tables[0].customers < dict(records[0].audit.kept)["retention"]
 
 
+@pytest.mark.slow
 def test_tables_of_a_segment_are_not_kept_as_those_of_all(made, tmp_path):
     made.interactions.write_parquet(tmp_path / "log.parquet")
     made.customers.write_parquet(tmp_path / "who.parquet")
@@ -97,6 +98,7 @@ def test_tables_of_a_segment_are_not_kept_as_those_of_all(made, tmp_path):
     assert first.customers < everyone.customers
 
 
+@pytest.mark.slow
 def test_on_the_command_line(made, tmp_path):
     made.write(tmp_path, name="a world", truth={})
     study, claim = str(tmp_path), ("--claim", CLAIMS[0])
@@ -115,6 +117,7 @@ def test_on_the_command_line(made, tmp_path):
     assert "there are: segment" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_all_claims_in_all_segments_are_allowed_for(result):
     assert result.comparisons == len(CLAIMS) * len(result) >= 4
     rows = [t.primary for d in result.values() for t in d.values()]
@@ -128,6 +131,7 @@ def test_all_claims_in_all_segments_are_allowed_for(result):
     assert result.note.startswith(f"Verdicts allow for {count}, by Holm's method.")
 
 
+@pytest.mark.slow
 def test_a_small_segment_is_not_named(result):
     assert "tiny" not in result
     assert result.too_small == 1
@@ -136,6 +140,7 @@ def test_a_small_segment_is_not_named(result):
     assert "Not shown: 1 segment of fewer than 10 customers." in result.note
 
 
+@pytest.mark.slow
 def test_it_is_a_table_with_a_column_for_each_segment(result):
     lines = str(result).splitlines()
     head = next(line for line in lines if line.startswith("claim "))
