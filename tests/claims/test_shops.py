@@ -136,6 +136,7 @@ def test_an_effect_that_customers_own_gaps_tell_as_well_is_supported():
     assert own.estimate.level == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_slow_buyers_who_find_more_bad_are_not_taken_for_customers_driven_away():
     trial = tried(shop(1.0, 1.0, seed=5))
     assert trial.verdict_alone != "supported"
