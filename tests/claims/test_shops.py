@@ -53,7 +53,9 @@ def test_the_table_of_customers_gives_segments_households_and_marketing():
 
 @pytest.mark.parametrize("claim", ["weakest-moment", "silent-defection", "resolution-decides"])
 def test_claims_that_were_refused_without_an_end_are_tried(claim):
-    trial = cx.evaluate(with_all_columns(), [claim], keep=False, verdicts_only=True)[claim]
+    trial = cx.evaluate(with_all_columns(), [claim], alone=True, keep=False, verdicts_only=True)[
+        claim
+    ]
     assert trial.primary.code not in ("no_such_data", "other_kind", "missing_column")
 
 
@@ -121,12 +123,12 @@ def shop(ratio: float, slow_find_bad: float, seed: int, customers: int = 2500) -
 def tried(study: cx.Study) -> Trial:
     """Whether a bad moment drives customers away, tried on a shop."""
     claim = "bad-moments-drive-away"
-    return cx.evaluate(study, [claim], keep=False, verdicts_only=True)[claim]
+    return cx.evaluate(study, [claim], alone=True, keep=False, verdicts_only=True)[claim]
 
 
 def test_an_effect_that_customers_own_gaps_tell_as_well_is_supported():
     trial = tried(shop(2.5, 0.0, seed=4))
-    assert trial.primary.verdict == "supported"
+    assert trial.verdict_alone == "supported"
     pace = next(r for r in trial.rivals if r.id == "pace")
     assert pace.status == "survived"
     (own,) = pace.rows
@@ -136,7 +138,7 @@ def test_an_effect_that_customers_own_gaps_tell_as_well_is_supported():
 
 def test_slow_buyers_who_find_more_bad_are_not_taken_for_customers_driven_away():
     trial = tried(shop(1.0, 1.0, seed=5))
-    assert trial.primary.verdict != "supported"
+    assert trial.verdict_alone != "supported"
     pace = next(r for r in trial.rivals if r.id == "pace")
     assert pace.rows[0].estimate.low < 1
 
@@ -150,7 +152,9 @@ def test_a_log_too_short_to_tell_false_lapses_keeps_every_contrast_open():
 
 
 def test_nobody_lapses_within_the_silence_that_is_a_lapse():
-    docket = cx.evaluate(shop(1.0, 0.0, seed=6, customers=600), ["one-strike"], keep=False)
+    docket = cx.evaluate(
+        shop(1.0, 0.0, seed=6, customers=600), ["one-strike"], alone=True, keep=False
+    )
     by = {r.reading: r for r in docket["one-strike"].readings}
     assert "days of silence that are a lapse: nobody lapses sooner" in by["in-30-days"].lacks
     assert by["before-second"].estimate is not None
@@ -163,7 +167,7 @@ def test_an_end_of_the_relation_is_what_a_shop_lacks_most():
 
 def test_a_sentence_says_what_leaving_means():
     study = shop(1.0, 0.0, seed=6, customers=600)
-    docket = cx.evaluate(study, ["one-strike"], keep=False)
+    docket = cx.evaluate(study, ["one-strike"], alone=True, keep=False)
     lapse = read_records(study).lapse
     said = str(docket["one-strike"].sentence)
     assert f"Leaving means {lapse.days} days of silence here" in said

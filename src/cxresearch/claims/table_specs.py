@@ -147,7 +147,7 @@ def table_specs(
                 reached,
             )
         case ExcessReading():
-            return (*_compared_specs(setting, reading, own), cohorts_spec())
+            return (*compared_specs(setting, reading, own), cohorts_spec())
         case ShareReading() | ShareAtRiskReading():
             spec = TableSpec(histories=own, clock=days, fixed=given)
         case ConcentrationReading():
@@ -181,7 +181,7 @@ def table_specs(
     return (spec,)
 
 
-def _compared_specs(
+def compared_specs(
     setting: TableContext, reading: ExcessReading, own: tuple[tuple[str, History], ...]
 ) -> list[TableSpec]:
     """The tables of matched customers, the closest comparison first.

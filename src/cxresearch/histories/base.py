@@ -60,7 +60,7 @@ def event_kind_code(kind: str) -> int:
     return KINDS.index(kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What a history is made from.
 

@@ -162,7 +162,14 @@ class Timeline:
             raise EstimationError(f"{history.name} needs {missing[0]}, which the log does not have")
         along = self._engine.along("day", "second", "grade")
         moments, dated_events = self._effective(clock.lag)
-        past = Past(moments, dated_events, self._customers, clock, along, self._spells)
+        past = Past(
+            moments=moments,
+            dated_events=dated_events,
+            customers=self._customers,
+            clock=clock,
+            along=along,
+            spells=self._spells,
+        )
         frames = [self._births()]
         for updates in history.updates(past):
             running = [

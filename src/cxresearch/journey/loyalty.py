@@ -29,7 +29,7 @@ from cxresearch.risk.episodes import clock_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 _CAUSE = "defection"
 _LEAST = 1e-9  # a chance that is not nothing, so that it has powers
@@ -165,7 +165,7 @@ class Shift(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LoyaltyShift(Result):
+class LoyaltyShift(Result, Drawable):
     """The chance that a customer stays, and by how much it is another after a moment.
 
     Attributes:

@@ -26,14 +26,14 @@ from cxresearch.records.records import Records
 from cxresearch.records.restrict import restrict_to_log
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 _YEAR = 365.25
 _MOST = 10  # customers with this many bad moments or more share a class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MomentSummary(Result):
+class MomentSummary(Result, Drawable):
     """How many moments there are, and who had how many bad ones; small counts are hidden.
 
     Attributes:

@@ -7,16 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import narwhals.stable.v2 as nw
-import polars as pl
 
 from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import ArgumentError, DataError
-from cxresearch.records import contact_attributes
 from cxresearch.records.active_table import read_active_rows, with_active_rows
 from cxresearch.records.audit import (
     Audit,
-    Fact,
     cause_facts,
     customer_facts,
     grade_facts,
@@ -29,8 +26,8 @@ from cxresearch.records.audit import (
     unread_event_facts,
     window_facts,
 )
-from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.records.contacts import GRADES, available_columns, possible_grades, read_log
+from cxresearch.records.audit_values import Day, Share
+from cxresearch.records.contacts import available_columns, possible_grades, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
@@ -63,6 +60,7 @@ from cxresearch.records.follow_up import (
     spells,
     whole_relations,
 )
+from cxresearch.records.lapsed import count_lapsed, lapsed_facts, people_facts
 from cxresearch.records.lapses import (
     Lapse,
     before_active,
@@ -72,6 +70,13 @@ from cxresearch.records.lapses import (
     measure_follow_ups,
 )
 from cxresearch.records.log_window import check_literals, window_of_log
+from cxresearch.records.match import (
+    keep_within_spells,
+    mark_partly_seen,
+    match_contacts,
+    split_rejected,
+    whose_contacts,
+)
 from cxresearch.records.rejections import (
     counted,
     ids_of,
@@ -85,9 +90,6 @@ from cxresearch.records.unreadable import unreadable_facts
 from cxresearch.study import Study
 from cxresearch.utils.checks import instance, optional
 from cxresearch.utils.html_tables import html_table
-
-_AFTER_END = [name for name, _ in LOG_REASONS].index("after the customer's end")
-_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -259,7 +261,7 @@ def read_records(
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
     spells = None
     if study.retention.has_spells:
-        relations, levels = leveled(_partly_seen(first, rows), fixed, engine)
+        relations, levels = leveled(mark_partly_seen(first, rows), fixed, engine)
         whole = whole_relations(relations, engine)
         customers = engine.keep(coded(whole, engine, *fixed))
         spells = coded_spells(relations, customers, fixed, engine)
@@ -275,12 +277,12 @@ def read_records(
         *table_warnings(study, engine, rows, window, dated=raw.dated),
         *customer_warnings(study, engine, customers, window, fixed),
     )
-    whose = engine.keep(_whose(rows, customers))
+    whose = engine.keep(whose_contacts(rows, customers))
     del rows, first  # before the log is gone through
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
-        matched = _match(log, whose, window)
-        matched = matched if spells is None else _within_spells(matched, spells, engine)
-        rejected, contacts, label_counts = _split_rejected(engine, matched, customers, window, raw)
+        matched = match_contacts(log, whose, window)
+        matched = matched if spells is None else keep_within_spells(matched, spells, engine)
+        rejected, contacts, label_counts = split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
@@ -439,14 +441,14 @@ def _activity(
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
             leaving=nw.lit(0)
         )
-        _, contacts, _ = _split_rejected(
+        _, contacts, _ = split_rejected(
             engine, whose, customers, window, raw, has_own_rows=has_table
         )
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
         people = engine.collect(about.everyone.select(nw.len())).item()
-        lapsed = _count_lapsed(engine, first)
+        lapsed = count_lapsed(engine, first)
     tally = tallied_log(engine, log)
     facts = (
         *source_facts(source_notes(study, engine)),
@@ -456,10 +458,10 @@ def _activity(
         *window_facts(study, window, days, raw.dated),
         *missing_facts(seen.missing, {"interactions": read}),
         *grade_facts(tally),
-        *_people_facts(people, under, lapsed, has_table=has_table),
+        *people_facts(people, under, lapsed, has_table=has_table),
         *about.facts,
         *lapse_facts(lapse),
-        *_lapsed_facts(lapsed, gap, has_spells=has_spells),
+        *lapsed_facts(lapsed, gap, has_spells=has_spells),
         *(() if again is None else spell_facts(engine, customers, again)),
     )
     audit = Audit(
@@ -516,155 +518,4 @@ def _settle_lapse(
         study.retention.gap_days or 0,
         has_inactive=has_inactive,
         follow_ups=measure_follow_ups(active, window, engine) if has_grades else None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Lapsed:
-    """First relations of customers: those that ended, of these those with another one, and those unseen before."""
-
-    lapsed: int
-    returned: int
-    unseen: int
-
-
-def _count_lapsed(engine: Engine, first: Frame) -> _Lapsed:
-    is_lapsed = nw.when(nw.col("event") == 1).then(nw.lit(1)).otherwise(nw.lit(0))
-    counts = first.filter(nw.col("entry") < nw.col("exit")).select(
-        lapsed=is_lapsed.cast(nw.Int64).sum(),
-        returned=(nw.col("returned") * is_lapsed).sum(),
-        unseen=nw.col("left_truncated").sum(),
-    )
-    return _Lapsed(*(int(v or 0) for v in engine.collect(counts).row(0)))
-
-
-def _people_facts(people: int, under: int, lapsed: _Lapsed, *, has_table: bool) -> tuple[Fact, ...]:
-    """How many customers there are, how many of them are followed, and how many not from their start."""
-    who = "who have a row that keeps them active" if has_table else "who appear in kept contacts"
-    never, seen = "customers never under observation", "customers seen only from after their start"
-    early = "first seen so early in the log that they may have been there before it: no counts, no first moments"
-    left_out = Fact(never, Share(people - under, people), "first seen on the last day")
-    return (
-        Fact("customers", Count(people), who),
-        *((left_out,) if people > under else ()),
-        Fact(seen, Share(lapsed.unseen, under), early),
-    )
-
-
-def _lapsed_facts(lapsed: _Lapsed, gap: int, *, has_spells: bool) -> tuple[Fact, ...]:
-    """How many customers lapsed, and how many of them came back at any later time."""
-    then = "they are at risk again" if has_spells else "what they did then is ignored"
-    back = Share(lapsed.returned, lapsed.lapsed)
-    return (
-        Fact("customers who lapsed", Count(lapsed.lapsed), f"no contact for more than {gap} days"),
-        Fact("lapsed who came back later", back, then),
-    )
-
-
-def _whose(rows: Frame, customers: Frame) -> Frame:
-    """Every id of the retention table with its first start, and the code and exit of those that are followed."""
-    followed = customers.select("id", "start", "customer", "exit", nw.col("event").cast(nw.Int32))
-    rejected = rows.filter(~nw.col("id").is_null() & ~nw.col("reason").is_null())
-    others = rejected.group_by("id").agg(other=nw.col("start").min())
-    x = followed.lazy().join(others.lazy(), on="id", how="left")
-    x = x.with_columns(start=nw.min_horizontal("start", nw.coalesce("other", "start"))).drop(
-        "other"
-    )
-    alone = others.lazy().join(followed.lazy().select("id"), on="id", how="anti")
-    nothing = nw.lit(None).cast(nw.Int32)
-    start = nw.coalesce("other", nw.lit(_LONG_AGO)).cast(nw.Int32)
-    return nw.concat(
-        [x, alone.select("id", start=start, customer=nothing, exit=nothing, event=nothing)],
-        how="vertical",
-    )
-
-
-def _match(log: Frame, whose: Frame, window: Window) -> Frame:
-    """Join each contact to its customer, and complete the reasons that need one."""
-    x = log.lazy().join(
-        whose.lazy(), on="id", how="left"
-    )  # lazily, so that ids are not carried along
-    tests = [
-        ("unknown customer", nw.col("start").is_null()),
-        ("before the customer's start", nw.col("day") < nw.col("start")),
-        ("customer set aside", nw.col("customer").is_null()),
-        ("after the customer's end", nw.col("day") > nw.col("exit")),
-        (
-            "outside the log's window",
-            (nw.col("day") < window.first) | (nw.col("day") > window.last),
-        ),
-    ]
-    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    left = nw.col("event") > 0
-    leaving = (nw.col("day") == nw.col("exit")) & left
-    near = nw.coalesce((nw.col("exit") - nw.col("day") <= 1) & left, nw.lit(False))
-    return x.with_columns(leaving=leaving.cast(nw.Int32), near=near.cast(nw.Int32), reason=reason)
-
-
-def _partly_seen(first: Frame, rows: Frame) -> Frame:
-    """The first row of each relation; a customer is left-truncated where a part of any of its relations is unseen."""
-    never = [name for name, _ in CUSTOMER_REASONS].index("never under observation")
-    is_relation = nw.col("reason").is_null() | (nw.col("reason") == never)
-    is_unseen = (nw.col("left_truncated") == 1) | ~nw.col("reason").is_null()
-    seen = rows.filter(is_relation).with_columns(
-        cx_unseen=nw.when(is_unseen).then(nw.lit(1)).otherwise(nw.lit(0))
-    )
-    seen = seen.group_by("id").agg(cx_unseen=nw.col("cx_unseen").max())
-    x = first.join(seen, on="id", how="left")
-    return x.with_columns(left_truncated=nw.col("cx_unseen").cast(nw.Int32)).drop("cx_unseen")
-
-
-def _within_spells(matched: Frame, spells: Frame, engine: Engine) -> Frame:
-    """Contacts joined to customers with several relations: those between two have a reason.
-
-    ``leaving`` and ``near`` are of the relation that a contact falls into.
-    """
-    fine = matched.filter(nw.col("reason").is_null()).select("cx_row", "customer", "day")
-    own = spells.select("customer", "start", cx_exit=nw.col("exit"), cx_event=nw.col("event"))
-    x = fine.lazy().join(own.lazy(), on="customer")
-    x = x.filter((nw.col("day") >= nw.col("start")) & (nw.col("day") <= nw.col("cx_exit")))
-    left, rest = nw.col("cx_event") > 0, nw.col("cx_exit") - nw.col("day")
-    flags = {
-        name: nw.when(left & (rest <= days)).then(nw.lit(1)).otherwise(nw.lit(0))
-        for name, days in (("cx_leaving", 0), ("cx_near", 1))
-    }
-    x = x.with_columns(**flags).group_by("cx_row").agg(nw.col("cx_leaving", "cx_near").max())
-    inside = engine.keep(x)
-    x = matched.lazy().join(inside.lazy(), on="cx_row", how="left")
-    between = nw.when(nw.col("cx_leaving").is_null()).then(nw.lit(_AFTER_END)).cast(nw.Int32)
-    return engine.keep(
-        x.with_columns(
-            reason=nw.coalesce("reason", between),
-            leaving=nw.coalesce("cx_leaving", nw.lit(0)).cast(nw.Int32),
-            near=nw.coalesce("cx_near", nw.lit(0)).cast(nw.Int32),
-        ).drop("cx_leaving", "cx_near")
-    )
-
-
-def _split_rejected(
-    engine: Engine,
-    log: Frame,
-    customers: Frame,
-    window: Window,
-    raw: Raw,
-    *,
-    has_own_rows: bool = False,
-) -> tuple[Frame, ContactLog, pl.DataFrame]:
-    """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
-    last = engine.collect(customers.select(nw.col("customer").max())).item()
-    bounds = {
-        "customer": (0, int(last or 0)),
-        "day": (window.first, window.last),
-        "second": (0, 86_400),  # one more than there are: some clocks know a leap second
-        "grade": (0, len(GRADES) - 1),
-        "both": (0, 1),
-        "leaving": (0, 1),
-        **({"active": (0, 1)} if raw.has_active or has_own_rows else {}),
-        **({"ordered": (0, 1)} if has_own_rows else {}),
-        **contact_attributes.bounds(raw.attributes, raw.names),
-    }
-    labels = [*raw.labels, "near"] if raw.labels else []
-    rows = log.with_columns(both=nw.col("both").cast(nw.Int32))
-    return engine.split_rejected(
-        rows.select("cx_row", "reason", *bounds, *labels), bounds, raw.labels
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.disclosure.counts import count_text
+from cxresearch.disclosure.counts import MIN_CELL, count_text
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError, nearest
 from cxresearch.histories import History
@@ -18,9 +18,10 @@ from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.follow_up import CAUSES
 from cxresearch.records.records import Records
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result, plain
+from cxresearch.utils.result import DISPLAY_ONLY, Result, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,27 +79,6 @@ def check_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion(Result):
-    """Customers who are not in a risk set, and why; they are shown, not dropped silently.
-
-    Attributes:
-        reason: why, as a phrase.
-        customers: how many.
-    """
-
-    reason: str
-    customers: int
-
-
-def summed(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
-    """One aside per reason, in the order in which the reasons came."""
-    counts: dict[str, int] = {}
-    for a in exclusions:
-        counts[a.reason] = counts.get(a.reason, 0) + a.customers
-    return tuple(Exclusion(reason, n) for reason, n in counts.items())
-
-
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Episodes(Result):
     """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
@@ -116,6 +96,7 @@ class Episodes(Result):
         exclusions: customers left out, with the reason.
         carried: where customers who come back are at risk again: customer, and of each history the highest level that
             was reached before the relation began; None elsewhere. A customer is then one relation of one.
+        min_cell: the smallest count that may be shown of it, as the study says.
 
     Example:
         >>> import polars as pl
@@ -138,6 +119,7 @@ class Episodes(Result):
     engine: Engine
     exclusions: tuple[Exclusion, ...] = ()
     carried: Frame | None = None
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
         names = ", ".join((*self.histories, *self.fixed)) or "no histories"
@@ -151,7 +133,10 @@ class Episodes(Result):
             ),
             *((f"fixed {name}", "as of the entry") for name in self.fixed),
             ("ends", ", ".join(self.causes)),
-            *((f"not at risk: {a.reason}", count_text(a.customers)) for a in self.exclusions),
+            *(
+                (f"not at risk: {a.reason}", count_text(a.customers, self.min_cell))
+                for a in self.exclusions
+            ),
         ]
         return html_table(
             f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}",
@@ -372,6 +357,7 @@ def episodes(
         engine=engine,
         exclusions=exclusions,
         carried=carried,
+        min_cell=records.study.info.min_cell,
     )
 
 

@@ -273,6 +273,8 @@ class MomentRules(Section, frozen=True, kw_only=True):
         lead_days: how many days ahead customers may have decided to leave; rising.
         grades: where grades come from: ``given`` by customers, or ``measured``, as a delay is.
         lookback_days: how far histories go back, where few customers start within the log.
+        value_per_customer_day: what one customer is worth on one day, for what bad moments go with in money.
+        currency: of that value, such as EUR.
     """
 
     bad: str | None = None
@@ -283,6 +285,8 @@ class MomentRules(Section, frozen=True, kw_only=True):
     lead_days: tuple[int, ...] = (14, 30, 60)
     grades: Literal["given", "measured"] = "given"
     lookback_days: int = 365
+    value_per_customer_day: float | None = None
+    currency: str | None = None
 
 
 class Retention(Source, frozen=True, kw_only=True):
@@ -377,10 +381,13 @@ class DecisionRules(Section, frozen=True, kw_only=True):
     Attributes:
         level: of confidence, between 0.5 and 1.
         multiplicity: how verdicts allow for the number of claims.
+        looks: for which looks at the data the intervals hold: a ``single`` one that was fixed beforehand, or
+            ``anytime``, at each of the runs of a report on data that grow.
     """
 
     level: float = 0.95
     multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"
+    looks: Literal["single", "anytime"] = "single"
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
