@@ -151,7 +151,7 @@ def rounded(value):
     return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-STORED = (4, "3e45ae2bec0a39d5")
+STORED = (6, "b59a99119382a716")
 
 
 @pytest.mark.slow
