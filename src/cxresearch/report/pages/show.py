@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, 
 from cxresearch.estimators.results import Incidence
 from cxresearch.journey.moment_costs import MomentCosts
 from cxresearch.records.records import Records
+from cxresearch.report.pages.progress import IN_A_RUN, PROGRESS
 from cxresearch.report.pages.publishable import (
     publishable,
     publishable_trial,
@@ -43,6 +45,16 @@ def study(path: str | Path) -> Study:
     if not given.exists():
         raise StudyError(f"no study file {path}")
     return read_study(given)
+
+
+def progress(line: str) -> None:
+    """Say what a notebook is at, in the log of the run that executes it; nothing where none does, and on no page.
+
+    Args:
+        line: such as ``trying three-strikes``.
+    """
+    if IN_A_RUN in os.environ:
+        _send({PROGRESS: line})
 
 
 def first_screen(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> None:
