@@ -76,7 +76,7 @@ def history_of(docket: Docket, runs: int, before: str = "undecided") -> tuple[Ru
             t,
             run,
             **(earlier if run < runs - 1 else {}),
-            **({"verdict": before} if i == 0 and run < runs - 1 else {}),
+            **({"verdict": before, "verdict_family": before} if i == 0 and run < runs - 1 else {}),
         )
         for run in range(runs)
         for i, t in enumerate(docket.values())

@@ -62,7 +62,7 @@ def test_two_runs_on_one_day_are_told_apart_by_the_hour():
 
 
 def test_claim_that_the_last_run_left_out():
-    old = look(DOCKET, DOCKET[IDS[0]], 0, verdict="supported")
+    old = look(DOCKET, DOCKET[IDS[0]], 0, verdict_family="supported")
     between = look(DOCKET, DOCKET[IDS[1]], 1)
     now = tuple(look(DOCKET, t, 2) for t in DOCKET.values())
     said = told((old, between, *now))

@@ -97,7 +97,6 @@ def trial(docket: Docket, result: Trial) -> None:
     docket, result = _public(docket, result)
     _html(claim_page.folded(result))
     _html(claim_page.opening(docket, result))
-    _html(claim_page.rivals(result))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
     for e in result.readings:

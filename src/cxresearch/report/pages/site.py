@@ -245,7 +245,7 @@ def _rounded(v: dict[str, Any], min_cell: int) -> dict[str, float]:
         value,
         low,
         high,
-        customers=round_count(v["customers"], min_cell),
+        customers=round_count(max(v["customers"], v["events"]), min_cell),
         min_cell=min_cell,
         edges=verdict_history.edges_of(v["region"]),
     )
