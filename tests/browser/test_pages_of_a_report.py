@@ -234,7 +234,7 @@ def test_cards_are_filtered_without_scripts(browser, real):
         some = cards.count()
         assert 0 < some < 28
         assert reader.page.locator(".cx-card-contradicted:visible").count() == some
-        reader.page.locator("label", has_text="When something goes wrong").click()
+        reader.page.locator("label", has_text="Problems").click()
         assert (
             reader.page.locator(".cx-theme-problems.cx-card-contradicted:visible").count()
             == cards.count()

@@ -154,7 +154,7 @@ def test_there_is_one_headline_verdict_and_the_other_is_said_smaller():
         first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
     )
     lead = "3 contradicted, 3 undecided, 3 not testable"
-    said = "9 claims were put on trial, judged together:"
+    said = "9 claims judged together:"
     assert f"{said} {lead}. Data" in first_screen(docket)
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     assert f"{said} 2 contradicted, 4 undecided, 3 not testable. Data" in result

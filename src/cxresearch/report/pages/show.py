@@ -116,7 +116,7 @@ def evidence(docket: Docket) -> None:
 
     many = f"The evidence on {len(docket)} claims" if len(docket) > 1 else "The evidence"
     heading = '<h2 id="evidence">The evidence, claim by claim</h2>'
-    _html(fold(f"{many}: rival explanations, all readings, charts", "cx-fold", above=heading))
+    _html(fold(many, "cx-fold", above=heading))
     for _, trials in by_verdict(publishable(docket)):
         for t in trials:
             trial(docket, docket[t.claim.id])

@@ -160,7 +160,8 @@ def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
             "</header>"
         )
     else:
-        head = f'{summary_section(summary)}<div class="cx-below">{changed}</div>'
+        more = changed if compared and (compared.changed or compared.moved) else ""
+        head = f"{summary_section(summary)}{more and f'<div class=cx-below>{more}</div>'}"
     body = (
         f'<div class="cx-report{" cx-has-summary" if summary else ""}">{head}'
         f'<div class="cx-below">{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div></div>'

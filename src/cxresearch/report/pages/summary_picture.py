@@ -10,7 +10,7 @@ from cxresearch.charts.base import BLUE, ORANGE
 
 WIDTH, HEIGHT, NARROW = 560, 290, 340
 _LEFT, _TOP, _BOTTOM = 34, 14, 246
-_BESIDE, _BESIDE_NARROW = 172, 92  # pixels for what is written at the ends of the curves
+_BESIDE, _BESIDE_NARROW = 172, 112  # pixels for what is written at the ends of the curves
 _NAMES = ("after a first bad moment", "comparable, without one")
 _FONT = 'font-family="system-ui, -apple-system, Segoe UI, Roboto, sans-serif"'
 _GAP = 44  # pixels between the two labels at the end, so that they do not collide

@@ -203,6 +203,7 @@ def lasting(seconds: float) -> str:
 
 
 INDEX = "index.html"
+_READABLE = 0o644  # a mail is for others, as the pages are
 
 
 def publish_result(
@@ -324,7 +325,7 @@ def mail(state: Path, out: Path, tell: Say) -> tuple[Path, ...]:
         ("summary-mail.txt", mail_text(summary)),
     ):
         try:
-            result.append(atomic_write(out / name, text))
+            result.append(atomic_write(out / name, text, mode=_READABLE))
         except OSError as e:
             raise ReportError(f"cannot write {out / name}: {e.strerror or e}") from None
     return tuple(result)
