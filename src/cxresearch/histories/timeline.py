@@ -13,6 +13,7 @@ from threading import Lock
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame
+from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import Clock, ContactClock, History, Past, Run
 from cxresearch.records.contact_attributes import CONTACT_ATTRIBUTES
@@ -123,10 +124,7 @@ class Timeline:
         x = x.select("customer", "tick", level=level.cast(nw.Int32))
         if contact:
             x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
-        along = self._engine.along("tick")
-        x = x.with_columns(before=along.shift("level", 1))
-        x = x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before")))
-        return x.select("customer", "tick", "level")
+        return self._engine.along("tick").changes(x, "level")
 
     def _run(self, history: History) -> Frame:
         """Rows (customer, tick, left_truncated, running columns), in the order of a walk; kept where others need it."""
@@ -167,16 +165,5 @@ class Timeline:
             frames.append(updates.select("customer", tick, *running))
         if isinstance(self.clock, ContactClock):
             frames.append(self._moments.select("customer", "tick"))
-        along = self._engine.along("tick")
-        walk = {"sum": along.sum, "last": along.last, "min": along.min}
-        x = along.gather(
-            nw.concat(frames, how="diagonal"), {"left_truncated": "last", **history.fold}
-        )
-        x = x.with_columns(
-            left_truncated=along.last("left_truncated"),
-            **{c: walk[how](c) for c, how in history.fold.items()},
-        )
-        least = [c for c, how in history.fold.items() if how == "min"]
-        if least:
-            x = x.with_columns(**{c: along.last(c) for c in least})
-        return x
+        how: dict[str, Fold] = {"left_truncated": "last", **history.fold}
+        return self._engine.along("tick").walk(frames, how)

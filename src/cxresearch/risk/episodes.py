@@ -314,7 +314,6 @@ def episodes(
     clock = clock or clock_of(records.study)
     contact = isinstance(clock, ContactClock)
     x = (line or timeline(records, clock, histories.values())).states(histories)
-    x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     exclusions: tuple[Exclusion, ...] = ()
     everyone = records.customers
     if observed_from_start:
@@ -334,35 +333,28 @@ def episodes(
         who = who.with_columns(cx_begin=nw.col("start").cast(nw.Int64) - earliest)
         who = who.with_columns(_cohort(nw.col("cx_begin")).alias(COHORT))
         fixed = (*fixed, COHORT)
-    x = x.join(who, on="customer")
     if records.keeps_clusters:
-        x = x.with_columns(group=nw.col("cluster"))
-    x = x.with_columns(
-        end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
-        origin=nw.lit(0) if contact else nw.col("start"),
+        who = who.with_columns(group=nw.col("cluster"))
+    who = who.with_columns(
+        cx_end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
+        cx_origin=nw.lit(0) if contact else nw.col("start"),
         cx_first=nw.col("cx_first") if contact else nw.col("entry"),
     )
-    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
-    x = x.filter(
-        (nw.col("tick") <= nw.col("end"))
-        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
-    )
-    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
-    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
-    x = x.with_columns(
-        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
-        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
-        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
-    ).select(
-        "customer",
-        "group",
-        "cluster",
-        "start",
-        "stop",
-        "event",
-        *histories,
-        *fixed,
-        *(("cx_begin",) if cohorts else ()),
+    who = who.drop("start", "entry", "exit", *(("cx_contacts",) if contact else ()))
+    x = (
+        engine.along("tick")
+        .spans(x, who)
+        .select(
+            "customer",
+            "group",
+            "cluster",
+            "start",
+            "stop",
+            "event",
+            *histories,
+            *fixed,
+            *(("cx_begin",) if cohorts else ()),
+        )
     )
     return Episodes(
         frame=x,
