@@ -47,6 +47,7 @@ class Timeline:
         self._moments = engine.keep(clock.with_ticks(moments, engine))
         dated = no_dated_events(engine) if dated_events is None else dated_events
         self._dated_events = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
+        self._born: Frame | None = None
         self._changes: dict[str, Frame] = {}
         self._runs: dict[str, Frame] = {}
         self._walking: dict[str, Lock] = defaultdict(
@@ -104,10 +105,11 @@ class Timeline:
         return moments, dated
 
     def _births(self) -> Frame:
-        tick = self.clock.on(nw.col("entry"))
-        return self._customers.select(
-            "customer", tick=tick, left_truncated=nw.col("left_truncated").cast(nw.Int64)
-        )
+        if self._born is None:
+            tick = self.clock.on(nw.col("entry"))
+            truncated = nw.col("left_truncated").cast(nw.Int64)
+            self._born = self._customers.select("customer", tick=tick, left_truncated=truncated)
+        return self._born
 
     def _of(self, history: History) -> Frame:
         """Rows (customer, tick, level): where the level of one history changes."""

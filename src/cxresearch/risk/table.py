@@ -174,14 +174,10 @@ class RiskTable(Result):
 
     def after(self, time: int) -> RiskTable:
         """The time after `time` on the table's clock: who is at risk then comes in at that time."""
-        early = self.flows.filter(pl.col("time") <= time)
         names = [f.name for f in self.features]
-        net = pl.col("entered").cast(pl.Int64).sum() - pl.col("left").cast(pl.Int64).sum()
-        there = (
-            early.group_by("group", *names, maintain_order=True)
-            .agg(entered=net)
-            .filter(pl.col("entered") > 0)
-        )
+        net = pl.col("entered").cast(pl.Int64) - pl.col("left").cast(pl.Int64)
+        early = self.flows.filter(pl.col("time") <= time).select("group", *names, entered=net)
+        there = sums(early, ("group", *names), ("entered",)).filter(pl.col("entered") > 0)
         nothing = {c: pl.lit(0) for c in ("left", *self.causes)}
         there = there.with_columns(time=pl.lit(time), **nothing).select(self.flows.columns)
         later = self.flows.filter(pl.col("time") > time)
