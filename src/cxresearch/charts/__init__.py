@@ -6,10 +6,16 @@
     claims    the readings of a claim side by side  journey        touchpoints, moments, levels of service
     curves    how a share grows over time           scorecard      the scorecard, loyalty
     renderer  how a chart leaves the kernel         silences       who comes back after a silence
+    specification_curve  a number under many definitions
+    of_results  which chart a result is drawn as: `plot()` of results
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
 """
+
+from cxresearch.utils.slow_imports import import_jsonschema
+
+import_jsonschema()  # before Altair does
 
 from cxresearch.charts.base import claimed
 from cxresearch.charts.claims import Shares, activity, readings, shares, units
@@ -18,6 +24,7 @@ from cxresearch.charts.hazard_ratios import hazard_ratios
 from cxresearch.charts.journey import bad_moments, grades, perception_map, service_levels
 from cxresearch.charts.scorecard import loyalty_shift, scorecard
 from cxresearch.charts.silences import silences
+from cxresearch.charts.specification_curve import specification_curve
 from cxresearch.claims.level_words import happening
 
 __all__ = [
@@ -38,5 +45,6 @@ __all__ = [
     "service_levels",
     "shares",
     "silences",
+    "specification_curve",
     "units",
 ]

@@ -34,7 +34,7 @@ from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.estimators.results import CoxFit, Estimate
 from cxresearch.histories.base import ContactClock
 from cxresearch.risk.cohorts import WIDE, join_cohorts
-from cxresearch.risk.episodes import COHORT
+from cxresearch.risk.episodes import COHORT, SPELL
 from cxresearch.risk.table import RiskTable
 
 # kinds of readings whose models hold the calendar and contacts equal
@@ -154,7 +154,7 @@ def _model_input(
         table = table.where(**{name: [none, *others]})
     adjusted = adjusted_model(table, reading, terms_of(claim, reading, variant))
     table = _restricted(adjusted.table, reading, variant.lead)
-    strata = tuple(s for s in spec.fixed if s in reading.strata)
+    strata = tuple(s for s in spec.fixed if s in (*reading.strata, SPELL))
     if spec.cohorts:
         strata = (*strata, COHORT)
     elif isinstance(spec.clock, ContactClock) and uses_cohorts(reading):

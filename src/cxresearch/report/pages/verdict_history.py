@@ -95,7 +95,8 @@ def _number(record: RunRecord, region: str) -> str:
 def _turn(records: Sequence[RunRecord]) -> str:
     """Since when the verdict is what it is, and what it was before."""
     now = records[-1].verdict
-    other = next((i for i in range(len(records) - 1, -1, -1) if records[i].verdict != now), None)
+    earlier = range(len(records) - 1, -1, -1)
+    other = next((i for i in earlier if records[i].verdict != now), None)
     if other is None:
         return f"the same in {_runs(_total(records))}" if len(records) > 1 else "first run"
     return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict)}"
