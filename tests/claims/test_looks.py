@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,9 +29,11 @@ from cxresearch.estimators.looks import (
 )
 from cxresearch.estimators.results import estimate, wilson
 from cxresearch.records.digest import digest_until
+from cxresearch.report.pages.verdict_history import public_record
 from cxresearch.report.runs.ledger import prepared_looks
 from cxresearch.utils.atomic import put_in_place
 from cxresearch.worlds import World, simulate
+from tests.report.runs.test_ledger import LOOK
 
 ASKED = "bad-moments-drive-away"
 STUDY = """
@@ -134,6 +137,14 @@ def test_r_is_set_once():
     assert later.r == wide.r
     after = look(r={"a": 1.0}).record([seen("x", "undecided", 0.3, ("a", 9.0), ("b", 2.0))])
     assert after.r == {"a": 1.0, "b": 2.0}
+
+
+def test_more_moments_are_more_of_the_same_number():
+    """The interval of a sum over three moments is three times that over one."""
+    past = look(r={"a": 40.0})
+    one, three = (past.widen("a", number(math.exp(0.1 * k), 0.1 * k), 80, k)[0] for k in (1, 3))
+    assert math.log(three.low) == pytest.approx(3 * math.log(one.low))
+    assert math.log(three.high) == pytest.approx(3 * math.log(one.high))
 
 
 def test_few_cases_decide_nothing_at_a_first_look():
@@ -298,3 +309,13 @@ def test_the_digest_is_that_of_the_data_known_then(tmp_path, engine):
     assert digest_until(later, day - 1) != digest_until(later, day)
     changed = cx.read_records(grown(tmp_path / "c", 500, early), engine)
     assert digest_until(changed, day) != digest_until(later, day)
+
+
+def test_a_share_is_shown_by_the_customers_behind_it_not_by_the_width_of_its_limits():
+    share = wilson(0.06, 200, 0.95)  # twelve customers: as many as may be shown, and more
+    wide = at_every_look(share, tune(share.se, 0.025), 0.975)
+    numbers = {"estimate": 0.06, "se": share.se, "unit": "share", "customers": 0, "events": 0}
+    limits = {"ci_low": wide.low, "ci_high": wide.high, "level": 0.975}
+    record = replace(LOOK, interval="anytime", **numbers, **limits)
+    assert public_record(record, 10).estimate is not None
+    assert public_record(replace(record, interval="fixed"), 10).estimate is None

@@ -273,6 +273,7 @@ def test_influences_are_near_fits_without_a_household(terms, ties, strata):
     np.testing.assert_allclose(fit.se, jackknife_error(refits), rtol=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strata", [(), ("half",)])
 def test_influences_beside_a_penalty_take_the_information_without_it(strata):
     table = few("rare")

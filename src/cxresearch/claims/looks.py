@@ -93,13 +93,17 @@ class Look:
             "level": 1 - self.alpha,
         }
 
-    def widen(self, key: str, estimate: Estimate, events: int) -> tuple[Estimate, str]:
+    def widen(
+        self, key: str, estimate: Estimate, events: int, times: float = 1.0
+    ) -> tuple[Estimate, str]:
         """An estimate with limits that hold at every look.
 
         Args:
             key: of the number, see `key_of`.
             estimate: as it would be at one look.
             events: behind it.
+            times: how many moments it is about, where the data say how many: r is that of one moment, so that what
+                is estimated stays the same.
 
         Returns:
             The estimate, and why it cannot decide yet; empty if it can.
@@ -107,7 +111,8 @@ class Look:
         if not (math.isfinite(estimate.se) and estimate.se > 0):
             return estimate, "its error cannot be given, so that no interval holds at every look"
         known = self.state.r.get(key)
-        wide = at_every_look(estimate, known or tune(estimate.se, self.alpha), 1 - self.alpha)
+        r = tune(estimate.se, self.alpha) if known is None else known / times**2
+        wide = at_every_look(estimate, r, 1 - self.alpha)
         is_early = known is None and events < MIN_EVENTS
         why = f"a first look needs {MIN_EVENTS} cases, and there are {events:,}" if is_early else ""
         return wide, why

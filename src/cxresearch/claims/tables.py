@@ -28,17 +28,15 @@ from cxresearch.risk.cache import Cache, RecordsSummary, opened
 from cxresearch.risk.episodes import (
     Episodes,
     episodes,
-    fix_last_levels,
     grades_of,
-    since,
     timeline,
-    until,
 )
 from cxresearch.risk.gaps import GapTable, gap_table
 from cxresearch.risk.gaps import total as total_gaps
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
+from cxresearch.risk.transitions import fix_last_levels, since, until
 from cxresearch.study import Study
 from cxresearch.utils.threads import map_in_threads
 
