@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cxresearch import cli_options as options
-from cxresearch.cli_planning import specifications
+from cxresearch.cli_planning import power, specifications
 from cxresearch.cli_streams import (
     escape_json,
     fail,
@@ -113,6 +113,7 @@ def main() -> None:
     """Customer-experience claims on trial against your own data."""
 
 
+main.add_command(power)
 main.add_command(specifications)
 
 
@@ -424,7 +425,8 @@ def report(
     """Run the notebooks and write self-contained HTML pages and an index.
 
     The notebooks are verdicts (all claims on trial), explore (a look at the data), journey (the journey and where it
-    hurts) and claim (one claim in depth: a page for each --claim).
+    hurts), claim (one claim in depth: a page for each --claim) and planning (how much data would decide it, and
+    what other definitions give: likewise).
 
     A page for which nothing has changed stays. A page that cannot be made again stays too, marked as not up to date,
     and the exit status is 1.
