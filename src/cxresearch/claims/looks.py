@@ -136,10 +136,10 @@ class Look:
         r = dict(self.state.r)
         least = {claim: dict(ps) for claim, ps in self.state.least.items()}
         for one in seen:
-            r |= {key: value for key, value in one.tuned if key not in r}
+            r |= {key: float(value) for key, value in one.tuned if key not in r}
             if one.verdict in ("supported", "contradicted") and one.p is not None:
                 ps = least.setdefault(one.claim, {})
-                ps[one.verdict] = min(one.p, ps.get(one.verdict, 1.0))
+                ps[one.verdict] = float(min(one.p, ps.get(one.verdict, 1.0)))
         return msgspec.structs.replace(
             self.state, looks=self.number, until=self.until, rows=self.rows, r=r, least=least
         )
