@@ -18,6 +18,11 @@ READY := $(VENV)/.ready
 SITE := .venv-docs
 # neighbours stay together, so that what a module shares is made once; an idle worker takes from the other
 SIDE_BY_SIDE := -n 2 --dist worksteal
+# a worker has a core to itself; threads beside it wait for each other on tables of a few rows, at twice the work. Doctests
+# and the tests that need a browser, Spark or PostgreSQL have threads as they come
+ONE_THREAD := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# hundreds of processes are started: modules compiled once are kept, whatever this shell says of that
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: report test test-all check docs site lab bench calibrate coverage hostile kills lock clean
 
@@ -29,11 +34,11 @@ report: $(READY)
 
 test: export CX_ENGINES := $(or $(CX_ENGINES),polars polars-lazy)
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
 
 test-all: export CX_EXAMPLES := $(or $(CX_EXAMPLES),25)
 test-all: $(READY)
-	@$(BIN)/python -m pytest -m "not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
 	@$(BIN)/python -m pytest --doctest-modules --ignore=src/cxresearch/engines/spark.py $(SIDE_BY_SIDE) -q src/cxresearch
 
 check: $(READY)

@@ -94,10 +94,11 @@ def docket(folder: Path, engine: str, claims: tuple[str, ...] | None = CATALOGUE
         read_study(folder),
         list(claims) if claims else None,
         engine=engine,
+        alone=bool(claims),
         keep=False,
         progress=say,
     )
-    verdicts = {t.claim.id: t.verdict for t in result}
+    verdicts = {t.claim.id: t.verdict_alone for t in result}
     return {"fingerprint": result.fingerprint, "verdicts": verdicts, "shared": trials[0]}
 
 

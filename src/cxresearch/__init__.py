@@ -10,6 +10,7 @@ The way of the data, from left to right and from top to bottom; each package has
     risk/         (start, stop] rows, and the additive tables made of them
     estimators/   tables to numbers
     claims/       numbers to verdicts
+    panel/        definitions moved, in JupyterLab
     journey/      touchpoints, levels of service, the scorecard
     worlds/       data with a known truth
     planning/     how much data would decide
@@ -21,7 +22,8 @@ The way of the data, from left to right and from top to bottom; each package has
 may catch, `utils` is what any part needs and none is about: files, threads, secrets, checks of arguments.
 
 The names of everyday work are here; the rest is in ``cx.histories``, ``cx.estimators``, ``cx.journey``, ``cx.charts``,
-``cx.curves``, ``cx.drafting``, ``cx.worlds`` and ``cx.errors``, which are imported when they are first used.
+``cx.curves``, ``cx.panel``, ``cx.drafting``, ``cx.worlds`` and ``cx.errors``, which are imported when they are first
+used.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from cxresearch import estimators as estimators
     from cxresearch import histories as histories
     from cxresearch import journey as journey
+    from cxresearch import panel as panel
     from cxresearch import worlds as worlds
     from cxresearch.claims.catalogue_loader import catalogue
     from cxresearch.claims.evaluate import evaluate
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from cxresearch.estimators.incidence import incidence
     from cxresearch.explore import audit, episodes, fit_hazard_model, risk_table
     from cxresearch.histories import bad_count, contact_count, contacts_within
+    from cxresearch.panel import what_if
     from cxresearch.planning import power
     from cxresearch.records.audit import Audit
     from cxresearch.records.records import Records, read_records
@@ -79,6 +83,7 @@ _HOMES = {
     "estimators.incidence": ("incidence",),
     "explore": ("audit", "episodes", "fit_hazard_model", "risk_table"),
     "histories": ("bad_count", "contact_count", "contacts_within"),
+    "panel": ("what_if",),
     "risk.episodes": ("Episodes",),
     "risk.table": ("RiskTable",),
     "planning": ("power",),
@@ -95,6 +100,7 @@ _NAMESPACES = (
     "estimators",
     "histories",
     "journey",
+    "panel",
     "silences",
     "worlds",
 )
@@ -134,6 +140,7 @@ __all__ = [
     "risk_table",
     "specification_curve",
     "study_from",
+    "what_if",
 ]
 
 

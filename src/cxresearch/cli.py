@@ -261,6 +261,12 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 )
 @click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
 @click.option(
+    "--alone",
+    "is_alone",
+    is_flag=True,
+    help="Try nothing but each --claim, at the error divided by the number of all claims.",
+)
+@click.option(
     "--by",
     metavar="COVARIATE",
     help="Try the claims on each level of it by themselves, such as segment.",
@@ -296,11 +302,14 @@ def evaluate(
     until: date | int | None,
     *,
     is_long: bool,
+    is_alone: bool,
 ) -> None:
-    """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook."""
-    from cxresearch.claims.catalogue_loader import claims_of
+    """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook.
+
+    All claims whose columns the study has are judged together, whichever are asked for, so that a claim has the same
+    verdict here and on every page. The others are tried the first time, and then taken from what was kept.
+    """
     from cxresearch.claims.evaluate import evaluate as tried
-    from cxresearch.claims.evaluate import number_trials
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.evaluate_change import evaluate_change
     from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
@@ -315,21 +324,27 @@ def evaluate(
     for file in (None if is_piped else json_file, csv_file, xlsx_file):
         if file is not None:
             check_writable(file)
-    total = len(set(claims)) or len(claims_of(loaded.claims))
     chosen = list(claims) or None
     result: Docket | SegmentDockets | ChangeDockets
     if since is not None:
         result = changed = evaluate_change(
-            loaded, since, chosen, until=until, engine=engine, progress=step_line()
+            loaded,
+            since,
+            chosen,
+            until=until,
+            engine=engine,
+            alone=is_alone,
+            progress=step_line(),
         )
         printed = changed.to_text() if is_long else str(changed)
     elif by is None:
-        numbered = number_trials(step_line(), total)
-        result = docket = tried(loaded, chosen, engine=engine, progress=numbered)
+        result = docket = tried(loaded, chosen, engine=engine, alone=is_alone, progress=step_line())
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         printed = str(docket) if is_long else verdict_table(docket, width)
     else:
-        result = segments = evaluate_by(loaded, by, chosen, engine=engine, progress=step_line())
+        result = segments = evaluate_by(
+            loaded, by, chosen, engine=engine, alone=is_alone, progress=step_line()
+        )
         printed = segments.to_text() if is_long else str(segments)
     if not is_piped:
         say(printed)

@@ -22,7 +22,7 @@ from cxresearch.risk.table import RiskTable, risk_table
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, instance, lookup, optional
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 __all__ = [
     "Curves",
@@ -34,7 +34,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Curves(Result, Mapping[str, Incidence]):
+class Curves(Result, Drawable, Mapping[str, Incidence]):
     """Incidences by name, in order.
 
     Attributes:

@@ -47,7 +47,7 @@ def reads(monkeypatch):
 
 
 def tried(folder, **options):
-    return cx.evaluate(cx.read_study(folder), CLAIMS, verdicts_only=True, **options)
+    return cx.evaluate(cx.read_study(folder), CLAIMS, alone=True, verdicts_only=True, **options)
 
 
 def files(folder):
@@ -68,7 +68,7 @@ def test_second_run_reads_nothing_and_says_the_same(folder, reads):
 def test_another_claim_counts_only_what_is_new(folder, reads):
     tried(folder)
     before = set(files(folder))
-    cx.evaluate(cx.read_study(folder), ["judgment-day"], verdicts_only=True)
+    cx.evaluate(cx.read_study(folder), ["judgment-day"], alone=True, verdicts_only=True)
     assert len(reads) == 2
     assert before < set(files(folder))
 
@@ -248,7 +248,7 @@ def test_a_table_of_another_shape_is_made_again(folder, reads, damage):
 
 def test_each_kind_of_kept_table_has_the_columns_that_are_asked_for(folder):
     study = cx.read_study(folder)
-    docket = cx.evaluate(study, ["three-strikes", "bad-moments-drive-away", "jack"])
+    docket = cx.evaluate(study, ["three-strikes", "bad-moments-drive-away", "jack"], alone=True)
     assert docket["three-strikes"].primary.estimate is not None
     names = {p.name.rpartition("-")[2] for p in files(folder) if p.suffix == ".parquet"}
     assert {"flows.parquet", "spans.parquet", "population.parquet"} <= names
@@ -273,11 +273,16 @@ def test_nothing_is_left_half_written_and_only_the_owner_reads(folder):
 
 
 def test_state_elsewhere(folder, tmp_path, monkeypatch):
-    cx.evaluate(cx.read_study(folder, state=tmp_path / "there"), ["one-strike"], verdicts_only=True)
+    cx.evaluate(
+        cx.read_study(folder, state=tmp_path / "there"),
+        ["one-strike"],
+        alone=True,
+        verdicts_only=True,
+    )
     assert (tmp_path / "there" / "cache").is_dir()
     assert not (folder / ".cxresearch").exists()
     monkeypatch.setenv("CXRESEARCH_STATE", str(tmp_path / "third"))
-    cx.evaluate(cx.read_study(folder), ["one-strike"], verdicts_only=True)
+    cx.evaluate(cx.read_study(folder), ["one-strike"], alone=True, verdicts_only=True)
     assert (tmp_path / "third" / "cache").is_dir()
 
 
@@ -289,7 +294,7 @@ def test_a_state_folder_that_cannot_be_made_is_no_obstacle(folder):
 def test_frames_in_memory_are_not_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = simulate(KNOWN["harm"].world, 600, 3).study()
-    cx.evaluate(study, ["one-strike"], verdicts_only=True)
+    cx.evaluate(study, ["one-strike"], alone=True, verdicts_only=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -113,7 +113,7 @@ def test_the_docket_of_the_sample_study():
     study = cx.read_study(SAMPLE)
     claims = ["public-posting", "jack"]  # other tables are asked for one by one above
     ours, theirs = (
-        evaluate(study, claims, engine=name, keep=False, verdicts_only=True)
+        evaluate(study, claims, engine=name, alone=True, keep=False, verdicts_only=True)
         for name in ("spark", "polars")
     )
     assert ours.fingerprint == theirs.fingerprint

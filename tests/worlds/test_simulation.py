@@ -206,8 +206,8 @@ def test_written_company_is_a_study_with_its_truth(tmp_path):
     made = simulate(known.world, 200, 1)
     paths = made.write(tmp_path / "w", name="half", truth=known.to_dict())
     study = read_study(paths[0])
-    table = evaluate(study, ["one-strike"], verdicts_only=True)
-    here = evaluate(made.study("half"), ["one-strike"], verdicts_only=True)
+    table = evaluate(study, ["one-strike"], alone=True, verdicts_only=True)
+    here = evaluate(made.study("half"), ["one-strike"], alone=True, verdicts_only=True)
     assert table.fingerprint == here.fingerprint
     truth = json.loads(paths[3].read_text())
     assert truth["claims"][0] == {
@@ -231,9 +231,10 @@ def test_verdicts_are_seldom_wrong_and_clear_truths_are_found():
         docket = evaluate(
             simulate(known.world, 4_000, SEED).study(),
             [t.claim for t in truths],
+            alone=True,
             verdicts_only=True,
         )
-        result += [(t, docket[t.claim].verdict) for t in truths]
+        result += [(t, docket[t.claim].verdict_alone) for t in truths]
     assert sum(verdict in truth.wrong for truth, verdict in result) <= stats.binom.ppf(
         0.99, len(result), 0.05
     )

@@ -8,10 +8,15 @@
     renderer  how a chart leaves the kernel         silences       who comes back after a silence
     specification_curve  a number under many definitions  planning  how much data would decide
     effect_over_time  by age of the moment, by band of the clock
+    of_results  which chart a result is drawn as: `plot()` of results
 
 ``from cxresearch import charts`` imports Altair, which takes seconds: import it where a chart is made. Charts show
 themselves in JupyterLab, with tooltips and offline; ``altair.renderers.enable(...)`` chooses another way.
 """
+
+from cxresearch.utils.slow_imports import import_jsonschema
+
+import_jsonschema()  # before Altair does
 
 from cxresearch.charts.base import claimed
 from cxresearch.charts.claims import Shares, activity, readings, shares, units

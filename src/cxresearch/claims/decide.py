@@ -15,6 +15,7 @@ from typing import Literal
 from scipy import stats
 
 from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
+from cxresearch.estimators.looks import half_width, p_at_every_look
 from cxresearch.estimators.results import Estimate
 
 Verdict = Literal["supported", "contradicted", "undecided", "not testable"]
@@ -177,6 +178,9 @@ def _p(result: Estimate, region: Region) -> tuple[float, float, float]:
 def _touching(result: Estimate, edge: float) -> float:
     if result.scale == "wilson" and not 0 < edge < 1:
         return 0.0  # with a single case, or a single other, the share is not there
+    if result.interval == "anytime":
+        forward = SCALES["logit" if result.scale == "wilson" else result.scale][0]
+        return p_at_every_look(forward(result.value) - forward(edge), result.se, result.r)
     if result.scale == "wilson":  # Wilson's interval is the score test turned around
         return two_sided_p(
             (result.value - edge) / math.sqrt(edge * (1 - edge) / result.size), result.df
@@ -213,7 +217,12 @@ def more_events(
         return None
     forward = SCALES[result.scale][0]
     distance = min(abs(forward(target) - forward(e)) for e in region.edges)
-    wanted = distance / (quantile(result.level, result.df) + float(stats.norm.ppf(power)))
+    reach = (
+        quantile(result.level, result.df)
+        if result.interval == "fixed"
+        else half_width(result.se, result.r, 1 - result.level) / result.se
+    )
+    wanted = distance / (reach + float(stats.norm.ppf(power)))
     return max(0, math.ceil(events * (result.se / wanted) ** 2) - events) if wanted > 0 else None
 
 

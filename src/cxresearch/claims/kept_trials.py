@@ -27,7 +27,7 @@ from cxresearch.study import Study
 # Raise this number when equal tables give another number, verdict or sentence than before, or when a field of a stored
 # class changes. Trials of another number are not read. A test in `tests/claims/test_kept_trials.py` fails if what is
 # stored of the sample study changes and this number does not.
-TRIALS = 4
+TRIALS = 6
 _LIBRARIES = ("cxresearch", "numpy", "scipy")
 _VALUES: Mapping[str, Any] = {kind.__name__: kind for kind in get_args(Value)}
 
@@ -62,11 +62,13 @@ class _Plain(msgspec.Struct, frozen=True, kw_only=True):
     base_rate: ReferenceValue | None
     naive: ReferenceValue | None
     sentence: _Text
+    sentence_if_open: _Text
     caution: _Text
     activity: tuple[Activity, ...]
     association: Verdict
     rivals: tuple[RivalOutcome, ...]
     declared: tuple[str, ...]
+    tuned: tuple[tuple[str, float], ...]
 
 
 class KeptTrials:
@@ -75,10 +77,11 @@ class KeptTrials:
     Args:
         cache: where they are kept; None where nothing is.
         study: what it says of decisions.
+        look: what numbers depend on besides the data, where they hold at every look; else empty.
     """
 
-    def __init__(self, cache: Cache | None, study: Study) -> None:
-        self._cache, self._study = cache, study
+    def __init__(self, cache: Cache | None, study: Study, look: str = "") -> None:
+        self._cache, self._study, self._look = cache, study, look
 
     def find(
         self, claim: Claim, readings: Sequence[AnyReading]
@@ -95,11 +98,13 @@ class KeptTrials:
                 base_rate=plain.base_rate,
                 naive=plain.naive,
                 sentence=plain.sentence.sentence(),
+                sentence_if_open=plain.sentence_if_open.sentence(),
                 caution=plain.caution.sentence(),
                 activity=plain.activity,
                 association=plain.association,
                 rivals=plain.rivals,
                 declared=plain.declared,
+                tuned=plain.tuned,
             )
         except (msgspec.MsgspecError, KeyError, TypeError):
             return None
@@ -123,11 +128,13 @@ class KeptTrials:
             base_rate=trial.base_rate,
             naive=trial.naive,
             sentence=_Text.of(trial.sentence),
+            sentence_if_open=_Text.of(trial.sentence_if_open),
             caution=_Text.of(trial.caution),
             activity=trial.activity,
             association=trial.association,
             rivals=trial.rivals,
             declared=trial.declared,
+            tuned=trial.tuned,
         )
         name = self._name(trial.claim, readings)
         self._cache.keep_result(name, msgspec.msgpack.encode(plain, enc_hook=_number))
@@ -140,6 +147,7 @@ class KeptTrials:
             msgspec.json.encode(claim, order="deterministic").decode(),
             *sorted(r.id for r in readings),
             msgspec.json.encode((self._study.info, self._study.decision)).decode(),
+            self._look,
             *(() if plan is None else (msgspec.json.encode(plan).decode(),)),
         )
         return f"trial-{blake2b(chr(0).join(parts).encode(), digest_size=12).hexdigest()}"

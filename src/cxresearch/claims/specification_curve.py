@@ -37,6 +37,7 @@ from cxresearch.records.redefine import redefine_bad
 from cxresearch.risk.cache import Cache
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, flag, instance, lookup, optional, text
+from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.result import plain
 
 _LIBRARIES = ("cxresearch", "numpy", "scipy")
@@ -168,6 +169,7 @@ class DefinitionStore:
         return self.own.cache
 
 
+@with_notebook_progress
 def specification_curve(
     study: Study | Records | DefinitionStore,
     claim: str,

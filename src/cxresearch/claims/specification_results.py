@@ -16,7 +16,7 @@ from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.utils.checks import lookup
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result, plain
+from cxresearch.utils.result import Drawable, Result, plain
 
 OWN = "as the study says"
 _DAYS = ("blackout_days", "window_days", "horizon_days")
@@ -72,7 +72,7 @@ class Specification(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class SpecificationCurve(Result, Mapping[str, Specification]):
+class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
     """The number of a claim under many combinations of definitions; by name, the study's own first.
 
     Attributes:

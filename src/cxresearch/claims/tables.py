@@ -20,6 +20,7 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories.base import Clock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.audit_values import Share
+from cxresearch.records.digest import digest_until
 from cxresearch.records.records import Records, read_records
 from cxresearch.risk.agents import AgentTable, agent_table
 from cxresearch.risk.agents import total as total_agents
@@ -234,6 +235,7 @@ class TableStore:
         fixed: names of the fixed covariates.
         available: what histories may read.
         lapse: which silence counts as a lapse; None with contracts.
+        is_restricted: whether the records are of some customers or days only.
     """
 
     def __init__(
@@ -255,8 +257,9 @@ class TableStore:
         self._own = not isinstance(study, Records)
         self._records = study if isinstance(study, Records) else None
         self.study = study.study if isinstance(study, Records) else study
-        is_all = self._records is None or not self._records.restricted_to
-        self.cache: Cache | None = opened(self.study) if keep and is_all else None
+        self.is_restricted = self._records is not None and bool(self._records.restricted_to)
+        is_kept = keep and not self.is_restricted
+        self.cache: Cache | None = opened(self.study) if is_kept else None
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self.cache else self.cache.reading()
         result = result or self._read()
@@ -354,6 +357,16 @@ class TableStore:
         """The table of whom contacts were with; errors as `risk`."""
         result = self._found(spec)
         assert isinstance(result, AgentTable)
+        return result
+
+    def digest_until(self, day: int) -> str:
+        """What the rows were until the end of a day; see `cxresearch.records.digest`."""
+        name = f"rows-until-{day}"
+        if self.cache and (kept := self.cache.read_result(name)):
+            return kept.decode()
+        result = digest_until(self.records, day)
+        if self.cache:
+            self.cache.keep_result(name, result.encode())
         return result
 
     def _found(self, spec: TableSpec) -> Table:

@@ -32,6 +32,7 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import fill_sentence
 from cxresearch.claims.verdict_corrections import apply_requirements, naive_differs
 from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.looks import at_one_look
 from cxresearch.records.audit_values import Share
 
 MORE_DATA = "; data on about "
@@ -53,13 +54,16 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
     primary, target = claim.primary, target_reading(claim)
     row = rows[primary.id] = _with_plan(context, claim, apply_requirements(primary, rows))
     base, naive = (_reference_value(claim, n, results) for n in (claim.base_rate, claim.naive))
-    sentence = fill_sentence(claim.text.template(row.verdict), claim, row, base, results)
-    if row.verdict == "supported" and row.reason:
-        remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
-        sentence = sentence.extend(" ({remark}.)", "remark", remark)
     silence = _describe_silence(context, primary) if row.verdict != "not testable" else ""
-    if silence:
-        sentence = sentence.extend(" {silence}", "silence", Words(silence))
+
+    def say(row: ReadingResult) -> Sentence:
+        result = fill_sentence(claim.text.template(row.verdict), claim, row, base, results)
+        if row.verdict == "supported" and row.reason:
+            remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
+            result = result.extend(" ({remark}.)", "remark", remark)
+        return result.extend(" {silence}", "silence", Words(silence)) if silence else result
+
+    is_decided = row.verdict in ("supported", "contradicted")
     has_caution = bool(claim.text.caution) and naive_differs(claim, rows)
     caution = (
         fill_sentence(claim.text.caution, claim, row, base, results, is_finding=False)
@@ -71,12 +75,14 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         readings=tuple(rows[r.id] for r in readings if not r.descriptive),
         base_rate=base,
         naive=naive,
-        sentence=sentence,
+        sentence=say(row),
+        sentence_if_open=say(replace(row, verdict="undecided")) if is_decided else Sentence(),
         caution=caution,
         activity=count_activity(context) if has_caution and claim.show_by_contacts else (),
         association=association,
         rivals=join_rivals(rivals, target.id) if target else (),
         declared=describe_declarations(context.study) if rivals else (),
+        tuned=tuple(sorted(context.tuned[claim.id].items())),
     )
 
 
@@ -169,10 +175,8 @@ def _decide(
     if reading.region is None:
         return _evidence(claim, reading, "undecided", result)
     warnings = (*_warnings(context), *result.warnings)
-    if result.why_undecidable:
-        return _evidence(
-            claim, reading, "undecided", result, reason=result.why_undecidable, warnings=warnings
-        )
+    if why := result.why_undecidable or result.too_early:
+        return _evidence(claim, reading, "undecided", result, reason=why, warnings=warnings)
     region = reading.claimed_region
     decision = decide(result.estimate, region)
     verdict, reason = decision.verdict, decision.reason
@@ -225,7 +229,7 @@ def _evidence(
         label=reading.label,
         primary=reading.primary,
         verdict=verdict,
-        verdict_family=verdict,
+        verdict_alone=verdict,
         reason=reason,
         estimate=result.estimate if result else None,
         p=p,
@@ -262,6 +266,8 @@ def _reference_value(
     if name is None or name not in results:
         return None
     e = results[name].estimate
+    if e.interval == "anytime":  # no verdict rests on it
+        e = at_one_look(e, e.level)
     return ReferenceValue(
         value=e.value,
         low=e.low,

@@ -29,6 +29,7 @@ class Timeline:
         clock: ticks.
         engine: where the frames live.
         dated_events: see `cxresearch.records.dated_events`; none when not given.
+        spells: customer, cluster, exit, event, a row per relation, where customers may have several.
     """
 
     def __init__(
@@ -38,8 +39,9 @@ class Timeline:
         clock: Clock,
         engine: Engine,
         dated_events: Frame | None = None,
+        spells: Frame | None = None,
     ) -> None:
-        self.clock, self._engine = clock, engine
+        self.clock, self._engine, self._spells = clock, engine, spells
         self._customers = customers.select(
             "customer", "entry", "exit", "event", "cluster", "left_truncated"
         )
@@ -90,7 +92,14 @@ class Timeline:
             nw.col("cx_last").is_null() | (nw.col("tick") <= nw.col("cx_last"))
         ).drop("cx_last")
         ordered = self._engine.along("day", "second", "grade").prepare(early)
-        return Timeline(ordered, self._customers, self.clock, self._engine, self._dated_events)
+        return Timeline(
+            ordered,
+            self._customers,
+            self.clock,
+            self._engine,
+            self._dated_events,
+            self._spells,
+        )
 
     def _effective(self, lag: int) -> tuple[Frame, Frame]:
         """Moments and dated events at the ticks at which they take effect, that many days later."""
@@ -153,7 +162,14 @@ class Timeline:
             raise EstimationError(f"{history.name} needs {missing[0]}, which the log does not have")
         along = self._engine.along("day", "second", "grade")
         moments, dated_events = self._effective(clock.lag)
-        past = Past(moments, dated_events, self._customers, clock, along)
+        past = Past(
+            moments=moments,
+            dated_events=dated_events,
+            customers=self._customers,
+            clock=clock,
+            along=along,
+            spells=self._spells,
+        )
         frames = [self._births()]
         for updates in history.updates(past):
             running = [

@@ -46,9 +46,9 @@ _UNOBSERVED = [name for name, _ in CUSTOMER_REASONS].index("never under observat
 _KEYS = {
     "no customer": "{table}.customer",
     "unknown customer": "interactions.customer",
-    "no time": "interactions.at",
-    "time not readable": "interactions.at_format",
-    "exact duplicate": "interactions.at",
+    "no time": "{table}.at",
+    "time not readable": "{table}.{fmt}",
+    "exact duplicate": "{table}.at",
     "score off the scale": "interactions.scale",
     "before the customer's start": "retention.start",
     "after the customer's end": "retention.end",
@@ -58,6 +58,7 @@ _KEYS = {
     "conflicting rows of one contract": "retention.contract",
     "end before start": "retention.end",
 }
+_FORMATS = {"interactions": "at_format", "retention": "date_format"}
 _EVENT_COLUMNS = {
     "problem": "interactions.problem_at",
     "resolved": "interactions.resolved_at",
@@ -205,7 +206,7 @@ def rejection_warnings(
             most = max(faults, key=lambda f: f.rows)
             values: tuple[tuple[str, WarningValue], ...]
             values = (("rows", Share(lost, rows)), ("table", table), ("reason", most.reason))
-            key = _KEYS.get(most.reason, table).format(table=table)
+            key = _KEYS.get(most.reason, table).format(table=table, fmt=_FORMATS.get(table, ""))
             result.append(DataWarning(code="rows_lost", values=values, key=key))
         for f in faults:
             if f.reason == "end before start" and rows >= ENOUGH and f.rows > OUTCOME * rows:

@@ -174,7 +174,8 @@ class Cache:
         frames = {k: v for k, v in fields.items() if isinstance(v, pl.DataFrame)}
         for part, frame in frames.items():
             self._write(f"{name}-{part}.parquet", frame)
-        plain = {k: v for k, v in fields.items() if k not in frames}
+        # what may be shown is said by the study that reads it again
+        plain = {k: v for k, v in fields.items() if k not in {*frames, "min_cell"}}
         self._write(f"{name}.json", msgspec.json.encode(plain | {"parts": list(frames)}))
 
     def read_result(self, name: str) -> bytes | None:

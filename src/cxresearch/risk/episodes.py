@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.disclosure.counts import count_text
+from cxresearch.disclosure.counts import MIN_CELL, count_text
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError, nearest
 from cxresearch.histories import History
@@ -18,9 +18,10 @@ from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.follow_up import CAUSES
 from cxresearch.records.records import Records
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result, plain
+from cxresearch.utils.result import DISPLAY_ONLY, Result, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,8 @@ COHORT = (
     "held_cohort"  # the month in which a customer's clock began, counted from the log's first day
 )
 MONTH = 30  # days
+SPELL = "held_spell"  # which relation of a customer it is, where who comes back is at risk again
+SPELLS = ("1", "2", "3+")
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -76,27 +79,6 @@ def check_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion(Result):
-    """Customers who are not in a risk set, and why; they are shown, not dropped silently.
-
-    Attributes:
-        reason: why, as a phrase.
-        customers: how many.
-    """
-
-    reason: str
-    customers: int
-
-
-def summed(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
-    """One aside per reason, in the order in which the reasons came."""
-    counts: dict[str, int] = {}
-    for a in exclusions:
-        counts[a.reason] = counts.get(a.reason, 0) + a.customers
-    return tuple(Exclusion(reason, n) for reason, n in counts.items())
-
-
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Episodes(Result):
     """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
@@ -112,6 +94,9 @@ class Episodes(Result):
         clock: what start and stop count.
         engine: where the frame lives.
         exclusions: customers left out, with the reason.
+        carried: where customers who come back are at risk again: customer, and of each history the highest level that
+            was reached before the relation began; None elsewhere. A customer is then one relation of one.
+        min_cell: the smallest count that may be shown of it, as the study says.
 
     Example:
         >>> import polars as pl
@@ -133,6 +118,8 @@ class Episodes(Result):
     clock: str
     engine: Engine
     exclusions: tuple[Exclusion, ...] = ()
+    carried: Frame | None = None
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
         names = ", ".join((*self.histories, *self.fixed)) or "no histories"
@@ -146,7 +133,10 @@ class Episodes(Result):
             ),
             *((f"fixed {name}", "as of the entry") for name in self.fixed),
             ("ends", ", ".join(self.causes)),
-            *((f"not at risk: {a.reason}", count_text(a.customers)) for a in self.exclusions),
+            *(
+                (f"not at risk: {a.reason}", count_text(a.customers, self.min_cell))
+                for a in self.exclusions
+            ),
         ]
         return html_table(
             f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}",
@@ -258,6 +248,7 @@ def timeline(
         clock,
         records.engine,
         records.dated_events,
+        records.spells,
     )
 
 
@@ -299,31 +290,28 @@ def episodes(
     Raises:
         EstimationError: no such fixed covariate, one named twice, or a name that no history can have.
     """
-    for name in histories:
-        if not name.startswith("held_"):  # what the package holds equal itself
-            check_name(name)
-    for name in fixed:
-        if fixed.count(name) > 1:
-            raise EstimationError(f"the fixed covariate {name!r} is named twice")
-        if name not in records.fixed:
-            known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
-            raise EstimationError(
-                f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
-            )
+    _check_names(records, histories, fixed)
     engine = records.engine
     clock = clock or clock_of(records.study)
     contact = isinstance(clock, ContactClock)
     x = (line or timeline(records, clock, histories.values())).states(histories)
     x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     exclusions: tuple[Exclusion, ...] = ()
-    everyone = records.customers
+    everyone = records.customers if records.spells is None else records.spells
     if observed_from_start:
-        unseen = int(engine.collect(everyone.select(nw.col("left_truncated").sum())).item() or 0)
+        flags = records.customers.select(nw.col("left_truncated").sum())
+        unseen = int(engine.collect(flags).item() or 0)
         everyone = everyone.filter(nw.col("left_truncated") == 0)
         why = "seen only from after their start: the log does not show their first moments"
         exclusions = (Exclusion(why, unseen),) if unseen else ()
-    who = everyone.select(*_needed(contact), *fixed)
-    levels = {name: records.levels[name] for name in fixed}
+    has_spells = records.spells is not None
+    if SPELL in fixed:
+        later = nw.col("cx_at").cast(nw.Int32)
+        everyone = everyone.with_columns(
+            nw.min_horizontal(later, nw.lit(len(SPELLS) - 1)).cast(nw.Int32).alias(SPELL)
+        )
+    who = everyone.select(*_needed(contact, has_spells=has_spells), *fixed)
+    levels = {name: SPELLS if name == SPELL else records.levels[name] for name in fixed}
     if contact:
         who = _with_first_tick(records, who, observed_from)
     elif observed_from is not None:
@@ -337,23 +325,19 @@ def episodes(
     x = x.join(who, on="customer")
     if records.keeps_clusters:
         x = x.with_columns(group=nw.col("cluster"))
+    before = nw.col("cx_before") if contact and has_spells else nw.lit(0)
     x = x.with_columns(
-        end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
-        origin=nw.lit(0) if contact else nw.col("start"),
+        end=nw.col("cx_contacts") + 1 + before if contact else nw.col("exit"),
+        origin=before if contact else nw.col("start"),
         cx_first=nw.col("cx_first") if contact else nw.col("entry"),
     )
-    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
-    x = x.filter(
-        (nw.col("tick") <= nw.col("end"))
-        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
-    )
-    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
-    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
-    x = x.with_columns(
-        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
-        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
-        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
-    ).select(
+    carried = None
+    if has_spells:
+        x = x.with_columns(customer=nw.col("cx_spell")).drop("cx_spell")
+        x = engine.keep(engine.along("tick").prepare(x))
+        early = x.filter(nw.col("tick") < nw.col("cx_first")).group_by("customer")
+        carried = engine.keep(early.agg(*(nw.col(name).max() for name in histories)))
+    x = _clipped(x).select(
         "customer",
         "group",
         "cluster",
@@ -372,19 +356,55 @@ def episodes(
         clock=clock.name,
         engine=engine,
         exclusions=exclusions,
+        carried=carried,
+        min_cell=records.study.info.min_cell,
+    )
+
+
+def _check_names(records: Records, histories: Iterable[str], fixed: tuple[str, ...]) -> None:
+    for name in histories:
+        if not name.startswith("held_"):  # what the package holds equal itself
+            check_name(name)
+    for name in fixed:
+        if fixed.count(name) > 1:
+            raise EstimationError(f"the fixed covariate {name!r} is named twice")
+        if name not in records.fixed and (name != SPELL or records.spells is None):
+            known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
+            raise EstimationError(
+                f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
+            )
+
+
+def _clipped(x: Frame) -> Frame:
+    """The states of the time at risk, from ``origin`` on; the last one ends with the event."""
+    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
+    x = x.filter(
+        (nw.col("tick") <= nw.col("end"))
+        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
+    )
+    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
+    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
+    return x.with_columns(
+        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
+        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
+        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
     )
 
 
 def _with_first_tick(records: Records, who: Frame, observed_from: int | None) -> Frame:
     """Customers with ``cx_first``: how many contacts that keep them active they had before a day."""
+    has_spells = records.spells is not None
+    own = nw.col("cx_before") + 1 if has_spells else nw.lit(0)
     if observed_from is None:
-        return who.with_columns(cx_first=nw.lit(0))
+        return who.with_columns(cx_first=own)
     early = records.moments.filter(nw.col("day") < observed_from)
     if "active" in early.collect_schema().names():
         early = early.filter(nw.col("active") == 1)
     counts = early.group_by("customer").agg(cx_early=nw.len())
     x = who.join(counts, on="customer", how="left")
-    return x.with_columns(cx_first=nw.coalesce(nw.col("cx_early"), nw.lit(0))).drop("cx_early")
+    early_ones = nw.coalesce(nw.col("cx_early"), nw.lit(0))
+    first = nw.max_horizontal(early_ones, own) if has_spells else early_ones
+    return x.with_columns(cx_first=first).drop("cx_early")
 
 
 def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:
@@ -399,7 +419,7 @@ def _cohort(since: nw.Expr) -> nw.Expr:
     return ((since - since % MONTH) // MONTH).cast(nw.Int32)
 
 
-def _needed(contact: bool) -> tuple[str, ...]:
+def _needed(contact: bool, *, has_spells: bool) -> tuple[str, ...]:
     return (
         "customer",
         "group",
@@ -409,6 +429,8 @@ def _needed(contact: bool) -> tuple[str, ...]:
         "exit",
         "event",
         *(("cx_contacts",) if contact else ()),
+        *(("cx_spell",) if has_spells else ()),
+        *(("cx_before",) if has_spells and contact else ()),
     )
 
 
@@ -471,6 +493,7 @@ def first_reach(
     at_origin = eps.frame.join(origins, on="customer").filter(nw.col("start") == nw.col("origin"))
     state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
     origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
+    origins, earlier = _reached_now(eps, origins, history, level)
     on_the_day = nw.col("origin") == nw.col("end")
     too_far = nw.col("first_state") >= (
         eps.position(history, exclude_from) if exclude_from else unknown
@@ -493,8 +516,21 @@ def first_reach(
             f"reached {history} {exclude_from} {at_once} as {level}",
             int(counts["beyond"] or 0),
         ),
+        Exclusion(f"had reached {history} {level} before they came back", earlier),
     )
     return origins.filter(~on_the_day & ~too_far), tuple(a for a in exclusions if a.customers)
+
+
+def _reached_now(eps: Episodes, origins: Frame, history: str, level: str) -> tuple[Frame, int]:
+    """Without those who had reached a level in an earlier relation; and how many these are."""
+    if eps.carried is None:
+        return origins, 0
+    position, unknown = eps.position(history, level), len(eps.levels(history)) - 1
+    held = nw.col(history)
+    before = eps.carried.filter((held >= position) & (held != unknown)).select("customer")
+    dropped = origins.join(before, on="customer", how="semi")
+    n = int(eps.engine.collect(dropped.select(nw.len())).item())
+    return eps.engine.keep(origins.join(before, on="customer", how="anti")), n
 
 
 def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:

@@ -9,7 +9,7 @@ derived: at risk at t are all who entered before t less all who left before t. T
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from hashlib import sha256
 from typing import Any
@@ -23,9 +23,10 @@ from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines.flows import FLOWS
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, UnknownInTableError
-from cxresearch.risk.episodes import COHORT, Episodes, Exclusion, summed
+from cxresearch.risk.episodes import COHORT, Episodes
+from cxresearch.risk.exclusions import Exclusion, summed
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import DISPLAY_ONLY, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ class RiskTable(Result):
         clock: what time counts.
         population: rows group, customers, clusters: who took part.
         exclusions: customers left out of the risk set, with the reason.
+        min_cell: the smallest count that may be shown of it, as the study says.
 
     Example:
         >>> import polars as pl
@@ -81,6 +83,7 @@ class RiskTable(Result):
     clock: str
     population: pl.DataFrame
     exclusions: tuple[Exclusion, ...] = ()
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     @property
     def customers(self) -> int:
@@ -211,7 +214,7 @@ class RiskTable(Result):
         return f"RiskTable({self.customers:,} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
 
     def _repr_html_(self) -> str:
-        return self.html()
+        return self.html(self.min_cell)
 
     def html(self, min_cell: int = MIN_CELL) -> str:
         """What the table is about, as a table for a page; counts below `min_cell` are hidden.
@@ -285,6 +288,7 @@ def risk_table(eps: Episodes) -> RiskTable:
         clock=eps.clock,
         population=_people(eps.engine.collect(who)),
         exclusions=eps.exclusions,
+        min_cell=eps.min_cell,
     )
 
 
@@ -388,6 +392,7 @@ def total(tables: Sequence[RiskTable]) -> RiskTable:
         clock=first.clock,
         population=_people(population),
         exclusions=summed(a for t in tables for a in t.exclusions),
+        min_cell=max(t.min_cell for t in tables),
     )
 
 

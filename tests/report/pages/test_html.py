@@ -17,7 +17,7 @@ from cxresearch.report.pages.claim_page import closing
 from cxresearch.report.pages.html import page, summary
 from cxresearch.report.pages.provenance import audit
 from cxresearch.report.pages.site import Entry, index
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.page_parser import Seen, digest, notebook_of, page_of, page_with, policy
@@ -139,25 +139,26 @@ def test_list_marks_verdicts_that_several_claims_leave_open():
     docket = many(9)
     first = docket.trials[0]
     held = replace(
-        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
     )
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
     assert listed.count("†") == 2
-    assert "† Undecided when all 9 claims are judged together (stricter)." in listed
+    assert "† By itself it would be decided; not with 9 claims judged together." in listed
 
 
-def test_lead_tells_verdicts_one_by_one_and_all_together():
+def test_lead_counts_verdicts_and_says_what_they_allow_for():
     docket = many(9)
     first = docket.trials[0]
     held = replace(
-        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
     )
     lead = "3 contradicted, 3 undecided, 3 not testable"
-    assert f"9 claims were put on trial: {lead}. Data" in first_screen(docket)
-    together = "all together (stricter): 2 contradicted, 4 undecided, 3 not testable."
+    note = "Verdicts allow for 9 claims, by Holm&#x27;s method."
+    assert f"9 claims were put on trial: {lead}. {note} Data" in first_screen(docket)
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
-    assert f"Judged one by one: {lead}; {together}" in result
+    assert "trial: 2 contradicted, 4 undecided, 3 not testable." in result
+    assert result.count("by itself: contradicted") == 1
 
 
 @pytest.mark.parametrize(

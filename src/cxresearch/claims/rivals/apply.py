@@ -16,7 +16,7 @@ from msgspec import structs
 
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
-from cxresearch.claims.decide import Region, Verdict, decide, is_outside
+from cxresearch.claims.decide import IntervalDecision, Region, Verdict, decide, is_outside
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -39,7 +39,8 @@ from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatu
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.results import Estimate, at_level
+from cxresearch.estimators.looks import at_level
+from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit_values import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import MomentRules
@@ -185,7 +186,7 @@ def decide_with_rivals(
         results = [t.result for t in rivals if t.result.id in opened]
         verdict, reason = "undecided", _why_open(row, results, region)
     final = tuple(_with_outcome(t.result, row.verdict, opened) for t in rivals)
-    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p), final
+    return replace(row, verdict=verdict, verdict_alone=verdict, reason=reason, p=p), final
 
 
 def open_rivals(
@@ -257,6 +258,8 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
     except EstimationError:
         return _not_computed(analysis, "no_fit", "a model that can be fitted")
     decision = decide(result.estimate, region)
+    if result.too_early:
+        decision = IntervalDecision("undecided", result.too_early, 1.0)
     row = RivalRow(
         label=analysis.label,
         lead_days=analysis.variant.lead,
@@ -331,7 +334,7 @@ def apply_joint_level(row: ReadingResult, reading: AnyReading, joint: int) -> Re
     if decide(wide, reading.claimed_region).verdict == "contradicted":
         return row
     why = "of several numbers that must all hold, this one is not far enough outside"
-    return replace(row, verdict="undecided", verdict_family="undecided", reason=why)
+    return replace(row, verdict="undecided", verdict_alone="undecided", reason=why)
 
 
 def _joint_level(level: float, joint: int) -> float:

@@ -25,7 +25,7 @@ from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descr
 from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.estimators.contrasts import e_value
-from cxresearch.estimators.results import at_level
+from cxresearch.estimators.looks import at_level
 from cxresearch.records.lapses import Lapse
 
 MANY_UNKNOWN = 0.2  # of moments without a grade: above, it matters who answers
@@ -412,7 +412,12 @@ class Pace(RivalExplanation):
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
         """That of a test to one side, as own gaps can support only."""
-        return [o.decision.p / 2 for o in outcomes if o.decision]
+        # of a sequence of looks, each side has the whole error: both may be reached one after the other
+        return [
+            o.decision.p / (2 if o.row.estimate and o.row.estimate.interval == "fixed" else 1)
+            for o in outcomes
+            if o.decision
+        ]
 
     def leaves_contradiction(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float

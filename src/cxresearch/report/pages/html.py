@@ -28,6 +28,7 @@ from traitlets import default
 from traitlets.config import Config
 
 from cxresearch.charts import renderer
+from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.report.pages import changes, content_security, show
 from cxresearch.report.pages import text as texts
 from cxresearch.report.pages.content_security import style
@@ -144,6 +145,7 @@ def page(
     }
     exporter = Exporter()  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(notebook, resources)
+    body = texts.joined_folds(body)
     body = body.replace("<!--CONTENTS-->", _contents(content_security.Parsed.of(body).headings), 1)
     return content_security.sealed(body, script)
 
@@ -168,7 +170,9 @@ def _filler(
     depth = depth_of(entries)
     by = {
         "DEPTH": lambda claim: _link(claim, depth),
-        "SINCE": lambda _: changes.changes_block(compared, statements),
+        "SINCE": lambda _: changes.changes_block(
+            compared, statements, min_cell=(result or {}).get("min_cell", MIN_CELL)
+        ),
         "BACK": lambda claim: back(entries, claim),
     }
     return lambda block: texts.filled(unstyled(block), by)

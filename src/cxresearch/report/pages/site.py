@@ -16,6 +16,7 @@ from cxresearch.disclosure.counts import (
 from cxresearch.report.pages import changes, verdict_history
 from cxresearch.report.pages.content_security import standalone
 from cxresearch.report.pages.publishable import what_is_missing
+from cxresearch.report.pages.summary_page import Summary, summary_section
 from cxresearch.report.pages.text import (
     anchor,
     headline,
@@ -110,12 +111,52 @@ def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
     shown = _shown(entries)
     statements = {s.claim: s.statement for s in shown}
     compared = changes.changes_since(history, statements)
+    summary = summary_of(entries, history)
+    changed = changes.changes_block(compared, statements, "row", _min_cell(shown))
+    if summary is None:
+        head = (
+            f'<header class="cx-first"><p class="cx-study">{text(study)}</p><h1>Reports</h1>{_dated(shown)}{changed}'
+            "</header>"
+        )
+    else:
+        head = f'{summary_section(summary)}<div class="cx-below">{changed}</div>'
     body = (
-        f'<div class="cx-report"><header class="cx-first"><p class="cx-study">{text(study)}</p><h1>Reports</h1>'
-        f"{_dated(shown)}{changes.changes_block(compared, statements, 'row')}</header>"
-        f"{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div>"
+        f'<div class="cx-report{" cx-has-summary" if summary else ""}">{head}'
+        f'<div class="cx-below">{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div></div>'
     )
     return standalone(title, body)
+
+
+def summary_of(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> Summary | None:
+    """What the summary says: of the page with most claims; None where no page shows several.
+
+    Args:
+        entries: the pages.
+        history: as for `index`.
+    """
+    pages = [e for e in entries if e.summary and not e.about]
+    if not pages:
+        return None
+    entry = max(pages, key=lambda e: len(e.summary["claims"]) if e.summary else 0)
+    result = entry.summary
+    assert result is not None
+    statements = {c: str(words["statement"]) for c, words in result["claims"].items()}
+    rows = [v for v in result["docket"]["verdicts"] if v["primary"]]
+    return Summary(
+        study=str(result["docket"]["study"]),
+        file=entry.file,
+        data_from=result["data_from"],
+        data_until=result["data_until"],
+        verdicts=[str(v["verdict"]) for v in rows],
+        facts=result["facts"],
+        since=changes.changes_since(history, statements),
+        statements=statements,
+        min_cell=result["min_cell"],
+    )
+
+
+def _min_cell(shown: Sequence[_Shown]) -> int:
+    return int((shown[0].entry.summary or {}).get("min_cell", MIN_CELL)) if shown else MIN_CELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +191,12 @@ def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
     counts = {k: v[k] for k in ("level", "customers", "events")}
     is_share = v["unit"] == Unit.SHARE
     if rests_on_enough(
-        v["estimate"], v["ci_low"], v["ci_high"], is_share=is_share, min_cell=min_cell, **counts
+        v["estimate"],
+        v["ci_fixed_low"],
+        v["ci_fixed_high"],
+        is_share=is_share,
+        min_cell=min_cell,
+        **counts,
     ):
         return v | _rounded(v, min_cell) if is_share else v
     return v | {"estimate": None, "ci_low": None, "ci_high": None}
@@ -174,7 +220,7 @@ def _dated(shown: Sequence[_Shown]) -> str:
     if not shown:
         return ""
     result = shown[0].entry.summary or {}
-    verdicts = [s.row["verdict"] for s in shown]
+    verdicts = [str(s.row["verdict"]) for s in shown]
     claims = f"{len(verdicts)} claim{'' if len(verdicts) == 1 else 's'}: {tally(verdicts)}. "
     return f'<p class="cx-lead">{claims}Data from {text(period(result["data_from"], result["data_until"]))}.</p>'
 
@@ -244,7 +290,7 @@ def _cells(
     v: Mapping[str, Any], records: Sequence[RunRecord] | None, *, stale: bool
 ) -> Iterator[str]:
     old = '<br><span class="cx-small">not up to date</span>' if stale else ""
-    yield f"<div>{verdict(v['verdict'])}{old}</div>"
+    yield f"<div>{verdict(str(v['verdict']))}{old}</div>"
     if v["estimate"] is not None:
         unit, edges = Unit(v["unit"]), verdict_history.edges_of(v["region"])
         interval = unit.interval_text(v["ci_low"], v["ci_high"], edges)

@@ -24,6 +24,7 @@ from cxresearch.report.runs.plan import Plan
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write
 from cxresearch.utils.limits import MEMORY, NO_LIMITS, Limits, watched
+from cxresearch.utils.notebook_progress import UNATTENDED
 from cxresearch.utils.redaction import Secrets, forms_in_text, redact_json
 from cxresearch.utils.trust import ALLOW_ENV, allowing, kernel_variables, make_private, variable
 
@@ -176,6 +177,7 @@ def _environment(at: Place, *, spark: bool) -> dict[str, str]:
             for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")
         },
         "JUPYTER_NO_CONFIG": "1",
+        UNATTENDED: "1",
         "PYTHONSAFEPATH": "1",
         "CXRESEARCH_STATE": str(at.state),
         MEMORY: f"{at.limits.memory:g}",
