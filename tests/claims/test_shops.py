@@ -136,6 +136,7 @@ def test_an_effect_that_customers_own_gaps_tell_as_well_is_supported():
     assert own.estimate.level == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_slow_buyers_who_find_more_bad_are_not_taken_for_customers_driven_away():
     trial = tried(shop(1.0, 1.0, seed=5))
     assert trial.verdict_alone != "supported"
@@ -196,7 +197,9 @@ def test_customers_who_come_back_are_compared_within_first_and_later_relations()
     records = read_records(cx.study_from(settings, interactions=log))
     assert records.lapse.days == 90
     assert records.audit.fact("customers who came back").share > 0.3
-    trial = cx.evaluate(records, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+    trial = cx.evaluate(
+        records, ["bad-moments-drive-away"], alone=True, keep=False, verdicts_only=True
+    )
     estimate = trial["bad-moments-drive-away"].primary.estimate
     assert estimate.low < 1 < estimate.high
     assert estimate.value == pytest.approx(1, abs=0.12)

@@ -66,6 +66,14 @@ WHO = pl.DataFrame(
 )
 
 
+@pytest.fixture(autouse=True)
+def _adaptive(session):
+    """Plans change while they run, as they do where nobody has set Spark up otherwise."""
+    session.conf.set("spark.sql.adaptive.enabled", "true")
+    yield
+    session.conf.set("spark.sql.adaptive.enabled", "false")
+
+
 @pytest.fixture
 def partitions(session, request):
     """The caller's number of partitions after a shuffle; files are cut into pieces of some kilobytes."""
@@ -76,7 +84,7 @@ def partitions(session, request):
     session.conf.set("spark.sql.adaptive.enabled", "false")
     yield request.param
     session.conf.set("spark.sql.shuffle.partitions", before)
-    for name in ("files.maxPartitionBytes", "files.openCostInBytes", "adaptive.enabled"):
+    for name in ("files.maxPartitionBytes", "files.openCostInBytes"):
         session.conf.unset(f"spark.sql.{name}")
 
 

@@ -17,5 +17,5 @@
     redefine            another definition of bad       lapsed         who lapsed, and who came back
     match               the customer of each contact    active_table   what keeps customers active, by itself
     customer_table      what is known of a shop's customers
-    customer_table      what is known of a shop's customers       digest         what was known until a day
+    digest              what was known until a day
 """

@@ -295,7 +295,6 @@ def episodes(
     clock = clock or clock_of(records.study)
     contact = isinstance(clock, ContactClock)
     x = (line or timeline(records, clock, histories.values())).states(histories)
-    x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     exclusions: tuple[Exclusion, ...] = ()
     everyone = records.customers if records.spells is None else records.spells
     if observed_from_start:
@@ -322,22 +321,29 @@ def episodes(
         who = who.with_columns(cx_begin=nw.col("start").cast(nw.Int64) - earliest)
         who = who.with_columns(cohort_month(nw.col("cx_begin")).alias(COHORT))
         fixed = (*fixed, COHORT)
-    x = x.join(who, on="customer")
     if records.keeps_clusters:
-        x = x.with_columns(group=nw.col("cluster"))
+        who = who.with_columns(group=nw.col("cluster"))
     before = nw.col("cx_before") if contact and has_spells else nw.lit(0)
-    x = x.with_columns(
-        end=nw.col("cx_contacts") + 1 + before if contact else nw.col("exit"),
-        origin=before if contact else nw.col("start"),
+    who = who.with_columns(
+        cx_end=nw.col("cx_contacts") + 1 + before if contact else nw.col("exit"),
+        cx_origin=before if contact else nw.col("start"),
         cx_first=nw.col("cx_first") if contact else nw.col("entry"),
     )
+    kept = ("customer", "group", "cluster", "event", "cx_end", "cx_origin", "cx_first", *fixed)
+    who = who.select(
+        *kept, *(("cx_begin",) if cohorts else ()), *(("cx_spell",) if has_spells else ())
+    )
+    along = engine.along("tick")
     carried = None
-    if has_spells:
+    if has_spells:  # every relation has the states of its customer
+        x = x.join(who.select("customer", "cx_spell", "cx_first"), on="customer")
         x = x.with_columns(customer=nw.col("cx_spell")).drop("cx_spell")
-        x = engine.keep(engine.along("tick").prepare(x))
+        x = engine.keep(along.prepare(x))
         early = x.filter(nw.col("tick") < nw.col("cx_first")).group_by("customer")
         carried = engine.keep(early.agg(*(nw.col(name).max() for name in histories)))
-    x = _clipped(x).select(
+        x = x.drop("cx_first")
+        who = who.with_columns(customer=nw.col("cx_spell")).drop("cx_spell")
+    x = along.spans(x, who).select(
         "customer",
         "group",
         "cluster",
@@ -373,22 +379,6 @@ def _check_names(records: Records, histories: Iterable[str], fixed: tuple[str, .
             raise EstimationError(
                 f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
             )
-
-
-def _clipped(x: Frame) -> Frame:
-    """The states of the time at risk, from ``origin`` on; the last one ends with the event."""
-    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
-    x = x.filter(
-        (nw.col("tick") <= nw.col("end"))
-        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
-    )
-    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
-    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
-    return x.with_columns(
-        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
-        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
-        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
-    )
 
 
 def _with_first_tick(records: Records, who: Frame, observed_from: int | None) -> Frame:

@@ -145,9 +145,11 @@ def _section(summary: Summary) -> str:
         if cost
         else ""
     )
-    picture = summary_picture(facts)
+    picture = summary_picture(facts) + summary_picture(facts, is_narrow=True)
     top = (
-        f'<div class="cx-summary-top">{picture}<div>{costs}</div></div>' if picture or costs else ""
+        f'<div class="cx-summary-top"><div>{picture}</div><div>{costs}</div></div>'
+        if picture or costs
+        else ""
     )
     findings = "".join(map(_finding_line(summary.file), facts["findings"]))
     still = "".join(
