@@ -177,7 +177,7 @@ def test_who_is_still_there_does_not_tell_who_left_for_another_cause(pages):
     rows = pages["explore.html"].tables
     table = next(rows for caption, rows in rows.items() if caption.startswith("Risk table"))
     told = {row[0]: row[1] for row in table}
-    assert (told["censored"], told["other exit"]) == ("not shown", "not shown")
+    assert (told["still there when last seen"], told["other exit"]) == ("not shown", "not shown")
 
 
 def test_no_step_of_a_curve_stands_for_a_few(pages):

@@ -95,6 +95,16 @@ def test_without_costs_none_is_said():
     assert "4 sayings tried: " in page
 
 
+def test_what_may_be_chance_is_no_cost():
+    costs = costs_of()
+    lost = replace(costs.overall.lost, more=number(-8.1, -20.6, 4.4))
+    costs = replace(costs, overall=replace(costs.overall, lost=lost))
+    page = index([entry_of(many(4), costs)])
+    assert "The difference may be chance." in page
+    assert "<dt>No cost beyond chance</dt><dd>−8.1 days lost per first bad moment" in page
+    assert "customer-days" not in page
+
+
 def test_what_rests_on_few_is_absent():
     page = index([entry_of(many(4), costs_of(events=6))])
     assert "Of 100 customers" not in page
