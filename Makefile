@@ -18,6 +18,11 @@ READY := $(VENV)/.ready
 SITE := .venv-docs
 # neighbours stay together, so that what a module shares is made once; an idle worker takes from the other
 SIDE_BY_SIDE := -n 2 --dist worksteal
+# a worker has a core to itself; threads beside it wait for each other on tables of a few rows, at twice the work. Doctests
+# and the tests that need a browser, Spark or PostgreSQL have threads as they come
+ONE_THREAD := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# hundreds of processes are started: modules compiled once are kept, whatever this shell says of that
+test test-all: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: report test test-all check docs site lab bench calibrate coverage hostile kills lock clean
 
@@ -27,13 +32,13 @@ report: $(READY)
 	@$(BIN)/cxresearch report reports/sample-study/study.toml --out reports
 	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
 
-test: export CX_ENGINES := $(or $(CX_ENGINES),polars polars-lazy)
+test: export CX_ENGINES := $(or $(CX_ENGINES),polars)
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
 
 test-all: export CX_EXAMPLES := $(or $(CX_EXAMPLES),25)
 test-all: $(READY)
-	@$(BIN)/python -m pytest -m "not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
+	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
 	@$(BIN)/python -m pytest --doctest-modules --ignore=src/cxresearch/engines/spark.py $(SIDE_BY_SIDE) -q src/cxresearch
 
 check: $(READY)

@@ -135,6 +135,7 @@ EXAMPLES: dict[str, str] = {
     "customers.marketing": '["acquisition", "campaign"]',
     "decision.level": "0.95",
     "decision.multiplicity": '"holm"',
+    "decision.looks": '"anytime"',
 }
 
 

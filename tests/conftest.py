@@ -14,8 +14,10 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
+from cxresearch.utils.slow_imports import import_jsonschema
 from tests import studies
 
+import_jsonschema()  # before a test imports nbformat or Altair
 Made = TypeVar("Made")
 
 # the key that shows what this user's runs have written; the user's own one stays out of tests

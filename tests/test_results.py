@@ -160,7 +160,9 @@ def results(tmp_path_factory):
     )
     matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     agents = agent_table(records, "agent", ("touchpoint", "month"))
-    docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)
+    docket = cx.evaluate(
+        records, claims=["bad-moments-drive-away", "public-posting"], alone=True, keep=False
+    )
     shop = cx.read_records(
         cx.study_from(
             {
@@ -174,8 +176,8 @@ def results(tmp_path_factory):
     poorer = study.replace(cluster=None, marketing=())
     middle = date(1970, 1, 1) + timedelta(days=(records.window.first + records.window.last) // 2)
     made = (
-        cx.evaluate_by(records, "segment", ["bad-moments-drive-away"], verdicts_only=True),
-        cx.evaluate_change(records, middle, ["bad-moments-drive-away"], verdicts_only=True),
+        cx.evaluate_by(records, "segment", ["bad-moments-drive-away"], alone=True, verdicts_only=True),
+        cx.evaluate_change(records, middle, ["bad-moments-drive-away"], alone=True, verdicts_only=True),
         rank_missing_columns(poorer), cx.silences.gaps(shop), own, own_gaps(own, {"bad": 1}, {"bad": 1}),
         cx.audit(study.replace(exclude="touchpoint = 'nowhere'")),
         eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),
@@ -203,6 +205,7 @@ def test_every_result_has_a_shape_here_and_is_made():
     assert set(NAMES) == set(LENGTHS) | ONE_ROW
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
 def test_a_result_is_a_table(results, kind):
     result = results[kind]
@@ -213,6 +216,7 @@ def test_a_result_is_a_table(results, kind):
     assert not any(isinstance(t, pl.Object | pl.Null) for t in table.dtypes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
 def test_pandas_holds_the_same(results, kind):
     table, other = results[kind].to_polars(), results[kind].to_pandas()
@@ -230,6 +234,7 @@ def same(ours, theirs):
     return ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
 def test_a_result_is_json(results, kind):
     as_dict = results[kind].to_dict()

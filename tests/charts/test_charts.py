@@ -293,7 +293,7 @@ def test_a_chart_is_shown_our_way_unless_another_was_chosen():
     try:
         alt.renderers.enable("default")
         chart = charts.hazard_ratios(fit())
-        assert {renderer.MIME, renderer.LAB_MIME} <= set(chart._repr_mimebundle_())
+        assert {renderer.MIME, renderer.LAB_MIME} <= set(chart._repr_mimebundle_()[0])
         alt.renderers.enable("json")
         charts.hazard_ratios(fit())
         assert alt.renderers.active == "json"

@@ -51,6 +51,7 @@ def null(shared):
     )
 
 
+@pytest.mark.slow
 def test_harm_is_found_although_the_naive_sign_is_wrong(harm):
     trial = harm["bad-moments-drive-away"]
     assert trial.verdict == "supported"
@@ -78,6 +79,7 @@ def test_the_headline_comes_out_where_bad_moments_do_nothing(null):
     assert excess.low < 0 < excess.high
 
 
+@pytest.mark.slow
 def test_excess_is_found(harm):
     trial = harm["three-strikes"]
     assert trial.association == "supported"
@@ -87,6 +89,7 @@ def test_excess_is_found(harm):
     assert trial.verdict == "contradicted"
 
 
+@pytest.mark.slow
 def test_as_many_leave_without():
     # nearly everybody leaves within the year, bad moment or not: the share alone would support the claim
     world = World(
@@ -116,7 +119,7 @@ def test_same_docket_on_every_engine():
         same_dockets(here, evaluate(make_study(HARM), claims, engine=engine))
 
 
-@pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
+@pytest.mark.parametrize("engine", ["polars-lazy", pytest.param("duckdb", marks=pytest.mark.slow)])
 def test_same_docket_of_two_claims_on_every_engine(two, engine):
     assert "not testable" not in {trial.verdict for trial in two.values()}
     same_dockets(two, evaluate(make_study(HARM), TWO, engine=engine))
@@ -133,15 +136,17 @@ def same_dockets(here, other):
                 assert a.estimate.low == pytest.approx(b.estimate.low, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_documented_json(harm):
     result = json.loads(harm.to_json())
-    assert list(result) == ["study", "fingerprint", "version", "warnings", "verdicts"]
+    above = ["study", "fingerprint", "version", "family", "look", "warnings"]
+    assert list(result) == [*above, "verdicts"]
     keys = [
         "claim",
         "reading",
         "primary",
         "verdict",
-        "verdict_family",
+        "verdict_alone",
         "reason",
         "estimate",
         "ci_low",
@@ -175,6 +180,7 @@ def test_documented_json(harm):
     assert first["base_rate"]["label"].startswith("comparable customers")
 
 
+@pytest.mark.slow
 def test_family_of_verdicts(harm):
     tried = [t.primary for t in harm.values() if t.primary.p is not None]
     assert len(tried) > 10
@@ -245,6 +251,7 @@ def test_records_are_read_once_and_used_often(two):
     assert evaluate(records, TWO).to_json() == two.to_json()
 
 
+@pytest.mark.slow
 def test_a_claim_does_not_depend_on_its_company():
     mine = entry(
         histories={"mine": {"use": "bad_count", "cap": 1}},
@@ -351,6 +358,7 @@ def test_wrong_readings_name_the_field(field, value, message):
         parse_claim(raw)
 
 
+@pytest.mark.slow
 def test_levels_held_equal_in_which_nobody_left_are_left_out():
     """The ratio is that of the limit in which their hazard is nothing; Firth's penalty would move it."""
     edges = [1, 5, 30, 60, 90, 120]
@@ -397,9 +405,9 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
     """Contacts in the last 90 days tell only in part who is busy; contacts so far, held equal as well, the rest."""
     claims = ["bad-moments-drive-away", "remote-touchpoints"]
     study = simulate(World(busy_stay=busy), 20_000, 5).study()
-    for trial in evaluate(study, claims, verdicts_only=True).values():
+    for trial in evaluate(study, claims, alone=True, verdicts_only=True).values():
         rows = {e.reading: e.estimate for e in trial.readings}
-        assert trial.verdict != "supported"
+        assert trial.verdict_alone != "supported"
         assert rows["adjusted"].low < 1 < rows["adjusted"].high
 
 
@@ -408,8 +416,8 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
 def test_silence_is_not_blamed_for_the_habit_of_who_is_seldom_in_touch(busy, alone):
     """Silence does nothing here; contacts held equal as of 90 days before tell a habit only in part."""
     study = simulate(World(busy_stay=busy), 8_000, 5).study()
-    trial = evaluate(study, ["no-news"], verdicts_only=True)["no-news"]
-    assert (trial.association, trial.verdict) == (alone, "undecided")
+    trial = evaluate(study, ["no-news"], alone=True, verdicts_only=True)["no-news"]
+    assert (trial.association, trial.verdict_alone) == (alone, "undecided")
     [habit] = next(r for r in trial.rivals if r.id == "busy").rows
     assert (habit.estimate.low > 1) == (alone == "supported")
     assert "busy" in {r.id for r in trial.rivals_with("keeps it open")}
@@ -421,17 +429,19 @@ def test_what_tells_who_is_busy_decides_no_comparison(busy):
     """How many moments there were tells who is busy; given that, their grades tell nothing here."""
     primary = {"moments-beat-marketing": "moments-or-marketing", "latest-moment": "last-or-history"}
     study = simulate(World(busy_stay=busy), 20_000, 1).study()
-    for trial in evaluate(study, list(primary), verdicts_only=True).values():
+    for trial in evaluate(study, list(primary), alone=True, verdicts_only=True).values():
         assert trial.primary.reading == primary[trial.claim.id]
-        assert trial.verdict == "undecided"
+        assert trial.verdict_alone == "undecided"
         assert trial.primary.estimate.low < 0 < trial.primary.estimate.high
 
 
 @pytest.mark.slow
 def test_what_busy_customers_have_more_of_decides_nothing():
     study = simulate(World(busy_stay=-1.0), 20_000, 1).study()
-    trial = evaluate(study, ["silent-defection"], verdicts_only=True)["silent-defection"]
-    assert trial.verdict == "undecided"
+    trial = evaluate(study, ["silent-defection"], alone=True, verdicts_only=True)[
+        "silent-defection"
+    ]
+    assert trial.verdict_alone == "undecided"
     because = "among customers with as many bad moments in those 90 days it is "
     assert trial.primary.reason.startswith(because)
     assert trial["excess"].estimate.low > 0
@@ -440,8 +450,10 @@ def test_what_busy_customers_have_more_of_decides_nothing():
 @pytest.mark.slow
 def test_a_grade_after_another_does_nothing_where_busy_customers_stay():
     study = simulate(World(busy_stay=1.0), 4_000, 1).study()
-    trial = evaluate(study, ["anger-to-appreciation"], verdicts_only=True)["anger-to-appreciation"]
-    assert trial.verdict == "undecided"
+    trial = evaluate(study, ["anger-to-appreciation"], alone=True, verdicts_only=True)[
+        "anger-to-appreciation"
+    ]
+    assert trial.verdict_alone == "undecided"
     for reading in ("flipped-over-good-alone", trial.primary.reading):
         assert trial[reading].estimate.low < 1 < trial[reading].estimate.high
 

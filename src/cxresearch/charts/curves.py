@@ -56,7 +56,7 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
         >>> import cxresearch as cx
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> trial = cx.evaluate(study, ["public-posting"], keep=False)["public-posting"]
+        >>> trial = cx.evaluate(study, ["public-posting"], alone=True)["public-posting"]
         >>> chart = charts.curves(trial.primary, trial)
         >>> print(chart.to_dict()["description"].partition(". of")[0])
         Curves of the share of customers who posted, over time

@@ -24,7 +24,8 @@ from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.results import Incidence
 from cxresearch.risk.cohorts import Joined, join_cohorts
-from cxresearch.risk.episodes import COHORT, Exclusion
+from cxresearch.risk.episodes import COHORT
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.risk.table import RiskTable
 
 COHORT_MONTHS = (1, 3)  # of comparators, the wider ones where the narrower leave too many alone

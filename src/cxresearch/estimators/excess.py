@@ -18,13 +18,14 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import EstimationError, NotTestable, ShortFollowUp, nearest
 from cxresearch.estimators.balance import RIDGE, balance, curvature, odds_of
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
@@ -33,6 +34,7 @@ from cxresearch.estimators.results import Estimate, Result, Vector, estimate
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.utils.checks import names
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,6 +62,7 @@ class Excess(Result):
         comparators_curve: shape (T,).
         groups: shape (G,): numbers of the groups of clusters, ascending.
         influence: shape (G, 3): how much each group moves the incidence of exposed and of comparators, and the excess.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     exposed: Estimate
@@ -77,6 +80,7 @@ class Excess(Result):
     comparators_curve: Vector
     groups: Ints
     influence: Array
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
@@ -109,7 +113,8 @@ class Excess(Result):
         )
         heads = ("customers who left", "share", f"{self.excess.level:.0%} from", "to")
         notes = [
-            f"{self.customers:,} customers had the moment and somebody to compare with; {self.events:,} left.",
+            f"{about(self.customers, self.min_cell).capitalize()} customers had the moment and somebody to compare "
+            f"with; {about(self.events, self.min_cell)} left.",
         ]
         if self.lead:
             notes.append(f"Of those still there {self.lead:,} days after the moment.")
@@ -191,6 +196,7 @@ def excess(
         comparators_curve=step(b.times, b.incidence[0], days),
         groups=population["group"].to_numpy().astype(np.int64),
         influence=moves,
+        min_cell=table.min_cell,
     )
 
 

@@ -19,3 +19,7 @@
     runs/ledger                      the results of every run, kept
     runs/pdf                         a page on paper
 """
+
+from cxresearch.utils.slow_imports import import_jsonschema
+
+import_jsonschema()  # before nbformat does

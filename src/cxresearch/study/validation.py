@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -91,6 +92,12 @@ def check(study: Study) -> None:
                 raise StudyError(message, field=field)
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    """All names of time zones: reading them takes longer than all other checks, hundreds of files are looked at."""
+    return frozenset(available_timezones())
+
+
 Checks = Iterator[tuple[bool, str, str]]
 
 
@@ -132,11 +139,16 @@ def _ranges(study: Study) -> Checks:
         f"decision.level must lie between 0.5 and 1, was {decision.level}",
         "decision.level",
     )
+    yield (
+        (decision.looks, decision.multiplicity) != ("anytime", "benjamini-hochberg"),
+        "decision.multiplicity benjamini-hochberg holds at a single look only: with decision.looks anytime, take holm",
+        "decision.multiplicity",
+    )
 
 
 def _log(study: Study) -> Checks:
     log, moments = study.interactions, study.moments
-    zones = available_timezones()
+    zones = _time_zones()
     yield (
         log.time_zone in zones,
         f"interactions.time_zone {log.time_zone!r} is no known time zone"
@@ -274,9 +286,13 @@ def _retention(study: Study) -> Checks:
         "retention.active is empty: leave it out where every contact keeps a customer active",
         "retention.active",
     )
+    yield (
+        kept.active is None or not study.has_active_table,
+        "retention.active is a condition over the columns of the log, and [retention] names a table of its own, all "
+        "rows of which keep customers active: give one of them (a query may choose the rows)",
+        "retention.active",
+    )
     declared = (
-        "source",
-        "query",
         "cause",
         "contract",
         "segment",
@@ -285,8 +301,7 @@ def _retention(study: Study) -> Checks:
         "marketing",
         "defection",
     )
-    written = ("sheet", "columns", "widths", "encoding")
-    for name in (*declared, *written, "observed_from"):
+    for name in (*declared, "observed_from"):
         instead = f"; name it under [customers], {name}" if name in _OF_CUSTOMERS else ""
         yield (
             not getattr(kept, name),
@@ -321,7 +336,8 @@ def _described(section: Retention | Customers, where: str) -> Checks:
 
 def _sources(study: Study) -> Checks:
     names = ["interactions"]
-    names += ["retention"] if study.retention.kind == "contract" else []
+    has_table = study.retention.kind == "contract" or study.has_active_table
+    names += ["retention"] if has_table else []
     names += ["customers"] if study.has_customer_table else []
     for name in names:
         section = getattr(study, name)

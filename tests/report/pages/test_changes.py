@@ -62,7 +62,7 @@ def test_two_runs_on_one_day_are_told_apart_by_the_hour():
 
 
 def test_claim_that_the_last_run_left_out():
-    old = look(DOCKET, DOCKET[IDS[0]], 0, verdict_family="supported")
+    old = look(DOCKET, DOCKET[IDS[0]], 0, verdict="supported")
     between = look(DOCKET, DOCKET[IDS[1]], 1)
     now = tuple(look(DOCKET, t, 2) for t in DOCKET.values())
     said = told((old, between, *now))
@@ -94,6 +94,17 @@ def test_other_version_of_the_program():
         look(DOCKET, t, run, version=f"0.{run}.0") for run in (1, 2) for t in DOCKET.values()
     )
     assert told(history).endswith("That run was made with cxresearch 0.1.0, this one with 0.2.0.")
+
+
+def test_another_family_is_told():
+    families = ("claim-0,claim-1", "claim-0,claim-1,mine")
+    history = tuple(
+        look(DOCKET, t, run, family=families[run]) for run in (0, 1) for t in DOCKET.values()
+    )
+    assert told(history).endswith(
+        "Verdicts were then judged among 2 claims, now among 3 (new: mine): another family, in which they may turn "
+        "although the data do not."
+    )
 
 
 def test_readings_beside_the_primary_one_do_not_count():

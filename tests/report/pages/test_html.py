@@ -17,7 +17,7 @@ from cxresearch.report.pages.claim_page import closing
 from cxresearch.report.pages.html import page, summary
 from cxresearch.report.pages.provenance import audit
 from cxresearch.report.pages.site import Entry, index
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.page_parser import Seen, digest, notebook_of, page_of, page_with, policy
@@ -139,7 +139,7 @@ def test_list_marks_verdicts_that_several_claims_leave_open():
     docket = many(9)
     first = docket.trials[0]
     held = replace(
-        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
     )
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
@@ -151,7 +151,7 @@ def test_there_is_one_headline_verdict_and_the_other_is_said_smaller():
     docket = many(9)
     first = docket.trials[0]
     held = replace(
-        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
     )
     lead = "3 contradicted, 3 undecided, 3 not testable"
     said = "9 claims judged together:"

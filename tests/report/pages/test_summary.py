@@ -180,7 +180,7 @@ def test_so_what_and_the_two_parts_of_a_badge():
     assert together(ratio_trial()) == "Moment and leaving go together · may be explained by: already leaving"
     assert together(share_trial()) == ""
     hint = share_trial()
-    weak = replace(hint.primary, verdict_family="undecided")
+    weak = replace(hint.primary, verdict="undecided")
     assert so_what(replace(hint, readings=(weak, *hint.readings[1:]))).startswith("A hint")
 
 

@@ -37,7 +37,7 @@ LOOK = RunRecord(
     reading="before-third",
     primary=True,
     verdict="contradicted",
-    verdict_family="contradicted",
+    verdict_alone="contradicted",
     estimate=0.31,
     ci_low=0.28,
     ci_high=0.34,
@@ -47,6 +47,7 @@ LOOK = RunRecord(
     se=0.02,
     customers=2731,
     events=611,
+    family="one-strike,three-strikes",
 )
 LATER = replace(
     LOOK, run="20261129T060001000000Z-0001", estimate=None, ci_low=None, ci_high=None, se=None
@@ -227,6 +228,7 @@ def long_ledger(folder, count, claims=28, readings=5):
     (folder / "ledger" / name).write_bytes(signed(name, written.getvalue()))
 
 
+@pytest.mark.slow
 def test_five_thousand_runs_are_read_in_less_than_a_second(tmp_path):
     long_ledger(tmp_path, 5000)
     runs(tmp_path, ["supported"] * (ledger.FILES - 1))

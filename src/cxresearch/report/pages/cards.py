@@ -22,8 +22,6 @@ from cxresearch.report.pages.text import (
     VERDICTS,
     anchor,
     headline,
-    headline_verdict,
-    own_verdict,
     period,
     placeholder,
     spread,
@@ -73,9 +71,8 @@ def opening(records: Records, title: str) -> str:
     """
     first, last = (str(records.audit.fact(name)) for name in ("log from", "log until"))
     kept, min_cell = dict(records.audit.kept), records.study.info.min_cell
-    customers = (
-        f" and {about(kept['retention'], min_cell)} customers" if "retention" in kept else ""
-    )
+    has_contracts = records.study.retention.kind == "contract"
+    customers = f" and {about(kept['retention'], min_cell)} customers" if has_contracts else ""
     return (
         f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
         f'<p class="cx-lead">{about(kept["interactions"], min_cell).capitalize()} contacts{customers}. '
@@ -127,7 +124,7 @@ def one_claim(docket: Docket, trial: Trial) -> str:
 
 
 def _tally(docket: Docket) -> str:
-    result = [headline_verdict(t.primary) for t in docket.values()]
+    result = [t.primary.verdict for t in docket.values()]
     claims = "1 claim" if len(result) == 1 else f"{len(result)} claims"
     together = " together" if len(result) > 1 else ""
     return f"{claims} judged{together}: {tally(result)}."
@@ -159,9 +156,9 @@ def _choices(name: str, title: str, values: list[tuple[str, str]]) -> str:
 def _card(trial: Trial, min_cell: int) -> str:
     e = trial.primary
     alone = ""
-    if own_verdict(e) != headline_verdict(e):
-        alone = f' <span class="cx-family">alone: {text(own_verdict(e))}</span>'
-    result = headline_verdict(e)
+    if e.verdict_alone != e.verdict:
+        alone = f' <span class="cx-family">alone: {text(e.verdict_alone)}</span>'
+    result = e.verdict
     kind, claim = result.replace(" ", "-"), trial.claim.id
     more = "Why not" if result == "not testable" else "Evidence"
     cause = together(trial)

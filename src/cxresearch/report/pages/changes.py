@@ -30,7 +30,7 @@ _A_TWENTIETH = 0.05  # a change of the number of customers or rows that is said
 _MOVED = 3  # numbers that are named
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Since:
     """The present run held against the runs before it.
 
@@ -76,16 +76,14 @@ def changes_since(history: Sequence[RunRecord], claims: Collection[str]) -> Sinc
     last = max(before.values(), key=lambda x: x.run)
     both = [c for c in before if before[c].run == last.run]
     return Since(
-        next(iter(now.values())),
-        last,
-        tuple(
-            Change(before[c], now[c])
-            for c in before
-            if before[c].verdict_family != now[c].verdict_family
+        now=next(iter(now.values())),
+        before=last,
+        changed=tuple(
+            Change(before[c], now[c]) for c in before if before[c].verdict != now[c].verdict
         ),
-        tuple(c for c in now if c not in before),
-        all(before[c].fingerprint == now[c].fingerprint for c in both),
-        tuple(Change(before[c], now[c]) for c in before if _has_moved(before[c], now[c])),
+        first=tuple(c for c in now if c not in before),
+        same_data=all(before[c].fingerprint == now[c].fingerprint for c in both),
+        moved=tuple(Change(before[c], now[c]) for c in before if _has_moved(before[c], now[c])),
     )
 
 
@@ -157,8 +155,8 @@ def short_changes(
     if result.same_data and not lines:
         lines = ["The data are the same."]
     turned = [
-        f"{statements.get(c.now.claim, c.now.claim).rstrip('.')}: was {c.before.verdict_family}, now "
-        f"{c.now.verdict_family}."
+        f"{statements.get(c.now.claim, c.now.claim).rstrip('.')}: was {c.before.verdict}, now "
+        f"{c.now.verdict}."
         for c in result.changed
     ]
     n = len(turned)
@@ -215,7 +213,7 @@ def changes_block(
 
 
 def _turn(change: Change) -> str:
-    before, now = verdict(change.before.verdict_family), verdict(change.now.verdict_family)
+    before, now = verdict(change.before.verdict), verdict(change.now.verdict)
     return f'<span class="cx-turn">was {before}, now {now}</span>'
 
 
@@ -233,6 +231,13 @@ def _tried(change: Change, result: Since) -> str:
     )
 
 
+def _difference(then: Collection[str], now: Collection[str]) -> str:
+    """The claims that have come and gone, in parentheses."""
+    names = {"new": set(now) - set(then), "no longer": set(then) - set(now)}
+    parts = [f"{word}: {', '.join(sorted(ids))}" for word, ids in names.items() if ids]
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
 def _sameness(result: Since) -> list[str]:
     """Whether the data, the claims and the program are the same."""
     sentences = []
@@ -248,6 +253,12 @@ def _sameness(result: Since) -> list[str]:
     if result.first:
         n = len(result.first)
         sentences.append(f"{n} claim{' is' if n == 1 else 's are'} tried for the first time.")
+    then, now = (x.family.split(",") for x in (result.before, result.now))
+    if then != now:
+        sentences.append(
+            f"Verdicts were then judged among {len(then)} claims, now among {len(now)}"
+            f"{_difference(then, now)}: another family, in which they may turn although the data do not."
+        )
     if result.before.version != result.now.version:
         sentences.append(
             f"That run was made with cxresearch {result.before.version}, this one with {result.now.version}."

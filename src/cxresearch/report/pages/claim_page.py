@@ -17,8 +17,6 @@ from cxresearch.report.pages.text import (
     count,
     fold,
     headline,
-    headline_verdict,
-    own_verdict,
     placeholder,
     reference_text,
     spread,
@@ -54,7 +52,7 @@ _NUMERIC = (
 
 def folded(trial: Trial) -> str:
     """The fold that holds the evidence of a claim: its statement and verdict; `UNFOLD` ends it."""
-    claim, result = trial.claim, headline_verdict(trial.primary)
+    claim, result = trial.claim, trial.primary.verdict
     return fold(
         f"{verdict(result)} <span>{text(claim.statement)}</span>",
         f"cx-evidence cx-card-{result.replace(' ', '-')} cx-theme-{theme(claim.id)}",
@@ -76,14 +74,14 @@ def ruling(trial: Trial) -> str:
     """The source, the verdict and its sentence."""
     e = trial.primary
     alone = ""
-    if own_verdict(e) != headline_verdict(e):
+    if e.verdict_alone != e.verdict:
         alone = (
-            f'<p class="cx-note">Judged alone this claim would be {text(own_verdict(e))}. Among all claims tried it '
+            f'<p class="cx-note">Judged alone this claim would be {text(e.verdict_alone)}. Among all claims tried it '
             "must clear a higher bar, since one of many passes or fails by chance.</p>"
         )
     return (
         f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
-        f'<p class="cx-ruling">{verdict(headline_verdict(e))} <span>{text(str(trial.sentence))}</span></p>{alone}'
+        f'<p class="cx-ruling">{verdict(e.verdict)} <span>{text(str(trial.sentence))}</span></p>{alone}'
     )
 
 
@@ -154,16 +152,16 @@ def anyway(trial: Trial) -> str:
 
 
 def variants(tried: Mapping[str, Trial]) -> str:
-    """The same claim under several definitions: a row each, number and verdict side by side."""
+    """The same claim under several definitions: a row each, number and the claim's own verdict side by side."""
     rows = "".join(
         f'<tr><th scope="row">{text(name)}</th>'
-        f"<td>{text(estimate_text(t.primary))}</td><td>{verdict(headline_verdict(t.primary))}</td>"
+        f"<td>{text(estimate_text(t.primary))}</td><td>{verdict(t.verdict_alone)}</td>"
         f"<td>{text(why(t.primary)) or '–'}</td></tr>"
         for name, t in tried.items()
     )
     return table(
         "The same claim, with other definitions",
-        ("Definition", "In these data", "Verdict", "Why"),
+        ("Definition", "In these data", "Verdict by itself", "Why"),
         rows,
     )
 
@@ -218,7 +216,7 @@ def _table(docket: Docket, trial: Trial) -> str:
         rows += _reference_row("Counted naively", trial.naive)
     heads = (
         "What was counted",
-        f"In these data ({docket.level:.0%} interval)",
+        f"In these data ({100 * docket.level:.4g}% interval)",
         "Needed",
         "Verdict",
         "Customers",
@@ -245,7 +243,7 @@ def _reading(docket: Docket, trial: Trial, e: ReadingResult) -> str:
     cells = (
         ("In these data", result),
         ("Needed", text(where)),
-        ("Verdict", verdict(headline_verdict(e) if e.primary else own_verdict(e))),
+        ("Verdict", verdict(e.verdict if e.primary else e.verdict_alone)),
         ("Customers", f"{text(count(e.customers, docket.min_cell))}{who}"),
         ("Cases", text(count(e.events, docket.min_cell))),
     )

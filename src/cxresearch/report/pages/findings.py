@@ -13,7 +13,7 @@ from cxresearch.charts import claimed
 from cxresearch.claims.catalogue_loader import SECTIONS
 from cxresearch.claims.results import Docket, ReadingResult, Trial
 from cxresearch.claims.units import Unit
-from cxresearch.report.pages.text import VERDICTS, headline_verdict, own_verdict, per_hundred, why
+from cxresearch.report.pages.text import VERDICTS, per_hundred, why
 
 _STRADDLES = "the range includes"  # how the reason of an interval that decides nothing begins
 _OF_THOSE_WHO_LEAVE = 0.3  # of all, where nothing is known: how many leave within a horizon
@@ -124,7 +124,7 @@ def ordered(trials: Iterable[Trial]) -> tuple[Trial, ...]:
     """Trials by what they are worth: decided ones first, then by `importance`; equal ones keep their order."""
 
     def rank(t: Trial) -> tuple[int, float]:
-        decided = headline_verdict(t.primary) in ("supported", "contradicted")
+        decided = t.primary.verdict in ("supported", "contradicted")
         testable = t.primary.estimate is not None
         return (0 if decided else 1 if testable else 2, -importance(t))
 
@@ -134,13 +134,13 @@ def ordered(trials: Iterable[Trial]) -> tuple[Trial, ...]:
 def by_verdict(docket: Docket) -> tuple[tuple[str, tuple[Trial, ...]], ...]:
     """The claims of each headline verdict, in the order of `ordered`; without verdicts that nobody has."""
     trials = ordered(docket.values())
-    groups = ((v, tuple(t for t in trials if headline_verdict(t.primary) == v)) for v in VERDICTS)
+    groups = ((v, tuple(t for t in trials if t.primary.verdict == v)) for v in VERDICTS)
     return tuple((v, of) for v, of in groups if of)
 
 
 def so_what(trial: Trial) -> str:
     """What the verdict means for those who decide, in one line; never what to expect of a change."""
-    result = headline_verdict(trial.primary)
+    result = trial.primary.verdict
     if result == "undecided":
         return _why_open(trial)
     known = _lines().get(trial.claim.id, {}).get(result, "")
@@ -153,7 +153,7 @@ def _why_open(trial: Trial) -> str:
         return f"Do not act on it yet: {' or '.join(still)} may explain it."
     if e.estimate is None:
         return "Too few customers to show a number; act on neither answer."
-    if own_verdict(e) != "undecided":
+    if e.verdict_alone != "undecided":
         return "A hint, too weak to stand among all the claims tried; watch it."
     if e.reason.startswith(_STRADDLES):
         return "Too few departures to tell."

@@ -7,8 +7,6 @@ from cxresearch.report.pages.findings import by_verdict, theme
 from cxresearch.report.pages.text import (
     anchor,
     headline,
-    headline_verdict,
-    own_verdict,
     spread,
     text,
     verdict,
@@ -37,11 +35,11 @@ def overview(docket: Docket) -> str:
 
 
 def _is_hint(trial: Trial) -> bool:
-    return own_verdict(trial.primary) != headline_verdict(trial.primary)
+    return trial.primary.verdict_alone != trial.primary.verdict
 
 
 def _is_decided(trial: Trial) -> bool:
-    return headline_verdict(trial.primary) in ("supported", "contradicted")
+    return trial.primary.verdict in ("supported", "contradicted")
 
 
 def _group(docket: Docket, which: str, result: tuple[Trial, ...]) -> str:

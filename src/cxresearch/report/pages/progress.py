@@ -5,4 +5,3 @@ from __future__ import annotations
 PROGRESS = (
     "application/vnd.cxresearch.progress.v1+json"  # the kind of output that a run's log takes
 )
-IN_A_RUN = "CXRESEARCH_IN_A_RUN"  # in the environment of a kernel where a run listens

@@ -33,13 +33,15 @@ explanation speaks against that.</li>
 <li><strong>Undecided</strong>: neither; the page says what is missing, or which other explanation is not excluded.</li>
 <li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li>
 </ul>
-<p>The more claims are tried, the likelier one passes or fails by chance alone. Judged together, each claim must clear
-a higher bar; one that does not is then undecided.</p>
+<p>The more claims are tried, the likelier one passes or fails by chance alone. So all claims whose columns the study
+has are judged together, whichever are shown: each must clear a higher bar, and one that does not is undecided, with
+what it would be by itself beside it.</p>
 <p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways
 the data do not show.</p>"""
 _FACTS = {"customers who defected": "customers who left"}
 _GRADES = {f"{grade} moments" for grade in GRADES}
 _TITLES = {"interactions": "contacts", "retention": "customers"}
+_ACTIVE = "rows that keep customers active"
 
 
 def audit(result: Audit, min_cell: int, *, heading: bool = True, is_folded: bool = False) -> str:
@@ -87,8 +89,9 @@ def _folded(title: str, body: str) -> str:
 def _rows(result: Audit, min_cell: int) -> str:
     kept = dict(result.kept)
     lines = []
+    has_contracts = result.fact("customers who lapsed") is None
     for name, rows in result.read:
-        title = _TITLES.get(name, name)
+        title = _TITLES.get(name, name) if has_contracts or name != "retention" else _ACTIVE
         lines.append((title, "rows read", rows, "cx-total"))
         for f in result.findings:
             if f.table == name:
@@ -149,7 +152,8 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Data", period(docket.data_from, docket.data_until)),
         ("Program", f"cxresearch {docket.version}"),
         ("Fingerprint of what these claims count", docket.fingerprint),
-        ("Confidence level", f"{docket.level:.0%}, several claims at once: {docket.multiplicity}"),
+        ("Confidence level", f"{100 * docket.level:.4g}%"),
+        ("Several claims at once", docket.note),
         ("Smallest count shown", str(docket.min_cell)),
         *_run(notebook, parameters),
     )

@@ -19,6 +19,7 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import short_finding
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import rests_on_enough, round_count, round_estimate
+from cxresearch.estimators.looks import at_one_look
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.warnings import publishable_warnings
 
@@ -160,6 +161,8 @@ def _evidence_rests_on_enough(e: ReadingResult, claim: Claim, min_cell: int) -> 
     result = e.estimate
     if result is None:
         return True
+    if result.interval == "anytime":  # how many customers there are shows in the limits of one look
+        result = at_one_look(result, result.level)
     return rests_on_enough(
         result.value,
         result.low,

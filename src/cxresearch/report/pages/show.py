@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+
+import msgspec
 
 from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
+from cxresearch.claims.specification_results import SpecificationCurve
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.estimators.results import Incidence
 from cxresearch.journey.moment_costs import MomentCosts
+from cxresearch.planning.results import Plan
 from cxresearch.records.records import Records
-from cxresearch.report.pages.progress import IN_A_RUN, PROGRESS
+from cxresearch.report.pages.progress import PROGRESS
 from cxresearch.report.pages.publishable import (
     publishable,
     publishable_trial,
@@ -27,7 +35,10 @@ from cxresearch.report.pages.stale import kind_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study, read_study
 from cxresearch.utils.html_tables import styled
+from cxresearch.utils.notebook_progress import UNATTENDED, is_watched
 
+# keys of a section that say where its file is and how it is written
+_OF_FILES = {"source", "query", "separator", "encoding", "sheet", "columns", "widths", "format"}
 MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
 
 
@@ -37,6 +48,11 @@ def study(path: str | Path) -> Study:
     Raises:
         StudyError: it is in neither place, or is not right.
     """
+    return read_study(study_path(path))
+
+
+def study_path(path: str | Path) -> Path:
+    """Where a study file lies; errors as `study`."""
     from cxresearch.utils.bundled import bundled
 
     given = Path(path)
@@ -44,7 +60,95 @@ def study(path: str | Path) -> Study:
         given = bundled("data").joinpath(*given.parts[1:])
     if not given.exists():
         raise StudyError(f"no study file {path}")
-    return read_study(given)
+    return given
+
+
+def recipe(path: str | Path, folder: str = "") -> Study:
+    """Read a recipe for a public data set, with its files where somebody has put them.
+
+    Args:
+        path: of the recipe, or of any study.
+        folder: where the files of the data set lie; where it is empty, files of the same layout are made of a
+            synthetic company, if there is a stand-in for the recipe.
+
+    Raises:
+        StudyError: as `study`.
+    """
+    from cxresearch.worlds.stand_ins import has_stand_in, stand_in_variable, write_stand_in
+
+    declared = study(path)
+    name = Path(path).stem
+    if not has_stand_in(name):
+        return declared
+    if folder:
+        place, what = folder, "The data are those of the public data set."
+    else:
+        place = mkdtemp(prefix="cxresearch-")
+        atexit.register(rmtree, place, ignore_errors=True)
+        what = (
+            "The files of the data set are not here. What follows is of a synthetic company in tables of the same "
+            "layout; it tells nothing of the data set itself."
+        )
+    variable = write_stand_in(name, place) if not folder else stand_in_variable(name)
+    _html(f'<p class="cx-note">{what}</p>')
+    return read_study(study_path(path), {variable: place})
+
+
+def as_frames(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of a study file as a mapping, and its tables as frames of pandas, as one has them in a notebook.
+
+    Args:
+        path: of the study file.
+
+    Returns:
+        Settings, without what says where files are and how they are written; and frames by name.
+
+    Raises:
+        StudyError, SourceError: as `study` and `cxresearch.read_records`.
+    """
+    from cxresearch.records.sources import frames_of
+
+    declared = study(path)
+    raw = tomllib.loads(study_path(path).read_text(encoding="utf-8-sig"))
+    settings = {
+        name: {k: v for k, v in section.items() if k not in _OF_FILES}
+        if name in ("interactions", "retention", "customers")
+        else section
+        for name, section in raw.items()
+        if name != "tables"
+    }
+    return settings, {name: frame.to_pandas() for name, frame in frames_of(declared).items()}
+
+
+def columns(frames: Mapping[str, Any]) -> None:
+    """Which columns frames have, and of what kind; no row of them.
+
+    Args:
+        frames: of pandas, by name.
+    """
+    from cxresearch.utils.html_tables import html_table
+
+    rows = [
+        (name, str(column), str(kind))
+        for name, frame in frames.items()
+        for column, kind in frame.dtypes.items()
+    ]
+    _html(html_table("The columns of the frames", ("frame", "column", "kind"), rows))
+
+
+def what_if(study: Study | Records, claim: str) -> None:
+    """The panel on which the definitions behind a claim are moved, where somebody can: not on a page of a report.
+
+    Args:
+        study: a study, or its records.
+        claim: id.
+    """
+    from IPython.display import display
+
+    from cxresearch.panel import what_if as panel
+
+    if is_watched():
+        display(panel(study, claim))  # type: ignore[no-untyped-call]
 
 
 def progress(line: str) -> None:
@@ -53,7 +157,7 @@ def progress(line: str) -> None:
     Args:
         line: such as ``trying three-strikes``.
     """
-    if IN_A_RUN in os.environ:
+    if UNATTENDED in os.environ:
         _send({PROGRESS: line})
 
 
@@ -254,6 +358,39 @@ def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
     _html(claim_page.variants({what: publishable_trial(t, min_cell) for what, t in tried.items()}))
 
 
+def plan(result: Plan, *, min_cell: int = MIN_CELL) -> None:
+    """How much data would decide a claim: the sentences, the curve, the table.
+
+    Args:
+        result: from `cxresearch.power`.
+        min_cell: the smallest count that may be shown.
+    """
+    from cxresearch import charts
+    from cxresearch.report.pages.publishable_planning import publishable_plan
+    from cxresearch.report.pages.text import text
+
+    shown = publishable_plan(result, min_cell)
+    _html("".join(f"<p>{text(s)}</p>" for s in shown.sentences))
+    _chart(charts.power(shown))
+    _html(shown._repr_html_())
+
+
+def specifications(result: SpecificationCurve, *, min_cell: int = MIN_CELL) -> None:
+    """A claim's number under other definitions: which of them turn the verdict, the curve, the table.
+
+    Args:
+        result: from `cxresearch.specification_curve`.
+        min_cell: the smallest count that may be shown.
+    """
+    from cxresearch import charts
+    from cxresearch.report.pages.publishable_planning import publishable_curve
+
+    shown = publishable_curve(result, min_cell)
+    if shown.computed:
+        _chart(charts.specification_curve(shown))
+    _html(shown._repr_html_())
+
+
 def audit(result: Docket | Records, *, heading: bool = True) -> None:
     """Every row accounted for; counts of few customers are hidden."""
     from cxresearch.report.pages.provenance import audit as block
@@ -321,6 +458,7 @@ def summary(docket: Docket, title: str = "", costs: MomentCosts | None = None) -
         "data_from": docket.data_from,
         "data_until": docket.data_until,
         "min_cell": docket.min_cell,
+        "look": docket.after and msgspec.to_builtins(docket.after),
         "title": title,
         "claims": {
             t.claim.id: {"statement": t.claim.statement, "sentence": str(t.sentence)}

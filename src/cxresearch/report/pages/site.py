@@ -23,7 +23,6 @@ from cxresearch.report.pages.text import (
     anchor,
     headline,
     period,
-    recorded_verdict,
     table,
     tally,
     text,
@@ -189,7 +188,7 @@ def summary_of(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> S
         file=entry.file,
         data_from=result["data_from"],
         data_until=result["data_until"],
-        verdicts=[recorded_verdict(v) for v in rows],
+        verdicts=[str(v["verdict"]) for v in rows],
         facts=result["facts"],
         since=changes.changes_since(history, statements),
         statements=statements,
@@ -233,7 +232,12 @@ def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
     counts = {k: v[k] for k in ("level", "customers", "events")}
     is_share = v["unit"] == Unit.SHARE
     if rests_on_enough(
-        v["estimate"], v["ci_low"], v["ci_high"], is_share=is_share, min_cell=min_cell, **counts
+        v["estimate"],
+        v["ci_fixed_low"],
+        v["ci_fixed_high"],
+        is_share=is_share,
+        min_cell=min_cell,
+        **counts,
     ):
         return v | _rounded(v, min_cell) if is_share else v
     return v | {"estimate": None, "ci_low": None, "ci_high": None}
@@ -257,7 +261,7 @@ def _dated(shown: Sequence[_Shown]) -> str:
     if not shown:
         return ""
     result = shown[0].entry.summary or {}
-    verdicts = [recorded_verdict(s.row) for s in shown]
+    verdicts = [str(s.row["verdict"]) for s in shown]
     claims = f"{len(verdicts)} claim{'' if len(verdicts) == 1 else 's'}: {tally(verdicts)}. "
     return f'<p class="cx-lead">{claims}Data from {text(period(result["data_from"], result["data_until"]))}.</p>'
 
@@ -327,7 +331,7 @@ def _cells(
     v: Mapping[str, Any], records: Sequence[RunRecord] | None, *, stale: bool
 ) -> Iterator[str]:
     old = '<br><span class="cx-small">not up to date</span>' if stale else ""
-    yield f"<div>{verdict(recorded_verdict(v))}{old}</div>"
+    yield f"<div>{verdict(str(v['verdict']))}{old}</div>"
     if v["estimate"] is not None:
         unit, edges = Unit(v["unit"]), verdict_history.edges_of(v["region"])
         interval = unit.interval_text(v["ci_low"], v["ci_high"], edges)

@@ -19,7 +19,7 @@ from cxresearch.journey.moment_costs import MomentCost, MomentCosts
 from cxresearch.records.audit import Audit
 from cxresearch.records.audit_values import Count, Share
 from cxresearch.report.pages.findings import claimed_words, ordered, so_what, what_would_settle
-from cxresearch.report.pages.text import headline, headline_verdict, per_hundred, spread
+from cxresearch.report.pages.text import headline, per_hundred, spread
 
 FINDINGS, OPEN = 5, 3  # claims named on a summary, decided and open ones
 _POINTS = 60  # of a curve
@@ -38,10 +38,10 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
         touchpoint, ``findings``, ``open`` claims, ``so_what``, and rows and customers kept.
     """
     trials = ordered(docket.values())
-    decided = [t for t in trials if headline_verdict(t.primary) in ("supported", "contradicted")]
-    still = [t for t in trials if headline_verdict(t.primary) == "undecided"]
-    untested = [t for t in trials if headline_verdict(t.primary) == "not testable"]
-    held = next((t for t in decided if headline_verdict(t.primary) == "supported"), None)
+    decided = [t for t in trials if t.primary.verdict in ("supported", "contradicted")]
+    still = [t for t in trials if t.primary.verdict == "undecided"]
+    untested = [t for t in trials if t.primary.verdict == "not testable"]
+    held = next((t for t in decided if t.primary.verdict == "supported"), None)
     first = held or next(iter(decided), None)
     kept = dict(docket.audit.kept)
     return {
@@ -72,7 +72,7 @@ def _finding(trial: Trial) -> dict[str, Any]:
     return {
         "claim": trial.claim.id,
         "statement": trial.claim.statement,
-        "verdict": headline_verdict(e),
+        "verdict": e.verdict,
         "number": headline(e.estimate.value, e.unit),
         "interval": spread(trial),
         "claimed": claimed_words(trial) if e.region else "",

@@ -34,7 +34,7 @@ def summary_picture(
         return ""
     highest = max(*curves["exposed_high"], *curves["comparators_high"], 0.05)
     top = next((t for t in (0.1, 0.2, 0.4, 0.6, 0.8) if highest <= t), 1.0)
-    last = curves["days"][-1]
+    last = float(curves["days"][-1])
     width = NARROW if is_narrow else WIDTH
     right = width - (_BESIDE_NARROW if is_narrow else _BESIDE)
 

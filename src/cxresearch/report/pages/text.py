@@ -79,21 +79,6 @@ def verdict(result: str) -> str:
     return f'<span class="cx-verdict cx-{kind}">{sign} {text(result.capitalize())}</span>'
 
 
-def headline_verdict(e: ReadingResult) -> Verdict:
-    """The one verdict that pages put first: that of all claims judged together."""
-    return e.verdict_family
-
-
-def own_verdict(e: ReadingResult) -> Verdict:
-    """The verdict of the claim judged alone, which pages say smaller, and only where it differs."""
-    return e.verdict
-
-
-def recorded_verdict(v: Mapping[str, object]) -> str:
-    """The headline verdict of a row of the documented JSON."""
-    return str(v["verdict_family"])
-
-
 def tally(result: Sequence[str]) -> str:
     """How many verdicts of each kind: ``6 supported, 10 contradicted``."""
     return ", ".join(f"{result.count(v)} {v}" for v in VERDICTS if v in result)

@@ -10,6 +10,7 @@ from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import rests_on_enough, round_count, round_estimate
+from cxresearch.estimators.intervals import expit, logit, quantile
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
 from cxresearch.report.runs.ledger import SHOWN, RunRecord
 
@@ -35,7 +36,7 @@ def over_runs(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
         return "not tried in a run that is on record"
     last, total = records[-SHOWN:], _total(records)
     items = "".join(
-        f"<li>{text(day_of(x.at))}: {verdict(x.verdict_family)} {text(_number(x, region))}</li>"
+        f"<li>{text(day_of(x.at))}: {verdict(x.verdict)} {text(_number(x, region))}</li>"
         for x in reversed(last)
     )
     many = f"The last {SHOWN} of {total:,} runs" if total > SHOWN else _runs(total)
@@ -52,8 +53,7 @@ def public_record(record: RunRecord, min_cell: int, region: str = "") -> RunReco
         return record
     if rests_on_enough(
         record.estimate,
-        record.ci_low,
-        record.ci_high,
+        *_limits_of_one_look(record, record.estimate, record.ci_low, record.ci_high),
         is_share=record.unit == Unit.SHARE,
         level=record.level,
         min_cell=min_cell,
@@ -72,6 +72,17 @@ def public_record(record: RunRecord, min_cell: int, region: str = "") -> RunReco
         )
         return replace(record, estimate=value, ci_low=low, ci_high=high)
     return replace(record, estimate=None, ci_low=None, ci_high=None)
+
+
+def _limits_of_one_look(
+    record: RunRecord, value: float, low: float, high: float
+) -> tuple[float, float]:
+    """The limits that tell how many customers stand behind a share: wider ones hold at every look."""
+    is_share = record.unit == Unit.SHARE and 0 < value < 1
+    if record.interval == "fixed" or record.se is None or not is_share:
+        return low, high
+    half = quantile(record.level, 0) * record.se
+    return expit(logit(value) - half), expit(logit(value) + half)
 
 
 def _total(records: Sequence[RunRecord]) -> int:
@@ -94,12 +105,12 @@ def _number(record: RunRecord, region: str) -> str:
 
 def _turn(records: Sequence[RunRecord]) -> str:
     """Since when the verdict is what it is, and what it was before."""
-    now = records[-1].verdict_family
+    now = records[-1].verdict
     earlier = range(len(records) - 1, -1, -1)
-    other = next((i for i in earlier if records[i].verdict_family != now), None)
+    other = next((i for i in earlier if records[i].verdict != now), None)
     if other is None:
         return f"the same in {_runs(_total(records))}" if len(records) > 1 else "first run"
-    return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict_family)}"
+    return f"since {text(day_of(records[other + 1].at))}; before: {verdict(records[other].verdict)}"
 
 
 def _picture(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
@@ -118,7 +129,7 @@ def _picture(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
         for i, x in drawn
     )
     signs = "".join(
-        f'<text x="{_x(i)}" y="{_HEIGHT + 12}" text-anchor="middle">{text(SYMBOLS.get(x.verdict_family, "–"))}</text>'
+        f'<text x="{_x(i)}" y="{_HEIGHT + 12}" text-anchor="middle">{text(SYMBOLS.get(x.verdict, "–"))}</text>'
         for i, x in enumerate(records)
     )
     shade = ""
@@ -127,7 +138,7 @@ def _picture(records: Sequence[RunRecord], region: str, unit: Unit) -> str:
         top, bottom = scale.y(high), scale.y(low)
         shade = f'<rect class="cx-strip-claim" x="0" y="{top}" width="{width}" height="{max(bottom - top, 2):.1f}"/>'
     description = "; ".join(
-        f"{day_of(x.at)}: {x.verdict_family} {_number(x, region)}".rstrip() for x in records
+        f"{day_of(x.at)}: {x.verdict} {_number(x, region)}".rstrip() for x in records
     )
     return (
         f'<svg class="cx-trace" width="{width}" height="{_HEIGHT + _SIGNS}" viewBox="0 0 {width} {_HEIGHT + _SIGNS}" '

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cxresearch.claims.look_state import LookState, merge_states
 from cxresearch.errors import ReportError
 from cxresearch.report.pages.stale import marked
 from cxresearch.report.runs import ledger
@@ -83,11 +84,13 @@ class BuildResult:
         made: the pages.
         failed: what went wrong with the others.
         records: the readings that the notebooks showed, each once.
+        looks: what the next look at growing data will find; None where looks are not counted.
     """
 
     made: tuple[Made, ...] = ()
     failed: tuple[tuple[Plan, NotebookError], ...] = ()
     records: tuple[RunRecord, ...] = ()
+    looks: LookState | None = None
 
 
 def make(
@@ -162,7 +165,9 @@ def _pages(
             made.append(Made(plan, entry.title, text, entry.summary))
         except ReportError as e:
             failed.append((plan, NotebookError(f"{plan.file}: {e}")))
-    return BuildResult(tuple(made), tuple(failed), records)
+    return BuildResult(
+        tuple(made), tuple(failed), records, _looks([e.summary for e in new if e.summary])
+    )
 
 
 def entries(pages: Sequence[PublishedPage]) -> tuple[Entry, ...]:
@@ -181,6 +186,7 @@ def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tu
         of_run |= {k: docket[k] for k in ("fingerprint", "version")} | {
             k: summary[k] for k in ("data_from", "data_until", "rows_kept", "customers_kept")
         }
+        of_run["family"] = ",".join(docket["family"]["claims"])
         again: Counter[tuple[str, str]] = (
             Counter()
         )  # several parameters of one reading are several rows of it
@@ -190,6 +196,12 @@ def _records(run: Run, study: str, summaries: Sequence[Mapping[str, Any]]) -> tu
             fields = {k: v[k] for k in ledger.SCHEMA.names() if k not in of_run}
             result.setdefault((*reading, again[reading]), RunRecord(**of_run, **fields))
     return tuple(result.values())
+
+
+def _looks(summaries: Sequence[Mapping[str, Any]]) -> LookState | None:
+    """What the pages of a run leave for the next look: they look at the same data, and each at some numbers."""
+    states = [msgspec.convert(s["look"], LookState) for s in summaries if s.get("look")]
+    return reduce(merge_states, states) if states else None
 
 
 def _prefixed(say: Say, prefix: str, line: str) -> None:
@@ -266,6 +278,8 @@ def publish_result(
         if result.records:
             run.say("writing the ledger")
             moves.insert(0, ledger.prepared(run.state, result.records))
+        if result.looks is not None:
+            moves.insert(0, ledger.prepared_looks(run.state, manifest.study, result.looks))
     except BaseException:
         discard(moves)
         raise

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from cxresearch.errors import ReportError
-from cxresearch.report.pages.progress import IN_A_RUN, PROGRESS
+from cxresearch.report.pages.progress import PROGRESS
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs.commit_files import DEEPEST, LOG_SUFFIX, hold
 from cxresearch.report.runs.plan import Plan
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write
 from cxresearch.utils.limits import MEMORY, NO_LIMITS, Limits, watched
+from cxresearch.utils.notebook_progress import UNATTENDED
 from cxresearch.utils.redaction import Secrets, forms_in_text, redact_json
 from cxresearch.utils.trust import ALLOW_ENV, allowing, kernel_variables, make_private, variable
 
@@ -182,7 +183,7 @@ def _environment(at: Place, *, spark: bool) -> dict[str, str]:
             for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR")
         },
         "JUPYTER_NO_CONFIG": "1",
-        IN_A_RUN: "1",
+        UNATTENDED: "1",
         "PYTHONSAFEPATH": "1",
         "CXRESEARCH_STATE": str(at.state),
         MEMORY: f"{at.limits.memory:g}",

@@ -292,7 +292,7 @@ def _turned(run: Run, before: Sequence[RunRecord], result: BuildResult) -> None:
 
     since = changes_since((*before, *result.records), {r.claim for r in result.records})
     for change in since.changed if since else ():
-        then, now = change.before.verdict_family, change.now.verdict_family
+        then, now = change.before.verdict, change.now.verdict
         run.tell(f"{change.now.claim}: was {then}, now {now}")
 
 
