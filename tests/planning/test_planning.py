@@ -107,12 +107,12 @@ def test_simulated_companies_have_the_declarations_of_the_study(study):
 def test_the_rule_on_the_numbers_of_a_company_gives_its_verdict(pilots):
     verdicts = set()
     for made, pilot in zip(*pilots, strict=True):
-        trial = cx.evaluate(made, [CLAIM], keep=False, verdicts_only=True)[CLAIM]
+        trial = cx.evaluate(made, [CLAIM], alone=True, keep=False, verdicts_only=True)[CLAIM]
         drawn = {
             key: (SCALES[scale_of(e)][0](e.value), e.se) for key, e in pilot.estimates().items()
         }
-        assert decide_drawn(BY_ID[CLAIM], pilot, drawn, 1.0) == trial.primary.verdict
-        verdicts.add(trial.primary.verdict)
+        assert decide_drawn(BY_ID[CLAIM], pilot, drawn, 1.0) == trial.verdict_alone
+        verdicts.add(trial.verdict_alone)
     assert {"supported", "undecided"} <= verdicts
 
 
@@ -209,11 +209,11 @@ def test_an_open_verdict_quotes_the_plan(tmp_path):
     made = simulate(World(hr_household=1.05), 700, seed=2)
     made.write(tmp_path, name="a company", truth={})
     kept = cx.read_study(tmp_path)
-    before = cx.evaluate(kept, [CLAIM], verdicts_only=True)[CLAIM]
+    before = cx.evaluate(kept, [CLAIM], alone=True, verdicts_only=True)[CLAIM]
     assert before.primary.verdict == "undecided"
     assert "by simulation" not in before.primary.reason
     plan = cx.power(kept, CLAIM, truths=[2.0], customers=[700], **SMALL)
-    after = cx.evaluate(kept, [CLAIM], verdicts_only=True)[CLAIM]
+    after = cx.evaluate(kept, [CLAIM], alone=True, verdicts_only=True)[CLAIM]
     amount = f"by simulation, about {plan.needed[0]:,} customers over 24 months would decide it"
     assert amount in after.primary.reason
     assert "if the truth were 2.00" in after.primary.reason
