@@ -246,6 +246,27 @@ def early(log):
     return log.sort("at").with_columns(stars=pl.when(is_first).then(other).otherwise("stars"))
 
 
+def own(**keys):
+    """A claim of the study's own."""
+    reading = {
+        "id": "r", "label": "the number", "kind": "hazard_contrast", "primary": True, "region": "> 1",
+        "model": {"terms": ["bad"]}, "contrast": {"bad[1+]": 1},
+    }  # fmt: skip
+    return {
+        "id": "own", "statement": "s", "source": "us", "text": {"finding": "It is {estimate}."},
+        "histories": {"bad": {"use": "bad_count", "cap": 1}}, "readings": [reading | keys],
+    }  # fmt: skip
+
+
+def test_another_definition_of_a_claim_is_named(folder):
+    study = grown(folder, 450)
+    first = study.replace(claims=[own()])
+    put_in_place(*prepared_looks(study.state, "growing", tried(first).after))
+    other = tried(study.replace(claims=[own(region="> 1.2")]))
+    assert (other.look.state.sequence, other.look.state.why) == (3, "the definition of own")
+    assert other.look.alpha == pytest.approx(0.05 / 12)
+
+
 @pytest.mark.parametrize(
     ("settings", "change", "why"),
     [
@@ -254,6 +275,7 @@ def early(log):
         ({"horizon_days": 200}, None, "horizon_days"),
         ({"decision__level": 0.9}, None, "the confidence level"),
         ({"grades": "measured"}, None, "grades"),
+        ({"claims": [own()]}, None, "the claims judged together"),
         ({}, early, "rows that an earlier look had used"),
     ],
     ids=lambda x: str(x)[:20],

@@ -120,7 +120,7 @@ class EvaluationContext:
         key = key_of(claim, reading, variant)
         estimate, why = self.look.widen(key, result.estimate, result.events, result.times)
         if not why:
-            self.tuned[claim.id][key] = estimate.r * result.times**2
+            self.tuned[claim.id][key] = float(estimate.r * result.times**2)
         return replace(result, estimate=estimate, too_early=why)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
