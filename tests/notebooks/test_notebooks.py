@@ -73,6 +73,7 @@ def test_runs_from_another_folder(notebook, tmp_path, monkeypatch):
         "out",
         notebooks=(notebook.stem,),
         variables={"LOG": str(study.parent / "log.csv")},
+        parameters={"companies": 3} if notebook.stem == "planning" else None,
     )
     assert pages[0].stat().st_size > 10_000
     assert pages[0].read_text().count("<h1") == 1
