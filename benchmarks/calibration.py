@@ -39,7 +39,7 @@ LARGE = 100_000
 def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict[str, object]]:
     """Some claims on one of a world's companies."""
     study = simulate(known_world(world).world, customers, seed).study(world)
-    docket = evaluate(study, claims, verdicts_only=True)
+    docket = evaluate(study, claims, alone=True, verdicts_only=True)
     rows = []
     for trial in docket.values():
         e = trial.primary
@@ -48,7 +48,13 @@ def tried(world: str, claims: list[str], customers: int, seed: int) -> list[dict
             for k in ("value", "low", "high", "se")
         }
         rows.append(
-            {"world": world, "seed": seed, "claim": trial.claim.id, "verdict": e.verdict, **result}
+            {
+                "world": world,
+                "seed": seed,
+                "claim": trial.claim.id,
+                "verdict": e.verdict_alone,
+                **result,
+            }
         )
     return rows
 

@@ -52,7 +52,7 @@ KEYS = {
     "reading": ("reading", "estimand"),
     "primary": ("primary", "is_primary"),
     "verdict": ("verdict",),
-    "verdict_family": ("verdict_family", "adjusted_verdict"),
+    "verdict_alone": ("verdict_alone",),
     "estimate": ("estimate",),
     "low": ("ci_low",),
     "high": ("ci_high",),

@@ -109,6 +109,8 @@ EXAMPLES: dict[str, str] = {
     "moments.lead_days": "[14, 30, 60]",
     "moments.grades": '"measured"',
     "moments.lookback_days": "365",
+    "moments.value_per_customer_day": "0.85",
+    "moments.currency": '"EUR"',
     "retention.kind": '"activity"',
     "retention.start": '"signed_up"',
     "retention.end": '"cancelled"',
@@ -133,6 +135,7 @@ EXAMPLES: dict[str, str] = {
     "customers.marketing": '["acquisition", "campaign"]',
     "decision.level": "0.95",
     "decision.multiplicity": '"holm"',
+    "decision.looks": '"anytime"',
 }
 
 

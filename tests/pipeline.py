@@ -38,10 +38,18 @@ def study_of(
         "moments": {"blackout_days": settings.blackout_days},
     }
     if customers is None:
-        raw["retention"] = {"kind": "activity", "gap_days": settings.gap_days}
+        raw["retention"] = {
+            "kind": "activity",
+            "gap_days": settings.gap_days,
+            "returns": settings.returns,
+        }
         if settings.new_from is not None:
             raw["retention"]["new_from"] = settings.new_from
-        return cx.study_from(raw, interactions=frame)
+        frames = {"interactions": frame}
+        if settings.orders is not None:
+            names = {"customer": pl.String, "at": pl.Datetime("us")}
+            frames["retention"] = pl.DataFrame(settings.orders, schema=names, orient="row")
+        return cx.study_from(raw, **frames)
     who = pl.DataFrame(customers, schema=CUSTOMERS, orient="row")
     if settings.observed_until is not None:
         who = who.with_columns(pl.col("observed_until").fill_null(settings.observed_until))
@@ -52,6 +60,7 @@ def study_of(
         "defection": list(settings.defection),
         "observed_from": "observed_from",
         "observed_until": "observed_until",
+        "returns": settings.returns,
     }
     return cx.study_from(raw, interactions=frame, retention=who)
 

@@ -5,6 +5,7 @@ What a study must survive is put in on purpose: same-second contacts, contacts o
 exit, duplicates, nulls, strangers, late observation, shared clusters, names that look like numbers.
 """
 
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Any
@@ -198,6 +199,38 @@ def with_dirty_rows(random: Random, customers: list[Row], clean: int) -> list[Ro
 
 
 @st.composite
+def shops_with_orders(
+    draw: st.DrawFn, max_customers: int = 12, max_contacts: int = 40, max_orders: int = 30
+) -> Study:
+    """Draw (contacts, no customers, settings) of an activity study whose orders are a table of their own.
+
+    Orders and contacts often fall on one day or one second; some customers have only one of both.
+
+    Args:
+        draw: Given by Hypothesis.
+        max_customers: The most customers.
+        max_contacts: The most contacts in the log.
+        max_orders: The most orders.
+    """
+    contacts, _, settings = draw(activity_studies(False, max_customers, max_contacts))
+    random = Random(draw(st.integers(0, 2**32 - 1)))
+    known = [c for c in contacts if c["customer"] is not None and c["at"] is not None]
+    orders: list[tuple[str | None, datetime | None]] = []
+    gap = settings.gap_days or 1
+    while len(orders) < random.randrange(2, max_orders):
+        near = random.choice(known)
+        name = random.choice((near["customer"], near["customer"], random.choice(NAMES)))
+        at = near["at"]
+        for _ in range(random.choice((1, 2, 4))):
+            orders.append((name, at))
+            at = at + timedelta(days=random.choice((0, 0, 1, gap - 1, gap, gap + 1)))
+            at = datetime.combine(at.date(), random.choice(CLOCKS))
+    orders += [(None, known[0]["at"]), (known[0]["customer"], None)]
+    guaranteed = (known[0]["customer"], datetime.combine(day(60), CLOCKS[0]))
+    return contacts, [], replace(settings, orders=(*orders, guaranteed))
+
+
+@st.composite
 def activity_studies(
     draw: st.DrawFn, degenerate: bool = False, max_customers: int = 14, max_contacts: int = 60
 ) -> Study:
@@ -244,3 +277,33 @@ def activity_studies(
     contacts = guaranteed + with_dirt(random, contacts, max_contacts - len(guaranteed))
     random.shuffle(contacts)
     return contacts, [], settings
+
+
+@st.composite
+def won_back_studies(draw: st.DrawFn) -> Study:
+    """Draw (contacts, customers, settings) in which customers who left come back, once or twice.
+
+    They come back on the next day (a renewal), a day later, or after weeks; sometimes in another segment. Contacts fall
+    on the days on which a relation begins or ends, and between two of them.
+
+    Args:
+        draw: Given by Hypothesis.
+    """
+    contacts, customers, settings = draw(contract_studies(max_customers=8, max_contacts=30))
+    random = Random(draw(st.integers(0, 2**32 - 1)))
+    later: list[Row] = []
+    for row in customers:
+        end, start = row["end"], row["start"]
+        while end is not None and start is not None and end > start and random.random() < 0.7:
+            begin = end + timedelta(days=random.choice((1, 2, 2, 10, 30)))
+            stay = random.choice((None, 1, 5, 20, 60))
+            again = row | {"start": begin, "observed_from": None, "observed_until": None}
+            again |= {"end": None if stay is None else begin + timedelta(days=stay)}
+            again |= {"segment": random.choice((row["segment"], *SEGMENTS))}
+            later.append(again)
+            for when in (end, end + timedelta(days=1), begin, begin + timedelta(days=3)):
+                if row["customer"] is not None and random.random() < 0.6:
+                    contacts.append(contact(random, row["customer"], when))
+            start, end = begin, again["end"]
+    random.shuffle(contacts)
+    return contacts, [*customers, *later], replace(settings, returns="new_spell")

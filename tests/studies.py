@@ -10,6 +10,8 @@ from cxresearch.worlds import Simulated, World, simulate
 
 SECTIONS: dict[str, Any] = {
     "study": {"name": "a world"},
+    # most tests look at a claim by itself; with another method all claims of the study are tried as well
+    "decision": {"multiplicity": "none"},
     "interactions": {"score": "stars", "scale": [1, 5]},
     "moments": {"exclude": "touchpoint = 'cancellation'"},
     "retention": {

@@ -1,6 +1,7 @@
 """Random studies, from raw rows to flows and estimates, against plain loops that share nothing with the pipeline."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,12 +20,18 @@ from cxresearch.histories import (
     last_grade,
 )
 from cxresearch.histories.base import DayClock
-from cxresearch.risk.episodes import clock_of, episodes, since, timeline, until
+from cxresearch.risk.episodes import clock_of, episodes, timeline
 from cxresearch.risk.matched import matched_table
 from cxresearch.risk.table import risk_table
+from cxresearch.risk.transitions import since, until
 from tests.pipeline import flows_of, records_of
 from tests.reference import oracle
-from tests.small_studies import activity_studies, contract_studies
+from tests.small_studies import (
+    activity_studies,
+    contract_studies,
+    shops_with_orders,
+    won_back_studies,
+)
 
 ENGINES = ("polars", "polars-lazy", pytest.param("duckdb", marks=pytest.mark.slow))
 OURS = {
@@ -138,6 +145,25 @@ def test_contacts_alone(engine, study):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@given(study=shops_with_orders())
+def test_orders_in_a_table_of_their_own(engine, study):
+    contacts, settings = study[0], study[-1]
+    records = kept(contacts, None, settings, engine)
+    if records is None:
+        return
+    for ours, theirs in (("contact", "contact"), ("tenure", "day")):
+        table = risk_table(episodes(records, OURS, clock=clock_of(records.study, ours)))
+        assert flows_of(table) == plain(
+            oracle.activity_flows(contacts, settings, THEIRS, clock=theirs)
+        )
+    rows = oracle.read_activity(contacts, settings)[0].contact_rows
+    assert dict(records.audit.kept)["interactions"] == rows["kept"]
+    for name, n in (("interactions", len(contacts)), ("retention", len(settings.orders))):
+        rejected = sum(f.rows for f in records.audit.findings if f.table == name)
+        assert dict(records.audit.read)[name] == n == dict(records.audit.kept)[name] + rejected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @given(study=activity_studies())
 def test_since_the_first_bad_moment_of_contacts_alone(engine, study):
     """What three-strikes and one-strike are counted from: lapses, with a later bad moment competing or not."""
@@ -157,6 +183,70 @@ def test_since_the_first_bad_moment_of_contacts_alone(engine, study):
             exclusions.get("reached bad 3+ on the same day as 1", 0)
             == aside["third on the first day"]
         )
+
+
+def since_first(records, contacts, customers, settings, *, fixed=()):
+    """Compare what is counted from the first bad moment on, of customers who may come back."""
+    whole = episodes(
+        records, {"bad": bad_count(3)}, fixed=fixed, clock=DayClock(), observed_from_start=True
+    )
+    for competing in (True, False):
+        eps = since(whole, "bad", "1", exclude_from="3+")
+        exclusions = {a.reason: a.customers for a in eps.exclusions}
+        if competing:
+            eps = until(eps, "bad", "3+", "third bad moment")
+        flows, aside = oracle.since_first_bad(
+            contacts, customers, settings, competing=competing, segment=bool(fixed)
+        )
+        assert flows_of(risk_table(eps)) == plain(flows)
+        for ours, theirs in (
+            ("left on the day they reached bad 1", "left on the day"),
+            ("reached bad 3+ on the same day as 1", "third on the first day"),
+            ("had reached bad 1 before they came back", "before they came back"),
+        ):
+            assert exclusions.get(ours, 0) == aside[theirs]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=won_back_studies())
+def test_won_back_contracts(engine, study):
+    contacts, customers, settings = study
+    records = kept(contacts, customers, settings, engine)
+    if records is None:
+        return
+    table = risk_table(episodes(records, OURS, fixed=("segment",)))
+    assert flows_of(table) == plain(
+        oracle.flows(contacts, customers, settings, THEIRS, segment=True)
+    )
+    since_first(records, contacts, customers, settings, fixed=("segment",))
+    everyone = oracle.read_contract(contacts, customers, settings)
+    findings = records.audit.findings
+    for name, rows, counts in (
+        ("interactions", contacts, everyone.contact_rows),
+        ("retention", customers, everyone.customer_rows),
+    ):
+        assert dict(records.audit.kept)[name] == counts["kept"]
+        assert sum(f.rows for f in findings if f.table == name) == len(rows) - counts["kept"]
+    again = sum(customer.relation == 1 for customer in everyone.customers)
+    assert records.audit.fact("customers who came back").count == again
+    assert records.audit.fact("relations").count == len(everyone.customers)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(study=activity_studies() | shops_with_orders())
+def test_customers_who_come_back_after_a_lapse(engine, study):
+    contacts, settings = study[0], replace(study[-1], returns="new_spell")
+    records = kept(contacts, None, settings, engine)
+    if records is None:
+        return
+    for ours, theirs in (("contact", "contact"), ("tenure", "day")):
+        table = risk_table(episodes(records, OURS, clock=clock_of(records.study, ours)))
+        assert flows_of(table) == plain(
+            oracle.activity_flows(contacts, settings, THEIRS, clock=theirs)
+        )
+    since_first(records, contacts, [], settings)
+    everyone = oracle.read_activity(contacts, settings)[0].customers
+    assert records.audit.fact("relations").count == len(everyone)
 
 
 @given(study=contract_studies())

@@ -24,9 +24,12 @@ from tests.engine_names import ENGINES as TRIED
 
 ENGINES = [name for name in TRIED if name != "polars-lazy"]
 CLAIM = "three-strikes"
+# with another method for several claims, all that the study can try are tried with each
 STUDY = """
 [study]
 id = "small"
+[decision]
+multiplicity = "none"
 [interactions]
 source = "interactions.parquet"
 score = "stars"
@@ -47,7 +50,7 @@ VERDICT_KEYS = {
     "reading",
     "primary",
     "verdict",
-    "verdict_family",
+    "verdict_alone",
     "reason",
     "estimate",
     "ci_low",
@@ -230,7 +233,8 @@ def test_warnings_stand_before_the_verdicts(study):
 
 
 def keys_of(result):
-    assert set(result) == {"study", "fingerprint", "version", "warnings", "verdicts"}
+    above = {"study", "fingerprint", "version", "family", "look", "warnings"}
+    assert set(result) == {*above, "verdicts"}
     for verdict in result["verdicts"]:
         assert set(verdict) == VERDICT_KEYS
         assert verdict["verdict"] in ("supported", "contradicted", "undecided", "not testable")

@@ -181,7 +181,9 @@ def test_a_claim_of_a_studys_own_is_tried_without_a_file(records):
     }
     study = records.study.replace(claims=[entry])
     assert records.study.claims == ()
-    trial = cx.evaluate(study, ["busy-stay"], verdicts_only=True, keep=False)["busy-stay"]
+    trial = cx.evaluate(study, ["busy-stay"], alone=True, verdicts_only=True, keep=False)[
+        "busy-stay"
+    ]
     assert trial.primary.estimate.value > 0
 
 

@@ -124,8 +124,8 @@ def test_what_has_many_fields_is_built_by_keyword():
 
 FLOW = (
     "errors", "utils", "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore",
-    "silences", "curves", "claims", "journey", "charts", "worlds", "drafting", "report", "cli_streams", "cli_values",
-    "cli_options", "cli",
+    "silences", "curves", "claims", "panel", "journey", "worlds", "planning", "charts", "drafting", "report",
+    "cli_streams", "cli_values", "cli_options", "cli_planning", "cli",
     "__main__", "__init__",
 )  # fmt: skip
 
@@ -205,7 +205,7 @@ def test_every_public_name_has_an_example_with_output(space, name):
 def test_public_names_are_sorted_and_complete():
     assert list(cx.__all__) == sorted(cx.__all__)
     assert set(cx.__all__) < set(dir(cx))
-    assert len(cx.__all__) <= 30
+    assert len(cx.__all__) <= 36
     with pytest.raises(AttributeError, match="no attribute 'audti'"):
         cx.audti  # noqa: B018
 

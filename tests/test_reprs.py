@@ -51,7 +51,7 @@ def made(records):
         complaint=cx.histories.age_since("complaint", (90,)),
         observed_from_start=True,
     )
-    docket = cx.evaluate(records, claims=["bad-moments-drive-away"])
+    docket = cx.evaluate(records, claims=["bad-moments-drive-away"], alone=True)
     claim = next(iter(claims_of(())))
     hostile = type(claim)(
         **{f: getattr(claim, f) for f in claim.__struct_fields__}

@@ -160,7 +160,9 @@ def results(tmp_path_factory):
     )
     matched = matched_table(eps, "bad", "1", "recent", exclude_from="3+")
     agents = agent_table(records, "agent", ("touchpoint", "month"))
-    docket = cx.evaluate(records, claims=["bad-moments-drive-away", "public-posting"], keep=False)
+    docket = cx.evaluate(
+        records, claims=["bad-moments-drive-away", "public-posting"], alone=True, keep=False
+    )
     shop = cx.read_records(
         cx.study_from(
             {
@@ -174,8 +176,8 @@ def results(tmp_path_factory):
     poorer = study.replace(cluster=None, marketing=())
     middle = date(1970, 1, 1) + timedelta(days=(records.window.first + records.window.last) // 2)
     made = (
-        cx.evaluate_by(records, "segment", ["bad-moments-drive-away"], verdicts_only=True),
-        cx.evaluate_change(records, middle, ["bad-moments-drive-away"], verdicts_only=True),
+        cx.evaluate_by(records, "segment", ["bad-moments-drive-away"], alone=True, verdicts_only=True),
+        cx.evaluate_change(records, middle, ["bad-moments-drive-away"], alone=True, verdicts_only=True),
         rank_missing_columns(poorer), cx.silences.gaps(shop), own, own_gaps(own, {"bad": 1}, {"bad": 1}),
         cx.audit(study.replace(exclude="touchpoint = 'nowhere'")),
         eps, table, matched, agents, docket, excess(matched, 90), cx.check_claims(records),

@@ -127,7 +127,7 @@ def things():
     )
     records = cx.read_records(study)
     table = cx.risk_table(records, strata=["segment"], bad=cx.bad_count(1))
-    docket = cx.evaluate(records, ["three-strikes"])
+    docket = cx.evaluate(records, ["three-strikes"], alone=True)
     trial = docket["three-strikes"]
     return {
         "study": study,

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -99,24 +99,45 @@ def try_claims(job: Job) -> list[Row]:
     with TemporaryDirectory(prefix="hostile-") as folder:
         try:
             study = cx.read_study(make_study(job, Path(folder)))
-            docket = cx.evaluate(study, list(job.claims), verdicts_only=True, keep=False)
+            docket = cx.evaluate(
+                study, list(job.claims), alone=True, verdicts_only=True, keep=False
+            )
         except Exception as error:  # a long run goes on; the summary counts it
             reason = f"{type(error).__name__}: {error}".replace("\n", " ")
             rows = [{"claim": c, "verdict": "error", "reason": reason} for c in job.claims]
         else:
-            rows = [row_of(trial) for trial in docket.values()]
+            rows = [row_of(trial, together) for trial, together in judged(docket)]
     seconds = f"{time.perf_counter() - begun:.1f}"
     return [{**shared, **row, "seconds": seconds} for row in rows]
 
 
-def row_of(trial: Any) -> Row:
-    """What is kept of a trial."""
+def judged(docket: Any) -> Iterator[tuple[Any, str]]:
+    """Each trial, and its verdict with the claims of the docket judged together: no others are tried here."""
+    from cxresearch.claims.family import Family
+    from cxresearch.claims.verdict_corrections import adjust_multiplicity
+
+    family = Family(claims=tuple(docket), method="holm")
+    own = [
+        replace(t, readings=(replace(t.primary, verdict=t.verdict_alone), *t.readings[1:]))
+        for t in docket.values()
+    ]
+    together = adjust_multiplicity(own, family, 1 - docket.level)
+    return zip(own, (t.verdict for t in together), strict=True)
+
+
+def row_of(trial: Any, together: str) -> Row:
+    """What is kept of a trial.
+
+    Args:
+        trial: with its own verdict.
+        together: its verdict with the other claims.
+    """
     primary = trial.primary
     estimate = primary.estimate
     return {
         "claim": trial.claim.id,
         "verdict": primary.verdict,
-        "verdict_family": primary.verdict_family,
+        "verdict_family": together,
         "estimate": _text(estimate and estimate.value),
         "low": _text(estimate and estimate.low),
         "high": _text(estimate and estimate.high),

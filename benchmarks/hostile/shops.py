@@ -29,6 +29,7 @@ from benchmarks.hostile.simulate import (
 
 BEFORE = 400  # days simulated before the log begins
 JANUARY = 31
+DECEMBER = 335  # day of the year on which it begins, from 0 on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +57,20 @@ class Shop:
         last_contacts: see there.
         last_answered: factor of the odds that these are graded.
         temperament: log odds of a bad grade and log hazard of lapsing, per unit of a trait.
+        rhythm: days between the boxes of a subscription, for everybody; None where customers come when they like.
+        at_christmas: share of customers who come in December only.
+        christmas_bad: factor of the odds of a bad grade of these.
+        programme: first day of a loyalty programme, contacts that one must have had to join, share of those who join at
+            a contact, and for members the factors of the hazard of lapsing, of gaps, and of the odds of a bad grade;
+            None is none.
+        follow_ups: contacts that each bad one brings about in the week after it, such as a return and a refund; nobody
+            lapses before they are over.
         shares: of bad, neutral and good contacts.
         answered: share of contacts that are graded.
         days: length of the log.
         customers: how many there are, unless asked otherwise.
         gap_days: what the study takes for a lapse.
+        horizon_days: of incidences.
         moments: keys for the section ``[moments]`` of the study file, written where asked for.
         is_beyond_reach: whether nothing in the data can tell what happens from effects of moments.
     """
@@ -85,11 +95,17 @@ class Shop:
     last_contacts: int = 1
     last_answered: float = 1.0
     temperament: tuple[float, float] = (0.0, 0.0)
+    rhythm: int | None = None
+    at_christmas: float = 0.0
+    christmas_bad: float = 1.0
+    programme: tuple[int, int, float, float, float, float] | None = None
+    follow_ups: int = 0
     shares: tuple[float, float, float] = (0.16, 0.3, 0.54)
     answered: float = 0.92
     days: int = 1095
     customers: int = 3000
     gap_days: int = 180
+    horizon_days: int = 365
     moments: dict[str, str | int | list[int]] = field(default_factory=dict)
     is_beyond_reach: bool = False
 
@@ -142,12 +158,15 @@ def simulate_shop(
     limit = traits.exponential(size=n)
     day = traits.integers(-BEFORE, shop.days - shop.gap_days, n).astype(float)
     summed, count = np.zeros(n), np.zeros((n, 3), np.int64)
+    habits = _Habits(shop, n, seed)
+    day = np.where(habits.is_gift, habits.next_december(day), day)
     who = np.arange(n)
     parts: list[tuple[Ints, ...]] = []
     number = 0
     while len(who):
         now = day[who].astype(np.int64)
         hazard, odds = _without_moments(shop, now, slow[who], temper[who])
+        hazard, odds = habits.at_contacts(who, now, count[who].sum(axis=1), hazard, odds)
         before = np.log(shop.bad_first) * (count[who, BAD] > 0)
         before = before + np.log(shop.good_each) * np.minimum(count[who, GOOD], 10)
         is_last = summed[who] + shop.last_contacts * hazard * np.exp(before) >= limit[who]
@@ -156,6 +175,7 @@ def simulate_shop(
         bad = shop.shares[BAD] * np.exp(odds)
         u = lots.random(len(who)) * (bad + shop.shares[NEUTRAL] + shop.shares[GOOD])
         grade = np.where(u < bad, BAD, np.where(u < bad + shop.shares[GOOD], GOOD, NEUTRAL))
+        grade = habits.graded(who, grade)
         answered = shop.answered / (1 - shop.answered) * np.where(is_last, shop.last_answered, 1)
         is_graded = lots.random(len(who)) < answered / (1 + answered)
         count[who, grade] += 1
@@ -163,7 +183,7 @@ def simulate_shop(
         effect = np.log(shop.bad_first) * (count[who, BAD] > 0)
         effect = effect + np.log(shop.bad_latest) * (grade == BAD)
         effect = effect + np.log(shop.good_each) * np.minimum(count[who, GOOD], 10)
-        summed[who] += hazard * np.exp(effect)
+        summed[who] += hazard * np.exp(effect) * habits.are_settled(who, grade)
         lapses = summed[who] >= limit[who]
         parts.append(
             (
@@ -176,8 +196,10 @@ def simulate_shop(
             )
         )
         scale = shop.pace * np.exp(slow[who]) * shop.slowing**number * _slowness(shop, now)
-        gap = lots.gamma(shop.gap_shape, scale / shop.gap_shape)
-        day[who] += 1 + gap
+        scale = scale * habits.slowness(who)
+        day[who] = habits.next_days(
+            who, day[who], lots.gamma(shop.gap_shape, scale / shop.gap_shape)
+        )
         who = who[~lapses & (day[who] < shop.days)]
         number += 1
     columns = [np.concatenate([p[k] for p in parts]) for k in range(6)]
@@ -199,6 +221,67 @@ def _without_moments(shop: Shop, now: Ints, slow: Floats, temper: Floats) -> tup
         odds += np.log(bad_factor) * is_out
         hazard *= np.where(is_out, lapse_factor, 1)
     return hazard, odds
+
+
+class _Habits:
+    """What customers of some shops do besides: gifts, boxes, a programme, contacts about a return.
+
+    Draws from a stream of its own, so that shops without them are what they were.
+
+    Attributes:
+        is_gift: shape (n,): who comes in December only.
+        member: shape (n,): who has joined the programme.
+        pending: shape (n,): contacts about a return that are still to come.
+    """
+
+    def __init__(self, shop: Shop, n: int, seed: int | Sequence[int]) -> None:
+        self._shop = shop
+        self._random = np.random.default_rng([*np.atleast_1d(seed), 7])
+        self.is_gift: Bools = self._random.random(n) < shop.at_christmas
+        self.member: Bools = np.zeros(n, bool)
+        self.pending: Ints = np.zeros(n, np.int64)
+
+    def next_december(self, day: Floats) -> Floats:
+        """A day of the next December that begins after a day."""
+        year = np.ceil((day - DECEMBER) / 365)
+        return np.asarray(
+            year * 365 + DECEMBER + self._random.integers(0, 24, len(day)), dtype=float
+        )
+
+    def at_contacts(
+        self, who: Ints, now: Ints, contacts: Ints, hazard: Floats, odds: Floats
+    ) -> tuple[Floats, Floats]:
+        """The hazard of lapsing and the log odds of a bad grade; some join the programme."""
+        odds = odds + np.log(self._shop.christmas_bad) * self.is_gift[who]
+        if self._shop.programme:
+            first, least, share, lapse, _, bad = self._shop.programme
+            joins = self._random.random(len(now)) < share
+            self.member[who] |= (now >= first) & (contacts >= least) & joins
+            hazard = hazard * np.where(self.member[who], lapse, 1)
+            odds = odds + np.log(bad) * self.member[who]
+        return hazard, odds
+
+    def graded(self, who: Ints, grade: Ints) -> Ints:
+        """Grades; what is about a return is neutral."""
+        return np.where(self.pending[who] > 0, NEUTRAL, grade)
+
+    def are_settled(self, who: Ints, grade: Ints) -> Bools:
+        """Whether the hazard of a purchase is met at a contact: when those about its return are over."""
+        begun = self._shop.follow_ups * (grade == BAD)
+        self.pending[who] = np.where(self.pending[who] > 0, self.pending[who] - 1, begun)
+        return np.asarray(self.pending[who] == 0)
+
+    def slowness(self, who: Ints) -> Floats:
+        """Factor of gaps."""
+        factor = self._shop.programme[4] if self._shop.programme else 1.0
+        return np.where(self.member[who], factor, 1.0)
+
+    def next_days(self, who: Ints, day: Floats, gap: Floats) -> Floats:
+        """The days of the next contacts, from the gaps of customers without a habit."""
+        if self._shop.rhythm is not None:
+            gap = self._shop.rhythm - 1.0 + self._random.integers(0, 3, len(who))
+        gap = np.where(self.pending[who] > 0, self._random.integers(0, 3, len(who)), gap)
+        return np.where(self.is_gift[who], self.next_december(day + 60), day + 1 + gap)
 
 
 def _summer(now: Ints) -> Floats:
@@ -241,6 +324,7 @@ def write_shop(
             first=FIRST_DAY,
             last=FIRST_DAY + timedelta(days=s.shop.days - 1),
             gap=s.shop.gap_days,
+            horizon=s.shop.horizon_days,
             moments="".join(f"{k} = {toml_value(v)}\n" for k, v in keys.items()),
         ),
         encoding="utf-8",
@@ -254,6 +338,7 @@ STUDY = """\
 [study]
 id = "{name}"
 name = "{name} (synthetic)"
+horizon_days = {horizon}
 
 [interactions]
 source = "interactions.parquet"
@@ -266,6 +351,15 @@ log_until = {last}
 kind = "activity"
 gap_days = {gap}
 """
+
+# so quick that a silence of 60 days is an end, and that eight months after the first bad contact all is settled
+THREE: dict[str, Any] = {
+    "pace": 8.0,
+    "pace_spread": 0.3,
+    "gap_days": 60,
+    "horizon_days": 240,
+    "customers": 6000,
+}
 
 SHOPS: dict[str, Shop] = {
     "shop-null": Shop(about="Grades do nothing, and nothing else happens."),
@@ -333,6 +427,71 @@ SHOPS: dict[str, Shop] = {
         bad_first=1.6,
         last_answered=0.05,
         last_contacts=2,
+    ),
+    "shop-quick-critics-null": Shop(
+        about="Quick buyers find more bad; grades do nothing.",
+        bad_by_pace=-0.6,
+        pace_spread=1.0,
+        gap_days=90,
+    ),
+    "shop-boxes": Shop(
+        about="A box every thirty days, whoever it is; those with a temper grade worse and lapse sooner.",
+        rhythm=30,
+        temperament=(0.7, 0.4),
+        gap_days=60,
+    ),
+    "shop-boxes-true": Shop(
+        about="A box every thirty days, and the first bad contact multiplies the hazard by 1.6.",
+        rhythm=30,
+        bad_first=1.6,
+        gap_days=60,
+    ),
+    "shop-gifts": Shop(
+        about="Every eighth customer buys gifts in December only, finds more bad, and comes back a year later.",
+        at_christmas=0.125,
+        christmas_bad=3.0,
+        gap_days=90,
+    ),
+    "shop-programme": Shop(
+        about="From the middle on, loyal customers join a programme: they lapse less, buy quicker and grade better.",
+        programme=(500, 4, 0.3, 0.4, 0.6, 0.4),
+    ),
+    "shop-programme-true": Shop(
+        about="The same, and the first bad contact multiplies the hazard by 1.6.",
+        programme=(500, 4, 0.3, 0.4, 0.6, 0.4),
+        bad_first=1.6,
+    ),
+    "shop-returns": Shop(
+        about="A bad purchase brings three contacts about a return; grades do nothing.",
+        follow_ups=3,
+    ),
+    "shop-returns-true": Shop(
+        about="A bad purchase brings three contacts about a return, and the first one multiplies the hazard by 1.6.",
+        follow_ups=3,
+        bad_first=1.6,
+    ),
+    "shop-three-inside": Shop(
+        about="After a first bad contact hardly anybody stays for a third one: inside the claim.",
+        lapse=0.22,
+        bad_first=2.0,
+        **THREE,
+    ),
+    "shop-three-edge": Shop(
+        about="After a first bad contact 92.5% lapse before a third one: at the edge of the claim.",
+        lapse=0.16476,
+        bad_first=2.0,
+        **THREE,
+    ),
+    "shop-three-outside": Shop(
+        about="After a first bad contact many stay for a third one: outside the claim.",
+        lapse=0.10,
+        bad_first=2.0,
+        **THREE,
+    ),
+    "shop-three-nothing": Shop(
+        about="Nearly all lapse before a third bad contact, and as many without any: grades do nothing.",
+        lapse=0.44,
+        **THREE,
     ),
     "shop-good": Shop(
         about="Every good contact multiplies the hazard of lapsing by 0.9.",

@@ -18,12 +18,14 @@ from pathlib import Path
 
 from benchmarks.hostile.families import FAMILIES
 from benchmarks.hostile.shops import SHOPS, Shop
-from benchmarks.hostile.simulate import Effects
+from benchmarks.hostile.simulate import BAD, Effects
 
 HERE = Path(__file__).parent
 LARGE = HERE / "large_runs.csv"
 HORIZON = 365  # of the claims, in days
 LATEST_START = 60  # days before the end of the log
+EDGE_OF_THREE = 0.925  # of three-strikes
+THREE_STRIKES = ("shop-three-inside", "shop-three-edge", "shop-three-outside", "shop-three-nothing")
 EDGE = 1.1  # the smallest effect that matters
 CLAIMS = (
     "bad-moments-drive-away",
@@ -93,7 +95,7 @@ def truths(family: str, large: Numbers | None = None) -> dict[str, Truth]:
         KeyError: there is no such family.
     """
     if family in SHOPS:
-        return shop_truths(SHOPS[family])
+        return shop_truths(family)
     numbers = large_numbers() if large is None else large
     case = Case(family, FAMILIES[family].effects, numbers)
     result = {claim: rule(case) for claim, rule in RULES.items()}
@@ -239,8 +241,9 @@ RULES: dict[str, Rule] = dict(
 )
 
 
-def shop_truths(shop: Shop) -> dict[str, Truth]:
+def shop_truths(name: str) -> dict[str, Truth]:
     """What is true in a shop, by claim."""
+    shop = SHOPS[name]
     null, good_null = Truth(1.0, ("supported",), "grades do nothing"), shop.good_each == 1
     result = {"first-moment": Truth(1.0, ("supported",), "planted")}
     if good_null:
@@ -261,7 +264,24 @@ def shop_truths(shop: Shop) -> dict[str, Truth]:
         result["anger-to-appreciation"] = Truth(
             shop.bad_first, ("contradicted",) if is_null else ("supported",), "planted"
         )
+    if shop.good_each == 1 and shop.bad_latest == 1 and name in THREE_STRIKES:
+        # that nine in ten leave is no support where as many leave without a bad moment
+        share = before_third(shop)
+        wrong = "contradicted" if share >= EDGE_OF_THREE and shop.bad_first > 1 else "supported"
+        result["three-strikes"] = Truth(share, (wrong,), "worked out from the definition")
     return result
+
+
+def before_third(shop: Shop) -> float:
+    """The share that lapses before a third recorded bad contact, from the first one on; for shops where all is quick.
+
+    A contact is a bad one, and seen to be, with one probability; whoever has had one lapses at each contact with
+    another, which the first and the second bad one are as well.
+    """
+    bad = shop.shares[BAD] * shop.answered
+    stays = math.exp(-shop.lapse * shop.bad_first)
+    next_bad = bad / (1 - (1 - bad) * stays)  # that the next bad one comes before the lapse
+    return 1 - (stays * next_bad) ** 2
 
 
 def lines() -> list[tuple[str, str, str, str, str]]:

@@ -10,17 +10,20 @@ The way of the data, from left to right and from top to bottom; each package has
     risk/         (start, stop] rows, and the additive tables made of them
     estimators/   tables to numbers
     claims/       numbers to verdicts
+    panel/        definitions moved, in JupyterLab
     journey/      touchpoints, levels of service, the scorecard
-    charts/       results to pictures
-    report/       notebooks to pages
-    drafting/     a study file drafted from what is in some files
     worlds/       data with a known truth
+    planning/     how much data would decide
+    charts/       results to pictures
+    drafting/     a study file drafted from what is in some files
+    report/       notebooks to pages
 
 `explore` goes from a study to a table in one call, `curves` to curves side by side; `errors` are those that a caller
 may catch, `utils` is what any part needs and none is about: files, threads, secrets, checks of arguments.
 
 The names of everyday work are here; the rest is in ``cx.histories``, ``cx.estimators``, ``cx.journey``, ``cx.charts``,
-``cx.curves``, ``cx.drafting``, ``cx.worlds`` and ``cx.errors``, which are imported when they are first used.
+``cx.curves``, ``cx.panel``, ``cx.drafting``, ``cx.worlds`` and ``cx.errors``, which are imported when they are first
+used.
 """
 
 from __future__ import annotations
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from cxresearch import estimators as estimators
     from cxresearch import histories as histories
     from cxresearch import journey as journey
+    from cxresearch import panel as panel
     from cxresearch import worlds as worlds
     from cxresearch.claims.catalogue_loader import catalogue
     from cxresearch.claims.evaluate import evaluate
@@ -44,7 +48,8 @@ if TYPE_CHECKING:
     from cxresearch.claims.observed_vs_expected import observed_vs_expected
     from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
-    from cxresearch.curves import incidence_after_bad, incidence_by_level
+    from cxresearch.claims.specification_curve import DefinitionStore, specification_curve
+    from cxresearch.curves import incidence_after_bad, incidence_by_level, predicted_retention
     from cxresearch.errors import CxResearchError, NotTestable
     from cxresearch.estimators.attributable import attributable
     from cxresearch.estimators.contrasts import contrast
@@ -52,6 +57,8 @@ if TYPE_CHECKING:
     from cxresearch.estimators.incidence import incidence
     from cxresearch.explore import audit, episodes, fit_hazard_model, risk_table
     from cxresearch.histories import bad_count, contact_count, contacts_within
+    from cxresearch.panel import what_if
+    from cxresearch.planning import power
     from cxresearch.records.audit import Audit
     from cxresearch.records.records import Records, read_records
     from cxresearch.risk.episodes import Episodes
@@ -67,7 +74,8 @@ _HOMES = {
     "claims.evaluate_change": ("evaluate_change",),
     "claims.results": ("Docket",),
     "claims.requirements": ("check_claims",),
-    "curves": ("incidence_after_bad", "incidence_by_level"),
+    "claims.specification_curve": ("DefinitionStore", "specification_curve"),
+    "curves": ("incidence_after_bad", "incidence_by_level", "predicted_retention"),
     "errors": ("CxResearchError", "NotTestable"),
     "estimators.attributable": ("attributable",),
     "estimators.contrasts": ("contrast",),
@@ -75,8 +83,10 @@ _HOMES = {
     "estimators.incidence": ("incidence",),
     "explore": ("audit", "episodes", "fit_hazard_model", "risk_table"),
     "histories": ("bad_count", "contact_count", "contacts_within"),
+    "panel": ("what_if",),
     "risk.episodes": ("Episodes",),
     "risk.table": ("RiskTable",),
+    "planning": ("power",),
     "study": ("Study", "read_study", "study_from"),
     "records.audit": ("Audit",),
     "records.records": ("Records", "read_records"),
@@ -90,6 +100,7 @@ _NAMESPACES = (
     "estimators",
     "histories",
     "journey",
+    "panel",
     "silences",
     "worlds",
 )
@@ -97,6 +108,7 @@ _NAMESPACES = (
 __all__ = [
     "Audit",
     "CxResearchError",
+    "DefinitionStore",
     "Docket",
     "Episodes",
     "NotTestable",
@@ -121,10 +133,14 @@ __all__ = [
     "incidence_after_bad",
     "incidence_by_level",
     "observed_vs_expected",
+    "power",
+    "predicted_retention",
     "read_records",
     "read_study",
     "risk_table",
+    "specification_curve",
     "study_from",
+    "what_if",
 ]
 
 

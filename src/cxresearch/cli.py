@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from cxresearch import cli_options as options
+from cxresearch.cli_planning import power, specifications
 from cxresearch.cli_streams import (
     escape_json,
     fail,
-    inert,
     open_streams,
     say,
     settle_streams,
+    step_and_log,
+    step_line,
     write,
 )
 from cxresearch.cli_values import (
@@ -110,6 +111,10 @@ class _Commands(click.Group):
 @click.version_option(package_name="cxresearch")
 def main() -> None:
     """Customer-experience claims on trial against your own data."""
+
+
+main.add_command(power)
+main.add_command(specifications)
 
 
 @main.command()
@@ -256,6 +261,12 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
 )
 @click.option("--long", "is_long", is_flag=True, help="Print each verdict in sentences.")
 @click.option(
+    "--alone",
+    "is_alone",
+    is_flag=True,
+    help="Try nothing but each --claim, at the error divided by the number of all claims.",
+)
+@click.option(
     "--by",
     metavar="COVARIATE",
     help="Try the claims on each level of it by themselves, such as segment.",
@@ -291,11 +302,14 @@ def evaluate(
     until: date | int | None,
     *,
     is_long: bool,
+    is_alone: bool,
 ) -> None:
-    """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook."""
-    from cxresearch.claims.catalogue_loader import claims_of
+    """Try claims on a study: verdicts as a table, in sentences, as JSON, CSV or a workbook.
+
+    All claims whose columns the study has are judged together, whichever are asked for, so that a claim has the same
+    verdict here and on every page. The others are tried the first time, and then taken from what was kept.
+    """
     from cxresearch.claims.evaluate import evaluate as tried
-    from cxresearch.claims.evaluate import number_trials
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.evaluate_change import evaluate_change
     from cxresearch.claims.verdict_table import spreadsheet_tables, verdict_table
@@ -310,21 +324,27 @@ def evaluate(
     for file in (None if is_piped else json_file, csv_file, xlsx_file):
         if file is not None:
             check_writable(file)
-    total = len(set(claims)) or len(claims_of(loaded.claims))
     chosen = list(claims) or None
     result: Docket | SegmentDockets | ChangeDockets
     if since is not None:
         result = changed = evaluate_change(
-            loaded, since, chosen, until=until, engine=engine, progress=_progress()
+            loaded,
+            since,
+            chosen,
+            until=until,
+            engine=engine,
+            alone=is_alone,
+            progress=step_line(),
         )
         printed = changed.to_text() if is_long else str(changed)
     elif by is None:
-        numbered = number_trials(_progress(), total)
-        result = docket = tried(loaded, chosen, engine=engine, progress=numbered)
+        result = docket = tried(loaded, chosen, engine=engine, alone=is_alone, progress=step_line())
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         printed = str(docket) if is_long else verdict_table(docket, width)
     else:
-        result = segments = evaluate_by(loaded, by, chosen, engine=engine, progress=_progress())
+        result = segments = evaluate_by(
+            loaded, by, chosen, engine=engine, alone=is_alone, progress=step_line()
+        )
         printed = segments.to_text() if is_long else str(segments)
     if not is_piped:
         say(printed)
@@ -383,6 +403,12 @@ def evaluate(
     is_flag=True,
     help="Write each page as a PDF, too; needs Chromium, Chrome or Edge.",
 )
+@click.option(
+    "--mail",
+    "as_mail",
+    is_flag=True,
+    help="Write the summary as the body of a mail, too, in HTML and as text.",
+)
 @options.define
 @options.engine
 @options.state
@@ -400,22 +426,26 @@ def report(
     force: bool,
     wait: float,
     as_pdf: bool,
+    as_mail: bool,
     limits: Limits,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index.
 
     The notebooks are verdicts (all claims on trial), explore (a look at the data), journey (the journey and where it
-    hurts) and claim (one claim in depth: a page for each --claim).
+    hurts), claim (one claim in depth: a page for each --claim) and planning (how much data would decide it, and
+    what other definitions give: likewise).
 
     A page for which nothing has changed stays. A page that cannot be made again stays too, marked as not up to date,
     and the exit status is 1.
     """
+    from cxresearch.report.runs.build import mail
     from cxresearch.report.runs.pdf import browser, pdf
     from cxresearch.report.runs.plan import from_text
     from cxresearch.report.runs.run import report as run
+    from cxresearch.report.runs.run import state_of
 
     given_parameters = from_text(parameters)
-    progress, tell = _log()
+    progress, tell = step_and_log()
     if as_pdf:
         browser()  # a missing browser is an error before the long work, not after it
     pages = run(
@@ -438,6 +468,9 @@ def report(
         if as_pdf:
             progress(f"printing {page.name}")
             say(pdf(page, page.with_suffix(".pdf")))
+    if as_mail:
+        for file in mail(state_of(study, state), out, tell):
+            say(file)
 
 
 @main.command()
@@ -501,34 +534,3 @@ def _quarantine(result: Audit, study: Study, file: Path) -> None:
     check_state(study.state)
     for path in result.write_quarantine(folder_of(file, study.state, "quarantine")):
         say(f"quarantined rows: {path}", err=True)
-
-
-def _log() -> tuple[Callable[[str], None], Callable[[str], None]]:
-    """For each step, and for what is to be read afterwards: on a terminal one line is overwritten and the other stays.
-
-    In a log both are plain lines that begin with the time.
-    """
-    if not sys.stderr.isatty():
-        return _dated, _dated
-    step = _progress()
-
-    def stays(line: str) -> None:
-        from tqdm import tqdm
-
-        tqdm.write(inert(f"cxresearch: {line}"), file=sys.stderr)
-
-    return step, stays
-
-
-def _dated(line: str) -> None:
-    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
-
-
-def _progress() -> Callable[[str], None]:
-    """A line that is overwritten on a terminal, plain lines in a log."""
-    if not sys.stderr.isatty():
-        return lambda line: say(f"cxresearch: {line}", err=True)
-    from tqdm import tqdm
-
-    bar = tqdm(bar_format="{desc} {elapsed}", leave=False, file=sys.stderr)
-    return lambda line: bar.set_description_str(inert(line), refresh=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NoReturn
 from unicodedata import category
 
@@ -100,3 +102,34 @@ def _units(character: str) -> tuple[int, ...]:
     if code < 0x10000:
         return (code,)
     return 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF)
+
+
+def step_and_log() -> tuple[Callable[[str], None], Callable[[str], None]]:
+    """For each step, and for what is to be read afterwards: on a terminal one line is overwritten and the other stays.
+
+    In a log both are plain lines that begin with the time.
+    """
+    if not sys.stderr.isatty():
+        return _dated, _dated
+    step = step_line()
+
+    def stays(line: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(inert(f"cxresearch: {line}"), file=sys.stderr)
+
+    return step, stays
+
+
+def _dated(line: str) -> None:
+    say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {' '.join(line.split())}", err=True)
+
+
+def step_line() -> Callable[[str], None]:
+    """A line that is overwritten on a terminal, plain lines in a log."""
+    if not sys.stderr.isatty():
+        return lambda line: say(f"cxresearch: {line}", err=True)
+    from tqdm import tqdm
+
+    bar = tqdm(bar_format="{desc} {elapsed}", leave=False, file=sys.stderr)
+    return lambda line: bar.set_description_str(inert(line), refresh=True)

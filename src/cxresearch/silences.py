@@ -26,7 +26,7 @@ from cxresearch.records.lapses import (
 from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 __all__ = ["Gaps", "Silence", "gaps"]
 
@@ -56,7 +56,7 @@ class Silence(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Gaps(Result):
+class Gaps(Result, Drawable):
     """How many customers come back after a silence.
 
     Attributes:

@@ -60,7 +60,7 @@ def tried(company, claims=tuple(ENTRIES), **moments):
         "moments": STUDY["moments"] | moments,
     }
     study = cx.study_from(settings, interactions=log, retention=people)
-    return cx.evaluate(study, list(claims))
+    return cx.evaluate(study, list(claims), alone=True)
 
 
 @pytest.fixture(scope="module")

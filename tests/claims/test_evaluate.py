@@ -140,13 +140,14 @@ def same_dockets(here, other):
 @pytest.mark.slow
 def test_documented_json(harm):
     result = json.loads(harm.to_json())
-    assert list(result) == ["study", "fingerprint", "version", "warnings", "verdicts"]
+    above = ["study", "fingerprint", "version", "family", "look", "warnings"]
+    assert list(result) == [*above, "verdicts"]
     keys = [
         "claim",
         "reading",
         "primary",
         "verdict",
-        "verdict_family",
+        "verdict_alone",
         "reason",
         "estimate",
         "ci_low",
@@ -405,9 +406,9 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
     """Contacts in the last 90 days tell only in part who is busy; contacts so far, held equal as well, the rest."""
     claims = ["bad-moments-drive-away", "remote-touchpoints"]
     study = simulate(World(busy_stay=busy), 20_000, 5).study()
-    for trial in evaluate(study, claims, verdicts_only=True).values():
+    for trial in evaluate(study, claims, alone=True, verdicts_only=True).values():
         rows = {e.reading: e.estimate for e in trial.readings}
-        assert trial.verdict != "supported"
+        assert trial.verdict_alone != "supported"
         assert rows["adjusted"].low < 1 < rows["adjusted"].high
 
 
@@ -416,8 +417,8 @@ def test_moments_that_do_nothing_are_not_blamed_for_busy_customers(busy):
 def test_silence_is_not_blamed_for_the_habit_of_who_is_seldom_in_touch(busy, alone):
     """Silence does nothing here; contacts held equal as of 90 days before tell a habit only in part."""
     study = simulate(World(busy_stay=busy), 8_000, 5).study()
-    trial = evaluate(study, ["no-news"], verdicts_only=True)["no-news"]
-    assert (trial.association, trial.verdict) == (alone, "undecided")
+    trial = evaluate(study, ["no-news"], alone=True, verdicts_only=True)["no-news"]
+    assert (trial.association, trial.verdict_alone) == (alone, "undecided")
     [habit] = next(r for r in trial.rivals if r.id == "busy").rows
     assert (habit.estimate.low > 1) == (alone == "supported")
     assert "busy" in {r.id for r in trial.rivals_with("keeps it open")}
@@ -429,17 +430,19 @@ def test_what_tells_who_is_busy_decides_no_comparison(busy):
     """How many moments there were tells who is busy; given that, their grades tell nothing here."""
     primary = {"moments-beat-marketing": "moments-or-marketing", "latest-moment": "last-or-history"}
     study = simulate(World(busy_stay=busy), 20_000, 1).study()
-    for trial in evaluate(study, list(primary), verdicts_only=True).values():
+    for trial in evaluate(study, list(primary), alone=True, verdicts_only=True).values():
         assert trial.primary.reading == primary[trial.claim.id]
-        assert trial.verdict == "undecided"
+        assert trial.verdict_alone == "undecided"
         assert trial.primary.estimate.low < 0 < trial.primary.estimate.high
 
 
 @pytest.mark.slow
 def test_what_busy_customers_have_more_of_decides_nothing():
     study = simulate(World(busy_stay=-1.0), 20_000, 1).study()
-    trial = evaluate(study, ["silent-defection"], verdicts_only=True)["silent-defection"]
-    assert trial.verdict == "undecided"
+    trial = evaluate(study, ["silent-defection"], alone=True, verdicts_only=True)[
+        "silent-defection"
+    ]
+    assert trial.verdict_alone == "undecided"
     because = "among customers with as many bad moments in those 90 days it is "
     assert trial.primary.reason.startswith(because)
     assert trial["excess"].estimate.low > 0
@@ -448,8 +451,10 @@ def test_what_busy_customers_have_more_of_decides_nothing():
 @pytest.mark.slow
 def test_a_grade_after_another_does_nothing_where_busy_customers_stay():
     study = simulate(World(busy_stay=1.0), 4_000, 1).study()
-    trial = evaluate(study, ["anger-to-appreciation"], verdicts_only=True)["anger-to-appreciation"]
-    assert trial.verdict == "undecided"
+    trial = evaluate(study, ["anger-to-appreciation"], alone=True, verdicts_only=True)[
+        "anger-to-appreciation"
+    ]
+    assert trial.verdict_alone == "undecided"
     for reading in ("flipped-over-good-alone", trial.primary.reading):
         assert trial[reading].estimate.low < 1 < trial[reading].estimate.high
 

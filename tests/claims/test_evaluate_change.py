@@ -73,7 +73,7 @@ def test_what_was_lived_through_before_a_period_counts_in_it(records):
 
 def test_each_period_is_a_docket_and_differences_are_of_their_numbers(records):
     since = DAY_0 + timedelta(days=middle(records))
-    result = evaluate_change(records, since, CLAIMS, verdicts_only=True)
+    result = evaluate_change(records, since, CLAIMS, alone=True, verdicts_only=True)
     assert [c.claim for c in result.changes] == CLAIMS
     for change in result.changes:
         one, two = (d[change.claim].primary.estimate for d in (result.before, result.after))
@@ -98,7 +98,9 @@ def test_a_planted_change_is_found():
         records = cx.read_records(study)
         change = middle(records)
         days = (records.window.first, change - 1) if half == 0 else (change, records.window.last)
-        docket = cx.evaluate(restrict_days(records, *days), CLAIMS[:1], verdicts_only=True)
+        docket = cx.evaluate(
+            restrict_days(records, *days), CLAIMS[:1], alone=True, verdicts_only=True
+        )
         numbers.append(docket[CLAIMS[0]].primary.estimate)
     value, low, high = difference_of(*numbers, is_ratio=True)
     assert 1.5 < low < value < high

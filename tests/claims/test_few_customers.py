@@ -24,9 +24,9 @@ def trial(tmp_path_factory):
     for name in ("interactions.csv", "customers.csv"):
         (folder / name).write_bytes((GOLDEN / "few" / name).read_bytes())
     (folder / "study.toml").write_text(STUDY)
-    return cx.evaluate(cx.read_study(folder / "study.toml"), ["bad-moments-drive-away"])[
-        "bad-moments-drive-away"
-    ]
+    return cx.evaluate(
+        cx.read_study(folder / "study.toml"), ["bad-moments-drive-away"], alone=True
+    )["bad-moments-drive-away"]
 
 
 @pytest.mark.parametrize("reading", ["adjusted", "crude"])

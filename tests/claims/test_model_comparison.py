@@ -67,7 +67,7 @@ def test_what_a_study_lacks_is_said_before_anything_is_read():
     study = study_from(raw, interactions=made.interactions, retention=made.customers)
     said = "segment: its column is not named under [retention], segment"
     assert missing_requirement(parse_claim(PEOPLE), study, columns_of(study)) == said
-    (trial,) = evaluate(study, [PEOPLE["id"]]).values()
+    (trial,) = evaluate(study, [PEOPLE["id"]], alone=True).values()
     assert (trial.verdict, trial.primary.lacks) == ("not testable", said)
 
 

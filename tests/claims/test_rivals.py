@@ -107,7 +107,7 @@ def row(number, reading=CLAIM.primary):
         label="l",
         primary=True,
         verdict=decision.verdict,
-        verdict_family=decision.verdict,
+        verdict_alone=decision.verdict,
         reason=decision.reason,
         estimate=result,
         p=decision.p,
@@ -147,7 +147,7 @@ def test_supported_where_every_required_interval_is_inside(judged, facts):
     facts(unknown=0.3, other=50)
     wide = (1.5, 0.15)
     result, found = judged(INSIDE, {**NO_DIFFERENCE, LEADS[1]: wide})
-    assert result.verdict == result.verdict_family == "supported"
+    assert result.verdict == result.verdict_alone == "supported"
     required = ("already-leaving", "temperament", "who-answers", "other-exits")
     assert {status(found, r) for r in required} == {"survived"}
     assert result.p == pytest.approx(decide(interval(*wide), CLAIM.primary.claimed_region).p)
@@ -165,7 +165,7 @@ def test_supported_where_every_required_interval_is_inside(judged, facts):
 def test_any_interval_that_is_not_inside_keeps_support_open(judged, facts, rival, variant):
     facts(unknown=0.3, other=50)
     result, found = judged(INSIDE, {**NO_DIFFERENCE, variant: DOUBTFUL})
-    assert result.verdict == result.verdict_family == "undecided"
+    assert result.verdict == result.verdict_alone == "undecided"
     assert [r.id for r in found if r.status == "keeps it open"] == [rival]
     title = descriptions()[rival].title
     assert "the two go together" in result.reason
@@ -599,7 +599,7 @@ def quiet():
 def evaluated(interactions, customers, claim="bad-moments-drive-away", **moments):
     sections = SECTIONS | {"moments": SECTIONS["moments"] | moments}
     made = cx.study_from(sections, interactions=interactions, retention=customers)
-    return cx.evaluate(made, [claim], verdicts_only=True)[claim]
+    return cx.evaluate(made, [claim], alone=True, verdicts_only=True)[claim]
 
 
 def opened(trial):
@@ -623,7 +623,7 @@ def test_calls_of_customers_who_have_decided_are_not_blamed(quiet):
     trial = evaluated(pl.concat([log, calls], how="diagonal"), quiet.customers)
     assert trial.association == "supported"
     assert trial.primary.estimate.value > 1.5
-    assert trial.verdict == "undecided"
+    assert trial.verdict_alone == "undecided"
     assert "already-leaving" in opened(trial)
     leads = next(r for r in trial.rivals if r.id == "already-leaving").rows
     assert all(r.estimate.low < 1.1 for r in leads)
@@ -633,10 +633,10 @@ def test_calls_of_customers_who_have_decided_are_not_blamed(quiet):
 def test_a_short_effect_is_open_until_the_study_declares_its_lead():
     made = simulate(World(recent_ratio=4.0), 3_000, 3)
     trial = evaluated(made.interactions, made.customers)
-    assert (trial.association, trial.verdict) == ("supported", "undecided")
+    assert (trial.association, trial.verdict_alone) == ("supported", "undecided")
     assert "already-leaving" in opened(trial)
     firm = evaluated(made.interactions, made.customers, lead_days=[], grades="measured")
-    assert firm.verdict == "supported"
+    assert firm.verdict_alone == "supported"
     assert firm.primary.estimate == trial.primary.estimate
     assert len(firm.declared) == 2
 
@@ -652,7 +652,7 @@ def test_harsh_graders_who_leave_sooner_are_not_blamed_on_moments():
     who = pl.concat([named(harsh.customers, "h"), named(mild.customers, "m")])
     trial = evaluated(log, who)
     assert trial.association == "supported"
-    assert trial.verdict == "undecided"
+    assert trial.verdict_alone == "undecided"
     assert "temperament" in opened(trial)
     rows = next(r for r in trial.rivals if r.id == "temperament").rows
     assert all(r.estimate.value < trial.primary.estimate.value for r in rows)
@@ -676,12 +676,12 @@ def test_what_ends_relations_of_every_kind_shows_in_other_exits():
     log = pl.concat([named(worse.interactions, "w"), named(better.interactions, "b")])
     who = pl.concat([named(worse.customers, "w"), named(better.customers, "b")])
     trial = evaluated(log, who, lead_days=[], grades="measured")
-    assert (trial.association, trial.verdict) == ("supported", "undecided")
+    assert (trial.association, trial.verdict_alone) == ("supported", "undecided")
     assert opened(trial) == {"other-exits"}
 
 
 def test_a_lasting_effect_survives_every_rival():
     made = simulate(World(hr_bad=(1.0, 2.5, 2.5, 2.5), proneness_variance=0.1), 6_000, 3)
     trial = evaluated(made.interactions, made.customers)
-    assert trial.verdict == "supported", trial.primary.reason
+    assert trial.verdict_alone == "supported", trial.primary.reason
     assert not opened(trial)

@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from cxresearch.claims.catalogue_loader import catalogue
-from cxresearch.claims.phrases import Sentence
+from cxresearch.claims.family import Family
+from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import Reading, Requirement
 from cxresearch.claims.results import ReadingResult, Trial
 from cxresearch.claims.units import Unit
@@ -30,7 +31,7 @@ def row(reading: str, verdict: str, p: float | None = 0.01) -> ReadingResult:
         label=f"as {reading}",
         primary=reading == "own",
         verdict=verdict,
-        verdict_family=verdict,
+        verdict_alone=verdict,
         reason="",
         estimate=result,
         p=p,
@@ -69,7 +70,7 @@ def judged(
 def test_an_answer_that_turns_with_what_is_held_equal_is_open(own, crude):
     result = judged(own, sensitivity=crude)
     turned = {own, crude} == {"supported", "contradicted"}
-    assert result.verdict == result.verdict_family == ("undecided" if turned else own)
+    assert result.verdict == result.verdict_alone == ("undecided" if turned else own)
     assert ("turns with what is held equal" in result.reason) == turned
 
 
@@ -122,7 +123,7 @@ def test_what_a_contradiction_requires(own, other, asked):
         assert (result.verdict, result.p) == (own, 0.03)
     else:
         lacks = other == "not testable"
-        assert result.verdict == result.verdict_family == "undecided"
+        assert result.verdict == result.verdict_alone == "undecided"
         assert result.reason == (
             "no comparison: it lacks a control group" if lacks else "the other differs"
         )
@@ -136,32 +137,68 @@ def test_a_required_reading_contradicts_although_the_answer_turns():
     assert (result.verdict, result.reason) == ("contradicted", "the other fails")
 
 
-def test_all_claims_at_once():
-    trials = [
-        Trial(
-            claim=CLAIM,
-            readings=(row("own", "supported", p),),
-            base_rate=None,
-            naive=None,
-            sentence=Sentence(),
-        )
-        for p in (0.001, 0.02, 0.04)
-    ]
-    trials.append(
-        Trial(
-            claim=CLAIM,
-            readings=(row("own", "not testable", None),),
-            base_rate=None,
-            naive=None,
-            sentence=Sentence(),
-        )
+def tried(name: str, verdict: str, p: float | None) -> Trial:
+    """A claim of that name, before its family is allowed for."""
+    return Trial(
+        claim=replace(CLAIM, id=name),
+        readings=(row("own", verdict, p),),
+        base_rate=None,
+        naive=None,
+        sentence=Sentence("It is so."),
+        sentence_if_open=Sentence("Open: {reason}.", (("reason", Words("")),)),
     )
-    primaries = [t.primary for t in adjust_multiplicity(trials, "holm", 0.05)]
-    assert [e.p_family for e in primaries[:3]] == pytest.approx([0.004, 0.06, 0.08])
-    assert [e.verdict_family for e in primaries] == [
-        "supported",
-        "undecided",
-        "undecided",
-        "not testable",
-    ]
-    assert [e.verdict for e in primaries] == ["supported"] * 3 + ["not testable"]
+
+
+PS = {"a": 0.001, "b": 0.02, "c": 0.04, "d": None}
+TRIALS = [tried(n, "not testable" if p is None else "supported", p) for n, p in PS.items()]
+ALL = Family(claims=tuple(PS), method="holm")
+
+
+def test_all_claims_at_once():
+    result = adjust_multiplicity(TRIALS, ALL, 0.05)
+    assert [t.primary.p_family for t in result[:3]] == pytest.approx([0.004, 0.06, 0.08])
+    assert [t.verdict for t in result] == ["supported", "undecided", "undecided", "not testable"]
+    assert [t.verdict_alone for t in result] == ["supported"] * 3 + ["not testable"]
+    assert str(result[0].sentence) == "It is so."
+    why = "by itself it is supported, but not with 4 claims judged together"
+    assert (str(result[1].sentence), result[1].primary.reason) == (f"Open: {why}.", why)
+
+
+def test_a_claim_whose_columns_are_missing_is_not_in_the_family():
+    family = Family(claims=("a", "b", "c"), method="holm")
+    result = adjust_multiplicity(TRIALS, family, 0.05)
+    assert [t.primary.p_family for t in result] == [*map(pytest.approx, (0.003, 0.04, 0.04)), None]
+
+
+def test_members_that_were_not_tried_count_as_not_testable():
+    part = adjust_multiplicity(TRIALS[:2], ALL, 0.05)
+    assert [t.primary.p_family for t in part] == pytest.approx([0.004, 0.06])
+
+
+def test_alone_is_never_easier_than_together():
+    alone = Family(claims=tuple(PS), method="holm", is_alone=True)
+    result = [adjust_multiplicity([t], alone, 0.05)[0] for t in TRIALS]
+    assert [t.primary.p_family for t in result] == [*map(pytest.approx, (0.004, 0.08, 0.16)), None]
+    assert [t.verdict for t in result] == ["supported", "undecided", "undecided", "not testable"]
+    assert "as one of 4 claims, at the level of the study divided by 4" in str(result[1].sentence)
+
+
+def test_without_a_method_each_verdict_is_its_own():
+    none = Family(claims=tuple(PS), method="none")
+    result = adjust_multiplicity(TRIALS, none, 0.05)
+    assert [t.verdict for t in result] == [t.verdict_alone for t in result]
+    assert [t.primary.p_family for t in result] == list(PS.values())
+
+
+def test_segments_multiply_the_family():
+    family = Family(claims=("a", "b"), method="holm", groups=2)
+    result = adjust_multiplicity([*TRIALS[:2], *TRIALS[:2]], family, 0.05)
+    assert [t.primary.p_family for t in result] == pytest.approx([0.004, 0.04, 0.004, 0.04])
+
+
+def test_what_is_decided_without_an_error_of_its_own_is_open_in_a_family():
+    blank = tried("a", "contradicted", None)
+    assert adjust_multiplicity([blank], Family(claims=("a",), method="holm"), 0.05)[0].verdict == (
+        "contradicted"
+    )
+    assert adjust_multiplicity([blank, TRIALS[1]], ALL, 0.05)[0].verdict == "undecided"

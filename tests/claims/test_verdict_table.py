@@ -18,7 +18,7 @@ CLAIMS = ["household-contagion", "bad-moments-drive-away", "public-posting"]
 def docket():
     made = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1)
     study = made.study().replace(cluster=None)
-    return cx.evaluate(study, CLAIMS, keep=False, verdicts_only=True)
+    return cx.evaluate(study, CLAIMS, alone=True, keep=False, verdicts_only=True)
 
 
 def test_a_line_per_claim(docket):
@@ -26,15 +26,15 @@ def test_a_line_per_claim(docket):
     assert lines[1] == count_verdicts(docket)
     assert lines[3].split() == ["claim", "verdict", "number", "base", "rate", "why"]
     for trial in docket.values():
-        line = next(x for x in lines[4:] if x.split()[1] == trial.claim.id)
+        line = next(x for x in lines[3:] if x.split()[1] == trial.claim.id)
         assert trial.verdict in line
         assert estimate_text(trial.primary) in line
-    assert len(lines) == 4 + len(CLAIMS)
+    assert len(lines) == 6 + len(CLAIMS)
 
 
 def test_what_cannot_be_tried_comes_last_and_says_what_it_lacks(docket):
     assert docket["household-contagion"].verdict == "not testable"
-    last = verdict_table(docket).splitlines()[-1]
+    last = verdict_table(docket).splitlines()[-3]
     assert last.startswith("–  household-contagion")
     assert "lacks households" in last
 
@@ -47,7 +47,7 @@ def test_counts_add_up(docket):
 
 @pytest.mark.parametrize("width", [20, 100, 140])
 def test_lines_fit_a_terminal(docket, width):
-    lines = verdict_table(docket, width).splitlines()[3:]
+    lines = verdict_table(docket, width).splitlines()[3:-2]
     room = lines[0].index("why")
     assert all(len(line) <= max(width, room + 24) for line in lines)
 

@@ -75,6 +75,41 @@ def test_slow_buyers_find_more_bad_and_lapse_no_sooner():
     assert rate(s, is_bad) / rate(s, ~is_bad) == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.parametrize("name", truth_module.THREE_STRIKES)
+def test_who_lapses_before_a_third_bad_contact_is_what_the_definition_says(name):
+    s = simulate_shop(SHOPS[name], 7, 20_000)
+    bad, begins = s.grade == BAD, np.r_[True, s.customer[1:] != s.customer[:-1]]
+    start = np.flatnonzero(begins)[np.cumsum(begins) - 1]
+    so_far = np.cumsum(bad) - (np.cumsum(bad) - bad)[start]
+    # those who had the first one early enough for all to be settled by the end of the log
+    firsts = bad & (so_far == 1) & (s.day < s.shop.days - 200)
+    third = set(s.customer[bad & (so_far == 3)])
+    share = 1 - np.isin(s.customer[firsts], list(third)).mean()
+    assert share == pytest.approx(truths(name)["three-strikes"].value, abs=0.006)
+
+
+def test_habits_of_shops_are_planted():
+    s = simulate_shop(SHOPS["shop-returns-true"], 8, 12_000)
+    same = s.customer[1:] == s.customer[:-1]
+    after_bad = (s.true_grade[:-1] == BAD)[same]
+    assert np.diff(s.day)[same][after_bad].max() <= 3
+    assert not s.lapses[s.true_grade == BAD].any()
+    s = simulate_shop(SHOPS["shop-gifts"], 8, 12_000)
+    year = s.day % 365
+    is_december = (year >= 335) & (year < 359)
+    only = np.bincount(s.customer, ~is_december, minlength=s.customer.max() + 1) == 0
+    is_gift = only[s.customer]
+    assert (s.true_grade[is_gift] == BAD).mean() > 1.7 * (s.true_grade[~is_gift] == BAD).mean()
+    s = simulate_shop(SHOPS["shop-programme"], 8, 12_000)
+    loyal = s.number >= 8
+    late, early = loyal & (s.day > 600), loyal & (s.day < 500)
+    assert rate(s, late) < 0.6 * rate(s, early)
+    assert (s.true_grade[late] == BAD).mean() < 0.7 * (s.true_grade[early] == BAD).mean()
+    s = simulate_shop(SHOPS["shop-boxes"], 8, 500)
+    gaps = np.diff(s.day)[s.customer[1:] == s.customer[:-1]]
+    assert set(gaps) == {30, 31, 32}
+
+
 def test_a_shop_is_written_as_a_study(tmp_path):
     shop = Shop(about="a shop", days=500, moments={"lead_days": [14]})
     s = simulate_shop(shop, 6, 200)

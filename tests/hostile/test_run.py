@@ -71,14 +71,14 @@ def test_rivals_are_named_where_a_trial_has_them():
 def test_a_trial_without_a_number_is_kept_with_what_it_lacks():
     primary = SimpleNamespace(
         verdict="not testable",
-        verdict_family="not testable",
         estimate=None,
         events=3,
         reason="",
         lacks="events",
     )
     result = row_of(
-        SimpleNamespace(primary=primary, claim=SimpleNamespace(id="thirty-days"), rivals=())
+        SimpleNamespace(primary=primary, claim=SimpleNamespace(id="thirty-days"), rivals=()),
+        "not testable",
     )
     assert result["estimate"] == result["low"] == ""
     assert result["reason"] == "events"

@@ -25,7 +25,7 @@ def notebook(request):
 
 
 def test_there_are_notebooks():
-    assert {"verdicts", "explore", "claim", "journey"} <= {p.stem for p in NOTEBOOKS}
+    assert {"verdicts", "explore", "claim", "journey", "planning"} <= {p.stem for p in NOTEBOOKS}
 
 
 def test_clean(notebook):

@@ -595,9 +595,11 @@ def test_the_sample_study_is_the_same_from_a_server(server, sample, name, reques
     if name == "spark":
         pytest.importorskip("pyspark")
         request.getfixturevalue("session")
-    from_files = cx.evaluate(cx.read_study(sample), CLAIMS, keep=False, verdicts_only=True)
+    from_files = cx.evaluate(
+        cx.read_study(sample), CLAIMS, alone=True, keep=False, verdicts_only=True
+    )
     served = cx.read_study(sample / "served", server.variables)
-    asked = cx.evaluate(served, CLAIMS, engine=name, verdicts_only=True)
+    asked = cx.evaluate(served, CLAIMS, engine=name, alone=True, verdicts_only=True)
     assert verdicts(asked) == verdicts(from_files)
     assert len(verdicts(asked)[1]) >= 3
     assert {f"{f.reason}: {f.rows}" for f in asked.audit.findings} == {

@@ -2,19 +2,26 @@
 
 from datetime import date
 
+import msgspec
+import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 import pytest
 
 import cxresearch as cx
+from cxresearch.engines import engine as engine_named
 from cxresearch.errors import DataError
+from cxresearch.histories.base import DayClock
+from cxresearch.records.follow_up import Window
 from cxresearch.records.lapses import (
     SilenceCurve,
     candidates,
     choose_threshold,
     measure,
+    measure_follow_ups,
 )
 from cxresearch.records.records import read_records
+from cxresearch.risk.episodes import episodes
 
 
 def curve(ended: dict[int, int], still: dict[int, int], days: int = 400) -> SilenceCurve:
@@ -144,3 +151,164 @@ def test_the_audit_warns_when_more_than_a_fifth_of_the_lapsed_came_back():
     assert codes == ["lapsed_came_back"]
     gone += [(f"h{i}", "2024-03-01", "order") for i in range(3)]
     assert not read_records(shop(back + gone)).audit.warnings
+
+
+ENGINES = ("polars", "duckdb")
+
+
+def shop_with_orders(orders: list[tuple[str | None, str | None]], **retention: object) -> cx.Study:
+    """The shop of `shop`, with complaints in the log and orders in a table of their own."""
+    rows = [
+        ("a", "2024-03-01 12:00", "complaint"),
+        ("a", "2024-03-15 10:00", "complaint"),
+        ("b", "2024-02-01 09:00", "complaint"),  # before the first order
+        ("z", "2024-03-01 09:00", "complaint"),  # never ordered
+    ]
+    log = pl.DataFrame(rows, schema=["customer", "at", "kind"], orient="row")
+    table = pl.DataFrame(orders, schema=["buyer", "sold"], orient="row")
+    return cx.study_from(
+        {
+            "interactions": {"log_from": date(2024, 1, 1), "log_until": date(2024, 12, 31)},
+            "moments": {"bad": "kind = 'complaint'", "neutral": "otherwise"},
+            "retention": {
+                "kind": "activity",
+                "gap_days": 30,
+                "customer": "buyer",
+                "at": "sold",
+                **retention,
+            },
+        },
+        interactions=log,
+        retention=table,
+    )
+
+
+ORDERS = [
+    ("a", "2024-03-01"),
+    ("a", "2024-03-20"),
+    ("b", "2024-03-01"),
+    ("c", "2024-05-01"),  # in touch with nobody, and a customer
+    ("c", "2025-05-01"),  # after the log
+    (None, "2024-05-01"),
+    ("c", None),
+    ("c", "soon"),
+    ("a", "2024-03-20"),
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_orders_in_a_table_of_their_own_keep_customers_active(engine):
+    study = shop_with_orders(ORDERS)
+    assert people(study) == {
+        "a": ("2024-03-01", "2024-04-19", 1, 0),
+        "b": ("2024-03-01", "2024-03-31", 1, 0),
+        "c": ("2024-05-01", "2024-05-31", 1, 0),
+    }
+    audit = read_records(study, engine).audit
+    assert dict(audit.read) == {"interactions": 4, "retention": 9}
+    assert dict(audit.kept) == {"interactions": 2, "retention": 4}
+    assert {(f.table, f.reason): f.rows for f in audit.findings} == {
+        ("interactions", "before the customer's start"): 1,
+        ("interactions", "customer set aside"): 1,
+        ("retention", "no customer"): 1,
+        ("retention", "no time"): 1,
+        ("retention", "time not readable"): 1,
+        ("retention", "exact duplicate"): 1,
+        ("retention", "outside the log's window"): 1,
+    }
+    assert dict(audit.quarantine)["retention"].height == 4
+    assert "'soon'" in next(f.hint for f in audit.facts if f.name == "retention.at not readable")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_order_is_a_contact_without_a_grade_and_hides_none(engine):
+    records = read_records(shop_with_orders(ORDERS), engine)
+    at_order = cx.episodes(
+        records, bad=cx.bad_count(3), last=cx.histories.last_grade(), contacts=cx.contact_count()
+    ).to_polars()
+    columns = ("start", "stop", "bad", "last", "contacts", "event")
+    # of a: at the second order, on which nothing was bad, the latest moment is the complaint of the 15th
+    assert at_order.filter(pl.col("bad") != "0").select(columns).rows() == [
+        (1, 2, "1", "bad", "2-4", None),
+        (2, 3, "2", "bad", "2-4", "defection"),
+    ]
+    assert at_order.filter(pl.col("bad") == "0")["last"].unique().to_list() == ["none"]
+    assert records.audit.fact("unknown moments").count == 0
+    assert cx.journey.moment_summary(records).moments == 2
+
+
+def test_a_table_of_orders_and_a_condition_exclude_each_other():
+    with pytest.raises(cx.CxResearchError, match="give one of them"):
+        shop_with_orders(ORDERS, active="kind = 'order'")
+    with pytest.raises(DataError, match=r"none of 2 rows can be kept; .*date_format"):
+        read_records(shop_with_orders([("a", "soon"), ("b", "later")]))
+    study, numbers = shop_with_orders(ORDERS), pl.DataFrame({"buyer": ["a"], "sold": [3]})
+    study = msgspec.structs.replace(study, frames={**study.frames, "retention": numbers})
+    with pytest.raises(DataError, match="must both hold dates or both integer days"):
+        read_records(study)
+
+
+def test_who_comes_back_is_at_risk_again_with_what_happened_before():
+    rows = [
+        ("a", "2024-03-01", "complaint"),
+        ("a", "2024-06-01", "order"),  # back after the lapse of 31 March
+        ("a", "2024-06-10", "complaint"),
+        ("b", "2024-04-01", "order"),
+    ]
+    study = shop(rows, returns="new_spell")
+    records = read_records(study)
+    table = cx.episodes(records, bad=cx.bad_count(3)).to_polars()
+    assert table.select("start", "stop", "bad", "event").rows() == [
+        (1, 2, "0", "defection"),
+        (1, 2, "1", "defection"),
+        (1, 2, "1", None),
+        (2, 3, "2", "defection"),
+    ]
+    # both relations of a are of one cluster
+    assert table["cluster"].to_list() == [0, 1, 1, 1]
+    assert records.audit.fact("lapsed who came back later").count == 1
+    assert records.audit.fact("relations").count == 3
+    assert people(study)["a"][:3] == ("2024-03-01", "2024-07-10", 1)
+
+
+def test_own_returns_are_no_exit_of_a_household():
+    log = pl.DataFrame(
+        {
+            "customer": ["a", "a", "b", "b"],
+            "at": [40, 100, 45, 60],
+            "grade": ["good"] * 4,
+        }
+    )
+    homes = pl.DataFrame({"customer": ["a", "b"], "home": ["h", "h"]})
+    settings = {
+        "interactions": {"log_from": 0, "log_until": 200},
+        "retention": {"kind": "activity", "gap_days": 30, "returns": "new_spell"},
+        "customers": {"cluster": "home"},
+    }
+    records = read_records(cx.study_from(settings, interactions=log, customers=homes))
+    others = cx.histories.household_exits("defection")
+    table = episodes(records, {"others": others}, clock=DayClock()).to_polars()
+    # a lapses on day 70 and is told of b's lapse on day 90 only; b is told of a's from day 70 on
+    assert table.select("start", "stop", "others", "event").rows() == [
+        (0, 30, "none", "defection"),
+        (0, 30, "1+", "defection"),
+        (0, 25, "none", None),
+        (25, 45, "1+", "defection"),
+    ]
+
+
+def test_how_soon_customers_are_back_is_compared_within_them():
+    # a: 2 bad, of which 2 are followed within a week, 3 others, of which 1 is; b: 1 bad, followed, 1 other, not;
+    # c is quick and has no bad one: nothing to compare
+    rows = [("a", d, g) for d, g in ((40, 0), (45, 1), (90, 0), (95, 1), (99, 1), (180, 1))]
+    rows += [("b", 50, 1), ("b", 90, 0), ("b", 92, 1), ("c", 60, 1), ("c", 61, 1), ("c", 62, 1)]
+    names = ["id", "day", "grade"]
+    log = pl.DataFrame(rows, schema=names, orient="row").with_row_index("cx_row")
+    for engine in (engine_named("polars"), engine_named("duckdb")):
+        active = engine.keep(engine.rows(engine.frame(log.drop("cx_row"))))
+        found = measure_follow_ups(active, Window(0, 185), engine)
+        # a: 2 bad, 3 others (the last one lies too late): (2 * 3 - 1 * 2) / 5; b: 1 bad, 2 others: (1 * 2 - 0) / 3
+        weight = 2 * 3 / 5 + 1 * 2 / 3
+        assert found.difference == pytest.approx((4 / 5 + 2 / 3) / weight, abs=1e-8)
+        assert found.se > 0
+    assert measure_follow_ups(active.filter(nw.col("grade") > 0), Window(0, 185), engine) is None

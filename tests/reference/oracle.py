@@ -13,17 +13,21 @@ import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-WORST_FIRST = ("bad", "neutral", "good", "unknown")
+WORST_FIRST = ("bad", "neutral", "good", "unknown", "order")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a study says about itself; None means the default named in `log_window`."""
+    """What a study says about itself; None means the default named in `log_window`.
+
+    With `returns` "new_spell", customers who come back are at risk again: they are customers once more.
+    `orders` are the rows (customer, time) of a table of its own that keep customers active; None where all contacts do.
+    """
 
     log_from: date | None = None
     log_until: date | None = None
@@ -32,6 +36,8 @@ class Settings:
     blackout_days: int = 0
     gap_days: int | None = None
     new_from: date | None = None
+    orders: tuple[tuple[str | None, datetime | None], ...] | None = None
+    returns: str = "ignore"
 
 
 class Contact(NamedTuple):
@@ -64,6 +70,9 @@ class Customer:
     exit: int
     code: str
     may_be_older: bool = False
+    relation: int = 0
+    contacts_before: int = 0
+    first_entry: int | None = None
 
     @property
     def left_truncated(self) -> bool:
@@ -178,6 +187,15 @@ def first_relation(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return relation
 
 
+def relations(rows: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the rows of one customer by relation, in order: what is left begins another one."""
+    rest, result = list(rows), []
+    while rest:
+        result.append(first_relation(rest))
+        rest = [row for row in rest if not any(row is one for one in result[-1])]
+    return result
+
+
 def as_one(relation: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return one row for several: it begins as the first and ends as the last to end, by labels if several do."""
     end = max(date.max if r["end"] is None else r["end"] for r in relation)
@@ -213,14 +231,25 @@ def keep_customers(
     kept = []
     for name in dict.fromkeys(row["customer"] for row in distinct):
         rows_of_one = [row for row in distinct if row["customer"] == name]
-        relation = first_relation(rows_of_one)
-        counts["a later contract"] += len(rows_of_one) - len(relation)
-        customer = under_observation(as_one(relation), window, settings)
-        if customer is None:
-            counts["never under observation"] += len(relation)
-            continue
-        counts["kept"] += len(relation)
-        kept.append(customer)
+        several = relations(rows_of_one)
+        if settings.returns == "ignore":
+            counts["a later contract"] += len(rows_of_one) - len(several[0])
+            several = several[:1]
+        theirs = []
+        is_seen = True
+        for relation in several:
+            customer = under_observation(as_one(relation), window, settings)
+            is_seen = is_seen and customer is not None and customer.entry == customer.start
+            if customer is None:
+                counts["never under observation"] += len(relation)
+                continue
+            counts["kept"] += len(relation)
+            first_entry = theirs[0].entry if theirs else customer.entry
+            customer = replace(customer, relation=len(theirs), first_entry=first_entry)
+            theirs.append(customer)
+        if settings.returns == "new_spell":
+            theirs = [replace(customer, may_be_older=not is_seen) for customer in theirs]
+        kept += theirs
     return kept, +counts
 
 
@@ -259,7 +288,9 @@ def read_contract(
     """Sort every row of both tables into kept or the first reason against it."""
     window = log_window(contacts, settings)
     kept, customer_rows = keep_customers(customers, window, settings)
-    by_name = {customer.customer: customer for customer in kept}
+    by_name: dict[str, list[Customer]] = defaultdict(list)
+    for customer in kept:
+        by_name[customer.customer].append(customer)
     theirs: dict[str, list[Contact]] = {name: [] for name in by_name}
     counts: Counter[str] = Counter()
     seen = set()
@@ -277,11 +308,11 @@ def read_contract(
         if row["customer"] not in by_name:
             counts["unknown customer"] += 1
             continue
-        customer = by_name[row["customer"]]
+        several = by_name[row["customer"]]
         contact = Contact(row["at"], WORST_FIRST.index(row["grade"]), number)
-        if contact.day < customer.start:
+        if contact.day < several[0].start:
             counts["before start"] += 1
-        elif contact.day > customer.exit:
+        elif not any(one.start <= contact.day <= one.exit for one in several):
             counts["after end"] += 1
         elif outside(contact.day, window):
             counts["outside the log's window"] += 1
@@ -350,7 +381,8 @@ def contacts_within(
     grades = WORST_FIRST if grade is None else (grade,) if isinstance(grade, str) else tuple(grade)
 
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
-        if customer.left_truncated and day - days < customer.entry:
+        seen_from = customer.entry if customer.first_entry is None else customer.first_entry
+        if customer.left_truncated and day - days < seen_from:
             return "unknown"
         return band(
             sum(contact.grade in grades and day - contact.day <= days for contact in so_far), edges
@@ -363,8 +395,9 @@ def last_grade() -> History:
     """Name the grade of the last contact so far."""
 
     def history(so_far: Sequence[Contact], day: int, customer: Customer) -> str:
-        if so_far:
-            return so_far[-1].grade
+        graded = [contact for contact in so_far if contact.grade != "order"]
+        if graded:
+            return graded[-1].grade
         return "unknown" if customer.left_truncated else "none"
 
     return history
@@ -487,6 +520,8 @@ def first_bad(customer: Customer, theirs: Sequence[Contact]) -> tuple[str, int, 
     ]
     if customer.left_truncated or not bad:
         return "", 0, bad
+    if customer.relation and bad[0] < customer.start:
+        return "before they came back", bad[0], bad
     if bad[0] == customer.exit:
         return "left on the day", bad[0], bad
     if bad.count(bad[0]) >= 3:
@@ -579,27 +614,73 @@ def read_activity(contacts: Sequence[dict[str, Any]], settings: Settings) -> tup
             theirs[row["customer"]].append(contact)
 
     first_day, last_day = (day if day is not None else 0 for day in window)
-    gap = lapse_days(theirs, first_day, last_day, settings.gap_days)
+    if settings.orders is not None:
+        theirs, counts = with_orders(theirs, counts, settings, window)
+    active = {name: active_of(some, settings) for name, some in theirs.items()}
+    gap = lapse_days(active, first_day, last_day, settings.gap_days)
     customers = []
     customer_rows: Counter[str] = Counter()
     for name, some in theirs.items():
         some.sort()
-        start = some[0].day
-        leaving, code = last_day, "censored"
-        for place in range(len(some)):
-            if outcome(some, place, last_day, gap) == "defection":
-                leaving, code = some[place].day + gap, "defection"
-                break
-        if leaving == start:
-            customer_rows["start = end"] += 1
-            continue
-        customer_rows["kept"] += 1
+        keeping = active_of(some, settings)
+        start = keeping[0].day
         older = start - first_day <= settings.gap_days
         if settings.new_from is not None:
             older = start < settings.new_from.toordinal()
-        who = Customer(name, None, group_of(name, None), start, start, leaving, code, older)
-        customers.append(who)
+        relation = begins = 0
+        for place in range(len(keeping)):
+            is_end = outcome(keeping, place, last_day, gap) == "defection"
+            if not is_end and place < len(keeping) - 1:
+                continue
+            begun, before = keeping[begins].day, begins
+            leaving = keeping[place].day + gap if is_end else last_day
+            code = "defection" if is_end else "censored"
+            begins = place + 1
+            if leaving == begun:
+                customer_rows["start = end"] += 1
+                continue
+            customer_rows["kept"] += 1
+            group = group_of(name, None)
+            who = Customer(
+                name, None, group, begun, begun, leaving, code, older, relation, before, start
+            )
+            customers.append(who)
+            relation += 1
+            if settings.returns == "ignore":
+                break
     return Study(customers, dict(theirs), customer_rows, counts), last_day, gap
+
+
+def active_of(some: Sequence[Contact], settings: Settings) -> list[Contact]:
+    """Return the contacts of one customer that keep it active, in order."""
+    return sorted(c for c in some if settings.orders is None or c.grade == "order")
+
+
+def with_orders(
+    theirs: dict[str, list[Contact]],
+    counts: Counter[str],
+    settings: Settings,
+    window: tuple[int | None, int | None],
+) -> tuple[dict[str, list[Contact]], Counter[str]]:
+    """Return the contacts of customers who have an order, from the day of the first one on, and the orders."""
+    ordered: dict[str, list[Contact]] = defaultdict(list)
+    for number, (name, at) in enumerate(dict.fromkeys(settings.orders or ())):
+        if name is not None and at is not None and not outside(at.toordinal(), window):
+            ordered[name].append(Contact(at, WORST_FIRST.index("order"), number))
+    result = {name: list(some) for name, some in ordered.items()}
+    counts = Counter(counts)
+    for name, some in theirs.items():
+        for contact in some:
+            if name not in ordered:
+                where = "customer set aside"
+            elif contact.day < min(order.day for order in ordered[name]):
+                where = "before the first order"
+            else:
+                result[name].append(contact)
+                continue
+            counts["kept"] -= 1
+            counts[where] += 1
+    return result, counts
 
 
 def lapse_days(
@@ -644,14 +725,12 @@ def contact_episodes(
 ) -> list[Episode]:
     """Return the episodes on the contact clock: contact v and its history explain what happens at v + 1."""
     study, last_day, gap = read_activity(contacts, settings)
-    known = {customer.customer: customer for customer in study.customers}
     result = []
-    for name, theirs in study.contacts.items():
-        start = theirs[0].day
-        customer = Customer(name, None, group_of(name, None), start, start, last_day, "censored")
-        customer = known.get(name, customer)
+    for customer in study.customers:
+        every = study.contacts[customer.customer]
+        theirs = active_of(every, settings)
         labels = []
-        for place in range(len(theirs)):
+        for place in range(customer.contacts_before, len(theirs)):
             label = outcome(theirs, place, last_day, gap)
             if label is None:
                 break
@@ -661,10 +740,20 @@ def contact_episodes(
         if not labels:
             continue
 
-        def pattern_on(number: int, customer: Customer = customer, theirs: list[Contact] = theirs):
+        def pattern_on(
+            number: int,
+            customer: Customer = customer,
+            theirs: list[Contact] = theirs,
+            every: list[Contact] = every,
+        ):
             # The step (v, v+1] is called v+1, as a day is called by its end.
-            so_far = theirs[: number - 1]
-            return pattern_of(histories, so_far, so_far[-1].day + 1, customer, segment=False)
+            so_far = theirs[: customer.contacts_before + number - 1]
+            day = so_far[-1].day
+            if settings.orders is not None:
+                so_far = sorted(
+                    (*so_far, *(c for c in every if c.grade != "order" and c.day <= day))
+                )
+            return pattern_of(histories, so_far, day + 1, customer, segment=False)
 
         code = "defection" if labels[-1] == "defection" else "censored"
         result += walk(customer, 1, len(labels) + 1, code, pattern_on)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cxresearch.claims.catalogue_loader import catalogue
+from cxresearch.claims.family import Family
 from cxresearch.claims.phrases import Amount, Limit, Sentence, Words
 from cxresearch.claims.results import (
     Activity,
@@ -20,7 +21,7 @@ from cxresearch.claims.units import Unit
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, Fact, Finding
 from cxresearch.records.audit_values import Day, Share
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 FIRST, SECOND = (
@@ -40,7 +41,7 @@ def evidence(claim, reading, verdict, unit, numbers=None, **more):
     made = _estimate(*numbers) if numbers else None
     values = {
         "claim": claim.id, "reading": reading, "label": result.label, "primary": result.primary, "verdict": verdict,
-        "verdict_family": verdict, "reason": "", "estimate": made, "p": None, "p_family": None, "unit": unit,
+        "verdict_alone": verdict, "reason": "", "estimate": made, "p": None, "p_family": None, "unit": unit,
         "region": result.region or "", "customers": 2731, "events": 611, "horizon_days": None, "lacks": "",
         "warnings": (), "series": (), "exclusions": (),
     }  # fmt: skip
@@ -218,7 +219,7 @@ def docket(*trials, name="A phone company"):
         data_from="2023-01-03",
         data_until="2024-12-31",
         level=0.95,
-        multiplicity="holm",
+        family=Family(claims=tuple(t.claim.id for t in chosen), method="holm"),
         min_cell=10,
         trials=tuple(chosen),
         audit=audit,

@@ -53,7 +53,7 @@ def look(docket: Docket, trial, run: int, **other) -> RunRecord:
         reading=e.reading,
         primary=True,
         verdict=e.verdict,
-        verdict_family=e.verdict_family,
+        verdict_alone=e.verdict_alone,
         estimate=value,
         ci_low=low,
         ci_high=high,
@@ -63,6 +63,7 @@ def look(docket: Docket, trial, run: int, **other) -> RunRecord:
         se=0.1,
         customers=e.customers,
         events=e.events,
+        family=",".join(docket.family.claims),
     )
     return replace(result, **other)
 

@@ -369,7 +369,7 @@ def test_a_part_of_a_page_that_failed_tells_its_kind(error, monkeypatch, capsys)
 def test_details_of_what_a_study_lacks_are_in_the_docket_alone():
     """An exact count behind an answer that could not be given is a count all the same."""
     log, who = tables(60)
-    docket = cx.evaluate(study_in_memory(log, who), ["three-strikes"])
+    docket = cx.evaluate(study_in_memory(log, who), ["three-strikes"], alone=True)
     trial = docket["three-strikes"]
     lacks = [e.lacks for e in trial.readings if re.search(r": .*\d", e.lacks)]
     assert lacks

@@ -61,7 +61,7 @@ def reads(monkeypatch):
 
 
 def tried(folder, **options):
-    return cx.evaluate(cx.read_study(folder), CLAIMS, verdicts_only=True, **options)
+    return cx.evaluate(cx.read_study(folder), CLAIMS, alone=True, verdicts_only=True, **options)
 
 
 def files(folder):
@@ -83,7 +83,7 @@ def test_second_run_reads_nothing_and_says_the_same(folder, reads):
 def test_another_claim_counts_only_what_is_new(after, reads):
     folder, _ = after
     before = set(files(folder))
-    cx.evaluate(cx.read_study(folder), ["judgment-day"], verdicts_only=True)
+    cx.evaluate(cx.read_study(folder), ["judgment-day"], alone=True, verdicts_only=True)
     assert len(reads) == 1
     assert before < set(files(folder))
 
@@ -187,7 +187,7 @@ def test_another_version_of_a_library_is_not_read(after, reads, monkeypatch, nam
 
 
 # the number of the format, and the digest of what is stored of the company below in this format
-STORED = (6, "e3a22ce61ea16dc3")
+STORED = (7, "e3a22ce61ea16dc3")
 
 
 def test_what_is_stored_changes_only_with_the_number_of_its_format(folder):
@@ -268,7 +268,7 @@ def test_a_table_of_another_shape_is_made_again(after, reads, damage):
 @pytest.mark.slow
 def test_each_kind_of_kept_table_has_the_columns_that_are_asked_for(folder):
     study = cx.read_study(folder)
-    docket = cx.evaluate(study, ["three-strikes", "bad-moments-drive-away", "jack"])
+    docket = cx.evaluate(study, ["three-strikes", "bad-moments-drive-away", "jack"], alone=True)
     assert docket["three-strikes"].primary.estimate is not None
     names = {p.name.rpartition("-")[2] for p in files(folder) if p.suffix == ".parquet"}
     assert {"flows.parquet", "spans.parquet", "population.parquet"} <= names
@@ -294,11 +294,16 @@ def test_nothing_is_left_half_written_and_only_the_owner_reads(run_before):
 
 @pytest.mark.slow
 def test_state_elsewhere(folder, tmp_path, monkeypatch):
-    cx.evaluate(cx.read_study(folder, state=tmp_path / "there"), ["one-strike"], verdicts_only=True)
+    cx.evaluate(
+        cx.read_study(folder, state=tmp_path / "there"),
+        ["one-strike"],
+        alone=True,
+        verdicts_only=True,
+    )
     assert (tmp_path / "there" / "cache").is_dir()
     assert not (folder / ".cxresearch").exists()
     monkeypatch.setenv("CXRESEARCH_STATE", str(tmp_path / "third"))
-    cx.evaluate(cx.read_study(folder), ["one-strike"], verdicts_only=True)
+    cx.evaluate(cx.read_study(folder), ["one-strike"], alone=True, verdicts_only=True)
     assert (tmp_path / "third" / "cache").is_dir()
 
 
@@ -310,7 +315,7 @@ def test_a_state_folder_that_cannot_be_made_is_no_obstacle(folder, run_before):
 def test_frames_in_memory_are_not_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = simulate(KNOWN["harm"].world, 600, 3).study()
-    cx.evaluate(study, ["one-strike"], verdicts_only=True)
+    cx.evaluate(study, ["one-strike"], alone=True, verdicts_only=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -206,8 +206,8 @@ def test_written_company_is_a_study_with_its_truth(tmp_path):
     made = simulate(known.world, 200, 1)
     paths = made.write(tmp_path / "w", name="half", truth=known.to_dict())
     study = read_study(paths[0])
-    table = evaluate(study, ["one-strike"], verdicts_only=True)
-    here = evaluate(made.study("half"), ["one-strike"], verdicts_only=True)
+    table = evaluate(study, ["one-strike"], alone=True, verdicts_only=True)
+    here = evaluate(made.study("half"), ["one-strike"], alone=True, verdicts_only=True)
     assert table.fingerprint == here.fingerprint
     truth = json.loads(paths[3].read_text())
     assert truth["claims"][0] == {
@@ -235,8 +235,10 @@ def verdicts(shared):
     def of(world):
         def tried():
             study = simulate(KNOWN[world].world, 4_000, SEED).study()
-            docket = evaluate(study, [t.claim for t in TRIED[world]], verdicts_only=True)
-            return {claim: trial.verdict for claim, trial in docket.items()}
+            docket = evaluate(
+                study, [t.claim for t in TRIED[world]], alone=True, verdicts_only=True
+            )
+            return {claim: trial.verdict_alone for claim, trial in docket.items()}
 
         found = shared(f"world-{world}", tried)
         return [(truth, found[truth.claim]) for truth in TRIED[world]]

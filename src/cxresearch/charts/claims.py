@@ -70,7 +70,7 @@ def readings(trial: Trial, unit: Unit | str, *, only: Sequence[str] | None = Non
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> claim = "bad-moments-drive-away"
-        >>> trial = cx.evaluate(study, [claim], keep=False)[claim]
+        >>> trial = cx.evaluate(study, [claim], alone=True)[claim]
         >>> chart = charts.readings(trial, "hazard ratio")
         >>> print(chart.to_dict()["description"].partition(" Shaded")[0])
         Numbers with intervals for the claim “A bad moment pushes customers away.”
@@ -183,7 +183,7 @@ def units(trial: Trial) -> tuple[str, ...]:
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> claim = "silent-defection"
-        >>> trial = cx.evaluate(study, [claim], keep=False)[claim]
+        >>> trial = cx.evaluate(study, [claim], alone=True)[claim]
         >>> charts.units(trial)
         ('share', 'difference of shares')
     """
@@ -354,7 +354,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         >>> from cxresearch import charts
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> claim = "bad-moments-drive-away"
-        >>> trial = cx.evaluate(study, [claim], keep=False)[claim]
+        >>> trial = cx.evaluate(study, [claim], alone=True)[claim]
         >>> chart = charts.activity(trial, 10)
         >>> print(chart.to_dict()["description"].partition("; 5-9")[0])
         Who had a bad moment and who left, by number of contacts. 2-4 contacts: 74% left

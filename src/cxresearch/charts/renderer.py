@@ -2,11 +2,12 @@
 
 A notebook's output must be JSON under a type that ends in ``+json``, or nbformat refuses it (Altair's own
 ``mimetype`` renderer ends in ``.json``). Three forms go out side by side and each reader takes the one it
-knows: ours for the page; compiled Vega 5 for JupyterLab, whose built-in renderer is interactive but stops at
-that version; an SVG for everything else.
+knows: ours for the page; compiled Vega 5 for JupyterLab and VS Code, whose built-in renderers are interactive but stop
+at that version; an SVG for everything else.
 
-On a page a chart takes the page's ink (``currentColor``). JupyterLab draws on a canvas or shows a picture, which take
-no ink from what is around them, so there a chart brings dark ink and a light ground along: readable in every theme.
+A chart takes the ink of what it stands in (``currentColor``), on a page and in a notebook, light or dark. That needs a
+picture within the document, so JupyterLab and VS Code are told to draw SVG: on a canvas, and in a picture that stands
+for itself, nothing is known of what is around it. Such a picture brings dark ink and a light ground along.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from cxresearch.utils.html_tables import printable
 MIME = "application/vnd.cxresearch.chart.v1+json"
 LAB_MIME = "application/vnd.vega.v5+json"
 WIDE, NARROW = 680, 340  # pixels of the still pictures, for a laptop or paper and for a phone
-INK, GROUND = "#16191d", "#ffffff"  # of a chart outside of a page
+INK, GROUND = "#16191d", "#ffffff"  # of a picture that stands for itself
+# how vega-embed, which JupyterLab and VS Code use, shall draw
+_EMBEDDED = {"embed_options": {"renderer": "svg"}}
 _LAB_SCHEMA = "https://vega.github.io/schema/vega/v5.json"
 
 
@@ -29,11 +32,17 @@ def enable() -> None:
     """Make Altair show charts this way; call it once in a notebook."""
     import altair as alt
 
-    alt.renderers.register("cxresearch", bundle)
+    alt.renderers.register("cxresearch", _bundle_and_metadata)
     alt.renderers.enable("cxresearch")
 
 
-def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
+def _bundle_and_metadata(
+    spec: dict[str, Any], **_: Any
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    return bundle(spec), {LAB_MIME: _EMBEDDED}
+
+
+def bundle(spec: dict[str, Any]) -> dict[str, Any]:
     """All forms of a chart, by type.
 
     Args:
@@ -43,12 +52,12 @@ def bundle(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
 
     spec = _printable(spec)
     # JupyterLab's Vega hangs on a width that follows the container, so this form has a width of its own
-    still_spec = _grounded(_titled(_wide(spec, WIDE)))
+    titled = _titled(_wide(spec, WIDE)) | {"padding": 12}
     return {
         MIME: spec,
-        LAB_MIME: vlc.vegalite_to_vega(still_spec, vl_version=_version())
+        LAB_MIME: vlc.vegalite_to_vega(_transparent(titled), vl_version=_version())
         | {"$schema": _LAB_SCHEMA},
-        "image/svg+xml": vlc.vegalite_to_svg(still_spec, vl_version=_version()),
+        "image/svg+xml": vlc.vegalite_to_svg(_grounded(titled), vl_version=_version()),
         "text/plain": f"[chart] {spec.get('description', 'without a description')}",
     }
 
@@ -111,10 +120,16 @@ def _titled(spec: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _transparent(spec: dict[str, Any]) -> dict[str, Any]:
+    """Without a ground of its own; also where a theme of the reader's vega-embed would bring one."""
+    config = {**spec.get("config", {}), "background": "transparent"}
+    return {**spec, "config": config, "background": "transparent"}
+
+
 def _grounded(spec: dict[str, Any]) -> dict[str, Any]:
-    """With fixed colours of ink and ground, and a margin."""
+    """With fixed colours of ink and ground."""
     config = {**spec.get("config", {}), "background": GROUND}
-    return {**_inked(spec), "config": _inked(config), "background": GROUND, "padding": 12}
+    return {**_inked(spec), "config": _inked(config), "background": GROUND}
 
 
 def _inked(spec: Any) -> Any:

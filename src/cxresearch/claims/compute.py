@@ -146,6 +146,13 @@ def compute(
         NotTestable: the data cannot give it.
         EstimationError: its model cannot be fitted.
     """
+    return context.at_look(claim, reading, variant, _compute(context, claim, reading, variant))
+
+
+def _compute(
+    context: EvaluationContext, claim: Claim, reading: AnyReading, variant: Variant
+) -> RawEstimate:
+    """The number with limits that hold at a single look."""
     if variant.own_gaps:
         return compute_own_gaps(context, claim, reading, earlier=variant.own_gaps == "before")
     match reading:

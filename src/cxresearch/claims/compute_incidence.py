@@ -19,11 +19,13 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.table_specs import TableSpec
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
+from cxresearch.estimators.days_lost import DaysLost, days_lost
 from cxresearch.estimators.excess import Excess, excess
 from cxresearch.estimators.incidence import incidence, incidence_at
 from cxresearch.estimators.results import Incidence
 from cxresearch.risk.cohorts import Joined, join_cohorts
-from cxresearch.risk.episodes import COHORT, Exclusion
+from cxresearch.risk.episodes import COHORT
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.risk.table import RiskTable
 
 COHORT_MONTHS = (1, 3)  # of comparators, the wider ones where the narrower leave too many alone
@@ -69,10 +71,10 @@ def compute_incidence(
 def _horizon(context: EvaluationContext, reading: IncidenceReading, curve: Incidence) -> int:
     if reading.horizon_days == "support":
         return min(int(curve.support), int(curve.times[-1]))
-    return _testable_horizon(context, reading)
+    return testable_horizon(context, reading)
 
 
-def _testable_horizon(context: EvaluationContext, reading: IncidenceReading | ExcessReading) -> int:
+def testable_horizon(context: EvaluationContext, reading: IncidenceReading | ExcessReading) -> int:
     """The horizon of a reading, in days.
 
     Raises:
@@ -124,12 +126,12 @@ def compute_excess(
 ) -> RawEstimate:
     """How many more left after a moment than of comparable customers; args and errors as `compute`."""
     *specs, cohorts = context.table_specs(claim, reading)
-    compared = _Comparisons(
+    compared = Comparisons(
         context=context,
         reading=reading,
         specs=tuple(specs),
         cohorts=cohorts,
-        horizon=_testable_horizon(context, reading),
+        horizon=testable_horizon(context, reading),
     )
     spec, months = compared.closest()
     result = compared.estimate(spec, months, variant.lead)
@@ -156,7 +158,7 @@ def compute_excess(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Comparisons:
+class Comparisons:
     """The ways in which the exposed can be compared, from the closest to the widest; each is estimated once.
 
     Attributes:
@@ -200,6 +202,21 @@ class _Comparisons:
 
         key = (spec.key, self.horizon, self.reading.event, lead, months)
         return self.context.once(repr(key), compute)
+
+    def days_lost(self, level: float) -> DaysLost:
+        """Days lost after the moment, by the closest comparison.
+
+        Args:
+            level: confidence level.
+        """
+        spec, months = self.closest()
+        return days_lost(
+            self.context.store.matched(spec).relabel(COHORT, self.joined_cohorts(months).names),
+            self.horizon,
+            cause=self.reading.event,
+            min_at_risk=self.context.min_at_risk,
+            level=level,
+        )
 
     def joined_cohorts(self, months: int) -> Joined:
         """Months in which customers started, joined to cohorts of so many months."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, TypeVar
+
+from msgspec import structs
 
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_group, happening
+from cxresearch.claims.looks import Look, key_of
 from cxresearch.claims.readings import CompetingEvent, TimeOrigin
 from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
@@ -20,7 +23,7 @@ from cxresearch.claims.tables import TableStore
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import Estimate
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 
@@ -42,6 +45,8 @@ class RawEstimate:
         warnings: what to bear in mind.
         why_undecidable: why the number cannot decide, whatever it is; empty if it can.
         widest_cohort_days: the widest cohort that customers were compared within; 0 where they were not.
+        times: how many moments the number is about, on the scale of its interval; the data say how many.
+        too_early: why it cannot decide at this look yet; empty if it can.
     """
 
     estimate: Estimate
@@ -53,6 +58,8 @@ class RawEstimate:
     warnings: tuple[str, ...] = ()
     why_undecidable: str = ""
     widest_cohort_days: int = 0
+    times: float = 1.0
+    too_early: str = ""
 
 
 @dataclass(slots=True)
@@ -61,16 +68,24 @@ class EvaluationContext:
 
     Attributes:
         store: the study and its tables.
+        look: for which looks intervals hold; None for a single one.
+        tuned: claim to the numbers whose intervals hold at every look, each with what its width is tuned to.
     """
 
     store: TableStore
+    look: Look | None = None
+    tuned: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     _results: dict[str, Any] = field(default_factory=dict)
     _locks: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
 
     @property
     def study(self) -> Study:
-        """The study."""
-        return self.store.study
+        """The study; its confidence level is that of the look."""
+        study = self.store.study
+        if self.look is None:
+            return study
+        decision = structs.replace(study.decision, level=1 - self.look.alpha)
+        return structs.replace(study, decision=decision)
 
     @property
     def min_at_risk(self) -> int:
@@ -92,6 +107,22 @@ class EvaluationContext:
         """A reading as it can be computed on the study; args and errors as `requirements.adapt_to_study`."""
         return adapt_to_study(self.study, self.store.audit, self.store.available, claim, reading)
 
+    def at_look(
+        self, claim: Claim, reading: AnyReading, variant: Variant, result: RawEstimate
+    ) -> RawEstimate:
+        """A number with limits that hold at as many looks as the study declares.
+
+        A negative control keeps the limits of a single look, and so does a reading that declares a level of its own:
+        they must not differ from something, which wider limits would make easier.
+        """
+        if self.look is None or _is_control(claim, reading, variant):
+            return result
+        key = key_of(claim, reading, variant)
+        estimate, why = self.look.widen(key, result.estimate, result.events, result.times)
+        if not why:
+            self.tuned[claim.id][key] = float(estimate.r * result.times**2)
+        return replace(result, estimate=estimate, too_early=why)
+
     def once(self, key: str, make: Callable[[], T]) -> T:
         """A result that several readings look at, perhaps at the same time."""
         with self._locks[key]:
@@ -99,6 +130,14 @@ class EvaluationContext:
                 self._results[key] = make()
             result: T = self._results[key]
             return result
+
+
+def _is_control(claim: Claim, reading: AnyReading, variant: Variant) -> bool:
+    controls = {
+        r.reading for r in claim.primary.requires if r.negative_control or r.includes is not None
+    }
+    has_level = getattr(reading, "level", None) is not None
+    return has_level or reading.id in controls or variant.event == "other exit"
 
 
 _ANY_OTHER = "any level but the reference"

@@ -15,6 +15,7 @@ from typing import Literal
 from scipy import stats
 
 from cxresearch.estimators.intervals import SCALES, quantile, two_sided_p
+from cxresearch.estimators.looks import half_width, p_at_every_look
 from cxresearch.estimators.results import Estimate
 
 Verdict = Literal["supported", "contradicted", "undecided", "not testable"]
@@ -114,11 +115,7 @@ def decide(result: Estimate, region: Region) -> IntervalDecision:
     Supported: the interval lies inside. Contradicted: it lies wholly outside or, for a directional claim, wholly short
     of the smallest effect that matters (a precise null contradicts). Undecided: otherwise.
     """
-    inside = result.low >= region.low and result.high <= region.high
-    outside = result.high < region.low or result.low > region.high
-    short = not math.isnan(region.effect) and (
-        result.high < region.effect if region.is_upward else result.low > region.effect
-    )
+    inside, outside, short = _place(result, region)
     p_inside, p_outside, p_short = _p(result, region)
     if inside:
         reason = "but negligible: smaller than the smallest effect taken to matter" if short else ""
@@ -134,6 +131,24 @@ def decide(result: Estimate, region: Region) -> IntervalDecision:
         "the range includes values for and against the claim",
         min(p_inside, p_outside, p_short),
     )
+
+
+def interval_verdict(result: Estimate, region: Region) -> Verdict:
+    """The verdict of `decide` alone, where it is asked for many times."""
+    inside, outside, short = _place(result, region)
+    if inside:
+        return "supported"
+    return "contradicted" if outside or short else "undecided"
+
+
+def _place(result: Estimate, region: Region) -> tuple[bool, bool, bool]:
+    """Whether an interval lies inside a region, wholly outside, and wholly short of the smallest effect."""
+    inside = result.low >= region.low and result.high <= region.high
+    outside = result.high < region.low or result.low > region.high
+    short = not math.isnan(region.effect) and (
+        result.high < region.effect if region.is_upward else result.low > region.effect
+    )
+    return inside, outside, short
 
 
 def is_outside(value: float, region: Region) -> bool:
@@ -163,6 +178,9 @@ def _p(result: Estimate, region: Region) -> tuple[float, float, float]:
 def _touching(result: Estimate, edge: float) -> float:
     if result.scale == "wilson" and not 0 < edge < 1:
         return 0.0  # with a single case, or a single other, the share is not there
+    if result.interval == "anytime":
+        forward = SCALES["logit" if result.scale == "wilson" else result.scale][0]
+        return p_at_every_look(forward(result.value) - forward(edge), result.se, result.r)
     if result.scale == "wilson":  # Wilson's interval is the score test turned around
         return two_sided_p(
             (result.value - edge) / math.sqrt(edge * (1 - edge) / result.size), result.df
@@ -199,7 +217,12 @@ def more_events(
         return None
     forward = SCALES[result.scale][0]
     distance = min(abs(forward(target) - forward(e)) for e in region.edges)
-    wanted = distance / (quantile(result.level, result.df) + float(stats.norm.ppf(power)))
+    reach = (
+        quantile(result.level, result.df)
+        if result.interval == "fixed"
+        else half_width(result.se, result.r, 1 - result.level) / result.se
+    )
+    wanted = distance / (reach + float(stats.norm.ppf(power)))
     return max(0, math.ceil(events * (result.se / wanted) ** 2) - events) if wanted > 0 else None
 
 

@@ -3,13 +3,15 @@
 The order in which a verdict comes about, of which all but the last step is in `trial`: `decide` holds the interval of
 each reading against its region; `rivals.apply_rivals` computes the rivals of those that decide the claim, and leaves a
 verdict open that does not survive them; `verdict_corrections.apply_requirements` lets the other readings of a claim,
-its tipping point and the like speak; `verdict_corrections.adjust_multiplicity` allows for the number of claims.
+its tipping point and the like speak; `verdict_corrections.adjust_multiplicity` allows for the number of claims in the
+family of the study.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
@@ -20,8 +22,10 @@ from threadpoolctl import threadpool_limits
 from cxresearch.claims.adjusted_model import Variant
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.context import EvaluationContext
+from cxresearch.claims.family import Family, count_family
 from cxresearch.claims.kept_trials import KeptTrials
 from cxresearch.claims.kinds import AnyReading, ModelReading
+from cxresearch.claims.looks import Look, Seen, next_look
 from cxresearch.claims.requirements import missing_requirement, required_columns
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.claims.rivals.apply import plan_analyses, readings_with_rivals
@@ -37,6 +41,7 @@ from cxresearch.records.records import Records, study_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, names, optional
+from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.threads import completed_in_threads, in_background
 
 KEPT = ": as in an earlier run"  # the end of what is said of a claim that is not tried again
@@ -44,27 +49,35 @@ MANY_ROWS = 150_000_000  # of the tables of claims that wait: above, one is trie
 Progress = Callable[[str], None]
 
 
+@with_notebook_progress
 def evaluate(
     study: Study | Records,
     claims: Sequence[str] | None = None,
     *,
     engine: Engine | str = "polars",
+    alone: bool = False,
     verdicts_only: bool = False,
     keep: bool = True,
     progress: Progress | None = None,
 ) -> Docket:
     """Try claims on a study.
 
+    A verdict is one of a family: all claims whose columns the study has are judged together, whichever are asked for,
+    so that the same claim on the same data has the same verdict. Those that are not asked for are tried as far as
+    their verdicts need it, and nothing of them is in the docket.
+
     Args:
         study: a study, or its records if they are read already.
         claims: ids; all of the catalogue and of the study when not given.
         engine: where the tables are read; ignored for records.
+        alone: try nothing but what is asked for, and judge it at the error of the study divided by the number of
+            claims in the family. Quicker, and stricter.
         verdicts_only: compute only what the verdicts rest on: the primary readings, what they require, and their
             sensitivity readings. Quicker, where the same claims are tried on many data sets; sentences lack the other
             numbers.
         keep: keep risk tables and trials in the study's state folder, and take from there what an earlier run has kept
             of the same inputs; only where the inputs are files.
-        progress: called with a line before each step.
+        progress: called with a line before each step; in a notebook, a line shows itself when none is given.
 
     Returns:
         The docket: a trial per claim, in the order asked for.
@@ -77,59 +90,149 @@ def evaluate(
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], alone=True, keep=False, verdicts_only=True)
         >>> docket
         Docket('a synthetic company': bad-moments-drive-away undecided)
+        >>> docket.family.size
+        28
     """
-    arguments(verdicts_only=verdicts_only, keep=keep)
+    arguments(alone=alone, verdicts_only=verdicts_only, keep=keep)
     optional(progress=progress)
-    say = progress or (lambda _: None)
-    chosen = choose(
-        claims_of(study_of(study).claims), None if claims is None else names("claims", claims)
+    tried = try_family(
+        study,
+        claims,
+        engine=engine,
+        alone=alone,
+        verdicts_only=verdicts_only,
+        keep=keep,
+        progress=progress,
     )
+    judged = adjust_multiplicity(tried.trials, tried.family, tried.alpha, tried.look)
+    return tried.docket(judged, tried.family)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedFamily:
+    """The trials of a family, before its size is allowed for.
+
+    Attributes:
+        store: the study and its tables.
+        asked: ids of the claims that were asked for.
+        family: the claims that are judged together.
+        trials: of the claims asked for, and of the others as far as verdicts depend on them.
+        fingerprint: of the data behind the claims asked for.
+        look: for which looks intervals hold; None for a single one.
+    """
+
+    store: TableStore
+    asked: tuple[str, ...]
+    family: Family
+    trials: tuple[Trial, ...]
+    fingerprint: str
+    look: Look | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The error allowed, such as 0.05."""
+        return 1 - self.store.study.decision.level if self.look is None else self.look.alpha
+
+    def docket(self, judged: Sequence[Trial], family: Family) -> Docket:
+        """The docket of the claims asked for.
+
+        Args:
+            judged: the trials with their headline verdicts.
+            family: the claims that they were judged with.
+        """
+        by = {t.claim.id: t for t in judged}
+        study, audit = self.store.study, self.store.audit
+        return Docket(
+            study=study.name,
+            version=version("cxresearch"),
+            fingerprint=self.fingerprint,
+            data_from=str(audit.fact("log from")),
+            data_until=str(audit.fact("log until")),
+            level=1 - self.alpha,
+            family=family,
+            min_cell=study.info.min_cell,
+            trials=tuple(by[c] for c in self.asked),
+            audit=audit,
+            look=self.look,
+            after=self.look.record(map(_seen, self.trials)) if self.look else None,
+        )
+
+
+def try_family(
+    study: Study | Records,
+    claims: Sequence[str] | None = None,
+    *,
+    engine: Engine | str = "polars",
+    alone: bool = False,
+    verdicts_only: bool = False,
+    keep: bool = True,
+    progress: Progress | None = None,
+) -> TriedFamily:
+    """Try claims, and those whose numbers their verdicts depend on; args and errors as `evaluate`."""
+    settings = study_of(study)
+    known = claims_of(settings.claims)
+    chosen = choose(known, None if claims is None else names("claims", claims))
+    reads_all = settings.decision.multiplicity != "none" and not alone
     store = TableStore(
-        study, engine, keep=keep, required_columns=required_columns(chosen), progress=say
+        study,
+        engine,
+        keep=keep,
+        required_columns=required_columns(known if reads_all else chosen),
+        progress=progress,
     )
-    readings = {c.id: _deciding_readings(c) if verdicts_only else c.readings for c in chosen}
-    kept_trials = KeptTrials(store.cache, store.study)
+    family = count_family(known, store.study, store.available, is_alone=alone)
+    asked = {c.id for c in chosen}
+    others = [c for c in known if c.id in family.claims and c.id not in asked]
+    wanted = [*chosen, *(others if family.needs_all else ())]
+    say = _number_trials(progress, len(wanted)) if progress else (lambda _: None)
+    readings = {
+        c.id: c.readings if c.id in asked and not verdicts_only else deciding_readings(c)
+        for c in wanted
+    }
+    has_looks = settings.decision.looks == "anytime" and not store.is_restricted
+    look = next_look(store, family, known) if has_looks else None
+    kept_trials = KeptTrials(store.cache, store.study, look.name if look else "")
     result: dict[str, Trial] = {}
-    fingerprints: dict[str, str] = {}
-    for claim in chosen:
-        if kept := kept_trials.find(claim, readings[claim.id]):
+    fingerprints: dict[str, Mapping[str, str]] = {}
+    for claim in wanted:
+        is_asked = claim.id in asked
+        kept = kept_trials.find(claim, readings[claim.id])
+        if not kept and not is_asked:  # of those no more is used than their verdicts
+            kept = kept_trials.find(claim, claim.readings)
+        if kept:
             say(f"{claim.id}{KEPT}")
-            result[claim.id] = kept[0]
-            fingerprints |= kept[1]
-    new = [c for c in chosen if c.id not in result]
-    context = EvaluationContext(store)
+            result[claim.id], fingerprints[claim.id] = kept
+    new = [c for c in wanted if c.id not in result]
+    context = EvaluationContext(store, look)
     specs = _plan_tables(context, new, readings)
     keys = {claim: {s.key for s in needed} for claim, needed in specs.items()}
     store.prepare([s for of_claim in specs.values() for s in of_claim])
     store.forget()
     with in_background(partial(_fingerprints, dict(store.tables))) as made:
         result |= _try_claims(context, new, readings, specs, say)
-    fingerprints |= made.result()
     for claim in new:
         of_claim = {k: f for k, f in made.result().items() if k in keys[claim.id]}
         kept_trials.keep(result[claim.id], readings[claim.id], of_claim)
-    settings = store.study.decision
-    trials = adjust_multiplicity(
-        [result[c.id] for c in chosen], settings.multiplicity, 1 - settings.level
-    )
-    return Docket(
-        study=store.study.name,
-        version=version("cxresearch"),
-        fingerprint=_fingerprint(store.audit, fingerprints),
-        data_from=str(store.audit.fact("log from")),
-        data_until=str(store.audit.fact("log until")),
-        level=settings.level,
-        multiplicity=settings.multiplicity,
-        min_cell=store.study.info.min_cell,
-        trials=tuple(trials),
-        audit=store.audit,
+        fingerprints[claim.id] = of_claim
+    of_asked = {k: f for c in chosen for k, f in fingerprints[c.id].items()}
+    return TriedFamily(
+        store=store,
+        asked=tuple(c.id for c in chosen),
+        family=family,
+        trials=tuple(result[c.id] for c in wanted),
+        fingerprint=_fingerprint(store.audit, of_asked),
+        look=look,
     )
 
 
-def number_trials(say: Progress, total: int) -> Progress:
+def _seen(trial: Trial) -> Seen:
+    return Seen(claim=trial.claim.id, verdict=trial.verdict, p=trial.primary.p, tuned=trial.tuned)
+
+
+def _number_trials(say: Progress, total: int) -> Progress:
     """Progress that says of each claim, as it begins, the how manieth it is.
 
     Args:
@@ -139,8 +242,7 @@ def number_trials(say: Progress, total: int) -> Progress:
     numbers = count(1)
 
     def numbered(line: str) -> None:
-        is_claim = line.startswith("trying ") or line.endswith(KEPT)
-        say(f"{line} ({next(numbers)} of {total})" if is_claim else line)
+        say(f"{line} ({next(numbers)} of {total})")
 
     return numbered
 
@@ -221,7 +323,7 @@ def _try_claims(
     return result
 
 
-def _deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
+def deciding_readings(claim: Claim) -> tuple[AnyReading, ...]:
     """The readings that a verdict rests on."""
     primary = claim.primary
     ids = {primary.id, *(r.reading for r in primary.requires), *primary.sensitivity}

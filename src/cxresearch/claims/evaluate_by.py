@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
 from cxresearch.claims.catalogue_loader import claims_of
-from cxresearch.claims.evaluate import Progress, choose, evaluate
+from cxresearch.claims.evaluate import Progress, TriedFamily, choose, try_family
+from cxresearch.claims.family import Family, count_family
 from cxresearch.claims.requirements import required_columns
 from cxresearch.claims.results import SYMBOLS, Docket
 from cxresearch.claims.verdict_corrections import adjust_multiplicity
@@ -22,9 +24,8 @@ from cxresearch.records.restrict import count_customers, restrict
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, lookup, names, optional, text
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.result import Result
-
-_METHODS = {"holm": "Holm's method", "benjamini-hochberg": "the method of Benjamini and Hochberg"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -34,20 +35,20 @@ class SegmentDockets(Result, Mapping[str, Docket]):
     Attributes:
         by: the covariate whose levels the segments are, such as ``segment``.
         levels: the segments that were tried, in the order of the study.
-        dockets: one per segment; `verdict_family` allows for all claims in all segments.
-        comparisons: how many verdicts are allowed for at once: claims times segments.
+        dockets: one per segment; verdicts allow for all claims of the study in all segments.
         too_small: how many segments have too few customers to be named.
         min_cell: fewer customers than this are too few.
-        multiplicity: method of the verdicts over all comparisons.
+        family: the claims that are judged together in all segments, whether they were asked for or not.
+        has_looks: whether the study declares intervals that hold at every look: those of segments do not.
     """
 
     by: str
     levels: tuple[str, ...]
     dockets: tuple[Docket, ...]
-    comparisons: int
     too_small: int
     min_cell: int
-    multiplicity: str
+    family: Family
+    has_looks: bool = False
 
     def __getitem__(self, level: str) -> Docket:
         """The docket of a segment."""
@@ -65,21 +66,19 @@ class SegmentDockets(Result, Mapping[str, Docket]):
         return self.dockets[0].audit
 
     @property
+    def comparisons(self) -> int:
+        """How many verdicts are allowed for at once: claims times segments."""
+        return self.family.size
+
+    @property
     def note(self) -> str:
         """How many comparisons there are, how they are allowed for, and what is not shown, in sentences."""
-        claims, segments = len(self.dockets[0]), len(self.levels)
-        product = f"{_many(claims, 'claim')} in {_many(segments, 'segment')}"
-        made = f"{_many(self.comparisons, 'comparison')}, {product}"
-        method = _METHODS.get(self.multiplicity)
-        parts = [
-            f"Verdicts allow for {made}, by {method}."
-            if method
-            else f"Verdicts do not allow for having made {made}: some differ by chance alone."
-        ]
+        parts = [self.family.note]
         if self.too_small:
-            parts.append(
-                f"Not shown: {_many(self.too_small, 'segment')} of fewer than {self.min_cell} customers."
-            )
+            few = f"{self.too_small:,} segment{'s' * (self.too_small != 1)}"
+            parts.append(f"Not shown: {few} of fewer than {self.min_cell} customers.")
+        if self.has_looks:
+            parts.append("Of segments, intervals hold at a single look only.")
         return " ".join(parts)
 
     def to_polars(self) -> pl.DataFrame:
@@ -95,7 +94,7 @@ class SegmentDockets(Result, Mapping[str, Docket]):
         return {
             "by": self.by,
             "comparisons": self.comparisons,
-            "multiplicity": self.multiplicity,
+            "multiplicity": self.family.method,
             "too_small": self.too_small,
             "note": self.note,
             "segments": {level: docket.to_dict() for level, docket in self.items()},
@@ -136,19 +135,22 @@ class SegmentDockets(Result, Mapping[str, Docket]):
         return f"SegmentDockets(by {self.by}: {', '.join(self.levels)}; {self.comparisons} comparisons)"
 
 
+@with_notebook_progress
 def evaluate_by(
     study: Study | Records,
     by: str = "segment",
     claims: Sequence[str] | None = None,
     *,
     engine: Engine | str = "polars",
+    alone: bool = False,
     verdicts_only: bool = False,
     progress: Progress | None = None,
 ) -> SegmentDockets:
     """Try claims on the customers of each segment by themselves.
 
-    The tables are read once; the audit of each docket is that of the whole study. All claims in all segments are
-    allowed for at once, at the study's level and by its method for several claims. Segments with fewer customers than
+    The tables are read once; the audit of each docket is that of the whole study. All claims of the study in all
+    segments are judged together, whichever are asked for, at the study's level and by its method for several claims.
+    Segments with fewer customers than
     `min_cell` of the study are neither tried nor named. Claims about households cannot be tried where households have
     members in several segments.
 
@@ -157,6 +159,8 @@ def evaluate_by(
         by: the covariate whose levels are the segments.
         claims: ids; all of the catalogue and of the study when not given.
         engine: where the tables are read; ignored for records.
+        alone: try nothing but what is asked for, and judge it at the error of the study divided by the number of all
+            comparisons.
         verdicts_only: as of `evaluate`.
         progress: called with a line before each step.
 
@@ -169,69 +173,75 @@ def evaluate_by(
         >>> import cxresearch as cx
         >>> world = cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5))
         >>> study = cx.worlds.simulate(world, 1000, seed=1).study()
-        >>> result = cx.evaluate_by(study, claims=["bad-moments-drive-away"], verdicts_only=True)
-        >>> result.comparisons == len(result)
+        >>> result = cx.evaluate_by(study, claims=["one-strike"], alone=True, verdicts_only=True)
+        >>> result.comparisons == result.family.size == 28 * len(result)
         True
     """
-    arguments(verdicts_only=verdicts_only)
+    arguments(alone=alone, verdicts_only=verdicts_only)
     text("by", by)
     optional(progress=progress)
     say = progress or (lambda _: None)
-    chosen = choose(
-        claims_of(study_of(study).claims), None if claims is None else names("claims", claims)
-    )
+    known = claims_of(study_of(study).claims)
+    chosen = choose(known, None if claims is None else names("claims", claims))
     records = (
         study
         if isinstance(study, Records)
-        else read_records(study, engine, required_columns=required_columns(chosen))
+        else read_records(
+            study, engine, required_columns=required_columns(chosen if alone else known)
+        )
     )
     if by not in records.levels:
-        known = ", ".join(records.levels) or "none: name segment or covariates under [retention]"
+        levels_known = (
+            ", ".join(records.levels) or "none: name segment or covariates under [retention]"
+        )
         raise ArgumentError(
             "by",
             by,
-            f"a covariate of the study's customers{nearest(by, records.levels)}; there are: {known}",
+            f"a covariate of the study's customers{nearest(by, records.levels)}; there are: {levels_known}",
         )
     min_cell = records.study.info.min_cell
     sizes = {level: n for level, n in count_customers(records, by).items() if n}
     levels = tuple(level for level, n in sizes.items() if n >= min_cell)
     if not levels:
         raise ArgumentError("by", by, f"a covariate with a level of at least {min_cell} customers")
-    dockets = []
+    tried = []
     for level in levels:
         say(f"{by} {level}")
-        dockets.append(
-            evaluate(
+        tried.append(
+            try_family(
                 restrict(records, by, level),
                 [c.id for c in chosen],
+                alone=alone,
                 verdicts_only=verdicts_only,
                 progress=progress,
             )
         )
-    settings = records.study.decision
-    trials = adjust_multiplicity(
-        [t for d in dockets for t in d.trials], settings.multiplicity, 1 - settings.level
+    family = replace(
+        count_family(known, records.study, records.available, is_alone=alone), groups=len(levels)
     )
-    n = len(chosen)
     return SegmentDockets(
         by=by,
         levels=levels,
-        dockets=tuple(
-            replace(d, trials=tuple(trials[i * n : (i + 1) * n])) for i, d in enumerate(dockets)
-        ),
-        comparisons=len(trials),
+        dockets=_judged(tried, family, 1 - records.study.decision.level),
         too_small=len(sizes) - len(levels),
         min_cell=min_cell,
-        multiplicity=settings.multiplicity,
+        family=family,
+        has_looks=records.study.decision.looks == "anytime",
     )
+
+
+def _judged(tried: Sequence[TriedFamily], family: Family, alpha: float) -> tuple[Docket, ...]:
+    """The dockets of groups of customers, with all claims in all of them judged together.
+
+    A claim whose columns the study has and a group lacks counts there as what is not testable.
+    """
+    trials = [t for one in tried for t in one.trials]
+    judged = iter(adjust_multiplicity(trials, family, alpha))
+    return tuple(one.docket(list(islice(judged, len(one.trials))), family) for one in tried)
 
 
 def _cell(docket: Docket, claim: str) -> str:
     """The verdict on a claim in a segment, as a symbol, and its number."""
     row = docket[claim].primary
     number = f" {row.unit.text(row.estimate.value)}" if row.estimate is not None else ""
-    return f"{SYMBOLS[row.verdict_family]}{number}"
-
-
-def _many(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'s' * (n != 1)}"
+    return f"{SYMBOLS[row.verdict]}{number}"

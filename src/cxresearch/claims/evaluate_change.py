@@ -25,6 +25,7 @@ from cxresearch.records.restrict import restrict_days
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, names, optional
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.result import Result
 
 _CAUTION = (
@@ -163,6 +164,7 @@ class ChangeDockets(Result):
         return f"ChangeDockets(since {self.since}: {shown} of {len(self.changes)} numbers changed)"
 
 
+@with_notebook_progress
 def evaluate_change(
     study: Study | Records,
     since: date | int,
@@ -170,6 +172,7 @@ def evaluate_change(
     *,
     until: date | int | None = None,
     engine: Engine | str = "polars",
+    alone: bool = False,
     verdicts_only: bool = False,
     progress: Progress | None = None,
 ) -> ChangeDockets:
@@ -186,6 +189,7 @@ def evaluate_change(
         claims: ids; all of the catalogue and of the study when not given.
         until: the last day that is looked at; the end of the log when not given.
         engine: where the tables are read; ignored for records.
+        alone: as of `evaluate`; each period has verdicts of its own.
         verdicts_only: as of `evaluate`.
         progress: called with a line before each step.
 
@@ -205,23 +209,24 @@ def evaluate_change(
         >>> study = cx.worlds.simulate(cx.worlds.World(), 800, seed=1).study()
         >>> records = cx.read_records(study)
         >>> middle = date(1970, 1, 1) + timedelta(days=(records.window.first + records.window.last) // 2)
-        >>> result = cx.evaluate_change(records, middle, ["bad-moments-drive-away"], verdicts_only=True)
+        >>> result = cx.evaluate_change(records, middle, ["one-strike"], alone=True, verdicts_only=True)
         >>> len(result.changes)
         1
     """
-    arguments(verdicts_only=verdicts_only)
+    arguments(alone=alone, verdicts_only=verdicts_only)
     optional(progress=progress)
     for name, given in (("since", since), *((("until", until),) if until is not None else ())):
         if isinstance(given, bool | datetime) or not isinstance(given, date | int):
             raise ArgumentError(name, given, "a date, or a whole day where the log counts days")
     say = progress or (lambda _: None)
-    chosen = choose(
-        claims_of(study_of(study).claims), None if claims is None else names("claims", claims)
-    )
+    known = claims_of(study_of(study).claims)
+    chosen = choose(known, None if claims is None else names("claims", claims))
     records = (
         study
         if isinstance(study, Records)
-        else read_records(study, engine, required_columns=required_columns(chosen))
+        else read_records(
+            study, engine, required_columns=required_columns(chosen if alone else known)
+        )
     )
     if records.study.retention.kind != "contract":
         raise ArgumentError("study", study, "one whose retention is of the kind contract")
@@ -241,6 +246,7 @@ def evaluate_change(
             evaluate(
                 restrict_days(records, *days),
                 [c.id for c in chosen],
+                alone=alone,
                 verdicts_only=verdicts_only,
                 progress=progress,
             )

@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from cxresearch.claims.decide import Verdict
+from cxresearch.claims.kept_plans import KeptPlans
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.phrases import Sentence, Value
 from cxresearch.claims.results import Activity, ReadingResult, ReferenceValue, Trial
@@ -26,7 +27,7 @@ from cxresearch.study import Study
 # Raise this number when equal tables give another number, verdict or sentence than before, or when a field of a stored
 # class changes. Trials of another number are not read. A test in `tests/claims/test_kept_trials.py` fails if what is
 # stored of the sample study changes and this number does not.
-TRIALS = 4
+TRIALS = 6
 _LIBRARIES = ("cxresearch", "numpy", "scipy")
 _VALUES: Mapping[str, Any] = {kind.__name__: kind for kind in get_args(Value)}
 
@@ -61,11 +62,13 @@ class _Plain(msgspec.Struct, frozen=True, kw_only=True):
     base_rate: ReferenceValue | None
     naive: ReferenceValue | None
     sentence: _Text
+    sentence_if_open: _Text
     caution: _Text
     activity: tuple[Activity, ...]
     association: Verdict
     rivals: tuple[RivalOutcome, ...]
     declared: tuple[str, ...]
+    tuned: tuple[tuple[str, float], ...]
 
 
 class KeptTrials:
@@ -74,10 +77,11 @@ class KeptTrials:
     Args:
         cache: where they are kept; None where nothing is.
         study: what it says of decisions.
+        look: what numbers depend on besides the data, where they hold at every look; else empty.
     """
 
-    def __init__(self, cache: Cache | None, study: Study) -> None:
-        self._cache, self._study = cache, study
+    def __init__(self, cache: Cache | None, study: Study, look: str = "") -> None:
+        self._cache, self._study, self._look = cache, study, look
 
     def find(
         self, claim: Claim, readings: Sequence[AnyReading]
@@ -94,11 +98,13 @@ class KeptTrials:
                 base_rate=plain.base_rate,
                 naive=plain.naive,
                 sentence=plain.sentence.sentence(),
+                sentence_if_open=plain.sentence_if_open.sentence(),
                 caution=plain.caution.sentence(),
                 activity=plain.activity,
                 association=plain.association,
                 rivals=plain.rivals,
                 declared=plain.declared,
+                tuned=plain.tuned,
             )
         except (msgspec.MsgspecError, KeyError, TypeError):
             return None
@@ -122,22 +128,27 @@ class KeptTrials:
             base_rate=trial.base_rate,
             naive=trial.naive,
             sentence=_Text.of(trial.sentence),
+            sentence_if_open=_Text.of(trial.sentence_if_open),
             caution=_Text.of(trial.caution),
             activity=trial.activity,
             association=trial.association,
             rivals=trial.rivals,
             declared=trial.declared,
+            tuned=trial.tuned,
         )
         name = self._name(trial.claim, readings)
         self._cache.keep_result(name, msgspec.msgpack.encode(plain, enc_hook=_number))
 
     def _name(self, claim: Claim, readings: Sequence[AnyReading]) -> str:
+        plan = KeptPlans(self._cache, self._study).find(claim)
         parts = (
             f"trials {TRIALS}",
             *(f"{name} {version(name)}" for name in _LIBRARIES),
             msgspec.json.encode(claim, order="deterministic").decode(),
             *sorted(r.id for r in readings),
             msgspec.json.encode((self._study.info, self._study.decision)).decode(),
+            self._look,
+            *(() if plan is None else (msgspec.json.encode(plan).decode(),)),
         )
         return f"trial-{blake2b(chr(0).join(parts).encode(), digest_size=12).hexdigest()}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -120,7 +120,8 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
             f"a risk table: this reading counts the contacts of each {spec.contacts_by[0]}",
         )
     compute(context, claim, primary)
-    table = store.risk(spec)
+    min_cell = records.study.info.min_cell
+    table = replace(store.risk(spec), min_cell=min_cell)
     named = [n for n in (claim.exposure, *primary.weighted(), *primary.names()) if n]
     features = [f.name for f in table.features]
     history = next((n for n in (x.partition("[")[0] for x in named) if n in features), "")
@@ -134,5 +135,5 @@ def observed_vs_expected(records: Records, claim: Claim) -> ObservedVsExpected:
         levels=tuple(counts["level"].to_list()),
         observed=tuple(int(n) for n in counts["observed"].to_list()),
         expected=tuple(float(n) for n in counts["expected"].to_list()),
-        min_cell=records.study.info.min_cell,
+        min_cell=min_cell,
     )

@@ -11,16 +11,20 @@ from typing import Any
 import polars as pl
 
 from cxresearch.claims.decide import Verdict, parse_region
+from cxresearch.claims.family import Family
+from cxresearch.claims.look_state import LookState
+from cxresearch.claims.looks import Look
 from cxresearch.claims.phrases import Sentence
 from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalStatus, finite, rivals_table
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
+from cxresearch.estimators.looks import at_one_look
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit import Audit, warning_lines
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.utils.checks import lookup
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result, plain
+from cxresearch.utils.result import Drawable, Result, plain
 
 SYMBOLS = {"supported": "✔", "contradicted": "✘", "undecided": "?", "not testable": "–"}
 
@@ -103,12 +107,13 @@ class ReadingResult(Result):
         reading: id of the reading.
         label: what the number is, in plain words.
         primary: whether the verdict on the claim rests on it.
-        verdict: supported, contradicted, undecided or not testable.
-        verdict_family: the same after multiplicity.
+        verdict: supported, contradicted, undecided or not testable; of the primary reading, as one of the family of
+            the study's claims.
+        verdict_alone: by itself, at the level of the study.
         reason: why, in plain words; may be empty.
         estimate: the number and its interval; None if not testable.
         p: the largest level at which the interval straddles the edge; None if there is none.
-        p_family: after multiplicity; None for other readings than the primary.
+        p_family: as one of the family; None for other readings than the primary.
         unit: what it is measured in.
         region: where the claim places the number, as written.
         customers: in the table behind the number; the reading may look at a part of their time. Of a share of moments,
@@ -127,7 +132,7 @@ class ReadingResult(Result):
     label: str
     primary: bool
     verdict: Verdict
-    verdict_family: Verdict
+    verdict_alone: Verdict
     reason: str
     estimate: Estimate | None
     p: float | None
@@ -153,7 +158,7 @@ class ReadingResult(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Trial(Result, Mapping[str, ReadingResult]):
+class Trial(Result, Mapping[str, ReadingResult], Drawable):
     """A claim, tried: its readings, reference values, and a sentence.
 
     Attributes:
@@ -162,17 +167,21 @@ class Trial(Result, Mapping[str, ReadingResult]):
         base_rate: what happens anyway; None if it could not be computed.
         naive: what a naive analysis would have said; None likewise.
         sentence: the verdict in plain words; ``str()`` makes it text.
+        sentence_if_open: what is said in its place if the verdict does not hold among the family of claims; empty
+            once that is known.
         caution: why the naive answer is no verdict, where it points the other way; may be empty.
         activity: who has bad moments and who leaves, by number of contacts; may be empty.
         association: whether the two go together among comparable customers: the verdict before rivals are tried;
             ``not testable`` where the claim states a fact and no cause.
         rivals: other explanations, and what became of them; empty where nothing could be computed.
         declared: what the study declares that a verdict rests on, in words.
+        tuned: of numbers whose limits hold at every look, what each is called and what its width is tuned to; see
+            `cxresearch.claims.looks`.
 
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], alone=True, verdicts_only=True)
         >>> docket["bad-moments-drive-away"].answer
         'goes together; open: temperament; survived: already leaving, other exits'
     """
@@ -182,11 +191,13 @@ class Trial(Result, Mapping[str, ReadingResult]):
     base_rate: ReferenceValue | None
     naive: ReferenceValue | None
     sentence: Sentence
+    sentence_if_open: Sentence = Sentence()  # noqa: RUF009  # frozen
     caution: Sentence = Sentence()  # noqa: RUF009  # frozen
     activity: tuple[Activity, ...] = ()
     association: Verdict = "not testable"
     rivals: tuple[RivalOutcome, ...] = ()
     declared: tuple[str, ...] = ()
+    tuned: tuple[tuple[str, float], ...] = ()
 
     @property
     def primary(self) -> ReadingResult:
@@ -195,8 +206,13 @@ class Trial(Result, Mapping[str, ReadingResult]):
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on the primary reading."""
+        """The verdict on the claim, as one of the family of the study's claims."""
         return self.primary.verdict
+
+    @property
+    def verdict_alone(self) -> Verdict:
+        """The verdict by itself, at the level of the study."""
+        return self.primary.verdict_alone
 
     def rivals_with(self, *statuses: RivalStatus) -> tuple[RivalOutcome, ...]:
         """The other explanations of which this became, in the order in which they are shown."""
@@ -236,6 +252,7 @@ class Trial(Result, Mapping[str, ReadingResult]):
             "claim": self.claim.id,
             "statement": self.claim.statement,
             "verdict": self.verdict,
+            "verdict_alone": self.verdict_alone,
             "sentence": str(self.sentence),
             "caution": str(self.caution),
             "readings": plain(self.readings),
@@ -282,7 +299,9 @@ class Docket(Result, Mapping[str, Trial]):
         data_from: first day of the log.
         data_until: last day of the log.
         level: confidence level.
-        multiplicity: method of the verdicts over the family.
+        family: the claims that are judged together, whether they were asked for or not.
+        look: which look at growing data it is, where intervals hold at all of them; None for a single one.
+        after: what the next look will find, if a report records this one; None for a single one.
         min_cell: the smallest count a report may show.
         trials: one per claim.
         audit: every row accounted for.
@@ -290,7 +309,7 @@ class Docket(Result, Mapping[str, Trial]):
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], alone=True, verdicts_only=True)
         >>> docket["bad-moments-drive-away"].verdict
         'undecided'
         >>> docket.to_polars().select("claim", "verdict").rows()
@@ -303,10 +322,17 @@ class Docket(Result, Mapping[str, Trial]):
     data_from: str
     data_until: str
     level: float
-    multiplicity: str
+    family: Family
     min_cell: int
     trials: tuple[Trial, ...]
     audit: Audit
+    look: Look | None = None
+    after: LookState | None = None
+
+    @property
+    def note(self) -> str:
+        """What the verdicts allow for, in sentences."""
+        return self.family.note if self.look is None else f"{self.family.note} {self.look.note}"
 
     def __getitem__(self, claim: str) -> Trial:
         """The trial of a claim."""
@@ -324,6 +350,13 @@ class Docket(Result, Mapping[str, Trial]):
             "study": self.study,
             "fingerprint": self.fingerprint,
             "version": self.version,
+            "family": {
+                "claims": list(self.family.claims),
+                "size": self.family.size,
+                "multiplicity": self.family.method,
+                "is_alone": self.family.is_alone,
+            },
+            "look": self.look.to_dict() if self.look else None,
             "warnings": [w.to_dict() for w in self.audit.warnings],
             "verdicts": [
                 {
@@ -349,7 +382,7 @@ class Docket(Result, Mapping[str, Trial]):
                 {
                     "claim": t.claim.id,
                     "verdict": t.verdict,
-                    "verdict_family": t.primary.verdict_family,
+                    "verdict_alone": t.verdict_alone,
                     "estimate": finite(t.primary.estimate, "value"),
                     "low": finite(t.primary.estimate, "low"),
                     "high": finite(t.primary.estimate, "high"),
@@ -384,13 +417,13 @@ class Docket(Result, Mapping[str, Trial]):
                     lines.append(
                         f"    {label}: {reference.unit.text(reference.value)} ({reference.label})"
                     )
-            if e.verdict_family != e.verdict:
-                lines.append(f"    after {self.multiplicity}: {e.verdict_family}")
+            if e.verdict_alone != e.verdict:
+                lines.append(f"    by itself: {e.verdict_alone}")
             lines += [
                 f"    note: {w}" for w in (*e.warnings, *((str(t.caution),) if t.caution else ()))
             ]
             lines.append("")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.note, ""])
 
     def _repr_html_(self) -> str:
         rows = (
@@ -404,7 +437,8 @@ class Docket(Result, Mapping[str, Trial]):
         )
         caption = f"{self.study}: data from {self.data_from} to {self.data_until}"
         doubts = "".join(f"<p><strong>!</strong> {escape(str(w))}</p>" for w in self.audit.warnings)
-        return doubts + html_table(caption, ("claim", "verdict", "estimate", "in words"), rows)
+        heads = ("claim", "verdict", "estimate", "in words")
+        return doubts + html_table(caption, heads, rows, (self.note,))
 
     def __repr__(self) -> str:
         result = ", ".join(f"{t.claim.id} {t.verdict}" for t in self.trials)
@@ -462,19 +496,22 @@ _KINDS = dict.fromkeys(_NUMBERS, pl.Float64) | {
 
 
 def _row(e: ReadingResult) -> dict[str, Any]:
+    fixed = e.estimate
+    if fixed is not None and fixed.interval == "anytime":
+        fixed = at_one_look(fixed, fixed.level)
     return {
         "claim": e.claim,
         "reading": e.reading,
         "primary": e.primary,
         "verdict": e.verdict,
-        "verdict_family": e.verdict_family,
+        "verdict_alone": e.verdict_alone,
         "reason": e.reason,
         "estimate": finite(e.estimate, "value"),
         "ci_low": finite(e.estimate, "low"),
         "ci_high": finite(e.estimate, "high"),
-        "interval": "fixed",
-        "ci_fixed_low": finite(e.estimate, "low"),
-        "ci_fixed_high": finite(e.estimate, "high"),
+        "interval": e.estimate.interval if e.estimate else "fixed",
+        "ci_fixed_low": finite(fixed, "low"),
+        "ci_fixed_high": finite(fixed, "high"),
         "p": e.p,
         "p_family": e.p_family,
         "se": finite(e.estimate, "se"),

@@ -33,7 +33,7 @@ from cxresearch.errors import NotTestable
 from cxresearch.histories import History, bad_count, contact_count
 from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.recency import active_age
-from cxresearch.risk.episodes import clock_of
+from cxresearch.risk.episodes import SPELL, clock_of
 
 SILENT = "held_silent"
 _SILENT_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180)  # last days of bands
@@ -126,6 +126,7 @@ def table_specs(
         if name not in fixed:
             raise NotTestable("missing_column", f"{name}: no such covariate of its customers")
     days = DayClock(0)
+    spells = (SPELL,) if study.retention.has_spells else ()
     match reading:
         case IncidenceReading():
             origin, event = reading.time_origin, reading.competing_event
@@ -146,17 +147,19 @@ def table_specs(
                 reached,
             )
         case ExcessReading():
-            return (*_compared_specs(setting, reading, own), cohorts_spec())
+            return (*compared_specs(setting, reading, own), cohorts_spec())
         case ShareReading() | ShareAtRiskReading():
             spec = TableSpec(histories=own, clock=days, fixed=given)
         case ConcentrationReading():
             spec = TableSpec(histories=(), clock=days, contacts_by=(reading.of, reading.adjust_for))
         case FadingReading():
             spec = TableSpec(
-                histories=own, clock=clock_of(study), fixed=(*_known(fixed, reading.strata), *given)
+                histories=own,
+                clock=clock_of(study),
+                fixed=(*_known(fixed, reading.strata), *spells, *given),
             )
         case HazardContrastReading() | AttributableShareReading() | ModelComparisonReading():
-            kept = (*_known(fixed, reading.strata), *given)
+            kept = (*_known(fixed, reading.strata), *spells, *given)
             clock = clock_of(study)
             by_contact = isinstance(clock, ContactClock)
             by_month = uses_cohorts(reading)
@@ -178,7 +181,7 @@ def table_specs(
     return (spec,)
 
 
-def _compared_specs(
+def compared_specs(
     setting: TableContext, reading: ExcessReading, own: tuple[tuple[str, History], ...]
 ) -> list[TableSpec]:
     """The tables of matched customers, the closest comparison first.
@@ -190,7 +193,7 @@ def _compared_specs(
     within = compare.active_within
     if kept.kind == "activity":
         within = within[:1]
-    if kept.active is not None:
+    if kept.active is not None or setting.study.has_active_table:
         own = (*own, (SILENT, active_age(_SILENT_DAYS)))
         within = (SILENT,)
         compare = replace_field(compare, matched_on=(*compare.matched_on, SILENT))
@@ -198,7 +201,7 @@ def _compared_specs(
         TableSpec(
             histories=own,
             clock=DayClock(0),
-            fixed=_known(setting.fixed, ("segment",)),
+            fixed=(*_known(setting.fixed, ("segment",)), *((SPELL,) if kept.has_spells else ())),
             compare=compare,
             active_within=name,
             cohorts=True,

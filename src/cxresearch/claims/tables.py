@@ -20,6 +20,8 @@ from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.histories.base import Clock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.audit_values import Share
+from cxresearch.records.digest import digest_until
+from cxresearch.records.nearby import bring_near
 from cxresearch.records.records import Records, read_records
 from cxresearch.risk.agents import AgentTable, agent_table
 from cxresearch.risk.agents import total as total_agents
@@ -27,17 +29,15 @@ from cxresearch.risk.cache import Cache, RecordsSummary, opened
 from cxresearch.risk.episodes import (
     Episodes,
     episodes,
-    fix_last_levels,
     grades_of,
-    since,
     timeline,
-    until,
 )
 from cxresearch.risk.gaps import GapTable, gap_table
 from cxresearch.risk.gaps import total as total_gaps
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
+from cxresearch.risk.transitions import fix_last_levels, since, until
 from cxresearch.study import Study
 from cxresearch.utils.threads import map_in_threads
 
@@ -223,6 +223,7 @@ class TableStore:
         keep: whether tables are kept in the study's state folder and taken from there.
         required_columns: what histories will read of a contact besides its grade; all when not given.
         progress: called with a line before each step.
+        lookback: whether histories go back over `lookback_days` only; as the log makes it when not given.
 
     Attributes:
         study: the study.
@@ -233,6 +234,7 @@ class TableStore:
         fixed: names of the fixed covariates.
         available: what histories may read.
         lapse: which silence counts as a lapse; None with contracts.
+        is_restricted: whether the records are of some customers or days only.
     """
 
     def __init__(
@@ -243,17 +245,20 @@ class TableStore:
         keep: bool = True,
         required_columns: Collection[str] | None = None,
         progress: Progress | None = None,
+        lookback: bool | None = None,
     ) -> None:
+        self._lookback = lookback
         self._engine, self._say, self._reads = (
             engine,
             progress or (lambda _: None),
             required_columns,
         )
         self._own = not isinstance(study, Records)
-        self._records = study if isinstance(study, Records) else None
+        self._records = bring_near(study) if isinstance(study, Records) else None
         self.study = study.study if isinstance(study, Records) else study
-        is_all = self._records is None or not self._records.restricted_to
-        self.cache: Cache | None = opened(self.study) if keep and is_all else None
+        self.is_restricted = self._records is not None and bool(self._records.restricted_to)
+        is_kept = keep and not self.is_restricted
+        self.cache: Cache | None = opened(self.study) if is_kept else None
         self.tables: dict[str, Table | Exception] = {}
         result = None if self._records or not self.cache else self.cache.reading()
         result = result or self._read()
@@ -270,7 +275,8 @@ class TableStore:
         """The records, read if they are not yet."""
         if self._records is None:
             self._say("reading and checking the two tables")
-            self._records = read_records(self.study, self._engine, required_columns=self._reads)
+            read = read_records(self.study, self._engine, required_columns=self._reads)
+            self._records = bring_near(read)
         return self._records
 
     def prepare(self, wanted: Iterable[TableSpec], *, is_quiet: bool = False) -> None:
@@ -312,6 +318,8 @@ class TableStore:
     @property
     def lookback(self) -> bool:
         """Whether so few customers start within the log that histories go back over a fixed time instead."""
+        if self._lookback is not None:
+            return self._lookback
         seen = self.audit.fact("customers seen only from after their start")
         days = self.window.last - self.window.first
         few = isinstance(seen, Share) and seen.share > MOST_UNSEEN
@@ -349,6 +357,16 @@ class TableStore:
         """The table of whom contacts were with; errors as `risk`."""
         result = self._found(spec)
         assert isinstance(result, AgentTable)
+        return result
+
+    def digest_until(self, day: int) -> str:
+        """What the rows were until the end of a day; see `cxresearch.records.digest`."""
+        name = f"rows-until-{day}"
+        if self.cache and (kept := self.cache.read_result(name)):
+            return kept.decode()
+        result = digest_until(self.records, day)
+        if self.cache:
+            self.cache.keep_result(name, result.encode())
         return result
 
     def _found(self, spec: TableSpec) -> Table:

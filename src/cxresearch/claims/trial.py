@@ -10,6 +10,7 @@ from cxresearch.claims.adjusted_model import is_of_leavers
 from cxresearch.claims.compute import compute, count_activity
 from cxresearch.claims.context import EvaluationContext, RawEstimate
 from cxresearch.claims.decide import Region, Verdict, decide, more_events
+from cxresearch.claims.kept_plans import KeptPlans
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_exclusion, describe_terms
 from cxresearch.claims.phrases import Sentence, Words
@@ -31,8 +32,10 @@ from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import fill_sentence
 from cxresearch.claims.verdict_corrections import apply_requirements, naive_differs
 from cxresearch.errors import EstimationError, NotTestable
+from cxresearch.estimators.looks import at_one_look
 from cxresearch.records.audit_values import Share
 
+MORE_DATA = "; data on about "
 FAR_FROM_DECIDING = 20  # times the events there are: so many more are not given as advice
 
 
@@ -45,19 +48,22 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         readings: those of its readings that are to be computed, the primary among them.
     """
     readings = sorted(readings, key=lambda r: not r.primary)
-    results, rows = _compute_readings(context, claim, readings)
+    results, rows = compute_readings(context, claim, readings)
     association = _association(claim, rows)
     rivals = _apply_rivals(context, claim, results, rows)
     primary, target = claim.primary, target_reading(claim)
-    row = rows[primary.id] = apply_requirements(primary, rows)
+    row = rows[primary.id] = _with_plan(context, claim, apply_requirements(primary, rows))
     base, naive = (_reference_value(claim, n, results) for n in (claim.base_rate, claim.naive))
-    sentence = fill_sentence(claim.text.template(row.verdict), claim, row, base, results)
-    if row.verdict == "supported" and row.reason:
-        remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
-        sentence = sentence.extend(" ({remark}.)", "remark", remark)
     silence = _describe_silence(context, primary) if row.verdict != "not testable" else ""
-    if silence:
-        sentence = sentence.extend(" {silence}", "silence", Words(silence))
+
+    def say(row: ReadingResult) -> Sentence:
+        result = fill_sentence(claim.text.template(row.verdict), claim, row, base, results)
+        if row.verdict == "supported" and row.reason:
+            remark = Words(f"{row.reason[0].upper()}{row.reason[1:]}")
+            result = result.extend(" ({remark}.)", "remark", remark)
+        return result.extend(" {silence}", "silence", Words(silence)) if silence else result
+
+    is_decided = row.verdict in ("supported", "contradicted")
     has_caution = bool(claim.text.caution) and naive_differs(claim, rows)
     caution = (
         fill_sentence(claim.text.caution, claim, row, base, results, is_finding=False)
@@ -69,13 +75,26 @@ def try_claim(context: EvaluationContext, claim: Claim, readings: Sequence[AnyRe
         readings=tuple(rows[r.id] for r in readings if not r.descriptive),
         base_rate=base,
         naive=naive,
-        sentence=sentence,
+        sentence=say(row),
+        sentence_if_open=say(replace(row, verdict="undecided")) if is_decided else Sentence(),
         caution=caution,
         activity=count_activity(context) if has_caution and claim.show_by_contacts else (),
         association=association,
         rivals=join_rivals(rivals, target.id) if target else (),
         declared=describe_declarations(context.study) if rivals else (),
+        tuned=tuple(sorted(context.tuned[claim.id].items())),
     )
+
+
+def _with_plan(context: EvaluationContext, claim: Claim, row: ReadingResult) -> ReadingResult:
+    """An open reading with how much data would decide it, where planning has been run."""
+    if row.verdict != "undecided":
+        return row
+    plan = KeptPlans(context.store.cache, context.study).find(claim)
+    if plan is None:
+        return row
+    before = row.reason.partition(MORE_DATA)[0]
+    return replace(row, reason=before + plan.phrase(row.unit))
 
 
 def _describe_silence(context: EvaluationContext, reading: AnyReading) -> str:
@@ -91,7 +110,7 @@ def _describe_silence(context: EvaluationContext, reading: AnyReading) -> str:
     return f"{means}; of those silent for so long, {returned:.0%} come back within as long again."
 
 
-def _compute_readings(
+def compute_readings(
     context: EvaluationContext, claim: Claim, readings: Sequence[AnyReading]
 ) -> tuple[dict[str, RawEstimate], dict[str, ReadingResult]]:
     """The numbers of the readings that can be computed, and each reading decided by itself; by id."""
@@ -156,10 +175,8 @@ def _decide(
     if reading.region is None:
         return _evidence(claim, reading, "undecided", result)
     warnings = (*_warnings(context), *result.warnings)
-    if result.why_undecidable:
-        return _evidence(
-            claim, reading, "undecided", result, reason=result.why_undecidable, warnings=warnings
-        )
+    if why := result.why_undecidable or result.too_early:
+        return _evidence(claim, reading, "undecided", result, reason=why, warnings=warnings)
     region = reading.claimed_region
     decision = decide(result.estimate, region)
     verdict, reason = decision.verdict, decision.reason
@@ -186,7 +203,7 @@ def _data_needed(reading: AnyReading, result: RawEstimate, region: Region) -> st
     has_effect = not math.isnan(region.effect)
     truth = f"{region.effect:.2f}" if has_effect else f"{reading.alternative:g}"
     rounded = round(more, -max(len(str(more)) - 2, 0))
-    return f"; data on about {rounded:,} more {cases} would decide it if the truth were {truth}"
+    return f"{MORE_DATA}{rounded:,} more {cases} would decide it if the truth were {truth}"
 
 
 def _not_testable(claim: Claim, reading: AnyReading, code: str, lacks: str) -> ReadingResult:
@@ -212,7 +229,7 @@ def _evidence(
         label=reading.label,
         primary=reading.primary,
         verdict=verdict,
-        verdict_family=verdict,
+        verdict_alone=verdict,
         reason=reason,
         estimate=result.estimate if result else None,
         p=p,
@@ -249,6 +266,8 @@ def _reference_value(
     if name is None or name not in results:
         return None
     e = results[name].estimate
+    if e.interval == "anytime":  # no verdict rests on it
+        e = at_one_look(e, e.level)
     return ReferenceValue(
         value=e.value,
         low=e.low,

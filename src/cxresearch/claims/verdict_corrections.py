@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cxresearch.claims.decide import Verdict, benjamini_hochberg, holm
+from cxresearch.claims.family import Family
+from cxresearch.claims.looks import Look
+from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import Reading, Requirement
 from cxresearch.claims.results import ReadingResult, Trial, estimate_text
 from cxresearch.claims.schema import Claim
@@ -56,28 +59,59 @@ def naive_differs(claim: Claim, rows: Mapping[str, ReadingResult]) -> bool:
     return primary.verdict in ("supported", "contradicted") and naive_verdict != primary.verdict
 
 
-def adjust_multiplicity(trials: Sequence[Trial], method: str, alpha: float) -> list[Trial]:
-    """Verdicts when all claims are allowed for at once; what is not testable counts as p = 1.
+def adjust_multiplicity(
+    trials: Sequence[Trial], family: Family, alpha: float, look: Look | None = None
+) -> list[Trial]:
+    """Headline verdicts: those that allow for all claims that the study can try.
+
+    What is not testable counts as p = 1; a claim whose columns are missing is not in the family. A verdict that does
+    not clear the higher bar becomes undecided, with that reason; the claim's own stays beside it.
 
     Args:
-        trials: of one docket.
-        method: ``holm``, ``benjamini-hochberg``, or another word for none.
+        trials: as `try_claim` makes them. A member of the family that is not among them counts as not testable; of
+            claims that are judged alone the others are not needed.
+        family: the claims that are judged together.
         alpha: the error allowed, such as 0.05.
+        look: where intervals hold at every look: Holm's method then takes the smallest p that each claim has had.
     """
-    ps = [1.0 if (p := t.primary.p) is None else p for t in trials]
-    adjust = {"holm": holm, "benjamini-hochberg": benjamini_hochberg}.get(method, list)
-    out = []
-    for trial, raw, p in zip(trials, ps, adjust(ps), strict=True):
-        row = trial.primary
-        if row.p is not None:
-            family = (
-                row.verdict
-                if row.verdict in ("undecided", "not testable") or p <= alpha or raw > alpha
-                else "undecided"
-            )
-            row = replace(row, p_family=float(p), verdict_family=family)
-        out.append(replace(trial, readings=(row, *trial.readings[1:])))
-    return out
+    members = [i for i, t in enumerate(trials) if t.claim.id in family.claims]
+    raw = [1.0 if (p := t.primary.p) is None else p for t in trials]
+    if look is not None:
+        raw = [look.least_p(t.claim.id, t.verdict_alone, t.primary.p) for t in trials]
+    adjusted = dict(enumerate(raw))
+    if family.is_alone and family.method != "none":
+        adjusted = {i: min(1.0, p * family.size) for i, p in adjusted.items()}
+    elif family.needs_all:
+        adjust = holm if family.method == "holm" else benjamini_hochberg
+        absent = [1.0] * (family.size - len(members))
+        adjusted |= dict(zip(members, adjust([raw[i] for i in members] + absent), strict=False))
+    return [_headline(t, adjusted[i], family, alpha) for i, t in enumerate(trials)]
+
+
+def _headline(trial: Trial, p: float, family: Family, alpha: float) -> Trial:
+    """A trial with the verdict that its family leaves of it."""
+    row = trial.primary
+    if row.p is not None:
+        row = replace(row, p_family=p)
+    is_decided = row.verdict in ("supported", "contradicted")
+    is_judged = family.size > 1 and family.method != "none"
+    is_open = is_decided and is_judged and p > max(alpha, row.p or 0.0)
+    if not is_open:
+        return replace(trial, readings=(row, *trial.readings[1:]), sentence_if_open=Sentence())
+    bar = (
+        f"as one of {family.members}, at the level of the study divided by {family.size:,}"
+        if family.is_alone
+        else f"with {family.members} judged together"
+    )
+    reason = f"by itself it is {row.verdict}, but not {bar}"
+    row = replace(row, verdict="undecided", reason=reason)
+    sentence = trial.sentence_if_open.replace_values([("reason", Words(reason))])
+    return replace(
+        trial,
+        readings=(row, *trial.readings[1:]),
+        sentence=sentence,
+        sentence_if_open=Sentence(),
+    )
 
 
 def _required(row: ReadingResult, other: ReadingResult, requirement: Requirement) -> ReadingResult:
@@ -122,4 +156,4 @@ def _including(
 
 
 def _with(row: ReadingResult, verdict: Verdict, reason: str, p: float | None) -> ReadingResult:
-    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p)
+    return replace(row, verdict=verdict, verdict_alone=verdict, reason=reason, p=p)

@@ -25,13 +25,13 @@ def verdict_table(docket: Docket, width: int | None = None) -> str:
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], alone=True, verdicts_only=True)
         >>> print(verdict_table(docket).splitlines()[1])
         1 claim: 1 undecided
     """
     ordered = sorted(docket.trials, key=lambda t: t.verdict == "not testable")
     rows = [("", "claim", "verdict", "number", "base rate", "why")]
-    rows += [_row(docket, t) for t in ordered]
+    rows += [_row(t) for t in ordered]
     wide = [max(len(row[i]) for row in rows) for i in range(5)]
     room = _MOST if width is None else max(_LEAST, width - sum(wide) - 2 * len(wide))
     lines = [
@@ -44,7 +44,7 @@ def verdict_table(docket: Docket, width: int | None = None) -> str:
         cut = textwrap.shorten(why, room, placeholder=" …")
         line = "  ".join(f"{c:<{w}}" for c, w in zip(cells, wide, strict=True))
         lines.append(f"{line}  {cut}".rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, "", docket.note])
 
 
 def count_verdicts(docket: Docket) -> str:
@@ -84,7 +84,7 @@ def spreadsheet_tables(
     }
 
 
-def _row(docket: Docket, trial: Trial) -> tuple[str, str, str, str, str, str]:
+def _row(trial: Trial) -> tuple[str, str, str, str, str, str]:
     base = trial.base_rate
     return (
         SYMBOLS[trial.verdict],
@@ -92,18 +92,16 @@ def _row(docket: Docket, trial: Trial) -> tuple[str, str, str, str, str, str]:
         trial.verdict,
         estimate_text(trial.primary),
         base.unit.text(base.value) if base is not None else "–",
-        explain_verdict(docket, trial),
+        explain_verdict(trial),
     )
 
 
-def explain_verdict(docket: Docket, trial: Trial) -> str:
+def explain_verdict(trial: Trial) -> str:
     """Why the verdict is what it is, in a few words."""
     e = trial.primary
     if trial.verdict == "not testable":
         return f"lacks {e.lacks}"
     parts = []
-    if e.verdict_family != trial.verdict:
-        parts.append(f"{e.verdict_family} after {docket.multiplicity} over all claims")
     is_open = [r.title for r in trial.rivals_with("keeps it open")]
     survived = [r.title for r in trial.rivals_with("survived")]
     if trial.verdict == "undecided":

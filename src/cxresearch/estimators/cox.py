@@ -205,4 +205,5 @@ def fit_design(
         clusters=clusters,
         references=references(table, d.terms),
         unidentified=identified.unidentified[identified.kept],
+        min_cell=table.min_cell,
     )

@@ -173,6 +173,7 @@ def fit_grouped_design(
         clusters=clusters,
         references=references(table, d.terms),
         unidentified=identified.unidentified[identified.kept],
+        min_cell=table.min_cell,
     )
 
 

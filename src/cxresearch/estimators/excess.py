@@ -18,27 +18,28 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import EstimationError, NotTestable, ShortFollowUp, nearest
+from cxresearch.estimators.balance import RIDGE, balance, curvature, odds_of
 from cxresearch.estimators.incidence import Curve, curve_of, step, support
 from cxresearch.estimators.influence import counted_clusters, places, robust_error
 from cxresearch.estimators.results import Estimate, Result, Vector, estimate
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.utils.checks import names
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Columns = dict[str, Ints]
 _AT_ONCE = 2_000_000  # comparators and days that are expanded at a time
-_RIDGE = 1e-3  # keeps log odds finite; a level stays off balance by this share per unit of them
-_STEPS, _HALVINGS = 100, 30
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
@@ -61,6 +62,7 @@ class Excess(Result):
         comparators_curve: shape (T,).
         groups: shape (G,): numbers of the groups of clusters, ascending.
         influence: shape (G, 3): how much each group moves the incidence of exposed and of comparators, and the excess.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     exposed: Estimate
@@ -78,6 +80,7 @@ class Excess(Result):
     comparators_curve: Vector
     groups: Ints
     influence: Array
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
@@ -110,7 +113,8 @@ class Excess(Result):
         )
         heads = ("customers who left", "share", f"{self.excess.level:.0%} from", "to")
         notes = [
-            f"{self.customers:,} customers had the moment and somebody to compare with; {self.events:,} left.",
+            f"{about(self.customers, self.min_cell).capitalize()} customers had the moment and somebody to compare "
+            f"with; {about(self.events, self.min_cell)} left.",
         ]
         if self.lead:
             notes.append(f"Of those still there {self.lead:,} days after the moment.")
@@ -150,42 +154,19 @@ def excess(
         ArgumentError: `terms` is no list of names.
         EstimationError: no such cause or term, or a lead that is not within the horizon.
     """
-    if cause not in table.causes:
-        raise EstimationError(
-            f"no cause {cause!r}{nearest(cause, table.causes)}; there are: {', '.join(table.causes)}"
-        )
-    if not 0 <= lead < horizon:
-        raise EstimationError(
-            f"lead must be at least 0 and less than the horizon of {horizon:,} days, was {lead:,}"
-        )
-    chosen = _chosen(table, terms)
-    if table.exposed.height == 0 or table.spans.height == 0:
-        raise NotTestable(
-            "nobody_at_risk", "customers with such a moment and comparable ones without"
-        )
-    longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
-    if horizon > longest:
-        raise ShortFollowUp(horizon, longest, after="the moment")
     population = all_groups(table)
-    compared = Comparison(
-        table, population, horizon=horizon, cause=table.causes.index(cause), lead=lead, terms=chosen
+    compared = checked_comparison(
+        table,
+        population,
+        horizon=horizon,
+        cause=cause,
+        min_at_risk=min_at_risk,
+        lead=lead,
+        terms=terms,
     )
-    if not compared.customers:
-        raise NotTestable(
-            "nobody_at_risk", "customers with such a moment and comparable ones without"
-        )
     clusters = counted_clusters(population, *compared.events())
-    worth = compared.worth()
-    if worth < min_at_risk:
-        raise NotTestable(
-            "too_few",
-            f"comparable customers enough: they are worth {worth:.0f}, {min_at_risk} are needed",
-        )
     a, b = compared.exposed_curve(), compared.comparator_curve()
-    end = min(support(c, min_at_risk) for c in (a, b))
-    if horizon > end:
-        raise ShortFollowUp(horizon, end, after="the moment")
-    moves = compared.influence(a, b)
+    moves = compared.influence(*(end_influence(c, horizon) for c in (a, b)))
     moves = np.column_stack([moves, moves[:, 0] - moves[:, 1]])
     p, q = (float(c.incidence[0][-1]) for c in (a, b))
     slopes = np.array([*(-np.log1p(-v) * (1 - v) if 0 < v < 1 else np.inf for v in (p, q)), 1.0])
@@ -209,13 +190,61 @@ def excess(
         unmatched_share=compared.dropped / (compared.dropped + compared.customers),
         lead=lead,
         horizon=horizon,
-        terms=chosen,
+        terms=compared.terms,
         times=days.astype(np.float64),
         exposed_curve=step(a.times, a.incidence[0], days),
         comparators_curve=step(b.times, b.incidence[0], days),
         groups=population["group"].to_numpy().astype(np.int64),
         influence=moves,
+        min_cell=table.min_cell,
     )
+
+
+def checked_comparison(
+    table: MatchedTable,
+    population: pl.DataFrame,
+    *,
+    horizon: int,
+    cause: str,
+    min_at_risk: int,
+    lead: int,
+    terms: Sequence[str] | None,
+) -> Comparison:
+    """A comparison that can be followed up to the horizon; args and errors as `excess`."""
+    if cause not in table.causes:
+        raise EstimationError(
+            f"no cause {cause!r}{nearest(cause, table.causes)}; there are: {', '.join(table.causes)}"
+        )
+    if not 0 <= lead < horizon:
+        raise EstimationError(
+            f"lead must be at least 0 and less than the horizon of {horizon:,} days, was {lead:,}"
+        )
+    chosen = _chosen(table, terms)
+    nobody = NotTestable(
+        "nobody_at_risk", "customers with such a moment and comparable ones without"
+    )
+    if table.exposed.height == 0 or table.spans.height == 0:
+        raise nobody
+    longest = int(table.exposed["time"].max())  # type: ignore[arg-type]
+    if horizon > longest:
+        raise ShortFollowUp(horizon, longest, after="the moment")
+    number = table.causes.index(cause)
+    compared = Comparison(table, population, horizon=horizon, cause=number, lead=lead, terms=chosen)
+    if not compared.customers:
+        raise nobody
+    counted_clusters(population, *compared.events())
+    worth = compared.worth()
+    if worth < min_at_risk:
+        raise NotTestable(
+            "too_few",
+            f"comparable customers enough: they are worth {worth:.0f}, {min_at_risk} are needed",
+        )
+    end = min(
+        support(c, min_at_risk) for c in (compared.exposed_curve(), compared.comparator_curve())
+    )
+    if horizon > end:
+        raise ShortFollowUp(horizon, end, after="the moment")
+    return compared
 
 
 def _chosen(table: MatchedTable, terms: Sequence[str] | None) -> tuple[str, ...]:
@@ -252,6 +281,7 @@ class Comparison:
         terms: what comparators are standardised by.
 
     Attributes:
+        terms: what comparators are standardised by.
         customers: exposed customers that are compared.
         dropped: exposed customers with nobody to compare with.
         weights: shape (C, P): of one comparator in each cell and pattern.
@@ -269,6 +299,7 @@ class Comparison:
         terms: Sequence[str] = (),
     ) -> None:
         self._horizon, self._lead, self._groups = horizon, lead, population.height
+        self.terms = tuple(terms)
         causes = np.where(np.arange(len(table.causes)) == cause, 1, 2)
         causes[0] = 0
         exposed = _columns(table.exposed, causes, population)
@@ -303,7 +334,7 @@ class Comparison:
             self._exposed["pattern"], self._exposed["customers"], self.shape[1]
         ).astype(np.float64)
         self._members[self._size == 0] = 0.0
-        self.log_odds = _balance(self._x, self._members, self._size, wanted)
+        self.log_odds = balance(self._x, self._members, self._size, wanted)
         self.weights, self._inverse = self._weights()
 
     def exposed_curve(self) -> Curve:
@@ -333,11 +364,8 @@ class Comparison:
         squares = float((self._members * self.weights**2).sum())
         return float((self._members * self.weights).sum() ** 2 / squares) if squares > 0 else 0.0
 
-    def influence(self, exposed: Curve, comparators: Curve) -> Array:
-        """How much each group moves the incidence at the horizon of exposed and comparators; shape (G, 2)."""
-        of_exposed, of_comparators = (
-            end_influence(c, self._horizon) for c in (exposed, comparators)
-        )
+    def influence(self, of_exposed: Array, of_comparators: Array) -> Array:
+        """How much each group moves two numbers, from what one more customer moves them; shape (G, 2)."""
         group, n = self._exposed["group"], self._exposed["customers"]
         event, time = self._ends(self._exposed["event"], self._exposed["time"])
         moves = np.zeros((self._groups, 2))
@@ -358,7 +386,7 @@ class Comparison:
         # both move the log odds
         of_cell = by_pattern.sum(axis=1) / size - shares @ by_odds
         of_one = of_cell[self._exposed["cell"]] + by_odds[self._exposed["pattern"]]
-        of_one -= _RIDGE * (self.log_odds @ slope)
+        of_one -= RIDGE * (self.log_odds @ slope)
         moves[:, 1] = np.bincount(group, n * of_one, self._groups)
         less = (by_odds[None, :] + of_cell[:, None]).ravel()
         for part in self._entries():
@@ -384,7 +412,7 @@ class Comparison:
     def _weights(self) -> tuple[Array, Array]:
         """Weights, shape (C, P), and the inverse of how balance moves with the log odds, shape (K, K)."""
         # without a comparator in its cell, a pattern has no weight: by its odds it may be beyond all numbers
-        odds = np.where(self._members > 0, _odds(self._x, self.log_odds), 0.0)
+        odds = np.where(self._members > 0, odds_of(self._x, self.log_odds), 0.0)
         total = (self._members * odds).sum(axis=1)
         weights = np.where(
             total[:, None] > 0,
@@ -392,8 +420,8 @@ class Comparison:
             0.0,
         )
         share = self._members * weights
-        curvature = _curvature(self._x, share, self._size)
-        return np.asarray(weights), np.asarray(np.linalg.inv(curvature), dtype=np.float64)
+        slope = curvature(self._x, share, self._size)
+        return np.asarray(weights), np.asarray(np.linalg.inv(slope), dtype=np.float64)
 
     def _entries(self) -> Iterator[Columns]:
         """One entry per comparator and cell, a batch at a time; a single batch is kept."""
@@ -453,70 +481,13 @@ def _dummies(table: MatchedTable, terms: Sequence[str]) -> Array:
     return np.concatenate(columns, axis=1).astype(np.float64)
 
 
-def _balance(x: Array, members: Array, size: Array, wanted: Array) -> Array:
-    """The log odds at which comparators have as much of each level as the exposed.
-
-    They are the maximum of Σ γ'x over the exposed less Σ size log(Σ members exp(γ'x)) over cells, less a small penalty.
-
-    Args:
-        x: shape (P, K): levels of each pattern.
-        members: shape (C, P): comparators.
-        size: shape (C,): exposed customers.
-        wanted: shape (P,): exposed customers by pattern.
-
-    Returns:
-        Shape (K,).
-    """
-    used = size > 0
-    members, size = members[used], size[used]
-    target, gamma = wanted @ x, np.zeros(x.shape[1])
-
-    def objective(at: Array) -> float:
-        eta = x @ at
-        top = float(eta.max(initial=0.0))
-        total = members @ np.exp(eta - top)
-        if not (total > 0).all():
-            return -np.inf
-        penalty = 0.5 * _RIDGE * size.sum() * (at @ at)
-        return float(target @ at - size @ (np.log(total) + top) - penalty)
-
-    here = objective(gamma)
-    for _ in range(_STEPS if len(gamma) else 0):
-        odds = _odds(x, gamma)
-        share = size[:, None] * (members * odds) / (members @ odds)[:, None]
-        score = target - share.sum(axis=0) @ x - _RIDGE * size.sum() * gamma
-        move = np.linalg.solve(_curvature(x, share, size), score)
-        change = float(np.abs(move).max())
-        if change < 1e-6:  # Newton doubles the digits
-            return np.asarray(gamma + move)
-        for _ in range(_HALVINGS):
-            new = objective(gamma + move)
-            if new >= here - 1e-12 * abs(here):
-                break
-            move = move / 2
-        gamma, here = gamma + move, new
-    return gamma
-
-
-def _odds(x: Array, log_odds: Array) -> Array:
-    """Shape (P,): of each pattern, up to a factor that all share."""
-    eta = x @ log_odds
-    return np.asarray(np.exp(eta - eta.max(initial=0.0)))
-
-
-def _curvature(x: Array, share: Array, size: Array) -> Array:
-    """How what comparators have of each level moves with the log odds, with the penalty; shape (K, K)."""
-    mean = share @ x / np.where(size > 0, size, 1.0)[:, None]
-    within = x.T @ (share.sum(axis=0)[:, None] * x) - mean.T @ (size[:, None] * mean)
-    return np.asarray(within + _RIDGE * max(float(size.sum()), 1.0) * np.eye(x.shape[1]))
-
-
-def end_influence(curve: Curve, horizon: int) -> Array:
+def end_influence(curve: Curve, horizon: int, worth: Array | None = None) -> Array:
     """How much one more customer, at risk from the beginning, moves the incidence of the first cause at the horizon.
 
     Args:
         curve: of two causes, at the times 1, 2, … horizon.
         horizon: its last time.
+        worth: shape (horizon,): what an event at each time counts, such as the days from then on; 1 if not given.
 
     Returns:
         Shape (3, horizon + 2): by how it ends (0 censored, 1 and 2 the causes) and when; the last column is still there
@@ -525,11 +496,9 @@ def end_influence(curve: Curve, horizon: int) -> Array:
     risk = np.where(curve.at_risk > 0, curve.at_risk, 1.0)
     hazard = np.where(curve.at_risk > 0, curve.events / risk, 0.0)
     every = np.minimum(hazard.sum(axis=0), 1.0)
-    before = np.concatenate([[1.0], curve.survival[:-1]])
-    by_then = float(curve.incidence[0][-1])
-    later = np.where(
-        every < 1, (by_then - curve.incidence[0]) / np.where(every < 1, 1 - every, 1), 0
-    )
+    before = np.concatenate([[1.0], curve.survival[:-1]]) * (1.0 if worth is None else worth)
+    gained = np.cumsum(hazard[0] * before)
+    later = np.where(every < 1, (gained[-1] - gained) / np.where(every < 1, 1 - every, 1), 0)
     at_risk = np.cumsum((hazard[0] * before - every * later) / risk)
     result = np.zeros((3, horizon + 2))
     result[:, 1:-1] = -at_risk

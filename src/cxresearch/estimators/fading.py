@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import optimize
 
+from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.cox import cox
@@ -23,6 +24,7 @@ from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk.table import Feature, RiskTable
 from cxresearch.utils.checks import arguments, instance, optional
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY
 
 _STEPS, _HALVINGS = 200, 30
 _PIECES = 20  # of the baseline, at most
@@ -246,6 +248,7 @@ class Fading(Result):
         events: departures at recent and older ages.
         recent: the last recent day.
         older: the last day of the older ages.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     beyond: Estimate
@@ -257,6 +260,7 @@ class Fading(Result):
     events: int
     recent: int
     older: int
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
         return f"Fading({self.beyond}: observed {self.observed.value:.3g}, by selection {self.implied:.3g})"
@@ -269,7 +273,7 @@ class Fading(Result):
             f"Up to {self.recent} days after a moment against {self.recent + 1} to {self.older}"
         )
         notes = (
-            f"{self.events:,} departures.",
+            f"{about(self.events, self.min_cell).capitalize()} departures.",
             f"Selection: a variance of frailty of {self.theta:.2f}, a lasting hazard ratio of {np.exp(self.beta):.2f}.",
         )
         return html_table(
@@ -366,6 +370,7 @@ def beyond_selection(
         events=fit.events,
         recent=recent,
         older=older,
+        min_cell=table.min_cell,
     )
 
 

@@ -112,6 +112,7 @@ def incidence(
         level=level,
         df=df,
         errors=clusters.by if clusters else "model",
+        min_cell=table.min_cell,
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from cxresearch.disclosure.counts import about
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.cox import fit_design
 from cxresearch.estimators.design import belongs, design
@@ -68,7 +69,9 @@ class ModelComparison(Result):
             (f"{names[1]} beside the other: p", f"{self.p_b:.3g}", "", ""),
         ]
         heads = ("which says more about who leaves", "log likelihood", f"{d.level:.0%} from", "to")
-        return html_table(f"{self.events:,} events", heads, rows)
+        return html_table(
+            f"{about(self.events, self.joint.min_cell).capitalize()} events", heads, rows
+        )
 
 
 def compare_models(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ from cxresearch.estimators.results import Result, Vector
 from cxresearch.risk.table import RiskTable, at_risk
 from cxresearch.utils.checks import arguments, fraction, instance, names, one_of, whole_number
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY, value_fields
 
 Transform = Literal["km", "identity", "rank", "event_rank"]
 TRANSFORMS: tuple[Transform, ...] = ("km", "identity", "rank", "event_rank")
@@ -67,6 +68,7 @@ class Proportionality(Result):
         strata: features the baseline hazard may differ by.
         cause: the event.
         clock: what time counts.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     terms: tuple[str, ...]
@@ -91,6 +93,7 @@ class Proportionality(Result):
     strata: tuple[str, ...]
     cause: str
     clock: str
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     @property
     def scaled_residuals(self) -> NDArray[np.float64]:
@@ -147,7 +150,7 @@ class Proportionality(Result):
         """Plain Python values; without what is known of each time, which is as confidential as the data."""
         hidden = {"times", "transformed", "events", "residuals"}
         values = Result.to_dict(self)
-        return {f.name: values[f.name] for f in fields(self) if f.name not in hidden}
+        return {f.name: values[f.name] for f in value_fields(self) if f.name not in hidden}
 
     def to_polars(self) -> pl.DataFrame:
         """One row per term, per coefficient, and for the model: of, name, chisq, df, p, slope (of coefficients)."""
@@ -185,7 +188,7 @@ class Proportionality(Result):
         )
         caption = (
             f"Do hazard ratios of {self.cause} change on the {self.clock} clock? "
-            f"{about(int(self.events.sum()))} events"
+            f"{about(int(self.events.sum()), self.min_cell)} events"
         )
         heads = ("term", "chi-squared", "degrees of freedom", "p-value")
         return html_table(caption, heads, rows, notes)
@@ -263,7 +266,7 @@ def proportionality(
             "no_fit", "a level at which some leave and some stay: its hazard ratio is 0 or infinite"
         )
     time = transformed_times(table, cause, d.times, transform)
-    counts = np.asarray(d.everyone.events_by_row())[0]
+    counts = np.asarray(d.everyone.events_by_row)[0]
     total = counts.sum()
     g = time - counts @ time / total
     sd = float(np.sqrt(counts @ g**2 / total))
@@ -306,6 +309,7 @@ def proportionality(
         strata=strata,
         cause=cause,
         clock=table.clock,
+        min_cell=table.min_cell,
     )
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.disclosure.counts import about, readable_positions
+from cxresearch.disclosure.counts import MIN_CELL, about, readable_positions
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.risk.table import RiskTable
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY, Drawable, cell, plain, value_fields
 from cxresearch.utils.result import Result as Result  # noqa: PLC0414  # estimators take it from here
-from cxresearch.utils.result import cell, plain
 
 
 def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
@@ -36,9 +36,12 @@ def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
             if p.partition("[")[0] == feature.name
         }
         if dummies:
-            seen = table.flows[feature.name].unique().sort().to_list()
             first = next(
-                (feature.levels[i] for i in seen if feature.levels[i] not in dummies),
+                (
+                    feature.levels[i]
+                    for i in table.positions(feature.name)
+                    if feature.levels[i] not in dummies
+                ),
                 feature.levels[0],
             )
             result.append(f"{feature.name}[{first}]")
@@ -76,6 +79,8 @@ class Estimate(Result):
             customers, or over a hundred groups of them where there are more than 100,000), ``resampling``, or
             ``model``.
         size: customers that a Wilson interval rests on; NaN for the others.
+        r: of limits that hold at every look, see `cxresearch.estimators.looks`: the information that their width is
+            tuned to; NaN for limits that hold at one look.
     """
 
     value: float
@@ -88,6 +93,12 @@ class Estimate(Result):
     df: int = 0
     errors: str = "model"
     size: float = float("nan")
+    r: float = float("nan")
+
+    @property
+    def interval(self) -> str:
+        """Whether the limits hold at every look, ``anytime``, or at one look, ``fixed``."""
+        return "fixed" if math.isnan(self.r) else "anytime"
 
     def __str__(self) -> str:
         """The number with its limits, such as ``1.38 (1.21 to 1.58)``."""
@@ -113,7 +124,7 @@ class Estimate(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
-class Incidence(Result):
+class Incidence(Result, Drawable):
     """Cumulative incidence of one cause (tied Aalen–Johansen).
 
     Attributes:
@@ -130,6 +141,7 @@ class Incidence(Result):
         level: confidence level.
         df: degrees of freedom of the limits; 0 if they rest on the model.
         errors: what the limits rest on, as `Estimate.errors`.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     cause: str
@@ -145,6 +157,7 @@ class Incidence(Result):
     level: float
     df: int = 0
     errors: str = "model"
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def at(self, horizon: float) -> Estimate:
         """The incidence at a horizon.
@@ -198,9 +211,9 @@ class Incidence(Result):
     def _repr_html_(self) -> str:
         rows, times = [], some_times(self)
         left = np.concatenate([[0.0], self.left])[np.searchsorted(self.times, times, side="right")]
-        for time in (times[i] for i in readable_positions(left)):
+        for time in (times[i] for i in readable_positions(left, self.min_cell)):
             result, later = self.at(time), np.flatnonzero(self.times >= time)
-            risk = about(int(self.at_risk[later[0]])) if len(later) else "–"
+            risk = about(int(self.at_risk[later[0]]), self.min_cell) if len(later) else "–"
             limits = [f"{v:z.1%}" if result.value > 0 else "–" for v in (result.low, result.high)]
             rows.append((f"{time:,}", f"{result.value:z.1%}", *limits, risk))
         heads = (
@@ -218,7 +231,7 @@ class Incidence(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, kw_only=True)
-class CoxFit(Result):
+class CoxFit(Result, Drawable):
     """A Cox regression on a risk table.
 
     Attributes:
@@ -241,6 +254,7 @@ class CoxFit(Result):
         references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
         unidentified: shape (p, k): directions in which coefficients are not identified, since columns that are held
             equal span them.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     terms: tuple[str, ...]
@@ -260,6 +274,7 @@ class CoxFit(Result):
     clusters: Clusters | None
     references: tuple[str, ...] = ()
     unidentified: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     @property
     def df(self) -> int:
@@ -269,7 +284,9 @@ class CoxFit(Result):
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values; without the influence of each cluster, which is as confidential as the data."""
         hidden = ("influence", "loglik_influence", "clusters", "unidentified")
-        rest = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name not in hidden}
+        rest = {
+            f.name: plain(getattr(self, f.name)) for f in value_fields(self) if f.name not in hidden
+        }
         return {**rest, "df": self.df}
 
     def to_polars(self) -> pl.DataFrame:
@@ -293,7 +310,8 @@ class CoxFit(Result):
         within = f"Compared within {', '.join(self.strata)}." if self.strata else ""
         method = f"Errors: {basis_text(self.clusters.by if self.clusters else 'model', self.df)}."
         firth = "The likelihood has no maximum: Firth's penalty was used." if self.penalised else ""
-        caption = f"Hazard ratios of {self.cause}: {about(self.events)} events, ties by {self.ties.title()}"
+        events = about(self.events, self.min_cell)
+        caption = f"Hazard ratios of {self.cause}: {events} events, ties by {self.ties.title()}"
         return html_table(caption, heads, rows, (against, within, method, firth))
 
 
@@ -355,15 +373,6 @@ def estimate(
         df=df,
         errors=errors,
     )
-
-
-def at_level(result: Estimate, level: float) -> Estimate:
-    """The same number with limits at another confidence level."""
-    if result.scale == "wilson":
-        return wilson(result.value, result.size, level)
-    forward, back = SCALES[result.scale]
-    middle, half = forward(result.value), quantile(level, result.df) * result.se
-    return replace(result, low=back(middle - half), high=back(middle + half), level=level)
 
 
 def wilson(p: float, size: float, level: float) -> Estimate:

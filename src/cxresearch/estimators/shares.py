@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
 import polars as pl
 
+from cxresearch.disclosure.counts import MIN_CELL, about, count_text
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.design import Design, design
 from cxresearch.estimators.influence import (
@@ -24,6 +25,7 @@ from cxresearch.estimators.risk_sets import Array, run_back
 from cxresearch.risk.table import Feature, RiskTable
 from cxresearch.utils.checks import arguments, instance, optional
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +36,13 @@ class Share(Result):
         estimate: the share with its interval.
         count: how many of them.
         total: of how many.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     estimate: Estimate
     count: int
     total: int
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def _repr_html_(self) -> str:
         e = self.estimate
@@ -46,8 +50,8 @@ class Share(Result):
             f"{e.value:z.1%}",
             f"{e.low:z.1%}",
             f"{e.high:z.1%}",
-            f"{self.count:,}",
-            f"{self.total:,}",
+            count_text(self.count, self.min_cell),
+            count_text(self.total, self.min_cell),
         )
         return html_table(
             "Share of customers", ("share", f"{e.level:.0%} from", "to", "customers", "of"), [row]
@@ -104,7 +108,10 @@ def share(
     few = min(k, n - k) < FEW
     if clusters == table.customers or few:
         return Share(
-            estimate=wilson(k / n, n * clusters / table.customers, level), count=k, total=n
+            estimate=wilson(k / n, n * clusters / table.customers, level),
+            count=k,
+            total=n,
+            min_cell=table.min_cell,
         )
 
     def by_cluster(t: RiskTable) -> Array:
@@ -117,7 +124,10 @@ def share(
     se = float(robust_error(cases - p * everybody)) / n / (p * (1 - p))
     size = counted_clusters(table.population, int((everybody > 0).sum()), n)
     return Share(
-        estimate=estimate(p, se, scale="logit", level=level, clusters=size), count=k, total=n
+        estimate=estimate(p, se, scale="logit", level=level, clusters=size),
+        count=k,
+        total=n,
+        min_cell=table.min_cell,
     )
 
 
@@ -137,6 +147,7 @@ class AtRiskShare(Result):
         expected: leavers who would count if whoever leaves were a random one of those at risk.
         leavers_share: the part of those at risk that leaves, mean over leavers; the excess is short by about that much.
         alone: leavers whose risk set holds nobody who stays; they are compared with themselves alone.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     exposed: Estimate
@@ -147,6 +158,7 @@ class AtRiskShare(Result):
     expected: float
     leavers_share: float
     alone: int
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
         return f"AtRiskShare({self.exposed} of {self.leavers:,} who left; excess over those at risk {self.excess})"
@@ -160,7 +172,8 @@ class AtRiskShare(Result):
         )
         heads = ("customers", "share", f"{self.excess.level:.0%} from", "to")
         notes = (
-            f"{self.count:,} of {self.leavers:,} who left count; {self.expected:,.1f} would if leaving were by chance.",
+            f"{about(self.count, self.min_cell).capitalize()} of {about(self.leavers, self.min_cell)} who left count; "
+            f"{about(round(self.expected), self.min_cell)} would if leaving were by chance.",
             f"{self.leavers_share:z.1%} of those at risk are the leavers themselves.",
         )
         return html_table(
@@ -277,6 +290,7 @@ def share_at_risk(
         expected=expected,
         leavers_share=float((events[:, 0] * part_of_own).sum() / n),
         alone=round(float(events[part_of_own == 1, 0].sum())),
+        min_cell=table.min_cell,
     )
 
 

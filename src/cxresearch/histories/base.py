@@ -60,7 +60,7 @@ def event_kind_code(kind: str) -> int:
     return KINDS.index(kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What a history is made from.
 
@@ -73,6 +73,8 @@ class Past:
             the start).
         clock: turns days into ticks.
         along: the walk along a customer's moments, in the order of time and, within a second, the worse grade first.
+        spells: where customers who come back are at risk again, a row per relation: customer, cluster, exit, event;
+            `customers` then has the first entry and the last exit of each. None elsewhere.
 
     Example:
         >>> import narwhals.stable.v2 as nw
@@ -99,6 +101,14 @@ class Past:
     customers: Frame
     clock: Clock
     along: Along
+    spells: Frame | None = None
+
+    @property
+    def graded(self) -> Frame:
+        """The moments without the rows of a table that only keeps customers active, of which nothing else is known."""
+        if "ordered" not in self.moments.collect_schema().names():
+            return self.moments
+        return self.moments.filter(nw.col("ordered") == 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def _graded(
     levels = (*band_names(edges), "unknown")
 
     def updates(past: Past) -> list[Frame]:
-        hits = past.moments.filter(nw.col("grade").is_in(codes))
+        hits = past.graded.filter(nw.col("grade").is_in(codes))
         return [hits.select("customer", "tick", n=nw.lit(1))]
 
     def level(run: Run) -> nw.Expr:
@@ -251,7 +251,7 @@ def _count(name: str, wanted: Mapping[str, int], edges: tuple[int, ...]) -> Hist
     levels = (*band_names(edges), "unknown")
 
     def updates(past: Past) -> list[Frame]:
-        hits = past.moments
+        hits = past.graded if wanted else past.moments
         for column, value in wanted.items():
             hits = hits.filter(nw.col(column) == value)
         return [hits.select("customer", "tick", n=nw.lit(1))]
@@ -315,7 +315,7 @@ def contacts_within(
     stop = None if frozen_at is None else grade_code(frozen_at)
 
     def updates(past: Past) -> list[Frame]:
-        x = past.moments if codes is None else past.moments.filter(nw.col("grade").is_in(codes))
+        x = past.moments if codes is None else past.graded.filter(nw.col("grade").is_in(codes))
         first_seen = past.customers.filter(nw.col("left_truncated") == 1)
         full = past.clock.on(nw.col("entry") + (days - 1))
         if stop is None:

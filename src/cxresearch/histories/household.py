@@ -52,11 +52,17 @@ def household_exits(cause: str = "defection") -> History:
         who = past.customers.select("customer", "cluster", "entry", "exit", "event")
         sizes = who.group_by("cluster").agg(members=nw.len())
         shared = who.join(sizes.filter(nw.col("members") > 1), on="cluster")
-        # the first to leave is enough: whoever leaves then is gone, and for the rest it stays
-        first = (
-            who.filter(nw.col("event") == code).group_by("cluster").agg(first=nw.col("exit").min())
-        )
-        staying = shared.join(first, on="cluster").filter(nw.col("exit") > nw.col("first"))
+        if past.spells is None:
+            # the first to leave is enough: whoever leaves then is gone, and for the rest it stays
+            exits = who.filter(nw.col("event") == code).group_by("cluster")
+            first = exits.agg(first=nw.col("exit").min())
+            staying = shared.join(first, on="cluster").filter(nw.col("exit") > nw.col("first"))
+        else:  # whoever left and came back is told of the others, and not of that
+            left = past.spells.filter(nw.col("event") == code)
+            left = left.select("cluster", source=nw.col("customer"), first=nw.col("exit"))
+            pairs = shared.join(left, on="cluster")
+            pairs = pairs.filter(nw.col("customer") != nw.col("source"))
+            staying = pairs.group_by("customer").agg(first=nw.col("first").min())
         always = past.clock.on(nw.col("entry") - LONG_BEFORE)
         return [
             shared.select("customer", always.alias("tick"), others=nw.lit(1)),

@@ -50,7 +50,7 @@ def last_grade() -> History:
 
     def updates(past: Past) -> list[Frame]:
         # order and grade in one integer: the last contact is a maximum, and ties need no rule
-        return [past.moments.select("customer", "tick", last=graded_instant())]
+        return [past.graded.select("customer", "tick", last=graded_instant())]
 
     def level(run: Run) -> nw.Expr:
         last = run.column("last")
@@ -98,7 +98,7 @@ def first_contact(grade: str = "bad") -> History:
     levels = ("none", "unknown grade" if grade == "unknown" else grade, "other", "unknown")
 
     def updates(past: Past) -> list[Frame]:
-        first = past.moments.group_by("customer").agg(
+        first = past.graded.group_by("customer").agg(
             nw.col("tick").min(), first=graded_instant().min()
         )
         same = nw.when(nw.col("first") % len(GRADES) == code).then(nw.lit(1)).otherwise(nw.lit(2))
@@ -226,7 +226,7 @@ def age_of_last(grade: str = "bad", edges: tuple[int, ...] = (30, 90, 365)) -> H
     code = None if grade == "any" else grade_code(grade)
 
     def hits(past: Past) -> Frame:
-        return past.moments if code is None else past.moments.filter(nw.col("grade") == code)
+        return past.moments if code is None else past.graded.filter(nw.col("grade") == code)
 
     name = f"age_of_last({grade}, {list(edges)})"
     return _age(
@@ -275,7 +275,7 @@ def moment_age(
     )
 
     def hits(past: Past) -> Frame:
-        x = past.moments
+        x = past.graded
         for column, value in wanted.items():
             x = x.filter(nw.col(column) == value)
         return x
@@ -384,7 +384,7 @@ def last_grade_and_age(edges: tuple[int, ...] = (30, 180)) -> History:
     levels = ("none", *(f"{g}, {name}" for g in GRADES for name in names), "unknown")
 
     def updates(past: Past) -> list[Frame]:
-        own = past.moments
+        own = past.graded
         ageing = [
             own.select("customer", past.clock.on(nw.col("day") + e).alias("tick"), aged=nw.lit(1))
             for e in edges

@@ -83,7 +83,7 @@ def graded_share(
     levels = (*(f"{a:g}/{n:g}" for n, a in _SHARES), "unknown")
 
     def updates(past: Past) -> list[Frame]:
-        every = past.moments.filter(nw.col("grade").is_in(list(counted)))
+        every = past.graded.filter(nw.col("grade").is_in(list(counted)))
         for column in known:
             every = every.filter(nw.col(column) >= 0)
         kind = [nw.col(column) == value for column, value in wanted.items()]

@@ -24,11 +24,12 @@ from cxresearch.journey.perception import in_order
 from cxresearch.journey.touchpoints import counted, has_column, strata_of, tally_moments
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.records.restrict import restrict_to_log
 from cxresearch.risk.episodes import clock_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 _CAUSE = "defection"
 _LEAST = 1e-9  # a chance that is not nothing, so that it has powers
@@ -164,7 +165,7 @@ class Shift(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LoyaltyShift(Result):
+class LoyaltyShift(Result, Drawable):
     """The chance that a customer stays, and by how much it is another after a moment.
 
     Attributes:
@@ -277,7 +278,7 @@ def loyalty_shift(study: Study | Records) -> LoyaltyShift:
         >>> cx.journey.loyalty_shift(study)
         LoyaltyShift(49% still there after 365 days; -1.3 (-3.0 to +0.3) points after a moment, on average)
     """
-    records = records_of(study, required_columns=("touchpoint",))
+    records = restrict_to_log(records_of(study, required_columns=("touchpoint",)))
     info, level = records.study.info, records.study.decision.level
     result = _model(records)
     clusters = result.fit.clusters

@@ -23,16 +23,17 @@ from cxresearch.engines import Frame
 from cxresearch.explore import records_of
 from cxresearch.records.contacts import BAD, GRADES
 from cxresearch.records.records import Records
+from cxresearch.records.restrict import restrict_to_log
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 _YEAR = 365.25
 _MOST = 10  # customers with this many bad moments or more share a class
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MomentSummary(Result):
+class MomentSummary(Result, Drawable):
     """How many moments there are, and who had how many bad ones; small counts are hidden.
 
     Attributes:
@@ -187,7 +188,7 @@ def moment_summary(study: Study | Records) -> MomentSummary:
         >>> quick.moments, quick.bad_moments, quick.customers_by_bad
         (2, ('0', '1+'), (1, 1))
     """
-    records = records_of(study, required_columns=("agent",))
+    records = restrict_to_log(records_of(study, required_columns=("agent",)))
     engine, moments, customers = records.engine, records.moments, records.customers
     min_cell = records.study.info.min_cell
     graded = dict(engine.collect(moments.group_by("grade").agg(n=nw.len())).iter_rows())

@@ -25,7 +25,7 @@ from cxresearch.records.records import Records
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 from cxresearch.utils.checks import arguments, lookup
 from cxresearch.utils.html_tables import html_table, isolated
-from cxresearch.utils.result import Result, limits_of
+from cxresearch.utils.result import Drawable, Result, limits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Touchpoint(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class PerceptionMap(Result, Mapping[str, Touchpoint]):
+class PerceptionMap(Result, Drawable, Mapping[str, Touchpoint]):
     """The touchpoints in the order in which customers first meet them.
 
     Attributes:

@@ -19,7 +19,7 @@ from cxresearch.records.records import Records
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, lookup
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 _BY = ("owner", "touchpoint", "channel")
 _ALL = "all"
@@ -43,7 +43,7 @@ class Score(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Scorecard(Result):
+class Scorecard(Result, Drawable):
     """How often each function kept each expectation.
 
     Attributes:

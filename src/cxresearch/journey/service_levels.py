@@ -13,13 +13,13 @@ from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
 from cxresearch.study import LEVELS_OF_SERVICE, Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 _NAMES = (*LEVELS_OF_SERVICE, "unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ServiceLevels(Result):
+class ServiceLevels(Result, Drawable):
     """How many moments reached each level of service.
 
     Attributes:

@@ -18,6 +18,7 @@ from cxresearch.histories import History
 from cxresearch.histories.base import Clock
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import Records
+from cxresearch.records.restrict import restrict_to_log
 from cxresearch.risk.episodes import episodes, grades_of
 from cxresearch.risk.table import RiskTable, risk_table, total
 from cxresearch.study import LEVELS_OF_SERVICE, Study
@@ -38,7 +39,7 @@ def attribute_records(study: Study | Records, needed: str, wanted: Collection[st
         EstimationError: the log has it, and the records were read without.
         SourceError, DataError: as `cxresearch.audit`.
     """
-    records = records_of(study, required_columns=(needed, *wanted))
+    records = restrict_to_log(records_of(study, required_columns=(needed, *wanted)))
     if needed not in records.available:
         raise NotTestable(
             "missing_column",

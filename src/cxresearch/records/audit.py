@@ -463,3 +463,21 @@ def customer_facts(engine: Engine, customers: Frame, kept: Tallied) -> tuple[Fac
         Fact("customers without a contact", Share(n - kept.customers, n)),
         Fact("contacts on the day of leaving", Count(kept.leaving), "explain nothing"),
     )
+
+
+def spell_facts(engine: Engine, customers: Frame, spells: Frame) -> tuple[Fact, ...]:
+    """How many customers came back and are at risk again, and how many relations there are.
+
+    Args:
+        engine: where the frames live.
+        customers: one row per customer.
+        spells: one row per relation.
+    """
+    n = int(engine.collect(customers.select(nw.len())).item())
+    counted = spells.select(relations=nw.len(), again=(nw.col("cx_at") == 1).cast(nw.Int64).sum())
+    relations, again = (int(v or 0) for v in engine.collect(counted).row(0))
+    note = "at risk again from then on; what they had lived through before still counts"
+    return (
+        Fact("customers who came back", Share(again, n), note),
+        Fact("relations", Count(relations), "each from its own start on"),
+    )

@@ -187,8 +187,13 @@ def available_columns(study: Study, engine: Engine) -> frozenset[str]:
         SourceError: the log cannot be opened.
         DataError: a column is missing or of the wrong type.
     """
+    return _available(study, log_columns(study, engine))
+
+
+def log_columns(study: Study, engine: Engine) -> dict[str, str]:
+    """Canonical name to column of the log, such as ``score`` to ``stars``; errors as `available_columns`."""
     source, schema, _ = opened(study, engine, "interactions", numbered=False)
-    return _available(study, _log_columns(study, _typed(study, engine, source, schema)[0]))
+    return _log_columns(study, _typed(study, engine, source, schema)[0])
 
 
 def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
@@ -196,8 +201,7 @@ def possible_grades(study: Study, engine: Engine) -> frozenset[str]:
 
     Raises: as `available_columns`.
     """
-    source, schema, _ = opened(study, engine, "interactions", numbered=False)
-    columns = _log_columns(study, _typed(study, engine, source, schema)[0])
+    columns = log_columns(study, engine)
     rules_given = study.moments
     by_column = {"grade", "level"} & set(columns) or (
         "score" in columns and study.interactions.scale is not None

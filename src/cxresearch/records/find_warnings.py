@@ -23,7 +23,7 @@ from cxresearch.records.contracts import CUSTOMER_REASONS, Raw
 from cxresearch.records.dated_events import KINDS
 from cxresearch.records.dense_window import SPAN, SeenWindow, dense_window
 from cxresearch.records.follow_up import DEFECTION, Window
-from cxresearch.records.lapses import Lapse
+from cxresearch.records.lapses import SOON, Lapse
 from cxresearch.records.survey import Survey
 from cxresearch.records.warnings import DataWarning, Times, WarningValue
 from cxresearch.study import Study
@@ -46,9 +46,9 @@ _UNOBSERVED = [name for name, _ in CUSTOMER_REASONS].index("never under observat
 _KEYS = {
     "no customer": "{table}.customer",
     "unknown customer": "interactions.customer",
-    "no time": "interactions.at",
-    "time not readable": "interactions.at_format",
-    "exact duplicate": "interactions.at",
+    "no time": "{table}.at",
+    "time not readable": "{table}.{fmt}",
+    "exact duplicate": "{table}.at",
     "score off the scale": "interactions.scale",
     "before the customer's start": "retention.start",
     "after the customer's end": "retention.end",
@@ -58,6 +58,7 @@ _KEYS = {
     "conflicting rows of one contract": "retention.contract",
     "end before start": "retention.end",
 }
+_FORMATS = {"interactions": "at_format", "retention": "date_format"}
 _EVENT_COLUMNS = {
     "problem": "interactions.problem_at",
     "resolved": "interactions.resolved_at",
@@ -97,16 +98,26 @@ def log_warnings(
 
 
 def lapse_warnings(lapse: Lapse, came_back: Share) -> tuple[DataWarning, ...]:
-    """Whether many of the lapsed come back, so that a lapse is hardly an end."""
-    if came_back.share <= MANY_CAME_BACK:
-        return ()
-    return (
-        DataWarning(
-            code="lapsed_came_back",
-            values=(("lapsed", came_back), ("days", Count(lapse.days))),
-            key="retention.gap_days",
-        ),
-    )
+    """Whether many of the lapsed come back, so that a lapse is hardly an end; and whether bad contacts bring others."""
+    result = []
+    if came_back.share > MANY_CAME_BACK:
+        result.append(
+            DataWarning(
+                code="lapsed_came_back",
+                values=(("lapsed", came_back), ("days", Count(lapse.days))),
+                key="retention.gap_days",
+            )
+        )
+    if lapse.follow_ups is not None and lapse.brings_contacts:
+        points = Count(round(100 * lapse.follow_ups.difference))
+        result.append(
+            DataWarning(
+                code="bad_brings_contacts",
+                values=(("points", points), ("days", Count(SOON))),
+                key="retention.active",
+            )
+        )
+    return tuple(result)
 
 
 def _stray(study: Study, days: SeenWindow, seen: Survey, dated: bool) -> Iterable[DataWarning]:
@@ -205,7 +216,7 @@ def rejection_warnings(
             most = max(faults, key=lambda f: f.rows)
             values: tuple[tuple[str, WarningValue], ...]
             values = (("rows", Share(lost, rows)), ("table", table), ("reason", most.reason))
-            key = _KEYS.get(most.reason, table).format(table=table)
+            key = _KEYS.get(most.reason, table).format(table=table, fmt=_FORMATS.get(table, ""))
             result.append(DataWarning(code="rows_lost", values=values, key=key))
         for f in faults:
             if f.reason == "end before start" and rows >= ENOUGH and f.rows > OUTCOME * rows:

@@ -21,6 +21,7 @@ CAUSES = ("censored", "defection", "other exit")
 CENSORED, DEFECTION, OTHER = range(3)
 _FAR = 10**7  # a day later than any
 _REASON = {name: i for i, (name, _) in enumerate(CUSTOMER_REASONS)}
+_LATER = _REASON["a later contract, after the first had ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
     Rows that touch are renewals, also where the next one starts on the day after the last one ended; rows that overlap
     are parallel contracts. All of them are one relation: the customer leaves when the last one ends. With a column of
     contracts, rows of one contract that overlap contradict each other, and no row of that customer is kept.
-    The first unbroken spell is the follow-up; contracts after a gap are rejected. Among rows that begin on one day
+    The first unbroken spell is the follow-up, and contracts after a gap are rejected; where customers who come back are
+    at risk again, each unbroken spell is one. Among rows that begin on one day
     the first by segment, covariates, cluster, cause and days of observation, in alphabetical order, counts as the
     first; among those that end last, the last one: the order of the file decides nothing.
 
@@ -51,7 +53,11 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
         of the spell, and the end, the cause and how long they are observed those of the row that ends last. The later
         rows of a joined spell have ``joined`` true, and ``overlaps`` where they are no renewals.
     """
-    nothing = {"joined": nw.lit(False), "overlaps": nw.lit(False)}
+    nothing = {
+        "joined": nw.lit(False),
+        "overlaps": nw.lit(False),
+        "cx_at": nw.lit(0).cast(nw.Int32),
+    }
     if settings.contract is not None:
         rows = engine.keep(_mark_conflicts(rows, engine))
     fine = engine.keep(rows.filter(nw.col("reason").is_null()))
@@ -65,32 +71,35 @@ def one_per_customer(rows: Frame, settings: Retention, engine: Engine) -> Frame:
         meets=nw.when(nw.col("start") <= nw.col("before") + 1).then(nw.lit(1)).otherwise(nw.lit(0)),
         over=nw.when(nw.col("start") < nw.col("before")).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
-    x = x.with_columns(spell=along.sum("gap"))
-    first = x.filter(nw.col("spell") == 0)
-    spell_ends = first.group_by("customer").agg(spell_end=nw.col("until").max())
-    last_rows = first.join(spell_ends, on="customer").filter(nw.col("until") == nw.col("spell_end"))
-    last = last_rows.group_by("customer").agg(last_place=nw.col("cx_place").max())
-    ending = first.join(last, on="customer").filter(nw.col("cx_place") == nw.col("last_place"))
-    ending = ending.select(
-        "customer", spell_cause=nw.col("cause"), spell_until=nw.col("observed_until")
+    x = x.with_columns(cx_at=along.sum("gap").cast(nw.Int32))
+    if not settings.has_spells:
+        late = nw.when(nw.col("cx_at") > 0)
+        x = x.with_columns(
+            reason=late.then(nw.lit(_LATER)).cast(nw.Int32), cx_at=nw.lit(0).cast(nw.Int32)
+        )
+    x = engine.keep(x)
+    one = ("customer", "cx_at")
+    stands = x.filter(nw.col("reason").is_null())
+    spell_ends = stands.group_by(*one).agg(spell_end=nw.col("until").max())
+    last_rows = stands.join(spell_ends, on=[*one]).filter(nw.col("until") == nw.col("spell_end"))
+    last = last_rows.group_by(*one).agg(last_place=nw.col("cx_place").max())
+    ending = stands.join(last, on=[*one]).filter(nw.col("cx_place") == nw.col("last_place"))
+    ending = ending.select(*one, spell_cause=nw.col("cause"), spell_until=nw.col("observed_until"))
+    begins = nw.col("before").is_null() | (nw.col("gap") == 1)
+    beginning = stands.filter(begins).select(
+        *one, spell_start=nw.col("start"), spell_from=nw.col("observed_from")
     )
-    beginning = first.filter(nw.col("before").is_null()).select(
-        "customer", spell_start=nw.col("start"), spell_from=nw.col("observed_from")
-    )
-    x = x.join(spell_ends, on="customer").join(ending, on="customer")
-    x = x.join(beginning, on="customer")
-    late = nw.when(nw.col("spell") > 0).then(
-        nw.lit(_REASON["a later contract, after the first had ended"])
-    )
+    x = x.join(spell_ends, on=[*one], how="left").join(ending, on=[*one], how="left")
+    x = x.join(beginning, on=[*one], how="left")
+    is_kept = nw.col("reason").is_null()
     x = x.with_columns(
-        joined=(nw.col("spell") == 0) & (nw.col("meets") == 1),
-        overlaps=(nw.col("spell") == 0) & (nw.col("over") == 1),
+        joined=is_kept & (nw.col("meets") == 1),
+        overlaps=is_kept & (nw.col("over") == 1),
         end=nw.when(nw.col("spell_end") < _FAR).then(nw.col("spell_end")).cast(nw.Int32),
         cause=nw.col("spell_cause"),
         start=nw.col("spell_start"),
         observed_from=nw.col("spell_from"),
         observed_until=nw.col("spell_until"),
-        reason=late.cast(nw.Int32),
     )
     return nw.concat([x.select(rejected.collect_schema().names()), rejected], how="vertical")
 
@@ -176,10 +185,11 @@ def contract_follow_up(rows: Frame, settings: Retention, window: Window) -> Fram
 def spells(
     moments: Frame, gap_days: int, window: Window, engine: Engine, known_from: int | None = None
 ) -> Frame:
-    """Follow-up from contacts alone: the first stretch without a gap.
+    """Follow-up from contacts alone: stretches without a gap, a row each.
 
     A customer has lapsed when nothing follows a contact within `gap_days`. Only contacts at or before the end of the
-    data minus the gap are labelled. The lapse is dated contact + gap (a stopping time); returns afterwards are ignored.
+    data minus the gap are labelled. The lapse is dated contact + gap (a stopping time). Whoever comes back after it
+    begins another spell.
 
     Args:
         moments: id, day, second, grade, cx_row; those that keep a customer active.
@@ -190,41 +200,101 @@ def spells(
             when not given.
 
     Returns:
-        One row per customer: id, start, entry, exit, event, left_truncated, cx_contacts (labelled ones up to the
-            lapse),
-        returned (1 if a contact follows the lapse).
+        One row per customer and spell: id, cx_at (number of the spell, from 0), start, entry, exit, event,
+            left_truncated (of the customer), cx_contacts (labelled ones of the spell), cx_before (contacts of earlier
+            spells), returned (1 if a contact follows the lapse).
     """
     along = engine.along("day", "cx_row")
     x = along.prepare(moments.select("day", "cx_row", "id", customer=nw.col("id")))
     x = x.with_columns(following=nw.coalesce(along.shift("day", -1), nw.lit(_FAR)))
-    labelled = nw.col("day") <= window.last - gap_days
+    is_labelled = nw.col("day") <= window.last - gap_days
+    lapses = is_labelled & (nw.col("following") > nw.col("day") + gap_days)
     x = x.with_columns(
-        lapse=nw.when(labelled & (nw.col("following") > nw.col("day") + gap_days)).then(
-            nw.col("day")
-        ),
-        labelled=nw.when(labelled).then(nw.lit(1)).otherwise(nw.lit(0)),
+        one=nw.lit(1),
+        labelled=nw.when(is_labelled).then(nw.lit(1)).otherwise(nw.lit(0)),
+        lapsed=nw.when(lapses).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
-    per = x.group_by("id").agg(
-        start=nw.col("day").min(), lapse=nw.col("lapse").min(), last=nw.col("day").max()
+    x = x.with_columns(nth=along.sum("one"), ended=along.sum("lapsed"))
+    x = x.with_columns(cx_at=(nw.col("ended") - nw.col("lapsed")).cast(nw.Int32))
+    per = x.group_by("id", "cx_at").agg(
+        nw.col("lapsed").max(),
+        start=nw.col("day").min(),
+        last=nw.col("day").max(),
+        cx_contacts=nw.col("labelled").sum().cast(nw.Int32),
+        cx_before=(nw.col("nth").min() - 1).cast(nw.Int32),
     )
-    x = x.join(per.select("id", first_lapse=nw.col("lapse")), on="id")
-    counted = x.filter(nw.col("day") <= nw.coalesce("first_lapse", nw.lit(_FAR)))
-    counted = counted.group_by("id").agg(cx_contacts=nw.col("labelled").sum().cast(nw.Int32))
-    lapsed = ~nw.col("lapse").is_null()
-    unseen = nw.col("start") < (window.first if known_from is None else known_from)
-    return per.join(counted, on="id").select(
+    per = engine.keep(per)
+    whole = per.group_by("id").agg(first=nw.col("start").min(), spells=nw.col("cx_at").max())
+    has_lapsed = nw.col("lapsed") == 1
+    exit_ = nw.when(has_lapsed).then(nw.col("last") + gap_days).otherwise(nw.lit(window.last))
+    is_unseen = nw.col("first") < (window.first if known_from is None else known_from)
+    return per.join(whole, on="id").select(
         "id",
+        "cx_at",
         nw.col("start").cast(nw.Int32),
         "cx_contacts",
+        "cx_before",
         entry=nw.col("start").cast(nw.Int32),
-        exit=nw.coalesce(nw.col("lapse") + gap_days, nw.lit(window.last)).cast(nw.Int32),
-        event=nw.when(lapsed).then(nw.lit(DEFECTION)).otherwise(nw.lit(CENSORED)).cast(nw.Int32),
-        left_truncated=nw.when(unseen).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32),
-        returned=nw.when(lapsed & (nw.col("last") > nw.col("lapse")))
-        .then(nw.lit(1))
-        .otherwise(nw.lit(0)),
+        exit=exit_.cast(nw.Int32),
+        event=nw.when(has_lapsed)
+        .then(nw.lit(DEFECTION))
+        .otherwise(nw.lit(CENSORED))
+        .cast(nw.Int32),
+        left_truncated=nw.when(is_unseen).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int32),
+        returned=nw.when(nw.col("spells") > nw.col("cx_at")).then(nw.lit(1)).otherwise(nw.lit(0)),
         cluster=nw.col("id"),
     )
+
+
+def whole_relations(relations: Frame, engine: Engine) -> Frame:
+    """One row per customer from one per spell: the first one, ended as the last one.
+
+    Args:
+        relations: id, cx_at, entry, exit, event, and what else is known of a spell; spells of a customer do not
+            overlap.
+        engine: where the frame lives.
+    """
+    ends = relations.group_by("id").agg(
+        cx_first=nw.col("cx_at").min(), cx_last=nw.col("cx_at").max()
+    )
+    x = engine.keep(relations.join(ends, on="id"))
+    last = x.filter(nw.col("cx_at") == nw.col("cx_last"))
+    last = last.select("id", cx_exit=nw.col("exit"), cx_event=nw.col("event"))
+    first = x.filter(nw.col("cx_at") == nw.col("cx_first")).join(last, on="id")
+    return first.with_columns(exit=nw.col("cx_exit"), event=nw.col("cx_event")).select(
+        relations.collect_schema().names()
+    )
+
+
+def coded_spells(relations: Frame, customers: Frame, fixed: Sequence[str], engine: Engine) -> Frame:
+    """The spells of coded customers, with a code each, in the order of customers and time.
+
+    Args:
+        relations: id, cx_at, start, entry, exit, event, cx_contacts and cx_before where they are known, and those of
+            `fixed` that may differ between the spells of a customer.
+        customers: of `coded`.
+        fixed: names of fixed covariates.
+        engine: where the frames live.
+
+    Returns:
+        The rows with the code, group, cluster and covariates of their customer; cx_spell is their own code, and cx_at
+        counts the spells under observation from 0 on.
+    """
+    own = relations.collect_schema().names()
+    shared = [c for c in fixed if c not in own]
+    whose = customers.select("id", "customer", "group", "cluster", "left_truncated", *shared)
+    kept = ("id", "cx_at", "start", "entry", "exit", "event")
+    more = [c for c in ("cx_contacts", "cx_before", *fixed) if c in own]
+    x = relations.lazy().select(*kept, *more).join(whose.lazy(), on="id").drop("id")
+    along = engine.along("cx_at")
+    x = along.prepare(engine.keep(x).with_columns(cx_one=nw.lit(1)))
+    x = engine.keep(x.with_columns(cx_at=along.sum("cx_one") - 1).drop("cx_one"))
+    place = [
+        (nw.col("customer").cast(nw.Int64) + 10**10).cast(nw.String),
+        (nw.col("cx_at").cast(nw.Int64) + 10**6).cast(nw.String),
+    ]
+    x = engine.number(x.with_columns(cx_place=nw.concat_str(place)), "cx_place", "cx_spell")
+    return engine.keep(x.drop("cx_place").with_columns(nw.col("cx_spell").cast(nw.Int32)))
 
 
 def coded(customers: Frame, engine: Engine, *columns: str) -> Frame:

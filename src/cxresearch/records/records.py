@@ -7,28 +7,27 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import narwhals.stable.v2 as nw
-import polars as pl
 
 from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
 from cxresearch.errors import ArgumentError, DataError
-from cxresearch.records import contact_attributes
+from cxresearch.records.active_table import read_active_rows, with_active_rows
 from cxresearch.records.audit import (
     Audit,
-    Fact,
     cause_facts,
     customer_facts,
     grade_facts,
     lapse_facts,
     missing_facts,
     source_facts,
+    spell_facts,
     tallied,
     tallied_log,
     unread_event_facts,
     window_facts,
 )
-from cxresearch.records.audit_values import Count, Day, Share
-from cxresearch.records.contacts import GRADES, available_columns, possible_grades, read_log
+from cxresearch.records.audit_values import Day, Share
+from cxresearch.records.contacts import available_columns, possible_grades, read_log
 from cxresearch.records.contracts import (
     CUSTOMER_REASONS,
     LOG_REASONS,
@@ -53,20 +52,31 @@ from cxresearch.records.find_warnings import (
 from cxresearch.records.follow_up import (
     Window,
     coded,
+    coded_spells,
     contract_follow_up,
     few_clusters,
     leveled,
     one_per_customer,
     spells,
+    whole_relations,
 )
+from cxresearch.records.lapsed import count_lapsed, lapsed_facts, people_facts
 from cxresearch.records.lapses import (
     Lapse,
     before_active,
     choose_threshold,
     count_silences,
     known_from,
+    measure_follow_ups,
 )
 from cxresearch.records.log_window import check_literals, window_of_log
+from cxresearch.records.match import (
+    keep_within_spells,
+    mark_partly_seen,
+    match_contacts,
+    split_rejected,
+    whose_contacts,
+)
 from cxresearch.records.rejections import (
     counted,
     ids_of,
@@ -80,8 +90,6 @@ from cxresearch.records.unreadable import unreadable_facts
 from cxresearch.study import Study
 from cxresearch.utils.checks import instance, optional
 from cxresearch.utils.html_tables import html_table
-
-_LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -101,6 +109,9 @@ class Records:
         names: name of each contact attribute that is a text to the texts, in the order of their positions.
         available: what histories may read, had all contact attributes been asked for.
         audit: every row accounted for.
+        spells: where customers who come back are at risk again, a row per relation, see
+            `cxresearch.records.follow_up.coded_spells`; `customers` then has the first entry and the last exit of each.
+            None elsewhere.
         keeps_clusters: whether tables keep clusters (households, or customers) apart: up to 100,000 of them. Above, the
             clusters are put together in a hundred groups.
         lapse: which silence counts as a lapse, where retention is derived from contacts; None with contracts.
@@ -130,6 +141,7 @@ class Records:
     names: Mapping[str, tuple[str, ...]]
     available: frozenset[str]
     audit: Audit
+    spells: Frame | None = None
     lapse: Lapse | None = None
     keeps_clusters: bool = False
     restricted_to: str = ""
@@ -159,11 +171,15 @@ class Records:
             dated_events = self.dated_events.join(
                 customers.select("customer"), on="customer", how="semi"
             )
+            spells = self.spells
+            if spells is not None:
+                spells = spells.join(customers.select("customer"), on="customer", how="semi")
             return replace(
                 self,
                 contacts=Whole(moments, self.engine),
                 dated_events=dated_events,
                 customers=customers,
+                spells=spells,
             )
 
         return tuple(partial(made, part) for part in self.contacts.parts(self.customers, grades))
@@ -243,7 +259,14 @@ def read_records(
     need_rows(study, engine, "retention", rows, findings, read, kept, raw=who)
     fixed = (*(("segment",) if study.retention.segment else ()), *study.retention.described)
     first = rows.filter(nw.col("reason").is_null() & ~nw.col("joined"))
-    customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
+    spells = None
+    if study.retention.has_spells:
+        relations, levels = leveled(mark_partly_seen(first, rows), fixed, engine)
+        whole = whole_relations(relations, engine)
+        customers = engine.keep(coded(whole, engine, *fixed))
+        spells = coded_spells(relations, customers, fixed, engine)
+    else:
+        customers, levels = leveled(coded(first, engine, *fixed), fixed, engine)
     with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         quarantine = quarantine_of(engine, who, rows, "retention", CUSTOMER_REASONS, findings)
         unreadable = unreadable_facts(study, engine, who, rows, findings, read)
@@ -254,11 +277,12 @@ def read_records(
         *table_warnings(study, engine, rows, window, dated=raw.dated),
         *customer_warnings(study, engine, customers, window, fixed),
     )
-    whose = engine.keep(_whose(rows, customers))
+    whose = engine.keep(whose_contacts(rows, customers))
     del rows, first  # before the log is gone through
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
-        matched = _match(log, whose, window)
-        rejected, contacts, label_counts = _split_rejected(engine, matched, customers, window, raw)
+        matched = match_contacts(log, whose, window)
+        matched = matched if spells is None else keep_within_spells(matched, spells, engine)
+        rejected, contacts, label_counts = split_rejected(engine, matched, customers, window, raw)
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
@@ -308,6 +332,7 @@ def read_records(
             *grade_facts(tally),
             *causes,
             *customer_facts(engine, customers, tally),
+            *(() if spells is None else spell_facts(engine, customers, spells)),
         ),
         quarantine=quarantine,
     )
@@ -322,6 +347,7 @@ def read_records(
         names=raw.names,
         available=raw.available,
         audit=audit,
+        spells=spells,
         keeps_clusters=few_clusters(engine, customers),
     )
 
@@ -372,7 +398,9 @@ def _activity(
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
-    declared, has_inactive = study.retention.gap_days or 0, study.retention.active is not None
+    has_table = study.has_active_table
+    has_inactive = study.retention.active is not None or has_table
+    own = read_active_rows(study, engine, window, dated=raw.dated) if has_table else None
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         outside = (nw.col("day") < window.first) | (nw.col("day") > window.last)
         late = first_reason([("outside the log's window", outside)], LOG_REASONS)
@@ -380,25 +408,29 @@ def _activity(
         findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
         need_rows(study, engine, "interactions", log, findings, read, kept, raw=raw)
         fine = log.filter(nw.col("reason").is_null())
-        active = fine.filter(nw.col("active") == 1) if has_inactive else fine
-        silences = count_silences(active, window, engine)
-        if not silences.at_risk[0]:
-            raise DataError(
-                f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
-                "names and words are compared as they are written"
-            )
-        lapse = choose_threshold(silences, declared, has_inactive=has_inactive)
+        active = fine.filter(nw.col("active") == 1) if raw.has_active else fine
+        active = active if own is None else own.rows
+        lapse = _settle_lapse(study, engine, active, window, kept, has_inactive=has_inactive)
         gap, since = lapse.days, known_from(study, window)
-        everyone = engine.keep(spells(active, gap, window, engine, since))
+        relations = engine.keep(spells(active, gap, window, engine, since))
+        first = engine.keep(relations.filter(nw.col("cx_at") == 0))
+        has_spells = study.retention.has_spells
+        everyone = engine.keep(whole_relations(relations, engine)) if has_spells else first
         if has_inactive:
             log = engine.keep(before_active(log, everyone))
             findings, read, kept = counted(engine, "interactions", log, LOG_REASONS, raw.ordered)
             fine = log.filter(nw.col("reason").is_null())
+        if own is not None:
+            fine = engine.keep(with_active_rows(fine, own.rows, raw.attributes))
     about = about_customers(study, engine, everyone)
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         observed = about.everyone.filter(nw.col("entry") < nw.col("exit"))
         customers = engine.keep(coded(observed, engine, "cx_contacts", "returned", *about.fixed))
         customers, levels = leveled(customers, about.fixed, engine)
+        again = None
+        if has_spells:
+            seen_ones = relations.filter(nw.col("entry") < nw.col("exit"))
+            again = coded_spells(seen_ones, customers, about.fixed, engine)
         under = int(engine.collect(customers.select(nw.len())).item())
         if not under:
             raise DataError(
@@ -409,63 +441,44 @@ def _activity(
         whose = fine.join(customers.select("id", "customer"), on="id").with_columns(
             leaving=nw.lit(0)
         )
-        _, contacts, _ = _split_rejected(engine, whose, customers, window, raw)
+        _, contacts, _ = split_rejected(
+            engine, whose, customers, window, raw, has_own_rows=has_table
+        )
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)
         unreadable = unreadable_facts(study, engine, raw, log, findings, read)
         people = engine.collect(about.everyone.select(nw.len())).item()
-        lapsed = engine.collect(
-            customers.select(
-                event=(nw.col("event") == 1).cast(nw.Int64).sum(),
-                returned=nw.col("returned").sum(),
-                unseen=nw.col("left_truncated").sum(),
-            )
-        )
-    n, back, unseen = (int(lapsed[c].item() or 0) for c in ("event", "returned", "unseen"))
+        lapsed = count_lapsed(engine, first)
     tally = tallied_log(engine, log)
     facts = (
         *source_facts(source_notes(study, engine)),
         *unreadable,
         *unread_event_facts(seen.unread, read),
+        *(own.facts if own else ()),
         *window_facts(study, window, days, raw.dated),
         *missing_facts(seen.missing, {"interactions": read}),
         *grade_facts(tally),
-        Fact("customers", Count(people), "who appear in kept contacts"),
-        *(
-            (
-                Fact(
-                    "customers never under observation",
-                    Share(people - under, people),
-                    "first seen on the last day",
-                ),
-            )
-            if people > under
-            else ()
-        ),
-        Fact(
-            "customers seen only from after their start",
-            Share(unseen, under),
-            "first seen so early in the log that they may have been there before it: no counts, no first moments",
-        ),
+        *people_facts(people, under, lapsed, has_table=has_table),
         *about.facts,
         *lapse_facts(lapse),
-        Fact("customers who lapsed", Count(n), f"no contact for more than {gap} days"),
-        Fact("lapsed who came back later", Share(back, n), "what they did then is ignored"),
+        *lapsed_facts(lapsed, gap, has_spells=has_spells),
+        *(() if again is None else spell_facts(engine, customers, again)),
     )
     audit = Audit(
         tables=tables,
-        read=(("interactions", read), *about.read),
-        kept=(("interactions", kept), *about.kept),
-        findings=(*findings, *about.findings),
+        read=(("interactions", read), *((("retention", own.read),) if own else ()), *about.read),
+        kept=(("interactions", kept), *((("retention", own.kept),) if own else ()), *about.kept),
+        findings=(*findings, *(own.findings if own else ()), *about.findings),
         facts=facts,
         warnings=(
             *log_warnings(study, raw, seen, days, window),
             *rejection_warnings(findings, {"interactions": read}),
+            *(rejection_warnings(own.findings, {"retention": own.read}) if own else ()),
             *contact_warnings(engine, contacts, customers, tally, seen, findings),
-            *lapse_warnings(lapse, Share(back, n)),
+            *lapse_warnings(lapse, Share(lapsed.returned, lapsed.lapsed)),
         ),
         graded_by=raw.graded_by,
-        quarantine=(*quarantine, *about.quarantine),
+        quarantine=(*quarantine, *(own.quarantine if own else ()), *about.quarantine),
     )
     return Records(
         study=study,
@@ -478,68 +491,31 @@ def _activity(
         names=raw.names,
         available=raw.available,
         audit=audit,
+        spells=again,
         lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
     )
 
 
-def _whose(rows: Frame, customers: Frame) -> Frame:
-    """Every id of the retention table with its first start, and the code and exit of those that are followed."""
-    followed = customers.select("id", "start", "customer", "exit", nw.col("event").cast(nw.Int32))
-    rejected = rows.filter(~nw.col("id").is_null() & ~nw.col("reason").is_null())
-    others = rejected.group_by("id").agg(other=nw.col("start").min())
-    x = followed.lazy().join(others.lazy(), on="id", how="left")
-    x = x.with_columns(start=nw.min_horizontal("start", nw.coalesce("other", "start"))).drop(
-        "other"
-    )
-    alone = others.lazy().join(followed.lazy().select("id"), on="id", how="anti")
-    nothing = nw.lit(None).cast(nw.Int32)
-    start = nw.coalesce("other", nw.lit(_LONG_AGO)).cast(nw.Int32)
-    return nw.concat(
-        [x, alone.select("id", start=start, customer=nothing, exit=nothing, event=nothing)],
-        how="vertical",
-    )
+def _settle_lapse(
+    study: Study, engine: Engine, active: Frame, window: Window, kept: int, *, has_inactive: bool
+) -> Lapse:
+    """Which silence counts as a lapse, of the contacts that keep customers active; `kept` are all that are kept.
 
-
-def _match(log: Frame, whose: Frame, window: Window) -> Frame:
-    """Join each contact to its customer, and complete the reasons that need one."""
-    x = log.lazy().join(
-        whose.lazy(), on="id", how="left"
-    )  # lazily, so that ids are not carried along
-    tests = [
-        ("unknown customer", nw.col("start").is_null()),
-        ("before the customer's start", nw.col("day") < nw.col("start")),
-        ("customer set aside", nw.col("customer").is_null()),
-        ("after the customer's end", nw.col("day") > nw.col("exit")),
-        (
-            "outside the log's window",
-            (nw.col("day") < window.first) | (nw.col("day") > window.last),
-        ),
-    ]
-    reason = nw.coalesce("reason", first_reason(tests, LOG_REASONS))
-    left = nw.col("event") > 0
-    leaving = (nw.col("day") == nw.col("exit")) & left
-    near = nw.coalesce((nw.col("exit") - nw.col("day") <= 1) & left, nw.lit(False))
-    return x.with_columns(leaving=leaving.cast(nw.Int32), near=near.cast(nw.Int32), reason=reason)
-
-
-def _split_rejected(
-    engine: Engine, log: Frame, customers: Frame, window: Window, raw: Raw
-) -> tuple[Frame, ContactLog, pl.DataFrame]:
-    """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
-    last = engine.collect(customers.select(nw.col("customer").max())).item()
-    bounds = {
-        "customer": (0, int(last or 0)),
-        "day": (window.first, window.last),
-        "second": (0, 86_400),  # one more than there are: some clocks know a leap second
-        "grade": (0, len(GRADES) - 1),
-        "both": (0, 1),
-        "leaving": (0, 1),
-        **({"active": (0, 1)} if raw.has_active else {}),
-        **contact_attributes.bounds(raw.attributes, raw.names),
-    }
-    labels = [*raw.labels, "near"] if raw.labels else []
-    rows = log.with_columns(both=nw.col("both").cast(nw.Int32))
-    return engine.split_rejected(
-        rows.select("cx_row", "reason", *bounds, *labels), bounds, raw.labels
+    Raises:
+        DataError: there are no such contacts.
+    """
+    silences = count_silences(active, window, engine)
+    if not silences.at_risk[0]:
+        raise DataError(
+            f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
+            "names and words are compared as they are written"
+        )
+    # rows of a table of its own have no grade
+    has_grades = not study.has_active_table
+    return choose_threshold(
+        silences,
+        study.retention.gap_days or 0,
+        has_inactive=has_inactive,
+        follow_ups=measure_follow_ups(active, window, engine) if has_grades else None,
     )

@@ -54,6 +54,42 @@ class _Restricted:
         return Whole(self.frame(), self.engine)
 
 
+@dataclass(frozen=True, slots=True)
+class _OfLog(_Restricted):
+    """Contacts of the log; see `ContactLog`."""
+
+    def frame(self, grades: Sequence[int] | None = None) -> Frame:
+        """As `ContactLog.frame`."""
+        return _of_log(self.contacts.frame(grades))
+
+    def parts(
+        self, customers: Frame, grades: Sequence[int] | None = None
+    ) -> Sequence[Callable[[], tuple[Frame, Frame]]]:
+        """As `ContactLog.parts`."""
+
+        def restricted(part: Callable[[], tuple[Frame, Frame]]) -> tuple[Frame, Frame]:
+            contacts, theirs = part()
+            return _of_log(contacts), theirs
+
+        return [partial(restricted, part) for part in self.contacts.parts(customers, grades)]
+
+
+def _of_log(contacts: Frame) -> Frame:
+    return contacts.filter(nw.col("ordered") == 0)
+
+
+def restrict_to_log(records: Records) -> Records:
+    """The records without the rows of a table of its own that only keep customers active.
+
+    What is asked is what happens at contacts; such a row has no grade, no touchpoint and nobody who answers. Records of
+    a study without such a table are returned as they are.
+    """
+    if not records.study.has_active_table:
+        return records
+    contacts = _OfLog(records.contacts, records.customers, records.engine)
+    return replace(records, contacts=contacts)
+
+
 def restrict(records: Records, by: str, level: str) -> Records:
     """The records of the customers at one level of a fixed covariate.
 
@@ -72,6 +108,7 @@ def restrict(records: Records, by: str, level: str) -> Records:
     position = levels.index(one_of("level", level, list(levels)))
     engine = records.engine
     customers = engine.keep(records.customers.filter(nw.col(by) == position))
+    spells = None if records.spells is None else _of_customers(records.spells, customers)
     available = records.available
     if "household" in available and _has_split_households(records, by):
         available -= {"household"}
@@ -80,6 +117,7 @@ def restrict(records: Records, by: str, level: str) -> Records:
         contacts=_Restricted(records.contacts, customers, engine),
         dated_events=_of_customers(records.dated_events, customers),
         customers=customers,
+        spells=spells,
         available=available,
         restricted_to=f"{by} {level}",
     )
@@ -99,12 +137,8 @@ def restrict_days(records: Records, first: int, last: int) -> Records:
         ArgumentError: nobody is there on these days.
     """
     engine = records.engine
-    customers = records.customers.with_columns(
-        event=nw.when(nw.col("exit") <= last).then(nw.col("event")).otherwise(nw.lit(0)),
-        entry=nw.max_horizontal("entry", nw.lit(first - 1)),
-        exit=nw.min_horizontal("exit", nw.lit(last)),
-    )
-    customers = engine.keep(customers.filter(nw.col("entry") < nw.col("exit")))
+    customers = engine.keep(_on_days(records.customers, first, last))
+    spells = None if records.spells is None else engine.keep(_on_days(records.spells, first, last))
     if not engine.collect(customers.select(nw.len())).item():
         raise ArgumentError("first", first, "a day on which customers are under observation")
     return replace(
@@ -112,8 +146,18 @@ def restrict_days(records: Records, first: int, last: int) -> Records:
         contacts=_Restricted(records.contacts, customers, engine),
         dated_events=_of_customers(records.dated_events, customers),
         customers=customers,
+        spells=spells,
         restricted_to=f"days {first} to {last}",
     )
+
+
+def _on_days(customers: Frame, first: int, last: int) -> Frame:
+    x = customers.with_columns(
+        event=nw.when(nw.col("exit") <= last).then(nw.col("event")).otherwise(nw.lit(0)),
+        entry=nw.max_horizontal("entry", nw.lit(first - 1)),
+        exit=nw.min_horizontal("exit", nw.lit(last)),
+    )
+    return x.filter(nw.col("entry") < nw.col("exit"))
 
 
 def count_customers(records: Records, by: str) -> dict[str, int]:

@@ -14,6 +14,7 @@ import narwhals.stable.v2 as nw
 import polars as pl
 
 from cxresearch.engines import Engine, reading_errors, schema_of
+from cxresearch.engines import engine as engine_named
 from cxresearch.engines.duckdb_files import spill_folder
 from cxresearch.errors import SourceError, StudyError
 from cxresearch.records import postgres
@@ -110,6 +111,8 @@ def _text_columns(section: Interactions | Retention | Customers) -> list[str]:
     elif isinstance(section, Customers):
         labels = (section.cluster, section.segment, *section.described)
         return [section.customer, *(c for c in labels if c)]
+    elif section.kind == "activity":
+        fmt, times, result = section.date_format, [section.at], [section.customer]
     else:
         fmt, times = section.date_format, [section.start, section.end]
         times += [c for c in (section.observed_from, section.observed_until) if isinstance(c, str)]
@@ -209,7 +212,8 @@ def source_notes(study: Study, engine: Engine) -> tuple[SourceNote, ...]:
     """What was found out about the files of a study that the engine has opened, tables of queries first."""
     prepared = _PREPARED.get(engine, _Prepared())
     names = [*(f"tables.{name}" for name in study.tables), "interactions"]
-    names += ["retention"] if study.retention.kind == "contract" else []
+    has_table = study.retention.kind == "contract" or study.has_active_table
+    names += ["retention"] if has_table else []
     names += ["customers"] if study.has_customer_table else []
     read = [n for n in names if n not in study.frames]
     return tuple(note for name in read for note in prepared.notes.get(name, ()))
@@ -366,3 +370,26 @@ def section_source(study: Study, where: str) -> str:
     if section.source is None:
         raise StudyError(f"[{where}] names no source", field=f"{where}.source")
     return str(section.source)
+
+
+def frames_of(study: Study, engine: Engine | None = None) -> dict[str, pl.DataFrame]:
+    """The tables of a study in memory, as its sources or queries give them, before anything is checked or graded.
+
+    Args:
+        study: whose ``interactions``, and ``retention`` or ``customers`` where there are such tables.
+        engine: where they are read; Polars when not given.
+
+    Raises:
+        SourceError, StudyError, RuleError: as `open_source`.
+    """
+    used = engine or engine_named("polars")
+    wanted = ["interactions"]
+    if study.retention.kind == "contract":
+        wanted.append("retention")
+    elif study.has_customer_table:
+        wanted.append("customers")
+    result = {}
+    for where in wanted:
+        with clear_read_errors(study, where):
+            result[where] = used.collect(nw.from_native(open_source(study, used, where)).lazy())
+    return result

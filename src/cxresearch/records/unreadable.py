@@ -14,6 +14,7 @@ from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS, Raw
 from cxresearch.study import Study
 from cxresearch.study.timestamps import BLANKS, formats_of
 
+Reasons = Sequence[tuple[str, bool]]
 _SAMPLE = 50  # rows that texts are taken from
 _SHOWN = 3
 _COLUMNS = {
@@ -25,7 +26,13 @@ _COLUMNS = {
 
 
 def unreadable_facts(
-    study: Study, engine: Engine, raw: Raw, rows: Frame, findings: Sequence[Finding], read: int
+    study: Study,
+    engine: Engine,
+    raw: Raw,
+    rows: Frame,
+    findings: Sequence[Finding],
+    read: int,
+    reasons: Reasons | None = None,
 ) -> tuple[Fact, ...]:
     """For each reason of times that cannot be read: how many, a few texts, and the key that mends it.
 
@@ -36,20 +43,28 @@ def unreadable_facts(
         rows: cx_row, reason.
         findings: of the table.
         read: rows read.
+        reasons: names by position; those of the table of that name when not given.
     """
     return tuple(
         Fact(
             f"{f.table}.{' or '.join(_COLUMNS[f.reason])} not readable",
             Share(f.rows, read),
             f"say how it is written with {_key(f.table)}",
-            described(study, engine, raw, rows, f),
+            described(study, engine, raw, rows, f, reasons),
         )
         for f in findings
         if f.reason in _COLUMNS
     )
 
 
-def described(study: Study, engine: Engine, raw: Raw, rows: Frame, finding: Finding) -> str:
+def described(
+    study: Study,
+    engine: Engine,
+    raw: Raw,
+    rows: Frame,
+    finding: Finding,
+    reasons: Reasons | None = None,
+) -> str:
     """The column of a finding, three of its texts, and the formats that would read them; starts with a colon.
 
     Args: as `unreadable_facts`.
@@ -57,7 +72,8 @@ def described(study: Study, engine: Engine, raw: Raw, rows: Frame, finding: Find
     section = study.interactions if finding.table == "interactions" else study.retention
     declared = (getattr(section, c) for c in _COLUMNS[finding.reason])
     columns = [c for c in declared if isinstance(c, str)]
-    reasons = LOG_REASONS if finding.table == "interactions" else CUSTOMER_REASONS
+    usual = LOG_REASONS if finding.table == "interactions" else CUSTOMER_REASONS
+    reasons = usual if reasons is None else reasons
     number = [name for name, _ in reasons].index(finding.reason)
     wrong = rows.filter(nw.col("reason") == number).select("cx_row").sort("cx_row").head(_SAMPLE)
     sample = framed(engine.frame(engine.collect(wrong)))

@@ -1,16 +1,16 @@
-"""(start, stop] rows of one claim, and what turns a clock or a transition into another question."""
+"""(start, stop] rows of one claim."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.disclosure.counts import count_text
+from cxresearch.disclosure.counts import MIN_CELL, count_text
 from cxresearch.engines import Engine, Frame
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError, nearest
 from cxresearch.histories import History
@@ -18,9 +18,10 @@ from cxresearch.histories.base import Clock, ContactClock, DayClock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.follow_up import CAUSES
 from cxresearch.records.records import Records
+from cxresearch.risk.exclusions import Exclusion
 from cxresearch.study import Study
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result, plain
+from cxresearch.utils.result import DISPLAY_ONLY, Result, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,8 @@ COHORT = (
     "held_cohort"  # the month in which a customer's clock began, counted from the log's first day
 )
 MONTH = 30  # days
+SPELL = "held_spell"  # which relation of a customer it is, where who comes back is at risk again
+SPELLS = ("1", "2", "3+")
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -76,27 +79,6 @@ def check_name(name: str) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion(Result):
-    """Customers who are not in a risk set, and why; they are shown, not dropped silently.
-
-    Attributes:
-        reason: why, as a phrase.
-        customers: how many.
-    """
-
-    reason: str
-    customers: int
-
-
-def summed(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:
-    """One aside per reason, in the order in which the reasons came."""
-    counts: dict[str, int] = {}
-    for a in exclusions:
-        counts[a.reason] = counts.get(a.reason, 0) + a.customers
-    return tuple(Exclusion(reason, n) for reason, n in counts.items())
-
-
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Episodes(Result):
     """Rows (customer, group, cluster, start, stop, event, one level position per history and fixed covariate).
@@ -112,6 +94,9 @@ class Episodes(Result):
         clock: what start and stop count.
         engine: where the frame lives.
         exclusions: customers left out, with the reason.
+        carried: where customers who come back are at risk again: customer, and of each history the highest level that
+            was reached before the relation began; None elsewhere. A customer is then one relation of one.
+        min_cell: the smallest count that may be shown of it, as the study says.
 
     Example:
         >>> import polars as pl
@@ -133,6 +118,8 @@ class Episodes(Result):
     clock: str
     engine: Engine
     exclusions: tuple[Exclusion, ...] = ()
+    carried: Frame | None = None
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
         names = ", ".join((*self.histories, *self.fixed)) or "no histories"
@@ -146,7 +133,10 @@ class Episodes(Result):
             ),
             *((f"fixed {name}", "as of the entry") for name in self.fixed),
             ("ends", ", ".join(self.causes)),
-            *((f"not at risk: {a.reason}", count_text(a.customers)) for a in self.exclusions),
+            *(
+                (f"not at risk: {a.reason}", count_text(a.customers, self.min_cell))
+                for a in self.exclusions
+            ),
         ]
         return html_table(
             f"(start, stop] rows on the {self.clock} clock, on {self.engine.name}",
@@ -258,6 +248,7 @@ def timeline(
         clock,
         records.engine,
         records.dated_events,
+        records.spells,
     )
 
 
@@ -299,31 +290,27 @@ def episodes(
     Raises:
         EstimationError: no such fixed covariate, one named twice, or a name that no history can have.
     """
-    for name in histories:
-        if not name.startswith("held_"):  # what the package holds equal itself
-            check_name(name)
-    for name in fixed:
-        if fixed.count(name) > 1:
-            raise EstimationError(f"the fixed covariate {name!r} is named twice")
-        if name not in records.fixed:
-            known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
-            raise EstimationError(
-                f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
-            )
+    _check_names(records, histories, fixed)
     engine = records.engine
     clock = clock or clock_of(records.study)
     contact = isinstance(clock, ContactClock)
     x = (line or timeline(records, clock, histories.values())).states(histories)
-    x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     exclusions: tuple[Exclusion, ...] = ()
-    everyone = records.customers
+    everyone = records.customers if records.spells is None else records.spells
     if observed_from_start:
-        unseen = int(engine.collect(everyone.select(nw.col("left_truncated").sum())).item() or 0)
+        flags = records.customers.select(nw.col("left_truncated").sum())
+        unseen = int(engine.collect(flags).item() or 0)
         everyone = everyone.filter(nw.col("left_truncated") == 0)
         why = "seen only from after their start: the log does not show their first moments"
         exclusions = (Exclusion(why, unseen),) if unseen else ()
-    who = everyone.select(*_needed(contact), *fixed)
-    levels = {name: records.levels[name] for name in fixed}
+    has_spells = records.spells is not None
+    if SPELL in fixed:
+        later = nw.col("cx_at").cast(nw.Int32)
+        everyone = everyone.with_columns(
+            nw.min_horizontal(later, nw.lit(len(SPELLS) - 1)).cast(nw.Int32).alias(SPELL)
+        )
+    who = everyone.select(*_needed(contact, has_spells=has_spells), *fixed)
+    levels = {name: SPELLS if name == SPELL else records.levels[name] for name in fixed}
     if contact:
         who = _with_first_tick(records, who, observed_from)
     elif observed_from is not None:
@@ -332,28 +319,31 @@ def episodes(
     if cohorts:
         earliest, levels[COHORT] = _cohort_levels(records)
         who = who.with_columns(cx_begin=nw.col("start").cast(nw.Int64) - earliest)
-        who = who.with_columns(_cohort(nw.col("cx_begin")).alias(COHORT))
+        who = who.with_columns(cohort_month(nw.col("cx_begin")).alias(COHORT))
         fixed = (*fixed, COHORT)
-    x = x.join(who, on="customer")
     if records.keeps_clusters:
-        x = x.with_columns(group=nw.col("cluster"))
-    x = x.with_columns(
-        end=nw.col("cx_contacts") + 1 if contact else nw.col("exit"),
-        origin=nw.lit(0) if contact else nw.col("start"),
+        who = who.with_columns(group=nw.col("cluster"))
+    before = nw.col("cx_before") if contact and has_spells else nw.lit(0)
+    who = who.with_columns(
+        cx_end=nw.col("cx_contacts") + 1 + before if contact else nw.col("exit"),
+        cx_origin=before if contact else nw.col("start"),
         cx_first=nw.col("cx_first") if contact else nw.col("entry"),
     )
-    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
-    x = x.filter(
-        (nw.col("tick") <= nw.col("end"))
-        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
+    kept = ("customer", "group", "cluster", "event", "cx_end", "cx_origin", "cx_first", *fixed)
+    who = who.select(
+        *kept, *(("cx_begin",) if cohorts else ()), *(("cx_spell",) if has_spells else ())
     )
-    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
-    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
-    x = x.with_columns(
-        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
-        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
-        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
-    ).select(
+    along = engine.along("tick")
+    carried = None
+    if has_spells:  # every relation has the states of its customer
+        x = x.join(who.select("customer", "cx_spell", "cx_first"), on="customer")
+        x = x.with_columns(customer=nw.col("cx_spell")).drop("cx_spell")
+        x = engine.keep(along.prepare(x))
+        early = x.filter(nw.col("tick") < nw.col("cx_first")).group_by("customer")
+        carried = engine.keep(early.agg(*(nw.col(name).max() for name in histories)))
+        x = x.drop("cx_first")
+        who = who.with_columns(customer=nw.col("cx_spell")).drop("cx_spell")
+    x = along.spans(x, who).select(
         "customer",
         "group",
         "cluster",
@@ -372,19 +362,39 @@ def episodes(
         clock=clock.name,
         engine=engine,
         exclusions=exclusions,
+        carried=carried,
+        min_cell=records.study.info.min_cell,
     )
+
+
+def _check_names(records: Records, histories: Iterable[str], fixed: tuple[str, ...]) -> None:
+    for name in histories:
+        if not name.startswith("held_"):  # what the package holds equal itself
+            check_name(name)
+    for name in fixed:
+        if fixed.count(name) > 1:
+            raise EstimationError(f"the fixed covariate {name!r} is named twice")
+        if name not in records.fixed and (name != SPELL or records.spells is None):
+            known = ", ".join(records.fixed) or "none: name segment or covariates under [retention]"
+            raise EstimationError(
+                f"no fixed covariate {name!r}{nearest(name, records.fixed) or '; there are: ' + known}"
+            )
 
 
 def _with_first_tick(records: Records, who: Frame, observed_from: int | None) -> Frame:
     """Customers with ``cx_first``: how many contacts that keep them active they had before a day."""
+    has_spells = records.spells is not None
+    own = nw.col("cx_before") + 1 if has_spells else nw.lit(0)
     if observed_from is None:
-        return who.with_columns(cx_first=nw.lit(0))
+        return who.with_columns(cx_first=own)
     early = records.moments.filter(nw.col("day") < observed_from)
     if "active" in early.collect_schema().names():
         early = early.filter(nw.col("active") == 1)
     counts = early.group_by("customer").agg(cx_early=nw.len())
     x = who.join(counts, on="customer", how="left")
-    return x.with_columns(cx_first=nw.coalesce(nw.col("cx_early"), nw.lit(0))).drop("cx_early")
+    early_ones = nw.coalesce(nw.col("cx_early"), nw.lit(0))
+    first = nw.max_horizontal(early_ones, own) if has_spells else early_ones
+    return x.with_columns(cx_first=first).drop("cx_early")
 
 
 def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:
@@ -395,11 +405,12 @@ def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:
     return day + MONTH * oldest, tuple(str(k) for k in range(oldest, (last - day) // MONTH + 1))
 
 
-def _cohort(since: nw.Expr) -> nw.Expr:
+def cohort_month(since: nw.Expr) -> nw.Expr:
+    """The month of a day counted from the beginning of the first cohort."""
     return ((since - since % MONTH) // MONTH).cast(nw.Int32)
 
 
-def _needed(contact: bool) -> tuple[str, ...]:
+def _needed(contact: bool, *, has_spells: bool) -> tuple[str, ...]:
     return (
         "customer",
         "group",
@@ -409,152 +420,6 @@ def _needed(contact: bool) -> tuple[str, ...]:
         "exit",
         "event",
         *(("cx_contacts",) if contact else ()),
+        *(("cx_spell",) if has_spells else ()),
+        *(("cx_before",) if has_spells and contact else ()),
     )
-
-
-def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
-    """Only the time spent in these levels of each history named."""
-    x = eps.frame
-    for name, wanted in levels.items():
-        positions = [eps.position(name, level) for level in wanted]
-        x = x.filter(nw.col(name).is_in(positions))
-    return replace(eps, frame=x)
-
-
-def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None = None) -> Episodes:
-    """Another clock: time 0 is the day on which a cumulative history reached a level; at risk from there on.
-
-    Args:
-        eps: on the tenure clock.
-        history: a cumulative history.
-        level: the level reached at time 0.
-        exclude_from: leave out customers who stood at or above this level at time 0 already.
-
-    Returns:
-        The episodes, with exclusions for customers who left on that very day and for those left out by `exclude_from`.
-
-    Raises:
-        EstimationError: no such history or level, or a history that can also fall.
-    """
-    eps = replace(eps, frame=eps.engine.keep(eps.frame))
-    origins, exclusions = first_reach(eps, history, level, exclude_from=exclude_from)
-    x = eps.frame.join(origins.select("customer", "origin"), on="customer")
-    x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
-    x = x.with_columns(
-        start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin")
-    )
-    clock = "contact" if eps.clock == "contact" else f"days since {history} {level}"
-    if COHORT in eps.fixed:
-        x = x.with_columns(_cohort(nw.col("cx_begin") + nw.col("origin")).alias(COHORT))
-    return replace(
-        eps, frame=x.drop("origin"), clock=clock, exclusions=(*eps.exclusions, *exclusions)
-    )
-
-
-def first_reach(
-    eps: Episodes, history: str, level: str, *, exclude_from: str | None = None
-) -> tuple[Frame, tuple[Exclusion, ...]]:
-    """When each customer first reached a level of a cumulative history, and was still there after that day.
-
-    Returns:
-        Rows (customer, origin, end), both on the clock of `eps`; and the customers left out: those who left on the very
-        day, and those who stood at `exclude_from` or above at once.
-
-    Raises:
-        EstimationError: no such history or level, or a history that can also fall.
-    """
-    _check_rising(eps, history, level)
-    position, unknown = eps.position(history, level), len(eps.levels(history)) - 1
-    reached = (nw.col(history) >= position) & (nw.col(history) != unknown)
-    origins = eps.frame.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
-    last = eps.frame.group_by("customer").agg(end=nw.col("stop").max())
-    at_origin = eps.frame.join(origins, on="customer").filter(nw.col("start") == nw.col("origin"))
-    state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
-    origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
-    on_the_day = nw.col("origin") == nw.col("end")
-    too_far = nw.col("first_state") >= (
-        eps.position(history, exclude_from) if exclude_from else unknown
-    )
-    counts = eps.engine.collect(
-        origins.select(
-            left=on_the_day.cast(nw.Int64).sum(),
-            beyond=(too_far & ~on_the_day).cast(nw.Int64).sum(),
-        )
-    ).row(0, named=True)
-    at_once = "at the same contact" if eps.clock == "contact" else "on the same day"
-    gone = (
-        f"had no later contact that is followed when they reached {history} {level}"
-        if eps.clock == "contact"
-        else f"left on the day they reached {history} {level}"
-    )
-    exclusions = (
-        Exclusion(gone, int(counts["left"] or 0)),
-        Exclusion(
-            f"reached {history} {exclude_from} {at_once} as {level}",
-            int(counts["beyond"] or 0),
-        ),
-    )
-    return origins.filter(~on_the_day & ~too_far), tuple(a for a in exclusions if a.customers)
-
-
-def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
-    """A transition as a competing exit: the row before it ends with `cause`, and the rows from it on go.
-
-    The state changes for the days after a moment, so leaving on the very day of the transition stays leaving.
-
-    Raises:
-        EstimationError: no such history or level, a history that can also fall, or a cause that there is already.
-    """
-    if cause in (*eps.causes, *eps.histories):
-        raise EstimationError(f"there is a {cause!r} already: call the cause something else")
-    check_name(cause.replace(" ", "_"))
-    _check_rising(eps, history, level)
-    position = eps.position(history, level)
-    along = eps.engine.along("start")
-    crossed = nw.when(nw.col(history) >= position).then(nw.lit(1)).otherwise(nw.lit(0))
-    x = along.prepare(
-        eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed)
-    )
-    x = x.with_columns(following=along.shift("crossed", -1))
-    code = len(eps.causes)
-    x = x.with_columns(
-        event=nw.when(nw.col("following") == 1)
-        .then(nw.lit(code))
-        .otherwise(nw.col("event"))
-        .cast(nw.Int32)
-    )
-    return replace(
-        eps,
-        frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"),
-        causes=(*eps.causes, cause),
-    )
-
-
-def fix_last_levels(eps: Episodes) -> Episodes:
-    """What a naive analysis does: each customer's last level, as if it had held from the beginning.
-
-    One row per customer. This looks ahead, on purpose: it is shown beside the right answer, never as one.
-    """
-    along = eps.engine.along("start")
-    x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")))
-    ends = x.group_by("customer").agg(entry=nw.col("start").min(), end=nw.col("stop").max())
-    x = x.join(ends, on="customer").filter(nw.col("stop") == nw.col("end"))
-    return replace(eps, frame=x.with_columns(start=nw.col("entry")).drop("entry", "end"))
-
-
-_RISING = History(
-    name="",
-    levels=("",),
-    required_columns=(),
-    updates=lambda _: [],
-    fold={},
-    code=lambda _: nw.lit(0),
-    cumulative=True,
-)
-
-
-def _check_rising(eps: Episodes, history: str, level: str) -> None:
-    if not eps.histories.get(history, _RISING).cumulative:
-        raise EstimationError(
-            f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time"
-        )

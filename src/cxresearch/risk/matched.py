@@ -8,20 +8,22 @@ A customer is a comparator on many days, so the table stores spans of days inste
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 
-from cxresearch.disclosure.counts import count_text, hide
+from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.risk.episodes import Episodes, Exclusion, first_reach, summed
+from cxresearch.risk.episodes import Episodes
+from cxresearch.risk.exclusions import Exclusion, summed
+from cxresearch.risk.transitions import first_reach
 from cxresearch.utils.checks import names
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import DISPLAY_ONLY, Result
 
 Levels = tuple[str, ...]
 _COLUMNS = frozenset(["stratum", "pattern", "day"])  # besides those that no history may be called
@@ -46,6 +48,7 @@ class MatchedTable(Result):
         causes: names of the events; position 0 is "censored".
         population: rows group, customers, clusters of the exposed.
         exclusions: customers left out, with the reason.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     exposed: pl.DataFrame
@@ -57,6 +60,7 @@ class MatchedTable(Result):
     causes: tuple[str, ...]
     population: pl.DataFrame
     exclusions: tuple[Exclusion, ...] = ()
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def relabel(self, covariate: str, names: Mapping[str, str]) -> MatchedTable:
         """Give levels of a covariate other names; strata with equal names become one.
@@ -110,12 +114,17 @@ class MatchedTable(Result):
     def _repr_html_(self) -> str:
         by = dict(self.exposed.group_by("event").agg(n=pl.col("customers").sum()).iter_rows())
         counts = [int(by.get(i, 0)) for i in range(len(self.causes))]
-        rows = [(c, count_text(n)) for c, n in zip(self.causes, hide(counts), strict=True)]
+        shown = hide(counts, self.min_cell)
+        rows = [(c, count_text(n, self.min_cell)) for c, n in zip(self.causes, shown, strict=True)]
         notes = [
-            f"{count_text(a.customers).capitalize()} left out: {a.reason}." for a in self.exclusions
+            f"{count_text(a.customers, self.min_cell).capitalize()} left out: {a.reason}."
+            for a in self.exclusions
         ]
         return html_table(
-            f"{sum(counts):,} exposed customers, by how it ended", ("end", "customers"), rows, notes
+            f"{about(sum(counts), self.min_cell).capitalize()} exposed customers, by how it ended",
+            ("end", "customers"),
+            rows,
+            notes,
         )
 
     def __add__(self, other: MatchedTable) -> MatchedTable:
@@ -226,6 +235,7 @@ def matched_table(
         causes=eps.causes,
         population=population,
         exclusions=(*eps.exclusions, *exclusions),
+        min_cell=eps.min_cell,
     )
 
 

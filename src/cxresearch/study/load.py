@@ -287,6 +287,8 @@ def _place(study: Study, key: str) -> tuple[str, str]:
         for s in _SECTIONS_VARIANTS
         if field in getattr(study, s).__struct_fields__ and given in ("", s)
     ]
+    if field == "at" and len(homes) > 1 and not study.has_active_table:
+        homes = ["interactions"]
     if len(homes) > 1:  # of customers one section tells, which the kind of retention decides
         is_shop = study.retention.kind == "activity"
         unused = "retention" if is_shop and field in _OF_CUSTOMERS else "customers"

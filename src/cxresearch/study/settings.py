@@ -273,6 +273,8 @@ class MomentRules(Section, frozen=True, kw_only=True):
         lead_days: how many days ahead customers may have decided to leave; rising.
         grades: where grades come from: ``given`` by customers, or ``measured``, as a delay is.
         lookback_days: how far histories go back, where few customers start within the log.
+        value_per_customer_day: what one customer is worth on one day, for what bad moments go with in money.
+        currency: of that value, such as EUR.
     """
 
     bad: str | None = None
@@ -283,6 +285,8 @@ class MomentRules(Section, frozen=True, kw_only=True):
     lead_days: tuple[int, ...] = (14, 30, 60)
     grades: Literal["given", "measured"] = "given"
     lookback_days: int = 365
+    value_per_customer_day: float | None = None
+    currency: str | None = None
 
 
 class Retention(Source, frozen=True, kw_only=True):
@@ -308,7 +312,10 @@ class Retention(Source, frozen=True, kw_only=True):
         active: of an activity study: condition in SQL over the columns of the log: which contacts keep a customer
             active, such as orders; all when not given.
         new_from: of an activity study: customers first seen from this day on are known to be new.
-        returns: what customers do who come back after a lapse: it is ignored.
+        at: of an activity study whose customers are kept active by the rows of a table of its own, such as orders,
+            which `source` or `query` names: column: when.
+        returns: what becomes of customers who come back after a lapse, or whose next contract begins after a gap:
+            ``ignore``, or ``new_spell``: they are at risk again, with what they had lived through before.
     """
 
     kind: Literal["contract", "activity"] = "contract"
@@ -329,7 +336,13 @@ class Retention(Source, frozen=True, kw_only=True):
     gap_days: int | None = None
     active: str | None = None
     new_from: date | int | None = None
-    returns: Literal["ignore"] = "ignore"
+    at: str = "at"
+    returns: Literal["ignore", "new_spell"] = "ignore"
+
+    @property
+    def has_spells(self) -> bool:
+        """Whether customers who come back are at risk again."""
+        return self.returns == "new_spell"
 
     @property
     def described(self) -> tuple[str, ...]:
@@ -368,10 +381,13 @@ class DecisionRules(Section, frozen=True, kw_only=True):
     Attributes:
         level: of confidence, between 0.5 and 1.
         multiplicity: how verdicts allow for the number of claims.
+        looks: for which looks at the data the intervals hold: a ``single`` one that was fixed beforehand, or
+            ``anytime``, at each of the runs of a report on data that grow.
     """
 
     level: float = 0.95
     multiplicity: Literal["holm", "benjamini-hochberg", "none"] = "holm"
+    looks: Literal["single", "anytime"] = "single"
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
@@ -423,7 +439,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         rules = ((f"{name} moments", getattr(moments, name)) for name in ("bad", "neutral", "good"))
         rows = [
             ("interactions", log.source or ("a query" if log.query else "a table in memory")),
-            ("retention", kept.source or f"from the contacts: a gap of {kept.gap_days} days")
+            ("retention", f"{self._kept_active_by()}: a gap of {kept.gap_days} days")
             if kept.kind == "activity"
             else ("retention", kept.source or ("a query" if kept.query else "a table in memory")),
             *((name, rule) for name, rule in rules if rule),
@@ -440,6 +456,12 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return [("name", self.name)]
+
+    def _kept_active_by(self) -> str:
+        if not self.has_active_table:
+            return "from the contacts"
+        kept = self.retention
+        return f"from {kept.source or ('a query' if kept.query else 'a table in memory')}"
 
     @property
     def name(self) -> str:
@@ -493,6 +515,13 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
         is_given = named.source is not None or named.query is not None
         is_frame = "customers" in self.frames and named != Customers()
         return self.retention.kind == "activity" and (is_given or is_frame)
+
+    @property
+    def has_active_table(self) -> bool:
+        """Whether customers without contracts are kept active by the rows of a table of its own, such as orders."""
+        named = self.retention
+        is_given = named.source is not None or named.query is not None
+        return named.kind == "activity" and (is_given or "retention" in self.frames)
 
     @property
     def described_by(self) -> Retention | Customers:

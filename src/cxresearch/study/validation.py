@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
 
 CENTURY = 36_525
+_LARGEST_VALUE, _LONGEST_CURRENCY = 10**9, 8  # of one customer on one day; letters
 LOSSY = "utf8-lossy"  # UTF-8 whose wrong bytes become a mark
 ENCODINGS = ("utf-8", "utf-16", "cp1252", "latin-1", "cp1250", "cp1251", "gbk", "shift_jis", LOSSY)
 _NO_TEXT = ("idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined")
@@ -117,10 +118,31 @@ def _ranges(study: Study) -> Checks:
         "moments.lead_days",
     )
     yield _within(study.moments.lookback_days, 30, CENTURY, "moments.lookback_days")
+    worth, currency = study.moments.value_per_customer_day, study.moments.currency
+    yield (
+        worth is None or (0 < worth < _LARGEST_VALUE),
+        f"moments.value_per_customer_day must be more than 0 and less than {_LARGEST_VALUE:,}, was {worth}",
+        "moments.value_per_customer_day",
+    )
+    yield (
+        worth is None or bool(currency and currency.strip()),
+        'moments.value_per_customer_day needs moments.currency, such as currency = "EUR"',
+        "moments.currency",
+    )
+    yield (
+        currency is None or (currency.isprintable() and 0 < len(currency) <= _LONGEST_CURRENCY),
+        f"moments.currency must be 1 to {_LONGEST_CURRENCY} letters, such as EUR, was {currency!r}",
+        "moments.currency",
+    )
     yield (
         0.5 < decision.level < 1,
         f"decision.level must lie between 0.5 and 1, was {decision.level}",
         "decision.level",
+    )
+    yield (
+        (decision.looks, decision.multiplicity) != ("anytime", "benjamini-hochberg"),
+        "decision.multiplicity benjamini-hochberg holds at a single look only: with decision.looks anytime, take holm",
+        "decision.multiplicity",
     )
 
 
@@ -264,9 +286,13 @@ def _retention(study: Study) -> Checks:
         "retention.active is empty: leave it out where every contact keeps a customer active",
         "retention.active",
     )
+    yield (
+        kept.active is None or not study.has_active_table,
+        "retention.active is a condition over the columns of the log, and [retention] names a table of its own, all "
+        "rows of which keep customers active: give one of them (a query may choose the rows)",
+        "retention.active",
+    )
     declared = (
-        "source",
-        "query",
         "cause",
         "contract",
         "segment",
@@ -275,8 +301,7 @@ def _retention(study: Study) -> Checks:
         "marketing",
         "defection",
     )
-    written = ("sheet", "columns", "widths", "encoding")
-    for name in (*declared, *written, "observed_from"):
+    for name in (*declared, "observed_from"):
         instead = f"; name it under [customers], {name}" if name in _OF_CUSTOMERS else ""
         yield (
             not getattr(kept, name),
@@ -311,7 +336,8 @@ def _described(section: Retention | Customers, where: str) -> Checks:
 
 def _sources(study: Study) -> Checks:
     names = ["interactions"]
-    names += ["retention"] if study.retention.kind == "contract" else []
+    has_table = study.retention.kind == "contract" or study.has_active_table
+    names += ["retention"] if has_table else []
     names += ["customers"] if study.has_customer_table else []
     for name in names:
         section = getattr(study, name)

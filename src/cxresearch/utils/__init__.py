@@ -7,5 +7,5 @@
     atomic, outputs, spreadsheets    files written completely or not at all; CSV and workbooks
     redaction, trust, limits         secrets hidden; what a study folder may do; limits of time and memory
     threads, engine_names, bundled   thread pools; names of engines; files that ship with the package
-    slow_imports                     what takes long to import waits until it is used
+    slow_imports, notebook_progress  what takes long to import waits until it is used; a line of progress in notebooks
 """

@@ -1,7 +1,9 @@
 """How objects show themselves in JupyterLab and on pages: one accessible table, with all text escaped.
 
-An output in JupyterLab has to bring its style along (`styled`), because no other style sheet knows its classes. A page
-of a report has one style sheet and refuses every other style, so the style is taken out there (`unstyled`).
+An output in JupyterLab has to bring its style along (`styled`), because no other style sheet knows its classes. Where
+even that is taken out, as in a notebook that is not trusted, cells still say for themselves on which side their text
+stands. A page of a report has one style sheet and refuses every other style, so all of it is taken out there
+(`unstyled`).
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ _NUMBER = re.compile(
 )
 _NO_NUMBER = {"", "–", "not shown", "too few"}
 
-# Colours are those of JupyterLab's theme; elsewhere those of whatever the output stands in. Classes are written twice
-# where JupyterLab's rules for tables and headings would win otherwise.
+# Colours are those of the theme of JupyterLab or VS Code; elsewhere those of whatever the output stands in. Classes are
+# written twice where JupyterLab's rules for tables and headings would win otherwise.
 _CSS = """
 .cx-scroll.cx-scroll{overflow-x:auto;margin:.8em 0}
 .cx-scroll.cx-scroll table{margin:0;border-collapse:collapse;table-layout:auto;font-variant-numeric:tabular-nums}
@@ -42,10 +44,10 @@ _CSS = """
 color:#474d55;background:#eceef0}
 .cx-supported{color:#00694d;background:#e1f4ed}.cx-contradicted{color:#9a3500;background:#fdeadf}
 .cx-undecided{color:#6b5200;background:#fbf1cf}
-[data-jp-theme-light=false] .cx-verdict{color:#c3cad1;background:#2a2f35}
-[data-jp-theme-light=false] .cx-supported{color:#6fd6b0;background:#12352a}
-[data-jp-theme-light=false] .cx-contradicted{color:#ff9d66;background:#40210f}
-[data-jp-theme-light=false] .cx-undecided{color:#ecc94b;background:#3a3110}
+:is([data-jp-theme-light=false],.vscode-dark,.vscode-high-contrast) .cx-verdict{color:#c3cad1;background:#2a2f35}
+:is([data-jp-theme-light=false],.vscode-dark,.vscode-high-contrast) .cx-supported{color:#6fd6b0;background:#12352a}
+:is([data-jp-theme-light=false],.vscode-dark,.vscode-high-contrast) .cx-contradicted{color:#ff9d66;background:#40210f}
+:is([data-jp-theme-light=false],.vscode-dark,.vscode-high-contrast) .cx-undecided{color:#ecc94b;background:#3a3110}
 .cx-cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,24em),1fr));gap:1em;margin:1em 0}
 .cx-card{padding:.8em 1.1em;border:1px solid var(--jp-border-color1,#8888);border-top-width:4px;border-radius:6px}
 .cx-card-supported{border-top-color:#00936b}.cx-card-contradicted{border-top-color:#d55e00}
@@ -65,6 +67,7 @@ border-top:1px solid var(--jp-border-color2,#8888)}
 .cx-caution{border-color:#d55e00}
 """
 _STYLE = f"<style>{_CSS.strip()}</style>"
+_LEFT, _RIGHT = " style='text-align:left'", " style='text-align:right'"
 
 
 def printable(text: str) -> str:
@@ -93,12 +96,14 @@ def styled(block: str) -> str:
     Args:
         block: HTML of this package; what has its style already stays as it is.
     """
-    return f"{_STYLE}{unstyled(block)}"
+    return f"{_STYLE}{block.replace(_STYLE, '')}"
 
 
 def unstyled(block: str) -> str:
     """HTML without the style for JupyterLab, as a page that has a style sheet needs it."""
-    return block.replace(_STYLE, "")
+    for style in (_STYLE, _LEFT, _RIGHT):
+        block = block.replace(style, "")
+    return block
 
 
 def html_table(
@@ -128,7 +133,7 @@ def html_table(
     footer = f"<p class='cx-under'>{escape(note)}</p>" if note else ""
     return styled(
         f"<div class='cx-scroll cx-result' tabindex='0' role='group' aria-label='{escape(caption, quote=True)}'>"
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<table><caption{_LEFT}>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
         f"{footer}"
     )
 
@@ -140,10 +145,10 @@ def is_numeric(cells: Sequence[str]) -> bool:
 
 
 def _place(right: bool) -> str:
-    return " class='cx-num'" if right else ""
+    return f" class='cx-num'{_RIGHT}" if right else _LEFT
 
 
 def _row(cells: Sequence[str], right: Collection[int]) -> str:
     first, *others = (escape(c) for c in cells)
     result = "".join(f"<td{_place(i in right)}>{c}</td>" for i, c in enumerate(others, 1))
-    return f"<tr><th scope='row'>{first}</th>{result}</tr>"
+    return f"<tr><th scope='row'{_LEFT}>{first}</th>{result}</tr>"

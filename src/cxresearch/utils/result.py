@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import Field, fields
 from datetime import date
 from enum import Enum
+from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +20,8 @@ from cxresearch.utils.html_tables import html_table
 if TYPE_CHECKING:
     import pandas as pd
 
+# metadata of a field that says how a result may be shown and is no part of it: in no table and no plain values
+DISPLAY_ONLY: Mapping[str, Any] = MappingProxyType({"is_display_only": True})
 _LIMITS = ("", "_low", "_high")
 # a column has its kind even where the only value is missing
 _KINDS = {"int": pl.Int64, "float": pl.Float64, "str": pl.String, "bool": pl.Boolean}
@@ -30,7 +34,7 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as values that JSON can hold; arrays are lists, and a number that is not finite is None."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+        return {f.name: plain(getattr(self, f.name)) for f in value_fields(self)}
 
     def to_polars(self) -> pl.DataFrame:
         """One row; if there are arrays of one length, one row per entry, with the other fields repeated.
@@ -40,7 +44,7 @@ class Result:
         """
         columns: dict[str, Any] = {}
         kinds: dict[str, Any] = {}
-        for f in fields(self):  # type: ignore[arg-type]
+        for f in value_fields(self):
             value, kind = getattr(self, f.name), str(f.type).removesuffix(" | None")
             if kind == "Estimate":
                 columns |= (limits := limits_of(f.name, value))
@@ -68,6 +72,31 @@ class Result:
         ]
         rows = ([cell(v) for v in row] for row in frame.select(varying).head(60).iter_rows())
         return html_table(type(self).__name__, varying, rows)
+
+
+class Drawable:
+    """Mixin of results of which there is a chart."""
+
+    __slots__ = ()
+
+    def plot(self, **options: Any) -> Any:
+        """The chart of this result, which shows itself in JupyterLab.
+
+        Args:
+            options: of the function in `cxresearch.charts` that draws it, such as ``min_cell``; what the result knows
+                itself need not be given.
+
+        Returns:
+            An Altair chart.
+        """
+        # charts come after results in the flow, and Altair takes seconds to import
+        return import_module("cxresearch.charts.of_results").draw(self, **options)
+
+
+def value_fields(result: Result) -> tuple[Field[Any], ...]:
+    """The fields of a result that belong to it, without those that only say how it may be shown."""
+    every: tuple[Field[Any], ...] = fields(result)  # type: ignore[arg-type]
+    return tuple(f for f in every if not f.metadata.get("is_display_only"))
 
 
 def plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from cxresearch.report.pages.claim_page import closing
 from cxresearch.report.pages.html import page, summary
 from cxresearch.report.pages.provenance import audit
 from cxresearch.report.pages.site import Entry, index
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
 from tests.report.histories import many, without_charts
 from tests.report.page_parser import Seen, digest, notebook_of, page_of, page_with, policy
@@ -119,7 +119,7 @@ def test_first_screen_has_one_interval_per_claim(text):
         {"23% to 27%"},
         {"1.03 to 1.22"},
     ]
-    assert "the answer turns with what is held equal." in cards[1]
+    assert "Do not act on it yet: already leaving may explain it." in cards[1]
 
 
 def test_many_claims_have_a_list_above_their_cards():
@@ -127,9 +127,9 @@ def test_many_claims_have_a_list_above_their_cards():
     result = first_screen(many(9))
     listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
     assert result.index(listed) < result.index('class="cx-cards"')
-    groups = re.findall(r'<h3 id="verdict-([a-z-]+)">.*?<span class="cx-count">(\d+)', listed)
+    groups = re.findall(r'<h3 id="verdict-group-([a-z-]+)">.*?<span class="cx-count">(\d+)', listed)
     assert groups == [("contradicted", "3"), ("undecided", "3"), ("not-testable", "3")]
-    assert listed.count("<li>") == 9
+    assert listed.count("<li ") == 9
     assert {f"#card-claim-{i}" for i in range(9)} == set(re.findall(r'href="([^"]*)"', listed))
     assert listed.count("23% to 27%") == 3
     assert "†" not in listed
@@ -139,25 +139,26 @@ def test_list_marks_verdicts_that_several_claims_leave_open():
     docket = many(9)
     first = docket.trials[0]
     held = replace(
-        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
     )
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     listed = re.search(r'<section class="cx-overview".*?</section>', result, re.DOTALL)[0]
     assert listed.count("†") == 2
-    assert "† Undecided when all 9 claims are judged together (stricter)." in listed
+    assert "† Alone it would have a verdict." in listed
 
 
-def test_lead_tells_verdicts_one_by_one_and_all_together():
+def test_there_is_one_headline_verdict_and_the_other_is_said_smaller():
     docket = many(9)
     first = docket.trials[0]
     held = replace(
-        first, readings=(replace(first.primary, verdict_family="undecided"), *first.readings[1:])
+        first, readings=(replace(first.primary, verdict="undecided"), *first.readings[1:])
     )
     lead = "3 contradicted, 3 undecided, 3 not testable"
-    assert f"9 claims were put on trial: {lead}. Data" in first_screen(docket)
-    together = "all together (stricter): 2 contradicted, 4 undecided, 3 not testable."
+    said = "9 claims judged together:"
+    assert f"{said} {lead}. Data" in first_screen(docket)
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
-    assert f"Judged one by one: {lead}; {together}" in result
+    assert f"{said} 2 contradicted, 4 undecided, 3 not testable. Data" in result
+    assert result.count("alone: contradicted") == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from cxresearch.claims.phrases import Amount, Headcount, Sentence, Words
 from cxresearch.claims.results import ReferenceValue
 from cxresearch.claims.units import Unit
 from cxresearch.report.pages.publishable import publishable, publishable_trial
-from cxresearch.risk.episodes import Exclusion
+from cxresearch.risk.exclusions import Exclusion
 from tests.report.dockets import docket, evidence, ratio_trial, share_trial
 
 HIDDEN = "fewer than 10 customers or cases stand behind the number, which is therefore not shown"

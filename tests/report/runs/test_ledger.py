@@ -37,7 +37,7 @@ LOOK = RunRecord(
     reading="before-third",
     primary=True,
     verdict="contradicted",
-    verdict_family="contradicted",
+    verdict_alone="contradicted",
     estimate=0.31,
     ci_low=0.28,
     ci_high=0.34,
@@ -47,6 +47,7 @@ LOOK = RunRecord(
     se=0.02,
     customers=2731,
     events=611,
+    family="one-strike,three-strikes",
 )
 LATER = replace(
     LOOK, run="20261129T060001000000Z-0001", estimate=None, ci_low=None, ci_high=None, se=None

@@ -191,13 +191,13 @@ def test_a_forged_manifest_and_a_forged_ledger_are_passed_over(state, tmp_path):
 def test_a_forged_table_is_counted_anew(place):
     study = cx.read_study(place / "study" / "study.toml")
     claims = ["three-strikes"]
-    before = cx.evaluate(study, claims).to_json()
+    before = cx.evaluate(study, claims, alone=True).to_json()
     folder = study.state / "cache"
     tables = [p for p in folder.rglob("*.parquet") if "quarantine" not in p.name]
     assert tables
     for file in tables:
         pl.read_parquet(file).head(1).write_parquet(file)
-    assert cx.evaluate(study, claims).to_json() == before
+    assert cx.evaluate(study, claims, alone=True).to_json() == before
 
 
 def test_forged_digests_of_inputs_are_made_anew(place):
@@ -216,8 +216,8 @@ def test_without_a_key_nothing_is_kept_and_all_is_counted(place, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(place / "file"))
     study = cx.read_study(place / "study" / "study.toml")
     assert (
-        cx.evaluate(study, ["three-strikes"]).to_json()
-        == cx.evaluate(study, ["three-strikes"]).to_json()
+        cx.evaluate(study, ["three-strikes"], alone=True).to_json()
+        == cx.evaluate(study, ["three-strikes"], alone=True).to_json()
     )
     assert not list(study.state.rglob("*.parquet"))
 
@@ -390,7 +390,7 @@ def test_a_sentence_of_a_claim_reaches_no_object(place, sentence):
         retention=pl.read_csv(place / "study" / "customers.csv"),
     )
     with pytest.raises(ClaimError, match="in braces may stand"):
-        cx.evaluate(study, ["own"])
+        cx.evaluate(study, ["own"], alone=True)
 
 
 @pytest.mark.parametrize("path", [".", "", "bin"])
@@ -412,14 +412,14 @@ def test_signed_tables_count_under_their_own_names_alone(place):
     """A table that this user has signed, put in the place of another."""
     study = cx.read_study(place / "study" / "study.toml")
     claims = ["three-strikes", "bad-moments-drive-away"]
-    before = cx.evaluate(study, claims).to_json()
+    before = cx.evaluate(study, claims, alone=True).to_json()
     kept = list((study.state / "cache").rglob("*-flows.parquet"))
     assert len(kept) > 1
     first = [file.with_name(file.name + end).read_bytes() for file in kept[:1] for end in SIGNED]
     for other in kept[1:]:
         for end, content in zip(SIGNED, first, strict=True):
             other.with_name(other.name + end).write_bytes(content)
-    assert cx.evaluate(study, claims).to_json() == before
+    assert cx.evaluate(study, claims, alone=True).to_json() == before
 
 
 SIGNED = ("", ".signature")
@@ -470,7 +470,7 @@ def test_a_folder_that_is_a_link_is_refused_whatever_it_is_called(state, tmp_pat
     (state / folder).symlink_to(tmp_path / "elsewhere")
     study = cx.read_study(study_of(state.parent))
     with pytest.raises(StateError, match="is a link"):
-        cx.evaluate(study, ["three-strikes"], engine=engine)
+        cx.evaluate(study, ["three-strikes"], engine=engine, alone=True)
     assert not list((tmp_path / "elsewhere").iterdir())
 
 

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from cxresearch.claims.compute import compute
 from cxresearch.claims.context import EvaluationContext
-from cxresearch.claims.decide import Region, Verdict, decide, is_outside
+from cxresearch.claims.decide import IntervalDecision, Region, Verdict, decide, is_outside
 from cxresearch.claims.kinds import (
     AnyReading,
     AttributableShareReading,
@@ -39,7 +39,8 @@ from cxresearch.claims.rivals.outcomes import RivalOutcome, RivalRow, RivalStatu
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.units import Unit
 from cxresearch.errors import EstimationError, NotTestable
-from cxresearch.estimators.results import Estimate, at_level
+from cxresearch.estimators.looks import at_level
+from cxresearch.estimators.results import Estimate
 from cxresearch.records.audit_values import Share
 from cxresearch.study import Study
 from cxresearch.study.settings import MomentRules
@@ -116,7 +117,7 @@ def plan_analyses(
 
 
 @dataclass(frozen=True, slots=True)
-class _RivalOutcome:
+class TriedRival:
     """A rival that was tried: the explanation, what its analyses gave, and what is shown of it."""
 
     explanation: RivalExplanation
@@ -144,31 +145,39 @@ def apply_rivals(
     """
     if row.estimate is None:
         return row, ()
-    region = reading.claimed_region
+    case, rivals = try_rivals(context, claim, reading, row)
+    return decide_with_rivals(case, rivals, row, joint=joint)
+
+
+def try_rivals(
+    context: EvaluationContext, claim: Claim, reading: AnyReading, row: ReadingResult
+) -> tuple[Case, tuple[TriedRival, ...]]:
+    """The numbers of all rivals of a reading that can be computed; args as `apply_rivals`."""
     case = Case(study_facts(context), claim, reading)
-    rivals = [
-        outcome
-        for explanation in EXPLANATIONS
-        if (outcome := _try_rival(context, case, explanation, row)) is not None
-    ]
+    tried = (_try_rival(context, case, explanation, row) for explanation in EXPLANATIONS)
+    return case, tuple(rival for rival in tried if rival is not None)
+
+
+def decide_with_rivals(
+    case: Case, rivals: Sequence[TriedRival], row: ReadingResult, *, joint: int = 1
+) -> tuple[ReadingResult, tuple[RivalOutcome, ...]]:
+    """The verdict on a reading as rivals leave it that have been tried; nothing is computed.
+
+    Args:
+        case: the reading and the study.
+        rivals: with their numbers.
+        row: the reading, decided by itself, with its number.
+        joint: as `apply_rivals`.
+    """
+    assert row.estimate is not None  # without a number there is nothing that a rival could explain
+    reading, region = case.reading, case.reading.claimed_region
     required = [t for t in rivals if t.result.is_required]
     verdict, reason, p = row.verdict, row.reason, row.p
-    opened: set[str] = set()
+    opened = open_rivals(case, rivals, row, joint=joint)
     if row.verdict == "supported":
-        opened = {
-            t.result.id
-            for t in required
-            if not t.explanation.leaves_support(case.facts, t.outcomes, region)
-        }
         ps = [p, *(x for t in required for x in t.explanation.p_of_support(t.outcomes))]
         p = max([x for x in ps if x is not None and not math.isnan(x)], default=p)
     elif row.verdict == "contradicted":
-        level = _joint_level(row.estimate.level, joint)
-        opened = {
-            t.result.id
-            for t in required
-            if not t.explanation.leaves_contradiction(case.facts, t.outcomes, region, level)
-        }
         alone = apply_joint_level(row, reading, joint)
         verdict, reason = alone.verdict, alone.reason
         ps_outside = (x for t in required for x in t.explanation.p_of_contradiction(t.outcomes))
@@ -177,7 +186,30 @@ def apply_rivals(
         results = [t.result for t in rivals if t.result.id in opened]
         verdict, reason = "undecided", _why_open(row, results, region)
     final = tuple(_with_outcome(t.result, row.verdict, opened) for t in rivals)
-    return replace(row, verdict=verdict, verdict_family=verdict, reason=reason, p=p), final
+    return replace(row, verdict=verdict, verdict_alone=verdict, reason=reason, p=p), final
+
+
+def open_rivals(
+    case: Case, rivals: Sequence[TriedRival], row: ReadingResult, *, joint: int = 1
+) -> set[str]:
+    """The rivals that a verdict must survive and does not, by id; args as `decide_with_rivals`."""
+    assert row.estimate is not None  # as there
+    region = case.reading.claimed_region
+    required = [t for t in rivals if t.result.is_required]
+    if row.verdict == "supported":
+        return {
+            t.result.id
+            for t in required
+            if not t.explanation.leaves_support(case.facts, t.outcomes, region)
+        }
+    if row.verdict == "contradicted":
+        level = _joint_level(row.estimate.level, joint)
+        return {
+            t.result.id
+            for t in required
+            if not t.explanation.leaves_contradiction(case.facts, t.outcomes, region, level)
+        }
+    return set()
 
 
 def _with_outcome(rival: RivalOutcome, verdict: Verdict, opened: set[str]) -> RivalOutcome:
@@ -191,7 +223,7 @@ def _with_outcome(rival: RivalOutcome, verdict: Verdict, opened: set[str]) -> Ri
 
 def _try_rival(
     context: EvaluationContext, case: Case, explanation: RivalExplanation, row: ReadingResult
-) -> _RivalOutcome | None:
+) -> TriedRival | None:
     """A rival with the numbers of its analyses; None where there is no such rival in the study."""
     entry = rival_entries(case.claim)[explanation.id]
     if entry.in_shops and not case.facts.has_contracts:
@@ -212,7 +244,7 @@ def _try_rival(
         reason=reason,
         rows=rows,
     )
-    return _RivalOutcome(explanation, outcomes, result)
+    return TriedRival(explanation, outcomes, result)
 
 
 def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis) -> Outcome:
@@ -226,6 +258,8 @@ def _compute_outcome(context: EvaluationContext, case: Case, analysis: Analysis)
     except EstimationError:
         return _not_computed(analysis, "no_fit", "a model that can be fitted")
     decision = decide(result.estimate, region)
+    if result.too_early:
+        decision = IntervalDecision("undecided", result.too_early, 1.0)
     row = RivalRow(
         label=analysis.label,
         lead_days=analysis.variant.lead,
@@ -300,7 +334,7 @@ def apply_joint_level(row: ReadingResult, reading: AnyReading, joint: int) -> Re
     if decide(wide, reading.claimed_region).verdict == "contradicted":
         return row
     why = "of several numbers that must all hold, this one is not far enough outside"
-    return replace(row, verdict="undecided", verdict_family="undecided", reason=why)
+    return replace(row, verdict="undecided", verdict_alone="undecided", reason=why)
 
 
 def _joint_level(level: float, joint: int) -> float:

@@ -25,7 +25,7 @@ from cxresearch.claims.rivals.descriptions import Description, RivalEntry, descr
 from cxresearch.claims.rivals.outcomes import RivalRow, RivalStatus
 from cxresearch.claims.schema import Claim
 from cxresearch.estimators.contrasts import e_value
-from cxresearch.estimators.results import at_level
+from cxresearch.estimators.looks import at_level
 from cxresearch.records.lapses import Lapse
 
 MANY_UNKNOWN = 0.2  # of moments without a grade: above, it matters who answers
@@ -407,12 +407,18 @@ class Pace(RivalExplanation):
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
     ) -> bool:
         """Where few lapses are false and own gaps support it, too."""
-        is_certain = facts.lapse is not None and facts.lapse.is_certain
+        lapse = facts.lapse
+        is_certain = lapse is not None and lapse.is_certain and not lapse.brings_contacts
         return is_certain and super().leaves_support(facts, outcomes, region)
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
         """That of a test to one side, as own gaps can support only."""
-        return [o.decision.p / 2 for o in outcomes if o.decision]
+        # of a sequence of looks, each side has the whole error: both may be reached one after the other
+        return [
+            o.decision.p / (2 if o.row.estimate and o.row.estimate.interval == "fixed" else 1)
+            for o in outcomes
+            if o.decision
+        ]
 
     def leaves_contradiction(
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region, level: float
@@ -420,6 +426,7 @@ class Pace(RivalExplanation):
         """Where few lapses are false, nothing that may drive customers away is missing, and own gaps do not object."""
         lapse = facts.lapse
         is_clear = lapse is not None and lapse.is_certain and not lapse.has_inactive
+        is_clear = is_clear and lapse is not None and not lapse.brings_contacts
         is_clear = is_clear and not facts.looks_back
         return is_clear and not any(o.row.verdict == "supported" for o in outcomes)
 
@@ -430,6 +437,12 @@ class Pace(RivalExplanation):
         lapse = facts.lapse
         if lapse is not None and not lapse.is_certain:
             why.append(_describe_false_lapses(lapse))
+        if lapse is not None and lapse.brings_contacts:
+            why.append(
+                "Bad contacts bring about further ones within a week, such as those about a return, at which nobody "
+                "would leave: per contact, customers seem to stay for that. Say under retention.active which contacts "
+                "are purchases."
+            )
         if lapse is not None and lapse.has_inactive:
             why.append(
                 "What happens between the last contact that keeps a customer active and a lapse is not in the number, "

@@ -8,20 +8,26 @@ from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records
 from cxresearch.records.warnings import DataWarning, publishable_warnings
 from cxresearch.report.pages.claim_page import ruling, two_parts
+from cxresearch.report.pages.findings import (
+    THEMES,
+    by_verdict,
+    pair_of,
+    so_what,
+    theme,
+    together,
+)
 from cxresearch.report.pages.interval_bar import interval_bar
 from cxresearch.report.pages.overview import MANY, overview
 from cxresearch.report.pages.text import (
+    VERDICTS,
     anchor,
-    first_part,
     headline,
     period,
     placeholder,
-    reference_text,
     spread,
     tally,
     text,
     verdict,
-    why,
 )
 
 QUESTION = "Which sayings about customer experience hold in our own data?"
@@ -37,9 +43,12 @@ def first_screen(docket: Docket, title: str = "") -> str:
     Returns:
         HTML; all text in it is escaped.
     """
-    cards = "".join(_card(docket, t) for t in docket.values())
-    many = len(docket) > MANY
-    above = f'{overview(docket)}<h2 id="cards">The claims one by one</h2>' if many else ""
+    cards = "".join(_card(t, docket.min_cell) for _, of in by_verdict(docket) for t in of)
+    above = (
+        f'{overview(docket)}<h2 id="cards">The claims one by one</h2>{_filter(docket)}'
+        if len(docket) > MANY
+        else ""
+    )
     return (
         f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
         f"<h1>{text(title or QUESTION)}</h1>"
@@ -62,9 +71,8 @@ def opening(records: Records, title: str) -> str:
     """
     first, last = (str(records.audit.fact(name)) for name in ("log from", "log until"))
     kept, min_cell = dict(records.audit.kept), records.study.info.min_cell
-    customers = (
-        f" and {about(kept['retention'], min_cell)} customers" if "retention" in kept else ""
-    )
+    has_contracts = records.study.retention.kind == "contract"
+    customers = f" and {about(kept['retention'], min_cell)} customers" if has_contracts else ""
     return (
         f'<header class="cx-first"><p class="cx-study">{text(records.study.name)}</p><h1>{text(title)}</h1>'
         f'<p class="cx-lead">{about(kept["interactions"], min_cell).capitalize()} contacts{customers}. '
@@ -105,77 +113,89 @@ def one_claim(docket: Docket, trial: Trial) -> str:
     Returns:
         HTML; all text in it is escaped.
     """
-    e = trial.primary
-    number = ""
-    if e.estimate is not None:
-        number = (
-            f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
-            f'<span class="cx-interval">{text(spread(trial))}: {text(e.label)}</span></p>{interval_bar(trial)}'
-        )
     return (
         f'<header class="cx-first">{placeholder("BACK", trial.claim.id)}<p class="cx-study">{text(docket.study)}</p>'
         f'<h1 id="{anchor("claim", trial.claim.id)}">{text(trial.claim.statement)}</h1>'
         f'<p class="cx-lead">Data from {text(period(docket.data_from, docket.data_until))}.</p>'
-        f"{number}{ruling(trial)}{two_parts(trial)}{placeholder('SINCE')}</header>"
+        f"{_number(trial, docket.min_cell)}{_so_what(trial)}{ruling(trial)}{two_parts(trial)}"
+        f"{placeholder('SINCE')}</header>"
         f"{warnings(docket.audit, docket.min_cell)}"
     )
 
 
 def _tally(docket: Docket) -> str:
-    result = [t.verdict for t in docket.values()]
-    claims = "1 claim was" if len(result) == 1 else f"{len(result)} claims were"
-    together = [t.primary.verdict_family for t in docket.values()]
-    if result == together:
-        return f"{claims} put on trial: {tally(result)}."
-    return f"{claims} put on trial. Judged one by one: {tally(result)}; all together (stricter): {tally(together)}."
+    result = [t.primary.verdict for t in docket.values()]
+    claims = "1 claim" if len(result) == 1 else f"{len(result)} claims"
+    together = " together" if len(result) > 1 else ""
+    return f"{claims} judged{together}: {tally(result)}."
 
 
-def _card(docket: Docket, trial: Trial) -> str:
-    e = trial.primary
-    adjusted = ""
-    if e.verdict_family != e.verdict:
-        adjusted = (
-            f' <span class="cx-family">but {text(e.verdict_family)} when judged with '
-            f"all {len(docket)} claims</span>"
-        )
-    kind, place = trial.verdict.replace(" ", "-"), f"#{anchor('claim', trial.claim.id)}"
-    more = "Why it could not be tried" if trial.verdict == "not testable" else "The evidence"
-    claim = trial.claim.id
+def _filter(docket: Docket) -> str:
+    """Which cards are shown, by verdict and by theme: choices that work without a script."""
+    verdicts = [v for v, _ in by_verdict(docket)]
+    present = {theme(t.claim.id) for t in docket.values()}
+    themes = [(key, name) for key, name in THEMES.items() if key in present]
+    shown = [(v.replace(" ", "-"), v.capitalize()) for v in VERDICTS if v in verdicts]
     return (
-        f'<article class="cx-card cx-card-{kind}" id="{anchor("card", claim)}"><p class="cx-says">The claim</p>'
-        f'<h2 class="cx-statement"><a href="{place}">{text(trial.claim.statement)}</a></h2>'
-        f"<p>{verdict(trial.verdict)}{adjusted}</p>{_finding(trial)}{two_parts(trial)}{_facts(trial)}"
-        f'<p class="cx-more"><a href="{place}">{more}'
+        '<div class="cx-filter">'
+        f"{_choices('verdict', 'Verdict', shown)}{_choices('theme', 'Theme', themes)}</div>"
+    )
+
+
+def _choices(name: str, title: str, values: list[tuple[str, str]]) -> str:
+    if len(values) < 2:
+        return ""
+    items = "".join(
+        f'<label><input type="radio" name="{name}" id="{name}-{key}"{" checked" if key == "all" else ""}>'
+        f"<span>{text(said)}</span></label>"
+        for key, said in (("all", "All"), *values)
+    )
+    return f"<fieldset><legend>{title}</legend>{items}</fieldset>"
+
+
+def _card(trial: Trial, min_cell: int) -> str:
+    e = trial.primary
+    alone = ""
+    if e.verdict_alone != e.verdict:
+        alone = f' <span class="cx-family">alone: {text(e.verdict_alone)}</span>'
+    result = e.verdict
+    kind, claim = result.replace(" ", "-"), trial.claim.id
+    more = "Why not" if result == "not testable" else "Evidence"
+    cause = together(trial)
+    return (
+        f'<article class="cx-card cx-card-{kind} cx-theme-{theme(claim)}" id="{anchor("card", claim)}">'
+        f'<h3 class="cx-statement">{text(trial.claim.statement)}</h3>'
+        f'<p class="cx-badges">{verdict(result)}{alone}'
+        f"{f'<span class=cx-cause>{text(cause)}</span>' if cause else ''}</p>"
+        f"{_number(trial, min_cell)}{_so_what(trial)}"
+        f'<p class="cx-more"><a href="#{anchor("claim", claim)}">{more}'
         f'<span class="cx-hidden"> on: {text(trial.claim.statement)}</span></a></p>'
         f"{placeholder('DEPTH', claim)}</article>"
     )
 
 
-def _finding(trial: Trial) -> str:
+def _number(trial: Trial, min_cell: int) -> str:
+    """The number with what it is to be compared with, in one unit, on a scale; or why there is none."""
     e = trial.primary
     if e.estimate is None:
         return f'<p class="cx-sentence">{text(str(trial.sentence))}</p>'
-    reason = why(e)
-    because = (
-        f'<p class="cx-why"><strong>Why {text(trial.verdict)}:</strong> {text(reason)}.</p>'
-        if reason
-        else ""
-    )
+    measured = f"{e.label[:1].upper()}{e.label[1:]}"
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
-        f'<span class="cx-interval">{text(spread(trial))}</span></p>{interval_bar(trial)}'
-        f'<p class="cx-sentence">{text(first_part(str(trial.sentence), e))}</p>{because}'
+        f'<span class="cx-interval">{text(spread(trial))}</span></p>'
+        f'<p class="cx-measured">{text(measured)}</p>{interval_bar(trial)}{_pair(trial, min_cell)}'
     )
 
 
-def _facts(trial: Trial) -> str:
-    rows = []
-    if trial.base_rate:
-        rows.append(("Happens anyway", reference_text(trial.base_rate), trial.base_rate.label))
-    if trial.naive:
-        rows.append(("Counted naively", reference_text(trial.naive), trial.naive.label))
-    items = "".join(
-        f"<div><dt>{k}</dt><dd><strong>{text(v)}</strong>: {text(label)}</dd></div>"
-        for k, v, label in rows
+def _pair(trial: Trial, min_cell: int) -> str:
+    pair = pair_of(trial, min_cell)
+    if pair is None:
+        return ""
+    return (
+        f'<p class="cx-pair">After {text(pair.moment)} <strong>{pair.exposed} of 100</strong> left within '
+        f"{pair.days} days; of comparable customers <strong>{pair.comparators} of 100</strong>.</p>"
     )
-    return f'<dl class="cx-facts">{items}</dl>' if rows else ""
+
+
+def _so_what(trial: Trial) -> str:
+    return f'<p class="cx-so-what">{text(so_what(trial))}</p>'

@@ -10,12 +10,16 @@ from cxresearch.claims.results import Docket, ReadingResult, ReferenceValue, Tri
 from cxresearch.claims.rivals.outcomes import RIVAL_SIGNS, RivalOutcome, RivalStatus
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import rounding_note
-from cxresearch.report.pages.overview import MANY
+from cxresearch.report.pages.findings import theme, together
+from cxresearch.report.pages.interval_bar import rival_bar
 from cxresearch.report.pages.text import (
     anchor,
     count,
+    fold,
+    headline,
     placeholder,
     reference_text,
+    spread,
     table,
     text,
     verdict,
@@ -34,46 +38,69 @@ _OUTCOMES: dict[RivalStatus, str] = {
     "aliased": "cannot be told apart from the claim",
     "meaningless": "does not apply",
 }
+_LOOKS: dict[RivalStatus, str] = {
+    "survived": "stands",
+    "held equal": "stands",
+    "keeps it open": "open",
+    "required": "open",
+}
 _NUMERIC = (
     "Customers",
     "Cases",
 )  # columns of the table of readings whose numbers stand to the right
 
 
+def folded(trial: Trial) -> str:
+    """The fold that holds the evidence of a claim: its statement and verdict; `UNFOLD` ends it."""
+    claim, result = trial.claim, trial.primary.verdict
+    return fold(
+        f"{verdict(result)} <span>{text(claim.statement)}</span>",
+        f"cx-evidence cx-card-{result.replace(' ', '-')} cx-theme-{theme(claim.id)}",
+    )
+
+
 def opening(docket: Docket, trial: Trial) -> str:
-    """The statement and source of a claim, the verdict, and the readings side by side."""
+    """The source of a claim, the verdict with its sentence, the rival explanations, and the readings side by side."""
     claim = trial.claim
-    up = '<p class="cx-more"><a href="#overview">All claims</a></p>' if len(docket) > MANY else ""
+    back = f'<p class="cx-more"><a href="#{anchor("card", claim.id)}">Back to the card</a></p>'
     return (
-        f'<h2 class="cx-claim" id="{anchor("claim", claim.id)}">{text(claim.statement)}</h2>'
-        f"{ruling(trial)}{placeholder('DEPTH', claim.id)}{up}{readings(docket, trial)}"
+        f'<div class="cx-anchor" id="{anchor("claim", claim.id)}"></div>'
+        f"{ruling(trial)}{placeholder('DEPTH', claim.id)}{back}{rivals(trial)}"
+        f"<h3>The readings side by side</h3>{readings(docket, trial)}"
     )
 
 
 def ruling(trial: Trial) -> str:
     """The source, the verdict and its sentence."""
     e = trial.primary
-    adjusted = ""
-    if e.verdict_family != e.verdict:
-        adjusted = (
-            f'<p class="cx-note">Judged together with the other claims, more strictly, this verdict is '
-            f"{verdict(e.verdict_family)}</p>"
+    alone = ""
+    if e.verdict_alone != e.verdict:
+        alone = (
+            f'<p class="cx-note">Judged alone this claim would be {text(e.verdict_alone)}. Among all claims tried it '
+            "must clear a higher bar, since one of many passes or fails by chance.</p>"
         )
     return (
         f'<p class="cx-source">Said by: {text(trial.claim.source)}</p>'
-        f'<p class="cx-ruling">{verdict(trial.verdict)} <span>{text(str(trial.sentence))}</span></p>{adjusted}'
+        f'<p class="cx-ruling">{verdict(e.verdict)} <span>{text(str(trial.sentence))}</span></p>{alone}'
     )
 
 
 def rivals(trial: Trial) -> str:
-    """The answer in two parts, and a table of the other explanations; empty where the claim states no cause."""
+    """The answer in two parts, and what became of each other explanation; empty where the claim states no cause."""
     if not trial.rivals:
         return ""
-    rows = "".join(_rival(r) for r in trial.rivals if r.status != "meaningless")
-    heads = ("Other explanation", "What became of it", "In these data", "Why")
+    rows = "".join(_rival(trial, r) for r in trial.rivals if r.status != "meaningless")
+    heads = ("Other explanation", "With it held equal", "What becomes of the verdict")
+    e = trial.primary
+    without = ""
+    if e.estimate is not None:
+        number = f"{headline(e.estimate.value, e.unit)} ({spread(trial)})"
+        without = (
+            f" Without any of them held equal the number is {number}: the paler line above each."
+        )
     caption = (
         "A verdict stands only if it survives every other explanation that the data can test. Nothing excludes one "
-        "that is not in the data."
+        f"that is not in the data.{without}"
     )
     declared = "".join(f"<p>The study declares: {text(d)}</p>" for d in trial.declared)
     tried = table(caption, heads, rows, kind="cx-readings cx-rivals")
@@ -81,35 +108,32 @@ def rivals(trial: Trial) -> str:
 
 
 def two_parts(trial: Trial) -> str:
-    """Whether the two go together, and what became of the other explanations; empty where no cause is claimed."""
-    together, _, others = trial.answer.partition("; ")
-    if not together:
-        return ""
-    items = "".join(
-        f"<div><dt>{text(name.capitalize())}</dt><dd>{text(titles)}</dd></div>"
-        for name, _, titles in (part.partition(": ") for part in others.split("; ") if part)
-    )
-    answer = f"{together[0].upper()}{together[1:]}"
-    return (
-        f'<dl class="cx-facts"><div><dt>Among comparable customers</dt><dd><strong>{text(answer)}</strong></dd></div>'
-        f"{items}</dl>"
-    )
+    """Whether the two go together, and whether that is explained away; empty where no cause is claimed."""
+    said = together(trial)
+    return f'<p class="cx-cause">{text(said)}</p>' if said else ""
 
 
-def _rival(rival: RivalOutcome) -> str:
-    sign = RIVAL_SIGNS.get(rival.status)
-    mark = f'<span aria-hidden="true">{sign}</span> ' if sign else ""
+def _rival(trial: Trial, rival: RivalOutcome) -> str:
+    sign = RIVAL_SIGNS.get(rival.status, "–")
+    kind = _LOOKS.get(rival.status, "quiet")
     numbers = "".join(
-        f"<li>{text(row.label)}: <strong>{text(row.text)}</strong></li>" for row in rival.rows
+        f"<li>{rival_bar(trial, row)}<strong>{text(row.text)}</strong> <span>{text(row.label)}</span></li>"
+        for row in rival.rows
     )
+    outcome = (
+        f'<span class="cx-outcome cx-outcome-{kind}"><span aria-hidden="true">{sign}</span> '
+        f"{text(_OUTCOMES[rival.status].capitalize())}</span>"
+    )
+    reason = f'<span class="cx-because">{text(rival.reason)}</span>' if rival.reason else ""
     cells = (
-        ("What became of it", f"<span>{mark}{text(_OUTCOMES[rival.status])}</span>"),
-        ("In these data", f"<ul>{numbers}</ul>" if numbers else "–"),
-        ("Why", f"<span>{text(rival.reason)}</span>"),
+        ("With it held equal", f"<ul>{numbers}</ul>" if numbers else "<span>no number</span>"),
+        ("What becomes of the verdict", f"<div>{outcome}{reason}</div>"),
     )
+    name = f"{rival.title[:1].upper()}{rival.title[1:]}"
     return (
-        f'<tr><th scope="row"><strong>{text(rival.title)}</strong>: {text(rival.plain)}</th>'
-        + "".join(f'<td data-label="{text(name)}">{value}</td>' for name, value in cells)
+        f'<tr class="cx-rival-{kind}"><th scope="row"><strong>{text(name)}</strong>'
+        f"<span>{text(rival.plain)}</span></th>"
+        + "".join(f'<td data-label="{text(label)}">{value}</td>' for label, value in cells)
         + "</tr>"
     )
 
@@ -128,16 +152,16 @@ def anyway(trial: Trial) -> str:
 
 
 def variants(tried: Mapping[str, Trial]) -> str:
-    """The same claim under several definitions: a row each, number and verdict side by side."""
+    """The same claim under several definitions: a row each, number and the claim's own verdict side by side."""
     rows = "".join(
         f'<tr><th scope="row">{text(name)}</th>'
-        f"<td>{text(estimate_text(t.primary))}</td><td>{verdict(t.verdict)}</td>"
+        f"<td>{text(estimate_text(t.primary))}</td><td>{verdict(t.verdict_alone)}</td>"
         f"<td>{text(why(t.primary)) or '–'}</td></tr>"
         for name, t in tried.items()
     )
     return table(
         "The same claim, with other definitions",
-        ("Definition", "In these data", "Verdict", "Why"),
+        ("Definition", "In these data", "Verdict by itself", "Why"),
         rows,
     )
 
@@ -192,7 +216,7 @@ def _table(docket: Docket, trial: Trial) -> str:
         rows += _reference_row("Counted naively", trial.naive)
     heads = (
         "What was counted",
-        f"In these data ({docket.level:.0%} interval)",
+        f"In these data ({100 * docket.level:.4g}% interval)",
         "Needed",
         "Verdict",
         "Customers",
@@ -219,7 +243,7 @@ def _reading(docket: Docket, trial: Trial, e: ReadingResult) -> str:
     cells = (
         ("In these data", result),
         ("Needed", text(where)),
-        ("Verdict", verdict(e.verdict)),
+        ("Verdict", verdict(e.verdict if e.primary else e.verdict_alone)),
         ("Customers", f"{text(count(e.customers, docket.min_cell))}{who}"),
         ("Cases", text(count(e.events, docket.min_cell))),
     )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from cxresearch.claims.decide import Verdict
 from cxresearch.claims.results import Docket, Trial
-from cxresearch.report.pages.text import VERDICTS, anchor, headline, spread, text, verdict
+from cxresearch.report.pages.findings import by_verdict, theme
+from cxresearch.report.pages.text import (
+    anchor,
+    headline,
+    spread,
+    text,
+    verdict,
+)
 
 MANY = 8  # from more cards than that on, a list stands above them
 
@@ -18,27 +24,28 @@ def overview(docket: Docket) -> str:
     Returns:
         HTML; all text in it is escaped.
     """
-    groups = "".join(_group(docket, v) for v in VERDICTS)
+    groups = "".join(_group(docket, v, of) for v, of in by_verdict(docket))
     note = ""
-    if any(_open_then(t) for t in docket.values()):
-        note = f'<p class="cx-under">† Undecided when all {len(docket)} claims are judged together (stricter).</p>'
+    if any(_is_hint(t) for t in docket.values()):
+        note = '<p class="cx-under">† Alone it would have a verdict.</p>'
     return (
         '<section class="cx-overview" aria-labelledby="overview"><h2 id="overview">All claims at a glance</h2>'
         f'<div class="cx-groups">{groups}</div>{note}</section>'
     )
 
 
-def _open_then(trial: Trial) -> bool:
-    return trial.primary.verdict_family != trial.verdict
+def _is_hint(trial: Trial) -> bool:
+    return trial.primary.verdict_alone != trial.primary.verdict
 
 
-def _group(docket: Docket, which: Verdict) -> str:
-    result = [t for t in docket.values() if t.verdict == which]
-    if not result:
-        return ""
+def _is_decided(trial: Trial) -> bool:
+    return trial.primary.verdict in ("supported", "contradicted")
+
+
+def _group(docket: Docket, which: str, result: tuple[Trial, ...]) -> str:
     kind = which.replace(" ", "-")
     return (
-        f'<div class="cx-group"><h3 id="verdict-{kind}">{verdict(which)} '
+        f'<div class="cx-group"><h3 id="verdict-group-{kind}">{verdict(which)} '
         f'<span class="cx-count">{len(result)}<span class="cx-hidden"> of {len(docket)} claims</span></span></h3>'
         f"<ul>{''.join(map(_line, result))}</ul></div>"
     )
@@ -53,11 +60,9 @@ def _line(trial: Trial) -> str:
         else '<span class="cx-found"><span>not shown</span></span>'
     )
     if e.estimate is not None:
-        number = (
-            f'<span class="cx-found"><strong>{text(headline(e.estimate.value, e.unit))}</strong> '
-            f"<span>{text(spread(trial))}</span></span>"
-        )
+        limits = f"<span>{text(spread(trial))}</span>" if _is_decided(trial) else ""
+        number = f'<span class="cx-found"><strong>{text(headline(e.estimate.value, e.unit))}</strong> {limits}</span>'
     return (
-        f'<li><span><a href="#{anchor("card", trial.claim.id)}">{text(trial.claim.statement)}</a>'
-        f"{dagger if _open_then(trial) else ''}</span>{number}</li>"
+        f'<li class="cx-theme-{theme(trial.claim.id)}"><span><a href="#{anchor("card", trial.claim.id)}">'
+        f"{text(trial.claim.statement)}</a>{dagger if _is_hint(trial) else ''}</span>{number}</li>"
     )

@@ -33,22 +33,25 @@ explanation speaks against that.</li>
 <li><strong>Undecided</strong>: neither; the page says what is missing, or which other explanation is not excluded.</li>
 <li><strong>Not testable</strong>: the data cannot answer, however long one computes.</li>
 </ul>
-<p>The more claims are tried, the likelier one passes or fails by chance alone. Judged together, each claim must clear
-a higher bar; one that does not is then undecided.</p>
+<p>The more claims are tried, the likelier one passes or fails by chance alone. So all claims whose columns the study
+has are judged together, whichever are shown: each must clear a higher bar, and one that does not is undecided, with
+what it would be by itself beside it.</p>
 <p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways
 the data do not show.</p>"""
 _FACTS = {"customers who defected": "customers who left"}
 _GRADES = {f"{grade} moments" for grade in GRADES}
 _TITLES = {"interactions": "contacts", "retention": "customers"}
+_ACTIVE = "rows that keep customers active"
 
 
-def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
+def audit(result: Audit, min_cell: int, *, heading: bool = True, is_folded: bool = False) -> str:
     """Rows read, kept, quarantined and excluded, with the reasons; no row and no customer is named.
 
     Args:
         result: every row accounted for.
         min_cell: the smallest count that may be shown.
         heading: whether the block brings its heading along.
+        is_folded: whether what is below the heading is folded away.
     """
     sources = "".join(
         f'<tr><th scope="row">{text(n)}</th><td class="cx-num">{count_text(rows, min_cell)}</td></tr>'
@@ -59,9 +62,8 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
         f'<td class="cx-num">{text(value)}</td><td>{text(f.note)}</td></tr>'
         for f, value in zip(result.facts, _fact_texts(result.facts, min_cell), strict=True)
     )
-    return (
-        ('<h2 id="audit">The data: every row accounted for</h2>' if heading else "")
-        + _rows(result, min_cell)
+    body = (
+        _rows(result, min_cell)
         + (f"<p>Contacts are graded by {text(result.graded_by)}.</p>" if result.graded_by else "")
         + table(
             "What the tables hold",
@@ -76,13 +78,20 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True) -> str:
             else ""
         )
     )
+    title = '<h2 id="audit">The data: every row accounted for</h2>' if heading else ""
+    return f"{title}{_folded('Rows read, rows kept', body) if is_folded else body}"
+
+
+def _folded(title: str, body: str) -> str:
+    return f'<details class="cx-fold"><summary>{title}</summary>{body}</details>'
 
 
 def _rows(result: Audit, min_cell: int) -> str:
     kept = dict(result.kept)
     lines = []
+    has_contracts = result.fact("customers who lapsed") is None
     for name, rows in result.read:
-        title = _TITLES.get(name, name)
+        title = _TITLES.get(name, name) if has_contracts or name != "retention" else _ACTIVE
         lines.append((title, "rows read", rows, "cx-total"))
         for f in result.findings:
             if f.table == name:
@@ -142,13 +151,15 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Study", docket.study),
         ("Data", period(docket.data_from, docket.data_until)),
         ("Program", f"cxresearch {docket.version}"),
-        ("Fingerprint of the data", docket.fingerprint),
-        ("Confidence level", f"{docket.level:.0%}, several claims at once: {docket.multiplicity}"),
+        ("Fingerprint of what these claims count", docket.fingerprint),
+        ("Confidence level", f"{100 * docket.level:.4g}%"),
+        ("Several claims at once", docket.note),
         ("Smallest count shown", str(docket.min_cell)),
         *_run(notebook, parameters),
     )
     method = _METHOD.replace("{HORIZON}", _horizon(docket))
-    return f'<h2 id="method">Method and provenance</h2>{method}{_list(rows)}'
+    folded = _folded("How verdicts are decided", f"{method}{_list(rows)}")
+    return f'<h2 id="method">Method and provenance</h2>{folded}'
 
 
 def _horizon(docket: Docket) -> str:

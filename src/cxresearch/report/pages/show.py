@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
+
+import msgspec
 
 from cxresearch.claims.observed_vs_expected import ObservedVsExpected
 from cxresearch.claims.results import Docket, Trial
+from cxresearch.claims.specification_results import SpecificationCurve
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, NotTestable, StudyError
 from cxresearch.estimators.results import Incidence
+from cxresearch.journey.moment_costs import MomentCosts
+from cxresearch.planning.results import Plan
 from cxresearch.records.records import Records
+from cxresearch.report.pages.progress import PROGRESS
 from cxresearch.report.pages.publishable import (
     publishable,
     publishable_trial,
@@ -24,7 +35,10 @@ from cxresearch.report.pages.stale import kind_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study, read_study
 from cxresearch.utils.html_tables import styled
+from cxresearch.utils.notebook_progress import UNATTENDED, is_watched
 
+# keys of a section that say where its file is and how it is written
+_OF_FILES = {"source", "query", "separator", "encoding", "sheet", "columns", "widths", "format"}
 MIME = "application/vnd.cxresearch.docket.v1+json"  # how a page's index learns the verdicts
 
 
@@ -34,6 +48,11 @@ def study(path: str | Path) -> Study:
     Raises:
         StudyError: it is in neither place, or is not right.
     """
+    return read_study(study_path(path))
+
+
+def study_path(path: str | Path) -> Path:
+    """Where a study file lies; errors as `study`."""
     from cxresearch.utils.bundled import bundled
 
     given = Path(path)
@@ -41,11 +60,115 @@ def study(path: str | Path) -> Study:
         given = bundled("data").joinpath(*given.parts[1:])
     if not given.exists():
         raise StudyError(f"no study file {path}")
-    return read_study(given)
+    return given
 
 
-def first_screen(docket: Docket, title: str = "") -> None:
-    """The question and the cards; the verdicts go along as data, for the index."""
+def recipe(path: str | Path, folder: str = "") -> Study:
+    """Read a recipe for a public data set, with its files where somebody has put them.
+
+    Args:
+        path: of the recipe, or of any study.
+        folder: where the files of the data set lie; where it is empty, files of the same layout are made of a
+            synthetic company, if there is a stand-in for the recipe.
+
+    Raises:
+        StudyError: as `study`.
+    """
+    from cxresearch.worlds.stand_ins import has_stand_in, stand_in_variable, write_stand_in
+
+    declared = study(path)
+    name = Path(path).stem
+    if not has_stand_in(name):
+        return declared
+    if folder:
+        place, what = folder, "The data are those of the public data set."
+    else:
+        place = mkdtemp(prefix="cxresearch-")
+        atexit.register(rmtree, place, ignore_errors=True)
+        what = (
+            "The files of the data set are not here. What follows is of a synthetic company in tables of the same "
+            "layout; it tells nothing of the data set itself."
+        )
+    variable = write_stand_in(name, place) if not folder else stand_in_variable(name)
+    _html(f'<p class="cx-note">{what}</p>')
+    return read_study(study_path(path), {variable: place})
+
+
+def as_frames(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of a study file as a mapping, and its tables as frames of pandas, as one has them in a notebook.
+
+    Args:
+        path: of the study file.
+
+    Returns:
+        Settings, without what says where files are and how they are written; and frames by name.
+
+    Raises:
+        StudyError, SourceError: as `study` and `cxresearch.read_records`.
+    """
+    from cxresearch.records.sources import frames_of
+
+    declared = study(path)
+    raw = tomllib.loads(study_path(path).read_text(encoding="utf-8-sig"))
+    settings = {
+        name: {k: v for k, v in section.items() if k not in _OF_FILES}
+        if name in ("interactions", "retention", "customers")
+        else section
+        for name, section in raw.items()
+        if name != "tables"
+    }
+    return settings, {name: frame.to_pandas() for name, frame in frames_of(declared).items()}
+
+
+def columns(frames: Mapping[str, Any]) -> None:
+    """Which columns frames have, and of what kind; no row of them.
+
+    Args:
+        frames: of pandas, by name.
+    """
+    from cxresearch.utils.html_tables import html_table
+
+    rows = [
+        (name, str(column), str(kind))
+        for name, frame in frames.items()
+        for column, kind in frame.dtypes.items()
+    ]
+    _html(html_table("The columns of the frames", ("frame", "column", "kind"), rows))
+
+
+def what_if(study: Study | Records, claim: str) -> None:
+    """The panel on which the definitions behind a claim are moved, where somebody can: not on a page of a report.
+
+    Args:
+        study: a study, or its records.
+        claim: id.
+    """
+    from IPython.display import display
+
+    from cxresearch.panel import what_if as panel
+
+    if is_watched():
+        display(panel(study, claim))  # type: ignore[no-untyped-call]
+
+
+def progress(line: str) -> None:
+    """Say what a notebook is at, in the log of the run that executes it; nothing where none does, and on no page.
+
+    Args:
+        line: such as ``trying three-strikes``.
+    """
+    if UNATTENDED in os.environ:
+        _send({PROGRESS: line})
+
+
+def first_screen(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> None:
+    """The question and the cards; the verdicts go along as data, for the index and its summary.
+
+    Args:
+        docket: the claims, tried.
+        title: the question; a general one if not given.
+        costs: what bad moments cost, for the summary.
+    """
     from cxresearch.charts import renderer
     from cxresearch.report.pages.cards import first_screen as block
 
@@ -55,7 +178,7 @@ def first_screen(docket: Docket, title: str = "") -> None:
         {
             "text/html": styled(block(shown, title)),
             "text/plain": str(shown),
-            MIME: summary(docket, title),
+            MIME: summary(docket, title, costs),
         }
     )
 
@@ -70,22 +193,38 @@ def opening(records: Records, title: str) -> None:
 
 
 def trial(docket: Docket, result: Trial) -> None:
-    """The section of a claim: its statement, the readings, charts, the naive answer, what stays open."""
+    """The evidence of a claim, folded: rival explanations, readings, charts, the naive answer, what stays open."""
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
+    from cxresearch.report.pages.text import UNFOLD
 
     docket, result = _public(docket, result)
+    _html(claim_page.folded(result))
     _html(claim_page.opening(docket, result))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
     for e in result.readings:
         if e.series and (e.primary or e.unit is Unit.DIFFERENCE):
             _chart(charts.curves(e, result, min_cell=docket.min_cell))
-    _html(claim_page.rivals(result))
-    _html(claim_page.naive(result))
+    _html(claim_page.anyway(result) + claim_page.naive(result))
     if result.activity:
         _chart(charts.activity(result, docket.min_cell))
     _html(claim_page.closing(docket, result))
+    _html(UNFOLD)
+
+
+def evidence(docket: Docket) -> None:
+    """The evidence of all claims, each folded, in the order of their cards."""
+    from cxresearch.report.pages.findings import by_verdict
+    from cxresearch.report.pages.text import UNFOLD, fold
+
+    many = f"The evidence on {len(docket)} claims" if len(docket) > 1 else "The evidence"
+    heading = '<h2 id="evidence">The evidence, claim by claim</h2>'
+    _html(fold(many, "cx-fold", above=heading))
+    for _, trials in by_verdict(publishable(docket)):
+        for t in trials:
+            trial(docket, docket[t.claim.id])
+    _html(UNFOLD)
 
 
 def claim(docket: Docket, result: Trial) -> None:
@@ -219,12 +358,46 @@ def variants(tried: Mapping[str, Trial], *, min_cell: int = MIN_CELL) -> None:
     _html(claim_page.variants({what: publishable_trial(t, min_cell) for what, t in tried.items()}))
 
 
+def plan(result: Plan, *, min_cell: int = MIN_CELL) -> None:
+    """How much data would decide a claim: the sentences, the curve, the table.
+
+    Args:
+        result: from `cxresearch.power`.
+        min_cell: the smallest count that may be shown.
+    """
+    from cxresearch import charts
+    from cxresearch.report.pages.publishable_planning import publishable_plan
+    from cxresearch.report.pages.text import text
+
+    shown = publishable_plan(result, min_cell)
+    _html("".join(f"<p>{text(s)}</p>" for s in shown.sentences))
+    _chart(charts.power(shown))
+    _html(shown._repr_html_())
+
+
+def specifications(result: SpecificationCurve, *, min_cell: int = MIN_CELL) -> None:
+    """A claim's number under other definitions: which of them turn the verdict, the curve, the table.
+
+    Args:
+        result: from `cxresearch.specification_curve`.
+        min_cell: the smallest count that may be shown.
+    """
+    from cxresearch import charts
+    from cxresearch.report.pages.publishable_planning import publishable_curve
+
+    shown = publishable_curve(result, min_cell)
+    if shown.computed:
+        _chart(charts.specification_curve(shown))
+    _html(shown._repr_html_())
+
+
 def audit(result: Docket | Records, *, heading: bool = True) -> None:
     """Every row accounted for; counts of few customers are hidden."""
     from cxresearch.report.pages.provenance import audit as block
 
     min_cell = result.min_cell if isinstance(result, Docket) else result.study.info.min_cell
-    _html(block(result.audit, min_cell, heading=heading))
+    is_folded = isinstance(result, Docket)
+    _html(block(result.audit, min_cell, heading=heading, is_folded=is_folded))
 
 
 def risk_table(records: Records, table: RiskTable) -> None:
@@ -268,16 +441,24 @@ def if_testable() -> Iterator[None]:
         print(e, file=sys.stderr)
 
 
-def summary(docket: Docket, title: str = "") -> dict[str, Any]:
+def summary(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> dict[str, Any]:
     """What the index and the ledger need of a docket: the documented JSON, the date of the data, the claims in words.
 
-    It goes along with a notebook's output and stays out of the page, so its numbers are exact.
+    It goes along with a notebook's output and stays out of the page, so its numbers are exact; what the summary says is
+    rounded.
     """
+    from cxresearch.report.pages.summary_facts import customers_of, summary_facts
+
+    kept = dict(docket.audit.kept)
     return {
+        "rows_kept": int(kept.get("interactions", 0)),
+        "customers_kept": customers_of(docket.audit),
+        "facts": summary_facts(publishable(docket), costs),
         "docket": docket.to_dict(),
         "data_from": docket.data_from,
         "data_until": docket.data_until,
         "min_cell": docket.min_cell,
+        "look": docket.after and msgspec.to_builtins(docket.after),
         "title": title,
         "claims": {
             t.claim.id: {"statement": t.claim.statement, "sentence": str(t.sentence)}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from cxresearch.claims.units import Unit
@@ -16,6 +18,7 @@ from cxresearch.disclosure.counts import (
 from cxresearch.report.pages import changes, verdict_history
 from cxresearch.report.pages.content_security import standalone
 from cxresearch.report.pages.publishable import what_is_missing
+from cxresearch.report.pages.summary_page import Summary, summary_section
 from cxresearch.report.pages.text import (
     anchor,
     headline,
@@ -92,6 +95,44 @@ def back(entries: Sequence[Entry], claim: str) -> str:
     return f'<p class="cx-back">{" · ".join(links)}</p>'
 
 
+_LINKS = re.compile(r"<!--(PAGES|DEPTH|BACK) ?(.*?)-->(.*?)<!--/\1-->", re.DOTALL)
+
+
+def linked(kind: str, argument: str, links: str) -> str:
+    """Links with marks around them, so that `relinked` finds them when pages have come or gone."""
+    return f"<!--{kind} {text(argument)}-->{links}<!--/{kind}-->"
+
+
+def relinked(page: str, entries: Sequence[Entry], here: str) -> str:
+    """A page that was published, with links to the pages that there are now.
+
+    Args:
+        page: HTML in one piece.
+        entries: all pages of the report.
+        here: the file of the page.
+    """
+    depth = depth_of(entries)
+
+    def again(found: re.Match[str]) -> str:
+        kind, argument = found[1], unescape(found[2])
+        links = {
+            "PAGES": lambda: elsewhere(entries, here),
+            "DEPTH": lambda: deeper(argument, depth),
+            "BACK": lambda: back(entries, argument),
+        }[kind]()
+        return linked(kind, argument, links)
+
+    return _LINKS.sub(again, page)
+
+
+def deeper(claim: str, depth: Mapping[str, str]) -> str:
+    """The link to the page about a claim alone; nothing if there is none."""
+    if claim not in depth:
+        return ""
+    hidden = f'<span class="cx-hidden"> on: {text(claim)}</span>'
+    return f'<p class="cx-more"><a href="{text(depth[claim])}">In depth{hidden}</a></p>'
+
+
 def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
     """The index page: what has changed, the pages, and each claim's verdict now and over the runs.
 
@@ -110,12 +151,53 @@ def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
     shown = _shown(entries)
     statements = {s.claim: s.statement for s in shown}
     compared = changes.changes_since(history, statements)
+    summary = summary_of(entries, history)
+    changed = changes.changes_block(compared, statements, "row", _min_cell(shown))
+    if summary is None:
+        head = (
+            f'<header class="cx-first"><p class="cx-study">{text(study)}</p><h1>Reports</h1>{_dated(shown)}{changed}'
+            "</header>"
+        )
+    else:
+        more = changed if compared and (compared.changed or compared.moved) else ""
+        head = f"{summary_section(summary)}{more and f'<div class=cx-below>{more}</div>'}"
     body = (
-        f'<div class="cx-report"><header class="cx-first"><p class="cx-study">{text(study)}</p><h1>Reports</h1>'
-        f"{_dated(shown)}{changes.changes_block(compared, statements, 'row')}</header>"
-        f"{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div>"
+        f'<div class="cx-report{" cx-has-summary" if summary else ""}">{head}'
+        f'<div class="cx-below">{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div></div>'
     )
     return standalone(title, body)
+
+
+def summary_of(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> Summary | None:
+    """What the summary says: of the page with most claims; None where no page shows several.
+
+    Args:
+        entries: the pages.
+        history: as for `index`.
+    """
+    pages = [e for e in entries if e.summary and not e.about]
+    if not pages:
+        return None
+    entry = max(pages, key=lambda e: len(e.summary["claims"]) if e.summary else 0)
+    result = entry.summary
+    assert result is not None
+    statements = {c: str(words["statement"]) for c, words in result["claims"].items()}
+    rows = [v for v in result["docket"]["verdicts"] if v["primary"]]
+    return Summary(
+        study=str(result["docket"]["study"]),
+        file=entry.file,
+        data_from=result["data_from"],
+        data_until=result["data_until"],
+        verdicts=[str(v["verdict"]) for v in rows],
+        facts=result["facts"],
+        since=changes.changes_since(history, statements),
+        statements=statements,
+        min_cell=result["min_cell"],
+    )
+
+
+def _min_cell(shown: Sequence[_Shown]) -> int:
+    return int((shown[0].entry.summary or {}).get("min_cell", MIN_CELL)) if shown else MIN_CELL
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +232,12 @@ def _public_row(v: dict[str, Any], min_cell: int) -> dict[str, Any]:
     counts = {k: v[k] for k in ("level", "customers", "events")}
     is_share = v["unit"] == Unit.SHARE
     if rests_on_enough(
-        v["estimate"], v["ci_low"], v["ci_high"], is_share=is_share, min_cell=min_cell, **counts
+        v["estimate"],
+        v["ci_fixed_low"],
+        v["ci_fixed_high"],
+        is_share=is_share,
+        min_cell=min_cell,
+        **counts,
     ):
         return v | _rounded(v, min_cell) if is_share else v
     return v | {"estimate": None, "ci_low": None, "ci_high": None}
@@ -163,7 +250,7 @@ def _rounded(v: dict[str, Any], min_cell: int) -> dict[str, float]:
         value,
         low,
         high,
-        customers=round_count(v["customers"], min_cell),
+        customers=round_count(max(v["customers"], v["events"]), min_cell),
         min_cell=min_cell,
         edges=verdict_history.edges_of(v["region"]),
     )
@@ -174,7 +261,7 @@ def _dated(shown: Sequence[_Shown]) -> str:
     if not shown:
         return ""
     result = shown[0].entry.summary or {}
-    verdicts = [s.row["verdict"] for s in shown]
+    verdicts = [str(s.row["verdict"]) for s in shown]
     claims = f"{len(verdicts)} claim{'' if len(verdicts) == 1 else 's'}: {tally(verdicts)}. "
     return f'<p class="cx-lead">{claims}Data from {text(period(result["data_from"], result["data_until"]))}.</p>'
 
@@ -244,7 +331,7 @@ def _cells(
     v: Mapping[str, Any], records: Sequence[RunRecord] | None, *, stale: bool
 ) -> Iterator[str]:
     old = '<br><span class="cx-small">not up to date</span>' if stale else ""
-    yield f"<div>{verdict(v['verdict'])}{old}</div>"
+    yield f"<div>{verdict(str(v['verdict']))}{old}</div>"
     if v["estimate"] is not None:
         unit, edges = Unit(v["unit"]), verdict_history.edges_of(v["region"])
         interval = unit.interval_text(v["ci_low"], v["ci_high"], edges)

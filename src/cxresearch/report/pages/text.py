@@ -11,9 +11,16 @@ from urllib.parse import quote
 from cxresearch.claims.decide import Verdict
 from cxresearch.claims.results import SYMBOLS, ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.units import Unit
-from cxresearch.disclosure.counts import count_text
+from cxresearch.disclosure.counts import count_text, round_share, share_step
 
-text = escape
+_HYPHEN = re.compile(r"(?<![\w.\-/])-(?=\d)|(?<=\()-(?=\))")
+
+
+def text(value: str) -> str:
+    """Text for a page: escaped, and with a true minus before numbers, which lines up with a plus."""
+    return escape(_HYPHEN.sub("−", value))
+
+
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "not testable")
 _MONTHS = [
     "Jan.",
@@ -82,6 +89,18 @@ def headline(value: float, unit: Unit) -> str:
     return f"{unit.text(value)}×" if unit.is_ratio else unit.text(value)
 
 
+def per_hundred(share: float, customers: int, min_cell: int) -> str:
+    """A share as customers of a hundred: ``39``; coarser where one of a hundred would be fewer than may be shown.
+
+    Args:
+        share: 0 to 1.
+        customers: of whom it is a share.
+        min_cell: the smallest count that may be shown.
+    """
+    step = max(0.01, share_step(customers, min_cell) if min_cell > 1 else 0.0)
+    return f"{100 * round_share(share, step):.0f}"
+
+
 def reference_text(result: ReferenceValue) -> str:
     """A number to hold another against, as short as on a card."""
     return f"{headline(result.value, result.unit)}{' the rate' if result.unit.is_ratio else ''}"
@@ -135,6 +154,29 @@ def table(
         f"<table><caption>{text(caption)}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def fold(title: str, kind: str, *, above: str = "") -> str:
+    """The beginning of what is folded away, up to `UNFOLD`, over any number of outputs of a notebook.
+
+    Args:
+        title: what stands on the fold, as HTML.
+        kind: a class.
+        above: what stands before it, as HTML.
+    """
+    return f"{_FOLD}{above}<details class={kind!r}><summary>{title}</summary>{_FOLDED}"
+
+
+_FOLD, _FOLDED, UNFOLD = "<!--FOLD-->", "<!--FOLDED-->", "<!--UNFOLD-->"
+
+
+def joined_folds(body: str) -> str:
+    """A page whose folds hold what stands between their beginnings and ends, each of which is a block of its own."""
+    block = r'<div class="cx-block">\s*'
+    begun = re.sub(
+        rf"{block}{_FOLD}(.*?){_FOLDED}\s*(?:</details>\s*)?</div>", r"\1", body, flags=re.DOTALL
+    )
+    return re.sub(rf"{block}{UNFOLD}\s*</div>", "</details>", begun)
 
 
 _MARK = re.compile(r"<!--(DEPTH|SINCE|BACK) ?(.*?)-->", re.DOTALL)

@@ -15,8 +15,10 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import polars as pl
 
+from cxresearch.claims.look_state import LookState, looks_file
 from cxresearch.study import Study
 from cxresearch.utils.atomic import atomic_write, put_in_place, stage
 from cxresearch.utils.trust import is_signed, make_private, signature, signed, unsigned
@@ -46,8 +48,8 @@ class RunRecord:
         claim: id of the claim.
         reading: id of the reading.
         primary: whether the verdict on the claim rests on it.
-        verdict: supported, contradicted, undecided or not testable.
-        verdict_family: the same after multiplicity.
+        verdict: supported, contradicted, undecided or not testable; of a primary reading, as one of the family.
+        verdict_alone: by itself.
         estimate: the number, in ``unit``; None if not testable.
         ci_low: lower limit.
         ci_high: upper limit.
@@ -57,6 +59,9 @@ class RunRecord:
         se: robust error on the scale of the interval.
         customers: in the table behind the number.
         events: that count.
+        family: ids of the claims that it was judged with, in order, with commas between them.
+        rows_kept: contacts in the data.
+        customers_kept: customers in the data.
         number: which of the runs on its claim it is, from 1, as `read_history` counts them; 0 where it was not counted.
     """
 
@@ -71,7 +76,7 @@ class RunRecord:
     reading: str
     primary: bool
     verdict: str
-    verdict_family: str
+    verdict_alone: str
     estimate: float | None
     ci_low: float | None
     ci_high: float | None
@@ -81,6 +86,9 @@ class RunRecord:
     se: float | None
     customers: int
     events: int
+    family: str
+    rows_kept: int = 0
+    customers_kept: int = 0
     number: int = 0
 
 
@@ -129,6 +137,23 @@ def prepared(folder: Path, records: Sequence[RunRecord]) -> tuple[Path, Path]:
     frame = pl.DataFrame(rows, schema=SCHEMA)
     signed_by = {_SIGNED: signature(target.name, _content(frame))}
     return stage(target, partial(frame.write_parquet, metadata=signed_by), mode=0o600), target
+
+
+def prepared_looks(folder: Path, study: str, state: LookState) -> tuple[Path, Path]:
+    """Write what the next look at a study will find to a file that does not count yet; as `prepared`.
+
+    Args:
+        folder: the study's state folder.
+        study: id of the study.
+        state: what this look leaves.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    target = looks_file(folder, study)
+    make_private(target.parent)
+    content = signed(target.name, msgspec.json.encode(state))
+    return stage(target, lambda part: part.write_bytes(content), mode=0o600), target
 
 
 def _content(frame: pl.DataFrame) -> bytes:

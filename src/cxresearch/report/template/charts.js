@@ -9,13 +9,20 @@ const options = {
 const FEW = 40; // marks one would want to step through by keyboard
 
 for (const figure of document.querySelectorAll("figure.cx-chart")) {
+  const fold = figure.closest("details:not([open])");
+  if (fold) fold.addEventListener("toggle", () => enliven(figure), {once: true});
+  else enliven(figure);
+}
+
+function enliven(figure) {
   const spec = JSON.parse(figure.querySelector("script.cx-spec").textContent);
   const live = figure.querySelector(".cx-live");
   const still = figure.querySelector(".cx-static");
-  live.hidden = false; // its width is measured
+  live.hidden = false; // its width is measured, so that a chart in a fold waits until it is opened
   vegaEmbed(live, spec, options)
-    .then(() => {
+    .then(({view}) => {
       still.hidden = true;
+      offer(figure, spec, view);
       const marks = live.querySelectorAll('path[aria-roledescription="point"]');
       if (marks.length <= FEW) marks.forEach(focusable);
       figure.dataset.ready = "1";
@@ -24,6 +31,43 @@ for (const figure of document.querySelectorAll("figure.cx-chart")) {
       live.hidden = true;
       figure.dataset.error = String(error);
     });
+}
+
+// What is drawn as a table, and as a picture, for those who want to take it along.
+function offer(figure, spec, view) {
+  const title = (spec.usermeta && spec.usermeta.title) || "chart";
+  const name = title.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 60);
+  const place = figure.querySelector(".cx-take") || document.createElement("p");
+  place.className = "cx-take";
+  const take = (label, ending, address) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = label;
+    button.setAttribute("aria-label", `${label} of: ${title}`);
+    button.addEventListener("click", async () => {
+      const link = document.createElement("a");
+      link.href = await address();
+      link.download = `${name}.${ending}`;
+      link.click();
+    });
+    place.append(button);
+  };
+  take("CSV", "csv", () => `data:text/csv;charset=utf-8,${encodeURIComponent(table(spec))}`);
+  take("PNG", "png", () => view.toImageURL("png", 2));
+  figure.append(place);
+}
+
+// All rows of a chart, with the columns of all of them; what a spreadsheet would take for a formula stays text.
+function table(spec) {
+  const sets = [spec.data && spec.data.values, ...Object.values(spec.datasets || {})].filter(Array.isArray);
+  const rows = sets.sort((a, b) => b.length - a.length)[0] || [];
+  const heads = [...new Set(rows.flatMap(Object.keys))];
+  const cell = (value) => {
+    if (value === null || value === undefined) return "";
+    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return [heads, ...rows.map((row) => heads.map((head) => row[head]))].map((r) => r.map(cell).join(",")).join("\r\n");
 }
 
 // A mark reached by keyboard shows what the pointer would show.
