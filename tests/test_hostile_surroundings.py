@@ -47,6 +47,7 @@ def test_a_full_disk_under_standard_output(study, args):
     one_line(done, 1, "write", "No space left on device")
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_json(study):
     done = shell(f"cx evaluate {study} --claim three-strikes --json - > {FULL}")
     one_line(done, 1, "cannot write to standard output: No space left on device")
@@ -74,13 +75,13 @@ def test_no_file_takes_the_number_of_a_closed_stream(study, tmp_path):
     ("args", "status"),
     [
         ("audit study.toml", 2),
-        ("audit .", 2),
-        ("init a.csv", 2),
+        pytest.param("audit .", 2, marks=pytest.mark.slow),
+        pytest.param("init a.csv", 2, marks=pytest.mark.slow),
         ("sample x", 2),
         ("report study.toml", 2),
         ("report {} --out {}/../out --state here", 2),
         ("report {}", 1),
-        ("evaluate {} --json x.json", 1),
+        pytest.param("evaluate {} --json x.json", 1, marks=pytest.mark.slow),
     ],
 )
 def test_a_working_folder_that_is_gone(study, tmp_path, args, status):

@@ -253,6 +253,7 @@ def test_told_when_it_came_is_not_told_beforehand():
     ]
 
 
+@pytest.mark.slow
 def test_ratio_that_fading_is_held_against(company, past):
     log, people = company.tables()
     study = cx.study_from(STUDY, interactions=log, retention=people)

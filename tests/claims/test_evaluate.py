@@ -119,7 +119,8 @@ def test_same_docket_on_every_engine():
         same_dockets(here, evaluate(make_study(HARM), claims, engine=engine))
 
 
-@pytest.mark.parametrize("engine", ["polars-lazy", pytest.param("duckdb", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
 def test_same_docket_of_two_claims_on_every_engine(two, engine):
     assert "not testable" not in {trial.verdict for trial in two.values()}
     same_dockets(two, evaluate(make_study(HARM), TWO, engine=engine))

@@ -92,7 +92,8 @@ def compare_contacts(rows, people, engine, lead, lag, own_lag=None):
 
 
 # lead, blackout, and the blackout of the history itself, where it has one
-CASES = [(0, 25, None), (1, 0, None), (9, 3, None), (14, 30, 0), (5, 0, 4)]
+REST = [(0, 25, None), (1, 0, None), (14, 30, 0)]
+CASES = [(9, 3, None), (5, 0, 4), *(pytest.param(*c, marks=pytest.mark.slow) for c in REST)]
 
 
 @pytest.mark.parametrize(("lead", "lag", "own_lag"), CASES)
@@ -125,7 +126,7 @@ def test_any_lead_and_blackout(seed, lead, lag, own_lag):
     compare_contacts(*lives.lives(seed, contacts_alone=True), "polars", lead, lag, own_lag)
 
 
-@pytest.mark.parametrize(("lead", "lag"), [(8, 0), (17, 3)])
+@pytest.mark.parametrize(("lead", "lag"), [pytest.param(8, 0, marks=pytest.mark.slow), (17, 3)])
 def test_a_lead_is_the_same_history_of_so_many_days_earlier(lead, lag):
     """Of every history there is, from the day on which the earlier day is one at risk."""
     rows, people = lives.lives(90 + lead, customers=60)
@@ -214,7 +215,7 @@ def test_shares_of_many_moments(engine):
 
 
 @pytest.mark.parametrize("engine", EVERY)
-@pytest.mark.parametrize("lag", [0, 4])
+@pytest.mark.parametrize("lag", [4, pytest.param(0, marks=pytest.mark.slow)])
 def test_look_back(engine, lag):
     """Counts are those of a window, what is of a window stays, and nobody is unknown."""
     rows, people, every = looking_back(lag)

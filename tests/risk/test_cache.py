@@ -79,6 +79,7 @@ def test_second_run_reads_nothing_and_says_the_same(folder, reads):
     assert len(reads) == 2
 
 
+@pytest.mark.slow
 def test_another_claim_counts_only_what_is_new(after, reads):
     folder, _ = after
     before = set(files(folder))
@@ -95,6 +96,7 @@ def test_changed_content_is_read_again(after, reads):
     assert len(reads) == 1
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_a_column_counts(folder, reads):
     log = pl.read_parquet(folder / "interactions.parquet")
     (folder / "interactions.parquet").unlink()
@@ -174,6 +176,7 @@ def test_another_format_is_not_read(after, reads, monkeypatch):
     assert len(reads) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["polars", "narwhals"])
 def test_another_version_of_a_library_is_not_read(after, reads, monkeypatch, name):
     folder, _ = after
@@ -227,17 +230,19 @@ def test_half_a_file_is_made_again(after, reads):
     assert len(reads) == 1
 
 
+DAMAGES = {
+    "renamed": lambda frame: frame.rename({frame.columns[0]: "another"}),
+    "a column less": lambda frame: frame.drop(frame.columns[-1]),
+    "texts": lambda frame: frame.with_columns(pl.all().cast(pl.String)),
+    "a column more": lambda frame: frame.with_columns(pl.lit(1).alias("more")),
+    "nothing": lambda frame: pl.DataFrame(),
+    "reversed": lambda frame: frame.select(reversed(frame.columns)),
+}
+
+
 @pytest.mark.parametrize(
     "damage",
-    [
-        lambda frame: frame.rename({frame.columns[0]: "another"}),
-        lambda frame: frame.drop(frame.columns[-1]),
-        lambda frame: frame.with_columns(pl.all().cast(pl.String)),
-        lambda frame: frame.with_columns(pl.lit(1).alias("more")),
-        lambda frame: pl.DataFrame(),
-        lambda frame: frame.select(reversed(frame.columns)),
-    ],
-    ids=["renamed", "a column less", "texts", "a column more", "nothing", "reversed"],
+    ["texts", *(pytest.param(d, marks=pytest.mark.slow) for d in DAMAGES if d != "texts")],
 )
 def test_a_table_of_another_shape_is_made_again(after, reads, damage):
     """Whole files, signed by this user, as another program or an earlier one would have left them."""
@@ -247,7 +252,7 @@ def test_a_table_of_another_shape_is_made_again(after, reads, damage):
     for path in files(folder):
         if path.suffix == ".parquet" and "quarantine" not in path.name:
             hit += 1
-            content = cache._as_parquet(damage(pl.read_parquet(path)))
+            content = cache._as_parquet(DAMAGES[damage](pl.read_parquet(path)))
             path.write_bytes(content)
             mac = signature(f"{path.parent.name}/{path.name}", content)
             path.with_name(f"{path.name}.signature").write_text(mac)
@@ -260,6 +265,7 @@ def test_a_table_of_another_shape_is_made_again(after, reads, damage):
     assert len(reads) == 1
 
 
+@pytest.mark.slow
 def test_each_kind_of_kept_table_has_the_columns_that_are_asked_for(folder):
     study = cx.read_study(folder)
     docket = cx.evaluate(study, ["three-strikes", "bad-moments-drive-away", "jack"], alone=True)
@@ -286,6 +292,7 @@ def test_nothing_is_left_half_written_and_only_the_owner_reads(run_before):
     assert {stat.S_IMODE(p.stat().st_mode) for p in tables} == {0o600}
 
 
+@pytest.mark.slow
 def test_state_elsewhere(folder, tmp_path, monkeypatch):
     cx.evaluate(
         cx.read_study(folder, state=tmp_path / "there"),
@@ -312,6 +319,7 @@ def test_frames_in_memory_are_not_kept(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_old_states_are_forgotten(folder):
     state = folder / ".cxresearch" / "cache"
     for i in range(12):
