@@ -28,6 +28,8 @@ from cxresearch.risk.exclusions import Exclusion, summed
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import DISPLAY_ONLY, Result
 
+_STAYED = "still there when last seen"  # of the cause that statisticians call censored
+
 
 @dataclass(frozen=True, slots=True)
 class Feature(Result):
@@ -249,7 +251,10 @@ class RiskTable(Result):
         counts = self._shown(min_cell)
         rows = [
             *((f"levels of {f.name}", self._named_levels(f, min_cell)) for f in self.features),
-            *((c, count_text(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
+            *(
+                (_STAYED if i == 0 else c, count_text(n, min_cell))
+                for i, (c, n) in enumerate(zip(self.causes, counts, strict=True))
+            ),
             *(
                 (f"not at risk: {a.reason}", count_text(a.customers, min_cell))
                 for a in self.exclusions

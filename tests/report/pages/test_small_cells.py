@@ -187,7 +187,7 @@ def test_who_is_still_there_does_not_tell_who_left_for_another_cause(pages):
     rows = pages["explore.html"].tables
     table = next(rows for caption, rows in rows.items() if caption.startswith("Risk table"))
     told = {row[0]: row[1] for row in table}
-    assert (told["censored"], told["other exit"]) == ("not shown", "not shown")
+    assert (told["still there when last seen"], told["other exit"]) == ("not shown", "not shown")
 
 
 @pytest.mark.slow

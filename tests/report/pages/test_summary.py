@@ -95,6 +95,16 @@ def test_without_costs_none_is_said():
     assert "4 sayings tried: " in page
 
 
+def test_what_may_be_chance_is_no_cost():
+    costs = costs_of()
+    lost = replace(costs.overall.lost, more=number(-8.1, -20.6, 4.4))
+    costs = replace(costs, overall=replace(costs.overall, lost=lost))
+    page = index([entry_of(many(4), costs)])
+    assert "The difference may be chance." in page
+    assert "<dt>No cost beyond chance</dt><dd>−8.1 days lost per first bad moment" in page
+    assert "customer-days" not in page
+
+
 def test_what_rests_on_few_is_absent():
     page = index([entry_of(many(4), costs_of(events=6))])
     assert "Of 100 customers" not in page
@@ -167,7 +177,10 @@ def test_every_claim_of_the_catalogue_has_a_line_for_both_verdicts():
 
 def test_so_what_and_the_two_parts_of_a_badge():
     assert so_what(ratio_trial()) == "Do not act on it yet: already leaving may explain it."
-    assert together(ratio_trial()) == "Goes together · may be explained by: already leaving"
+    assert (
+        together(ratio_trial())
+        == "Moment and leaving go together · may be explained by: already leaving"
+    )
     assert together(share_trial()) == ""
     hint = share_trial()
     weak = replace(hint.primary, verdict="undecided")

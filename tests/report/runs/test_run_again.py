@@ -1,5 +1,6 @@
 """A second run: nothing has changed, something has, or the pages have been touched."""
 
+import re
 import subprocess
 import sys
 import time
@@ -103,9 +104,8 @@ def test_a_page_of_some_claims_replaces_no_page_of_more(again, ran):
     assert (again.out / "verdicts-selected.html").is_file()
     after = (again.out / "verdicts.html").read_text()
     assert 'href="verdicts-selected.html"' in after
-    assert after.replace(
-        '<li><a href="verdicts-selected.html">verdicts-selected, 2</a></li>', ""
-    ) == (before.decode())
+    links = re.compile(r"<!--PAGES -->.*?<!--/PAGES-->", re.DOTALL)
+    assert links.sub("", after) == links.sub("", before.decode())
     assert 'href="verdicts-selected.html"' in (again.out / "index.html").read_text()
 
 

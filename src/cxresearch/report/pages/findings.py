@@ -74,9 +74,9 @@ def together(trial: Trial) -> str:
     if not trial.rivals:
         return ""
     first = {
-        "supported": "Goes together",
-        "contradicted": "Does not go together",
-        "undecided": "Link not clear",
+        "supported": "Moment and leaving go together",
+        "contradicted": "Moment and leaving do not go together",
+        "undecided": "Not clear whether moment and leaving go together",
         "not testable": "Cannot be computed",
     }[trial.association]
     still = [r.title for r in trial.rivals_with("keeps it open")]

@@ -447,12 +447,12 @@ def summary(docket: Docket, title: str = "", costs: MomentCosts | None = None) -
     It goes along with a notebook's output and stays out of the page, so its numbers are exact; what the summary says is
     rounded.
     """
-    from cxresearch.report.pages.summary_facts import summary_facts
+    from cxresearch.report.pages.summary_facts import customers_of, summary_facts
 
     kept = dict(docket.audit.kept)
     return {
         "rows_kept": int(kept.get("interactions", 0)),
-        "customers_kept": int(kept.get("retention", 0)),
+        "customers_kept": customers_of(docket.audit),
         "facts": summary_facts(publishable(docket), costs),
         "docket": docket.to_dict(),
         "data_from": docket.data_from,
