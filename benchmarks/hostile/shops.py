@@ -352,12 +352,12 @@ kind = "activity"
 gap_days = {gap}
 """
 
-# so quick that a silence of 60 days is an end, and that half a year after the first bad contact all is settled
+# so quick that a silence of 60 days is an end, and that eight months after the first bad contact all is settled
 THREE: dict[str, Any] = {
     "pace": 8.0,
     "pace_spread": 0.3,
     "gap_days": 60,
-    "horizon_days": 180,
+    "horizon_days": 240,
     "customers": 6000,
 }
 

@@ -71,7 +71,10 @@ def test_a_card_and_the_page_of_a_claim_show_both_parts():
     shown = publishable(docket())
     first, one = cards.first_screen(shown), cards.one_claim(shown, shown["bad-moments-drive-away"])
     for block in (first, one):
-        assert block.count("Moment and leaving go together · may be explained by: already leaving") == 1
+        assert (
+            block.count("Moment and leaving go together · may be explained by: already leaving")
+            == 1
+        )
 
 
 def test_no_outcome_is_told_by_its_sign_alone():

@@ -177,7 +177,10 @@ def test_every_claim_of_the_catalogue_has_a_line_for_both_verdicts():
 
 def test_so_what_and_the_two_parts_of_a_badge():
     assert so_what(ratio_trial()) == "Do not act on it yet: already leaving may explain it."
-    assert together(ratio_trial()) == "Moment and leaving go together · may be explained by: already leaving"
+    assert (
+        together(ratio_trial())
+        == "Moment and leaving go together · may be explained by: already leaving"
+    )
     assert together(share_trial()) == ""
     hint = share_trial()
     weak = replace(hint.primary, verdict="undecided")
