@@ -157,6 +157,12 @@ def title_of(notebook: NotebookNode, name: str) -> str:
     return str(about["statement"] if about else notebook.metadata.get("title", name))
 
 
+# the style that strips carry for JupyterLab, which the page's sheet gives by class: a tenth of a megabyte in a page
+_BY_THE_SHEET = re.compile(
+    r' (?:font-family="system-ui, sans-serif"|font-size="12"|(?:fill|stroke)="var\(--jp-[^"]*")(?=[^<>]*>)'
+)
+
+
 def _filler(
     result: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[RunRecord]
 ) -> Any:
@@ -175,7 +181,7 @@ def _filler(
         ),
         "BACK": lambda claim: linked("BACK", claim, back(entries, claim)),
     }
-    return lambda block: texts.filled(unstyled(block), by)
+    return lambda block: texts.filled(_BY_THE_SHEET.sub("", unstyled(block)), by)
 
 
 def summary(notebook: NotebookNode) -> dict[str, Any] | None:

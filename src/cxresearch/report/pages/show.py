@@ -218,7 +218,7 @@ def evidence(docket: Docket) -> None:
     from cxresearch.report.pages.findings import by_verdict
     from cxresearch.report.pages.text import UNFOLD, fold
 
-    many = f"The evidence on {len(docket)} claims" if len(docket) > 1 else "The evidence"
+    many = f"All {len(docket)} claims" if len(docket) > 1 else "The claim"
     heading = '<h2 id="evidence">The evidence, claim by claim</h2>'
     _html(fold(many, "cx-fold", above=heading))
     for _, trials in by_verdict(publishable(docket)):
