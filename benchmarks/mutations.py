@@ -283,7 +283,9 @@ def tried(number: int, limit: Limits = LIMIT) -> Outcome:
             records = cx.read_records(study)
             detail = accounted(records.audit)
             if not detail and number % 4 == 0:
-                detail = broken_numbers(cx.evaluate(records, ["bad-moments-drive-away"]))
+                detail = broken_numbers(
+                    cx.evaluate(records, ["bad-moments-drive-away"], alone=True)
+                )
     except LimitError as e:
         detail = str(e)
     except CxResearchError as e:

@@ -5,8 +5,9 @@
     python -m benchmarks.power table                   what came out, as Markdown
 
 Companies, effects and seeds are fixed here before anything is predicted. A prediction sees one study of such a company
-and nothing else; sizes are those at which it says one in two and four in five. Replicates are written one by one to
-benchmarks/power.csv and are not done again, so that it can be stopped and started at any time.
+and nothing else; of the sizes on its curve, those are taken at which it says nearly one in two and four in five.
+Replicates are written one by one to benchmarks/power.csv and are not done again, so that it can be stopped and started
+at any time.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ import csv
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cxresearch as cx
+from cxresearch.planning import PowerPoint
 from cxresearch.worlds import World, simulate
 
 HERE = Path(__file__).parent
 PREDICTED, SIMULATED = HERE / "power_predicted.csv", HERE / "power.csv"
 STUDY_CUSTOMERS, STUDY_SEED = 4_000, 77  # of the study that a prediction sees
-COMPANIES, COMPANY_CUSTOMERS, PREDICTION_SEED = 16, 2_000, 500
+COMPANIES, COMPANY_CUSTOMERS, PREDICTION_SEED = 12, 1_500, 500
 FIRST_SEED = 100_000  # of the replicates; those of predictions are smaller
 WANTED = (0.5, 0.8)
 
@@ -52,16 +55,15 @@ def predict() -> None:
         study = simulate(case.world, STUDY_CUSTOMERS, STUDY_SEED).study()
         more = {"companies": COMPANIES, "pilot_customers": COMPANY_CUSTOMERS}
         more |= {"seed": PREDICTION_SEED, "truths": [case.truth], "keep": False}
+        plan = cx.power(study, case.claim, **more)  # type: ignore[arg-type]
+        print(case.claim, plan.sentences[0], flush=True)
         for wanted in WANTED:
-            plan = cx.power(study, case.claim, wanted=wanted, **more)  # type: ignore[arg-type]
-            size = plan.needed[0]
-            point = next(p for p in plan.points if p.customers == size)
-            print(case.claim, plan.sentences[0], flush=True)
+            point = min(plan.points, key=partial(_distance, wanted))
             rows.append(
                 {
                     "claim": case.claim,
                     "truth": case.truth,
-                    "customers": size,
+                    "customers": point.customers,
                     "predicted": round(point.probability, 4),
                     "low": round(point.low, 4),
                     "high": round(point.high, 4),
@@ -72,6 +74,10 @@ def predict() -> None:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _distance(wanted: float, point: PowerPoint) -> float:
+    return abs(point.probability - wanted)
 
 
 def read(path: Path) -> list[dict[str, str]]:

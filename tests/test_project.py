@@ -124,7 +124,7 @@ def test_what_has_many_fields_is_built_by_keyword():
 
 FLOW = (
     "errors", "utils", "disclosure", "study", "engines", "records", "histories", "risk", "estimators", "explore",
-    "silences", "curves", "claims", "panel", "journey", "charts", "worlds", "planning", "drafting", "report",
+    "silences", "curves", "claims", "panel", "journey", "worlds", "planning", "charts", "drafting", "report",
     "cli_streams", "cli_values", "cli_options", "cli_planning", "cli",
     "__main__", "__init__",
 )  # fmt: skip

@@ -12,11 +12,11 @@ The way of the data, from left to right and from top to bottom; each package has
     claims/       numbers to verdicts
     panel/        definitions moved, in JupyterLab
     journey/      touchpoints, levels of service, the scorecard
-    charts/       results to pictures
-    report/       notebooks to pages
-    drafting/     a study file drafted from what is in some files
     worlds/       data with a known truth
     planning/     how much data would decide
+    charts/       results to pictures
+    drafting/     a study file drafted from what is in some files
+    report/       notebooks to pages
 
 `explore` goes from a study to a table in one call, `curves` to curves side by side; `errors` are those that a caller
 may catch, `utils` is what any part needs and none is about: files, threads, secrets, checks of arguments.
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
     from cxresearch.claims.specification_curve import DefinitionStore, specification_curve
-    from cxresearch.curves import incidence_after_bad, incidence_by_level
+    from cxresearch.curves import incidence_after_bad, incidence_by_level, predicted_retention
     from cxresearch.errors import CxResearchError, NotTestable
     from cxresearch.estimators.attributable import attributable
     from cxresearch.estimators.contrasts import contrast
@@ -75,7 +75,7 @@ _HOMES = {
     "claims.results": ("Docket",),
     "claims.requirements": ("check_claims",),
     "claims.specification_curve": ("DefinitionStore", "specification_curve"),
-    "curves": ("incidence_after_bad", "incidence_by_level"),
+    "curves": ("incidence_after_bad", "incidence_by_level", "predicted_retention"),
     "errors": ("CxResearchError", "NotTestable"),
     "estimators.attributable": ("attributable",),
     "estimators.contrasts": ("contrast",),
@@ -134,6 +134,7 @@ __all__ = [
     "incidence_by_level",
     "observed_vs_expected",
     "power",
+    "predicted_retention",
     "read_records",
     "read_study",
     "risk_table",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cxresearch import cli_options as options
-from cxresearch.cli_planning import specifications
+from cxresearch.cli_planning import power, specifications
 from cxresearch.cli_streams import (
     escape_json,
     fail,
@@ -113,6 +113,7 @@ def main() -> None:
     """Customer-experience claims on trial against your own data."""
 
 
+main.add_command(power)
 main.add_command(specifications)
 
 
@@ -402,6 +403,12 @@ def evaluate(
     is_flag=True,
     help="Write each page as a PDF, too; needs Chromium, Chrome or Edge.",
 )
+@click.option(
+    "--mail",
+    "as_mail",
+    is_flag=True,
+    help="Write the summary as the body of a mail, too, in HTML and as text.",
+)
 @options.define
 @options.engine
 @options.state
@@ -419,19 +426,23 @@ def report(
     force: bool,
     wait: float,
     as_pdf: bool,
+    as_mail: bool,
     limits: Limits,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index.
 
     The notebooks are verdicts (all claims on trial), explore (a look at the data), journey (the journey and where it
-    hurts) and claim (one claim in depth: a page for each --claim).
+    hurts), claim (one claim in depth: a page for each --claim) and planning (how much data would decide it, and
+    what other definitions give: likewise).
 
     A page for which nothing has changed stays. A page that cannot be made again stays too, marked as not up to date,
     and the exit status is 1.
     """
+    from cxresearch.report.runs.build import mail
     from cxresearch.report.runs.pdf import browser, pdf
     from cxresearch.report.runs.plan import from_text
     from cxresearch.report.runs.run import report as run
+    from cxresearch.report.runs.run import state_of
 
     given_parameters = from_text(parameters)
     progress, tell = step_and_log()
@@ -457,6 +468,9 @@ def report(
         if as_pdf:
             progress(f"printing {page.name}")
             say(pdf(page, page.with_suffix(".pdf")))
+    if as_mail:
+        for file in mail(state_of(study, state), out, tell):
+            say(file)
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import click
 
@@ -11,6 +12,29 @@ from cxresearch.cli_streams import escape_json, say, step_line, write
 from cxresearch.utils.outputs import check_writable, write_output
 
 _one_claim = click.option("--claim", required=True, metavar="ID", help="Which claim.")
+
+
+class _Written(Protocol):
+    """What can be printed, and written as JSON."""
+
+    def to_json(self) -> str:
+        """As text."""
+
+
+def _check(json_file: Path | None, chart_file: Path | None) -> None:
+    """What will be written can be, before the long work."""
+    for file in (None if str(json_file) == "-" else json_file, chart_file):
+        if file is not None:
+            check_writable(file)
+
+
+def _write(result: _Written, json_file: Path | None) -> None:
+    if str(json_file) == "-":
+        write(escape_json(result.to_json()))
+        return
+    say(str(result))
+    if json_file is not None:
+        write_output(json_file, result.to_json())
 
 
 @click.command()
@@ -76,10 +100,7 @@ def specifications(
     from cxresearch.claims.specification_curve import specification_curve
     from cxresearch.study import read_study
 
-    is_piped = json_file is not None and str(json_file) == "-"
-    for file in (None if is_piped else json_file, chart_file):
-        if file is not None:
-            check_writable(file)
+    _check(json_file, chart_file)
     result = specification_curve(
         read_study(study, variables, state=state),
         claim,
@@ -92,14 +113,100 @@ def specifications(
         engine=engine,
         progress=step_line(),
     )
-    if is_piped:
-        write(escape_json(result.to_json()))
-    else:
-        say(str(result))
-        if json_file is not None:
-            write_output(json_file, result.to_json())
+    _write(result, json_file)
     if chart_file is not None:
         from cxresearch.charts import renderer
         from cxresearch.charts.specification_curve import specification_curve as drawn
+
+        write_output(chart_file, renderer.still(drawn(result).to_dict(), renderer.WIDE))
+
+
+@click.command()
+@options.study
+@_one_claim
+@click.option(
+    "--truth",
+    "truths",
+    multiple=True,
+    type=float,
+    metavar="NUMBER",
+    help="A number that may be true, such as a hazard ratio of 1.3; may be repeated.  "
+    "[default: the smallest effect that matters, and the study's own number]",
+)
+@click.option(
+    "--customers",
+    multiple=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A size to look at; may be repeated.",
+)
+@click.option(
+    "--months",
+    multiple=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="A length of the log; may be repeated.  [default: that of the study]",
+)
+@click.option(
+    "--probability",
+    "wanted",
+    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    default=0.8,
+    show_default=True,
+    help="Of the right verdict, that is wanted.",
+)
+@click.option(
+    "--companies",
+    type=click.IntRange(min=3),
+    default=16,
+    show_default=True,
+    help="How many are simulated for each truth and length.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@options.output_file("--json", "Write the curve as JSON; - for standard output.", may_be_piped=True)
+@options.output_file("--chart", "Draw the curve, as SVG.")
+@options.define
+@options.engine
+@options.state
+@options.limited
+def power(
+    study: Path,
+    claim: str,
+    truths: tuple[float, ...],
+    customers: tuple[int, ...],
+    months: tuple[int, ...],
+    wanted: float,
+    companies: int,
+    seed: int,
+    json_file: Path | None,
+    chart_file: Path | None,
+    variables: dict[str, str],
+    engine: str,
+    state: Path | None,
+) -> None:
+    """How many customers, for how long, would decide a claim, with all rival explanations that it must survive.
+
+    Companies are simulated by the study's own rates, with an effect planted in them; evaluate quotes what this gives.
+    """
+    from cxresearch.planning import power as planned
+    from cxresearch.study import read_study
+
+    _check(json_file, chart_file)
+    result = planned(
+        read_study(study, variables, state=state),
+        claim,
+        truths=truths or None,
+        customers=customers or None,
+        days=[round(30.44 * n) for n in months] or None,
+        wanted=wanted,
+        companies=companies,
+        seed=seed,
+        engine=engine,
+        progress=step_line(),
+    )
+    _write(result, json_file)
+    if chart_file is not None:
+        from cxresearch.charts import renderer
+        from cxresearch.charts.planning import power as drawn
 
         write_output(chart_file, renderer.still(drawn(result).to_dict(), renderer.WIDE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,19 +11,27 @@ from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
+from cxresearch.estimators.predicted import Path, predicted_incidence
 from cxresearch.estimators.results import Incidence, some_times
 from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
 from cxresearch.histories.base import DayClock
 from cxresearch.records.records import Records
-from cxresearch.risk.episodes import episodes, since, until
+from cxresearch.risk.episodes import episodes
 from cxresearch.risk.table import RiskTable, risk_table
+from cxresearch.risk.transitions import since, until
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, instance, lookup, optional
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import Drawable, Result
 
-__all__ = ["Curves", "incidence_after_bad", "incidence_by_cause", "incidence_by_level"]
+__all__ = [
+    "Curves",
+    "incidence_after_bad",
+    "incidence_by_cause",
+    "incidence_by_level",
+    "predicted_retention",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -199,6 +207,64 @@ def incidence_after_bad(
     return incidence_by_cause(
         risk_table(eps), min_cell=records.study.info.min_cell, level=records.study.decision.level
     )
+
+
+def predicted_retention(
+    table: RiskTable,
+    terms: Sequence[str],
+    histories: Mapping[str, Path],
+    *,
+    held: Sequence[str] = (),
+    strata: Sequence[str] = (),
+    stratum: Mapping[str, str] | None = None,
+    cause: str = "defection",
+    min_cell: int = MIN_CELL,
+    level: float = 0.95,
+) -> Curves:
+    """How many customers a model predicts to be left, for several histories side by side.
+
+    Each curve is the incidence of leaving, as of `cxresearch.estimators.predicted_incidence`: all else is as the model
+    holds it equal, so that curves differ by their histories alone. `cxresearch.charts.retention` draws what is left.
+
+    Args:
+        table: a risk table on a clock of days.
+        terms: of the Cox model.
+        histories: name to levels, ``{"bad": "1+"}``, or to pairs of a day and what holds from the next day on.
+        held: as `cxresearch.cox`.
+        strata: features with a baseline hazard each.
+        stratum: the level of each of them.
+        cause: the event.
+        min_cell: curves end where fewer are at risk.
+        level: confidence level.
+
+    Raises:
+        ArgumentError, UnknownInTableError, EstimationError, NotTestable: as
+            `cxresearch.estimators.predicted_incidence`.
+
+    Example:
+        >>> import cxresearch as cx
+        >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
+        >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
+        >>> late = [(0, {"bad": "0"}), (180, {"bad": "1+"})]
+        >>> curves = cx.predicted_retention(table, ["bad"], {"no bad moment": {"bad": "0"}, "on day 180": late})
+        >>> {name: round(1 - curve.at(365).value, 2) for name, curve in curves.items()}
+        {'no bad moment': 0.64, 'on day 180': 0.53}
+    """
+    made = {
+        name: predicted_incidence(
+            table,
+            terms,
+            path,
+            held=held,
+            strata=strata,
+            stratum=stratum,
+            cause=cause,
+            min_at_risk=min_cell,
+            level=level,
+        )
+        for name, path in histories.items()
+    }
+    return Curves("history", tuple(made), tuple(made.values()), (), min_cell)
 
 
 def _curves(

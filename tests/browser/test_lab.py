@@ -32,12 +32,12 @@ PLAIN = (
 )
 FEWEST_CHARTS = {
     **{"plain": 1, "explore": 5, "claim": 3, "journey": 3, "verdicts": 6},
-    **{"frames": 2, "recipe": 4},
+    **{"frames": 2, "recipe": 4, "planning": 1},
 }
 TIPS = {  # what the pointer finds in the first chart
     **{"plain": "hazard ratio", "explore": "moments", "claim": "in these data"},
     **{"journey": "moments", "verdicts": "in these data", "frames": "in these data"},
-    "recipe": "moments",
+    **{"recipe": "moments", "planning": ""},
 }
 # what a cell has left, as the notebook holds it
 OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
@@ -381,7 +381,7 @@ def test_strips_and_pills_have_the_colours_of_the_theme(themed):
         page.locator(".jp-Notebook svg.cx-strip"),
         page.locator(".jp-Notebook .cx-verdict"),
     )
-    if name not in ("claim", "verdicts", "frames", "recipe"):
+    if name not in ("claim", "verdicts", "frames", "recipe", "planning"):
         assert strips.count() == pills.count() == 0
         return
     for strip in strips.all()[:4]:

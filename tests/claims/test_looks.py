@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,9 +29,11 @@ from cxresearch.estimators.looks import (
 )
 from cxresearch.estimators.results import estimate, wilson
 from cxresearch.records.digest import digest_until
+from cxresearch.report.pages.verdict_history import public_record
 from cxresearch.report.runs.ledger import prepared_looks
 from cxresearch.utils.atomic import put_in_place
 from cxresearch.worlds import World, simulate
+from tests.report.runs.test_ledger import LOOK
 
 ASKED = "bad-moments-drive-away"
 STUDY = """
@@ -136,6 +139,14 @@ def test_r_is_set_once():
     assert after.r == {"a": 1.0, "b": 2.0}
 
 
+def test_more_moments_are_more_of_the_same_number():
+    """The interval of a sum over three moments is three times that over one."""
+    past = look(r={"a": 40.0})
+    one, three = (past.widen("a", number(math.exp(0.1 * k), 0.1 * k), 80, k)[0] for k in (1, 3))
+    assert math.log(three.low) == pytest.approx(3 * math.log(one.low))
+    assert math.log(three.high) == pytest.approx(3 * math.log(one.high))
+
+
 def test_few_cases_decide_nothing_at_a_first_look():
     _, why = look().widen("a", number(9.0, 0.1), 49)
     assert why == "a first look needs 50 cases, and there are 49"
@@ -235,6 +246,27 @@ def early(log):
     return log.sort("at").with_columns(stars=pl.when(is_first).then(other).otherwise("stars"))
 
 
+def own(**keys):
+    """A claim of the study's own."""
+    reading = {
+        "id": "r", "label": "the number", "kind": "hazard_contrast", "primary": True, "region": "> 1",
+        "model": {"terms": ["bad"]}, "contrast": {"bad[1+]": 1},
+    }  # fmt: skip
+    return {
+        "id": "own", "statement": "s", "source": "us", "text": {"finding": "It is {estimate}."},
+        "histories": {"bad": {"use": "bad_count", "cap": 1}}, "readings": [reading | keys],
+    }  # fmt: skip
+
+
+def test_another_definition_of_a_claim_is_named(folder):
+    study = grown(folder, 450)
+    first = study.replace(claims=[own()])
+    put_in_place(*prepared_looks(study.state, "growing", tried(first).after))
+    other = tried(study.replace(claims=[own(region="> 1.2")]))
+    assert (other.look.state.sequence, other.look.state.why) == (3, "the definition of own")
+    assert other.look.alpha == pytest.approx(0.05 / 12)
+
+
 @pytest.mark.parametrize(
     ("settings", "change", "why"),
     [
@@ -243,6 +275,7 @@ def early(log):
         ({"horizon_days": 200}, None, "horizon_days"),
         ({"decision__level": 0.9}, None, "the confidence level"),
         ({"grades": "measured"}, None, "grades"),
+        ({"claims": [own()]}, None, "the claims judged together"),
         ({}, early, "rows that an earlier look had used"),
     ],
     ids=lambda x: str(x)[:20],
@@ -298,3 +331,13 @@ def test_the_digest_is_that_of_the_data_known_then(tmp_path, engine):
     assert digest_until(later, day - 1) != digest_until(later, day)
     changed = cx.read_records(grown(tmp_path / "c", 500, early), engine)
     assert digest_until(changed, day) != digest_until(later, day)
+
+
+def test_a_share_is_shown_by_the_customers_behind_it_not_by_the_width_of_its_limits():
+    share = wilson(0.06, 200, 0.95)  # twelve customers: as many as may be shown, and more
+    wide = at_every_look(share, tune(share.se, 0.025), 0.975)
+    numbers = {"estimate": 0.06, "se": share.se, "unit": "share", "customers": 0, "events": 0}
+    limits = {"ci_low": wide.low, "ci_high": wide.high, "level": 0.975}
+    record = replace(LOOK, interval="anytime", **numbers, **limits)
+    assert public_record(record, 10).estimate is not None
+    assert public_record(replace(record, interval="fixed"), 10).estimate is None

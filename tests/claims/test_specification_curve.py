@@ -94,7 +94,7 @@ def test_there_a_first_bad_moment_is_not_decided_by_any_definition(brief):
 def test_each_number_is_that_of_a_study_with_these_definitions(sample, store, name, settings):
     curve = cx.specification_curve(store, CLAIM, blackout_days=[14], adjustments=[])
     study = sample.replace(**settings)
-    trial = cx.evaluate(study, [CLAIM], keep=False, verdicts_only=True)[CLAIM]
+    trial = cx.evaluate(study, [CLAIM], alone=True, keep=False, verdicts_only=True)[CLAIM]
     assert curve[name].estimate == trial.primary.estimate
     assert curve[name].events == trial.primary.events
 
@@ -104,8 +104,8 @@ def test_with_rivals_the_verdict_is_that_of_the_whole_rule(brief):
     curve = cx.specification_curve(brief, CLAIM, rivals=True, **few)
     for name, days in (("as the study says", 0), ("blackout_days = 30", 30)):
         study = brief.study.replace(blackout_days=days)
-        trial = cx.evaluate(study, [CLAIM], keep=False, verdicts_only=True)[CLAIM]
-        assert curve[name].verdict == trial.verdict
+        trial = cx.evaluate(study, [CLAIM], alone=True, keep=False, verdicts_only=True)[CLAIM]
+        assert curve[name].verdict == trial.verdict_alone
         assert curve[name].estimate == trial.primary.estimate
     assert curve.with_rivals
     with pytest.raises(ArgumentError, match="the rule decides the primary reading"):

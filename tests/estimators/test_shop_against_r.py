@@ -34,7 +34,7 @@ def records() -> Records:
 
 @pytest.mark.parametrize(("claim", "most"), [("three-strikes", 3), ("one-strike", 2)])
 def test_incidences_of_a_lapse_are_those_of_survfit(claim, most):
-    docket = cx.evaluate(records(), [claim], keep=False, verdicts_only=True)
+    docket = cx.evaluate(records(), [claim], alone=True, keep=False, verdicts_only=True)
     estimate = docket[claim].primary.estimate
     expected = R[f"before {most}", "lapse"]
     assert estimate.value == pytest.approx(expected["value"], abs=1e-8)

@@ -1,5 +1,7 @@
 """Leads, blackouts, look-backs, the calendar and shares, against plain loops that share nothing with the package."""
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,6 +106,7 @@ def test_lead_of_contacts(lead, lag, own_lag):
     compare_contacts(rows, people, "polars", lead, lag, own_lag)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", LAZY)
 def test_lead_on_lazy_engines(engine):
     compare_days(*lives.lives(81, customers=40), engine, 9, 12, 2)
@@ -214,14 +217,23 @@ def test_shares_of_many_moments(engine):
 @pytest.mark.parametrize("lag", [0, 4])
 def test_look_back(engine, lag):
     """Counts are those of a window, what is of a window stays, and nobody is unknown."""
-    rows, people = lives.lives(101 + lag, customers=60)
+    rows, people, every = looking_back(lag)
     ours = {name: within_lookback(h, 15) for name, (h, _) in WINDOWS.items()}
-    theirs = {name: (None, windowed(name, 15)) for name in WINDOWS}
     result = lives.by_day(rows, people, engine, ours, lag)
-    for name, (_, reference) in theirs.items():
-        wanted = written_out.by_day(reference, rows, people, lag)
+    for name, wanted in every.items():
         assert not differences(result[name], wanted), name
         assert "unknown" not in wanted.values()
+
+
+@cache
+def looking_back(lag):
+    """Lives, and what each history that looks back says of them: written out once for all engines."""
+    rows, people = lives.lives(101 + lag, customers=60)
+    return (
+        rows,
+        people,
+        {n: written_out.by_day(windowed(n, 15), rows, people, lag) for n in WINDOWS},
+    )
 
 
 def windowed(name, days):
@@ -229,6 +241,7 @@ def windowed(name, days):
     return written_out.looking_back(WINDOWS[name][1], days)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [0, 4])
 def test_look_back_at_a_lead(lag):
     rows, people = lives.lives(111 + lag, customers=60)

@@ -20,7 +20,7 @@ def costs(study):
 
 
 def test_the_curves_end_where_the_claim_says(study, costs):
-    trial = cx.evaluate(study, ["three-strikes"], keep=False)["three-strikes"]
+    trial = cx.evaluate(study, ["three-strikes"], alone=True, keep=False)["three-strikes"]
     lost, e = costs.overall.lost, trial["excess"]
     assert [s.y[-1] for s in e.series] == pytest.approx(
         [lost.exposed_curve[-1], lost.comparators_curve[-1]], abs=1e-12

@@ -20,7 +20,6 @@
     evaluate_change     claims before and after a change    kept_trials     trials kept between runs
     family              the claims that are judged together, whichever are asked for
     definitions         others might define otherwise       specification_curve  the number under each of them
-    specification_results  what that gives
     looks               looks at growing data             look_state       what they have fixed and seen
     specification_results  what that gives                  kept_plans      how much data would decide
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 from msgspec import structs
@@ -46,10 +46,11 @@ def compute_hazard_contrast(
 ) -> RawEstimate:
     """A contrast of the coefficients of a model, as a hazard ratio; args and errors as `compute`."""
     fitted = _fit_model(context, claim, reading, reading.contrast, variant)
-    number = contrast(fitted.fit, reading.contrast)
-    if reading.over_range:
-        number = over_range(fitted.table, reading.over_range, number)
-    return _raw_estimate(fitted, reading, number)
+    one = contrast(fitted.fit, reading.contrast)
+    if not reading.over_range:
+        return _raw_estimate(fitted, reading, one)
+    number = over_range(fitted.table, reading.over_range, one)
+    return replace(_raw_estimate(fitted, reading, number), times=number.se / one.se)
 
 
 def compute_attributable_share(
@@ -248,7 +249,7 @@ def _levels_with_events(
     result = {}
     for name in held:
         kept = events[name].unique().sort()
-        if len(kept) < table.flows[name].n_unique():
+        if len(kept) < len(table.positions(name)):
             result[name] = [table.feature(name).levels[i] for i in kept]
     return result
 

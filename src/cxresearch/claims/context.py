@@ -45,6 +45,7 @@ class RawEstimate:
         warnings: what to bear in mind.
         why_undecidable: why the number cannot decide, whatever it is; empty if it can.
         widest_cohort_days: the widest cohort that customers were compared within; 0 where they were not.
+        times: how many moments the number is about, on the scale of its interval; the data say how many.
         too_early: why it cannot decide at this look yet; empty if it can.
     """
 
@@ -57,6 +58,7 @@ class RawEstimate:
     warnings: tuple[str, ...] = ()
     why_undecidable: str = ""
     widest_cohort_days: int = 0
+    times: float = 1.0
     too_early: str = ""
 
 
@@ -116,9 +118,9 @@ class EvaluationContext:
         if self.look is None or _is_control(claim, reading, variant):
             return result
         key = key_of(claim, reading, variant)
-        estimate, why = self.look.widen(key, result.estimate, result.events)
+        estimate, why = self.look.widen(key, result.estimate, result.events, result.times)
         if not why:
-            self.tuned[claim.id][key] = estimate.r
+            self.tuned[claim.id][key] = float(estimate.r * result.times**2)
         return replace(result, estimate=estimate, too_early=why)
 
     def once(self, key: str, make: Callable[[], T]) -> T:

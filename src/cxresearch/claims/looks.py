@@ -93,13 +93,17 @@ class Look:
             "level": 1 - self.alpha,
         }
 
-    def widen(self, key: str, estimate: Estimate, events: int) -> tuple[Estimate, str]:
+    def widen(
+        self, key: str, estimate: Estimate, events: int, times: float = 1.0
+    ) -> tuple[Estimate, str]:
         """An estimate with limits that hold at every look.
 
         Args:
             key: of the number, see `key_of`.
             estimate: as it would be at one look.
             events: behind it.
+            times: how many moments it is about, where the data say how many: r is that of one moment, so that what
+                is estimated stays the same.
 
         Returns:
             The estimate, and why it cannot decide yet; empty if it can.
@@ -107,7 +111,8 @@ class Look:
         if not (math.isfinite(estimate.se) and estimate.se > 0):
             return estimate, "its error cannot be given, so that no interval holds at every look"
         known = self.state.r.get(key)
-        wide = at_every_look(estimate, known or tune(estimate.se, self.alpha), 1 - self.alpha)
+        r = tune(estimate.se, self.alpha) if known is None else known / times**2
+        wide = at_every_look(estimate, r, 1 - self.alpha)
         is_early = known is None and events < MIN_EVENTS
         why = f"a first look needs {MIN_EVENTS} cases, and there are {events:,}" if is_early else ""
         return wide, why
@@ -131,10 +136,10 @@ class Look:
         r = dict(self.state.r)
         least = {claim: dict(ps) for claim, ps in self.state.least.items()}
         for one in seen:
-            r |= {key: value for key, value in one.tuned if key not in r}
+            r |= {key: float(value) for key, value in one.tuned if key not in r}
             if one.verdict in ("supported", "contradicted") and one.p is not None:
                 ps = least.setdefault(one.claim, {})
-                ps[one.verdict] = min(one.p, ps.get(one.verdict, 1.0))
+                ps[one.verdict] = float(min(one.p, ps.get(one.verdict, 1.0)))
         return msgspec.structs.replace(
             self.state, looks=self.number, until=self.until, rows=self.rows, r=r, least=least
         )
@@ -153,7 +158,7 @@ def next_look(store: TableStore, family: Family, known: Sequence[Claim]) -> Look
     until = store.window.last
     rows = store.digest_until(until)
     state = old or LookState(sequence=1, why="", plan=plan)
-    changed = [name for name, value in plan.items() if state.plan.get(name) != value]
+    changed = [name for name, value in plan.items() if state.plan.get(name, value) != value]
     if state.looks and (until < state.until or store.digest_until(state.until) != state.rows):
         changed.append("rows that an earlier look had used")
     if changed:
@@ -180,7 +185,10 @@ def _plan(store: TableStore, family: Family, known: Sequence[Claim]) -> dict[str
     study = store.study
     moments = study.moments
     by = {c.id: c for c in known}
-    entries = [msgspec.json.encode(by[c], order="deterministic") for c in family.claims]
+    entries = {
+        f"the definition of {c}": _digest(msgspec.json.encode(by[c], order="deterministic"))
+        for c in family.claims
+    }
     sources = {"source", "query", "format", "sheet", "encoding", "log_until", "widths", "columns"}
     columns, leaving = (
         {k: v for k, v in msgspec.to_builtins(section).items() if k not in sources}
@@ -190,7 +198,7 @@ def _plan(store: TableStore, family: Family, known: Sequence[Claim]) -> dict[str
     return {
         "the claims judged together": ", ".join(family.claims),
         "how several claims are allowed for": family.method,
-        "the definition of a claim": _digest(entries),
+        **entries,
         "which moments are bad, neutral or good": repr(rules),
         "blackout_days": str(moments.blackout_days),
         "lead_days": str(moments.lead_days),

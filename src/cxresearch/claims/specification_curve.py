@@ -334,6 +334,7 @@ def _compute(
                 result[d] = fill(
                     estimate=row.primary.estimate,
                     verdict=row.verdict,
+                    customers=row.primary.customers,
                     events=row.primary.events,
                     lacks=row.primary.lacks,
                 )
@@ -343,14 +344,18 @@ def _compute(
                 if raw.why_undecidable:
                     verdict = "undecided"
                 result[d] = fill(
-                    estimate=raw.estimate, verdict=verdict, events=raw.events, lacks=""
+                    estimate=raw.estimate,
+                    verdict=verdict,
+                    customers=raw.customers,
+                    events=raw.events,
+                    lacks="",
                 )
         except NotTestable as e:
             lacks = describe_terms(claim, e.lacks)
-            result[d] = fill(estimate=None, verdict="not testable", events=0, lacks=lacks)
+            result[d] = fill(estimate=None, verdict="not testable", lacks=lacks)
         except EstimationError as e:
             lacks = f"a model that can be fitted: {describe_terms(claim, str(e))}"
-            result[d] = fill(estimate=None, verdict="not testable", events=0, lacks=lacks)
+            result[d] = fill(estimate=None, verdict="not testable", lacks=lacks)
         store.hold(names[d], result[d])
     return result
 
@@ -362,8 +367,9 @@ def _filled(
     *,
     estimate: Estimate | None,
     verdict: Verdict,
-    events: int,
     lacks: str,
+    customers: int = 0,
+    events: int = 0,
 ) -> Specification:
     if verdict == "contradicted" and asked.why_not_contradicted:
         verdict = "undecided"
@@ -377,6 +383,7 @@ def _filled(
         estimate=estimate,
         verdict=verdict,
         unit=asked.unit,
+        customers=customers,
         events=events,
         lacks=lacks,
     )
@@ -394,6 +401,7 @@ def _lacking(study: Study, asked: AnyReading, lacks: str) -> Specification:
         estimate=None,
         verdict="not testable",
         unit=asked.unit,
+        customers=0,
         events=0,
         lacks=lacks,
     )

@@ -36,6 +36,7 @@ class Specification(Result):
         estimate: the number and its interval; None if not testable.
         verdict: of the interval by itself or, with rivals, by the whole rule.
         unit: what the number is measured in.
+        customers: in the table behind the number.
         events: that count.
         lacks: what the study lacks, if not testable; else empty.
     """
@@ -49,6 +50,7 @@ class Specification(Result):
     estimate: Estimate | None
     verdict: Verdict
     unit: Unit
+    customers: int
     events: int
     lacks: str
 

@@ -25,7 +25,7 @@ def verdict_table(docket: Docket, width: int | None = None) -> str:
     Example:
         >>> import cxresearch as cx
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
-        >>> docket = cx.evaluate(study, ["one-strike"], alone=True, keep=False, verdicts_only=True)
+        >>> docket = cx.evaluate(study, ["bad-moments-drive-away"], alone=True, verdicts_only=True)
         >>> print(verdict_table(docket).splitlines()[1])
         1 claim: 1 undecided
     """

@@ -17,6 +17,8 @@
     contrasts   hazard ratios of a fit              shrinkage           shares of few moments
     parametric  models of lifelines                 extrapolation       time to leaving beyond the data
     accelerated failure times, beside Cox           looks               limits that hold at every look
+    predicted   what a model predicts for a history
+    effect_over_time  by age of the moment, by band of the clock
     balance     comparators weighted to be alike    results             what is returned
 
 Each estimator computes its influence itself: Cox's is `cox.score_residuals` times the covariance.
@@ -29,11 +31,13 @@ from cxresearch.estimators.contrasts import contrast
 from cxresearch.estimators.cox import cox
 from cxresearch.estimators.days_lost import days_lost
 from cxresearch.estimators.discrete import grouped_hazards
+from cxresearch.estimators.effect_over_time import effect_by_age, effect_by_clock
 from cxresearch.estimators.extrapolation import extrapolate
 from cxresearch.estimators.fading import beyond_selection
 from cxresearch.estimators.incidence import incidence
 from cxresearch.estimators.model_comparison import compare_models
 from cxresearch.estimators.parametric import fit_lifelines
+from cxresearch.estimators.predicted import predicted_incidence
 from cxresearch.estimators.proportionality import proportionality
 from cxresearch.estimators.rate_ratios import rate_ratios
 from cxresearch.estimators.rates import rates
@@ -47,10 +51,13 @@ __all__ = [
     "contrast",
     "cox",
     "days_lost",
+    "effect_by_age",
+    "effect_by_clock",
     "extrapolate",
     "fit_lifelines",
     "grouped_hazards",
     "incidence",
+    "predicted_incidence",
     "proportionality",
     "rate_ratios",
     "rates",

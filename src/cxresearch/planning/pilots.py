@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,7 @@ from cxresearch.estimators.results import Estimate
 from cxresearch.study import Study
 from cxresearch.worlds import World, simulate
 
+MOST = 0.75  # of the companies must give a number that the rule is to look at
 Floats = NDArray[np.float64]
 Key = tuple[str, ...]  # a reading; or a reading, a rival explanation and the number of its analysis
 _SAME = ("blackout_days", "lead_days", "grades", "lookback_days")
@@ -119,7 +119,7 @@ def run_pilots(
         progress: called with a line before each.
 
     Returns:
-        Their numbers; None where fewer than half of the companies give the number of the primary reading.
+        Their numbers; None where fewer than half of the companies, or than three, give them.
     """
     pilots = []
     for i, seed in enumerate(seeds, 1):
@@ -132,11 +132,12 @@ def numbers_of(pilots: Sequence[Pilot], claim: Claim, customers: int) -> PilotNu
     """The numbers that most companies give; those of a company that lacks one of them are left out."""
     every = [p.estimates() for p in pilots]
     counted = {key: sum(key in e for e in every) for e in every for key in e}
-    keys = tuple(key for key, n in counted.items() if n > len(pilots) / 2)
+    primary = (claim.primary.id,)
+    keys = tuple(k for k, n in counted.items() if n >= MOST * len(pilots) or k == primary)
     complete = [
         (pilot, e) for pilot, e in zip(pilots, every, strict=True) if all(k in e for k in keys)
     ]
-    if (claim.primary.id,) not in keys or len(complete) < len(pilots) / 2:
+    if primary not in keys or len(complete) < max(3, len(pilots) / 2):
         return None
     scales = tuple(scale_of(complete[0][1][key]) for key in keys)
     values = [
@@ -166,11 +167,4 @@ def take(numbers: PilotNumbers, chosen: NDArray[np.int64]) -> PilotNumbers:
         values=numbers.values[chosen],
         errors=numbers.errors[chosen],
         events=numbers.events[chosen],
-    )
-
-
-def is_finite(numbers: PilotNumbers) -> bool:
-    """Whether all of them can be reckoned with."""
-    return bool(np.isfinite(numbers.values).all() and np.isfinite(numbers.errors).all()) and all(
-        math.isfinite(e) for e in numbers.events
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.context import EvaluationContext
@@ -14,6 +15,7 @@ from cxresearch.claims.decide import Region
 from cxresearch.claims.evaluate import Progress, choose
 from cxresearch.claims.kept_plans import KeptPlan, KeptPlans
 from cxresearch.claims.requirements import missing_requirements, required_columns
+from cxresearch.claims.rivals.explanations import Outcome
 from cxresearch.claims.rivals.outcomes import finite
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore
@@ -22,7 +24,7 @@ from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, NotTestable
 from cxresearch.estimators.intervals import SCALES
 from cxresearch.planning.effects import effect_of
-from cxresearch.planning.pilots import Floats, PilotNumbers, run_pilots, take
+from cxresearch.planning.pilots import Floats, Key, PilotNumbers, run_pilots, take
 from cxresearch.planning.rates import calibrated, rates_of
 from cxresearch.planning.results import Plan, PowerPoint
 from cxresearch.planning.rule import correlations, draw_verdicts, interval_verdicts
@@ -34,7 +36,9 @@ DRAWS, DRAWS_AGAIN, AGAIN = 1_000, 100, 16  # of a point; of it for its limits, 
 PARTS = (0.25, 0.5, 1.0, 2.0)  # of the customers that are needed, on the curve
 FACTORS = (1.0, 4.0, 16.0, 64.0)  # of the study's customers, where not even the most are enough
 SMALLEST, LARGEST = 1_000, 3_000  # customers of a simulated company
-_STEPS = 9  # of the search for the size that is needed: within 1% of its logarithm
+_STEPS = (
+    6  # of the search for the size that is needed, between one that is not enough and twice as many
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +241,12 @@ class _Curve:
             wanted: the probability.
             customers: of the study; from a sixteenth to 64 times as many are looked at.
         """
-        low, high = math.log(max(customers / 16, 50)), math.log(customers * 64)
-        if self.probability(round(math.exp(high))) < wanted:
-            return -1
+        enough = max(customers // 16, 50)
+        while self.probability(enough) < wanted:
+            enough *= 2
+            if enough > 64 * customers:
+                return -1
+        low, high = math.log(enough / 2), math.log(enough)
         for _ in range(_STEPS):
             middle = (low + high) / 2
             if self.probability(round(math.exp(middle))) < wanted:
@@ -260,7 +267,8 @@ def centre_of(numbers: PilotNumbers, claim: Claim, target: float | None) -> Floa
     """Shape (J,): where the numbers lie on their scales in companies without end.
 
     Where the number of the claim is known to be the one that was planted, what the pilots missed it by is taken off the
-    others as well, as far as they go together with it: a few pilots then tell as much as many.
+    others as well, as far as they go together with it: a few pilots then tell as much as many. Negative controls show
+    no difference there, since nothing but defection is planted.
 
     Args:
         numbers: of the pilots.
@@ -268,12 +276,41 @@ def centre_of(numbers: PilotNumbers, claim: Claim, target: float | None) -> Floa
         target: the number that was planted, on its scale; None where the claim's number is not that.
     """
     mean = numbers.values.mean(axis=0)
+    is_control, nulls = controls_of(numbers, claim)
     if target is None:
-        return np.asarray(mean)
+        return np.where(is_control, nulls, mean)
     at = numbers.keys.index((claim.primary.id,))
     errors = np.sqrt((numbers.errors**2).mean(axis=0))
     slopes = correlations(numbers)[at] * errors / errors[at]
-    return np.asarray(mean + slopes * (target - mean[at]))
+    return np.where(is_control, nulls, mean + slopes * (target - mean[at]))
+
+
+def controls_of(numbers: PilotNumbers, claim: Claim) -> tuple[NDArray[np.bool_], Floats]:
+    """Which numbers are negative controls, and where these lie if they show no difference.
+
+    Args:
+        numbers: of the pilots.
+        claim: the claim.
+
+    Returns:
+        Shape (J,) each; the second is 0 where the number is no control.
+    """
+    required = {r.reading for r in claim.primary.requires if r.negative_control}
+    outcomes: dict[Key, Outcome] = {
+        (name, tried.explanation.id, str(i)): outcome
+        for name, (_, rivals) in numbers.model.rivals.items()
+        for tried in rivals
+        for i, outcome in enumerate(tried.outcomes)
+    }
+    is_control = [
+        key[0] in required if len(key) == 1 else outcomes[key].analysis.is_control
+        for key in numbers.keys
+    ]
+    nulls = [
+        SCALES[scale][0](claim.primary.unit.null_value) if control else 0.0
+        for scale, control in zip(numbers.scales, is_control, strict=True)
+    ]
+    return np.array(is_control), np.array(nulls)
 
 
 def _own_number(records: Records, claim: Claim) -> tuple[float, float]:

@@ -96,6 +96,17 @@ def test_other_version_of_the_program():
     assert told(history).endswith("That run was made with cxresearch 0.1.0, this one with 0.2.0.")
 
 
+def test_another_family_is_told():
+    families = ("claim-0,claim-1", "claim-0,claim-1,mine")
+    history = tuple(
+        look(DOCKET, t, run, family=families[run]) for run in (0, 1) for t in DOCKET.values()
+    )
+    assert told(history).endswith(
+        "Verdicts were then judged among 2 claims, now among 3 (new: mine): another family, in which they may turn "
+        "although the data do not."
+    )
+
+
 def test_readings_beside_the_primary_one_do_not_count():
     history = history_of(DOCKET, 3)
     other = tuple(

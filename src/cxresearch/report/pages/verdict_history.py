@@ -10,6 +10,7 @@ from cxresearch.claims.decide import parse_region
 from cxresearch.claims.results import SYMBOLS
 from cxresearch.claims.units import Unit
 from cxresearch.disclosure.counts import rests_on_enough, round_count, round_estimate
+from cxresearch.estimators.intervals import expit, logit, quantile
 from cxresearch.report.pages.text import day, day_of, headline, text, verdict
 from cxresearch.report.runs.ledger import SHOWN, RunRecord
 
@@ -52,8 +53,7 @@ def public_record(record: RunRecord, min_cell: int, region: str = "") -> RunReco
         return record
     if rests_on_enough(
         record.estimate,
-        record.ci_low,
-        record.ci_high,
+        *_limits_of_one_look(record, record.estimate, record.ci_low, record.ci_high),
         is_share=record.unit == Unit.SHARE,
         level=record.level,
         min_cell=min_cell,
@@ -66,12 +66,23 @@ def public_record(record: RunRecord, min_cell: int, region: str = "") -> RunReco
             record.estimate,
             record.ci_low,
             record.ci_high,
-            customers=round_count(record.customers, min_cell),
+            customers=round_count(max(record.customers, record.events), min_cell),
             min_cell=min_cell,
             edges=edges_of(region),
         )
         return replace(record, estimate=value, ci_low=low, ci_high=high)
     return replace(record, estimate=None, ci_low=None, ci_high=None)
+
+
+def _limits_of_one_look(
+    record: RunRecord, value: float, low: float, high: float
+) -> tuple[float, float]:
+    """The limits that tell how many customers stand behind a share: wider ones hold at every look."""
+    is_share = record.unit == Unit.SHARE and 0 < value < 1
+    if record.interval == "fixed" or record.se is None or not is_share:
+        return low, high
+    half = quantile(record.level, 0) * record.se
+    return expit(logit(value) - half), expit(logit(value) + half)
 
 
 def _total(records: Sequence[RunRecord]) -> int:
