@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
+from cxresearch.claims.looks import Look
 from cxresearch.claims.missing_columns import rank_missing_columns
 from cxresearch.claims.phrases import Sentence
 from cxresearch.estimators.excess import excess
@@ -28,8 +29,9 @@ from cxresearch.utils.bundled import copy_sample
 from cxresearch.utils.result import Result, plain
 
 SPACES = (cx, cx.estimators, cx.journey, cx.curves)
-# given by the user, or no numbers of their own: a history is a function, a sentence is text, clusters are codes
-NO_RESULTS = {cx.Study, Records, History, Sentence, Clusters}
+# given by the user, or no numbers of their own: a history is a function, a sentence is text, clusters are codes; a
+# look is what a report has fixed and seen
+NO_RESULTS = {cx.Study, Records, History, Sentence, Clusters, Look}
 
 
 def types_in(hint):
@@ -46,6 +48,7 @@ def returned():
         for space in SPACES
         for name in getattr(space, "__all__", None) or dir(space)
         if inspect.isfunction(getattr(space, name))
+        and name != "what_if"  # gives a widget, where it is installed
     ]
     waiting = {
         t for f in functions for t in types_in(get_type_hints(f, localns=NAMES).get("return"))
@@ -89,18 +92,23 @@ LENGTHS = {
     "ClaimCheck": lambda r: len(r.claims),
     "CoxFit": lambda r: len(r.terms),
     "Curves": lambda r: sum(len(c.times) for c in r.values()),
+    "DaysLost": lambda r: len(r.times),
     "Docket": len,
+    "EffectOverTime": None,
     "Episodes": None,
     "Excess": lambda r: len(r.times),
+    "Extrapolations": len,
     "GapTable": lambda r: r.gaps.height,
     "Gaps": lambda r: len(r.silences),
     "Incidence": lambda r: len(r.times),
     "LoyaltyShift": lambda r: len(r.grades) + len(r.touchpoints) + 1,
     "MatchedTable": lambda r: r.exposed.height,
     "MissingColumns": lambda r: len(r.columns),
+    "MomentCosts": lambda r: 1 + len(r.touchpoints),
     "MomentSummary": lambda r: 4 + len(r.grades) + len(r.bad_moments) + 2 + len(r.by_employee),
     "ObservedVsExpected": lambda r: len(r.levels),
     "PerceptionMap": len,
+    "Plan": lambda r: len(r.points),
     "Proportionality": lambda r: len(r.terms) + len(r.columns) + 1,
     "RateFit": lambda r: len(r.terms),
     "Rates": lambda r: len(r.rate),
@@ -109,12 +117,15 @@ LENGTHS = {
     "Scorecard": lambda r: len(r.rows) * len(r.expectations),
     "Series": lambda r: len(r.x),
     "ServiceLevels": lambda r: len(r.levels),
+    "SpecificationCurve": None,
     "Trial": len,
 }
 ONE_ROW = {
-    "Activity", "AtRiskShare", "Change", "Concentration", "DataWarning", "Estimate", "Exclusion", "Fact",
-    "Fading", "Feature", "Finding", "MissingColumn", "ModelComparison", "OwnGaps", "ReadingResult", "ReferenceValue",
-    "RivalRow", "Score", "Share", "Shift", "Silence", "Touchpoint", "WeakestPoint",
+    "AcceleratedFit", "Activity", "Answer", "AtRiskShare", "Change", "Choice", "Choices", "Concentration",
+    "DataWarning", "Estimate", "Exclusion", "Extrapolation", "Fact", "Fading", "Family", "Feature", "Finding",
+    "MissingColumn", "ModelComparison", "MomentCost", "OwnGaps", "PowerPoint", "ReadingResult",
+    "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Silence", "Specification", "Touchpoint",
+    "WeakestPoint",
 }  # fmt: skip
 
 
@@ -131,6 +142,23 @@ def walk(value, into):
     elif isinstance(value, tuple):
         for v in value:
             walk(v, into)
+
+
+def of_a_company():
+    """Results that are quicker to have of a small company than of the sample study."""
+    world = cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5), hr_household=1.5)
+    study = cx.worlds.simulate(world, 1000, seed=1).study()
+    claim = "bad-moments-drive-away"
+    answers = cx.panel.Answers(study, claim)
+    bad = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True).where(bad=["0", "1+"])
+    return (
+        cx.specification_curve(study, claim, one_at_a_time=True, window_days=[]),
+        cx.estimators.accelerated(bad, ["bad"]),
+        cx.estimators.extrapolate(cx.risk_table(study), ["weibull", "log-normal"], horizon=365),
+        answers.choices,
+        answers.get(answers.choices.own),
+        cx.power(study, "household-contagion", truths=[1.6], companies=4, pilot_customers=1000),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +217,8 @@ def results(tmp_path_factory):
         estimators.beyond_selection(ages, "age"), estimators.worst_share(agents.counts, draws=100),
         estimators.share_at_risk(late, {"complaint": ("none",)}, "age", subset={"age": ("0-90", "91+")}),
         journey.moment_summary(records), journey.perception_map(records), journey.service_levels(records),
-        journey.scorecard(records), journey.loyalty_shift(records),
+        journey.scorecard(records), journey.loyalty_shift(records), journey.moment_costs(records),
+        estimators.effect_by_age(ages, "age"), *of_a_company(),
     )  # fmt: skip
     found = {}
     walk(made, found)

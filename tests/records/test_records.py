@@ -308,7 +308,7 @@ def test_an_audit_can_be_read_by_people_and_programs():
     )
     assert "quarantined: unknown customer" in str(audit)
     assert "rows 2" in str(audit)
-    assert "<caption>Audit</caption>" in audit._repr_html_()
+    assert ">Audit</caption>" in audit._repr_html_()
     table = audit.to_polars()
     assert table.columns == ["table", "what", "count", "total", "day", "note"]
     assert ("interactions", "kept", 1, None, None, "") in table.rows()

@@ -338,7 +338,7 @@ def test_a_level_is_named_where_enough_customers_are_at_risk_in_it_at_once():
         table = cx.risk_table(
             records, strata=["segment"], bad=cx.bad_count(3), observed_from_start=True
         )
-        assert f"<td>{named}</td>" in table.html(10)
+        assert f">{named}</td>" in table.html(10)
 
 
 def test_an_audit_on_a_page_suggests_no_cause_of_the_table():

@@ -196,7 +196,7 @@ RANGES = [
     ({"interactions": {"sheet": "x"}}, "interactions.sheet is about a file: name it as source"),
     (
         {"retention": {"kind": "activity", "gap_days": 9, "encoding": "gbk"}},
-        'retention.encoding belongs to kind = "contract"',
+        "retention.encoding is about a file: name it as source",
     ),
 ]
 
@@ -213,7 +213,7 @@ def test_what_is_out_of_range_or_contradicts_is_refused(raw, said):
     [
         ({}, "needs gap_days"),
         ({"gap_days": 0}, "a number from 1 to 36525, was 0"),
-        ({"gap_days": 30, "source": "x.csv"}, 'retention.source belongs to kind = "contract"'),
+        ({"gap_days": 30, "cause": "why"}, 'retention.cause belongs to kind = "contract"'),
         ({"gap_days": 30, "covariates": ["age"]}, "retention.covariates belongs"),
         ({"gap_days": 30, "observed_until": "last_seen"}, "give a date or an integer day"),
     ],

@@ -113,7 +113,7 @@ def accelerated(
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> fit = cx.estimators.accelerated(table.where(bad=["0", "1+"]), ["bad"])
         >>> round(float(fit.hazard_ratio[0]), 1), round(float(fit.cox.to_polars()["hazard_ratio"][0]), 1)
-        (1.9, 1.9)
+        (1.8, 1.9)
     """
     from lifelines import WeibullAFTFitter
 

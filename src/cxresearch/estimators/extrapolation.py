@@ -188,7 +188,7 @@ def extrapolate(
         >>> study = cx.worlds.simulate(cx.worlds.World(), 1000, seed=1).study()
         >>> result = cx.estimators.extrapolate(cx.risk_table(study), ["weibull", "log-normal"], horizon=365)
         >>> round(result["weibull"].survival, 2), round(result.observed.value, 2)
-        (0.58, 0.6)
+        (0.64, 0.63)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(cause=cause, level=level)

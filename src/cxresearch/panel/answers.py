@@ -74,7 +74,7 @@ class Answers:
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 2000, seed=1).study()
         >>> answers = cx.panel.Answers(study, "bad-moments-drive-away")
         >>> answers.get(answers.choices.own).text
-        '1.58 (1.36 to 1.82)'
+        '1.62 (1.41 to 1.86)'
     """
 
     def __init__(
