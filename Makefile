@@ -32,7 +32,7 @@ report: $(READY)
 	@$(BIN)/cxresearch report reports/sample-study/study.toml --out reports
 	@echo "Open this page in a browser: $(CURDIR)/reports/index.html"
 
-test: export CX_ENGINES := $(or $(CX_ENGINES),polars polars-lazy)
+test: export CX_ENGINES := $(or $(CX_ENGINES),polars)
 test: $(READY)
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m "not slow and not browser and not spark and not postgres" $(SIDE_BY_SIDE) -q
 

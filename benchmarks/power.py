@@ -5,8 +5,9 @@
     python -m benchmarks.power table                   what came out, as Markdown
 
 Companies, effects and seeds are fixed here before anything is predicted. A prediction sees one study of such a company
-and nothing else; of the sizes on its curve, those are taken at which it says nearly one in two and four in five. Replicates are written one by one to
-benchmarks/power.csv and are not done again, so that it can be stopped and started at any time.
+and nothing else; of the sizes on its curve, those are taken at which it says nearly one in two and four in five.
+Replicates are written one by one to benchmarks/power.csv and are not done again, so that it can be stopped and started
+at any time.
 """
 
 from __future__ import annotations

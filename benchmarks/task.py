@@ -19,7 +19,7 @@ import statsmodels.stats.proportion  # noqa: F401 - as above
 
 from cxresearch.claims.evaluate import evaluate
 from cxresearch.explore import audit as audit_of
-from cxresearch.histories import bad_count
+from cxresearch.histories import bad_count, contact_count, contacts_within
 from cxresearch.records.records import read_records
 from cxresearch.risk.episodes import episodes
 from cxresearch.study import read_study
@@ -107,6 +107,26 @@ def catalogue(folder: Path, engine: str) -> object:
     return docket(folder, engine, None)
 
 
+def one_fit(folder: Path, _: str) -> object:
+    """One fit of lifelines on episodes such as most claims of the sample are tried on; making them is not counted."""
+    from lifelines import CoxTimeVaryingFitter  # other tasks are measured without it
+
+    held = {
+        "bad": bad_count(3),
+        "held_contacts": contacts_within(90, (1, 3, 6)),
+        "held_so_far": contact_count((1, 2, 3, 4, 5, 6, 8, 11, 15, 21, 30)),
+    }
+    frame = episodes(read_records(read_study(folder)), held).to_lifelines()
+    fitter = CoxTimeVaryingFitter(penalizer=0.01)  # a level may have no events
+    start, cpu = time.perf_counter(), time.process_time()
+    fitter.fit(frame, id_col="id", start_col="start", stop_col="stop", event_col="event")
+    return {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - cpu,
+        "rows": len(frame),
+    }
+
+
 TASKS: dict[str, Callable[[Path, str], object]] = {
     "scan": scan,
     "scan_csv": scan_csv,
@@ -116,6 +136,7 @@ TASKS: dict[str, Callable[[Path, str], object]] = {
     "episodes": to_episodes,
     "docket": docket,
     "catalogue": catalogue,
+    "one_fit": one_fit,
 }
 
 

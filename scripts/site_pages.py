@@ -31,6 +31,7 @@ MODULES = {
     "cx.estimators": "cxresearch.estimators",
     "cx.curves": "cxresearch.curves",
     "cx.silences": "cxresearch.silences",
+    "cx.panel": "cxresearch.panel",
     "cx.journey": "cxresearch.journey",
     "cx.charts": "cxresearch.charts",
     "cx.worlds": "cxresearch.worlds",

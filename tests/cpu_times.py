@@ -7,12 +7,26 @@ phase, test.
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
+
+# opened once: a test may take away that files can be opened
+LINES = pytest.StashKey[TextIO]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cpu-times", type=Path, help="file to which processor times are added")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if path := config.getoption("--cpu-times"):
+        config.stash[LINES] = path.open("a", encoding="utf-8", buffering=1)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if LINES in config.stash:
+        config.stash[LINES].close()
 
 
 def _spent() -> float:
@@ -23,9 +37,8 @@ def _spent() -> float:
 def _measure(item: pytest.Item, phase: str) -> Iterator[None]:
     begun = _spent()
     result = yield
-    if path := item.config.getoption("--cpu-times"):
-        with path.open("a", encoding="utf-8") as file:
-            file.write(f"{_spent() - begun:.2f} {phase} {item.nodeid}\n")
+    if lines := item.config.stash.get(LINES, None):
+        lines.write(f"{_spent() - begun:.2f} {phase} {item.nodeid}\n")
     return result
 
 

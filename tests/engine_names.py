@@ -1,7 +1,7 @@
 """The engines that a test is tried on, if it is tried on several.
 
-All of them, or those that CX_ENGINES names: `make test` leaves DuckDB, which plans each small query for longer than it
-runs, to `make test-all`. The tests of the engines themselves, of random lives and of dockets always try all.
+All of them, or those that CX_ENGINES names. `make test` tries one, since most faults show on any; `make test-all` tries
+all. The tests of the engines themselves, of random lives and of dockets always try more than one.
 """
 
 import os

@@ -20,9 +20,10 @@ from cxresearch.histories import (
     last_grade,
 )
 from cxresearch.histories.base import DayClock
-from cxresearch.risk.episodes import clock_of, episodes, since, timeline, until
+from cxresearch.risk.episodes import clock_of, episodes, timeline
 from cxresearch.risk.matched import matched_table
 from cxresearch.risk.table import risk_table
+from cxresearch.risk.transitions import since, until
 from tests.pipeline import flows_of, records_of
 from tests.reference import oracle
 from tests.small_studies import (

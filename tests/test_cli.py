@@ -20,8 +20,9 @@ from click.testing import CliRunner
 
 from cxresearch.cli import main
 from cxresearch.worlds import World, simulate
+from tests.engine_names import ENGINES as TRIED
 
-ENGINES = ["polars", "duckdb"]
+ENGINES = [name for name in TRIED if name != "polars-lazy"]
 CLAIM = "three-strikes"
 # with another method for several claims, all that the study can try are tried with each
 STUDY = """
@@ -288,6 +289,7 @@ def test_evaluate_prints_a_table_and_writes_spreadsheets(world, tmp_path):
     assert "nowhere" in one_line(run("evaluate", world, "--xlsx", tmp_path / "nowhere" / "v.xlsx"))
 
 
+@pytest.mark.slow
 def test_evaluate_writes_only_json_to_standard_output(world, tmp_path):
     prints = []
     for engine in ENGINES:
@@ -340,6 +342,7 @@ def test_json_into_a_pipe_that_has_a_name(world, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pipe", "state"]
 
 
+@pytest.mark.slow
 def test_json_to_where_standard_output_goes_is_written_after_the_table(world, tmp_path):
     out = tmp_path / "out.txt"
     with out.open("w", encoding="utf-8") as file:
@@ -357,6 +360,7 @@ def test_json_to_where_standard_output_goes_is_written_after_the_table(world, tm
     keys_of(no_odd_numbers(brace + rest))
 
 
+@pytest.mark.slow
 def test_a_file_is_replaced_as_a_whole(world, tmp_path, monkeypatch):
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "v.json").write_text("before")
@@ -568,6 +572,7 @@ def test_a_claim_without_a_grammar_is_one_clear_line(study):
     one_line(run("evaluate", study))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what", ["random parquet", "random csv", "wrong type", "junk for TOML", "bad query"]
 )
@@ -631,6 +636,7 @@ def test_a_reader_that_goes_away_leaves_no_traceback(world, tmp_path, args):
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LC_ALL", "PYTHONIOENCODING"])
 def test_a_terminal_that_knows_ascii_only(world, name):
     value = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}[name]

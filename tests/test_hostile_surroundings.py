@@ -47,11 +47,13 @@ def test_a_full_disk_under_standard_output(study, args):
     one_line(done, 1, "write", "No space left on device")
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_json(study):
     done = shell(f"cx evaluate {study} --claim three-strikes --json - > {FULL}")
     one_line(done, 1, "cannot write to standard output: No space left on device")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [f"2> {FULL}", "2>&-", "2>&- <&-"])
 def test_where_nothing_can_be_said_the_status_says_it(study, stream):
     assert shell(f"cx audit {study.parent}/nowhere {stream}").returncode == 2
@@ -61,6 +63,7 @@ def test_where_nothing_can_be_said_the_status_says_it(study, stream):
     assert b"Traceback" not in done.stdout
 
 
+@pytest.mark.slow
 def test_no_file_takes_the_number_of_a_closed_stream(study, tmp_path):
     file = tmp_path / "verdicts.json"
     done = shell(f"cx evaluate {study} --claim three-strikes --json {file} >&- 2>&- <&-")
@@ -72,13 +75,13 @@ def test_no_file_takes_the_number_of_a_closed_stream(study, tmp_path):
     ("args", "status"),
     [
         ("audit study.toml", 2),
-        ("audit .", 2),
-        ("init a.csv", 2),
+        pytest.param("audit .", 2, marks=pytest.mark.slow),
+        pytest.param("init a.csv", 2, marks=pytest.mark.slow),
         ("sample x", 2),
         ("report study.toml", 2),
         ("report {} --out {}/../out --state here", 2),
         ("report {}", 1),
-        ("evaluate {} --json x.json", 1),
+        pytest.param("evaluate {} --json x.json", 1, marks=pytest.mark.slow),
     ],
 )
 def test_a_working_folder_that_is_gone(study, tmp_path, args, status):
@@ -94,6 +97,7 @@ def not_text(folder):
     return os.fsencode((folder / "study").rename(folder / NOT_TEXT))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", ["audit {}", "evaluate {}", "claims {}", "report {} --out {}/out"])
 def test_a_folder_whose_name_is_no_text(tmp_path, args):
     place = not_text(tmp_path)
@@ -102,6 +106,7 @@ def test_a_folder_whose_name_is_no_text(tmp_path, args):
     one_line(done, 2, "st\\udcff", "is not UTF-8: rename the file or folder")
 
 
+@pytest.mark.slow
 def test_a_state_folder_an_output_folder_and_a_table_whose_names_are_no_text(study, tmp_path):
     place = {b"PLACE": not_text(tmp_path)}
     for args in (f'audit {study} --state "$PLACE"', f'report {study} --out "$PLACE"'):
@@ -116,6 +121,7 @@ LONG = "9" * 4400
 MANY = "9" * 400  # more than a double holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -132,6 +138,7 @@ def test_a_number_of_thousands_of_digits(tmp_path, old, new, words):
     one_line(shell(f"cx audit {own}"), 2, words)
 
 
+@pytest.mark.slow
 def test_an_error_about_a_long_value_can_be_read(tmp_path):
     own = study_of(tmp_path / "own")
     own.write_text(own.read_text().replace("log.csv", "x" * 9000))
@@ -140,6 +147,7 @@ def test_an_error_about_a_long_value_can_be_read(tmp_path):
     assert len(done.stderr) < 1100
 
 
+@pytest.mark.slow
 def test_a_cell_of_thousands_of_digits_is_a_row_that_is_counted(tmp_path):
     own = study_of(tmp_path / "own")
     lines = (own.parent / "log.csv").read_text().splitlines()
@@ -161,6 +169,7 @@ def test_python_without_docstrings_is_refused_before_the_work(study, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_python_without_assertions_gives_the_same_verdicts(study):
     said = [
         shell(
@@ -172,6 +181,7 @@ def test_python_without_assertions_gives_the_same_verdicts(study):
     assert said[0] == said[1] != b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])
 def test_a_table_that_is_cut_while_it_is_read(study, tmp_path, engine):
     """The file is cut after its head was read, and before its rows are."""
@@ -196,6 +206,7 @@ def test_a_table_that_is_cut_while_it_is_read(study, tmp_path, engine):
     assert done.returncode in (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["a file", "no right to write"])
 def test_verdicts_are_written_though_the_quarantine_cannot_be(tmp_path, broken):
     own = study_of(tmp_path / "own")
@@ -222,6 +233,7 @@ def test_verdicts_are_written_though_the_quarantine_cannot_be(tmp_path, broken):
 STEERS = "\x1b]0;x\x07\x9b31m\u202e"  # sets a title, a colour and the direction of writing
 
 
+@pytest.mark.slow
 def test_no_column_name_steers_a_terminal(tmp_path):
     own = study_of(tmp_path / "own")
     log = own.parent / "log.csv"

@@ -19,6 +19,7 @@ def test_a_spoilt_study_gives_an_answer_or_one_of_our_errors(part):
     assert {"answered", "StudyError", "DataError"} <= {o.result for o in outcomes}
 
 
+@pytest.mark.slow
 def test_a_few_in_a_process_of_their_own():
     outcomes = list(in_processes(range(6), jobs=1))
     assert [o.number for o in outcomes] == list(range(6))

@@ -57,6 +57,7 @@ def apart_from_groups(table: RiskTable) -> dict[tuple[object, ...], tuple[int, .
     return {row[: 1 + len(names)]: row[1 + len(names) :] for row in rows}
 
 
+@pytest.mark.slow
 @given(study=contract_studies(), cut=st.integers(1, 99))
 def test_tables_of_disjoint_clusters_add_up(study, cut):
     contacts, customers, settings = study
@@ -94,6 +95,7 @@ def test_order_of_rows_does_not_matter(study, seed):
     assert table_of(shuffled, others, settings) == table_of(*study)
 
 
+@pytest.mark.slow
 @given(study=contract_studies())
 def test_moments_on_the_exit_day_have_no_effect(study):
     contacts, customers, settings = study

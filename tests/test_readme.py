@@ -19,13 +19,23 @@ BLOCKS = re.findall(
 
 @pytest.mark.slow
 def test_python_example(monkeypatch, capsys):
-    (code,) = [text for kind, text in BLOCKS if kind == "python"]
+    code, _ = [text for kind, text in BLOCKS if kind == "python"]
     monkeypatch.chdir(ROOT)
     exec(compile(code, "README.md", "exec"), {})
     shown = capsys.readouterr().out
     assert "interactions  read" in shown
     assert "After a bad moment customers left at" in shown
     assert "hazard_ratio" in shown
+
+
+@pytest.mark.slow
+def test_frames_of_pandas_give_a_first_verdict_in_five_lines(monkeypatch, capsys):
+    _, code = [text for kind, text in BLOCKS if kind == "python"]
+    assert "pandas" in code
+    assert len([line for line in code.splitlines() if line.strip()]) <= 5
+    monkeypatch.chdir(ROOT)
+    exec(compile(code, "README.md", "exec"), {})
+    assert "After a bad moment customers left at" in capsys.readouterr().out
 
 
 def test_study_file_is_accepted_and_names_its_missing_file(tmp_path):

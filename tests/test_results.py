@@ -205,6 +205,7 @@ def test_every_result_has_a_shape_here_and_is_made():
     assert set(NAMES) == set(LENGTHS) | ONE_ROW
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
 def test_a_result_is_a_table(results, kind):
     result = results[kind]
@@ -215,6 +216,7 @@ def test_a_result_is_a_table(results, kind):
     assert not any(isinstance(t, pl.Object | pl.Null) for t in table.dtypes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
 def test_pandas_holds_the_same(results, kind):
     table, other = results[kind].to_polars(), results[kind].to_pandas()
@@ -232,6 +234,7 @@ def same(ours, theirs):
     return ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda k: k.__name__)
 def test_a_result_is_json(results, kind):
     as_dict = results[kind].to_dict()

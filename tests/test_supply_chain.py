@@ -40,6 +40,7 @@ def wheels(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_the_build_writes_a_bill_of_materials(wheels):
     with zipfile.ZipFile(wheels[0]) as packed:
         (name,) = [n for n in packed.namelist() if n.endswith(".cdx.json")]
@@ -58,6 +59,7 @@ def test_the_build_writes_a_bill_of_materials(wheels):
     assert not (ROOT / "build" / "cxresearch.cdx.json").exists()
 
 
+@pytest.mark.slow
 def test_equal_trees_give_equal_wheels(wheels):
     first, second = (path.read_bytes() for path in wheels)
     assert first == second

@@ -70,6 +70,7 @@ class Shop:
         days: length of the log.
         customers: how many there are, unless asked otherwise.
         gap_days: what the study takes for a lapse.
+        horizon_days: of incidences.
         moments: keys for the section ``[moments]`` of the study file, written where asked for.
         is_beyond_reach: whether nothing in the data can tell what happens from effects of moments.
     """
@@ -104,6 +105,7 @@ class Shop:
     days: int = 1095
     customers: int = 3000
     gap_days: int = 180
+    horizon_days: int = 365
     moments: dict[str, str | int | list[int]] = field(default_factory=dict)
     is_beyond_reach: bool = False
 
@@ -322,6 +324,7 @@ def write_shop(
             first=FIRST_DAY,
             last=FIRST_DAY + timedelta(days=s.shop.days - 1),
             gap=s.shop.gap_days,
+            horizon=s.shop.horizon_days,
             moments="".join(f"{k} = {toml_value(v)}\n" for k, v in keys.items()),
         ),
         encoding="utf-8",
@@ -335,6 +338,7 @@ STUDY = """\
 [study]
 id = "{name}"
 name = "{name} (synthetic)"
+horizon_days = {horizon}
 
 [interactions]
 source = "interactions.parquet"
@@ -348,8 +352,14 @@ kind = "activity"
 gap_days = {gap}
 """
 
-# so quick that a silence of 60 days is an end, and that a year after the first bad contact all is settled
-THREE: dict[str, Any] = {"pace": 8.0, "pace_spread": 0.3, "gap_days": 60, "customers": 6000}
+# so quick that a silence of 60 days is an end, and that eight months after the first bad contact all is settled
+THREE: dict[str, Any] = {
+    "pace": 8.0,
+    "pace_spread": 0.3,
+    "gap_days": 60,
+    "horizon_days": 240,
+    "customers": 6000,
+}
 
 SHOPS: dict[str, Shop] = {
     "shop-null": Shop(about="Grades do nothing, and nothing else happens."),

@@ -403,6 +403,12 @@ def evaluate(
     is_flag=True,
     help="Write each page as a PDF, too; needs Chromium, Chrome or Edge.",
 )
+@click.option(
+    "--mail",
+    "as_mail",
+    is_flag=True,
+    help="Write the summary as the body of a mail, too, in HTML and as text.",
+)
 @options.define
 @options.engine
 @options.state
@@ -420,6 +426,7 @@ def report(
     force: bool,
     wait: float,
     as_pdf: bool,
+    as_mail: bool,
     limits: Limits,
 ) -> None:
     """Run the notebooks and write self-contained HTML pages and an index.
@@ -431,9 +438,11 @@ def report(
     A page for which nothing has changed stays. A page that cannot be made again stays too, marked as not up to date,
     and the exit status is 1.
     """
+    from cxresearch.report.runs.build import mail
     from cxresearch.report.runs.pdf import browser, pdf
     from cxresearch.report.runs.plan import from_text
     from cxresearch.report.runs.run import report as run
+    from cxresearch.report.runs.run import state_of
 
     given_parameters = from_text(parameters)
     progress, tell = step_and_log()
@@ -459,6 +468,9 @@ def report(
         if as_pdf:
             progress(f"printing {page.name}")
             say(pdf(page, page.with_suffix(".pdf")))
+    if as_mail:
+        for file in mail(state_of(study, state), out, tell):
+            say(file)
 
 
 @main.command()

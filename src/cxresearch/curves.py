@@ -17,8 +17,9 @@ from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
 from cxresearch.histories.base import DayClock
 from cxresearch.records.records import Records
-from cxresearch.risk.episodes import episodes, since, until
+from cxresearch.risk.episodes import episodes
 from cxresearch.risk.table import RiskTable, risk_table
+from cxresearch.risk.transitions import since, until
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, instance, lookup, optional
 from cxresearch.utils.html_tables import html_table

@@ -9,10 +9,11 @@ from cxresearch.estimators.results import CoxFit
 from cxresearch.histories import History
 from cxresearch.records.audit import Audit
 from cxresearch.records.records import Records, read_records, study_of
-from cxresearch.risk.episodes import Episodes, clock_of, fix_last_levels
+from cxresearch.risk.episodes import Episodes, clock_of
 from cxresearch.risk.episodes import episodes as episodes_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.risk.table import risk_table as count
+from cxresearch.risk.transitions import fix_last_levels
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, flag, instance, names, optional
 

@@ -46,6 +46,7 @@ class Reader:
         self.page.goto(file.as_uri())
         self.figures = self.page.locator("figure.cx-chart")
         if charts:
+            self.unfold()
             self.page.wait_for_function(
                 "() => [...document.querySelectorAll('figure.cx-chart')].every(f => f.dataset.ready || f.dataset.error)"
             )
@@ -55,6 +56,12 @@ class Reader:
 
     def __exit__(self, *_):
         self.context.close()
+
+    def unfold(self):
+        """Open all that is folded away; charts there wait for it."""
+        self.page.evaluate(
+            "document.querySelectorAll('main details').forEach(d => { d.open = true; })"
+        )
 
     def too_wide(self):
         """By how many pixels the page scrolls sideways."""

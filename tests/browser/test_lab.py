@@ -30,25 +30,32 @@ PLAIN = (
     "table = cx.risk_table(cx.read_study('data/sample/study.toml'), bad=cx.bad_count(1), observed_from_start=True)",
     "fit = cx.cox(table, ['bad'])\ncharts.hazard_ratios(fit)",
 )
+FEWEST_CHARTS = {
+    **{"plain": 1, "explore": 5, "claim": 3, "journey": 3, "verdicts": 6},
+    **{"frames": 2, "recipe": 4, "planning": 1},
+}
+TIPS = {  # what the pointer finds in the first chart
+    **{"plain": "hazard ratio", "explore": "moments", "claim": "in these data"},
+    **{"journey": "moments", "verdicts": "in these data", "frames": "in these data"},
+    **{"recipe": "moments", "planning": ""},
+}
 # what a cell has left, as the notebook holds it
 OUTPUTS = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
     .flatMap(cell => cell.outputs || [])"""
 
-MARKS = tuple(tuple(bytes.fromhex(colour[1:])) for colour in (BLUE, ORANGE, GREEN, GREY))
-# the middle of the first mark of a chart that is drawn on a canvas: a spot with its colour all around
-MARK = """(canvas, colours) => {
-    const {width, height} = canvas;
-    const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
-    const scale = width / canvas.clientWidth, reach = Math.round(4 * scale);
-    const is = (x, y, c) => c.every((v, i) => data[4 * (y * width + x) + i] === v);
-    for (let y = reach; y < height - reach; y++)
-        for (let x = reach; x < width - reach; x++)
-            for (const c of colours)
-                if ([[0, 0], [-reach, 0], [reach, 0], [0, -reach], [0, reach]].every(([a, b]) => is(x + a, y + b, c)))
-                    return [x / scale, y / scale];
+# the middle of the first mark of a chart that has one of these colours
+MARK = """(chart, colours) => {
+    const of = e => [getComputedStyle(e).fill, getComputedStyle(e).stroke];
+    const plain = c => { const e = document.createElement("i"); e.style.color = c; return e.style.color; };
+    const wanted = colours.map(plain), marks = ["symbol path", "rect path", "rule line", "area path"];
+    for (const e of marks.flatMap(m => [...chart.querySelectorAll("g.mark-" + m)])) {
+        const {x, y, width, height} = e.getBoundingClientRect();
+        if (wanted.some(c => of(e).includes(c)) && (width || height)) return [x + width / 2, y + height / 2];
+    }
     return null;
 }"""
 
+CHART = ".jp-Notebook .vega-embed svg.marks"
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 READABLE = 4.5  # contrast of text with its ground (WCAG 2, level AA)
 # contrast of each text in an output with what lies under it: alpha, opacity and the theme's colours taken together
@@ -83,6 +90,26 @@ HARD_TO_READ = """least => {
         }
     }
     return [seen, found];
+}"""
+# shapes of charts, strips and the panel that are filled with black and can be seen
+BLACK = """() => [...document.querySelectorAll(".jp-OutputArea-output svg :is(path, rect, circle, polygon)")]
+    .filter(e => {
+        const {fill, fillOpacity, opacity} = getComputedStyle(e), {width, height} = e.getBoundingClientRect();
+        const own = e.closest("svg.marks, [class*=cx-]");
+        return own && fill === "rgb(0, 0, 0)" && fillOpacity > 0 && opacity > 0 && width > 1 && height > 1
+            && e.checkVisibility({opacityProperty: true, visibilityProperty: true});
+    }).map(e => e.outerHTML.slice(0, 120))"""
+# move the slider of bad, and wait until number and verdict have followed
+MOVE_BAD = """async place => {
+    const root = document.querySelector(".cx-what-if"), slider = root.querySelector('[data-definition="bad"]');
+    const began = performance.now();
+    slider.value = place; slider.dispatchEvent(new Event("input", {bubbles: true}));
+    const bad = () => slider.getAttribute("aria-valuetext");
+    const row = () => root.querySelector("tr[aria-current=true] td")?.textContent;
+    const isThere = () => root.dataset.verdict && row() === root.dataset.number;
+    do await new Promise(r => setTimeout(r, 20)); while (!isThere() && performance.now() - began < 60000);
+    const {number, verdict} = root.dataset;
+    return {bad: bad(), number, verdict, seconds: (performance.now() - began) / 1000};
 }"""
 # colours of a picture, as red, green, blue, alpha, and how many pixels have each
 COLOURS = """async source => {
@@ -222,19 +249,17 @@ def ran(request, lab, browser):
 
 def _tooltip(page):
     """The text that the first chart's first mark shows to the pointer."""
-    page.wait_for_function(
-        "() => document.querySelector('.jp-Notebook .vega-embed canvas') !== null"
-    )
-    canvas = page.locator(".jp-Notebook .vega-embed canvas").first
+    page.wait_for_selector(CHART)
+    chart = page.locator(CHART).first
     tooltip = page.locator("#vg-tooltip-element.visible")
     for _ in range(20):  # JupyterLab may still be scrolling to the last cell
-        canvas.evaluate("e => e.scrollIntoView({block: 'center'})")
+        chart.evaluate("e => e.scrollIntoView({block: 'center'})")
         page.wait_for_timeout(500)
-        place, box = canvas.evaluate(MARK, list(MARKS)), canvas.bounding_box()
-        if place is None or box is None:
+        place = chart.evaluate(MARK, [BLUE, ORANGE, GREEN, GREY])
+        if place is None:
             continue
         for nudge in (0, 1):
-            page.mouse.move(box["x"] + place[0] + nudge, box["y"] + place[1])
+            page.mouse.move(place[0] + nudge, place[1])
         page.wait_for_timeout(500)
         if tooltip.count():
             return tooltip.inner_text()
@@ -246,17 +271,11 @@ def test_runs_and_its_charts_live(ran, tmp_path_factory):
     outputs = page.evaluate(OUTPUTS)
     assert [o for o in outputs if o["output_type"] == "error"] == []
     made = sum("application/vnd.vega.v5+json" in o.get("data", {}) for o in outputs)
-    assert made >= {"plain": 1, "explore": 5, "claim": 3, "journey": 3, "verdicts": 6}[name]
+    assert made >= FEWEST_CHARTS[name]
     result = _tooltip(page)
     shots = Path(os.environ.get("CX_SHOTS") or tmp_path_factory.mktemp("shots"))
     page.screenshot(path=shots / f"lab-{name}.png")
-    expected = {
-        "plain": "hazard ratio",
-        "explore": "moments",
-        "claim": "in these data",
-        "verdicts": "in these data",
-    } | {"journey": "moments"}
-    assert expected[name] in result
+    assert TIPS[name] in result
     assert elsewhere == []
 
 
@@ -293,22 +312,51 @@ def themed(request, ran):
 
 
 def test_text_is_readable_in_every_theme(themed):
-    name, page, _ = themed
+    _, page, _ = themed
     seen, hard = page.evaluate(HARD_TO_READ, READABLE)
-    assert (seen == 0) == (name == "plain")  # which shows a chart alone
+    assert seen > 5
     assert hard == []
 
 
-def test_charts_have_a_ground_of_their_own(themed):
-    _, page, _ = themed
-    canvases = page.locator(".jp-Notebook .vega-embed canvas").all()
-    assert canvases
-    for canvas in canvases:
-        corner = canvas.evaluate("e => [...e.getContext('2d').getImageData(0, 0, 1, 1).data]")
-        assert corner == [255, 255, 255, 255]
-        ground, inked = _ink(canvas.evaluate(COLOURS))  # where most of it is shaded, the shade
-        assert sum(ground[:3]) > 600
+def test_charts_take_the_ink_and_the_ground_of_the_theme(themed):
+    _, page, is_light = themed
+    charts = page.locator(CHART).all()
+    assert charts
+    for chart in charts[:6]:
+        chart.scroll_into_view_if_needed()
+        ground, inked = _ink(page.evaluate(COLOURS, b64encode(chart.screenshot()).decode()))
+        assert (sum(ground[:3]) > 600) == is_light  # where most of it is shaded, the shade
         assert 0.005 < inked < 0.3
+
+
+def test_nothing_is_drawn_without_a_style(themed):
+    """A shape that no style reaches is black, which shows in the dark theme."""
+    _, page, is_light = themed
+    assert page.evaluate(BLACK) == [] or is_light
+
+
+def test_definitions_move_the_verdict_within_two_seconds(ran):
+    name, page, elsewhere = ran
+    if name != "claim":
+        assert page.locator(".cx-what-if").count() == 0
+        return
+    page.wait_for_selector('.cx-what-if[data-complete="true"]', timeout=3 * MINUTE)
+    own = page.evaluate(MOVE_BAD, 1)
+    assert own["verdict"] == "supported"
+    moved = page.evaluate(MOVE_BAD, 2)
+    assert (moved["bad"], moved["verdict"]) == ("stars <= 3", "undecided")
+    assert moved["number"] != own["number"]
+    assert moved["seconds"] < 2
+    assert page.evaluate(MOVE_BAD, 1) | {"seconds": 0} == own | {"seconds": 0}
+    rows = page.locator(".cx-what-if tbody tr").all_inner_texts()
+    assert len(rows) == 8  # as the study says, two of bad, two of blackout, three segments
+    page.fill('.cx-what-if [data-definition="condition"]', "star <= 1")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "() => document.querySelector('.cx-what-if .cxw-note').textContent.includes('stars')"
+    )
+    page.click(".cx-what-if button")
+    assert elsewhere == []
 
 
 def test_still_charts_have_readable_text(ran):
@@ -333,7 +381,7 @@ def test_strips_and_pills_have_the_colours_of_the_theme(themed):
         page.locator(".jp-Notebook svg.cx-strip"),
         page.locator(".jp-Notebook .cx-verdict"),
     )
-    if name not in ("claim", "verdicts"):
+    if name not in ("claim", "verdicts", "frames", "recipe", "planning"):
         assert strips.count() == pills.count() == 0
         return
     for strip in strips.all()[:4]:

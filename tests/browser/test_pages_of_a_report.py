@@ -15,7 +15,12 @@ pytestmark = pytest.mark.browser
 
 REAL = ("index", "verdicts", "explore", "journey", "claim-bad-moments-drive-away")
 MADE = ("index", "stale", "hostile-index", "hostile-verdicts")
-LIMIT = 2_500_000  # bytes of the verdicts page
+LIMIT = 2_500_000  # bytes of a page
+SUMMARY, PAGE, SHEETS = (
+    250,
+    2_000,
+    10,
+)  # words of the summary and the verdicts page, sheets of the latter
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +91,7 @@ def test_from_the_index_to_a_claim_and_back(browser, real):
         assert page.url.endswith("claim-bad-moments-drive-away.html")
         page.locator(".cx-back a", has_text="Verdicts").click()
         assert page.url.endswith("verdicts.html#card-bad-moments-drive-away")
-        page.locator("#card-bad-moments-drive-away a", has_text="This claim in depth").click()
+        page.locator("#card-bad-moments-drive-away a", has_text="In depth").click()
         assert page.url.endswith("claim-bad-moments-drive-away.html")
         page.locator(".cx-back a", has_text="All reports").click()
         assert page.url.endswith("index.html")
@@ -138,6 +143,118 @@ def test_verdicts_are_told_apart_without_colours(browser, made, deficiency):
         assert len(pictures) == badges.count() == 3
         signs = reader.page.locator(".cx-group h3 .cx-sign").all_inner_texts()
         assert len(set(signs)) == 3
+
+
+VISIBLE_WORDS = """(root) => {
+    const words = [];
+    const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+        const parent = walk.currentNode.parentElement;
+        if (parent.closest("svg, script, style, nav, .cx-hidden") || !parent.checkVisibility()) continue;
+        words.push(...(walk.currentNode.data.match(/\\S*[\\p{L}\\p{N}]\\S*/gu) || []));
+    }
+    return words.length;
+}"""
+
+
+def words(reader, selector):
+    return reader.page.locator(selector).first.evaluate(VISIBLE_WORDS)
+
+
+def test_a_page_is_read_in_minutes(browser, real):
+    """What is read before anything is unfolded, and the sheets that it takes."""
+    with Reader(browser, real / "index.html", charts=False, viewport=LAPTOP) as reader:
+        summary = reader.page.locator(".cx-summary")
+        assert 100 < words(reader, ".cx-summary") <= SUMMARY
+        box = summary.bounding_box()
+        assert box["y"] + box["height"] <= LAPTOP["height"]
+        assert len(PdfReader(io.BytesIO(reader.page.pdf(format="A4"))).pages) == 1
+    with Reader(browser, real / "verdicts.html", charts=False, viewport=LAPTOP) as reader:
+        assert 1_000 < words(reader, "main") <= PAGE
+        assert len(PdfReader(io.BytesIO(reader.page.pdf(format="A4"))).pages) <= SHEETS
+
+
+CONTRASTS = """() => {
+    const channel = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const rgb = (c) => (c.match(/[\\d.]+/g) || []).map(Number);
+    const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+    const behind = (e) => {
+        for (let n = e; n; n = n.parentElement) {
+            const c = rgb(getComputedStyle(n).backgroundColor);
+            if (c.length === 3 || c[3] > 0.5) return c;
+        }
+        return [255, 255, 255];
+    };
+    const result = [];
+    for (const text of document.querySelectorAll("main svg text")) {
+        if (!text.checkVisibility() || text.closest("[aria-hidden=true]") || !text.textContent.trim()) continue;
+        const style = getComputedStyle(text), front = rgb(style.fill), back = behind(text);
+        const [a, b] = [light(front), light(back)].sort((x, y) => y - x);
+        result.push([(a + 0.05) / (b + 0.05), text.textContent, style.fill]);
+    }
+    return result;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index", "verdicts"])
+def test_text_within_pictures_can_be_read(browser, real, name, scheme):
+    with Reader(browser, real / f"{name}.html", color_scheme=scheme, viewport=LAPTOP) as reader:
+        told = reader.page.evaluate(CONTRASTS)
+        assert len(told) > 10
+        assert [t for t in told if t[0] < 4.5] == []
+
+
+SIDEWAYS = """() => [...document.querySelectorAll("main *")].filter((e) => {
+    if (!e.checkVisibility() || e.closest("svg")) return false;
+    const style = getComputedStyle(e);
+    const cut = e.scrollWidth > e.clientWidth + 1 && style.overflowX !== "visible" && style.display !== "inline";
+    return cut && !e.closest(".cx-hidden, .vega-embed, pre") && !(e.classList.contains("cx-scroll") && e.tabIndex === 0
+        && style.backgroundImage.includes("gradient"));
+}).map((e) => e.className || e.tagName)"""
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+@pytest.mark.parametrize("name", ["index", "verdicts"])
+def test_nothing_is_cut_sideways_without_a_hint(browser, real, name, width):
+    viewport = {"width": width, "height": 900}
+    with Reader(browser, real / f"{name}.html", charts=False, viewport=viewport) as reader:
+        reader.unfold()
+        assert reader.too_wide() == 0
+        assert reader.page.evaluate(SIDEWAYS) == []
+
+
+def test_cards_are_filtered_without_scripts(browser, real):
+    with Reader(
+        browser, real / "verdicts.html", charts=False, java_script_enabled=False, viewport=LAPTOP
+    ) as reader:
+        cards = reader.page.locator(".cx-card:visible")
+        assert cards.count() == 28
+        reader.page.locator("label", has_text="Contradicted").click()
+        some = cards.count()
+        assert 0 < some < 28
+        assert reader.page.locator(".cx-card-contradicted:visible").count() == some
+        reader.page.locator("label", has_text="Problems").click()
+        assert (
+            reader.page.locator(".cx-theme-problems.cx-card-contradicted:visible").count()
+            == cards.count()
+        )
+        assert cards.count() < some
+
+
+def test_a_chart_is_taken_along_as_a_table_and_as_a_picture(browser, real):
+    with Reader(browser, real / "verdicts.html", viewport=LAPTOP) as reader:
+        figure = reader.figures.first
+        with reader.page.expect_download() as taken:
+            figure.locator("button", has_text="CSV").click()
+        assert taken.value.suggested_filename.endswith(".csv")
+        rows = taken.value.path().read_text(encoding="utf-8").splitlines()
+        assert len(rows) > 1
+        assert len({row.count(",") for row in rows[:1]}) == 1
+        with reader.page.expect_download() as taken:
+            figure.locator("button", has_text="PNG").click()
+        assert taken.value.path().read_bytes().startswith(b"\x89PNG")
+        assert reader.complaints == []
 
 
 def test_pdf(real, tmp_path):

@@ -124,10 +124,14 @@ def test_retention_tells_and_draws_one_minus_incidence():
 
 
 @pytest.mark.parametrize("name", ["retention", "competing"])
-def test_curves_are_steps_with_bands_up_to_the_last_time(name):
+def test_curves_have_bands_up_to_the_last_time_and_no_step_that_waits_for_more_customers(name):
     spec = ALL[name]().to_dict()
     marks = [(layer["mark"]["type"], layer["mark"].get("interpolate")) for layer in spec["layer"]]
-    assert marks == [("area", "step-after"), ("line", "step-after"), ("point", None)]
+    assert marks == [("area", "linear"), ("line", "linear"), ("point", None)]
+    params = {p["name"]: p["select"] for layer in spec["layer"] for p in layer.get("params", ())}
+    params |= {p["name"]: p["select"] for p in spec.get("params", ())}
+    assert params["near"]["nearest"]
+    assert {p.get("bind") for p in spec.get("params", ())} >= {"legend"}
     assert all(layer["encoding"]["x"]["scale"]["domain"] == [0, 40] for layer in spec["layer"])
     assert [("tooltip" in layer["encoding"]) for layer in spec["layer"]] == [False, False, True]
 

@@ -197,6 +197,7 @@ def test_errors_are_robust_by_household(docket, life, past):
     assert abs(alone / wanted - 1) > 1e-3
 
 
+@pytest.mark.slow
 def test_nothing_of_the_last_days_is_known_under_a_blackout(company, life):
     claims = ["bad-moments-drive-away", "tell-the-customer", "no-news", "recovery-paradox"]
     result = tried(company, claims, blackout_days=5)
@@ -252,6 +253,7 @@ def test_told_when_it_came_is_not_told_beforehand():
     ]
 
 
+@pytest.mark.slow
 def test_ratio_that_fading_is_held_against(company, past):
     log, people = company.tables()
     study = cx.study_from(STUDY, interactions=log, retention=people)

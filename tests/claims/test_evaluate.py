@@ -51,6 +51,7 @@ def null(shared):
     )
 
 
+@pytest.mark.slow
 def test_harm_is_found_although_the_naive_sign_is_wrong(harm):
     trial = harm["bad-moments-drive-away"]
     assert trial.verdict == "supported"
@@ -78,6 +79,7 @@ def test_the_headline_comes_out_where_bad_moments_do_nothing(null):
     assert excess.low < 0 < excess.high
 
 
+@pytest.mark.slow
 def test_excess_is_found(harm):
     trial = harm["three-strikes"]
     assert trial.association == "supported"
@@ -87,6 +89,7 @@ def test_excess_is_found(harm):
     assert trial.verdict == "contradicted"
 
 
+@pytest.mark.slow
 def test_as_many_leave_without():
     # nearly everybody leaves within the year, bad moment or not: the share alone would support the claim
     world = World(
@@ -116,6 +119,7 @@ def test_same_docket_on_every_engine():
         same_dockets(here, evaluate(make_study(HARM), claims, engine=engine))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
 def test_same_docket_of_two_claims_on_every_engine(two, engine):
     assert "not testable" not in {trial.verdict for trial in two.values()}
@@ -133,6 +137,7 @@ def same_dockets(here, other):
                 assert a.estimate.low == pytest.approx(b.estimate.low, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_documented_json(harm):
     result = json.loads(harm.to_json())
     above = ["study", "fingerprint", "version", "family", "look", "warnings"]
@@ -176,6 +181,7 @@ def test_documented_json(harm):
     assert first["base_rate"]["label"].startswith("comparable customers")
 
 
+@pytest.mark.slow
 def test_family_of_verdicts(harm):
     tried = [t.primary for t in harm.values() if t.primary.p is not None]
     assert len(tried) > 10
@@ -246,6 +252,7 @@ def test_records_are_read_once_and_used_often(two):
     assert evaluate(records, TWO).to_json() == two.to_json()
 
 
+@pytest.mark.slow
 def test_a_claim_does_not_depend_on_its_company():
     mine = entry(
         histories={"mine": {"use": "bad_count", "cap": 1}},
@@ -352,6 +359,7 @@ def test_wrong_readings_name_the_field(field, value, message):
         parse_claim(raw)
 
 
+@pytest.mark.slow
 def test_levels_held_equal_in_which_nobody_left_are_left_out():
     """The ratio is that of the limit in which their hazard is nothing; Firth's penalty would move it."""
     edges = [1, 5, 30, 60, 90, 120]

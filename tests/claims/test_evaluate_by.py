@@ -79,6 +79,7 @@ def test_every_engine_restricts_to_the_same_customers(engine, made):
     assert tables[0].customers < dict(records[0].audit.kept)["retention"]
 
 
+@pytest.mark.slow
 def test_tables_of_a_segment_are_not_kept_as_those_of_all(made, tmp_path):
     made.interactions.write_parquet(tmp_path / "log.parquet")
     made.customers.write_parquet(tmp_path / "who.parquet")
@@ -97,6 +98,7 @@ def test_tables_of_a_segment_are_not_kept_as_those_of_all(made, tmp_path):
     assert first.customers < everyone.customers
 
 
+@pytest.mark.slow
 def test_on_the_command_line(made, tmp_path):
     made.write(tmp_path, name="a world", truth={})
     study, claim = str(tmp_path), ("--claim", CLAIMS[0])
@@ -118,6 +120,7 @@ def test_on_the_command_line(made, tmp_path):
     assert "there are: segment" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_all_claims_in_all_segments_are_allowed_for(result):
     n = len(result.family.claims)
     assert result.comparisons == n * len(result) > len(CLAIMS) * len(result) >= 4
@@ -130,6 +133,7 @@ def test_all_claims_in_all_segments_are_allowed_for(result):
     assert said in result.note
 
 
+@pytest.mark.slow
 def test_a_small_segment_is_not_named(result):
     assert "tiny" not in result
     assert result.too_small == 1
@@ -138,6 +142,7 @@ def test_a_small_segment_is_not_named(result):
     assert "Not shown: 1 segment of fewer than 10 customers." in result.note
 
 
+@pytest.mark.slow
 def test_it_is_a_table_with_a_column_for_each_segment(result):
     lines = str(result).splitlines()
     head = next(line for line in lines if line.startswith("claim "))

@@ -88,6 +88,7 @@ def test_each_period_is_a_docket_and_differences_are_of_their_numbers(records):
     assert "× " in str(result)
 
 
+@pytest.mark.slow
 def test_a_planted_change_is_found():
     """Bad moments do nothing in the first half, and in the second they drive customers away."""
     quiet = simulate(World(), 3_000, seed=8).study()
@@ -145,6 +146,7 @@ def test_a_log_of_dates_wants_a_date(records, since):
         evaluate_change(records, since, CLAIMS)
 
 
+@pytest.mark.slow
 def test_on_the_command_line(tmp_path):
     made = simulate(World(), 400, seed=3)
     made.write(tmp_path, name="a world", truth={})

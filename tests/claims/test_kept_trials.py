@@ -97,6 +97,7 @@ def own(**keys):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_another_entry_and_other_readings_are_another_trial(folder, first, tried):
     study = cx.read_study(folder)
     cx.evaluate(study, ["three-strikes"], alone=True, verdicts_only=True)
@@ -110,6 +111,7 @@ def test_another_entry_and_other_readings_are_another_trial(folder, first, tried
     assert len(set(numbers)) == 1
 
 
+@pytest.mark.slow
 def test_other_data_are_another_trial(folder, first, tried, tmp_path):
     other = write_company(tmp_path, seed=2)
     state = cx.read_study(folder).state

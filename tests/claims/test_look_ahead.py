@@ -35,6 +35,7 @@ def test_a_final_flag_seems_to_save_customers(company):
     assert cx.contrast(cx.cox(table, ["flag"]), {"flag[yes]": 1}).value < 0.07
 
 
+@pytest.mark.slow
 def test_the_state_in_time_does_nothing(company):
     trial = cx.evaluate(company.study(), ["resolution-decides"], alone=True)["resolution-decides"]
     assert trial.verdict_alone in ("undecided", "contradicted")

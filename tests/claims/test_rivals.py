@@ -606,6 +606,7 @@ def opened(trial):
     return {r.id for r in trial.rivals if r.status == "keeps it open"}
 
 
+@pytest.mark.slow
 def test_calls_of_customers_who_have_decided_are_not_blamed(quiet):
     """Who defects has a bad moment 1 to 14 days before; that and leaving go together, and mean nothing."""
     leaving = quiet.customers.filter(pl.col("reason") == "switched")
@@ -628,6 +629,7 @@ def test_calls_of_customers_who_have_decided_are_not_blamed(quiet):
     assert all(r.estimate.low < 1.1 for r in leads)
 
 
+@pytest.mark.slow
 def test_a_short_effect_is_open_until_the_study_declares_its_lead():
     made = simulate(World(recent_ratio=4.0), 3_000, 3)
     trial = evaluated(made.interactions, made.customers)
@@ -639,6 +641,7 @@ def test_a_short_effect_is_open_until_the_study_declares_its_lead():
     assert len(firm.declared) == 2
 
 
+@pytest.mark.slow
 def test_harsh_graders_who_leave_sooner_are_not_blamed_on_moments():
     """Two companies in one: in one, grades are worse and customers leave sooner, whatever happens."""
     harsh, mild = (
@@ -661,6 +664,7 @@ def named(frame, prefix):
     return frame.with_columns((pl.lit(prefix) + pl.col(c)).alias(c) for c in keys)
 
 
+@pytest.mark.slow
 def test_what_ends_relations_of_every_kind_shows_in_other_exits():
     """Two companies in one: where moments are worse, customers leave sooner for whatever cause."""
     worse, better = (

@@ -136,6 +136,7 @@ def test_an_effect_that_customers_own_gaps_tell_as_well_is_supported():
     assert own.estimate.level == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_slow_buyers_who_find_more_bad_are_not_taken_for_customers_driven_away():
     trial = tried(shop(1.0, 1.0, seed=5))
     assert trial.verdict_alone != "supported"
@@ -204,3 +205,44 @@ def test_customers_who_come_back_are_compared_within_first_and_later_relations()
     assert estimate.value == pytest.approx(1, abs=0.12)
     pooled = grouped_hazards(cx.risk_table(records, bad=cx.bad_count(1)), ["bad"])
     assert pooled.coef[0] > 0.15
+
+
+def shop_with_returns(customers: int) -> pl.DataFrame:
+    """Purchases of which each bad one brings three contacts about a return; a first bad one doubles the hazard."""
+    random = np.random.default_rng(12)
+    rows = []
+    for c in range(customers):
+        day, had_bad = float(random.integers(0, DAYS - 200)), False
+        while day < DAYS:
+            bad = random.random() < 0.25
+            had_bad |= bad
+            rows.append((c, int(day), "bad" if bad else "good", "order"))
+            for _ in range(3 * bad):
+                day += 1 + random.integers(0, 3)
+                rows.append((c, int(day), "neutral", "return"))
+            if random.random() < (0.16 if had_bad else 0.08):
+                break
+            day += 1 + random.gamma(2, 8)
+    return pl.DataFrame(rows, schema=["customer", "at", "grade", "type"], orient="row")
+
+
+def test_contacts_that_bad_ones_bring_about_keep_verdicts_open_until_purchases_are_named():
+    settings = {
+        "interactions": {"log_from": 0, "log_until": DAYS},
+        "moments": {"lead_days": []},
+        "retention": {"kind": "activity", "gap_days": 90},
+    }
+    study = cx.study_from(settings, interactions=shop_with_returns(1500))
+    records = read_records(study)
+    assert "bad_brings_contacts" in [w.code for w in records.audit.warnings]
+    trial = cx.evaluate(records, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+    trial = trial["bad-moments-drive-away"]
+    assert trial.primary.estimate.high < 1
+    assert trial.primary.verdict == "undecided"
+    pace = next(r for r in trial.rivals if r.id == "pace")
+    assert pace.status == "keeps it open"
+    assert "which contacts are purchases" in pace.reason
+    named = read_records(study.replace(active="type = 'order'"))
+    assert not named.lapse.brings_contacts
+    trial = cx.evaluate(named, ["bad-moments-drive-away"], keep=False, verdicts_only=True)
+    assert trial["bad-moments-drive-away"].primary.estimate.low > 1.3

@@ -140,6 +140,7 @@ def test_an_error_belongs_to_its_own_table(records):
     assert isinstance(result[good.key], RiskTable)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [5_000, pytest.param(500, marks=pytest.mark.slow)])
 def test_verdicts_do_not_depend_on_the_parts(records, monkeypatch, part):
     claims = ["three-strikes", "bad-moments-drive-away"]

@@ -3,10 +3,13 @@
 import json
 import re
 
+import pytest
+
 import cxresearch as cx
 from cxresearch.worlds import World, simulate
 
 
+@pytest.mark.slow
 def test_no_docket_holds_the_name_of_a_history():
     made = simulate(World(days=500, entry_days=250, hr_bad=(1, 1.5, 2, 3)), 1500, seed=2)
     docket = cx.evaluate(made.study(), keep=False)

@@ -188,3 +188,89 @@ def test_columns_are_carried_forward_side_by_side(name, rows):
         return along.merge({c: part.filter(~nw.col(c).is_null()) for c, part in parts.items()})
 
     assert ticks(listed, name, merged) == wanted
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@given(rows=MANY)
+def test_a_walk_runs_along_the_ticks_of_all_frames(name, rows):
+    """Sums, last and least values of what several frames have, each tick once."""
+    wanted = []
+    for who, own in itertools.groupby(sorted(rows, key=lambda r: r[0]), key=lambda r: r[0]):
+        so_far: list[list[int]] = [[], [], []]
+        last = None
+        by_day = sorted(own, key=lambda r: r[1])
+        for day, together in itertools.groupby(by_day, key=lambda r: r[1]):
+            there = [[v for v in c if v is not None] for c in list(zip(*together, strict=True))[2:]]
+            so_far = [[*values, *new] for values, new in zip(so_far, there, strict=True)]
+            last = max(there[1], default=last)
+            wanted.append((who, day, sum(so_far[0]), last, min(so_far[2], default=None)))
+
+    def walked_along(along, x):
+        frames = [x.select("customer", "day", c) for c in ("a", "b", "c")]
+        return along.walk(frames, {"a": "sum", "b": "last", "c": "min"})
+
+    assert ticks(rows, name, walked_along) == wanted
+
+
+STATES = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 6), st.integers(0, 2)),
+    min_size=1,
+    max_size=25,
+    unique_by=lambda row: row[:2],
+)
+
+
+def framed(rows, columns, at):
+    data = pl.DataFrame(rows, dict.fromkeys(columns, pl.Int64), orient="row")
+    return at.keep(at.rows(at.frame(data))).select(*columns)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@given(rows=STATES)
+def test_rows_at_which_a_state_changes(name, rows):
+    wanted = []
+    for _, own in itertools.groupby(sorted(rows), key=lambda r: r[0]):
+        before = None
+        for row in own:
+            wanted += [row] if row[2] != before else []
+            before = row[2]
+    at = engine(name)
+    frame = framed(rows, ("customer", "tick", "level"), at)
+    along = at.along("tick")
+    changed = along.changes(along.prepare(frame), "level")
+    assert sorted(at.collect(changed.select("customer", "tick", "level")).rows()) == wanted
+    members = at.collect(along.members(frame.drop("level"))).rows()
+    assert sorted(members) == sorted({(r[0],) for r in rows})
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@given(
+    rows=STATES,
+    people=st.dictionaries(
+        st.integers(0, 4), st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 2))
+    ),
+)
+def test_states_hold_between_a_customers_bounds(name, rows, people):
+    """From each tick to the next, within (first, end]; what happens at the end is said in the row that ends there."""
+    wanted = []
+    for who, own in itertools.groupby(sorted(rows), key=lambda r: r[0]):
+        if who not in people:
+            continue
+        first, length, event = people[who]
+        end, states = first + length, list(own)
+        for i, (_, tick, level) in enumerate(states):
+            stop = min(states[i + 1][1] if i + 1 < len(states) else end, end)
+            if tick > end or (tick < first and stop <= first):
+                continue
+            start = max(tick, first)
+            here = event if stop == end and start < end else -1
+            wanted.append((who, start - 1, stop - 1, here, level, 10 * who))
+    at = engine(name)
+    frame = framed(rows, ("customer", "tick", "level"), at)
+    bounds = [(who, a, a + n, 1, event, 10 * who) for who, (a, n, event) in people.items()]
+    columns = ("customer", "cx_first", "cx_end", "cx_origin", "event", "group")
+    who = framed(bounds, columns, at)
+    along = at.along("tick")
+    result = along.spans(along.prepare(frame), who)
+    names = ("customer", "start", "stop", "event", "level", "group")
+    assert sorted(at.collect(result.select(*names)).rows()) == sorted(wanted)

@@ -31,6 +31,7 @@ def curve_of(lives):
     return cx.incidence(table, min_at_risk=1, errors="model")
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 150), st.booleans()), min_size=20, max_size=80),

@@ -273,6 +273,7 @@ def test_influences_are_near_fits_without_a_household(terms, ties, strata):
     np.testing.assert_allclose(fit.se, jackknife_error(refits), rtol=0.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strata", [(), ("half",)])
 def test_influences_beside_a_penalty_take_the_information_without_it(strata):
     table = few("rare")
@@ -475,3 +476,35 @@ def test_held_levels_that_drift_apart_are_bounded():
         apart.coef[0], rel=0.01
     )  # who leaves is compared within a month alone
     assert fit.se[0] == pytest.approx(apart.se[0], rel=0.01)
+
+
+@pytest.mark.parametrize("seed", range(3, 7))
+def test_errors_do_not_depend_on_the_reference_of_a_term_that_is_only_held(seed):
+    """One level runs off; which of its term has no column is a matter of names."""
+    rng = np.random.default_rng(seed)
+    n, month = 400, rng.integers(0, 6, 400)
+    stop = 1 + rng.geometric(0.03 + 0.01 * month)
+    rows = pl.DataFrame(
+        {
+            "id": np.arange(n),
+            "start": 0,
+            "stop": np.where(stop == 5, 6, stop),
+            "x": rng.integers(0, 2, n),
+            "month": np.array(list("bcdefg"))[month],
+            "event": 1,
+        }
+    )
+
+    def fitted(
+        odd,
+    ):  # where anybody of this level is at risk, everybody of it leaves at once, and nobody else does
+        same = {"start": [4, 4], "stop": [5, 5], "x": [0, 1], "month": [odd, odd], "event": [1, 1]}
+        others = pl.DataFrame({"id": [n, n + 1], **same}).cast(dict(rows.schema))
+        return cox(
+            from_rows(pl.concat([rows, others]), ["x", "month"]), ["x", "month"], held=["month"]
+        )
+
+    first, last = fitted("a"), fitted("z")
+    assert max(np.abs(first.coef)) > 15
+    assert first.coef[0] == pytest.approx(last.coef[0], abs=1e-8)
+    assert first.se[0] == pytest.approx(last.se[0], rel=1e-7)

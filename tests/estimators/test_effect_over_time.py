@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import numpy as np
 import pytest
 from lifelines import CoxTimeVaryingFitter
@@ -85,7 +87,7 @@ def test_tables_and_pictures_say_the_same(fresh):
     spec = charts.effect_over_time(effect).to_dict()
     assert effect.sentence in spec["description"]
     assert f"0-30: {effect.ratios[0].value:.2f}" in spec["description"]
-    assert effect.sentence in effect._repr_html_()
+    assert escape(effect.sentence) in effect._repr_html_()
 
 
 def test_what_cannot_be_compared_is_refused(fresh):

@@ -172,6 +172,7 @@ def test_curves(causes):
     close(curve_influence(original, causes, 0, points), derivatives(original, value))
 
 
+@pytest.mark.slow
 def test_an_incidence_and_a_ratio_of_incidences():
     original = table()
     original = total(
@@ -299,6 +300,7 @@ def test_excess(terms, lead):
     assert result.groups.tolist() == list(range(50))
 
 
+@pytest.mark.slow
 def test_fading():
     rng = np.random.default_rng(8)
     rows = []

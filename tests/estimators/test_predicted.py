@@ -32,8 +32,10 @@ def rows(study):
 
 
 def test_of_fixed_covariates_it_is_what_lifelines_predicts(study):
-    table = cx.risk_table(study, strata=["segment"], bad=cx.bad_count(1)).only("segment")
-    who = cx.episodes(study, strata=["segment"], bad=cx.bad_count(1)).to_lifelines()
+    # from their start: lifelines takes who came late for at risk before, in its baseline
+    how = {"strata": ["segment"], "bad": cx.bad_count(1), "observed_from_start": True}
+    table = cx.risk_table(study, **how).only("segment")
+    who = cx.episodes(study, **how).to_lifelines()
     levels = [c for c in who.columns if c.startswith("segment[")]
     people = who.groupby("id").agg(
         **{c: (c, "first") for c in levels},

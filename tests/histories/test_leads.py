@@ -1,5 +1,7 @@
 """Leads, blackouts, look-backs, the calendar and shares, against plain loops that share nothing with the package."""
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,7 +92,8 @@ def compare_contacts(rows, people, engine, lead, lag, own_lag=None):
 
 
 # lead, blackout, and the blackout of the history itself, where it has one
-CASES = [(0, 25, None), (1, 0, None), (9, 3, None), (14, 30, 0), (5, 0, 4)]
+REST = [(0, 25, None), (1, 0, None), (14, 30, 0)]
+CASES = [(9, 3, None), (5, 0, 4), *(pytest.param(*c, marks=pytest.mark.slow) for c in REST)]
 
 
 @pytest.mark.parametrize(("lead", "lag", "own_lag"), CASES)
@@ -104,6 +107,7 @@ def test_lead_of_contacts(lead, lag, own_lag):
     compare_contacts(rows, people, "polars", lead, lag, own_lag)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", LAZY)
 def test_lead_on_lazy_engines(engine):
     compare_days(*lives.lives(81, customers=40), engine, 9, 12, 2)
@@ -122,7 +126,7 @@ def test_any_lead_and_blackout(seed, lead, lag, own_lag):
     compare_contacts(*lives.lives(seed, contacts_alone=True), "polars", lead, lag, own_lag)
 
 
-@pytest.mark.parametrize(("lead", "lag"), [(8, 0), (17, 3)])
+@pytest.mark.parametrize(("lead", "lag"), [pytest.param(8, 0, marks=pytest.mark.slow), (17, 3)])
 def test_a_lead_is_the_same_history_of_so_many_days_earlier(lead, lag):
     """Of every history there is, from the day on which the earlier day is one at risk."""
     rows, people = lives.lives(90 + lead, customers=60)
@@ -211,17 +215,26 @@ def test_shares_of_many_moments(engine):
 
 
 @pytest.mark.parametrize("engine", EVERY)
-@pytest.mark.parametrize("lag", [0, 4])
+@pytest.mark.parametrize("lag", [4, pytest.param(0, marks=pytest.mark.slow)])
 def test_look_back(engine, lag):
     """Counts are those of a window, what is of a window stays, and nobody is unknown."""
-    rows, people = lives.lives(101 + lag, customers=60)
+    rows, people, every = looking_back(lag)
     ours = {name: within_lookback(h, 15) for name, (h, _) in WINDOWS.items()}
-    theirs = {name: (None, windowed(name, 15)) for name in WINDOWS}
     result = lives.by_day(rows, people, engine, ours, lag)
-    for name, (_, reference) in theirs.items():
-        wanted = written_out.by_day(reference, rows, people, lag)
+    for name, wanted in every.items():
         assert not differences(result[name], wanted), name
         assert "unknown" not in wanted.values()
+
+
+@cache
+def looking_back(lag):
+    """Lives, and what each history that looks back says of them: written out once for all engines."""
+    rows, people = lives.lives(101 + lag, customers=60)
+    return (
+        rows,
+        people,
+        {n: written_out.by_day(windowed(n, 15), rows, people, lag) for n in WINDOWS},
+    )
 
 
 def windowed(name, days):
@@ -229,6 +242,7 @@ def windowed(name, days):
     return written_out.looking_back(WINDOWS[name][1], days)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [0, 4])
 def test_look_back_at_a_lead(lag):
     rows, people = lives.lives(111 + lag, customers=60)

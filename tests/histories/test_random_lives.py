@@ -131,6 +131,7 @@ def test_day_by_day(lag, seed):
     agree_by_day(*lives.lives(seed), "polars", lag)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", LAZY)
 @pytest.mark.parametrize("lag", [0, 3])
 def test_day_by_day_on_lazy_engines(engine, lag):
@@ -149,6 +150,7 @@ def test_contact_by_contact(seed):
     agree_by_contact(*lives.lives(seed, contacts_alone=True), "polars")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", LAZY)
 def test_contact_by_contact_on_lazy_engines(engine):
     agree_by_contact(*lives.lives(12, contacts_alone=True, customers=60), engine)

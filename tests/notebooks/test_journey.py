@@ -41,6 +41,7 @@ def test_sections_say_what_the_study_lacks(tmp_path, monkeypatch):
     assert loyalty.everywhere.change.low < 0 < loyalty.everywhere.change.high
 
 
+@pytest.mark.slow
 def test_contacts_alone(company, monkeypatch):
     own = (company / "study.toml").read_text()
     head = own[: own.index("[retention]")]

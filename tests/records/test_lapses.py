@@ -3,18 +3,22 @@
 from datetime import date
 
 import msgspec
+import narwhals.stable.v2 as nw
 import numpy as np
 import polars as pl
 import pytest
 
 import cxresearch as cx
+from cxresearch.engines import engine as engine_named
 from cxresearch.errors import DataError
 from cxresearch.histories.base import DayClock
+from cxresearch.records.follow_up import Window
 from cxresearch.records.lapses import (
     SilenceCurve,
     candidates,
     choose_threshold,
     measure,
+    measure_follow_ups,
 )
 from cxresearch.records.records import read_records
 from cxresearch.risk.episodes import episodes
@@ -291,3 +295,20 @@ def test_own_returns_are_no_exit_of_a_household():
         (0, 25, "none", None),
         (25, 45, "1+", "defection"),
     ]
+
+
+def test_how_soon_customers_are_back_is_compared_within_them():
+    # a: 2 bad, of which 2 are followed within a week, 3 others, of which 1 is; b: 1 bad, followed, 1 other, not;
+    # c is quick and has no bad one: nothing to compare
+    rows = [("a", d, g) for d, g in ((40, 0), (45, 1), (90, 0), (95, 1), (99, 1), (180, 1))]
+    rows += [("b", 50, 1), ("b", 90, 0), ("b", 92, 1), ("c", 60, 1), ("c", 61, 1), ("c", 62, 1)]
+    names = ["id", "day", "grade"]
+    log = pl.DataFrame(rows, schema=names, orient="row").with_row_index("cx_row")
+    for engine in (engine_named("polars"), engine_named("duckdb")):
+        active = engine.keep(engine.rows(engine.frame(log.drop("cx_row"))))
+        found = measure_follow_ups(active, Window(0, 185), engine)
+        # a: 2 bad, 3 others (the last one lies too late): (2 * 3 - 1 * 2) / 5; b: 1 bad, 2 others: (1 * 2 - 0) / 3
+        weight = 2 * 3 / 5 + 1 * 2 / 3
+        assert found.difference == pytest.approx((4 / 5 + 2 / 3) / weight, abs=1e-8)
+        assert found.se > 0
+    assert measure_follow_ups(active.filter(nw.col("grade") > 0), Window(0, 185), engine) is None

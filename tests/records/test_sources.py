@@ -335,6 +335,7 @@ def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
         cx.read_records(made)
 
 
+@pytest.mark.slow
 def test_ids_of_text_integers_and_floats_meet(tmp_path):
     contacts = [("17", "2024-02-01"), ("18", "2024-02-02"), ("007", "2024-02-03")]
     log = pl.DataFrame(contacts, schema=["customer", "at"], orient="row").with_columns(

@@ -15,12 +15,14 @@ from cxresearch.report.pages import claim_page, provenance, show
 from cxresearch.report.pages.cards import first_screen
 from cxresearch.report.pages.html import page, summary, title_of
 from cxresearch.report.pages.site import Entry, index
+from cxresearch.report.pages.text import UNFOLD
 
 
 def notebook_of(docket, *extra):
     """What the verdicts notebook would hold after a run on this docket."""
     data = [{"text/html": first_screen(docket), show.MIME: show.summary(docket)}]
     for trial in docket.values():
+        data.append({"text/html": claim_page.folded(trial)})
         data.append({"text/html": claim_page.opening(docket, trial)})
         data += [renderer.bundle(charts.readings(trial, u).to_dict()) for u in charts.units(trial)]
         data += [
@@ -30,6 +32,7 @@ def notebook_of(docket, *extra):
         if trial.activity:
             data.append(renderer.bundle(charts.activity(trial, docket.min_cell).to_dict()))
         data.append({"text/html": claim_page.closing(docket, trial)})
+        data.append({"text/html": UNFOLD})
     data.append({"text/html": provenance.audit(docket.audit, docket.min_cell)})
     data.append(
         {

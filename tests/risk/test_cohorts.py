@@ -18,9 +18,10 @@ from cxresearch.histories.recency import calendar_month
 from cxresearch.records.contacts import GRADES
 from cxresearch.records.records import read_records
 from cxresearch.risk.cohorts import join_cohorts
-from cxresearch.risk.episodes import COHORT, episodes, since
+from cxresearch.risk.episodes import COHORT, episodes
 from cxresearch.risk.from_rows import from_rows
 from cxresearch.risk.table import risk_table, total
+from cxresearch.risk.transitions import since
 from tests.engine_names import EVERY
 
 LOG_FROM, LOG_UNTIL = 100, 460

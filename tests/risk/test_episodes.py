@@ -5,8 +5,8 @@ import pytest
 import cxresearch as cx
 from cxresearch.errors import EstimationError
 from cxresearch.estimators.excess import excess
-from cxresearch.risk.episodes import until
 from cxresearch.risk.matched import matched_table
+from cxresearch.risk.transitions import until
 from cxresearch.worlds import World, simulate
 
 STUDY = simulate(World(), 300, 3).study()

@@ -10,6 +10,10 @@ SMALL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "2",
+    # where in Python each column was made is asked of Python and told to Java otherwise, thousands of times
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+    # a plan of a few rows is not worth planning again after each step; test_spark tries it
+    "spark.sql.adaptive.enabled": "false",
     # compiling takes longer than running
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from random import Random
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -30,13 +31,19 @@ from cxresearch.histories import (
 from cxresearch.histories.base import behind
 from cxresearch.histories.lookback import within_lookback
 from cxresearch.histories.recency import calendar_month
+from cxresearch.records.nearby import bring_near
 from cxresearch.records.records import read_records
 from cxresearch.records.sources import open_source
 from cxresearch.risk.episodes import episodes
 from cxresearch.risk.table import risk_table
 from cxresearch.utils.bundled import copy_sample
 from tests import test_against_oracle as studies
-from tests.small_studies import activity_studies, contract_studies
+from tests.small_studies import (
+    activity_studies,
+    contract_studies,
+    shops_with_orders,
+    won_back_studies,
+)
 
 pytestmark = pytest.mark.spark
 SAMPLE = Path(__file__).parents[2] / "data" / "sample" / "study.toml"
@@ -59,6 +66,14 @@ WHO = pl.DataFrame(
 )
 
 
+@pytest.fixture(autouse=True)
+def _adaptive(session):
+    """Plans change while they run, as they do where nobody has set Spark up otherwise."""
+    session.conf.set("spark.sql.adaptive.enabled", "true")
+    yield
+    session.conf.set("spark.sql.adaptive.enabled", "false")
+
+
 @pytest.fixture
 def partitions(session, request):
     """The caller's number of partitions after a shuffle; files are cut into pieces of some kilobytes."""
@@ -69,7 +84,7 @@ def partitions(session, request):
     session.conf.set("spark.sql.adaptive.enabled", "false")
     yield request.param
     session.conf.set("spark.sql.shuffle.partitions", before)
-    for name in ("files.maxPartitionBytes", "files.openCostInBytes", "adaptive.enabled"):
+    for name in ("files.maxPartitionBytes", "files.openCostInBytes"):
         session.conf.unset(f"spark.sql.{name}")
 
 
@@ -136,6 +151,59 @@ def test_random_studies_since_the_first_bad_moment(study):
 @given(study=activity_studies())
 def test_random_studies_of_contacts_alone(study):
     studies.test_contacts_alone.hypothesis.inner_test("spark", study)
+
+
+@EXAMPLES
+@given(study=shops_with_orders())
+def test_random_shops_with_orders_in_a_table_of_their_own(study):
+    studies.test_orders_in_a_table_of_their_own.hypothesis.inner_test("spark", study)
+
+
+@EXAMPLES
+@given(study=activity_studies() | won_back_studies())
+def test_random_studies_of_customers_who_come_back(study):
+    has_contracts = study[-1].returns == "new_spell"
+    test = (
+        studies.test_won_back_contracts
+        if has_contracts
+        else studies.test_customers_who_come_back_after_a_lapse
+    )
+    test.hypothesis.inner_test("spark", study)
+
+
+def test_a_docket_of_a_shop_is_that_of_polars():
+    random = Random(5)
+    rows = []
+    for customer in range(150):
+        day = random.randrange(200)
+        while day < 700:
+            grade = random.choice(("bad", "neutral", "good", "good"))
+            rows.append((f"c{customer}", day, grade, random.choice(("order", "order", "call"))))
+            if random.random() < 0.1:
+                break
+            day += 1 + int(random.expovariate(1 / 15))
+    log = pl.DataFrame(rows, schema=["customer", "at", "grade", "type"], orient="row")
+    settings = {
+        "study": {"horizon_days": 180},
+        "interactions": {"log_from": 0, "log_until": 700},
+        "retention": {"kind": "activity", "gap_days": 60, "active": "type = 'order'"},
+    }
+    study = cx.study_from(settings, interactions=log)
+    claims = ["three-strikes", "one-strike", "bad-moments-drive-away"]
+    dockets = [cx.evaluate(study, claims, engine=e, keep=False) for e in ("polars", "spark")]
+    assert dockets[0].fingerprint == dockets[1].fingerprint
+    numbers = [[t.primary.estimate for t in d.values()] for d in dockets]
+    assert numbers[0] == numbers[1]
+    assert any(numbers[0])
+
+
+def test_many_records_stay_on_the_engine():
+    log = pl.DataFrame(
+        {"customer": ["a", "a"], "at": ["2024-01-02", "2024-01-09"], "grade": ["bad"] * 2}
+    )
+    records = read_records(cx.study_from({}, interactions=log, retention=WHO), "spark")
+    assert bring_near(records).engine.name == "polars"
+    assert bring_near(records, most=1) is records
 
 
 def pieces(raw) -> int:

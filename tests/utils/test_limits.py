@@ -55,6 +55,7 @@ def test_a_query_without_an_end_has_one(tmp_path, engine):
     assert time.monotonic() - begun < 60
 
 
+@pytest.mark.slow
 def test_a_query_that_fills_the_memory_ends(tmp_path):
     done = command("audit", endless(tmp_path / "study", "polars"), CXRESEARCH_MEMORY_LIMIT="0.6")
     assert done.returncode == 1
@@ -63,6 +64,7 @@ def test_a_query_that_fills_the_memory_ends(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_what_does_not_heed_an_interrupt_is_ended():
     code = (
         "import time\nfrom cxresearch.utils.limits import Limits, enforced\n"

@@ -220,24 +220,48 @@ def test_written_company_is_a_study_with_its_truth(tmp_path):
     assert truth["parameters"]["hr_bad"][1] == known.world.hr_bad[1]
 
 
+# of each world, what is clear or at the edge; no claims named would be all claims
+TRIED = {
+    name: truths
+    for name, known in KNOWN.items()
+    if (truths := [t for t in known.truths if t.clear or t.place == "edge"])
+}
+
+
+@pytest.fixture(scope="module")
+def verdicts(shared):
+    """`verdicts(world)`: truths with their verdicts on one company of 4,000 customers, each world tried once."""
+
+    def of(world):
+        def tried():
+            study = simulate(KNOWN[world].world, 4_000, SEED).study()
+            docket = evaluate(
+                study, [t.claim for t in TRIED[world]], alone=True, verdicts_only=True
+            )
+            return {claim: trial.verdict_alone for claim, trial in docket.items()}
+
+        found = shared(f"world-{world}", tried)
+        return [(truth, found[truth.claim]) for truth in TRIED[world]]
+
+    return of
+
+
+def may_be_wrong(result, chance):
+    """How many verdicts may be wrong, if one in twenty is."""
+    return stats.binom.ppf(1 - chance, len(result), 0.05)
+
+
 @pytest.mark.slow
-def test_verdicts_are_seldom_wrong_and_clear_truths_are_found():
-    """Each claim on one company of 4,000 customers in each world where it is clear or at the edge."""
-    result = []
-    for known in KNOWN.values():
-        truths = [t for t in known.truths if t.clear or t.place == "edge"]
-        if not truths:
-            continue  # no claims named would be all claims
-        docket = evaluate(
-            simulate(known.world, 4_000, SEED).study(),
-            [t.claim for t in truths],
-            alone=True,
-            verdicts_only=True,
-        )
-        result += [(t, docket[t.claim].verdict_alone) for t in truths]
-    assert sum(verdict in truth.wrong for truth, verdict in result) <= stats.binom.ppf(
-        0.99, len(result), 0.05
-    )
+@pytest.mark.parametrize("world", TRIED)
+def test_verdicts_of_a_world_are_seldom_wrong(world, verdicts):
+    result = verdicts(world)
+    assert sum(verdict in truth.wrong for truth, verdict in result) <= may_be_wrong(result, 0.001)
+
+
+@pytest.mark.slow
+def test_verdicts_are_seldom_wrong_and_clear_truths_are_found(verdicts):
+    result = [pair for world in TRIED for pair in verdicts(world)]
+    assert sum(verdict in truth.wrong for truth, verdict in result) <= may_be_wrong(result, 0.01)
     clear = [(truth, verdict) for truth, verdict in result if truth.clear]
     assert np.mean([verdict == truth.right for truth, verdict in clear]) >= 0.8
 

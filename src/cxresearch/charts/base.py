@@ -199,7 +199,9 @@ def drawn(min_cell: int, done: str = "left") -> str:
     if min_cell == 1:
         return f"Each step is a time at which somebody {done}."
     least = f"at least {min_cell} more customers have {done}"
-    return f"A step is drawn when {least}, and a curve ends where fewer are in it."
+    return (
+        f"A curve has a point when {least}, straight lines between, and ends where fewer are in it."
+    )
 
 
 def shares_up() -> alt.Axis:
@@ -224,9 +226,11 @@ def steps(
     point: Mapping[str, Any],
     band: Mapping[str, Any] | None,
     opacity: float,
+    by: str,
     width: float = 2.5,
+    min_cell: int = 1,
 ) -> list[alt.Chart]:
-    """Layers: the bands, if there are any, the lines, and points that only a pointer finds.
+    """Layers: the bands, if there are any, the lines, and points of which the one nearest to a pointer shows.
 
     Args:
         shared: channels of all three, which each may change.
@@ -234,16 +238,30 @@ def steps(
         point: channels of the points, such as the tooltip.
         band: channels of the bands; None for no bands.
         opacity: of the bands.
+        by: the field that tells curves apart: a click on its legend makes the others pale.
         width: of the lines.
+        min_cell: the smallest count that may be shown. Where steps wait until so many have gone, straight lines lead
+            to the next: a step would say that nobody had gone before, and then all at once.
     """
     base = alt.Chart()
+    picked = alt.selection_point(name="picked", fields=[by], bind="legend")
+    near = alt.selection_point(name="near", on="pointerover", nearest=True, clear="pointerout")
+    way: Any = "step-after" if min_cell == 1 else "linear"
     layers = [
-        base.mark_line(interpolate="step-after", strokeWidth=width, aria=False).encode(
-            **{**shared, **line}
-        ),
-        base.mark_point(size=160, opacity=0, filled=True, aria=False).encode(**{**shared, **point}),
+        base.mark_line(interpolate=way, strokeWidth=width, aria=False)
+        .encode(
+            **{**shared, **line},
+            opacity=alt.condition(picked, alt.value(1), alt.value(0.15)),
+        )
+        .add_params(picked),
+        base.mark_point(size=80, filled=True, aria=False)
+        .encode(
+            **{**shared, **point},
+            opacity=alt.condition(near, alt.value(1), alt.value(0), empty=False),
+        )
+        .add_params(near),
     ]
     if band is None:
         return layers
-    area = base.mark_area(interpolate="step-after", opacity=opacity, aria=False)
+    area = base.mark_area(interpolate=way, opacity=opacity, aria=False)
     return [area.encode(**{**shared, **band}), *layers]

@@ -117,9 +117,11 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
             "color": alt.Color("series:N", scale=colours, legend=shown),
             "strokeDash": alt.StrokeDash("series:N", scale=dashes, legend=shown),
         },
-        point={"tooltip": tooltip},
+        point={"tooltip": tooltip, "color": alt.Color("series:N", scale=colours, legend=None)},
         band={"y": alt.Y("low:Q", axis=axis), "y2": "high:Q", "fill": fill} if banded else None,
         opacity=0.2,
+        by="series",
+        min_cell=min_cell,
     )
     if edges:
         data = values([{"edge": e, "text": f"the claim: {claimed(where)}"} for e in edges])
@@ -257,7 +259,9 @@ def competing(causes: Mapping[str, Incidence], *, min_cell: int = MIN_CELL) -> C
         point={"detail": "cause:N", "tooltip": tooltip},
         band={"y2": "from:Q", "fill": alt.Fill("cause:N", scale=colours, legend=legend)},
         opacity=0.35,
+        by="cause",
         width=2,
+        min_cell=min_cell,
     )
     unit = "contact" if clock == "contact" else "day"
     description = "; ".join(
@@ -365,6 +369,8 @@ def retention(
         point={"detail": "level:N", "tooltip": tooltip},
         band={"y": alt.Y("low:Q", axis=axis), "y2": "high:Q", "fill": fill},
         opacity=0.12,
+        by="level",
+        min_cell=min_cell,
     )
     unit = "contact" if clock == "contact" else "day"
     last_rows = [[r for r in rows if r["level"] == n][-1] for n in names]

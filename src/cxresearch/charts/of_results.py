@@ -7,8 +7,10 @@ from typing import Any
 
 from cxresearch.charts.claims import readings
 from cxresearch.charts.curves import competing, retention
+from cxresearch.charts.effect_over_time import effect_over_time
 from cxresearch.charts.hazard_ratios import hazard_ratios
 from cxresearch.charts.journey import grades, perception_map, service_levels
+from cxresearch.charts.planning import power
 from cxresearch.charts.scorecard import loyalty_shift, scorecard
 from cxresearch.charts.silences import silences
 from cxresearch.charts.specification_curve import specification_curve
@@ -16,8 +18,10 @@ from cxresearch.claims.results import Trial
 from cxresearch.claims.specification_results import SpecificationCurve
 from cxresearch.curves import Curves
 from cxresearch.errors import NothingToDrawError
+from cxresearch.estimators.effect_over_time import EffectOverTime
 from cxresearch.estimators.results import CoxFit, Incidence
 from cxresearch.journey import LoyaltyShift, MomentSummary, PerceptionMap, Scorecard, ServiceLevels
+from cxresearch.planning.results import Plan
 from cxresearch.records.contacts import GRADES
 from cxresearch.silences import Gaps
 
@@ -67,11 +71,13 @@ def _trial(trial: Trial, **options: Any) -> Any:
 _DRAWN: Mapping[type, Callable[..., Any]] = {
     CoxFit: _hazard_ratios,
     Curves: _curves,
+    EffectOverTime: effect_over_time,
     Gaps: silences,
     Incidence: _incidence,
     LoyaltyShift: loyalty_shift,
     MomentSummary: grades,
     PerceptionMap: perception_map,
+    Plan: power,
     Scorecard: scorecard,
     ServiceLevels: service_levels,
     SpecificationCurve: specification_curve,

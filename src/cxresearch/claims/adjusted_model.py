@@ -378,7 +378,7 @@ def adjusted_model(table: RiskTable, reading: ModelReading, terms: Sequence[str]
     for name in shares:
         table, has_differences = shrunken_log_odds(table, name)
         extra += [f"linear({name})"] if has_differences else []
-    extra = [n for n in extra if n.startswith("linear(") or table.flows[n].n_unique() > 1]
+    extra = [n for n in extra if n.startswith("linear(") or len(table.positions(n)) > 1]
     wanted = [t for t in extra if t not in terms]
     return AdjustedModel(table, (*terms, *wanted), (*held, *wanted))
 

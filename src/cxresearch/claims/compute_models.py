@@ -249,7 +249,7 @@ def _levels_with_events(
     result = {}
     for name in held:
         kept = events[name].unique().sort()
-        if len(kept) < table.flows[name].n_unique():
+        if len(kept) < len(table.positions(name)):
             result[name] = [table.feature(name).levels[i] for i in kept]
     return result
 

@@ -21,6 +21,7 @@ from cxresearch.histories.base import Clock
 from cxresearch.histories.timeline import Timeline
 from cxresearch.records.audit_values import Share
 from cxresearch.records.digest import digest_until
+from cxresearch.records.nearby import bring_near
 from cxresearch.records.records import Records, read_records
 from cxresearch.risk.agents import AgentTable, agent_table
 from cxresearch.risk.agents import total as total_agents
@@ -28,17 +29,15 @@ from cxresearch.risk.cache import Cache, RecordsSummary, opened
 from cxresearch.risk.episodes import (
     Episodes,
     episodes,
-    fix_last_levels,
     grades_of,
-    since,
     timeline,
-    until,
 )
 from cxresearch.risk.gaps import GapTable, gap_table
 from cxresearch.risk.gaps import total as total_gaps
 from cxresearch.risk.matched import MatchedTable, comparable, matched_table
 from cxresearch.risk.matched import total as total_matched
 from cxresearch.risk.table import RiskTable, risk_table, total
+from cxresearch.risk.transitions import fix_last_levels, since, until
 from cxresearch.study import Study
 from cxresearch.utils.threads import map_in_threads
 
@@ -255,7 +254,7 @@ class TableStore:
             required_columns,
         )
         self._own = not isinstance(study, Records)
-        self._records = study if isinstance(study, Records) else None
+        self._records = bring_near(study) if isinstance(study, Records) else None
         self.study = study.study if isinstance(study, Records) else study
         self.is_restricted = self._records is not None and bool(self._records.restricted_to)
         is_kept = keep and not self.is_restricted
@@ -276,7 +275,8 @@ class TableStore:
         """The records, read if they are not yet."""
         if self._records is None:
             self._say("reading and checking the two tables")
-            self._records = read_records(self.study, self._engine, required_columns=self._reads)
+            read = read_records(self.study, self._engine, required_columns=self._reads)
+            self._records = bring_near(read)
         return self._records
 
     def prepare(self, wanted: Iterable[TableSpec], *, is_quiet: bool = False) -> None:

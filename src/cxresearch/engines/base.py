@@ -98,6 +98,7 @@ class Engine(Protocol):
     along: type[Along]
     rereads: bool  # whether going through a source again is better than keeping it
     shared: bool  # whether several threads may work with it at once
+    has_slow_steps: bool  # whether a step takes long, however few rows there are
 
     def confine(self, files: Sequence[str], state: Path | None = None) -> None:
         """Reach no other files from now on, whatever a query or a stored view asks for.

@@ -46,6 +46,7 @@ class DuckDB:
     along: type[Along] = Along
     rereads = False
     shared = False
+    has_slow_steps = False
 
     def __init__(self) -> None:
         self.connection = connected()

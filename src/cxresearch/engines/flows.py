@@ -10,7 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from cxresearch.engines.packing import Packing, downcast, packing_for_bounds, runs, sums
+from cxresearch.engines.packing import (
+    Packing,
+    bounds_of,
+    downcast,
+    packing_for_bounds,
+    runs,
+    sums,
+)
 
 if TYPE_CHECKING:
     from cxresearch.engines.base import Engine, Frame
@@ -55,33 +62,32 @@ def count_flows(
         return None
     keys = _moves(frame, pack, bits)
     keys.sort()
-    flow = (keys & ((1 << bits) - 1)).astype(np.int8)
+    flow = keys.astype(np.int8) & ((1 << bits) - 1)
     keys >>= bits
     starts = runs(keys)
     until = np.append(starts, len(keys))
-    entered = np.diff(np.concatenate([[0], np.cumsum(flow == _ENTERED)])[until])
+    is_entry = flow == _ENTERED
+    entered = np.add.reduceat(is_entry, starts, dtype=np.int64)
     ended = np.flatnonzero(flow > _CHANGED)
     at = np.searchsorted(starts, ended, "right") - 1
-    events = np.zeros((len(causes), len(starts)), np.int64)
-    np.add.at(events, (flow[ended] - _CHANGED - 1, at), 1)
+    events = [
+        np.bincount(at[flow[ended] == _CHANGED + 1 + i], minlength=len(starts))
+        for i in range(len(causes))
+    ]
     counts = {
         "entered": entered,
         "left": np.diff(until) - entered,
         **dict(zip(causes, events, strict=True)),
     }
-    result = pack.unpack(keys[starts], small=True)
-    return downcast(
-        result.with_columns(pl.Series(name, n) for name, n in counts.items()), list(counts)
-    )
+    moved = pl.DataFrame(counts)
+    return pack.unpack_narrow(keys[starts]).hstack(downcast(moved, list(counts)))
 
 
 def _packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
     """How to pack the columns, with the time after the first of them."""
     if not frame.height:
         return None
-    names = ("start", "stop", *columns)
-    low, high = (frame.select(getattr(pl.col(names), how)()).row(0) for how in ("min", "max"))
-    bounds = {c: (int(a), int(b)) for c, a, b in zip(names, low, high, strict=True)}
+    bounds = bounds_of(frame, ("start", "stop", *columns))
     first, *others = columns
     time = (bounds["start"][0], bounds["stop"][1])
     return packing_for_bounds(

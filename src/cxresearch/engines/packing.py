@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,11 +20,13 @@ class Packing:
         columns: their names, the first one weighs most.
         low: the least value of each.
         bits: room for each.
+        high: the greatest value of each.
     """
 
     columns: tuple[str, ...]
     low: tuple[int, ...]
     bits: tuple[int, ...]
+    high: tuple[int, ...]
 
     @property
     def key(self) -> pl.Expr:
@@ -40,9 +43,10 @@ class Packing:
     def subset(self, columns: Sequence[str]) -> Packing:
         """How to pack some of the columns, in this order."""
         places = [self.columns.index(c) for c in columns]
-        return Packing(
-            tuple(columns), tuple(self.low[i] for i in places), tuple(self.bits[i] for i in places)
+        low, bits, high = (
+            tuple(values[i] for i in places) for values in (self.low, self.bits, self.high)
         )
+        return Packing(tuple(columns), low, bits, high)
 
     def pack(self, values: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         """The packed integers of some values, one array per column."""
@@ -59,6 +63,24 @@ class Packing:
         """One column again."""
         place = self.columns.index(column)
         return (key >> self.bits_below(column) & ((1 << self.bits[place]) - 1)) + self.low[place]
+
+    def unpack_narrow(self, key: NDArray[np.int64]) -> pl.DataFrame:
+        """The columns again, each in as few bits as hold all values between its bounds."""
+        result: dict[str, pl.Series] = {}
+        below = 0
+        for name, least, bits, most in reversed(
+            list(zip(self.columns, self.low, self.bits, self.high, strict=True))
+        ):
+            kind = _narrowest(max(most, -least))
+            # of the lowest bits alone, which wrap around as the sum with the least value does
+            value = (key >> below).astype(kind)
+            if bits < 8 * value.itemsize:
+                value &= kind((1 << bits) - 1)
+            below += bits
+            if least:
+                value += kind(least)
+            result[name] = pl.Series(name, value)
+        return pl.DataFrame([result[name] for name in self.columns])
 
     def unpack(self, key: NDArray[np.int64], *, small: bool = False) -> pl.DataFrame:
         """The columns again; with `small`, those that fit into 32 bits have no more."""
@@ -84,15 +106,25 @@ def packing(frame: pl.DataFrame, columns: Sequence[str]) -> Packing | None:
         frame.schema[c].is_integer() and not frame[c].null_count() for c in columns
     ):
         return None
-    low, high = (frame.select(getattr(pl.col(columns), how)()).row(0) for how in ("min", "max"))
-    return packing_for_bounds({c: (a, h) for c, a, h in zip(columns, low, high, strict=True)})
+    return packing_for_bounds(bounds_of(frame, columns))
+
+
+def bounds_of(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The least and the greatest value of some columns of whole numbers, of a frame with rows."""
+    values = {c: frame[c].to_numpy() for c in columns}
+    return {c: (int(v.min()), int(v.max())) for c, v in values.items()}
 
 
 def packing_for_bounds(bounds: Mapping[str, tuple[int, int]]) -> Packing | None:
     """How to pack columns whose values lie between these bounds, both included; None where 63 bits do not hold them."""
     bits = tuple(int(high - low).bit_length() for low, high in bounds.values())
     return (
-        Packing(tuple(bounds), tuple(low for low, _ in bounds.values()), bits)
+        Packing(
+            tuple(bounds),
+            tuple(low for low, _ in bounds.values()),
+            bits,
+            tuple(high for _, high in bounds.values()),
+        )
         if sum(bits) <= 63
         else None
     )
@@ -170,9 +202,17 @@ def downcast(frame: pl.DataFrame, counts: Sequence[str]) -> pl.DataFrame:
 
 
 def _narrow(column: pl.Series, *, counted: bool) -> pl.Series:
-    values = column.drop_nulls().to_numpy()
+    values = (column.drop_nulls() if column.null_count() else column).to_numpy()
     room = int(max(values.max(initial=0), -int(values.min(initial=0))))
     if counted and room >= 2**15:
         room = int(column.cast(pl.Int64).sum())
+    if values.dtype == _narrowest(room):
+        return column
     kinds = ((7, pl.Int8), (15, pl.Int16), (31, pl.Int32))
     return column.cast(next((kind for bits, kind in kinds if room < 2**bits), pl.Int64))
+
+
+def _narrowest(most: int) -> type[np.signedinteger[Any]]:
+    """The narrowest integers that hold numbers up to `most`, and down to as far below zero."""
+    kinds = ((7, np.int8), (15, np.int16), (31, np.int32))
+    return next((kind for bits, kind in kinds if most < 2**bits), np.int64)

@@ -45,6 +45,7 @@ class Polars:
         self.along: type[Along] = Along if lazy else AlongSorted
         self.rereads = not lazy
         self.shared = True
+        self.has_slow_steps = False
 
     def confine(self, files: Sequence[str], state: Path | None = None) -> None:
         """As `Engine.confine`; its SQL knows the tables it is given only."""

@@ -76,6 +76,7 @@ class Spark:
     along: type[Along] = Along
     rereads = False
     shared = False
+    has_slow_steps = True
 
     def __init__(self) -> None:
         self._caller = _caller()

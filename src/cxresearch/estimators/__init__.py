@@ -17,9 +17,9 @@
     contrasts   hazard ratios of a fit              shrinkage           shares of few moments
     parametric  models of lifelines                 extrapolation       time to leaving beyond the data
     accelerated failure times, beside Cox           looks               limits that hold at every look
-    balance     comparators weighted to be alike    predicted           what a model predicts for a history
+    predicted   what a model predicts for a history
     effect_over_time  by age of the moment, by band of the clock
-    results     what is returned
+    balance     comparators weighted to be alike    results             what is returned
 
 Each estimator computes its influence itself: Cox's is `cox.score_residuals` times the covariance.
 """

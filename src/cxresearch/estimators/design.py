@@ -85,8 +85,9 @@ def design(
     flows = _place_flows(table, laid, cause, rows)
     sets, events = flows.matrices((len(rows.keys), laid.patterns.height))
     seen = sets.by_pattern(np.ones(len(rows.keys))) > 0
-    names, x = covariates(table, terms, laid.patterns, seen)
-    widths = [len(covariates(table, [term], laid.patterns, seen)[0]) for term in terms]
+    columns = _columns_of(table, terms, laid.patterns, seen)
+    names, x = _side_by_side(columns, laid.patterns.height)
+    widths = [len(of_term) for of_term in columns]
     return Design(
         terms=names,
         x=x,
@@ -118,13 +119,12 @@ class _Rows:
 def _number_rows(laid: Layout, cause: str, *, every_time: bool) -> _Rows:
     """A row for each stratum and time with an event, or for each time between the first and the last of a stratum."""
     flows, stratum = laid.flows, laid.stratum
-    first, last = (
-        int(t) for t in flows.select(pl.col("time").min(), last=pl.col("time").max()).row(0)
-    )
+    time = flows["time"].to_numpy()
+    first, last = int(time.min()), int(time.max())
     width = last - first + 2
     kind = _integers_up_to(laid.strata.height * width)
-    time = flows.select(pl.col("time").cast(pl.Int64) - first).to_series().to_numpy()
-    key = stratum.astype(kind) * width + time.astype(kind)
+    key = stratum.astype(kind) * kind(width)
+    key += (time.astype(np.int64) - first).astype(kind)
     keys = np.unique(key[flows[cause].to_numpy() > 0])
     if every_time:
         of_strata = (key[stratum == s] for s in np.unique(stratum))
@@ -273,13 +273,25 @@ def covariates(
     Returns:
         Names, and an array of shape (P, p).
     """
-    names, columns = [], []
-    levels = {c: patterns[c].to_numpy()[seen] for c in patterns.columns}
-    for term in terms:
-        for name, column in _columns(term, table, patterns, levels):
-            names.append(name)
-            columns.append(column)
-    return tuple(names), np.column_stack(columns) if columns else np.zeros((patterns.height, 0))
+    return _side_by_side(_columns_of(table, terms, patterns, seen), patterns.height)
+
+
+def _columns_of(
+    table: RiskTable, terms: Sequence[str], patterns: pl.DataFrame, seen: NDArray[np.bool_]
+) -> list[list[tuple[str, Array]]]:
+    """The columns of each term, with their names."""
+    levels = {
+        c: np.flatnonzero(np.bincount(patterns[c].to_numpy()[seen])) for c in patterns.columns
+    }
+    return [_columns(term, table, patterns, levels) for term in terms]
+
+
+def _side_by_side(
+    columns: list[list[tuple[str, Array]]], patterns: int
+) -> tuple[tuple[str, ...], Array]:
+    every = [column for of_term in columns for column in of_term]
+    x = np.column_stack([values for _, values in every]) if every else np.zeros((patterns, 0))
+    return tuple(name for name, _ in every), x
 
 
 def _features_of(term: str) -> list[str]:
@@ -337,7 +349,7 @@ def _main(
             [_number(feature, i) if i in used else 0.0 for i in range(len(feature.levels))]
         )
         return [(part, values[codes])]
-    levels = sorted(set(seen[name].tolist()))
+    levels = seen[name].tolist()
     return [(f"{name}[{feature.levels[i]}]", (codes == i).astype(np.float64)) for i in levels[1:]]
 
 

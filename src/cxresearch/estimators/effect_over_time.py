@@ -18,7 +18,7 @@ from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk.table import RiskTable
 from cxresearch.utils.checks import arguments, edges, fraction, instance, names, text, weights
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import Drawable, Result
 
 SELECTION = (
     "Where customers differ in a way that is not in the data, any effect seems to fade: those whom it drives away "
@@ -27,7 +27,7 @@ SELECTION = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class EffectOverTime(Result):
+class EffectOverTime(Result, Drawable):
     """A hazard ratio in several bands, and whether it is the same in all.
 
     Attributes:

@@ -80,8 +80,15 @@ def counted_clusters(population: pl.DataFrame, with_event: int, events: int) -> 
 
 def places(population: pl.DataFrame, group: pl.Series) -> NDArray[np.int64]:
     """The position of each row's group among the groups of a table, both ascending."""
-    known = population["group"].to_numpy().astype(np.int64)
-    return np.searchsorted(known, group.to_numpy().astype(np.int64))
+    known, values = population["group"].to_numpy(), group.to_numpy()
+    if not len(known) or not len(values):
+        return np.zeros(len(values), np.int64)
+    least, most = int(known[0]), int(known[-1])
+    if most - least > 4 * len(values):  # numbers far apart
+        return np.searchsorted(known.astype(np.int64), values.astype(np.int64))
+    numbers = np.zeros(most - least + 1, np.int64)
+    numbers[known.astype(np.int64) - least] = np.arange(len(known))
+    return np.asarray(numbers[values.astype(np.int64) - least])
 
 
 def add_up(

@@ -20,6 +20,7 @@ _MOST_APART = 20.0  # log hazard ratio between two who leave: beyond it, sums ov
 _FIRTH_TOLERANCE = (
     1e-7  # standard errors from the maximum: the slope of the penalty is known no better
 )
+_LEAST_SHARE = 1e-3  # of a step, up to the first bound on its way
 _MAX_STEPS, _MAX_FIRTH_STEPS, _MAX_HALVINGS = 50, 200, 30
 _STEP_LIMIT = 5.0  # change of a log hazard ratio in a step: weights could become zero, and a maximum be passed over
 
@@ -81,27 +82,31 @@ def maximise_within(
     """
     beta, unbounded = start.copy(), np.isinf(bounds)
     limit = bounds / np.maximum(np.abs(x).max(axis=0, initial=0.0), 1e-300)
-    leavers = x[customers.events_by_pattern()[0] > 0]
+    leavers = x[customers.events_by_pattern[0] > 0]
     current = likelihood(x, customers, ties, beta[None])
     for _ in range(_MAX_STEPS):
-        at_bound = (np.abs(beta) >= limit) & (current.score[0] * beta >= 0)
-        step = _newton_step(current, ~at_bound)
+        step, _ = _bounded_step(current, beta, limit)
         step = step * min(1.0, _STEP_LIMIT / max(float(largest_log_ratio(x, step)), _STEP_LIMIT))
+        is_cut = False  # at a bound, so that the maximum may be far yet
         for _ in range(_MAX_HALVINGS):
             following = np.clip(beta + step, -limit, limit)
             new = likelihood(x, customers, ties, following[None])
             least = current.loglik[0] - 1e-12 * abs(current.loglik[0])
             if np.isfinite(new.loglik[0]) and new.loglik[0] >= least:
                 break
-            step = step / 2
+            share = _share_to_bound(step, beta, limit)
+            is_cut = _LEAST_SHARE < share < 1
+            step = step * (share if is_cut else 0.5)
         change = float(np.abs(following - beta).max())
         beta, current = following, new
         if change > 0.1 and largest_log_ratio(x[:, unbounded], beta[unbounded]) > _DIVERGED:
             return None
         if np.ptp(leavers @ beta) > _MOST_APART:
             return None
-        if change < 1e-4:  # Newton doubles the digits: one step more leaves less than 1e-13
-            last = _newton_step(current, ~at_bound)
+        if (
+            change < 1e-4 and not is_cut
+        ):  # Newton doubles the digits: one step more leaves less than 1e-13
+            last, _ = _bounded_step(current, beta, limit)
             return Maximum(
                 beta=np.clip(beta + last, -limit, limit),
                 information=current.information[0],
@@ -165,6 +170,30 @@ def solve_newton(information: NDArray[np.float64], score: Array) -> Array:
     return np.asarray(
         (np.linalg.pinv(information, rcond=1e-12, hermitian=True) @ score[..., None])[..., 0]
     )
+
+
+def _bounded_step(current: Likelihood, beta: Array, limit: Array) -> tuple[Array, Bools]:
+    """A Newton step, and the columns that it may move: those at their bounds that would go beyond stay."""
+    at_bound = np.abs(beta) >= limit
+    is_free = ~(at_bound & (current.score[0] * beta >= 0))
+    step = _newton_step(current, is_free)
+    outwards = at_bound & is_free & (step * beta > 0)
+    if outwards.any():
+        is_free &= ~outwards
+        step = _newton_step(current, is_free)
+    return step, is_free
+
+
+def _share_to_bound(step: Array, beta: Array, limit: Array) -> float:
+    """The share of a step up to the first bound on its way; 1 where there is none.
+
+    Columns that run off together leave the likelihood as it is only while they keep their distances, which they lose
+    where some are held back at their bounds and others go on.
+    """
+    room = np.where(step > 0, limit - beta, limit + beta)
+    moves = np.abs(step) > 0
+    share = float((room[moves] / np.abs(step[moves])).min(initial=1.0))
+    return share * (1 + 1e-15)
 
 
 def _newton_step(current: Likelihood, is_free: Bools) -> Array:

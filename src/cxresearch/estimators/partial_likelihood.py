@@ -183,8 +183,8 @@ def sums(x: Array, customers: Everyone, beta: Array) -> Sums:
     """
     r, eta = relative_hazards(x, beta)
     weights = np.concatenate([r[..., None], r[..., None] * x], axis=2)
-    risk, gone = customers.at_risk(weights), customers.events_by_pattern()
-    events = np.broadcast_to(customers.events_by_row(), risk.shape[:2])
+    risk, gone = customers.at_risk(weights), customers.events_by_pattern
+    events = np.broadcast_to(customers.events_by_row, risk.shape[:2])
     return Sums(
         risk=risk,
         event=customers.leaving(weights),

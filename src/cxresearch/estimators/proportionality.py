@@ -266,7 +266,7 @@ def proportionality(
             "no_fit", "a level at which some leave and some stay: its hazard ratio is 0 or infinite"
         )
     time = transformed_times(table, cause, d.times, transform)
-    counts = np.asarray(d.everyone.events_by_row())[0]
+    counts = np.asarray(d.everyone.events_by_row)[0]
     total = counts.sum()
     g = time - counts @ time / total
     sd = float(np.sqrt(counts @ g**2 / total))

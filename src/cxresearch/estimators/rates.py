@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -56,15 +56,15 @@ def expected_events(
         feature
     ].to_numpy()
 
-    def counted(column: str) -> NDArray[np.float64]:
-        return (
-            np.bincount(place, flows[column].to_numpy(), minlength=prod(shape))
-            .astype(np.float64)
-            .reshape(shape)
-        )
+    def counted(places: NDArray[np.int64], n: NDArray[Any]) -> NDArray[np.float64]:
+        return np.bincount(places, n, minlength=prod(shape)).astype(np.float64).reshape(shape)
 
-    net = counted("entered") - counted("left")
-    at_risk, events = np.cumsum(net, axis=1) - net, counted(cause)
+    moved = flows.select(pl.col("entered").cast(pl.Int64) - pl.col("left")).to_series()
+    net = counted(place, moved.to_numpy())
+    left = flows[cause].to_numpy()
+    happened = np.flatnonzero(left)
+    events = counted(place[happened], left[happened])
+    at_risk = np.cumsum(net, axis=1) - net
     hazard = events.sum(axis=2) / np.maximum(at_risk.sum(axis=2), 1)
     expected = (at_risk * hazard[:, :, None]).sum(axis=(0, 1))
     return pl.DataFrame(

@@ -36,9 +36,12 @@ def references(table: RiskTable, terms: Sequence[str]) -> tuple[str, ...]:
             if p.partition("[")[0] == feature.name
         }
         if dummies:
-            seen = table.flows[feature.name].unique().sort().to_list()
             first = next(
-                (feature.levels[i] for i in seen if feature.levels[i] not in dummies),
+                (
+                    feature.levels[i]
+                    for i in table.positions(feature.name)
+                    if feature.levels[i] not in dummies
+                ),
                 feature.levels[0],
             )
             result.append(f"{feature.name}[{first}]")

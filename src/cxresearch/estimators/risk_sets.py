@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -74,7 +75,7 @@ class Flows:
         return RiskSets(net, self.block), _scatter(shape, self.event_row, self.pattern, self.events)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)  # without slots, as what does not change is kept
 class Everyone:
     """All customers, for K vectors of coefficients at once.
 
@@ -94,18 +95,25 @@ class Everyone:
         """The sum over those who leave at each row of `weights`, shape (K, P, c); shape (K, R, c)."""
         return _each(self.events, weights)
 
+    @cached_property
     def events_by_row(self) -> Array:
         """How many leave at each row; shape (1, R)."""
         return np.asarray(self.events.sum(axis=1)).reshape(1, -1)
 
+    @cached_property
     def events_by_pattern(self) -> Array:
         """How many leave of each pattern; shape (1, P)."""
         return np.asarray(self.events.sum(axis=0)).reshape(1, -1)
 
+    @cached_property
+    def _transposed(self) -> tuple[Matrix, Matrix]:
+        return self.sets.net.T, self.events.T
+
     def by_pattern(self, risk: Array, event: Array) -> Array:
         """For each pattern Σ `risk` over the rows it is at risk at, less Σ `event` over its events; (K, P)."""
         later = run_back(risk.astype(np.float64), self.sets.block, axis=1)
-        return np.asarray((self.sets.net.T @ later.T - self.events.T @ event.T).T)
+        net, events = self._transposed
+        return np.asarray((net @ later.T - events @ event.T).T)
 
 
 def _each(counts: Matrix, weights: Array) -> Array:
@@ -130,9 +138,10 @@ def run_on(summed: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:
 def run_back(weights: Array, block: NDArray[np.int64], *, axis: int = 0) -> Array:
     """Running sums from the last row of each block to its first."""
     later = np.empty_like(weights)
-    for rows in _blocks(block):
+    backwards, result = (v[::-1] if axis == 0 else v[:, ::-1] for v in (weights, later))
+    for rows in _blocks(block[::-1]):
         part = (rows,) if axis == 0 else (slice(None), rows)
-        later[part] = np.flip(np.cumsum(np.flip(weights[part], axis), axis=axis), axis)
+        np.cumsum(backwards[part], axis=axis, out=result[part])
     return later
 
 
@@ -147,8 +156,25 @@ def _scatter(shape: tuple[int, int], rows: Ints, patterns: Ints, counts: Ints) -
 
 
 def _sparse(shape: tuple[int, int], rows: Ints, columns: Ints, counts: Ints) -> Matrix:
-    used = (rows >= 0) & (counts != 0)
-    return csr_array((counts[used].astype(np.float64), (rows[used], columns[used])), shape=shape)
+    used = np.flatnonzero((rows >= 0) & (counts != 0))
+    n = counts[used].astype(np.int64)
+    place = rows[used].astype(np.int64) * shape[1] + columns[used]
+    least, most = int(n.min(initial=0)), int(n.max(initial=0))
+    bits = (most - least).bit_length()
+    if (shape[0] * shape[1]).bit_length() + bits > 62:
+        return csr_array((n.astype(np.float64), np.divmod(place, shape[1])), shape=shape)
+    # the count in the lowest bits: one sort of integers puts those of one place side by side
+    place = (place << bits) + (n - least)
+    place.sort()
+    n = (place & ((1 << bits) - 1)) + least
+    place >>= bits
+    begins = np.flatnonzero(np.concatenate([[len(place) > 0], place[1:] != place[:-1]]))
+    summed = np.add.reduceat(n, begins) if len(begins) else n
+    row, column = np.divmod(place[begins], shape[1])
+    until = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
+    kind = np.int32 if max(shape[1], len(row)) < 2**31 else np.int64
+    values = (summed.astype(np.float64), column.astype(kind), until.astype(kind))
+    return csr_array(values, shape=shape)
 
 
 def _dense_sum(shape: tuple[int, int], rows: Ints, columns: Ints, counts: Ints) -> Array:

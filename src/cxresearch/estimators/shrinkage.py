@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import polars as pl
 from scipy.special import digamma
 
 from cxresearch.risk.table import RiskTable
@@ -37,10 +36,7 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
     counts = {
         level: tuple(map(float, level.split("/"))) for level in feature.levels if "/" in level
     }
-    exits = table.flows.group_by(name).agg(
-        n=pl.sum_horizontal(pl.col(*table.causes).cast(pl.Int64)).sum()
-    )
-    customers = {feature.levels[code]: int(n) for code, n in exits.iter_rows()}
+    customers = table.ends(name)
     by_level = [(a, n, customers.get(level, 0)) for level, (a, n) in counts.items()]
     moments = sum(n * k for _, n, k in by_level)
     hits = sum(a * k for a, _, k in by_level)
@@ -53,7 +49,7 @@ def shrunken_log_odds(table: RiskTable, name: str) -> tuple[RiskTable, bool]:
         odds = float(digamma(a + weight * p) - digamma(n - a + weight * (1 - p)))
         names[level] = f"{_STEP * round(odds / _STEP):.2f}"
     result = table.relabel(name, names)
-    return result, result.flows[name].n_unique() > 1
+    return result, len(result.positions(name)) > 1
 
 
 def _weight_of_all(by_level: list[tuple[float, float, int]], p: float) -> float:

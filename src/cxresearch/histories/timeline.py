@@ -13,6 +13,7 @@ from threading import Lock
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame
+from cxresearch.engines.windows import Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import Clock, ContactClock, History, Past, Run
 from cxresearch.records.contact_attributes import CONTACT_ATTRIBUTES
@@ -48,6 +49,7 @@ class Timeline:
         self._moments = engine.keep(clock.with_ticks(moments, engine))
         dated = no_dated_events(engine) if dated_events is None else dated_events
         self._dated_events = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
+        self._born: Frame | None = None
         self._changes: dict[str, Frame] = {}
         self._runs: dict[str, Frame] = {}
         self._walking: dict[str, Lock] = defaultdict(
@@ -112,10 +114,11 @@ class Timeline:
         return moments, dated
 
     def _births(self) -> Frame:
-        tick = self.clock.on(nw.col("entry"))
-        return self._customers.select(
-            "customer", tick=tick, left_truncated=nw.col("left_truncated").cast(nw.Int64)
-        )
+        if self._born is None:
+            tick = self.clock.on(nw.col("entry"))
+            truncated = nw.col("left_truncated").cast(nw.Int64)
+            self._born = self._customers.select("customer", tick=tick, left_truncated=truncated)
+        return self._born
 
     def _of(self, history: History) -> Frame:
         """Rows (customer, tick, level): where the level of one history changes."""
@@ -132,10 +135,7 @@ class Timeline:
         x = x.select("customer", "tick", level=level.cast(nw.Int32))
         if contact:
             x = x.with_columns(tick=ContactClock.number(nw.col("tick"))).filter(nw.col("tick") > 0)
-        along = self._engine.along("tick")
-        x = x.with_columns(before=along.shift("level", 1))
-        x = x.filter(nw.col("before").is_null() | (nw.col("level") != nw.col("before")))
-        return x.select("customer", "tick", "level")
+        return self._engine.along("tick").changes(x, "level")
 
     def _run(self, history: History) -> Frame:
         """Rows (customer, tick, left_truncated, running columns), in the order of a walk; kept where others need it."""
@@ -183,16 +183,5 @@ class Timeline:
             frames.append(updates.select("customer", tick, *running))
         if isinstance(self.clock, ContactClock):
             frames.append(self._moments.select("customer", "tick"))
-        along = self._engine.along("tick")
-        walk = {"sum": along.sum, "last": along.last, "min": along.min}
-        x = along.gather(
-            nw.concat(frames, how="diagonal"), {"left_truncated": "last", **history.fold}
-        )
-        x = x.with_columns(
-            left_truncated=along.last("left_truncated"),
-            **{c: walk[how](c) for c, how in history.fold.items()},
-        )
-        least = [c for c, how in history.fold.items() if how == "min"]
-        if least:
-            x = x.with_columns(**{c: along.last(c) for c in least})
-        return x
+        how: dict[str, Fold] = {"left_truncated": "last", **history.fold}
+        return self._engine.along("tick").walk(frames, how)

@@ -52,10 +52,22 @@ def what_if(study: Study | Records, claim: str, *, engine: Engine | str = "polar
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 500, seed=1).study()
         >>> answers = cx.panel.Answers(study, "bad-moments-drive-away")
         >>> answers.choices.bad
-        ('stars <= 1', 'stars <= 2', 'stars <= 3')
+        ('stars <= 1', 'as the study grades', 'stars <= 3')
     """
     text("claim", claim)
     choose(claims_of(study_of(study).claims), [claim])
+    return widget_of(Answers(study, claim, engine=engine))
+
+
+def widget_of(answers: Answers) -> WhatIf:
+    """The panel of answers that may have been asked for already.
+
+    Args:
+        answers: of a claim.
+
+    Raises:
+        ReportError: the extra ``lab`` is not installed.
+    """
     try:
         from cxresearch.panel.widget import WhatIf
     except ModuleNotFoundError as e:
@@ -64,4 +76,4 @@ def what_if(study: Study | Records, claim: str, *, engine: Engine | str = "polar
         raise ReportError(
             "the panel needs anywidget, which is not installed: pip install 'cxresearch[lab]'"
         ) from None
-    return WhatIf(Answers(study, claim, engine=engine))
+    return WhatIf(answers)

@@ -10,7 +10,7 @@ import polars as pl
 
 from cxresearch.claims.units import Unit
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result, plain
+from cxresearch.utils.result import Drawable, Result, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class PowerPoint(Result):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Plan(Result):
+class Plan(Result, Drawable):
     """How much data would decide a claim.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -51,12 +52,12 @@ def draw_verdicts(
     errors = np.sqrt((numbers.errors**2).mean(axis=0))
     middle = numbers.values.mean(axis=0) if centre is None else centre
     drawn = middle + (normal @ root(correlations(numbers)).T) * errors * factor
-    counts: dict[Verdict, float] = {}
+    counts: Counter[Verdict] = Counter()
     for row in drawn:
         estimates = dict(zip(numbers.keys, zip(row, errors * factor, strict=True), strict=True))
         verdict = decide_drawn(claim, numbers.model, estimates, customers / numbers.customers)
-        counts[verdict] = counts.get(verdict, 0.0) + 1 / len(drawn)
-    return counts
+        counts[verdict] += 1
+    return {verdict: n / len(drawn) for verdict, n in counts.items()}
 
 
 def correlations(numbers: PilotNumbers) -> Floats:
@@ -194,10 +195,10 @@ def interval_verdicts(
     model = numbers.model.rows[claim.primary.id].estimate
     assert model is not None  # the number of the primary reading is among those of the pilots
     error = float(np.sqrt((numbers.errors[:, at] ** 2).mean() * numbers.customers / customers))
-    counts: dict[str, float] = {}
+    counts: Counter[str] = Counter()
     for z in normal:
         drawn = (centre + float(z) * error, error)
         number = _estimate(model, drawn, customers / numbers.customers)
         verdict = interval_verdict(number, claim.primary.claimed_region)
-        counts[verdict] = counts.get(verdict, 0.0) + 1 / len(normal)
-    return counts
+        counts[verdict] += 1
+    return {verdict: n / len(normal) for verdict, n in counts.items()}

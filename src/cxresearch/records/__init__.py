@@ -15,7 +15,7 @@
     numbers_in_text     which columns hold numbers          log_window     the days that the log covers
     restrict            records of one segment              lapses         which silence is a lapse
     redefine            another definition of bad       lapsed         who lapsed, and who came back
-    match               the customer of each contact    active_table   what keeps customers active, by itself
-    customer_table      what is known of a shop's customers
-    digest              what was known until a day
+    match               the customer of each contact    active_table   what keeps customers active
+    customer_table      of a shop's customers           digest         what was known until a day
+    nearby              few records, in memory
 """

@@ -23,7 +23,7 @@ from cxresearch.records.contracts import CUSTOMER_REASONS, Raw
 from cxresearch.records.dated_events import KINDS
 from cxresearch.records.dense_window import SPAN, SeenWindow, dense_window
 from cxresearch.records.follow_up import DEFECTION, Window
-from cxresearch.records.lapses import Lapse
+from cxresearch.records.lapses import SOON, Lapse
 from cxresearch.records.survey import Survey
 from cxresearch.records.warnings import DataWarning, Times, WarningValue
 from cxresearch.study import Study
@@ -98,16 +98,26 @@ def log_warnings(
 
 
 def lapse_warnings(lapse: Lapse, came_back: Share) -> tuple[DataWarning, ...]:
-    """Whether many of the lapsed come back, so that a lapse is hardly an end."""
-    if came_back.share <= MANY_CAME_BACK:
-        return ()
-    return (
-        DataWarning(
-            code="lapsed_came_back",
-            values=(("lapsed", came_back), ("days", Count(lapse.days))),
-            key="retention.gap_days",
-        ),
-    )
+    """Whether many of the lapsed come back, so that a lapse is hardly an end; and whether bad contacts bring others."""
+    result = []
+    if came_back.share > MANY_CAME_BACK:
+        result.append(
+            DataWarning(
+                code="lapsed_came_back",
+                values=(("lapsed", came_back), ("days", Count(lapse.days))),
+                key="retention.gap_days",
+            )
+        )
+    if lapse.follow_ups is not None and lapse.brings_contacts:
+        points = Count(round(100 * lapse.follow_ups.difference))
+        result.append(
+            DataWarning(
+                code="bad_brings_contacts",
+                values=(("points", points), ("days", Count(SOON))),
+                key="retention.active",
+            )
+        )
+    return tuple(result)
 
 
 def _stray(study: Study, days: SeenWindow, seen: Survey, dated: bool) -> Iterable[DataWarning]:

@@ -27,6 +27,9 @@ MULTIPLES = (1, 2, 4)  # of the declared gap, that are tried as thresholds
 LEAST_FOLLOWED = (
     20  # silences that last to twice the threshold, within the log, for a share to be known
 )
+SOON = 7  # days
+BROUGHT_ABOUT = 0.1  # of bad contacts, from which on it matters that they bring about others
+CLEARLY = 3  # standard errors
 Counts = NDArray[np.int64]
 
 
@@ -95,6 +98,24 @@ class Threshold(msgspec.Struct, frozen=True):
         return self.is_known and self.returned is not None and self.returned < FALSE_LAPSES
 
 
+class FollowUps(msgspec.Struct, frozen=True):
+    """Whether bad contacts bring about further ones, such as those about a return.
+
+    Attributes:
+        difference: how much larger the share of bad contacts is that are followed by another within a week than that of
+            the same customers' other contacts.
+        se: its standard error, clustered by customer.
+    """
+
+    difference: float
+    se: float
+
+    @property
+    def are_many(self) -> bool:
+        """Whether so many are brought about that contacts do not count as occasions to leave."""
+        return self.difference >= BROUGHT_ABOUT and self.difference > CLEARLY * self.se
+
+
 class Lapse(msgspec.Struct, frozen=True):
     """Which silence counts as a lapse.
 
@@ -104,6 +125,7 @@ class Lapse(msgspec.Struct, frozen=True):
         tried: the thresholds that were tried, rising.
         is_certain: whether fewer than one in twenty of its lapses are false, as far as the log tells.
         has_inactive: whether there are contacts that do not keep a customer active.
+        follow_ups: whether bad contacts bring about further ones; None where the log cannot tell.
     """
 
     declared: int
@@ -111,6 +133,12 @@ class Lapse(msgspec.Struct, frozen=True):
     tried: tuple[Threshold, ...]
     is_certain: bool
     has_inactive: bool = False
+    follow_ups: FollowUps | None = None
+
+    @property
+    def brings_contacts(self) -> bool:
+        """Whether bad contacts bring about many further ones that keep the customer active."""
+        return self.follow_ups is not None and self.follow_ups.are_many
 
     @property
     def chosen(self) -> Threshold:
@@ -142,6 +170,56 @@ def count_silences(active: Frame, window: Window, engine: Engine) -> SilenceCurv
     return SilenceCurve(ended=both[1], open=both[0])
 
 
+def measure_follow_ups(active: Frame, window: Window, engine: Engine) -> FollowUps | None:
+    """Compare how soon a customer is back after a bad contact and after its other ones.
+
+    By Mantel and Haenszel's difference of shares over customers: nobody is compared with anybody else, so that it says
+    nothing of who is quick.
+
+    Args:
+        active: id, day, cx_row, grade: the contacts that keep customers active, within the window.
+        window: of the log.
+        engine: where the contacts live.
+    """
+    along = engine.along("day", "cx_row")
+    x = along.prepare(active.select("day", "cx_row", "grade", customer=nw.col("id")))
+    x = x.with_columns(following=along.shift("day", -1))
+    x = x.filter(nw.col("day") <= window.last - SOON)
+    is_soon = nw.coalesce(nw.col("following") - nw.col("day") <= SOON, nw.lit(False))
+    is_bad = nw.col("grade") == 0
+
+    def count(holds: nw.Expr) -> nw.Expr:
+        return nw.when(holds).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Float64)
+
+    x = x.with_columns(
+        bad=count(is_bad),
+        other=count(~is_bad),
+        bad_soon=count(is_bad & is_soon),
+        soon=count(is_soon),
+    )
+    per = x.group_by("customer").agg(nw.col("bad", "other", "bad_soon", "soon").sum())
+    per = per.filter((nw.col("bad") > 0) & (nw.col("other") > 0))
+    n, other_soon = nw.col("bad") + nw.col("other"), nw.col("soon") - nw.col("bad_soon")
+    per = per.select(
+        a=(nw.col("bad_soon") * nw.col("other") - other_soon * nw.col("bad")) / n,
+        w=nw.col("bad") * nw.col("other") / n,
+    )
+    sums = per.select(
+        a=nw.col("a").sum(),
+        w=nw.col("w").sum(),
+        aa=(nw.col("a") * nw.col("a")).sum(),
+        aw=(nw.col("a") * nw.col("w")).sum(),
+        ww=(nw.col("w") * nw.col("w")).sum(),
+    )
+    a, w, aa, aw, ww = (float(v or 0.0) for v in engine.collect(sums).row(0))
+    if w <= 0:
+        return None
+    difference = a / w
+    spread = aa - 2 * difference * aw + difference**2 * ww
+    # rounded, so that engines, which add up in different orders, give the same
+    return FollowUps(difference=round(difference, 9), se=round(math.sqrt(max(spread, 0.0)) / w, 9))
+
+
 def measure(curve: SilenceCurve, days: int) -> Threshold:
     """A threshold, and how many of its lapses are false."""
     returned, se = curve.returned(days, days)
@@ -161,13 +239,20 @@ def candidates(declared: int) -> tuple[int, ...]:
     return (declared, *(d for d in longer if d <= LONGEST))
 
 
-def choose_threshold(curve: SilenceCurve, declared: int, *, has_inactive: bool = False) -> Lapse:
+def choose_threshold(
+    curve: SilenceCurve,
+    declared: int,
+    *,
+    has_inactive: bool = False,
+    follow_ups: FollowUps | None = None,
+) -> Lapse:
     """The shortest threshold of which few enough lapses are false; the declared one where there is none.
 
     Args:
         curve: of the log's silences.
         declared: the gap that the study declares.
         has_inactive: as `Lapse.has_inactive`.
+        follow_ups: as `Lapse.follow_ups`.
     """
     tried = tuple(measure(curve, d) for d in candidates(declared))
     passing = [t.days for t in tried if t.passes]
@@ -177,6 +262,7 @@ def choose_threshold(curve: SilenceCurve, declared: int, *, has_inactive: bool =
         tried=tried,
         is_certain=bool(passing),
         has_inactive=has_inactive,
+        follow_ups=follow_ups,
     )
 
 

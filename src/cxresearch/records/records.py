@@ -67,6 +67,7 @@ from cxresearch.records.lapses import (
     choose_threshold,
     count_silences,
     known_from,
+    measure_follow_ups,
 )
 from cxresearch.records.log_window import check_literals, window_of_log
 from cxresearch.records.match import (
@@ -397,7 +398,6 @@ def _activity(
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
 ) -> Records:
-    declared = study.retention.gap_days or 0
     has_table = study.has_active_table
     has_inactive = study.retention.active is not None or has_table
     own = read_active_rows(study, engine, window, dated=raw.dated) if has_table else None
@@ -410,13 +410,7 @@ def _activity(
         fine = log.filter(nw.col("reason").is_null())
         active = fine.filter(nw.col("active") == 1) if raw.has_active else fine
         active = active if own is None else own.rows
-        silences = count_silences(active, window, engine)
-        if not silences.at_risk[0]:
-            raise DataError(
-                f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
-                "names and words are compared as they are written"
-            )
-        lapse = choose_threshold(silences, declared, has_inactive=has_inactive)
+        lapse = _settle_lapse(study, engine, active, window, kept, has_inactive=has_inactive)
         gap, since = lapse.days, known_from(study, window)
         relations = engine.keep(spells(active, gap, window, engine, since))
         first = engine.keep(relations.filter(nw.col("cx_at") == 0))
@@ -500,4 +494,28 @@ def _activity(
         spells=again,
         lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),
+    )
+
+
+def _settle_lapse(
+    study: Study, engine: Engine, active: Frame, window: Window, kept: int, *, has_inactive: bool
+) -> Lapse:
+    """Which silence counts as a lapse, of the contacts that keep customers active; `kept` are all that are kept.
+
+    Raises:
+        DataError: there are no such contacts.
+    """
+    silences = count_silences(active, window, engine)
+    if not silences.at_risk[0]:
+        raise DataError(
+            f"retention.active holds for none of {kept:,} contacts: nobody is ever active; "
+            "names and words are compared as they are written"
+        )
+    # rows of a table of its own have no grade
+    has_grades = not study.has_active_table
+    return choose_threshold(
+        silences,
+        study.retention.gap_days or 0,
+        has_inactive=has_inactive,
+        follow_ups=measure_follow_ups(active, window, engine) if has_grades else None,
     )

@@ -138,6 +138,12 @@ SENTENCES = {
         "see what cxresearch gaps says of longer ones, and change {key}; claims are then about silence, not about "
         "leaving",
     ),
+    "bad_brings_contacts": (
+        "after a bad contact, customers are in touch again within {days} days more often than after their other ones, "
+        "by {points} points of a hundred: bad contacts bring about others, such as those about a return, which are no "
+        "occasion to leave, and contrasts are neither supported nor contradicted",
+        "say under {key} which contacts are purchases, or name a table of them",
+    ),
     "parallel_rows": (
         "{rows} rows of customers overlap with another row of the same customer, and are taken for parallel contracts: "
         "the customer leaves when the last one ends",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import polars as pl
-
 from cxresearch.risk.episodes import COHORT, MONTH
 from cxresearch.risk.table import RiskTable
 
@@ -38,11 +36,7 @@ def join_cohorts(table: RiskTable, least: int = LEAST, months: int = 1) -> Joine
         least: customers in each cohort; a remainder of fewer joins the cohort before it.
         months: each cohort is that many months wide at least.
     """
-    feature = table.feature(COHORT)
-    ends = table.flows.group_by(COHORT).agg(
-        n=pl.sum_horizontal(pl.col(*table.causes).cast(pl.Int64)).sum()
-    )
-    customers = {feature.levels[code]: int(n) for code, n in ends.iter_rows()}
+    customers = table.ends(COHORT)
     parts: list[list[int]] = []
     held = 0
     for month in sorted(map(int, customers)):

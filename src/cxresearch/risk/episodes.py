@@ -1,10 +1,10 @@
-"""(start, stop] rows of one claim, and what turns a clock or a transition into another question."""
+"""(start, stop] rows of one claim."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import narwhals.stable.v2 as nw
@@ -295,7 +295,6 @@ def episodes(
     clock = clock or clock_of(records.study)
     contact = isinstance(clock, ContactClock)
     x = (line or timeline(records, clock, histories.values())).states(histories)
-    x = x.with_columns(stop=engine.along("tick").shift("tick", -1))
     exclusions: tuple[Exclusion, ...] = ()
     everyone = records.customers if records.spells is None else records.spells
     if observed_from_start:
@@ -320,24 +319,31 @@ def episodes(
     if cohorts:
         earliest, levels[COHORT] = _cohort_levels(records)
         who = who.with_columns(cx_begin=nw.col("start").cast(nw.Int64) - earliest)
-        who = who.with_columns(_cohort(nw.col("cx_begin")).alias(COHORT))
+        who = who.with_columns(cohort_month(nw.col("cx_begin")).alias(COHORT))
         fixed = (*fixed, COHORT)
-    x = x.join(who, on="customer")
     if records.keeps_clusters:
-        x = x.with_columns(group=nw.col("cluster"))
+        who = who.with_columns(group=nw.col("cluster"))
     before = nw.col("cx_before") if contact and has_spells else nw.lit(0)
-    x = x.with_columns(
-        end=nw.col("cx_contacts") + 1 + before if contact else nw.col("exit"),
-        origin=before if contact else nw.col("start"),
+    who = who.with_columns(
+        cx_end=nw.col("cx_contacts") + 1 + before if contact else nw.col("exit"),
+        cx_origin=before if contact else nw.col("start"),
         cx_first=nw.col("cx_first") if contact else nw.col("entry"),
     )
+    kept = ("customer", "group", "cluster", "event", "cx_end", "cx_origin", "cx_first", *fixed)
+    who = who.select(
+        *kept, *(("cx_begin",) if cohorts else ()), *(("cx_spell",) if has_spells else ())
+    )
+    along = engine.along("tick")
     carried = None
-    if has_spells:
+    if has_spells:  # every relation has the states of its customer
+        x = x.join(who.select("customer", "cx_spell", "cx_first"), on="customer")
         x = x.with_columns(customer=nw.col("cx_spell")).drop("cx_spell")
-        x = engine.keep(engine.along("tick").prepare(x))
+        x = engine.keep(along.prepare(x))
         early = x.filter(nw.col("tick") < nw.col("cx_first")).group_by("customer")
         carried = engine.keep(early.agg(*(nw.col(name).max() for name in histories)))
-    x = _clipped(x).select(
+        x = x.drop("cx_first")
+        who = who.with_columns(customer=nw.col("cx_spell")).drop("cx_spell")
+    x = along.spans(x, who).select(
         "customer",
         "group",
         "cluster",
@@ -375,22 +381,6 @@ def _check_names(records: Records, histories: Iterable[str], fixed: tuple[str, .
             )
 
 
-def _clipped(x: Frame) -> Frame:
-    """The states of the time at risk, from ``origin`` on; the last one ends with the event."""
-    x = x.with_columns(stop=nw.min_horizontal(nw.coalesce("stop", "end"), "end"))
-    x = x.filter(
-        (nw.col("tick") <= nw.col("end"))
-        & ((nw.col("tick") >= nw.col("cx_first")) | (nw.col("stop") > nw.col("cx_first")))
-    )
-    x = x.with_columns(tick=nw.max_horizontal("tick", "cx_first"))
-    ends = (nw.col("stop") == nw.col("end")) & (nw.col("tick") < nw.col("end"))
-    return x.with_columns(
-        start=(nw.col("tick") - nw.col("origin")).cast(nw.Int64),
-        stop=(nw.col("stop") - nw.col("origin")).cast(nw.Int64),
-        event=nw.when(ends).then(nw.col("event")).otherwise(nw.lit(-1)).cast(nw.Int32),
-    )
-
-
 def _with_first_tick(records: Records, who: Frame, observed_from: int | None) -> Frame:
     """Customers with ``cx_first``: how many contacts that keep them active they had before a day."""
     has_spells = records.spells is not None
@@ -415,7 +405,8 @@ def _cohort_levels(records: Records) -> tuple[int, tuple[str, ...]]:
     return day + MONTH * oldest, tuple(str(k) for k in range(oldest, (last - day) // MONTH + 1))
 
 
-def _cohort(since: nw.Expr) -> nw.Expr:
+def cohort_month(since: nw.Expr) -> nw.Expr:
+    """The month of a day counted from the beginning of the first cohort."""
     return ((since - since % MONTH) // MONTH).cast(nw.Int32)
 
 
@@ -432,165 +423,3 @@ def _needed(contact: bool, *, has_spells: bool) -> tuple[str, ...]:
         *(("cx_spell",) if has_spells else ()),
         *(("cx_before",) if has_spells and contact else ()),
     )
-
-
-def where(eps: Episodes, **levels: tuple[str, ...]) -> Episodes:
-    """Only the time spent in these levels of each history named."""
-    x = eps.frame
-    for name, wanted in levels.items():
-        positions = [eps.position(name, level) for level in wanted]
-        x = x.filter(nw.col(name).is_in(positions))
-    return replace(eps, frame=x)
-
-
-def since(eps: Episodes, history: str, level: str, *, exclude_from: str | None = None) -> Episodes:
-    """Another clock: time 0 is the day on which a cumulative history reached a level; at risk from there on.
-
-    Args:
-        eps: on the tenure clock.
-        history: a cumulative history.
-        level: the level reached at time 0.
-        exclude_from: leave out customers who stood at or above this level at time 0 already.
-
-    Returns:
-        The episodes, with exclusions for customers who left on that very day and for those left out by `exclude_from`.
-
-    Raises:
-        EstimationError: no such history or level, or a history that can also fall.
-    """
-    eps = replace(eps, frame=eps.engine.keep(eps.frame))
-    origins, exclusions = first_reach(eps, history, level, exclude_from=exclude_from)
-    x = eps.frame.join(origins.select("customer", "origin"), on="customer")
-    x = x.filter((nw.col("start") >= nw.col("origin")) & (nw.col("start") < nw.col("stop")))
-    x = x.with_columns(
-        start=nw.col("start") - nw.col("origin"), stop=nw.col("stop") - nw.col("origin")
-    )
-    clock = "contact" if eps.clock == "contact" else f"days since {history} {level}"
-    if COHORT in eps.fixed:
-        x = x.with_columns(_cohort(nw.col("cx_begin") + nw.col("origin")).alias(COHORT))
-    return replace(
-        eps, frame=x.drop("origin"), clock=clock, exclusions=(*eps.exclusions, *exclusions)
-    )
-
-
-def first_reach(
-    eps: Episodes, history: str, level: str, *, exclude_from: str | None = None
-) -> tuple[Frame, tuple[Exclusion, ...]]:
-    """When each customer first reached a level of a cumulative history, and was still there after that day.
-
-    Returns:
-        Rows (customer, origin, end), both on the clock of `eps`; and the customers left out: those who left on the very
-        day, and those who stood at `exclude_from` or above at once.
-
-    Raises:
-        EstimationError: no such history or level, or a history that can also fall.
-    """
-    _check_rising(eps, history, level)
-    position, unknown = eps.position(history, level), len(eps.levels(history)) - 1
-    reached = (nw.col(history) >= position) & (nw.col(history) != unknown)
-    origins = eps.frame.filter(reached).group_by("customer").agg(origin=nw.col("start").min())
-    last = eps.frame.group_by("customer").agg(end=nw.col("stop").max())
-    at_origin = eps.frame.join(origins, on="customer").filter(nw.col("start") == nw.col("origin"))
-    state = at_origin.group_by("customer").agg(first_state=nw.col(history).max())
-    origins = eps.engine.keep(origins.join(last, on="customer").join(state, on="customer"))
-    origins, earlier = _reached_now(eps, origins, history, level)
-    on_the_day = nw.col("origin") == nw.col("end")
-    too_far = nw.col("first_state") >= (
-        eps.position(history, exclude_from) if exclude_from else unknown
-    )
-    counts = eps.engine.collect(
-        origins.select(
-            left=on_the_day.cast(nw.Int64).sum(),
-            beyond=(too_far & ~on_the_day).cast(nw.Int64).sum(),
-        )
-    ).row(0, named=True)
-    at_once = "at the same contact" if eps.clock == "contact" else "on the same day"
-    gone = (
-        f"had no later contact that is followed when they reached {history} {level}"
-        if eps.clock == "contact"
-        else f"left on the day they reached {history} {level}"
-    )
-    exclusions = (
-        Exclusion(gone, int(counts["left"] or 0)),
-        Exclusion(
-            f"reached {history} {exclude_from} {at_once} as {level}",
-            int(counts["beyond"] or 0),
-        ),
-        Exclusion(f"had reached {history} {level} before they came back", earlier),
-    )
-    return origins.filter(~on_the_day & ~too_far), tuple(a for a in exclusions if a.customers)
-
-
-def _reached_now(eps: Episodes, origins: Frame, history: str, level: str) -> tuple[Frame, int]:
-    """Without those who had reached a level in an earlier relation; and how many these are."""
-    if eps.carried is None:
-        return origins, 0
-    position, unknown = eps.position(history, level), len(eps.levels(history)) - 1
-    held = nw.col(history)
-    before = eps.carried.filter((held >= position) & (held != unknown)).select("customer")
-    dropped = origins.join(before, on="customer", how="semi")
-    n = int(eps.engine.collect(dropped.select(nw.len())).item())
-    return eps.engine.keep(origins.join(before, on="customer", how="anti")), n
-
-
-def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
-    """A transition as a competing exit: the row before it ends with `cause`, and the rows from it on go.
-
-    The state changes for the days after a moment, so leaving on the very day of the transition stays leaving.
-
-    Raises:
-        EstimationError: no such history or level, a history that can also fall, or a cause that there is already.
-    """
-    if cause in (*eps.causes, *eps.histories):
-        raise EstimationError(f"there is a {cause!r} already: call the cause something else")
-    check_name(cause.replace(" ", "_"))
-    _check_rising(eps, history, level)
-    position = eps.position(history, level)
-    along = eps.engine.along("start")
-    crossed = nw.when(nw.col(history) >= position).then(nw.lit(1)).otherwise(nw.lit(0))
-    x = along.prepare(
-        eps.frame.filter(nw.col("start") < nw.col("stop")).with_columns(crossed=crossed)
-    )
-    x = x.with_columns(following=along.shift("crossed", -1))
-    code = len(eps.causes)
-    x = x.with_columns(
-        event=nw.when(nw.col("following") == 1)
-        .then(nw.lit(code))
-        .otherwise(nw.col("event"))
-        .cast(nw.Int32)
-    )
-    return replace(
-        eps,
-        frame=x.filter(nw.col("crossed") == 0).drop("crossed", "following"),
-        causes=(*eps.causes, cause),
-    )
-
-
-def fix_last_levels(eps: Episodes) -> Episodes:
-    """What a naive analysis does: each customer's last level, as if it had held from the beginning.
-
-    One row per customer. This looks ahead, on purpose: it is shown beside the right answer, never as one.
-    """
-    along = eps.engine.along("start")
-    x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")))
-    ends = x.group_by("customer").agg(entry=nw.col("start").min(), end=nw.col("stop").max())
-    x = x.join(ends, on="customer").filter(nw.col("stop") == nw.col("end"))
-    return replace(eps, frame=x.with_columns(start=nw.col("entry")).drop("entry", "end"))
-
-
-_RISING = History(
-    name="",
-    levels=("",),
-    required_columns=(),
-    updates=lambda _: [],
-    fold={},
-    code=lambda _: nw.lit(0),
-    cumulative=True,
-)
-
-
-def _check_rising(eps: Episodes, history: str, level: str) -> None:
-    if not eps.histories.get(history, _RISING).cumulative:
-        raise EstimationError(
-            f"{history} can fall as well as rise, so reaching {level!r} is not one moment in time"
-        )

@@ -18,8 +18,9 @@ from cxresearch.disclosure.counts import MIN_CELL, about, count_text, hide
 from cxresearch.engines import Frame
 from cxresearch.engines.packing import downcast, sums
 from cxresearch.errors import EstimationError, nearest
-from cxresearch.risk.episodes import Episodes, first_reach
+from cxresearch.risk.episodes import Episodes
 from cxresearch.risk.exclusions import Exclusion, summed
+from cxresearch.risk.transitions import first_reach
 from cxresearch.utils.checks import names
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import DISPLAY_ONLY, Result

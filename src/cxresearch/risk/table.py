@@ -28,6 +28,8 @@ from cxresearch.risk.exclusions import Exclusion, summed
 from cxresearch.utils.html_tables import html_table
 from cxresearch.utils.result import DISPLAY_ONLY, Result
 
+_STAYED = "still there when last seen"  # of the cause that statisticians call censored
+
 
 @dataclass(frozen=True, slots=True)
 class Feature(Result):
@@ -110,6 +112,34 @@ class RiskTable(Result):
                 return f
         raise UnknownInTableError(name, [f.name for f in self.features], what="feature")
 
+    def positions(self, name: str) -> NDArray[np.intp]:
+        """The positions of the levels of a feature that have rows, ascending.
+
+        Raises:
+            UnknownInTableError: there is no such feature.
+        """
+        return np.flatnonzero(self._counted_levels(name))
+
+    def ends(self, name: str) -> dict[str, int]:
+        """How many left or were last seen at each level of a feature that has rows.
+
+        Raises:
+            UnknownInTableError: there is no such feature.
+        """
+        codes = self.flows[name].to_numpy()
+        levels = self.feature(name).levels
+        counts = np.zeros(len(levels), np.int64)
+        for cause in self.causes:
+            n = self.flows[cause].to_numpy()
+            happened = np.flatnonzero(n)
+            np.add.at(counts, codes[happened], n[happened].astype(np.int64))
+        return {levels[i]: int(counts[i]) for i in self.positions(name)}
+
+    def _counted_levels(self, name: str) -> NDArray[np.intp]:
+        """How many rows each level of a feature has."""
+        codes = self.flows[name].to_numpy()
+        return np.bincount(codes, minlength=len(self.feature(name).levels))
+
     def where(self, **levels: Sequence[str]) -> RiskTable:
         """The time spent in these levels; leaving for another level is leaving."""
         keep = pl.lit(value=True)
@@ -149,14 +179,10 @@ class RiskTable(Result):
 
     def after(self, time: int) -> RiskTable:
         """The time after `time` on the table's clock: who is at risk then comes in at that time."""
-        early = self.flows.filter(pl.col("time") <= time)
         names = [f.name for f in self.features]
-        net = pl.col("entered").cast(pl.Int64).sum() - pl.col("left").cast(pl.Int64).sum()
-        there = (
-            early.group_by("group", *names, maintain_order=True)
-            .agg(entered=net)
-            .filter(pl.col("entered") > 0)
-        )
+        net = pl.col("entered").cast(pl.Int64) - pl.col("left").cast(pl.Int64)
+        early = self.flows.filter(pl.col("time") <= time).select("group", *names, entered=net)
+        there = sums(early, ("group", *names), ("entered",)).filter(pl.col("entered") > 0)
         nothing = {c: pl.lit(0) for c in ("left", *self.causes)}
         there = there.with_columns(time=pl.lit(time), **nothing).select(self.flows.columns)
         later = self.flows.filter(pl.col("time") > time)
@@ -225,7 +251,10 @@ class RiskTable(Result):
         counts = self._shown(min_cell)
         rows = [
             *((f"levels of {f.name}", self._named_levels(f, min_cell)) for f in self.features),
-            *((c, count_text(n, min_cell)) for c, n in zip(self.causes, counts, strict=True)),
+            *(
+                (_STAYED if i == 0 else c, count_text(n, min_cell))
+                for i, (c, n) in enumerate(zip(self.causes, counts, strict=True))
+            ),
             *(
                 (f"not at risk: {a.reason}", count_text(a.customers, min_cell))
                 for a in self.exclusions
@@ -278,7 +307,8 @@ def risk_table(eps: Episodes) -> RiskTable:
     x = eps.engine.keep(eps.frame.filter(nw.col("start") < nw.col("stop")))
     columns = ("group", *eps.histories, *eps.fixed)
     features, flows = _features(eps.engine.flows(x, columns, eps.causes), eps)
-    who = x.group_by("group").agg(
+    members = eps.engine.along("start").members(x, "group", "cluster")
+    who = members.group_by("group").agg(
         customers=nw.col("customer").n_unique(), clusters=nw.col("cluster").n_unique()
     )
     return RiskTable(
@@ -331,11 +361,14 @@ def _features(flows: pl.DataFrame, eps: Episodes) -> tuple[tuple[Feature, ...], 
     """Level names of the histories as they are; of fixed covariates, those found."""
     features = [Feature(n, h.levels) for n, h in eps.histories.items()]
     for name, levels in eps.fixed.items():
-        there = np.unique(flows[name].to_numpy())
+        codes = flows[name].to_numpy()
+        occurs = np.bincount(codes, minlength=len(levels)) > 0
+        there = np.flatnonzero(occurs)
         features.append(Feature(name, tuple(levels[i] for i in there), is_covariate=True))
-        place = np.searchsorted(there, flows[name].to_numpy())  # rows stay in order
-        flows = flows.with_columns(pl.Series(name, place))
-    return tuple(features), downcast(flows, (*FLOWS, *eps.causes))
+        place = np.cumsum(occurs) - 1  # rows stay in order
+        narrow = place.astype(_narrow(max(len(there), 1)))
+        flows = flows.with_columns(pl.Series(name, narrow[codes]))
+    return tuple(features), flows
 
 
 def _narrow(most: int) -> type[np.signedinteger[Any]]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from html import escape
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 Args = ParamSpec("Args")
@@ -23,6 +24,7 @@ class NotebookLine:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._shown: Any = None
+        self._lock = Lock()  # several claims are tried at the same time
 
     def __call__(self, line: str) -> None:
         """Show a line in place of the one before."""
@@ -38,10 +40,11 @@ class NotebookLine:
     def _show(self, data: dict[str, str]) -> None:
         from IPython.display import display
 
-        if self._shown is None:
-            self._shown = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        else:
-            self._shown.update(data, raw=True)
+        with self._lock:
+            if self._shown is None:
+                self._shown = display(data, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+            else:
+                self._shown.update(data, raw=True)
 
 
 def is_watched() -> bool:

@@ -1,8 +1,8 @@
 """What takes long to import is imported when it is first used.
 
-Altair and nbformat import ``jsonschema``. Where JupyterLab has brought ``rfc3987_syntax`` along, that is
-imported too and builds forty grammars of addresses: more than half of the time until a kernel can draw. No
-page and no notebook ever asks for the form of such an address.
+Altair and nbformat import ``jsonschema``. Where JupyterLab has brought ``rfc3987_syntax`` along, that is imported too;
+it builds forty grammars of addresses: more than half of the time until a kernel can draw. No page and no notebook asks
+for the form of such an address.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ def doubtful(*warnings):
     return replace(made, audit=replace(made.audit, warnings=warnings))
 
 
+@pytest.mark.slow
 def test_a_page_without_a_warning_says_nothing():
     assert "doubts" not in page_of(docket()).partition("</style>")[2]
 

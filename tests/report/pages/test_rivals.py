@@ -57,10 +57,11 @@ def test_a_page_shows_every_rival_with_its_numbers_and_why():
     trial = publishable_trial(ratio_trial(), 10)
     block = claim_page.rivals(trial)
     for rival in RIVALS:
-        assert rival.title in block
+        assert f"{rival.title[0].upper()}{rival.title[1:]}" in block
         assert rival.plain in block
     assert "1.07 (0.97 to 1.18)" in block
-    assert "keeps it open" in block
+    assert "Keeps it open" in block
+    assert "Without any of them held equal the number is" in block
     assert "They began in the same 30 days." in block
     assert "lead_days = [14, 30]" in block
     assert claim_page.rivals(share_trial()) == ""
@@ -70,20 +71,21 @@ def test_a_card_and_the_page_of_a_claim_show_both_parts():
     shown = publishable(docket())
     first, one = cards.first_screen(shown), cards.one_claim(shown, shown["bad-moments-drive-away"])
     for block in (first, one):
-        assert block.count("Among comparable customers") == 1
-        assert "<dt>Open</dt><dd>already leaving</dd>" in block
+        assert (
+            block.count("Moment and leaving go together · may be explained by: already leaving")
+            == 1
+        )
 
 
 def test_no_outcome_is_told_by_its_sign_alone():
     block = claim_page.rivals(ratio_trial())
-    assert block.count('<span aria-hidden="true">') == 3  # held equal, open and survived have one
     for words in (
         "held equal in the number itself",
         "survived",
         "keeps it open",
         "cannot be tested",
     ):
-        assert words in block
+        assert words in block.lower()
 
 
 def test_where_a_number_is_hidden_those_of_its_rivals_are():

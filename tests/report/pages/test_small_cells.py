@@ -52,12 +52,14 @@ def pages(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 def test_all_pages_are_attacked(pages):
     assert len(pages) == 5
     assert sum(len(p.charts) for p in pages.values()) >= 15
     assert sum(len(p.tables) for p in pages.values()) >= 20
 
 
+@pytest.mark.slow
 def test_no_table_shows_a_small_count(pages):
     for name, page in pages.items():
         for caption, rows in page.tables.items():
@@ -70,6 +72,7 @@ def test_no_table_shows_a_small_count(pages):
                 assert not small, f"{name}, {caption}: {row}"
 
 
+@pytest.mark.slow
 def test_no_chart_holds_a_small_count(pages):
     for name, page in pages.items():
         for chart in page.charts:
@@ -81,6 +84,7 @@ def test_no_chart_holds_a_small_count(pages):
                     assert not told, f"{name}, {chart['usermeta']['title']}: {key} = {value}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "wholes"),
     [
@@ -117,6 +121,7 @@ def pairs(*pages):
     return [(a, b) for i, a in enumerate(told) for b in told[i + 1 :]]
 
 
+@pytest.mark.slow
 def test_no_difference_of_two_counts_is_a_small_one(pages):
     """Every pair of counts of all pages together, subtracted: none gives a planted cell, or any other small count."""
     together = pairs(*pages.items())
@@ -125,6 +130,7 @@ def test_no_difference_of_two_counts_is_a_small_one(pages):
     assert not leaks, leaks[:5]
 
 
+@pytest.mark.slow
 def test_rows_that_a_rule_left_out_are_counted_without_their_number(pages):
     rows = next(t for c, t in pages["explore.html"].tables.items() if c.startswith(ROWS))
     assert ["contacts", "set aside: excluded by rule", "fewer than 10"] in rows, rows
@@ -135,6 +141,7 @@ def test_rows_that_a_rule_left_out_are_counted_without_their_number(pages):
     assert RULED < MIN_CELL
 
 
+@pytest.mark.slow
 def test_expected_departures_do_not_tell_the_observed_ones(pages):
     """Expected and observed add up to the same number."""
     table = next(
@@ -147,6 +154,7 @@ def test_expected_departures_do_not_tell_the_observed_ones(pages):
         )
 
 
+@pytest.mark.slow
 def test_no_difference_of_two_shares_of_the_same_customers_is_a_small_count(pages):
     seen = 0
     for name in ("verdicts.html", "claim.html"):
@@ -157,6 +165,7 @@ def test_no_difference_of_two_shares_of_the_same_customers_is_a_small_count(page
     assert seen >= 2
 
 
+@pytest.mark.slow
 def test_two_runs_side_by_side_tell_no_small_count(pages, tmp_path_factory):
     """The same study a week later, with three customers more: no count of the one less one of the other is small."""
     later = planted(tmp_path_factory.mktemp("later"), 906)
@@ -173,13 +182,15 @@ def test_two_runs_side_by_side_tell_no_small_count(pages, tmp_path_factory):
     assert not leaks, leaks[:5]
 
 
+@pytest.mark.slow
 def test_who_is_still_there_does_not_tell_who_left_for_another_cause(pages):
     rows = pages["explore.html"].tables
     table = next(rows for caption, rows in rows.items() if caption.startswith("Risk table"))
     told = {row[0]: row[1] for row in table}
-    assert (told["censored"], told["other exit"]) == ("not shown", "not shown")
+    assert (told["still there when last seen"], told["other exit"]) == ("not shown", "not shown")
 
 
+@pytest.mark.slow
 def test_no_step_of_a_curve_stands_for_a_few(pages):
     seen = 0
     for name, page in pages.items():
@@ -190,6 +201,7 @@ def test_no_step_of_a_curve_stands_for_a_few(pages):
     assert seen >= 6
 
 
+@pytest.mark.slow
 def test_curves_end_where_few_are_left(pages):
     """Whoever was seen last, on day 500, would be told by a curve that goes on until then."""
     days = [
@@ -199,6 +211,7 @@ def test_curves_end_where_few_are_left(pages):
     assert max(days) < 499
 
 
+@pytest.mark.slow
 def test_moments_cannot_be_worked_out_from_levels_and_grades(pages):
     """All that is told of the levels and grades of moments, and what a level counts as, as equations."""
     page = pages["journey.html"]
@@ -224,6 +237,7 @@ def test_moments_cannot_be_worked_out_from_levels_and_grades(pages):
     assert CRIMINAL < MIN_CELL
 
 
+@pytest.mark.slow
 def test_rare_places_people_and_segments_are_not_counted(pages):
     for name, page in pages.items():
         for rare in ("vip desk", "lonely"):
@@ -235,6 +249,7 @@ def test_rare_places_people_and_segments_are_not_counted(pages):
     assert LONELY < MIN_CELL
 
 
+@pytest.mark.slow
 def test_times_of_a_curve_lie_apart(pages):
     """A curve whose every day of leaving is in its data would tell when each customer left."""
     for page in pages.values():

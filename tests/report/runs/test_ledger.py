@@ -228,6 +228,7 @@ def long_ledger(folder, count, claims=28, readings=5):
     (folder / "ledger" / name).write_bytes(signed(name, written.getvalue()))
 
 
+@pytest.mark.slow
 def test_five_thousand_runs_are_read_in_less_than_a_second(tmp_path):
     long_ledger(tmp_path, 5000)
     runs(tmp_path, ["supported"] * (ledger.FILES - 1))

@@ -52,6 +52,8 @@ def test_pages_and_index(made):
     assert 'href="verdicts.html' in index
     assert "2023" in index
     assert any(line.startswith("verdicts (notebook 1 of 1): cell 1 of") for line in lines)
+    assert any(line.startswith("verdicts (notebook 1 of 1): trying ") for line in lines)
+    assert "trying " not in index
     assert len(told) == 1
     assert told[0].startswith(f"published verdicts.html and index.html in {folder / 'out'} after ")
 

@@ -1,16 +1,20 @@
 """A second run: nothing has changed, something has, or the pages have been touched."""
 
+import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
+from cxresearch.report.pages import show
 from cxresearch.report.runs import build, manifest
 from cxresearch.report.runs.ledger import read_records
 from cxresearch.report.runs.run import report
 from cxresearch.study import study_from
+from tests.report.dockets import docket
 from tests.report.standins import executed, study_of
 
 
@@ -85,8 +89,43 @@ def test_another_question_or_engine_is_a_change(again, ran):
     again()
     again(title="Why?")
     again(title="Why?", engine="duckdb")
-    again(title="Why?", engine="duckdb", claims=["one-strike"])
+    again(title="Why?", engine="duckdb", claims=["three-strikes", "bad-moments-drive-away"])
     assert ran == ["verdicts"] * 4
+
+
+def test_a_page_of_some_claims_replaces_no_page_of_more(again, ran):
+    again()
+    before = (again.out / "verdicts.html").read_bytes()
+    said = again(claims=["three-strikes"])
+    assert said[0] == (
+        "verdicts.html shows 2 claims and stays; the 1 asked for is in verdicts-selected.html"
+    )
+    assert ran == ["verdicts", "verdicts-selected"]
+    assert (again.out / "verdicts-selected.html").is_file()
+    after = (again.out / "verdicts.html").read_text()
+    assert 'href="verdicts-selected.html"' in after
+    links = re.compile(r"<!--PAGES -->.*?<!--/PAGES-->", re.DOTALL)
+    assert links.sub("", after) == links.sub("", before.decode())
+    assert 'href="verdicts-selected.html"' in (again.out / "index.html").read_text()
+
+
+def test_verdicts_that_changed_are_said(again, monkeypatch):
+    held = docket()
+    weak = replace(held.trials[0].primary, verdict="undecided")
+    other = replace(held.trials[0], readings=(weak, *held.trials[0].readings[1:]))
+    made = [held, replace(held, trials=(other, *held.trials[1:]))]
+    monkeypatch.setattr(build, "execute", lambda *_: executed(summary=show.summary(made.pop(0))))
+    assert not [line for line in again() if ": was " in line]
+    said = [line for line in again(force=True) if ": was " in line]
+    assert said == ["three-strikes: was contradicted, now undecided"]
+
+
+def test_the_summary_as_a_mail(again, ran):
+    assert build.mail(again.state, again.out, print) == ()
+    again()
+    html, plain = build.mail(again.state, again.out, print)
+    assert html.read_text().startswith("<!DOCTYPE html>")
+    assert "2 sayings tried: 1 contradicted, 1 undecided." in " ".join(plain.read_text().split())
 
 
 def test_another_version_of_a_library_is_a_change(again, ran, monkeypatch):
@@ -131,8 +170,9 @@ def test_pages_of_several_runs_live_together(again, ran):
     assert 'href="explore.html' in index
     again(notebooks=("verdicts", "explore"))
     again()
-    # the verdicts page leads to the new page, so it is made once more
-    assert ran == ["verdicts", "explore", "verdicts"]
+    # the verdicts page leads to the new page, and has not run again for that
+    assert ran == ["verdicts", "explore"]
+    assert 'href="explore.html"' in (again.out / "verdicts.html").read_text()
     (again.out / "explore.html").unlink()
     again(force=True)
     assert "explore.html" not in (again.out / "index.html").read_text()

@@ -54,6 +54,7 @@ def test_a_notebook_that_hangs_ends(hung, cell):
     assert "notebook verdicts took longer than 0.1 minutes.</p></aside>" in page
 
 
+@pytest.mark.slow
 def test_a_notebook_that_fills_the_memory_ends(hung):
     said, page = hung(FILLS, Limits(minutes=2, memory=0.6))
     assert said == (
@@ -62,6 +63,7 @@ def test_a_notebook_that_fills_the_memory_ends(hung):
     assert "held more than 0.6 GB of memory.</p></aside>" in page
 
 
+@pytest.mark.slow
 def test_a_key_press_while_a_cell_runs_is_one_line(tmp_path):
     """The terminal sends the signal to the kernel as well."""
     study = study_of(tmp_path / "study")

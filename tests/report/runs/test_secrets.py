@@ -160,6 +160,7 @@ def test_a_run_that_cannot_read(place, given):
     assert not leaks(place.written, out, err, secrets=places(place))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["-D", pytest.param("environment", marks=pytest.mark.slow)])
 def test_a_notebook_that_fails_with_a_secret_in_its_error(place, given):
     text = (place.study / "study.toml").read_text()

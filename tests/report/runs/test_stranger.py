@@ -210,6 +210,7 @@ def test_forged_digests_of_inputs_are_made_anew(place):
     assert cache.digest(files, study.state / "cache") == made
 
 
+@pytest.mark.slow
 def test_without_a_key_nothing_is_kept_and_all_is_counted(place, monkeypatch):
     (place / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(place / "file"))
@@ -406,6 +407,7 @@ def test_a_browser_in_the_working_folder_prints_no_page(tmp_path, monkeypatch, p
         pdf.browser()
 
 
+@pytest.mark.slow
 def test_signed_tables_count_under_their_own_names_alone(place):
     """A table that this user has signed, put in the place of another."""
     study = cx.read_study(place / "study" / "study.toml")

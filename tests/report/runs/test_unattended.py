@@ -68,6 +68,7 @@ def unchanged(log):
     return "verdicts.html: nothing has changed since " in log
 
 
+@pytest.mark.slow
 def test_the_one_command(home):
     done = sh(there(blocks("sh")[0], home))
     assert done.returncode == 0
@@ -97,6 +98,7 @@ def test_cron(home):
     assert again.returncode == 0
 
 
+@pytest.mark.slow
 def test_systemd(home, tmp_path):
     service, timer = (there(text, home) for text in blocks("ini"))
     names = re.findall(r"`/etc/systemd/system/(\S+)`:", PAGE)

@@ -407,7 +407,8 @@ class Pace(RivalExplanation):
         self, facts: StudyFacts, outcomes: Sequence[Outcome], region: Region
     ) -> bool:
         """Where few lapses are false and own gaps support it, too."""
-        is_certain = facts.lapse is not None and facts.lapse.is_certain
+        lapse = facts.lapse
+        is_certain = lapse is not None and lapse.is_certain and not lapse.brings_contacts
         return is_certain and super().leaves_support(facts, outcomes, region)
 
     def p_of_support(self, outcomes: Sequence[Outcome]) -> list[float]:
@@ -425,6 +426,7 @@ class Pace(RivalExplanation):
         """Where few lapses are false, nothing that may drive customers away is missing, and own gaps do not object."""
         lapse = facts.lapse
         is_clear = lapse is not None and lapse.is_certain and not lapse.has_inactive
+        is_clear = is_clear and lapse is not None and not lapse.brings_contacts
         is_clear = is_clear and not facts.looks_back
         return is_clear and not any(o.row.verdict == "supported" for o in outcomes)
 
@@ -435,6 +437,12 @@ class Pace(RivalExplanation):
         lapse = facts.lapse
         if lapse is not None and not lapse.is_certain:
             why.append(_describe_false_lapses(lapse))
+        if lapse is not None and lapse.brings_contacts:
+            why.append(
+                "Bad contacts bring about further ones within a week, such as those about a return, at which nobody "
+                "would leave: per contact, customers seem to stay for that. Say under retention.active which contacts "
+                "are purchases."
+            )
         if lapse is not None and lapse.has_inactive:
             why.append(
                 "What happens between the last contact that keeps a customer active and a lapse is not in the number, "

@@ -125,9 +125,9 @@ def one_claim(docket: Docket, trial: Trial) -> str:
 
 def _tally(docket: Docket) -> str:
     result = [t.primary.verdict for t in docket.values()]
-    claims = "1 claim was" if len(result) == 1 else f"{len(result)} claims were"
-    together = ", judged together" if len(result) > 1 else ""
-    return f"{claims} put on trial{together}: {tally(result)}."
+    claims = "1 claim" if len(result) == 1 else f"{len(result)} claims"
+    together = " together" if len(result) > 1 else ""
+    return f"{claims} judged{together}: {tally(result)}."
 
 
 def _filter(docket: Docket) -> str:

@@ -60,12 +60,13 @@ def folded(trial: Trial) -> str:
 
 
 def opening(docket: Docket, trial: Trial) -> str:
-    """The source of a claim, the verdict with its sentence, and the readings side by side."""
+    """The source of a claim, the verdict with its sentence, the rival explanations, and the readings side by side."""
     claim = trial.claim
     back = f'<p class="cx-more"><a href="#{anchor("card", claim.id)}">Back to the card</a></p>'
     return (
         f'<div class="cx-anchor" id="{anchor("claim", claim.id)}"></div>'
-        f"{ruling(trial)}{placeholder('DEPTH', claim.id)}{back}{readings(docket, trial)}"
+        f"{ruling(trial)}{placeholder('DEPTH', claim.id)}{back}{rivals(trial)}"
+        f"<h3>The readings side by side</h3>{readings(docket, trial)}"
     )
 
 

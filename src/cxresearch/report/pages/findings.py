@@ -18,12 +18,12 @@ from cxresearch.report.pages.text import VERDICTS, per_hundred, why
 _STRADDLES = "the range includes"  # how the reason of an interval that decides nothing begins
 _OF_THOSE_WHO_LEAVE = 0.3  # of all, where nothing is known: how many leave within a horizon
 THEMES = {
-    "tolerance": "How much they put up with",
+    "tolerance": "Tolerance",
     "what_counts": "What counts",
-    "problems": "When something goes wrong",
-    "hidden": "What is hidden",
-    "levers": "What can be changed",
-    "own": "Claims of this study",
+    "problems": "Problems",
+    "hidden": "Hidden",
+    "levers": "Levers",
+    "own": "Own claims",
 }
 
 
@@ -67,19 +67,24 @@ def claimed_words(trial: Trial) -> str:
 
 
 def together(trial: Trial) -> str:
-    """Whether the two go together, and whether that is explained away; empty where no cause is claimed."""
+    """Whether the two go together, and whether that is explained away; empty where no cause is claimed.
+
+    Empty as well where the number alone leaves it open: there the verdict says as much.
+    """
     if not trial.rivals:
         return ""
     first = {
-        "supported": "Goes together",
-        "contradicted": "Does not go together",
-        "undecided": "Link not clear",
+        "supported": "Moment and leaving go together",
+        "contradicted": "Moment and leaving do not go together",
+        "undecided": "Not clear whether moment and leaving go together",
         "not testable": "Cannot be computed",
     }[trial.association]
     still = [r.title for r in trial.rivals_with("keeps it open")]
     if still:
         how = "may be hidden by" if trial.association == "contradicted" else "may be explained by"
         return f"{first} · {how}: {', '.join(still)}"
+    if trial.association == "undecided":
+        return ""
     if trial.association == "supported" and trial.rivals_with("survived"):
         return f"{first} · not explained away"
     return first

@@ -32,7 +32,7 @@ from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.report.pages import changes, content_security, show
 from cxresearch.report.pages import text as texts
 from cxresearch.report.pages.content_security import style
-from cxresearch.report.pages.site import Entry, back, depth_of, elsewhere
+from cxresearch.report.pages.site import Entry, back, deeper, depth_of, elsewhere, linked
 from cxresearch.report.runs.ledger import RunRecord
 from cxresearch.utils.html_tables import unstyled
 
@@ -140,7 +140,7 @@ def page(
         "cx_key": _key,
         "cx_json": _embedded,
         "cx_mime": renderer.MIME,
-        "cx_pages": elsewhere(entries, f"{name}.html"),
+        "cx_pages": linked("PAGES", "", elsewhere(entries, f"{name}.html")),
         "cx_filled": _filler(result, entries, history),
     }
     exporter = Exporter()  # type: ignore[no-untyped-call]
@@ -157,6 +157,12 @@ def title_of(notebook: NotebookNode, name: str) -> str:
     return str(about["statement"] if about else notebook.metadata.get("title", name))
 
 
+# the style that strips carry for JupyterLab, which the page's sheet gives by class: a tenth of a megabyte in a page
+_BY_THE_SHEET = re.compile(
+    r' (?:font-family="system-ui, sans-serif"|font-size="12"|(?:fill|stroke)="var\(--jp-[^"]*")(?=[^<>]*>)'
+)
+
+
 def _filler(
     result: dict[str, Any] | None, entries: Sequence[Entry], history: Sequence[RunRecord]
 ) -> Any:
@@ -169,22 +175,13 @@ def _filler(
     compared = changes.changes_since(history, statements)
     depth = depth_of(entries)
     by = {
-        "DEPTH": lambda claim: _link(claim, depth),
+        "DEPTH": lambda claim: linked("DEPTH", claim, deeper(claim, depth)),
         "SINCE": lambda _: changes.changes_block(
             compared, statements, min_cell=(result or {}).get("min_cell", MIN_CELL)
         ),
-        "BACK": lambda claim: back(entries, claim),
+        "BACK": lambda claim: linked("BACK", claim, back(entries, claim)),
     }
-    return lambda block: texts.filled(unstyled(block), by)
-
-
-def _link(claim: str, depth: dict[str, str]) -> str:
-    if claim not in depth:
-        return ""
-    hidden = f'<span class="cx-hidden">: {escape(claim)}</span>'
-    return (
-        f'<p class="cx-more"><a href="{escape(depth[claim])}">This claim in depth{hidden}</a></p>'
-    )
+    return lambda block: texts.filled(_BY_THE_SHEET.sub("", unstyled(block)), by)
 
 
 def summary(notebook: NotebookNode) -> dict[str, Any] | None:

@@ -73,7 +73,7 @@ def interval_bar(trial: Trial) -> str:
     if not math.isnan(effect):
         said += f", and an effect matters from {headline(effect, e.unit)}"
     limits = e.unit.interval_text(e.estimate.low, e.estimate.high)
-    said += f"; in these data {headline(e.estimate.value, e.unit)}, {limits}."
+    said += f"; in these data {headline(e.estimate.value, e.unit)}, {limits}"
     return (
         f'<svg class="cx-strip" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" overflow="visible" '
         f'role="img" aria-label="{escape(said)}">{"".join(shades)}'

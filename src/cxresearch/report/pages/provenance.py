@@ -79,7 +79,7 @@ def audit(result: Audit, min_cell: int, *, heading: bool = True, is_folded: bool
         )
     )
     title = '<h2 id="audit">The data: every row accounted for</h2>' if heading else ""
-    return f"{title}{_folded('From the rows read to the rows kept', body) if is_folded else body}"
+    return f"{title}{_folded('All rows', body) if is_folded else body}"
 
 
 def _folded(title: str, body: str) -> str:
@@ -158,7 +158,7 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         *_run(notebook, parameters),
     )
     method = _METHOD.replace("{HORIZON}", _horizon(docket))
-    folded = _folded("How verdicts are decided, and what made this page", f"{method}{_list(rows)}")
+    folded = _folded("All details", f"{method}{_list(rows)}")
     return f'<h2 id="method">Method and provenance</h2>{folded}'
 
 

@@ -203,7 +203,9 @@ def _evidence(
         )
         if e.unit is Unit.SHARE:
             edges = claim.reading(e.reading).claimed_region.thresholds if e.region else ()
-            e = replace(e, estimate=_rounded(e.estimate, customers, edges, min_cell))
+            # a share of moments is of those, which are more than the people whom they were with
+            of = max(customers, events)
+            e = replace(e, estimate=_rounded(e.estimate, of, edges, min_cell))
         e = replace(e, customers=customers, events=events)
     if e.reading in hidden and e.estimate is not None:
         return replace(e, estimate=None, series=(), reason=reason, p=None, p_family=None)
@@ -219,7 +221,8 @@ def _reference(
     if result.unit is not Unit.SHARE:
         return result
     behind = next((e for e in trial.readings if e.reading == name), trial.primary)
-    return _rounded(result, round_count(behind.customers, min_cell), (), min_cell)
+    of = max(behind.customers, behind.events)
+    return _rounded(result, round_count(of, min_cell), (), min_cell)
 
 
 Limits = TypeVar("Limits", Estimate, ReferenceValue)

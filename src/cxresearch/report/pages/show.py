@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from cxresearch.estimators.results import Incidence
 from cxresearch.journey.moment_costs import MomentCosts
 from cxresearch.planning.results import Plan
 from cxresearch.records.records import Records
+from cxresearch.report.pages.progress import PROGRESS
 from cxresearch.report.pages.publishable import (
     publishable,
     publishable_trial,
@@ -33,7 +35,7 @@ from cxresearch.report.pages.stale import kind_of
 from cxresearch.risk.table import RiskTable
 from cxresearch.study import Study, read_study
 from cxresearch.utils.html_tables import styled
-from cxresearch.utils.notebook_progress import is_watched
+from cxresearch.utils.notebook_progress import UNATTENDED, is_watched
 
 # keys of a section that say where its file is and how it is written
 _OF_FILES = {"source", "query", "separator", "encoding", "sheet", "columns", "widths", "format"}
@@ -149,6 +151,16 @@ def what_if(study: Study | Records, claim: str) -> None:
         display(panel(study, claim))  # type: ignore[no-untyped-call]
 
 
+def progress(line: str) -> None:
+    """Say what a notebook is at, in the log of the run that executes it; nothing where none does, and on no page.
+
+    Args:
+        line: such as ``trying three-strikes``.
+    """
+    if UNATTENDED in os.environ:
+        _send({PROGRESS: line})
+
+
 def first_screen(docket: Docket, title: str = "", costs: MomentCosts | None = None) -> None:
     """The question and the cards; the verdicts go along as data, for the index and its summary.
 
@@ -189,7 +201,6 @@ def trial(docket: Docket, result: Trial) -> None:
     docket, result = _public(docket, result)
     _html(claim_page.folded(result))
     _html(claim_page.opening(docket, result))
-    _html(claim_page.rivals(result))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
     for e in result.readings:
@@ -207,9 +218,9 @@ def evidence(docket: Docket) -> None:
     from cxresearch.report.pages.findings import by_verdict
     from cxresearch.report.pages.text import UNFOLD, fold
 
-    many = f"The evidence on {len(docket)} claims" if len(docket) > 1 else "The evidence"
+    many = f"All {len(docket)} claims" if len(docket) > 1 else "The claim"
     heading = '<h2 id="evidence">The evidence, claim by claim</h2>'
-    _html(fold(f"{many}: rival explanations, all readings, charts", "cx-fold", above=heading))
+    _html(fold(many, "cx-fold", above=heading))
     for _, trials in by_verdict(publishable(docket)):
         for t in trials:
             trial(docket, docket[t.claim.id])
@@ -436,12 +447,12 @@ def summary(docket: Docket, title: str = "", costs: MomentCosts | None = None) -
     It goes along with a notebook's output and stays out of the page, so its numbers are exact; what the summary says is
     rounded.
     """
-    from cxresearch.report.pages.summary_facts import summary_facts
+    from cxresearch.report.pages.summary_facts import customers_of, summary_facts
 
     kept = dict(docket.audit.kept)
     return {
         "rows_kept": int(kept.get("interactions", 0)),
-        "customers_kept": int(kept.get("retention", 0)),
+        "customers_kept": customers_of(docket.audit),
         "facts": summary_facts(publishable(docket), costs),
         "docket": docket.to_dict(),
         "data_from": docket.data_from,

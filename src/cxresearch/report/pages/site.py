@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 from cxresearch.claims.units import Unit
@@ -93,6 +95,44 @@ def back(entries: Sequence[Entry], claim: str) -> str:
     return f'<p class="cx-back">{" · ".join(links)}</p>'
 
 
+_LINKS = re.compile(r"<!--(PAGES|DEPTH|BACK) ?(.*?)-->(.*?)<!--/\1-->", re.DOTALL)
+
+
+def linked(kind: str, argument: str, links: str) -> str:
+    """Links with marks around them, so that `relinked` finds them when pages have come or gone."""
+    return f"<!--{kind} {text(argument)}-->{links}<!--/{kind}-->"
+
+
+def relinked(page: str, entries: Sequence[Entry], here: str) -> str:
+    """A page that was published, with links to the pages that there are now.
+
+    Args:
+        page: HTML in one piece.
+        entries: all pages of the report.
+        here: the file of the page.
+    """
+    depth = depth_of(entries)
+
+    def again(found: re.Match[str]) -> str:
+        kind, argument = found[1], unescape(found[2])
+        links = {
+            "PAGES": lambda: elsewhere(entries, here),
+            "DEPTH": lambda: deeper(argument, depth),
+            "BACK": lambda: back(entries, argument),
+        }[kind]()
+        return linked(kind, argument, links)
+
+    return _LINKS.sub(again, page)
+
+
+def deeper(claim: str, depth: Mapping[str, str]) -> str:
+    """The link to the page about a claim alone; nothing if there is none."""
+    if claim not in depth:
+        return ""
+    hidden = f'<span class="cx-hidden"> on: {text(claim)}</span>'
+    return f'<p class="cx-more"><a href="{text(depth[claim])}">In depth{hidden}</a></p>'
+
+
 def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
     """The index page: what has changed, the pages, and each claim's verdict now and over the runs.
 
@@ -119,7 +159,8 @@ def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
             "</header>"
         )
     else:
-        head = f'{summary_section(summary)}<div class="cx-below">{changed}</div>'
+        more = changed if compared and (compared.changed or compared.moved) else ""
+        head = f"{summary_section(summary)}{more and f'<div class=cx-below>{more}</div>'}"
     body = (
         f'<div class="cx-report{" cx-has-summary" if summary else ""}">{head}'
         f'<div class="cx-below">{_pages(entries)}{_claims(shown, depth_of(entries), history)}</div></div>'
@@ -209,7 +250,7 @@ def _rounded(v: dict[str, Any], min_cell: int) -> dict[str, float]:
         value,
         low,
         high,
-        customers=round_count(v["customers"], min_cell),
+        customers=round_count(max(v["customers"], v["events"]), min_cell),
         min_cell=min_cell,
         edges=verdict_history.edges_of(v["region"]),
     )

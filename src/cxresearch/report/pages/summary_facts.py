@@ -16,6 +16,8 @@ from cxresearch.disclosure.counts import (
 from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts
+from cxresearch.records.audit import Audit
+from cxresearch.records.audit_values import Count, Share
 from cxresearch.report.pages.findings import claimed_words, ordered, so_what, what_would_settle
 from cxresearch.report.pages.text import headline, per_hundred, spread
 
@@ -44,7 +46,7 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
     kept = dict(docket.audit.kept)
     return {
         "rows_kept": int(kept.get("interactions", 0)),
-        "customers_kept": int(kept.get("retention", 0)),
+        "customers_kept": customers_of(docket.audit),
         "findings": [_finding(t) for t in decided[:FINDINGS] if t.primary.estimate is not None],
         "open": [
             {"claim": t.claim.id, "statement": t.claim.statement, "settle": what_would_settle(t)}
@@ -53,6 +55,15 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
         "so_what": so_what(first) if first else "",
         **_costs(costs, docket.min_cell),
     }
+
+
+def customers_of(audit: Audit) -> int:
+    """How many customers there are: rows of the second table or, without one, those who appear in contacts."""
+    kept = dict(audit.kept)
+    if "retention" in kept:
+        return int(kept["retention"])
+    people = {f.name: f.value for f in audit.facts}.get("customers")
+    return people.count if isinstance(people, Count | Share) else 0
 
 
 def _finding(trial: Trial) -> dict[str, Any]:
@@ -132,6 +143,7 @@ def _cost(cost: MomentCost, currency: str, min_cell: int) -> dict[str, Any]:
     factor = first / cost.first_moments if cost.first_moments else 0.0
     return {
         "days": _numbers(cost.lost.more),
+        "is_clear": cost.lost.more.low > 0 or cost.lost.more.high < 0,
         "horizon": cost.lost.horizon,
         "per_month": cost.per_month * factor,
         "days_per_month": _numbers(cost.days_per_month, factor),

@@ -50,21 +50,26 @@ def answer(summary: Summary) -> str:
     pair = summary.facts.get("pair")
     if pair:
         a, b = pair["exposed"], pair["comparators"]
+        chance = "" if summary.facts["cost"]["is_clear"] else " The difference may be chance."
         return (
             f"Of 100 customers, {a} leave within {within(pair['days'])} of a first bad moment; "
-            f"of comparable ones without it, {b}."
+            f"of comparable ones without it, {b}.{chance}"
         )
     return f"{len(summary.verdicts)} sayings tried: {tally(summary.verdicts)}."
 
 
 def asked(summary: Summary) -> str:
     """What was asked, of which data."""
-    customers = about(int(summary.facts["customers_kept"]), summary.min_cell)
+    kept = int(summary.facts["customers_kept"])
+    customers = (
+        f"{about(kept, summary.min_cell)} customers"
+        if kept
+        else f"{about(int(summary.facts['rows_kept']), summary.min_cell)} contacts"
+    )
     tried = f"{len(summary.verdicts)} sayings"
     verdicts = f": {tally(summary.verdicts)}" if summary.facts.get("pair") else ""
     return (
-        f"{tried} tried on {customers} customers, {period(summary.data_from, summary.data_until)}"
-        f"{verdicts}."
+        f"{tried} tried on {customers}, {period(summary.data_from, summary.data_until)}{verdicts}."
     )
 
 
@@ -73,12 +78,14 @@ def cost_lines(summary: Summary) -> tuple[tuple[str, str], ...]:
     cost = summary.facts.get("cost")
     if not cost:
         return ()
+    per_moment = (
+        f"lost per first bad moment within {within(cost['horizon'])}, beyond comparable customers "
+        f"({_range(cost['days'], 1)})"
+    )
+    if not cost["is_clear"]:
+        return (("No cost beyond chance", f"{_number(cost['days'][0], 1)} days {per_moment}"),)
     lines = [
-        (
-            f"{_number(cost['days'][0], 1)} days",
-            f"lost per first bad moment within {within(cost['horizon'])}, beyond comparable customers "
-            f"({_range(cost['days'], 1)})",
-        ),
+        (f"{_number(cost['days'][0], 1)} days", per_moment),
         (
             f"{_number(cost['days_per_month'][0])} customer-days",
             f"a month, with {_number(cost['per_month'])} first bad moments ({_range(cost['days_per_month'])})",
@@ -145,9 +152,11 @@ def _section(summary: Summary) -> str:
         if cost
         else ""
     )
-    picture = summary_picture(facts)
+    picture = summary_picture(facts) + summary_picture(facts, is_narrow=True)
     top = (
-        f'<div class="cx-summary-top">{picture}<div>{costs}</div></div>' if picture or costs else ""
+        f'<div class="cx-summary-top"><div>{picture}</div><div>{costs}</div></div>'
+        if picture or costs
+        else ""
     )
     findings = "".join(map(_finding_line(summary.file), facts["findings"]))
     still = "".join(

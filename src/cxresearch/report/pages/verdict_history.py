@@ -66,7 +66,7 @@ def public_record(record: RunRecord, min_cell: int, region: str = "") -> RunReco
             record.estimate,
             record.ci_low,
             record.ci_high,
-            customers=round_count(record.customers, min_cell),
+            customers=round_count(max(record.customers, record.events), min_cell),
             min_cell=min_cell,
             edges=edges_of(region),
         )

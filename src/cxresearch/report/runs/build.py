@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from cxresearch.report.runs.lock import Stops
 from cxresearch.report.runs.manifest import Manifest, PublishedPage
 from cxresearch.report.runs.plan import Plan
 from cxresearch.study import Study, folder_of
-from cxresearch.utils.atomic import stage
+from cxresearch.utils.atomic import atomic_write, stage
 from cxresearch.utils.limits import NO_LIMITS, Limits
 from cxresearch.utils.trust import make_private
 
@@ -215,6 +215,7 @@ def lasting(seconds: float) -> str:
 
 
 INDEX = "index.html"
+_READABLE = 0o644  # a mail is for others, as the pages are
 
 
 def publish_result(
@@ -223,7 +224,7 @@ def publish_result(
     result: BuildResult,
     *,
     stale: Mapping[str, str],
-    key: Callable[[Plan, Iterable[str]], str] | None = None,
+    key: Callable[[Plan], str] | None = None,
     study: str = "",
 ) -> None:
     """Publish what a run has to say.
@@ -233,7 +234,7 @@ def publish_result(
         stops: holds signals back while files are renamed.
         result: the new pages.
         stale: why a page could not be remade, by file name; those that are not there are passed over.
-        key: of a plan and the pages in the folder, what the page was made from; none if that is not known.
+        key: of a plan, what its page was made from; none if that is not known.
         study: its id in the ledger; empty for what is known.
 
     Raises:
@@ -251,14 +252,14 @@ def publish_result(
             pages += [_again(old, text, reason)] if old else []
     manifest = manifest.with_pages(pages)
     if key is not None:
-        page_keys = {
-            m.plan.file: key(m.plan, [p.file for p in manifest.pages]) for m in result.made
-        }
+        page_keys = {m.plan.file: key(m.plan) for m in result.made}
         manifest = manifest.with_pages(
             [msgspec.structs.replace(p, key=page_keys.get(p.file, p.key)) for p in manifest.pages]
         )
     if not texts and not manifest.pages:
         return
+    manifest, again = _relinked(run, manifest, texts)
+    texts |= again
     texts[INDEX] = _index(run, manifest, result.records)
     manifest = msgspec.structs.replace(manifest, index=_digest(texts[INDEX]))
     run.say("writing the pages")
@@ -286,6 +287,62 @@ def publish_result(
         publish(run.state, moves, run.say)
         with suppress(OSError):  # the runs are on record, in whatever number of files
             ledger.put_together(run.state)
+
+
+def _relinked(
+    run: Run, manifest: Manifest, new: Mapping[str, str]
+) -> tuple[Manifest, dict[str, str]]:
+    """The pages that are not made anew, with links to all pages; those that somebody has changed stay as they are."""
+    from cxresearch.report.pages.site import relinked
+
+    known, texts = entries(manifest.pages), {}
+    for page in manifest.pages:
+        if page.file in new or not manifest.holds(page.file, page.sha256):
+            continue
+        with suppress(OSError, UnicodeDecodeError):
+            text = (run.out / page.file).read_text(encoding="utf-8")
+            again = relinked(text, known, page.file)
+            if again != text:
+                texts[page.file] = again
+    pages = tuple(
+        msgspec.structs.replace(p, sha256=_digest(texts[p.file])) if p.file in texts else p
+        for p in manifest.pages
+    )
+    return msgspec.structs.replace(manifest, pages=pages), texts
+
+
+def mail(state: Path, out: Path, tell: Say) -> tuple[Path, ...]:
+    """Write the summary of a folder of pages as a mail: ``summary-mail.html`` and ``summary-mail.txt``.
+
+    Args:
+        state: the study's state folder.
+        out: the folder of pages.
+        tell: called with a line for each file of the ledger that cannot be read.
+
+    Returns:
+        The files written; none where no page shows several claims.
+
+    Raises:
+        ReportError: the files cannot be written.
+    """
+    from cxresearch.report.pages.mail import mail_html, mail_text
+    from cxresearch.report.pages.site import summary_of
+
+    manifest = manifests.read(state, out)
+    history = ledger.read_history(state, manifest.study, tell)
+    summary = summary_of(entries(manifest.here()), history)
+    if summary is None:
+        return ()
+    result = []
+    for name, text in (
+        ("summary-mail.html", mail_html(summary)),
+        ("summary-mail.txt", mail_text(summary)),
+    ):
+        try:
+            result.append(atomic_write(out / name, text, mode=_READABLE))
+        except OSError as e:
+            raise ReportError(f"cannot write {out / name}: {e.strerror or e}") from None
+    return tuple(result)
 
 
 def _index(run: Run, manifest: Manifest, records: Sequence[RunRecord]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cxresearch.errors import ReportError
+from cxresearch.report.pages.progress import PROGRESS
 from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs.commit_files import DEEPEST, LOG_SUFFIX, hold
 from cxresearch.report.runs.plan import Plan
@@ -32,6 +33,7 @@ _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other than 
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"
 _ENGINE = "cxresearch"
+_LONGEST_LINE = 200  # letters of what a notebook says of its progress
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _COMMAND = [
     *(sys.executable, "-P"),  # the study folder, in which a kernel works, is no place for modules
@@ -135,7 +137,7 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
             environment=_environment(at, spark=plan.values.get("engine") == "spark"),
             sockets=at.sockets,
             log=log,
-            say=say,
+            say=partial(_redacted, at.redact, say),
             limits=at.limits,
             beyond=beyond.append,
         )
@@ -166,6 +168,10 @@ def execute(plan: Plan, at: Place, say: Callable[[str], None]) -> Any:
     with suppress(OSError):  # what failed earlier has been put right
         (at.failed / output.name).unlink(missing_ok=True)
     return done
+
+
+def _redacted(redact: Callable[[str], str], say: Callable[[str], None], line: str) -> None:
+    say(redact(line))
 
 
 def _environment(at: Place, *, spark: bool) -> dict[str, str]:
@@ -207,6 +213,16 @@ def _register() -> None:
             return Specs()
 
     class Client(PapermillNotebookClient):  # type: ignore[misc]
+        say: Callable[[str], None] = staticmethod(lambda _line: None)
+
+        def process_message(self, msg: Any, *args: Any, **more: Any) -> Any:
+            """What a notebook says of its progress goes to the log, and onto no page."""
+            line = msg.get("content", {}).get("data", {}).get(PROGRESS)
+            if line is not None:
+                self.say(" ".join(str(line).split())[:_LONGEST_LINE])
+                return None
+            return super().process_message(msg, *args, **more)
+
         def papermill_execute_cells(self) -> None:
             try:
                 super().papermill_execute_cells()
@@ -247,6 +263,7 @@ def _register() -> None:
                 kernel_manager_class=Manager,
                 timeout_func=_seconds_left(limits),
             )
+            client.say = say
 
             def ends(reason: str) -> None:
                 beyond(reason.removeprefix("the notebook "))

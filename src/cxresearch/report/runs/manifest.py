@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
@@ -164,18 +164,17 @@ def inputs(file: Path, study: Study) -> str:
         return ""
 
 
-def key(plan: Plan, files: Iterable[str], read: str) -> str:
+def key(plan: Plan, read: str) -> str:
     """A digest of all that a page is made from.
 
     Args:
         plan: the page.
-        files: the files of all pages in its folder, which it may lead to.
         read: from `inputs`.
 
     Returns:
         The digest; empty where that of the inputs is.
     """
-    settings = json.dumps([dict(plan.values), sorted(files)], sort_keys=True)
+    settings = json.dumps(dict(plan.values), sort_keys=True)
     return (
         _digest(read.encode(), plan.notebook.read_bytes(), settings.encode(), _package().encode())
         if read

@@ -34,6 +34,7 @@ _ELSEWHERE = (  # where installers put it outside the search path
 _FLAGS = (
     "--headless",
     "--no-pdf-header-footer",
+    "--generate-pdf-document-outline",  # headings as bookmarks; a browser that does not know it prints without
     "--disable-gpu",
     "--no-first-run",
     "--disable-extensions",

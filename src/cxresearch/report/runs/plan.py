@@ -38,8 +38,8 @@ PARAMETERS = (
     Parameter("claims", "texts", "ids of claims; none for all"),
     Parameter("claim", "text", "the id of one claim"),
     Parameter("engine", "text", "where tables are read", ENGINES),
-    Parameter("folder", "text", "where the files of a public data set lie"),
     Parameter("companies", "number", "how many companies planning simulates for each truth"),
+    Parameter("folder", "text", "where the files of a public data set lie"),
     Parameter("title", "text", "the question at the top of the page"),
 )
 _BY_NAME = {p.name: p for p in PARAMETERS}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cxresearch.report.pages.stale import kind_of, plainly
 from cxresearch.report.runs import manifest as manifests
 from cxresearch.report.runs.build import INDEX, BuildResult, Run, Say, lasting, make, publish_result
 from cxresearch.report.runs.commit_files import mark_of, tidy, unfinished
-from cxresearch.report.runs.ledger import identity, next_run
+from cxresearch.report.runs.ledger import RunRecord, identity, next_run, read_history
 from cxresearch.report.runs.lock import WAIT, Stopped, Stops, locked, stoppable
 from cxresearch.report.runs.manifest import Manifest, inputs, key, log_time
 from cxresearch.report.runs.plan import Plan, plans
@@ -100,13 +100,8 @@ def report(
         StateError: the state folder is not trusted.
         KeyboardInterrupt: it was stopped by a key press.
     """
-    try:
-        file = Path(study).resolve()
-        file = file / "study.toml" if file.is_dir() else file
-        given_state = state or os.environ.get("CXRESEARCH_STATE")
-        place = Path(given_state).resolve() if given_state else default_state(file)
-    except OSError as e:
-        raise StudyError(f"cannot find the folder of {study}: {e.strerror or e}") from None
+    file = _file_of(study)
+    place = state_of(study, state)
     check_names((file, place, Path(out)))
     given = {
         "study": file.name,
@@ -129,6 +124,7 @@ def report(
     )
     check_state(place)
     run = _run(place, Path(out), progress or _quiet, tell or _quiet, limits or NO_LIMITS)
+    order = replace(order, plans=_apart(run, planned))
     with stoppable() as stops:
         try:
             return _report(run, order, stops)
@@ -136,6 +132,27 @@ def report(
             if e.signal == signal.SIGINT:
                 raise
             raise ReportError(str(e)) from None
+
+
+def _file_of(study: str | Path) -> Path:
+    try:
+        file = Path(study).resolve()
+        return file / "study.toml" if file.is_dir() else file
+    except OSError as e:
+        raise StudyError(f"cannot find the folder of {study}: {e.strerror or e}") from None
+
+
+def state_of(study: str | Path, state: str | Path | None = None) -> Path:
+    """The state folder of a study: the one given, that of the environment, or the one beside the study file.
+
+    Raises:
+        StudyError: a folder cannot be found.
+    """
+    given = state or os.environ.get("CXRESEARCH_STATE")
+    try:
+        return Path(given).resolve() if given else default_state(_file_of(study))
+    except OSError as e:
+        raise StudyError(f"cannot find the folder of {study}: {e.strerror or e}") from None
 
 
 def _run(state: Path, out: Path, say: Say, tell: Say, limits: Limits) -> Run:
@@ -191,11 +208,10 @@ def _known(run: Run, order: _Order, study: Study) -> None:
 def _changed(run: Run, order: _Order, read: str) -> tuple[Plan, ...]:
     """The pages that do not stand as they are."""
     manifest = manifests.read(run.state, run.out)
-    files = {p.file for p in manifest.here()} | {p.file for p in order.plans}
 
     def stands(plan: Plan) -> bool:
         old = manifest.get(plan.file)
-        if old is None or old.stale or not old.key or old.key != key(plan, files, read):
+        if old is None or old.stale or not old.key or old.key != key(plan, read):
             return False
         return manifest.holds(old.file, old.sha256)
 
@@ -240,10 +256,11 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
     ):  # they have changed meanwhile, so what the pages were made from is not known
         read = ""
 
-    def from_what(plan: Plan, files: Iterable[str]) -> str:
-        return key(plan, files, read)
+    def from_what(plan: Plan) -> str:
+        return key(plan, read)
 
     stale = {p.file: e.public for p, e in result.failed}
+    before = read_history(run.state, identity(study))
     try:
         publish_result(run, stops, result, stale=stale, key=from_what, study=identity(study))
     except OSError as e:
@@ -254,6 +271,7 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
         run.tell(
             f"published {names} and {INDEX} in {run.out} after {lasting(time.monotonic() - begun)}"
         )
+    _turned(run, before, result)
     for lost, error in result.failed:
         there = (
             "; the last good page is marked as not up to date"
@@ -262,6 +280,40 @@ def _made(run: Run, order: _Order, study: Study, stops: Stops) -> BuildResult:
         )
         run.tell(f"not published: {lost.file}: {error}{there}")
     return result
+
+
+def _turned(run: Run, before: Sequence[RunRecord], result: BuildResult) -> None:
+    """Say which verdicts are not what they were."""
+    if not result.records:
+        return
+    from cxresearch.report.pages.changes import (
+        changes_since,  # slow to import, and needed only here
+    )
+
+    since = changes_since((*before, *result.records), {r.claim for r in result.records})
+    for change in since.changed if since else ():
+        then, now = change.before.verdict, change.now.verdict
+        run.tell(f"{change.now.claim}: was {then}, now {now}")
+
+
+def _apart(run: Run, planned: Sequence[Plan]) -> tuple[Plan, ...]:
+    """Pages about some claims get a name of their own where a page of that name shows others as well."""
+    manifest = manifests.read(run.state, run.out)
+    result = []
+    for plan in planned:
+        asked = plan.values.get("claims")
+        old = next((p for p in manifest.here() if p.file == plan.file), None)
+        shown = set((old.summary or {}).get("claims", ())) if old else set()
+        if asked and shown - set(asked):
+            apart = replace(plan, page=f"{plan.page}-selected")
+            run.tell(
+                f"{plan.file} shows {len(shown)} claims and stays; the {len(asked)} asked for "
+                f"{'is' if len(asked) == 1 else 'are'} in {apart.file}"
+            )
+            result.append(apart)
+        else:
+            result.append(plan)
+    return tuple(result)
 
 
 def _warned(run: Run, manifest: Manifest, study: str, todo: Sequence[Plan]) -> None:
