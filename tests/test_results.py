@@ -21,6 +21,7 @@ from cxresearch.estimators.excess import excess
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.own_gaps import own_gaps
 from cxresearch.histories import History
+from cxresearch.planning.rates import rates_of
 from cxresearch.records.records import Records
 from cxresearch.risk.agents import agent_table
 from cxresearch.risk.gaps import gap_table
@@ -121,7 +122,7 @@ LENGTHS = {
     "Trial": len,
 }
 ONE_ROW = {
-    "AcceleratedFit", "Activity", "Answer", "AtRiskShare", "Change", "Choice", "Choices", "Concentration",
+    "AcceleratedFit", "Activity", "Answer", "AtRiskShare", "Change", "Choice", "Choices", "CompanyRates", "Concentration",
     "DataWarning", "Estimate", "Exclusion", "Extrapolation", "Fact", "Fading", "Family", "Feature", "Finding",
     "MissingColumn", "ModelComparison", "MomentCost", "OwnGaps", "PowerPoint", "ReadingResult",
     "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Silence", "Specification", "Touchpoint",
@@ -156,6 +157,7 @@ def of_a_company():
         cx.estimators.accelerated(bad, ["bad"]),
         cx.estimators.extrapolate(cx.risk_table(study), ["weibull", "log-normal"], horizon=365),
         answers.choices,
+        rates_of(cx.read_records(study)),
         answers.get(answers.choices.own),
         cx.power(study, "household-contagion", truths=[1.6], companies=4, pilot_customers=1000),
     )

@@ -21,7 +21,7 @@ _TRIAL = 3_000  # customers of a company that is let run to see how many leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates(Result):
+class CompanyRates(Result):
     """What a study's customers do, per day where nothing else is said.
 
     Attributes:
@@ -77,7 +77,7 @@ class Rates(Result):
         )
 
 
-def rates_of(records: Records) -> Rates:
+def rates_of(records: Records) -> CompanyRates:
     """The rates of the customers of a study who start within its log.
 
     Args:
@@ -104,7 +104,7 @@ def rates_of(records: Records) -> Rates:
     pairs = share**2 * (total["graded2"] - graded)
     by_segment = counted.sort("customers", descending=True).head(_SEGMENTS)
     hazards = (by_segment["defected"] + 1) / (by_segment["time"] + time / total["defected"])
-    return Rates(
+    return CompanyRates(
         customers=int(total["customers"]),
         days=days,
         entry_days=min(days, max(1, round(2 * total["first"] / total["customers"]))),
