@@ -122,7 +122,8 @@ LENGTHS = {
     "Trial": len,
 }
 ONE_ROW = {
-    "AcceleratedFit", "Activity", "Answer", "AtRiskShare", "Change", "Choice", "Choices", "CompanyRates", "Concentration",
+    "AcceleratedFit", "Activity", "Answer", "AtRiskShare", "Change", "Choice", "Choices", "CompanyRates",
+    "Concentration",
     "DataWarning", "Estimate", "Exclusion", "Extrapolation", "Fact", "Fading", "Family", "Feature", "Finding",
     "MissingColumn", "ModelComparison", "MomentCost", "OwnGaps", "PowerPoint", "ReadingResult",
     "ReferenceValue", "RivalRow", "Score", "Share", "Shift", "Silence", "Specification", "Touchpoint",
