@@ -132,23 +132,28 @@ class Extrapolations(Result, Mapping[str, Extrapolation]):
             (
                 m.model,
                 f"{m.survival:.1%}",
-                _time(m.within),
-                _time(m.mean),
-                _time(m.median),
+                _time(m.within, unit),
+                _time(m.mean, unit),
+                _time(m.median, unit),
                 f"{m.never:.1%}",
-                f"{m.aic:,.0f}",
+                f"{m.aic:,.1f}",
             )
             for m in self.models
         ]
         ours = f"{o.value:.1%} ({o.low:.1%} to {o.high:.1%})"
         rows.append(
-            ("our curve, which assumes no shape", ours, _time(self.observed_within), *("–",) * 4)
+            (
+                "our curve, which assumes no shape",
+                ours,
+                _time(self.observed_within, unit),
+                *("–",) * 4,
+            )
         )
         heads = (
             "model",
             f"still there at {self.horizon:,}",
-            f"expected {unit} up to {self.support:,}",
-            f"expected {unit} in all",
+            f"expected, up to {self.support:,}",
+            "expected in all",
             "median",
             "never leave",
             "AIC",
@@ -287,5 +292,6 @@ def _unit(clock: str) -> str:
     return "contacts" if clock == "contact" else "days"
 
 
-def _time(value: float) -> str:
-    return f"{value:,.0f}" if math.isfinite(value) else "none"
+def _time(value: float, unit: str = "") -> str:
+    """A time, with its unit where it stands by itself: a bare whole number would read as a count."""
+    return f"{value:,.0f} {unit}".rstrip() if math.isfinite(value) else "none"
