@@ -224,10 +224,10 @@ def test_a_hidden_number_takes_its_clause_and_leaves_the_number_that_rests_on_ma
     numbers = {r.id: raw((0.25, 0.23, 0.27)) for r in claim.readings}
     sentence = fill_sentence(claim.text.finding, claim, trial.primary, trial.base_rate, numbers)
     few = replace(trial["defect-or-third"], estimate=trial.primary.estimate, customers=3, events=2)
-    readings = (replace(trial.primary, customers=506), trial["excess"], few)
+    readings = (replace(trial.primary, customers=506, events=120), trial["excess"], few)
     told = publishable_trial(replace(trial, sentence=sentence, readings=readings), 10)
     assert told["defect-or-third"].estimate is None
     assert "{followed}" in claim.text.finding  # a number of which no counts are known
-    assert str(told.sentence).startswith("Before a third bad moment, 25% (23% to 26%) of customers")
+    assert str(told.sentence).startswith("Before a third bad moment, 25% (24% to 27%) of customers")
     assert "fewer than 10" not in str(told.sentence)
     assert "in all, 25% left" not in str(told.sentence)

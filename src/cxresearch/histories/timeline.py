@@ -13,7 +13,7 @@ from threading import Lock
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import Engine, Frame
-from cxresearch.engines.windows import Fold
+from cxresearch.engines.windows import Along, Fold
 from cxresearch.errors import EstimationError
 from cxresearch.histories.base import Clock, ContactClock, History, Past, Run
 from cxresearch.records.contact_attributes import CONTACT_ATTRIBUTES
@@ -93,7 +93,7 @@ class Timeline:
         early = early.filter(
             nw.col("cx_last").is_null() | (nw.col("tick") <= nw.col("cx_last"))
         ).drop("cx_last")
-        ordered = self._engine.along("day", "second", "grade").prepare(early)
+        ordered = self._along().prepare(early)
         return Timeline(
             ordered,
             self._customers,
@@ -102,6 +102,15 @@ class Timeline:
             self._dated_events,
             self._spells,
         )
+
+    def _along(self) -> Along:
+        """The walk along moments, in the order in which they take effect.
+
+        On the contact clock a contact that keeps nobody active takes effect at the first one of its day that does,
+        which may be earlier.
+        """
+        first = ("tick",) if isinstance(self.clock, ContactClock) else ()
+        return self._engine.along(*first, "day", "second", "grade")
 
     def _effective(self, lag: int) -> tuple[Frame, Frame]:
         """Moments and dated events at the ticks at which they take effect, that many days later."""
@@ -160,7 +169,7 @@ class Timeline:
         ]
         if missing:
             raise EstimationError(f"{history.name} needs {missing[0]}, which the log does not have")
-        along = self._engine.along("day", "second", "grade")
+        along = self._along()
         moments, dated_events = self._effective(clock.lag)
         past = Past(
             moments=moments,
