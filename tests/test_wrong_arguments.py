@@ -17,6 +17,7 @@ from lifelines import WeibullFitter
 import cxresearch as cx
 from cxresearch import charts, curves, estimators, histories, journey
 from cxresearch.errors import ArgumentError, CxResearchError
+from cxresearch.risk.matched import matched_table
 
 # an object of the package in the place of another one, as it happens in a notebook
 MIXED = ("study", "records", "table", "docket")
@@ -94,6 +95,8 @@ VALUES = {
     "Study | Records": "study",
     "Study | Records | DefinitionStore": "study",
     "Path": [(0, {"bad": "0"})],
+    "Mapping[str, Path]": {"none": {"bad": "0"}},
+    "MatchedTable": "matched",
     "Study": "study",
     "Records": "records",
     "RiskTable": "table",
@@ -144,6 +147,12 @@ def things():
         "study": study,
         "records": records,
         "table": table,
+        "matched": matched_table(
+            cx.episodes(records, bad=cx.bad_count(1), recent=cx.contacts_within(365)),
+            "bad",
+            "1+",
+            "recent",
+        ),
         "docket": docket,
         "trial": trial,
         "reading": trial.primary,

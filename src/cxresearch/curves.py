@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from cxresearch.disclosure.counts import MIN_CELL
-from cxresearch.errors import NotTestable
+from cxresearch.errors import ArgumentError, NotTestable
 from cxresearch.estimators.coarse_curves import coarse
 from cxresearch.estimators.incidence import incidence
-from cxresearch.estimators.predicted import Path, predicted_incidence
+from cxresearch.estimators.predicted import Path, check_path, predicted_incidence
 from cxresearch.estimators.results import Incidence, some_times
 from cxresearch.explore import records_of
 from cxresearch.histories import bad_count
@@ -250,6 +250,13 @@ def predicted_retention(
         >>> {name: round(1 - curve.at(365).value, 2) for name, curve in curves.items()}
         {'no bad moment': 0.64, 'on day 180': 0.53}
     """
+    instance("table", table, RiskTable, "a risk table, as risk_table gives it")
+    arguments(terms=terms, held=held, strata=strata, cause=cause, min_cell=min_cell, level=level)
+    optional(stratum=stratum)
+    if not isinstance(histories, Mapping):
+        raise ArgumentError("histories", histories, "a mapping of names to histories")
+    for path in histories.values():
+        check_path("histories", path)
     made = {
         name: predicted_incidence(
             table,

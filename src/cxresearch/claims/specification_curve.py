@@ -36,7 +36,7 @@ from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.records.redefine import redefine_bad
 from cxresearch.risk.cache import Cache
 from cxresearch.study import Study
-from cxresearch.utils.checks import arguments, flag, instance, lookup, optional, text
+from cxresearch.utils.checks import arguments, flag, instance, lookup, names, optional, text
 from cxresearch.utils.notebook_progress import with_notebook_progress
 from cxresearch.utils.result import plain
 
@@ -224,8 +224,17 @@ def specification_curve(
     text("claim", claim)
     flag("one_at_a_time", one_at_a_time)
     flag("rivals", rivals)
-    arguments(keep=keep)
-    optional(progress=progress)
+    arguments(engine=engine, keep=keep)
+    optional(
+        reading=reading,
+        blackout_days=blackout_days,
+        window_days=window_days,
+        horizon_days=horizon_days,
+        adjustments=adjustments,
+        progress=progress,
+    )
+    if bad is not None:
+        names("bad", bad)
     say = progress or (lambda _: None)
     if isinstance(study, DefinitionStore):
         store = study

@@ -26,7 +26,7 @@ from cxresearch.estimators.influence import Clusters, counted_clusters, robust_e
 from cxresearch.estimators.intervals import cloglogs, inverse_cloglogs, quantile
 from cxresearch.estimators.results import Estimate, Result, Vector, estimate
 from cxresearch.risk.matched import MatchedTable
-from cxresearch.utils.checks import arguments, instance
+from cxresearch.utils.checks import arguments, instance, optional
 from cxresearch.utils.html_tables import html_table
 
 _POINTS = 24  # days at which the error of a curve is computed
@@ -155,7 +155,8 @@ def days_lost(
         (2.5, 1.0)
     """
     instance("table", table, MatchedTable, "a matched table, as matched_table gives it")
-    arguments(cause=cause, min_at_risk=min_at_risk, level=level)
+    arguments(horizon=horizon, cause=cause, min_at_risk=min_at_risk, level=level)
+    optional(terms=terms)
     population = all_groups(table)
     compared = checked_comparison(
         table,

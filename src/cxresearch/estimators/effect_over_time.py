@@ -173,7 +173,7 @@ def effect_by_clock(
         (('1-180', '181-365', '366+'), True)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
-    arguments(cause=cause)
+    arguments(terms=terms, held=held, strata=strata, cause=cause, level=level)
     asked, last = weights("ratio", ratio), edges("bands", bands)
     starts, labels, ratios, influence = (0, *last), [], [], []
     for first, stop in zip(starts, (*last, None), strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from cxresearch.estimators.intervals import quantile
 from cxresearch.estimators.results import CoxFit, Incidence
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.risk.table import RiskTable
-from cxresearch.utils.checks import arguments, fraction, instance, names, whole_number
+from cxresearch.utils.checks import arguments, fraction, instance, names, optional, whole_number
 
 Levels = Mapping[str, str]
 Path = Levels | Sequence[tuple[int, Levels]]
@@ -74,7 +75,9 @@ def predicted_incidence(
         0.52
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
-    arguments(cause=cause)
+    arguments(held=held, cause=cause)
+    optional(stratum=stratum)
+    check_path("path", path)
     level, min_at_risk = fraction("level", level), whole_number("min_at_risk", min_at_risk, 1)
     terms, strata = names("terms", terms), names("strata", strata)
     if table.clock == "contact":
@@ -229,6 +232,26 @@ def _ordered(part: _Part, order: NDArray[np.intp]) -> _Part:
         x=part.x[order],
         r=part.r[order],
     )
+
+
+def check_path(argument: str, given: Any) -> None:
+    """Check that something is a history to be predicted for: levels, or (day, levels) pairs.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+
+    def is_levels(x: Any) -> bool:
+        return isinstance(x, Mapping) and all(
+            isinstance(t, str) for pair in x.items() for t in pair
+        )
+
+    def is_stretch(x: Any) -> bool:
+        return isinstance(x, tuple | list) and len(x) == 2 and is_levels(x[1])
+
+    rows = isinstance(given, Sequence) and not isinstance(given, str)
+    if not is_levels(given) and not (rows and all(map(is_stretch, given))):
+        raise ArgumentError(argument, given, "levels by name, or pairs of a day and such levels")
 
 
 def _stretches(

@@ -29,7 +29,7 @@ from cxresearch.estimators.results import Estimate
 from cxresearch.histories import History
 from cxresearch.histories.counts import moments_at
 from cxresearch.journey.touchpoints import MOST, Place, places_of
-from cxresearch.records.records import Records
+from cxresearch.records.records import Records, study_of
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments
 from cxresearch.utils.html_tables import html_table
@@ -149,7 +149,8 @@ def moment_costs(
         >>> costs.to_polars().columns[:4]
         ['touchpoint', 'days', 'days_low', 'days_high']
     """
-    arguments(most=most)
+    arguments(engine=engine, most=most)
+    study_of(study)
     store = TableStore(study, engine, required_columns=("touchpoint",))
     context, claim = EvaluationContext(store), catalogue()[_CLAIM]
     moments, window = store.study.moments, store.window

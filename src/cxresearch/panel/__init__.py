@@ -20,7 +20,7 @@ from cxresearch.panel.choices import Choice as Choice
 from cxresearch.panel.choices import Choices as Choices
 from cxresearch.records.records import Records, study_of
 from cxresearch.study import Study
-from cxresearch.utils.checks import text
+from cxresearch.utils.checks import arguments, text
 
 if TYPE_CHECKING:
     from cxresearch.panel.widget import WhatIf
@@ -55,6 +55,7 @@ def what_if(study: Study | Records, claim: str, *, engine: Engine | str = "polar
         ('stars <= 1', 'as the study grades', 'stars <= 3')
     """
     text("claim", claim)
+    arguments(engine=engine)
     choose(claims_of(study_of(study).claims), [claim])
     return widget_of(Answers(study, claim, engine=engine))
 

@@ -30,7 +30,14 @@ from cxresearch.planning.results import Plan, PowerPoint
 from cxresearch.planning.rule import correlations, draw_verdicts, interval_verdicts
 from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.study import Study
-from cxresearch.utils.checks import arguments, fraction, optional, text, whole_number
+from cxresearch.utils.checks import (
+    arguments,
+    fraction,
+    list_of_numbers,
+    optional,
+    text,
+    whole_number,
+)
 
 DRAWS, DRAWS_AGAIN, AGAIN = 1_000, 100, 16  # of a point; of it for its limits, and how often
 PARTS = (0.25, 0.5, 1.0, 2.0)  # of the customers that are needed, on the curve
@@ -105,8 +112,11 @@ def power(
     text("claim", claim)
     fraction("wanted", wanted)
     whole_number("companies", companies, 3)
-    arguments(seed=seed, keep=keep)
-    optional(progress=progress)
+    arguments(seed=seed, engine=engine, keep=keep)
+    optional(truths=truths, pilot_customers=pilot_customers, progress=progress)
+    for name, given in (("customers", customers), ("days", days)):
+        if given is not None:
+            list_of_numbers(name, given)
     say = progress or (lambda _: None)
     (chosen,) = choose(claims_of(study_of(study).claims), [claim])
     effect = effect_of(chosen.id)

@@ -10,7 +10,7 @@ import narwhals.stable.v2 as nw
 
 from cxresearch.engines import ContactLog, Engine, Frame, Whole
 from cxresearch.engines import engine as engine_named
-from cxresearch.errors import ArgumentError, DataError
+from cxresearch.errors import DataError
 from cxresearch.records.active_table import read_active_rows, with_active_rows
 from cxresearch.records.audit import (
     Audit,
@@ -88,7 +88,7 @@ from cxresearch.records.sources import clear_read_errors, section_source, source
 from cxresearch.records.survey import Survey
 from cxresearch.records.unreadable import unreadable_facts
 from cxresearch.study import Study
-from cxresearch.utils.checks import instance, optional
+from cxresearch.utils.checks import arguments, instance, optional
 from cxresearch.utils.html_tables import html_table
 
 
@@ -379,12 +379,9 @@ def _engine_of(engine: Engine | str) -> Engine:
         ArgumentError: it is neither.
         EngineError: no engine of that name, or one that is not installed.
     """
+    arguments(engine=engine)
     if isinstance(engine, str):
         return engine_named(engine)
-    if not hasattr(engine, "confine"):
-        raise ArgumentError(
-            "engine", engine, "the name of an engine, such as 'duckdb', or an engine"
-        )
     return engine
 
 

@@ -204,6 +204,13 @@ def arguments(**given: Any) -> None:
         _SHARED[argument](argument, value)
 
 
+def _engine(argument: str, given: Any) -> None:
+    if not isinstance(given, str) and not hasattr(given, "confine"):
+        raise ArgumentError(
+            argument, given, "the name of an engine, such as 'duckdb', or an engine"
+        )
+
+
 def _count(low: int) -> Callable[[str, Any], object]:
     return lambda argument, given: whole_number(argument, given, low)
 
@@ -212,7 +219,12 @@ def _word(*allowed: str) -> Callable[[str, Any], object]:
     return lambda argument, given: one_of(argument, given, allowed)
 
 
-def _numbers(argument: str, given: Any) -> None:
+def list_of_numbers(argument: str, given: Any) -> None:
+    """Numbers of any kind and order.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
     if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
         raise ArgumentError(argument, given, "a list of numbers, such as (30, 90, 365)")
     for n in given:
@@ -268,13 +280,19 @@ _SHARED: dict[str, Callable[[str, Any], object]] = {
     **dict.fromkeys(("min_cell", "min_at_risk", "draws", "nth", "most"), _count(1)),
     **dict.fromkeys(("min_events", "seed"), _count(0)),
     **dict.fromkeys(("days", "fresh_days", "long_tenure_days", "quick_hours", "recent", "older"), _days),
-    **dict.fromkeys(("edges", "breaks"), _numbers),
+    **dict.fromkeys(("edges", "breaks", "blackout_days", "window_days", "horizon_days", "truths"), list_of_numbers),
     **dict.fromkeys(("alone", "verdicts_only", "keep", "time_fixed"), flag),
     **dict.fromkeys(("observed_from_start", "first", "or_unknown"), flag),
     **dict.fromkeys(("path", "folder"), _path),
+    "adjustments": names,
     "clock": text,
+    "engine": _engine,
     "errors": _word("robust", "model"),
     "grade": text,
+    "horizon": _count(1),
+    "pilot_customers": _count(1),
+    "reading": text,
+    "stratum": _texts,
     "grades": names,
     "among": names,
     "only": names,
