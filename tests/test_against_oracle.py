@@ -2,10 +2,11 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import date, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from cxresearch.errors import DataError, EstimationError
 from cxresearch.estimators.cox import cox
@@ -144,8 +145,23 @@ def test_contacts_alone(engine, study):
         )
 
 
+# a contact in the evening takes effect at the first order of its day, when the later orders have not been
+EVENING = (
+    [{"customer": "a", "at": datetime(2024, 1, 5, 20), "grade": "good"}],
+    [],
+    oracle.Settings(
+        log_from=date(2024, 1, 1),
+        log_until=date(2024, 6, 30),
+        gap_days=14,
+        new_from=date(2024, 1, 1),
+        orders=tuple(("a", datetime(2024, 1, 5, hour)) for hour in (8, 10, 12, 14)),
+    ),
+)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @given(study=shops_with_orders())
+@example(study=EVENING)
 def test_orders_in_a_table_of_their_own(engine, study):
     contacts, settings = study[0], study[-1]
     records = kept(contacts, None, settings, engine)
