@@ -46,7 +46,7 @@ class Timeline:
         self._customers = customers.select(
             "customer", "entry", "exit", "event", "cluster", "left_truncated"
         )
-        self._moments = engine.keep(clock.with_ticks(moments, engine))
+        self._moments = engine.keep(self._along().prepare(clock.with_ticks(moments, engine)))
         dated = no_dated_events(engine) if dated_events is None else dated_events
         self._dated_events = dated.with_columns(tick=clock.on(nw.col("day") + clock.lag))
         self._born: Frame | None = None
@@ -117,7 +117,8 @@ class Timeline:
         moments, dated = self._moments, self._dated_events
         contact = isinstance(self.clock, ContactClock)
         if lag if contact else lag != self.clock.lag:
-            moments = moments.with_columns(tick=self.clock.on(nw.col("day") + lag))
+            later = moments.with_columns(tick=self.clock.on(nw.col("day") + lag))
+            moments = self._along().prepare(later)
         if lag != self.clock.lag:
             dated = dated.with_columns(tick=self.clock.on(nw.col("day") + lag))
         return moments, dated
