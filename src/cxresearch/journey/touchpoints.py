@@ -265,7 +265,7 @@ def splits(
     known += [
         where(grade=g) for g, n in zip(grades, hide(total, min_cell), strict=True) if n is not None
     ]
-    told_of: dict[Hashable, Sum] = {
+    published_of: dict[Hashable, Sum] = {
         (i, "grade", g): where(place=i, grade=g) for i in range(len(places)) for g in grades
     }
     if has_levels:
@@ -274,14 +274,14 @@ def splits(
             by[v, g] = by.get((v, g), 0) + n
         gone = levels_to_hide(by, levels, len(GRADES), min_cell)
         known += [where(level=v) for v in levels if v not in gone]
-        told_of |= {
+        published_of |= {
             (i, "level", v): where(place=i, level=v) for i in range(len(places)) for v in levels
         }
-    secret = sums_to_hide(counts, known, told_of, min_cell)
+    secret = sums_to_hide(counts, known, published_of, min_cell)
 
     def split(i: int, kind: str, codes: Sequence[int]) -> _Split:
         selected = ((i, kind, c) for c in codes)
-        return tuple(None if k in secret else sum(counts[j] for j in told_of[k]) for k in selected)
+        return tuple(None if k in secret else sum(counts[j] for j in published_of[k]) for k in selected)
 
     return (
         tuple(split(i, "grade", grades) for i in range(len(places))),

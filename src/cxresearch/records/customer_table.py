@@ -188,13 +188,13 @@ def about_customers(study: Study, engine: Engine, everyone: Frame) -> AboutCusto
     with clear_read_errors(study, f"customers ({section_source(study, 'customers')})"):
         raw = read_customer_table(study, engine)
         findings, read, kept = count_customer_table(engine, raw)
-        told = describe(everyone, raw, engine)
+        description = describe(everyone, raw, engine)
         return AboutCustomers(
-            everyone=told.drop("cx_known"),
+            everyone=description.drop("cx_known"),
             fixed=(*(("segment",) if settings.segment else ()), *settings.described),
             read=(("customers", read),),
             kept=(("customers", kept),),
             findings=findings,
-            facts=describe_facts(engine, told),
+            facts=describe_facts(engine, description),
             quarantine=quarantine_of(engine, raw, raw.table, "customers", TABLE_REASONS, findings),
         )
