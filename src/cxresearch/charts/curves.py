@@ -117,7 +117,7 @@ def curves(evidence: ReadingResult, trial: Trial, *, min_cell: int = MIN_CELL) -
             "color": alt.Color("series:N", scale=colours, legend=shown),
             "strokeDash": alt.StrokeDash("series:N", scale=dashes, legend=shown),
         },
-        point={"tooltip": tooltip, "color": alt.Color("series:N", scale=colours, legend=None)},
+        point={"tooltip": tooltip, "color": alt.Color("series:N", scale=colours, legend=shown)},
         band={"y": alt.Y("low:Q", axis=axis), "y2": "high:Q", "fill": fill} if banded else None,
         opacity=0.2,
         by="series",

@@ -185,8 +185,8 @@ class Spark:
             if not table.alias:
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
             table.set("this", exp.to_identifier(_DECLARED + table.name, quoted=True))
-        translate_for_spark(tree)
-        return self.session.sql(tree.sql(dialect="spark", identify=True))
+        translated = translate_for_spark(tree)
+        return self.session.sql(translated.sql(dialect="spark", identify=True))
 
     def rows(self, raw: DataFrame) -> Frame:
         """As `Engine.rows`. Files and frames of Polars have the numbers they have on every engine.

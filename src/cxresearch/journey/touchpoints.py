@@ -281,7 +281,9 @@ def splits(
 
     def split(i: int, kind: str, codes: Sequence[int]) -> _Split:
         selected = ((i, kind, c) for c in codes)
-        return tuple(None if k in secret else sum(counts[j] for j in published_of[k]) for k in selected)
+        return tuple(
+            None if k in secret else sum(counts[j] for j in published_of[k]) for k in selected
+        )
 
     return (
         tuple(split(i, "grade", grades) for i in range(len(places))),

@@ -31,14 +31,29 @@ def polars_sql(sql: str) -> str:
     return tree.sql(dialect=PolarsSQL, identify=True)
 
 
-def translate_for_spark(tree: Any) -> None:
-    """Give functions of a checked query, where it stands, those that mean in Spark what they mean in DuckDB."""
+def translate_for_spark(tree: Any) -> Any:
+    """The query with functions that mean in Spark what they mean in DuckDB; the tree that was given is changed."""
     for node in list(tree.walk(bfs=False))[::-1]:
         name = node.name.upper() if isinstance(node, exp.Anonymous) else type(node).__name__
         if name == "Extract":
             name = f"Extract {node.name.upper()}"
         if (rule := _SPARK.get(name)) is not None and node.parent is not None:
             node.replace(rule(node))
+    return _in_order(tree)
+
+
+def _in_order(tree: Any) -> Any:
+    """Spark has no ``distinct on``: the window that stands for it chooses by the order, and does not keep it."""
+    chosen, order = tree.args.get("distinct"), tree.args.get("order")
+    if chosen is None or not chosen.args.get("on") or order is None or tree.args.get("limit"):
+        return tree
+    known = set(tree.named_selects)
+    keys = [k.copy() for k in order.expressions if isinstance(k.this, exp.Column)]
+    if len(keys) < len(order.expressions) or not {k.this.name for k in keys} <= known:
+        return tree  # ordered by what is not in the result
+    for key in keys:
+        key.this.set("table", None)
+    return exp.select("*").from_(tree.subquery("cx_chosen")).order_by(*keys)
 
 
 def _seconds_in_spark(x: exp.Expression) -> exp.Expression:

@@ -47,7 +47,7 @@ def first_screen(docket: Docket, title: str = "") -> str:
     above = (
         f'{overview(docket)}<h2 id="cards">The claims one by one</h2>{_filter(docket)}'
         if len(docket) > MANY
-        else ""
+        else '<h2 class="cx-hidden" id="cards">The claims one by one</h2>'
     )
     return (
         f'<header class="cx-first"><p class="cx-study">{text(docket.study)}</p>'
