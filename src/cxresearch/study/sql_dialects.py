@@ -44,6 +44,8 @@ def translate_for_spark(tree: Any) -> Any:
 
 def _in_order(tree: Any) -> Any:
     """Spark has no ``distinct on``: the window that stands for it chooses by the order, and does not keep it."""
+    if not isinstance(tree, exp.Select):  # a union's own "distinct" is a yes or no
+        return tree
     chosen, order = tree.args.get("distinct"), tree.args.get("order")
     if chosen is None or not chosen.args.get("on") or order is None or tree.args.get("limit"):
         return tree
