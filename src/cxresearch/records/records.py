@@ -49,6 +49,7 @@ from cxresearch.records.find_warnings import (
     rejection_warnings,
     table_warnings,
 )
+from cxresearch.records.fingerprint import fingerprint_of
 from cxresearch.records.follow_up import (
     Window,
     coded,
@@ -336,6 +337,7 @@ def read_records(
         ),
         quarantine=quarantine,
     )
+    audit = replace(audit, fingerprint=fingerprint_of(engine, contacts, customers, audit.counts()))
     return Records(
         study=study,
         engine=engine,
@@ -477,6 +479,7 @@ def _activity(
         graded_by=raw.graded_by,
         quarantine=(*quarantine, *(own.quarantine if own else ()), *about.quarantine),
     )
+    audit = replace(audit, fingerprint=fingerprint_of(engine, contacts, customers, audit.counts()))
     return Records(
         study=study,
         engine=engine,

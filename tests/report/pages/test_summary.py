@@ -10,6 +10,8 @@ from cxresearch.claims.units import Unit
 from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts, times
+from cxresearch.records.audit import LAPSE, Fact
+from cxresearch.records.audit_values import Count
 from cxresearch.report.pages import changes, show
 from cxresearch.report.pages.findings import importance, ordered, so_what, theme, together
 from cxresearch.report.pages.interval_bar import interval_bar
@@ -18,7 +20,14 @@ from cxresearch.report.pages.publishable import publishable_trial
 from cxresearch.report.pages.site import Entry, index, linked, relinked, summary_of
 from cxresearch.report.pages.summary_page import WORDS, summary_section
 from cxresearch.report.pages.text import per_hundred, text
-from tests.report.dockets import HOSTILE, docket, hostile_docket, ratio_trial, share_trial
+from tests.report.dockets import (
+    HOSTILE,
+    docket,
+    hostile_docket,
+    ratio_trial,
+    share_trial,
+    untestable_trial,
+)
 from tests.report.histories import history_of, look, many
 from tests.report.page_parser import Seen
 
@@ -110,6 +119,15 @@ def test_what_rests_on_few_is_absent():
     assert "Of 100 customers" not in page
     assert "customer-days" not in page
     assert "svg" not in Seen(page.partition('class="cx-below"')[0]).tags
+
+
+def test_a_shop_says_what_leaving_is_and_what_cannot_be_tested():
+    made = many(6, share_trial(), ratio_trial(), *[untestable_trial()] * 4)
+    audit = replace(made.audit, facts=(*made.audit.facts, Fact(LAPSE, Count(180), "as declared")))
+    page = index([entry_of(replace(made, audit=audit))])
+    assert "Here leaving means 180 days of silence." in page
+    assert "<h2>1 of 6 is open, 4 cannot be tested; among them</h2>" in page
+    assert "of silence" not in index([entry_of(made)])
 
 
 @pytest.mark.parametrize("runs", [1, 14])

@@ -136,7 +136,7 @@ def page(
         "cx_title": f"{title} · {result['docket']['study']}" if result else title,
         "cx_style": style(),
         "cx_script": script,
-        "cx_stills": {_key(spec): _stills(spec) for spec in charts},
+        "cx_stills": {_key(spec): _stills(spec, len(charts) > MANY) for spec in charts},
         "cx_key": _key,
         "cx_json": _embedded,
         "cx_mime": renderer.MIME,
@@ -210,14 +210,18 @@ def _key(spec: Any) -> str:
 
 def _embedded(spec: Any) -> str:
     """A chart as JSON that no parser of HTML takes for markup, whatever its data hold."""
-    return json.dumps(spec).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    plain = json.dumps(spec, separators=(",", ":"))
+    return plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _stills(spec: Any) -> tuple[str, str]:
-    """A chart's still pictures as addresses of data, for a phone and for wider screens and paper."""
+MANY = 12  # on a page with more charts, still pictures are drawn once, as on a phone: half a megabyte less
+
+
+def _stills(spec: Any, is_one_of_many: bool) -> tuple[str, str]:
+    """A chart's still pictures as addresses of data, for a phone and for wider screens and paper; one for both if so."""
     plain = json.loads(json.dumps(spec))
-    small, wide = (renderer.still(plain, w) for w in (renderer.NARROW, renderer.WIDE))
-    return _address(small), _address(wide)
+    small = _address(renderer.still(plain, renderer.NARROW))
+    return small, "" if is_one_of_many else _address(renderer.still(plain, renderer.WIDE))
 
 
 def _address(svg: str) -> str:
