@@ -97,7 +97,9 @@ class Curves(Result, Drawable, Mapping[str, Incidence]):
         times = sorted({t for times in reach for t in times[:-1] if t < end} | {end})
         rows = ((n, *(_at(c, t) if len(c.times) else "–" for t in times)) for n, c in shown.items())
         unit = "contacts" if first.clock == "contact" else "days"
-        clock = "the relation" if first.clock in ("tenure", "contact") else f"the clock: {first.clock}"
+        clock = (
+            "the relation" if first.clock in ("tenure", "contact") else f"the clock: {first.clock}"
+        )
         return html_table(
             f"Left by then, by {name_in_words(self.of)}, with {first.level:.0%} limits; {unit} of {clock}",
             (name_in_words(self.of), *(f"{t:,}" for t in times)),

@@ -51,7 +51,12 @@ def tried(monkeypatch):
 def as_text(docket):
     """All that a docket says, and its sentences."""
     trials = [json.dumps(t.to_dict(), sort_keys=True) for t in docket.values()]
-    return [docket.fingerprint, docket.counted, *trials, *(f"{t.sentence} {t.caution}" for t in docket.values())]
+    return [
+        docket.fingerprint,
+        docket.counted,
+        *trials,
+        *(f"{t.sentence} {t.caution}" for t in docket.values()),
+    ]
 
 
 def test_a_second_run_gives_the_same_without_trying(folder, first, tried):

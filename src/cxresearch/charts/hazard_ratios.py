@@ -208,9 +208,9 @@ def _caption(fits: Mapping[str, CoxFit], references: set[str]) -> str:
     level = next(iter(fits.values())).level
     shown = sorted(a for a in references if a)
     reference = f"Reference: {', '.join(map(term_in_words, shown))}. " if shown else ""
-    strata = sorted({s for f in fits.values() for s in f.strata})
+    strata = sorted({name_in_words(s) for f in fits.values() for s in f.strata})
     within = (
-        f" Compared within {', '.join(map(name_in_words, strata))}{' where the model says so' if len(fits) > 1 else ''}."
+        f" Compared within {', '.join(strata)}{' where the model says so' if len(fits) > 1 else ''}."
         if strata
         else ""
     )

@@ -19,7 +19,9 @@ from cxresearch.utils.checks import instance
 from cxresearch.utils.html_tables import isolated
 
 _LINE = 34
-_PHONE = 460  # narrower than that, a line has its words above the interval, which gets the whole width
+_PHONE = (
+    460  # narrower than that, a line has its words above the interval, which gets the whole width
+)
 
 
 def scorecard(result: Scorecard) -> Chart:
@@ -47,9 +49,7 @@ def scorecard(result: Scorecard) -> Chart:
     height = len(result.expectations) + 1
     heads = [{"line": i * height, "label": isolated(name)} for i, name in enumerate(result.rows)]
     low = max(math.floor(10 * min(r["low"] for r in drawn) - 0.5) / 10, 0.0)
-    scale = alt.Scale(
-        domain=[low, 1], range=_across(132), nice=False, zero=False
-    )
+    scale = alt.Scale(domain=[low, 1], range=_across(132), nice=False, zero=False)
     axis = alt.Axis(title="share kept", labelExpr=percent(), tickCount=4, **START)
     description = "; ".join(f"{r['of']}, {r['expectation']}: {r['shown']}" for r in rows)
     gone = (

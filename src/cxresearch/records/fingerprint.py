@@ -6,27 +6,26 @@ are numbered, on the order of rows, on the engine, or on which claims are tried.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import narwhals.stable.v2 as nw
 
 from cxresearch.engines import ContactLog, Engine, Frame
+from cxresearch.records.audit import Audit
 
 _PERSON = ("start", "entry", "exit", "event")
 _LIVED = ("contacts", "days", "graded")
 
 
-def fingerprint_of(
-    engine: Engine, contacts: ContactLog, customers: Frame, counts: Sequence[tuple[str, str, int]]
-) -> str:
-    """What tells the data of a study from others, as sixteen hexadecimal digits, by one query with a small result.
+def with_fingerprint(audit: Audit, engine: Engine, contacts: ContactLog, customers: Frame) -> Audit:
+    """An audit with what tells its data from others, as sixteen hexadecimal digits, by one query with a small result.
 
     Args:
+        audit: every row accounted for.
         engine: where the frames live.
         contacts: those that were kept.
         customers: one row per customer.
-        counts: from `Audit.counts`.
     """
     day, grade = (nw.col(n).cast(nw.Int64) for n in ("day", "grade"))
     lived = contacts.frame().select("customer", day.alias("day"), (day * (grade + 2)).alias("by"))
@@ -41,4 +40,5 @@ def fingerprint_of(
     sums = [nw.col(n).sum().alias(n) for n in every]
     sums += [(nw.col(a) * nw.col(b)).sum().alias(f"{a}_{b}") for a in _PERSON for b in every]
     row = engine.collect(together.select(nw.len().alias("customers"), *sums)).row(0)
-    return sha256(repr((sorted(counts), [int(v or 0) for v in row])).encode()).hexdigest()[:16]
+    numbers = (sorted(audit.counts()), [int(v or 0) for v in row])
+    return replace(audit, fingerprint=sha256(repr(numbers).encode()).hexdigest()[:16])

@@ -49,7 +49,7 @@ from cxresearch.records.find_warnings import (
     rejection_warnings,
     table_warnings,
 )
-from cxresearch.records.fingerprint import fingerprint_of
+from cxresearch.records.fingerprint import with_fingerprint
 from cxresearch.records.follow_up import (
     Window,
     coded,
@@ -337,7 +337,6 @@ def read_records(
         ),
         quarantine=quarantine,
     )
-    audit = replace(audit, fingerprint=fingerprint_of(engine, contacts, customers, audit.counts()))
     return Records(
         study=study,
         engine=engine,
@@ -348,7 +347,7 @@ def read_records(
         levels=levels,
         names=raw.names,
         available=raw.available,
-        audit=audit,
+        audit=with_fingerprint(audit, engine, contacts, customers),
         spells=spells,
         keeps_clusters=few_clusters(engine, customers),
     )
@@ -479,7 +478,6 @@ def _activity(
         graded_by=raw.graded_by,
         quarantine=(*quarantine, *(own.quarantine if own else ()), *about.quarantine),
     )
-    audit = replace(audit, fingerprint=fingerprint_of(engine, contacts, customers, audit.counts()))
     return Records(
         study=study,
         engine=engine,
@@ -490,7 +488,7 @@ def _activity(
         levels=levels,
         names=raw.names,
         available=raw.available,
-        audit=audit,
+        audit=with_fingerprint(audit, engine, contacts, customers),
         spells=again,
         lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),

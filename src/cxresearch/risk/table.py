@@ -251,7 +251,10 @@ class RiskTable(Result):
         """
         counts = self._shown(min_cell)
         rows = [
-            *((f"levels of {name_in_words(f.name)}", self._named_levels(f, min_cell)) for f in self.features),
+            *(
+                (f"levels of {name_in_words(f.name)}", self._named_levels(f, min_cell))
+                for f in self.features
+            ),
             *(
                 (_STAYED if i == 0 else c, count_text(n, min_cell))
                 for i, (c, n) in enumerate(zip(self.causes, counts, strict=True))

@@ -21,6 +21,7 @@ from cxresearch.report.pages.overview import MANY, overview
 from cxresearch.report.pages.text import (
     VERDICTS,
     anchor,
+    choices,
     headline,
     period,
     placeholder,
@@ -138,19 +139,9 @@ def _filter(docket: Docket) -> str:
     shown = [(v.replace(" ", "-"), v.capitalize()) for v in VERDICTS if v in verdicts]
     return (
         '<div class="cx-filter">'
-        f"{_choices('verdict', 'Verdict', shown)}{_choices('theme', 'Theme', themes)}</div>"
+        f"{choices('verdict', 'Verdict', shown)}{choices('theme', 'Theme', themes)}"
+        f"{placeholder('SEGMENTS')}</div>"
     )
-
-
-def _choices(name: str, title: str, values: list[tuple[str, str]]) -> str:
-    if len(values) < 2:
-        return ""
-    items = "".join(
-        f'<label><input type="radio" name="{name}" id="{name}-{key}"{" checked" if key == "all" else ""}>'
-        f"<span>{text(said)}</span></label>"
-        for key, said in (("all", "All"), *values)
-    )
-    return f"<fieldset><legend>{title}</legend>{items}</fieldset>"
 
 
 def _card(trial: Trial, min_cell: int) -> str:

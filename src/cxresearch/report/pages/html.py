@@ -32,7 +32,15 @@ from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.report.pages import changes, content_security, show
 from cxresearch.report.pages import text as texts
 from cxresearch.report.pages.content_security import style
-from cxresearch.report.pages.site import Entry, back, deeper, depth_of, elsewhere, linked
+from cxresearch.report.pages.site import (
+    Entry,
+    back,
+    by_segment,
+    deeper,
+    depth_of,
+    elsewhere,
+    linked,
+)
 from cxresearch.report.runs.ledger import RunRecord
 from cxresearch.utils.html_tables import unstyled
 
@@ -180,6 +188,7 @@ def _filler(
             compared, statements, min_cell=(result or {}).get("min_cell", MIN_CELL)
         ),
         "BACK": lambda claim: linked("BACK", claim, back(entries, claim)),
+        "SEGMENTS": lambda _: linked("SEGMENTS", "", by_segment(entries)),
     }
     return lambda block: texts.filled(_BY_THE_SHEET.sub("", unstyled(block)), by)
 
@@ -218,7 +227,7 @@ MANY = 12  # on a page with more charts, still pictures are drawn once, as on a 
 
 
 def _stills(spec: Any, is_one_of_many: bool) -> tuple[str, str]:
-    """A chart's still pictures as addresses of data, for a phone and for wider screens and paper; one for both if so."""
+    """A chart's still pictures as addresses of data: for a phone, and for wider screens if it has its own."""
     plain = json.loads(json.dumps(spec))
     small = _address(renderer.still(plain, renderer.NARROW))
     return small, "" if is_one_of_many else _address(renderer.still(plain, renderer.WIDE))
