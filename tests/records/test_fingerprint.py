@@ -21,7 +21,7 @@ def here():
 @pytest.mark.parametrize("engine", ["polars", "polars-lazy", "duckdb"])
 def test_every_engine_gives_the_same(here, engine):
     assert len(here) == 16
-    assert cx.audit(SIMULATED.study(), engine).fingerprint == here
+    assert cx.audit(SIMULATED.study(), engine=engine).fingerprint == here
 
 
 def test_it_is_shown_everywhere_and_whichever_claims_are_tried(here):
