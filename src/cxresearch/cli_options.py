@@ -59,7 +59,7 @@ state = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     callback=new_folder,
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
-    "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
+    "[default: .cxresearch next to study.toml, .cxresearch-NAME next to NAME.toml]",
 )
 
 

@@ -45,7 +45,7 @@ def write(text: str, *, err: bool = False) -> None:
     except BrokenPipeError:
         raise
     except OSError as e:
-        if not err:  # where nothing can be said, the exit status says it
+        if not err:  # where nothing can be written, the exit status is the message
             raise ReportError(f"cannot write to standard output: {e.strerror or e}") from None
 
 
@@ -87,7 +87,7 @@ def settle_streams() -> None:
 
 
 def escape_json(text: str) -> str:
-    """JSON that says the same, without a character that steers a terminal: all of them stand in texts."""
+    """The same JSON, without a character that steers a terminal: all of them stand in texts."""
     return "".join(
         c
         if c.isprintable() or c in "\n\t" or category(c) == "Zs"

@@ -6,7 +6,7 @@ knows: ours for the page; compiled Vega 5 for JupyterLab and VS Code, whose buil
 at that version; an SVG for everything else.
 
 A chart takes the ink of what it stands in (``currentColor``), on a page and in a notebook, light or dark. That needs a
-picture within the document, so JupyterLab and VS Code are told to draw SVG: on a canvas, and in a picture that stands
+picture within the document, so JupyterLab and VS Code are made to draw SVG: on a canvas, and in a picture that stands
 for itself, nothing is known of what is around it. Such a picture brings dark ink and a light ground along.
 """
 
