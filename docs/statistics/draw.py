@@ -76,6 +76,7 @@ class Interval:
 
 INTERVALS = (
     Interval("inside the region", 1.2, 1.6, "supported"),
+    Interval("inside, but small", 1.02, 1.08, "negligible"),
     Interval("outside", 0.7, 0.93, "contradicted"),
     Interval("too small to matter", 0.96, 1.07, "contradicted"),
     Interval("reaches both", 0.9, 1.35, "undecided"),
