@@ -100,8 +100,8 @@ def api_index() -> str:
             "# Reference of the Python package",
             "",
             "`import cxresearch as cx` brings the names of everyday work; the other modules are imported when they",
-            "are first used. These pages are made by `make docs` from the package. In the repository they list the names;",
-            "what each takes and returns, and where their links lead, is read on the site (`make site`), or by `help()`.",
+            "are first used. These pages are made by `make docs` from the package. In the repository they list the",
+            "names; what each takes and returns is read on the site (`make site`), where links lead, or by `help()`.",
             "",
             "| module | what is in it | names |",
             "|---|---|---|",
@@ -158,9 +158,8 @@ def catalogue_page() -> str:
         "([calibration.md](calibration.md)). This page is made by `make docs` from `cx.catalogue()`.",
         "`cxresearch claims STUDY` says which of them a study can try. [A claim of your own](own-claim.md) has the "
         "same grammar.",
-        "Where an entry says that an interval below 1.10 (or above 1/1.10, or below 1 point) would change our mind, it is "
-        "meant of one that is not inside the claimed region. An interval of 1.02 to 1.08 is inside `> 1`: it supports, and "
-        "the verdict adds that the effect is negligible ([the rule](statistics.md#from-an-interval-to-a-verdict)).",
+        "An interval of 1.02 to 1.08 lies below 1.10 and is inside `> 1` all the same: it supports, and the verdict "
+        "adds that the effect is negligible ([the rule](statistics.md#from-an-interval-to-a-verdict)).",
         "\n".join(["| claim | what it says |", "|---|---|", *rows]),
     ]
     for section, members in sections.items():
