@@ -156,17 +156,24 @@ def test_the_study_file_of_a_shop_is_complete(tmp_path):
     log.write_csv(tmp_path / "orders.csv")
     pl.DataFrame(customers).write_csv(tmp_path / "customers.csv")
     (tmp_path / "study.toml").write_text(toml_of("shops.md")[0], encoding="utf-8")
-    tried = cx.check_claims(cx.read_study(tmp_path / "study.toml"))
-    lacks = dict(zip(tried.claims, tried.lacks, strict=True))
-    assert lacks["bad-moments-drive-away"] == ""
-    plain = cx.study_from(
-        {
-            "interactions": {"customer": "customer_id", "at": "ordered_at"},
-            "retention": {"kind": "activity", "gap_days": 180},
-        },
-        interactions=log.select("customer_id", "ordered_at"),
+    assert "bad-moments-drive-away" in can_be_tried(cx.read_study(tmp_path / "study.toml"))
+    settings = {
+        "interactions": {"customer": "customer_id", "at": "ordered_at"},
+        "retention": {"kind": "activity", "gap_days": 180},
+    }
+    orders = log.select("customer_id", "ordered_at")
+    assert not can_be_tried(cx.study_from(settings, interactions=orders))
+    settings["customers"] = {"customer": "customer_id", "cluster": "household"}
+    settings["customers"] |= {"segment": "plan", "marketing": ["campaign"]}
+    with_households = cx.study_from(
+        settings, interactions=orders, customers=pl.DataFrame(customers)
     )
-    assert str(cx.check_claims(plain)).startswith("ClaimCheck(0 of ")
+    assert can_be_tried(with_households) == {"household-contagion"}
+
+
+def can_be_tried(study):
+    tried = cx.check_claims(study)
+    return {c for c, lacks in zip(tried.claims, tried.lacks, strict=True) if not lacks}
 
 
 def test_min_cell_is_where_the_page_says():
