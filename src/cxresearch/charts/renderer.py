@@ -69,6 +69,23 @@ def still(spec: dict[str, Any], width: int) -> str:
     return _slim(str(vlc.vegalite_to_svg(_wide(_printable(spec), width), vl_version=_version())))
 
 
+def as_file(spec: dict[str, Any], ending: str) -> bytes:
+    """A chart as the content of a file: with its title and caption, in dark ink on a light ground.
+
+    Args:
+        spec: a Vega-Lite specification.
+        ending: of the file's name: ``.png``, ``.pdf``, or anything else for SVG.
+    """
+    import vl_convert as vlc
+
+    whole = _grounded(_titled(_wide(_printable(spec), WIDE)) | {"padding": 12})
+    if ending == ".png":
+        return bytes(vlc.vegalite_to_png(whole, vl_version=_version(), scale=2))
+    if ending == ".pdf":
+        return bytes(vlc.vegalite_to_pdf(whole, vl_version=_version()))
+    return str(vlc.vegalite_to_svg(whole, vl_version=_version())).encode()
+
+
 def _printable(spec: Any) -> Any:
     """The same without characters that no picture may hold: one of them ends the process that draws it."""
     if isinstance(spec, dict):
