@@ -21,7 +21,7 @@ def here():
 @pytest.mark.parametrize("engine", ["polars", "polars-lazy", "duckdb"])
 def test_every_engine_gives_the_same(here, engine):
     assert len(here) == 16
-    assert cx.audit(SIMULATED.study(), engine).fingerprint == here
+    assert cx.audit(SIMULATED.study(), engine=engine).fingerprint == here
 
 
 def test_it_is_shown_everywhere_and_whichever_claims_are_tried(here):
@@ -85,3 +85,11 @@ def test_it_is_another_where_anything_of_the_data_is(here, change):
 def test_it_does_not_depend_on_the_order_of_rows(here):
     turned = replace(SIMULATED, interactions=LOG.reverse(), customers=CUSTOMERS.reverse())
     assert cx.audit(turned.study()).fingerprint == here
+
+
+def test_it_is_added_up_over_parts(here, monkeypatch):
+    """Contacts that are worked on in parts, as of a large company, give the same."""
+    monkeypatch.setattr("cxresearch.engines.packed_contacts.PART", 500)
+    records = cx.read_records(SIMULATED.study())
+    assert len(records.parts()) > 3
+    assert records.audit.fingerprint == here

@@ -19,7 +19,7 @@ _LIVED = ("contacts", "days", "graded")
 
 
 def with_fingerprint(audit: Audit, engine: Engine, contacts: ContactLog, customers: Frame) -> Audit:
-    """An audit with what tells its data from others, as sixteen hexadecimal digits, by one query with a small result.
+    """An audit with what tells its data from others, as sixteen hexadecimal digits; a query gives a row of sums.
 
     Args:
         audit: every row accounted for.
@@ -27,8 +27,18 @@ def with_fingerprint(audit: Audit, engine: Engine, contacts: ContactLog, custome
         contacts: those that were kept.
         customers: one row per customer.
     """
+    parts = [
+        engine.collect(_summed(*part())).row(0) for part in contacts.parts(customers)
+    ]  # one after the other, as memory may be short
+    numbers = [sum(int(v or 0) for v in column) for column in zip(*parts, strict=True)]
+    text = repr((sorted(audit.counts()), numbers))
+    return replace(audit, fingerprint=sha256(text.encode()).hexdigest()[:16])
+
+
+def _summed(contacts: Frame, customers: Frame) -> Frame:
+    """How many customers there are, and sums over them of what each has: follow-up, contacts, and products of both."""
     day, grade = (nw.col(n).cast(nw.Int64) for n in ("day", "grade"))
-    lived = contacts.frame().select("customer", day.alias("day"), (day * (grade + 2)).alias("by"))
+    lived = contacts.select("customer", day.alias("day"), (day * (grade + 2)).alias("by"))
     of_each = lived.group_by("customer").agg(
         contacts=nw.len(), days=nw.col("day").sum(), graded=nw.col("by").sum()
     )
@@ -39,6 +49,4 @@ def with_fingerprint(audit: Audit, engine: Engine, contacts: ContactLog, custome
     every = (*_PERSON, *_LIVED)
     sums = [nw.col(n).sum().alias(n) for n in every]
     sums += [(nw.col(a) * nw.col(b)).sum().alias(f"{a}_{b}") for a in _PERSON for b in every]
-    row = engine.collect(together.select(nw.len().alias("customers"), *sums)).row(0)
-    numbers = (sorted(audit.counts()), [int(v or 0) for v in row])
-    return replace(audit, fingerprint=sha256(repr(numbers).encode()).hexdigest()[:16])
+    return together.select(nw.len().alias("customers"), *sums)

@@ -26,12 +26,9 @@ def overview(docket: Docket) -> str:
         HTML; all text in it is escaped.
     """
     groups = "".join(_group(docket, v, of) for v, of in by_verdict(docket))
-    note = ""
-    if any(_is_hint(t) for t in docket.values()):
-        note = '<p class="cx-under">† Alone it would have a verdict.</p>'
     return (
         '<section class="cx-overview" aria-labelledby="overview"><h2 id="overview">All claims at a glance</h2>'
-        f'<div class="cx-groups">{groups}</div>{note}</section>'
+        f'<div class="cx-groups">{groups}</div></section>'
     )
 
 
@@ -42,6 +39,8 @@ def _is_hint(trial: Trial) -> bool:
 def _group(docket: Docket, which: str, result: tuple[Trial, ...]) -> str:
     kind = which.replace(" ", "-")
     lines = f"<ul>{''.join(map(_line, result))}</ul>"
+    if any(map(_is_hint, result)):
+        lines += '<p class="cx-under">† Alone it would have a verdict.</p>'
     if which in ("undecided", "not testable") and len(result) > MANY:
         lines = f"<details><summary>Which ones</summary>{lines}</details>"
     return (

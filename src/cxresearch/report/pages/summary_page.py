@@ -119,7 +119,8 @@ def open_lead(summary: Summary) -> str:
         still
     )
     parts += [f"{untested} cannot be tested"] * bool(untested)
-    return f"{', '.join(parts)}; among them" if parts else ""
+    mark = ";" if len(parts) > 1 else ","
+    return f"{', '.join(parts)}{mark} among them" if parts else ""
 
 
 def summary_section(summary: Summary) -> str:
