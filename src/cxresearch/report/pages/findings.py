@@ -166,7 +166,7 @@ def _why_open(trial: Trial) -> str:
     if e.verdict_alone != "undecided":
         return "A hint only: among so many claims tried, chance alone can bring one such number; watch it."
     if e.reason.startswith(_STRADDLES):
-        return "Too few customers left to tell; wait for more data."
+        return "Too few have left so far to tell; wait for more data."
     return f"Do not act on it yet: {why(e)}."
 
 
