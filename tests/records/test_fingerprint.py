@@ -93,3 +93,12 @@ def test_it_is_added_up_over_parts(here, monkeypatch):
     records = cx.read_records(SIMULATED.study())
     assert len(records.parts()) > 3
     assert records.audit.fingerprint == here
+
+
+@pytest.mark.parametrize("engine", ["polars-lazy", "duckdb"])
+def test_days_before_the_first_and_far_away_are_the_same_on_every_engine(engine):
+    log = pl.DataFrame({"customer": ["a", "b"], "at": [-5, 2_900_000], "grade": ["bad", "good"]})
+    who = pl.DataFrame({"customer": ["a", "b"], "start": [-9, 0], "end": [9, None]})
+    settings = {"interactions": {"log_from": -9, "log_until": 2_930_000}}
+    study = cx.study_from(settings, interactions=log, retention=who)
+    assert cx.audit(study, engine=engine).fingerprint == cx.audit(study).fingerprint

@@ -16,6 +16,9 @@ from cxresearch.records.audit import Audit
 
 _PERSON = ("start", "entry", "exit", "event")
 _LIVED = ("contacts", "days", "graded")
+_PRIME = (
+    2**31 - 1
+)  # remainders of it, multiplied and added up, stay whole numbers of 64 bits on every engine
 
 
 def with_fingerprint(audit: Audit, engine: Engine, contacts: ContactLog, customers: Frame) -> Audit:
@@ -47,6 +50,14 @@ def _summed(contacts: Frame, customers: Frame) -> Frame:
         nw.col(n).cast(nw.Int64).fill_null(0) for n in _LIVED
     )
     every = (*_PERSON, *_LIVED)
+    together = together.with_columns(_remainder(nw.col(n)).alias(n) for n in every)
     sums = [nw.col(n).sum().alias(n) for n in every]
-    sums += [(nw.col(a) * nw.col(b)).sum().alias(f"{a}_{b}") for a in _PERSON for b in every]
+    sums += [
+        ((nw.col(a) * nw.col(b)) % _PRIME).sum().alias(f"{a}_{b}") for a in _PERSON for b in every
+    ]
     return together.select(nw.len().alias("customers"), *sums)
+
+
+def _remainder(number: nw.Expr) -> nw.Expr:
+    """The same on engines that differ in what a remainder of a negative number is; 0 where there is none."""
+    return ((number.fill_null(0) % _PRIME) + _PRIME) % _PRIME
