@@ -330,7 +330,9 @@ def test_a_claim_that_cannot_be_planted_says_why_and_which_can(study, claim, why
 def test_all_claims_of_one_deciding_hazard_ratio_can_be_planted():
     refused = {"judgment-day", "thirty-days"}
     for claim in BY_ID.values():
-        is_one = isinstance(claim.primary, HazardContrastReading) and len(joint_readings(claim)) == 1
+        is_one = (
+            isinstance(claim.primary, HazardContrastReading) and len(joint_readings(claim)) == 1
+        )
         assert (claim.id in EFFECTS) == (is_one and claim.id not in refused)
 
 

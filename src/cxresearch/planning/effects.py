@@ -45,9 +45,7 @@ EFFECTS: Mapping[str, Effect] = {
     "recovery-paradox": Effect(
         lambda w, h: replace(w, hr_resolved=h, hr_resolved_late=h, one_problem=True)
     ),
-    "slow-resolution": Effect(
-        lambda w, h: replace(w, hr_open=h, hr_open_late=h, one_problem=True)
-    ),
+    "slow-resolution": Effect(lambda w, h: replace(w, hr_open=h, hr_open_late=h, one_problem=True)),
     "goodwill-gesture": Effect(lambda w, h: replace(w, hr_gesture=h, one_problem=True)),
     "anger-to-appreciation": Effect(lambda w, h: replace(w, hr_flipped=h)),
     "tell-the-customer": Effect(lambda w, h: replace(w, hr_informed=h, one_problem=True)),

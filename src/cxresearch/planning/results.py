@@ -141,7 +141,11 @@ class Plan(Result, Drawable):
     @property
     def _is_unlike(self) -> bool:
         """Whether simulated companies tell more or less of the number than the study does; not if it has none."""
-        return not 1 / _UNLIKE <= self.se_simulated / self.se_study <= _UNLIKE if self.se_study > 0 else False
+        return (
+            not 1 / _UNLIKE <= self.se_simulated / self.se_study <= _UNLIKE
+            if self.se_study > 0
+            else False
+        )
 
     def to_polars(self) -> pl.DataFrame:
         """One row per truth, length and number of customers."""
