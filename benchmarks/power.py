@@ -9,8 +9,8 @@ sizes are those at which a first prediction of few companies said nearly one in 
 itself; they were kept when more companies were simulated, since replicates of that size were there.
 
 A replicate is a company of that size in which the claim alone is tried, with all its rivals: it gives the verdict by
-itself, and the headline verdict at the error divided by the number of claims, as `evaluate(alone=True)` does. Replicates
-are written one by one to benchmarks/power.csv and are not done again, so that it can be stopped and started at any time.
+itself, and the headline verdict at the error divided by the number of claims, as `evaluate(alone=True)` does. They are
+written one by one to benchmarks/power.csv and are not done again, so that it can be stopped and started at any time.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def replicate(claim: Claim, pilot: Pilot) -> tuple[str, str, str, str]:
-    """Of a company that was tried: the headline verdict, that by itself, that of the interval, and what left it open."""
+    """Of a company that was tried: the headline verdict, those by itself and of the interval, what left it open."""
     numbers = {k: (SCALES[scale_of(e)][0](e.value), e.se) for k, e in pilot.estimates().items()}
     headline, own = (decide_drawn(claim, pilot, numbers, 1.0, claims=n) for n in (CLAIMS, 1))
     interval = pilot.rows[claim.primary.id].verdict

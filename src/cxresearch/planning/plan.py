@@ -122,18 +122,8 @@ def power(
     say = progress or (lambda _: None)
     (chosen,) = choose(claims_of(study_of(study).claims), [claim])
     effect = effect_of(chosen)
-    known = claims_of(study_of(study).claims)
-    allows = study_of(study).decision.multiplicity != "none"
-    records = (
-        study
-        if isinstance(study, Records)
-        else read_records(
-            study, engine, required_columns=required_columns(known if allows else [chosen])
-        )
-    )
+    records, claims = _read(study, chosen, engine)
     settings = records.study
-    # at worst Holm's method, and that of Benjamini and Hochberg, ask for the error divided by their number
-    claims = count_family(known, settings, records.available).size if allows else 1
     rates = rates_of(records)
     lacks = missing_requirements(chosen, settings, records.available)
     own_value, own_error = (math.nan, math.nan) if lacks else _own_number(records, chosen)
@@ -353,6 +343,17 @@ def controls_of(numbers: PilotNumbers, claim: Claim) -> tuple[NDArray[np.bool_],
         for scale, control in zip(numbers.scales, is_control, strict=True)
     ]
     return np.array(is_control), np.array(nulls)
+
+
+def _read(study: Study | Records, claim: Claim, engine: Engine | str) -> tuple[Records, int]:
+    """The records, and how many claims the verdict on one of them allows for."""
+    known, settings = claims_of(study_of(study).claims), study_of(study)
+    allows = settings.decision.multiplicity != "none"
+    if not isinstance(study, Records):
+        columns = required_columns(known if allows else [claim])
+        study = read_records(study, engine, required_columns=columns)
+    # at worst the methods of Holm, and of Benjamini and Hochberg, ask for the error divided by their number
+    return study, count_family(known, settings, study.available).size if allows else 1
 
 
 def _own_number(records: Records, claim: Claim) -> tuple[float, float]:

@@ -128,8 +128,8 @@ class Plan(Result, Drawable):
     def note(self) -> str:
         """What the numbers rest on."""
         family = (
-            f"Verdicts allow for {self.claims:,} claims: each must hold at the error of the study divided by their number, "
-            "which is the most that they can be asked for"
+            f"Verdicts allow for {self.claims:,} claims: each must hold at the error of the study divided by their "
+            "number, which is the most that they can be asked for"
             if self.claims > 1
             else "The number of claims is not allowed for"
         )
