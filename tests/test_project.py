@@ -116,6 +116,17 @@ def dataclasses_in(path):
 BY_POSITION = {"CellFlows", "MatchedTable", "TieTerms", "World"}
 
 
+def test_every_slow_test_exists():
+    """A test that was renamed would be run by `make test` again, in silence."""
+    names: dict[str, set[str]] = {}
+    for line in (ROOT / "tests" / "slow_tests.txt").read_text("utf-8").split():
+        file, *_, name = line.split("::")
+        names.setdefault(file, set()).add(name)
+    for file, wanted in names.items():
+        tree = ast.parse((ROOT / file).read_text("utf-8"))
+        assert wanted <= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}, file
+
+
 def test_what_has_many_fields_is_built_by_keyword():
     every = [found for path in MODULES for found in dataclasses_in(path)]
     assert len(every) > 80

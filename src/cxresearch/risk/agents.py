@@ -42,7 +42,7 @@ class AgentTable(Result):
 
     def _repr_html_(self) -> str:
         agents, moments = self.counts["agent"].n_unique(), int(self.counts["moments"].sum())
-        rows = [(f"{self.of} told apart", f"{agents:,}"), ("graded contacts", f"{moments:,}")]
+        rows = [(f"{self.of} distinguished", f"{agents:,}"), ("graded contacts", f"{moments:,}")]
         return html_table("With whom contacts were", ("what", "how many"), rows)
 
 
