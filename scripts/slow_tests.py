@@ -1,6 +1,7 @@
-"""Which tests `make test` leaves to `make test-all` because they take long: `tests/slow_tests.txt`.
+r"""Which tests `make test` leaves to `make test-all` because they take long: `tests/slow_tests.txt`.
 
-    python -m pytest -p tests.cpu_times --cpu-times FILE -m "not slow and not browser and not spark and not postgres" -n 2 -q
+    python -m pytest -p tests.cpu_times --cpu-times FILE -n 2 -q \
+      -m "not slow and not browser and not spark and not postgres"
     python scripts/slow_tests.py FILE
 
 A test function is slow if one of its cases takes more than `MOST` seconds of processor time, with what is made for it.
