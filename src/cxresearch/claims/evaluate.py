@@ -208,7 +208,7 @@ def try_family(
             result[claim.id], fingerprints[claim.id] = kept
     new = [c for c in wanted if c.id not in result]
     context = EvaluationContext(store, look)
-    specs = _plan_tables(context, new, readings)
+    specs = plan_tables(context, new, readings)
     keys = {claim: {s.key for s in needed} for claim, needed in specs.items()}
     store.prepare([s for of_claim in specs.values() for s in of_claim])
     store.forget()
@@ -265,7 +265,7 @@ def choose(known: Sequence[Claim], ids: Sequence[str] | None) -> tuple[Claim, ..
     return tuple(by[c] for c in dict.fromkeys(ids))
 
 
-def _plan_tables(
+def plan_tables(
     context: EvaluationContext,
     chosen: Sequence[Claim],
     readings: Mapping[str, Sequence[AnyReading]],

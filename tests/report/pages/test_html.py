@@ -174,7 +174,7 @@ def test_there_is_one_headline_verdict_and_the_other_is_said_smaller():
     assert f"{said} {lead}. Data" in first_screen(docket)
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     assert f"{said} 2 contradicted, 4 undecided, 3 not testable. Data" in result
-    assert result.count("alone: contradicted") == 1
+    assert result.count("by itself: contradicted") == 1
 
 
 @pytest.mark.parametrize(
