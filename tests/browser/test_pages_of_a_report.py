@@ -19,7 +19,7 @@ MADE = ("index", "stale", "hostile-index", "hostile-verdicts")
 LIMIT = 2_250_000  # bytes of a page, well below the 2.5 MB that it may have
 SUMMARY, PAGE, SHEETS = (
     250,
-    1_800,
+    2_000,
     10,
 )  # words of the summary and the verdicts page, sheets of the latter
 
