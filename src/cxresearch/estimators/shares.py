@@ -40,8 +40,8 @@ class Share(Result):
     """
 
     estimate: Estimate
-    count: int
-    total: int
+    count: int = field(repr=False)
+    total: int = field(repr=False)
     min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def _repr_html_(self) -> str:

@@ -37,7 +37,14 @@ _CSS = """
 .cx-scroll.cx-scroll .cx-num{text-align:right;white-space:nowrap}
 .cx-scroll.cx-scroll .cx-primary th,.cx-scroll.cx-scroll .cx-total>*{font-weight:bold}
 .cx-readings.cx-readings td{white-space:nowrap}
-.cx-rivals.cx-rivals td{white-space:normal}.cx-rivals.cx-rivals td ul{margin:0;padding-left:1.2em}
+.cx-rivals.cx-rivals td{white-space:normal}.cx-rivals.cx-rivals tbody :is(th,td){padding:.6em 1.2em .6em .6em}
+.cx-rivals.cx-rivals thead th:first-child{width:30%}.cx-rivals.cx-rivals thead th:nth-child(2){width:36%}
+.cx-rivals.cx-rivals tbody th{border-left:4px solid var(--jp-border-color1,#8888)}
+.cx-rivals.cx-rivals .cx-rival-stands th{border-left-color:#00936b}
+.cx-rivals.cx-rivals .cx-rival-open th{border-left-color:#a97f00}
+.cx-rivals.cx-rivals :is(th strong,th span,.cx-outcome,.cx-because){display:block}
+.cx-rivals.cx-rivals td ul{list-style:none;margin:0;padding:0}.cx-rivals.cx-rivals td li{margin:0 0 .6em;padding:0}
+.cx-strip-rival{display:block;max-width:16em;margin:0 0 .15em}.cx-outcome{font-weight:600}
 .cx-hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .cx-first .cx-study{font-weight:600}
 .cx-verdict{display:inline-block;padding:.1em .65em;border-radius:1em;font-weight:700;white-space:nowrap;
