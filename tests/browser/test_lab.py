@@ -474,6 +474,22 @@ def test_strips_and_pills_have_the_colours_of_the_theme(themed):
         assert float(radius.removesuffix("px")) > 4
 
 
+def test_words_of_different_parts_do_not_run_together(ran):
+    """A panel of rivals whose style is lost has its name, its words and its outcome in one line."""
+    name, page, _ = ran
+    rivals = page.locator(".jp-Notebook .cx-rivals tbody tr:visible")
+    if name not in ("claim", "frames", "recipe"):
+        return
+    assert rivals.count() > 3
+    for row in rivals.all()[:4]:
+        title, words = row.locator("th > *").all()
+        assert title.bounding_box()["y"] + 5 < words.bounding_box()["y"]
+        assert row.locator("td").last.inner_text().count("\n") >= 1
+    assert page.locator(".jp-Notebook .cx-rivals li").first.evaluate(
+        "e => getComputedStyle(e).listStyleType === 'none' || getComputedStyle(e.parentElement).listStyleType === 'none'"
+    )
+
+
 def test_tables_have_text_to_the_left_and_numbers_to_the_right(ran):
     name, page, _ = ran
     if name == "plain":

@@ -21,9 +21,9 @@ _TURNS = re.compile(
 _FIRST_STRONG, _POP = "\u2068", "\u2069"
 # a cell that stands to the right: a number with its unit and its interval, or what stands in the place of one
 _NUMBER = re.compile(
-    r"(?:about |fewer than |[<≥≤] ?)?[+\-−]?\d[\d,.]*(?: ?[%×]| points)?(?: \([^()]*\d[^()]*\))?"
+    r"(?:about |fewer than |[<≥≤] ?)?[+\-−]?\d[\d,.]*(?: ?[%×]| points| days?)?(?: \([^()]*\d[^()]*\))?"
 )
-_NO_NUMBER = {"", "–", "not shown", "too few"}
+_NO_NUMBER = {"", "–", "none", "not shown", "too few"}
 
 # Colours are those of the theme of JupyterLab or VS Code; elsewhere those of whatever the output stands in. Classes are
 # written twice where JupyterLab's rules for tables and headings would win otherwise.
@@ -67,7 +67,8 @@ color:#474d55;background:#eceef0}
 border-top:1px solid var(--jp-border-color2,#8888)}
 .cx-facts.cx-facts dt,.cx-facts.cx-facts dd{margin:0;padding:0;float:none;width:auto;font-weight:normal}
 .cx-groups.cx-groups ul{list-style:none;margin:0;padding:0;max-width:60em}
-.cx-groups.cx-groups li{display:grid;grid-template-columns:minmax(0,1fr) 11em;gap:1em;margin:0;padding:.25em 0;
+span.cx-cause{display:block}
+.cx-groups.cx-groups li{display:grid;grid-template-columns:minmax(0,1fr) 16em;gap:1em;margin:0;padding:.25em 0;
 border-top:1px solid var(--jp-border-color2,#8888)}
 .cx-found{text-align:right;font-variant-numeric:tabular-nums}
 .cx-note,.cx-caution{border-left:3px solid var(--jp-border-color1,#8888);padding-left:.8em}

@@ -71,6 +71,7 @@ class Result:
             c
             for c in frame.columns
             if c not in uncounted
+            and not (uncounted and frame[c].dtype.is_integer())
             and frame[c].dtype != pl.List
             and (frame.height == 1 or frame[c].n_unique() > 1)
         ]
