@@ -57,9 +57,9 @@ KIND_WORDS = {
 }
 STATUS_WORDS = {
     "required": "must be survived",
-    "shown": "shown beside the verdict",
+    "shown": "shown next to the verdict",
     "held equal": "held equal",
-    "aliased": "cannot be told apart from the claim",
+    "aliased": "cannot be distinguished from the claim",
 }
 DARK = "<style>svg{color:#1f2328}@media (prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
 GALLERY_WIDTH = 680

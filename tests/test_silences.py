@@ -72,13 +72,16 @@ def test_the_chart_shows_the_declared_and_the_counted_gap():
     assert "declared" in shown
 
 
-def test_the_command_prints_writes_and_draws(tmp_path):
-    study = shop()
-    study.frames["interactions"].write_parquet(tmp_path / "log.parquet")
-    (tmp_path / "study.toml").write_text(
+def write_shop(folder):
+    shop().frames["interactions"].write_parquet(folder / "log.parquet")
+    (folder / "study.toml").write_text(
         '[interactions]\nsource = "log.parquet"\nlog_from = 0\nlog_until = 400\n'
         '[retention]\nkind = "activity"\ngap_days = 20\n'
     )
+
+
+def test_the_command_prints_writes_and_draws(tmp_path):
+    write_shop(tmp_path)
     json_file, picture = tmp_path / "gaps.json", tmp_path / "gaps.svg"
     args = ["gaps", str(tmp_path / "study.toml"), "--json", str(json_file), "--chart", str(picture)]
     result = CliRunner().invoke(main, args)
@@ -87,4 +90,27 @@ def test_the_command_prints_writes_and_draws(tmp_path):
     written = json.loads(json_file.read_text())
     assert written["counted_days"] == 40
     assert written["silences"][0]["days"] == 1
-    assert picture.read_text().startswith("<svg")
+    drawn = picture.read_text()
+    assert drawn.startswith("<svg")
+    assert "Who comes back after a silence" in drawn  # a picture by itself has its title
+    assert "currentColor" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("gaps.png", b"\x89PNG"), ("gaps.PDF", b"%PDF"), ("gaps", b"<svg")]
+)
+def test_a_picture_is_of_the_kind_that_its_name_ends_in(tmp_path, name, begins):
+    write_shop(tmp_path)
+    args = ["gaps", str(tmp_path / "study.toml"), "--chart", str(tmp_path / name)]
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_a_picture_of_another_kind_is_refused_before_the_work(tmp_path):
+    write_shop(tmp_path)
+    args = ["gaps", str(tmp_path / "study.toml"), "--chart", str(tmp_path / "gaps.xlsx")]
+    result = CliRunner().invoke(main, args)
+    assert result.exit_code == 2
+    assert "does not end in .svg or .png or .pdf" in result.output
+    assert "come back" not in result.output

@@ -13,6 +13,7 @@ import click
 from cxresearch import cli_options as options
 from cxresearch.cli_planning import power, specifications
 from cxresearch.cli_streams import (
+    check_files,
     escape_json,
     fail,
     open_streams,
@@ -21,6 +22,8 @@ from cxresearch.cli_streams import (
     step_and_log,
     step_line,
     write,
+    write_chart,
+    write_result,
 )
 from cxresearch.cli_values import (
     day_of_log,
@@ -182,7 +185,7 @@ def audit(study: Path, variables: dict[str, str], engine: str, state: Path | Non
 @main.command()
 @options.study
 @options.output_file("--json", "Write the table as JSON; - for standard output.", may_be_piped=True)
-@options.output_file("--chart", "Draw the table, as SVG.")
+@options.chart_file("the table")
 @options.define
 @options.engine
 @options.state
@@ -198,22 +201,13 @@ def gaps(
     """How many customers of a shop come back after a silence of each length, and which to take for a lapse."""
     from cxresearch.silences import gaps as measured
 
-    is_piped = json_file is not None and str(json_file) == "-"
-    for file in (None if is_piped else json_file, chart_file):
-        if file is not None:
-            check_writable(file)
+    check_files(json_file, chart_file)
     result = measured(_read(study, variables, state), engine=engine)
-    if is_piped:
-        write(escape_json(result.to_json()))
-    else:
-        say(str(result))
-        if json_file is not None:
-            write_output(json_file, result.to_json())
+    write_result(result, json_file)
     if chart_file is not None:
-        from cxresearch.charts import renderer
         from cxresearch.charts.silences import silences
 
-        write_output(chart_file, renderer.still(silences(result).to_dict(), renderer.WIDE))
+        write_chart(chart_file, silences(result))
 
 
 @main.command()

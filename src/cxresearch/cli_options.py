@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ state = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     callback=new_folder,
     help="Folder for what is kept between runs, risk tables and quarantined rows among it.  "
-    "[default: .cxresearch beside study.toml, .cxresearch-NAME beside NAME.toml]",
+    "[default: .cxresearch next to study.toml, .cxresearch-NAME next to NAME.toml]",
 )
 
 
@@ -97,13 +97,25 @@ _memory_limit = click.option(
     help="How much memory the command, and each notebook, may hold; 0 for no limit.  "
     f"[default: {PART:.0%} of the machine's]",
 )
+
+
+def chart_file(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option ``--chart``, which names a picture; its ending tells of which kind.
+
+    Args:
+        what: is drawn.
+    """
+    said = f"Draw {what}: as PNG, PDF or SVG, by the ending of the file's name."
+    return output_file("--chart", said, endings=(".svg", ".png", ".pdf"))
+
+
 claim = click.option(
     "--claim", "claims", multiple=True, metavar="ID", help="Only this claim; may be repeated."
 )
 
 
 def output_file(
-    name: str, description: str, *, may_be_piped: bool = False
+    name: str, description: str, *, may_be_piped: bool = False, endings: Sequence[str] = ()
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option that names a file to be written, as argument ``NAME_file`` of the command.
 
@@ -111,12 +123,20 @@ def output_file(
         name: of the option, such as ``--csv``.
         description: what is written.
         may_be_piped: whether ``-`` is standard output.
+        endings: what its name may end in, if it has an ending; anything if there are none.
     """
+
+    def checked(ctx: click.Context, option: click.Parameter, value: str | None) -> Path | None:
+        path = output_path(ctx, option, value)
+        if path is not None and endings and path.suffix and path.suffix.lower() not in endings:
+            raise click.BadParameter(f"{path.name} does not end in {' or '.join(endings)}")
+        return path
+
     return click.option(
         name,
         f"{name.removeprefix('--')}_file",
         type=click.Path(dir_okay=False, readable=False, writable=True, allow_dash=may_be_piped),
-        callback=output_path,
+        callback=checked,
         metavar="FILE",
         help=description,
     )

@@ -3,38 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import click
 
 from cxresearch import cli_options as options
-from cxresearch.cli_streams import escape_json, say, step_line, write
-from cxresearch.utils.outputs import check_writable, write_output
+from cxresearch.cli_streams import check_files, step_line, write_chart, write_result
 
 _one_claim = click.option("--claim", required=True, metavar="ID", help="Which claim.")
-
-
-class _Written(Protocol):
-    """What can be printed, and written as JSON."""
-
-    def to_json(self) -> str:
-        """As text."""
-
-
-def _check(json_file: Path | None, chart_file: Path | None) -> None:
-    """What will be written can be, before the long work."""
-    for file in (None if str(json_file) == "-" else json_file, chart_file):
-        if file is not None:
-            check_writable(file)
-
-
-def _write(result: _Written, json_file: Path | None) -> None:
-    if str(json_file) == "-":
-        write(escape_json(result.to_json()))
-        return
-    say(str(result))
-    if json_file is not None:
-        write_output(json_file, result.to_json())
 
 
 @click.command()
@@ -75,7 +50,7 @@ def _write(result: _Written, json_file: Path | None) -> None:
 @options.output_file(
     "--json", "Write the numbers as JSON; - for standard output.", may_be_piped=True
 )
-@options.output_file("--chart", "Draw the curve, as SVG.")
+@options.chart_file("the curve")
 @options.define
 @options.engine
 @options.state
@@ -100,7 +75,7 @@ def specifications(
     from cxresearch.claims.specification_curve import specification_curve
     from cxresearch.study import read_study
 
-    _check(json_file, chart_file)
+    check_files(json_file, chart_file)
     result = specification_curve(
         read_study(study, variables, state=state),
         claim,
@@ -113,12 +88,11 @@ def specifications(
         engine=engine,
         progress=step_line(),
     )
-    _write(result, json_file)
+    write_result(result, json_file)
     if chart_file is not None:
-        from cxresearch.charts import renderer
         from cxresearch.charts.specification_curve import specification_curve as drawn
 
-        write_output(chart_file, renderer.still(drawn(result).to_dict(), renderer.WIDE))
+        write_chart(chart_file, drawn(result))
 
 
 @click.command()
@@ -164,7 +138,7 @@ def specifications(
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @options.output_file("--json", "Write the curve as JSON; - for standard output.", may_be_piped=True)
-@options.output_file("--chart", "Draw the curve, as SVG.")
+@options.chart_file("the curve")
 @options.define
 @options.engine
 @options.state
@@ -191,7 +165,7 @@ def power(
     from cxresearch.planning import power as planned
     from cxresearch.study import read_study
 
-    _check(json_file, chart_file)
+    check_files(json_file, chart_file)
     result = planned(
         read_study(study, variables, state=state),
         claim,
@@ -204,9 +178,8 @@ def power(
         engine=engine,
         progress=step_line(),
     )
-    _write(result, json_file)
+    write_result(result, json_file)
     if chart_file is not None:
-        from cxresearch.charts import renderer
         from cxresearch.charts.planning import power as drawn
 
-        write_output(chart_file, renderer.still(drawn(result).to_dict(), renderer.WIDE))
+        write_chart(chart_file, drawn(result))

@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, Protocol
 from unicodedata import category
 
 import click
 
 from cxresearch.errors import ReportError
+from cxresearch.utils.outputs import check_writable, write_output
 
 LONGEST = 1000  # letters of an error
 _STREAMS = ("stdin", "stdout", "stderr")
@@ -45,7 +47,7 @@ def write(text: str, *, err: bool = False) -> None:
     except BrokenPipeError:
         raise
     except OSError as e:
-        if not err:  # where nothing can be said, the exit status says it
+        if not err:  # where nothing can be written, the exit status is the message
             raise ReportError(f"cannot write to standard output: {e.strerror or e}") from None
 
 
@@ -87,7 +89,7 @@ def settle_streams() -> None:
 
 
 def escape_json(text: str) -> str:
-    """JSON that says the same, without a character that steers a terminal: all of them stand in texts."""
+    """The same JSON, without a character that steers a terminal: all of them stand in texts."""
     return "".join(
         c
         if c.isprintable() or c in "\n\t" or category(c) == "Zs"
@@ -133,3 +135,54 @@ def step_line() -> Callable[[str], None]:
 
     bar = tqdm(bar_format="{desc} {elapsed}", leave=False, file=sys.stderr)
     return lambda line: bar.set_description_str(inert(line), refresh=True)
+
+
+class _Result(Protocol):
+    """What can be printed, and written as JSON."""
+
+    def to_json(self) -> str:
+        """As text."""
+
+
+class _Chart(Protocol):
+    """A chart of Altair."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its specification."""
+
+
+def check_files(json_file: Path | None, *others: Path | None) -> None:
+    """Whether files can be written, before the long work; ``-`` is standard output.
+
+    Raises:
+        ParameterError: there is no such folder.
+        ReportError: a file cannot be written.
+    """
+    for file in (None if str(json_file) == "-" else json_file, *others):
+        if file is not None:
+            check_writable(file)
+
+
+def write_result(result: _Result, json_file: Path | None) -> None:
+    """Print a result, and write it as JSON where a file is named; ``-`` prints the JSON in its place.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    if str(json_file) == "-":
+        write(escape_json(result.to_json()))
+        return
+    say(str(result))
+    if json_file is not None:
+        write_output(json_file, result.to_json())
+
+
+def write_chart(file: Path, chart: _Chart) -> None:
+    """Write a picture of the kind that the file's name ends in.
+
+    Raises:
+        ReportError: the file cannot be written.
+    """
+    from cxresearch.charts import renderer  # slow to import
+
+    write_output(file, renderer.as_file(chart.to_dict(), file.suffix.lower()))

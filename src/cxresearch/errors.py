@@ -119,7 +119,7 @@ class EngineError(CxResearchError):
     """An engine is unknown, not installed, or lacks what was asked of it."""
 
 
-# why a question cannot be answered, for programs; the phrase beside it is for people and may change
+# why a question cannot be answered, for programs; the phrase next to it is for people and may change
 NOT_TESTABLE = {
     "missing_column": "a table has no such column, or the study does not name it",
     "no_such_data": "no row holds what is asked for: a grade, a departure, an end of the relation",
@@ -127,7 +127,7 @@ NOT_TESTABLE = {
     "too_few": "customers, moments or events are too few for a number with an interval",
     "short_follow_up": "the follow-up ends before the horizon",
     "other_kind": "the reading rests on another kind of table, or the study on another kind of retention",
-    "no_fit": "the model cannot be fitted: its likelihood has no maximum, or its terms cannot be told apart",
+    "no_fit": "the model cannot be fitted: its likelihood has no maximum, or its terms cannot be distinguished",
 }
 
 

@@ -77,7 +77,7 @@ class Gaps(Result, Drawable):
 
     @property
     def advice(self) -> str:
-        """What the table says about the gap."""
+        """The gap in words, by the table."""
         limit = f"{FALSE_LAPSES:.0%}"
         said = (
             f"From {self.proposed:,} days of silence on, fewer than {limit} come back within as long again."

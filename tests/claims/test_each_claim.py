@@ -25,7 +25,7 @@ CONTESTS = {"weakest-moment", "latest-moment", "moments-beat-marketing", "unique
 
 
 def entries():
-    """The catalogue's entries, with every number that is only shown beside others tried as well."""
+    """The catalogue's entries, with a test of every number that is only shown."""
     for claim in cx.catalogue().values():
         raw = msgspec.to_builtins(claim)
         tried = [

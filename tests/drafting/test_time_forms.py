@@ -1,4 +1,4 @@
-"""Times are recognised by all values of a column, and what cannot be told apart is not."""
+"""Times are recognised by all values of a column, and what cannot be distinguished is not."""
 
 from datetime import datetime, timedelta
 

@@ -389,7 +389,7 @@ def test_what_cannot_be_asked():
         cox(table, ["segment"], strata=["segment"], errors="model")
     with pytest.raises(EstimationError, match="no cause 'defect'"):
         cox(table, ["bad"], cause="defect", errors="model")
-    with pytest.raises(EstimationError, match="cannot be told apart"):
+    with pytest.raises(EstimationError, match="cannot be distinguished"):
         cox(table, ["bad", "linear(bad)"], errors="model")
     with pytest.raises(EstimationError, match="needs levels that are numbers"):
         cox(table, ["linear(segment)"], errors="model")

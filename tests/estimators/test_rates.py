@@ -384,7 +384,7 @@ def test_what_cannot_be_asked():
             ask(strata=["segmnet"], errors="model")
     with pytest.raises(EstimationError, match="term and a stratum at once"):
         rate_ratios(table, ["bad"], strata=["bad"], errors="model")
-    with pytest.raises(EstimationError, match="cannot be told apart"):
+    with pytest.raises(EstimationError, match="cannot be distinguished"):
         rate_ratios(table, ["bad", "linear(bad)"], errors="model")
     with pytest.raises(EstimationError, match="at least one term"):
         rate_ratios(table, [], errors="model")

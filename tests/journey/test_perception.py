@@ -78,7 +78,7 @@ def test_two_that_harm_alike_are_not_told_apart():
     first, second = ("bill", "call") if found.weakest.name == "bill" else ("call", "bill")
     assert found.weakest.name == first
     assert found.weakest.not_distinguishable_from == (second,)
-    assert f"cannot be told from {second}" in found.weakest.sentence
+    assert f"cannot be distinguished from {second}" in found.weakest.sentence
 
 
 def lived(log, who):

@@ -69,7 +69,7 @@ def test_moments_of_one_customer_are_worth_less_than_as_many_of_several(card):
 
 
 def few():
-    """One owner with three failures; another with twenty; a third with too few moments to be told apart."""
+    """One owner with three failures; another with twenty; a third with too few moments to be distinguished."""
     owner = ["care"] * 80 + ["billing"] * 60 + ["web"] * 12 + ["fax"] * 4
     respect = [1] * 3 + [5] * 77 + [2] * 20 + [4] * 40 + [5] * 12 + [1] * 4
     n = len(owner)

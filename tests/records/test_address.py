@@ -84,7 +84,7 @@ def test_a_server_needs_a_query():
         {"interactions": {"source": "${URL}"}}, retention=WHO, variables={"URL": "postgresql://h/d"}
     )
     with pytest.raises(
-        SourceError, match=r"'\$\{URL\}' is an address; .*a query beside the source is asked"
+        SourceError, match=r"'\$\{URL\}' is an address; .*a query next to the source is asked"
     ):
         cx.audit(held)
 

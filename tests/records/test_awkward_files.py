@@ -287,7 +287,7 @@ CASES = {
     "shorter than declared": Case("log.txt", (FIXED + "c  20240203\r\n\r\n").encode(), WIDTHS,
                                   [*ON_DAYS, ("c", DAY + 2, 0)]),
     "widths without names": Case("log.txt", FIXED.encode(), {"widths": [3, 8, 4]},
-                                 refused="interactions.widths needs columns beside it"),
+                                 refused="interactions.widths needs columns as well"),
     # packed
     "gzip": Case("log.csv.gz", gzip.compress(PLAIN.encode()), facts=("files unpacked from .gz",)),
     "zstd": Case("log.csv.zst", lambda p: p.write_bytes(pyarrow.compress(PLAIN.encode(), "zstd", asbytes=True)),
@@ -309,7 +309,7 @@ CASES = {
     "gzip that is torn": Case("log.csv.gz", gzip.compress(PLAIN.encode())[:-9], refused="is not a whole gzip file"),
     "zstd that is none": Case("log.csv.zst", PLAIN.encode(), refused="is not a whole zstd file"),
     "zip by another name": Case("log.csv", zipped(("log.csv", PLAIN.encode())),
-                                refused="is a zip archive or an Excel workbook (.xlsx), whatever its name says"),
+                                refused="is a zip archive or an Excel workbook (.xlsx), whatever its name"),
     # workbooks
     "workbook": Case("log.xlsx", workbook({"Log": [HEAD, *ROWS]})),
     "workbook of the old kind": Case("log.xls", old_workbook([HEAD, *ROWS])),
@@ -417,7 +417,7 @@ CASES = {
                                             refused="interactions.score: the column 'score'"),
     "thousands and decimals alike": Case("log.csv", amounts("1", "2").encode(),
                                          {**SCORED, "format": {"thousands": "."}},
-                                         refused="say decimal_comma = true beside it"),
+                                         refused="say decimal_comma = true as well"),
 }  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def test_dates_far_beyond_do_not_count(beyond):
 
 
 def test_dates_scattered_over_years_do_not_count():
-    """Only those of the first four weeks cannot be told from a quiet end."""
+    """Only those of the first four weeks cannot be distinguished from a quiet end."""
     scattered = [(day, 1) for day in range(1370, 3000, 12)]
     assert window([*YEAR, *scattered]) == (1000, 1382)
 

@@ -170,7 +170,7 @@ RANGES = [
     ),
     (
         {"tables": {"a": {"source": "x.csv", "format": {"thousands": "."}}}},
-        "tables.a.format.thousands is '.', which also marks decimals: say decimal_comma = true beside it",
+        "tables.a.format.thousands is '.', which also marks decimals: say decimal_comma = true as well",
     ),
     (
         {"tables": {"a": {"source": "x.csv", "format": {"thousands": "00"}}}},
@@ -182,7 +182,7 @@ RANGES = [
     ),
     ({"tables": {"a": {"source": "x.csv", "encoding": "base64"}}}, "is not known"),
     ({"tables": {"a": {"source": "x.csv", "encoding": "idna"}}}, "is not known"),
-    ({"tables": {"a": {"source": "x.csv", "widths": [3]}}}, "widths needs columns beside it"),
+    ({"tables": {"a": {"source": "x.csv", "widths": [3]}}}, "widths needs columns as well"),
     (
         {"tables": {"a": {"source": "x.csv", "widths": [3], "columns": ["a", "b"]}}},
         "1 widths and 2 names given",
@@ -417,7 +417,7 @@ def test_another_word_names_those_that_are_allowed():
     ("moments", "said"),
     [
         ({"bad": "false"}, 'moments.bad = "false" speaks of no contact'),
-        ({"good": " FALSE "}, 'to grade none as good, write neutral = "otherwise" beside it'),
+        ({"good": " FALSE "}, 'to grade none as good, write neutral = "otherwise" as well'),
         ({"good": "otherwise"}, 'moments.good: only neutral can be "otherwise"'),
     ],
 )

@@ -53,7 +53,7 @@ START: dict[str, Any] = {
     "titleAnchor": "start",
     "orient": "bottom",
 }  # of an axis with a title
-Chart = alt.LayerChart | alt.FacetChart  # what Altair says layers make
+Chart = alt.LayerChart | alt.FacetChart  # what Altair makes of layers
 
 
 def values(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
@@ -184,7 +184,9 @@ def one_clock(curves: Mapping[str, Incidence]) -> str:
             f"curves on several clocks do not go into one chart: {', '.join(clocks)}"
         )
     if len(curves) > len(SERIES):
-        raise EstimationError(f"at most {len(SERIES)} curves can be told apart, were {len(curves)}")
+        raise EstimationError(
+            f"at most {len(SERIES)} curves can be distinguished, were {len(curves)}"
+        )
     return clocks[0]
 
 

@@ -6,7 +6,7 @@ knows: ours for the page; compiled Vega 5 for JupyterLab and VS Code, whose buil
 at that version; an SVG for everything else.
 
 A chart takes the ink of what it stands in (``currentColor``), on a page and in a notebook, light or dark. That needs a
-picture within the document, so JupyterLab and VS Code are told to draw SVG: on a canvas, and in a picture that stands
+picture within the document, so JupyterLab and VS Code are made to draw SVG: on a canvas, and in a picture that stands
 for itself, nothing is known of what is around it. Such a picture brings dark ink and a light ground along.
 """
 
@@ -67,6 +67,23 @@ def still(spec: dict[str, Any], width: int) -> str:
     import vl_convert as vlc
 
     return _slim(str(vlc.vegalite_to_svg(_wide(_printable(spec), width), vl_version=_version())))
+
+
+def as_file(spec: dict[str, Any], ending: str) -> bytes:
+    """A chart as the content of a file: with its title and caption, in dark ink on a light ground.
+
+    Args:
+        spec: a Vega-Lite specification.
+        ending: of the file's name: ``.png``, ``.pdf``, or anything else for SVG.
+    """
+    import vl_convert as vlc
+
+    whole = _grounded(_titled(_wide(_printable(spec), WIDE)) | {"padding": 12})
+    if ending == ".png":
+        return bytes(vlc.vegalite_to_png(whole, vl_version=_version(), scale=2))
+    if ending == ".pdf":
+        return bytes(vlc.vegalite_to_pdf(whole, vl_version=_version()))
+    return str(vlc.vegalite_to_svg(whole, vl_version=_version())).encode()
 
 
 def _printable(spec: Any) -> Any:

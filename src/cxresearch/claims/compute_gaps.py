@@ -40,7 +40,7 @@ def gap_marks(claim: Claim, reading: AnyReading) -> dict[str, dict[str, int]]:
 def gap_caps(
     reading: HazardContrastReading, marks: Mapping[str, Any], claim: Claim
 ) -> dict[str, int]:
-    """How many of each mark are told apart: as many as a linear term does, else whether there was one."""
+    """How many of each mark are distinguished: as many as a linear term does, else whether there was one."""
     linear = {n for t in reading.model.terms if t.startswith("linear(") for n in features(t)}
     # levels are 0, the counts, and unknown
     return {name: len(claim.history(name).levels) - 2 if name in linear else 1 for name in marks}

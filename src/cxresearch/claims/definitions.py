@@ -47,7 +47,7 @@ class Definitions:
     """What a number rests on that somebody else might have defined otherwise.
 
     Attributes:
-        bad: condition under which a contact is bad; ``as the study grades`` where no rule says it.
+        bad: condition under which a contact is bad; ``as the study grades`` where no rule defines it.
         blackout_days: moments take effect so many days later.
         window_days: histories go back so many days; 0 for all that is known.
         horizon_days: how many days ahead the claim looks; 0 where the number has no horizon, or one of its own.
@@ -89,7 +89,7 @@ class Alternatives:
 
     @property
     def own(self) -> Definitions:
-        """What the study itself says."""
+        """What the study itself defines."""
         return Definitions(
             bad=self.bad[0],
             blackout_days=self.blackout_days[0],

@@ -233,7 +233,7 @@ def _seen(trial: Trial) -> Seen:
 
 
 def _number_trials(say: Progress, total: int) -> Progress:
-    """Progress that says of each claim, as it begins, the how manieth it is.
+    """Progress that numbers each claim as it begins.
 
     Args:
         say: takes the lines.

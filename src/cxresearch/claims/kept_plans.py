@@ -43,7 +43,7 @@ class KeptPlans:
 
     Args:
         cache: where they are kept; None where nothing is.
-        study: what it says of decisions.
+        study: its section on decisions.
     """
 
     def __init__(self, cache: Cache | None, study: Study) -> None:

@@ -1,7 +1,7 @@
 """Trials kept between runs, so that a second look at the same data costs reading them from a file.
 
-They lie beside the tables of the same inputs, signed likewise. A trial is kept under a name made of all that it depends
-on besides those: the claim, the readings that were computed, what the study says of decisions, and `TRIALS`.
+They lie next to the tables of the same inputs, signed likewise. A trial is kept under a name made of all else that it
+depends on: the claim, the readings that were computed, the study's section on decisions, and `TRIALS`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class KeptTrials:
 
     Args:
         cache: where they are kept; None where nothing is.
-        study: what it says of decisions.
+        study: its section on decisions.
         look: what numbers depend on besides the data, where they hold at every look; else empty.
     """
 

@@ -40,7 +40,7 @@ _WORDS = {
     "problem_at": f"when problems came: {_LOG}, problem_at",
     "resolved_at": f"when problems were resolved: {_LOG}, resolved_at",
     "goodwill_at": f"when goodwill gestures were made: {_LOG}, goodwill_at",
-    "informed_at": f"when customers were told of a problem to come: {_LOG}, informed_at",
+    "informed_at": f"when customers were informed of a problem to come: {_LOG}, informed_at",
     "complained_at": f"when customers complained: {_LOG}, complained_at",
     "posted_at": f"when customers posted in public: {_LOG}, posted_at",
     "household": "households: name the column under [retention], cluster",

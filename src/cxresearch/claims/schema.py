@@ -215,7 +215,7 @@ class Claim(Section, frozen=True):
 
     def _repr_html_(self) -> str:
         rows = [
-            (r.label, r.kind.replace("_", " "), r.region or "shown beside") for r in self.readings
+            (r.label, r.kind.replace("_", " "), r.region or "shown as well") for r in self.readings
         ]
         notes = (f"Said by: {self.source}", f"The verdict rests on: {self.primary.label}.")
         return html_table(

@@ -27,7 +27,7 @@ class Specification(Result):
     """The number of a claim under one combination of definitions.
 
     Attributes:
-        bad: condition under which a contact is bad; ``as the study grades`` where no rule says it.
+        bad: condition under which a contact is bad; ``as the study grades`` where no rule defines it.
         blackout_days: moments take effect so many days later.
         window_days: histories go back so many days; 0 for all that is known.
         horizon_days: how many days ahead the claim looks; 0 where the number has no horizon, or one of its own.

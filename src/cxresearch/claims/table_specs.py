@@ -211,7 +211,7 @@ def compared_specs(
 
 
 def cohorts_spec() -> TableSpec:
-    """Customers by the month in which they started, which says what cohorts are joined."""
+    """Customers by the month in which they started, from which cohorts are joined."""
     return TableSpec(histories=(), clock=DayClock(0), cohorts=True)
 
 

@@ -57,7 +57,7 @@ def count(
         progress: called with a line for each part, if there are several.
 
     Returns:
-        Key to table, or to the error that says why there is none.
+        Key to table, or to the error in its place.
     """
     by_key = {c.key: c for c in wanted}
     result: dict[str, list[Table]] = {key: [] for key in by_key}
@@ -215,7 +215,7 @@ Progress = Callable[[str], None]
 
 
 class TableStore:
-    """A study's tables, and what its audit says.
+    """A study's tables, and its audit.
 
     Args:
         study: a study, or its records if they are read already.

@@ -65,7 +65,7 @@ def adjust_multiplicity(
     """Headline verdicts: those that allow for all claims that the study can try.
 
     What is not testable counts as p = 1; a claim whose columns are missing is not in the family. A verdict that does
-    not clear the higher bar becomes undecided, with that reason; the claim's own stays beside it.
+    not clear the higher bar becomes undecided, with that reason; the claim's own stays next to it.
 
     Args:
         trials: as `try_claim` makes them. A member of the family that is not among them counts as not testable; of

@@ -76,7 +76,7 @@ def round_count(count: float, min_cell: int = MIN_CELL) -> int:
     """A count to the nearest multiple of `min_cell`; no difference of two such counts gives a small one away.
 
     Two rounded counts differ by a multiple of `min_cell`. Where they are equal, the exact ones may differ by anything
-    below it, and where they differ by `min_cell`, by anything from 1 on: so a difference says of a count below
+    below it, and where they differ by `min_cell`, by anything from 1 on: so a difference reveals of a count below
     `min_cell` that it is one, and not which.
     """
     return math.floor(count / min_cell + 0.5) * min_cell
@@ -89,7 +89,7 @@ def about(count: int | None, min_cell: int = MIN_CELL) -> str:
 
 
 def part_of(count: float, total: float, min_cell: int = MIN_CELL) -> float:
-    """The share that a count is of a total, made of the rounded numbers, so that it says no more than they do.
+    """The share that a count is of a total, made of the rounded numbers, so that it reveals no more than they do.
 
     Args:
         count: a part of the total.

@@ -73,7 +73,7 @@ def draft_study(
 ) -> Draft:
     r"""Look at some files, write a study file for them with its guesses marked, and run the audit.
 
-    Nothing is guessed in silence: each guess has a comment that says why, and what cannot be guessed stands as a
+    Nothing is guessed in silence: each guess has a comment with its reason, and what cannot be guessed stands as a
     comment with the candidates.
 
     Args:

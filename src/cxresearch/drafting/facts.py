@@ -1,4 +1,4 @@
-"""What is in a table, as far as it can be seen without being told: types, times, ranges, values, keys."""
+"""What is in a table, as far as the values themselves show it: types, times, ranges, values, keys."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ColumnFacts:
         low: the least value of numbers or times; the day of a time written as text; of other text None.
         high: the greatest.
         values: the values with their numbers of rows, if there are at most `FEW`; the most frequent first.
-        times: ways in which the values can be read as times; several where day and month cannot be told apart.
+        times: ways in which the values can be read as times; several where day and month cannot be distinguished.
         null_words: words for nothing that occur.
         true_words: two words such as Ja and Nein, the one for yes first; empty where the column is no flag of words.
     """
@@ -84,7 +84,7 @@ class ColumnFacts:
 
     @property
     def is_flag(self) -> bool:
-        """Whether it says yes or no."""
+        """Whether its values mean yes or no."""
         return self.kind == "true or false" or bool(self.true_words)
 
     @property

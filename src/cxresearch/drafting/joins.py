@@ -1,4 +1,4 @@
-"""Which table is the log, which one says who stayed, and by which columns tables can be joined."""
+"""Which table is the log, which one holds who stayed, and by which columns tables can be joined."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def write_null_words(text: StudyText, *tables: TableFacts) -> None:
 
 
 def find_customer(table: TableFacts, joins: Sequence[Join]) -> Join | None:
-    """A table that says whose the rows of a table without customers are."""
+    """A table that holds whose the rows of a table without customers are."""
     fits = [
         j
         for j in joins
@@ -119,7 +119,7 @@ def write_time_form(text: StudyText, column: ColumnFacts, key: str) -> None:
     forms = column.times
     if len(forms) > 1:
         candidates = [(f.key, f.words) for f in forms]
-        what = f"how {plain(column.name)} is written: no day in it is above 12, so day and month cannot be told apart"
+        what = f"how {plain(column.name)} is written: no day is above 12, so day and month cannot be distinguished"
         text.left_open(key, what, candidates, is_needed=True)
     elif forms[0].key is not None:
         why = f"all its values that were looked at can be read so: {forms[0].words}"

@@ -136,7 +136,7 @@ _ACTIVITY = {"retention": {"kind": "activity", "gap_days": 1}}
 
 
 def _open_errors(source: str) -> Any:
-    """What an engine says of a bad file, as one clear error."""
+    """The error of an engine on a bad file, as one clear error."""
     return clear_read_errors(study_from({"interactions": {"source": source}, **_ACTIVITY}), source)
 
 

@@ -1,4 +1,4 @@
-"""The section of a drafted study that says who stayed and who left: `[retention]`."""
+"""The section of a drafted study on who stayed and who left: `[retention]`."""
 
 from __future__ import annotations
 

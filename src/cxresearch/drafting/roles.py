@@ -1,4 +1,4 @@
-"""Which column is likely what: by its name, and by what is in it. Each guess says why."""
+"""Which column is likely what: by its name, and by what is in it. Each guess has its reason."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Along:
         return self.prepare(frame.group_by("customer", *self.order).agg(*columns))
 
     def walk(self, frames: Sequence[Frame], how: Mapping[str, Fold]) -> Frame:
-        """One row per customer and tick of any frame, each column run along the customer as its fold says.
+        """One row per customer and tick of any frame, each column run along the customer by its fold.
 
         Args:
             frames: with customer, the order, and any of the columns.

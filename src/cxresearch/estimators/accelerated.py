@@ -1,4 +1,4 @@
-"""Accelerated failure times by lifelines on a risk table, beside the hazard ratios of our Cox model."""
+"""Accelerated failure times by lifelines on a risk table, with the hazard ratios of our Cox model."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class AcceleratedFit(Result):
 def accelerated(
     table: RiskTable, terms: Sequence[str], *, cause: str = "defection", level: float = 0.95
 ) -> AcceleratedFit:
-    """Fit lifelines' Weibull model of accelerated failure times, and our Cox model beside it.
+    """Fit lifelines' Weibull model of accelerated failure times, and our Cox model with it.
 
     Levels may change along a customer's way: the time at each level counts as one that began late and was left early.
 

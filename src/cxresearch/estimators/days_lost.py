@@ -1,4 +1,4 @@
-"""Customer-days lost within a horizon after a moment, beside those of comparable customers without one.
+"""Customer-days lost within a horizon after a moment, compared with those of comparable customers without one.
 
 A customer who leaves on day t after the moment is gone for horizon - t of the days up to the horizon. The mean of these
 days is the area under the incidence, so the difference of two groups is the area between their curves: a difference of

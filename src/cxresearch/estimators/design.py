@@ -194,7 +194,7 @@ def identify(d: Design, held: Sequence[str] = ()) -> Identified:
     if not kept[asked].all():
         rank = int(kept[asked].sum())
         raise EstimationError(
-            f"the terms cannot be told apart: {', '.join(d.terms[j] for j in asked)} span only {rank} dimensions"
+            f"the terms cannot be distinguished: {', '.join(d.terms[j] for j in asked)} span only {rank} dimensions"
         )
     return Identified(
         kept=kept, unidentified=_unidentified(covariance, asked, np.flatnonzero(only_held), size)

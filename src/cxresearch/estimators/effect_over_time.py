@@ -50,7 +50,7 @@ class EffectOverTime(Result, Drawable):
 
     @property
     def sentence(self) -> str:
-        """What the test says."""
+        """The result of the test in words."""
         said = "differs between the bands" if self.p < 0.05 else "may be the same in all bands"
         return f"The hazard ratio {said} (Wald's test: {self.chisq:.1f} on {self.df}, p = {self.p:.2g})."
 

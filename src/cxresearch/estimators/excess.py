@@ -62,7 +62,7 @@ class Excess(Result):
         comparators_curve: shape (T,).
         groups: shape (G,): numbers of the groups of clusters, ascending.
         influence: shape (G, 3): how much each group moves the incidence of exposed and of comparators, and the excess.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     exposed: Estimate

@@ -1,4 +1,4 @@
-"""Expected time to leaving, beyond the data: parametric and cure models of lifelines beside our own curve.
+"""Expected time to leaving, beyond the data: parametric and cure models of lifelines next to our own curve.
 
 Within the follow-up such a model must agree with the curve that assumes nothing; beyond it, only its shape speaks. So
 several models are fitted, each is held against our curve, and what rests on the shape alone is said.
@@ -36,7 +36,7 @@ _FARTHEST = 200.0  # times the follow-up: where a survival that has not ended by
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Extrapolation(Result):
-    """What one model says within the data and beyond them.
+    """Numbers of one model within the data and beyond them.
 
     Attributes:
         model: its name.
@@ -64,7 +64,7 @@ class Extrapolation(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Extrapolations(Result, Mapping[str, Extrapolation]):
-    """Several models beside our own curve; by name, the best first.
+    """Several models next to our own curve; by name, the best first.
 
     Attributes:
         cause: the event; other causes are censored, as in all these models.
@@ -95,7 +95,7 @@ class Extrapolations(Result, Mapping[str, Extrapolation]):
 
     @property
     def warning(self) -> str:
-        """What must stand beside an expected time: how much of it no data have shown."""
+        """What must stand next to an expected time: how much of it no data have shown."""
         best, unit = self.models[0], _unit(self.clock)
         means = [m.mean for m in self.models if math.isfinite(m.mean)]
         spread = (

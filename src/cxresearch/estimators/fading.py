@@ -248,7 +248,7 @@ class Fading(Result):
         events: departures at recent and older ages.
         recent: the last recent day.
         older: the last day of the older ages.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     beyond: Estimate

@@ -65,8 +65,8 @@ class ModelComparison(Result):
                 f"{d.low:+z.4f}",
                 f"{d.high:+z.4f}",
             ),
-            (f"{names[0]} beside the other: p", f"{self.p_a:.3g}", "", ""),
-            (f"{names[1]} beside the other: p", f"{self.p_b:.3g}", "", ""),
+            (f"{names[0]} added to the other: p", f"{self.p_a:.3g}", "", ""),
+            (f"{names[1]} added to the other: p", f"{self.p_b:.3g}", "", ""),
         ]
         heads = ("which says more about who leaves", "log likelihood", f"{d.level:.0%} from", "to")
         return html_table(

@@ -39,7 +39,7 @@ MONTH, QUARTER, YEAR = 30, 91, 365  # days, where days are no dates
 REACHED = 50  # customers who have had so many contacts, for a mean of their own
 _STEPS = 60
 # what a step would still add to the likelihood, twice; that of a month in which all gaps are the longest of their
-# customers never ends, and says nothing about the others
+# customers never ends, and holds nothing about the others
 _DONE = 1e-14
 _RANK = 1e-9  # of the largest eigenvalue of the information: less is none
 _ROUNDING = 1e-6
@@ -96,7 +96,7 @@ def own_gaps(
         table: from `gap_table`.
         weights: mark to weight: ``{"bad": 1}`` compares gaps by bad moments so far, ``{"good": 1, "neutral": -1}`` by
             good ones in place of neutral ones.
-        caps: marks that are in the model, and how many are told apart: 1 for whether there was one.
+        caps: marks that are in the model, and how many are distinguished: 1 for whether there was one.
         earlier: count up to the contact before, so that what is done at the last one before leaving tells nothing.
         level: confidence level.
 

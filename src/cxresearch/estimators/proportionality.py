@@ -68,7 +68,7 @@ class Proportionality(Result):
         strata: features the baseline hazard may differ by.
         cause: the event.
         clock: what time counts.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     terms: tuple[str, ...]

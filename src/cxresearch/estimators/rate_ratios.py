@@ -280,7 +280,7 @@ def _check(wide: Array, exits: Array, baselines: int, names: tuple[str, ...]) ->
     scaled = wide / np.maximum(np.abs(wide).max(axis=0), 1e-300)
     if _rank(scaled) < scaled.shape[1]:
         raise EstimationError(
-            f"the terms cannot be told apart: {', '.join(names)} say the same of every interval"
+            f"the terms cannot be distinguished: {', '.join(names)} say the same of every interval"
         )
     if _rank(scaled[exits > 0]) == scaled.shape[1]:
         return

@@ -141,7 +141,7 @@ class Incidence(Result, Drawable):
         level: confidence level.
         df: degrees of freedom of the limits; 0 if they rest on the model.
         errors: what the limits rest on, as `Estimate.errors`.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     cause: str
@@ -254,7 +254,7 @@ class CoxFit(Result, Drawable):
         references: the levels that the coefficients are against, such as ``bad[0]``; empty where not known.
         unidentified: shape (p, k): directions in which coefficients are not identified, since columns that are held
             equal span them.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     terms: tuple[str, ...]

@@ -36,7 +36,7 @@ class Share(Result):
         estimate: the share with its interval.
         count: how many of them.
         total: of how many.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     estimate: Estimate
@@ -147,7 +147,7 @@ class AtRiskShare(Result):
         expected: leavers who would count if whoever leaves were a random one of those at risk.
         leavers_share: the part of those at risk that leaves, mean over leavers; the excess is short by about that much.
         alone: leavers whose risk set holds nobody who stays; they are compared with themselves alone.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     exposed: Estimate

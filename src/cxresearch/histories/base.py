@@ -166,7 +166,7 @@ class History:
         lag: days after which a moment takes effect for it, before it is set back; those of the clock when not given.
         delay: days after which a moment takes effect for it at the earliest, whatever the blackout: of what is counted
             once it is so old.
-        needs_start: whether it is about a customer's beginnings, so that a look-back over some days says nothing of it.
+        needs_start: whether it is about a customer's beginnings, so that a look-back over some days cannot know it.
         lasting: running columns that stay where a look-back takes others away again after its days, as they are no sums
             over all moments so far: those of a window, and what a customer is.
 

@@ -57,7 +57,7 @@ def household_exits(cause: str = "defection") -> History:
             exits = who.filter(nw.col("event") == code).group_by("cluster")
             first = exits.agg(first=nw.col("exit").min())
             staying = shared.join(first, on="cluster").filter(nw.col("exit") > nw.col("first"))
-        else:  # whoever left and came back is told of the others, and not of that
+        else:  # whoever left and came back counts the others' exits, and not of that
             left = past.spells.filter(nw.col("event") == code)
             left = left.select("cluster", source=nw.col("customer"), first=nw.col("exit"))
             pairs = shared.join(left, on="cluster")

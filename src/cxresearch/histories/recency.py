@@ -417,7 +417,7 @@ def calendar_month(first: int, months: int) -> History:
 
     Args:
         first: the day on which month 0 begins; earlier days belong to it.
-        months: how many are told apart; later days belong to the last one.
+        months: how many are distinguished; later days belong to the last one.
 
     Returns:
         The history; its levels are ``0`` to the number of months less one.

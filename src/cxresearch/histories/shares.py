@@ -15,7 +15,13 @@ from cxresearch.records.contacts import GRADES
 from cxresearch.utils.checks import optional
 
 _EXACT = 8
-_BANDS = (9, 13, 21, 41, 81)  # numbers of moments beyond, in which shares are told apart by tenths
+_BANDS = (
+    9,
+    13,
+    21,
+    41,
+    81,
+)  # numbers of moments beyond, in which shares are distinguished by tenths
 _MIDDLES = (10.5, 16.0, 29.0, 57.0, 120.0)
 _FIRST_BAND = (_EXACT + 1) * (_EXACT + 2) // 2
 _SHARES = (

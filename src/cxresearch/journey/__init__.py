@@ -1,4 +1,4 @@
-"""Instruments beside the claims: touchpoints, service levels, expectations and loyalty.
+"""Instruments that are no claims: touchpoints, service levels, expectations and loyalty.
 
 ::
 

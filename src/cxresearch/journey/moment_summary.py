@@ -156,7 +156,7 @@ class MomentSummary(Result, Drawable):
         return None if mine is None or not days else round_count(mine, self.min_cell) / days
 
     def _rates(self, n: int | None, each: float | None) -> tuple[str, ...]:
-        """What follows from a count; it is made of the rounded count, so that it says no more."""
+        """What follows from a count; it is made of the rounded count, so that it reveals no more."""
         day = "–" if n is None or each is None else f"{each:,.2f}"
         if n is None:
             return ("–", "–", *self._employee_cells("–"), "–")
@@ -230,7 +230,7 @@ class _OfEmployees(TypedDict, total=False):
 
 
 def _employees(records: Records, moments: Frame, counts: Sequence[int]) -> _OfEmployees:
-    """What a summary says of employees; nothing if the log does not name them."""
+    """The employees in a summary; nothing if the log does not name them."""
     if "agent" not in moments.collect_schema().names():
         return {}
     mine = moments.filter(nw.col("agent") >= 0)

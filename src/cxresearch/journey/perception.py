@@ -58,7 +58,7 @@ class WeakestPoint(Result):
             rows.append(("share of the defections", _spread(self.share)))
             rows.append(
                 (
-                    "cannot be told from",
+                    "cannot be distinguished from",
                     ", ".join(map(isolated, self.not_distinguishable_from))
                     or "none: it stands apart",
                 )
@@ -106,10 +106,10 @@ def _sentence(name: str, share: Estimate, others: int, unclear: tuple[str, ...])
     if not others:
         return f"{first} No other touchpoint can be weighed."
     if not unclear:
-        return f"{first} It can be told from every other touchpoint that can be weighed."
+        return f"{first} It can be distinguished from every other touchpoint that can be weighed."
     if len(unclear) == others > 1:
-        return f"{first} It cannot be told from any other touchpoint: the share of each may be as large."
-    return f"{first} It cannot be told from {_listed(unclear)}: the share there may be as large."
+        return f"{first} It cannot be distinguished from any other touchpoint: the share of each may be as large."
+    return f"{first} It cannot be distinguished from {_listed(unclear)}: the share there may be as large."
 
 
 def _listed(names: Sequence[str]) -> str:

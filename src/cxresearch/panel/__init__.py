@@ -4,7 +4,7 @@
 
     choices  the definitions that can be moved, and which combination is asked for
     answers  the number and the verdict of a combination; each is computed once
-    widget   the panel itself, of anywidget; its script and style lie beside it
+    widget   the panel itself, of anywidget; its script and style lie next to it
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much data would decide a claim: companies simulated by the rates of a study, and what the rule says of them.
+"""How much data would decide a claim: companies simulated by a study's rates, and the rule's verdicts on them.
 
 ::
 

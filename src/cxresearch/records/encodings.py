@@ -98,7 +98,7 @@ def to_utf8(path: Path, encoding: str, folder: Path, label: str) -> Path:
                 ) from None
             except (
                 UnicodeError
-            ):  # UTF-16 and UTF-32 need a mark, or a name that says which end comes first
+            ):  # UTF-16 and UTF-32 need a mark, or a name that holds which end comes first
                 is_turned = True
             if is_turned:
                 raise SourceError(

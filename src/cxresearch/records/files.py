@@ -158,7 +158,7 @@ class FileReader:
         for beginning, what in _BEGINNINGS:
             if head.startswith(beginning):
                 raise SourceError(
-                    f"{self.label} is {what}, whatever its name says: give it the right ending"
+                    f"{self.label} is {what}, whatever its name: give it the right ending"
                 )
         encoding = self.source.encoding
         if encoding is None:
@@ -440,7 +440,7 @@ class FileReader:
             )
 
     def _json(self, paths: Sequence[Path]) -> pl.DataFrame:
-        """Objects one to a line, or an array of them, whatever the ending says."""
+        """Objects one to a line, or an array of them, whatever the ending is."""
         tables = []
         for path in paths:
             with path.open(encoding="utf-8-sig") as file:
@@ -522,7 +522,7 @@ def _repeated_names(book: Any, sheet: str, skipped: int, names: Sequence[str]) -
 
 
 def _kind(name: str, is_packed: bool) -> str | None:
-    """The kind of a file by its name; a packed file whose name says nothing holds text."""
+    """The kind of a file by its name; a packed file whose name gives no hint holds text."""
     kind = next((k for k, ends in KINDS.items() if name.lower().endswith(ends)), None)
     return "text" if kind is None and is_packed and not re.search(r"\.\w+$", name) else kind
 

@@ -42,7 +42,7 @@ BEFORE = 182  # days that the last ones are compared with
 COINCIDE = 0.8  # of some events
 FORETELL = 0.99  # of the customers
 _UNOBSERVED = [name for name, _ in CUSTOMER_REASONS].index("never under observation")
-# where to look for the cause of an error; of others the reason says it
+# where to look for the cause of an error; of others the reason names it
 _KEYS = {
     "no customer": "{table}.customer",
     "unknown customer": "interactions.customer",
@@ -169,7 +169,7 @@ def _rules(study: Study, seen: Survey) -> Iterable[DataWarning]:
             )
     for name, hits in seen.hits.items():
         if fold(getattr(study.moments, name)) == "false":
-            continue  # the study says so itself
+            continue  # the study declares it itself
         if hits in (0, seen.rows):
             code = "rule_matches_everything" if hits else "rule_matches_nothing"
             if hits or seen.rows >= ENOUGH:
@@ -458,7 +458,7 @@ def _upto(histogram: Histogram, days: NDArray[np.int64]) -> NDArray[np.int64]:
 def table_warnings(
     study: Study, engine: Engine, rows: Frame, window: Window, *, dated: bool
 ) -> tuple[DataWarning, ...]:
-    """What the retention table shows beside the log: whether both end on about the same day; parallel contracts.
+    """What the retention table shows next to the log: whether both end on about the same day; parallel contracts.
 
     Args:
         study: whose tables.

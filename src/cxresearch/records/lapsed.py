@@ -1,4 +1,4 @@
-"""The customers of a shop who lapsed, how many of them came back, and what the audit says of it."""
+"""The customers of a shop who lapsed, how many of them came back, and the warning of the audit."""
 
 from __future__ import annotations
 

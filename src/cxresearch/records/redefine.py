@@ -49,7 +49,7 @@ def redefine_bad(study: Study, bad: str, engine: Engine | str = "polars") -> dic
 
 
 def bad_by_columns(study: Study, columns: Mapping[str, str]) -> str:
-    """The condition under which a contact is bad where no rule says so; empty where no column does.
+    """The condition under which a contact is bad where no rule defines it; empty where no column does.
 
     Args:
         study: its scale.

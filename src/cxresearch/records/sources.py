@@ -226,7 +226,7 @@ def _file(study: Study, engine: Engine, section: Source, where: str, text: list[
     if "://" in template or "://" in (filled := study.fill(template, at)):
         raise SourceError(
             f"{at}: {template!r} is an address; only files are read: export the table to Parquet and name that file"
-            " (of a PostgreSQL server, a query beside the source is asked)"
+            " (of a PostgreSQL server, a query next to the source is asked)"
         )
     try:
         files, hive = _local_files(study.folder, filled)
@@ -356,7 +356,7 @@ def _local_files(folder: Path, name: str) -> tuple[list[str], bool]:
 
 
 def _seen(path: Path) -> bool:
-    """Whether a name is not one of files that programs keep beside data, such as ``_metadata`` or ``.cache/``."""
+    """Whether a name is not one of files that programs keep next to data, such as ``_metadata`` or ``.cache/``."""
     return not any(part.startswith((".", "_")) for part in path.parts)
 
 

@@ -99,7 +99,7 @@ def _zstd(path: Path) -> Any:
 
 
 def _only_member(archive: zipfile.ZipFile, label: str) -> zipfile.ZipInfo:
-    # beside each file, some programs pack a second one that describes it
+    # next to each file, some programs pack a second one that describes it
     members = [
         m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")
     ]

@@ -1,4 +1,4 @@
-"""Times that cannot be read: which column, a few of its texts, and the key that says how they are written."""
+"""Times that cannot be read: which column, a few of its texts, and the key that tells how they are written."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ SENTENCES = {
     ),
     "day_precision": (
         "no contact has a time of day, and {rows} rows were taken for exact duplicates: two equal contacts on one day "
-        "cannot be told from one that was written twice",
+        "cannot be distinguished from one that was written twice",
         "name under {key} a column with the time of day, or add a column that tells contacts apart",
     ),
     "exits_jump": (

@@ -45,7 +45,7 @@ class AgentTable(Result):
 
     def _repr_html_(self) -> str:
         agents, moments = self._counted()
-        rows = [(f"{self.of} told apart", agents), ("graded contacts", moments)]
+        rows = [(f"{self.of} distinguished", agents), ("graded contacts", moments)]
         notes = [rounding_note(self.min_cell)]
         return html_table("With whom contacts were", ("what", "how many"), rows, notes)
 

@@ -1,6 +1,6 @@
 """Risk tables kept between runs, under a name made of everything they depend on.
 
-That is the content of the inputs, the part of the study file that says how to read them, what is counted, and the
+That is the content of the inputs, the part of the study file on how to read them, what is counted, and the
 number `FORMAT`; never the engine, since all engines give the same tables. A file appears complete by a rename, and what
 cannot be read again is made again, so neither a crash nor two writers do harm.
 """
@@ -282,7 +282,7 @@ def _short(*parts: str) -> str:
 
 
 def _settings(study: Study) -> str:
-    """The part of a study that says how its inputs are read and graded."""
+    """The part of a study that defines how its inputs are read and graded."""
     sections = (study.interactions, study.moments, study.retention, study.customers, study.tables)
     return msgspec.json.encode(sections).decode()
 
@@ -293,7 +293,7 @@ def _version() -> str:
 
 
 def _forget(newest: Path) -> None:
-    """Drop all but the last states; the newest stays, whatever the clock says."""
+    """Drop all but the last states; the newest stays, whatever the clock shows."""
     others = sorted(
         (p for p in newest.parent.iterdir() if p.is_dir() and p != newest),
         key=lambda p: p.stat().st_mtime,

@@ -96,7 +96,7 @@ class Episodes(Result):
         exclusions: customers left out, with the reason.
         carried: where customers who come back are at risk again: customer, and of each history the highest level that
             was reached before the relation began; None elsewhere. A customer is then one relation of one.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
 
     Example:
         >>> import polars as pl

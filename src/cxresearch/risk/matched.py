@@ -48,7 +48,7 @@ class MatchedTable(Result):
         causes: names of the events; position 0 is "censored".
         population: rows group, customers, clusters of the exposed.
         exclusions: customers left out, with the reason.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
     """
 
     exposed: pl.DataFrame

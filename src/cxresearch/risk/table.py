@@ -63,7 +63,7 @@ class RiskTable(Result):
         clock: what time counts.
         population: rows group, customers, clusters: who took part.
         exclusions: customers left out of the risk set, with the reason.
-        min_cell: the smallest count that may be shown of it, as the study says.
+        min_cell: the smallest count that may be shown of it, set by the study.
 
     Example:
         >>> import polars as pl
@@ -286,7 +286,7 @@ class RiskTable(Result):
         return ", ".join([*named, *others])
 
     def _shown(self, min_cell: int) -> tuple[int | None, ...]:
-        """Exits by cause, small ones hidden; first of all the others goes censored, as who left is told elsewhere."""
+        """Exits by cause, small ones hidden; first of all the others goes censored, as who left is shown elsewhere."""
         counts = [self.events(c) for c in self.causes]
         few = [n for n in counts[1:] if 0 < n < min_cell]
         if few and counts[0] + sum(few) - len(few) >= min_cell:

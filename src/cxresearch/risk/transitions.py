@@ -148,7 +148,7 @@ def until(eps: Episodes, history: str, level: str, cause: str) -> Episodes:
 def fix_last_levels(eps: Episodes) -> Episodes:
     """What a naive analysis does: each customer's last level, as if it had held from the beginning.
 
-    One row per customer. This looks ahead, on purpose: it is shown beside the right answer, never as one.
+    One row per customer. This looks ahead, on purpose: it is shown next to the right answer, never as one.
     """
     along = eps.engine.along("start")
     x = along.prepare(eps.frame.filter(nw.col("start") < nw.col("stop")))

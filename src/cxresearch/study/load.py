@@ -49,7 +49,7 @@ def read_study(
         variables: values for ``${NAME}`` in sources; the environment is asked for the other names that the user
             allows in ``CXRESEARCH_ALLOW_ENV``.
         state: folder for what is kept between runs; when not given, the environment variable ``CXRESEARCH_STATE``, or
-            ``.cxresearch`` beside the study; ``.cxresearch-NAME`` for a study file NAME.toml.
+            ``.cxresearch`` next to the study; ``.cxresearch-NAME`` for a study file NAME.toml.
 
     Returns:
         The study, checked. Its tables are not opened yet.

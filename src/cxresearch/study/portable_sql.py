@@ -65,7 +65,7 @@ def make_portable(tree: exp.Expression, field: str, schemas: Schemas | None) -> 
 
 
 def _kinds(tree: exp.Expression, schemas: Schemas) -> dict[int, str]:
-    """The kind of each node's value, by the node's identity; those that cannot be told are left out."""
+    """The kind of each node's value, by the node's identity; those that cannot be known are left out."""
     from sqlglot.optimizer.annotate_types import annotate_types
     from sqlglot.optimizer.qualify import qualify
 
@@ -184,7 +184,7 @@ class _Rewriter:
             )
         if to in _INTEGERS and given in ("float", "") and not _is_whole(operand):
             if given == "" and isinstance(operand, exp.Column | exp.Cast | exp.Case):
-                return node  # of a kind that is not known: whether it has decimals cannot be told
+                return node  # of a kind that is not known: whether it has decimals cannot be known
             x = _sql(operand)
             raise self.refuse(
                 node,

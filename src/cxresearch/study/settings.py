@@ -213,7 +213,7 @@ class Interactions(Source, frozen=True, kw_only=True):
         problem_at: column: when a problem came up.
         resolved_at: column: when it was resolved.
         goodwill_at: column: when a goodwill gesture was made.
-        informed_at: column: when the customer was told of a problem to come.
+        informed_at: column: when the customer was informed of a problem to come.
         complained_at: column: when the customer complained.
         posted_at: column: when the customer posted in public.
         null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.

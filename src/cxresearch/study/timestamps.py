@@ -107,7 +107,7 @@ def unknown_directives(fmt: str) -> list[str]:
 
 
 def counts_days(is_integer: bool, fmt: str | None) -> bool:
-    """Whether a column holds integer days: whole numbers, and no format that says otherwise."""
+    """Whether a column holds integer days: whole numbers, and no format to the contrary."""
     return is_integer and fmt is None
 
 

@@ -207,12 +207,12 @@ def _log(study: Study) -> Checks:
         yield (
             rule != "false" or moments.neutral == "otherwise",
             f'moments.{name} = "false" speaks of no contact, so that others are {name} by their grade, level or score; '
-            f'to grade none as {name}, write neutral = "otherwise" beside it, and then only rules decide',
+            f'to grade none as {name}, write neutral = "otherwise" as well, and then only rules decide',
             f"moments.{name}",
         )
     yield (
         moments.neutral in (None, "otherwise") or bool(moments.bad or moments.good),
-        "moments.neutral needs moments.bad or moments.good beside it",
+        "moments.neutral needs moments.bad or moments.good as well",
         "moments.neutral",
     )
 
@@ -402,7 +402,7 @@ def _server(section: Interactions | Retention | Customers | Table, field: str) -
     )
     yield (
         section.query is not None,
-        f'{field}: {source!r} is a server: say beside it what to read, query = "select …"',
+        f'{field}: {source!r} is a server: say what to read, query = "select …"',
         field,
     )
 
@@ -432,7 +432,7 @@ def _written(section: Source, field: str) -> Checks:
     )
     yield (
         widths is None or (columns is not None and len(widths) == len(columns)),
-        f"{field}.widths needs columns beside it, a name for each width: {len(widths or ())} widths and "
+        f"{field}.widths needs columns as well, a name for each width: {len(widths or ())} widths and "
         f"{len(columns or ())} names given",
         f"{field}.widths",
     )
@@ -485,7 +485,7 @@ def _format(fmt: Format, field: str) -> Checks:
     yield (
         fmt.thousands != decimal,
         f"{field}.thousands is {decimal!r}, which also marks decimals: "
-        f"{'decimal_comma must be false then' if fmt.decimal_comma else 'say decimal_comma = true beside it'}",
+        f"{'decimal_comma must be false then' if fmt.decimal_comma else 'say decimal_comma = true as well'}",
         f"{field}.thousands",
     )
 

@@ -143,7 +143,7 @@ def weights(argument: str, given: Any) -> dict[str, float]:
 
 
 def instance(argument: str, given: Any, kind: type[T] | tuple[type[T], ...], allowed: str) -> T:
-    """A value of one type; `allowed` says in words which and where it comes from.
+    """A value of one type; `allowed` holds in words which and where it comes from.
 
     Raises:
         ArgumentError: it is of another type.
@@ -154,7 +154,7 @@ def instance(argument: str, given: Any, kind: type[T] | tuple[type[T], ...], all
 
 
 def having(argument: str, given: Any, attributes: Collection[str], allowed: str) -> None:
-    """An object with some attributes, whatever its class; `allowed` says in words where it comes from.
+    """An object with some attributes, whatever its class; `allowed` holds in words where it comes from.
 
     Raises:
         ArgumentError: it lacks one.
@@ -175,7 +175,7 @@ def rows_of(argument: str, given: Any) -> Sequence[Any]:
 
 
 def mapping_of(argument: str, given: Any, kind: type[T], allowed: str) -> Mapping[str, T]:
-    """Names with a value of one type each; `allowed` says in words which and where they come from.
+    """Names with a value of one type each; `allowed` holds in words which and where they come from.
 
     Raises:
         ArgumentError: it is something else.

@@ -22,7 +22,7 @@ from cxresearch.errors import LimitError
 
 MINUTES = 120.0  # of a command, and of each notebook, where nothing else is said
 PART = 0.8  # of the machine's memory, likewise
-MEMORY = "CXRESEARCH_MEMORY_LIMIT"  # GB; what a notebook's kernel and its engine are told
+MEMORY = "CXRESEARCH_MEMORY_LIMIT"  # GB; the limit of a notebook's kernel and its engine
 TIME = "CXRESEARCH_TIME_LIMIT"  # minutes
 GB = 2**30
 _EVERY = 0.1  # seconds between two looks

@@ -66,7 +66,7 @@ def forms_in_text(value: str) -> set[str]:
     for _ in range(2):
         forms |= {json.dumps(form)[1:-1] for form in forms}
         forms |= {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms}
-        # Python escapes a quote only beside one of the other kind
+        # Python escapes a quote only next to one of the other kind
         forms |= {
             repr(form + other)[1:-1].removesuffix(other) for form in forms for other in ("", '"')
         }

@@ -20,7 +20,7 @@ from cxresearch.utils.html_tables import html_table
 if TYPE_CHECKING:
     import pandas as pd
 
-# metadata of a field that says how a result may be shown and is no part of it: in no table and no plain values
+# metadata of a field on how a result may be shown and is no part of it: in no table and no plain values
 DISPLAY_ONLY: Mapping[str, Any] = MappingProxyType({"is_display_only": True})
 _LIMITS = ("", "_low", "_high")
 # a column has its kind even where the only value is missing

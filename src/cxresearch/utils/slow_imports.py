@@ -32,5 +32,5 @@ def import_jsonschema() -> None:
 
 
 def _is_valid_syntax(rule: str, text: str) -> bool:
-    """What ``rfc3987_syntax.is_valid_syntax`` says, which is imported now."""
+    """The answer of ``rfc3987_syntax.is_valid_syntax``, which is imported now."""
     return bool(import_module(_GRAMMARS).is_valid_syntax(rule, text))

@@ -294,7 +294,7 @@ WORLDS_PROBLEMS = (
     KnownWorld(
         62,
         "forewarned",
-        "A problem doubles the hazard, unless the customer was told beforehand.",
+        "A problem doubles the hazard, unless the customer was informed beforehand.",
         World(
             one_problem=True,
             hr_open=2.0,
@@ -308,7 +308,7 @@ WORLDS_PROBLEMS = (
     KnownWorld(
         63,
         "alarmed",
-        "Being told of a problem beforehand multiplies the hazard by 1.8 once it is there.",
+        "Being informed of a problem beforehand multiplies the hazard by 1.8 once it is there.",
         World(one_problem=True, hr_informed=1.8),
         outside("tell-the-customer"),
     ),

@@ -331,7 +331,7 @@ class Temperament(RivalExplanation):
         if not rows:
             return (
                 "aliased",
-                "How customers tend to grade cannot be told apart from what the claim asks about.",
+                "How customers tend to grade cannot be distinguished from what the claim asks about.",
             )
         return "required", entry.reason
 

@@ -35,7 +35,7 @@ _OUTCOMES: dict[RivalStatus, str] = {
     "dismissed": "dismissed by what the study declares",
     "not required": "need not be survived",
     "cannot be tested": "cannot be tested",
-    "aliased": "cannot be told apart from the claim",
+    "aliased": "cannot be distinguished from the claim",
     "meaningless": "does not apply",
 }
 _LOOKS: dict[RivalStatus, str] = {

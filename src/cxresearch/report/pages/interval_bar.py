@@ -93,7 +93,7 @@ def rival_bar(trial: Trial, row: RivalRow) -> str:
         row: the number under the rival.
 
     Returns:
-        An inline SVG that repeats what is written beside it; nothing where the two are not of one unit.
+        An inline SVG that repeats what is written next to it; nothing where the two are not of one unit.
     """
     own, other = trial.primary, row.estimate
     if own.estimate is None or other is None or row.unit is not own.unit or not own.region:

@@ -35,7 +35,7 @@ explanation speaks against that.</li>
 </ul>
 <p>The more claims are tried, the likelier one passes or fails by chance alone. So all claims whose columns the study
 has are judged together, whichever are shown: each must clear a higher bar, and one that does not is undecided, with
-what it would be by itself beside it.</p>
+what it would be by itself next to it.</p>
 <p>These are observations, not experiments: customers who have a bad moment may differ from the others in ways
 the data do not show.</p>"""
 _FACTS = {"customers who defected": "customers who left"}

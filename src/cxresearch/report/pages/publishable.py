@@ -88,7 +88,7 @@ def publishable_trial(trial: Trial, min_cell: int) -> Trial:
     sentence, caution = trial.sentence, trial.caution
     if trial.primary.reading in hidden and sentence.names & unsaid:
         sentence = Sentence("{hidden}.", (("hidden", Words(f"{reason[0].upper()}{reason[1:]}")),))
-    else:  # the number itself may be told: only what names another one goes
+    else:  # the number itself may be shown: only what names another one goes
         sentence = sentence.drop_clauses(unsaid, short_finding(trial.primary))
     caution = caution.drop_clauses(unsaid)
     sentence, caution = (_shortened(part, trial) for part in (sentence, caution))
@@ -247,7 +247,7 @@ def _disclosed(
     """A sentence with rounded numbers and, where a number is hidden, without the numbers of its remark.
 
     Args:
-        sentence: what it says.
+        sentence: its text.
         shown: id of a reading to what a page shows of it.
         primary: the reading the verdict rests on, as a page shows it.
         base: the base rate, likewise.

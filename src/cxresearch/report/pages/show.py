@@ -343,8 +343,7 @@ def reference_values(docket: Docket, result: Trial) -> None:
 
     docket, result = _public(docket, result)
     _html(
-        claim_page.anyway(result) + claim_page.naive(result)
-        or "<p>No number stands beside this claim.</p>"
+        claim_page.anyway(result) + claim_page.naive(result) or "<p>This claim has no number.</p>"
     )
     if result.activity:
         _chart(charts.activity(result, docket.min_cell))

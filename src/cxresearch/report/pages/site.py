@@ -169,7 +169,7 @@ def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:
 
 
 def summary_of(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> Summary | None:
-    """What the summary says: of the page with most claims; None where no page shows several.
+    """The facts of the summary: of the page with most claims; None where no page shows several.
 
     Args:
         entries: the pages.

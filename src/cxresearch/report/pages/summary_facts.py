@@ -1,4 +1,4 @@
-"""What the summary says, as plain values that go along with a notebook: rounded, and nothing of few customers."""
+"""The facts of the summary, as plain values that go along with a notebook: rounded, and nothing of few customers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _YEAR = (360, 366)
 
 
 def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
-    """What the summary of a report says of a docket.
+    """What the summary of a report holds of a docket.
 
     Args:
         docket: as a page may tell it.

@@ -33,7 +33,7 @@ _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other than 
 KERNEL = "python3"  # always given: it stands for the interpreter that runs this
 FAILED = "failed"
 _ENGINE = "cxresearch"
-_LONGEST_LINE = 200  # letters of what a notebook says of its progress
+_LONGEST_LINE = 200  # letters of a notebook's line of progress
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _COMMAND = [
     *(sys.executable, "-P"),  # the study folder, in which a kernel works, is no place for modules
@@ -216,7 +216,7 @@ def _register() -> None:
         say: Callable[[str], None] = staticmethod(lambda _line: None)
 
         def process_message(self, msg: Any, *args: Any, **more: Any) -> Any:
-            """What a notebook says of its progress goes to the log, and onto no page."""
+            """A notebook's lines of progress go to the log, and onto no page."""
             line = msg.get("content", {}).get("data", {}).get(PROGRESS)
             if line is not None:
                 self.say(" ".join(str(line).split())[:_LONGEST_LINE])
@@ -283,7 +283,7 @@ def _register() -> None:
 
 
 def _expect_errors() -> None:
-    """Whatever still waits for the kernel fails when it is ended: nobody needs to be told of that."""
+    """Whatever still waits for the kernel fails when it is ended: nobody needs to know."""
     from jupyter_core.utils import ensure_event_loop
 
     for task in asyncio.all_tasks(ensure_event_loop()):

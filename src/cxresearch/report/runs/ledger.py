@@ -1,6 +1,6 @@
 """The ledger: the results of each run of `cxresearch report`, in the order in which the runs held the lock.
 
-A run adds one Parquet file. When there are many, they are put together in one, which says the same.
+A run adds one Parquet file. When there are many, they are put together in one, with the same rows.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def record(folder: Path, records: Sequence[RunRecord]) -> Path:
 
 
 def next_run(folder: Path, now: datetime) -> str:
-    """An id that sorts after those of all runs on record, whatever the clock says.
+    """An id that sorts after those of all runs on record, whatever the clock shows.
 
     Args:
         folder: the study's state folder, its lock held.

@@ -78,7 +78,7 @@ def report(
         claims: ids of claims; all if not given, or that of the notebook where it is about one.
         engine: where tables are read.
         variables: values for ``${NAME}`` in the study file; the kernel gets them in its environment only.
-        state: folder for what is kept between runs; ``.cxresearch`` beside the study if not given.
+        state: folder for what is kept between runs; ``.cxresearch`` next to the study if not given.
         title: the question at the top of the page.
         parameters: further parameters of the notebooks, by name; see `cxresearch.report.runs.plan`.
         force: run notebooks for which nothing has changed, too.
@@ -143,7 +143,7 @@ def _file_of(study: str | Path) -> Path:
 
 
 def state_of(study: str | Path, state: str | Path | None = None) -> Path:
-    """The state folder of a study: the one given, that of the environment, or the one beside the study file.
+    """The state folder of a study: the one given, that of the environment, or the one next to the study file.
 
     Raises:
         StudyError: a folder cannot be found.
