@@ -112,9 +112,11 @@ class WhatIf(anywidget.AnyWidget):  # type: ignore[misc]  # the extra may not be
         """Numbers, as long as the panel is open: of what is asked, of the table, of what may be asked next."""
         while True:
             with self._changed:
-                while self._is_open and (choice := self._next_number()) is None:
+                choice = self._next_number()
+                while self._is_open and choice is None:
                     self._changed.wait()
-                if not self._is_open:
+                    choice = self._next_number()
+                if choice is None or not self._is_open:
                     return
             self._answers.get(choice)
             if choice == self._wanted:
