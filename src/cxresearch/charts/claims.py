@@ -370,7 +370,7 @@ def activity(trial: Trial, min_cell: int) -> Chart:
             "what": name,
             "share": round(v, 3),
             "text": Unit.SHARE.text(v),
-            "place": "below" if other is not None and (v, name) < (other, names[-1]) else "above",
+            "place": _label_place(v, name, other, names[-1]),
         }
         for s in shown
         for name, v, other in zip(names, (s.with_bad, s.left), (s.left, s.with_bad), strict=True)
@@ -423,6 +423,12 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         description=f"Who had a bad moment and who left, by number of contacts. {description}.{few}",
         height=260,
     )
+
+
+def _label_place(share: float, name: str, other: float | None, last: str) -> str:
+    """Below the lower of two points, where there is room above the axis."""
+    is_lower = other is not None and (share, name) < (other, last)
+    return "below" if is_lower and share >= 0.1 else "above"
 
 
 def shares(rows: Sequence[Activity], min_cell: int) -> tuple[Shares, ...]:
