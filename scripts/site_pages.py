@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -99,7 +100,8 @@ def api_index() -> str:
             "# Reference of the Python package",
             "",
             "`import cxresearch as cx` brings the names of everyday work; the other modules are imported when they",
-            "are first used. These pages are made by `make docs` from the package.",
+            "are first used. These pages are made by `make docs` from the package. In the repository they list the",
+            "names; what each takes and returns is read on the site (`make site`), where links lead, or by `help()`.",
             "",
             "| module | what is in it | names |",
             "|---|---|---|",
@@ -156,6 +158,8 @@ def catalogue_page() -> str:
         "([calibration.md](calibration.md)). This page is made by `make docs` from `cx.catalogue()`.",
         "`cxresearch claims STUDY` says which of them a study can try. [A claim of your own](own-claim.md) has the "
         "same grammar.",
+        "An interval of 1.02 to 1.08 lies below 1.10 and is inside `> 1` all the same: it supports, and the verdict "
+        "adds that the effect is negligible ([the rule](statistics.md#from-an-interval-to-a-verdict)).",
         "\n".join(["| claim | what it says |", "|---|---|", *rows]),
     ]
     for section, members in sections.items():
@@ -201,9 +205,23 @@ def _entry(claim: Claim) -> str:
         published = "; ".join(f"{p.value} {p.statement} ({p.source})" for p in claim.published)
         lines.append(f"**Published**: {published}.")
     if claim.change_our_mind:
-        lines.append(f"**What would change our mind**: {claim.change_our_mind}")
+        lines.append(
+            f"**What would change our mind**: {claim.change_our_mind}{_unless_inside(claim)}"
+        )
     lines.append(f"**How often wrong**: {_error_rate(claim.id)}")
     return f"### {claim.id}\n\n{claim.statement}\n\n" + "\n".join(f"- {line}" for line in lines)
+
+
+def _unless_inside(claim: Claim) -> str:
+    """Of a claim of a direction: that an interval short of the smallest effect supports where it is inside."""
+    regions = [claim.primary.claimed_region] + [
+        claim.reading(r.reading).claimed_region
+        for r in claim.primary.requires
+        if r.contradicts and claim.reading(r.reading).region
+    ]
+    if claim.primary.why_not_contradicted or all(math.isnan(r.effect) for r in regions):
+        return ""
+    return " Unless it is inside the claimed region: then it supports, but as negligible."
 
 
 def _needs(claim: Claim) -> str:

@@ -36,6 +36,14 @@ settings.register_profile(
 settings.load_profile("studies")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long by `slow_tests.txt` is marked so; scripts/slow_tests.py writes it from measured times."""
+    names = set(Path(__file__).with_name("slow_tests.txt").read_text("utf-8").split())
+    for item in items:
+        if item.nodeid.split("[")[0] in names:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[], Made]], Made]:
     """`shared(name, make)` calls `make` once in a run, whichever worker comes first; what it makes can be pickled."""

@@ -5,13 +5,17 @@ import importlib.util
 import io
 import re
 import tomllib
+from datetime import date, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from docs.statistics import draw
 
 import cxresearch as cx
+from cxresearch.claims.rivals.apply import rival_entries
+from cxresearch.claims.rivals.descriptions import descriptions
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -123,6 +127,96 @@ def test_pictures_of_the_statistics_are_as_drawn_and_shown():
         assert stored == svg, "run make docs"
         assert f"(statistics/{name}.svg)" in page
         assert "prefers-color-scheme: dark" in svg
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_toml_of_a_page_is_toml(path):
+    for text in re.findall(r"```toml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
+        assert tomllib.loads(text)
+
+
+def toml_of(page):
+    return re.findall(r"```toml\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_study_file_of_a_shop_is_complete(tmp_path):
+    """It is read as it stands; on a small log that has its columns, claims can be tried, on plain orders none."""
+    days = [date(2021, 1, 1) + timedelta(days=3 * i) for i in range(300)]
+    log = pl.DataFrame(
+        {
+            "customer_id": [f"c{i % 40}" for i in range(300)],
+            "ordered_at": days,
+            "minutes_late": [90 * (i % 3 == 0) for i in range(300)],
+            "type": ["order" if i % 5 else "return" for i in range(300)],
+        }
+    )
+    who = [f"c{i}" for i in range(40)]
+    customers = {"customer_id": who, "household": who}
+    customers |= {name: ["a", "b"] * 20 for name in ("plan", "region", "campaign")}
+    log.write_csv(tmp_path / "orders.csv")
+    pl.DataFrame(customers).write_csv(tmp_path / "customers.csv")
+    (tmp_path / "study.toml").write_text(toml_of("shops.md")[0], encoding="utf-8")
+    assert "bad-moments-drive-away" in can_be_tried(cx.read_study(tmp_path / "study.toml"))
+    settings = {
+        "interactions": {"customer": "customer_id", "at": "ordered_at"},
+        "retention": {"kind": "activity", "gap_days": 180},
+    }
+    orders = log.select("customer_id", "ordered_at")
+    assert not can_be_tried(cx.study_from(settings, interactions=orders))
+    settings["customers"] = {"customer": "customer_id", "cluster": "household"}
+    settings["customers"] |= {"segment": "plan", "marketing": ["campaign"]}
+    with_households = cx.study_from(
+        settings, interactions=orders, customers=pl.DataFrame(customers)
+    )
+    assert can_be_tried(with_households) == {"household-contagion"}
+
+
+def can_be_tried(study):
+    tried = cx.check_claims(study)
+    return {c for c, lacks in zip(tried.claims, tried.lacks, strict=True) if not lacks}
+
+
+def test_min_cell_is_where_the_page_says():
+    (text,) = toml_of("what-a-page-hides.md")
+    study = cx.study_from(
+        tomllib.loads(text)
+        | {"interactions": {"source": "log.csv"}, "retention": {"source": "customers.csv"}}
+    )
+    assert study.info.min_cell == 10
+    assert study.replace(min_cell=20).info.min_cell == 20
+
+
+def test_every_cause_of_undecided_is_on_its_page():
+    """The sentences that the code gives are those by which a reader finds the cause."""
+    page = (DOCS / "undecided.md").read_text(encoding="utf-8")
+    code = "".join(
+        p.read_text(encoding="utf-8")
+        for p in (ROOT / "src/cxresearch/claims").rglob("*")
+        if p.suffix in (".py", ".toml")
+    )
+    quoted = (
+        "the range includes values for and against the claim",
+        "among comparable customers the two go together",
+        "the numbers speak against it",
+        "the answer turns with what is held equal",
+        "it is not shown that more leave than would without a bad moment",
+        "the control fails",
+        "of several numbers that must all hold, this one is not far enough outside",
+        "of the customers with such a moment have nobody to be compared with",
+        "neither of the two says anything about who leaves that the other does not",
+        "softening by the years and a selection of those who stayed cannot be distinguished",
+    )
+    for sentence in quoted:
+        assert sentence in page
+        assert sentence in code, sentence
+    for rival in rivals_that_can_keep_it_open():
+        assert f"| {rival} " in page
+
+
+def rivals_that_can_keep_it_open():
+    claims = cx.catalogue().values()
+    required = {n for c in claims for n, e in rival_entries(c).items() if e.status == "required"}
+    return {descriptions()[name].title for name in required}
 
 
 # links

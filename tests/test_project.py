@@ -35,6 +35,23 @@ MODULES = sorted((ROOT / "src").rglob("*.py"))
 LINES = (ROOT / "environment.yml").read_text(encoding="utf-8").splitlines()
 
 
+def test_every_module_that_the_architecture_names_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    package = ROOT / "src" / "cxresearch"
+    rows = re.findall(r"^\| `([a-z/]+)/` \|[^|]*\| ([^|]*) \|$", text, re.MULTILINE)
+    named = [
+        f"{folder}/{name}" for folder, names in rows for name in re.findall(r"`(\w[^`]*)`", names)
+    ]
+    assert len(rows) == len(re.findall(r"^\| `[a-z/]+/` ", text, re.MULTILINE)) > 10
+    questions = text.partition("## Where to find what")[2]
+    elsewhere = re.findall(r"`([a-z_]+)`", questions.replace("`init`", ""))
+    assert not elsewhere  # a module is named with its package
+    named += re.findall(r"`([a-z_]+(?:/[a-z_]+)+)`", questions)
+    for name in named:
+        path = package / name
+        assert path.with_suffix(".py").exists() or path.is_dir(), name
+
+
 def test_the_conda_environment_says_what_the_project_says():
     entries = [line.strip().removeprefix("- ") for line in LINES if line.strip().startswith("- ")]
     asked = [e for e in entries if re.match(r"[a-z0-9-]+>=", e) and not e.startswith("python>=")]
@@ -114,6 +131,17 @@ def dataclasses_in(path):
 
 # built by the position of their arguments in few places beside their definition
 BY_POSITION = {"CellFlows", "MatchedTable", "TieTerms", "World"}
+
+
+def test_every_slow_test_exists():
+    """A test that was renamed would be run by `make test` again, in silence."""
+    names: dict[str, set[str]] = {}
+    for line in (ROOT / "tests" / "slow_tests.txt").read_text("utf-8").split():
+        file, *_, name = line.split("::")
+        names.setdefault(file, set()).add(name)
+    for file, wanted in names.items():
+        tree = ast.parse((ROOT / file).read_text("utf-8"))
+        assert wanted <= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}, file
 
 
 def test_what_has_many_fields_is_built_by_keyword():

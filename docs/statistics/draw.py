@@ -13,7 +13,7 @@ from docs.rivals.draw import STYLE, TEXT, Band, Customer, Picture, draw
 
 HERE = Path(__file__).parent
 WIDTH, LEFT, ROW, TOP = 560, 170, 34, 66
-RIGHT = 130  # pixels for the verdict
+RIGHT = 150  # pixels for the verdict
 
 TIMELINES = {
     "episodes": Picture(
@@ -76,6 +76,7 @@ class Interval:
 
 INTERVALS = (
     Interval("inside the region", 1.2, 1.6, "supported"),
+    Interval("inside, but small", 1.02, 1.08, "supported, negligible"),
     Interval("outside", 0.7, 0.93, "contradicted"),
     Interval("too small to matter", 0.96, 1.07, "contradicted"),
     Interval("reaches both", 0.9, 1.35, "undecided"),

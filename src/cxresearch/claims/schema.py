@@ -176,9 +176,10 @@ class Claim(Section, frozen=True):
         without_contracts: why it makes no sense where retention is derived from contacts, and what would open it.
         covariates: names of fixed covariates, such as ``segment``, that readings name as terms.
         exposure: the history whose levels must all have enough expected events.
-        at_lead: how a history is looked at when the last days are left aside: ``delayed`` (what happened takes effect
-            so much later; the default of what a reading asks about), ``set back`` (it is that of so many days before;
-            the default of what is held equal), ``longer window`` (of a window without contacts) or ``as it is``.
+        at_lead: name of a history to what becomes of it when the last days are left aside (a lead): ``delayed``, it
+            takes effect so many days later, as is usual for what a reading asks about; ``set back``, it is looked at as
+            it stood so many days before, as is usual for what is held equal; ``longer window``, a silence must last so
+            many days longer; ``as it is``.
         proneness: what customers may be prone to that the claim asks about, as shares of graded moments so far; taken
             from the histories that the primary reading asks about when not given.
         rivals: by rival explanation, whether it applies, and why; see `claims.rivals.explanations`.

@@ -130,7 +130,7 @@ class StudySection(Section, frozen=True, kw_only=True):
         id: what the study is called in the ledger of runs; its name may change.
         name: what it is called on pages; the folder when not given.
         horizon_days: how many days ahead claims look.
-        min_cell: the smallest count that a page shows; smaller ones are hidden.
+        min_cell: the smallest count that a page shows: smaller ones are hidden, others rounded to the nearest so many.
     """
 
     id: str | None = None
@@ -216,7 +216,7 @@ class Interactions(Source, frozen=True, kw_only=True):
         informed_at: column: when the customer was informed of a problem to come.
         complained_at: column: when the customer complained.
         posted_at: column: when the customer posted in public.
-        null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
+        null_values: words for a missing value in columns that are read, besides the usual ones such as NULL or N/A.
         true_values: words for true in columns of flags, besides the usual ones such as yes.
         false_values: words for false in columns of flags, besides the usual ones such as no.
         unattended: channels or touchpoints without a person.
@@ -270,7 +270,8 @@ class MomentRules(Section, frozen=True, kw_only=True):
         good: condition: which were good.
         exclude: condition: which do not count, such as those that follow from leaving.
         blackout_days: moments take effect so many days later, in every analysis.
-        lead_days: how many days ahead customers may have decided to leave; rising.
+        lead_days: how many days ahead customers may have decided to leave; rising. Claims that this could explain are
+            computed again with what happened in the last so many days left aside, and support must survive each.
         grades: where grades come from: ``given`` by customers, or ``measured``, as a delay is.
         lookback_days: how far histories go back, where few customers start within the log.
         value_per_customer_day: what one customer is worth on one day, for what bad moments go with in money.
@@ -307,7 +308,7 @@ class Retention(Source, frozen=True, kw_only=True):
         cluster: column: customers who belong together, such as a household.
         covariates: columns that describe customers as of entry.
         marketing: those of them that describe acquisition and campaigns.
-        null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
+        null_values: words for a missing value in columns that are read, besides the usual ones such as NULL or N/A.
         gap_days: of an activity study: the days without a contact after which a customer has lapsed.
         active: of an activity study: condition in SQL over the columns of the log: which contacts keep a customer
             active, such as orders; all when not given.
@@ -359,7 +360,7 @@ class Customers(Source, frozen=True, kw_only=True):
         cluster: column: customers who belong together, such as a household.
         covariates: columns that describe customers as of their first contact.
         marketing: those of them that describe acquisition and campaigns.
-        null_values: words for nothing in columns that are read, besides the usual ones such as NULL or N/A.
+        null_values: words for a missing value in columns that are read, besides the usual ones such as NULL or N/A.
     """
 
     customer: str = "customer"
