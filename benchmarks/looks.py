@@ -4,7 +4,8 @@ A company of 1,000 customers is made once for each replicate, and its event hist
 (start, stop] by customer, with what the adjusted readings of two claims ask for and hold equal. At each of 100 weeks it
 is cut to what was known then, and the two hazard ratios are estimated, with robust errors. That is done on risk sets
 which are found once; ``--check`` holds numbers and errors against those of the package's risk tables and Cox model. The
-intervals are those of a single look and those that hold at every look, tuned at the first look of 50 departures.
+intervals are those of a single look and those that hold at every look, tuned at the first look of 50 departures; these
+with the robust error, and as the package makes them, with the larger of the robust and the model's own error.
 
 What is true is known beforehand, since hazards are proportional and nothing else is at work: in the world ``null`` both
 ratios are 1; in ``harm`` a bad moment multiplies the hazard by 1.5 and a good one in place of a neutral one by 1.
@@ -19,7 +20,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,12 +84,19 @@ SCHEMA = {
     "se": pl.Float64,
     "wrong_single": pl.Boolean,  # at the last look alone, at one look's level
     "ever_wrong_fixed": pl.Boolean,  # at any look, at one look's level
-    "ever_wrong_anytime": pl.Boolean,
+    "ever_wrong_anytime": pl.Boolean,  # by the robust error
     "ever_wrong_half": pl.Boolean,  # as of the first sequence of a study, which has half of the error
     "decided_single": pl.Boolean,  # the interval of the last look leaves out 1
     "decided_anytime": pl.Int64,  # the first look whose interval leaves out 1; null for never
     "decided_half": pl.Int64,
     "least_p": pl.Float64,  # of "no difference", over all looks
+    "se_model": pl.Float64,  # the model's own error at the last look
+    "ever_wrong_larger": pl.Boolean,  # by the larger of both errors; null where that was not run
+    "ever_wrong_larger_half": pl.Boolean,
+    "decided_larger": pl.Int64,
+    "decided_larger_half": pl.Int64,
+    "look_wrong": pl.Int64,  # the first look at which the interval by the robust error is wrong; null for none
+    "look_wrong_larger": pl.Int64,
 }
 
 
@@ -135,8 +143,8 @@ def cut(rows: pl.DataFrame, day: int) -> pl.DataFrame:
     )
 
 
-def estimate(rows: pl.DataFrame, claim: str) -> tuple[float, float]:
-    """The log hazard ratio of a claim and its robust error, by the estimators of the package."""
+def estimate(rows: pl.DataFrame, claim: str) -> tuple[float, float, float]:
+    """The log hazard ratio of a claim, its robust and its own error, by the estimators of the package."""
     terms, weights = CLAIMS[claim]
     features = [t.removeprefix("linear(").removesuffix(")") for t in terms]
     table = from_rows(
@@ -148,7 +156,7 @@ def estimate(rows: pl.DataFrame, claim: str) -> tuple[float, float]:
     )
     fit = cox(table, [*terms, *HELD], held=HELD, strata=["segment", "cohort"])
     result = contrast(fit, weights)
-    return math.log(result.value), result.se
+    return math.log(result.value), result.se, result.se_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +229,8 @@ def _columns(rows: pl.DataFrame, claim: str) -> Floats:
     return np.column_stack(result).astype(float)
 
 
-def fit_at(sets: RiskSets, day: int) -> tuple[Floats, NDArray[np.float64]]:
-    """Cox's estimate with Efron's ties and its robust covariance, of what was known at the end of a day.
+def fit_at(sets: RiskSets, day: int) -> tuple[Floats, Floats, Floats]:
+    """Cox's estimate with Efron's ties, its robust and its own covariance, of what was known at the end of a day.
 
     Args:
         sets: of the whole history.
@@ -265,7 +273,7 @@ def fit_at(sets: RiskSets, day: int) -> tuple[Floats, NDArray[np.float64]]:
     np.add.at(by, who, residual)
     inverse = np.linalg.pinv(information, rcond=1e-10, hermitian=True)
     moved = by @ inverse
-    return beta, moved.T @ moved
+    return beta, moved.T @ moved, inverse
 
 
 def _names(claim: str) -> list[str]:
@@ -281,71 +289,98 @@ def check(world: str, replicate: int) -> float:
         weights = np.zeros(sets.x.shape[1])
         weights[: len(CLAIMS[claim][0])] = [CLAIMS[claim][1].get(t, 0.0) for t in _names(claim)]
         for day in (first + 500, first + 800, last):
-            beta, covariance = fit_at(sets, day)
-            value, error = estimate(cut(rows, day), claim)
-            own = math.sqrt(weights @ covariance @ weights)
-            worst = max(worst, abs(weights @ beta - value), abs(own - error))
+            beta, robust, model = fit_at(sets, day)
+            value, *errors = estimate(cut(rows, day), claim)
+            own = (math.sqrt(weights @ covariance @ weights) for covariance in (robust, model))
+            apart = (abs(a - b) for a, b in zip(own, errors, strict=True))
+            worst = max(worst, abs(weights @ beta - value), *apart)
     return worst
 
 
-def replicate_lines(world: str, replicate: int) -> Iterator[dict[str, object]]:
-    """What comes of all looks at a company, for each claim."""
-    rows, _, last = history(world, replicate)
+def replicate_line(
+    rows: pl.DataFrame, last: int, world: str, replicate: int, claim: str
+) -> dict[str, object]:
+    """What comes of all looks at a claim in a company."""
     days = [last - WEEK * back for back in range(LOOKS - 1, -1, -1)]
-    for claim in CLAIMS:
-        truth = math.log(TRUTH[world][claim])
-        sets, seen = risk_sets(rows, claim), []
-        weights = np.zeros(sets.x.shape[1])
-        weights[: len(CLAIMS[claim][0])] = [CLAIMS[claim][1].get(t, 0.0) for t in _names(claim)]
-        for day in days:
-            events = int((sets.day <= day).sum())
-            if events >= FIRST_EVENTS:
-                beta, covariance = fit_at(sets, day)
-                seen.append((events, weights @ beta, math.sqrt(weights @ covariance @ weights)))
-        events, values, errors = map(np.array, zip(*seen, strict=True))
-        z = stats.norm.ppf(1 - ALPHA / 2)
-        tuned = {a: tune(errors[0], a) for a in (ALPHA, ALPHA / 2)}
-        half = {a: np.array([half_width(s, r, a) for s in errors]) for a, r in tuned.items()}
-        off, size = np.abs(values - truth), np.abs(values)
-        decided = {a: np.flatnonzero(size > half[a]) for a in half}
-        yield {
-            "world": world,
-            "replicate": replicate,
-            "claim": claim,
-            "looks": len(seen),
-            "events_first": int(events[0]),
-            "events_last": int(events[-1]),
-            "estimate": float(values[-1]),
-            "se": float(errors[-1]),
-            "wrong_single": bool(off[-1] > z * errors[-1]),
-            "ever_wrong_fixed": bool((off > z * errors).any()),
-            "ever_wrong_anytime": bool((off > half[ALPHA]).any()),
-            "ever_wrong_half": bool((off > half[ALPHA / 2]).any()),
-            "decided_single": bool(size[-1] > z * errors[-1]),
-            "decided_anytime": int(decided[ALPHA][0]) + 1 if len(decided[ALPHA]) else None,
-            "decided_half": int(decided[ALPHA / 2][0]) + 1 if len(decided[ALPHA / 2]) else None,
-            "least_p": float(
-                min(
-                    p_at_every_look(v, s, tuned[ALPHA]) for v, s in zip(values, errors, strict=True)
-                )
-            ),
-        }
+    truth = math.log(TRUTH[world][claim])
+    sets, seen = risk_sets(rows, claim), []
+    weights = np.zeros(sets.x.shape[1])
+    weights[: len(CLAIMS[claim][0])] = [CLAIMS[claim][1].get(t, 0.0) for t in _names(claim)]
+    for day in days:
+        events = int((sets.day <= day).sum())
+        if events >= FIRST_EVENTS:
+            beta, *both = fit_at(sets, day)
+            seen.append((events, weights @ beta, *(math.sqrt(weights @ c @ weights) for c in both)))
+    events, values, errors, own = map(np.array, zip(*seen, strict=True))
+    z = stats.norm.ppf(1 - ALPHA / 2)
+    off, size = np.abs(values - truth), np.abs(values)
+    half = {
+        (name, a): np.array([half_width(s, tune(by[0], a), a) for s in by])
+        for name, by in (("robust", errors), ("larger", np.maximum(errors, own)))
+        for a in (ALPHA, ALPHA / 2)
+    }
+    wrong = {key: _first(off > by) for key, by in half.items()}
+    decided = {key: _first(size > by) for key, by in half.items()}
+    r = tune(errors[0], ALPHA)
+    return {
+        "world": world,
+        "replicate": replicate,
+        "claim": claim,
+        "looks": len(seen),
+        "events_first": int(events[0]),
+        "events_last": int(events[-1]),
+        "estimate": float(values[-1]),
+        "se": float(errors[-1]),
+        "wrong_single": bool(off[-1] > z * errors[-1]),
+        "ever_wrong_fixed": bool((off > z * errors).any()),
+        "ever_wrong_anytime": wrong["robust", ALPHA] is not None,
+        "ever_wrong_half": wrong["robust", ALPHA / 2] is not None,
+        "decided_single": bool(size[-1] > z * errors[-1]),
+        "decided_anytime": decided["robust", ALPHA],
+        "decided_half": decided["robust", ALPHA / 2],
+        "least_p": min(p_at_every_look(v, s, r) for v, s in zip(values, errors, strict=True)),
+        "se_model": float(own[-1]),
+        "ever_wrong_larger": wrong["larger", ALPHA] is not None,
+        "ever_wrong_larger_half": wrong["larger", ALPHA / 2] is not None,
+        "decided_larger": decided["larger", ALPHA],
+        "decided_larger_half": decided["larger", ALPHA / 2],
+        "look_wrong": wrong["robust", ALPHA],
+        "look_wrong_larger": wrong["larger", ALPHA],
+    }
 
 
-def run(world: str, replicates: int) -> None:
-    """Make the replicates that are not there yet."""
-    there = results().filter(world=world)["replicate"].to_list() if LINES.exists() else []
+def _first(looks: NDArray[np.bool_]) -> int | None:
+    """The first look at which something is so, from 1; None if it never is."""
+    where = np.flatnonzero(looks)
+    return int(where[0]) + 1 if len(where) else None
+
+
+def run(world: str, replicates: int, claims: Sequence[str]) -> None:
+    """Make the replicates that are not there yet, or only without the larger error."""
+    results().write_csv(LINES)  # of two lines of one replicate, the later one
+    done = results().filter(pl.col("ever_wrong_larger").is_not_null(), world=world)
+    there = set(done.select("replicate", "claim").iter_rows())
     for replicate in range(replicates):
-        if replicate in there:
+        wanted = [c for c in claims if (replicate, c) not in there]
+        if not wanted:
             continue
-        made = pl.DataFrame(list(replicate_lines(world, replicate)), schema=SCHEMA)
+        rows, _, last = history(world, replicate)
+        lines = [replicate_line(rows, last, world, replicate, claim) for claim in wanted]
         with LINES.open("ab") as file:
-            made.write_csv(file, include_header=file.tell() == 0)
+            pl.DataFrame(lines, schema=SCHEMA).write_csv(file, include_header=False)
 
 
 def results() -> pl.DataFrame:
-    """The lines that there are."""
-    return pl.read_csv(LINES, schema=SCHEMA)
+    """The lines that there are, one of each replicate and claim, in order."""
+    if not LINES.exists():
+        return pl.DataFrame(schema=SCHEMA)
+    key = ("world", "replicate", "claim")
+    found = pl.read_csv(LINES, schema=SCHEMA).unique(key, keep="last")
+    return found.sort("world", "replicate", "claim", descending=[True, False, False])
+
+
+_WRONG = ("wrong_single", "ever_wrong_fixed", "ever_wrong_anytime", "ever_wrong_half")
+_WRONG_LARGER = ("ever_wrong_larger", "ever_wrong_larger_half")
 
 
 def summary() -> pl.DataFrame:
@@ -354,16 +389,22 @@ def summary() -> pl.DataFrame:
     for (world, claim), own in sorted(results().group_by("world", "claim")):
         n = own.height
         row: dict[str, object] = {"world": world, "claim": claim, "runs": n}
-        for name in ("wrong_single", "ever_wrong_fixed", "ever_wrong_anytime", "ever_wrong_half"):
-            k = int(own[name].sum())
+        for name in (*_WRONG, *_WRONG_LARGER):
+            n, k = own[name].count(), int(own[name].sum())
+            if not n:
+                continue
             low, high = stats.beta.ppf(
                 [0.025, 0.975], [max(k, 1e-9), k + 1], [n - k + 1, max(n - k, 1e-9)]
             )
-            row[name] = f"{k / n:.3f} ({low:.3f} to {high:.3f})"
+            row[name] = f"{k / n:.3f} ({low:.3f} to {high:.3f}) of {n}"
         row["decided at the last look alone"] = round(own["decided_single"].mean(), 3)
         for name in ("decided_anytime", "decided_half"):
             row[name] = round(own[name].is_not_null().mean(), 3)
+        again = own.filter(pl.col("ever_wrong_larger").is_not_null())
+        for name in ("decided_larger", "decided_larger_half"):
+            row[name] = round(again[name].is_not_null().mean(), 3) if again.height else None
         row["median look of deciding"] = own["decided_anytime"].median()
+        row["the same, larger error"] = again["decided_larger"].median()
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)
 
@@ -399,6 +440,7 @@ def main() -> None:
     )
     parser.add_argument("--world", choices=list(WORLDS), default="null")
     parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument("--claim", action="append", choices=list(CLAIMS), help="both if not given")
     parser.add_argument("--summary", action="store_true")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--process", action="store_true", help="a Gaussian process in their place")
@@ -410,7 +452,7 @@ def main() -> None:
         print(f"largest difference: {max(check(given.world, i) for i in range(3)):.1e}")
         return
     if not given.summary:
-        run(given.world, given.replicates)
+        run(given.world, given.replicates, given.claim or list(CLAIMS))
     with pl.Config(tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60):
         print(summary())
 

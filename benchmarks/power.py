@@ -4,10 +4,13 @@
     python -m benchmarks.power simulate --replicates 400 [--minutes 60]
     python -m benchmarks.power table                   what came out, as Markdown
 
-Companies, effects and seeds are fixed here before anything is predicted. A prediction sees one study of such a company
-and nothing else; of the sizes on its curve, those are taken at which it says nearly one in two and four in five.
-Replicates are written one by one to benchmarks/power.csv and are not done again, so that it can be stopped and started
-at any time.
+Companies, effects, sizes and seeds are fixed here. A prediction sees one study of such a company and nothing else. The
+sizes are those at which a first prediction of few companies said nearly one in two and four in five for the claim by
+itself; they were kept when more companies were simulated, since replicates of that size were there.
+
+A replicate is a company of that size in which the claim alone is tried, with all its rivals: it gives the verdict by
+itself, and the headline verdict at the error divided by the number of claims, as `evaluate(alone=True)` does. They are
+written one by one to benchmarks/power.csv and are not done again, so that it can be stopped and started at any time.
 """
 
 from __future__ import annotations
@@ -15,21 +18,30 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
+for name in ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 import cxresearch as cx
-from cxresearch.planning import PowerPoint
+from cxresearch.claims.catalogue_loader import claims_of
+from cxresearch.claims.rivals.apply import open_rivals
+from cxresearch.claims.schema import Claim
+from cxresearch.estimators.intervals import SCALES
+from cxresearch.planning.pilots import Pilot, scale_of, try_pilot
+from cxresearch.planning.rule import decide_drawn
 from cxresearch.worlds import World, simulate
 
 HERE = Path(__file__).parent
 PREDICTED, SIMULATED = HERE / "power_predicted.csv", HERE / "power.csv"
 STUDY_CUSTOMERS, STUDY_SEED = 4_000, 77  # of the study that a prediction sees
-COMPANIES, COMPANY_CUSTOMERS, PREDICTION_SEED = 12, 1_500, 500
+COMPANIES, COMPANY_CUSTOMERS, PREDICTION_SEED = 60, 3_000, 500
 FIRST_SEED = 100_000  # of the replicates; those of predictions are smaller
-WANTED = (0.5, 0.8)
+CLAIMS = 28  # of the family, of which a synthetic study has all columns
+COLUMNS = ("claim", "customers", "seed", "verdict", "verdict_alone", "by_interval", "open")
 
 
 @dataclass(frozen=True)
@@ -39,12 +51,28 @@ class Case:
     claim: str
     truth: float
     world: World
+    sizes: tuple[int, ...]
 
 
 CASES = (
-    Case("bad-moments-drive-away", 1.4, World(hr_bad=(1.0, 1.4, 1.4, 1.4), bad_share=0.12)),
-    Case("household-contagion", 1.3, World(hr_household=1.3, intensity_variance=0.8)),
-    Case("first-moment", 1.8, World(hr_first_bad=1.8, bad_share=0.2, proneness_variance=0.2)),
+    Case(
+        "bad-moments-drive-away",
+        1.4,
+        World(hr_bad=(1.0, 1.4, 1.4, 1.4), bad_share=0.12),
+        (1_400, 2_800),
+    ),
+    Case(
+        "household-contagion",
+        1.3,
+        World(hr_household=1.3, intensity_variance=0.8),
+        (1_000, 2_000),
+    ),
+    Case(
+        "first-moment",
+        1.8,
+        World(hr_first_bad=1.8, bad_share=0.2, proneness_variance=0.2),
+        (950, 1_900),
+    ),
 )
 
 
@@ -53,31 +81,34 @@ def predict() -> None:
     rows = []
     for case in CASES:
         study = simulate(case.world, STUDY_CUSTOMERS, STUDY_SEED).study()
-        more = {"companies": COMPANIES, "pilot_customers": COMPANY_CUSTOMERS}
-        more |= {"seed": PREDICTION_SEED, "truths": [case.truth], "keep": False}
-        plan = cx.power(study, case.claim, **more)  # type: ignore[arg-type]
+        plan = cx.power(
+            study,
+            case.claim,
+            truths=[case.truth],
+            customers=case.sizes,
+            companies=COMPANIES,
+            pilot_customers=COMPANY_CUSTOMERS,
+            seed=PREDICTION_SEED,
+            keep=False,
+        )
         print(case.claim, plan.sentences[0], flush=True)
-        for wanted in WANTED:
-            point = min(plan.points, key=partial(_distance, wanted))
-            rows.append(
-                {
-                    "claim": case.claim,
-                    "truth": case.truth,
-                    "customers": point.customers,
-                    "predicted": round(point.probability, 4),
-                    "low": round(point.low, 4),
-                    "high": round(point.high, 4),
-                    "by_interval": round(point.by_interval, 4),
-                }
-            )
+        rows += [
+            {
+                "claim": case.claim,
+                "truth": case.truth,
+                "customers": point.customers,
+                "predicted": round(point.probability, 4),
+                "low": round(point.low, 4),
+                "high": round(point.high, 4),
+                "alone": round(point.probability_alone, 4),
+                "by_interval": round(point.by_interval, 4),
+            }
+            for point in plan.points
+        ]
     with PREDICTED.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _distance(wanted: float, point: PowerPoint) -> float:
-    return abs(point.probability - wanted)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -88,49 +119,64 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def replicate(claim: Claim, pilot: Pilot) -> tuple[str, str, str, str]:
+    """Of a company that was tried: the headline verdict, those by itself and of the interval, what left it open."""
+    numbers = {k: (SCALES[scale_of(e)][0](e.value), e.se) for k, e in pilot.estimates().items()}
+    headline, own = (decide_drawn(claim, pilot, numbers, 1.0, claims=n) for n in (CLAIMS, 1))
+    interval = pilot.rows[claim.primary.id].verdict
+    opened = sorted(
+        rival
+        for name, (case, rivals) in pilot.rivals.items()
+        for rival in open_rivals(case, rivals, pilot.rows[name])
+    )
+    if own != interval and not opened:
+        opened = ["requirement"]
+    return headline, own, interval, "+".join(opened)
+
+
 def simulate_all(replicates: int, minutes: float) -> None:
     """Replicates that are not there yet, all cells in turn, until there are enough or the time is over."""
     done = {(r["claim"], r["customers"], r["seed"]) for r in read(SIMULATED)}
     is_new, until = not SIMULATED.exists(), time.monotonic() + 60 * minutes
-    worlds = {case.claim: case.world for case in CASES}
+    claims = {claim.id: claim for claim in claims_of(())}
+    cells = [(case, size) for case in CASES for size in case.sizes]
     with SIMULATED.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         if is_new:
-            writer.writerow(("claim", "customers", "seed", "verdict", "by_interval"))
+            writer.writerow(COLUMNS)
         for i in range(replicates):
-            for cell, row in enumerate(read(PREDICTED)):
+            for cell, (case, size) in enumerate(cells):
                 seed = FIRST_SEED + 10_000 * cell + i
-                if (row["claim"], row["customers"], str(seed)) in done:
+                if (case.claim, str(size), str(seed)) in done:
                     continue
                 if time.monotonic() > until:
                     return
-                made = simulate(worlds[row["claim"]], int(row["customers"]), seed).study()
-                docket = cx.evaluate(made, [row["claim"]], keep=False, verdicts_only=True)
-                trial = docket[row["claim"]]
-                writer.writerow(
-                    (row["claim"], row["customers"], seed, trial.verdict, trial.association)
-                )
+                claim = claims[case.claim]
+                pilot = try_pilot(simulate(case.world, size, seed).study(), claim)
+                writer.writerow((case.claim, size, seed, *replicate(claim, pilot)))
                 file.flush()
 
 
 def table() -> None:
     """Predicted and simulated, with the error of so many replicates."""
-    print("| claim | truth | customers | predicted | simulated | replicates | difference |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| claim | truth | customers | verdict | predicted | simulated | replicates | difference |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    simulated = read(SIMULATED)
+    words = {"alone": ("verdict_alone", "by itself"), "predicted": ("verdict", "headline")}
     for row in read(PREDICTED):
-        made = [
-            r
-            for r in read(SIMULATED)
-            if (r["claim"], r["customers"]) == (row["claim"], row["customers"])
-        ]
-        n = len(made)
-        share = sum(r["verdict"] == "supported" for r in made) / n if n else math.nan
-        error = math.sqrt(share * (1 - share) / n) if n else math.nan
-        predicted = float(row["predicted"])
-        print(
-            f"| {row['claim']} | {row['truth']} | {int(row['customers']):,} | {predicted:.1%} | "
-            f"{share:.1%} ± {error:.1%} | {n} | {100 * (share - predicted):+.1f} points |"
-        )
+        key = (row["claim"], row["customers"])
+        made = [r for r in simulated if (r["claim"], r["customers"]) == key]
+        for name, (column, said) in words.items():
+            n = len(made)
+            share = sum(r[column] == "supported" for r in made) / n if n else math.nan
+            error = math.sqrt(share * (1 - share) / n) if n else math.nan
+            predicted = float(row[name])
+            print(
+                f"| {row['claim']} | {row['truth']} | {int(row['customers']):,} | {said} | {predicted:.1%} | "
+                f"{share:.1%} ± {error:.1%} | {n} | {100 * (share - predicted):+.1f} points |"
+            )
 
 
 def main() -> None:

@@ -181,7 +181,7 @@ def measure(study: Path, options: Sequence[str] = ()) -> dict[str, Any]:
         )
         tables = frames(state)
     return {
-        "fingerprint": docket["fingerprint"],
+        "fingerprint": docket.get("counted", docket["fingerprint"]),
         "tables": tables,
         "audit": audit(printed),
         "quarantined_rows": quarantine,

@@ -99,7 +99,7 @@ def docket(folder: Path, engine: str, claims: tuple[str, ...] | None = CATALOGUE
         progress=say,
     )
     verdicts = {t.claim.id: t.verdict_alone for t in result}
-    return {"fingerprint": result.fingerprint, "verdicts": verdicts, "shared": trials[0]}
+    return {"fingerprint": result.counted, "verdicts": verdicts, "shared": trials[0]}
 
 
 def catalogue(folder: Path, engine: str) -> object:

@@ -233,7 +233,7 @@ def test_warnings_stand_before_the_verdicts(study):
 
 
 def keys_of(result):
-    above = {"study", "fingerprint", "version", "family", "look", "warnings"}
+    above = {"study", "fingerprint", "counted", "version", "family", "look", "warnings"}
     assert set(result) == {*above, "verdicts"}
     for verdict in result["verdicts"]:
         assert set(verdict) == VERDICT_KEYS
@@ -309,7 +309,7 @@ def test_evaluate_writes_only_json_to_standard_output(world, tmp_path):
         result = no_odd_numbers(done.stdout)
         keys_of(result)
         counts = [(v["reading"], v["customers"], v["events"]) for v in result["verdicts"]]
-        prints.append((result["fingerprint"], counts))
+        prints.append((result["fingerprint"], result["counted"], counts))
         lines = done.stderr.splitlines()
         assert len(lines) >= 2
         assert all(line.startswith("cxresearch: ") for line in lines)

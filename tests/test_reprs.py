@@ -133,12 +133,30 @@ def test_numbers_that_matter_are_in_the_tables(objects):
     ratio, low, high = fit.to_polars().select("hazard_ratio", "low", "high").row(0)
     shown = fit._repr_html_()
     assert all(f">{v:.2f}</td>" in shown for v in (ratio, low, high))
-    assert "Against bad[0]." in shown
+    assert "Against bad moments: 0." in shown
     curve = objects["incidence"]
     assert f">{curve.at(180).value:.1%}</td>" in curve._repr_html_()
     assert curve._repr_html_().count("<tr>") < 12
     assert f"{objects['share'].estimate.value:.1%}" in objects["share"]._repr_html_()
     assert f"{100 * objects['excess'].excess.value:+.1f} points" in objects["excess"]._repr_html_()
+
+
+INTERNAL = re.compile(
+    r"\w\[[^\]]*\]|\bheld_|\bcx_|linear\(|\bcensored\b|\bjackknife\b", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("name", ["fit", "table", "curves", "incidence", "behind"])
+def test_names_of_programs_are_not_shown(objects, name):
+    text = re.sub(r"<style>.*?</style>|<[^>]*>", " ", objects[name]._repr_html_(), flags=re.DOTALL)
+    assert not INTERNAL.findall(text)
+
+
+def test_what_is_suppressed_is_no_nought(objects):
+    shown = cx.incidence_by_level(objects["table"], "bad", min_cell=60)._repr_html_()
+    assert ">too few</td>" in shown
+    assert ">0%</td>" not in shown
+    assert "where fewer have left at all, it says too few" in shown
 
 
 def test_few_customers_are_not_counted_out(objects):
@@ -266,6 +284,15 @@ def test_numbers_stand_to_the_right_and_text_to_the_left():
         ("left", "what"), ("right", "count"), ("right", "share"), ("left", "levels"), ("left", "when"),
     ]  # fmt: skip
     assert shown.count("<td class='cx-num' style='text-align:right'>") == 4
+
+
+def test_a_minus_is_a_true_one():
+    shown = html_table(
+        "Caption", ("what", "points"), [("a-1", "-5.9 (-7.3 to -4.4)"), ("b", "+0.8")]
+    )
+    assert ">−5.9 (−7.3 to −4.4)</td>" in shown
+    assert "a-1" in shown
+    assert ">1-2<" in html_table("Caption", ("what", "days"), [("a", "1-2")])
 
 
 def test_the_style_is_brought_along_once_and_can_be_taken_out():

@@ -88,6 +88,7 @@ LENGTHS = {
         + len(r.findings)
         + len(r.facts)
         + bool(r.graded_by)
+        + bool(r.fingerprint)
         + len(r.warnings)
     ),
     "ClaimCheck": lambda r: len(r.claims),

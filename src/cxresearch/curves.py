@@ -23,6 +23,7 @@ from cxresearch.risk.transitions import since, until
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, instance, lookup, optional
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.names_in_words import name_in_words
 from cxresearch.utils.result import Drawable, Result
 
 __all__ = [
@@ -96,12 +97,16 @@ class Curves(Result, Drawable, Mapping[str, Incidence]):
         times = sorted({t for times in reach for t in times[:-1] if t < end} | {end})
         rows = ((n, *(_at(c, t) if len(c.times) else "–" for t in times)) for n, c in shown.items())
         unit = "contacts" if first.clock == "contact" else "days"
+        clock = (
+            "the relation" if first.clock in ("tenure", "contact") else f"the clock: {first.clock}"
+        )
         return html_table(
-            f"Left by then, by {self.of}, with {first.level:.0%} limits; time in {unit} ({first.clock})",
-            (self.of, *(f"{t:,}" for t in times)),
+            f"Left by then, by {name_in_words(self.of)}, with {first.level:.0%} limits; {unit} of {clock}",
+            (name_in_words(self.of), *(f"{t:,}" for t in times)),
             rows,
             [
-                f"A number changes when at least {self.min_cell} more customers have left.",
+                f"A number changes when at least {self.min_cell} more customers have left; "
+                "where fewer have left at all, it says too few.",
                 *(f"Not shown, as fewer than {self.min_cell} left: {n}." for n in few),
                 *(f"Not estimated: {why}." for why in self.lacks),
             ],
@@ -295,8 +300,10 @@ def _at(curve: Incidence, time: int) -> str:
     if time > curve.support or time < curve.start:
         return "–"
     result = curve.at(time)
-    # while nobody has left, there is no error to speak of
-    return f"{result.value:.0%} ({result.low:.0%}–{result.high:.0%})" if result.value > 0 else "0%"
+    if result.value > 0:
+        return f"{result.value:.0%} ({result.low:.0%}–{result.high:.0%})"
+    # some may have left, fewer than may be told; "0%" only where nobody ever has
+    return "0%" if not curve.incidence.any() else "too few"
 
 
 def _ordinal(n: int) -> str:

@@ -13,6 +13,7 @@ FLAGS = (
     "--disable-sync",
 )
 PHONE, LAPTOP = {"width": 360, "height": 780}, {"width": 1440, "height": 900}
+TABLET = {"width": 768, "height": 1024}
 
 
 @contextmanager

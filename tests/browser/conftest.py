@@ -9,6 +9,7 @@ from tests.report.dockets import hostile_docket, ratio_trial, share_trial, untes
 from tests.report.histories import history_of, many
 from tests.report.page_parser import notebook_of, pages_of
 
+NOTEBOOKS = ("verdicts", "explore", "journey", "claim", "segments")
 STALE = (
     '<!--STALE--><aside class="cx-stale" role="note"><p><strong>Not up to '
     "date.</strong> Why.</p></aside><!--/STALE-->"
@@ -27,7 +28,7 @@ def real(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     copy_sample(folder / "study")
     study = folder / "study" / "study.toml"
-    report(study, folder / "out", notebooks=("verdicts", "explore", "journey", "claim"))
+    report(study, folder / "out", notebooks=NOTEBOOKS)
     return folder / "out"
 
 

@@ -240,7 +240,7 @@ def test_hazard_ratios_tell_the_fit():
         )
     assert '"type": "log"' in json.dumps(spec)
     caption = spec["usermeta"]["caption"]
-    assert "Reference: bad 0, contacts 0." in caption
+    assert "Reference: bad moments: 0, contacts: 0." in caption
     assert "90% intervals" in caption
     assert "within plan" in caption
 
@@ -251,8 +251,11 @@ def test_several_fits_stand_below_each_other():
         "adjusted": fit(("bad[1]", "contacts[1+]"), (0.5, -0.3)),
     }
     rows = data(charts.hazard_ratios(both, ["bad"]))
-    assert [(r["term"], r["fit"]) for r in rows] == [("bad 1", "crude"), ("bad 1", "adjusted")]
-    assert [r["label"] for r in rows] == ["bad 1, against 0", ""]
+    assert [(r["term"], r["fit"]) for r in rows] == [
+        ("bad moments: 1", "crude"),
+        ("bad moments: 1", "adjusted"),
+    ]
+    assert [r["label"] for r in rows] == ["bad moments: 1, against 0", ""]
     assert len({r["line"] for r in rows}) == 2
     with pytest.raises(cx.errors.EstimationError, match="no feature 'badd'; did you mean 'bad'"):
         charts.hazard_ratios(both, ["badd"])
@@ -262,7 +265,7 @@ def test_several_fits_stand_below_each_other():
 
 def test_ratio_without_an_upper_limit_is_left_out():
     rows = data(charts.hazard_ratios(fit(se_model=np.array([0.1, 900.0, 0.1]))))
-    assert [r["term"] for r in rows] == ["bad 1", "contacts 1+"]
+    assert [r["term"] for r in rows] == ["bad moments: 1", "contacts: 1+"]
 
 
 def test_bars_tell_the_quick_math():
@@ -305,7 +308,7 @@ def test_title_and_caption_are_in_the_picture_for_jupyterlab():
     spec = charts.hazard_ratios(fit()).to_dict()
     title = renderer.bundle(spec)[renderer.LAB_MIME]["title"]
     assert title["text"] == "Rate of leaving, compared"
-    assert "Reference: bad 0" in title["subtitle"][0]
+    assert "Reference: bad moments: 0" in title["subtitle"][0]
 
 
 def test_a_control_character_in_a_name_does_no_harm():

@@ -219,7 +219,7 @@ def test_loyalty_leaves_out_what_it_is_held_against():
     }
     long = next(r for r in result if r["of"].startswith("a touchpoint"))
     assert len(long["label"]) <= 13
-    assert "-5.0 (-6.0 to -4.0) points" in charts.loyalty_shift(LOYALTY).to_dict()["description"]
+    assert "−5.0 (−6.0 to −4.0) points" in charts.loyalty_shift(LOYALTY).to_dict()["description"]
 
 
 OBJECTS = {

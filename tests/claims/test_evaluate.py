@@ -128,6 +128,7 @@ def test_same_docket_of_two_claims_on_every_engine(two, engine):
 
 def same_dockets(here, other):
     assert other.fingerprint == here.fingerprint
+    assert other.counted == here.counted
     for mine, theirs in zip(here.values(), other.values(), strict=True):
         for a, b in zip(mine.readings, theirs.readings, strict=True):
             assert a.verdict == b.verdict
@@ -140,7 +141,7 @@ def same_dockets(here, other):
 @pytest.mark.slow
 def test_documented_json(harm):
     result = json.loads(harm.to_json())
-    above = ["study", "fingerprint", "version", "family", "look", "warnings"]
+    above = ["study", "fingerprint", "counted", "version", "family", "look", "warnings"]
     assert list(result) == [*above, "verdicts"]
     keys = [
         "claim",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -102,6 +103,36 @@ def test_a_claim_has_one_verdict_wherever_it_is_printed(folder, docket, tmp_path
     assert first[1] == whole.verdict.replace(" ", "-")
     (record,) = (x for x in read_records(study.state, "small") if x.primary)
     assert (record.verdict, record.family) == (whole.verdict, ",".join(docket.family.claims))
+
+
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory):
+    """A company in which nothing holds, at a level at which chance decides some claims by themselves."""
+    place = tmp_path_factory.mktemp("nothing")
+    made = simulate(World(days=400, entry_days=200), 300, seed=3)
+    made.interactions.select("customer", "at", "stars").write_parquet(place / "log.parquet")
+    made.customers.select("customer", "start", "end", "plan").write_csv(place / "who.csv")
+    (place / "study.toml").write_text(STUDY + "[decision]\nlevel = 0.6\n")
+    return place
+
+
+def test_where_nothing_holds_a_verdict_is_the_same_in_whatever_subset_is_asked(nothing):
+    """Each subset is tried anew: nothing is kept between them."""
+    study = cx.read_study(nothing)
+    whole = cx.evaluate(study, keep=False, verdicts_only=True)
+    assert {t.verdict_alone for t in whole.values()} > {"undecided"}  # some are, by themselves
+    told = {c: (t.verdict, t.primary.p, t.primary.p_family) for c, t in whole.items()}
+    rng = np.random.default_rng(5)
+    ids = list(whole)
+    for size in (2, len(ids) // 2):
+        subset = [ids[i] for i in rng.permutation(len(ids))[:size]]
+        subset += [c for c in ids if whole[c].verdict != whole[c].verdict_alone][:1]
+        part = cx.evaluate(study, subset, keep=False, verdicts_only=True)
+        assert list(part) == list(dict.fromkeys(subset))
+        assert part.family == whole.family
+        assert {c: (t.verdict, t.primary.p, t.primary.p_family) for c, t in part.items()} == {
+            c: told[c] for c in part
+        }
 
 
 def test_alone_tries_nothing_else(folder, docket):

@@ -139,6 +139,17 @@ def test_r_is_set_once():
     assert after.r == {"a": 1.0, "b": 2.0}
 
 
+@pytest.mark.parametrize(("own", "used"), [(0.13, 0.13), (0.07, 0.1), (math.nan, 0.1)])
+def test_the_larger_of_both_errors_of_a_hazard_ratio_counts(own, used):
+    """Robust errors are too small where few are at risk together; a model's own where hazards cluster."""
+    wide, _ = look().widen("a", replace(number(1.5, 0.1), se_model=own), 80)
+    assert (wide.se, wide.r) == (used, tune(used, 0.05))
+    half = half_width(used, wide.r, 0.05)
+    assert math.log(wide.high) == pytest.approx(math.log(1.5) + half)
+    share = replace(wilson(0.3, 400, 0.95), se_model=0.9)  # on another scale
+    assert look().widen("b", share, 80)[0].se == share.se
+
+
 def test_more_moments_are_more_of_the_same_number():
     """The interval of a sum over three moments is three times that over one."""
     past = look(r={"a": 40.0})

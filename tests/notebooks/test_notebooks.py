@@ -25,7 +25,7 @@ def notebook(request):
 
 
 def test_there_are_notebooks():
-    known = {"verdicts", "explore", "claim", "journey", "planning", "frames", "recipe"}
+    known = {"verdicts", "explore", "claim", "journey", "planning", "frames", "recipe", "segments"}
     assert known <= {p.stem for p in NOTEBOOKS}
 
 

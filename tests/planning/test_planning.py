@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,16 @@ from scipy import stats
 import cxresearch as cx
 from cxresearch import charts
 from cxresearch.claims.catalogue_loader import claims_of
+from cxresearch.claims.compute import compute
+from cxresearch.claims.context import EvaluationContext
+from cxresearch.claims.kinds import HazardContrastReading
+from cxresearch.claims.rivals.apply import joint_readings
+from cxresearch.claims.rivals.explanations import MIN_OTHER_EXITS
+from cxresearch.claims.tables import TableStore
 from cxresearch.cli import main
 from cxresearch.errors import ArgumentError, ClaimError, NotTestable
 from cxresearch.estimators.intervals import SCALES
-from cxresearch.planning.effects import EFFECTS
+from cxresearch.planning.effects import EFFECTS, moments_of
 from cxresearch.planning.pilots import numbers_of, scale_of, simulated_study, try_pilot
 from cxresearch.planning.plan import centre_of, controls_of
 from cxresearch.planning.rates import calibrated, rates_of
@@ -104,21 +111,48 @@ def test_simulated_companies_have_the_declarations_of_the_study(study):
 # The rule
 
 
+def _numbers(pilot):
+    return {key: (SCALES[scale_of(e)][0](e.value), e.se) for key, e in pilot.estimates().items()}
+
+
 def test_the_rule_on_the_numbers_of_a_company_gives_its_verdict(pilots):
     verdicts = set()
     for made, pilot in zip(*pilots, strict=True):
         trial = cx.evaluate(made, [CLAIM], alone=True, keep=False, verdicts_only=True)[CLAIM]
-        drawn = {
-            key: (SCALES[scale_of(e)][0](e.value), e.se) for key, e in pilot.estimates().items()
-        }
-        assert decide_drawn(BY_ID[CLAIM], pilot, drawn, 1.0) == trial.verdict_alone
+        assert decide_drawn(BY_ID[CLAIM], pilot, _numbers(pilot), 1.0) == trial.verdict_alone
         verdicts.add(trial.verdict_alone)
     assert {"supported", "undecided"} <= verdicts
 
 
+def test_the_rule_on_the_numbers_of_a_company_gives_its_headline_verdict(pilots):
+    verdicts = set()
+    for made, pilot in zip(*pilots, strict=True):
+        docket = cx.evaluate(made, [CLAIM], alone=True, keep=False, verdicts_only=True)
+        drawn, p = _numbers(pilot), docket[CLAIM].primary.p
+        most = max(int(0.05 / p), 2)  # claims among which it is still decided
+        for claims in (most, most + 1, docket.family.size):
+            holds = p <= 0.05 / claims
+            expected = docket[CLAIM].verdict_alone if holds else "undecided"
+            assert decide_drawn(BY_ID[CLAIM], pilot, drawn, 1.0, claims=claims) == expected
+            verdicts.add((docket[CLAIM].verdict_alone, expected))
+        assert expected == docket[CLAIM].verdict  # of the family
+    assert {("supported", "supported"), ("supported", "undecided")} <= verdicts
+
+
+def test_a_control_is_not_asked_for_where_too_few_leave_otherwise(pilots):
+    pilot = pilots[1][-1]
+    drawn = _numbers(pilot)
+    (other,) = [k for k in drawn if k[1:] == ("other-exits", "0")]
+    failing = drawn | {other: (1.0, 0.1)}
+    assert decide_drawn(BY_ID[CLAIM], pilot, failing, 1.0) == "undecided"
+    few = MIN_OTHER_EXITS / next(iter(pilot.rivals.values()))[0].facts.other_exits
+    assert decide_drawn(BY_ID[CLAIM], pilot, failing, few * 1.01) == "undecided"
+    assert decide_drawn(BY_ID[CLAIM], pilot, failing, few * 0.99) == "supported"
+
+
 def test_a_rival_that_is_drawn_outside_leaves_the_verdict_open(pilots):
     pilot = pilots[1][-1]  # far from no effect
-    drawn = {key: (SCALES[scale_of(e)][0](e.value), e.se) for key, e in pilot.estimates().items()}
+    drawn = _numbers(pilot)
     assert decide_drawn(BY_ID[CLAIM], pilot, drawn, 1.0) == "supported"
     (lead,) = [k for k in drawn if k[1:] == ("already-leaving", "2")]
     assert decide_drawn(BY_ID[CLAIM], pilot, drawn | {lead: (0.0, 0.1)}, 1.0) == "undecided"
@@ -180,7 +214,32 @@ def test_more_customers_decide_more_often(plan):
     assert rising[-1] > 0.9
     assert all(p.low <= p.probability <= p.high for p in plan.points)
     # the rule asks for more than the interval
-    assert all(p.probability <= p.by_interval + 0.03 for p in effect)
+    assert all(p.probability_alone <= p.by_interval + 0.03 for p in effect)
+
+
+def test_the_number_of_claims_makes_it_take_more(study, plan):
+    assert plan.claims == cx.evaluate(study, [CLAIM], alone=True, keep=False).family.size > 20
+    assert f"{plan.claims} claims allowed for" in plan.sentences[0]
+    assert all(p.probability <= p.probability_alone for p in plan.points)
+    none = study.replace(decision__multiplicity="none")
+    alone = cx.power(none, CLAIM, truths=[1.6], customers=[500, 2_000, 8_000], **SMALL)
+    assert alone.claims == 1
+    assert [p.probability for p in alone.points] == [
+        p.probability_alone for p in alone.points
+    ]  # the same draws
+    assert [p.probability_alone for p in alone.points] == [
+        p.probability_alone for p in plan.groups[1]
+    ]
+    assert alone.points[1].probability > plan.groups[1][1].probability
+    assert alone.needed[0] < plan.needed[1]
+    assert "The number of claims is not allowed for" in alone.note
+
+
+def test_companies_that_are_unlike_the_study_say_so(plan):
+    assert not [s for s in plan.sentences if "not alike" in s]
+    unlike = replace(plan, se_simulated=1.3 * plan.se_study)
+    assert len([s for s in unlike.sentences if "not alike" in s]) == 1
+    assert not [s for s in replace(plan, se_study=math.nan).sentences if "not alike" in s]
 
 
 def test_what_is_needed_gives_the_probability_that_is_wanted(study):
@@ -231,12 +290,63 @@ def test_the_command_prints_the_table_and_writes_json(tmp_path):
     assert [p["customers"] for p in values["points"]] == [700]
 
 
+# What is planted
+
+
+@pytest.mark.parametrize("claim", [c for c, effect in EFFECTS.items() if effect.is_exact])
+def test_the_number_of_a_claim_is_the_one_that_is_planted(claim):
+    known = BY_ID[claim]
+    truth = 2.0 if known.primary.region.startswith(">") else 0.5
+    world = World(base_hazard=0.0015)
+    moments = moments_of(simulate(world, 2_000, seed=5).study(), known)
+    planted = EFFECTS[claim].planted(world, truth ** (1 / moments))
+    study = simulate(planted, 3_000, seed=1).study()
+    context = EvaluationContext(TableStore(study, keep=False))
+    e = compute(context, known, context.adapt(known, known.primary)).estimate
+    assert (moments > 1) == bool(known.primary.over_range)
+    assert abs(math.log(e.value) - math.log(truth)) < 3 * e.se
+    assert abs(math.log(e.value)) > 2.5 * e.se  # and not none
+
+
 # What is refused
 
 
-def test_a_claim_that_cannot_be_planted_says_which_can(study):
-    with pytest.raises(NotTestable, match="there are some for: bad-moments-drive-away"):
-        cx.power(study, "jack")
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [
+        ("jack", "its number is a share and no hazard ratio"),
+        ("weakest-moment", "its number is a log likelihood per departure and no hazard ratio"),
+        ("three-strikes", "its number is a share and no hazard ratio"),
+        ("four-expectations", "4 numbers must all hold, and one hazard ratio is planted"),
+        ("judgment-day", "it is decided by two hazard ratios"),
+        ("thirty-days", "it is decided by how an effect fades"),
+    ],
+)
+def test_a_claim_that_cannot_be_planted_says_why_and_which_can(study, claim, why):
+    with pytest.raises(NotTestable, match=f"{why}.*there are some for: bad-moments-drive-away"):
+        cx.power(study, claim)
+
+
+def test_all_claims_of_one_deciding_hazard_ratio_can_be_planted():
+    refused = {"judgment-day", "thirty-days"}
+    for claim in BY_ID.values():
+        is_one = (
+            isinstance(claim.primary, HazardContrastReading) and len(joint_readings(claim)) == 1
+        )
+        assert (claim.id in EFFECTS) == (is_one and claim.id not in refused)
+
+
+def test_a_claim_of_ones_own_cannot_be_planted(study):
+    own = {
+        "id": "mine", "statement": "Bad moments come before leaving.", "source": "us",
+        "text": {"finding": "It is {estimate}."}, "histories": {"bad": {"use": "bad_count", "cap": 1}},
+        "readings": [{
+            "id": "r", "label": "the number", "kind": "hazard_contrast", "primary": True,
+            "region": "> 1", "model": {"terms": ["bad"]}, "contrast": {"bad[1+]": 1},
+        }],
+    }  # fmt: skip
+    with pytest.raises(NotTestable, match="know nothing of what it is about"):
+        cx.power(study.replace(claims=[own]), "mine")
 
 
 def test_a_shop_cannot_be_planned(study):

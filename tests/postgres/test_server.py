@@ -588,10 +588,14 @@ def sample(server, tmp_path_factory) -> Path:
 def verdicts(docket):
     """What was found of each claim; by how many others its p-value is corrected follows from the columns there are."""
     result = json.loads(docket.to_json())
-    return result["fingerprint"], [
-        {name: value for name, value in row.items() if name != "p_family"}
-        for row in result["verdicts"]
-    ]
+    return (
+        result["fingerprint"],
+        result["counted"],
+        [
+            {name: value for name, value in row.items() if name != "p_family"}
+            for row in result["verdicts"]
+        ],
+    )
 
 
 @pytest.mark.parametrize("name", ["polars", "duckdb", "spark"])

@@ -216,6 +216,7 @@ def docket(*trials, name="A phone company"):
         study=name,
         version="0.1.0",
         fingerprint="0123456789abcdef",
+        counted="fedcba9876543210",
         data_from="2023-01-03",
         data_until="2024-12-31",
         level=0.95,

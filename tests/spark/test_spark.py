@@ -132,6 +132,7 @@ def test_the_docket_of_the_sample_study():
         for name in ("spark", "polars")
     )
     assert ours.fingerprint == theirs.fingerprint
+    assert ours.counted == theirs.counted
     assert ours.to_json() == theirs.to_json()
 
 
@@ -192,6 +193,7 @@ def test_a_docket_of_a_shop_is_that_of_polars():
     claims = ["three-strikes", "one-strike", "bad-moments-drive-away"]
     dockets = [cx.evaluate(study, claims, engine=e, keep=False) for e in ("polars", "spark")]
     assert dockets[0].fingerprint == dockets[1].fingerprint
+    assert dockets[0].counted == dockets[1].counted
     numbers = [[t.primary.estimate for t in d.values()] for d in dockets]
     assert numbers[0] == numbers[1]
     assert any(numbers[0])

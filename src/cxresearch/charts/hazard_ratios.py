@@ -13,6 +13,7 @@ from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.errors import EstimationError, NothingToDrawError, UnknownInTableError
 from cxresearch.estimators.results import CoxFit
 from cxresearch.utils.checks import arguments, mapping_of, optional
+from cxresearch.utils.names_in_words import name_in_words, term_in_words
 
 _SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 _STEP, _ROOM = 24, 128  # height of a row; pixels for the numbers
@@ -44,7 +45,7 @@ def hazard_ratios(
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> chart = charts.hazard_ratios(cx.cox(table, ["bad"]))
         >>> print(chart.to_dict()["description"])
-        Hazard ratios with intervals. bad 1+, against 0: 1.86, interval 1.55 to 2.22.
+        Hazard ratios with intervals. bad moments: 1+, against 0: 1.86, interval 1.55 to 2.22.
     """
     if not isinstance(fits, CoxFit):
         mapping_of("fits", fits, CoxFit, "a fit, as cox gives it, or several by name")
@@ -59,7 +60,7 @@ def hazard_ratios(
     few = [
         t
         for t in _terms(fits_by_name, features)
-        if not any(r["term"] == _term_text(t) for r in rows)
+        if not any(r["term"] == term_in_words(t) for r in rows)
     ]
     several = len(fits_by_name) > 1
     low = max(min(*(r["low"] for r in rows), 1.0) / 1.15, 0.02)
@@ -164,7 +165,7 @@ def _rows(
         drawn = [(name, r) for name, r in result if _drawn(r, min_cell)]
         for i, (name, r) in enumerate(drawn):
             reference = _reference_of(term, fits[name])
-            label = f"{_term_text(term)}{', against ' + _level(reference) if reference else ''}"
+            label = f"{term_in_words(term)}{', against ' + _level(reference) if reference else ''}"
             shown = f"{r['hazard_ratio']:.2f} ({r['low']:.2f}–{r['high']:.2f})"
             description = f"{label}{', ' + name if name else ''}: {r['hazard_ratio']:.2f}"
             rows.append(
@@ -172,7 +173,7 @@ def _rows(
                     "line": line + 1 + i,
                     "head": line,
                     "label": "" if i else label,
-                    "term": _term_text(term),
+                    "term": term_in_words(term),
                     "against": reference,
                     "fit": name,
                     "ratio": round(r["hazard_ratio"], 4),
@@ -200,14 +201,14 @@ def _drawn(row: Mapping[str, Any], min_cell: int) -> bool:
 
 
 def _few(terms: Sequence[str]) -> str:
-    return f" Too few left to show {', '.join(map(_term_text, terms))}." if terms else ""
+    return f" Too few left to show {', '.join(map(term_in_words, terms))}." if terms else ""
 
 
 def _caption(fits: Mapping[str, CoxFit], references: set[str]) -> str:
     level = next(iter(fits.values())).level
     shown = sorted(a for a in references if a)
-    reference = f"Reference: {', '.join(map(_term_text, shown))}. " if shown else ""
-    strata = sorted({s for f in fits.values() for s in f.strata})
+    reference = f"Reference: {', '.join(map(term_in_words, shown))}. " if shown else ""
+    strata = sorted({name_in_words(s) for f in fits.values() for s in f.strata})
     within = (
         f" Compared within {', '.join(strata)}{' where the model says so' if len(fits) > 1 else ''}."
         if strata
@@ -223,11 +224,6 @@ def _caption(fits: Mapping[str, CoxFit], references: set[str]) -> str:
 
 def _feature(term: str) -> str:
     return term.removeprefix("linear(").removesuffix(")").partition("[")[0]
-
-
-def _term_text(term: str) -> str:
-    """``bad[3+]`` as ``bad 3+``."""
-    return term.replace("[", " ").replace("]", "").replace(":", " with ")
 
 
 def _level(reference: str) -> str:

@@ -101,7 +101,7 @@ def _row(i: int, t: Touchpoint, result: PerceptionMap) -> dict[str, Any]:
         "mark": "weakest" if weakest else "other",
         "word": word,
         "volume": ("" if t.first_day is None else f"day {t.first_day:,.0f}, ")
-        + f"{about(t.moments, result.min_cell)} moments",
+        + f"{count_text(t.moments, result.min_cell)} moments",
         "owner": ", ".join(map(isolated, t.owners)) or "–",
         "first": "–" if t.first_day is None else f"{t.first_day:,.0f}",
         "moments": count_text(t.moments, result.min_cell),
@@ -315,7 +315,7 @@ def service_levels(result: ServiceLevels) -> Chart:
 def _shown(result: Estimate) -> str:
     """A share that may be negative, with its interval, in few characters: ``12.1% (8.1 to 16.2)``."""
     text, low, high = (f"{100 * v:z.1f}" for v in (result.value, result.low, result.high))
-    return f"{text}% ({low} to {high})"
+    return f"{text}% ({low} to {high})".replace("-", "−")
 
 
 _GRADES_MOMENTS = {"bad": ORANGE, "neutral": GREY, "good": GREEN, "unknown": PURPLE}
@@ -361,7 +361,7 @@ def grades(quick: MomentSummary) -> Chart:
         f"{moments / quick.years if quick.years else 0:,.1f} a customer and year. "
         f"Unknown is a grade of its own: a moment nobody judged.{few}",
         what="moments",
-        room=170,
+        room=118,
     )
 
 
@@ -400,8 +400,14 @@ def bad_moments(quick: MomentSummary) -> Chart:
 
 def _bar(name: str, n: int, total: int, what: str, more: str, min_cell: int) -> dict[str, Any]:
     share = part_of(n, total, min_cell)
-    text = f"{count_text(n, min_cell)} ({Unit.SHARE.text(share)}{', ' + more if more else ''})"
-    return {"class": name, "share": round(share, 4), "text": text, "what": what}
+    count, part = count_text(n, min_cell), Unit.SHARE.text(share)
+    return {
+        "class": name,
+        "share": round(share, 4),
+        "text": f"{count} ({part})",
+        "told": f"{count} ({part}{', ' + more if more else ''})",
+        "what": what,
+    }
 
 
 def _bars_of_moments(
@@ -426,18 +432,18 @@ def _bars_of_moments(
         title=None,
         axis=alt.Axis(labelFontSize=13, ticks=False),
     )
-    tooltip = [alt.Tooltip("class:N", title="class"), alt.Tooltip("text:N", title=what)]
+    tooltip = [alt.Tooltip("class:N", title="class"), alt.Tooltip("told:N", title=what)]
     base = alt.Chart().encode(y=y)
     layers = [
         base.mark_bar(height={"band": 0.62}).encode(
             x=x,
             color=alt.Color("class:N", scale=alt.Scale(domain=names, range=colours), legend=None),
             tooltip=tooltip,
-            description="text:N",
+            description="told:N",
         ),
         base.mark_text(align="left", dx=6, fontSize=13, aria=False).encode(x=x, text="text:N"),
     ]
-    description = "; ".join(f"{r['class']}: {r['text']}" for r in rows)
+    description = "; ".join(f"{r['class']}: {r['told']}" for r in rows)
     return finish(
         alt.layer(*layers, data=values(rows)),
         title=title,

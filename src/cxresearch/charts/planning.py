@@ -52,6 +52,7 @@ def power(plan: Plan) -> Chart:
                 "low": round(p.low, 4),
                 "high": round(p.high, 4),
                 "shown": f"{p.probability:.0%} ({p.low:.0%} to {p.high:.0%})",
+                "only": f"{p.probability_alone:.0%}",
                 "alone": f"{p.by_interval:.0%}",
                 "size": f"{p.customers:,}",
             }
@@ -76,6 +77,7 @@ def power(plan: Plan) -> Chart:
             "size": "customers",
             "events": "departures to be expected",
             "shown": "decided rightly",
+            "only": "as the only claim",
             "alone": "by its interval alone",
         }
     )

@@ -118,7 +118,19 @@ def _slim(svg: str) -> str:
     svg, result = _SILENT.sub("", svg), 1
     while result:  # what held nothing but such things is empty then
         svg, result = _NOTHING.subn("", svg)
-    return svg
+    return _without_plain_groups(svg)
+
+
+def _without_plain_groups(svg: str) -> str:
+    """Without groups that say nothing of what is in them."""
+    kept, told = [], []
+    for part in re.split(r"(<g>|<g [^>]*[^/]>|</g>)", svg):
+        if part.startswith("<g"):
+            told.append(part != "<g>")
+        if part == "<g>" or (part == "</g>" and not told.pop()):
+            continue
+        kept.append(part)
+    return "".join(kept)
 
 
 def _titled(spec: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,10 @@ from cxresearch.journey.scorecard import Score, Scorecard
 from cxresearch.utils.checks import instance
 from cxresearch.utils.html_tables import isolated
 
-_LINE = 24
+_LINE = 34
+_PHONE = (
+    460  # narrower than that, a line has its words above the interval, which gets the whole width
+)
 
 
 def scorecard(result: Scorecard) -> Chart:
@@ -46,9 +49,7 @@ def scorecard(result: Scorecard) -> Chart:
     height = len(result.expectations) + 1
     heads = [{"line": i * height, "label": isolated(name)} for i, name in enumerate(result.rows)]
     low = max(math.floor(10 * min(r["low"] for r in drawn) - 0.5) / 10, 0.0)
-    scale = alt.Scale(
-        domain=[low, 1], range=[104, alt.ExprRef("width - 132")], nice=False, zero=False
-    )
+    scale = alt.Scale(domain=[low, 1], range=_across(132), nice=False, zero=False)
     axis = alt.Axis(title="share kept", labelExpr=percent(), tickCount=4, **START)
     description = "; ".join(f"{r['of']}, {r['expectation']}: {r['shown']}" for r in rows)
     gone = (
@@ -123,7 +124,7 @@ def loyalty_shift(result: LoyaltyShift) -> Chart:
     room = 0.06 * (high - low) or 0.01
     scale = alt.Scale(
         domain=[low - room, high + room],
-        range=[104, alt.ExprRef("width - 128")],
+        range=_across(128),
         nice=False,
         zero=False,
     )
@@ -179,16 +180,19 @@ def _lines(
     left = alt.Chart(values(heads)).mark_text(
         align="left", fontSize=13, fontWeight="bold", aria=False
     )
+    words, interval = (alt.ExprRef(f"width < {_PHONE} ? {y} : 0") for y in (-8, 9))
     layers = [
         left.encode(x=alt.value(0), y=y, text="label:N"),
-        base.mark_text(align="left", fontSize=13, aria=False).encode(x=alt.value(8), text=label),
-        known.mark_rule(strokeWidth=3, color=BLUE, aria=False).encode(
+        base.mark_text(align="left", fontSize=13, yOffset=words, aria=False).encode(
+            x=alt.value(8), text=label
+        ),
+        known.mark_rule(strokeWidth=3, color=BLUE, yOffset=interval, aria=False).encode(
             x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q"
         ),
-        known.mark_point(filled=True, opacity=1, size=90, color=BLUE).encode(
+        known.mark_point(filled=True, opacity=1, size=90, color=BLUE, yOffset=interval).encode(
             x=alt.X("value:Q", scale=scale, axis=axis), tooltip=tips(titles), description="alt:N"
         ),
-        base.mark_text(align="right", fontSize=13, aria=False).encode(
+        base.mark_text(align="right", fontSize=13, yOffset=words, aria=False).encode(
             x=alt.value(alt.ExprRef("width")), text="shown:N"
         ),
     ]
@@ -205,6 +209,18 @@ def _lines(
         description=description,
         height=_LINE * lines,
     )
+
+
+def _across(room: int) -> list[alt.ExprRef]:
+    """Where intervals lie: between the words and the numbers, or below both where there is little room.
+
+    Args:
+        room: pixels for the numbers.
+    """
+    return [
+        alt.ExprRef(f"width < {_PHONE} ? {narrow} : {wide}")
+        for narrow, wide in (("12", "104"), ("width - 8", f"width - {room}"))
+    ]
 
 
 def _kept(s: Score, result: Scorecard) -> dict[str, Any]:
@@ -233,7 +249,7 @@ def _points(change: Estimate | None) -> dict[str, Any]:
     if change is None:
         return {}
     value, low, high = (100 * v for v in (change.value, change.low, change.high))
-    shown = f"{value:+z.1f} ({low:+z.1f} to {high:+z.1f})"
+    shown = f"{value:+z.1f} ({low:+z.1f} to {high:+z.1f})".replace("-", "−")
     numbers = {k: round(getattr(change, k), 4) for k in ("value", "low", "high")}
     return {**numbers, "shown": shown, "alt": f"{shown} points"}
 

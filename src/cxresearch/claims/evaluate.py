@@ -120,7 +120,7 @@ class TriedFamily:
         asked: ids of the claims that were asked for.
         family: the claims that are judged together.
         trials: of the claims asked for, and of the others as far as verdicts depend on them.
-        fingerprint: of the data behind the claims asked for.
+        counted: digest of what was counted for the claims asked for.
         look: for which looks intervals hold; None for a single one.
     """
 
@@ -128,7 +128,7 @@ class TriedFamily:
     asked: tuple[str, ...]
     family: Family
     trials: tuple[Trial, ...]
-    fingerprint: str
+    counted: str
     look: Look | None = None
 
     @property
@@ -148,7 +148,8 @@ class TriedFamily:
         return Docket(
             study=study.name,
             version=version("cxresearch"),
-            fingerprint=self.fingerprint,
+            fingerprint=audit.fingerprint,
+            counted=self.counted,
             data_from=str(audit.fact("log from")),
             data_until=str(audit.fact("log until")),
             level=1 - self.alpha,
@@ -207,7 +208,7 @@ def try_family(
             result[claim.id], fingerprints[claim.id] = kept
     new = [c for c in wanted if c.id not in result]
     context = EvaluationContext(store, look)
-    specs = _plan_tables(context, new, readings)
+    specs = plan_tables(context, new, readings)
     keys = {claim: {s.key for s in needed} for claim, needed in specs.items()}
     store.prepare([s for of_claim in specs.values() for s in of_claim])
     store.forget()
@@ -223,7 +224,7 @@ def try_family(
         asked=tuple(c.id for c in chosen),
         family=family,
         trials=tuple(result[c.id] for c in wanted),
-        fingerprint=_fingerprint(store.audit, of_asked),
+        counted=_counted(store.audit, of_asked),
         look=look,
     )
 
@@ -264,7 +265,7 @@ def choose(known: Sequence[Claim], ids: Sequence[str] | None) -> tuple[Claim, ..
     return tuple(by[c] for c in dict.fromkeys(ids))
 
 
-def _plan_tables(
+def plan_tables(
     context: EvaluationContext,
     chosen: Sequence[Claim],
     readings: Mapping[str, Sequence[AnyReading]],
@@ -334,7 +335,7 @@ def _fingerprints(tables: Mapping[str, Table | Exception]) -> dict[str, str]:
     return {k: table.fingerprint() for k, table in tables.items() if isinstance(table, RiskTable)}
 
 
-def _fingerprint(audit: Audit, of_tables: Mapping[str, str]) -> str:
+def _counted(audit: Audit, of_tables: Mapping[str, str]) -> str:
     digest = sha256(repr(audit.counts()).encode())
     for key in sorted(of_tables):
         digest.update(of_tables[key].encode())

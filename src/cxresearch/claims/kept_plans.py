@@ -21,6 +21,7 @@ class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
         truth: the number that was planned for.
         days: length of the log.
         wanted: the probability that was wanted.
+        claims: how many claims the verdict allows for.
     """
 
     customers: int
@@ -28,13 +29,16 @@ class KeptPlan(msgspec.Struct, frozen=True, kw_only=True):
     truth: float
     days: int
     wanted: float
+    claims: int
 
     def phrase(self, unit: Unit) -> str:
         """The end of a reason."""
         amount = f"more than {self.most:,}" if self.customers < 0 else f"about {self.customers:,}"
+        family = f" and {self.claims:,} claims allowed for" if self.claims > 1 else ""
         return (
             f"; by simulation, {amount} customers over {round(self.days / 30.44)} months would decide it with a "
             f"probability of {self.wanted:.0%} if the truth were {unit.text(self.truth)}, all required rivals included"
+            f"{family}"
         )
 
 

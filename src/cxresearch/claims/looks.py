@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import msgspec
@@ -98,6 +98,9 @@ class Look:
     ) -> tuple[Estimate, str]:
         """An estimate with limits that hold at every look.
 
+        Of a hazard ratio they rest on the larger of its robust and its model's own error: where few are at risk
+        together, robust errors are too small (decision 40).
+
         Args:
             key: of the number, see `key_of`.
             estimate: as it would be at one look.
@@ -110,6 +113,8 @@ class Look:
         """
         if not (math.isfinite(estimate.se) and estimate.se > 0):
             return estimate, "its error cannot be given, so that no interval holds at every look"
+        if estimate.scale == "log" and estimate.se_model > estimate.se:
+            estimate = replace(estimate, se=estimate.se_model)
         known = self.state.r.get(key)
         r = tune(estimate.se, self.alpha) if known is None else known / times**2
         wide = at_every_look(estimate, r, 1 - self.alpha)

@@ -295,7 +295,9 @@ class Docket(Result, Mapping[str, Trial]):
     Attributes:
         study: its name.
         version: of the package.
-        fingerprint: digest of the risk tables and the audit's counts; equal data give equal ones on every engine.
+        fingerprint: of the data, whichever claims were tried: that of the audit.
+        counted: digest of the audit's counts and of the risk tables of these claims; equal data give equal ones on
+            every engine.
         data_from: first day of the log.
         data_until: last day of the log.
         level: confidence level.
@@ -319,6 +321,7 @@ class Docket(Result, Mapping[str, Trial]):
     study: str
     version: str
     fingerprint: str
+    counted: str
     data_from: str
     data_until: str
     level: float
@@ -349,6 +352,7 @@ class Docket(Result, Mapping[str, Trial]):
         return {
             "study": self.study,
             "fingerprint": self.fingerprint,
+            "counted": self.counted,
             "version": self.version,
             "family": {
                 "claims": list(self.family.claims),

@@ -237,7 +237,7 @@ def specification_curve(
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 2000, seed=1).study()
         >>> curve = cx.specification_curve(study, "bad-moments-drive-away", one_at_a_time=True, window_days=[])
         >>> print(curve.sentences[0])
-        With the study's own definitions it is supported: 1.62 (1.41 to 1.86).
+        With the study's own definitions it is supported by itself: 1.62 (1.41 to 1.86).
     """
     text("claim", claim)
     flag("one_at_a_time", one_at_a_time)

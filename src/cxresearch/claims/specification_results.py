@@ -34,7 +34,8 @@ class Specification(Result):
         adjustment: what is held equal.
         changes: the definitions that differ from the study's own, such as ``bad = 'stars <= 3'``; empty for that.
         estimate: the number and its interval; None if not testable.
-        verdict: of the interval by itself or, with rivals, by the whole rule.
+        verdict: of the interval by itself or, with rivals, by the whole rule; in both cases of the claim alone, at a
+            single look.
         unit: what the number is measured in.
         customers: in the table behind the number.
         events: that count.
@@ -127,7 +128,7 @@ class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
 
     @property
     def verdict(self) -> Verdict:
-        """With the study's own definitions."""
+        """With the study's own definitions, of the claim alone at a single look."""
         return self.own.verdict
 
     @property
@@ -160,7 +161,7 @@ class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
         own = self.own
         if own.estimate is None:
             return (f"With the study's own definitions it is not testable: it lacks {own.lacks}.",)
-        result = [f"With the study's own definitions it is {own.verdict}: {own.text}."]
+        result = [f"With the study's own definitions it is {own.verdict} by itself: {own.text}."]
         lost = len(self) - self.computed
         left_out = f"; {lost} have no number" if lost else ""
         result.append(
@@ -183,10 +184,13 @@ class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
     def note(self) -> str:
         """What verdicts rest on here."""
         if self.with_rivals:
-            return "Verdicts are those of the whole rule, rival explanations included."
+            return (
+                "Verdicts are those of the whole rule, rival explanations included, of this claim alone at a single "
+                "look: the number of claims and earlier looks are not allowed for."
+            )
         return (
-            "Verdicts are of the interval by itself: "
-            "rival explanations and the number of claims are not allowed for."
+            "Verdicts are of the interval alone at a single look: rival explanations, the number of claims and "
+            "earlier looks are not allowed for."
         )
 
     def to_polars(self) -> pl.DataFrame:
@@ -267,8 +271,8 @@ class SpecificationCurve(Result, Drawable, Mapping[str, Specification]):
 
     def __repr__(self) -> str:
         return (
-            f"SpecificationCurve({self.claim!r}: {self.verdict} under {self.held} of {self.computed} "
-            f"combinations of definitions)"
+            f"SpecificationCurve({self.claim!r}: {self.verdict} by itself, at a single look, under {self.held} of "
+            f"{self.computed} combinations of definitions)"
         )
 
 

@@ -19,6 +19,7 @@ from cxresearch.estimators.results import CoxFit, Vector
 from cxresearch.risk.table import RiskTable
 from cxresearch.utils.checks import arguments, instance, names
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.names_in_words import term_in_words
 from cxresearch.utils.result import Result
 
 
@@ -82,10 +83,15 @@ class AcceleratedFit(Result):
             f"{self.level:.0%} from",
             "to",
         )
-        rows = ((t, *(f"{v:.2f}" for v in values)) for t, *values in self.to_polars().iter_rows())
+        rows = (
+            (term_in_words(t), *(f"{v:.2f}" for v in values))
+            for t, *values in self.to_polars().iter_rows()
+        )
         notes = (
             "A time ratio of 0.8 means: time to leaving is a fifth shorter.",
-            f"Against {', '.join(self.cox.references)}." if self.cox.references else "",
+            f"Against {', '.join(map(term_in_words, self.cox.references))}."
+            if self.cox.references
+            else "",
             f"Shape of Weibull's distribution: {self.shape:.2f}.",
         )
         return html_table(f"Time to {self.cox.cause}, stretched or shortened", heads, rows, notes)

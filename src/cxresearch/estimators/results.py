@@ -16,6 +16,7 @@ from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.intervals import SCALES, quantile
 from cxresearch.risk.table import RiskTable
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.names_in_words import name_in_words, term_in_words
 from cxresearch.utils.result import DISPLAY_ONLY, Drawable, cell, plain, value_fields
 from cxresearch.utils.result import Result as Result  # noqa: PLC0414  # estimators take it from here
 
@@ -303,12 +304,16 @@ class CoxFit(Result, Drawable):
     def _repr_html_(self) -> str:
         table = self.to_polars().select("term", "hazard_ratio", "low", "high", "se").iter_rows()
         rows = (
-            (t, *(f"{v:.2f}" for v in ratio), "–" if np.isnan(e) else f"{e:.3f}")
+            (term_in_words(t), *(f"{v:.2f}" for v in ratio), "–" if np.isnan(e) else f"{e:.3f}")
             for t, *ratio, e in table
         )
         heads = ("term", "hazard ratio", f"{self.level:.0%} from", "to", "error of its logarithm")
-        against = f"Against {', '.join(self.references)}." if self.references else ""
-        within = f"Compared within {', '.join(self.strata)}." if self.strata else ""
+        against = (
+            f"Against {', '.join(map(term_in_words, self.references))}." if self.references else ""
+        )
+        within = (
+            f"Compared within {', '.join(map(name_in_words, self.strata))}." if self.strata else ""
+        )
         method = f"Errors: {basis_text(self.clusters.by if self.clusters else 'model', self.df)}."
         firth = "The likelihood has no maximum: Firth's penalty was used." if self.penalised else ""
         events = about(self.events, self.min_cell)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxresearch.claims.context import EvaluationContext
-from cxresearch.claims.evaluate import deciding_readings
+from cxresearch.claims.evaluate import deciding_readings, plan_tables
 from cxresearch.claims.results import ReadingResult
 from cxresearch.claims.rivals.apply import TriedRival, readings_with_rivals, try_rivals
 from cxresearch.claims.rivals.explanations import Case
@@ -78,7 +78,11 @@ class PilotNumbers:
 def try_pilot(study: Study, claim: Claim) -> Pilot:
     """A study tried on a claim, with the numbers of all rivals, whatever the verdict."""
     context = EvaluationContext(TableStore(study, keep=False))
-    _, rows = compute_readings(context, claim, deciding_readings(claim))
+    deciding = deciding_readings(claim)
+    specs = plan_tables(context, [claim], {claim.id: deciding})[claim.id]
+    context.store.prepare(specs)  # one walk along the customers for all of them
+    context.store.forget()
+    _, rows = compute_readings(context, claim, deciding)
     rivals = {
         name: try_rivals(context, claim, context.adapt(claim, reading), rows[name])
         for name, reading in readings_with_rivals(claim).items()

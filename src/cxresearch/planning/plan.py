@@ -13,6 +13,7 @@ from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.context import EvaluationContext
 from cxresearch.claims.decide import Region
 from cxresearch.claims.evaluate import Progress, choose
+from cxresearch.claims.family import count_family
 from cxresearch.claims.kept_plans import KeptPlan, KeptPlans
 from cxresearch.claims.requirements import missing_requirements, required_columns
 from cxresearch.claims.rivals.explanations import Outcome
@@ -23,8 +24,8 @@ from cxresearch.claims.trial import compute_readings
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, NotTestable
 from cxresearch.estimators.intervals import SCALES
-from cxresearch.planning.effects import effect_of
-from cxresearch.planning.pilots import Floats, Key, PilotNumbers, run_pilots, take
+from cxresearch.planning.effects import effect_of, moments_of
+from cxresearch.planning.pilots import Floats, Key, PilotNumbers, run_pilots, simulated_study, take
 from cxresearch.planning.rates import calibrated, rates_of
 from cxresearch.planning.results import Plan, PowerPoint
 from cxresearch.planning.rule import correlations, draw_verdicts, interval_verdicts
@@ -76,9 +77,10 @@ def power(
 
     Companies are simulated by the study's own rates of contacts, bad moments, segments, departures and length of
     follow-up, with an effect planted in them, and the claim is tried on each. From their numbers, errors and how these
-    go together
-    follows how probable each verdict is in a company of any size: numbers are drawn and go through the same
-    rule.
+    go together follows how probable each verdict is in a company of any size: numbers are drawn and go through the same
+    rule. Where the study's verdicts allow for the number of claims, so does the probability: the verdict must hold at
+    the error of the study divided by the size of the family, as with `alone`. That is the most that Holm's method can
+    ask for.
 
     Args:
         study: a study with contracts, or its records.
@@ -119,12 +121,8 @@ def power(
             list_of_numbers(name, given)
     say = progress or (lambda _: None)
     (chosen,) = choose(claims_of(study_of(study).claims), [claim])
-    effect = effect_of(chosen.id)
-    records = (
-        study
-        if isinstance(study, Records)
-        else read_records(study, engine, required_columns=required_columns([chosen]))
-    )
+    effect = effect_of(chosen)
+    records, claims = _read(study, chosen, engine)
     settings = records.study
     rates = rates_of(records)
     lacks = missing_requirements(chosen, settings, records.available)
@@ -145,7 +143,9 @@ def power(
         for truth in wanted_truths:
             right = "supported" if _is_inside(truth, region) else "contradicted"
             way = _Way(truth, right, length)
-            world = effect.planted(rates.world(length), truth)
+            without = rates.world(length)
+            moments = moments_of(simulated_study(settings, without, size, seed + 20_000), chosen)
+            world = effect.planted(without, truth ** (1 / moments))
             world = calibrated(world, rates.defection, seed + 10_000)
             say(f"{claim}, truth {chosen.primary.unit.text(truth)}, {length} days")
             numbers = run_pilots(
@@ -163,7 +163,7 @@ def power(
                 )
             at = numbers.keys.index((chosen.primary.id,))
             target = SCALES[numbers.scales[at]][0](truth) if effect.is_exact else None
-            curve = _Curve(chosen, numbers, way, target, seed)
+            curve = _Curve(chosen, numbers, way, target, seed, claims)
             enough = curve.needed(wanted, rates.customers)
             needed.append(enough)
             parts = PARTS if enough > 0 else FACTORS
@@ -182,6 +182,7 @@ def power(
         days=rates.days,
         wanted=wanted,
         companies=companies,
+        claims=claims,
         seed=seed,
         lacks="; ".join(lacks.values()),
         needed=tuple(needed),
@@ -198,25 +199,40 @@ class _Curve:
     """The probability of the right verdict by the number of customers, each with its limits."""
 
     def __init__(
-        self, claim: Claim, numbers: PilotNumbers, way: _Way, target: float | None, seed: int
+        self,
+        claim: Claim,
+        numbers: PilotNumbers,
+        way: _Way,
+        target: float | None,
+        seed: int,
+        claims: int,
     ) -> None:
         rng = np.random.default_rng([seed, 1])
         self._claim, self._numbers, self._way, self._target = claim, numbers, way, target
+        self._claims = claims
         self._normal = rng.standard_normal((DRAWS, len(numbers.keys)))
         again = [rng.integers(0, len(numbers.values), len(numbers.values)) for _ in range(AGAIN)]
         self._resampled = [take(numbers, chosen) for chosen in again]
         self._centre = centre_of(numbers, claim, target)
 
-    def probability(self, customers: int) -> float:
-        """Of the right verdict, by the whole rule."""
-        return self._share(self._numbers, customers, self._normal, self._centre)
+    def probability(self, customers: int, claims: int | None = None) -> float:
+        """Of the right verdict, by the whole rule; of the headline, when no other number of claims is given."""
+        return self._share(
+            self._numbers, customers, self._normal, self._centre, claims or self._claims
+        )
 
     def point(self, customers: int) -> PowerPoint:
         """The probability with its limits."""
         probability = self.probability(customers)
         normal = self._normal[:DRAWS_AGAIN]
         others = [
-            self._share(other, customers, normal, centre_of(other, self._claim, self._target))
+            self._share(
+                other,
+                customers,
+                normal,
+                centre_of(other, self._claim, self._target),
+                self._claims,
+            )
             for other in self._resampled
         ]
         # what resampled companies add to the error of so many draws
@@ -241,6 +257,7 @@ class _Curve:
             probability=probability,
             low=max(0.0, probability - 1.96 * error),
             high=min(1.0, probability + 1.96 * error),
+            probability_alone=self.probability(customers, 1),
             by_interval=alone.get(self._way.right, 0.0),
         )
 
@@ -267,9 +284,14 @@ class _Curve:
         return round(exact, -max(len(str(exact)) - 2, 0))
 
     def _share(
-        self, numbers: PilotNumbers, customers: int, normal: Floats, centre: Floats
+        self,
+        numbers: PilotNumbers,
+        customers: int,
+        normal: Floats,
+        centre: Floats,
+        claims: int,
     ) -> float:
-        shares = draw_verdicts(self._claim, numbers, customers, normal, centre)
+        shares = draw_verdicts(self._claim, numbers, customers, normal, centre, claims=claims)
         return next((p for verdict, p in shares.items() if verdict == self._way.right), 0.0)
 
 
@@ -323,6 +345,17 @@ def controls_of(numbers: PilotNumbers, claim: Claim) -> tuple[NDArray[np.bool_],
     return np.array(is_control), np.array(nulls)
 
 
+def _read(study: Study | Records, claim: Claim, engine: Engine | str) -> tuple[Records, int]:
+    """The records, and how many claims the verdict on one of them allows for."""
+    known, settings = claims_of(study_of(study).claims), study_of(study)
+    allows = settings.decision.multiplicity != "none"
+    if not isinstance(study, Records):
+        columns = required_columns(known if allows else [claim])
+        study = read_records(study, engine, required_columns=columns)
+    # at worst the methods of Holm, and of Benjamini and Hochberg, ask for the error divided by their number
+    return study, count_family(known, settings, study.available).size if allows else 1
+
+
 def _own_number(records: Records, claim: Claim) -> tuple[float, float]:
     """The study's own number and its standard error; NaN where there is none."""
     context = EvaluationContext(TableStore(records, keep=False))
@@ -366,5 +399,6 @@ def _keep(records: Records, claim: Claim, plan: Plan) -> None:
         truth=first.truth,
         days=first.days,
         wanted=plan.wanted,
+        claims=plan.claims,
     )
     KeptPlans(cache, records.study).keep(claim, kept)

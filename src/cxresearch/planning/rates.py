@@ -17,7 +17,7 @@ from cxresearch.worlds import World, simulate
 
 _MOST_VARIANCE = 4.0  # of intensities and pronenesses between customers
 _SEGMENTS = 3  # that a synthetic company has
-_TRIAL = 3_000  # customers of a company that is let run to see how many leave
+_TRIAL = 10_000  # customers of a company that is let run to see how many leave
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

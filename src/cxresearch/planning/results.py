@@ -23,9 +23,10 @@ class PowerPoint(Result):
         days: length of the log.
         customers: who start within it.
         events: departures to be expected behind the number.
-        probability: of the right verdict, by the whole rule.
+        probability: of the right headline verdict, by the whole rule: with the number of claims allowed for.
         low: lower limit, at 95%, of what the simulated companies leave uncertain.
         high: upper limit.
+        probability_alone: that the claim by itself, at the level of the study, is decided rightly by the whole rule.
         by_interval: probability that the interval of the number alone would say so.
     """
 
@@ -37,6 +38,7 @@ class PowerPoint(Result):
     probability: float
     low: float
     high: float
+    probability_alone: float
     by_interval: float
 
 
@@ -53,6 +55,7 @@ class Plan(Result, Drawable):
         days: length of its log.
         wanted: the probability that is wanted, such as 0.8.
         companies: how many were simulated for each truth and length.
+        claims: how many claims the verdict allows for; 1 where the study asks for no allowance.
         seed: of the first of them.
         lacks: columns that the study lacks for the claim; empty if none.
         needed: shape (T,): for each truth and length, in the order of `points`, how many customers give the wanted
@@ -77,6 +80,7 @@ class Plan(Result, Drawable):
     days: int
     wanted: float
     companies: int
+    claims: int
     seed: int
     lacks: str
     needed: tuple[int, ...]
@@ -109,7 +113,12 @@ class Plan(Result, Drawable):
                 have = f"; the study has {self.customers:,}: {own.probability:.0%}"
             result.append(
                 f"If the truth is {truth}, {amount} who start within {months} months of log give "
-                f"{first.right!r} with a probability of {self.wanted:.0%}, all required rivals included{have}."
+                f"{first.right!r} with a probability of {self.wanted:.0%}, {included(self.claims)}{have}."
+            )
+        if self._is_unlike:
+            result.append(
+                f"The standard error of the number is {self.se_study:.3f} in the study and {self.se_simulated:.3f} in "
+                "simulated companies of its size: they are not alike, and more or fewer customers may be needed."
             )
         if self.lacks:
             result.append(f"The study lacks {self.lacks}.")
@@ -118,9 +127,24 @@ class Plan(Result, Drawable):
     @property
     def note(self) -> str:
         """What the numbers rest on."""
+        family = (
+            f"Verdicts allow for {self.claims:,} claims: each must hold at the error of the study divided by their "
+            "number, which is the most that they can be asked for"
+            if self.claims > 1
+            else "The number of claims is not allowed for"
+        )
         return (
             f"By {self.companies} companies simulated by the study's own rates for each truth and length; limits are "
-            "those of what so few leave uncertain. The number of claims is not allowed for."
+            f"those of what so few leave uncertain. {family}. One look at the data is planned for."
+        )
+
+    @property
+    def _is_unlike(self) -> bool:
+        """Whether simulated companies tell more or less of the number than the study does; not if it has none."""
+        return (
+            not 1 / _UNLIKE <= self.se_simulated / self.se_study <= _UNLIKE
+            if self.se_study > 0
+            else False
         )
 
     def to_polars(self) -> pl.DataFrame:
@@ -149,6 +173,7 @@ class Plan(Result, Drawable):
             "days": self.days,
             "wanted": self.wanted,
             "companies": self.companies,
+            "claims": self.claims,
             "seed": self.seed,
             "lacks": self.lacks or None,
             "needed": needed,
@@ -180,6 +205,7 @@ class Plan(Result, Drawable):
                 f"{p.customers:,}",
                 f"{p.events:,}",
                 f"{p.probability:.0%} ({p.low:.0%} to {p.high:.0%})",
+                f"{p.probability_alone:.0%}",
                 f"{p.by_interval:.0%}",
             )
             for p in self.points
@@ -194,7 +220,22 @@ class Plan(Result, Drawable):
         return f"Plan({self.claim!r}: {needed} customers for {self.wanted:.0%})"
 
 
-_HEADS = ("truth", "months", "customers", "events", "decided rightly", "by its interval alone")
+_HEADS = (
+    "truth",
+    "months",
+    "customers",
+    "events",
+    "decided rightly",
+    "as the only claim",
+    "by its interval alone",
+)
+_UNLIKE = 1.25  # times the standard error of the study, from which on companies are not like it
+
+
+def included(claims: int) -> str:
+    """What a probability allows for, as a phrase."""
+    family = f" and {claims:,} claims allowed for" if claims > 1 else ""
+    return f"all required rivals included{family}"
 
 
 def months_of(days: int) -> int:

@@ -18,7 +18,7 @@ from cxresearch.claims.rivals.apply import (
     joint_readings,
     open_rivals,
 )
-from cxresearch.claims.rivals.explanations import Case, Outcome
+from cxresearch.claims.rivals.explanations import MIN_OTHER_EXITS, Case, Outcome
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.verdict_corrections import apply_requirements
 from cxresearch.estimators.intervals import SCALES, quantile
@@ -32,6 +32,8 @@ def draw_verdicts(
     customers: int,
     normal: Floats,
     centre: Floats | None = None,
+    *,
+    claims: int = 1,
 ) -> dict[Verdict, float]:
     """How often the rule comes to each verdict in companies of some size.
 
@@ -44,6 +46,7 @@ def draw_verdicts(
         customers: of a company.
         normal: shape (draws, J): standard normal numbers; the same ones for several sizes make a smooth curve.
         centre: shape (J,): the means; those of the pilots when not given.
+        claims: as of `decide_drawn`.
 
     Returns:
         The share of the draws with each verdict.
@@ -55,7 +58,8 @@ def draw_verdicts(
     counts: Counter[Verdict] = Counter()
     for row in drawn:
         estimates = dict(zip(numbers.keys, zip(row, errors * factor, strict=True), strict=True))
-        verdict = decide_drawn(claim, numbers.model, estimates, customers / numbers.customers)
+        times = customers / numbers.customers
+        verdict = decide_drawn(claim, numbers.model, estimates, times, claims=claims)
         counts[verdict] += 1
     return {verdict: n / len(drawn) for verdict, n in counts.items()}
 
@@ -82,7 +86,12 @@ def root(matrix: Floats) -> Floats:
 
 
 def decide_drawn(
-    claim: Claim, model: Pilot, drawn: Mapping[Key, tuple[float, float]], times: float
+    claim: Claim,
+    model: Pilot,
+    drawn: Mapping[Key, tuple[float, float]],
+    times: float,
+    *,
+    claims: int = 1,
 ) -> Verdict:
     """The verdict of the rule on numbers that are drawn.
 
@@ -91,18 +100,36 @@ def decide_drawn(
         model: a company that was tried, which tells which analyses there are.
         drawn: each number on its scale, with its error; a number that is not there stays as it is in the model.
         times: how many times as many customers as the model has.
+        claims: how many claims are judged together. A verdict must then hold at the error of the study divided by their
+            number as well, as with `alone`.
     """
+    own = _decided(claim, model, drawn, times, 1)
+    if claims == 1 or own not in ("supported", "contradicted"):
+        return own
+    # p is at most so small where intervals of that level say the same
+    return own if _decided(claim, model, drawn, times, claims) == own else "undecided"
+
+
+def _decided(
+    claim: Claim,
+    model: Pilot,
+    drawn: Mapping[Key, tuple[float, float]],
+    times: float,
+    claims: int,
+) -> Verdict:
+    """As `decide_drawn`, all intervals at the error divided by a number of claims."""
     rows = {
-        name: _row(claim.reading(name), row, drawn.get((name,)), times)
+        name: _row(claim.reading(name), row, drawn.get((name,)), times, claims)
         for name, row in model.rows.items()
     }
-    joint = joint_readings(claim)
+    # that several readings must all hold asks for more than p, which is that of one of them
+    joint = joint_readings(claim) if claims == 1 else ()
     for name in joint:
         if name in rows and name not in model.rivals:
             rows[name] = apply_joint_level(rows[name], claim.reading(name), len(joint))
     for name, (case, tried) in model.rivals.items():
-        redrawn = tuple(_rival(case, name, rival, drawn, times) for rival in tried)
-        if open_rivals(case, redrawn, rows[name], joint=len(joint)):
+        redrawn = tuple(_rival(case, name, rival, drawn, times, claims) for rival in tried)
+        if open_rivals(case, redrawn, rows[name], joint=max(len(joint), 1)):
             rows[name] = replace(rows[name], verdict="undecided")
         else:
             rows[name] = apply_joint_level(rows[name], case.reading, len(joint))
@@ -110,11 +137,15 @@ def decide_drawn(
 
 
 def _row(
-    reading: AnyReading, row: ReadingResult, drawn: tuple[float, float] | None, times: float
+    reading: AnyReading,
+    row: ReadingResult,
+    drawn: tuple[float, float] | None,
+    times: float,
+    claims: int,
 ) -> ReadingResult:
     if row.estimate is None or drawn is None or reading.region is None:
         return row
-    number = _estimate(row.estimate, drawn, times)
+    number = _estimate(row.estimate, drawn, times, claims)
     verdict = interval_verdict(number, reading.claimed_region)
     if verdict == "contradicted" and reading.why_not_contradicted:
         verdict = "undecided"
@@ -127,23 +158,29 @@ def _rival(
     rival: TriedRival,
     drawn: Mapping[Key, tuple[float, float]],
     times: float,
+    claims: int,
 ) -> TriedRival:
     outcomes = tuple(
-        _outcome(case, outcome, drawn.get((name, rival.explanation.id, str(i))), times)
+        _outcome(case, outcome, drawn.get((name, rival.explanation.id, str(i))), times, claims)
         for i, outcome in enumerate(rival.outcomes)
     )
+    exits = case.facts.other_exits * times
+    if exits < MIN_OTHER_EXITS and any(o.analysis.is_control for o in outcomes):
+        # too few exits for a control in a company that is smaller than the model
+        result = replace(rival.result, status="cannot be tested")
+        return replace(rival, outcomes=outcomes, result=result)
     return replace(rival, outcomes=outcomes)
 
 
 def _outcome(
-    case: Case, outcome: Outcome, drawn: tuple[float, float] | None, times: float
+    case: Case, outcome: Outcome, drawn: tuple[float, float] | None, times: float, claims: int
 ) -> Outcome:
     e, unit = outcome.row.estimate, outcome.row.unit
     if e is None or unit is None or drawn is None:
         return outcome
     reading = outcome.analysis.reading
     region = (reading if reading.region else case.reading).claimed_region
-    number = _estimate(e, drawn, times)
+    number = _estimate(e, drawn, times, claims)
     # of few analyses the error probability decides, and it takes long
     decision = decide(number, region) if outcome.analysis.variant.recent else outcome.decision
     verdict = interval_verdict(number, region)
@@ -156,15 +193,19 @@ def _outcome(
 _quantile = lru_cache(quantile)  # one after the other for thousands of draws
 
 
-def _estimate(model: Estimate, drawn: tuple[float, float], times: float) -> Estimate:
-    """The number that was drawn, with an interval like that of the model."""
+def _estimate(
+    model: Estimate, drawn: tuple[float, float], times: float, claims: int = 1
+) -> Estimate:
+    """The number that was drawn, with an interval like that of the model at its error divided by a number of claims."""
     scale = scale_of(model)
     back = SCALES[scale][1]
     middle, se = drawn
     df = max(1, round(model.df * times)) if model.df else 0
-    half = _quantile(model.level, df) * se
+    level = 1 - (1 - model.level) / claims
+    half = _quantile(level, df) * se
     return replace(
         model,
+        level=level,
         value=back(middle),
         low=back(middle - half),
         high=back(middle + half),

@@ -100,6 +100,7 @@ class Audit(Result):
         facts: further numbers, in reading order.
         warnings: what makes numbers doubtful.
         graded_by: how contacts are graded, in words: what speaks first decides.
+        fingerprint: what tells these data from others; the same on every engine, and wherever it is shown.
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
             has one of these names is called ``reason in the source``, and a date or time that no calendar has is
             written as ``later than any calendar``, or earlier.
@@ -126,6 +127,7 @@ class Audit(Result):
     facts: tuple[Fact, ...]
     warnings: tuple[DataWarning, ...] = ()
     graded_by: str = ""
+    fingerprint: str = ""
     quarantine: tuple[tuple[str, pl.DataFrame], ...] = field(repr=False, default=())
 
     def __repr__(self) -> str:
@@ -146,6 +148,7 @@ class Audit(Result):
             "facts": plain(self.facts),
             "warnings": [w.to_dict() for w in self.warnings],
             "graded_by": self.graded_by,
+            "fingerprint": self.fingerprint,
         }
 
     def counts(self) -> tuple[tuple[str, str, int], ...]:
@@ -208,6 +211,8 @@ class Audit(Result):
             yield fact.entry()
         if self.graded_by:
             yield "", "graded by", None, self.graded_by
+        if self.fingerprint:
+            yield "", "fingerprint of the data", None, self.fingerprint
         for warning in self.warnings:
             yield "", f"warning: {warning.code}", None, warning.sentence
 
@@ -326,8 +331,10 @@ def window_facts(study: Study, window: Window, days: SeenWindow, dated: bool) ->
     for name, day, given, which, seen in bounds:
         is_stray = given is None and seen != day
         rule = f"the {which} dense day" if is_stray else f"the {which} contact"
-        hint = f"; the {which} contact is dated {Day(seen, dated)}" if is_stray else ""
-        note = "" if given is not None else f"{rule}, as log_{name} is not given"
+        # the key stands in the command's audit, which is for whoever has the study file, and on no page
+        key = "" if given is not None else f", as log_{name} is not given"
+        stray = f"; the {which} contact is dated {Day(seen, dated)}" if is_stray else ""
+        note, hint = "" if given is not None else rule, f"{key}{stray}"
         facts.append(Fact(f"log {name}", Day(day, dated), note, hint))
     return tuple(facts)
 
@@ -420,6 +427,9 @@ def cause_facts(study: Study, engine: Engine, rows: Frame) -> tuple[Fact, ...]:
     )
 
 
+LAPSE = "days of silence that count as a lapse"
+
+
 def lapse_facts(lapse: Lapse) -> tuple[Fact, ...]:
     """Which silence counts as a lapse, and how many of the silent come back."""
     longer = f", longer than the {lapse.declared:,} declared" if lapse.days > lapse.declared else ""
@@ -428,7 +438,7 @@ def lapse_facts(lapse: Lapse) -> tuple[Fact, ...]:
         if lapse.is_certain
         else "as declared; of none that was tried is it known that so few come back, so contrasts cannot be supported"
     )
-    facts = [Fact("days of silence that count as a lapse", Count(lapse.days), note)]
+    facts = [Fact(LAPSE, Count(lapse.days), note)]
     for tried in lapse.tried:
         name = f"silent for {tried.days:,} days who come back within as long again"
         known = tried.returned is not None

@@ -49,6 +49,7 @@ from cxresearch.records.find_warnings import (
     rejection_warnings,
     table_warnings,
 )
+from cxresearch.records.fingerprint import with_fingerprint
 from cxresearch.records.follow_up import (
     Window,
     coded,
@@ -364,7 +365,7 @@ def _read(
         levels=levels,
         names=raw.names,
         available=raw.available,
-        audit=audit,
+        audit=with_fingerprint(audit, engine, contacts, customers),
         spells=spells,
         keeps_clusters=few_clusters(engine, customers),
     )
@@ -513,7 +514,7 @@ def _activity(
         levels=levels,
         names=raw.names,
         available=raw.available,
-        audit=audit,
+        audit=with_fingerprint(audit, engine, contacts, customers),
         spells=again,
         lapse=lapse,
         keeps_clusters=few_clusters(engine, customers),

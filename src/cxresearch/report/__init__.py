@@ -5,7 +5,7 @@
     pages/show, publishable          what a notebook calls, and what of a docket a page may show
     pages/text                       numbers, dates and verdicts in words
     pages/cards, overview, interval_bar  the first screen
-    pages/claim_page                 the readings behind a verdict
+    pages/claim_page, segments_page  the readings behind a verdict; verdicts in each segment
     pages/provenance                 the audit, and what made the page
     pages/html, content_security         an executed notebook to one offline file
     pages/site, changes, verdict_history  the index, what has changed, each claim over the runs

@@ -41,7 +41,7 @@ KEPT = 8  # states of the inputs that are kept, the last ones used
 # stored class is added, renamed or changes its meaning, and when equal inputs give other records, histories or tables,
 # as after a correction of how something is counted. Files of another number are not read. A test in
 # `tests/risk/test_cache.py` fails if what is stored of a small company changes and this number does not.
-FORMAT = 7
+FORMAT = 8
 _LIBRARIES = ("polars", "narwhals")
 _SIGNED = ".signature"
 _INPUTS = "inputs.json"
@@ -77,6 +77,7 @@ class _Plain(msgspec.Struct, frozen=True):
     facts: tuple[Fact, ...]
     warnings: tuple[DataWarning, ...]
     graded_by: str
+    fingerprint: str
     quarantine: tuple[str, ...]
     first: int
     last: int
@@ -113,6 +114,7 @@ class Cache:
                 facts=plain.facts,
                 warnings=plain.warnings,
                 graded_by=plain.graded_by,
+                fingerprint=plain.fingerprint,
                 quarantine=held,
             )
             return RecordsSummary(
@@ -136,6 +138,7 @@ class Cache:
             facts=audit.facts,
             warnings=audit.warnings,
             graded_by=audit.graded_by,
+            fingerprint=audit.fingerprint,
             quarantine=names,
             first=window.first,
             last=window.last,

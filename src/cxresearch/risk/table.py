@@ -26,6 +26,7 @@ from cxresearch.errors import EstimationError, UnknownInTableError
 from cxresearch.risk.episodes import COHORT, Episodes
 from cxresearch.risk.exclusions import Exclusion, summed
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.names_in_words import name_in_words
 from cxresearch.utils.result import DISPLAY_ONLY, Result
 
 _STAYED = "still there when last seen"  # of the cause that statisticians call censored
@@ -251,7 +252,10 @@ class RiskTable(Result):
         """
         counts = self._shown(min_cell)
         rows = [
-            *((f"levels of {f.name}", self._named_levels(f, min_cell)) for f in self.features),
+            *(
+                (f"levels of {name_in_words(f.name)}", self._named_levels(f, min_cell))
+                for f in self.features
+            ),
             *(
                 (_STAYED if i == 0 else c, count_text(n, min_cell))
                 for i, (c, n) in enumerate(zip(self.causes, counts, strict=True))

@@ -3,7 +3,7 @@
 ::
 
     result, html_tables              what all results have in common, and how they look in JupyterLab
-    checks                           of arguments
+    checks, names_in_words           of arguments; names of programs in the words of readers
     atomic, outputs, spreadsheets    files written completely or not at all; CSV and workbooks
     redaction, trust, limits         secrets hidden; what a study folder may do; limits of time and memory
     threads, engine_names, bundled   thread pools; names of engines; files that ship with the package

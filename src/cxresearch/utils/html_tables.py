@@ -23,6 +23,7 @@ _FIRST_STRONG, _POP = "\u2068", "\u2069"
 _NUMBER = re.compile(
     r"(?:about |fewer than |[<≥≤] ?)?[+\-−]?\d[\d,.]*(?: ?[%×]| points| days?)?(?: \([^()]*\d[^()]*\))?"
 )
+_MINUS = re.compile(r"(?<![\w.\-/])-(?=\d)")  # before a number, and not between two
 _NO_NUMBER = {"", "–", "none", "not shown", "too few"}
 
 # Colours are those of the theme of JupyterLab or VS Code; elsewhere those of whatever the output stands in. Classes are
@@ -157,6 +158,7 @@ def _place(right: bool) -> str:
 
 
 def _row(cells: Sequence[str], right: Collection[int]) -> str:
-    first, *others = (escape(c) for c in cells)
+    numbers = [_MINUS.sub("−", c) if i in right else c for i, c in enumerate(cells)]
+    first, *others = (escape(c) for c in numbers)
     result = "".join(f"<td{_place(i in right)}>{c}</td>" for i, c in enumerate(others, 1))
     return f"<tr><th scope='row'{_LEFT}>{first}</th>{result}</tr>"

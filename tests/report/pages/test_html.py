@@ -18,7 +18,14 @@ from cxresearch.report.pages.html import page, summary
 from cxresearch.report.pages.provenance import audit
 from cxresearch.report.pages.site import Entry, index
 from cxresearch.risk.exclusions import Exclusion
-from tests.report.dockets import HOSTILE, docket, hostile_docket, share_trial, untestable_trial
+from tests.report.dockets import (
+    HOSTILE,
+    docket,
+    hostile_docket,
+    ratio_trial,
+    share_trial,
+    untestable_trial,
+)
 from tests.report.histories import many, without_charts
 from tests.report.page_parser import Seen, digest, notebook_of, page_of, page_with, policy
 
@@ -131,8 +138,17 @@ def test_many_claims_have_a_list_above_their_cards():
     assert groups == [("contradicted", "3"), ("undecided", "3"), ("not-testable", "3")]
     assert listed.count("<li ") == 9
     assert {f"#card-claim-{i}" for i in range(9)} == set(re.findall(r'href="([^"]*)"', listed))
-    assert listed.count("23% to 27%") == 3
+    assert listed.count("<strong>25%</strong>") == 3
+    assert " to " not in listed  # intervals stand on the cards
+    assert "<details" not in listed
     assert "†" not in listed
+
+
+def test_many_open_claims_are_folded_away_in_the_list():
+    listed = first_screen(many(12, *[ratio_trial()] * 10)).partition('<div class="cx-cards">')[0]
+    groups = dict(re.findall(r'<h3 id="verdict-group-([a-z-]+)">.*?</h3>(<\w+)', listed))
+    assert groups["undecided"] == "<details"
+    assert listed.count("<li ") == 12
 
 
 def test_list_marks_verdicts_that_several_claims_leave_open():
@@ -158,7 +174,7 @@ def test_there_is_one_headline_verdict_and_the_other_is_said_smaller():
     assert f"{said} {lead}. Data" in first_screen(docket)
     result = first_screen(replace(docket, trials=(held, *docket.trials[1:])))
     assert f"{said} 2 contradicted, 4 undecided, 3 not testable. Data" in result
-    assert result.count("alone: contradicted") == 1
+    assert result.count("by itself: contradicted") == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from cxresearch.claims.units import Unit
 from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts, times
+from cxresearch.records.audit import LAPSE, Fact
+from cxresearch.records.audit_values import Count
 from cxresearch.report.pages import changes, show
 from cxresearch.report.pages.findings import importance, ordered, so_what, theme, together
 from cxresearch.report.pages.interval_bar import interval_bar
@@ -18,7 +20,14 @@ from cxresearch.report.pages.publishable import publishable_trial
 from cxresearch.report.pages.site import Entry, index, linked, relinked, summary_of
 from cxresearch.report.pages.summary_page import WORDS, summary_section
 from cxresearch.report.pages.text import per_hundred, text
-from tests.report.dockets import HOSTILE, docket, hostile_docket, ratio_trial, share_trial
+from tests.report.dockets import (
+    HOSTILE,
+    docket,
+    hostile_docket,
+    ratio_trial,
+    share_trial,
+    untestable_trial,
+)
 from tests.report.histories import history_of, look, many
 from tests.report.page_parser import Seen
 
@@ -112,6 +121,15 @@ def test_what_rests_on_few_is_absent():
     assert "svg" not in Seen(page.partition('class="cx-below"')[0]).tags
 
 
+def test_a_shop_says_what_leaving_is_and_what_cannot_be_tested():
+    made = many(6, share_trial(), ratio_trial(), *[untestable_trial()] * 4)
+    audit = replace(made.audit, facts=(*made.audit.facts, Fact(LAPSE, Count(180), "as declared")))
+    page = index([entry_of(replace(made, audit=audit))])
+    assert "Here leaving means 180 days of silence." in page
+    assert "<h2>1 of 6 is open, 4 cannot be tested; among them</h2>" in page
+    assert "of silence" not in index([entry_of(made)])
+
+
 @pytest.mark.parametrize("runs", [1, 14])
 def test_it_has_few_words_however_much_there_is_to_say(entry, runs):
     history = history_of(many(20), runs)
@@ -170,6 +188,7 @@ def test_every_claim_of_the_catalogue_has_a_line_for_both_verdicts():
     for claim in catalogue():
         for result in ("supported", "contradicted"):
             assert 4 <= len(_lines()[claim][result].split()) <= 16, (claim, result)
+        assert 8 <= len(_lines()[claim]["number"].split()) <= 24, claim
         assert theme(claim) != "own"
     assert set(_lines()) == set(catalogue())
     assert theme("of-the-study") == "own"
@@ -182,6 +201,18 @@ def test_so_what_and_the_two_parts_of_a_badge():
         == "Moment and leaving go together · may be explained by: already leaving"
     )
     assert together(share_trial()) == ""
+    held = [replace(r, status="survived") for r in ratio_trial().rivals]
+    clear = replace(ratio_trial(), rivals=tuple(held))
+    first = "Moment and leaving go together"
+    assert together(clear) == f"{first} · no other explanation tried accounts for it"
+    less = replace(clear.primary, verdict="contradicted")
+    less_than_claimed = replace(clear, readings=(less, *clear.readings[1:]))
+    assert together(less_than_claimed) == f"{first}, but not as much as claimed"
+    assert together(replace(clear, association="contradicted")) == (
+        "Moment and leaving do not go together as claimed"
+    )
+    unclear = replace(ratio_trial(), association="undecided")
+    assert together(unclear) == "May be explained by: already leaving"
     hint = share_trial()
     weak = replace(hint.primary, verdict="undecided")
     assert so_what(replace(hint, readings=(weak, *hint.readings[1:]))).startswith("A hint")
@@ -202,9 +233,13 @@ def test_a_strip_shows_scale_edge_effect_and_needs_no_style_sheet():
     )
     value = float(re.search(r'<circle [^>]*cx="([\d.]+)"', bar)[1])
     assert edge < effect < value
+    assert bar.count("cx-strip-open") == 2  # undecided: a hollow dot on a dashed line
+    assert "stroke-dasharray" in bar.partition("cx-strip-interval")[2].partition("/>")[0]
     share = interval_bar(share_trial())
     assert "claim: 92.5% or more" in share
     assert "matters from" not in share
+    assert "cx-strip-open" not in share
+    assert ' r="3.5"' in share  # a short interval is not hidden by its dot
 
 
 def test_a_mail_has_inline_styles_the_picture_and_no_script(entry):

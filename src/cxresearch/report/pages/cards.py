@@ -11,6 +11,7 @@ from cxresearch.report.pages.claim_page import ruling, two_parts
 from cxresearch.report.pages.findings import (
     THEMES,
     by_verdict,
+    number_words,
     pair_of,
     so_what,
     theme,
@@ -21,6 +22,7 @@ from cxresearch.report.pages.overview import MANY, overview
 from cxresearch.report.pages.text import (
     VERDICTS,
     anchor,
+    choices,
     headline,
     period,
     placeholder,
@@ -30,6 +32,11 @@ from cxresearch.report.pages.text import (
     verdict,
 )
 
+# how to read the scales of the cards, once
+_KEY = (
+    '<p class="cx-key">On each scale, the dot is the number, and the line is where it likely lies (95%): hollow and dashed '
+    "while undecided; shaded is what the claim says, darker where it matters.</p>"
+)
 QUESTION = "Which sayings about customer experience hold in our own data?"
 
 
@@ -54,7 +61,7 @@ def first_screen(docket: Docket, title: str = "") -> str:
         f"<h1>{text(title or QUESTION)}</h1>"
         f'<p class="cx-lead">{text(_tally(docket))} '
         f"Data from {text(period(docket.data_from, docket.data_until))}.</p>{placeholder('SINCE')}</header>"
-        f"{warnings(docket.audit, docket.min_cell)}{above}"
+        f"{warnings(docket.audit, docket.min_cell)}{above}{_KEY}"
         f'<div class="cx-cards">{cards}</div>'
     )
 
@@ -138,26 +145,16 @@ def _filter(docket: Docket) -> str:
     shown = [(v.replace(" ", "-"), v.capitalize()) for v in VERDICTS if v in verdicts]
     return (
         '<div class="cx-filter">'
-        f"{_choices('verdict', 'Verdict', shown)}{_choices('theme', 'Theme', themes)}</div>"
+        f"{choices('verdict', 'Verdict', shown)}{choices('theme', 'Theme', themes)}"
+        f"{placeholder('SEGMENTS')}</div>"
     )
-
-
-def _choices(name: str, title: str, values: list[tuple[str, str]]) -> str:
-    if len(values) < 2:
-        return ""
-    items = "".join(
-        f'<label><input type="radio" name="{name}" id="{name}-{key}"{" checked" if key == "all" else ""}>'
-        f"<span>{text(said)}</span></label>"
-        for key, said in (("all", "All"), *values)
-    )
-    return f"<fieldset><legend>{title}</legend>{items}</fieldset>"
 
 
 def _card(trial: Trial, min_cell: int) -> str:
     e = trial.primary
     alone = ""
     if e.verdict_alone != e.verdict:
-        alone = f' <span class="cx-family">alone: {text(e.verdict_alone)}</span>'
+        alone = f' <span class="cx-family">by itself: {text(e.verdict_alone)}</span>'
     result = e.verdict
     kind, claim = result.replace(" ", "-"), trial.claim.id
     more = "Why not" if result == "not testable" else "Evidence"
@@ -179,11 +176,10 @@ def _number(trial: Trial, min_cell: int) -> str:
     e = trial.primary
     if e.estimate is None:
         return f'<p class="cx-sentence">{text(str(trial.sentence))}</p>'
-    measured = f"{e.label[:1].upper()}{e.label[1:]}"
     return (
         f'<p class="cx-number"><span class="cx-value">{text(headline(e.estimate.value, e.unit))}</span> '
-        f'<span class="cx-interval">{text(spread(trial))}</span></p>'
-        f'<p class="cx-measured">{text(measured)}</p>{interval_bar(trial)}{_pair(trial, min_cell)}'
+        f'<span class="cx-interval">likely {text(spread(trial))}</span></p>'
+        f'<p class="cx-measured">{text(number_words(trial))}</p>{interval_bar(trial)}{_pair(trial, min_cell)}'
     )
 
 

@@ -75,19 +75,29 @@ def together(trial: Trial) -> str:
         return ""
     first = {
         "supported": "Moment and leaving go together",
-        "contradicted": "Moment and leaving do not go together",
-        "undecided": "Not clear whether moment and leaving go together",
+        "contradicted": "Moment and leaving do not go together as claimed",
+        "undecided": "",
         "not testable": "Cannot be computed",
     }[trial.association]
     still = [r.title for r in trial.rivals_with("keeps it open")]
     if still:
         how = "may be hidden by" if trial.association == "contradicted" else "may be explained by"
-        return f"{first} · {how}: {', '.join(still)}"
-    if trial.association == "undecided":
-        return ""
+        said = f"{how}: {', '.join(still)}"
+        return f"{first} · {said}" if first else f"{said[0].upper()}{said[1:]}"
+    if trial.association == "supported" and trial.primary.verdict == "contradicted":
+        return f"{first}, but not as much as claimed"
     if trial.association == "supported" and trial.rivals_with("survived"):
-        return f"{first} · not explained away"
+        return f"{first} · no other explanation tried accounts for it"
     return first
+
+
+def number_words(trial: Trial) -> str:
+    """What the number on a card is, in plain words that go on where the number stops.
+
+    That of the catalogue's claims stands with what follows from them; others have the name of their number.
+    """
+    label = trial.primary.label
+    return _lines().get(trial.claim.id, {}).get("number", "") or f"{label[:1].upper()}{label[1:]}"
 
 
 def importance(trial: Trial) -> float:
@@ -154,9 +164,9 @@ def _why_open(trial: Trial) -> str:
     if e.estimate is None:
         return "Too few customers to show a number; act on neither answer."
     if e.verdict_alone != "undecided":
-        return "A hint, too weak to stand among all the claims tried; watch it."
+        return "A hint only: among so many claims tried, chance alone can bring one such number; watch it."
     if e.reason.startswith(_STRADDLES):
-        return "Too few departures to tell."
+        return "Too few have left so far to tell; wait for more data."
     return f"Do not act on it yet: {why(e)}."
 
 

@@ -32,7 +32,15 @@ from cxresearch.disclosure.counts import MIN_CELL
 from cxresearch.report.pages import changes, content_security, show
 from cxresearch.report.pages import text as texts
 from cxresearch.report.pages.content_security import style
-from cxresearch.report.pages.site import Entry, back, deeper, depth_of, elsewhere, linked
+from cxresearch.report.pages.site import (
+    Entry,
+    back,
+    by_segment,
+    deeper,
+    depth_of,
+    elsewhere,
+    linked,
+)
 from cxresearch.report.runs.ledger import RunRecord
 from cxresearch.utils.html_tables import unstyled
 
@@ -136,7 +144,7 @@ def page(
         "cx_title": f"{title} · {result['docket']['study']}" if result else title,
         "cx_style": style(),
         "cx_script": script,
-        "cx_stills": {_key(spec): _stills(spec) for spec in charts},
+        "cx_stills": {_key(spec): _stills(spec, len(charts) > MANY) for spec in charts},
         "cx_key": _key,
         "cx_json": _embedded,
         "cx_mime": renderer.MIME,
@@ -180,6 +188,7 @@ def _filler(
             compared, statements, min_cell=(result or {}).get("min_cell", MIN_CELL)
         ),
         "BACK": lambda claim: linked("BACK", claim, back(entries, claim)),
+        "SEGMENTS": lambda _: linked("SEGMENTS", "", by_segment(entries)),
     }
     return lambda block: texts.filled(_BY_THE_SHEET.sub("", unstyled(block)), by)
 
@@ -210,14 +219,18 @@ def _key(spec: Any) -> str:
 
 def _embedded(spec: Any) -> str:
     """A chart as JSON that no parser of HTML takes for markup, whatever its data hold."""
-    return json.dumps(spec).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    plain = json.dumps(spec, separators=(",", ":"))
+    return plain.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _stills(spec: Any) -> tuple[str, str]:
-    """A chart's still pictures as addresses of data, for a phone and for wider screens and paper."""
+MANY = 12  # on a page with more charts, still pictures are drawn once, as on a phone: half a megabyte less
+
+
+def _stills(spec: Any, is_one_of_many: bool) -> tuple[str, str]:
+    """A chart's still pictures as addresses of data: for a phone, and for wider screens if it has its own."""
     plain = json.loads(json.dumps(spec))
-    small, wide = (renderer.still(plain, w) for w in (renderer.NARROW, renderer.WIDE))
-    return _address(small), _address(wide)
+    small = _address(renderer.still(plain, renderer.NARROW))
+    return small, "" if is_one_of_many else _address(renderer.still(plain, renderer.WIDE))
 
 
 def _address(svg: str) -> str:

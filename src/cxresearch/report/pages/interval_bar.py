@@ -26,6 +26,8 @@ _EDGE = f'stroke="{BLUE}" stroke-width="2"'
 _EFFECT = f'stroke="{BLUE}" stroke-width="1.5" stroke-dasharray="3 2"'
 _INTERVAL = f'stroke="{_INK}" stroke-width="3" stroke-linecap="round"'
 _VALUE = f'fill="{_INK}" stroke="{_PAPER}" stroke-width="1.5"'
+_OPEN_INTERVAL = f'{_INTERVAL} stroke-dasharray="4 6"'
+_OPEN_VALUE = f'fill="{_PAPER}" stroke="{_INK}" stroke-width="2"'
 _WITHOUT = f'stroke="{_INK}" stroke-width="2" stroke-linecap="round" opacity="0.45"'
 _DOT_WITHOUT = f'fill="{_INK}" opacity="0.6"'
 _TEXT = f'fill="{_INK}" font-size="12" font-family="system-ui, sans-serif"'
@@ -36,6 +38,7 @@ def interval_bar(trial: Trial) -> str:
 
     The region is shaded from its edge on, and darker from where an effect begins to matter: a number supports the claim
     if its whole interval is shaded, and contradicts it if the interval is wholly unshaded or wholly in the light part.
+    Where the verdict is open all the same, the number is hollow and its interval dashed.
 
     Args:
         trial: the claim, tried.
@@ -64,6 +67,10 @@ def interval_bar(trial: Trial) -> str:
         words.append(_words(x, 25, f"matters from {headline(effect, e.unit)}", where))
         lines.append(_line(x, _EFFECT, "cx-strip-effect"))
     middle, bottom = _TOP + _BAR / 2, _TOP + _BAR
+    is_open = e.verdict == "undecided"
+    hollow = " cx-strip-open" if is_open else ""
+    interval, dot = (_OPEN_INTERVAL, _OPEN_VALUE) if is_open else (_INTERVAL, _VALUE)
+    radius = 5.5 if right - left > 16 else 3.5  # a short interval shows on both sides of it
     ticks = "".join(
         f'<line class="cx-strip-axis" x1="{at(t)}" y1="{bottom}" x2="{at(t)}" y2="{bottom + 4}" {_AXIS}/>'
         f'<text x="{at(t)}" y="{bottom + 17}" text-anchor="{_anchor(at(t))}" {_TEXT}>{_tick(t, e.unit)}</text>'
@@ -73,14 +80,15 @@ def interval_bar(trial: Trial) -> str:
     if not math.isnan(effect):
         said += f", and an effect matters from {headline(effect, e.unit)}"
     limits = e.unit.interval_text(e.estimate.low, e.estimate.high)
-    said += f"; in these data {headline(e.estimate.value, e.unit)}, {limits}"
+    said += f"; in these data {headline(e.estimate.value, e.unit)}, {limits}{', undecided' if is_open else ''}"
     return (
         f'<svg class="cx-strip" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" overflow="visible" '
         f'role="img" aria-label="{escape(said)}">{"".join(shades)}'
         f'<line class="cx-strip-axis" x1="{_LEFT}" y1="{bottom}" x2="{_RIGHT}" y2="{bottom}" {_AXIS}/>'
         f"{''.join(lines)}{ticks}"
-        f'<line class="cx-strip-interval" x1="{left}" y1="{middle}" x2="{max(right, left + 0.5)}" y2="{middle}" '
-        f'{_INTERVAL}/><circle class="cx-strip-value" cx="{value}" cy="{middle}" r="5.5" {_VALUE}/>'
+        f'<line class="cx-strip-interval{hollow}" x1="{left}" y1="{middle}" x2="{max(right, left + 0.5)}" '
+        f'y2="{middle}" {interval}/>'
+        f'<circle class="cx-strip-value{hollow}" cx="{value}" cy="{middle}" r="{radius}" {dot}/>'
         f"{''.join(words)}</svg>"
     )
 

@@ -151,7 +151,7 @@ def method(docket: Docket, *, notebook: str, parameters: Mapping[str, Any]) -> s
         ("Study", docket.study),
         ("Data", period(docket.data_from, docket.data_until)),
         ("Program", f"cxresearch {docket.version}"),
-        ("Fingerprint of what these claims count", docket.fingerprint),
+        ("Fingerprint of the data", docket.fingerprint),
         ("Confidence level", f"{100 * docket.level:.4g}%"),
         ("Several claims at once", docket.note),
         ("Smallest count shown", str(docket.min_cell)),
@@ -183,6 +183,7 @@ def origin(records: Records, *, notebook: str, parameters: Mapping[str, Any]) ->
         ("Study", records.study.name),
         ("Data", period(first, last)),
         ("Program", f"cxresearch {version('cxresearch')}"),
+        ("Fingerprint of the data", records.audit.fingerprint),
         ("Smallest count shown", str(records.study.info.min_cell)),
         *_run(notebook, parameters),
     )

@@ -192,6 +192,25 @@ def opening(records: Records, title: str) -> None:
     _html(block(records, title))
 
 
+def by_segment(records: Records, by: str = "segment") -> None:
+    """Try all claims in each segment and show the verdicts, with a choice of the segment.
+
+    Args:
+        records: of the study.
+        by: the covariate whose levels are the segments; where the study has none of that name, the page says so.
+    """
+    from cxresearch.claims.evaluate_by import evaluate_by
+    from cxresearch.report.pages.segments_page import segments_section
+    from cxresearch.report.pages.text import text
+
+    if by not in records.levels:
+        _html(f'<p class="cx-note">This study does not say of customers: {text(by)}.</p>')
+        return
+    with if_testable():
+        result = evaluate_by(records, by, verdicts_only=True, progress=progress)
+        _html(segments_section(result))
+
+
 def trial(docket: Docket, result: Trial, *, has_card: bool = False) -> None:
     """The evidence of a claim, folded: rival explanations, readings, charts, the naive answer, what stays open.
 

@@ -31,7 +31,7 @@ from cxresearch.report.pages.text import (
 )
 from cxresearch.report.runs.ledger import RunRecord
 
-INDEX = "index.html"
+INDEX, SEGMENTS = "index.html", "segments.html"
 _HEADS = ("Claim", "Verdict", "In these data", "Over the runs")
 
 
@@ -95,7 +95,7 @@ def back(entries: Sequence[Entry], claim: str) -> str:
     return f'<p class="cx-back">{" · ".join(links)}</p>'
 
 
-_LINKS = re.compile(r"<!--(PAGES|DEPTH|BACK) ?(.*?)-->(.*?)<!--/\1-->", re.DOTALL)
+_LINKS = re.compile(r"<!--(PAGES|DEPTH|BACK|SEGMENTS) ?(.*?)-->(.*?)<!--/\1-->", re.DOTALL)
 
 
 def linked(kind: str, argument: str, links: str) -> str:
@@ -119,6 +119,7 @@ def relinked(page: str, entries: Sequence[Entry], here: str) -> str:
             "PAGES": lambda: elsewhere(entries, here),
             "DEPTH": lambda: deeper(argument, depth),
             "BACK": lambda: back(entries, argument),
+            "SEGMENTS": lambda: by_segment(entries),
         }[kind]()
         return linked(kind, argument, links)
 
@@ -131,6 +132,13 @@ def deeper(claim: str, depth: Mapping[str, str]) -> str:
         return ""
     hidden = f'<span class="cx-hidden"> on: {text(claim)}</span>'
     return f'<p class="cx-more"><a href="{text(depth[claim])}">In depth{hidden}</a></p>'
+
+
+def by_segment(entries: Sequence[Entry]) -> str:
+    """The link to the page that shows each segment by itself; nothing if there is none."""
+    if all(e.file != SEGMENTS for e in entries):
+        return ""
+    return f'<p class="cx-by"><a href="{SEGMENTS}">By segment</a></p>'
 
 
 def index(entries: Sequence[Entry], history: Sequence[RunRecord] = ()) -> str:

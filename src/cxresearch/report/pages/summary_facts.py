@@ -16,7 +16,7 @@ from cxresearch.disclosure.counts import (
 from cxresearch.estimators.days_lost import DaysLost
 from cxresearch.estimators.results import Estimate
 from cxresearch.journey.moment_costs import MomentCost, MomentCosts
-from cxresearch.records.audit import Audit
+from cxresearch.records.audit import LAPSE, Audit
 from cxresearch.records.audit_values import Count, Share
 from cxresearch.report.pages.findings import claimed_words, ordered, so_what, what_would_settle
 from cxresearch.report.pages.text import headline, per_hundred, spread
@@ -35,7 +35,8 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
 
     Returns:
         Texts and rounded numbers: ``pair`` (of a hundred customers, how many left), ``curves``, ``cost``, ``worst``
-        touchpoint, ``findings``, ``open`` claims, ``so_what``, and rows and customers kept.
+        touchpoint, ``findings``, ``open`` claims, ``so_what``, rows and customers kept, and ``silence_days``, the
+        silence that counts as leaving, where it is one.
     """
     trials = ordered(docket.values())
     decided = [t for t in trials if t.primary.verdict in ("supported", "contradicted")]
@@ -44,9 +45,11 @@ def summary_facts(docket: Docket, costs: MomentCosts | None) -> dict[str, Any]:
     held = next((t for t in decided if t.primary.verdict == "supported"), None)
     first = held or next(iter(decided), None)
     kept = dict(docket.audit.kept)
+    silence = docket.audit.fact(LAPSE)
     return {
         "rows_kept": int(kept.get("interactions", 0)),
         "customers_kept": customers_of(docket.audit),
+        "silence_days": silence.count if isinstance(silence, Count) else None,
         "findings": [_finding(t) for t in decided[:FINDINGS] if t.primary.estimate is not None],
         "open": [
             {"claim": t.claim.id, "statement": t.claim.statement, "settle": what_would_settle(t)}

@@ -68,8 +68,11 @@ def asked(summary: Summary) -> str:
     )
     tried = f"{len(summary.verdicts)} sayings"
     verdicts = f": {tally(summary.verdicts)}" if summary.facts.get("pair") else ""
+    silence = summary.facts.get("silence_days")
+    leaving = f" Here leaving means {silence:,} days of silence." if silence else ""
     return (
         f"{tried} tried on {customers}, {period(summary.data_from, summary.data_until)}{verdicts}."
+        f"{leaving}"
     )
 
 
@@ -110,9 +113,14 @@ def next_lines(summary: Summary) -> tuple[str, ...]:
 
 
 def open_lead(summary: Summary) -> str:
-    """How many claims are open."""
-    still = sum(v in ("undecided", "not testable") for v in summary.verdicts)
-    return f"{still} of {len(summary.verdicts)} are open, among them" if still else ""
+    """How many claims are open, and of how many the data cannot tell."""
+    still, untested = (summary.verdicts.count(v) for v in ("undecided", "not testable"))
+    parts = [f"{still} of {len(summary.verdicts)} {'is' if still == 1 else 'are'} open"] * bool(
+        still
+    )
+    parts += [f"{untested} cannot be tested"] * bool(untested)
+    mark = ";" if len(parts) > 1 else ","
+    return f"{', '.join(parts)}{mark} among them" if parts else ""
 
 
 def summary_section(summary: Summary) -> str:

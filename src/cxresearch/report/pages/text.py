@@ -156,6 +156,24 @@ def table(
     )
 
 
+def choices(name: str, title: str, values: list[tuple[str, str]]) -> str:
+    """Buttons of which one is pressed, for the style sheet to go by, so that they work without a script.
+
+    Args:
+        name: of the group.
+        title: what stands before them.
+        values: key and text of each; one for all of them is added.
+    """
+    if len(values) < 2:
+        return ""
+    items = "".join(
+        f'<label><input type="radio" name="{name}" id="{name}-{key}"{" checked" if key == "all" else ""}>'
+        f"<span>{text(said)}</span></label>"
+        for key, said in (("all", "All"), *values)
+    )
+    return f"<fieldset><legend>{title}</legend>{items}</fieldset>"
+
+
 def fold(title: str, kind: str, *, above: str = "") -> str:
     """The beginning of what is folded away, up to `UNFOLD`, over any number of outputs of a notebook.
 
@@ -179,7 +197,7 @@ def joined_folds(body: str) -> str:
     return re.sub(rf"{block}{UNFOLD}\s*</div>", "</details>", begun)
 
 
-_MARK = re.compile(r"<!--(DEPTH|SINCE|BACK) ?(.*?)-->", re.DOTALL)
+_MARK = re.compile(r"<!--(DEPTH|SINCE|BACK|SEGMENTS) ?(.*?)-->", re.DOTALL)
 
 
 def placeholder(kind: str, argument: str = "") -> str:
@@ -187,7 +205,7 @@ def placeholder(kind: str, argument: str = "") -> str:
 
     Args:
         kind: ``DEPTH``, the link to a claim's own page; ``SINCE``, what has changed since the last run; ``BACK``, the
-            way from a claim's own page to the others.
+            way from a claim's own page to the others; ``SEGMENTS``, the link to the page by segment.
         argument: the id of the claim, if the place is about one.
     """
     return f"<!--{kind} {escape(argument)}-->"

@@ -41,7 +41,7 @@ class RunRecord:
         run: id of the run; ids sort in the order of the runs, whatever the clock said.
         at: when, UTC, ISO 8601 to the second.
         study: id of the study.
-        fingerprint: of the data: equal means equal risk tables and audit counts.
+        fingerprint: of the data, as in the audit, the JSON and on pages.
         version: of the package.
         data_from: first day of the log, ISO.
         data_until: last day of the log, ISO.

@@ -37,6 +37,7 @@ PARAMETERS = (
     Parameter("study", "text", "the study file"),
     Parameter("claims", "texts", "ids of claims; none for all"),
     Parameter("claim", "text", "the id of one claim"),
+    Parameter("by", "text", "the covariate whose levels are the segments"),
     Parameter("engine", "text", "where tables are read", ENGINES),
     Parameter("companies", "number", "how many companies planning simulates for each truth"),
     Parameter("folder", "text", "where the files of a public data set lie"),
