@@ -1,18 +1,25 @@
 """What a data scientist sees of every public object: a table that is accessible, and one line of text."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
 
+import numpy as np
+import polars as pl
 import pytest
 
 import cxresearch as cx
 from cxresearch.claims.catalogue_loader import claims_of
+from cxresearch.disclosure.counts import round_count
 from cxresearch.estimators.excess import excess
 from cxresearch.estimators.incidence import incidence_at
-from cxresearch.risk.agents import agent_table
-from cxresearch.risk.matched import matched_table
+from cxresearch.estimators.own_gaps import own_gaps
+from cxresearch.risk.agents import AgentTable, agent_table
+from cxresearch.risk.gaps import GapTable, gap_table
+from cxresearch.risk.matched import MatchedTable, matched_table
+from cxresearch.risk.table import RiskTable
 from cxresearch.utils.html_tables import html_table, styled, unstyled
+from cxresearch.utils.result import Result
 from cxresearch.worlds import World, simulate
 
 HOSTILE = "<script>alert('x')</script>&\""
@@ -163,6 +170,107 @@ def test_few_customers_are_not_counted_out(objects):
     assert not any(
         f">{n:,}</td>" in table.html(10**6) for n in (table.events(c) for c in table.causes) if n
     )
+
+
+MIN_CELL = 70
+# what counts customers, moments or events of the data
+COUNTS = frozenset(
+    [
+        *("customers", "events", "dropped", "count", "total", "moments", "bad", "agents", "ranked"),
+        *("gaps", "ended", "with_bad", "left", "leavers", "alone", "answered", "first_moments"),
+        *("defections", "counts", "customers_by_bad", "grades", "levels", "left_out", "observed"),
+        *("recent", "older", "employees", "employee_days", "by_employee", "exposure"),
+    ]
+)
+EXACT = {"study", "records", "audit"}  # every row is accounted for
+
+
+def parts(value):
+    """A result and all results within it."""
+    if isinstance(value, Result):
+        yield value
+    if is_dataclass(value) and not isinstance(value, type):
+        for f in fields(value):
+            yield from parts(getattr(value, f.name))
+    elif isinstance(value, tuple | list):
+        for v in value:
+            yield from parts(v)
+
+
+def counted(value):
+    """The exact counts of a result, as they would be written."""
+    found = []
+    for f in fields(value):
+        if f.name in COUNTS:
+            held = getattr(value, f.name)
+            if isinstance(held, pl.DataFrame):
+                continue
+            found += np.ravel(np.array(held, dtype=object)).tolist()
+    if isinstance(value, RiskTable):
+        found += [value.customers, *(value.events(c) for c in value.causes)]
+    if isinstance(value, MatchedTable):
+        found.append(int(value.exposed["customers"].sum()))
+    if isinstance(value, AgentTable):
+        found += [value.counts["agent"].n_unique(), int(value.counts["moments"].sum())]
+    if isinstance(value, GapTable):
+        found += [value.gaps.height, value.gaps["customer"].n_unique()]
+    return {f"{int(n):,}" for n in found if isinstance(n, int | np.integer) and n % MIN_CELL}
+
+
+def written(text):
+    """Whole numbers in a text."""
+    plain = re.sub(r"<style>.*?</style>|<[^>]*>", " ", text, flags=re.DOTALL)
+    return set(re.findall(r"(?<![\d.,+-])\d[\d,]*(?![\d.,]*[\d%])", plain))
+
+
+def test_no_bare_object_shows_a_count_that_its_study_hides(records):
+    study = records.study.replace(min_cell=MIN_CELL)
+    hidden = made(replace(records, study=study)) | others(study)
+    seen = 0
+    for name in set(hidden) - EXACT:
+        for result in parts(hidden[name]):
+            exact = {n for n in counted(result) if len(n) > 2}
+            seen += len(exact)
+            shown = written(repr(result)) | written(result._repr_html_())
+            assert not exact & shown, (name, type(result).__name__)
+    assert seen > 40
+
+
+def others(study):
+    """Results that do not come of `made`."""
+    shop = simulate(World(hr_bad=(1.0, 1.5, 2.0, 2.5)), 900, seed=3).interactions
+    settings = {
+        "study": {"min_cell": MIN_CELL},
+        "interactions": {"score": "stars", "scale": [1, 5]},
+        "retention": {"kind": "activity", "gap_days": 60},
+    }
+    gaps = gap_table(
+        cx.read_records(cx.study_from(settings, interactions=shop)), {"bad": {"grade": 0}}
+    )
+    table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
+    return {
+        "gaps": gaps,
+        "own gaps": own_gaps(gaps, {"bad": 1}, {"bad": 1}),
+        "rates": cx.estimators.rates(table),
+        "rate fit": cx.estimators.rate_ratios(table, ["bad"]),
+        "costs": cx.journey.moment_costs(study),
+        "specifications": cx.specification_curve(
+            study, "bad-moments-drive-away", bad=[], window_days=[], adjustments=[]
+        ),
+    }
+
+
+def test_counts_of_agents_and_gaps_are_rounded_as_the_study_says(records):
+    study = records.study.replace(min_cell=MIN_CELL)
+    agents = agent_table(replace(records, study=study), "agent", ("touchpoint", "month"))
+    exact = int(agents.counts["moments"].sum())
+    assert f"{exact:,}" not in repr(agents) + agents._repr_html_()
+    assert f"{round_count(exact, MIN_CELL):,}" in repr(agents)
+    assert f"nearest {MIN_CELL}" in agents._repr_html_()
+    worst = cx.estimators.worst_share(agents.counts, draws=100, min_cell=MIN_CELL)
+    assert worst.agents >= MIN_CELL or f"fewer than {MIN_CELL}" in worst._repr_html_().lower()
+    assert f"{round_count(worst.moments, MIN_CELL):,}" in worst._repr_html_()
+    assert worst.to_dict()["moments"] == exact  # plain values are exact
 
 
 def test_numbers_stand_to_the_right_and_text_to_the_left():

@@ -116,7 +116,7 @@ def risk_table(
         >>> log = pl.DataFrame({"customer": ["a", "b"], "at": ["2024-01-05", "2024-02-01"], "grade": ["bad", "good"]})
         >>> starts, ends = ["2024-01-05", "2024-01-07"], ["2024-01-30", None]
         >>> who = pl.DataFrame({"customer": ["a", "b"], "start": starts, "end": ends})
-        >>> study = cx.study_from({}, interactions=log, retention=who)
+        >>> study = cx.study_from({"study": {"min_cell": 1}}, interactions=log, retention=who)
         >>> cx.risk_table(study, bad=cx.bad_count(1))
         RiskTable(2 customers on the tenure clock; bad (3); 1 censored, 1 defection, 0 other exit)
     """
@@ -157,7 +157,7 @@ def fit_hazard_model(
         >>> study = cx.worlds.simulate(cx.worlds.World(hr_bad=(1, 1.5, 2, 2.5)), 1000, seed=1).study()
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> cx.fit_hazard_model(table, ["bad"], strata=["segment"])
-        CoxFit(hazard ratios of defection: bad[1+] 1.86; 576 events)
+        CoxFit(hazard ratios of defection: bad[1+] 1.86; about 580 events)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(terms=terms, strata=strata, cause=cause, level=level)

@@ -30,6 +30,10 @@ PLAIN = (
     "table = cx.risk_table(cx.read_study('data/sample/study.toml'), bad=cx.bad_count(1), observed_from_start=True)",
     "fit = cx.cox(table, ['bad'])\ncharts.hazard_ratios(fit)",
 )
+PANEL = (
+    "import cxresearch as cx\n"
+    "cx.what_if(cx.read_study('data/sample/study.toml'), 'bad-moments-drive-away')"
+)
 FEWEST_CHARTS = {
     **{"plain": 1, "explore": 5, "claim": 3, "journey": 3, "verdicts": 6},
     **{"frames": 2, "recipe": 4, "planning": 1, "segments": 0},
@@ -99,17 +103,17 @@ BLACK = """() => [...document.querySelectorAll(".jp-OutputArea-output svg :is(pa
         return own && fill === "rgb(0, 0, 0)" && fillOpacity > 0 && opacity > 0 && width > 1 && height > 1
             && e.checkVisibility({opacityProperty: true, visibilityProperty: true});
     }).map(e => e.outerHTML.slice(0, 120))"""
-# move the slider of bad, and wait until number and verdict have followed
-MOVE_BAD = """async place => {
-    const root = document.querySelector(".cx-what-if"), slider = root.querySelector('[data-definition="bad"]');
-    const began = performance.now();
-    slider.value = place; slider.dispatchEvent(new Event("input", {bubbles: true}));
-    const bad = () => slider.getAttribute("aria-valuetext");
-    const row = () => root.querySelector("tr[aria-current=true] td")?.textContent;
-    const isThere = () => root.dataset.verdict && row() === root.dataset.number;
-    do await new Promise(r => setTimeout(r, 20)); while (!isThere() && performance.now() - began < 60000);
+# move a slider, and wait until a number of these definitions is shown
+MOVE = """async ([name, place]) => {
+    const root = document.querySelector(".cx-what-if"), slider = root.querySelector(`[data-definition="${name}"]`);
+    const before = root.dataset.number, began = performance.now();
+    slider.value = place;
+    slider.dispatchEvent(new Event(slider.tagName === "SELECT" ? "change" : "input", {bubbles: true}));
+    const isThere = () => root.dataset.verdict && root.dataset.number !== before;
+    while (!isThere() && performance.now() - began < 60000) await new Promise(r => setTimeout(r, 4));
+    const shown = root.querySelector(".cxw-number").textContent, note = root.querySelector(".cxw-note").textContent;
     const {number, verdict} = root.dataset;
-    return {bad: bad(), number, verdict, seconds: (performance.now() - began) / 1000};
+    return {number, verdict, shown, says: note.split(".")[0], seconds: (performance.now() - began) / 1000};
 }"""
 # colours of a picture, as red, green, blue, alpha, and how many pixels have each
 COLOURS = """async source => {
@@ -139,6 +143,8 @@ def folder(tmp_path_factory):
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     plain = new_notebook(cells=[new_code_cell(c) for c in PLAIN], metadata={"kernelspec": kernel})
     nbformat.write(plain, result / "plain.ipynb")
+    panel = new_notebook(cells=[new_code_cell(PANEL)], metadata={"kernelspec": kernel})
+    nbformat.write(panel, result / "panel.ipynb")
     return result
 
 
@@ -337,26 +343,99 @@ def test_nothing_is_drawn_without_a_style(themed):
     assert page.evaluate(BLACK) == [] or is_light
 
 
-def test_definitions_move_the_verdict_within_two_seconds(ran):
-    name, page, elsewhere = ran
-    if name != "claim":
-        assert page.locator(".cx-what-if").count() == 0
-        return
+@pytest.fixture
+def panel(lab, browser):
+    """A notebook that shows the panel and nothing else, and what its page asked for elsewhere; just run."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page, elsewhere = context.new_page(), []
+    page.set_default_timeout(5 * MINUTE)
+
+    def only_here(route):
+        address = route.request.url
+        if address.startswith((lab, "data:", "blob:")):
+            route.continue_()
+        else:
+            elsewhere.append(address)
+            route.abort()
+
+    context.route("**/*", only_here)
+    page.goto(f"{lab}/lab/tree/panel.ipynb?token={TOKEN}&reset", timeout=3 * MINUTE)
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+        timeout=3 * MINUTE,
+    )
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    page.wait_for_selector(".cx-what-if", timeout=3 * MINUTE)
+    yield page, elsewhere
+    context.close()
+
+
+def test_the_first_moves_of_the_panel_take_less_than_two_seconds_each(panel):
+    """On the sample study, without a network, from the moment on at which the panel appears."""
+    page, elsewhere = panel
+    own = page.locator(".cx-what-if .cxw-number").inner_text()
+    assert own.startswith("1.7")
+    wider = page.evaluate(MOVE, ["bad", 2])
+    narrower = page.evaluate(MOVE, ["bad", 0])
+    back = page.evaluate(MOVE, ["bad", 1])
+    assert [m["verdict"] for m in (wider, narrower, back)] == [
+        "undecided",
+        "supported",
+        "supported",
+    ]
+    assert back["number"] == own
+    assert len({m["number"] for m in (wider, narrower, back)}) == 3
+    for move, says in (
+        (wider, "Bad: stars <= 3"),
+        (narrower, "Bad: stars <= 1"),
+        (back, "As the study says"),
+    ):
+        assert move["says"] == says
+        assert move["shown"] == move["number"]
+        assert move["seconds"] < 2
+    print({"milliseconds": [round(m["seconds"] * 1000) for m in (wider, narrower, back)]})
+    assert elsewhere == []
+
+
+def test_all_definitions_of_the_panel_move_the_number(panel):
+    page, elsewhere = panel
+    moves = [page.evaluate(MOVE, m) for m in (["blackout_days", 2], ["segment", "family"])]
+    assert [m["says"] for m in moves] == [
+        "Blackout: 14 days",
+        "Blackout: 14 days; segment: family",
+    ]
+    assert len({m["number"] for m in moves}) == 2
     page.wait_for_selector('.cx-what-if[data-complete="true"]', timeout=3 * MINUTE)
-    own = page.evaluate(MOVE_BAD, 1)
-    assert own["verdict"] == "supported"
-    moved = page.evaluate(MOVE_BAD, 2)
-    assert (moved["bad"], moved["verdict"]) == ("stars <= 3", "undecided")
-    assert moved["number"] != own["number"]
-    assert moved["seconds"] < 2
-    assert page.evaluate(MOVE_BAD, 1) | {"seconds": 0} == own | {"seconds": 0}
     rows = page.locator(".cx-what-if tbody tr").all_inner_texts()
     assert len(rows) == 8  # as the study says, two of bad, two of blackout, three segments
     page.fill('.cx-what-if [data-definition="condition"]', "star <= 1")
     page.keyboard.press("Enter")
+    note = page.locator(".cx-what-if .cxw-note")
+    # the number of the definitions before is not left standing beside those that are asked for now
+    assert page.locator(".cx-what-if .cxw-number").inner_text() in ("…", "no number")
     page.wait_for_function(
         "() => document.querySelector('.cx-what-if .cxw-note').textContent.includes('stars')"
     )
+    assert "no column" in note.inner_text()
+    page.click(".cx-what-if button")
+    page.wait_for_function(
+        "() => document.querySelector('.cx-what-if .cxw-note').textContent.startsWith('As the study says')"
+    )
+    page.wait_for_function(
+        "() => document.querySelector('.cx-what-if .cxw-note').textContent.includes('whole rule')",
+        timeout=3 * MINUTE,
+    )
+    assert elsewhere == []
+
+
+def test_the_claim_notebook_ends_with_a_panel_that_moves(ran):
+    name, page, elsewhere = ran
+    if name != "claim":
+        assert page.locator(".cx-what-if").count() == 0
+        return
+    moved = page.evaluate(MOVE, ["bad", 2])
+    assert (moved["says"], moved["verdict"]) == ("Bad: stars <= 3", "undecided")
+    assert moved["seconds"] < 2
     page.click(".cx-what-if button")
     assert elsewhere == []
 
@@ -396,6 +475,22 @@ def test_strips_and_pills_have_the_colours_of_the_theme(themed):
     for background, radius in [pill.evaluate(looks) for pill in pills.all()[:4]]:
         assert background.startswith("rgb(")
         assert float(radius.removesuffix("px")) > 4
+
+
+def test_words_of_different_parts_do_not_run_together(ran):
+    """A panel of rivals whose style is lost has its name, its words and its outcome in one line."""
+    name, page, _ = ran
+    rivals = page.locator(".jp-Notebook .cx-rivals tbody tr:visible")
+    if name not in ("claim", "frames", "recipe"):
+        return
+    assert rivals.count() > 3
+    for row in rivals.all()[:4]:
+        title, words = row.locator("th > *").all()
+        assert title.bounding_box()["y"] + 5 < words.bounding_box()["y"]
+        assert row.locator("td").last.inner_text().count("\n") >= 1
+    assert page.locator(".jp-Notebook .cx-rivals li").first.evaluate(
+        "e => [e, e.parentElement].some(x => getComputedStyle(x).listStyleType === 'none')"
+    )
 
 
 def test_tables_have_text_to_the_left_and_numbers_to_the_right(ran):

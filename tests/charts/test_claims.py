@@ -74,6 +74,18 @@ def test_nothing_hidden_where_all_is_large():
     assert [(s.with_bad, s.left) for s in charts.shares(rows, 10)] == [(None, 0.5), (0.5, 0.5)]
 
 
+def test_labels_of_two_points_of_one_band_stand_on_different_sides():
+    rows = charts.activity(ratio_trial(), 10).to_dict()["data"]["values"]
+    bands = {band: [r for r in rows if r["contacts"] == band] for band in ("2-4", "5-9")}
+    for pair in bands.values():
+        low, high = sorted(pair, key=lambda r: r["share"])
+        assert (low["place"], high["place"]) == ("below", "above")
+    assert {r["place"] for r in rows if r["contacts"] == "0"} == {"above"}  # alone there
+    layers = charts.activity(ratio_trial(), 10).to_dict()["layer"]
+    texts = [layer["mark"]["dy"] for layer in layers if layer["mark"]["type"] == "text"]
+    assert min(texts) < 0 < max(texts)
+
+
 def test_every_reader_finds_a_form_it_knows():
     forms = renderer.bundle(charts.activity(ratio_trial(), 10).to_dict())
     assert list(forms) == [renderer.MIME, renderer.LAB_MIME, "image/svg+xml", "text/plain"]

@@ -1,6 +1,7 @@
 """The panel without a browser: what can be chosen, what is answered, and what a widget sends."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,31 @@ def test_a_segment_is_counted_by_itself(answers):
     assert all(1 < n < 3 for n in numbers.values())
 
 
+def test_the_next_moves_are_made_ready_in_the_order_of_nearness():
+    places = [
+        replace(OWN, bad="stars <= 1"),
+        replace(OWN, blackout_days=7),
+        replace(OWN, segment="basic"),
+        replace(OWN, segment="plus"),
+    ]
+    assert list(CHOICES.near(OWN)) == places
+    wide = replace(CHOICES, blackout_days=(0, 7, 14))
+    assert wide.near(OWN)[-1] == replace(OWN, blackout_days=14)  # two steps of a slider away
+    written = replace(OWN, bad="wait > 3")
+    assert {c.bad for c in wide.near(written)} == {"wait > 3", "stars <= 1", "stars <= 2"}
+
+
+def test_a_move_of_bad_costs_no_reading(study, monkeypatch):
+    answers = Answers(cx.read_records(study), CLAIM)
+    for name in ("read_records", "read_with_rows"):
+        for module in ("records.records", "claims.specification_curve", "records.regrade"):
+            monkeypatch.setattr(
+                f"cxresearch.{module}.{name}", lambda *_, **__: pytest.fail("read"), raising=False
+            )
+    answer = answers.get(answers.choices.read({"bad": "stars <= 3 AND touchpoint <> 'x'"}))
+    assert answer.value is not None
+
+
 def test_what_cannot_be_computed_is_an_answer(answers):
     wrong = answers.get(answers.choices.read({"bad": "star <= 1"}))
     assert wrong.verdict == "not testable"
@@ -97,24 +123,44 @@ def test_what_cannot_be_computed_is_an_answer(answers):
     assert "star" in wrong.note
 
 
-def test_a_widget_answers_and_fills_its_table(answers):
+def waited(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_a_widget_has_the_moves_of_bad_when_it_appears_and_fills_its_table(answers):
     panel = cx.panel.widget_of(answers)
     try:
-        end = time.monotonic() + 120
-        while not panel.is_complete and time.monotonic() < end:
-            time.sleep(0.05)
-        assert [row["what"] for row in panel.rows[:3]] == [
-            "as the study says",
-            "bad: stars <= 1",
-            "bad: stars <= 3",
-        ]
-        wider = next(row for row in panel.rows if row["what"] == "bad: stars <= 3")
+        assert panel.answer["what"] == "as the study says"
+        first = {row["what"]: row["text"] for row in panel.rows[:3]}
+        assert list(first) == ["as the study says", "bad: stars <= 1", "bad: stars <= 3"]
         began = time.monotonic()
         panel.asked = {**panel.asked, "bad": "stars <= 3"}
-        assert panel.answer["text"] == wider["text"]  # known already
+        assert panel.answer["text"] == first["bad: stars <= 3"]
         assert time.monotonic() - began < 2
         panel.asked = {**panel.asked, "segment": "gold"}
         assert "segment must be one of" in panel.message
+        assert waited(lambda: panel.is_complete)
+        assert len(panel.rows) == 8
+    finally:
+        panel.close()
+
+
+def test_an_answer_is_never_that_of_other_definitions(answers):
+    panel = cx.panel.widget_of(answers)
+    try:
+        for bad in ("stars <= 2 AND stars >= 2", "stars <= 3", "stars <= 2 AND stars >= 1"):
+            panel.asked = {**panel.asked, "bad": bad}
+            assert panel.answer.get("choice", panel.asked) == panel.asked
+        assert waited(lambda: panel.answer)
+        assert panel.answer["choice"] == panel.asked
+        assert waited(lambda: panel.answer["is_whole_rule"])
+        assert panel.answer["choice"] == panel.asked
+        # what a single move leads to from there is made ready
+        near = answers.choices.near(answers.choices.read(panel.asked))
+        assert waited(lambda: all(answers.known(c) for c in near))
     finally:
         panel.close()
 

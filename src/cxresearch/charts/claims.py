@@ -365,9 +365,15 @@ def activity(trial: Trial, min_cell: int) -> Chart:
     bands = [s.contacts for s in shown]
     names = ("had a bad moment", "left")
     rows = [
-        {"contacts": s.contacts, "what": name, "share": round(v, 3), "text": Unit.SHARE.text(v)}
+        {
+            "contacts": s.contacts,
+            "what": name,
+            "share": round(v, 3),
+            "text": Unit.SHARE.text(v),
+            "place": _label_place(v, name, other, names[-1]),
+        }
         for s in shown
-        for name, v in zip(names, (s.with_bad, s.left), strict=True)
+        for name, v, other in zip(names, (s.with_bad, s.left), (s.left, s.with_bad), strict=True)
         if v is not None
     ]
     x = alt.X(
@@ -397,8 +403,11 @@ def activity(trial: Trial, min_cell: int) -> Chart:
     layers = [
         base.mark_line(strokeWidth=2.5, aria=False),
         base.mark_point(filled=True, opacity=1, size=110).encode(shape=shape, tooltip=tooltip),
-        base.mark_text(dy=-14, fontSize=13, fontWeight="bold", aria=False).encode(
-            text="text:N", color=alt.value("currentColor")
+        *(  # of two points near each other, the lower one has its label below
+            base.mark_text(dy=dy, fontSize=13, fontWeight="bold", aria=False)
+            .encode(text="text:N", color=alt.value("currentColor"))
+            .transform_filter(alt.datum.place == place)
+            for place, dy in (("above", -14), ("below", 17))
         ),
     ]
     description = "; ".join(f"{r['contacts']} contacts: {r['text']} {r['what']}" for r in rows)
@@ -414,6 +423,12 @@ def activity(trial: Trial, min_cell: int) -> Chart:
         description=f"Who had a bad moment and who left, by number of contacts. {description}.{few}",
         height=260,
     )
+
+
+def _label_place(share: float, name: str, other: float | None, last: str) -> str:
+    """Below the lower of two points, where there is room above the axis."""
+    is_lower = other is not None and (share, name) < (other, last)
+    return "below" if is_lower and share >= 0.1 else "above"
 
 
 def shares(rows: Sequence[Activity], min_cell: int) -> tuple[Shares, ...]:

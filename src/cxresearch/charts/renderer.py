@@ -143,7 +143,7 @@ def _titled(spec: dict[str, Any]) -> dict[str, Any]:
         **spec,
         "title": {
             "text": usermeta["title"],
-            "subtitle": wrap(usermeta.get("caption", ""), 105),
+            "subtitle": wrap(usermeta.get("caption", ""), 98),
             **ink,
         },
     }

@@ -98,7 +98,9 @@ def compute_concentration(
     table, level = context.store.agents(spec), context.study.decision.level
     result = context.once(
         repr((spec.key, reading.top_fraction)),
-        lambda: worst_share(table.counts, part=reading.top_fraction, level=level),
+        lambda: worst_share(
+            table.counts, part=reading.top_fraction, level=level, min_cell=table.min_cell
+        ),
     )
     number = result.chance if reading.measure == "by_chance" else result.estimate
     return RawEstimate(

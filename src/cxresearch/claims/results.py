@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -93,9 +93,9 @@ class Activity(Result):
     """
 
     contacts: str
-    customers: int
-    with_bad: int
-    left: int
+    customers: int = field(repr=False)
+    with_bad: int = field(repr=False)
+    left: int = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +139,8 @@ class ReadingResult(Result):
     p_family: float | None
     unit: Unit
     region: str
-    customers: int
-    events: int
+    customers: int = field(repr=False)
+    events: int = field(repr=False)
     horizon_days: int | None
     lacks: str
     warnings: tuple[str, ...]

@@ -34,6 +34,7 @@ from cxresearch.errors import ArgumentError, EstimationError, NotTestable
 from cxresearch.estimators.results import Estimate
 from cxresearch.records.records import Records, read_records, study_of
 from cxresearch.records.redefine import redefine_bad
+from cxresearch.records.regrade import GradableRecords, read_gradable
 from cxresearch.risk.cache import Cache
 from cxresearch.study import Study
 from cxresearch.utils.checks import arguments, flag, instance, lookup, names, optional, text
@@ -80,6 +81,7 @@ class DefinitionStore:
         self._columns = required_columns(chosen)
         self._is_part = isinstance(study, Records) and bool(study.restricted_to)
         self._records: dict[str, Records] = {}
+        self._gradable: GradableRecords | None = None
         if isinstance(study, Records):
             self._records[self.own_bad] = study
         self._keep = keep and not self._is_part
@@ -106,6 +108,20 @@ class DefinitionStore:
             )
         return self._own
 
+    def share_contacts(self) -> None:
+        """Read the contacts once for all definitions of bad, where they are few and their rows have numbers.
+
+        A definition is then a matter of milliseconds. Elsewhere contacts are read again for each definition.
+
+        Raises:
+            SourceError, DataError, RuleError: as `read_records`.
+        """
+        if self._gradable is None and not self._is_part:
+            given = self._records.get(self.own_bad)
+            self._gradable = read_gradable(given or self.study, self._engine, self._columns)
+            if self._gradable and self._own is None:
+                self._records.setdefault(self.own_bad, self._gradable.own)
+
     def records(self, bad: str) -> Records:
         """The records under a definition of bad.
 
@@ -122,8 +138,10 @@ class DefinitionStore:
                 )
             else:
                 changed = self.study.replace(**redefine_bad(self.study, bad, self._engine))
-                self._records[bad] = read_records(
-                    changed, self._engine, required_columns=self._columns
+                self._records[bad] = (
+                    self._gradable.under(changed)
+                    if self._gradable
+                    else read_records(changed, self._engine, required_columns=self._columns)
                 )
         return self._records[bad]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -51,8 +51,8 @@ class Specification(Result):
     estimate: Estimate | None
     verdict: Verdict
     unit: Unit
-    customers: int
-    events: int
+    customers: int = field(repr=False)
+    events: int = field(repr=False)
     lacks: str
 
     @property

@@ -292,7 +292,8 @@ class TableStore:
             if result is None:
                 missing.append(spec)
             else:
-                self.tables[spec.key] = result
+                # what may be shown is the study's to say, and not that of the study that kept it
+                self.tables[spec.key] = replace(result, min_cell=self.study.info.min_cell)
         say = None if is_quiet else self._say
         counted = count(self.records, missing, say) if missing else {}
         for key, table in counted.items():

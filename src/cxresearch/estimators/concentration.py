@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -34,12 +34,14 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from cxresearch.disclosure.counts import MIN_CELL, count_text, rounding_note
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.influence import Clusters
 from cxresearch.estimators.results import Estimate, Result, estimate, wilson
 from cxresearch.estimators.risk_sets import Array
 from cxresearch.utils.checks import arguments, instance
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY
 
 MIN_AGENTS = 20  # the worst tenth of fewer is one or two people
 MIN_BAD = 5.0  # expected in each half: of fewer, chance makes a rate half or twice what it is
@@ -64,6 +66,7 @@ class Concentration(Result):
         moments: moments of all agents.
         bad: bad ones among them.
         part: of all moments that the worst agents make up.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     estimate: Estimate
@@ -74,6 +77,7 @@ class Concentration(Result):
     moments: int
     bad: int
     part: float
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
         return f"Concentration({self.estimate} of bad moments in {self.part:.0%} of moments; chance {self.chance})"
@@ -83,12 +87,17 @@ class Concentration(Result):
         rows = [(name, *(f"{v:z.1%}" for v in (e.value, e.low, e.high))) for name, e in parts]
         heads = ("bad moments", "share", f"{self.estimate.level:.0%} from", "to")
         notes = (
-            f"{self.ranked:,} of {self.agents:,} agents have moments enough to be ranked.",
-            f"{self.bad:,} of {self.moments:,} moments were bad.",
+            f"{self._about(self.ranked)} of {self._about(self.agents)} agents have moments enough to be ranked.",
+            f"{self._about(self.bad)} of {self._about(self.moments)} moments were bad.".capitalize(),
+            rounding_note(self.min_cell),
         )
         return html_table(
             f"Bad moments in the worst {self.part:.0%} of moments", heads, rows, notes
         )
+
+    def _about(self, count: int) -> str:
+        """A count as it may be shown."""
+        return count_text(count, self.min_cell)
 
 
 def worst_share(
@@ -98,6 +107,7 @@ def worst_share(
     level: float = 0.95,
     draws: int = 1000,
     seed: int = 1,
+    min_cell: int = MIN_CELL,
 ) -> Concentration:
     """The share of bad moments at the worst agents, who are ranked and measured on different customers.
 
@@ -111,6 +121,7 @@ def worst_share(
         level: confidence level.
         draws: resamples of agents, and permutations.
         seed: of the random numbers.
+        min_cell: the smallest count that the result may show of itself.
 
     Raises:
         NotTestable: fewer than 20 agents can be ranked.
@@ -125,7 +136,7 @@ def worst_share(
         Concentration(0.27 (0.189 to 0.37) of bad moments in 10% of moments; chance 0.101 (0.0791 to 0.131))
     """
     instance("counts", counts, pl.DataFrame, "a Polars frame of counts")
-    arguments(part=part, level=level, draws=draws, seed=seed)
+    arguments(part=part, level=level, draws=draws, seed=seed, min_cell=min_cell)
     if draws < 100:
         raise EstimationError(f"draws must be at least 100, was {draws}")
     cells = _cells(counts)
@@ -183,6 +194,7 @@ def worst_share(
         moments=int(cells["moments"].sum()),
         bad=int(cells["bad"].sum()),
         part=part,
+        min_cell=min_cell,
     )
 
 

@@ -126,7 +126,7 @@ def cox(
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> fit = cx.cox(table, ["bad"])
         >>> fit
-        CoxFit(hazard ratios of defection: bad[1+] 1.86; 576 events)
+        CoxFit(hazard ratios of defection: bad[1+] 1.86; about 580 events)
         >>> fit.to_polars().columns
         ['term', 'coef', 'hazard_ratio', 'low', 'high', 'se', 'se_model']
     """

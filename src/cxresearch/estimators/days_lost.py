@@ -13,13 +13,14 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.disclosure.counts import MIN_CELL, about
 from cxresearch.estimators.excess import all_groups, checked_comparison, end_influence
 from cxresearch.estimators.incidence import Curve, step
 from cxresearch.estimators.influence import Clusters, counted_clusters, robust_error
@@ -28,6 +29,7 @@ from cxresearch.estimators.results import Estimate, Result, Vector, estimate
 from cxresearch.risk.matched import MatchedTable
 from cxresearch.utils.checks import arguments, instance, optional
 from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY
 
 _POINTS = 24  # days at which the error of a curve is computed
 Array = NDArray[np.float64]
@@ -54,6 +56,7 @@ class DaysLost(Result):
         comparators_curve: shape (T,).
         comparators_low: shape (T,).
         comparators_high: shape (T,).
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     exposed: Estimate
@@ -71,6 +74,7 @@ class DaysLost(Result):
     comparators_curve: Vector
     comparators_low: Vector
     comparators_high: Vector
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def to_polars(self) -> pl.DataFrame:
         """One row per day since the moment: both curves with limits, with the days lost repeated."""
@@ -100,7 +104,7 @@ class DaysLost(Result):
     def __repr__(self) -> str:
         return (
             f"DaysLost({self.more.value:.1f} days more ({self.more.low:.1f} to {self.more.high:.1f}) "
-            f"within {self.horizon:,} days, {self.customers:,} customers against comparable ones)"
+            f"within {self.horizon:,} days, {about(self.customers, self.min_cell)} customers against comparable ones)"
         )
 
     def _repr_html_(self) -> str:
@@ -206,6 +210,7 @@ def days_lost(
         comparators_curve=drawn[1],
         comparators_low=bands[1][0],
         comparators_high=bands[1][1],
+        min_cell=table.min_cell,
     )
 
 

@@ -97,7 +97,7 @@ def grouped_hazards(
         >>> study = cx.study_from(settings, interactions=made.interactions)
         >>> table = cx.risk_table(study, bad=cx.bad_count(1), observed_from_start=True)
         >>> cx.estimators.grouped_hazards(table, ["bad"])
-        CoxFit(hazard ratios of defection: bad[1+] 1.74; 801 events)
+        CoxFit(hazard ratios of defection: bad[1+] 1.74; about 800 events)
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(terms=terms, held=held, strata=strata, cause=cause, level=level, errors=errors)

@@ -99,7 +99,10 @@ class Excess(Result):
         return pl.DataFrame(curves).with_columns(pl.lit(v).alias(n) for n, v in numbers.items())
 
     def __repr__(self) -> str:
-        return f"Excess({self.excess} by day {self.horizon}, {self.customers:,} customers against comparable ones)"
+        who = about(self.customers, self.min_cell)
+        return (
+            f"Excess({self.excess} by day {self.horizon}, {who} customers against comparable ones)"
+        )
 
     def _repr_html_(self) -> str:
         parts = (

@@ -18,18 +18,21 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from cxresearch.disclosure.counts import MIN_CELL, count_text, rounding_note
 from cxresearch.errors import EstimationError, NotTestable, UnknownInTableError
 from cxresearch.estimators.influence import Clusters, robust_error
 from cxresearch.estimators.results import Estimate, Result, estimate
 from cxresearch.risk.gaps import GapTable
 from cxresearch.utils.checks import arguments, flag, instance
+from cxresearch.utils.html_tables import html_table
+from cxresearch.utils.result import DISPLAY_ONLY
 
 MIN_CUSTOMERS = 50  # with two gaps or more, one of them ended, and contacts that differ
 MONTH, QUARTER, YEAR = 30, 91, 365  # days, where days are no dates
@@ -53,15 +56,30 @@ class OwnGaps(Result):
         customers: whose contacts differ in what is asked about.
         gaps: that the model rests on.
         ended: gaps that ended with a contact.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     slowness: Estimate
     customers: int
     gaps: int
     ended: int
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
-        return f"OwnGaps({self.slowness}; {self.customers:,} customers, {self.ended:,} gaps that ended)"
+        customers, _, ended = self._counted()
+        return f"OwnGaps({self.slowness}; {customers} customers, {ended} gaps that ended)"
+
+    def _repr_html_(self) -> str:
+        e = self.slowness
+        row = (f"{e.value:.2f}", f"{e.low:.2f}", f"{e.high:.2f}", *self._counted())
+        heads = ("slowness", f"{e.level:.0%} from", "to", "customers", "gaps", "ended")
+        caption = "How much later customers come back than they themselves did before"
+        notes = [rounding_note(self.min_cell)]
+        return html_table(caption, ("what", *heads), [("after / before", *row)], notes)
+
+    def _counted(self) -> tuple[str, ...]:
+        """Customers, gaps and those that ended, as they may be shown."""
+        return tuple(count_text(n, self.min_cell) for n in (self.customers, self.gaps, self.ended))
 
 
 def own_gaps(
@@ -123,6 +141,7 @@ def own_gaps(
             clusters=Clusters(len(influence), with_event - 1, "clusters"),
         ),
         customers=differing,
+        min_cell=table.min_cell,
         gaps=gaps.height,
         ended=int(gaps["ended"].sum()),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -59,8 +59,8 @@ class RateFit(Result):
     baseline: Vector
     baselines: tuple[str, ...]
     loglik: float
-    events: int
-    exposure: int
+    events: int = field(repr=False)
+    exposure: int = field(repr=False)
     breaks: tuple[int, ...]
     strata: tuple[str, ...]
     cause: str

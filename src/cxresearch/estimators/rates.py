@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import prod
 from typing import Any, Literal
@@ -192,8 +192,8 @@ class Rates(Result):
     stratum: tuple[str, ...]
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
-    events: NDArray[np.int64]
-    exposure: NDArray[np.int64]
+    events: NDArray[np.int64] = field(repr=False)
+    exposure: NDArray[np.int64] = field(repr=False)
     rate: Vector
     low: Vector
     high: Vector

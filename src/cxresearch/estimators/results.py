@@ -298,7 +298,8 @@ class CoxFit(Result, Drawable):
         ratios = ", ".join(
             f"{t} {h:.2f}" for t, h in zip(self.terms, np.exp(self.coef), strict=True)
         )
-        return f"CoxFit(hazard ratios of {self.cause}: {ratios}; {self.events:,} events)"
+        events = about(self.events, self.min_cell)
+        return f"CoxFit(hazard ratios of {self.cause}: {ratios}; {events} events)"
 
     def _repr_html_(self) -> str:
         table = self.to_polars().select("term", "hazard_ratio", "low", "high", "se").iter_rows()

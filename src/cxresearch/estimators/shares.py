@@ -40,8 +40,8 @@ class Share(Result):
     """
 
     estimate: Estimate
-    count: int
-    total: int
+    count: int = field(repr=False)
+    total: int = field(repr=False)
     min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def _repr_html_(self) -> str:
@@ -161,7 +161,8 @@ class AtRiskShare(Result):
     min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def __repr__(self) -> str:
-        return f"AtRiskShare({self.exposed} of {self.leavers:,} who left; excess over those at risk {self.excess})"
+        leavers = about(self.leavers, self.min_cell)
+        return f"AtRiskShare({self.exposed} of {leavers} who left; excess over those at risk {self.excess})"
 
     def _repr_html_(self) -> str:
         parts = (("who left", self.exposed), ("at risk with them", self.comparators))
@@ -223,7 +224,7 @@ def share_at_risk(
         ...     study, bad=cx.bad_count(1), recent=cx.contacts_within(90), observed_from_start=True
         ... )
         >>> cx.estimators.share_at_risk(table, {"bad": ("1+",)}, "recent")
-        AtRiskShare(0.583 (0.543 to 0.623) of 576 who left; excess over those at risk 0.0966 (0.061 to 0.132))
+        AtRiskShare(0.583 (0.543 to 0.623) of about 580 who left; excess over those at risk 0.0966 (0.061 to 0.132))
     """
     instance("table", table, RiskTable, "a risk table, as risk_table gives it")
     arguments(numerator=numerator, matched_on=matched_on, causes=causes, strata=strata)

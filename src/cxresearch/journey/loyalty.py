@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -160,7 +160,7 @@ class Shift(Result):
     """
 
     of: str
-    moments: int | None
+    moments: int | None = field(repr=False)
     change: Estimate | None
 
 

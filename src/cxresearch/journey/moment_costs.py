@@ -9,7 +9,7 @@ moments, as far as the comparison is fair.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -57,7 +57,7 @@ class MomentCost(Result):
 
     touchpoint: str
     lost: DaysLost | None
-    first_moments: int
+    first_moments: int = field(repr=False)
     per_month: float
     days_per_month: Estimate | None
     money_per_moment: Estimate | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 import narwhals.stable.v2 as nw
@@ -55,21 +55,21 @@ class MomentSummary(Result, Drawable):
         by_employee: shape (4,): moments with a named employee, by grade; None where hidden; empty likewise.
     """
 
-    moments: int
-    customers: int
+    moments: int = field(repr=False)
+    customers: int = field(repr=False)
     days: int
     years: float
     per_day: float
     per_customer_year: float
     grades: tuple[str, ...]
-    counts: tuple[int | None, ...]
+    counts: tuple[int | None, ...] = field(repr=False)
     bad_moments: tuple[str, ...]
-    customers_by_bad: tuple[int, ...]
+    customers_by_bad: tuple[int, ...] = field(repr=False)
     min_cell: int
-    employees: int | None = None
-    employee_days: int | None = None
+    employees: int | None = field(default=None, repr=False)
+    employee_days: int | None = field(default=None, repr=False)
     per_employee_day: float | None = None
-    by_employee: tuple[int | None, ...] = ()
+    by_employee: tuple[int | None, ...] = field(default=(), repr=False)
 
     def to_polars(self) -> pl.DataFrame:
         """One row per number: what, of (a grade or a class), number."""

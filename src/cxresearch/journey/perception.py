@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -178,10 +178,10 @@ class Touchpoint(Result):
     single: bool
     first_day: float | None
     owners: tuple[str, ...]
-    moments: int
-    customers: int
-    grades: tuple[int | None, ...]
-    levels: tuple[int | None, ...]
+    moments: int = field(repr=False)
+    customers: int = field(repr=False)
+    grades: tuple[int | None, ...] = field(repr=False)
+    levels: tuple[int | None, ...] = field(repr=False)
     share: Estimate | None
     hazard_ratio: Estimate | None
     lacks: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import narwhals.stable.v2 as nw
 import polars as pl
@@ -38,7 +38,7 @@ class Score(Result):
 
     of: str
     expectation: str
-    answered: int | None
+    answered: int | None = field(repr=False)
     kept: Estimate | None
 
 

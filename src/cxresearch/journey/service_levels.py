@@ -58,7 +58,7 @@ class ServiceLevels(Result, Drawable):
             f"{count_text(n, self.min_cell)} {v}"
             for v, n in zip(self.levels, self.counts, strict=True)
         )
-        return f"ServiceLevels({self.moments:,} moments: {counts})"
+        return f"ServiceLevels({count_text(self.moments, self.min_cell)} moments: {counts})"
 
     def _repr_html_(self) -> str:
         parts = (

@@ -31,8 +31,9 @@ __all__ = ["Answers", "Choice", "Choices", "other_definitions", "what_if"]
 def what_if(study: Study | Records, claim: str, *, engine: Engine | str = "polars") -> WhatIf:
     """A panel on which the definitions behind a claim are moved: what is bad, blackout, horizon and segment.
 
-    The number and its interval follow at once, the verdict of the whole rule a little later. Below stands how the
-    verdict turns when one definition at a time is moved. Show it as the last line of a cell in JupyterLab.
+    The numbers of the slider of bad are counted before the panel appears. Number, interval and the verdict by the
+    interval alone follow a move at once, the verdict of the whole rule a little later. Below stands how the verdict
+    turns when one definition at a time is moved. Show it as the last line of a cell in JupyterLab.
 
     Args:
         study: a study, or its records if they are read already.

@@ -58,7 +58,7 @@ class Answer(Result):
 class Answers:
     """A claim's answers under choices of definitions. Safe to ask from several threads.
 
-    Contacts are read once for each definition of bad.
+    Contacts are read and joined once, and graded for each definition of bad.
 
     Args:
         study: a study, or its records.
@@ -85,6 +85,7 @@ class Answers:
         self._lock = Lock()
         self._records: dict[tuple[str, str], Records] = {}
         self._known: dict[tuple[Choice, bool], Answer] = {}
+        self._base.share_contacts()
         self.choices = self._find_choices()
 
     @property

@@ -58,6 +58,27 @@ class Choices(Result):
         ]
         return tuple(dict.fromkeys((self.own, *others)))
 
+    def near(self, choice: Choice) -> tuple[Choice, ...]:
+        """Every choice that a single move leads to: the nearest values first, and what is bad before the others."""
+        moves: dict[str, tuple[Any, ...]] = {
+            "bad": self.bad,
+            "blackout_days": self.blackout_days,
+            "horizon_days": self.horizon_days,
+            "segment": ("", *self.segments),
+        }
+        result: list[tuple[int, Choice]] = []
+        for name, values in moves.items():
+            now = getattr(choice, name)
+            place = values.index(now) if now in values else 0
+            # any segment is one move away from any other
+            far = [1 if name == "segment" else abs(i - place) for i in range(len(values))]
+            result += [
+                (steps, replace(choice, **{name: value}))
+                for steps, value in zip(far, values, strict=True)
+                if value != now
+            ]
+        return tuple(c for _, c in sorted(result, key=lambda r: r[0]))
+
     def read(self, asked: Mapping[str, Any]) -> Choice:
         """What was asked for, checked; a definition that is not named is the study's own.
 

@@ -54,6 +54,8 @@ function render({ model, el }) {
     model.set("asked", { ...model.get("asked"), ...change });
     model.save_changes();
   };
+  // what is known here of the choice that is asked for: an answer belongs to its own definitions and to no others
+  const answerTo = (asked) => [model.get("answer"), ...model.get("rows")].find((a) => a.choice && sameChoice(a.choice, asked));
 
   // a slider over a few values, with the chosen one in words below it
   const fields = make("div"), sliders = [];
@@ -72,7 +74,10 @@ function render({ model, el }) {
   };
   slider("bad", "Bad is", choices.bad, (v) => v);
   const written = make("input", { type: "text", id: `${id}-condition`, "data-definition": "condition", spellcheck: "false", value: own.bad });
-  const askWritten = () => { if (written.value.trim() && written.value !== model.get("asked").bad) ask({ bad: written.value }); };
+  const askWritten = () => {
+    const bad = written.value.trim().split(/\s+/).join(" ");
+    if (bad && bad !== model.get("asked").bad) ask({ bad });
+  };
   written.addEventListener("change", askWritten);
   written.addEventListener("keydown", (event) => { if (event.key === "Enter") askWritten(); });
   fields.append(make("div", { class: "cxw-field" }, make("label", { for: `${id}-condition` }, choices.bad.length > 1 ? "or write" : "Bad is"), written));
@@ -100,12 +105,16 @@ function render({ model, el }) {
   el.replaceChildren(root);
 
   const showAnswer = () => {
-    const answer = model.get("answer"), wrong = model.get("message"), rows = model.get("rows");
+    const answer = answerTo(model.get("asked")), wrong = model.get("message"), rows = model.get("rows");
     note.classList.toggle("cxw-wrong", Boolean(wrong));
-    if (wrong) { note.textContent = wrong; return; }
-    if (!answer.what) {
-      note.textContent = "Counting …";
-      root.dataset.verdict = "";
+    const isOpen = Boolean(wrong) || !answer;
+    result.classList.toggle("cxw-pending", isOpen);
+    if (isOpen) { // the number of other definitions is not left standing
+      number.textContent = "…";
+      verdict.replaceChildren();
+      picture.replaceChildren(strip(about, { value: null, text: "", note: "being counted" }, scaleOf(about, rows)));
+      note.textContent = wrong || "Counting under these definitions …";
+      root.dataset.verdict = root.dataset.number = "";
       return;
     }
     number.textContent = answer.text || "no number";
@@ -113,9 +122,9 @@ function render({ model, el }) {
     picture.replaceChildren(strip(about, answer, scaleOf(about, [answer, ...rows])));
     root.dataset.verdict = answer.verdict;
     root.dataset.number = answer.text;
-    note.textContent = answer.note || (answer.is_whole_rule
-      ? "The whole rule: every rival explanation that the data can test has been tried."
-      : "Of this interval alone; rival explanations are being tried.");
+    const whole = "The whole rule: every rival explanation that the data can test has been tried.";
+    const alone = "By the interval alone; rival explanations are being tried.";
+    note.textContent = `${answer.what[0].toUpperCase()}${answer.what.slice(1)}. ${answer.note || (answer.is_whole_rule ? whole : alone)}`;
   };
   const showRows = () => {
     const rows = model.get("rows"), asked = model.get("asked");
@@ -130,7 +139,7 @@ function render({ model, el }) {
     root.dataset.complete = String(model.get("is_complete"));
   };
   const showAsked = () => { for (const show of sliders) show(); written.value = model.get("asked").bad; };
-  const listeners = { asked: () => { showAsked(); showRows(); }, answer: showAnswer, message: showAnswer, rows: () => { showAnswer(); showRows(); }, is_complete: showRows };
+  const listeners = { asked: () => { showAsked(); showAnswer(); showRows(); }, answer: showAnswer, message: showAnswer, rows: () => { showAnswer(); showRows(); }, is_complete: showRows };
   for (const [name, show] of Object.entries(listeners)) model.on(`change:${name}`, show);
   showAsked(); showAnswer(); showRows();
   return () => { for (const [name, show] of Object.entries(listeners)) model.off(`change:${name}`, show); };

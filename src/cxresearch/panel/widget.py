@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -10,7 +11,7 @@ import anywidget
 import traitlets
 
 from cxresearch.errors import CxResearchError
-from cxresearch.panel.answers import Answer, Answers, to_plain
+from cxresearch.panel.answers import Answers, to_plain
 from cxresearch.panel.choices import Choice
 from cxresearch.utils.result import plain
 
@@ -20,8 +21,10 @@ _FOLDER = files("cxresearch.panel")
 class WhatIf(anywidget.AnyWidget):  # type: ignore[misc]  # the extra may not be installed
     """A claim under definitions that are moved.
 
-    Two threads compute, so that a kernel stays free: one the number of what was asked last, the other the verdict of
-    the whole rule and the table of definitions. What is in the table is known when it is asked for.
+    When the panel appears, the numbers under the study's own definitions and under every *bad* of the slider are there,
+    so that a move of it costs nothing. Two threads compute the rest, so that
+    a kernel stays free. One answers what was asked last; while nothing new is asked, it fills the table and then makes
+    ready what a single move leads to. The other tries rival explanations, once the table has its numbers.
 
     Args:
         answers: of the claim.
@@ -30,7 +33,8 @@ class WhatIf(anywidget.AnyWidget):  # type: ignore[misc]  # the extra may not be
         about: the claim, its number and its region, in words and edges.
         choices: what can be chosen of each definition, and what the study says.
         asked: the definitions that were chosen last.
-        answer: the number and the verdict under them; empty while there is none.
+        answer: the number and the verdict under them, and the definitions that they belong to; empty while there are
+            none.
         rows: the same for each choice that differs from the study's own in one definition.
         is_complete: whether every row has its number.
         message: what is wrong with what was asked; empty if nothing is.
@@ -47,7 +51,8 @@ class WhatIf(anywidget.AnyWidget):  # type: ignore[misc]  # the extra may not be
     message = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, answers: Answers) -> None:
-        claim = answers.claim
+        claim, own = answers.claim, answers.choices.own
+        first = [answers.get(replace(own, bad=bad)) for bad in (own.bad, *answers.choices.bad)]
         region = claim.primary.claimed_region
         super().__init__(
             about={
@@ -60,17 +65,20 @@ class WhatIf(anywidget.AnyWidget):  # type: ignore[misc]  # the extra may not be
                 "high": plain(region.high),
             },
             choices=plain(answers.choices),
-            asked=plain(answers.choices.own),
+            asked=plain(own),
+            answer=to_plain(first[0]),
+            rows=[to_plain(answer) for answer in dict.fromkeys(first)],
         )
         self._answers = answers
         self._table = answers.choices.one_at_a_time()
         self._wanted: Choice = answers.choices.own
         self._changed = threading.Condition()
+        self._showing = threading.Lock()
         self._is_open = True
         self.observe(self._on_asked, names="asked")
         self._threads = [
             threading.Thread(target=work, name=f"what-if {work.__name__}", daemon=True)
-            for work in (self._answer_what_is_asked, self._fill_in_the_rest)
+            for work in (self._count, self._try_rivals)
         ]
         for thread in self._threads:
             thread.start()
@@ -92,43 +100,62 @@ class WhatIf(anywidget.AnyWidget):  # type: ignore[misc]  # the extra may not be
         with self._changed:
             self._wanted = choice
             self._changed.notify_all()
-        known = self._answers.known(choice)
-        self.answer = to_plain(known) if known else {}
+        self._show()
 
-    def _show(self, answer: Answer) -> None:
-        """Show an answer if it is still what is wanted."""
-        if answer.choice == self._wanted and not self.answer.get("is_whole_rule"):
-            self.answer = to_plain(answer)
+    def _show(self) -> None:
+        """Show the best answer that there is to what is wanted."""
+        with self._showing:
+            known = self._answers.known(self._wanted)
+            self.answer = to_plain(known) if known else {}
 
-    def _answer_what_is_asked(self) -> None:
-        done: Choice | None = None
+    def _count(self) -> None:
+        """Numbers, as long as the panel is open: of what is asked, of the table, of what may be asked next."""
         while True:
             with self._changed:
-                while self._is_open and self._wanted == done:
+                choice = self._next_number()
+                while self._is_open and choice is None:
+                    self._changed.wait()
+                    choice = self._next_number()
+                if choice is None or not self._is_open:
+                    return
+            self._answers.get(choice)
+            if choice == self._wanted:
+                self._show()
+            if choice in self._table:
+                self._send_rows()
+            with self._changed:
+                self._changed.notify_all()
+
+    def _next_number(self) -> Choice | None:
+        """What has no number yet: a move that was made comes before all moves that may be made."""
+        choices = self._answers.choices
+        waiting = (self._wanted, *self._table, *choices.near(self._wanted))
+        return next((c for c in waiting if self._answers.known(c) is None), None)
+
+    def _has_numbers(self) -> bool:
+        return all(self._answers.known(c) for c in (self._wanted, *self._table))
+
+    def _try_rivals(self) -> None:
+        """Verdicts of the whole rule, of what is asked first; numbers come before them."""
+        ruled: set[Choice] = set()
+        while True:
+            with self._changed:
+                while self._is_open and not (
+                    self._has_numbers()
+                    and (waiting := [c for c in (self._wanted, *self._table) if c not in ruled])
+                ):
                     self._changed.wait()
                 if not self._is_open:
                     return
-                done = self._wanted
-            self._show(self._answers.get(done))
-
-    def _fill_in_the_rest(self) -> None:
-        """The numbers of the table, then verdicts of the whole rule, of what is asked first."""
-        waiting = list(self._table)
-        while self._is_open and waiting:
-            self._answers.get(waiting.pop(0))
-            self._send_rows()
-        self.is_complete = True
-        ruled: set[Choice] = set()
-        while self._is_open:
-            pending = [c for c in (self._wanted, *self._table) if c not in ruled]
-            with self._changed:
-                if not pending:
-                    self._changed.wait()
-                    continue
-            ruled.add(pending[0])
-            self._show(self._answers.get(pending[0], whole_rule=True))
+            choice = waiting[0]
+            ruled.add(choice)
+            self._answers.get(choice, whole_rule=True)
+            if choice == self._wanted:
+                self._show()
             self._send_rows()
 
     def _send_rows(self) -> None:
-        known = [self._answers.known(choice) for choice in self._table]
-        self.rows = [to_plain(answer) for answer in known if answer]
+        with self._showing:
+            known = [self._answers.known(choice) for choice in self._table]
+            self.rows = [to_plain(answer) for answer in known if answer]
+            self.is_complete = all(known)

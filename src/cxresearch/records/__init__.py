@@ -17,5 +17,6 @@
     redefine            another definition of bad       lapsed         who lapsed, and who came back
     match               the customer of each contact    active_table   what keeps customers active
     customer_table      of a shop's customers           digest         what was known until a day
-    nearby              few records, in memory              fingerprint    of the data
+    nearby              few records, in memory          regrade        the same contacts, graded otherwise
+    fingerprint         of the data
 """

@@ -331,13 +331,7 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
             'interactions.scale is given and there is no score: name its column, as in score = "stars"; the log has: '
             + ", ".join(schema)
         )
-    used = _rule_columns(study)
-    for clash in [c for c, s in columns.items() if c != s and c in schema and c in used]:
-        raise StudyError(
-            f"a rule names {clash!r}, which is a column of the log and also the canonical name of "
-            f"{columns[clash]!r}: rename one of them",
-            field="moments",
-        )
+    used = _used_columns(study, schema, columns)
     frame = engine.repeats(source, list(schema), [columns["customer"], columns["at"]])
     written = {c: missing_word(nw.col(c), stored[c], nothing) for c in numbers}
     if numbers:
@@ -432,6 +426,49 @@ def read_log(study: Study, engine: Engine, required_columns: Collection[str] | N
         ),
         graded_by=graded_by(study, columns),
     )
+
+
+def graded_rows(study: Study, engine: Engine) -> Frame | None:
+    """``cx_row``, ``grade`` and ``both`` of every row of the log, and nothing else; errors as `read_log`.
+
+    None where row numbers mean nothing, since a query may give its rows in another order each time.
+    """
+    source, stored, ordered = opened(study, engine, "interactions", numbered=False)
+    if not ordered:
+        return None
+    schema, numbers = _typed(study, engine, source, stored)
+    columns = _log_columns(study, schema)
+    used = _used_columns(study, schema, columns)
+    frame = source.with_columns(**numbers) if numbers else source
+    frame = engine.local(
+        frame,
+        [c for c in schema if c in {columns.get(u, u) for u in used}],
+        study.interactions.time_zone,
+    )
+    visible = {**schema, **{c: schema[s] for c, s in columns.items()}}
+    return frame.select(
+        "cx_row",
+        grade(study, visible, columns).alias("grade"),
+        both(study, visible, columns).cast(nw.Int32).alias("both"),
+    )
+
+
+def _used_columns(
+    study: Study, schema: Mapping[str, nw.dtypes.DType], columns: Mapping[str, str]
+) -> set[str]:
+    """The columns that rules name.
+
+    Raises:
+        StudyError: one of them could be two columns.
+    """
+    used = _rule_columns(study)
+    for clash in [c for c, s in columns.items() if c != s and c in schema and c in used]:
+        raise StudyError(
+            f"a rule names {clash!r}, which is a column of the log and also the canonical name of "
+            f"{columns[clash]!r}: rename one of them",
+            field="moments",
+        )
+    return used
 
 
 def _no_time(

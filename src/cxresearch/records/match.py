@@ -12,6 +12,7 @@ from cxresearch.records.contracts import CUSTOMER_REASONS, LOG_REASONS, Raw, fir
 from cxresearch.records.follow_up import Window
 
 _AFTER_END = [name for name, _ in LOG_REASONS].index("after the customer's end")
+MOST_ROWS = 2**31 - 1  # of a log whose contacts keep their row numbers
 _LONG_AGO = -(10**7)  # a day earlier than any: the start of a customer whose start cannot be read
 
 
@@ -103,8 +104,12 @@ def split_rejected(
     raw: Raw,
     *,
     has_own_rows: bool = False,
+    keeps_rows: bool = False,
 ) -> tuple[Frame, ContactLog, pl.DataFrame]:
-    """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called."""
+    """Rows with a reason, the contacts that have none in the order of customers and time, and what they are called.
+
+    With `keeps_rows`, contacts say in ``row`` which row of the log they are.
+    """
     last = engine.collect(customers.select(nw.col("customer").max())).item()
     bounds = {
         "customer": (0, int(last or 0)),
@@ -116,9 +121,12 @@ def split_rejected(
         **({"active": (0, 1)} if raw.has_active or has_own_rows else {}),
         **({"ordered": (0, 1)} if has_own_rows else {}),
         **contact_attributes.bounds(raw.attributes, raw.names),
+        **({"row": (0, MOST_ROWS)} if keeps_rows else {}),
     }
     labels = [*raw.labels, "near"] if raw.labels else []
     rows = log.with_columns(both=nw.col("both").cast(nw.Int32))
+    if keeps_rows:
+        rows = rows.with_columns(row=nw.col("cx_row").cast(nw.Int64))
     return engine.split_rejected(
         rows.select("cx_row", "reason", *bounds, *labels), bounds, raw.labels
     )

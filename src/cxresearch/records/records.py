@@ -238,13 +238,29 @@ def read_records(
     """
     optional(required_columns=required_columns)
     instance("study", study, Study, "a study, as read_study gives it")
-    engine = _engine_of(engine)
+    return _read(study, _engine_of(engine), required_columns)
+
+
+def read_with_rows(
+    study: Study, engine: Engine | str, required_columns: Collection[str] | None = None
+) -> Records:
+    """As `read_records`; contacts say in ``row`` which row of the log they are."""
+    return _read(study, _engine_of(engine), required_columns, keeps_rows=True)
+
+
+def _read(
+    study: Study,
+    engine: Engine,
+    required_columns: Collection[str] | None,
+    *,
+    keeps_rows: bool = False,
+) -> Records:
     tables = table_rows(study, engine)
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         raw = read_log(study, engine, required_columns)
         log, window, days, seen = window_of_log(study, engine, raw)
     if study.retention.kind == "activity":
-        return _activity(study, engine, raw, log, window, days, seen, tables)
+        return _activity(study, engine, raw, log, window, days, seen, tables, keeps_rows=keeps_rows)
     with clear_read_errors(study, f"retention ({section_source(study, 'retention')})"):
         who = read_customers(study, engine)
         if who.dated != raw.dated:
@@ -283,7 +299,9 @@ def read_records(
     with clear_read_errors(study, f"interactions ({section_source(study, 'interactions')})"):
         matched = match_contacts(log, whose, window)
         matched = matched if spells is None else keep_within_spells(matched, spells, engine)
-        rejected, contacts, label_counts = split_rejected(engine, matched, customers, window, raw)
+        rejected, contacts, label_counts = split_rejected(
+            engine, matched, customers, window, raw, keeps_rows=keeps_rows
+        )
         happened = dated_events_of(matched, raw.dates, engine)
         tally = tallied(contacts)
         log_findings, log_rejected, _ = counted(
@@ -395,6 +413,8 @@ def _activity(
     days: SeenWindow,
     seen: Survey,
     tables: tuple[tuple[str, int], ...],
+    *,
+    keeps_rows: bool,
 ) -> Records:
     has_table = study.has_active_table
     has_inactive = study.retention.active is not None or has_table
@@ -440,7 +460,13 @@ def _activity(
             leaving=nw.lit(0)
         )
         _, contacts, _ = split_rejected(
-            engine, whose, customers, window, raw, has_own_rows=has_table
+            engine,
+            whose,
+            customers,
+            window,
+            raw,
+            has_own_rows=has_table,
+            keeps_rows=keeps_rows,
         )
         happened = dated_events_of(whose, raw.dates, engine)
         quarantine = quarantine_of(engine, raw, log, "interactions", LOG_REASONS, findings)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.disclosure.counts import MIN_CELL, count_text, rounding_note
 from cxresearch.engines import Frame, framed
 from cxresearch.engines.packing import sums
 from cxresearch.errors import NotTestable
 from cxresearch.records.contacts import BAD, UNKNOWN
 from cxresearch.records.records import Records
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import DISPLAY_ONLY, Result
 
 _KEYS, _COUNTS = ("agent", "stratum", "half"), ("moments", "bad")
 
@@ -27,23 +28,31 @@ class AgentTable(Result):
         counts: rows agent, stratum (what is held equal, such as touchpoint and month, as one number), half (of the
             customers: 0 or 1), moments, bad.
         of: whom `agent` numbers, such as ``agent`` or ``owner``.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     counts: pl.DataFrame
     of: str
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def to_polars(self) -> pl.DataFrame:
         """The counts, as `counts`."""
         return self.counts
 
     def __repr__(self) -> str:
-        agents, moments = self.counts["agent"].n_unique(), int(self.counts["moments"].sum())
-        return f"AgentTable({agents:,} of {self.of}, {moments:,} graded contacts)"
+        agents, moments = self._counted()
+        return f"AgentTable({agents} of {self.of}, {moments} graded contacts)"
 
     def _repr_html_(self) -> str:
+        agents, moments = self._counted()
+        rows = [(f"{self.of} distinguished", agents), ("graded contacts", moments)]
+        notes = [rounding_note(self.min_cell)]
+        return html_table("With whom contacts were", ("what", "how many"), rows, notes)
+
+    def _counted(self) -> tuple[str, str]:
+        """How many agents and contacts, as they may be shown."""
         agents, moments = self.counts["agent"].n_unique(), int(self.counts["moments"].sum())
-        rows = [(f"{self.of} distinguished", f"{agents:,}"), ("graded contacts", f"{moments:,}")]
-        return html_table("With whom contacts were", ("what", "how many"), rows)
+        return count_text(agents, self.min_cell), count_text(moments, self.min_cell)
 
 
 def agent_table(records: Records, of: str, within: Sequence[str]) -> AgentTable:
@@ -77,13 +86,13 @@ def agent_table(records: Records, of: str, within: Sequence[str]) -> AgentTable:
     keys = (*_KEYS, "bad")
     by = engine.tally(engine.keep(x), keys).select(pl.all().cast(pl.Int64))
     counted = by.select(*_KEYS, moments="rows", bad=pl.col("rows") * pl.col("bad"))
-    return AgentTable(sums(counted, _KEYS, _COUNTS), of)
+    return AgentTable(sums(counted, _KEYS, _COUNTS), of, records.study.info.min_cell)
 
 
 def total(tables: Sequence[AgentTable]) -> AgentTable:
     """The sum of tables of disjoint clusters."""
     counts = pl.concat([t.counts.select(pl.all().cast(pl.Int64)) for t in tables])
-    return AgentTable(sums(counts, _KEYS, _COUNTS), tables[0].of)
+    return replace(tables[0], counts=sums(counts, _KEYS, _COUNTS))
 
 
 def _months(records: Records) -> Frame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cxresearch.utils.result import Result
 
@@ -18,7 +18,7 @@ class Exclusion(Result):
     """
 
     reason: str
-    customers: int
+    customers: int = field(repr=False)
 
 
 def summed(exclusions: Iterable[Exclusion]) -> tuple[Exclusion, ...]:

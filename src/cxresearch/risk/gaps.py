@@ -7,15 +7,16 @@ the end of the log. A gap is marked by how many moments of a kind the customer h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import narwhals.stable.v2 as nw
 import polars as pl
 
+from cxresearch.disclosure.counts import MIN_CELL, count_text, rounding_note
 from cxresearch.records.audit_values import Day
 from cxresearch.records.records import Records
 from cxresearch.utils.html_tables import html_table
-from cxresearch.utils.result import Result
+from cxresearch.utils.result import DISPLAY_ONLY, Result
 
 MOST_CUSTOMERS = 50_000  # they have gaps enough for any question; taken by the digest of their ids
 Marks = Mapping[str, Mapping[str, int]]
@@ -34,28 +35,33 @@ class GapTable(Result):
             many such contacts the customer was seen to have up to and on that day.
         marks: names of the marks.
         is_dated: whether days are dates, so that they have a month and a quarter.
+        min_cell: the smallest count that may be shown of it, as the study says.
     """
 
     gaps: pl.DataFrame
     marks: tuple[str, ...]
     is_dated: bool
+    min_cell: int = field(default=MIN_CELL, metadata=DISPLAY_ONLY)
 
     def to_polars(self) -> pl.DataFrame:
         """The gaps, as `gaps`."""
         return self.gaps
 
     def __repr__(self) -> str:
-        customers = self.gaps["customer"].n_unique()
-        return f"GapTable({self.gaps.height:,} gaps of {customers:,} customers)"
+        customers = count_text(self.gaps["customer"].n_unique(), self.min_cell)
+        gaps = count_text(self.gaps.height, self.min_cell)
+        return f"GapTable({gaps} gaps of {customers} customers)"
 
     def _repr_html_(self) -> str:
         ended = int(self.gaps["ended"].sum())
-        rows = [
-            ("customers", f"{self.gaps['customer'].n_unique():,}"),
-            ("gaps that ended", f"{ended:,}"),
-            ("gaps that last at the end of the log", f"{self.gaps.height - ended:,}"),
-        ]
-        return html_table("Gaps between contacts", ("what", "how many"), rows)
+        counts = {
+            "customers": self.gaps["customer"].n_unique(),
+            "gaps that ended": ended,
+            "gaps that last at the end of the log": self.gaps.height - ended,
+        }
+        rows = [(what, count_text(n, self.min_cell)) for what, n in counts.items()]
+        notes = [rounding_note(self.min_cell)]
+        return html_table("Gaps between contacts", ("what", "how many"), rows, notes)
 
 
 def gap_table(records: Records, marks: Marks) -> GapTable:
@@ -99,7 +105,8 @@ def gap_table(records: Records, marks: Marks) -> GapTable:
         *(pl.col(f"cx_{name}").cast(pl.Int32).alias(name) for name in marks),
     )
     begins = records.audit.fact("log from")
-    return GapTable(kept, tuple(marks), isinstance(begins, Day) and begins.is_dated)
+    is_dated = isinstance(begins, Day) and begins.is_dated
+    return GapTable(kept, tuple(marks), is_dated, records.study.info.min_cell)
 
 
 def total(tables: Sequence[GapTable]) -> GapTable:

@@ -108,8 +108,10 @@ class MatchedTable(Result):
         )
 
     def __repr__(self) -> str:
-        exposed = int(self.exposed["customers"].sum())
-        return f"MatchedTable({exposed:,} exposed customers, {self.spans.height:,} spans of comparators)"
+        exposed = count_text(int(self.exposed["customers"].sum()), self.min_cell)
+        return (
+            f"MatchedTable({exposed} exposed customers, {self.spans.height:,} spans of comparators)"
+        )
 
     def _repr_html_(self) -> str:
         by = dict(self.exposed.group_by("event").agg(n=pl.col("customers").sum()).iter_rows())

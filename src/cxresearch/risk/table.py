@@ -237,8 +237,9 @@ class RiskTable(Result):
 
     def __repr__(self) -> str:
         shape = ", ".join(f"{f.name} ({len(f.levels)})" for f in self.features)
-        events = ", ".join(f"{self.events(c):,} {c}" for c in self.causes)
-        return f"RiskTable({self.customers:,} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
+        events = ", ".join(f"{count_text(self.events(c), self.min_cell)} {c}" for c in self.causes)
+        who = count_text(self.customers, self.min_cell)
+        return f"RiskTable({who} customers on the {self.clock} clock; {shape or 'no features'}; {events})"
 
     def _repr_html_(self) -> str:
         return self.html(self.min_cell)

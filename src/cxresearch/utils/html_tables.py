@@ -21,10 +21,10 @@ _TURNS = re.compile(
 _FIRST_STRONG, _POP = "\u2068", "\u2069"
 # a cell that stands to the right: a number with its unit and its interval, or what stands in the place of one
 _NUMBER = re.compile(
-    r"(?:about |fewer than |[<≥≤] ?)?[+\-−]?\d[\d,.]*(?: ?[%×]| points)?(?: \([^()]*\d[^()]*\))?"
+    r"(?:about |fewer than |[<≥≤] ?)?[+\-−]?\d[\d,.]*(?: ?[%×]| points| days?)?(?: \([^()]*\d[^()]*\))?"
 )
 _MINUS = re.compile(r"(?<![\w.\-/])-(?=\d)")  # before a number, and not between two
-_NO_NUMBER = {"", "–", "not shown", "too few"}
+_NO_NUMBER = {"", "–", "none", "not shown", "too few"}
 
 # Colours are those of the theme of JupyterLab or VS Code; elsewhere those of whatever the output stands in. Classes are
 # written twice where JupyterLab's rules for tables and headings would win otherwise.
@@ -38,7 +38,14 @@ _CSS = """
 .cx-scroll.cx-scroll .cx-num{text-align:right;white-space:nowrap}
 .cx-scroll.cx-scroll .cx-primary th,.cx-scroll.cx-scroll .cx-total>*{font-weight:bold}
 .cx-readings.cx-readings td{white-space:nowrap}
-.cx-rivals.cx-rivals td{white-space:normal}.cx-rivals.cx-rivals td ul{margin:0;padding-left:1.2em}
+.cx-rivals.cx-rivals td{white-space:normal}.cx-rivals.cx-rivals tbody :is(th,td){padding:.6em 1.2em .6em .6em}
+.cx-rivals.cx-rivals thead th:first-child{width:30%}.cx-rivals.cx-rivals thead th:nth-child(2){width:36%}
+.cx-rivals.cx-rivals tbody th{border-left:4px solid var(--jp-border-color1,#8888)}
+.cx-rivals.cx-rivals .cx-rival-stands th{border-left-color:#00936b}
+.cx-rivals.cx-rivals .cx-rival-open th{border-left-color:#a97f00}
+.cx-rivals.cx-rivals :is(th strong,th span,.cx-outcome,.cx-because){display:block}
+.cx-rivals.cx-rivals td ul{list-style:none;margin:0;padding:0}.cx-rivals.cx-rivals td li{margin:0 0 .6em;padding:0}
+.cx-strip-rival{display:block;max-width:16em;margin:0 0 .15em}.cx-outcome{font-weight:600}
 .cx-hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 .cx-first .cx-study{font-weight:600}
 .cx-verdict{display:inline-block;padding:.1em .65em;border-radius:1em;font-weight:700;white-space:nowrap;
@@ -61,7 +68,8 @@ color:#474d55;background:#eceef0}
 border-top:1px solid var(--jp-border-color2,#8888)}
 .cx-facts.cx-facts dt,.cx-facts.cx-facts dd{margin:0;padding:0;float:none;width:auto;font-weight:normal}
 .cx-groups.cx-groups ul{list-style:none;margin:0;padding:0;max-width:60em}
-.cx-groups.cx-groups li{display:grid;grid-template-columns:minmax(0,1fr) 11em;gap:1em;margin:0;padding:.25em 0;
+span.cx-cause{display:block}
+.cx-groups.cx-groups li{display:grid;grid-template-columns:minmax(0,1fr) 16em;gap:1em;margin:0;padding:.25em 0;
 border-top:1px solid var(--jp-border-color2,#8888)}
 .cx-found{text-align:right;font-variant-numeric:tabular-nums}
 .cx-note,.cx-caution{border-left:3px solid var(--jp-border-color1,#8888);padding-left:.8em}

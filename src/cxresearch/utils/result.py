@@ -64,11 +64,16 @@ class Result:
         return self.to_polars().to_pandas()
 
     def _repr_html_(self) -> str:
+        # counts of a part of a result, which does not know how small they may be: they are in `to_polars`
+        uncounted = {f.name for f in value_fields(self) if not f.repr}
         frame = self.to_polars()
         varying = [
             c
             for c in frame.columns
-            if frame[c].dtype != pl.List and (frame.height == 1 or frame[c].n_unique() > 1)
+            if c not in uncounted
+            and not (uncounted and frame[c].dtype.is_integer())
+            and frame[c].dtype != pl.List
+            and (frame.height == 1 or frame[c].n_unique() > 1)
         ]
         rows = ([cell(v) for v in row] for row in frame.select(varying).head(60).iter_rows())
         return html_table(type(self).__name__, varying, rows)

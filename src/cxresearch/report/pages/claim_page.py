@@ -59,10 +59,17 @@ def folded(trial: Trial) -> str:
     )
 
 
-def opening(docket: Docket, trial: Trial) -> str:
-    """The source of a claim, the verdict with its sentence, the rival explanations, and the readings side by side."""
+def opening(docket: Docket, trial: Trial, *, has_card: bool = True) -> str:
+    """The source of a claim, the verdict with its sentence, the rival explanations, and the readings side by side.
+
+    Args:
+        docket: the docket the claim was tried in.
+        trial: the claim, tried.
+        has_card: whether its card stands above, so that a link leads back.
+    """
     claim = trial.claim
-    back = f'<p class="cx-more"><a href="#{anchor("card", claim.id)}">Back to the card</a></p>'
+    link = f'<p class="cx-more"><a href="#{anchor("card", claim.id)}">Back to the card</a></p>'
+    back = link if has_card else ""
     return (
         f'<div class="cx-anchor" id="{anchor("claim", claim.id)}"></div>'
         f"{ruling(trial)}{placeholder('DEPTH', claim.id)}{back}{rivals(trial)}"

@@ -211,15 +211,21 @@ def by_segment(records: Records, by: str = "segment") -> None:
         _html(segments_section(result))
 
 
-def trial(docket: Docket, result: Trial) -> None:
-    """The evidence of a claim, folded: rival explanations, readings, charts, the naive answer, what stays open."""
+def trial(docket: Docket, result: Trial, *, has_card: bool = False) -> None:
+    """The evidence of a claim, folded: rival explanations, readings, charts, the naive answer, what stays open.
+
+    Args:
+        docket: the docket the claim was tried in.
+        result: the claim, tried.
+        has_card: whether its card stands above.
+    """
     from cxresearch import charts
     from cxresearch.report.pages import claim_page
     from cxresearch.report.pages.text import UNFOLD
 
     docket, result = _public(docket, result)
     _html(claim_page.folded(result))
-    _html(claim_page.opening(docket, result))
+    _html(claim_page.opening(docket, result, has_card=has_card))
     for unit in charts.units(result):
         _chart(charts.readings(result, unit))
     for e in result.readings:
@@ -242,7 +248,7 @@ def evidence(docket: Docket) -> None:
     _html(fold(many, "cx-fold", above=heading))
     for _, trials in by_verdict(publishable(docket)):
         for t in trials:
-            trial(docket, docket[t.claim.id])
+            trial(docket, docket[t.claim.id], has_card=True)
     _html(UNFOLD)
 
 
@@ -292,7 +298,12 @@ def sensitivity(result: Trial, *, min_cell: int = MIN_CELL) -> None:
     others = result.claim.primary.sensitivity
     drawn = [r for r in (result.primary.reading, *others) if result[r].estimate is not None]
     if len(drawn) < 2:
-        _html("<p>This claim is counted, not modelled: so there is nothing else to hold equal.</p>")
+        _html(
+            "<p>This claim has no other way to hold things equal. What else could explain the number is tried below, "
+            "one explanation at a time.</p>"
+            if result.rivals
+            else "<p>This claim is counted, not modelled: so there is nothing else to hold equal.</p>"
+        )
         return
     _chart(charts.readings(result, result.primary.unit, only=drawn))
 
