@@ -57,7 +57,7 @@ def test_the_planted_touchpoint_is_found_and_stands_apart(found):
         assert found[name].share.low < 0 < found[name].share.high
         assert found[name].hazard_ratio.low < 1 < found[name].hazard_ratio.high
     assert "bill: " in found.weakest.sentence
-    assert "told from every other" in found.weakest.sentence
+    assert "distinguished from every other" in found.weakest.sentence
 
 
 @pytest.mark.parametrize("more", [{}, {"busy": -0.5}], ids=["null", "confounded"])

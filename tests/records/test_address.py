@@ -74,9 +74,7 @@ def test_the_page_shows_a_study_that_is_taken():
 
 
 def test_a_server_needs_a_query():
-    with pytest.raises(
-        StudyError, match=r'a server: say beside it what to read, query = "select …"'
-    ):
+    with pytest.raises(StudyError, match=r'a server: say what to read, query = "select …"'):
         cx.study_from({"interactions": {"source": ADDRESS}}, retention=WHO)
     with pytest.raises(StudyError, match=r"tables\.t\.source: 'postgresql.*query = "):
         cx.study_from({"tables": {"t": ADDRESS}}, interactions=WHO, retention=WHO)

@@ -849,7 +849,7 @@ def test_the_window_is_that_of_the_log_unless_it_is_said():
     )
     undeclared = cx.study_from({}, interactions=contacts, retention=who(ALWAYS))
     facts = {f.name: (str(f.value), f.note) for f in audits(undeclared).facts}
-    assert facts["log from"] == ("2024-02-01", "the first contact, as log_from is not given")
+    assert facts["log from"] == ("2024-02-01", "the first contact")
     assert facts["log until"][0] == "2024-06-01"
     said = {f.name: (str(f.value), f.note) for f in audits(study(contacts, who(ALWAYS))).facts}
     assert said["log until"] == ("2024-12-31", "")

@@ -34,8 +34,8 @@ from cxresearch.report.pages.text import (
 
 # how to read the scales of the cards, once
 _KEY = (
-    '<p class="cx-key">On each scale, the dot is the number, and the line is where it likely lies (95%): hollow and dashed '
-    "while undecided; shaded is what the claim says, darker where it matters.</p>"
+    '<p class="cx-key">On each scale, the dot is the number, and the line is where it likely lies (95%): hollow and '
+    "dashed while undecided; shaded is what the claim says, darker where it matters.</p>"
 )
 QUESTION = "Which sayings about customer experience hold in our own data?"
 
