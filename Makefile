@@ -1,5 +1,5 @@
 # make report   makes the environment, writes the sample study, renders its report to reports/
-# make test     makes the environment, runs the tests one runs before a commit (ten minutes on two cores)
+# make test     makes the environment, runs the tests one runs before a commit (three minutes on two cores)
 # make test-all everything that needs only Python: long random runs, worlds, kills, notebooks, doctests as well
 # make check    lint, types
 # make docs     writes the pages of docs/ that are made from the package
