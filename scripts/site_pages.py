@@ -18,9 +18,9 @@ from typing import Any
 import cxresearch as cx
 from cxresearch.charts import renderer
 from cxresearch.claims.catalogue_loader import SECTIONS, Claim
-from cxresearch.claims.requirements import missing_requirements
 from cxresearch.claims.rivals.apply import rival_entries
 from cxresearch.claims.rivals.descriptions import descriptions
+from cxresearch.claims.testability import missing_requirements
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -228,7 +228,8 @@ def _needs(claim: Claim) -> str:
     study = cx.study_from(
         {"interactions": {"source": "log.csv"}, "retention": {"source": "customers.csv"}}
     )
-    missing = [f"`{name}`" for name in missing_requirements(claim, study, ())]
+    keys = {"household": "`cluster` (households)", "marketing": "`marketing`"}
+    missing = [keys.get(name, f"`{name}`") for name in missing_requirements(claim, study, ())]
     end = "" if "activity" in claim.retention else "an end of the relation (retention by contract)"
     return ", ".join(filter(None, (*missing, end))) or "nothing else"
 

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from cxresearch.claims.evaluate_by import evaluate_by
     from cxresearch.claims.evaluate_change import evaluate_change
     from cxresearch.claims.observed_vs_expected import observed_vs_expected
-    from cxresearch.claims.requirements import check_claims
     from cxresearch.claims.results import Docket
     from cxresearch.claims.specification_curve import DefinitionStore, specification_curve
+    from cxresearch.claims.testability import check_claims
     from cxresearch.curves import incidence_after_bad, incidence_by_level, predicted_retention
     from cxresearch.errors import CxResearchError, NotTestable
     from cxresearch.estimators.attributable import attributable
@@ -73,7 +73,7 @@ _HOMES = {
     "claims.evaluate_by": ("evaluate_by",),
     "claims.evaluate_change": ("evaluate_change",),
     "claims.results": ("Docket",),
-    "claims.requirements": ("check_claims",),
+    "claims.testability": ("check_claims",),
     "claims.specification_curve": ("DefinitionStore", "specification_curve"),
     "curves": ("incidence_after_bad", "incidence_by_level", "predicted_retention"),
     "errors": ("CxResearchError", "NotTestable"),

@@ -57,9 +57,9 @@ def _is_reading_error(error: Exception) -> bool:
     """Whether an engine could not read a file or a query; one that was not imported has raised nothing."""
     if "polars" not in sys.modules:
         return False
-    from cxresearch.engines import reading_errors
+    from cxresearch.engines import read_errors
 
-    return isinstance(error, reading_errors())
+    return isinstance(error, read_errors())
 
 
 class _Commands(click.Group):
@@ -223,7 +223,7 @@ def claims(study: Path | None, variables: dict[str, str], engine: str) -> None:
     """
     from cxresearch.claims.catalogue_loader import catalogue
     from cxresearch.claims.missing_columns import rank_missing_columns
-    from cxresearch.claims.requirements import check_claims
+    from cxresearch.claims.testability import check_claims
 
     if study is None:
         for claim in catalogue().values():

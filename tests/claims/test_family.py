@@ -16,7 +16,7 @@ from cxresearch.claims import evaluate_by as by_segment
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.decide import holm
 from cxresearch.claims.family import Family, count_family
-from cxresearch.claims.requirements import check_claims
+from cxresearch.claims.testability import check_claims
 from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.cli import main
 from cxresearch.report.runs.ledger import read_records

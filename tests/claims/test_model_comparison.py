@@ -6,7 +6,7 @@ import pytest
 
 from cxresearch import evaluate
 from cxresearch.claims.catalogue_loader import parse_claim
-from cxresearch.claims.requirements import missing_requirement
+from cxresearch.claims.testability import missing_requirement
 from cxresearch.errors import ClaimError
 from cxresearch.records.records import columns_of
 from cxresearch.study import study_from

@@ -8,9 +8,9 @@ import pytest
 
 from cxresearch.claims.catalogue_loader import catalogue
 from cxresearch.claims.evaluate import evaluate
-from cxresearch.claims.requirements import adapt_to_study, missing_requirement
 from cxresearch.claims.table_specs import table_specs
 from cxresearch.claims.tables import TableStore, count
+from cxresearch.claims.testability import adapt_to_study, missing_requirement
 from cxresearch.engines import packed_contacts
 from cxresearch.engines.packing import downcast
 from cxresearch.errors import EstimationError, NotTestable

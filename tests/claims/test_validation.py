@@ -1,12 +1,13 @@
 """What is written wrongly in an entry is said when it is read, with the field and what is allowed."""
 
 from copy import deepcopy
+from importlib import resources
 
 import msgspec
 import pytest
 
 from cxresearch import evaluate
-from cxresearch.claims.catalogue_loader import catalogue, claims_of, parse_claim
+from cxresearch.claims.catalogue_loader import SECTIONS, catalogue, claims_of, parse_claim
 from cxresearch.claims.kinds import KINDS
 from cxresearch.claims.readings import own_keys, required_keys
 from cxresearch.claims.schema import Claim
@@ -499,6 +500,10 @@ def test_an_entry_is_a_section():
 
 def test_the_catalogue_is_what_its_files_say():
     assert len(catalogue()) == 28
+    folder = resources.files("cxresearch.claims").joinpath("catalogue")
+    assert {f"{name}.toml" for name in SECTIONS} == {
+        f.name for f in folder.iterdir() if f.name.endswith(".toml")
+    }
     assert all(
         isinstance(c, Claim) and msgspec.convert(msgspec.to_builtins(c), Claim) == c
         for c in catalogue().values()

@@ -152,12 +152,15 @@ def as_dates(column: str) -> Spoil:
 STAYS = range(1, N, 3)  # the rows of customers who are still there
 ENDS = {
     word: Case(
-        who=fill("end", word), says=("words for nothing in end", "still a customer", word.strip())
+        who=fill("end", word),
+        says=("words for missing values in end", "still a customer", word.strip()),
     )
     for word in ("NULL", "null", " N/A ", "NaT", "None", "nan", "-", "\\N", "#N/A", "(blank)")
 }
 ZEROS = {
-    word: Case(who=fill("end", word), says=("words for nothing in end", "still a customer", word))
+    word: Case(
+        who=fill("end", word), says=("words for missing values in end", "still a customer", word)
+    )
     for word in ("0000-00-00", "0000-00-00 00:00:00", "1900-01-01", "1970-01-01", "9999-12-31")
 }
 CASES: dict[str, Case] = {
@@ -167,9 +170,9 @@ CASES: dict[str, Case] = {
     "end blank": Case(who=fill("end", "  ")),
     "end of dates with a far one": Case(
         who=several(fill("end", "9999-12-31"), as_dates("end")),
-        says=("words for nothing in end", "'9999-12-31'"),
+        says=("words for missing values in end", "'9999-12-31'"),
     ),
-    "two words for nothing": Case(
+    "two words for missing values": Case(
         who=several(put("end", "NULL", [1]), put("end", "n/a", [2])),
         says=("2 (1.7%)  still a customer: 'NULL', 'n/a'",),
     ),
@@ -192,7 +195,7 @@ CASES: dict[str, Case] = {
     "start null": Case(
         who=put("start", "NULL", [1]),
         lost={"no start": 1, "customer set aside": 8},
-        says=("words for nothing in start", "no start: the row is left out: 'NULL'"),
+        says=("words for missing values in start", "no start: the row is left out: 'NULL'"),
     ),
     "start 1900": Case(
         who=put("start", "1900-01-01", [1]), lost={"no start": 1, "customer set aside": 8}
@@ -268,7 +271,8 @@ CASES: dict[str, Case] = {
         warns=("day_precision",),
     ),
     "score null": Case(
-        log=put("stars", "NULL", range(9)), says=("words for nothing in score", "no score: 'NULL'")
+        log=put("stars", "NULL", range(9)),
+        says=("words for missing values in score", "no score: 'NULL'"),
     ),
     "score n/a and nan": Case(
         log=several(put("stars", "n/a", [1]), put("stars", "NaN", [2])),
@@ -298,7 +302,7 @@ CASES: dict[str, Case] = {
     ),
     "grade null": Case(
         log=several(put("grade", "bad", range(20)), put("grade", "N/A", [30])),
-        says=("words for nothing in grade", "graded by what comes next, or unknown: 'N/A'"),
+        says=("words for missing values in grade", "graded by what comes next, or unknown: 'N/A'"),
     ),
     "grade a word": Case(
         log=put("grade", "awful", range(7)),
@@ -306,11 +310,12 @@ CASES: dict[str, Case] = {
         says=("7 (0.7%) contacts have in grade a word that is no grade", "('awful')"),
     ),
     "segment null": Case(
-        who=put("plan", "NULL", [1, 2]), says=("words for nothing in segment", "unknown: 'NULL'")
+        who=put("plan", "NULL", [1, 2]),
+        says=("words for missing values in segment", "unknown: 'NULL'"),
     ),
     "segment none": Case(who=put("plan", "none", [1, 2])),
     "cause null": Case(
-        who=put("cause", "N/A", [0, 3]), says=("words for nothing in cause",), left=38
+        who=put("cause", "N/A", [0, 3]), says=("words for missing values in cause",), left=38
     ),
     "cause nobody left for": Case(
         retention={"defection": ["switched", "Switched"]}, warns=("cause_matches_nothing",)
@@ -338,7 +343,7 @@ CASES: dict[str, Case] = {
     ),
     "flag null": Case(
         log=put("is_problem", "null", range(10)),
-        says=("words for nothing in is_problem", "no problem is counted: 'null'"),
+        says=("words for missing values in is_problem", "no problem is counted: 'null'"),
     ),
     "flag in numbers": Case(
         log=lambda log: log.with_columns(
@@ -355,11 +360,11 @@ CASES: dict[str, Case] = {
     ),
     "complaint null": Case(
         log=put("complained_at", "NULL", range(50)),
-        says=("words for nothing in complained_at", "did not happen: 'NULL'"),
+        says=("words for missing values in complained_at", "did not happen: 'NULL'"),
     ),
     "complaint 1900": Case(
         log=put("complained_at", "1900-01-01", range(50)),
-        says=("words for nothing in complained_at", "did not happen: '1900-01-01'"),
+        says=("words for missing values in complained_at", "did not happen: '1900-01-01'"),
     ),
     "complaint not readable": Case(
         log=put("complained_at", "soon", range(3)),
@@ -474,7 +479,7 @@ CASES: dict[str, Case] = {
         warns=("column_of_words",),
         says=(
             "2 (0.2%) contacts hold text in respect, where a number is needed: the column is left out",
-            "words for nothing in solutions",
+            "words for missing values in solutions",
         ),
     ),
     "columns that cannot be what they are called": Case(
@@ -577,7 +582,7 @@ def test_every_word_for_nothing_is_one(engine):
     study = Case(who=lambda _: who).study()
     audit = cx.audit(study, engine=engine)
     assert audit.findings == ()
-    assert audit.fact("words for nothing in end").count == N
+    assert audit.fact("words for missing values in end").count == N
     assert audit.fact("customers who defected").count == 0
 
 
@@ -613,4 +618,4 @@ def test_a_time_of_a_day_that_is_none_is_none_in_any_type():
             complained_at=pl.lit(datetime(1900, 1, 1)).cast(kind),
         )
         audit = cx.audit(Case(log=lambda _, log=log: log).study())
-        assert audit.fact("words for nothing in complained_at").count == N * EACH
+        assert audit.fact("words for missing values in complained_at").count == N * EACH

@@ -154,7 +154,7 @@ def test_settings_left_of_the_tables_count(folder, reads, old, new):
     file.write_text(text)
     first = tried(folder)
     file.write_text(text.replace(old, new))
-    assert cache.opened(cx.read_study(folder)).reading() is None
+    assert cache.opened(cx.read_study(folder)).records_summary() is None
     second = tried(folder)
     assert len(reads) == 2
     assert second.fingerprint != first.fingerprint
@@ -197,7 +197,7 @@ def test_what_is_stored_changes_only_with_the_number_of_its_format(folder):
     histories = {"bad": cx.bad_count(2), "recent": cx.contacts_within(90)}
     eps = cx.episodes(records, strata=["segment"], observed_from_start=True, **histories)
     kept = cache.opened(study)
-    kept.keep_reading(
+    kept.keep_records_summary(
         cache.RecordsSummary(records.audit, records.window, records.fixed, records.available)
     )
     kept.keep_table("risk", cx.risk_table(records, strata=["segment"], **histories))

@@ -113,8 +113,8 @@ def test_columns_of_types_that_are_not_text():
     who = several(*(case.who for case in steps if case.who), as_dates("start"))
     audit, *_ = audits(Case(log=log, who=who, interactions={"null_values": ["99"]}).study())
     assert audit.findings == ()
-    assert audit.fact("words for nothing in end").count == 80
-    assert audit.fact("words for nothing in complained_at").count == 960
+    assert audit.fact("words for missing values in end").count == 80
+    assert audit.fact("words for missing values in complained_at").count == 960
     assert audit.fact("customers who defected").count == 40
 
 

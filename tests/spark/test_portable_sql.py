@@ -3,7 +3,7 @@
 import narwhals.stable.v2 as nw
 import pytest
 
-from cxresearch.engines import engine, reading_errors
+from cxresearch.engines import engine, read_errors
 from cxresearch.study.sql import query
 from tests.study.test_portable_sql import EXPRESSIONS, QUERIES, ROWS, SCHEMA, VALUES, answer, plain
 
@@ -59,5 +59,5 @@ def test_a_query_is_the_same_as_on_polars(sql):
 )
 def test_what_spark_does_not_know_is_an_error(sql):
     assert answer("polars", sql)
-    with pytest.raises(reading_errors()):
+    with pytest.raises(read_errors()):
         on_spark(sql)

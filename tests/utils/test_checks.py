@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 import cxresearch as cx
-from cxresearch.claims.requirements import check_claims
+from cxresearch.claims.testability import check_claims
 from cxresearch.errors import ArgumentError, CxResearchError, EstimationError, UnknownNameError
 from cxresearch.journey.scorecard import Score, Scorecard
 from cxresearch.utils import checks

@@ -8,7 +8,7 @@
     kinds               the nine kinds of readings        compute_models   of those that rest on a hazard model
     schema              a claim and its sentences         adjusted_model   what a model holds equal
     catalogue_loader    from TOML to claims               context          what readings share
-    requirements        what a study lacks for a claim    compute_incidence  of incidences and excesses
+    testability         what a study lacks for a claim    compute_incidence  of incidences and excesses
     decide              from an interval to a verdict     observed_vs_expected  who left, and who would have
     rivals/             rival explanations: what they are, what came of them, what they leave of a verdict
     verdict_corrections what other readings and claims make of it

@@ -15,11 +15,11 @@ from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_group, happening
 from cxresearch.claims.looks import Look, key_of
 from cxresearch.claims.readings import CompetingEvent, TimeOrigin
-from cxresearch.claims.requirements import adapt_to_study
 from cxresearch.claims.results import Series
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.table_specs import TableSpec, table_specs
 from cxresearch.claims.tables import TableStore
+from cxresearch.claims.testability import adapt_to_study
 from cxresearch.errors import NotTestable
 from cxresearch.estimators.rates import expected_events
 from cxresearch.estimators.results import Estimate

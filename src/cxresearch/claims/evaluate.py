@@ -2,9 +2,9 @@
 
 The order in which a verdict comes about, of which all but the last step is in `trial`: `decide` holds the interval of
 each reading against its region; `rivals.apply_rivals` computes the rivals of those that decide the claim, and leaves a
-verdict open that does not survive them; `verdict_corrections.apply_requirements` lets the other readings of a claim,
-its tipping point and the like speak; `verdict_corrections.adjust_multiplicity` allows for the number of claims in the
-family of the study.
+verdict open that does not survive them; `verdict_corrections.apply_requirements` leaves it open where another reading
+that the claim requires does not agree; `verdict_corrections.adjust_multiplicity` allows for the number of claims in
+the family of the study.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from cxresearch.claims.family import Family, count_family
 from cxresearch.claims.kept_trials import KeptTrials
 from cxresearch.claims.kinds import AnyReading, ModelReading
 from cxresearch.claims.looks import Look, Seen, next_look
-from cxresearch.claims.requirements import missing_requirement, required_columns
 from cxresearch.claims.results import Docket, Trial
 from cxresearch.claims.rivals.apply import plan_analyses, readings_with_rivals
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.table_specs import TableSpec, contacts_spec
 from cxresearch.claims.tables import Table, TableStore
+from cxresearch.claims.testability import missing_requirement, required_columns
 from cxresearch.claims.trial import try_claim
 from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.engines import Engine

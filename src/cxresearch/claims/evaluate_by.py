@@ -13,8 +13,8 @@ import polars as pl
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.evaluate import Progress, TriedFamily, choose, try_family
 from cxresearch.claims.family import Family, count_family
-from cxresearch.claims.requirements import required_columns
 from cxresearch.claims.results import SYMBOLS, Docket
+from cxresearch.claims.testability import required_columns
 from cxresearch.claims.verdict_corrections import adjust_multiplicity
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, nearest

@@ -13,8 +13,8 @@ import polars as pl
 
 from cxresearch.claims.catalogue_loader import claims_of
 from cxresearch.claims.evaluate import Progress, choose, evaluate
-from cxresearch.claims.requirements import required_columns
 from cxresearch.claims.results import SYMBOLS, Docket, estimate_text
+from cxresearch.claims.testability import required_columns
 from cxresearch.claims.units import Unit
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError

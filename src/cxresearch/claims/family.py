@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cxresearch.claims.requirements import missing_requirement
 from cxresearch.claims.schema import Claim
+from cxresearch.claims.testability import missing_requirement
 from cxresearch.study import Study
 from cxresearch.utils.result import Result
 

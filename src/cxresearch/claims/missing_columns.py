@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import polars as pl
 
 from cxresearch.claims.catalogue_loader import claims_of
-from cxresearch.claims.requirements import END, missing_requirements
 from cxresearch.claims.rivals.apply import rival_entries
 from cxresearch.claims.schema import Claim
+from cxresearch.claims.testability import END, missing_requirements
 from cxresearch.engines import Engine
 from cxresearch.records.records import Records, columns_of, study_of
 from cxresearch.study import Study

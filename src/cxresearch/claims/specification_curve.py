@@ -23,11 +23,11 @@ from cxresearch.claims.evaluate import Progress, choose, deciding_readings
 from cxresearch.claims.kept_trials import TRIALS
 from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_terms
-from cxresearch.claims.requirements import missing_requirement, required_columns
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.specification_results import OWN, Specification, SpecificationCurve
 from cxresearch.claims.table_specs import TableSpec
 from cxresearch.claims.tables import TableStore
+from cxresearch.claims.testability import missing_requirement, required_columns
 from cxresearch.claims.trial import try_claim
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, EstimationError, NotTestable

@@ -260,7 +260,7 @@ class TableStore:
         is_kept = keep and not self.is_restricted
         self.cache: Cache | None = opened(self.study) if is_kept else None
         self.tables: dict[str, Table | Exception] = {}
-        result = None if self._records or not self.cache else self.cache.reading()
+        result = None if self._records or not self.cache else self.cache.records_summary()
         result = result or self._read()
         self.audit, self.window, self.fixed, self.available, self.lapse = (
             result.audit,
@@ -383,5 +383,5 @@ class TableStore:
             records.audit, records.window, records.fixed, records.available, records.lapse
         )
         if self.cache:
-            self.cache.keep_reading(result)
+            self.cache.keep_records_summary(result)
         return result

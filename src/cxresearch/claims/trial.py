@@ -15,7 +15,6 @@ from cxresearch.claims.kinds import AnyReading
 from cxresearch.claims.level_words import describe_exclusion, describe_terms
 from cxresearch.claims.phrases import Sentence, Words
 from cxresearch.claims.readings import EventReading
-from cxresearch.claims.requirements import missing_requirement
 from cxresearch.claims.results import ReadingResult, ReferenceValue, Trial
 from cxresearch.claims.rivals.apply import (
     apply_joint_level,
@@ -30,6 +29,7 @@ from cxresearch.claims.rivals.explanations import MANY_UNKNOWN
 from cxresearch.claims.rivals.outcomes import RivalOutcome
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.sentences import fill_sentence
+from cxresearch.claims.testability import missing_requirement
 from cxresearch.claims.verdict_corrections import apply_requirements, naive_differs
 from cxresearch.errors import EstimationError, NotTestable
 from cxresearch.estimators.looks import at_one_look

@@ -55,13 +55,13 @@ class ColumnFacts:
         name: as it is called.
         kind: what its values are.
         rows: of the table.
-        filled: rows with a value that is no word for nothing.
+        filled: rows with a value that is no word for a missing value.
         distinct: how many different values.
         low: the least value of numbers or times; the day of a time written as text; of other text None.
         high: the greatest.
         values: the values with their numbers of rows, if there are at most `FEW`; the most frequent first.
         times: ways in which the values can be read as times; several where day and month cannot be distinguished.
-        null_words: words for nothing that occur.
+        null_words: words for missing values that occur.
         true_words: two words such as Ja and Nein, the one for yes first; empty where the column is no flag of words.
     """
 
@@ -142,7 +142,7 @@ def plain(value: object, longest: int = 40) -> str:
 
 
 def unknown_null_words(columns: Iterable[ColumnFacts]) -> tuple[str, ...]:
-    """Words for nothing in some columns that a study takes for values unless it names them."""
+    """Words for missing values in some columns that a study takes for values unless it names them."""
     known = missing_words()
     words = (w for c in columns for w in c.null_words if fold(w) not in known)
     return tuple(dict.fromkeys(words))
@@ -234,7 +234,7 @@ def _kind(dtype: pl.DataType) -> Kind:
 
 
 def _values(frame: pl.LazyFrame, name: str) -> tuple[tuple[str, int], ...]:
-    """The values and how often each occurs; words for nothing are left out."""
+    """The values and how often each occurs; words for missing values are left out."""
     counted = (
         frame.select(pl.col(name).cast(pl.String).str.strip_chars().alias("value"))
         .filter(pl.col("value").is_not_null() & ~pl.col("value").is_in(["", *NULL_WORDS]))

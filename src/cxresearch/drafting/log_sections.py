@@ -44,10 +44,10 @@ def write_source(text: StudyText, table: TableFacts) -> None:
 
 
 def write_null_words(text: StudyText, *tables: TableFacts) -> None:
-    """Words for nothing of a section whose files have no key for them, such as workbooks."""
+    """Words for missing values of a section whose files have no key for them, such as workbooks."""
     words = unknown_null_words([c for t in tables for c in t.columns])
     if words:
-        text.guess("null_values", words, "words for nothing", "they are no values elsewhere")
+        text.guess("null_values", words, "words for missing values", "they are no values elsewhere")
 
 
 def find_customer(table: TableFacts, joins: Sequence[Join]) -> Join | None:

@@ -1,4 +1,4 @@
-"""From the files that somebody names to tables: one door, that of studies, with what is guessed of how to read them."""
+"""From the files that somebody names to tables, opened as studies open them; how to read them is guessed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def inspect_files(files: Sequence[Path], folder: Path) -> tuple[TableFacts, ...]
 
 
 def _name_null_words(form: TextForm, columns: Sequence[ColumnFacts]) -> bool:
-    """Write down the words for nothing that a study would take for values; whether there are any."""
+    """Write down the words for missing values that a study would take for values; whether there are any."""
     words = unknown_null_words(columns)
     if not words:
         return False

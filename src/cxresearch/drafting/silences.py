@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from cxresearch.engines import engine, framed, reading_errors
+from cxresearch.engines import engine, framed, read_errors
 
 TIDY_DAYS = (1, 2, 3, 5, 7, 14, 30, 60, 90, 120, 180, 270, 365, 540, 730)
 FEW_RETURN = 0.05  # of those who have been silent for so long, within as long again
@@ -63,7 +63,7 @@ def measure_silences(
             .sort("who", "day")
             .collect()
         )
-    except reading_errors():
+    except read_errors():
         return None
     if days.is_empty():
         return None

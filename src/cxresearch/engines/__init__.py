@@ -46,7 +46,7 @@ __all__ = [
     "Whole",
     "engine",
     "framed",
-    "reading_errors",
+    "read_errors",
     "schema_of",
 ]
 
@@ -80,7 +80,7 @@ def engine(name: str = "polars") -> Engine:
     return _ENGINES[name]()
 
 
-def reading_errors() -> tuple[type[BaseException], ...]:
+def read_errors() -> tuple[type[BaseException], ...]:
     """What the engines raise when a file or a query is not what it should be."""
     import pyarrow
 

@@ -128,7 +128,7 @@ class Engine(Protocol):
         """Take a Polars frame."""
 
     def query(self, sql: str, tables: Mapping[str, Any]) -> Any:
-        """Run a query that `rules.query` has passed."""
+        """Run a query that `study.sql.query` has passed."""
 
     def rows(self, raw: Any) -> Frame:
         """Number the rows from 1, as they stand, in ``cx_row``; hand the table over to Narwhals.
@@ -210,7 +210,7 @@ def no_named_tables(table: str) -> EngineError:
 def split_by_reason(
     engine: Engine, log: Frame, bounds: Bounds, labels: Sequence[str]
 ) -> tuple[Frame, ContactLog, pl.DataFrame]:
-    """`Engine.split_rejected` where windows order for themselves, and the engine minds its memory."""
+    """`Engine.split_rejected` where windows order for themselves, and the engine limits its own memory."""
     kept = engine.keep(log)
     rejected = kept.filter(~nw.col("reason").is_null()).select("cx_row", "reason")
     fine = kept.filter(nw.col("reason").is_null())
@@ -268,7 +268,7 @@ def schema_of(raw: Any) -> nw.Schema:
     """The columns of a native table; a Polars scan that was itself asked can no longer pass over rows by number.
 
     Raises:
-        Exception: that of the engine, where the table cannot be read; see `reading_errors`.
+        Exception: that of the engine, where the table cannot be read; see `read_errors`.
     """
     result: nw.Schema = nw.from_native(raw).head(0).collect_schema()
     return result

@@ -15,11 +15,11 @@ from cxresearch.claims.decide import Region
 from cxresearch.claims.evaluate import Progress, choose
 from cxresearch.claims.family import count_family
 from cxresearch.claims.kept_plans import KeptPlan, KeptPlans
-from cxresearch.claims.requirements import missing_requirements, required_columns
 from cxresearch.claims.rivals.explanations import Outcome
 from cxresearch.claims.rivals.outcomes import finite
 from cxresearch.claims.schema import Claim
 from cxresearch.claims.tables import TableStore
+from cxresearch.claims.testability import missing_requirements, required_columns
 from cxresearch.claims.trial import compute_readings
 from cxresearch.engines import Engine
 from cxresearch.errors import ArgumentError, NotTestable

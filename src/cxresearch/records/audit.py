@@ -99,7 +99,7 @@ class Audit(Result):
         findings: reasons with their rows, in the order they are checked; a row has one reason, the first that fits.
         facts: further numbers, in reading order.
         warnings: what makes numbers doubtful.
-        graded_by: how contacts are graded, in words: what speaks first decides.
+        graded_by: how contacts are graded, in words: the first rule that applies decides.
         fingerprint: what tells these data from others; the same on every engine, and wherever it is shown.
         quarantine: the faulty rows, one frame per table, with ``row`` and ``reason``; a column of the source that
             has one of these names is called ``reason in the source``, and a date or time that no calendar has is
@@ -361,7 +361,7 @@ _MEANING = {
 
 
 def missing_facts(words: Iterable[MissingWords], read: Mapping[str, int]) -> tuple[Fact, ...]:
-    """Words for nothing, by column, and what they are taken for.
+    """Words for missing values, by column, and what they are taken for.
 
     Args:
         words: of both tables.
@@ -369,7 +369,7 @@ def missing_facts(words: Iterable[MissingWords], read: Mapping[str, int]) -> tup
     """
     return tuple(
         Fact(
-            f"words for nothing in {w.column}",
+            f"words for missing values in {w.column}",
             Share(w.rows, read[w.table]),
             _MEANING.get(w.column, "unknown"),
             f": {', '.join(map(repr, w.words))}",

@@ -88,7 +88,7 @@ def with_name_codes(
         frame: the log.
         engine: where it lives.
         columns: canonical name, one of `NAMES`, to column.
-        null_values: what the study adds to the words for nothing, which are no names.
+        null_values: what the study adds to the words for missing values, which are no names.
     """
     nothing = missing_words(null_values, is_label=True)
     names: dict[str, tuple[str, ...]] = {}
@@ -187,7 +187,7 @@ def _attended(
 
 
 def _named(column: str, settings: Interactions) -> nw.Expr:
-    """The name of a channel or touchpoint in small letters; null where it is a word for nothing."""
+    """The name of a channel or touchpoint in small letters; null where it is a word for a missing value."""
     text = _text(nw.col(column)).str.to_lowercase()
     nothing = list(missing_words(settings.null_values, is_label=True))
     return nw.when(~text.is_in(nothing)).then(text)

@@ -73,7 +73,7 @@ def grade(study: Study, schema: Mapping[str, nw.dtypes.DType], names: Mapping[st
 
 
 def graded_by(study: Study, columns: Mapping[str, str]) -> str:
-    """How contacts are graded, in words: what speaks first decides.
+    """How contacts are graded, in words: the first rule that applies decides.
 
     Args:
         study: its rules and scale.

@@ -89,7 +89,7 @@ class Raw:
         left_out: of a log, attributes that the study does not name, whose columns cannot be what they are called: name,
             the type held, what would be needed.
         graded_by: of a log, how its contacts are graded, in words.
-        missing: of a retention table, the words for nothing in its columns.
+        missing: of a retention table, the words for missing values in its columns.
     """
 
     source: Frame
@@ -110,7 +110,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingWords:
-    """Words for nothing in a column.
+    """Words for missing values in a column.
 
     Attributes:
         table: ``interactions`` or ``retention``.
@@ -260,7 +260,7 @@ def _missing(
     *,
     dated: bool,
 ) -> tuple[MissingWords, ...]:
-    """The words for nothing in the columns of the retention table, counted at one go."""
+    """The words for missing values in the columns of the retention table, counted at one go."""
     counted: dict[tuple[str, str], nw.Expr] = {}
     for name, (column, words) in columns.items():
         word = missing_word(nw.col(column), schema[column], words)
@@ -331,7 +331,7 @@ def is_no_day(column: str) -> nw.Expr:
 
 
 def missing_word(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr | None:
-    """The word for nothing that stands in a column, as it is written; null elsewhere. None where it holds no text."""
+    """The word for a missing value in a column, as it is written; null elsewhere. None where it holds no text."""
     if dtype not in _TEXTS:
         return None
     written = column.cast(nw.String).str.strip_chars(BLANKS)
@@ -370,7 +370,7 @@ def missing_words_of(
 def identity(column: nw.Expr, dtype: nw.dtypes.DType, null_values: tuple[str, ...] = ()) -> nw.Expr:
     """The canonical text of an id: 17, 17.0 and "17" are one; blanks around it do not count.
 
-    Null where it is empty or a word for nothing.
+    Null where it is empty or a word for a missing value.
     """
     if _inexact(dtype):
         column = column.cast(nw.Float64)
@@ -390,7 +390,7 @@ def identity(column: nw.Expr, dtype: nw.dtypes.DType, null_values: tuple[str, ..
 
 
 def label_text(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
-    """What a customer is sorted by, as text, without blanks around it; null where it is empty or a word for nothing."""
+    """What a customer is sorted by, as text, without blanks around it; null where it is empty or missing."""
     if dtype.is_float():
         column = nw.when(~column.is_nan()).then(column)
     if dtype == nw.Date:
@@ -414,7 +414,7 @@ def customer_tests(column: nw.Expr, dtype: nw.dtypes.DType) -> list[tuple[str, n
 
 
 def blank(column: nw.Expr, dtype: nw.dtypes.DType, words: Sequence[str]) -> nw.Expr:
-    """Whether nothing is written in a column, or a word for nothing."""
+    """Whether nothing is written in a column, or a word for a missing value."""
     if dtype not in _TEXTS:
         return column.is_null()
     text = column.cast(nw.String)

@@ -331,7 +331,7 @@ def label_warnings(study: Study, label_counts: pl.DataFrame) -> tuple[DataWarnin
     """Touchpoints, channels and the like that coincide with leaving, such as the call in which notice is given.
 
     Args:
-        study: its words for nothing.
+        study: its words for missing values.
         label_counts: label, value, rows, near, of the contacts that are kept; see `cxresearch.records.contacts.LABEL`.
     """
     nothing = missing_words(study.interactions.null_values, is_label=True)

@@ -162,7 +162,7 @@ class Records:
         return tuple(self.levels)
 
     def parts(self, grades: Sequence[int] | None = None) -> tuple[Callable[[], Records], ...]:
-        """How to get the same records in parts of disjoint clusters, each of a size that memory takes in its stride.
+        """How to get the same records in parts of disjoint clusters, each of a size that fits in memory.
 
         With `grades`, contacts of other grades may be left out.
         """

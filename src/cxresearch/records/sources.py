@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 import narwhals.stable.v2 as nw
 import polars as pl
 
-from cxresearch.engines import Engine, reading_errors, schema_of
+from cxresearch.engines import Engine, read_errors, schema_of
 from cxresearch.engines import engine as engine_named
 from cxresearch.engines.duckdb_files import spill_folder
 from cxresearch.errors import SourceError, StudyError
@@ -64,7 +64,7 @@ def clear_read_errors(study: Study, field: str) -> Iterator[None]:
     """Turn the message of an engine about a bad file into one clear error, without secrets."""
     try:
         yield
-    except reading_errors() as e:
+    except read_errors() as e:
         message = _first_line(study.redact(str(e)), field) or type(e).__name__
         raise SourceError(f"{field}: cannot be read: {message}") from None
 

@@ -1,4 +1,4 @@
-"""What one pass over the log counts: days, words for nothing, words that are not known, rules that hold.
+"""What one pass over the log counts: days, words for missing values, words that are not known, rules that hold.
 
 The pass also gives the log's window; see `cxresearch.records.dense_window`.
 """
@@ -32,7 +32,7 @@ class Survey:
         with_day: rows whose day can be read.
         at_midnight: of those with a customer and a day, how many have no time of day.
         is_odd: whether some id is not written as it is compared.
-        missing: words for nothing, by column.
+        missing: words for missing values, by column.
         unknown: words that are not known, by column.
         unread: times of dated events that cannot be read, by column.
         hits: rows for which a rule holds, by rule.
@@ -67,7 +67,7 @@ def survey_columns(
     """The columns that `surveyed` counts, for the log's canonical table.
 
     Args:
-        missing: canonical name of a column to the word for nothing in it, null elsewhere.
+        missing: canonical name of a column to the word for a missing value in it, null elsewhere.
         no_days: the same of days that stand for none.
         unknown: the same of words that are not known.
         unread: the same of times that cannot be read.

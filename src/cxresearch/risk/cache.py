@@ -67,8 +67,8 @@ class RecordsSummary:
     lapse: Lapse | None = None
 
 
-class _Plain(msgspec.Struct, frozen=True):
-    """A `Reading` without the quarantine."""
+class _StoredSummary(msgspec.Struct, frozen=True):
+    """A `RecordsSummary` without the quarantine."""
 
     tables: tuple[tuple[str, int], ...]
     read: tuple[tuple[str, int], ...]
@@ -98,11 +98,11 @@ class Cache:
     def __init__(self, study: Study, folder: Path, inputs: str) -> None:
         self.folder = folder / _short(inputs, _settings(study), _version())
 
-    def reading(self) -> RecordsSummary | None:
+    def records_summary(self) -> RecordsSummary | None:
         """What has been read, if it is kept."""
         with _missing():
-            plain = msgspec.json.decode(self._read("reading.json"), type=_Plain)
-            held = tuple(
+            plain = msgspec.json.decode(self._read("reading.json"), type=_StoredSummary)
+            quarantine = tuple(
                 (t, pl.read_parquet(self._read(f"quarantine-{t}.parquet")))
                 for t in plain.quarantine
             )
@@ -115,7 +115,7 @@ class Cache:
                 warnings=plain.warnings,
                 graded_by=plain.graded_by,
                 fingerprint=plain.fingerprint,
-                quarantine=held,
+                quarantine=quarantine,
             )
             return RecordsSummary(
                 audit,
@@ -126,11 +126,11 @@ class Cache:
             )
         return None
 
-    def keep_reading(self, result: RecordsSummary) -> None:
-        """Keep what `reading` gives."""
+    def keep_records_summary(self, result: RecordsSummary) -> None:
+        """Keep what `records_summary` gives."""
         audit, window = result.audit, result.window
         names = tuple(t for t, _ in audit.quarantine)
-        plain = _Plain(
+        plain = _StoredSummary(
             tables=audit.tables,
             read=audit.read,
             kept=audit.kept,

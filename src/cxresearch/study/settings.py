@@ -271,7 +271,8 @@ class MomentRules(Section, frozen=True, kw_only=True):
         exclude: condition: which do not count, such as those that follow from leaving.
         blackout_days: moments take effect so many days later, in every analysis.
         lead_days: how many days ahead customers may have decided to leave; rising. Claims that this could explain are
-            computed again with what happened in the last so many days left aside, and support must survive each.
+            computed again with what happened in the last so many days left aside: support must survive each of them,
+            contradiction the longest.
         grades: where grades come from: ``given`` by customers, or ``measured``, as a delay is.
         lookback_days: how far histories go back, where few customers start within the log.
         value_per_customer_day: what one customer is worth on one day, for what bad moments go with in money.

@@ -1,7 +1,7 @@
 """Words that stand for nothing, for true and for false: one list for all engines, and what a study adds to it.
 
-What cannot be read must not pass as "no": a word for nothing is a missing value and is counted, a word that is not
-known is an error.
+What cannot be read must not pass as "no": a word for a missing value is counted, a word that is not known is
+an error.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def fold(word: str) -> str:
 
 
 def missing_words(more: tuple[str, ...] = (), *, is_label: bool = False) -> tuple[str, ...]:
-    """The words for nothing, folded; the empty text is not among them.
+    """The words for missing values, folded; the empty text is not among them.
 
     Args:
         more: those that a study adds.
@@ -59,7 +59,7 @@ def missing_pattern(words: tuple[str, ...]) -> str:
 
 
 def missing_numbers(more: tuple[str, ...]) -> tuple[float, ...]:
-    """Those of a study's words for nothing that are numbers, such as 99."""
+    """Those of a study's words for missing values that are numbers, such as 99."""
     numbers = []
     for word in map(fold, more):
         if re.fullmatch(r"[+-]?[0-9]+([.][0-9]*)?", word):
